@@ -1,0 +1,116 @@
+//! Element-wise nonlinearities a recipe can name.
+
+use std::fmt;
+
+use burn::nn::Initializer;
+use burn::tensor::{Tensor, activation};
+use serde::{Deserialize, Serialize};
+
+use crate::init::{HE_FAN_IN, XAVIER};
+
+/// Slope of the leaky rectifier for negative inputs (Maas, Hannun and Ng, 2013).
+const LEAKY_SLOPE: f64 = 0.01;
+
+/// Element-wise nonlinearity between two layers, written in kebab case: `leaky-relu`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// Rectifier, `max(x, 0)`.
+    Relu,
+    /// Gaussian error linear unit, exact (Hendrycks and Gimpel, 2016, <https://arxiv.org/abs/1606.08415>).
+    Gelu,
+    /// Sigmoid-weighted linear unit, `x sigmoid(x)` (Elfwing et al., 2017, <https://arxiv.org/abs/1702.03118>).
+    Silu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Rectifier that passes a hundredth of what is negative.
+    LeakyRelu,
+}
+
+impl Activation {
+    /// Applies the nonlinearity to every element.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[..]`
+    /// - output: `[..]`, as the input
+    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Relu => activation::relu(x),
+            Self::Gelu => activation::gelu(x),
+            Self::Silu => activation::silu(x),
+            Self::Tanh => activation::tanh(x),
+            Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
+        }
+    }
+
+    /// Chooses the weights' distribution for the layer in front of the nonlinearity.
+    ///
+    /// GELU and `SiLU` take the rectifier's: they have no constant of their own in the literature.
+    pub(crate) fn initializer(self) -> Initializer {
+        match self {
+            Self::Relu | Self::Gelu | Self::Silu => HE_FAN_IN,
+            Self::Tanh => XAVIER,
+            Self::LeakyRelu => Initializer::KaimingNormal {
+                gain: (2.0 / (1.0 + LEAKY_SLOPE * LEAKY_SLOPE)).sqrt(),
+                fan_out_only: false,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Relu => "relu",
+            Self::Gelu => "gelu",
+            Self::Silu => "silu",
+            Self::Tanh => "tanh",
+            Self::LeakyRelu => "leaky-relu",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::testing::assert_close;
+
+    const ALL: [Activation; 5] = [
+        Activation::Relu,
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Tanh,
+        Activation::LeakyRelu,
+    ];
+
+    #[test]
+    fn prints_the_name_a_recipe_uses() {
+        for activation in ALL {
+            let written = serde_json::to_string(&activation).unwrap();
+            assert_eq!(written, format!("\"{activation}\""));
+            assert_eq!(
+                serde_json::from_str::<Activation>(&written).unwrap(),
+                activation
+            );
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_formulas() {
+        // Each at -1 and 2; the Gaussian distribution function is tabulated: 0.158655, 0.977250.
+        let expected = [
+            [0.0, 2.0],
+            [-0.158_655, 2.0 * 0.977_250],
+            [-1.0 / (1.0 + 1_f32.exp()), 2.0 / (1.0 + (-2_f32).exp())],
+            [(-1_f32).tanh(), 2_f32.tanh()],
+            [-0.01, 2.0],
+        ];
+        for (activation, expected) in ALL.into_iter().zip(expected) {
+            let x = Tensor::<1>::from_floats([-1.0, 2.0], &Device::flex());
+            assert_close(activation.forward(x), &expected);
+        }
+    }
+}

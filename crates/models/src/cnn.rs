@@ -1,0 +1,445 @@
+//! Small plain convolutional network for small images.
+//!
+//! Reference: `LeCun`, Bottou, Bengio and Haffner, *Gradient-based learning applied to document
+//! recognition*, 1998, <https://doi.org/10.1109/5.726791>; Simonyan and Zisserman, *Very deep
+//! convolutional networks for large-scale image recognition*, 2015,
+//! <https://arxiv.org/abs/1409.1556>.
+//! Differs from them: the 3×3 kernels and max pooling of the second at the size of the first;
+//! batch normalization (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) behind every
+//! convolution; global average pooling (Lin, Chen and Yan, 2014,
+//! <https://arxiv.org/abs/1312.4400>) when there is no hidden layer; weights that begin as in He et
+//! al., 2015, <https://arxiv.org/abs/1502.01852>.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Linear};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor, assert_shape};
+
+use crate::config::{
+    ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
+};
+use crate::conv_norm::{ConvNorm, ConvNormConfig, global_average};
+use crate::init::{HE_FAN_IN, XAVIER, linear};
+use crate::summary::{LayerSummary, linear_parameters};
+
+/// Largest number of blocks.
+const MAX_BLOCKS: usize = 64;
+
+/// Largest number of convolutions in a block.
+const MAX_CONVS: usize = 16;
+
+/// Smallest side of a plane that is still pooled: what is left is at least 2×2.
+const MIN_POOLED_SIDE: usize = 4;
+
+/// Configuration to create a [`Cnn`] with [`init`](CnnConfig::init).
+///
+/// A block is `convs_per_block` times convolution, batch normalization and rectifier, then 2×2 max
+/// pooling. Pooling halves the plane, rounded down, and is left out once a side is below 4: two
+/// blocks turn 28×28 into 7×7 and 8×8 into 2×2, and further blocks keep a plane of 2×2 or 3×3.
+#[derive(Config, Debug, PartialEq)]
+pub struct CnnConfig {
+    /// Number of channels of an image: 1 for grey, 3 for colour.
+    pub channels: usize,
+    /// Height of an image, in pixels.
+    pub height: usize,
+    /// Width of an image, in pixels.
+    pub width: usize,
+    /// Number of classes.
+    pub num_classes: usize,
+    /// Number of channels behind each block, first to last.
+    #[config(default = "vec![32, 64]")]
+    pub blocks: Vec<usize>,
+    /// Number of convolutions in a block; a training step of 2 takes about three times that of 1.
+    #[config(default = 1)]
+    pub convs_per_block: usize,
+    /// Width of the hidden layer behind the blocks; 0 averages every plane instead.
+    #[config(default = 128)]
+    pub hidden: usize,
+    /// Probability of zeroing what the last layer reads, in `[0, 1)`.
+    #[config(default = 0.25)]
+    pub dropout: f64,
+}
+
+impl CnnConfig {
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_size("channels", self.channels)?;
+        check_size("height", self.height)?;
+        check_size("width", self.width)?;
+        check_size("num_classes", self.num_classes)?;
+        check_list("blocks", &self.blocks, 1..=MAX_BLOCKS, &(1..=MAX_SIZE))?;
+        check_range("convs_per_block", self.convs_per_block, 1..=MAX_CONVS)?;
+        check_range("hidden", self.hidden, 0..=MAX_SIZE)?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers())
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> Cnn {
+        assert_eq!(self.validate(), Ok(()), "invalid CnnConfig");
+        let plan = self.plan();
+        let hidden = (self.hidden > 0)
+            .then(|| linear(self.d_features(&plan), self.hidden, HE_FAN_IN, device));
+        Cnn {
+            image: [self.channels, self.height, self.width],
+            blocks: plan
+                .iter()
+                .map(|block| self.init_block(block, device))
+                .collect(),
+            hidden,
+            dropout: DropoutConfig::new(self.dropout).init(),
+            output: linear(self.d_last(), self.num_classes, XAVIER, device),
+        }
+    }
+
+    /// Describes the layers of a valid configuration without building them.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let plan = self.plan();
+        let mut layers: Vec<_> = plan
+            .iter()
+            .enumerate()
+            .map(|(i, block)| self.describe(i, block))
+            .collect();
+        if self.hidden > 0 {
+            let d_features = self.d_features(&plan);
+            layers.push(LayerSummary {
+                name: "hidden".into(),
+                kind: "flatten + linear + relu".into(),
+                output_shape: vec![self.hidden],
+                parameters: linear_parameters(d_features, self.hidden, true),
+            });
+        }
+        let kind = if self.hidden > 0 {
+            "linear"
+        } else {
+            "global average + linear"
+        };
+        layers.push(LayerSummary {
+            name: "output".into(),
+            kind: kind.into(),
+            output_shape: vec![self.num_classes],
+            parameters: linear_parameters(self.d_last(), self.num_classes, true),
+        });
+        layers
+    }
+
+    /// Follows the plane through the blocks.
+    fn plan(&self) -> Vec<BlockPlan> {
+        let (mut d_input, mut plane) = (self.channels, [self.height, self.width]);
+        let mut plan = Vec::with_capacity(self.blocks.len());
+        for &d_output in &self.blocks {
+            let pooled = plane.iter().all(|&side| side >= MIN_POOLED_SIDE);
+            plane = if pooled {
+                plane.map(|side| side / 2)
+            } else {
+                plane
+            };
+            plan.push(BlockPlan {
+                d_input,
+                d_output,
+                pooled,
+                plane,
+            });
+            d_input = d_output;
+        }
+        plan
+    }
+
+    fn convs(&self, block: &BlockPlan) -> impl Iterator<Item = ConvNormConfig> {
+        let [d_first, d_output] = [block.d_input, block.d_output];
+        (0..self.convs_per_block).map(move |index| {
+            let d_input = if index == 0 { d_first } else { d_output };
+            ConvNormConfig {
+                d_input,
+                d_output,
+                kernel: 3,
+                stride: 1,
+            }
+        })
+    }
+
+    fn init_block(&self, block: &BlockPlan, device: &Device) -> Block {
+        Block {
+            convs: self
+                .convs(block)
+                .map(|conv| conv.init(HE_FAN_IN, device))
+                .collect(),
+            pool: block.pooled.then(|| MaxPool2dConfig::new([2, 2]).init()),
+        }
+    }
+
+    fn describe(&self, index: usize, block: &BlockPlan) -> LayerSummary {
+        let [height, width] = block.plane;
+        let pool = if block.pooled { " + max pool 2x2" } else { "" };
+        LayerSummary {
+            name: format!("blocks.{index}"),
+            kind: format!(
+                "{} x (conv 3x3 + batch norm + relu){pool}",
+                self.convs_per_block
+            ),
+            output_shape: vec![block.d_output, height, width],
+            parameters: self
+                .convs(block)
+                .fold(0, |total, conv| total.saturating_add(conv.parameters())),
+        }
+    }
+
+    /// Number of features the hidden layer reads.
+    fn d_features(&self, plan: &[BlockPlan]) -> usize {
+        let sides = plan
+            .last()
+            .map_or([self.height, self.width], |block| block.plane);
+        sides
+            .into_iter()
+            .fold(self.d_planes(), usize::saturating_mul)
+    }
+
+    /// Number of features the output layer reads.
+    fn d_last(&self) -> usize {
+        if self.hidden > 0 {
+            self.hidden
+        } else {
+            self.d_planes()
+        }
+    }
+
+    /// Number of planes behind the last block.
+    fn d_planes(&self) -> usize {
+        self.blocks.last().copied().unwrap_or(self.channels)
+    }
+}
+
+/// One block and the plane behind it.
+struct BlockPlan {
+    d_input: usize,
+    d_output: usize,
+    pooled: bool,
+    /// Height and width.
+    plane: [usize; 2],
+}
+
+/// Convolutions, pooling and a classifier.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use tinderbox_models::CnnConfig;
+///
+/// let device = Device::flex();
+/// let model = CnnConfig::new(1, 8, 8, 10).with_blocks(vec![16, 32]).init(&device);
+/// let logits = model.forward(Tensor::zeros([4, 1, 8, 8], &device));
+/// assert_eq!(logits.dims(), [4, 10]);
+/// ```
+#[derive(Module, Debug)]
+pub struct Cnn {
+    image: [usize; 3],
+    blocks: Vec<Block>,
+    hidden: Option<Linear>,
+    dropout: Dropout,
+    output: Linear,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    convs: Vec<ConvNorm>,
+    pool: Option<MaxPool2d>,
+}
+
+impl Cnn {
+    /// Scores every class.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If an axis of `input` is not what the configuration says.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        let [channels, height, width] = self.image;
+        assert_shape!(input, [_, channels, height, width]);
+        let x = self.blocks.iter().fold(input, |x, block| block.forward(x));
+        let x = match &self.hidden {
+            Some(hidden) => relu(hidden.forward(x.flatten(1, 3))),
+            None => global_average(x),
+        };
+        let x = self.dropout.forward(x);
+        self.output.forward(x)
+    }
+}
+
+impl Block {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.convs.iter().fold(x, |x, conv| relu(conv.forward(x)));
+        match &self.pool {
+            Some(pool) => pool.forward(x),
+            None => x,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, naive_conv3x3,
+        normal, values,
+    };
+
+    fn small() -> CnnConfig {
+        CnnConfig::new(2, 8, 9, 3)
+            .with_blocks(vec![4, 6])
+            .with_hidden(5)
+    }
+
+    fn shapes(config: &CnnConfig) -> Vec<Vec<usize>> {
+        config
+            .layers()
+            .into_iter()
+            .map(|layer| layer.output_shape)
+            .collect()
+    }
+
+    #[test]
+    fn output_has_a_score_per_class() {
+        let device = Device::flex();
+        for [height, width] in [[1, 1], [2, 2], [3, 9], [8, 8], [13, 6]] {
+            for hidden in [0, 5] {
+                let config = CnnConfig::new(2, height, width, 3).with_blocks(vec![4, 6, 5]);
+                let model = config
+                    .with_convs_per_block(2)
+                    .with_hidden(hidden)
+                    .init(&device);
+                let logits = model.forward(normal([2, 2, height, width], &device));
+                assert_eq!(logits.dims(), [2, 3]);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "axis 3 expected 9, got 8")]
+    fn a_wrong_shape_is_refused() {
+        let device = Device::flex();
+        small().init(&device).forward(normal([1, 2, 8, 8], &device));
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch() {
+        let device = Device::flex();
+        for hidden in [0, 5] {
+            let model = small().with_hidden(hidden).init(&device);
+            let batch = normal([4, 2, 8, 9], &device);
+            let alone = model.forward(batch.clone().slice(2..3));
+            assert_close(model.forward(batch).slice(2..3), &values(alone));
+        }
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        for hidden in [0, 16] {
+            let model = small()
+                .with_convs_per_block(2)
+                .with_hidden(hidden)
+                .init(&device);
+            let logits = model.forward(normal([8, 2, 8, 9], &device));
+            assert_every_parameter_gets_a_gradient(&model, &logits);
+        }
+    }
+
+    #[test]
+    fn numbers_agree_with_loops_by_hand() {
+        let device = Device::flex();
+        let (channels, height, width, planes) = (2, 5, 4, 3);
+        let config = CnnConfig::new(channels, height, width, 2).with_blocks(vec![planes]);
+        let model = config.with_hidden(0).init(&device);
+        let image = normal([1, channels, height, width], &device);
+
+        let weight = values(model.blocks[0].convs[0].conv.weight.val());
+        let convolved = naive_conv3x3(
+            &values(image.clone()),
+            [channels, height, width],
+            &weight,
+            planes,
+        );
+        // Fresh running statistics are mean 0 and variance 1; pooling leaves 2×2 of 5×4.
+        let features = convolved.chunks(height * width).map(|plane| {
+            let pooled = [[0, 0], [0, 1], [1, 0], [1, 1]].map(|[y, x]| {
+                let at = |i: usize, j: usize| plane[(2 * y + i) * width + 2 * x + j];
+                at(0, 0).max(at(0, 1)).max(at(1, 0)).max(at(1, 1)).max(0.0)
+            });
+            pooled.iter().sum::<f32>() / 4.0 / (1.0 + 1e-5_f32).sqrt()
+        });
+        let features: Vec<f32> = features.collect();
+        let output = values(model.output.weight.val());
+        let logits = [0, 1].map(|k| (0..planes).map(|c| features[c] * output[c * 2 + k]).sum());
+        assert_close(model.forward(image), &logits);
+    }
+
+    #[test]
+    fn pooling_stops_before_the_plane_vanishes() {
+        let config = |side| CnnConfig::new(1, side, side, 10).with_blocks(vec![8, 16, 32]);
+        assert_eq!(
+            shapes(&config(28))[..3],
+            [vec![8, 14, 14], vec![16, 7, 7], vec![32, 3, 3]]
+        );
+        assert_eq!(
+            shapes(&config(8))[..3],
+            [vec![8, 4, 4], vec![16, 2, 2], vec![32, 2, 2]]
+        );
+        assert_eq!(
+            shapes(&config(3))[..3],
+            [vec![8, 3, 3], vec![16, 3, 3], vec![32, 3, 3]]
+        );
+    }
+
+    #[test]
+    fn layers_add_up_to_the_model() {
+        for config in [
+            small(),
+            small().with_hidden(0),
+            small().with_convs_per_block(3),
+        ] {
+            let model = config.init(&Device::flex());
+            assert_eq!(
+                total_parameters(&config.layers()),
+                trainable_parameters(&model)
+            );
+        }
+    }
+
+    #[test]
+    fn config_round_trips() {
+        assert_round_trips(&small());
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        for invalid in [
+            CnnConfig::new(0, 8, 8, 3),
+            CnnConfig::new(1, 8, 1_000_000_000_000, 3),
+            CnnConfig::new(1, MAX_SIZE, MAX_SIZE, 3).with_hidden(MAX_SIZE),
+            small().with_blocks(vec![]),
+            small().with_blocks(vec![4, 0]),
+            small().with_blocks(vec![MAX_SIZE, MAX_SIZE]),
+            small().with_convs_per_block(0),
+            small().with_convs_per_block(usize::MAX),
+            small().with_hidden(usize::MAX),
+            small().with_dropout(-0.1),
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(small().validate(), Ok(()));
+    }
+}

@@ -1,0 +1,148 @@
+//! What every configuration refuses: sizes that panic, abort or do not fit.
+
+use std::ops::RangeInclusive;
+
+use thiserror::Error;
+
+use crate::summary::{LayerSummary, total_parameters};
+
+/// Largest width, side or number of classes: a size of 10^12 from a file would abort the process.
+pub const MAX_SIZE: usize = 65_536;
+
+/// Largest number of trainable parameters, 8 GiB of `f32`.
+pub const MAX_PARAMETERS: usize = 1 << 31;
+
+/// Why a model's configuration is refused.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A size or a count is out of its range.
+    #[error("`{field}` is {value}, expected {min} to {max}")]
+    OutOfRange {
+        /// Key in the configuration, as in `hidden[2]`.
+        field: String,
+        /// What it says.
+        value: usize,
+        /// Smallest value allowed.
+        min: usize,
+        /// Largest value allowed.
+        max: usize,
+    },
+    /// A list is too short or too long.
+    #[error("`{field}` has {length} entries, expected {min} to {max}")]
+    Length {
+        /// Key in the configuration.
+        field: &'static str,
+        /// Number of entries it has.
+        length: usize,
+        /// Smallest number of entries allowed.
+        min: usize,
+        /// Largest number of entries allowed.
+        max: usize,
+    },
+    /// A probability is not in `[0, 1)`.
+    #[error("`{field}` is {value}, expected a probability in [0, 1)")]
+    Probability {
+        /// Key in the configuration.
+        field: &'static str,
+        /// What it says.
+        value: f64,
+    },
+    /// Every size is allowed alone, but together they make too many parameters.
+    #[error("the model has {parameters} parameters or more, expected at most {MAX_PARAMETERS}")]
+    TooManyParameters {
+        /// Number of trainable parameters; saturates.
+        parameters: usize,
+    },
+    /// The paper has no residual network of this depth for CIFAR.
+    #[error(
+        "`depth` is {depth}, expected 6 n + 2 with n from 1 to {max_n}, as in 20, 32, 44 or 56"
+    )]
+    Depth {
+        /// Number of layers with weights.
+        depth: usize,
+        /// Largest number of blocks in a stage.
+        max_n: usize,
+    },
+}
+
+/// Checks a width, a side or a number of classes.
+pub(crate) fn check_size(field: &str, value: usize) -> Result<(), ConfigError> {
+    check_range(field, value, 1..=MAX_SIZE)
+}
+
+/// Checks a number against the range of its field.
+pub(crate) fn check_range(
+    field: &str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (min, max) = range.into_inner();
+    Err(ConfigError::OutOfRange {
+        field: field.to_owned(),
+        value,
+        min,
+        max,
+    })
+}
+
+/// Checks the length of a list, then each entry.
+pub(crate) fn check_list(
+    field: &'static str,
+    values: &[usize],
+    lengths: RangeInclusive<usize>,
+    range: &RangeInclusive<usize>,
+) -> Result<(), ConfigError> {
+    let length = values.len();
+    if !lengths.contains(&length) {
+        let (min, max) = lengths.into_inner();
+        return Err(ConfigError::Length {
+            field,
+            length,
+            min,
+            max,
+        });
+    }
+    for (index, &value) in values.iter().enumerate() {
+        check_range(&format!("{field}[{index}]"), value, range.clone())?;
+    }
+    Ok(())
+}
+
+/// Checks a probability: 1 is refused, it would zero everything.
+pub(crate) fn check_probability(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if (0.0..1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Probability { field, value })
+}
+
+/// Checks that the layers together fit.
+pub(crate) fn check_parameters(layers: &[LayerSummary]) -> Result<(), ConfigError> {
+    let parameters = total_parameters(layers);
+    if parameters <= MAX_PARAMETERS {
+        return Ok(());
+    }
+    Err(ConfigError::TooManyParameters { parameters })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_the_field_and_the_range() {
+        let error = check_list("hidden", &[8, 0], 0..=4, &(1..=MAX_SIZE)).unwrap_err();
+        assert_eq!(error.to_string(), "`hidden[1]` is 0, expected 1 to 65536");
+        let error = check_list("blocks", &[], 1..=4, &(1..=MAX_SIZE)).unwrap_err();
+        assert_eq!(error.to_string(), "`blocks` has 0 entries, expected 1 to 4");
+        let error = check_probability("dropout", f64::NAN).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`dropout` is NaN, expected a probability in [0, 1)"
+        );
+    }
+}

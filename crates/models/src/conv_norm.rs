@@ -1,0 +1,62 @@
+//! The pair both convolutional networks are built from: a convolution, then batch normalization.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::tensor::{Device, Tensor};
+
+/// Square convolution with an odd kernel, as many zeros around it as keep the plane's size at
+/// stride 1, and no bias: batch normalization would subtract it again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConvNormConfig {
+    pub(crate) d_input: usize,
+    pub(crate) d_output: usize,
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+}
+
+impl ConvNormConfig {
+    pub(crate) fn init(self, weights: Initializer, device: &Device) -> ConvNorm {
+        let border = self.kernel / 2;
+        // Not `Same`: at stride 2 it pads one side only, and no published weights would fit.
+        let padding = PaddingConfig2d::Explicit(border, border, border, border);
+        let conv = Conv2dConfig::new([self.d_input, self.d_output], [self.kernel; 2])
+            .with_stride([self.stride; 2])
+            .with_padding(padding)
+            .with_bias(false)
+            .with_initializer(weights);
+        ConvNorm {
+            conv: conv.init(device),
+            norm: BatchNormConfig::new(self.d_output).init(device),
+        }
+    }
+
+    /// Counts the weights, and the scale and shift of the normalization; saturates.
+    pub(crate) fn parameters(self) -> usize {
+        let taps = self.d_input.saturating_mul(self.kernel * self.kernel);
+        taps.saturating_add(2).saturating_mul(self.d_output)
+    }
+}
+
+#[derive(Module, Debug)]
+pub(crate) struct ConvNorm {
+    pub(crate) conv: Conv2d,
+    pub(crate) norm: BatchNorm,
+}
+
+impl ConvNorm {
+    /// - input: `[batch, d_input, height, width]`
+    /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.conv.forward(x);
+        self.norm.forward(x)
+    }
+}
+
+/// Averages every plane to one number.
+///
+/// - input: `[batch, channels, height, width]`
+/// - output: `[batch, channels]`
+pub(crate) fn global_average(x: Tensor<4>) -> Tensor<2> {
+    x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2)
+}

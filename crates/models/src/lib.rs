@@ -1,0 +1,50 @@
+//! Neural network architectures, one per file.
+//!
+//! Each file reads top to bottom as its paper does: the reference, a `Config`, `validate`, `init`,
+//! the network, `forward`, tests. A configuration is plain data: it is part of a recipe, it is
+//! checked before the first tensor exists, and it lists its layers without building them.
+//!
+//! | file | network | input | paper |
+//! |---|---|---|---|
+//! | [`mlp`] | multilayer perceptron | `[batch, d_input]` | Rumelhart et al., 1986 |
+//! | [`cnn`] | small plain convolutional network | `[batch, channels, height, width]` | `LeCun` et al., 1998; Simonyan and Zisserman, 2015 |
+//! | [`resnet`] | residual network of any depth | `[batch, channels, height, width]` | He et al., 2016 |
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use tinderbox_models::{CnnConfig, trainable_parameters};
+//!
+//! let device = Device::flex();
+//! let model = CnnConfig::new(1, 28, 28, 10).init(&device);
+//! let logits = model.forward(Tensor::zeros([2, 1, 28, 28], &device));
+//! assert_eq!(logits.dims(), [2, 10]);
+//! assert_eq!(trainable_parameters(&model), 421_738);
+//! ```
+//!
+//! What this crate refuses to do:
+//!
+//! - It knows no dataset and no recipe: sizes come in, logits go out. Losses, optimizers and the
+//!   training loop live elsewhere.
+//! - It names no backend: a model lives on the [`Device`](burn::tensor::Device) it is given. To be
+//!   trained, it is initialized on an autodiff device.
+//! - It downloads no weights and keeps no zoo of variants: a variant is a field of a configuration,
+//!   a known size is a named constructor.
+//! - It repairs no shape: a wrong input panics and names the axis.
+
+mod activation;
+pub mod cnn;
+mod config;
+mod conv_norm;
+mod init;
+pub mod mlp;
+pub mod resnet;
+mod summary;
+#[cfg(test)]
+mod testing;
+
+pub use activation::Activation;
+pub use cnn::{Cnn, CnnConfig};
+pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
+pub use mlp::{Mlp, MlpConfig, Normalization};
+pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
+pub use summary::{LayerSummary, trainable_parameters};

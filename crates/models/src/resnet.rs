@@ -1,0 +1,649 @@
+//! Residual network of any depth.
+//!
+//! Reference: He, Zhang, Ren and Sun, *Deep residual learning for image recognition*, 2016,
+//! <https://arxiv.org/abs/1512.03385>.
+//! Differs from it: a bottleneck strides in its 3×3 convolution rather than its first 1×1, and the
+//! last batch normalization of every block begins at zero, so a fresh block passes its input
+//! through, both as in Goyal et al., *Accurate, large minibatch SGD*, 2017,
+//! <https://arxiv.org/abs/1706.02677>; a shortcut that changes shape is always a 1×1 convolution
+//! (the paper's option B), also for CIFAR, where the paper pads with zeros. Convolutions begin as in
+//! He et al., 2015, <https://arxiv.org/abs/1502.01852>, by their outputs; the classifier begins
+//! with a standard deviation of 0.01, as in Goyal et al.
+//!
+//! | here | shape | in the paper |
+//! |---|---|---|
+//! | `stem` | `[batch, width, ..]` | `conv1` and its max pooling |
+//! | `stages.i` | `[batch, width * 2^i * expansion, ..]` | `conv2_x` to `conv5_x` |
+//! | `stages.i.j.convs` | as its stage | the residual function F |
+//! | `stages.i.j.shortcut` | as its stage | the projection W_s |
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor, assert_shape};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{
+    ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
+};
+use crate::conv_norm::{ConvNorm, ConvNormConfig, global_average};
+use crate::init::{HE_FAN_OUT, linear};
+use crate::summary::{LayerSummary, linear_parameters};
+
+/// Largest number of stages: the plane halves at each.
+const MAX_STAGES: usize = 8;
+
+/// Largest number of blocks in a stage.
+const MAX_BLOCKS: usize = 256;
+
+/// The classifier's first weights (Goyal et al., section 5.1).
+const CLASSIFIER: Initializer = Initializer::Normal {
+    mean: 0.0,
+    std: 0.01,
+};
+
+/// How the image enters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stem {
+    /// 3×3 convolution, for images up to about 64 pixels.
+    Small,
+    /// 7×7 convolution with stride 2, then 3×3 max pooling with stride 2: a quarter of each side.
+    Large,
+}
+
+/// The residual function of every block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockKind {
+    /// Two 3×3 convolutions.
+    Basic,
+    /// 1×1, 3×3 and 1×1 convolutions, the last four times as wide.
+    Bottleneck,
+}
+
+/// Configuration to create a [`ResNet`] with [`init`](ResNetConfig::init).
+#[derive(Config, Debug, PartialEq)]
+pub struct ResNetConfig {
+    /// Number of channels of an image: 1 for grey, 3 for colour.
+    pub channels: usize,
+    /// Number of classes.
+    pub num_classes: usize,
+    /// How the image enters.
+    pub stem: Stem,
+    /// The residual function of every block.
+    pub block: BlockKind,
+    /// Number of blocks in each stage, first to last.
+    pub blocks: Vec<usize>,
+    /// Width of the first stage; each further stage is twice as wide.
+    #[config(default = 64)]
+    pub width: usize,
+    /// Probability of zeroing what the classifier reads, in `[0, 1)`.
+    #[config(default = 0.0)]
+    pub dropout: f64,
+}
+
+impl ResNetConfig {
+    /// ResNet-18 of the paper's table 1; give it a [`Stem::Small`] for small images.
+    pub fn resnet18(channels: usize, num_classes: usize) -> Self {
+        Self::new(
+            channels,
+            num_classes,
+            Stem::Large,
+            BlockKind::Basic,
+            vec![2, 2, 2, 2],
+        )
+    }
+
+    /// ResNet-34 of the paper's table 1.
+    pub fn resnet34(channels: usize, num_classes: usize) -> Self {
+        Self::new(
+            channels,
+            num_classes,
+            Stem::Large,
+            BlockKind::Basic,
+            vec![3, 4, 6, 3],
+        )
+    }
+
+    /// ResNet-50 of the paper's table 1.
+    pub fn resnet50(channels: usize, num_classes: usize) -> Self {
+        Self::new(
+            channels,
+            num_classes,
+            Stem::Large,
+            BlockKind::Bottleneck,
+            vec![3, 4, 6, 3],
+        )
+    }
+
+    /// The paper's networks for CIFAR (section 4.2), `depth` one of 20, 32, 44, 56, … 6 n + 2.
+    ///
+    /// # Errors
+    ///
+    /// If `depth` is not 6 n + 2.
+    pub fn resnet_cifar(
+        depth: usize,
+        channels: usize,
+        num_classes: usize,
+    ) -> Result<Self, ConfigError> {
+        let n = depth / 6;
+        if depth % 6 != 2 || !(1..=MAX_BLOCKS).contains(&n) {
+            return Err(ConfigError::Depth {
+                depth,
+                max_n: MAX_BLOCKS,
+            });
+        }
+        let config = Self::new(
+            channels,
+            num_classes,
+            Stem::Small,
+            BlockKind::Basic,
+            vec![n; 3],
+        );
+        Ok(config.with_width(16))
+    }
+
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_size("channels", self.channels)?;
+        check_size("num_classes", self.num_classes)?;
+        check_list("blocks", &self.blocks, 1..=MAX_STAGES, &(1..=MAX_BLOCKS))?;
+        check_range("width", self.width, 1..=self.max_width())?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers([1, 1]))
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> ResNet {
+        assert_eq!(self.validate(), Ok(()), "invalid ResNetConfig");
+        let init_stage = |stage| {
+            let blocks = self.stage(stage);
+            blocks.map(|block| block.init(device)).collect()
+        };
+        ResNet {
+            stem: self.stem_conv().init(HE_FAN_OUT, device),
+            stem_pool: (self.stem == Stem::Large).then(stem_pool),
+            stages: (0..self.blocks.len()).map(init_stage).collect(),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            output: linear(self.d_features(), self.num_classes, CLASSIFIER, device),
+        }
+    }
+
+    /// Describes the layers of a valid configuration for images of `[height, width]` pixels,
+    /// without building them.
+    pub fn layers(&self, image: [usize; 2]) -> Vec<LayerSummary> {
+        let (stem, mut plane) = self.describe_stem(image);
+        let mut layers = vec![stem];
+        for stage in 0..self.blocks.len() {
+            for (index, block) in self.stage(stage).enumerate() {
+                plane = halve(plane, block.stride);
+                layers.push(block.describe(format!("stages.{stage}.{index}"), plane));
+            }
+        }
+        layers.push(LayerSummary {
+            name: "output".into(),
+            kind: "global average + linear".into(),
+            output_shape: vec![self.num_classes],
+            parameters: linear_parameters(self.d_features(), self.num_classes, true),
+        });
+        layers
+    }
+
+    fn stem_conv(&self) -> ConvNormConfig {
+        let (kernel, stride) = match self.stem {
+            Stem::Small => (3, 1),
+            Stem::Large => (7, 2),
+        };
+        ConvNormConfig {
+            d_input: self.channels,
+            d_output: self.width,
+            kernel,
+            stride,
+        }
+    }
+
+    fn describe_stem(&self, image: [usize; 2]) -> (LayerSummary, [usize; 2]) {
+        let (kind, plane) = match self.stem {
+            Stem::Small => ("conv 3x3 + batch norm + relu", image),
+            Stem::Large => (
+                "conv 7x7 stride 2 + batch norm + relu + max pool 3x3 stride 2",
+                halve(halve(image, 2), 2),
+            ),
+        };
+        let [height, width] = plane;
+        let summary = LayerSummary {
+            name: "stem".into(),
+            kind: kind.into(),
+            output_shape: vec![self.width, height, width],
+            parameters: self.stem_conv().parameters(),
+        };
+        (summary, plane)
+    }
+
+    /// Lists the blocks of a stage; the first changes the width and halves the plane.
+    fn stage(&self, stage: usize) -> impl Iterator<Item = ResidualConfig> {
+        let (kind, expansion) = (self.block, self.block.expansion());
+        let d_inner = self.width << stage;
+        let d_before = if stage == 0 {
+            self.width
+        } else {
+            d_inner / 2 * expansion
+        };
+        (0..self.blocks[stage]).map(move |index| ResidualConfig {
+            kind,
+            d_input: if index == 0 {
+                d_before
+            } else {
+                d_inner * expansion
+            },
+            d_inner,
+            stride: if index == 0 && stage > 0 { 2 } else { 1 },
+        })
+    }
+
+    /// Number of features the classifier reads.
+    fn d_features(&self) -> usize {
+        (self.width << (self.blocks.len() - 1)) * self.block.expansion()
+    }
+
+    /// Largest first width whose last stage is not above [`MAX_SIZE`].
+    fn max_width(&self) -> usize {
+        (MAX_SIZE / self.block.expansion()) >> (self.blocks.len() - 1)
+    }
+}
+
+impl BlockKind {
+    /// How many times wider a block's output is than its inner convolution.
+    fn expansion(self) -> usize {
+        match self {
+            Self::Basic => 1,
+            Self::Bottleneck => 4,
+        }
+    }
+}
+
+/// Divides both sides of a plane by a stride, rounded up.
+fn halve(plane: [usize; 2], stride: usize) -> [usize; 2] {
+    plane.map(|side| side.div_ceil(stride))
+}
+
+fn stem_pool() -> MaxPool2d {
+    let padding = PaddingConfig2d::Explicit(1, 1, 1, 1);
+    MaxPool2dConfig::new([3, 3])
+        .with_strides([2, 2])
+        .with_padding(padding)
+        .init()
+}
+
+/// One block.
+#[derive(Clone, Copy)]
+struct ResidualConfig {
+    kind: BlockKind,
+    d_input: usize,
+    d_inner: usize,
+    stride: usize,
+}
+
+impl ResidualConfig {
+    fn d_output(self) -> usize {
+        self.d_inner * self.kind.expansion()
+    }
+
+    /// Lists the convolutions of the residual function.
+    fn convs(self) -> Vec<ConvNormConfig> {
+        let Self {
+            kind,
+            d_input,
+            d_inner,
+            stride,
+        } = self;
+        let conv = |d_input, d_output, kernel, stride| ConvNormConfig {
+            d_input,
+            d_output,
+            kernel,
+            stride,
+        };
+        match kind {
+            BlockKind::Basic => {
+                vec![
+                    conv(d_input, d_inner, 3, stride),
+                    conv(d_inner, d_inner, 3, 1),
+                ]
+            }
+            BlockKind::Bottleneck => vec![
+                conv(d_input, d_inner, 1, 1),
+                conv(d_inner, d_inner, 3, stride),
+                conv(d_inner, self.d_output(), 1, 1),
+            ],
+        }
+    }
+
+    /// The projection, where the block changes the shape of its input.
+    fn shortcut(self) -> Option<ConvNormConfig> {
+        let Self {
+            d_input, stride, ..
+        } = self;
+        let d_output = self.d_output();
+        (stride != 1 || d_input != d_output).then_some(ConvNormConfig {
+            d_input,
+            d_output,
+            kernel: 1,
+            stride,
+        })
+    }
+
+    fn init(self, device: &Device) -> Residual {
+        let init = |conv: ConvNormConfig| conv.init(HE_FAN_OUT, device);
+        let mut convs: Vec<ConvNorm> = self.convs().into_iter().map(init).collect();
+        if let Some(last) = convs.last_mut() {
+            last.norm.gamma = Initializer::Zeros.init([self.d_output()], device);
+        }
+        Residual {
+            convs,
+            shortcut: self.shortcut().map(init),
+        }
+    }
+
+    fn describe(self, name: String, [height, width]: [usize; 2]) -> LayerSummary {
+        let kind = match self.kind {
+            BlockKind::Basic => "basic block",
+            BlockKind::Bottleneck => "bottleneck block",
+        };
+        let stride = if self.stride == 1 { "" } else { " stride 2" };
+        let convs = self.convs().into_iter().chain(self.shortcut());
+        LayerSummary {
+            name,
+            kind: format!("{kind}{stride}"),
+            output_shape: vec![self.d_output(), height, width],
+            parameters: convs.fold(0, |total, conv| total.saturating_add(conv.parameters())),
+        }
+    }
+}
+
+/// Stages of residual blocks, global average pooling and a classifier.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use tinderbox_models::ResNetConfig;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let device = Device::flex();
+/// let model = ResNetConfig::resnet_cifar(8, 3, 10)?.init(&device);
+/// let logits = model.forward(Tensor::zeros([2, 3, 16, 16], &device));
+/// assert_eq!(logits.dims(), [2, 10]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Module, Debug)]
+pub struct ResNet {
+    stem: ConvNorm,
+    stem_pool: Option<MaxPool2d>,
+    stages: Vec<Vec<Residual>>,
+    dropout: Dropout,
+    output: Linear,
+}
+
+#[derive(Module, Debug)]
+struct Residual {
+    convs: Vec<ConvNorm>,
+    shortcut: Option<ConvNorm>,
+}
+
+impl ResNet {
+    /// Scores every class.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`, any height and width from 1
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If the second axis of `input` is not `channels`.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
+        assert_shape!(input, [_, channels, _, _]);
+        let x = relu(self.stem.forward(input));
+        let x = match &self.stem_pool {
+            Some(pool) => pool.forward(x),
+            None => x,
+        };
+        let x = self
+            .stages
+            .iter()
+            .flatten()
+            .fold(x, |x, block| block.forward(x));
+        let x = global_average(x);
+        let x = self.dropout.forward(x);
+        self.output.forward(x)
+    }
+}
+
+impl Residual {
+    /// - input: `[batch, d_input, height, width]`
+    /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let shortcut = match &self.shortcut {
+            Some(projection) => projection.forward(input.clone()),
+            None => input.clone(),
+        };
+        let mut x = input;
+        for (index, conv) in self.convs.iter().enumerate() {
+            x = if index == 0 { x } else { relu(x) };
+            x = conv.forward(x);
+        }
+        relu(x + shortcut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, naive_conv3x3,
+        normal, values,
+    };
+
+    const KINDS: [BlockKind; 2] = [BlockKind::Basic, BlockKind::Bottleneck];
+
+    fn small(stem: Stem, block: BlockKind) -> ResNetConfig {
+        ResNetConfig::new(2, 3, stem, block, vec![1, 2]).with_width(4)
+    }
+
+    /// Lets the residual functions speak: at initialization they are silent.
+    fn open_blocks(model: &mut ResNet, device: &Device) {
+        for block in model.stages.iter_mut().flatten() {
+            let gamma = &mut block.convs.last_mut().unwrap().norm.gamma;
+            *gamma = Initializer::Ones.init(gamma.dims(), device);
+        }
+    }
+
+    #[test]
+    fn output_has_a_score_per_class() {
+        let device = Device::flex();
+        for (stem, kind) in [Stem::Small, Stem::Large].into_iter().zip(KINDS) {
+            let model = small(stem, kind).init(&device);
+            for [height, width] in [[1, 1], [8, 8], [13, 9]] {
+                let logits = model.forward(normal([2, 2, height, width], &device));
+                assert_eq!(logits.dims(), [2, 3]);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "axis 1 expected 2, got 3")]
+    fn a_wrong_shape_is_refused() {
+        let device = Device::flex();
+        let model = small(Stem::Small, BlockKind::Basic).init(&device);
+        model.forward(normal([1, 3, 8, 8], &device));
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch() {
+        let device = Device::flex();
+        for kind in KINDS {
+            let mut model = small(Stem::Small, kind).init(&device);
+            open_blocks(&mut model, &device);
+            let batch = normal([4, 2, 8, 8], &device);
+            let alone = model.forward(batch.clone().slice(2..3));
+            assert_close(model.forward(batch).slice(2..3), &values(alone));
+        }
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        for kind in KINDS {
+            let mut model = small(Stem::Large, kind).init(&device);
+            open_blocks(&mut model, &device);
+            let logits = model.forward(normal([4, 2, 20, 20], &device));
+            assert_every_parameter_gets_a_gradient(&model, &logits);
+        }
+    }
+
+    #[test]
+    fn a_fresh_block_passes_its_input_through() {
+        let device = Device::flex();
+        for (kind, d_inner) in KINDS.into_iter().zip([4, 1]) {
+            let block = ResidualConfig {
+                kind,
+                d_input: 4,
+                d_inner,
+                stride: 1,
+            }
+            .init(&device);
+            let x = normal([2, 4, 5, 5], &device);
+            assert_close(block.forward(x.clone()), &values(relu(x)));
+        }
+    }
+
+    #[test]
+    fn a_basic_block_agrees_with_loops_by_hand() {
+        let device = Device::flex();
+        let shape = [3, 4, 5];
+        let config = ResidualConfig {
+            kind: BlockKind::Basic,
+            d_input: 3,
+            d_inner: 3,
+            stride: 1,
+        };
+        let mut block = config.init(&device);
+        block.convs[1].norm.gamma = Initializer::Constant { value: 0.5 }.init([3], &device);
+        let input = normal([1, 3, 4, 5], &device);
+
+        let x = values(input.clone());
+        let weights = |index: usize| values(block.convs[index].conv.weight.val());
+        // Fresh running statistics are mean 0 and variance 1.
+        let scale = 1.0 / (1.0 + 1e-5_f32).sqrt();
+        let inner = naive_conv3x3(&x, shape, &weights(0), 3);
+        let inner: Vec<f32> = inner.iter().map(|v| (v * scale).max(0.0)).collect();
+        let residual = naive_conv3x3(&inner, shape, &weights(1), 3);
+        let sums = residual
+            .iter()
+            .zip(&x)
+            .map(|(r, x)| (0.5 * scale * r + x).max(0.0));
+        assert_close(block.forward(input), &sums.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_strided_shortcut_projects_every_second_pixel() {
+        let device = Device::flex();
+        let config = ResidualConfig {
+            kind: BlockKind::Basic,
+            d_input: 1,
+            d_inner: 2,
+            stride: 2,
+        };
+        let block = config.init(&device);
+        let input = Tensor::from_floats([[[[1.0, 9.0, 2.0], [9.0; 3], [3.0, 9.0, 4.0]]]], &device);
+        let projection = values(block.shortcut.as_ref().unwrap().conv.weight.val());
+        let scale = 1.0 / (1.0 + 1e-5_f32).sqrt();
+        let expected = projection
+            .iter()
+            .flat_map(|w| [1.0, 2.0, 3.0, 4.0].map(|x| w * x * scale));
+        let expected: Vec<f32> = expected.map(|x| x.max(0.0)).collect();
+        assert_close(block.forward(input), &expected);
+    }
+
+    #[test]
+    fn known_sizes_have_the_published_number_of_parameters() {
+        // torchvision's, and for CIFAR with projections the 0.27 million of the paper's table 6.
+        let count = |config: &ResNetConfig| {
+            let parameters = trainable_parameters(&config.init(&Device::flex()));
+            assert_eq!(total_parameters(&config.layers([224, 224])), parameters);
+            parameters
+        };
+        assert_eq!(count(&ResNetConfig::resnet18(3, 1000)), 11_689_512);
+        assert_eq!(count(&ResNetConfig::resnet34(3, 1000)), 21_797_672);
+        assert_eq!(count(&ResNetConfig::resnet50(3, 1000)), 25_557_032);
+        assert_eq!(
+            count(&ResNetConfig::resnet_cifar(20, 3, 10).unwrap()),
+            272_474
+        );
+    }
+
+    #[test]
+    fn layers_have_the_shapes_of_the_paper() {
+        let layers = ResNetConfig::resnet50(3, 1000).layers([224, 224]);
+        let shape = |name: &str| {
+            let layer = layers.iter().find(|layer| layer.name == name).unwrap();
+            layer.output_shape.clone()
+        };
+        assert_eq!(shape("stem"), [64, 56, 56]);
+        assert_eq!(shape("stages.0.2"), [256, 56, 56]);
+        assert_eq!(shape("stages.3.0"), [2048, 7, 7]);
+        assert_eq!(shape("output"), [1000]);
+    }
+
+    #[test]
+    fn config_round_trips() {
+        assert_round_trips(&small(Stem::Large, BlockKind::Bottleneck));
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        let base = small(Stem::Small, BlockKind::Bottleneck);
+        for invalid in [
+            ResNetConfig::resnet18(0, 10),
+            ResNetConfig::resnet18(3, usize::MAX),
+            base.clone().with_width(0),
+            base.clone().with_width(MAX_SIZE),
+            base.clone().with_width(8192),
+            base.clone().with_dropout(f64::INFINITY),
+            ResNetConfig {
+                blocks: vec![],
+                ..base.clone()
+            },
+            ResNetConfig {
+                blocks: vec![1, 0],
+                ..base.clone()
+            },
+            ResNetConfig {
+                blocks: vec![usize::MAX],
+                ..base.clone()
+            },
+            ResNetConfig {
+                blocks: vec![1; 9],
+                ..base.clone()
+            },
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+        for depth in [0, 2, 18, 21, usize::MAX] {
+            assert!(ResNetConfig::resnet_cifar(depth, 3, 10).is_err(), "{depth}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a model is made of, for people: its layers and how many numbers it learns.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use serde::Serialize;
+
+/// One line of a model's description, computed from its configuration alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LayerSummary {
+    /// Path of the layer in the model and in its weights file, as in `blocks.0`.
+    pub name: String,
+    /// What the layer does, as in `linear + relu`.
+    pub kind: String,
+    /// Shape of the layer's output for one row, so without the batch axis.
+    pub output_shape: Vec<usize>,
+    /// Number of trainable parameters; saturates.
+    pub parameters: usize,
+}
+
+/// Counts the numbers a model learns.
+///
+/// Left out are the running mean and variance of batch normalization, which
+/// [`Module::num_params`] counts: they are measured, not learned. A frozen parameter counts: freezing
+/// is a choice of the training, not of the architecture. Nothing is initialized.
+///
+/// ```
+/// use burn::nn::BatchNormConfig;
+/// use burn::{module::Module, tensor::Device};
+/// use tinderbox_models::trainable_parameters;
+///
+/// let norm = BatchNormConfig::new(8).init(&Device::flex());
+/// assert_eq!(norm.num_params(), 32);
+/// assert_eq!(trainable_parameters(&norm), 16);
+/// ```
+pub fn trainable_parameters<M: Module>(module: &M) -> usize {
+    let mut counter = Counter::default();
+    module.visit(&mut counter);
+    counter.parameters
+}
+
+/// Whether the field `name` of a module of type `container` is measured rather than learned.
+pub(crate) fn is_running_statistic(name: &str, container: &str) -> bool {
+    container == "Struct:BatchNorm" && name.starts_with("running_")
+}
+
+#[derive(Default)]
+struct Counter {
+    parameters: usize,
+    in_statistic: bool,
+}
+
+impl ModuleVisitor for Counter {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.in_statistic = is_running_statistic(name, container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.in_statistic {
+            self.parameters += param.lazy_shape().num_elements();
+        }
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.in_statistic = false;
+    }
+}
+
+/// Adds up the trainable parameters of all layers; saturates.
+pub(crate) fn total_parameters(layers: &[LayerSummary]) -> usize {
+    layers
+        .iter()
+        .fold(0, |total, layer| total.saturating_add(layer.parameters))
+}
+
+/// Counts the weights of a linear layer, and its biases if it has any; saturates.
+pub(crate) fn linear_parameters(d_input: usize, d_output: usize, bias: bool) -> usize {
+    d_input
+        .saturating_add(usize::from(bias))
+        .saturating_mul(d_output)
+}

@@ -1,0 +1,127 @@
+//! Helpers of this crate's tests.
+
+use std::fmt::Debug;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Distribution, Gradients, Tensor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::summary::is_running_statistic;
+
+/// Reads a tensor's elements, row by row.
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+/// Compares a tensor with numbers from elsewhere, up to `f32` rounding.
+pub(crate) fn assert_close<const D: usize>(actual: Tensor<D>, expected: &[f32]) {
+    let actual = values(actual);
+    assert_eq!(actual.len(), expected.len());
+    for (index, (a, e)) in actual.iter().zip(expected).enumerate() {
+        assert!(
+            (a - e).abs() <= 1e-4 * (1.0 + e.abs()),
+            "element {index}: {a} is not {e}"
+        );
+    }
+}
+
+/// Draws an input from the standard normal distribution.
+pub(crate) fn normal<const D: usize>(
+    shape: [usize; D],
+    device: &burn::tensor::Device,
+) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+}
+
+/// Asserts that the loss reaches every parameter of a model on an autodiff device.
+pub(crate) fn assert_every_parameter_gets_a_gradient<M: Module>(model: &M, logits: &Tensor<2>) {
+    let gradients = logits.clone().powi_scalar(2).mean().backward();
+    let mut visitor = GradientVisitor {
+        gradients,
+        path: Vec::new(),
+        visited: 0,
+    };
+    model.visit(&mut visitor);
+    assert!(visitor.visited > 0, "the model has no parameters");
+}
+
+struct GradientVisitor {
+    gradients: Gradients,
+    path: Vec<String>,
+    visited: usize,
+}
+
+impl ModuleVisitor for GradientVisitor {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        let statistic = is_running_statistic(name, container);
+        self.path.push(if statistic {
+            "(statistic)".into()
+        } else {
+            name.into()
+        });
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.join(".");
+        if path.ends_with("(statistic)") {
+            return;
+        }
+        let gradient = param.val().grad(&self.gradients);
+        let gradient = gradient.unwrap_or_else(|| panic!("`{path}` has no gradient"));
+        let norm: f32 = gradient.abs().sum().into_scalar();
+        assert!(
+            norm.is_finite() && norm > 0.0,
+            "the gradient of `{path}` is {norm}"
+        );
+        self.visited += 1;
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+}
+
+/// Asserts that a configuration survives the two formats it is stored in.
+pub(crate) fn assert_round_trips<T>(config: &T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let json = serde_json::to_string(config).unwrap();
+    assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), config);
+    let toml = toml::to_string(config).unwrap();
+    assert_eq!(&toml::from_str::<T>(&toml).unwrap(), config);
+}
+
+/// Convolves planes with 3×3 kernels, zero padding and stride 1, as the definition says.
+///
+/// - `input`: `[channels, height, width]`, one row
+/// - `weight`: `[d_output, channels, 3, 3]`
+pub(crate) fn naive_conv3x3(
+    input: &[f32],
+    [channels, height, width]: [usize; 3],
+    weight: &[f32],
+    d_output: usize,
+) -> Vec<f32> {
+    let at = |c: usize, y: usize, x: usize| {
+        let inside = (1..=height).contains(&y) && (1..=width).contains(&x);
+        if inside {
+            input[(c * height + y - 1) * width + x - 1]
+        } else {
+            0.0
+        }
+    };
+    let mut output = Vec::with_capacity(d_output * height * width);
+    for o in 0..d_output {
+        for y in 0..height {
+            for x in 0..width {
+                let taps = (0..channels * 9).map(|tap| {
+                    let (c, i, j) = (tap / 9, tap / 3 % 3, tap % 3);
+                    weight[o * channels * 9 + tap] * at(c, y + i, x + j)
+                });
+                output.push(taps.sum());
+            }
+        }
+    }
+    output
+}
