@@ -1,0 +1,146 @@
+//! The commands that use a trained model: `eval` and `predict`.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::{Map, Value, json};
+use tinderbox_cli::output::thousands;
+use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, table};
+use tinderbox_recipes::run_dir::MODEL_DIR;
+use tinderbox_recipes::vision::{Prediction, Predictor, VisionError, open as open_data};
+
+use crate::{failure, open};
+
+fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
+    let dir = run.join(MODEL_DIR);
+    if !dir.is_dir() {
+        return Err(Failure::input(format!(
+            "`{}` holds no trained model: it has no `{MODEL_DIR}` folder",
+            run.display()
+        )));
+    }
+    Predictor::load(&dir, device).or_input()
+}
+
+pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
+    let device = open(args.device)?.device;
+    let model = load(&args.run, &device)?;
+    let mut data = model.data().clone();
+    if let Some(path) = &args.data {
+        let path = path
+            .to_str()
+            .ok_or_else(|| Failure::input("`--data` is not UTF-8"))?;
+        let slot = data.path_mut().ok_or_else(|| {
+            Failure::input("`--data` does not fit this model, whose images ship with the app")
+        })?;
+        path.clone_into(slot);
+    }
+    let splits = open_data(&data).map_err(|error| failure(VisionError::from(error)))?;
+    if splits.classes != model.labels() || splits.shape != model.shape() {
+        return Err(Failure::input(format!(
+            "the data has images of {:?} (height, width, channels) and the classes {:?}, and the \
+             model was trained on {:?} and {:?}",
+            splits.shape,
+            splits.classes,
+            model.shape(),
+            model.labels()
+        )));
+    }
+    let images = splits
+        .get(&args.split)
+        .ok_or_else(|| Failure::input(format!("there is no split `{}`", args.split)))?;
+    let predictions = model.evaluate(images).map_err(failure)?;
+    let metrics = predictions.metrics();
+    let mut out = Output::Stdout;
+    if args.json {
+        let line = json!({
+            "run": args.run,
+            "split": args.split,
+            "samples": predictions.len(),
+            &args.split: metrics,
+        });
+        return out.line(&line.to_string());
+    }
+    let count = thousands(predictions.len());
+    out.line(&format!("{} split, {count} images", args.split))?;
+    let rows = metrics
+        .iter()
+        .map(|(name, value)| vec![name.clone(), format!("{value:.4}")]);
+    out.line(&table(&rows.collect::<Vec<_>>()))?;
+    out.line("true class (row) against predicted class (column)")?;
+    let mut rows = vec![[vec![String::new()], splits.classes.clone()].concat()];
+    for (class, counts) in splits.classes.iter().zip(predictions.confusion()) {
+        let counts = counts.iter().map(usize::to_string);
+        rows.push(std::iter::once(class.clone()).chain(counts).collect());
+    }
+    out.line(&table(&rows))
+}
+
+pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
+    let device = open(args.device)?.device;
+    let model = load(&args.run, &device)?;
+    let mut out = Output::new(args.out.as_deref());
+    if args.csv {
+        let head = ["input", "label"]
+            .into_iter()
+            .chain(model.labels().iter().map(String::as_str));
+        csv_line(&mut out, head)?;
+    }
+    for input in &args.inputs {
+        let prediction = classify(&model, input)?;
+        let name = input.to_string_lossy();
+        if args.json {
+            out.line(&json_line(&name, &prediction).to_string())?;
+        } else if args.csv {
+            let numbers: Vec<String> = prediction
+                .probabilities
+                .iter()
+                .map(|(_, value)| value.to_string())
+                .collect();
+            let cells = [&*name, &*prediction.label].into_iter();
+            csv_line(&mut out, cells.chain(numbers.iter().map(String::as_str)))?;
+        } else {
+            let best = prediction.probabilities.iter().map(|(_, value)| *value);
+            let best = best.fold(0.0, f32::max);
+            out.line(&format!(
+                "{name}  {}  {:.1} %",
+                prediction.label,
+                100.0 * best
+            ))?;
+        }
+    }
+    out.finish()
+}
+
+fn classify(model: &Predictor, input: &Path) -> Result<Prediction, Failure> {
+    if input.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .context("cannot read stdin")
+            .or_input()?;
+        return model.predict_bytes(&bytes).or_input();
+    }
+    model.predict_file(input).or_input()
+}
+
+fn json_line(input: &str, prediction: &Prediction) -> Value {
+    let probabilities: Map<String, Value> = prediction
+        .probabilities
+        .iter()
+        .map(|(label, value)| (label.clone(), json!(value)))
+        .collect();
+    json!({ "input": input, "label": prediction.label, "probabilities": probabilities })
+}
+
+fn csv_line<'a>(out: &mut Output, cells: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
+    let mut line = csv::Writer::from_writer(Vec::new());
+    line.write_record(cells)?;
+    out.write_all(
+        &line
+            .into_inner()
+            .map_err(|error| anyhow::anyhow!("{error}"))?,
+    )?;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! How a program ends.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Error;
+
+/// Why a command did not succeed, and so with which code the program ends.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line, the recipe or the data is wrong: 2.
+    Input(Error),
+    /// The user stopped it, and it can be gone on with: 130.
+    Interrupted(Error),
+    /// Anything else: 1.
+    Other(Error),
+}
+
+impl Failure {
+    /// A failure that the user can mend, from a message.
+    pub fn input(message: impl Display) -> Self {
+        Self::Input(anyhow::anyhow!("{message}"))
+    }
+
+    fn parts(&self) -> (u8, &Error) {
+        match self {
+            Self::Input(error) => (2, error),
+            Self::Interrupted(error) => (130, error),
+            Self::Other(error) => (1, error),
+        }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Marks errors that the user can mend.
+pub trait OrInput<T> {
+    /// Turns the error into [`Failure::Input`].
+    ///
+    /// # Errors
+    ///
+    /// If `self` is one.
+    fn or_input(self) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Error>> OrInput<T> for Result<T, E> {
+    fn or_input(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Input(error.into()))
+    }
+}
+
+/// Says what went wrong, once, and gives the exit code.
+pub fn finish(result: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = result else {
+        return ExitCode::SUCCESS;
+    };
+    let (code, error) = failure.parts();
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    // If stderr is gone too, there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "error: {}", message(error));
+    ExitCode::from(code)
+}
+
+/// The whole chain in one line, without repeating what a transparent error says twice.
+fn message(error: &Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if parts.last().is_none_or(|last| !last.ends_with(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+fn is_closed_pipe(error: &Error) -> bool {
+    let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_chain_is_told_once() {
+        let error = Err::<(), _>(io::Error::other("disk full"))
+            .context("cannot write `a`")
+            .unwrap_err();
+        assert_eq!(message(&error), "cannot write `a`: disk full");
+        let error = Error::from(io::Error::other("disk full")).context("disk full");
+        assert_eq!(message(&error), "disk full");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(finish(Err(pipe.into())), ExitCode::SUCCESS);
+    }
+}

@@ -1,0 +1,31 @@
+//! What every app shares at the command line: flags, progress, messages, exit codes.
+//!
+//! A flag means the same in every app because it is declared here. Results go to stdout, progress
+//! and messages to stderr; a closed pipe ends the program quietly. The crate knows recipes only as
+//! data that can be patched, and no app at all.
+
+pub mod args;
+pub mod failure;
+pub mod interrupt;
+pub mod output;
+pub mod progress;
+pub mod recipe;
+
+pub use args::{EvalArgs, PredictArgs, RecipesArgs, TrainArgs};
+pub use failure::{Failure, OrInput, finish};
+pub use interrupt::interrupter;
+pub use output::{Output, note, table};
+pub use progress::Progress;
+
+/// Sends the log to stderr: warnings, or what `TINDERBOX_LOG` says, as in `debug`.
+pub fn init_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TINDERBOX_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // A second call, as from a test, changes nothing.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .try_init();
+}

@@ -1,0 +1,164 @@
+//! What a person or a program reads.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::{Failure, OrInput as _};
+
+/// Where results go: stdout, or a file that appears only when it is whole.
+#[derive(Debug)]
+pub enum Output {
+    /// To stdout, at once.
+    Stdout,
+    /// To a file, at the end.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it will hold.
+        content: Vec<u8>,
+    },
+}
+
+impl Output {
+    /// To a file if one is named, else to stdout.
+    pub fn new(file: Option<&Path>) -> Self {
+        match file {
+            None => Self::Stdout,
+            Some(path) => Self::File {
+                path: path.to_owned(),
+                content: Vec::new(),
+            },
+        }
+    }
+
+    /// Appends a line.
+    ///
+    /// # Errors
+    ///
+    /// If stdout cannot be written, as when its reader is gone.
+    pub fn line(&mut self, line: &str) -> Result<(), Failure> {
+        writeln!(self, "{line}")?;
+        Ok(())
+    }
+
+    /// Makes the file appear.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.flush()?;
+        if let Self::File { path, content } = &self {
+            write_file(path, content)
+                .with_context(|| format!("cannot write `{}`", path.display()))
+                .or_input()?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout => io::stdout().write(bytes),
+            Self::File { content, .. } => content.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout => io::stdout().flush(),
+            Self::File { .. } => Ok(()),
+        }
+    }
+}
+
+fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let attempt = fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if attempt.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    attempt
+}
+
+/// Tells a person something, on stderr.
+pub fn note(text: &str) {
+    // A message that nobody can read is no reason to stop.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Lays rows out in columns; the first is aligned left, the others right if they are numbers.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| {
+            if cell.starts_with(|first: char| first.is_ascii_digit()) {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:<width$}")
+            }
+        });
+        format!("  {}", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A count with a space between thousands, as in `421 642`.
+pub fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1 000"),
+            (421_642, "421 642"),
+        ] {
+            assert_eq!(thousands(count), text);
+        }
+    }
+
+    #[test]
+    fn a_file_appears_only_when_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.csv");
+        let mut output = Output::new(Some(&path));
+        output.line("a,b").unwrap();
+        assert!(!path.exists());
+        output.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n");
+        let missing = Output::new(Some(&dir.path().join("no/out.csv")));
+        assert!(matches!(missing.finish(), Err(Failure::Input(_))));
+    }
+}

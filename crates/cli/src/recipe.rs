@@ -1,0 +1,127 @@
+//! From `--recipe`, `--set` and the other flags to one recipe.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use time::OffsetDateTime;
+use tinderbox_recipes::overlay::{Patchable, assign, nearest, overlay};
+
+use crate::{Failure, OrInput as _};
+
+/// The recipes of an app.
+pub struct Catalogue<T> {
+    /// Names with a line on each; the first is the default.
+    pub names: &'static [(&'static str, &'static str)],
+    /// A recipe by its name.
+    pub builtin: fn(&str) -> Option<T>,
+}
+
+impl<T: Patchable> Catalogue<T> {
+    /// A built-in recipe.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name; names the nearest.
+    pub fn get(&self, name: &str) -> Result<T, Failure> {
+        (self.builtin)(name).ok_or_else(|| {
+            let near = nearest(name, self.names.iter().map(|(name, _)| *name));
+            let hint = near
+                .map(|near| format!(", did you mean `{near}`?"))
+                .unwrap_or_default();
+            let known: Vec<&str> = self.names.iter().map(|(name, _)| *name).collect();
+            Failure::Input(anyhow!(
+                "unknown recipe `{name}`{hint} Known are {}, or a file that ends in `.toml`",
+                known.join(", ")
+            ))
+        })
+    }
+
+    /// The default recipe, a built-in one, or a file laid over the built-in one that its `name`
+    /// says (else over the default).
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or has a key or a value that makes no sense.
+    pub fn resolve(&self, name_or_file: Option<&str>, sets: &[String]) -> Result<T, Failure> {
+        let default = self.names.first().map_or("", |(name, _)| name);
+        let recipe = match name_or_file {
+            None => self.get(default)?,
+            Some(file) if is_file_name(file) => {
+                let path = Path::new(file);
+                let text = fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the recipe `{file}`"))
+                    .or_input()?;
+                self.parse(&text, default).with_context_of(path)?
+            }
+            Some(name) => self.get(name)?,
+        };
+        assign(recipe, sets).context("`--set`").or_input()
+    }
+
+    /// A built-in recipe as TOML, ready to save and edit.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name.
+    pub fn text(&self, name: &str) -> Result<String, Failure> {
+        Ok(toml::to_string(&self.get(name)?)?)
+    }
+
+    /// A stored recipe.
+    ///
+    /// # Errors
+    ///
+    /// If it is not what this version writes.
+    pub fn load(&self, text: &str, path: &Path) -> Result<T, Failure> {
+        let default = self.names.first().map_or("", |(name, _)| name);
+        self.parse(text, default).with_context_of(path)
+    }
+
+    fn parse(&self, text: &str, default: &str) -> anyhow::Result<T> {
+        let name = text
+            .parse::<toml::Table>()
+            .ok()
+            .and_then(|table| table.get("name")?.as_str().map(str::to_owned));
+        let base = name
+            .as_deref()
+            .and_then(self.builtin)
+            .or_else(|| (self.builtin)(default))
+            .ok_or_else(|| anyhow!("there is no default recipe"))?;
+        Ok(overlay(&base, text)?)
+    }
+}
+
+trait ContextOf<T> {
+    fn with_context_of(self, path: &Path) -> Result<T, Failure>;
+}
+
+impl<T> ContextOf<T> for anyhow::Result<T> {
+    fn with_context_of(self, path: &Path) -> Result<T, Failure> {
+        self.with_context(|| format!("recipe `{}`", path.display()))
+            .or_input()
+    }
+}
+
+fn is_file_name(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+        || name.contains(std::path::MAIN_SEPARATOR)
+}
+
+/// `runs/<recipe>/<UTC time>-<seed>`.
+pub fn default_out(recipe: &str, seed: u64) -> PathBuf {
+    let now = OffsetDateTime::now_utc();
+    let (date, time) = (now.date(), now.time());
+    let stamp = format!(
+        "{:04}{:02}{:02}T{:02}{:02}{:02}Z-{seed}",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+    Path::new("runs").join(recipe).join(stamp)
+}

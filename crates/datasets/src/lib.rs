@@ -1,0 +1,45 @@
+//! Readers of real data files, seeded splits and augmentation, and the loader that feeds a model.
+//!
+//! A reader checks everything a file claims before it believes it, and its error names the file.
+//! What comes out is a [`Dataset`](burn::data::dataset::Dataset) of plain items: bytes and a label.
+//!
+//! ```
+//! use burn::data::dataset::Dataset;
+//!
+//! let (train, test) = tinderbox_datasets::digits()?;
+//! assert_eq!((train.len(), test.len()), (1437, 360));
+//! let item = train.get(0)?;
+//! assert_eq!((item.image.height, item.image.width, item.image.channels), (8, 8, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What it refuses to do:
+//!
+//! - know a model: it names no architecture, no loss and no metric;
+//! - guess: an empty class, a truncated file or a label without a class is an error, not a warning,
+//!   unless the caller asked for `skip_broken`;
+//! - trust a download: a file whose SHA-256 is not known here is not fetched, and no source is
+//!   asked before the cache;
+//! - depend on chance it does not own: every random choice comes from [`random`], so equal seeds
+//!   give equal items on every machine and with any number of workers.
+
+pub mod augment;
+pub mod digits;
+pub mod download;
+pub mod idx;
+pub mod image;
+pub mod image_folder;
+pub mod image_set;
+pub mod loader;
+pub mod random;
+pub mod split;
+
+pub use augment::{Augment, AugmentError, Mix, MixKind};
+pub use digits::{DigitsError, digits};
+pub use download::{DownloadError, PublicSet, fetch, public_set};
+pub use idx::{IdxError, open_idx_folder, read_idx};
+pub use image::{DecodeOptions, Fit, Image, ImageError, LabelledImage, decode_bytes, decode_image};
+pub use image_folder::{FolderError, FolderOptions, FolderSplits, ImageFolder};
+pub use image_set::{ImageSet, ImageSetError};
+pub use random::Stream;
+pub use split::{SplitError, Subset, split_indices, stratified_indices};

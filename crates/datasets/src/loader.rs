@@ -1,0 +1,703 @@
+//! The loader that feeds a model: batches prepared ahead on worker threads, always in the same
+//! order.
+//!
+//! It is a [`DataLoader`], so Burn's learner takes it as it is, and it keeps four promises that
+//! Burn's own multi-threaded loader does not: the batches and their order do not depend on the
+//! number of workers, a pass can begin at any epoch and batch (so that a resumed run sees what
+//! the killed one would have seen), a worker that panics is an error and not a shorter epoch, and
+//! no more than a fixed number of batches is held at a time.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::{Dataset, DatasetError};
+use burn::tensor::Device;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::random::{permutation, stream};
+
+/// Words that keep the streams of one seed apart.
+const SHUFFLE: u64 = 1;
+const ITEM: u64 = 2;
+const BATCH: u64 = 3;
+
+/// Where a batch stands, and the random streams that belong to it.
+///
+/// A stream depends on the seed, the epoch and the index alone: the same pixels come out whatever
+/// the number of workers and wherever a run was interrupted.
+#[derive(Clone, Debug)]
+pub struct BatchContext {
+    /// Seed of the loader.
+    pub seed: u64,
+    /// Number of the epoch, from 1.
+    pub epoch: usize,
+    /// Number of the batch within its epoch, from 0.
+    pub batch: usize,
+    /// Index in the dataset of each item, in the order of the items.
+    pub indices: Vec<usize>,
+}
+
+impl BatchContext {
+    /// The random stream of one item of the batch.
+    ///
+    /// # Panics
+    ///
+    /// If the batch has no item at `position`.
+    pub fn item_stream(&self, position: usize) -> Xoshiro256PlusPlus {
+        let index = self.indices[position] as u64;
+        stream(self.seed, &[ITEM, self.epoch as u64, index])
+    }
+
+    /// The random stream of the batch as a whole.
+    pub fn batch_stream(&self) -> Xoshiro256PlusPlus {
+        stream(self.seed, &[BATCH, self.epoch as u64, self.batch as u64])
+    }
+}
+
+/// Turns items into one batch on a device, with randomness and with the right to fail.
+///
+/// Every Burn [`Batcher`] is one, so an own batcher needs this trait only to augment.
+pub trait Collate<I, O>: Send + Sync {
+    /// Makes one batch.
+    ///
+    /// # Errors
+    ///
+    /// When the items do not fit together or one of them cannot be used.
+    fn collate(
+        &self,
+        items: Vec<I>,
+        context: &BatchContext,
+        device: &Device,
+    ) -> Result<O, DatasetError>;
+}
+
+impl<I, O, B: Batcher<I, O>> Collate<I, O> for B {
+    fn collate(&self, items: Vec<I>, _: &BatchContext, device: &Device) -> Result<O, DatasetError> {
+        Ok(self.batch(items, device))
+    }
+}
+
+/// How a [`Loader`] walks through its dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoaderConfig {
+    /// Items in a batch.
+    pub batch_size: usize,
+    /// Seed of the shuffling and of every [`BatchContext`].
+    pub seed: u64,
+    /// Whether each epoch has its own order; otherwise the dataset's.
+    pub shuffle: bool,
+    /// Whether a last batch that is not full is left out. Never leaves out the only one.
+    pub drop_last: bool,
+    /// Threads that prepare batches; 0 prepares each when it is asked for.
+    pub workers: usize,
+    /// Most batches held ready or in the making at a time, at least 1.
+    pub prefetch: usize,
+}
+
+impl LoaderConfig {
+    /// Shuffled, full batches, for training.
+    pub fn train(batch_size: usize, seed: u64) -> Self {
+        Self {
+            batch_size,
+            seed,
+            shuffle: true,
+            drop_last: true,
+            workers: 1,
+            prefetch: 4,
+        }
+    }
+
+    /// Every item once and in order, for validation and test.
+    pub fn eval(batch_size: usize) -> Self {
+        Self {
+            batch_size,
+            seed: 0,
+            shuffle: false,
+            drop_last: false,
+            workers: 1,
+            prefetch: 4,
+        }
+    }
+
+    /// Sets the number of worker threads.
+    #[must_use]
+    pub fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+}
+
+/// Why a [`Loader`] could not be made.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LoaderError {
+    /// There is nothing to load.
+    #[error("the dataset is empty")]
+    Empty,
+    /// A batch of no items would never end an epoch.
+    #[error("the batch size must be at least 1")]
+    ZeroBatch,
+}
+
+/// Something went wrong on a worker thread.
+#[derive(Debug, thiserror::Error)]
+enum WorkerError {
+    #[error("preparing batch {batch} of epoch {epoch} panicked: {message}")]
+    Panic {
+        epoch: usize,
+        batch: usize,
+        message: String,
+    },
+    #[error("the threads that prepare batches could not be started")]
+    Spawn(#[source] std::io::Error),
+}
+
+/// Batches of a dataset, prepared ahead of the model.
+///
+/// ```
+/// use std::sync::Arc;
+/// use burn::data::dataloader::batcher::Batcher;
+/// use burn::data::dataset::InMemDataset;
+/// use burn::tensor::Device;
+/// use tinderbox_datasets::loader::{Loader, LoaderConfig};
+///
+/// struct Sum;
+/// impl Batcher<u32, u32> for Sum {
+///     fn batch(&self, items: Vec<u32>, _: &Device) -> u32 {
+///         items.into_iter().sum()
+///     }
+/// }
+///
+/// # fn example(device: &Device) -> Result<(), Box<dyn std::error::Error>> {
+/// let numbers = Arc::new(InMemDataset::new(vec![1, 2, 3, 4, 5]));
+/// let loader = Loader::new(numbers, Sum, LoaderConfig::eval(2), device)?;
+/// let sums: Result<Vec<u32>, _> = loader.iter_from(1, 0).collect();
+/// assert_eq!(sums?, [3, 7, 5]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Loader<I, O> {
+    source: Source<I, O>,
+    config: LoaderConfig,
+    /// Epoch of the next [`DataLoader::iter`].
+    next_epoch: AtomicUsize,
+}
+
+/// What the workers share.
+struct Source<I, O> {
+    dataset: Arc<dyn Dataset<I>>,
+    collate: Arc<dyn Collate<I, O>>,
+    /// First index of the part in use, and its end.
+    range: (usize, usize),
+    device: Device,
+}
+
+impl<I, O> Clone for Source<I, O> {
+    fn clone(&self) -> Self {
+        Self {
+            dataset: Arc::clone(&self.dataset),
+            collate: Arc::clone(&self.collate),
+            range: self.range,
+            device: self.device.clone(),
+        }
+    }
+}
+
+impl<I: 'static, O: Send + 'static> Loader<I, O> {
+    /// Makes a loader of `dataset` whose batches are put on `device`.
+    ///
+    /// # Errors
+    ///
+    /// If the dataset is empty or the batch size is 0.
+    pub fn new(
+        dataset: Arc<dyn Dataset<I>>,
+        collate: impl Collate<I, O> + 'static,
+        config: LoaderConfig,
+        device: &Device,
+    ) -> Result<Self, LoaderError> {
+        if dataset.is_empty() {
+            return Err(LoaderError::Empty);
+        }
+        if config.batch_size == 0 {
+            return Err(LoaderError::ZeroBatch);
+        }
+        let range = (0, dataset.len());
+        let source = Source {
+            dataset,
+            collate: Arc::new(collate),
+            range,
+            device: device.clone(),
+        };
+        Ok(Self::of(source, config))
+    }
+
+    fn of(source: Source<I, O>, config: LoaderConfig) -> Self {
+        Self {
+            source,
+            config,
+            next_epoch: AtomicUsize::new(1),
+        }
+    }
+
+    /// The same loader with its batches on another device.
+    #[must_use]
+    pub fn on(mut self, device: &Device) -> Self {
+        self.source.device = device.clone();
+        self
+    }
+
+    /// Number of batches in an epoch.
+    pub fn num_batches(&self) -> usize {
+        let items = self.source.range.1 - self.source.range.0;
+        if self.config.drop_last {
+            (items / self.config.batch_size).max(1)
+        } else {
+            items.div_ceil(self.config.batch_size)
+        }
+    }
+
+    /// Items in a full batch.
+    pub fn batch_size(&self) -> usize {
+        self.config.batch_size
+    }
+
+    /// The batches of an epoch (from 1), beginning with batch number `first` (from 0).
+    pub fn iter_from(&self, epoch: usize, first: usize) -> Batches<O> {
+        let plan = Arc::new(self.plan(epoch));
+        let num_batches = self.num_batches();
+        let workers = self.config.workers.min(num_batches.saturating_sub(first));
+        let progress = Progress::new(
+            (first * self.config.batch_size).min(self.num_items()),
+            self.num_items(),
+            Some("items".to_owned()),
+        );
+        let make = {
+            let source = self.source.clone();
+            move |batch: usize| make_batch(&source, &plan, batch)
+        };
+        let feed = if workers == 0 {
+            Feed::Inline(Box::new(make))
+        } else {
+            Feed::threads(
+                workers,
+                self.config.prefetch.max(1),
+                first..num_batches,
+                make,
+            )
+        };
+        Batches {
+            feed,
+            next: first,
+            num_batches,
+            batch_size: self.config.batch_size,
+            progress,
+        }
+    }
+
+    fn plan(&self, epoch: usize) -> Plan {
+        let (start, end) = self.source.range;
+        let order = if self.config.shuffle {
+            let mut stream = stream(self.config.seed, &[SHUFFLE, epoch as u64]);
+            permutation(end - start, &mut stream)
+                .into_iter()
+                .map(|index| start + index)
+                .collect()
+        } else {
+            (start..end).collect()
+        };
+        Plan {
+            order,
+            epoch,
+            seed: self.config.seed,
+            batch_size: self.config.batch_size,
+        }
+    }
+}
+
+impl<I: 'static, O: Send + 'static> DataLoader<O> for Loader<I, O> {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<O> + 'a> {
+        let epoch = self.next_epoch.fetch_add(1, Ordering::Relaxed);
+        Box::new(self.iter_from(epoch, 0))
+    }
+
+    fn num_items(&self) -> usize {
+        let items = self.source.range.1 - self.source.range.0;
+        items.min(self.num_batches() * self.config.batch_size)
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<O>> {
+        let source = Source {
+            device: device.clone(),
+            ..self.source.clone()
+        };
+        Arc::new(Self::of(source, self.config.clone()))
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<O>> {
+        let (first, last) = self.source.range;
+        let range = ((first + start).min(last), (first + end).min(last));
+        Arc::new(Self::of(
+            Source {
+                range,
+                ..self.source.clone()
+            },
+            self.config.clone(),
+        ))
+    }
+}
+
+/// The order of one epoch.
+struct Plan {
+    order: Vec<usize>,
+    epoch: usize,
+    seed: u64,
+    batch_size: usize,
+}
+
+fn make_batch<I, O>(source: &Source<I, O>, plan: &Plan, batch: usize) -> Result<O, DatasetError> {
+    let start = batch * plan.batch_size;
+    let end = (start + plan.batch_size).min(plan.order.len());
+    let indices = plan.order[start..end].to_vec();
+    let attempt = catch_unwind(AssertUnwindSafe(|| {
+        let items = source.dataset.get_many(indices.clone())?;
+        let context = BatchContext {
+            seed: plan.seed,
+            epoch: plan.epoch,
+            batch,
+            indices,
+        };
+        source.collate.collate(items, &context, &source.device)
+    }));
+    attempt.unwrap_or_else(|payload| {
+        let message = panic_message(payload.as_ref());
+        Err(DatasetError::new(WorkerError::Panic {
+            epoch: plan.epoch,
+            batch,
+            message,
+        }))
+    })
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// An epoch's batches, in order. Ends its threads when it is dropped.
+pub struct Batches<O> {
+    feed: Feed<O>,
+    next: usize,
+    num_batches: usize,
+    batch_size: usize,
+    progress: Progress,
+}
+
+impl<O> Iterator for Batches<O> {
+    type Item = Result<O, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.num_batches {
+            return None;
+        }
+        let batch = self.feed.take(self.next);
+        self.next += 1;
+        self.progress.items_processed =
+            (self.next * self.batch_size).min(self.progress.items_total);
+        Some(batch)
+    }
+}
+
+impl<O> DataLoaderIterator<O> for Batches<O> {
+    fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+}
+
+type Ready<O> = Result<O, DatasetError>;
+
+enum Feed<O> {
+    Inline(Box<dyn Fn(usize) -> Ready<O> + Send>),
+    Threads(Threads<O>),
+    Broken(Option<std::io::Error>),
+}
+
+struct Threads<O> {
+    queue: Arc<Queue<O>>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl<O: Send + 'static> Feed<O> {
+    fn threads(
+        workers: usize,
+        prefetch: usize,
+        batches: std::ops::Range<usize>,
+        make: impl Fn(usize) -> Ready<O> + Send + Sync + 'static,
+    ) -> Self {
+        let queue = Arc::new(Queue::new(batches, prefetch));
+        let make = Arc::new(make);
+        let mut threads = Threads {
+            queue,
+            handles: Vec::with_capacity(workers),
+        };
+        for number in 0..workers {
+            let (queue, make) = (Arc::clone(&threads.queue), Arc::clone(&make));
+            let spawned = std::thread::Builder::new()
+                .name(format!("loader-{number}"))
+                .spawn(move || {
+                    while let Some(batch) = queue.claim() {
+                        queue.put(batch, make(batch));
+                    }
+                });
+            match spawned {
+                Ok(handle) => threads.handles.push(handle),
+                // One worker is enough to go on.
+                Err(_) if number > 0 => break,
+                Err(error) => return Self::Broken(Some(error)),
+            }
+        }
+        Self::Threads(threads)
+    }
+}
+
+impl<O> Feed<O> {
+    fn take(&mut self, batch: usize) -> Ready<O> {
+        match self {
+            Self::Inline(make) => make(batch),
+            Self::Threads(threads) => threads.queue.take(batch),
+            Self::Broken(error) => {
+                let error = error
+                    .take()
+                    .unwrap_or_else(|| std::io::Error::other("no thread"));
+                Err(DatasetError::new(WorkerError::Spawn(error)))
+            }
+        }
+    }
+}
+
+impl<O> Drop for Threads<O> {
+    fn drop(&mut self) {
+        self.queue.stop();
+        for handle in self.handles.drain(..) {
+            // A worker catches its panics, so there is nothing to learn from the result.
+            let _ = handle.join();
+        }
+    }
+}
+
+/// Hands out batch numbers and collects batches, never more than `prefetch` ahead.
+struct Queue<O> {
+    state: Mutex<QueueState<O>>,
+    changed: Condvar,
+    end: usize,
+    prefetch: usize,
+}
+
+struct QueueState<O> {
+    claimed: usize,
+    taken: usize,
+    stopped: bool,
+    ready: BTreeMap<usize, Ready<O>>,
+}
+
+impl<O> Queue<O> {
+    fn new(batches: std::ops::Range<usize>, prefetch: usize) -> Self {
+        let (start, end) = (batches.start, batches.end);
+        let state = QueueState {
+            claimed: start,
+            taken: start,
+            stopped: false,
+            ready: BTreeMap::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            end,
+            prefetch,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState<O>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, guard: MutexGuard<'a, QueueState<O>>) -> MutexGuard<'a, QueueState<O>> {
+        self.changed
+            .wait(guard)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next batch to make, once there is room for it; `None` when there is none left.
+    fn claim(&self) -> Option<usize> {
+        let mut state = self.lock();
+        while !state.stopped && state.claimed < self.end {
+            if state.claimed < state.taken + self.prefetch {
+                state.claimed += 1;
+                return Some(state.claimed - 1);
+            }
+            state = self.wait(state);
+        }
+        None
+    }
+
+    fn put(&self, batch: usize, result: Ready<O>) {
+        self.lock().ready.insert(batch, result);
+        self.changed.notify_all();
+    }
+
+    fn take(&self, batch: usize) -> Ready<O> {
+        let mut state = self.lock();
+        loop {
+            if let Some(result) = state.ready.remove(&batch) {
+                state.taken = batch + 1;
+                drop(state);
+                self.changed.notify_all();
+                return result;
+            }
+            state = self.wait(state);
+        }
+    }
+
+    fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::data::dataset::InMemDataset;
+    use rand::RngExt as _;
+
+    /// Lets an item be seen together with a number drawn for it.
+    struct Draw;
+    impl Collate<u64, Vec<(u64, u32)>> for Draw {
+        fn collate(
+            &self,
+            items: Vec<u64>,
+            context: &BatchContext,
+            _: &Device,
+        ) -> Result<Vec<(u64, u32)>, DatasetError> {
+            let draw = |(at, item)| (item, context.item_stream(at).random::<u32>());
+            Ok(items.into_iter().enumerate().map(draw).collect())
+        }
+    }
+
+    struct Touchy {
+        panics: bool,
+    }
+    impl Dataset<u64> for Touchy {
+        fn get(&self, index: usize) -> Result<u64, DatasetError> {
+            assert!(!(self.panics && index == 5), "bad luck with {index}");
+            if index == 5 {
+                return Err(DatasetError::new(std::io::Error::other("unreadable")));
+            }
+            Ok(index as u64)
+        }
+        fn len(&self) -> usize {
+            8
+        }
+    }
+
+    fn numbers(count: u64) -> Arc<dyn Dataset<u64>> {
+        Arc::new(InMemDataset::new((0..count).collect()))
+    }
+
+    fn pass(config: LoaderConfig, epoch: usize, first: usize) -> Vec<Vec<(u64, u32)>> {
+        let loader = Loader::new(numbers(23), Draw, config, &Device::flex()).unwrap();
+        loader.iter_from(epoch, first).map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn the_number_of_workers_changes_nothing() {
+        let inline = pass(LoaderConfig::train(4, 7).with_workers(0), 3, 0);
+        for workers in [1, 2, 5] {
+            assert_eq!(
+                pass(LoaderConfig::train(4, 7).with_workers(workers), 3, 0),
+                inline
+            );
+        }
+        assert_eq!(inline.len(), 5, "the last 3 items make no full batch");
+    }
+
+    #[test]
+    fn a_pass_can_begin_in_the_middle() {
+        let whole = pass(LoaderConfig::train(4, 7), 2, 0);
+        assert_eq!(pass(LoaderConfig::train(4, 7), 2, 3), whole[3..]);
+    }
+
+    #[test]
+    fn epochs_and_seeds_have_their_own_order() {
+        let first = pass(LoaderConfig::train(4, 7), 1, 0);
+        assert_ne!(pass(LoaderConfig::train(4, 7), 2, 0), first);
+        assert_ne!(pass(LoaderConfig::train(4, 8), 1, 0), first);
+    }
+
+    #[test]
+    fn evaluation_sees_every_item_once_in_order() {
+        let items: Vec<u64> = pass(LoaderConfig::eval(4), 1, 0)
+            .into_iter()
+            .flatten()
+            .map(|(item, _)| item)
+            .collect();
+        assert_eq!(items, (0..23).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_not_a_shorter_epoch() {
+        let touchy = Arc::new(Touchy { panics: true });
+        let loader = Loader::new(touchy, Draw, LoaderConfig::eval(2), &Device::flex()).unwrap();
+        let results: Vec<_> = loader.iter_from(1, 0).collect();
+        assert_eq!(results.len(), 4);
+        let message = results[2].as_ref().unwrap_err().to_string();
+        assert!(
+            message.contains("batch 2 of epoch 1 panicked: bad luck with 5"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_unreadable_item_is_reported() {
+        let touchy = Arc::new(Touchy { panics: false });
+        let loader = Loader::new(touchy, Draw, LoaderConfig::eval(2), &Device::flex()).unwrap();
+        let results: Vec<_> = loader.iter_from(1, 0).collect();
+        assert!(
+            results[2]
+                .as_ref()
+                .unwrap_err()
+                .to_string()
+                .contains("unreadable")
+        );
+    }
+
+    #[test]
+    fn a_dropped_pass_ends_its_threads_without_making_the_rest() {
+        let loader = Loader::new(
+            numbers(1_000_000),
+            Draw,
+            LoaderConfig::eval(1).with_workers(2),
+            &Device::flex(),
+        )
+        .unwrap();
+        let mut pass = loader.iter_from(1, 0);
+        assert_eq!(pass.next().unwrap().unwrap()[0].0, 0);
+        drop(pass);
+    }
+
+    #[test]
+    fn empty_sets_and_empty_batches_are_refused() {
+        let config = LoaderConfig::eval(0);
+        let refused = Loader::new(numbers(3), Draw, config, &Device::flex()).err();
+        assert_eq!(refused, Some(LoaderError::ZeroBatch));
+        let refused = Loader::new(numbers(0), Draw, LoaderConfig::eval(1), &Device::flex()).err();
+        assert_eq!(refused, Some(LoaderError::Empty));
+    }
+}

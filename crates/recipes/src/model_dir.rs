@@ -1,0 +1,192 @@
+//! The `model/` folder: everything inference needs and nothing else.
+//!
+//! `weights.safetensors` has the names and layouts of PyTorch, so that other software can read
+//! it; `model.json` says what to build around the weights. The folder appears all at once.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::store::{
+    BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter, SafetensorsStore,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::run_dir::BURN_VERSION;
+use crate::train::{sync_parent, write_atomic};
+
+const SPEC_FILE: &str = "model.json";
+const WEIGHTS_FILE: &str = "weights.safetensors";
+
+/// Version of the folder's layout.
+const FORMAT: u32 = 1;
+
+/// Why a model folder cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `model.json` is not what this version writes.
+    #[error("`{}` cannot be used: {reason}", path.display())]
+    Spec {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The weights are damaged or of another architecture.
+    #[error("`{}` cannot be used: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+impl ModelError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// `model.json` holds something that this version cannot build.
+    pub fn spec(dir: &Path, reason: impl ToString) -> Self {
+        Self::Spec {
+            path: dir.join(SPEC_FILE),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document<S> {
+    format: u32,
+    versions: Versions,
+    #[serde(flatten)]
+    spec: S,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versions {
+    tinderbox: String,
+    burn: String,
+}
+
+/// Writes a model folder, or replaces the one that is there.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn save<M: Module, S: Serialize>(dir: &Path, model: &M, spec: &S) -> Result<(), ModelError> {
+    let mut staging = dir.as_os_str().to_owned();
+    staging.push(".tmp");
+    let staging = PathBuf::from(staging);
+    remove(&staging)?;
+    fs::create_dir_all(&staging).map_err(ModelError::io("create the folder", &staging))?;
+    let versions = Versions {
+        tinderbox: env!("CARGO_PKG_VERSION").to_owned(),
+        burn: BURN_VERSION.to_owned(),
+    };
+    let json = serde_json::to_vec_pretty(&Document {
+        format: FORMAT,
+        versions,
+        spec,
+    })
+    .map_err(|error| ModelError::spec(&staging, error))?;
+    write(&staging.join(SPEC_FILE), &json)?;
+    write(
+        &staging.join(WEIGHTS_FILE),
+        &to_safetensors(model, &staging)?,
+    )?;
+    remove(dir)?;
+    fs::rename(&staging, dir).map_err(ModelError::io("write", dir))?;
+    sync_parent(dir).map_err(ModelError::io("write", dir))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+    write_atomic(path, |file| file.write_all(bytes)).map_err(ModelError::io("write", path))
+}
+
+fn remove(dir: &Path) -> Result<(), ModelError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(ModelError::io("replace", dir)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn to_safetensors<M: Module>(model: &M, dir: &Path) -> Result<Vec<u8>, ModelError> {
+    let path = dir.join(WEIGHTS_FILE);
+    let mut store = SafetensorsStore::from_bytes(None)
+        .with_to_adapter(BurnToPyTorchAdapter)
+        // More than one entry would come out in a random order, and no two files be equal.
+        .clear_metadata()
+        .metadata("format", "pt");
+    model
+        .save_into(&mut store)
+        .and_then(|()| store.get_bytes())
+        .map_err(|error| ModelError::Weights {
+            path,
+            reason: error.to_string(),
+        })
+}
+
+/// Reads what to build from a model folder.
+///
+/// # Errors
+///
+/// If it is missing, damaged, or of a newer version.
+pub fn load_spec<S: DeserializeOwned>(dir: &Path) -> Result<S, ModelError> {
+    let path = dir.join(SPEC_FILE);
+    let text = fs::read_to_string(&path).map_err(ModelError::io("read", &path))?;
+    let refuse = |error: serde_json::Error| ModelError::spec(dir, error);
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(refuse)?;
+    let format = value.get("format").and_then(serde_json::Value::as_u64);
+    if format != Some(u64::from(FORMAT)) {
+        let found = format.map_or("none".to_owned(), |format| format.to_string());
+        let reason = format!("its format is {found}, and this version reads {FORMAT}");
+        return Err(ModelError::spec(dir, reason));
+    }
+    Ok(serde_json::from_value::<Document<S>>(value)
+        .map_err(refuse)?
+        .spec)
+}
+
+/// Fills a model with the weights of a folder.
+///
+/// # Errors
+///
+/// If they are missing, damaged, or do not fit the model.
+pub fn load_weights<M: Module>(dir: &Path, mut model: M) -> Result<M, ModelError> {
+    let path = dir.join(WEIGHTS_FILE);
+    let bytes = fs::read(&path).map_err(ModelError::io("read", &path))?;
+    let mut store =
+        SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
+    let weights = |reason: String| ModelError::Weights {
+        path: path.clone(),
+        reason,
+    };
+    let result = model
+        .load_from(&mut store)
+        .map_err(|error| weights(error.to_string()))?;
+    if let Some((missing, _)) = result.missing.first() {
+        return Err(weights(format!("it has no `{missing}`")));
+    }
+    Ok(model)
+}

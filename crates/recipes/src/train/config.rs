@@ -1,0 +1,217 @@
+//! What decides a training run besides its data and its model.
+
+use std::fmt::Display;
+use std::ops::RangeBounds;
+
+use serde::{Deserialize, Serialize};
+
+use super::optimizer::Optimizer;
+use super::schedule::Schedule;
+
+/// A value that no training could use.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("`{key}` is {value}, and must be {expected}")]
+pub struct ConfigError {
+    /// The key with its path in a recipe.
+    pub key: String,
+    /// The value found.
+    pub value: String,
+    /// What would be right.
+    pub expected: String,
+}
+
+impl ConfigError {
+    /// An error about one key.
+    pub fn new(key: impl Into<String>, value: impl Display, expected: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.to_string(),
+            expected: expected.into(),
+        }
+    }
+}
+
+/// Checks that a number lies in a range.
+///
+/// # Errors
+///
+/// If it does not, NaN included.
+pub fn check_range(
+    key: &str,
+    value: f64,
+    range: impl RangeBounds<f64> + std::fmt::Debug,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::new(key, value, format!("in {range:?}")))
+    }
+}
+
+fn check_count(
+    key: &str,
+    value: usize,
+    range: std::ops::RangeInclusive<usize>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        Ok(())
+    } else {
+        let expected = format!("from {} to {}", range.start(), range.end());
+        Err(ConfigError::new(key, value, expected))
+    }
+}
+
+/// Whether more of a metric is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// As for a loss.
+    Lowest,
+    /// As for an accuracy.
+    Highest,
+}
+
+impl Goal {
+    /// Whether `value` beats `best`. NaN never does.
+    pub fn improves(self, value: f64, best: f64) -> bool {
+        match self {
+            Self::Lowest => value < best,
+            Self::Highest => value > best,
+        }
+    }
+}
+
+/// How long and in what portions to train, and what to keep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loop {
+    /// Passes over the training split.
+    pub epochs: usize,
+    /// Items in a batch.
+    pub batch_size: usize,
+    /// Seed of everything random: initial weights, shuffling, augmentation, dropout.
+    pub seed: u64,
+    /// Batches whose gradients are averaged before one step of the optimizer.
+    pub accumulation: usize,
+    /// Largest global norm of the gradient (Pascanu et al. 2013); 0 switches clipping off.
+    pub clip_norm: f64,
+    /// Decay of the exponential moving average of the weights (Polyak and Juditsky 1992), which
+    /// is then what is validated and kept; 0 switches it off.
+    pub ema_decay: f64,
+    /// The validation metric that decides which weights are the best.
+    pub monitor: String,
+    /// Whether `monitor` should be high or low.
+    pub goal: Goal,
+    /// Epochs without improvement after which training stops; 0 never stops early.
+    pub patience: usize,
+    /// Steps between two checkpoints; 0 writes one at the end of each epoch only.
+    pub checkpoint_every: usize,
+    /// Steps between two points of the training curve in `metrics.jsonl`.
+    pub log_every: usize,
+    /// Threads that prepare batches ahead of the model. Never changes the result.
+    pub workers: usize,
+}
+
+impl Default for Loop {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_size: 64,
+            seed: 42,
+            accumulation: 1,
+            clip_norm: 0.0,
+            ema_decay: 0.0,
+            monitor: "loss".to_owned(),
+            goal: Goal::Lowest,
+            patience: 0,
+            checkpoint_every: 0,
+            log_every: 10,
+            workers: 1,
+        }
+    }
+}
+
+impl Loop {
+    /// Checks every number.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_count("train.epochs", self.epochs, 1..=1_000_000)?;
+        check_count("train.batch_size", self.batch_size, 1..=65_536)?;
+        check_count("train.accumulation", self.accumulation, 1..=65_536)?;
+        check_range("train.clip_norm", self.clip_norm, 0.0..=1e9)?;
+        check_range("train.ema_decay", self.ema_decay, 0.0..1.0)?;
+        check_count("train.log_every", self.log_every, 1..=usize::MAX)?;
+        check_count("train.workers", self.workers, 0..=256)?;
+        // TOML has no unsigned 64-bit integers, and a recipe must survive its own `recipe.toml`.
+        if i64::try_from(self.seed).is_err() {
+            return Err(ConfigError::new(
+                "train.seed",
+                self.seed,
+                "at most 9223372036854775807",
+            ));
+        }
+        if self.monitor.is_empty() {
+            return Err(ConfigError::new(
+                "train.monitor",
+                "empty",
+                "the name of a metric",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Everything that decides a training run besides its data and its model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainConfig {
+    /// The loop.
+    pub train: Loop,
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// How the learning rate moves.
+    pub schedule: Schedule,
+}
+
+impl TrainConfig {
+    /// Checks every number.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.train.validate()?;
+        self.optimizer.validate()?;
+        self.schedule.validate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(change: impl FnOnce(&mut TrainConfig)) -> String {
+        let mut config = TrainConfig::default();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(TrainConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn hostile_numbers_are_refused_by_key() {
+        assert!(refusal(|c| c.train.epochs = 0).contains("`train.epochs` is 0"));
+        assert!(refusal(|c| c.train.batch_size = 1 << 40).contains("`train.batch_size`"));
+        assert!(refusal(|c| c.train.ema_decay = f64::NAN).contains("`train.ema_decay` is NaN"));
+        assert!(refusal(|c| c.train.seed = u64::MAX).contains("`train.seed`"));
+        for rate in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+            let message = refusal(|c| *c.optimizer.learning_rate_mut() = rate);
+            assert!(message.contains("`optimizer.learning_rate`"), "{message}");
+        }
+    }
+}

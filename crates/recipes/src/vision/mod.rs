@@ -1,0 +1,367 @@
+//! Image classification, from a recipe to a model folder and back.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use tinderbox_recipes::vision::{Options, Prepared, Recipe};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let recipe = Recipe::builtin("digits").expect("it is built in");
+//! let report = Prepared::new(recipe)?.train(&Device::flex(), Options::new("runs/mine"))?;
+//! println!("{:.4}", report.test["accuracy"]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+mod data;
+mod net;
+mod predict;
+mod recipe;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::data::dataset::{Dataset, DatasetError};
+use burn::tensor::{Device, Tensor};
+use burn::train::Interrupter;
+use burn::train::metric::AccuracyMetric;
+use burn::train::renderer::MetricsRenderer;
+use serde::{Deserialize, Serialize};
+use tinderbox_datasets::LabelledImage;
+use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
+use tinderbox_models::{LayerSummary, trainable_parameters};
+
+pub use batch::{ImageCollate, Normalize};
+pub use data::{DataError, Splits, open};
+pub use net::{Architecture, ImageNet};
+pub use predict::{Prediction, Predictor};
+pub use recipe::{BUILTIN, Data, Recipe};
+
+use crate::classify::{Classifier, Labelled, predict_all};
+use crate::metrics::Predictions;
+use crate::model_dir::{self, ModelError};
+use crate::run_dir::{RunDir, RunError};
+use crate::train::{
+    CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained, Trainer,
+};
+
+/// Images in a batch where no gradient is needed.
+const EVAL_BATCH: usize = 250;
+
+/// Why an image recipe could not be trained or used.
+#[derive(Debug, thiserror::Error)]
+pub enum VisionError {
+    /// A number in the recipe.
+    #[error("the recipe makes no sense")]
+    Config(#[from] ConfigError),
+    /// The network does not fit the images.
+    #[error("the recipe's `model` makes no sense")]
+    Architecture(#[from] tinderbox_models::ConfigError),
+    /// The images.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The images cannot be put in batches.
+    #[error("cannot make batches")]
+    Loader(#[from] LoaderError),
+    /// The run directory.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Training itself.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// The model folder.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The recipe cannot be written as TOML: a mistake of ours.
+    #[error("the recipe cannot be written as TOML")]
+    Recipe(#[from] toml::ser::Error),
+    /// The classical method.
+    #[cfg(feature = "baseline")]
+    #[error(transparent)]
+    Baseline(#[from] crate::baseline::BaselineError),
+}
+
+impl VisionError {
+    /// Whether the user's recipe, flags or files are wrong, as opposed to anything else.
+    pub fn is_input(&self) -> bool {
+        use crate::train::TrainError;
+        match self {
+            Self::Config(_) | Self::Architecture(_) | Self::Data(_) | Self::Loader(_) => true,
+            Self::Run(error) => !matches!(error, RunError::Io { .. }),
+            Self::Fit(FitError::Config(_)) => true,
+            Self::Fit(FitError::Train(error)) => matches!(
+                error,
+                TrainError::Data(_) | TrainError::UnknownMonitor { .. } | TrainError::Foreign(_)
+            ),
+            Self::Model(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether somebody stopped the run, which can be gone on with.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(
+            self,
+            Self::Fit(FitError::Train(
+                crate::train::TrainError::Interrupted { .. }
+            ))
+        )
+    }
+}
+
+fn image_error(error: DatasetError) -> VisionError {
+    VisionError::Data(DataError::Image(error))
+}
+
+/// What `model/` says beside the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    kind: String,
+    recipe: String,
+    architecture: Architecture,
+    /// `[height, width, channels]` of the images that the network takes.
+    shape: [usize; 3],
+    normalize: Normalize,
+    labels: Vec<String>,
+    /// Where the splits came from, for a later evaluation.
+    data: Data,
+}
+
+const KIND: &str = "image-classifier";
+
+/// How a run is watched, and where it is kept.
+pub struct Options {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// Whether to go on with the run that is there.
+    pub resume: bool,
+    /// Draws progress.
+    pub renderer: Box<dyn MetricsRenderer>,
+    /// Stops the run from outside.
+    pub interrupter: Interrupter,
+    /// Hears of damaged checkpoints.
+    pub on_damage: Box<dyn Fn(&CheckpointError)>,
+    /// Sees the gradients of each step.
+    pub on_step: Option<Box<StepListener<Classifier<ImageNet>>>>,
+}
+
+impl Options {
+    /// A new run in `dir` that nobody watches.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            resume: false,
+            renderer: Box::new(Silent),
+            interrupter: Interrupter::new(),
+            on_damage: Box::new(|error| tracing::warn!("{error}")),
+            on_step: None,
+        }
+    }
+}
+
+/// A recipe with its images opened and checked against each other. Nothing is written yet.
+pub struct Prepared {
+    recipe: Recipe,
+    splits: Splits,
+    normalize: Normalize,
+    layers: Vec<LayerSummary>,
+}
+
+/// A finished run.
+pub struct Report {
+    /// The run directory.
+    pub run: RunDir,
+    /// What the training loop says.
+    pub trained: Trained<Classifier<ImageNet>>,
+    /// Metrics on the test split.
+    pub test: Metrics,
+    /// What the network said of every test image.
+    pub predictions: Predictions,
+    /// Numbers that were learned.
+    pub parameters: usize,
+}
+
+impl Prepared {
+    /// Opens the images of a recipe and checks everything that can be checked before training.
+    ///
+    /// # Errors
+    ///
+    /// If the recipe makes no sense, the images cannot be used, or they do not fit each other.
+    pub fn new(recipe: Recipe) -> Result<Self, VisionError> {
+        recipe.validate()?;
+        let splits = open(&recipe.data)?;
+        let layers = recipe.model.layers(splits.shape, splits.classes.len())?;
+        let normalize = Normalize::measure(&splits.train, splits.shape[2]).map_err(image_error)?;
+        Ok(Self {
+            recipe,
+            splits,
+            normalize,
+            layers,
+        })
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The images.
+    pub fn splits(&self) -> &Splits {
+        &self.splits
+    }
+
+    /// The layers of the network.
+    pub fn layers(&self) -> &[LayerSummary] {
+        &self.layers
+    }
+
+    /// Trains, measures on the test split and writes `model/`.
+    ///
+    /// `summary.json` is left to the caller, who knows the rest of it: it makes the run a
+    /// finished one.
+    ///
+    /// # Errors
+    ///
+    /// If training fails or is interrupted, or a file cannot be written.
+    pub fn train(&self, device: &Device, options: Options) -> Result<Report, VisionError> {
+        let Recipe { train, .. } = &self.recipe;
+        let text = toml::to_string(&self.recipe)?;
+        let run = if options.resume {
+            let (run, stored) = RunDir::unfinished(&options.dir)?;
+            run.check_recipe(&stored, &text)?;
+            run
+        } else {
+            RunDir::create(&options.dir, &text)?
+        };
+        let classes = self.splits.classes.len();
+        let net = recipe::init_net(
+            &self.recipe,
+            self.splits.shape,
+            classes,
+            &device.clone().autodiff(),
+        )?;
+        let parameters = trainable_parameters(&net);
+        let model = Classifier::new(net, self.recipe.loss.clone());
+
+        let config = LoaderConfig::train(train.batch_size, train.seed).with_workers(train.workers);
+        let collate = ImageCollate::train(self.normalize.clone(), self.recipe.augment.clone());
+        let loader = Loader::new(Arc::clone(&self.splits.train), collate, config, device)?;
+        let mut trainer = Trainer::new(self.recipe.train_config())
+            .in_dir(run.path())
+            .identity(self.identity()?)
+            .resume(options.resume)
+            .renderer(options.renderer)
+            .interrupter(options.interrupter)
+            .on_damage(options.on_damage);
+        if let Some(listener) = options.on_step {
+            trainer = trainer.on_step(listener);
+        }
+        let valid = eval_loader(&self.splits.valid, &self.normalize, train.workers, device)?;
+        let trained = trainer.fit(model, loader, valid, |training| {
+            training.metrics((AccuracyMetric::new(),))
+        })?;
+        self.save(&run, &trained.model.net)?;
+        let test = eval_loader(&self.splits.test, &self.normalize, train.workers, device)?;
+        let predictions = predict_all(&trained.model.net, &test).map_err(image_error)?;
+        let test = predictions.metrics();
+        trained.log_test(&test).map_err(FitError::from)?;
+        Ok(Report {
+            run,
+            trained,
+            test,
+            predictions,
+            parameters,
+        })
+    }
+
+    /// Fits a logistic regression on the same split, or on evenly spread images of a large one.
+    ///
+    /// # Errors
+    ///
+    /// If an image cannot be loaded or the regression cannot be fitted.
+    #[cfg(feature = "baseline")]
+    pub fn baseline(&self) -> Result<crate::run_dir::Baseline, VisionError> {
+        use crate::baseline::{MAX_VALUES, logistic_regression};
+        let started = std::time::Instant::now();
+        let features = self.splits.shape.iter().product::<usize>();
+        let train = self.rows(&self.splits.train, MAX_VALUES / features.max(1))?;
+        let samples = train.labels.len();
+        let test = self.rows(&self.splits.test, usize::MAX)?;
+        let test = logistic_regression(train, test)?;
+        Ok(crate::run_dir::Baseline {
+            method: "logistic regression".to_owned(),
+            samples,
+            wall_s: started.elapsed().as_secs_f64(),
+            test,
+        })
+    }
+
+    #[cfg(feature = "baseline")]
+    fn rows(
+        &self,
+        images: &Arc<dyn Dataset<LabelledImage>>,
+        most: usize,
+    ) -> Result<crate::baseline::Rows, VisionError> {
+        let every = images.len().div_ceil(most.max(1)).max(1);
+        let mut rows = crate::baseline::Rows {
+            features: Vec::new(),
+            labels: Vec::new(),
+        };
+        let size = self.splits.shape.iter().product::<usize>();
+        rows.features
+            .reserve_exact(images.len().div_ceil(every) * size);
+        for index in (0..images.len()).step_by(every) {
+            let LabelledImage { image, label } = images.get(index).map_err(image_error)?;
+            rows.features
+                .extend(image.pixels.iter().map(|&value| f32::from(value) / 255.0));
+            rows.labels.push(usize::from(label));
+        }
+        Ok(rows)
+    }
+
+    fn save(&self, run: &RunDir, net: &ImageNet) -> Result<(), VisionError> {
+        let spec = Spec {
+            kind: KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            architecture: self.recipe.model.clone(),
+            shape: self.splits.shape,
+            normalize: self.normalize.clone(),
+            labels: self.splits.classes.clone(),
+            data: self.recipe.data.clone(),
+        };
+        // The variant itself, so that the names of the weights are those of the network.
+        match net {
+            ImageNet::Mlp(net) => model_dir::save(&run.model_dir(), net, &spec)?,
+            ImageNet::Cnn(net) => model_dir::save(&run.model_dir(), net, &spec)?,
+            ImageNet::Resnet(net) => model_dir::save(&run.model_dir(), net, &spec)?,
+        }
+        Ok(())
+    }
+
+    /// What a checkpoint must share with this run: all but where the images lie and how many
+    /// threads load them.
+    fn identity(&self) -> Result<String, toml::ser::Error> {
+        let mut recipe = self.recipe.clone();
+        if let Some(path) = recipe.data.path_mut() {
+            path.clear();
+        }
+        recipe.train.workers = 0;
+        let shape = format!("{:?} {:?}", self.splits.shape, self.splits.classes);
+        Ok(format!(
+            "{}\n{shape}\n{} images",
+            toml::to_string(&recipe)?,
+            self.splits.train.len()
+        ))
+    }
+}
+
+pub(crate) fn eval_loader(
+    images: &Arc<dyn Dataset<LabelledImage>>,
+    normalize: &Normalize,
+    workers: usize,
+    device: &Device,
+) -> Result<Loader<LabelledImage, Labelled<Tensor<4>>>, LoaderError> {
+    let collate = ImageCollate::eval(normalize.clone());
+    let config = LoaderConfig::eval(EVAL_BATCH).with_workers(workers);
+    Loader::new(Arc::clone(images), collate, config, device)
+}

@@ -1,0 +1,206 @@
+//! The network of a recipe, whichever it is.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tinderbox_models::{
+    Activation, BlockKind, Cnn, CnnConfig, ConfigError, LayerSummary, Mlp, MlpConfig,
+    Normalization, ResNet, ResNetConfig, Stem,
+};
+
+use crate::classify::Classify;
+
+/// Which network, without the sizes that follow from the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Architecture {
+    /// Multilayer perceptron on the flattened image.
+    Mlp {
+        /// Width of each hidden layer.
+        hidden: Vec<usize>,
+        /// Nonlinearity of the hidden layers.
+        activation: Activation,
+        /// Normalisation in front of it.
+        normalization: Normalization,
+        /// Probability of zeroing a hidden activation, in `[0, 1)`.
+        dropout: f64,
+    },
+    /// Small plain convolutional network.
+    Cnn {
+        /// Channels behind each block.
+        blocks: Vec<usize>,
+        /// Convolutions in a block.
+        convs_per_block: usize,
+        /// Width of the hidden layer; 0 averages every plane instead.
+        hidden: usize,
+        /// Probability of zeroing what the last layer reads, in `[0, 1)`.
+        dropout: f64,
+    },
+    /// Residual network; blocks of 2, 2, 2, 2 are ResNet-18.
+    Resnet {
+        /// `small` for images up to about 64 pixels, else `large`.
+        stem: Stem,
+        /// `basic` or `bottleneck`.
+        block: BlockKind,
+        /// Blocks in each stage.
+        blocks: Vec<usize>,
+        /// Channels of the first stage.
+        width: usize,
+        /// Probability of zeroing what the last layer reads, in `[0, 1)`.
+        dropout: f64,
+    },
+}
+
+enum Config {
+    Mlp(MlpConfig),
+    Cnn(CnnConfig),
+    Resnet(ResNetConfig),
+}
+
+impl Architecture {
+    /// One of each kind, as a recipe that only names the kind gets it.
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "mlp" => Self::Mlp {
+                hidden: vec![128, 64],
+                activation: Activation::Relu,
+                normalization: Normalization::None,
+                dropout: 0.1,
+            },
+            "cnn" => Self::Cnn {
+                blocks: vec![32, 64],
+                convs_per_block: 1,
+                hidden: 128,
+                dropout: 0.25,
+            },
+            "resnet" => Self::Resnet {
+                stem: Stem::Small,
+                block: BlockKind::Basic,
+                blocks: vec![1, 1, 1],
+                width: 16,
+                dropout: 0.0,
+            },
+            _ => return None,
+        })
+    }
+
+    fn config(&self, [height, width, channels]: [usize; 3], classes: usize) -> Config {
+        match self {
+            Self::Mlp {
+                hidden,
+                activation,
+                normalization,
+                dropout,
+            } => Config::Mlp(
+                MlpConfig::new(
+                    height.saturating_mul(width).saturating_mul(channels),
+                    classes,
+                )
+                .with_hidden(hidden.clone())
+                .with_activation(*activation)
+                .with_normalization(*normalization)
+                .with_dropout(*dropout),
+            ),
+            Self::Cnn {
+                blocks,
+                convs_per_block,
+                hidden,
+                dropout,
+            } => Config::Cnn(
+                CnnConfig::new(channels, height, width, classes)
+                    .with_blocks(blocks.clone())
+                    .with_convs_per_block(*convs_per_block)
+                    .with_hidden(*hidden)
+                    .with_dropout(*dropout),
+            ),
+            Self::Resnet {
+                stem,
+                block,
+                blocks,
+                width,
+                dropout,
+            } => Config::Resnet(
+                ResNetConfig::new(channels, classes, *stem, *block, blocks.clone())
+                    .with_width(*width)
+                    .with_dropout(*dropout),
+            ),
+        }
+    }
+
+    /// Makes the network, untrained, for images of `[height, width, channels]`.
+    ///
+    /// # Errors
+    ///
+    /// If a size is out of range or the network would not fit in memory.
+    pub fn init(
+        &self,
+        shape: [usize; 3],
+        classes: usize,
+        device: &Device,
+    ) -> Result<ImageNet, ConfigError> {
+        Ok(match self.config(shape, classes) {
+            Config::Mlp(config) => {
+                config.validate()?;
+                ImageNet::Mlp(config.init(device))
+            }
+            Config::Cnn(config) => {
+                config.validate()?;
+                ImageNet::Cnn(config.init(device))
+            }
+            Config::Resnet(config) => {
+                config.validate()?;
+                ImageNet::Resnet(config.init(device))
+            }
+        })
+    }
+
+    /// The layers of the network, without building it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`init`](Self::init).
+    pub fn layers(
+        &self,
+        shape: [usize; 3],
+        classes: usize,
+    ) -> Result<Vec<LayerSummary>, ConfigError> {
+        Ok(match self.config(shape, classes) {
+            Config::Mlp(config) => {
+                config.validate()?;
+                config.layers()
+            }
+            Config::Cnn(config) => {
+                config.validate()?;
+                config.layers()
+            }
+            Config::Resnet(config) => {
+                config.validate()?;
+                config.layers([shape[0], shape[1]])
+            }
+        })
+    }
+}
+
+/// A network for images.
+#[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per run")]
+pub enum ImageNet {
+    /// On the flattened image.
+    Mlp(Mlp),
+    /// Plain convolutional.
+    Cnn(Cnn),
+    /// Residual.
+    Resnet(ResNet),
+}
+
+impl Classify for ImageNet {
+    type Input = Tensor<4>;
+
+    fn classify(&self, images: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Mlp(net) => net.forward(images.flatten(1, 3)),
+            Self::Cnn(net) => net.forward(images),
+            Self::Resnet(net) => net.forward(images),
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! What decides an image classifier, and the recipes that come with the crate.
+
+use burn::module::{Module as _, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tinderbox_datasets::{Augment, Fit};
+use tinderbox_models::Activation;
+use toml::Table;
+
+use super::net::Architecture;
+use crate::classify::Loss;
+use crate::overlay::Patchable;
+use crate::train::{ConfigError, Goal, Loop, Optimizer, Schedule, TrainConfig, check_range};
+
+/// Everything that decides an image classifier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the recipe, and of its folder under `runs/`.
+    pub name: String,
+    /// Which images.
+    pub data: Data,
+    /// What is done to training images.
+    pub augment: Augment,
+    /// Which network.
+    pub model: Architecture,
+    /// What is minimized.
+    pub loss: Loss,
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// How the learning rate moves.
+    pub schedule: Schedule,
+    /// How long, and in what portions.
+    pub train: Loop,
+}
+
+/// Where the images come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Data {
+    /// The 8×8 digits that ship with the crate.
+    Digits {
+        /// Share of the training split that is held out for validation, in `(0, 1)`.
+        valid_fraction: f64,
+        /// Seed of that split.
+        split_seed: u64,
+    },
+    /// A folder of four IDX files, as MNIST has them.
+    Idx {
+        /// The folder; empty for the set that is downloaded.
+        path: String,
+        /// Name of the public set to download when `path` is empty; empty for none.
+        download: String,
+        /// Names of the classes, in the order of their labels.
+        classes: Vec<String>,
+        /// Share of the training split that is held out for validation, in `(0, 1)`.
+        valid_fraction: f64,
+        /// Seed of that split.
+        split_seed: u64,
+    },
+    /// A folder with one sub-folder of images per class, or with `train/` and `test/` of these.
+    ImageFolder {
+        /// The folder.
+        path: String,
+        /// Height that images are brought to, in pixels.
+        height: usize,
+        /// Width that images are brought to, in pixels.
+        width: usize,
+        /// 1 for grey, 3 for colour.
+        channels: usize,
+        /// How an image of another shape is brought to that size.
+        fit: Fit,
+        /// Whether broken images are left out (and counted) instead of refused.
+        skip_broken: bool,
+        /// Share held out for the test, in `(0, 1)`, where there is no `test/`.
+        test_fraction: f64,
+        /// Share of the rest that is held out for validation, in `(0, 1)`, where there is no
+        /// `valid/`.
+        valid_fraction: f64,
+        /// Seed of these splits.
+        split_seed: u64,
+    },
+}
+
+impl Data {
+    /// One of each kind, as a recipe that only names the kind gets it.
+    fn of_kind(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "digits" => Self::Digits {
+                valid_fraction: 0.1,
+                split_seed: 0,
+            },
+            "idx" => idx("", &DIGITS),
+            "image-folder" => Self::ImageFolder {
+                path: String::new(),
+                height: 64,
+                width: 64,
+                channels: 3,
+                fit: Fit::Crop,
+                skip_broken: false,
+                test_fraction: 0.2,
+                valid_fraction: 0.1,
+                split_seed: 0,
+            },
+            _ => return None,
+        })
+    }
+
+    /// The folder of the images, for the kinds that have one.
+    pub fn path_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Digits { .. } => None,
+            Self::Idx { path, .. } | Self::ImageFolder { path, .. } => Some(path),
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let share = |key, value: f64| {
+            if value > 0.0 && value < 1.0 {
+                Ok(())
+            } else {
+                Err(ConfigError::new(key, value, "between 0 and 1"))
+            }
+        };
+        match self {
+            Self::Digits { valid_fraction, .. } => share("data.valid_fraction", *valid_fraction),
+            Self::Idx {
+                valid_fraction,
+                classes,
+                ..
+            } => {
+                if !(2..=65_536).contains(&classes.len()) {
+                    let expected = "a list of 2 to 65536 names";
+                    return Err(ConfigError::new("data.classes", classes.len(), expected));
+                }
+                share("data.valid_fraction", *valid_fraction)
+            }
+            Self::ImageFolder {
+                valid_fraction,
+                test_fraction,
+                ..
+            } => {
+                share("data.valid_fraction", *valid_fraction)?;
+                share("data.test_fraction", *test_fraction)
+            }
+        }
+    }
+}
+
+impl Patchable for Recipe {
+    fn variant(path: &str, kind: &str) -> Option<Table> {
+        match path {
+            "data" => Data::of_kind(kind).and_then(|data| Table::try_from(data).ok()),
+            "model" => Architecture::of_kind(kind).and_then(|model| Table::try_from(model).ok()),
+            "optimizer" => Optimizer::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
+            "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
+            _ => None,
+        }
+    }
+}
+
+impl Recipe {
+    /// A built-in recipe by its name.
+    pub fn builtin(name: &str) -> Option<Self> {
+        Some(match name {
+            "digits" => digits(),
+            "mnist" => mnist(),
+            "fashion-mnist" => fashion_mnist(),
+            "mlp-digits" => mlp_digits(),
+            "image-folder" => image_folder(),
+            _ => return None,
+        })
+    }
+
+    /// The part that does not concern images.
+    pub fn train_config(&self) -> TrainConfig {
+        TrainConfig {
+            train: self.train.clone(),
+            optimizer: self.optimizer.clone(),
+            schedule: self.schedule.clone(),
+        }
+    }
+
+    /// Checks every number that can be checked without the data.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
+            let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
+            return Err(ConfigError::new(
+                "name",
+                format!("\"{}\"", self.name),
+                expected,
+            ));
+        }
+        self.data.validate()?;
+        self.augment
+            .validate()
+            .map_err(|error| ConfigError::new("augment", error, "within these bounds"))?;
+        self.loss.validate()?;
+        self.train_config().validate()?;
+        check_range(
+            "train.batch_size",
+            self.train.batch_size as f64,
+            1.0..=65_536.0,
+        )
+    }
+}
+
+/// Names of the built-in recipes with a line on each.
+pub const BUILTIN: [(&str, &str); 5] = [
+    (
+        "digits",
+        "8x8 digits that ship with the app, a small CNN; the default",
+    ),
+    ("mnist", "28x28 handwritten digits, CNN"),
+    ("fashion-mnist", "28x28 pictures of clothes, CNN"),
+    (
+        "mlp-digits",
+        "the textbook feed-forward net, shown step by step",
+    ),
+    (
+        "image-folder",
+        "your own images, one sub-folder per class, ResNet",
+    ),
+];
+
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+const CLOTHES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
+fn idx(download: &str, classes: &[&str]) -> Data {
+    Data::Idx {
+        path: String::new(),
+        download: download.to_owned(),
+        classes: classes.iter().map(|&class| class.to_owned()).collect(),
+        valid_fraction: 0.05,
+        split_seed: 0,
+    }
+}
+
+/// A recipe for any images: what the built-in ones start from.
+fn base(name: &str, data: Data, model: Architecture) -> Recipe {
+    Recipe {
+        name: name.to_owned(),
+        data,
+        augment: Augment::default(),
+        model,
+        loss: Loss::default(),
+        optimizer: Optimizer::default(),
+        schedule: Schedule::Cosine {
+            warmup: 0.05,
+            floor: 0.0,
+        },
+        train: Loop {
+            monitor: "accuracy".to_owned(),
+            goal: Goal::Highest,
+            ..Loop::default()
+        },
+    }
+}
+
+fn digits() -> Recipe {
+    let data = Data::Digits {
+        valid_fraction: 0.1,
+        split_seed: 0,
+    };
+    let model = Architecture::Cnn {
+        blocks: vec![32, 64],
+        convs_per_block: 1,
+        hidden: 128,
+        dropout: 0.25,
+    };
+    let mut recipe = base("digits", data, model);
+    recipe.augment = Augment {
+        shift: 0.1,
+        rotate: 10.0,
+        scale: 0.1,
+        ..Augment::default()
+    };
+    *recipe.optimizer.learning_rate_mut() = 3e-3;
+    recipe.loss.label_smoothing = 0.05;
+    recipe.train.epochs = 40;
+    recipe.train.ema_decay = 0.99;
+    recipe
+}
+
+fn mnist() -> Recipe {
+    let model = Architecture::Cnn {
+        blocks: vec![32, 64],
+        convs_per_block: 1,
+        hidden: 128,
+        dropout: 0.25,
+    };
+    let mut recipe = base("mnist", idx("mnist", &DIGITS), model);
+    recipe.augment = Augment {
+        shift: 0.08,
+        rotate: 10.0,
+        scale: 0.1,
+        shear: 5.0,
+        ..Augment::default()
+    };
+    *recipe.optimizer.learning_rate_mut() = 2e-3;
+    recipe.train.epochs = 10;
+    recipe.train.ema_decay = 0.999;
+    recipe
+}
+
+fn fashion_mnist() -> Recipe {
+    let model = Architecture::Cnn {
+        blocks: vec![32, 64],
+        convs_per_block: 1,
+        hidden: 256,
+        dropout: 0.4,
+    };
+    let mut recipe = base("fashion-mnist", idx("fashion-mnist", &CLOTHES), model);
+    recipe.augment = Augment {
+        shift: 0.06,
+        flip: 0.5,
+        erase: 0.2,
+        ..Augment::default()
+    };
+    *recipe.optimizer.learning_rate_mut() = 2e-3;
+    recipe.loss.label_smoothing = 0.05;
+    recipe.train.epochs = 25;
+    recipe.train.ema_decay = 0.999;
+    recipe
+}
+
+fn mlp_digits() -> Recipe {
+    let data = Data::Digits {
+        valid_fraction: 0.1,
+        split_seed: 0,
+    };
+    let model = Architecture::Mlp {
+        hidden: vec![64, 32],
+        activation: Activation::Relu,
+        normalization: tinderbox_models::Normalization::None,
+        dropout: 0.0,
+    };
+    let mut recipe = base("mlp-digits", data, model);
+    recipe.optimizer = Optimizer::Sgd {
+        learning_rate: 0.05,
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    recipe.schedule = Schedule::Constant {};
+    recipe.train.epochs = 30;
+    recipe.train.batch_size = 32;
+    recipe
+}
+
+fn image_folder() -> Recipe {
+    let data = Data::of_kind("image-folder").unwrap_or(Data::Digits {
+        valid_fraction: 0.1,
+        split_seed: 0,
+    });
+    let model = Architecture::of_kind("resnet").unwrap_or(Architecture::Cnn {
+        blocks: vec![32, 64],
+        convs_per_block: 1,
+        hidden: 128,
+        dropout: 0.25,
+    });
+    let mut recipe = base("image-folder", data, model);
+    recipe.augment = Augment {
+        shift: 0.1,
+        rotate: 10.0,
+        scale: 0.2,
+        flip: 0.5,
+        ..Augment::default()
+    };
+    recipe.loss.label_smoothing = 0.1;
+    recipe.train.epochs = 30;
+    recipe.train.batch_size = 32;
+    recipe.train.ema_decay = 0.99;
+    recipe.train.workers = 2;
+    recipe
+}
+
+/// Makes an untrained network of the recipe for images of this shape.
+pub(crate) fn init_net(
+    recipe: &Recipe,
+    shape: [usize; 3],
+    classes: usize,
+    device: &Device,
+) -> Result<super::net::ImageNet, tinderbox_models::ConfigError> {
+    device.seed(recipe.train.seed);
+    let net = recipe.model.init(shape, classes, device)?;
+    // Burn draws weights when they are first used; here they are drawn in a known order.
+    net.visit(&mut Draw);
+    Ok(net)
+}
+
+struct Draw;
+
+impl ModuleVisitor for Draw {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let _ = param.val();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overlay::{assign, overlay};
+
+    #[test]
+    fn every_builtin_is_valid_and_survives_its_own_toml() {
+        for (name, _) in BUILTIN {
+            let recipe = Recipe::builtin(name).unwrap();
+            assert_eq!(recipe.name, name);
+            assert_eq!(recipe.validate(), Ok(()), "{name}");
+            let text = toml::to_string(&recipe).unwrap();
+            assert_eq!(
+                overlay(&Recipe::builtin("digits").unwrap(), &text).unwrap(),
+                recipe
+            );
+        }
+    }
+
+    #[test]
+    fn the_sections_come_in_kinds() {
+        let assignments = ["model.kind=resnet", "model.width=8", "optimizer.kind=sgd"];
+        let recipe = assign(digits(), &assignments.map(str::to_owned)).unwrap();
+        assert!(matches!(
+            recipe.model,
+            Architecture::Resnet { width: 8, .. }
+        ));
+        assert!(matches!(recipe.optimizer, Optimizer::Sgd { .. }));
+    }
+
+    #[test]
+    fn a_name_that_leaves_its_folder_is_refused() {
+        for name in ["", "..", "a/b", "a b"] {
+            let recipe = Recipe {
+                name: name.to_owned(),
+                ..digits()
+            };
+            assert!(recipe.validate().is_err(), "{name}");
+        }
+    }
+}
