@@ -8,7 +8,7 @@ use crate::metrics::Predictions;
 use crate::train::Metrics;
 
 /// Most values that the regression is fitted on, so that it never costs more memory than training.
-pub const MAX_VALUES: usize = 48_000_000;
+pub const MAX_VALUES: usize = 24_000_000;
 
 /// Iterations of L-BFGS.
 const ITERATIONS: u64 = 60;
@@ -21,7 +21,9 @@ pub struct BaselineError(String);
 /// Rows of features with their classes.
 pub struct Rows {
     /// Features, row after row.
-    pub features: Vec<f32>,
+    ///
+    /// In double precision: with many rows the line search of L-BFGS fails in single.
+    pub features: Vec<f64>,
     /// Class of each row.
     pub labels: Vec<usize>,
 }
@@ -56,14 +58,14 @@ pub fn logistic_regression(train: Rows, test: Rows) -> Result<Metrics, BaselineE
     for (row, label) in scores.rows().into_iter().zip(truth) {
         let mut whole = vec![0.0; classes];
         for (&class, &score) in known.iter().zip(row) {
-            whole[class] = score;
+            whole[class] = score as f32;
         }
         predictions.extend(classes, &whole, [label]);
     }
     Ok(predictions.metrics())
 }
 
-fn matrix(labels: &[usize], features: Vec<f32>) -> Result<Array2<f32>, BaselineError> {
+fn matrix(labels: &[usize], features: Vec<f64>) -> Result<Array2<f64>, BaselineError> {
     let columns = features.len() / labels.len().max(1);
     Array2::from_shape_vec((labels.len(), columns), features)
         .map_err(|error| BaselineError(error.to_string()))
@@ -80,7 +82,7 @@ mod tests {
                 let class = (at + offset) % 2;
                 let x = if class == 0 { -1.0 } else { 1.0 };
                 (
-                    vec![x + (at % 5) as f32 * 0.1, 0.3 * (at % 3) as f32],
+                    vec![x + (at % 5) as f64 * 0.1, 0.3 * (at % 3) as f64],
                     class,
                 )
             };

@@ -313,7 +313,7 @@ impl Prepared {
         for index in (0..images.len()).step_by(every) {
             let LabelledImage { image, label } = images.get(index).map_err(image_error)?;
             rows.features
-                .extend(image.pixels.iter().map(|&value| f32::from(value) / 255.0));
+                .extend(image.pixels.iter().map(|&value| f64::from(value) / 255.0));
             rows.labels.push(usize::from(label));
         }
         Ok(rows)

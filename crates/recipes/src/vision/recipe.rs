@@ -314,14 +314,14 @@ fn mnist() -> Recipe {
         ..Augment::default()
     };
     *recipe.optimizer.learning_rate_mut() = 2e-3;
-    recipe.train.epochs = 10;
+    recipe.train.epochs = 8;
     recipe.train.ema_decay = 0.999;
     recipe
 }
 
 fn fashion_mnist() -> Recipe {
     let model = Architecture::Cnn {
-        blocks: vec![32, 64],
+        blocks: vec![32, 64, 128],
         convs_per_block: 1,
         hidden: 256,
         dropout: 0.4,
@@ -335,7 +335,7 @@ fn fashion_mnist() -> Recipe {
     };
     *recipe.optimizer.learning_rate_mut() = 2e-3;
     recipe.loss.label_smoothing = 0.05;
-    recipe.train.epochs = 25;
+    recipe.train.epochs = 16;
     recipe.train.ema_decay = 0.999;
     recipe
 }
