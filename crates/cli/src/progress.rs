@@ -163,11 +163,14 @@ impl MetricsRendererTraining for Progress {
         let Some((name, value, last)) = self.value(state) else {
             return;
         };
-        if last {
-            self.train.insert(name, value);
+        if name == "learning_rate" {
+            // The latest, not the mean of the epoch.
+            if !last {
+                self.train.insert(name, value);
+            }
             return;
         }
-        if name == "learning_rate" {
+        if last {
             self.train.insert(name, value);
             return;
         }

@@ -293,7 +293,7 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
         Batches {
             feed,
             next: first,
-            num_batches,
+            end: num_batches,
             batch_size: self.config.batch_size,
             progress,
         }
@@ -395,7 +395,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 pub struct Batches<O> {
     feed: Feed<O>,
     next: usize,
-    num_batches: usize,
+    end: usize,
     batch_size: usize,
     progress: Progress,
 }
@@ -404,7 +404,7 @@ impl<O> Iterator for Batches<O> {
     type Item = Result<O, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.num_batches {
+        if self.next >= self.end {
             return None;
         }
         let batch = self.feed.take(self.next);

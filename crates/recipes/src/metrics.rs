@@ -125,7 +125,7 @@ mod tests {
             -(0.9_f64.ln() + 0.4_f64.ln() + 0.8_f64.ln() + 0.7_f64.ln()) / 4.0,
         );
         // Class 0: 2 hits, 2 true, 3 predicted. Class 1: 1 hit, 2 true, 1 predicted.
-        close("f1", (4.0 / 5.0 + 2.0 / 3.0) / 2.0);
+        close("f1", f64::midpoint(4.0 / 5.0, 2.0 / 3.0));
         // Confidences 0.9, 0.6, 0.8 and 0.7 lie in bins of their own: 1, 0, 1, 1 are right.
         close("ece", (0.1 + 0.6 + 0.2 + 0.3) / 4.0);
         assert_eq!(predictions.confusion(), [[2, 0], [1, 1]]);

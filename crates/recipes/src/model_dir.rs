@@ -65,7 +65,7 @@ impl ModelError {
     }
 
     /// `model.json` holds something that this version cannot build.
-    pub fn spec(dir: &Path, reason: impl ToString) -> Self {
+    pub fn spec(dir: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Spec {
             path: dir.join(SPEC_FILE),
             reason: reason.to_string(),

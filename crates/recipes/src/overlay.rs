@@ -18,7 +18,7 @@ pub enum OverlayError {
     #[error("`{0}` is not of the form `key=value`, as in `train.epochs=3`")]
     NotAnAssignment(String),
     /// A key that the recipe does not have.
-    #[error("unknown key `{key}`{}", suggestion(.nearest))]
+    #[error("unknown key `{key}`{}", suggestion(.nearest.as_deref()))]
     UnknownKey {
         /// The key with its path.
         key: String,
@@ -43,11 +43,8 @@ pub enum OverlayError {
     Unwritable(#[from] toml::ser::Error),
 }
 
-fn suggestion(nearest: &Option<String>) -> String {
-    nearest
-        .as_ref()
-        .map(|key| format!(", did you mean `{key}`?"))
-        .unwrap_or_default()
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |key| format!(", did you mean `{key}`?"))
 }
 
 /// A recipe that can be patched.

@@ -309,7 +309,7 @@ mod tests {
         store.save(1, &parts(1)).unwrap();
         let target = dir.path().join("checkpoint/step-000000002.ckpt");
         let failed = write_atomic(&target, |file| {
-            file.write_all(&[0; 100_000])?;
+            file.write_all(&vec![0; 100_000])?;
             Err(io::Error::from(io::ErrorKind::StorageFull))
         });
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);

@@ -116,10 +116,10 @@ mod tests {
             .get::<2>(layer.weight.id)
             .unwrap()
             .into_data()
-            .to_vec::<f32>()
+            .try_to_vec::<f32>()
             .unwrap();
         let bias = grads.get::<1>(layer.bias.as_ref().unwrap().id).unwrap();
-        [weight, bias.into_data().to_vec::<f32>().unwrap()].concat()
+        [weight, bias.into_data().try_to_vec::<f32>().unwrap()].concat()
     }
 
     fn close(found: &[f32], expected: &[f32]) {

@@ -202,7 +202,9 @@ impl<M: LearnerModel> Trainer<M> {
         let parts = match &store {
             Some(store) if self.resume => {
                 let (parts, damaged) = store.latest().map_err(TrainError::from)?;
-                damaged.iter().for_each(|error| (self.on_damage)(error));
+                for error in &damaged {
+                    (self.on_damage)(error);
+                }
                 parts
             }
             _ => None,

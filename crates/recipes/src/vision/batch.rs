@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(normalize.std, [0.5, 1.0, 1.0]);
         let batch = normalize.batch(&[items[0].image.clone()], &Device::flex());
         assert_eq!(batch.dims(), [1, 3, 1, 2]);
-        let values = batch.into_data().to_vec::<f32>().unwrap();
+        let values = batch.into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(values, [-1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     }
 

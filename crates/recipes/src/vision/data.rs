@@ -165,22 +165,20 @@ fn open_folder(data: &Data) -> Result<Splits, DataError> {
     let classes = folders.train.class_names().to_vec();
     let train = Arc::new(folders.train);
     let rows: Vec<usize> = (0..train.labels().len()).collect();
-    let (rows, test): (_, Arc<dyn Dataset<LabelledImage>>) = match folders.test {
-        Some(test) => (rows, Arc::new(test)),
-        None => {
-            let (kept, held) = stratified_indices(train.labels(), *test_fraction, *split_seed)?;
-            (kept, Arc::new(Subset::new(Arc::clone(&train), held)?))
-        }
+    let (rows, test): (_, Arc<dyn Dataset<LabelledImage>>) = if let Some(test) = folders.test {
+        (rows, Arc::new(test))
+    } else {
+        let (kept, held) = stratified_indices(train.labels(), *test_fraction, *split_seed)?;
+        (kept, Arc::new(Subset::new(Arc::clone(&train), held)?))
     };
-    let (rows, valid): (_, Arc<dyn Dataset<LabelledImage>>) = match folders.valid {
-        Some(valid) => (rows, Arc::new(valid)),
-        None => {
-            let labels: Vec<u16> = rows.iter().map(|&row| train.labels()[row]).collect();
-            let (kept, held) = stratified_indices(&labels, *valid_fraction, *split_seed)?;
-            let held = held.into_iter().map(|at| rows[at]).collect();
-            let kept = kept.into_iter().map(|at| rows[at]).collect();
-            (kept, Arc::new(Subset::new(Arc::clone(&train), held)?))
-        }
+    let (rows, valid): (_, Arc<dyn Dataset<LabelledImage>>) = if let Some(valid) = folders.valid {
+        (rows, Arc::new(valid))
+    } else {
+        let labels: Vec<u16> = rows.iter().map(|&row| train.labels()[row]).collect();
+        let (kept, held) = stratified_indices(&labels, *valid_fraction, *split_seed)?;
+        let held = held.into_iter().map(|at| rows[at]).collect();
+        let kept = kept.into_iter().map(|at| rows[at]).collect();
+        (kept, Arc::new(Subset::new(Arc::clone(&train), held)?))
     };
     Ok(Splits {
         train: Arc::new(Subset::new(train, rows)?),

@@ -86,14 +86,17 @@ impl VisionError {
     pub fn is_input(&self) -> bool {
         use crate::train::TrainError;
         match self {
-            Self::Config(_) | Self::Architecture(_) | Self::Data(_) | Self::Loader(_) => true,
+            Self::Config(_)
+            | Self::Architecture(_)
+            | Self::Data(_)
+            | Self::Loader(_)
+            | Self::Model(_)
+            | Self::Fit(FitError::Config(_)) => true,
             Self::Run(error) => !matches!(error, RunError::Io { .. }),
-            Self::Fit(FitError::Config(_)) => true,
             Self::Fit(FitError::Train(error)) => matches!(
                 error,
                 TrainError::Data(_) | TrainError::UnknownMonitor { .. } | TrainError::Foreign(_)
             ),
-            Self::Model(_) => true,
             _ => false,
         }
     }
