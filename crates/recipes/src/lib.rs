@@ -6,8 +6,6 @@
 //! What it refuses to do: parse flags, draw progress (it takes any burn-train renderer), or know
 //! which backends exist (it takes a [`Device`](burn::tensor::Device)).
 
-#[cfg(feature = "baseline")]
-pub mod baseline;
 pub mod classify;
 pub mod metrics;
 pub mod model_dir;

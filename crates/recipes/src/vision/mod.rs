@@ -78,7 +78,7 @@ pub enum VisionError {
     /// The classical method.
     #[cfg(feature = "baseline")]
     #[error(transparent)]
-    Baseline(#[from] crate::baseline::BaselineError),
+    Baseline(#[from] tinderbox_baselines::BaselineError),
 }
 
 impl VisionError {
@@ -284,13 +284,21 @@ impl Prepared {
     /// If an image cannot be loaded or the regression cannot be fitted.
     #[cfg(feature = "baseline")]
     pub fn baseline(&self) -> Result<crate::run_dir::Baseline, VisionError> {
-        use crate::baseline::{MAX_VALUES, logistic_regression};
+        use tinderbox_baselines::{MAX_VALUES, logistic_regression};
         let started = std::time::Instant::now();
         let features = self.splits.shape.iter().product::<usize>();
         let train = self.rows(&self.splits.train, MAX_VALUES / features.max(1))?;
         let samples = train.labels.len();
         let test = self.rows(&self.splits.test, usize::MAX)?;
-        let test = logistic_regression(train, test)?;
+        let classes = self.splits.classes.len();
+        let labels = test.labels.clone();
+        let probabilities = logistic_regression(train, test, classes)?;
+        let test = Predictions {
+            classes,
+            probabilities,
+            labels,
+        }
+        .metrics();
         Ok(crate::run_dir::Baseline {
             method: "logistic regression".to_owned(),
             samples,
@@ -304,12 +312,9 @@ impl Prepared {
         &self,
         images: &Arc<dyn Dataset<LabelledImage>>,
         most: usize,
-    ) -> Result<crate::baseline::Rows, VisionError> {
+    ) -> Result<tinderbox_baselines::Rows, VisionError> {
         let every = images.len().div_ceil(most.max(1)).max(1);
-        let mut rows = crate::baseline::Rows {
-            features: Vec::new(),
-            labels: Vec::new(),
-        };
+        let mut rows = tinderbox_baselines::Rows::default();
         let size = self.splits.shape.iter().product::<usize>();
         rows.features
             .reserve_exact(images.len().div_ceil(every) * size);
