@@ -220,6 +220,20 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
         config: LoaderConfig,
         device: &Device,
     ) -> Result<Self, LoaderError> {
+        Self::shared(dataset, Arc::new(collate), config, device)
+    }
+
+    /// Makes a loader with a collate function that other loaders use too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn shared(
+        dataset: Arc<dyn Dataset<I>>,
+        collate: Arc<dyn Collate<I, O>>,
+        config: LoaderConfig,
+        device: &Device,
+    ) -> Result<Self, LoaderError> {
         if dataset.is_empty() {
             return Err(LoaderError::Empty);
         }
@@ -227,11 +241,12 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
             return Err(LoaderError::ZeroBatch);
         }
         let range = (0, dataset.len());
+        let device = device.clone();
         let source = Source {
             dataset,
-            collate: Arc::new(collate),
+            collate,
             range,
-            device: device.clone(),
+            device,
         };
         Ok(Self::of(source, config))
     }

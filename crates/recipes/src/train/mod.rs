@@ -17,6 +17,7 @@ mod strategy;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::metric::{Adaptor, LearningRateMetric, LossInput, LossMetric};
@@ -25,7 +26,7 @@ use burn::train::{
     InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
     TrainingStrategy,
 };
-use tinderbox_datasets::loader::Loader;
+use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
 
 pub use checkpoint::CheckpointError;
 pub(crate) use checkpoint::{sync_parent, write_atomic};
@@ -159,6 +160,46 @@ impl<M: LearnerModel> Trainer<M> {
         self
     }
 
+    /// Trains `model` on one dataset and validates it on another, in batches of the
+    /// configuration's size, and gives back its best weights.
+    ///
+    /// [`fit`](Self::fit) is for loaders of one's own, and for more metrics than the loss.
+    ///
+    /// # Errors
+    ///
+    /// As for [`fit`](Self::fit), or if a dataset is empty.
+    pub fn fit_sets<I: 'static, O: Send + 'static>(
+        self,
+        model: M,
+        train: impl Dataset<I> + 'static,
+        valid: impl Dataset<I> + 'static,
+        collate: impl Collate<I, O> + 'static,
+    ) -> Result<Trained<M>, FitError>
+    where
+        M: TrainStep<Input = O> + InferenceStep<Input = O>,
+        <M as TrainStep>::Output: Adaptor<LossInput>,
+        <M as InferenceStep>::Output: Adaptor<LossInput>,
+    {
+        self.config.validate()?;
+        let device = model
+            .devices()
+            .into_iter()
+            .next()
+            .ok_or(FitError::NoParameters)?;
+        let Loop {
+            batch_size,
+            seed,
+            workers,
+            ..
+        } = self.config.train;
+        let collate: Arc<dyn Collate<I, O>> = Arc::new(collate);
+        let config = LoaderConfig::train(batch_size, seed).with_workers(workers);
+        let train = Loader::shared(Arc::new(train), Arc::clone(&collate), config, &device)?;
+        let config = LoaderConfig::eval(batch_size).with_workers(workers);
+        let valid = Loader::shared(Arc::new(valid), collate, config, &device)?;
+        self.fit(model, train, valid, |training| training)
+    }
+
     /// Trains `model` where it is and gives back its best weights.
     ///
     /// The loss and the learning rate are always measured; `extend` adds metrics of burn-train or
@@ -280,6 +321,9 @@ pub enum FitError {
     /// A number that no training could use.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A dataset that cannot be put in batches.
+    #[error("cannot make batches")]
+    Loader(#[from] LoaderError),
     /// The model has nothing to learn.
     #[error("the model has no parameters")]
     NoParameters,

@@ -314,8 +314,12 @@ fn mnist() -> Recipe {
         ..Augment::default()
     };
     *recipe.optimizer.learning_rate_mut() = 2e-3;
-    recipe.train.epochs = 8;
-    recipe.train.ema_decay = 0.999;
+    recipe.schedule = Schedule::Cosine {
+        warmup: 0.02,
+        floor: 0.0,
+    };
+    recipe.train.epochs = 12;
+    recipe.train.ema_decay = 0.998;
     recipe
 }
 
