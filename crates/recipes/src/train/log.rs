@@ -57,7 +57,8 @@ pub(crate) struct LogState {
 pub(crate) struct MetricsFile(Arc<Mutex<Inner>>);
 
 struct Inner {
-    file: BufWriter<File>,
+    /// None for a run that leaves nothing on the disk.
+    file: Option<BufWriter<File>>,
     state: LogState,
     started: Instant,
     pace: Pace,
@@ -86,22 +87,10 @@ struct Line<'a> {
 
 impl MetricsFile {
     /// Opens the file and cuts it to what `state` knows, which is nothing for a new run.
-    pub(crate) fn open(path: &Path, state: LogState, pace: Pace) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .read(true)
-            .open(path)?;
-        if file.metadata()?.len() < state.bytes {
-            return Err(io::Error::other(
-                "the file is shorter than its checkpoint says",
-            ));
-        }
-        file.set_len(state.bytes)?;
-        file.seek(SeekFrom::End(0))?;
+    pub(crate) fn open(path: Option<&Path>, state: LogState, pace: Pace) -> io::Result<Self> {
+        let file = path.map(|path| cut(path, state.bytes)).transpose()?;
         Ok(Self(Arc::new(Mutex::new(Inner {
-            file: BufWriter::new(file),
+            file,
             state,
             started: Instant::now(),
             pace,
@@ -120,8 +109,10 @@ impl MetricsFile {
     /// The state for a checkpoint, after everything logged so far is on the disk.
     pub(crate) fn checkpoint(&self) -> io::Result<LogState> {
         let mut inner = self.lock();
-        inner.file.flush()?;
-        inner.file.get_ref().sync_data()?;
+        if let Some(file) = &mut inner.file {
+            file.flush()?;
+            file.get_ref().sync_data()?;
+        }
         Ok(LogState {
             wall_s: inner.wall_s(),
             ..inner.state.clone()
@@ -155,9 +146,26 @@ impl MetricsFile {
         for (name, value) in metrics {
             inner.write(step, epoch, "test", name, *value);
         }
-        inner.file.flush()?;
+        if let Some(file) = &mut inner.file {
+            file.flush()?;
+        }
         inner.failure.take().map_or(Ok(()), Err)
     }
+}
+
+/// Opens the file to go on after its first `bytes` bytes.
+fn cut(path: &Path, bytes: u64) -> io::Result<BufWriter<File>> {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    if file.metadata()?.len() < bytes {
+        return Err(io::Error::other("it is shorter than its checkpoint says"));
+    }
+    file.set_len(bytes)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(BufWriter::new(file))
 }
 
 impl Inner {
@@ -170,6 +178,9 @@ impl Inner {
     }
 
     fn write(&mut self, step: usize, epoch: usize, split: &str, name: &str, value: f64) {
+        if self.file.is_none() {
+            return;
+        }
         // JSON has no NaN: such a value is written as null.
         let value = value.is_finite().then_some(value);
         let wall_s = (self.wall_s() * 1e3).round() / 1e3;
@@ -185,7 +196,9 @@ impl Inner {
             .map_err(io::Error::from)
             .and_then(|mut bytes| {
                 bytes.push(b'\n');
-                self.file.write_all(&bytes).map(|()| bytes.len() as u64)
+                let file = self.file.as_mut();
+                let written = file.map_or(Ok(()), |file| file.write_all(&bytes));
+                written.map(|()| bytes.len() as u64)
             });
         match attempt {
             Ok(bytes) => self.state.bytes += bytes,

@@ -14,7 +14,7 @@ mod schedule;
 mod silent;
 mod strategy;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::data::dataset::Dataset;
@@ -260,11 +260,8 @@ impl<M: LearnerModel> Trainer<M> {
         };
         let epoch = strategy::epoch(parts.as_ref())?;
         let log = strategy::log_state(parts.as_ref())?;
-        let metrics = match &self.dir {
-            Some(dir) => MetricsFile::open(&dir.join(METRICS_FILE), log, pace),
-            None => MetricsFile::open(Path::new(NOWHERE), log, pace),
-        }
-        .map_err(TrainError::Metrics)?;
+        let file = self.dir.as_deref().map(|dir| dir.join(METRICS_FILE));
+        let metrics = MetricsFile::open(file.as_deref(), log, pace).map_err(TrainError::Metrics)?;
 
         let learner = Learner::new(model.clone(), self.config.optimizer.init(), 0.0);
         let strategy = Arc::new(Strategy::new(Job {
@@ -309,11 +306,6 @@ impl<M: LearnerModel> Trainer<M> {
         })
     }
 }
-
-#[cfg(unix)]
-const NOWHERE: &str = "/dev/null";
-#[cfg(windows)]
-const NOWHERE: &str = "NUL";
 
 /// Why [`Trainer::fit`] gave no model.
 #[derive(Debug, thiserror::Error)]

@@ -424,7 +424,8 @@ impl<M: LearnerModel> Run<M> {
         drop(batches);
         events.train(LearnerEvent::EndSplit(epoch));
         events.flush();
-        self.check_interrupt(events)
+        // Not a safe point: the epoch's means are logged, and its validation is not.
+        self.check_metrics(events)
     }
 
     /// One step of the optimizer with a sum of `count` gradients.
