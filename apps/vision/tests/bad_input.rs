@@ -1,5 +1,10 @@
 //! Wrong input ends with one clear message, the exit code of its kind, and nothing left behind.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 mod common;
 
 use std::fs;

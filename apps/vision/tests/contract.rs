@@ -1,5 +1,10 @@
 //! The command-line contract: files, flags and lines that other programs rely on.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 mod common;
 
 use std::fs;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use tinderbox_backend::DeviceSpec;
 
+const DEVICE_HELP: &str = "Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]";
+
 /// What `train` takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TrainArgs {
@@ -17,14 +19,18 @@ pub struct TrainArgs {
     /// Change one key, as in `train.epochs=3`
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Run directory [default: runs/<recipe>/<UTC time>-<seed>]
-    #[arg(long, value_name = "DIR")]
+    /// Run directory
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "Run directory [default: runs/<recipe>/<UTC time>-<seed>]"
+    )]
     pub out: Option<PathBuf>,
     /// Go on with the unfinished run in this directory
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub resume: Option<PathBuf>,
-    /// Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]
-    #[arg(long, value_name = "DEV", default_value_t)]
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
     /// Seed of everything random
     #[arg(long, value_name = "N")]
@@ -56,8 +62,8 @@ pub struct EvalArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]
-    #[arg(long, value_name = "DEV", default_value_t)]
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
 }
 
@@ -76,8 +82,8 @@ pub struct PredictArgs {
     /// Write to a file instead of the terminal
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]
-    #[arg(long, value_name = "DEV", default_value_t)]
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
     /// Files to predict; `-` reads stdin
     #[arg(required = true, value_name = "INPUT")]

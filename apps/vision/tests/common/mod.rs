@@ -1,6 +1,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::unused_self,
     clippy::unwrap_used,
     reason = "each test file uses its own part, and a helper that fails is a test that fails"
 )]

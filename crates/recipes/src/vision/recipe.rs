@@ -318,7 +318,7 @@ fn mnist() -> Recipe {
         warmup: 0.02,
         floor: 0.0,
     };
-    recipe.train.epochs = 12;
+    recipe.train.epochs = 10;
     recipe.train.ema_decay = 0.998;
     recipe
 }
@@ -328,19 +328,21 @@ fn fashion_mnist() -> Recipe {
         blocks: vec![32, 64, 128],
         convs_per_block: 1,
         hidden: 256,
-        dropout: 0.4,
+        dropout: 0.3,
     };
     let mut recipe = base("fashion-mnist", idx("fashion-mnist", &CLOTHES), model);
     recipe.augment = Augment {
-        shift: 0.06,
+        shift: 0.04,
         flip: 0.5,
-        erase: 0.2,
         ..Augment::default()
     };
     *recipe.optimizer.learning_rate_mut() = 2e-3;
-    recipe.loss.label_smoothing = 0.05;
-    recipe.train.epochs = 16;
-    recipe.train.ema_decay = 0.999;
+    recipe.schedule = Schedule::Cosine {
+        warmup: 0.02,
+        floor: 0.0,
+    };
+    recipe.train.epochs = 15;
+    recipe.train.ema_decay = 0.998;
     recipe
 }
 
