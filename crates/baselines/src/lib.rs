@@ -41,6 +41,16 @@ pub fn logistic_regression(
     test: Rows,
     classes: usize,
 ) -> Result<Vec<f32>, BaselineError> {
+    // With one class linfa divides by nothing and says nothing.
+    if train
+        .labels
+        .iter()
+        .all(|label| Some(label) == train.labels.first())
+    {
+        return Err(BaselineError(
+            "the training rows have a single class".to_owned(),
+        ));
+    }
     let features = matrix(&train.labels, train.features)?;
     let train = linfa::Dataset::new(features, Array1::from(train.labels));
     let model = MultiLogisticRegression::default()
