@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
+use tinderbox_kernels::{Walk, conv2d};
 
 /// Square convolution with an odd kernel, as many zeros around it as keep the plane's size at
 /// stride 1, and no bias: batch normalization would subtract it again.
@@ -48,7 +49,11 @@ impl ConvNorm {
     /// - input: `[batch, d_input, height, width]`
     /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.conv.forward(x);
+        let walk = Walk {
+            stride: self.conv.stride[0],
+            padding: self.conv.kernel_size[0] / 2,
+        };
+        let x = conv2d(x, self.conv.weight.val(), walk);
         self.norm.forward(x)
     }
 }

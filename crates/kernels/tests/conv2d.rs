@@ -1,0 +1,129 @@
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+//! Our convolution against Burn's own, on the device that has ours.
+
+use burn::tensor::module::conv2d as burn_conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+use tinderbox_kernels::{Walk, conv2d};
+
+fn noise(shape: [usize; 4], seed: f32, device: &Device) -> Tensor<4> {
+    let value = |index: usize| (index as f32 * 12.9898 + seed).sin();
+    let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn values(tensor: Tensor<4>) -> Vec<f32> {
+    tensor.try_into_vec_as::<f32>().unwrap()
+}
+
+/// Output, gradient of the input and gradient of the weight.
+fn run(
+    input: [usize; 4],
+    weight: [usize; 4],
+    convolve: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+) -> [Vec<f32>; 3] {
+    let device = Device::flex().autodiff();
+    let input = noise(input, 0.1, &device).require_grad();
+    let weight = noise(weight, 0.7, &device).require_grad();
+    let output = convolve(input.clone(), weight.clone());
+    let upstream = noise(output.dims(), 0.3, &device);
+    let gradients = (output.clone() * upstream).sum().backward();
+    [
+        values(output.inner()),
+        values(input.grad(&gradients).unwrap()),
+        values(weight.grad(&gradients).unwrap()),
+    ]
+}
+
+fn assert_equals_burn(input: [usize; 4], weight: [usize; 4], walk: Walk) {
+    let ours = run(input, weight, |x, w| conv2d(x, w, walk));
+    let options = ConvOptions::new([walk.stride; 2], [walk.padding; 2], [1, 1], 1);
+    let burns = run(input, weight, |x, w| {
+        burn_conv2d(x, w, None, options.clone())
+    });
+    for (what, (ours, burns)) in ["output", "input", "weight"]
+        .iter()
+        .zip(ours.iter().zip(&burns))
+    {
+        assert_eq!(ours.len(), burns.len(), "{what} of {input:?} {weight:?}");
+        let scale = burns
+            .iter()
+            .fold(1.0_f32, |scale, value| scale.max(value.abs()));
+        for (ours, burns) in ours.iter().zip(burns) {
+            let apart = (ours - burns).abs() / scale;
+            assert!(
+                apart < 1e-5,
+                "{what} of {input:?} {weight:?} {walk:?}: {ours} is not {burns}"
+            );
+        }
+    }
+}
+
+#[test]
+fn equals_burn_at_every_stride_padding_and_kernel() {
+    for (stride, padding) in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)] {
+        let walk = Walk { stride, padding };
+        assert_equals_burn([2, 3, 7, 10], [4, 3, 3, 3], walk);
+        assert_equals_burn([3, 2, 9, 8], [5, 2, 5, 5], walk);
+        assert_equals_burn([2, 4, 6, 6], [3, 4, 1, 1], walk);
+        assert_equals_burn([1, 1, 5, 9], [2, 1, 3, 5], walk);
+    }
+}
+
+#[test]
+fn equals_burn_when_small_planes_are_joined_and_when_large_ones_are_not() {
+    let walk = Walk {
+        stride: 1,
+        padding: 1,
+    };
+    assert_equals_burn([67, 8, 4, 4], [16, 8, 3, 3], walk);
+    assert_equals_burn([33, 4, 14, 14], [8, 4, 3, 3], walk);
+    assert_equals_burn([5, 3, 28, 28], [8, 3, 3, 3], walk);
+    assert_equals_burn([2, 16, 1, 1], [8, 16, 3, 3], walk);
+}
+
+#[test]
+fn takes_views_that_are_not_contiguous() {
+    let device = Device::flex();
+    let walk = Walk {
+        stride: 1,
+        padding: 1,
+    };
+    let weight = noise([4, 2, 3, 3], 0.2, &device);
+    let input = noise([2, 6, 5, 2], 0.5, &device).swap_dims(1, 3);
+    let view = conv2d(input.clone(), weight.clone(), walk);
+    let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+    let burns = burn_conv2d(input, weight, None, options);
+    for (ours, burns) in values(view).into_iter().zip(values(burns)) {
+        assert!((ours - burns).abs() < 1e-5, "{ours} is not {burns}");
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_bits() {
+    let walk = Walk {
+        stride: 1,
+        padding: 1,
+    };
+    let once = || run([64, 8, 14, 14], [16, 8, 3, 3], |x, w| conv2d(x, w, walk));
+    let first = once();
+    for _ in 0..5 {
+        assert!(first == once());
+    }
+}
+
+#[test]
+#[should_panic(expected = "differ in their channels")]
+fn channels_that_do_not_fit_are_refused() {
+    let device = Device::flex();
+    let input = noise([1, 2, 5, 5], 0.0, &device);
+    let weight = noise([1, 3, 3, 3], 0.0, &device);
+    let walk = Walk {
+        stride: 1,
+        padding: 0,
+    };
+    let _ = conv2d(input, weight, walk);
+}
