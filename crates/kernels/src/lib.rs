@@ -4,49 +4,17 @@
 //! the device of its input: where there is a kernel of ours it takes that, with a gradient of its
 //! own, and everywhere else it calls Burn. Callers need to know nothing of this.
 //!
+//! Ours are for Flex, Burn's CPU backend, behind the feature `flex`. They sum in an order that does
+//! not depend on the number of threads: the same input gives the same bits.
+//!
 //! Not here: operations that Burn does not have. Those belong beside the model that needs them.
 
+mod batch_norm;
+mod conv2d;
 #[cfg(feature = "flex")]
 mod flex;
-#[cfg(feature = "flex")]
-mod im2col;
+mod max_pool;
 
-use burn::tensor::Tensor;
-use burn::tensor::module::conv2d as burn_conv2d;
-use burn::tensor::ops::ConvOptions;
-
-/// How a square kernel walks over a plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Walk {
-    /// Pixels from one position to the next.
-    pub stride: usize,
-    /// Rows and columns of zeros around the plane.
-    pub padding: usize,
-}
-
-/// Two-dimensional convolution without a bias.
-///
-/// On Flex the input is unrolled (Chellapilla, Puri and Simard, *High performance convolutional
-/// neural networks for document processing*, 2006, <https://inria.hal.science/inria-00112631>) a
-/// few images at a time, without turning it into another layout first, and the gradient of the
-/// weights is one matrix product per such portion.
-///
-/// # Shapes
-///
-/// - input: `[batch, channels_in, height, width]`
-/// - weight: `[channels_out, channels_in, kernel_height, kernel_width]`
-/// - output: `[batch, channels_out, height_out, width_out]`
-///
-/// # Panics
-///
-/// If the shapes do not fit together, the stride is 0, or the kernel is larger than the padded
-/// plane.
-pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, walk: Walk) -> Tensor<4> {
-    #[cfg(feature = "flex")]
-    if flex::takes(&input) && flex::takes(&weight) {
-        return flex::conv2d(input, weight, walk);
-    }
-    let Walk { stride, padding } = walk;
-    let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
-    burn_conv2d(input, weight, None, options)
-}
+pub use batch_norm::{Normalized, batch_norm_train};
+pub use conv2d::{Walk, conv2d};
+pub use max_pool::max_pool2x2;

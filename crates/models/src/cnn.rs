@@ -12,10 +12,10 @@
 
 use burn::config::Config;
 use burn::module::Module;
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, assert_shape};
+use tinderbox_kernels::max_pool2x2;
 
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
@@ -174,7 +174,7 @@ impl CnnConfig {
                 .convs(block)
                 .map(|conv| conv.init(HE_FAN_IN, device))
                 .collect(),
-            pool: block.pooled.then(|| MaxPool2dConfig::new([2, 2]).init()),
+            pooled: block.pooled,
         }
     }
 
@@ -251,7 +251,7 @@ pub struct Cnn {
 #[derive(Module, Debug)]
 struct Block {
     convs: Vec<ConvNorm>,
-    pool: Option<MaxPool2d>,
+    pooled: bool,
 }
 
 impl Cnn {
@@ -280,11 +280,8 @@ impl Cnn {
 
 impl Block {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.convs.iter().fold(x, |x, conv| relu(conv.forward(x)));
-        match &self.pool {
-            Some(pool) => pool.forward(x),
-            None => x,
-        }
+        let x = self.convs.iter().fold(x, |x, conv| conv.forward_relu(x));
+        if self.pooled { max_pool2x2(x) } else { x }
     }
 }
 

@@ -3,8 +3,9 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::{Walk, conv2d};
+use tinderbox_kernels::{Walk, batch_norm_train, conv2d};
 
 /// Square convolution with an odd kernel, as many zeros around it as keep the plane's size at
 /// stride 1, and no bias: batch normalization would subtract it again.
@@ -49,12 +50,37 @@ impl ConvNorm {
     /// - input: `[batch, d_input, height, width]`
     /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.normalize(x, false)
+    }
+
+    /// As [`forward`](Self::forward), with a rectifier behind it.
+    pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.normalize(x, true)
+    }
+
+    fn normalize(&self, x: Tensor<4>, rectify: bool) -> Tensor<4> {
         let walk = Walk {
             stride: self.conv.stride[0],
             padding: self.conv.kernel_size[0] / 2,
         };
         let x = conv2d(x, self.conv.weight.val(), walk);
-        self.norm.forward(x)
+        let norm = &self.norm;
+        // The condition of Burn's own layer.
+        if !(x.device().is_autodiff() && norm.training.is_enabled()) {
+            let x = norm.forward(x);
+            return if rectify { relu(x) } else { x };
+        }
+        let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
+        let result = batch_norm_train(x, gamma, beta, norm.epsilon, rectify);
+        for (running, batch) in [
+            (&norm.running_mean, result.mean),
+            (&norm.running_var, result.variance),
+        ] {
+            let kept = running.value_sync().to_device(&batch.device());
+            let moved = kept.mul_scalar(1.0 - norm.momentum) + batch.mul_scalar(norm.momentum);
+            running.update(moved.detach());
+        }
+        result.output
     }
 }
 

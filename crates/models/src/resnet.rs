@@ -414,7 +414,7 @@ impl ResNet {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
-        let x = relu(self.stem.forward(input));
+        let x = self.stem.forward_relu(input);
         let x = match &self.stem_pool {
             Some(pool) => pool.forward(x),
             None => x,
@@ -440,8 +440,11 @@ impl Residual {
         };
         let mut x = input;
         for (index, conv) in self.convs.iter().enumerate() {
-            x = if index == 0 { x } else { relu(x) };
-            x = conv.forward(x);
+            x = if index + 1 < self.convs.len() {
+                conv.forward_relu(x)
+            } else {
+                conv.forward(x)
+            };
         }
         relu(x + shortcut)
     }

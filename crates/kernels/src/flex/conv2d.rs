@@ -1,5 +1,3 @@
-//! The kernels as operations of Burn's Flex backend, with their gradients.
-
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -7,19 +5,12 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{
-    Autodiff, Backend, Dispatch, DispatchDevice, Flex, TensorMetadata, backend_extension,
-};
-use burn::tensor::{DType, Shape, Tensor, TensorData};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, Tensor};
 
+use super::im2col::Sizes;
+use super::tensor;
 use crate::Walk;
-use crate::im2col::Sizes;
-
-/// Whether a tensor is where our kernels can read it.
-pub(crate) fn takes(tensor: &Tensor<4>) -> bool {
-    let device = tensor.device().inner();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
-}
 
 pub(crate) fn conv2d(input: Tensor<4>, weight: Tensor<4>, walk: Walk) -> Tensor<4> {
     let output = Dispatch::convolve(input.into_dispatch(), weight.into_dispatch(), walk);
@@ -36,7 +27,7 @@ pub(crate) trait Convolve: Backend {
 }
 
 /// What the backward pass of [`Convolve`] is made of.
-pub(crate) trait ConvolveGradients: Convolve {
+trait ConvolveGradients: Convolve {
     fn weight_gradient(
         input: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -92,10 +83,6 @@ impl ConvolveGradients for Flex {
             shape,
         )
     }
-}
-
-fn tensor(values: Vec<f32>, shape: [usize; 4]) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape))
 }
 
 #[derive(Debug)]

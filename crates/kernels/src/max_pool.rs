@@ -1,0 +1,23 @@
+use burn::tensor::Tensor;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+
+/// The largest of each 2×2 pixels; an odd last row or column is left out.
+///
+/// Of equal pixels the first gets the gradient.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, height, width]`
+/// - output: `[batch, channels, height / 2, width / 2]`, rounded down
+///
+/// # Panics
+///
+/// If a plane is smaller than 2×2.
+pub fn max_pool2x2(input: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    if crate::flex::takes(&input) {
+        return crate::flex::max_pool2x2(input);
+    }
+    max_pool2d(input, MaxPoolOptions::new([2, 2]).with_stride([2, 2]))
+}
