@@ -24,17 +24,10 @@ trait PoolGradient: Pool {
     fn pool_gradient(input: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// The four pixels of each output pixel: its number, and the position of the first of them.
-fn squares(width: usize, plane_out: [usize; 2]) -> impl Iterator<Item = (usize, usize)> {
-    let [height_out, width_out] = plane_out;
-    (0..height_out)
-        .flat_map(move |y| (0..width_out).map(move |x| (y * width_out + x, 2 * y * width + 2 * x)))
-}
-
 impl Pool for Flex {
     fn pool(input: FlexTensor) -> FlexTensor {
         let [batch, channels, height, width] = input.shape().dims();
-        let plane_out @ [height_out, width_out] = [height / 2, width / 2];
+        let [height_out, width_out] = [height / 2, width / 2];
         assert!(
             height_out > 0 && width_out > 0,
             "a plane is smaller than 2x2"
@@ -54,7 +47,7 @@ impl Pool for Flex {
                     }
                 }
             });
-        tensor(output, [batch, channels, plane_out[0], plane_out[1]])
+        tensor(output, [batch, channels, height_out, width_out])
     }
 }
 
@@ -65,6 +58,14 @@ fn larger(first: f32, second: f32) -> f32 {
     } else {
         first
     }
+}
+
+/// Marks the largest, the first of equals.
+fn first_of_largest(pixels: [f32; 4]) -> [bool; 4] {
+    let [a, b, c, d] = pixels;
+    let largest = a.max(b).max(c.max(d));
+    let [a, b, c, d] = [a, b, c, d].map(|pixel| pixel == largest);
+    [a, b && !a, c && !(a || b), d && !(a || b || c)]
 }
 
 impl PoolGradient for Flex {
@@ -82,15 +83,26 @@ impl PoolGradient for Flex {
                     .par_chunks(plane_out[0] * plane_out[1]),
             )
             .for_each(|((output, plane), gradient)| {
-                for (number, first) in squares(width, plane_out) {
-                    let places = [first, first + 1, first + width, first + width + 1];
-                    let mut best = places[0];
-                    for place in places {
-                        if larger(plane[best], plane[place]) > plane[best] {
-                            best = place;
-                        }
+                let rows = output
+                    .chunks_exact_mut(2 * width)
+                    .zip(plane.chunks_exact(2 * width))
+                    .zip(gradient.chunks_exact(plane_out[1]));
+                for ((output, pair), gradient) in rows {
+                    let (above_out, below_out) = output.split_at_mut(width);
+                    let (above, below) = pair.split_at(width);
+                    let squares = above.chunks_exact(2).zip(below.chunks_exact(2));
+                    let outputs = above_out
+                        .chunks_exact_mut(2)
+                        .zip(below_out.chunks_exact_mut(2));
+                    for (((above_out, below_out), (above, below)), &gradient) in
+                        outputs.zip(squares).zip(gradient)
+                    {
+                        let pixels = [above[0], above[1], below[0], below[1]];
+                        let shares =
+                            first_of_largest(pixels).map(|hit| if hit { gradient } else { 0.0 });
+                        above_out.copy_from_slice(&shares[..2]);
+                        below_out.copy_from_slice(&shares[2..]);
                     }
-                    output[best] = gradient[number];
                 }
             });
         tensor(output, [batch, channels, height, width])

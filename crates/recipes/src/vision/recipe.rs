@@ -300,7 +300,7 @@ fn digits() -> Recipe {
 
 fn mnist() -> Recipe {
     let model = Architecture::Cnn {
-        blocks: vec![32, 64],
+        blocks: vec![32, 64, 128],
         convs_per_block: 1,
         hidden: 128,
         dropout: 0.25,
@@ -341,7 +341,7 @@ fn fashion_mnist() -> Recipe {
         warmup: 0.02,
         floor: 0.0,
     };
-    recipe.train.epochs = 15;
+    recipe.train.epochs = 20;
     recipe.train.ema_decay = 0.998;
     recipe
 }
