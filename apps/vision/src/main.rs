@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
 use tinderbox_cli::{
-    EvalArgs, Failure, Output, PredictArgs, RecipesArgs, TrainArgs, finish, table,
+    EvalArgs, Failure, Output, PredictArgs, RecipesArgs, TrainArgs, check, finish, table,
 };
 use tinderbox_recipes::vision::{BUILTIN, Recipe};
 
@@ -39,6 +39,10 @@ enum Command {
     Recipes(RecipesArgs),
     /// List the devices of this binary and this machine
     Devices,
+    /// Probe each device for a second, with the line that mends what fails
+    Doctor,
+    /// Compare layers, losses and models on each device with stored references
+    Parity,
 }
 
 fn main() -> ExitCode {
@@ -50,6 +54,8 @@ fn main() -> ExitCode {
         Some(Command::Predict(args)) => usage::predict(&args),
         Some(Command::Recipes(args)) => recipes(&args),
         Some(Command::Devices) => devices(),
+        Some(Command::Doctor) => check::doctor(),
+        Some(Command::Parity) => check::parity(),
     })
 }
 

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use crate::backends::compiled;
 use crate::spec::{DeviceSpec, list};
 
 /// Why a device cannot be opened.
@@ -17,25 +16,15 @@ pub enum DeviceError {
         /// Feature that compiles it in.
         feature: &'static str,
     },
-    /// This version of Tinderbox cannot be built with the device at all.
-    #[error(
-        "`{device}` is not in this version of Tinderbox, which has no feature `{feature}` yet; \
-         expected {}",
-        available()
-    )]
-    NotInThisVersion {
-        /// Device that was asked for.
-        device: DeviceSpec,
-        /// Feature the device needs.
-        feature: &'static str,
-    },
     /// This machine has no such device.
-    #[error("`{device}` was not found on this machine, expected {}", one_of(found))]
+    #[error("`{device}` was not found on this machine, {}", instead(found, needs))]
     NotFound {
         /// Device that was asked for.
         device: DeviceSpec,
         /// Devices of the same backend that were found.
         found: Vec<DeviceSpec>,
+        /// What a machine with such a device has.
+        needs: &'static str,
     },
     /// There is nothing `auto` could choose.
     #[error("no device is compiled into this binary, it needs a feature, as in `--features flex`")]
@@ -45,7 +34,7 @@ pub enum DeviceError {
 impl DeviceError {
     /// Completes the message with the command that has the device, for the app of this name.
     ///
-    /// There is none when no build of this version would help.
+    /// There is none when no other build would help.
     ///
     /// ```
     /// use tinderbox_backend::{DeviceError, DeviceSpec};
@@ -58,7 +47,7 @@ impl DeviceError {
         let (feature, device) = match self {
             Self::NotCompiled { device, feature } => (*feature, *device),
             Self::NothingCompiled => ("flex", DeviceSpec::Cpu),
-            Self::NotInThisVersion { .. } | Self::NotFound { .. } => return None,
+            Self::NotFound { .. } => return None,
         };
         Some(format!(
             "cargo run -p {app} --features {feature} -- train --device {device}"
@@ -66,22 +55,13 @@ impl DeviceError {
     }
 }
 
-/// What can be asked for instead.
-fn available() -> String {
-    let names: Vec<_> = compiled().iter().map(|info| info.device).collect();
-    if names.is_empty() {
-        "another version".to_owned()
-    } else {
-        list(&names)
-    }
-}
-
-fn one_of(found: &[DeviceSpec]) -> String {
+/// What can be asked for, or what has to be there first.
+fn instead(found: &[DeviceSpec], needs: &str) -> String {
     let names: Vec<_> = found.iter().map(ToString::to_string).collect();
     if names.is_empty() {
-        "another device".to_owned()
+        format!("it needs {needs}")
     } else {
-        list(&names)
+        format!("expected {}", list(&names))
     }
 }
 
@@ -101,11 +81,20 @@ mod tests {
         let error = DeviceError::NotFound {
             device,
             found: vec![DeviceSpec::Cuda(0)],
+            needs: "a driver",
         };
         let expected = "`cuda:1` was not found on this machine, expected `cuda`";
         assert_eq!(
             (error.to_string().as_str(), error.fix("text")),
             (expected, None)
         );
+
+        let error = DeviceError::NotFound {
+            device,
+            found: Vec::new(),
+            needs: "a driver",
+        };
+        let expected = "`cuda:1` was not found on this machine, it needs a driver";
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -29,10 +29,12 @@
 mod backends;
 mod devices;
 mod error;
+#[cfg(feature = "cuda")]
+mod nvidia;
 mod open;
 mod spec;
 
-pub use backends::{BackendInfo, compiled, known};
+pub use backends::{BackendInfo, Found, compiled, known};
 pub use devices::{DeviceStatus, devices};
 pub use error::DeviceError;
 pub use open::{Opened, backend_name, open};

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use crate::backends::{Backend, COMPILED};
+use crate::backends::{Backend, COMPILED, Found};
 use crate::error::DeviceError;
 use crate::spec::DeviceSpec;
 
@@ -28,12 +28,13 @@ pub fn open(spec: DeviceSpec) -> Result<Opened, DeviceError> {
     let backend = backend_of(spec)?;
     let found: Vec<_> = (backend.find)()
         .into_iter()
-        .map(|(found, _)| found)
+        .map(|found| found.spec)
         .collect();
     if !found.contains(&spec) {
         return Err(DeviceError::NotFound {
             device: spec,
             found,
+            needs: spec.info().map_or("", |info| info.needs),
         });
     }
     Ok(Opened {
@@ -57,26 +58,27 @@ pub fn backend_name(spec: DeviceSpec) -> &'static str {
     info.map_or("none", |info| info.backend)
 }
 
-/// Replaces `auto` by its choice, the first compiled backend that finds a device.
+/// Replaces `auto` by its choice: the first accelerator, else the first device of any backend.
 pub(crate) fn resolve(spec: DeviceSpec) -> Result<DeviceSpec, DeviceError> {
     if spec != DeviceSpec::Auto {
         return Ok(spec);
     }
-    let mut found = COMPILED.iter().flat_map(|backend| (backend.find)());
-    found
-        .next()
-        .map(|(spec, _)| spec)
+    let found: Vec<Found> = COMPILED
+        .iter()
+        .flat_map(|backend| (backend.find)())
+        .collect();
+    let accelerator = found.iter().find(|found| found.accelerator);
+    accelerator
+        .or(found.first())
+        .map(|found| found.spec)
         .ok_or(DeviceError::NothingCompiled)
 }
 
 fn backend_of(spec: DeviceSpec) -> Result<&'static Backend, DeviceError> {
     let info = spec.info().ok_or(DeviceError::NothingCompiled)?;
     let (device, feature) = (spec, info.feature);
-    info.compiled().ok_or(if info.in_this_version {
-        DeviceError::NotCompiled { device, feature }
-    } else {
-        DeviceError::NotInThisVersion { device, feature }
-    })
+    info.compiled()
+        .ok_or(DeviceError::NotCompiled { device, feature })
 }
 
 #[cfg(test)]
@@ -91,22 +93,22 @@ mod tests {
     fn cpu_and_auto_open_a_device_that_computes() {
         for spec in [DeviceSpec::Cpu, DeviceSpec::Auto] {
             let opened = open(spec).unwrap();
-            assert_eq!((opened.spec, opened.backend), (DeviceSpec::Cpu, "flex"));
+            assert_ne!(opened.spec, DeviceSpec::Auto);
             let [a, b] = [1.5, 2.0].map(|x| Tensor::<1>::from_floats([x], &opened.device));
             let sum: f32 = (a + b).into_scalar();
             assert!((sum - 3.5).abs() < 1e-6, "{sum}");
         }
-        assert_eq!(backend_name(DeviceSpec::Auto), "flex");
+        assert_eq!(backend_name(DeviceSpec::Cpu), "flex");
     }
 
     #[test]
-    #[cfg(feature = "flex")]
-    fn a_device_this_version_lacks_says_what_there_is() {
+    #[cfg(not(feature = "cuda"))]
+    fn a_device_that_is_not_compiled_in_says_which_command_has_it() {
         let error = open(DeviceSpec::Cuda(0)).unwrap_err();
-        let expected = "`cuda` is not in this version of Tinderbox, which has no feature `cuda` \
-                        yet; expected `cpu`";
+        let expected = "`cuda` is not compiled into this binary, it needs `--features cuda`";
         assert_eq!(error.to_string(), expected);
-        assert_eq!(error.fix("vision"), None);
+        let fix = "cargo run -p vision --features cuda -- train --device cuda";
+        assert_eq!(error.fix("vision").as_deref(), Some(fix));
     }
 
     #[test]

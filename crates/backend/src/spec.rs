@@ -27,10 +27,18 @@ pub enum DeviceSpec {
     NdArray,
     /// The processor, through LibTorch.
     LibTorch,
-    /// The NVIDIA GPU of this index.
+    /// The NVIDIA GPU of this index, through LibTorch.
     Cuda(usize),
-    /// The GPU of this index, through Vulkan, Metal or WebGPU.
+    /// The GPU of this index, through whichever of Vulkan, Metal and DirectX 12 it has.
     Wgpu(usize),
+    /// The GPU of this index, through Vulkan.
+    Vulkan(usize),
+    /// The GPU of this index, through Metal.
+    Metal(usize),
+    /// The NVIDIA GPU of this index, through Burn's own CUDA backend.
+    CubeclCuda(usize),
+    /// The AMD GPU of this index, through Burn's own ROCm backend.
+    Rocm(usize),
 }
 
 /// Why a text names no device.
@@ -68,13 +76,14 @@ pub enum ParseDeviceError {
 }
 
 /// Words people use for a device that has another name here.
-const SYNONYMS: [(&str, &str); 10] = [
+const SYNONYMS: [(&str, &str); 11] = [
     ("flex", "cpu"),
     ("gpu", "cuda"),
     ("nvidia", "cuda"),
-    ("metal", "wgpu"),
-    ("mps", "wgpu"),
-    ("vulkan", "wgpu"),
+    ("cubecl", "cubecl-cuda"),
+    ("amd", "rocm"),
+    ("hip", "rocm"),
+    ("mps", "metal"),
     ("webgpu", "wgpu"),
     ("tch", "libtorch"),
     ("torch", "libtorch"),
@@ -91,6 +100,10 @@ impl DeviceSpec {
             Self::LibTorch => "libtorch",
             Self::Cuda(_) => "cuda",
             Self::Wgpu(_) => "wgpu",
+            Self::Vulkan(_) => "vulkan",
+            Self::Metal(_) => "metal",
+            Self::CubeclCuda(_) => "cubecl-cuda",
+            Self::Rocm(_) => "rocm",
         }
     }
 
@@ -103,6 +116,10 @@ impl DeviceSpec {
             "libtorch" => Self::LibTorch,
             "cuda" => Self::Cuda(index),
             "wgpu" => Self::Wgpu(index),
+            "vulkan" => Self::Vulkan(index),
+            "metal" => Self::Metal(index),
+            "cubecl-cuda" => Self::CubeclCuda(index),
+            "rocm" => Self::Rocm(index),
             _ => return None,
         })
     }
@@ -112,9 +129,15 @@ impl DeviceSpec {
         KNOWN.into_iter().find(|info| info.device == self.name())
     }
 
-    fn index(self) -> Option<usize> {
+    /// Number of the device among its kind, for the kinds that are counted.
+    pub(crate) fn index(self) -> Option<usize> {
         match self {
-            Self::Cuda(index) | Self::Wgpu(index) => Some(index),
+            Self::Cuda(index)
+            | Self::Wgpu(index)
+            | Self::Vulkan(index)
+            | Self::Metal(index)
+            | Self::CubeclCuda(index)
+            | Self::Rocm(index) => Some(index),
             Self::Auto | Self::Cpu | Self::NdArray | Self::LibTorch => None,
         }
     }
@@ -241,6 +264,10 @@ mod tests {
             DeviceSpec::Cuda(3),
             DeviceSpec::Wgpu(0),
             DeviceSpec::Wgpu(12),
+            DeviceSpec::Vulkan(0),
+            DeviceSpec::Metal(1),
+            DeviceSpec::CubeclCuda(2),
+            DeviceSpec::Rocm(0),
         ] {
             assert_eq!(spec.to_string().parse(), Ok(spec));
         }
@@ -259,7 +286,8 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let known = "expected `auto`, `cpu`, `ndarray`, `libtorch`, `cuda[:N]` or `wgpu[:N]`";
+        let known = "expected `auto`, `cpu`, `ndarray`, `libtorch`, `cuda[:N]`, `wgpu[:N]`, \
+                     `vulkan[:N]`, `metal[:N]`, `cubecl-cuda[:N]` or `rocm[:N]`";
         assert_eq!(
             message("toaster"),
             format!("`toaster` is not a device, {known}")

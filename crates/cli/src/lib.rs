@@ -5,6 +5,7 @@
 //! data that can be patched, and no app at all.
 
 pub mod args;
+pub mod check;
 pub mod failure;
 pub mod interrupt;
 pub mod output;
@@ -28,4 +29,14 @@ pub fn init_logging() {
         .without_time()
         .with_target(false)
         .try_init();
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // A backend's way to say so; training turns it into an error with advice.
+        let full = panic
+            .payload_as_str()
+            .is_some_and(|text| text.to_lowercase().contains("out of memory"));
+        if !full {
+            report(panic);
+        }
+    }));
 }

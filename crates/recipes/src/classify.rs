@@ -89,7 +89,7 @@ impl Loss {
         cross_entropy(&log_softmax(logits, 1), labels, self.label_smoothing)
     }
 
-    fn forward_mixed(
+    pub(crate) fn forward_mixed(
         &self,
         logits: Tensor<2>,
         labels: Tensor<1, Int>,

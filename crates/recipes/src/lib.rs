@@ -10,6 +10,7 @@ pub mod classify;
 pub mod metrics;
 pub mod model_dir;
 pub mod overlay;
+pub mod parity;
 pub mod run_dir;
 pub mod train;
 pub mod vision;

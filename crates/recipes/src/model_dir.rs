@@ -109,10 +109,11 @@ pub fn save<M: Module, S: Serialize>(dir: &Path, model: &M, spec: &S) -> Result<
     })
     .map_err(|error| ModelError::spec(&staging, error))?;
     write(&staging.join(SPEC_FILE), &json)?;
-    write(
-        &staging.join(WEIGHTS_FILE),
-        &to_safetensors(model, &staging)?,
-    )?;
+    let weights = to_bytes(model).map_err(|reason| ModelError::Weights {
+        path: dir.join(WEIGHTS_FILE),
+        reason,
+    })?;
+    write(&staging.join(WEIGHTS_FILE), &weights)?;
     remove(dir)?;
     fs::rename(&staging, dir).map_err(ModelError::io("write", dir))?;
     sync_parent(dir).map_err(ModelError::io("write", dir))
@@ -131,8 +132,8 @@ fn remove(dir: &Path) -> Result<(), ModelError> {
     }
 }
 
-fn to_safetensors<M: Module>(model: &M, dir: &Path) -> Result<Vec<u8>, ModelError> {
-    let path = dir.join(WEIGHTS_FILE);
+/// Weights as a SafeTensors file with the names and layouts of PyTorch; the error says why not.
+pub(crate) fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>, String> {
     let mut store = SafetensorsStore::from_bytes(None)
         .with_to_adapter(BurnToPyTorchAdapter)
         // More than one entry would come out in a random order, and no two files be equal.
@@ -141,10 +142,20 @@ fn to_safetensors<M: Module>(model: &M, dir: &Path) -> Result<Vec<u8>, ModelErro
     model
         .save_into(&mut store)
         .and_then(|()| store.get_bytes())
-        .map_err(|error| ModelError::Weights {
-            path,
-            reason: error.to_string(),
-        })
+        .map_err(|error| error.to_string())
+}
+
+/// Fills a model with what [`to_bytes`] gave; the error says what does not fit.
+pub(crate) fn from_bytes<M: Module>(bytes: Vec<u8>, mut model: M) -> Result<M, String> {
+    let mut store =
+        SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
+    let result = model
+        .load_from(&mut store)
+        .map_err(|error| error.to_string())?;
+    match result.missing.first() {
+        Some((missing, _)) => Err(format!("it has no `{missing}`")),
+        None => Ok(model),
+    }
 }
 
 /// Reads what to build from a model folder.
@@ -173,20 +184,8 @@ pub fn load_spec<S: DeserializeOwned>(dir: &Path) -> Result<S, ModelError> {
 /// # Errors
 ///
 /// If they are missing, damaged, or do not fit the model.
-pub fn load_weights<M: Module>(dir: &Path, mut model: M) -> Result<M, ModelError> {
+pub fn load_weights<M: Module>(dir: &Path, model: M) -> Result<M, ModelError> {
     let path = dir.join(WEIGHTS_FILE);
     let bytes = fs::read(&path).map_err(ModelError::io("read", &path))?;
-    let mut store =
-        SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
-    let weights = |reason: String| ModelError::Weights {
-        path: path.clone(),
-        reason,
-    };
-    let result = model
-        .load_from(&mut store)
-        .map_err(|error| weights(error.to_string()))?;
-    if let Some((missing, _)) = result.missing.first() {
-        return Err(weights(format!("it has no `{missing}`")));
-    }
-    Ok(model)
+    from_bytes(bytes, model).map_err(|reason| ModelError::Weights { path, reason })
 }

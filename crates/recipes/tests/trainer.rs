@@ -380,3 +380,40 @@ fn an_empty_dataset_is_refused() {
     let result = Trainer::new(config()).fit_sets(model(), blobs(0), blobs(VALID), Points);
     assert!(matches!(result, Err(FitError::Loader(_))));
 }
+
+/// A network on a device that gives up.
+#[derive(Module, Debug)]
+struct Failing {
+    layer: Linear,
+    #[module(skip)]
+    message: String,
+}
+
+impl Classify for Failing {
+    type Input = Tensor<2>;
+
+    fn classify(&self, _: Tensor<2>) -> Tensor<2> {
+        panic!("{}", self.message)
+    }
+}
+
+#[test]
+fn a_full_memory_is_an_error_that_says_which_batch_size_to_try() {
+    let run = |message: &str| {
+        let layer = linear(2, 2, &Device::flex());
+        let message = message.to_owned();
+        let model = Classifier::new(Failing { layer, message }, Loss::default());
+        let result = Trainer::new(config()).fit_sets(model, blobs(TRAIN), blobs(VALID), Points);
+        match result {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("training ended well"),
+        }
+    };
+    let message = run("CUDA out of memory. Tried to allocate 2.00 GiB");
+    assert!(message.contains("`train.batch_size` 8"), "{message}");
+    let message = run("no kernel image is available");
+    assert!(
+        message.contains("failed at step 1: no kernel image"),
+        "{message}"
+    );
+}

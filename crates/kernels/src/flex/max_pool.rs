@@ -61,6 +61,7 @@ fn larger(first: f32, second: f32) -> f32 {
 }
 
 /// Marks the largest, the first of equals.
+#[expect(clippy::float_cmp, reason = "the largest is one of them, to the bit")]
 fn first_of_largest(pixels: [f32; 4]) -> [bool; 4] {
     let [a, b, c, d] = pixels;
     let largest = a.max(b).max(c.max(d));

@@ -35,6 +35,7 @@ pub use log::{Metrics, metric_name};
 pub use optimizer::Optimizer;
 pub use schedule::Schedule;
 pub use silent::Silent;
+pub(crate) use strategy::panic_message;
 pub use strategy::{StepListener, Timings, TrainError};
 
 use checkpoint::Store;

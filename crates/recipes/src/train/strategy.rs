@@ -4,7 +4,9 @@
 //! here instead of in its own strategy: gradients are averaged and clipped by their global norm,
 //! the weights are averaged over time, the state can be saved at any step, and no error is lost.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -75,6 +77,25 @@ pub enum TrainError {
         action: &'static str,
         /// Why.
         source: RecordError,
+    },
+    /// The device has no memory left for a step.
+    #[error(
+        "the device is out of memory at step {step} with batches of {batch_size}: try \
+         `train.batch_size` {}, with `train.accumulation` 2 for the same steps", batch_size.div_ceil(2)
+    )]
+    OutOfMemory {
+        /// The first such step, from 1.
+        step: usize,
+        /// Items in a batch.
+        batch_size: usize,
+    },
+    /// The device gave up.
+    #[error("the device failed at step {step}: {message}")]
+    Device {
+        /// The first such step, from 1.
+        step: usize,
+        /// What it said.
+        message: String,
     },
     /// The metrics file could not be written.
     #[error("cannot write the metrics")]
@@ -394,7 +415,8 @@ impl<M: LearnerModel> Run<M> {
 
             let computing = Instant::now();
             self.seed_device();
-            let TrainOutput { grads, item } = TrainStep::step(&self.model, batch);
+            let model = &self.model;
+            let TrainOutput { grads, item } = self.guard(|| TrainStep::step(model, batch))?;
             self.state.batch += 1;
             in_group += 1;
             let full = in_group == accumulation || self.state.batch == last;
@@ -426,6 +448,20 @@ impl<M: LearnerModel> Run<M> {
         events.flush();
         // Not a safe point: the epoch's means are logged, and its validation is not.
         self.check_metrics(events)
+    }
+
+    /// Turns the panic of a backend, which is how it reports a full memory, into an error.
+    fn guard<T>(&self, compute: impl FnOnce() -> T) -> Result<T, TrainError> {
+        catch_unwind(AssertUnwindSafe(compute)).map_err(|panic| {
+            let step = self.state.step + 1;
+            let message = panic_message(panic.as_ref());
+            if message.to_lowercase().contains("out of memory") {
+                let batch_size = self.job.config.train.batch_size;
+                TrainError::OutOfMemory { step, batch_size }
+            } else {
+                TrainError::Device { step, message }
+            }
+        })
     }
 
     /// One step of the optimizer with a sum of `count` gradients.
@@ -639,6 +675,13 @@ fn load<M: Module>(model: M, bytes: Vec<u8>) -> Result<M, TrainError> {
     };
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(failed)?;
     model.try_load_record(record).map_err(failed)
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked without a word").to_owned()
 }
 
 fn seconds(duration: Duration) -> f64 {

@@ -1,0 +1,118 @@
+"""PyTorch on the shapes of our benchmarks: one JSON object per case on stdout.
+
+    pip install torch==2.9.0 numpy && python torch_steps.py --threads 2 --seconds 2 [--compile]
+
+`train_ms` is one step (forward, cross-entropy, backward, AdamW), `infer_us` one forward pass of a
+single item with its result read back; both are the best half's mean after a warm-up."""
+import argparse
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def mlp(*widths):
+    layers = []
+    for d_in, d_out in zip(widths[:-2], widths[1:-1]):
+        layers += [nn.Linear(d_in, d_out), nn.ReLU()]
+    return nn.Sequential(nn.Flatten(), *layers, nn.Linear(widths[-2], widths[-1]))
+
+
+def cnn():
+    def block(d_in, d_out):
+        return [nn.Conv2d(d_in, d_out, 3, padding=1, bias=False), nn.BatchNorm2d(d_out), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*block(1, 32), *block(32, 64), nn.Flatten(), nn.Linear(64 * 49, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+class Residual(nn.Module):
+    def __init__(self, d_in, d_out, stride):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(d_in, d_out, 3, stride, 1, bias=False), nn.BatchNorm2d(d_out), nn.ReLU(),
+            nn.Conv2d(d_out, d_out, 3, 1, 1, bias=False), nn.BatchNorm2d(d_out))
+        self.shortcut = nn.Identity()
+        if stride != 1 or d_in != d_out:
+            self.shortcut = nn.Sequential(nn.Conv2d(d_in, d_out, 1, stride, bias=False), nn.BatchNorm2d(d_out))
+
+    def forward(self, x):
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+def resnet18():
+    layers, d_in = [nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()], 64
+    for width, stride in [(64, 1), (128, 2), (256, 2), (512, 2)]:
+        layers += [Residual(d_in, width, stride), Residual(width, width, 1)]
+        d_in = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+
+
+CASES = {
+    "mlp": (lambda: mlp(784, 512, 512, 10), (1, 28, 28), 10, 128),
+    "cnn": (cnn, (1, 28, 28), 10, 64),
+    "resnet18": (resnet18, (3, 32, 32), 10, 64),
+    "q-network": (lambda: mlp(4, 128, 128, 2), (1, 1, 4), 2, 128),
+    "tabular": (lambda: mlp(32, 64, 64, 2), (1, 1, 32), 2, 32),
+}
+
+
+def measure(run, seconds):
+    """Mean of the faster half of what fits into the time, at least 3, in seconds."""
+    run()
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    times.sort()
+    half = times[: (len(times) + 1) // 2]
+    return sum(half) / len(half)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--seconds", type=float, default=2)
+    arguments.add_argument("--compile", action="store_true")
+    arguments.add_argument("--device", default="cpu")
+    arguments.add_argument("--case", action="append")
+    options = arguments.parse_args()
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    for name in options.case or CASES:
+        make, shape, classes, batch = CASES[name]
+        model = make().to(device)
+        x = torch.rand(batch, *shape, device=device) - 0.5
+        y = torch.arange(batch, device=device) % classes
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+        forward = torch.compile(model) if options.compile else model
+
+        def step():
+            optimizer.zero_grad()
+            F.cross_entropy(forward(x), y).backward()
+            optimizer.step()
+            synchronize()
+
+        single = x[:1].clone()
+
+        def infer():
+            with torch.no_grad():
+                forward(single).cpu()
+
+        try:
+            step()
+            train = measure(step, options.seconds)
+            model.eval()
+            infer()
+            inference = measure(infer, options.seconds / 2)
+        except Exception as error:  # torch.compile needs a C++ compiler and more
+            print(f"{name}: {error}", file=sys.stderr)
+            continue
+        print(json.dumps({"case": name, "train_ms": train * 1e3, "infer_us": inference * 1e6}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
