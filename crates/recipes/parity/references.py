@@ -102,7 +102,7 @@ def mlp(w, x):
     x = x.flatten(1)
     for i in range(2):
         x = linear(w, f"hidden.{i}.linear", x)
-        x = F.gelu(F.layer_norm(x, x.shape[1:], w[f"hidden.{i}.norm.weight"], w[f"hidden.{i}.norm.bias"]))
+        x = F.gelu(F.layer_norm(x, x.shape[1:], w[f"hidden.{i}.norm.Layer.weight"], w[f"hidden.{i}.norm.Layer.bias"]))
     return linear(w, "output", x)
 
 
@@ -126,7 +126,7 @@ def mlp_weights():
     weights = {}
     for i, (d_in, d_out) in enumerate([(64, 12), (12, 8)]):
         weights |= linear_weights(f"hidden.{i}.linear", d_in, d_out)
-        weights |= {f"hidden.{i}.norm.weight": 1 + noise(d_out, scale=0.1), f"hidden.{i}.norm.bias": noise(d_out, scale=0.1)}
+        weights |= {f"hidden.{i}.norm.Layer.weight": 1 + noise(d_out, scale=0.1), f"hidden.{i}.norm.Layer.bias": noise(d_out, scale=0.1)}
     return weights | linear_weights("output", 8, 3)
 
 

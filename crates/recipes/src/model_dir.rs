@@ -52,7 +52,15 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// The weights cannot be written.
+    #[error(transparent)]
+    Memory(#[from] WeightsError),
 }
+
+/// Weights that cannot be written or read, or do not fit the model.
+#[derive(Debug, thiserror::Error)]
+#[error("the weights cannot be used: {0}")]
+pub struct WeightsError(String);
 
 impl ModelError {
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -92,7 +100,7 @@ struct Versions {
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn save<M: Module, S: Serialize>(dir: &Path, model: &M, spec: &S) -> Result<(), ModelError> {
+pub fn save<S: Serialize>(dir: &Path, weights: &[u8], spec: &S) -> Result<(), ModelError> {
     let mut staging = dir.as_os_str().to_owned();
     staging.push(".tmp");
     let staging = PathBuf::from(staging);
@@ -109,11 +117,7 @@ pub fn save<M: Module, S: Serialize>(dir: &Path, model: &M, spec: &S) -> Result<
     })
     .map_err(|error| ModelError::spec(&staging, error))?;
     write(&staging.join(SPEC_FILE), &json)?;
-    let weights = to_bytes(model).map_err(|reason| ModelError::Weights {
-        path: dir.join(WEIGHTS_FILE),
-        reason,
-    })?;
-    write(&staging.join(WEIGHTS_FILE), &weights)?;
+    write(&staging.join(WEIGHTS_FILE), weights)?;
     remove(dir)?;
     fs::rename(&staging, dir).map_err(ModelError::io("write", dir))?;
     sync_parent(dir).map_err(ModelError::io("write", dir))
@@ -132,8 +136,13 @@ fn remove(dir: &Path) -> Result<(), ModelError> {
     }
 }
 
-/// Weights as a SafeTensors file with the names and layouts of PyTorch; the error says why not.
-pub(crate) fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>, String> {
+/// The weights of a model as the SafeTensors file that [`save`] takes, with the names and layouts
+/// of PyTorch.
+///
+/// # Errors
+///
+/// If Burn cannot write them.
+pub fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>, WeightsError> {
     let mut store = SafetensorsStore::from_bytes(None)
         .with_to_adapter(BurnToPyTorchAdapter)
         // More than one entry would come out in a random order, and no two files be equal.
@@ -142,18 +151,22 @@ pub(crate) fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>, String> {
     model
         .save_into(&mut store)
         .and_then(|()| store.get_bytes())
-        .map_err(|error| error.to_string())
+        .map_err(|error| WeightsError(error.to_string()))
 }
 
-/// Fills a model with what [`to_bytes`] gave; the error says what does not fit.
-pub(crate) fn from_bytes<M: Module>(bytes: Vec<u8>, mut model: M) -> Result<M, String> {
+/// Fills a model with weights as [`to_bytes`] gives them.
+///
+/// # Errors
+///
+/// If they are damaged or do not fit the model.
+pub fn from_bytes<M: Module>(bytes: Vec<u8>, mut model: M) -> Result<M, WeightsError> {
     let mut store =
         SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
     let result = model
         .load_from(&mut store)
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| WeightsError(error.to_string()))?;
     match result.missing.first() {
-        Some((missing, _)) => Err(format!("it has no `{missing}`")),
+        Some((missing, _)) => Err(WeightsError(format!("it has no `{missing}`"))),
         None => Ok(model),
     }
 }
@@ -179,13 +192,16 @@ pub fn load_spec<S: DeserializeOwned>(dir: &Path) -> Result<S, ModelError> {
         .spec)
 }
 
-/// Fills a model with the weights of a folder.
+/// Hands the weights of a folder to `fill`, which is [`from_bytes`] with a model.
 ///
 /// # Errors
 ///
 /// If they are missing, damaged, or do not fit the model.
-pub fn load_weights<M: Module>(dir: &Path, model: M) -> Result<M, ModelError> {
+pub fn load_weights<M>(
+    dir: &Path,
+    fill: impl FnOnce(Vec<u8>) -> Result<M, WeightsError>,
+) -> Result<M, ModelError> {
     let path = dir.join(WEIGHTS_FILE);
     let bytes = fs::read(&path).map_err(ModelError::io("read", &path))?;
-    from_bytes(bytes, model).map_err(|reason| ModelError::Weights { path, reason })
+    fill(bytes).map_err(|WeightsError(reason)| ModelError::Weights { path, reason })
 }

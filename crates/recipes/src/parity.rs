@@ -16,7 +16,6 @@ use tinderbox_kernels::{Walk, batch_norm_train, conv2d, max_pool2x2};
 use tinderbox_models::{Activation, BlockKind, Normalization, Stem};
 
 use crate::classify::{Classifier, Classify as _, Labelled, Loss, Mixed};
-use crate::model_dir;
 use crate::train::{Optimizer, panic_message};
 use crate::vision::{Architecture, ImageNet};
 
@@ -81,8 +80,9 @@ pub fn transfer(from: &Device, to: &Device) -> Check {
             let models: Vec<Model> = read(MODELS)?;
             let model = models.last().ok_or("there is no model")?;
             let (_, trained) = model.train(&adamw(), from)?;
-            let weights = model_dir::to_bytes(&trained)?;
-            let moved = model_dir::from_bytes(weights, model.net(to)?)?;
+            let weights = trained.to_bytes().map_err(|error| error.to_string())?;
+            let moved = model.net(to)?.with_bytes(weights);
+            let moved = moved.map_err(|error| error.to_string())?;
             let predict = |net: &ImageNet, device: &Device| {
                 let logits = net.classify(model.input.tensor(device));
                 let classes = logits.clone().argmax(1);
@@ -168,6 +168,12 @@ impl Value {
         let data: Vec<f32> = self.data.iter().map(|&value| value as f32).collect();
         Tensor::from_data(TensorData::new(data, self.shape.clone()), device)
     }
+
+    fn flat(&self, device: &Device) -> Tensor<1> {
+        let data: Vec<f32> = self.data.iter().map(|&value| value as f32).collect();
+        let count = data.len();
+        Tensor::from_data(TensorData::new(data, [count]), device)
+    }
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, String> {
@@ -249,7 +255,7 @@ impl Layer {
             gradients: Vec::new(),
         };
         let output = self.forward(&mut inputs)?;
-        let upstream = flat(self.upstream.tensor::<1>(&device.clone()));
+        let upstream = self.upstream.flat(&device);
         let gradients = (output.clone() * upstream).sum().backward();
         let mut largest = difference(&values(output.inner())?, &self.output.data)?;
         for (read, expected) in inputs.gradients.iter().zip(&self.gradients) {
@@ -361,7 +367,8 @@ impl Model {
         let net = architecture
             .init([8, 8, 1], 3, device)
             .map_err(|error| error.to_string())?;
-        model_dir::from_bytes(weights.to_vec(), net)
+        net.with_bytes(weights.to_vec())
+            .map_err(|error| error.to_string())
     }
 
     /// With the statistics of the batch, as while training.

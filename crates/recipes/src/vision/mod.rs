@@ -337,12 +337,8 @@ impl Prepared {
             labels: self.splits.classes.clone(),
             data: self.recipe.data.clone(),
         };
-        // The variant itself, so that the names of the weights are those of the network.
-        match net {
-            ImageNet::Mlp(net) => model_dir::save(&run.model_dir(), net, &spec)?,
-            ImageNet::Cnn(net) => model_dir::save(&run.model_dir(), net, &spec)?,
-            ImageNet::Resnet(net) => model_dir::save(&run.model_dir(), net, &spec)?,
-        }
+        let weights = net.to_bytes().map_err(ModelError::from)?;
+        model_dir::save(&run.model_dir(), &weights, &spec)?;
         Ok(())
     }
 

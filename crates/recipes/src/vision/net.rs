@@ -9,6 +9,7 @@ use tinderbox_models::{
 };
 
 use crate::classify::Classify;
+use crate::model_dir::{self, WeightsError};
 
 /// Which network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,6 +192,27 @@ pub enum ImageNet {
     Cnn(Cnn),
     /// Residual.
     Resnet(ResNet),
+}
+
+impl ImageNet {
+    /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
+    /// are those of the network.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
+        match self {
+            Self::Mlp(net) => model_dir::to_bytes(net),
+            Self::Cnn(net) => model_dir::to_bytes(net),
+            Self::Resnet(net) => model_dir::to_bytes(net),
+        }
+    }
+
+    /// Fills the network with what [`to_bytes`](Self::to_bytes) gave.
+    pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        Ok(match self {
+            Self::Mlp(net) => Self::Mlp(model_dir::from_bytes(bytes, net)?),
+            Self::Cnn(net) => Self::Cnn(model_dir::from_bytes(bytes, net)?),
+            Self::Resnet(net) => Self::Resnet(model_dir::from_bytes(bytes, net)?),
+        })
+    }
 }
 
 impl Classify for ImageNet {

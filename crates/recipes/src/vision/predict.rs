@@ -55,11 +55,7 @@ impl Predictor {
             .architecture
             .init(spec.shape, spec.labels.len(), device)
             .map_err(|error| ModelError::spec(dir, error))?;
-        let net = match net {
-            ImageNet::Mlp(net) => ImageNet::Mlp(model_dir::load_weights(dir, net)?),
-            ImageNet::Cnn(net) => ImageNet::Cnn(model_dir::load_weights(dir, net)?),
-            ImageNet::Resnet(net) => ImageNet::Resnet(model_dir::load_weights(dir, net)?),
-        };
+        let net = model_dir::load_weights(dir, |bytes| net.with_bytes(bytes))?;
         Ok(Self {
             net,
             spec,
