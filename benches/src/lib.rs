@@ -7,6 +7,7 @@ mod bare;
 
 use std::error::Error;
 use std::hint::black_box;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use burn::data::dataset::{Dataset, DatasetError};
@@ -98,7 +99,7 @@ impl Case {
         )
     }
 
-    /// Time of `steps` steps of [`Trainer`], as it counts them: forward, backward and update.
+    /// Time of `steps` steps of [`Trainer`] with all that it does between them.
     ///
     /// # Errors
     ///
@@ -111,12 +112,24 @@ impl Case {
         let mut config = TrainConfig::default();
         config.train.epochs = 1;
         config.train.batch_size = self.batch;
-        // What goes to the metrics is read back on another thread, and takes time of this one.
         config.train.log_every = usize::MAX;
         let model = Classifier::new(self.init(device)?, Loss::default());
-        let items = Blank(steps * self.batch);
-        let trained = Trainer::new(config).fit_sets(model, items, Blank(1), Noise(self.clone()))?;
-        Ok(Duration::from_secs_f64(trained.timings.compute_s))
+        // From the update of the first to that of the one after the last.
+        let items = Blank((steps + 1) * self.batch);
+        let (started, elapsed) = (Mutex::new(None), Arc::new(Mutex::new(Duration::ZERO)));
+        let (watched, result) = (device.clone(), Arc::clone(&elapsed));
+        Trainer::new(config)
+            .on_step(Box::new(move |_, _, step| {
+                if step == 1 || step == steps + 1 {
+                    // A GPU has only been told what to do.
+                    let _ = watched.sync();
+                    let mut started = started.lock().unwrap_or_else(PoisonError::into_inner);
+                    let first = *started.get_or_insert_with(Instant::now);
+                    *result.lock().unwrap_or_else(PoisonError::into_inner) = first.elapsed();
+                }
+            }))
+            .fit_sets(model, items, Blank(1), Noise(self.clone()))?;
+        Ok(*elapsed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Time of `steps` steps of Burn's own layers and optimizer, put together by hand; nothing for
@@ -131,6 +144,7 @@ impl Case {
             let grads = model.step(batch.clone()).grads;
             model = optimizer.step(1e-3, model, grads);
         }
+        let _ = device.sync();
         Some(started.elapsed())
     }
 

@@ -27,6 +27,8 @@ struct Options {
     rounds: usize,
     seconds: f64,
     device: DeviceSpec,
+    /// Where PyTorch runs.
+    peer_device: String,
     out: Option<String>,
 }
 
@@ -38,6 +40,7 @@ impl Options {
             rounds: 5,
             seconds: 2.0,
             device: DeviceSpec::Auto,
+            peer_device: "cpu".to_owned(),
             out: None,
         };
         let mut words = std::env::args().skip(1);
@@ -49,11 +52,12 @@ impl Options {
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--seconds" => options.seconds = value()?.parse()?,
                 "--device" => options.device = value()?.parse()?,
+                "--peer-device" => options.peer_device = value()?,
                 "--out" => options.out = Some(value()?),
                 _ => {
                     return Err(format!(
                         "`{word}` is none of --python, --compile, --rounds, --seconds, --device, \
-                         --out"
+                         --peer-device, --out"
                     )
                     .into());
                 }
@@ -172,9 +176,7 @@ fn peers(options: &Options, compile: bool) -> Vec<PeerLine> {
     if compile {
         command.arg("--compile");
     }
-    if matches!(options.device, DeviceSpec::Cuda(_)) {
-        command.args(["--device", "cuda"]);
-    }
+    command.args(["--device", &options.peer_device]);
     let Ok(output) = command.output() else {
         return Vec::new();
     };
@@ -210,7 +212,11 @@ fn page(options: &Options, opened: &Opened, rounds: &Rounds) -> Result<String, B
         &["-c", "import torch; print(torch.__version__)"],
     );
     writeln!(page, "- machine: {}, {} threads", processor(), threads())?;
-    writeln!(page, "- device: `{}` ({})", opened.spec, opened.backend)?;
+    writeln!(
+        page,
+        "- device: `{}` ({}), PyTorch on `{}`",
+        opened.spec, opened.backend, options.peer_device
+    )?;
     writeln!(
         page,
         "- versions: Tinderbox {}, Burn 0.22.1, PyTorch {}",

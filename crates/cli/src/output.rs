@@ -95,7 +95,7 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Lays rows out in columns; the first is aligned left, the others right if they are numbers.
+/// Lays rows out in columns: to the right where a row has a number, else to the left.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -107,14 +107,22 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..columns)
         .map(|column| width(column).unwrap_or(0))
         .collect();
+    let is_number = |cell: &String| cell.replace(' ', "").parse::<f64>().is_ok();
+    let numeric: Vec<bool> = (0..columns)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_number))
+        .collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| {
-            if cell.starts_with(|first: char| first.is_ascii_digit()) {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:<width$}")
-            }
-        });
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .zip(&numeric)
+            .map(|((cell, &width), &numeric)| {
+                if numeric {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            });
         format!("  {}", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -136,6 +144,22 @@ pub fn thousands(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_of_numbers_end_together_and_others_begin_together() {
+        let rows = [
+            ["net", "size", "about"],
+            ["a", "1 000", "8x8"],
+            ["bcde", "5", "x"],
+        ];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        let lines = [
+            "  net    size  about",
+            "  a     1 000  8x8",
+            "  bcde      5  x",
+        ];
+        assert_eq!(table(&rows), lines.join("\n"));
+    }
 
     #[test]
     fn thousands_are_set_apart() {
