@@ -237,8 +237,11 @@ fn unknown_names_and_types_are_refused() {
         .run(&["train", "--recipe", "gone.toml"])
         .failed(2, &["gone.toml"]);
     place
-        .run(&["train", "--device", "cuda"])
-        .failed(2, &["cuda"]);
+        .run(&["train", "--device", "rocm:1"])
+        .failed(2, &["rocm", "cargo run -p vision --features rocm"]);
+    place
+        .run(&["train", "--device", "gpu"])
+        .failed(2, &["`gpu` is not a device", "did you mean `cuda`?"]);
 }
 
 #[test]

@@ -263,3 +263,16 @@ fn devices_says_what_there_is() {
         "{stdout}"
     );
 }
+
+#[test]
+fn doctor_and_parity_pass_on_every_device_of_this_build() {
+    let place = Place::new();
+    let doctor = place.run(&["doctor"]).ok().stdout.clone();
+    assert!(
+        doctor.contains("cpu") && doctor.contains("pass"),
+        "{doctor}"
+    );
+    let parity = place.run(&["parity"]).ok().stdout.clone();
+    assert!(parity.contains("resnet, 20 steps of adamw"), "{parity}");
+    assert!(!parity.contains("FAIL"), "{parity}");
+}
