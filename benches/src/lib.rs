@@ -7,7 +7,7 @@ mod bare;
 
 use std::error::Error;
 use std::hint::black_box;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use burn::data::dataset::{Dataset, DatasetError};
@@ -116,6 +116,10 @@ impl Case {
         let model = Classifier::new(self.init(device)?, Loss::default());
         // From the update of the first to that of the one after the last.
         let items = Blank((steps + 1) * self.batch);
+        let noise = Noise {
+            case: self.clone(),
+            batch: OnceLock::new(),
+        };
         let (started, elapsed) = (Mutex::new(None), Arc::new(Mutex::new(Duration::ZERO)));
         let (watched, result) = (device.clone(), Arc::clone(&elapsed));
         Trainer::new(config)
@@ -128,7 +132,7 @@ impl Case {
                     *result.lock().unwrap_or_else(PoisonError::into_inner) = first.elapsed();
                 }
             }))
-            .fit_sets(model, items, Blank(1), Noise(self.clone()))?;
+            .fit_sets(model, items, Blank(1), noise)?;
         Ok(*elapsed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -139,10 +143,15 @@ impl Case {
         let batch = self.batch(self.batch, &device);
         let mut model = Classifier::new(Bare::init(self, &device)?, Loss::default()).train();
         let mut optimizer = AdamWConfig::new().init();
-        let started = Instant::now();
-        for _ in 0..steps {
+        let mut started = Instant::now();
+        for step in 0..=steps {
             let grads = model.step(batch.clone()).grads;
             model = optimizer.step(1e-3, model, grads);
+            if step == 0 {
+                // The first one draws the weights.
+                let _ = device.sync();
+                started = Instant::now();
+            }
         }
         let _ = device.sync();
         Some(started.elapsed())
@@ -156,6 +165,8 @@ impl Case {
     pub fn infer(&self, passes: usize, device: &Device) -> Result<Duration, ConfigError> {
         let net = self.init(device)?;
         let input = self.batch(1, device).inputs;
+        // The first pass draws the weights.
+        black_box(net.classify(input.clone()).into_data());
         let started = Instant::now();
         for _ in 0..passes {
             black_box(net.classify(input.clone()).into_data());
@@ -179,7 +190,10 @@ impl Dataset<()> for Blank {
 }
 
 /// The same batch of noise again and again.
-struct Noise(Case);
+struct Noise {
+    case: Case,
+    batch: OnceLock<Labelled<Tensor<4>>>,
+}
 
 impl Collate<(), Labelled<Tensor<4>>> for Noise {
     fn collate(
@@ -188,7 +202,11 @@ impl Collate<(), Labelled<Tensor<4>>> for Noise {
         _: &BatchContext,
         device: &Device,
     ) -> Result<Labelled<Tensor<4>>, DatasetError> {
-        Ok(self.0.batch(items.len(), device))
+        if items.len() != self.case.batch {
+            return Ok(self.case.batch(items.len(), device));
+        }
+        let make = || self.case.batch(items.len(), device);
+        Ok(self.batch.get_or_init(make).clone())
     }
 }
 

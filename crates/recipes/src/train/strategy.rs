@@ -475,8 +475,9 @@ impl<M: LearnerModel> Run<M> {
         if let Some(listener) = &mut self.job.on_step {
             listener(&self.model, &grads, self.state.step);
         }
-        // The clone shares its tensors, and is gone before the next forward pass.
-        self.model = self.optimizer.step(rate, self.model.clone(), grads);
+        // Handed over whole: weights that nobody else holds are updated in place.
+        let model = std::mem::replace(&mut self.model, self.job.model.clone());
+        self.model = self.optimizer.step(rate, model, grads);
         if let Some(ema) = &mut self.ema {
             ema.update(&self.model, self.state.step);
         }
