@@ -1,5 +1,6 @@
 //! Element-wise nonlinearities a recipe can name.
 
+use std::f64::consts::FRAC_1_SQRT_2;
 use std::fmt;
 
 use burn::nn::Initializer;
@@ -37,7 +38,7 @@ impl Activation {
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Relu => activation::relu(x),
-            Self::Gelu => activation::gelu(x),
+            Self::Gelu => gelu(x),
             Self::Silu => activation::silu(x),
             Self::Tanh => activation::tanh(x),
             Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
@@ -57,6 +58,12 @@ impl Activation {
             },
         }
     }
+}
+
+/// By its definition: on some backends the gradient of Burn's own is that of an approximation.
+fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let share = (x.clone() * FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
+    x * share
 }
 
 impl fmt::Display for Activation {
