@@ -225,7 +225,11 @@ fn page(options: &Options, opened: &Opened, rounds: &Rounds) -> Result<String, B
     )?;
     let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
     writeln!(page, "- commit: {}", commit.unwrap_or("unknown".to_owned()))?;
-    writeln!(page, "- rounds: {}\n", options.rounds)?;
+    writeln!(
+        page,
+        "- rounds: {}, {} s each\n",
+        options.rounds, options.seconds
+    )?;
     let train: fn(&Times) -> f64 = |times| times.train_ms;
     let infer: fn(&Times) -> f64 = |times| times.infer_us;
     for (title, unit, pick) in [

@@ -27,11 +27,11 @@ impl<T: Patchable> Catalogue<T> {
         (self.builtin)(name).ok_or_else(|| {
             let near = nearest(name, self.names.iter().map(|(name, _)| *name));
             let hint = near
-                .map(|near| format!(", did you mean `{near}`?"))
+                .map(|near| format!(" (did you mean `{near}`?)"))
                 .unwrap_or_default();
             let known: Vec<&str> = self.names.iter().map(|(name, _)| *name).collect();
             Failure::Input(anyhow!(
-                "unknown recipe `{name}`{hint} Known are {}, or a file that ends in `.toml`",
+                "unknown recipe `{name}`{hint}; known are {}, or a file that ends in `.toml`",
                 known.join(", ")
             ))
         })
