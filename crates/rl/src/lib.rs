@@ -1,0 +1,7 @@
+//! Reinforcement learning: environments, replay, agents and the loop that trains them.
+//!
+//! Environments hold and return plain numbers; tensors begin where an agent makes a batch. What it
+//! refuses to do: parse flags, draw on a screen, or know which backends exist (it takes a
+//! [`Device`](burn::tensor::Device)).
+
+pub mod environment;
