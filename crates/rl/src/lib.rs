@@ -4,4 +4,5 @@
 //! refuses to do: parse flags, draw on a screen, or know which backends exist (it takes a
 //! [`Device`](burn::tensor::Device)).
 
+pub mod env;
 pub mod environment;
