@@ -54,6 +54,16 @@ pub enum ConfigError {
         /// Number of trainable parameters; saturates.
         parameters: usize,
     },
+    /// The bounds of a distribution are not two finite numbers in their order.
+    #[error("`{}` to `{}` is {low} to {high}, expected two finite numbers in their order", .fields[0], .fields[1])]
+    Support {
+        /// Keys of the two bounds in the configuration.
+        fields: [&'static str; 2],
+        /// What it says.
+        low: f64,
+        /// What it says.
+        high: f64,
+    },
     /// The paper has no residual network of this depth for CIFAR.
     #[error(
         "`depth` is {depth}, expected 6 n + 2 with n from 1 to {max_n}, as in 20, 32, 44 or 56"
@@ -118,6 +128,19 @@ pub(crate) fn check_probability(field: &'static str, value: f64) -> Result<(), C
         return Ok(());
     }
     Err(ConfigError::Probability { field, value })
+}
+
+/// Checks the bounds of a distribution.
+pub(crate) fn check_support(
+    fields: [&'static str; 2],
+    [low, high]: [f64; 2],
+) -> Result<(), ConfigError> {
+    // In single precision, which the atoms are in.
+    let (from, to) = (low as f32, high as f32);
+    if from.is_finite() && to.is_finite() && from < to && (to - from).is_finite() {
+        return Ok(());
+    }
+    Err(ConfigError::Support { fields, low, high })
 }
 
 /// Checks that the layers together fit.

@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | [`mlp`] | multilayer perceptron | `[batch, d_input]` | Rumelhart et al., 1986 |
 //! | [`cnn`] | small plain convolutional network | `[batch, channels, height, width]` | `LeCun` et al., 1998; Simonyan and Zisserman, 2015 |
+//! | [`q_network`] | action values: deep Q-learning to Rainbow | `[batch, d_input]` | Mnih et al., 2015; Hessel et al., 2018 |
 //! | [`resnet`] | residual network of any depth | `[batch, channels, height, width]` | He et al., 2016 |
 //!
 //! ```
@@ -37,6 +38,7 @@ mod config;
 mod conv_norm;
 mod init;
 pub mod mlp;
+pub mod q_network;
 pub mod resnet;
 mod summary;
 #[cfg(test)]
@@ -46,5 +48,6 @@ pub use activation::Activation;
 pub use cnn::{Cnn, CnnConfig};
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
 pub use mlp::{Mlp, MlpConfig, Normalization};
+pub use q_network::{Noise, QNetwork, QNetworkConfig};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use summary::{LayerSummary, trainable_parameters};
