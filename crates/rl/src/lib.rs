@@ -6,4 +6,7 @@
 
 pub mod env;
 pub mod environment;
+pub mod random;
+pub mod replay;
+pub mod sum_tree;
 pub mod vector;

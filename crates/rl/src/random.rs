@@ -1,0 +1,59 @@
+//! Random numbers that follow from the run's seed, what they are for, and how often it was done.
+//!
+//! No generator has a state that lives from one step to the next: a stored run needs the counters
+//! only, and nothing that draws more or fewer numbers shifts what others draw.
+
+pub use tinderbox_datasets::random::{Stream, below, normal, uniform};
+
+use rand_xoshiro::rand_core::Rng as _;
+use tinderbox_datasets::random::stream;
+
+/// What random numbers are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The first weights.
+    Weights,
+    /// The environments of the training.
+    Environments,
+    /// The environments of an evaluation during training; its number counts.
+    Evaluation,
+    /// The environments of the last evaluation, which decides nothing.
+    Test,
+    /// Actions taken at random; the step counts.
+    Exploration,
+    /// Which transitions make a batch; the update counts.
+    Sampling,
+    /// Noise in the weights while acting; the step counts.
+    ActingNoise,
+    /// Noise in the weights while learning; the update counts.
+    LearningNoise,
+}
+
+impl Purpose {
+    /// Opens the stream of this purpose for the `number`-th time of a run with `seed`.
+    pub fn stream(self, seed: u64, number: u64) -> Stream {
+        stream(seed, &[self as u64, number])
+    }
+
+    /// A seed for something that makes a stream of its own.
+    pub fn seed(self, seed: u64, number: u64) -> u64 {
+        self.stream(seed, number).next_u64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_and_numbers_have_streams_of_their_own() {
+        let mut seeds: Vec<u64> = [Purpose::Evaluation, Purpose::Test]
+            .into_iter()
+            .flat_map(|purpose| (0..50).map(move |number| purpose.seed(7, number)))
+            .collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 100);
+        assert_eq!(Purpose::Test.seed(7, 3), Purpose::Test.seed(7, 3));
+    }
+}
