@@ -3,6 +3,69 @@
 //! Reference: Sutton and Barto, *Reinforcement Learning: An Introduction*, 2nd edition, 2018,
 //! <http://incompleteideas.net/book/the-book-2nd.html>; the split of an episode's end into
 //! termination and truncation is Gymnasium's, <https://gymnasium.farama.org>.
+//!
+//! # An environment of one's own
+//!
+//! A walk over a grid of 5 × 5 fields to the far corner; each step costs one, and the start is on
+//! the first row or column. Every agent of this crate can learn it.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use tinderbox_rl::environment::{
+//!     Action, ActionError, ActionSpace, BoxSpace, Environment, Spec, Step,
+//! };
+//! use tinderbox_rl::vector::Vector;
+//!
+//! const SIDE: u64 = 5;
+//!
+//! #[derive(Clone, Serialize, Deserialize)]
+//! struct Grid([u64; 2]);
+//!
+//! impl Grid {
+//!     fn observe(&self, observation: &mut [f32]) {
+//!         observation.copy_from_slice(&self.0.map(|at| at as f32 / (SIDE - 1) as f32));
+//!     }
+//! }
+//!
+//! impl Environment for Grid {
+//!     fn spec(&self) -> Spec {
+//!         Spec {
+//!             name: "Grid".into(),
+//!             observation: BoxSpace { low: vec![0.0; 2], high: vec![1.0; 2] },
+//!             action: ActionSpace::Discrete(4),
+//!             solved: Some(-8.0),
+//!         }
+//!     }
+//!
+//!     fn reset(&mut self, seed: u64, observation: &mut [f32]) {
+//!         let along = seed / 2 % SIDE;
+//!         self.0 = if seed % 2 == 0 { [along, 0] } else { [0, along] };
+//!         self.observe(observation);
+//!     }
+//!
+//!     fn step(&mut self, action: Action<'_>, observation: &mut [f32]) -> Result<Step, ActionError> {
+//!         let [x, y] = self.0;
+//!         self.0 = match action {
+//!             Action::Discrete(0) => [x.saturating_sub(1), y],
+//!             Action::Discrete(1) => [(x + 1).min(SIDE - 1), y],
+//!             Action::Discrete(2) => [x, y.saturating_sub(1)],
+//!             Action::Discrete(3) => [x, (y + 1).min(SIDE - 1)],
+//!             _ => return Err(ActionError::new(action, "Grid", "a number in 0..4")),
+//!         };
+//!         self.observe(observation);
+//!         let terminated = self.0 == [SIDE - 1; 2];
+//!         Ok(Step { reward: -1.0, terminated, truncated: false })
+//!     }
+//! }
+//!
+//! let mut grids = Vector::new(&Grid([0; 2]), 3, 42)?;
+//! for time in 0..8 {
+//!     grids.step(|_grid| Action::Discrete(if time % 2 == 0 { 1 } else { 3 }))?;
+//!     assert!(grids.ended().all(|walk| walk.length <= 8 && walk.total == -(walk.length as f64)));
+//! }
+//! assert!(grids.step(|_grid| Action::Discrete(4)).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -112,4 +175,20 @@ pub struct ActionError {
     pub action: String,
     /// The space, in words.
     pub space: String,
+}
+
+impl ActionError {
+    /// Says that `action` is not in `space`, which is in words, of `environment`.
+    // Out of line, so that a step stays small.
+    #[cold]
+    pub fn new(action: Action<'_>, environment: &str, space: &str) -> Self {
+        Self {
+            environment: environment.into(),
+            action: match action {
+                Action::Discrete(number) => format!("number {number}"),
+                Action::Continuous(values) => format!("{values:?}"),
+            },
+            space: space.into(),
+        }
+    }
 }

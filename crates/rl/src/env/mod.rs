@@ -55,24 +55,11 @@ fn symmetric(high: &[f64]) -> BoxSpace {
 fn discrete(action: Action<'_>, count: usize, environment: &str) -> Result<usize, ActionError> {
     match action {
         Action::Discrete(number) if number < count => Ok(number),
-        _ => Err(refuse(
+        _ => Err(ActionError::new(
             action,
             environment,
             &format!("a number in 0..{count}"),
         )),
-    }
-}
-
-/// The error that says why `action` is none. Out of line, so that a step stays small.
-#[cold]
-fn refuse(action: Action<'_>, environment: &str, space: &str) -> ActionError {
-    ActionError {
-        environment: environment.into(),
-        action: match action {
-            Action::Discrete(number) => format!("number {number}"),
-            Action::Continuous(values) => format!("{values:?}"),
-        },
-        space: space.into(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Draws, refuse, symmetric};
+use super::{Draws, symmetric};
 use crate::environment::{Action, ActionError, ActionSpace, Environment, Spec, Step};
 
 /// Largest torque, in N m.
@@ -70,7 +70,13 @@ impl Environment for Pendulum {
     fn step(&mut self, action: Action<'_>, observation: &mut [f32]) -> Result<Step, ActionError> {
         let torque = match action {
             Action::Continuous(&[torque]) if torque.abs() <= MAX_TORQUE => torque,
-            _ => return Err(refuse(action, "Pendulum-v1", "one number from -2 to 2")),
+            _ => {
+                return Err(ActionError::new(
+                    action,
+                    "Pendulum-v1",
+                    "one number from -2 to 2",
+                ));
+            }
         };
         let [angle, velocity] = self.state;
         // Gymnasium keeps the torque's own terms in single precision, which the twelfth digit shows.
