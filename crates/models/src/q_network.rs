@@ -245,10 +245,6 @@ struct Head {
 }
 
 #[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a network has a handful of layers"
-)]
 enum Dense {
     Plain(Linear),
     Noisy(NoisyLinear),

@@ -264,7 +264,9 @@ impl Replay {
                     places.push(place);
                 }
                 let largest = weights.iter().fold(f32::MIN_POSITIVE, |a, &b| a.max(b));
-                weights.iter_mut().for_each(|weight| *weight /= largest);
+                for weight in &mut weights {
+                    *weight /= largest;
+                }
             }
         }
         Ok(self.gather(places, weights))

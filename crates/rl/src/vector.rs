@@ -238,9 +238,9 @@ fn check<E: Environment>(
     reward: Option<f32>,
 ) -> Result<(), VectorError> {
     let reward = reward.unwrap_or_default();
-    // A sum of finite differences is zero, and NaN otherwise: one test instead of one per value.
-    let sum: f32 = observation.iter().map(|value| value - value).sum();
-    if sum + (reward - reward) == 0.0 {
+    // Zero times a finite number is zero, and NaN otherwise: one test instead of one per value.
+    let sum: f32 = observation.iter().map(|value| value * 0.0).sum();
+    if sum + reward * 0.0 == 0.0 {
         return Ok(());
     }
     Err(not_finite(copy, observation, reward))

@@ -194,6 +194,6 @@ mod tests {
         assert!(step.reward == 0.0);
         let mut env = Acrobot::new();
         let step = env.step(Action::Discrete(1), &mut [0.0; 6]).unwrap();
-        assert!(!step.terminated && step.reward == -1.0);
+        assert!(!step.terminated && step.reward < -0.99);
     }
 }

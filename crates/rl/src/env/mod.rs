@@ -76,7 +76,11 @@ mod tests {
         assert!(error.to_string().contains(expected), "{error}");
         assert!(error.to_string().contains(&env.spec().name), "{error}");
         assert_eq!(serde_json::to_string(&env).unwrap(), before);
-        assert!(observation.iter().all(|&value| value == 7.0));
+        assert!(
+            observation
+                .iter()
+                .all(|value| value.to_bits() == 7.0_f32.to_bits())
+        );
     }
 
     pub(super) fn assert_equal_seeds_give_equal_episodes<E: Environment>(env: &E) {
