@@ -10,9 +10,10 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
@@ -26,6 +27,10 @@ use crate::random::{permutation, stream};
 const SHUFFLE: u64 = 1;
 const ITEM: u64 = 2;
 const BATCH: u64 = 3;
+
+/// A batch that is made sooner than this is made by who asks for it: to wake a thread takes about
+/// as long, and a step of a small network takes little longer.
+const WORTH_A_THREAD: Duration = Duration::from_micros(50);
 
 /// Where a batch stands, and the random streams that belong to it.
 ///
@@ -94,7 +99,8 @@ pub struct LoaderConfig {
     pub shuffle: bool,
     /// Whether a last batch that is not full is left out. Never leaves out the only one.
     pub drop_last: bool,
-    /// Threads that prepare batches; 0 prepares each when it is asked for.
+    /// Most threads that prepare batches; 0 prepares each when it is asked for, which is also done
+    /// as long as a batch takes no time worth a thread.
     pub workers: usize,
     /// Most batches held ready or in the making at a time, at least 1.
     pub prefetch: usize,
@@ -186,6 +192,8 @@ pub struct Loader<I, O> {
     config: LoaderConfig,
     /// Epoch of the next [`DataLoader::iter`].
     next_epoch: AtomicUsize,
+    /// Whether batches have turned out to take time.
+    worth_threads: Arc<AtomicBool>,
 }
 
 /// What the workers share.
@@ -256,6 +264,7 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
             source,
             config,
             next_epoch: AtomicUsize::new(1),
+            worth_threads: Arc::default(),
         }
     }
 
@@ -291,19 +300,26 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
             self.num_items(),
             Some("items".to_owned()),
         );
-        let make = {
+        let make: Arc<Make<O>> = {
             let source = self.source.clone();
-            move |batch: usize| make_batch(&source, &plan, batch)
+            Arc::new(move |batch: usize| make_batch(&source, &plan, batch))
+        };
+        let threads = Spawn {
+            workers,
+            prefetch: self.config.prefetch.max(1),
+            end: num_batches,
         };
         let feed = if workers == 0 {
-            Feed::Inline(Box::new(make))
+            Feed::Inline(make)
+        } else if self.worth_threads.load(Ordering::Relaxed) {
+            Feed::threads(threads, first, &make)
         } else {
-            Feed::threads(
-                workers,
-                self.config.prefetch.max(1),
-                first..num_batches,
+            Feed::Trial(Trial {
                 make,
-            )
+                threads,
+                worth_threads: Arc::clone(&self.worth_threads),
+                was_slow: false,
+            })
         };
         Batches {
             feed,
@@ -415,7 +431,7 @@ pub struct Batches<O> {
     progress: Progress,
 }
 
-impl<O> Iterator for Batches<O> {
+impl<O: Send + 'static> Iterator for Batches<O> {
     type Item = Result<O, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -430,7 +446,7 @@ impl<O> Iterator for Batches<O> {
     }
 }
 
-impl<O> DataLoaderIterator<O> for Batches<O> {
+impl<O: Send + 'static> DataLoaderIterator<O> for Batches<O> {
     fn progress(&self) -> Progress {
         self.progress.clone()
     }
@@ -438,10 +454,33 @@ impl<O> DataLoaderIterator<O> for Batches<O> {
 
 type Ready<O> = Result<O, DatasetError>;
 
+/// Makes the batch of a number.
+type Make<O> = dyn Fn(usize) -> Ready<O> + Send + Sync;
+
 enum Feed<O> {
-    Inline(Box<dyn Fn(usize) -> Ready<O> + Send>),
+    Inline(Arc<Make<O>>),
+    /// Inline until a batch takes too long.
+    Trial(Trial<O>),
     Threads(Threads<O>),
     Broken(Option<std::io::Error>),
+}
+
+struct Trial<O> {
+    make: Arc<Make<O>>,
+    threads: Spawn,
+    /// The loader's, for its later passes.
+    worth_threads: Arc<AtomicBool>,
+    /// Whether the last batch took long.
+    was_slow: bool,
+}
+
+/// The threads that a pass may have.
+#[derive(Clone, Copy)]
+struct Spawn {
+    workers: usize,
+    prefetch: usize,
+    /// The number after the last batch.
+    end: usize,
 }
 
 struct Threads<O> {
@@ -450,20 +489,14 @@ struct Threads<O> {
 }
 
 impl<O: Send + 'static> Feed<O> {
-    fn threads(
-        workers: usize,
-        prefetch: usize,
-        batches: std::ops::Range<usize>,
-        make: impl Fn(usize) -> Ready<O> + Send + Sync + 'static,
-    ) -> Self {
-        let queue = Arc::new(Queue::new(batches, prefetch));
-        let make = Arc::new(make);
+    fn threads(spawn: Spawn, first: usize, make: &Arc<Make<O>>) -> Self {
+        let queue = Arc::new(Queue::new(first..spawn.end, spawn.prefetch));
         let mut threads = Threads {
             queue,
-            handles: Vec::with_capacity(workers),
+            handles: Vec::with_capacity(spawn.workers),
         };
-        for number in 0..workers {
-            let (queue, make) = (Arc::clone(&threads.queue), Arc::clone(&make));
+        for number in 0..spawn.workers {
+            let (queue, make) = (Arc::clone(&threads.queue), Arc::clone(make));
             let spawned = std::thread::Builder::new()
                 .name(format!("loader-{number}"))
                 .spawn(move || {
@@ -480,12 +513,23 @@ impl<O: Send + 'static> Feed<O> {
         }
         Self::Threads(threads)
     }
-}
 
-impl<O> Feed<O> {
     fn take(&mut self, batch: usize) -> Ready<O> {
         match self {
             Self::Inline(make) => make(batch),
+            Self::Trial(trial) => {
+                let started = Instant::now();
+                let made = (trial.make)(batch);
+                let slow = started.elapsed() > WORTH_A_THREAD;
+                // One alone may have been held up by something else.
+                if slow && trial.was_slow {
+                    trial.worth_threads.store(true, Ordering::Relaxed);
+                    *self = Self::threads(trial.threads, batch + 1, &Arc::clone(&trial.make));
+                } else {
+                    trial.was_slow = slow;
+                }
+                made
+            }
             Self::Threads(threads) => threads.queue.take(batch),
             Self::Broken(error) => {
                 let error = error
@@ -592,7 +636,7 @@ mod tests {
     use burn::data::dataset::InMemDataset;
     use rand::RngExt as _;
 
-    /// Lets an item be seen together with a number drawn for it.
+    /// Lets an item be seen together with a number drawn for it, slowly enough for threads.
     struct Draw;
     impl Collate<u64, Vec<(u64, u32)>> for Draw {
         fn collate(
@@ -601,6 +645,7 @@ mod tests {
             context: &BatchContext,
             _: &Device,
         ) -> Result<Vec<(u64, u32)>, DatasetError> {
+            std::thread::sleep(2 * WORTH_A_THREAD);
             let draw = |(at, item)| (item, context.item_stream(at).random::<u32>());
             Ok(items.into_iter().enumerate().map(draw).collect())
         }

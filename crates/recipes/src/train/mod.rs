@@ -10,6 +10,7 @@ mod ema;
 mod gradients;
 mod log;
 mod optimizer;
+mod relay;
 mod schedule;
 mod silent;
 mod strategy;

@@ -17,11 +17,11 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::{Bytes, Device};
-use burn::train::metric::store::{Aggregate, Split};
+use burn::train::metric::store::{Aggregate, EventStoreClient, Split};
 use burn::train::{
-    EventProcessorTraining as _, InferenceStep, Interrupter, Learner, LearnerEvent, LearnerModel,
-    SupervisedLearningStrategy, SupervisedTrainingEventProcessor, TrainLoader, TrainOutput,
-    TrainStep, TrainingComponents, TrainingError, TrainingItem, ValidLoader,
+    InferenceStep, Interrupter, Learner, LearnerEvent, LearnerModel, SupervisedLearningStrategy,
+    SupervisedTrainingEventProcessor, TrainLoader, TrainOutput, TrainStep, TrainingComponents,
+    TrainingError, TrainingItem, ValidLoader,
 };
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,7 @@ use super::config::TrainConfig;
 use super::ema::Ema;
 use super::gradients::{average, clip_global_norm};
 use super::log::{LogState, Metrics, MetricsFile};
+use super::relay::{Event, Relay};
 use super::schedule::PlateauState;
 
 /// Keeps the device's random stream apart from those of the data.
@@ -291,40 +292,51 @@ impl<M: LearnerModel> SupervisedLearningStrategy<M> for Strategy<M> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let mut events = Events { components, valid };
+        let mut events = Events {
+            relay: Relay::new(components.event_processor, components.interrupter.clone()),
+            interrupter: components.interrupter,
+            early_stopping: components.early_stopping.map(|mut strategy| {
+                let should_stop = move |epoch, store: &_| strategy.should_stop(epoch, store);
+                Box::new(should_stop) as EarlyStopping
+            }),
+            store: components.event_store,
+            valid,
+        };
         if let Some(job) = job {
             let outcome = Run::start(job).and_then(|run| run.train(&mut events));
             *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         }
-        (learner.model(), events.components.event_processor)
+        (learner.model(), events.relay.end())
     }
 }
 
+/// Whether to stop after an epoch.
+type EarlyStopping = Box<dyn FnMut(usize, &EventStoreClient) -> bool>;
+
 /// burn-train's side of the loop.
 struct Events<M: LearnerModel> {
-    components: TrainingComponents<M>,
+    relay: Relay<M>,
+    interrupter: Interrupter,
+    early_stopping: Option<EarlyStopping>,
+    store: Arc<EventStoreClient>,
     valid: ValidLoader<M>,
 }
 
 impl<M: LearnerModel> Events<M> {
     fn train(&mut self, event: LearnerEvent<<M as TrainStep>::Output>) {
-        let result = self.components.event_processor.process_train(event);
-        self.components.interrupter.fail_on_error(result);
+        self.relay.send(Event::Train(event));
     }
 
     fn valid(&mut self, event: LearnerEvent<<M as InferenceStep>::Output>) {
-        let result = self.components.event_processor.process_valid(event);
-        self.components.interrupter.fail_on_error(result);
+        self.relay.send(Event::Valid(event));
     }
 
     /// Waits until every event so far has reached the metrics file.
     fn flush(&mut self) {
-        let result = self.components.event_processor.flush();
-        self.components.interrupter.fail_on_error(result);
+        self.relay.flush();
         // The store has a queue of its own, which answers in order: any question empties it.
         let _ = self
-            .components
-            .event_store
+            .store
             .find_metric("", 0, Aggregate::Mean, &Split::Train);
     }
 }
@@ -379,8 +391,8 @@ impl<M: LearnerModel> Run<M> {
             self.state.waited = if improved { 0 } else { self.state.waited + 1 };
             let patience = self.job.config.train.patience;
             let mut stop = patience > 0 && self.state.waited >= patience;
-            if let Some(strategy) = &mut events.components.early_stopping {
-                stop |= strategy.should_stop(epoch, &events.components.event_store);
+            if let Some(should_stop) = &mut events.early_stopping {
+                stop |= should_stop(epoch, &events.store);
             }
             self.state.epoch += 1;
             self.state.batch = 0;
@@ -561,8 +573,7 @@ impl<M: LearnerModel> Run<M> {
     /// Saves and stops if somebody asked for it.
     fn check_interrupt(&mut self, events: &mut Events<M>) -> Result<(), TrainError> {
         self.check_metrics(events)?;
-        let asked =
-            self.job.interrupter.should_stop() || events.components.interrupter.should_stop();
+        let asked = self.job.interrupter.should_stop() || events.interrupter.should_stop();
         if asked {
             self.save(events)?;
             return Err(TrainError::Interrupted {
@@ -579,7 +590,7 @@ impl<M: LearnerModel> Run<M> {
         if let Some(error) = self.job.metrics.failure() {
             return Err(TrainError::Metrics(error));
         }
-        let interrupter = &events.components.interrupter;
+        let interrupter = &events.interrupter;
         interrupter
             .error()
             .map_or(Ok(()), |error| Err(TrainError::Burn(error)))
