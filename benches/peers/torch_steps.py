@@ -6,6 +6,7 @@
 single item with its result read back; both are the best half's mean after a warm-up."""
 import argparse
 import json
+import resource
 import sys
 import time
 
@@ -111,7 +112,9 @@ def main():
         except Exception as error:  # torch.compile needs a C++ compiler and more
             print(f"{name}: {error}", file=sys.stderr)
             continue
-        print(json.dumps({"case": name, "train_ms": train * 1e3, "infer_us": inference * 1e6}), flush=True)
+        print(json.dumps({
+            "case": name, "train_ms": train * 1e3, "infer_us": inference * 1e6,
+            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
 
 
 if __name__ == "__main__":

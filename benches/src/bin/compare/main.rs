@@ -1,0 +1,169 @@
+//! Our training steps and inference beside the peers', alternately in one run, as a table.
+//!
+//! ```text
+//! cargo build -p vision && cargo run -p tinderbox-benches --bin compare -- --compile --out docs/benchmarks.md
+//! ```
+//!
+//! The peers are PyTorch, also compiled with `--compile` (which needs a C++ compiler), and Candle,
+//! which is built first. One that cannot run is left out, and a line on stderr says so.
+
+mod app;
+mod page;
+mod peers;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tinderbox_backend::{DeviceSpec, Opened, open};
+use tinderbox_benches::{Case, cases};
+
+/// What the command line asks for.
+struct Options {
+    python: String,
+    compile: bool,
+    rounds: usize,
+    seconds: f64,
+    device: DeviceSpec,
+    /// Where PyTorch runs.
+    peer_device: String,
+    out: Option<String>,
+}
+
+impl Options {
+    fn parse() -> Result<Self, Box<dyn Error>> {
+        let mut options = Self {
+            python: "python3".to_owned(),
+            compile: false,
+            rounds: 5,
+            seconds: 2.0,
+            device: DeviceSpec::Auto,
+            peer_device: "cpu".to_owned(),
+            out: None,
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("`{word}` takes a value"));
+            match word.as_str() {
+                "--python" => options.python = value()?,
+                "--compile" => options.compile = true,
+                "--rounds" => options.rounds = value()?.parse()?,
+                "--seconds" => options.seconds = value()?.parse()?,
+                "--device" => options.device = value()?.parse()?,
+                "--peer-device" => options.peer_device = value()?,
+                "--out" => options.out = Some(value()?),
+                _ => {
+                    return Err(format!(
+                        "`{word}` is none of --python, --compile, --rounds, --seconds, --device, \
+                         --peer-device, --out"
+                    )
+                    .into());
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Times of one case: a training step in ms, one item's inference in µs.
+#[derive(Clone, Copy, Deserialize)]
+struct Times {
+    train_ms: f64,
+    infer_us: f64,
+}
+
+/// Who is measured, and the rounds of each case.
+type Rounds = BTreeMap<(&'static str, String), Vec<Times>>;
+
+const OURS: &str = "Tinderbox";
+const BARE: &str = "bare Burn";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse()?;
+    let opened = open(options.device)?;
+    let mut peers = peers::prepare(&options)?;
+    let mut rounds = Rounds::new();
+    let mut app = app::Measured::default();
+    for round in 1..=options.rounds {
+        writeln!(std::io::stderr(), "round {round} of {}", options.rounds)?;
+        for case in cases() {
+            let (ours, bare) = measure(&case, &opened, options.seconds)?;
+            let name = || case.name.to_owned();
+            rounds.entry((OURS, name())).or_default().push(ours);
+            if let Some(bare) = bare {
+                rounds.entry((BARE, name())).or_default().push(bare);
+            }
+        }
+        for peer in &mut peers {
+            for (case, times) in peer.round()? {
+                rounds.entry((peer.name, case)).or_default().push(times);
+            }
+        }
+        app.round(&options)?;
+    }
+    let page = page::write(&options, &opened, &rounds, &app)?;
+    std::io::stdout().write_all(page.as_bytes())?;
+    if let Some(out) = &options.out {
+        fs::write(out, page)?;
+    }
+    Ok(())
+}
+
+/// Repeats `run`, which takes a count and gives the time of so many, for about `seconds`, and gives
+/// the mean of the faster half of the portions, in seconds.
+fn faster_half(
+    seconds: f64,
+    mut run: impl FnMut(usize) -> Result<Duration, Box<dyn Error>>,
+) -> Result<f64, Box<dyn Error>> {
+    run(1)?;
+    let once = run(2)?.as_secs_f64() / 2.0;
+    let portion = ((seconds / 8.0 / once) as usize).clamp(1, 100_000);
+    let mut times = Vec::new();
+    let started = Instant::now();
+    while times.len() < 3 || started.elapsed().as_secs_f64() < seconds {
+        times.push(run(portion)?.as_secs_f64() / portion as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    times.truncate(times.len().div_ceil(2));
+    Ok(times.iter().sum::<f64>() / times.len() as f64)
+}
+
+fn measure(
+    case: &Case,
+    opened: &Opened,
+    seconds: f64,
+) -> Result<(Times, Option<Times>), Box<dyn Error>> {
+    let device = &opened.device;
+    let train = faster_half(seconds, |steps| case.train_through_the_loop(steps, device))?;
+    let infer = faster_half(seconds / 2.0, |passes| Ok(case.infer(passes, device)?))?;
+    let ours = Times {
+        train_ms: train * 1e3,
+        infer_us: infer * 1e6,
+    };
+    if case.train_by_hand(1, device).is_none() {
+        return Ok((ours, None));
+    }
+    let bare = faster_half(seconds, |steps| {
+        case.train_by_hand(steps, device)
+            .ok_or_else(|| "there is no bare network".into())
+    })?;
+    let bare = Times {
+        train_ms: bare * 1e3,
+        infer_us: f64::NAN,
+    };
+    Ok((ours, Some(bare)))
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The middle one of what is finite.
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
