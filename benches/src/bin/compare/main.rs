@@ -25,6 +25,8 @@ use tinderbox_benches::{Case, cases};
 struct Options {
     python: String,
     compile: bool,
+    /// Nobody but us, to try a setting.
+    alone: bool,
     rounds: usize,
     seconds: f64,
     device: DeviceSpec,
@@ -38,6 +40,7 @@ impl Options {
         let mut options = Self {
             python: "python3".to_owned(),
             compile: false,
+            alone: false,
             rounds: 5,
             seconds: 2.0,
             device: DeviceSpec::Auto,
@@ -50,6 +53,7 @@ impl Options {
             match word.as_str() {
                 "--python" => options.python = value()?,
                 "--compile" => options.compile = true,
+                "--alone" => options.alone = true,
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--seconds" => options.seconds = value()?.parse()?,
                 "--device" => options.device = value()?.parse()?,
@@ -57,8 +61,8 @@ impl Options {
                 "--out" => options.out = Some(value()?),
                 _ => {
                     return Err(format!(
-                        "`{word}` is none of --python, --compile, --rounds, --seconds, --device, \
-                         --peer-device, --out"
+                        "`{word}` is none of --alone, --python, --compile, --rounds, --seconds, \
+                         --device, --peer-device, --out"
                     )
                     .into());
                 }
@@ -84,7 +88,11 @@ const BARE: &str = "bare Burn";
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let opened = open(options.device)?;
-    let mut peers = peers::prepare(&options)?;
+    let mut peers = if options.alone {
+        Vec::new()
+    } else {
+        peers::prepare(&options)?
+    };
     let mut rounds = Rounds::new();
     let mut app = app::Measured::default();
     for round in 1..=options.rounds {
@@ -102,7 +110,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 rounds.entry((peer.name, case)).or_default().push(times);
             }
         }
-        app.round(&options)?;
+        if !options.alone {
+            app.round(&options)?;
+        }
     }
     let page = page::write(&options, &opened, &rounds, &app)?;
     std::io::stdout().write_all(page.as_bytes())?;
