@@ -168,7 +168,7 @@ impl RunDir {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn finish(&self, summary: &Summary) -> Result<(), RunError> {
+    pub fn finish(&self, summary: &impl Serialize) -> Result<(), RunError> {
         let file = self.path.join(SUMMARY_FILE);
         let json = serde_json::to_vec_pretty(summary)
             .map_err(|error| RunError::io("write", &file)(error.into()))?;

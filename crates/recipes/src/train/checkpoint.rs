@@ -53,9 +53,11 @@ impl CheckpointError {
 
 /// The parts of a state: a few numbers as JSON, and blobs by name.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Parts {
-    pub(crate) state: Value,
-    pub(crate) blobs: BTreeMap<String, Vec<u8>>,
+pub struct Parts {
+    /// What is small. Numbers with a fraction may lose their last bit.
+    pub state: Value,
+    /// What is large, or must come back to the bit.
+    pub blobs: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,17 +67,23 @@ struct Header {
 }
 
 /// The checkpoints of one run.
-pub(crate) struct Store {
+#[derive(Debug)]
+pub struct Store {
     dir: PathBuf,
 }
 
 impl Store {
-    pub(crate) fn new(dir: PathBuf) -> Self {
+    /// The checkpoints in the folder `dir`, which need not exist.
+    pub fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
 
     /// Writes the state after `step` steps and removes all but the latest files.
-    pub(crate) fn save(&self, step: usize, parts: &Parts) -> Result<(), CheckpointError> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; the older ones are then still there.
+    pub fn save(&self, step: usize, parts: &Parts) -> Result<(), CheckpointError> {
         fs::create_dir_all(&self.dir)
             .map_err(CheckpointError::io("create the folder", &self.dir))?;
         let path = self.dir.join(format!("step-{step:09}.{SUFFIX}"));
@@ -89,7 +97,11 @@ impl Store {
     }
 
     /// The latest state that can be read, and the files that could not.
-    pub(crate) fn latest(&self) -> Result<(Option<Parts>, Vec<CheckpointError>), CheckpointError> {
+    ///
+    /// # Errors
+    ///
+    /// If the folder or a file cannot be read at all.
+    pub fn latest(&self) -> Result<(Option<Parts>, Vec<CheckpointError>), CheckpointError> {
         let mut damaged = Vec::new();
         for path in self.files()?.iter().rev() {
             match read_parts(path) {

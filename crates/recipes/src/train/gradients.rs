@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 ///
 /// The norm is over all parameters together, as in the paper; Burn's own clipping is per tensor.
 /// Nothing is read back from the device.
-pub(crate) fn clip_global_norm<M: Module>(
+pub fn clip_global_norm<M: Module>(
     module: &M,
     mut grads: GradientsParams,
     max_norm: f64,

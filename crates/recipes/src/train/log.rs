@@ -6,8 +6,7 @@
 //! one would have written.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -16,6 +15,8 @@ use burn::train::logger::MetricLogger;
 use burn::train::metric::store::{EpochSummary, MetricsUpdate, Split};
 use burn::train::metric::{MetricAttributes, MetricDefinition, MetricId, NumericEntry};
 use serde::{Deserialize, Serialize};
+
+use super::lines::MetricLines;
 
 /// The values of a split's metrics, by their names.
 pub type Metrics = BTreeMap<String, f64>;
@@ -57,8 +58,7 @@ pub(crate) struct LogState {
 pub(crate) struct MetricsFile(Arc<Mutex<Inner>>);
 
 struct Inner {
-    /// None for a run that leaves nothing on the disk.
-    file: Option<BufWriter<File>>,
+    lines: MetricLines,
     state: LogState,
     started: Instant,
     pace: Pace,
@@ -75,22 +75,12 @@ struct Name {
     scale: f64,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    step: usize,
-    epoch: usize,
-    split: &'a str,
-    name: &'a str,
-    value: Option<f64>,
-    wall_s: f64,
-}
-
 impl MetricsFile {
     /// Opens the file and cuts it to what `state` knows, which is nothing for a new run.
     pub(crate) fn open(path: Option<&Path>, state: LogState, pace: Pace) -> io::Result<Self> {
-        let file = path.map(|path| cut(path, state.bytes)).transpose()?;
+        let lines = MetricLines::open(path, state.bytes)?;
         Ok(Self(Arc::new(Mutex::new(Inner {
-            file,
+            lines,
             state,
             started: Instant::now(),
             pace,
@@ -109,11 +99,8 @@ impl MetricsFile {
     /// The state for a checkpoint, after everything logged so far is on the disk.
     pub(crate) fn checkpoint(&self) -> io::Result<LogState> {
         let mut inner = self.lock();
-        if let Some(file) = &mut inner.file {
-            file.flush()?;
-            file.get_ref().sync_data()?;
-        }
         Ok(LogState {
+            bytes: inner.lines.sync()?,
             wall_s: inner.wall_s(),
             ..inner.state.clone()
         })
@@ -146,26 +133,9 @@ impl MetricsFile {
         for (name, value) in metrics {
             inner.write(step, epoch, "test", name, *value);
         }
-        if let Some(file) = &mut inner.file {
-            file.flush()?;
-        }
+        inner.lines.flush()?;
         inner.failure.take().map_or(Ok(()), Err)
     }
-}
-
-/// Opens the file to go on after its first `bytes` bytes.
-fn cut(path: &Path, bytes: u64) -> io::Result<BufWriter<File>> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
-    if file.metadata()?.len() < bytes {
-        return Err(io::Error::other("it is shorter than its checkpoint says"));
-    }
-    file.set_len(bytes)?;
-    file.seek(SeekFrom::End(0))?;
-    Ok(BufWriter::new(file))
 }
 
 impl Inner {
@@ -178,33 +148,10 @@ impl Inner {
     }
 
     fn write(&mut self, step: usize, epoch: usize, split: &str, name: &str, value: f64) {
-        if self.file.is_none() {
-            return;
-        }
-        // JSON has no NaN: such a value is written as null.
-        let value = value.is_finite().then_some(value);
-        let wall_s = (self.wall_s() * 1e3).round() / 1e3;
-        let line = Line {
-            step,
-            epoch,
-            split,
-            name,
-            value,
-            wall_s,
-        };
-        let attempt = serde_json::to_vec(&line)
-            .map_err(io::Error::from)
-            .and_then(|mut bytes| {
-                bytes.push(b'\n');
-                let file = self.file.as_mut();
-                let written = file.map_or(Ok(()), |file| file.write_all(&bytes));
-                written.map(|()| bytes.len() as u64)
-            });
-        match attempt {
-            Ok(bytes) => self.state.bytes += bytes,
-            Err(error) => {
-                self.failure.get_or_insert(error);
-            }
+        let wall_s = self.wall_s();
+        let at = [step, epoch];
+        if let Err(error) = self.lines.write(at, split, name, value, wall_s) {
+            self.failure.get_or_insert(error);
         }
     }
 

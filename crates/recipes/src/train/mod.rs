@@ -4,12 +4,14 @@
 //! one of validation batches, and gives back the best weights. With a folder it also leaves
 //! `metrics.jsonl` and `checkpoint/` there, and can go on from them.
 
-mod checkpoint;
+pub mod checkpoint;
 mod config;
 mod ema;
-mod gradients;
+pub mod gradients;
+mod lines;
 mod log;
 mod optimizer;
+mod record;
 mod relay;
 mod schedule;
 mod silent;
@@ -32,8 +34,10 @@ use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
 pub use checkpoint::CheckpointError;
 pub(crate) use checkpoint::{sync_parent, write_atomic};
 pub use config::{ConfigError, Goal, Loop, TrainConfig, check_range};
+pub use lines::MetricLines;
 pub use log::{Metrics, metric_name};
 pub use optimizer::Optimizer;
+pub use record::{weights_from_bytes, weights_to_bytes};
 pub use schedule::Schedule;
 pub use silent::Silent;
 pub(crate) use strategy::panic_message;

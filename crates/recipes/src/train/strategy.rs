@@ -15,7 +15,7 @@ use burn::data::dataset::DatasetError;
 use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::store::{ModuleRecord, RecordError};
+use burn::store::RecordError;
 use burn::tensor::{Bytes, Device};
 use burn::train::metric::store::{Aggregate, EventStoreClient, Split};
 use burn::train::{
@@ -33,6 +33,7 @@ use super::config::TrainConfig;
 use super::ema::Ema;
 use super::gradients::{average, clip_global_norm};
 use super::log::{LogState, Metrics, MetricsFile};
+use super::record::{weights_from_bytes, weights_to_bytes};
 use super::relay::{Event, Relay};
 use super::schedule::PlateauState;
 
@@ -672,21 +673,17 @@ impl<M: LearnerModel> Run<M> {
 }
 
 fn weights<M: Module>(model: &M) -> Result<Vec<u8>, TrainError> {
-    let bytes = model.clone().into_record().into_bytes();
-    let bytes = bytes.map_err(|source| TrainError::Record {
+    weights_to_bytes(model).map_err(|source| TrainError::Record {
         action: "save the weights",
         source,
-    })?;
-    Ok(bytes.to_vec())
+    })
 }
 
 fn load<M: Module>(model: M, bytes: Vec<u8>) -> Result<M, TrainError> {
-    let failed = |source| TrainError::Record {
+    weights_from_bytes(model, bytes).map_err(|source| TrainError::Record {
         action: "load the weights",
         source,
-    };
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(failed)?;
-    model.try_load_record(record).map_err(failed)
+    })
 }
 
 /// What a panic said.

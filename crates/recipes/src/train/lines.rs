@@ -1,0 +1,137 @@
+//! The file of metrics, whose length is part of a checkpoint.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use serde::Serialize;
+
+/// `metrics.jsonl`, cut to what a checkpoint knows before it grows again.
+#[derive(Debug)]
+pub struct MetricLines {
+    /// None for a run that leaves nothing on the disk.
+    file: Option<BufWriter<File>>,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    step: usize,
+    epoch: usize,
+    split: &'a str,
+    name: &'a str,
+    value: Option<f64>,
+    wall_s: f64,
+}
+
+impl MetricLines {
+    /// Opens the file to go on after its first `bytes` bytes; without a path nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened or is shorter than that.
+    pub fn open(path: Option<&Path>, bytes: u64) -> io::Result<Self> {
+        let file = path.map(|path| cut(path, bytes)).transpose()?;
+        Ok(Self { file, bytes })
+    }
+
+    /// Appends one value.
+    ///
+    /// `wall_s` is the time since the start of the run, in s.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(
+        &mut self,
+        [step, epoch]: [usize; 2],
+        split: &str,
+        name: &str,
+        value: f64,
+        wall_s: f64,
+    ) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let line = Line {
+            step,
+            epoch,
+            split,
+            name,
+            // JSON has no NaN: such a value is written as null.
+            value: value.is_finite().then_some(value),
+            wall_s: (wall_s * 1e3).round() / 1e3,
+        };
+        let mut bytes = serde_json::to_vec(&line)?;
+        bytes.push(b'\n');
+        file.write_all(&bytes)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Hands what was written to the system.
+    ///
+    /// # Errors
+    ///
+    /// If it does not take it.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+
+    /// Brings what was written to the disk, and gives the length for a checkpoint, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// If that fails.
+    pub fn sync(&mut self) -> io::Result<u64> {
+        if let Some(file) = &mut self.file {
+            file.flush()?;
+            file.get_ref().sync_data()?;
+        }
+        Ok(self.bytes)
+    }
+}
+
+fn cut(path: &Path, bytes: u64) -> io::Result<BufWriter<File>> {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    if file.metadata()?.len() < bytes {
+        return Err(io::Error::other("it is shorter than its checkpoint says"));
+    }
+    file.set_len(bytes)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(BufWriter::new(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reopened_file_goes_on_where_the_checkpoint_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        let mut lines = MetricLines::open(Some(&path), 0).unwrap();
+        lines.write([1, 1], "train", "loss", 0.5, 0.1).unwrap();
+        let bytes = lines.sync().unwrap();
+        lines.write([2, 1], "train", "loss", f64::NAN, 0.2).unwrap();
+        lines.flush().unwrap();
+        let mut lines = MetricLines::open(Some(&path), bytes).unwrap();
+        lines.write([2, 1], "train", "loss", f64::NAN, 0.3).unwrap();
+        lines.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let values: Vec<_> = text.lines().map(|line| &line[line.len() - 26..]).collect();
+        assert_eq!(
+            values,
+            [
+                r#"s","value":0.5,"wall_s":0.1}"#,
+                r#","value":null,"wall_s":0.3}"#
+            ]
+            .map(|end| &end[end.len() - 26..])
+        );
+        assert!(MetricLines::open(Some(&path), 1 << 20).is_err());
+    }
+}
