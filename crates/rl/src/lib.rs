@@ -4,8 +4,11 @@
 //! refuses to do: parse flags, draw on a screen, or know which backends exist (it takes a
 //! [`Device`](burn::tensor::Device)).
 
+pub mod dqn;
 pub mod env;
 pub mod environment;
+pub mod evaluation;
+pub mod policy;
 pub mod random;
 pub mod replay;
 pub mod sum_tree;

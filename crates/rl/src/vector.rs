@@ -230,10 +230,20 @@ impl<E: Environment> Vector<E> {
     }
 }
 
-/// Refuses what is not finite, before it is in a replay or a network.
 #[inline]
 fn check<E: Environment>(
     copy: &Slot<E>,
+    observation: &[f32],
+    reward: Option<f32>,
+) -> Result<(), VectorError> {
+    check_finite(&copy.env, copy.length, observation, reward)
+}
+
+/// Refuses what is not finite, before it is in a replay or a network.
+#[inline]
+pub(crate) fn check_finite<E: Environment>(
+    env: &E,
+    step: u64,
     observation: &[f32],
     reward: Option<f32>,
 ) -> Result<(), VectorError> {
@@ -243,24 +253,24 @@ fn check<E: Environment>(
     if sum + reward * 0.0 == 0.0 {
         return Ok(());
     }
-    Err(not_finite(copy, observation, reward))
+    Err(not_finite(env, step, observation, reward))
 }
 
 #[cold]
-fn not_finite<E: Environment>(copy: &Slot<E>, observation: &[f32], reward: f32) -> VectorError {
+fn not_finite<E: Environment>(env: &E, step: u64, observation: &[f32], reward: f32) -> VectorError {
     VectorError::NotFinite {
-        environment: copy.env.spec().name,
+        environment: env.spec().name,
         what: if reward.is_finite() {
             format!("the observation {observation:?}")
         } else {
             format!("the reward {reward}")
         },
-        step: copy.length,
+        step,
     }
 }
 
 /// The seed of one episode on one copy.
-fn episode_seed(seed: u64, copy: usize, episode: u64) -> u64 {
+pub(crate) fn episode_seed(seed: u64, copy: usize, episode: u64) -> u64 {
     mix(mix(mix(seed) ^ copy as u64) ^ episode)
 }
 

@@ -36,15 +36,20 @@ impl<M: Module> Ema<M> {
     pub(crate) fn update(&mut self, model: &M, step: usize) {
         let step = step as f64;
         let decay = self.decay.min((1.0 + step) / (10.0 + step));
-        // The one container of Burn that holds tensors of any rank by parameter.
-        let mut current = Current(GradientsParams::new());
-        model.visit(&mut current);
-        let mut blend = Blend {
-            current: current.0,
-            decay,
-        };
-        self.shadow = self.shadow.clone().map(&mut blend);
+        self.shadow = blend(self.shadow.clone(), model, 1.0 - decay);
     }
+}
+
+/// Moves the weights of `shadow` the given share of the way towards those of `model`, of which it
+/// is a copy.
+pub fn blend<M: Module>(shadow: M, model: &M, share: f64) -> M {
+    // The one container of Burn that holds tensors of any rank by parameter.
+    let mut current = Current(GradientsParams::new());
+    model.visit(&mut current);
+    shadow.map(&mut Blend {
+        current: current.0,
+        share,
+    })
 }
 
 struct Current(GradientsParams);
@@ -57,7 +62,7 @@ impl ModuleVisitor for Current {
 
 struct Blend {
     current: GradientsParams,
-    decay: f64,
+    share: f64,
 }
 
 impl ModuleMapper for Blend {
@@ -65,8 +70,8 @@ impl ModuleMapper for Blend {
         let Some(current) = self.current.remove::<D>(param.id) else {
             return param;
         };
-        let decay = self.decay;
-        param.map(|shadow| shadow.mul_scalar(decay) + current.mul_scalar(1.0 - decay))
+        let share = self.share;
+        param.map(|shadow| shadow.mul_scalar(1.0 - share) + current.mul_scalar(share))
     }
 }
 

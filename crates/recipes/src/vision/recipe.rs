@@ -1,7 +1,6 @@
 //! What decides an image classifier, and the recipes that come with the crate.
 
-use burn::module::{Module as _, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::{Augment, Fit};
 use tinderbox_models::Activation;
@@ -10,7 +9,9 @@ use toml::Table;
 use super::net::Architecture;
 use crate::classify::Loss;
 use crate::overlay::Patchable;
-use crate::train::{ConfigError, Goal, Loop, Optimizer, Schedule, TrainConfig, check_range};
+use crate::train::{
+    ConfigError, Goal, Loop, Optimizer, Schedule, TrainConfig, check_range, init_seeded,
+};
 
 /// Everything that decides an image classifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -404,19 +405,9 @@ pub(crate) fn init_net(
     classes: usize,
     device: &Device,
 ) -> Result<super::net::ImageNet, tinderbox_models::ConfigError> {
-    device.seed(recipe.train.seed);
-    let net = recipe.model.init(shape, classes, device)?;
-    // Burn draws weights when they are first used; here they are drawn in a known order.
-    net.visit(&mut Draw);
-    Ok(net)
-}
-
-struct Draw;
-
-impl ModuleVisitor for Draw {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let _ = param.val();
-    }
+    init_seeded(recipe.train.seed, device, || {
+        recipe.model.init(shape, classes, device)
+    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,184 @@
+//! What a trained agent does, without what it was trained with.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use tinderbox_models::{QNetwork, QNetworkConfig};
+use tinderbox_recipes::model_dir::{self, ModelError};
+
+use crate::dqn::loss::argmax;
+use crate::dqn::{read, rows};
+use crate::environment::{Action, ActionSpace, Spec};
+
+/// Actions for several observations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Actions {
+    /// A number for each.
+    Discrete(Vec<u16>),
+    /// A vector of `width` values for each.
+    Continuous {
+        /// All values, one action after the other.
+        values: Vec<f32>,
+        /// Values in one action.
+        width: usize,
+    },
+}
+
+impl Actions {
+    /// The action for the observation at `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many.
+    pub fn get(&self, index: usize) -> Action<'_> {
+        match self {
+            Self::Discrete(numbers) => Action::Discrete(numbers[index].into()),
+            Self::Continuous { values, width } => {
+                Action::Continuous(&values[index * width..][..*width])
+            }
+        }
+    }
+}
+
+/// What to build around stored weights.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PolicySpec {
+    /// Name of the environment that it was trained in.
+    pub environment: String,
+    /// The network.
+    pub network: Network,
+}
+
+/// A network by its kind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Network {
+    /// The action of the highest value.
+    QNetwork(QNetworkConfig),
+}
+
+impl Network {
+    fn sizes(&self) -> (usize, ActionCount) {
+        match self {
+            Self::QNetwork(config) => (config.d_input, ActionCount::Discrete(config.n_actions)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ActionCount {
+    Discrete(usize),
+    Continuous(usize),
+}
+
+/// A trained network that acts.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    spec: PolicySpec,
+    net: Net,
+    device: Device,
+}
+
+#[derive(Clone, Debug)]
+enum Net {
+    Q(QNetwork),
+}
+
+impl Policy {
+    /// The policy that takes the action of the highest value.
+    pub fn q_network(
+        environment: &str,
+        config: QNetworkConfig,
+        net: QNetwork,
+        device: &Device,
+    ) -> Self {
+        Self {
+            spec: PolicySpec {
+                environment: environment.to_owned(),
+                network: Network::QNetwork(config),
+            },
+            net: Net::Q(net),
+            device: device.clone(),
+        }
+    }
+
+    /// Name of the environment that it was trained in.
+    pub fn environment(&self) -> &str {
+        &self.spec.environment
+    }
+
+    /// The best action for each observation, without chance.
+    ///
+    /// # Shapes
+    ///
+    /// - observations: `[rows, values]`
+    pub fn act(&self, observations: &[f32]) -> Actions {
+        match &self.net {
+            Net::Q(net) => {
+                let values = read(net.forward(rows(observations, net.d_input(), &self.device)));
+                let best = values.chunks_exact(net.n_actions());
+                Actions::Discrete(best.map(|row| argmax(row) as u16).collect())
+            }
+        }
+    }
+
+    /// Checks that it can act in an environment.
+    ///
+    /// # Errors
+    ///
+    /// Says how the spaces differ.
+    pub fn check(&self, spec: &Spec) -> Result<(), String> {
+        let actions = match &spec.action {
+            ActionSpace::Discrete(count) => ActionCount::Discrete(*count),
+            ActionSpace::Continuous(space) => ActionCount::Continuous(space.len()),
+        };
+        let (expected, found) = (self.spec.network.sizes(), (spec.observation.len(), actions));
+        if self.environment() == spec.name && expected == found {
+            return Ok(());
+        }
+        Err(format!(
+            "it was trained in {} ({} values observed, {:?} actions), and this is {} ({}, {:?})",
+            self.environment(),
+            expected.0,
+            expected.1,
+            spec.name,
+            found.0,
+            found.1
+        ))
+    }
+
+    /// Writes the folder that [`load`](Self::load) reads.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
+        let weights = match &self.net {
+            Net::Q(net) => model_dir::to_bytes(net)?,
+        };
+        model_dir::save(dir, &weights, &self.spec)
+    }
+
+    /// Reads a folder.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing or damaged, or no agent of this version.
+    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
+        let spec: PolicySpec = model_dir::load_spec(dir)?;
+        let device = device.clone().inner();
+        let net = match &spec.network {
+            Network::QNetwork(config) => {
+                config
+                    .validate()
+                    .map_err(|error| ModelError::spec(dir, error))?;
+                let net = config.init(&device);
+                Net::Q(model_dir::load_weights(dir, |bytes| {
+                    model_dir::from_bytes(bytes, net)
+                })?)
+            }
+        };
+        Ok(Self { spec, net, device })
+    }
+}
