@@ -7,9 +7,14 @@
 pub mod dqn;
 pub mod env;
 pub mod environment;
+mod error;
 pub mod evaluation;
 pub mod policy;
 pub mod random;
+pub mod recipe;
 pub mod replay;
 pub mod sum_tree;
+pub mod train;
 pub mod vector;
+
+pub use error::RlError;

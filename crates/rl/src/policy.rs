@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use burn::module::Module as _;
+use burn::store::RecordError;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_models::{QNetwork, QNetworkConfig};
 use tinderbox_recipes::model_dir::{self, ModelError};
+use tinderbox_recipes::train::{weights_from_bytes, weights_to_bytes};
 
 use crate::dqn::loss::argmax;
 use crate::dqn::{read, rows};
@@ -146,6 +149,28 @@ impl Policy {
             found.0,
             found.1
         ))
+    }
+
+    /// Number of parameters.
+    pub fn parameters(&self) -> usize {
+        match &self.net {
+            Net::Q(net) => net.num_params(),
+        }
+    }
+
+    /// The weights, exact to the bit.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
+        match &self.net {
+            Net::Q(net) => weights_to_bytes(net),
+        }
+    }
+
+    /// The same policy with other weights, as [`to_bytes`](Self::to_bytes) gives them.
+    pub(crate) fn with_weights(mut self, bytes: Vec<u8>) -> Result<Self, RecordError> {
+        self.net = match self.net {
+            Net::Q(net) => Net::Q(weights_from_bytes(net, bytes)?),
+        };
+        Ok(self)
     }
 
     /// Writes the folder that [`load`](Self::load) reads.

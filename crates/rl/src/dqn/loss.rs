@@ -188,7 +188,7 @@ mod tests {
     fn batch(rewards: &[f32], discounts: &[f32]) -> Batch {
         let count = rewards.len();
         Batch {
-            actions: (0..count).map(|row| (row % 2) as i32).collect(),
+            actions: [0, 1].into_iter().cycle().take(count).collect(),
             rewards: rewards.to_vec(),
             discounts: discounts.to_vec(),
             weights: (0..count).map(|row| 1.0 - 0.25 * row as f32).collect(),

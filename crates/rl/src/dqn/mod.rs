@@ -42,6 +42,7 @@ pub struct Dqn {
     /// The weights of `online`, on the plain device.
     acting: QNetwork,
     pub(crate) optimizer: ModuleOptimizer,
+    optimizer_config: Optimizer,
     device: Device,
     seed: u64,
     /// Updates done.
@@ -72,6 +73,7 @@ impl Dqn {
             acting: online.valid(),
             online,
             optimizer: optimizer.init(),
+            optimizer_config: optimizer.clone(),
             device,
             seed,
             updates: 0,
@@ -81,6 +83,11 @@ impl Dqn {
     /// The network in training, for inference.
     pub fn network(&self) -> &QNetwork {
         &self.acting
+    }
+
+    /// An optimizer without a past.
+    pub(crate) fn fresh_optimizer(&self) -> ModuleOptimizer {
+        self.optimizer_config.init()
     }
 
     /// Takes weights over, as from a checkpoint.

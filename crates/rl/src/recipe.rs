@@ -1,0 +1,263 @@
+//! What decides an agent, and the recipes that come with the crate.
+
+use serde::{Deserialize, Serialize};
+use tinderbox_recipes::overlay::Patchable;
+use tinderbox_recipes::train::{ConfigError, Optimizer, check_range};
+use toml::Table;
+
+use crate::dqn::DqnConfig;
+use crate::env::{Native, UnknownEnvironment};
+use crate::environment::{ActionSpace, Environment as _, Spec};
+
+/// Everything that decides a trained agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the recipe, and of its folder under `runs/`.
+    pub name: String,
+    /// Name of the environment.
+    pub environment: String,
+    /// What learns.
+    pub agent: Agent,
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// How long, and what is looked at on the way.
+    pub train: Loop,
+}
+
+/// What learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Agent {
+    /// Deep Q-learning.
+    Dqn(DqnConfig),
+}
+
+/// How long an agent is trained, and what is looked at on the way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loop {
+    /// Most steps of the environments, all copies together.
+    pub steps: usize,
+    /// Copies of the environment.
+    pub envs: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The step size at the end, as a share of that at the start; it falls evenly.
+    pub final_rate: f64,
+    /// Steps between two evaluations.
+    pub evaluate_every: usize,
+    /// Episodes of an evaluation.
+    pub evaluation_episodes: usize,
+    /// Training ends when evaluations have at least this mean return; `inf` for never.
+    pub stop_return: f64,
+    /// How many evaluations in a row have to.
+    pub stop_after: usize,
+    /// Steps between two lines of the training curve.
+    pub log_every: usize,
+    /// Steps between two checkpoints; 0 writes them at the start and the end only.
+    pub checkpoint_every: usize,
+}
+
+impl Default for Loop {
+    fn default() -> Self {
+        Self {
+            steps: 50_000,
+            envs: 8,
+            seed: 42,
+            final_rate: 1.0,
+            evaluate_every: 1_000,
+            evaluation_episodes: 100,
+            stop_return: f64::INFINITY,
+            stop_after: 1,
+            log_every: 1_000,
+            checkpoint_every: 0,
+        }
+    }
+}
+
+impl Loop {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let count = |key: &str, value: usize, least: usize, most: usize| {
+            if (least..=most).contains(&value) {
+                return Ok(());
+            }
+            Err(ConfigError::new(key, value, format!("{least} to {most}")))
+        };
+        count("train.steps", self.steps, 1, 1 << 40)?;
+        count("train.envs", self.envs, 1, 65_536)?;
+        count("train.evaluate_every", self.evaluate_every, 1, 1 << 40)?;
+        count(
+            "train.evaluation_episodes",
+            self.evaluation_episodes,
+            1,
+            65_536,
+        )?;
+        count("train.stop_after", self.stop_after, 1, 1 << 20)?;
+        count("train.log_every", self.log_every, 1, 1 << 40)?;
+        check_range("train.final_rate", self.final_rate, 0.0..=1.0)?;
+        if self.stop_return.is_nan() {
+            return Err(ConfigError::new(
+                "train.stop_return",
+                "NaN",
+                "a number or `inf`",
+            ));
+        }
+        // TOML has no unsigned 64-bit integers, and a recipe must survive its own `recipe.toml`.
+        if i64::try_from(self.seed).is_err() {
+            let expected = "at most 9223372036854775807";
+            return Err(ConfigError::new("train.seed", self.seed, expected));
+        }
+        Ok(())
+    }
+}
+
+impl Patchable for Recipe {
+    fn variant(path: &str, kind: &str) -> Option<Table> {
+        match (path, kind) {
+            ("agent", "dqn") => Table::try_from(Agent::Dqn(DqnConfig::default())).ok(),
+            ("optimizer", kind) => Table::try_from(Optimizer::of_kind(kind)?).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Names of the built-in recipes with a line on each.
+pub const BUILTIN: [(&str, &str); 8] = [
+    ("dqn", "deep Q-learning with double targets; the default"),
+    (
+        "double",
+        "DQN, double: one network chooses, the other values",
+    ),
+    (
+        "dueling",
+        "DQN with the value of a state apart from the actions'",
+    ),
+    ("per", "DQN with prioritised replay"),
+    ("n-step", "DQN with sums of several rewards"),
+    ("noisy", "DQN that explores by noise in its weights"),
+    ("c51", "DQN that learns the distribution of returns"),
+    ("rainbow", "all of them together"),
+];
+
+impl Recipe {
+    /// A built-in recipe by its name, for CartPole.
+    pub fn builtin(name: &str) -> Option<Self> {
+        Self::tuned(name, "CartPole-v1")
+    }
+
+    /// A built-in recipe with settings that suit an environment; those of CartPole for one that is
+    /// not known here.
+    pub fn tuned(name: &str, environment: &str) -> Option<Self> {
+        let mut recipe = base(environment);
+        name.clone_into(&mut recipe.name);
+        let Agent::Dqn(dqn) = &mut recipe.agent;
+        let long = environment == "CartPole-v1";
+        let [v_min, v_max] = if long { [0.0, 100.0] } else { [-100.0, 0.0] };
+        match name {
+            "dqn" => {}
+            "double" => dqn.double = true,
+            "dueling" => dqn.dueling = true,
+            "per" => dqn.prioritized = true,
+            "n-step" => dqn.n_step = 3,
+            "noisy" => noisy(dqn),
+            "c51" => dqn.atoms = 51,
+            "rainbow" => {
+                dqn.double = true;
+                dqn.dueling = true;
+                dqn.prioritized = true;
+                dqn.n_step = 3;
+                dqn.atoms = 51;
+                noisy(dqn);
+            }
+            _ => return None,
+        }
+        if dqn.atoms > 1 {
+            (dqn.v_min, dqn.v_max) = (v_min, v_max);
+        }
+        Some(recipe)
+    }
+
+    /// The environment, if it is one of this crate.
+    ///
+    /// # Errors
+    ///
+    /// Names the nearest that there is.
+    pub fn native(&self) -> Result<Native, UnknownEnvironment> {
+        self.environment.parse()
+    }
+
+    /// Checks every number, for an environment with these spaces.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self, spec: &Spec) -> Result<(), ConfigError> {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
+            let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
+            return Err(ConfigError::new(
+                "name",
+                format!("\"{}\"", self.name),
+                expected,
+            ));
+        }
+        self.train.validate()?;
+        self.optimizer.validate()?;
+        match (&self.agent, &spec.action) {
+            (Agent::Dqn(dqn), ActionSpace::Discrete(count)) => {
+                if *count > usize::from(u16::MAX) {
+                    let expected = "at most 65535 actions";
+                    return Err(ConfigError::new("environment", &spec.name, expected));
+                }
+                dqn.validate(spec.observation.len(), *count)?;
+                let rows = dqn.replay_size / self.train.envs * self.train.envs;
+                if rows < dqn.batch_size {
+                    let expected = format!(
+                        "a multiple of `train.envs`, {}, and at least `agent.batch_size`, {}",
+                        self.train.envs, dqn.batch_size
+                    );
+                    return Err(ConfigError::new(
+                        "agent.replay_size",
+                        dqn.replay_size,
+                        expected,
+                    ));
+                }
+                Ok(())
+            }
+            (Agent::Dqn(_), ActionSpace::Continuous(_)) => {
+                let expected = "one with numbered actions: DQN has no others";
+                Err(ConfigError::new("environment", &spec.name, expected))
+            }
+        }
+    }
+}
+
+/// Noise explores, and a random action would only hide what it does.
+fn noisy(dqn: &mut DqnConfig) {
+    dqn.noisy = true;
+    dqn.epsilon_start = 0.0;
+    dqn.epsilon_end = 0.0;
+}
+
+/// Plain DQN with settings that suit an environment.
+fn base(environment: &str) -> Recipe {
+    let mut recipe = Recipe {
+        name: String::new(),
+        environment: environment.to_owned(),
+        agent: Agent::Dqn(DqnConfig::default()),
+        optimizer: Optimizer::Adam {
+            learning_rate: 1e-3,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+        },
+        train: Loop::default(),
+    };
+    recipe.train.stop_return = environment
+        .parse::<Native>()
+        .ok()
+        .and_then(|env| env.spec().solved)
+        .unwrap_or(f64::INFINITY);
+    recipe
+}
