@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
 use tinderbox_cli::{
-    EvalArgs, Failure, Output, PredictArgs, RecipesArgs, TrainArgs, check, finish, table,
+    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, check, finish, list_devices,
 };
 use tinderbox_recipes::vision::{BUILTIN, Recipe};
 
@@ -52,26 +52,11 @@ fn main() -> ExitCode {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
         Some(Command::Predict(args)) => usage::predict(&args),
-        Some(Command::Recipes(args)) => recipes(&args),
-        Some(Command::Devices) => devices(),
+        Some(Command::Recipes(args)) => RECIPES.print(&args),
+        Some(Command::Devices) => list_devices(),
         Some(Command::Doctor) => check::doctor(),
         Some(Command::Parity) => check::parity(),
     })
-}
-
-fn recipes(args: &RecipesArgs) -> Result<(), Failure> {
-    let text = match &args.name {
-        Some(name) => RECIPES.text(name)?,
-        None => table(&BUILTIN.map(|(name, line)| vec![name.to_owned(), line.to_owned()])),
-    };
-    Output::Stdout.line(text.trim_end())
-}
-
-fn devices() -> Result<(), Failure> {
-    for status in tinderbox_backend::devices() {
-        Output::Stdout.line(&status.to_string())?;
-    }
-    Ok(())
 }
 
 /// Gives a vision error the exit code that it deserves.
@@ -83,12 +68,4 @@ fn failure(error: tinderbox_recipes::vision::VisionError) -> Failure {
     } else {
         Failure::Other(error.into())
     }
-}
-
-/// Opens a device, and says which command has it if this one has not.
-fn open(device: tinderbox_backend::DeviceSpec) -> Result<tinderbox_backend::Opened, Failure> {
-    tinderbox_backend::open(device).map_err(|error| match error.fix("vision") {
-        Some(fix) => Failure::input(format!("{error}: {fix}")),
-        None => Failure::Input(error.into()),
-    })
 }

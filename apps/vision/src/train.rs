@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::default_out;
-use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, interrupter, note, progress, table};
+use tinderbox_cli::{
+    Failure, OrInput as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
+};
 use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, RunDir, Summary, peak_rss_bytes};
 use tinderbox_recipes::train::{Metrics, Timings};
 use tinderbox_recipes::vision::{Architecture, Options, Prepared, Recipe, Report};
 
-use crate::{RECIPES, failure, open, textbook};
+use crate::{RECIPES, failure, textbook};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let device = open(args.device)?;
+    let device = open_device(args.run.device, "vision")?;
     let recipe = resolve(args)?;
-    let (dir, resume) = match &args.resume {
+    let (dir, resume) = match &args.run.resume {
         Some(dir) => (dir.clone(), true),
         None => (out(args, &recipe), false),
     };
@@ -24,8 +26,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         RunDir::check_free(&dir).or_input()?;
     }
     let prepared = Prepared::new(recipe).map_err(failure)?;
-    let shown = matches!(prepared.recipe().model, Architecture::Mlp { .. }) && !args.quiet;
-    if !args.quiet {
+    let shown = matches!(prepared.recipe().model, Architecture::Mlp { .. }) && !args.run.quiet;
+    if !args.run.quiet {
         describe(&prepared, &device, &dir, resume);
     }
     let interrupter = interrupter()?;
@@ -61,14 +63,18 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
 
 /// The recipe that the flags describe.
 fn resolve(args: &TrainArgs) -> Result<Recipe, Failure> {
-    let mut recipe = match (&args.resume, &args.recipe) {
+    let mut recipe = match (&args.run.resume, &args.run.recipe) {
         (Some(dir), None) => {
             let (_, text) = RunDir::unfinished(dir).or_input()?;
-            assign(RECIPES.load(&text, &dir.join("recipe.toml"))?, &args.set).or_input()?
+            assign(
+                RECIPES.load(&text, &dir.join("recipe.toml"))?,
+                &args.run.set,
+            )
+            .or_input()?
         }
-        (_, recipe) => RECIPES.resolve(recipe.as_deref(), &args.set)?,
+        (_, recipe) => RECIPES.resolve(recipe.as_deref(), &args.run.set)?,
     };
-    if let Some(seed) = args.seed {
+    if let Some(seed) = args.run.seed {
         recipe.train.seed = seed;
     }
     if let Some(data) = &args.data {
@@ -91,7 +97,8 @@ fn resolve(args: &TrainArgs) -> Result<Recipe, Failure> {
 }
 
 fn out(args: &TrainArgs, recipe: &Recipe) -> PathBuf {
-    args.out
+    args.run
+        .out
         .clone()
         .unwrap_or_else(|| default_out(&recipe.name, recipe.train.seed))
 }
@@ -142,7 +149,7 @@ fn baseline(args: &TrainArgs, prepared: &Prepared) -> Option<Baseline> {
     if args.no_baseline {
         return None;
     }
-    if !args.quiet {
+    if !args.run.quiet {
         note("fitting a logistic regression on the same split (`--no-baseline` skips it)");
     }
     match prepared.baseline() {

@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, table};
+use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
 use tinderbox_recipes::run_dir::MODEL_DIR;
 use tinderbox_recipes::vision::{Prediction, Predictor, VisionError, open as open_data};
 
-use crate::{failure, open};
+use crate::failure;
 
 fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
     let dir = run.join(MODEL_DIR);
@@ -24,7 +24,7 @@ fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure>
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
-    let device = open(args.device)?.device;
+    let device = open_device(args.device, "vision")?.device;
     let model = load(&args.run, &device)?;
     let mut data = model.data().clone();
     if let Some(path) = &args.data {
@@ -78,7 +78,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
-    let device = open(args.device)?.device;
+    let device = open_device(args.device, "vision")?.device;
     let model = load(&args.run, &device)?;
     let mut out = Output::new(args.out.as_deref());
     if args.csv {

@@ -5,18 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use tinderbox_backend::DeviceSpec;
 
-const DEVICE_HELP: &str = "Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]";
+/// Help of `--device`.
+pub const DEVICE_HELP: &str = "Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]";
 
-/// What `train` takes.
+/// What every `train` takes.
 #[derive(Args, Clone, Debug, Default)]
-pub struct TrainArgs {
+pub struct RunArgs {
     /// Built-in recipe or TOML file
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub recipe: Option<String>,
-    /// Folder or file with the data
-    #[arg(long, value_name = "PATH")]
-    pub data: Option<PathBuf>,
-    /// Change one key, as in `train.epochs=3`
+    /// Change one key, as in `train.seed=3`
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Run directory
@@ -38,6 +36,17 @@ pub struct TrainArgs {
     /// Print the result only
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// What `train` takes where there is data.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrainArgs {
+    /// The flags of every `train`.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Folder or file with the data
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<PathBuf>,
     /// Show a dashboard in the terminal
     #[arg(long, conflicts_with = "quiet")]
     pub tui: bool,

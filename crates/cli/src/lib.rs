@@ -6,13 +6,15 @@
 
 pub mod args;
 pub mod check;
+pub mod device;
 pub mod failure;
 pub mod interrupt;
 pub mod output;
 pub mod progress;
 pub mod recipe;
 
-pub use args::{EvalArgs, PredictArgs, RecipesArgs, TrainArgs};
+pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
+pub use device::{list_devices, open_device};
 pub use failure::{Failure, OrInput, finish};
 pub use interrupt::interrupter;
 pub use output::{Output, note, table};

@@ -23,7 +23,7 @@ const SMOOTHING: f64 = 0.05;
 
 /// What `--quiet`, `--tui` and the terminal ask for.
 pub fn renderer(args: &TrainArgs, interrupter: &Interrupter) -> Box<dyn MetricsRenderer> {
-    if args.quiet {
+    if args.run.quiet {
         Box::new(Silent)
     } else if args.tui && std::io::stdout().is_terminal() {
         Box::new(TuiMetricsRendererWrapper::new(interrupter.clone(), None))

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use time::OffsetDateTime;
 use tinderbox_recipes::overlay::{Patchable, assign, nearest, overlay};
 
-use crate::{Failure, OrInput as _};
+use crate::{Failure, OrInput as _, Output, RecipesArgs, table};
 
 /// The recipes of an app.
 pub struct Catalogue<T> {
@@ -66,6 +66,21 @@ impl<T: Patchable> Catalogue<T> {
     /// If there is none of that name.
     pub fn text(&self, name: &str) -> Result<String, Failure> {
         Ok(toml::to_string(&self.get(name)?)?)
+    }
+
+    /// Prints the list of recipes, or one of them.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name.
+    pub fn print(&self, args: &RecipesArgs) -> Result<(), Failure> {
+        let text = if let Some(name) = &args.name {
+            self.text(name)?
+        } else {
+            let row = |(name, line): &(&str, &str)| vec![(*name).to_owned(), (*line).to_owned()];
+            table(&self.names.iter().map(row).collect::<Vec<_>>())
+        };
+        Output::Stdout.line(text.trim_end())
     }
 
     /// A stored recipe.

@@ -13,6 +13,7 @@ pub mod policy;
 pub mod random;
 pub mod recipe;
 pub mod replay;
+pub mod scene;
 pub mod sum_tree;
 pub mod train;
 pub mod vector;

@@ -60,7 +60,7 @@ pub struct DqnConfig {
 impl Default for DqnConfig {
     fn default() -> Self {
         Self {
-            hidden: vec![128, 128],
+            hidden: vec![64, 64],
             double: false,
             dueling: false,
             noisy: false,
@@ -73,15 +73,15 @@ impl Default for DqnConfig {
             importance: 0.4,
             gamma: 0.99,
             replay_size: 50_000,
-            batch_size: 128,
-            learning_starts: 1_000,
-            update_every: 8,
-            updates: 1,
-            target_every: 100,
+            batch_size: 64,
+            learning_starts: 500,
+            update_every: 128,
+            updates: 128,
+            target_every: 128,
             target_share: 1.0,
             epsilon_start: 1.0,
             epsilon_end: 0.05,
-            epsilon_steps: 5_000,
+            epsilon_steps: 3_000,
             clip_norm: 0.0,
         }
     }

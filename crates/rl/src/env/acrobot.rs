@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete, symmetric};
 use crate::environment::{Action, ActionError, ActionSpace, Environment, Spec, Step};
+use crate::scene::{BLUE, DARK, GREEN, Look, ORANGE, Scene, Shape, turn};
 
 /// Time between two states, in s.
 const DT: f64 = 0.2;
@@ -21,7 +22,7 @@ const GRAVITY: f64 = 9.8;
 /// Mass of each link, in kg.
 const MASS: f64 = 1.0;
 /// Length of each link, in m.
-pub(super) const LENGTH: f64 = 1.0;
+const LENGTH: f64 = 1.0;
 /// Distance of each link's centre of mass from its upper joint, in m.
 const CENTRE: f64 = 0.5;
 /// Moment of inertia of each link, in kg m².
@@ -151,6 +152,30 @@ fn wrap(mut angle: f64) -> f64 {
         angle += 2.0 * PI;
     }
     angle
+}
+
+impl Look for Acrobot {
+    fn scene(&self) -> Scene {
+        let [theta_1, theta_2, ..] = self.state;
+        let elbow = turn([0.0; 2], [0.0, -LENGTH], theta_1);
+        let tip = turn(elbow, [0.0, -LENGTH], theta_1 + theta_2);
+        Scene {
+            x: [-2.3, 2.3],
+            y: [-2.3, 2.3],
+            shapes: vec![
+                Shape::line([-2.2, LENGTH], [2.2, LENGTH], 0.03, GREEN),
+                Shape::line([0.0; 2], elbow, 0.16, DARK),
+                Shape::line(elbow, tip, 0.16, ORANGE),
+                Shape::circle([0.0; 2], 0.1, BLUE),
+                Shape::circle(elbow, 0.1, BLUE),
+            ],
+        }
+    }
+
+    fn frame_s(&self) -> f64 {
+        // A third of the time it takes: in its own, 5 frames a second, nothing is seen to move.
+        DT / 3.0
+    }
 }
 
 #[cfg(test)]

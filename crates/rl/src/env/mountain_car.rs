@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete};
 use crate::environment::{Action, ActionError, ActionSpace, BoxSpace, Environment, Spec, Step};
+use crate::scene::{DARK, GREEN, GREY, Look, ORANGE, Scene, Shape, turn};
 
 /// The left end, where a wall stops the car.
-pub(super) const MIN_POSITION: f64 = -1.2;
+const MIN_POSITION: f64 = -1.2;
 /// The right end.
-pub(super) const MAX_POSITION: f64 = 0.6;
+const MAX_POSITION: f64 = 0.6;
 /// Where the flag stands.
-pub(super) const GOAL: f64 = 0.5;
+const GOAL: f64 = 0.5;
 /// Largest change of position in a step.
 const MAX_SPEED: f64 = 0.07;
 /// Change of velocity by the motor in a step.
@@ -92,6 +93,48 @@ impl Environment for MountainCar {
 #[inline]
 fn observe(state: [f64; 2], observation: &mut [f32]) {
     observation.copy_from_slice(&state.map(|value| value as f32));
+}
+
+/// The height of the track, as Gymnasium draws it.
+fn height(x: f64) -> f64 {
+    (3.0 * x).sin() * 0.45 + 0.55
+}
+
+impl Look for MountainCar {
+    fn scene(&self) -> Scene {
+        let [x, _] = self.state;
+        let track = |index: u32| {
+            let x = MIN_POSITION + (MAX_POSITION - MIN_POSITION) * f64::from(index) / 60.0;
+            [x, height(x)]
+        };
+        let mut shapes: Vec<_> = (0..60)
+            .map(|index| Shape::line(track(index), track(index + 1), 0.012, GREY))
+            .collect();
+        let flag = |right, up| [GOAL + right, height(GOAL) + up];
+        // The direction of the track, whose derivative is 1.35 cos 3x.
+        let slope = (1.35 * (3.0 * x).cos()).atan();
+        let on_track = |right, up| turn([x, height(x)], [right, up], slope);
+        shapes.extend([
+            Shape::line(flag(0.0, 0.0), flag(0.0, 0.2), 0.01, DARK),
+            Shape::polygon(
+                vec![flag(0.0, 0.2), flag(0.0, 0.14), flag(0.08, 0.17)],
+                GREEN,
+            ),
+            Shape::rectangle(on_track(0.0, 0.07), [0.13, 0.06], slope, ORANGE),
+            Shape::circle(on_track(-0.035, 0.03), 0.024, DARK),
+            Shape::circle(on_track(0.035, 0.03), 0.024, DARK),
+        ]);
+        Scene {
+            x: [MIN_POSITION - 0.05, MAX_POSITION + 0.05],
+            y: [0.0, 1.25],
+            shapes,
+        }
+    }
+
+    fn frame_s(&self) -> f64 {
+        // The process has no unit of time; Gymnasium shows 30 states a second.
+        1.0 / 30.0
+    }
 }
 
 #[cfg(test)]

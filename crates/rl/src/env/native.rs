@@ -7,6 +7,7 @@ use tinderbox_recipes::overlay::nearest;
 
 use super::{Acrobot, CartPole, MountainCar, Pendulum, TimeLimit};
 use crate::environment::{Action, ActionError, Environment, Spec, Step};
+use crate::scene::{Look, Scene};
 
 /// One of the environments of this crate, with the time limit that Gymnasium registers for it.
 ///
@@ -122,9 +123,30 @@ impl Environment for Native {
     }
 }
 
+impl Look for Native {
+    fn scene(&self) -> Scene {
+        match self {
+            Self::CartPole(env) => env.scene(),
+            Self::MountainCar(env) => env.scene(),
+            Self::Acrobot(env) => env.scene(),
+            Self::Pendulum(env) => env.scene(),
+        }
+    }
+
+    fn frame_s(&self) -> f64 {
+        match self {
+            Self::CartPole(env) => env.frame_s(),
+            Self::MountainCar(env) => env.frame_s(),
+            Self::Acrobot(env) => env.frame_s(),
+            Self::Pendulum(env) => env.frame_s(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scene::Form;
 
     #[test]
     fn every_name_opens_the_environment_of_that_name() {
@@ -174,5 +196,36 @@ mod tests {
             "there is no environment `CartPole`, did you mean `CartPole-v1`; there are \
              `CartPole-v1`, `MountainCar-v0`, `Acrobot-v1`, `Pendulum-v1`"
         );
+    }
+
+    #[test]
+    fn what_moves_is_seen_and_stays_in_sight() {
+        for name in Native::NAMES {
+            let mut env: Native = name.parse().unwrap();
+            let mut observation = vec![0.0; env.spec().observation.len()];
+            env.reset(3, &mut observation);
+            let before = env.scene();
+            for _ in 0..8 {
+                let action = match name {
+                    "Pendulum-v1" => Action::Continuous(&[1.5]),
+                    _ => Action::Discrete(1),
+                };
+                env.step(action, &mut observation).unwrap();
+            }
+            let after = env.scene();
+            assert!(after != before && (after.x, after.y) == (before.x, before.y));
+            let inside = |[x, y]: [f64; 2]| {
+                (after.x[0]..=after.x[1]).contains(&x) && (after.y[0]..=after.y[1]).contains(&y)
+            };
+            for shape in &after.shapes {
+                match &shape.form {
+                    Form::Line { from, to, width } => {
+                        assert!(inside(*from) && inside(*to) && *width > 0.0);
+                    }
+                    Form::Circle { centre, radius } => assert!(inside(*centre) && *radius > 0.0),
+                    Form::Polygon(corners) => assert!(corners.iter().all(|&at| inside(at))),
+                }
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Draws, symmetric};
 use crate::environment::{Action, ActionError, ActionSpace, Environment, Spec, Step};
+use crate::scene::{DARK, GREEN, Look, ORANGE, Scene, Shape, turn};
 
 /// Largest torque, in N m.
 const MAX_TORQUE: f32 = 2.0;
@@ -22,7 +23,7 @@ const GRAVITY: f64 = 10.0;
 /// In kg.
 const MASS: f64 = 1.0;
 /// In m.
-pub(super) const LENGTH: f64 = 1.0;
+const LENGTH: f64 = 1.0;
 
 /// A rod on a motor that is too weak to lift it at once; the action is the torque, within ±2 N m.
 ///
@@ -106,6 +107,26 @@ fn observe([angle, velocity]: [f64; 2], observation: &mut [f32]) {
 /// The same angle in `[-π, π)`.
 fn wrap(angle: f64) -> f64 {
     (angle + PI).rem_euclid(2.0 * PI) - PI
+}
+
+impl Look for Pendulum {
+    fn scene(&self) -> Scene {
+        let [angle, _] = self.state;
+        let tip = turn([0.0; 2], [0.0, LENGTH], angle);
+        Scene {
+            x: [-1.3, 1.3],
+            y: [-1.3, 1.3],
+            shapes: vec![
+                Shape::line([0.0, LENGTH + 0.12], [0.0, LENGTH + 0.24], 0.03, GREEN),
+                Shape::line([0.0; 2], tip, 0.16, ORANGE),
+                Shape::circle([0.0; 2], 0.06, DARK),
+            ],
+        }
+    }
+
+    fn frame_s(&self) -> f64 {
+        DT
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{Action, ActionError, Environment, Spec, Step};
+use crate::scene::{Look, Scene};
 
 /// An environment whose episodes are truncated after `limit` steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +59,16 @@ impl<E: Environment> Environment for TimeLimit<E> {
         self.elapsed = self.elapsed.saturating_add(1);
         step.truncated |= self.elapsed >= self.limit;
         Ok(step)
+    }
+}
+
+impl<E: Look> Look for TimeLimit<E> {
+    fn scene(&self) -> Scene {
+        self.env.scene()
+    }
+
+    fn frame_s(&self) -> f64 {
+        self.env.frame_s()
     }
 }
 

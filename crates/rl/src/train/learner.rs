@@ -91,6 +91,7 @@ impl Learner {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "not every agent explores so")]
     pub(super) fn epsilon(&self, steps: u64) -> Option<f64> {
         match self {
             Self::Dqn(learner) => Some(learner.agent.config.epsilon(steps)),

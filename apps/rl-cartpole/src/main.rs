@@ -1,0 +1,71 @@
+//! Train agents that balance, swing and climb, and watch them.
+
+mod ablation;
+mod eval;
+mod live;
+mod picture;
+mod play;
+mod screen;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tinderbox_cli::recipe::Catalogue;
+use tinderbox_cli::{Failure, RecipesArgs, finish, list_devices};
+use tinderbox_rl::RlError;
+use tinderbox_rl::recipe::{BUILTIN, Recipe};
+
+/// The recipes of this app.
+const RECIPES: Catalogue<Recipe> = Catalogue {
+    names: &BUILTIN,
+    builtin: Recipe::builtin,
+};
+
+/// Train agents that balance, swing and climb, and watch them
+#[derive(Parser, Debug)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Train a recipe; without a command, the default one
+    Train(train::Args),
+    /// Measure a trained agent over 100 greedy episodes
+    Eval(eval::Args),
+    /// Watch a trained agent, or write what it does as an animated GIF
+    Play(play::Args),
+    /// Train several recipes with several seeds and compare them
+    Ablation(ablation::Args),
+    /// List the built-in recipes, or print one
+    Recipes(RecipesArgs),
+    /// List the devices of this binary and this machine
+    Devices,
+}
+
+fn main() -> ExitCode {
+    tinderbox_cli::init_logging();
+    finish(match Cli::parse().command {
+        None => train::run(&train::Args::default()),
+        Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Eval(args)) => eval::run(&args),
+        Some(Command::Play(args)) => play::run(&args),
+        Some(Command::Ablation(args)) => ablation::run(&args),
+        Some(Command::Recipes(args)) => RECIPES.print(&args),
+        Some(Command::Devices) => list_devices(),
+    })
+}
+
+/// Gives an error the exit code that it deserves.
+fn failure(error: RlError) -> Failure {
+    if error.is_interrupted() {
+        Failure::Interrupted(error.into())
+    } else if error.is_input() {
+        Failure::Input(error.into())
+    } else {
+        Failure::Other(error.into())
+    }
+}

@@ -1,0 +1,54 @@
+//! A picture on the terminal: two pixels in each cell.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+use ratatui::widgets::Widget;
+use tinderbox_rl::scene::Scene;
+
+use crate::picture::Picture;
+
+/// Draws a scene over the whole of an area.
+pub(crate) struct SceneWidget<'a>(pub(crate) &'a Scene);
+
+impl Widget for SceneWidget<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let (width, height) = (usize::from(area.width), usize::from(area.height));
+        let picture = Picture::new(self.0, width, 2 * height);
+        let color = |x: usize, y: usize| {
+            let [r, g, b] = picture.pixels[y * width + x];
+            Color::Rgb(r, g, b)
+        };
+        for row in 0..height {
+            for column in 0..width {
+                let (x, y) = (area.x + column as u16, area.y + row as u16);
+                if let Some(cell) = buffer.cell_mut((x, y)) {
+                    cell.set_symbol("▀")
+                        .set_fg(color(column, 2 * row))
+                        .set_bg(color(column, 2 * row + 1));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tinderbox_rl::env::Native;
+    use tinderbox_rl::environment::Environment as _;
+    use tinderbox_rl::scene::{Look as _, ORANGE};
+
+    #[test]
+    fn the_pole_is_on_the_screen() {
+        let mut env: Native = "CartPole-v1".parse().unwrap();
+        env.reset(1, &mut [0.0; 4]);
+        let area = Rect::new(0, 0, 60, 20);
+        let mut buffer = Buffer::empty(area);
+        SceneWidget(&env.scene()).render(area, &mut buffer);
+        let [r, g, b] = ORANGE;
+        let color = Color::Rgb(r, g, b);
+        let drawn = |cell: &&ratatui::buffer::Cell| cell.fg == color || cell.bg == color;
+        assert!(buffer.content().iter().filter(drawn).count() > 5);
+    }
+}

@@ -1,0 +1,263 @@
+//! The `train` command.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use serde::Serialize;
+use tinderbox_cli::output::thousands;
+use tinderbox_cli::recipe::default_out;
+use tinderbox_cli::{Failure, OrInput as _, Output, RunArgs, interrupter, note, open_device};
+use tinderbox_recipes::overlay::assign;
+use tinderbox_recipes::run_dir::{BURN_VERSION, RECIPE_FILE, RunDir, peak_rss_bytes};
+use tinderbox_rl::recipe::Recipe;
+use tinderbox_rl::train::{Milestone, Options, Progress, Trained, train};
+
+use crate::live::Live;
+use crate::{RECIPES, failure};
+
+/// What `train` takes.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Environment, with the recipe's settings for it: CartPole-v1, MountainCar-v0, Acrobot-v1 or
+    /// Pendulum-v1
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    env: Option<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let device = open_device(args.run.device, "rl-cartpole")?;
+    let recipe = resolve(args)?;
+    let env = recipe.native().or_input()?;
+    let resume = args.run.resume.is_some();
+    let dir = args.run.resume.clone().or(args.run.out.clone());
+    let dir = dir.unwrap_or_else(|| default_out(&recipe.name, recipe.train.seed));
+    recipe
+        .validate(&tinderbox_rl::environment::Environment::spec(&env))
+        .or_input()?;
+    let text = toml::to_string(&recipe)?;
+    let run = if resume {
+        let (run, stored) = RunDir::unfinished(&dir).or_input()?;
+        run.check_recipe(&stored, &text).or_input()?;
+        run
+    } else {
+        RunDir::create(&dir, &text).or_input()?
+    };
+    let quiet = args.run.quiet;
+    if !quiet {
+        note(&format!(
+            "recipe {}: {} on {} ({}), at most {} steps",
+            recipe.name,
+            recipe.environment,
+            device.spec,
+            device.backend,
+            thousands(recipe.train.steps)
+        ));
+        let verb = if resume { "going on in" } else { "writing to" };
+        note(&format!("{verb} {}", dir.display()));
+    }
+    let interrupter = interrupter()?;
+    let asked = interrupter.clone();
+    let mut view = View::new(quiet, &recipe, &interrupter);
+    let options = Options {
+        dir: Some(dir.clone()),
+        resume,
+        should_stop: Box::new(move || asked.should_stop()),
+        observer: Box::new(move |progress| view.show(progress)),
+        on_damage: Box::new(|error| note(&format!("{error}; going on from the one before"))),
+    };
+    let trained = train(&recipe, &env, &device.device, options).map_err(|error| {
+        if error.is_interrupted() {
+            note(&format!(
+                "go on with `rl-cartpole train --resume {}`",
+                dir.display()
+            ));
+        }
+        failure(error)
+    })?;
+    trained.policy.save(&run.model_dir())?;
+    let summary = summary(&recipe, &device, &trained);
+    run.finish(&summary)?;
+    print(&recipe, &trained, &dir)
+}
+
+/// The recipe that the flags describe.
+fn resolve(args: &Args) -> Result<Recipe, Failure> {
+    let run = &args.run;
+    let mut recipe = match (&run.resume, &args.env) {
+        (Some(dir), _) if run.recipe.is_none() => {
+            let (_, text) = RunDir::unfinished(dir).or_input()?;
+            assign(RECIPES.load(&text, &dir.join(RECIPE_FILE))?, &run.set).or_input()?
+        }
+        (_, Some(env)) => {
+            let named = run.recipe.as_deref().unwrap_or("dqn");
+            // A name that nothing has, and a file, are told apart by this.
+            let name = match Recipe::builtin(named) {
+                Some(recipe) => recipe.name,
+                None => RECIPES.resolve(Some(named), &[])?.name,
+            };
+            if name != named {
+                return Err(Failure::input(
+                    "`--env` goes with a built-in recipe; a file says `environment = \"…\"`",
+                ));
+            }
+            env.parse::<tinderbox_rl::env::Native>().or_input()?;
+            let tuned = Recipe::tuned(&name, env)
+                .ok_or_else(|| Failure::input(format!("there is no recipe `{name}` for {env}")))?;
+            assign(tuned, &run.set).or_input()?
+        }
+        _ => RECIPES.resolve(run.recipe.as_deref(), &run.set)?,
+    };
+    if let Some(seed) = run.seed {
+        recipe.train.seed = seed;
+    }
+    Ok(recipe)
+}
+
+/// Who is looking.
+enum View {
+    Nobody,
+    Lines,
+    Terminal(Box<Live>),
+}
+
+impl View {
+    fn new(quiet: bool, recipe: &Recipe, interrupter: &burn::train::Interrupter) -> Self {
+        if quiet {
+            return Self::Nobody;
+        }
+        let terminal = std::io::stderr().is_terminal() && std::io::stdin().is_terminal();
+        let live = terminal.then(|| Live::open(recipe, interrupter.clone()));
+        // A terminal that cannot be drawn on still takes lines.
+        live.and_then(Result::ok)
+            .map_or(Self::Lines, |live| Self::Terminal(Box::new(live)))
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        match self {
+            Self::Nobody => {}
+            Self::Terminal(live) => live.show(progress),
+            Self::Lines => {
+                // Every line of the curve is in `metrics.jsonl`; here it is one per evaluation.
+                if progress.evaluation.is_some() {
+                    note(&line(progress));
+                }
+            }
+        }
+    }
+}
+
+/// Everything known, in one line.
+pub(crate) fn line(progress: &Progress) -> String {
+    let [steps, most] = progress.steps;
+    let epsilon = progress
+        .epsilon
+        .map_or(String::new(), |epsilon| format!("  epsilon {epsilon:.3}"));
+    let valid = progress.evaluation.map_or(String::new(), |[mean, std]| {
+        format!("  valid return {mean:.1} ± {std:.1}")
+    });
+    format!(
+        "step {steps:>6}/{most}  episodes {}  train return {:.1}{epsilon}{valid}  {:.1} s",
+        progress.episodes, progress.return_mean, progress.wall_s
+    )
+}
+
+/// `summary.json`.
+#[derive(Serialize)]
+struct Summary<'a> {
+    app: &'a str,
+    recipe: &'a str,
+    environment: &'a str,
+    device: String,
+    backend: &'a str,
+    seed: u64,
+    burn: &'a str,
+    version: &'a str,
+    steps: u64,
+    episodes: u64,
+    updates: u64,
+    best_step: u64,
+    wall_s: f64,
+    train_s: f64,
+    steps_per_s: f64,
+    peak_rss_bytes: Option<u64>,
+    parameters: usize,
+    /// The first evaluation at which the environment counted as solved.
+    solved: Option<Milestone>,
+    valid: Returns,
+    test: Returns,
+}
+
+#[derive(Serialize)]
+struct Returns {
+    return_mean: f64,
+    return_std: f64,
+}
+
+fn summary<'a>(
+    recipe: &'a Recipe,
+    device: &'a tinderbox_backend::Opened,
+    trained: &Trained,
+) -> Summary<'a> {
+    let train_s = trained.wall_s - trained.evaluation_s;
+    Summary {
+        app: env!("CARGO_PKG_NAME"),
+        recipe: &recipe.name,
+        environment: &recipe.environment,
+        device: device.spec.to_string(),
+        backend: device.backend,
+        seed: recipe.train.seed,
+        burn: BURN_VERSION,
+        version: env!("CARGO_PKG_VERSION"),
+        steps: trained.steps,
+        episodes: trained.episodes,
+        updates: trained.updates,
+        best_step: trained.best.steps,
+        wall_s: trained.wall_s,
+        train_s,
+        steps_per_s: trained.steps as f64 / train_s.max(f64::MIN_POSITIVE),
+        peak_rss_bytes: peak_rss_bytes(),
+        parameters: trained.parameters,
+        solved: trained.solved,
+        valid: Returns {
+            return_mean: trained.best.return_mean,
+            return_std: trained.best.return_std,
+        },
+        test: Returns {
+            return_mean: trained.test.mean(),
+            return_std: trained.test.std(),
+        },
+    }
+}
+
+fn print(recipe: &Recipe, trained: &Trained, dir: &Path) -> Result<(), Failure> {
+    let mut out = Output::Stdout;
+    out.line(&format!(
+        "{}: return {:.1} ± {:.1} over {} greedy episodes",
+        recipe.environment,
+        trained.test.mean(),
+        trained.test.std(),
+        trained.test.returns.len()
+    ))?;
+    out.line(&match trained.solved {
+        Some(Milestone { steps, wall_s }) => format!(
+            "solved after {} steps, {wall_s:.2} s",
+            thousands(steps as usize)
+        ),
+        None => "not solved".to_owned(),
+    })?;
+    out.line(&format!(
+        "{} steps, {} episodes, {} updates in {:.2} s, {:.2} s of them evaluation",
+        thousands(trained.steps as usize),
+        thousands(trained.episodes as usize),
+        thousands(trained.updates as usize),
+        trained.wall_s,
+        trained.evaluation_s
+    ))?;
+    out.line(&format!("run {}", dir.display()))?;
+    out.line(&format!(
+        "watch it: rl-cartpole play --run {}",
+        dir.display()
+    ))
+}
