@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | [`mlp`] | multilayer perceptron | `[batch, d_input]` | Rumelhart et al., 1986 |
 //! | [`cnn`] | small plain convolutional network | `[batch, channels, height, width]` | `LeCun` et al., 1998; Simonyan and Zisserman, 2015 |
+//! | [`actor_critic`] | policy and value: proximal policy optimization | `[batch, d_input]` | Schulman et al., 2017 |
 //! | [`q_network`] | action values: deep Q-learning to Rainbow | `[batch, d_input]` | Mnih et al., 2015; Hessel et al., 2018 |
 //! | [`resnet`] | residual network of any depth | `[batch, channels, height, width]` | He et al., 2016 |
 //!
@@ -33,6 +34,7 @@
 //! - It repairs no shape: a wrong input panics and names the axis.
 
 mod activation;
+pub mod actor_critic;
 pub mod cnn;
 mod config;
 mod conv_norm;
@@ -45,6 +47,7 @@ mod summary;
 mod testing;
 
 pub use activation::Activation;
+pub use actor_critic::{ActorCritic, ActorCriticConfig};
 pub use cnn::{Cnn, CnnConfig};
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
 pub use mlp::{Mlp, MlpConfig, Normalization};

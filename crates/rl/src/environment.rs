@@ -67,8 +67,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// A Markov decision process that an agent can act in.
 ///
@@ -136,7 +136,7 @@ pub struct Spec {
 }
 
 /// Vectors with a lower and an upper bound for each value; the bounds may be infinite.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoxSpace {
     /// Smallest value of each dimension.
     pub low: Vec<f32>,

@@ -10,6 +10,7 @@ pub mod environment;
 mod error;
 pub mod evaluation;
 pub mod policy;
+pub mod ppo;
 pub mod random;
 pub mod recipe;
 pub mod replay;

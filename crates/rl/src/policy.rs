@@ -6,13 +6,14 @@ use burn::module::Module as _;
 use burn::store::RecordError;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tinderbox_models::{QNetwork, QNetworkConfig};
+use tinderbox_models::{ActorCritic, ActorCriticConfig, QNetwork, QNetworkConfig};
 use tinderbox_recipes::model_dir::{self, ModelError};
 use tinderbox_recipes::train::{weights_from_bytes, weights_to_bytes};
 
 use crate::dqn::loss::argmax;
 use crate::dqn::{read, rows};
-use crate::environment::{Action, ActionSpace, Spec};
+use crate::environment::{Action, ActionSpace, BoxSpace, Spec};
+use crate::ppo::within;
 
 /// Actions for several observations.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,12 +60,25 @@ pub struct PolicySpec {
 pub enum Network {
     /// The action of the highest value.
     QNetwork(QNetworkConfig),
+    /// The likeliest action.
+    ActorCritic {
+        /// The network.
+        config: ActorCriticConfig,
+        /// Bounds of the actions, if they are vectors.
+        bounds: Option<BoxSpace>,
+    },
 }
 
 impl Network {
     fn sizes(&self) -> (usize, ActionCount) {
         match self {
             Self::QNetwork(config) => (config.d_input, ActionCount::Discrete(config.n_actions)),
+            Self::ActorCritic { config, .. } if config.continuous => {
+                (config.d_input, ActionCount::Continuous(config.d_action))
+            }
+            Self::ActorCritic { config, .. } => {
+                (config.d_input, ActionCount::Discrete(config.d_action))
+            }
         }
     }
 }
@@ -84,8 +98,13 @@ pub struct Policy {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program has a handful of policies"
+)]
 enum Net {
     Q(QNetwork),
+    Actor(ActorCritic),
 }
 
 impl Policy {
@@ -106,6 +125,24 @@ impl Policy {
         }
     }
 
+    /// The policy that takes the likeliest action; `bounds` are those of actions that are vectors.
+    pub fn actor_critic(
+        environment: &str,
+        config: ActorCriticConfig,
+        bounds: Option<BoxSpace>,
+        net: ActorCritic,
+        device: &Device,
+    ) -> Self {
+        Self {
+            spec: PolicySpec {
+                environment: environment.to_owned(),
+                network: Network::ActorCritic { config, bounds },
+            },
+            net: Net::Actor(net),
+            device: device.clone(),
+        }
+    }
+
     /// Name of the environment that it was trained in.
     pub fn environment(&self) -> &str {
         &self.spec.environment
@@ -121,6 +158,20 @@ impl Policy {
             Net::Q(net) => {
                 let values = read(net.forward(rows(observations, net.d_input(), &self.device)));
                 let best = values.chunks_exact(net.n_actions());
+                Actions::Discrete(best.map(|row| argmax(row) as u16).collect())
+            }
+            Net::Actor(net) => {
+                let policy = read(net.policy(rows(observations, net.d_input(), &self.device)));
+                let width = net.d_action();
+                if let Network::ActorCritic {
+                    bounds: Some(bounds),
+                    ..
+                } = &self.spec.network
+                {
+                    let values = within(&policy, bounds);
+                    return Actions::Continuous { values, width };
+                }
+                let best = policy.chunks_exact(width);
                 Actions::Discrete(best.map(|row| argmax(row) as u16).collect())
             }
         }
@@ -155,6 +206,7 @@ impl Policy {
     pub fn parameters(&self) -> usize {
         match &self.net {
             Net::Q(net) => net.num_params(),
+            Net::Actor(net) => net.num_params(),
         }
     }
 
@@ -162,6 +214,7 @@ impl Policy {
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
         match &self.net {
             Net::Q(net) => weights_to_bytes(net),
+            Net::Actor(net) => weights_to_bytes(net),
         }
     }
 
@@ -169,6 +222,7 @@ impl Policy {
     pub(crate) fn with_weights(mut self, bytes: Vec<u8>) -> Result<Self, RecordError> {
         self.net = match self.net {
             Net::Q(net) => Net::Q(weights_from_bytes(net, bytes)?),
+            Net::Actor(net) => Net::Actor(weights_from_bytes(net, bytes)?),
         };
         Ok(self)
     }
@@ -181,6 +235,7 @@ impl Policy {
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
         let weights = match &self.net {
             Net::Q(net) => model_dir::to_bytes(net)?,
+            Net::Actor(net) => model_dir::to_bytes(net)?,
         };
         model_dir::save(dir, &weights, &self.spec)
     }
@@ -200,6 +255,21 @@ impl Policy {
                     .map_err(|error| ModelError::spec(dir, error))?;
                 let net = config.init(&device);
                 Net::Q(model_dir::load_weights(dir, |bytes| {
+                    model_dir::from_bytes(bytes, net)
+                })?)
+            }
+            Network::ActorCritic { config, bounds } => {
+                config
+                    .validate()
+                    .map_err(|error| ModelError::spec(dir, error))?;
+                let width = bounds
+                    .as_ref()
+                    .map(|bounds| [bounds.low.len(), bounds.high.len()]);
+                if width != config.continuous.then_some([config.d_action; 2]) {
+                    return Err(ModelError::spec(dir, "its bounds do not fit its actions"));
+                }
+                let net = config.init(&device);
+                Net::Actor(model_dir::load_weights(dir, |bytes| {
                     model_dir::from_bytes(bytes, net)
                 })?)
             }

@@ -1,13 +1,15 @@
 //! What decides an agent, and the recipes that come with the crate.
 
 use serde::{Deserialize, Serialize};
+use tinderbox_models::ActorCriticConfig;
 use tinderbox_recipes::overlay::Patchable;
 use tinderbox_recipes::train::{ConfigError, Optimizer, check_range};
 use toml::Table;
 
 use crate::dqn::DqnConfig;
 use crate::env::{Native, UnknownEnvironment};
-use crate::environment::{ActionSpace, Environment as _, Spec};
+use crate::environment::{ActionSpace, BoxSpace, Environment as _, Spec};
+use crate::ppo::PpoConfig;
 
 /// Everything that decides a trained agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,8 @@ pub struct Recipe {
 pub enum Agent {
     /// Deep Q-learning.
     Dqn(DqnConfig),
+    /// Proximal policy optimization.
+    Ppo(PpoConfig),
 }
 
 /// How long an agent is trained, and what is looked at on the way.
@@ -116,6 +120,7 @@ impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         match (path, kind) {
             ("agent", "dqn") => Table::try_from(Agent::Dqn(DqnConfig::default())).ok(),
+            ("agent", "ppo") => Table::try_from(Agent::Ppo(PpoConfig::default())).ok(),
             ("optimizer", kind) => Table::try_from(Optimizer::of_kind(kind)?).ok(),
             _ => None,
         }
@@ -123,8 +128,12 @@ impl Patchable for Recipe {
 }
 
 /// Names of the built-in recipes with a line on each.
-pub const BUILTIN: [(&str, &str); 8] = [
-    ("dqn", "deep Q-learning with double targets; the default"),
+pub const BUILTIN: [(&str, &str); 10] = [
+    (
+        "dqn",
+        "deep Q-learning with sums of ten rewards; the default",
+    ),
+    ("plain", "DQN as it was in 2015, which the next six add to"),
     (
         "double",
         "DQN, double: one network chooses, the other values",
@@ -134,10 +143,11 @@ pub const BUILTIN: [(&str, &str); 8] = [
         "DQN with the value of a state apart from the actions'",
     ),
     ("per", "DQN with prioritised replay"),
-    ("n-step", "DQN with sums of several rewards"),
+    ("n-step", "DQN with sums of three rewards"),
     ("noisy", "DQN that explores by noise in its weights"),
     ("c51", "DQN that learns the distribution of returns"),
     ("rainbow", "all of them together"),
+    ("ppo", "proximal policy optimization"),
 ];
 
 impl Recipe {
@@ -151,16 +161,15 @@ impl Recipe {
     pub fn tuned(name: &str, environment: &str) -> Option<Self> {
         let mut recipe = base(environment);
         name.clone_into(&mut recipe.name);
-        let Agent::Dqn(dqn) = &mut recipe.agent;
-        let long = environment == "CartPole-v1";
-        let [v_min, v_max] = if long { [0.0, 100.0] } else { [-100.0, 0.0] };
+        let mut dqn = DqnConfig::default();
         match name {
-            "dqn" => {}
+            "dqn" => dqn.n_step = 10,
+            "plain" => {}
             "double" => dqn.double = true,
             "dueling" => dqn.dueling = true,
             "per" => dqn.prioritized = true,
             "n-step" => dqn.n_step = 3,
-            "noisy" => noisy(dqn),
+            "noisy" => noisy(&mut dqn),
             "c51" => dqn.atoms = 51,
             "rainbow" => {
                 dqn.double = true;
@@ -168,13 +177,19 @@ impl Recipe {
                 dqn.prioritized = true;
                 dqn.n_step = 3;
                 dqn.atoms = 51;
-                noisy(dqn);
+                noisy(&mut dqn);
+            }
+            "ppo" => {
+                ppo(&mut recipe, environment);
+                return Some(recipe);
             }
             _ => return None,
         }
-        if dqn.atoms > 1 {
-            (dqn.v_min, dqn.v_max) = (v_min, v_max);
+        if environment == "Pendulum-v1" {
+            // Its actions are no numbers.
+            return None;
         }
+        recipe.agent = Agent::Dqn(dqn);
         Some(recipe)
     }
 
@@ -225,12 +240,62 @@ impl Recipe {
                 }
                 Ok(())
             }
+            (Agent::Ppo(ppo), _) => {
+                let (network, _) = actor_critic(ppo, spec);
+                ppo.validate(&network, self.train.envs)
+            }
             (Agent::Dqn(_), ActionSpace::Continuous(_)) => {
                 let expected = "one with numbered actions: DQN has no others";
                 Err(ConfigError::new("environment", &spec.name, expected))
             }
         }
     }
+}
+
+/// The network of a PPO agent, and the bounds of its actions if they are vectors.
+pub(crate) fn actor_critic(ppo: &PpoConfig, spec: &Spec) -> (ActorCriticConfig, Option<BoxSpace>) {
+    let (count, bounds) = match &spec.action {
+        ActionSpace::Discrete(count) => (*count, None),
+        ActionSpace::Continuous(space) => (space.len(), Some(space.clone())),
+    };
+    let config = ActorCriticConfig::new(spec.observation.len(), count)
+        .with_continuous(bounds.is_some())
+        .with_hidden(ppo.hidden.clone());
+    (config, bounds)
+}
+
+/// PPO with the settings of RL Baselines3 Zoo, <https://github.com/DLR-RM/rl-baselines3-zoo>.
+fn ppo(recipe: &mut Recipe, environment: &str) {
+    let mut ppo = PpoConfig::default();
+    recipe.train.steps = 100_000;
+    recipe.train.final_rate = 0.0;
+    recipe.train.evaluate_every = 2_048;
+    recipe.train.log_every = 2_048;
+    *recipe.optimizer.learning_rate_mut() = 1e-3;
+    if environment != "CartPole-v1" {
+        recipe.train.steps = 500_000;
+        recipe.train.envs = 16;
+        recipe.train.final_rate = 1.0;
+        recipe.train.evaluate_every = 16_384;
+        recipe.train.log_every = 16_384;
+        *recipe.optimizer.learning_rate_mut() = 3e-4;
+        ppo.rollout = 256;
+        ppo.epochs = 4;
+        ppo.gamma = 0.99;
+        ppo.gae_lambda = 0.94;
+        ppo.anneal_clip = false;
+    }
+    if environment == "Pendulum-v1" {
+        recipe.train.envs = 4;
+        recipe.train.steps = 300_000;
+        *recipe.optimizer.learning_rate_mut() = 1e-3;
+        ppo.rollout = 1024;
+        ppo.epochs = 10;
+        ppo.batch_size = 64;
+        ppo.gamma = 0.9;
+        ppo.gae_lambda = 0.95;
+    }
+    recipe.agent = Agent::Ppo(ppo);
 }
 
 /// Noise explores, and a random action would only hide what it does.

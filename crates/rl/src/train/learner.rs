@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use burn::module::Module as _;
 use burn::tensor::{Bytes, Device};
+use tinderbox_models::ActorCriticConfig;
 use tinderbox_recipes::train::{weights_from_bytes, weights_to_bytes};
 
 use super::state::part;
 use crate::dqn::Dqn;
-use crate::environment::{Action, ActionSpace, Environment, Spec};
+use crate::environment::{Action, ActionSpace, BoxSpace, Environment, Spec};
 use crate::error::RlError;
 use crate::policy::Policy;
-use crate::recipe::{Agent, Recipe};
+use crate::ppo::Ppo;
+use crate::recipe::{Agent, Recipe, actor_critic};
 use crate::replay::Replay;
 use crate::vector::Vector;
 
@@ -34,8 +36,17 @@ pub(super) struct Round {
     pub(super) losses: u64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 pub(super) enum Learner {
     Dqn(DqnLearner),
+    Ppo(PpoLearner),
+}
+
+pub(super) struct PpoLearner {
+    agent: Ppo,
+    network: ActorCriticConfig,
+    bounds: Option<BoxSpace>,
+    device: Device,
 }
 
 pub(super) struct DqnLearner {
@@ -59,6 +70,16 @@ impl Learner {
                     device: device.clone().inner(),
                 }))
             }
+            (Agent::Ppo(config), _) => {
+                let (network, bounds) = actor_critic(config, spec);
+                let (optimizer, seed) = (&recipe.optimizer, recipe.train.seed);
+                Ok(Self::Ppo(PpoLearner {
+                    agent: Ppo::new(config, optimizer, &network, bounds.clone(), seed, device),
+                    network,
+                    bounds,
+                    device: device.clone().inner(),
+                }))
+            }
             (Agent::Dqn(_), ActionSpace::Continuous(_)) => {
                 Err(RlError::Policy("DQN needs numbered actions".to_owned()))
             }
@@ -72,6 +93,7 @@ impl Learner {
     ) -> Result<Round, RlError> {
         match self {
             Self::Dqn(learner) => learner.round(envs, clock),
+            Self::Ppo(learner) => learner.round(envs, clock),
         }
     }
 
@@ -82,31 +104,39 @@ impl Learner {
                 let config = agent.config.network(net.d_input(), net.n_actions());
                 Policy::q_network(environment, config, net, device)
             }
+            Self::Ppo(learner) => {
+                let net = learner.agent.network().clone();
+                let (config, bounds) = (learner.network.clone(), learner.bounds.clone());
+                Policy::actor_critic(environment, config, bounds, net, &learner.device)
+            }
         }
     }
 
     pub(super) fn updates(&self) -> u64 {
         match self {
             Self::Dqn(learner) => learner.agent.updates,
+            Self::Ppo(learner) => learner.agent.updates,
         }
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "not every agent explores so")]
     pub(super) fn epsilon(&self, steps: u64) -> Option<f64> {
         match self {
             Self::Dqn(learner) => Some(learner.agent.config.epsilon(steps)),
+            Self::Ppo(_) => None,
         }
     }
 
     pub(super) fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, RlError> {
         match self {
             Self::Dqn(learner) => learner.save(),
+            Self::Ppo(learner) => learner.save(),
         }
     }
 
     pub(super) fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), RlError> {
         match self {
             Self::Dqn(learner) => learner.restore(blobs),
+            Self::Ppo(learner) => learner.restore(blobs),
         }
     }
 }
@@ -179,9 +209,52 @@ impl DqnLearner {
         agent.optimizer = agent.fresh_optimizer().from_bytes(optimizer)?;
         agent.refresh();
         self.replay.restore(&part(blobs, "replay")?)?;
-        let updates = part(blobs, "updates")?;
-        let wrong = |_| RlError::Foreign("`updates` is no number".to_owned());
-        agent.updates = u64::from_le_bytes(updates.try_into().map_err(wrong)?);
+        agent.updates = updates(blobs)?;
         Ok(())
     }
+}
+
+impl PpoLearner {
+    /// A rollout, and the updates after it.
+    fn round<E: Environment>(
+        &mut self,
+        envs: &mut Vector<E>,
+        clock: Clock,
+    ) -> Result<Round, RlError> {
+        let learned = self.agent.round(envs, clock.steps, clock.rate)?;
+        Ok(Round {
+            rows: self.agent.rollout() as u64,
+            returns: learned.returns,
+            loss_sum: learned.loss_sum,
+            losses: learned.updates,
+        })
+    }
+
+    fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, RlError> {
+        let agent = &self.agent;
+        let optimizer = agent.optimizer.into_bytes()?.to_vec();
+        let blobs = [
+            ("online", weights_to_bytes(&agent.online.valid())?),
+            ("optimizer", optimizer),
+            ("updates", agent.updates.to_le_bytes().to_vec()),
+        ];
+        Ok(blobs.map(|(name, bytes)| (name.to_owned(), bytes)).into())
+    }
+
+    fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), RlError> {
+        let agent = &mut self.agent;
+        let online = part(blobs, "online")?;
+        agent.online = weights_from_bytes(agent.online.valid(), online)?.train();
+        let optimizer = Bytes::from_bytes_vec(part(blobs, "optimizer")?);
+        agent.optimizer = agent.fresh_optimizer().from_bytes(optimizer)?;
+        agent.refresh();
+        agent.updates = updates(blobs)?;
+        Ok(())
+    }
+}
+
+fn updates(blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<u64, RlError> {
+    let wrong = |_| RlError::Foreign("`updates` is no number".to_owned());
+    let bytes = part(blobs, "updates")?.try_into().map_err(wrong)?;
+    Ok(u64::from_le_bytes(bytes))
 }
