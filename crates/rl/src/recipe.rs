@@ -321,7 +321,7 @@ fn base(environment: &str) -> Recipe {
     };
     recipe.train.evaluate_every = 512;
     recipe.train.log_every = 512;
-    recipe.train.stop_after = 2;
+    recipe.train.stop_after = 3;
     recipe.train.stop_return = environment
         .parse::<Native>()
         .ok()
