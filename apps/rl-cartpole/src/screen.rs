@@ -37,7 +37,7 @@ mod tests {
     use super::*;
     use tinderbox_rl::env::Native;
     use tinderbox_rl::environment::Environment as _;
-    use tinderbox_rl::scene::{Look as _, ORANGE};
+    use tinderbox_rl::scene::Look as _;
 
     #[test]
     fn the_pole_is_on_the_screen() {
@@ -46,9 +46,9 @@ mod tests {
         let area = Rect::new(0, 0, 60, 20);
         let mut buffer = Buffer::empty(area);
         SceneWidget(&env.scene()).render(area, &mut buffer);
-        let [r, g, b] = ORANGE;
-        let color = Color::Rgb(r, g, b);
-        let drawn = |cell: &&ratatui::buffer::Cell| cell.fg == color || cell.bg == color;
-        assert!(buffer.content().iter().filter(drawn).count() > 5);
+        // The pole is thinner than a pixel here, and so paler than its own colour.
+        let warm = |color: Color| matches!(color, Color::Rgb(r, _, b) if r > b.saturating_add(40));
+        let cells = buffer.content().iter();
+        assert!(cells.filter(|cell| warm(cell.fg) || warm(cell.bg)).count() > 5);
     }
 }
