@@ -34,7 +34,7 @@ impl Default for LogisticConfig {
         Self {
             l2: 1.0,
             iterations: 300,
-            tolerance: 1e-5,
+            tolerance: 1e-4,
         }
     }
 }
