@@ -10,6 +10,7 @@
 //! | [`mod@train`] | the loop, with evaluations, checkpoints and resume |
 //! | [`policy`], [`evaluation`] | what a trained agent does, and how good that is |
 //! | [`scene`] | what an environment looks like, as shapes |
+//! | [`burn_traits`] | the environments and policies behind burn-rl's traits |
 //!
 //! ```
 //! use burn::tensor::Device;
@@ -28,6 +29,7 @@
 //! refuses to do: parse flags, draw on a screen, or know which backends exist (it takes a
 //! [`Device`](burn::tensor::Device)).
 
+pub mod burn_traits;
 pub mod dqn;
 pub mod env;
 pub mod environment;
