@@ -280,7 +280,9 @@ fn suit(recipe: &mut Recipe, dqn: &mut DqnConfig) {
         dqn.gamma = 0.98;
         dqn.update_every = 16;
         dqn.updates = 8;
-        dqn.target_every = 300;
+        dqn.target_every = 600;
+        // Longer sums are of actions by chance.
+        dqn.n_step = dqn.n_step.min(3);
         dqn.replay_size = 10_000;
         dqn.learning_starts = 1_000;
         dqn.epsilon_steps = 24_000;
