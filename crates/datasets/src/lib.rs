@@ -32,7 +32,10 @@ pub mod image_folder;
 pub mod image_set;
 pub mod loader;
 pub mod random;
+pub mod raster;
+pub mod sets;
 pub mod split;
+pub mod table;
 
 pub use augment::{Augment, AugmentError, Mix, MixKind};
 pub use digits::{DigitsError, digits};
@@ -42,4 +45,7 @@ pub use image::{DecodeOptions, Fit, Image, ImageError, LabelledImage, decode_byt
 pub use image_folder::{FolderError, FolderOptions, FolderSplits, ImageFolder};
 pub use image_set::{ImageSet, ImageSetError};
 pub use random::Stream;
-pub use split::{SplitError, Subset, split_indices, stratified_indices};
+pub use split::{
+    Fold, SplitError, Subset, folds, grouped_folds, grouped_indices, latest_indices, rolling_folds,
+    split_indices, stratified_folds, stratified_indices,
+};

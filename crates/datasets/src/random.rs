@@ -50,7 +50,7 @@ pub fn stream(seed: u64, words: &[u64]) -> Stream {
 ///
 /// Reference: Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014,
 /// <https://doi.org/10.1145/2660193.2660195>.
-fn mix(mut z: u64) -> u64 {
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

@@ -1,7 +1,16 @@
-//! Seeded splits of a data set into two parts.
+//! Seeded splits of a data set into two parts, once or in folds.
 //!
 //! A split is two lists of row numbers, so that it can be stored, compared and applied to any
 //! [`Dataset`] with [`Subset`]. Equal arguments give equal splits on every machine.
+//!
+//! | rows | once | in folds |
+//! |---|---|---|
+//! | independent | [`split_indices`] | [`folds`] |
+//! | every class in proportion | [`stratified_indices`] | [`stratified_folds`] |
+//! | those of a group together | [`grouped_indices`] | [`grouped_folds`] |
+//! | the past before the future | [`latest_indices`] | [`rolling_folds`] |
+
+mod folds;
 
 use std::sync::Arc;
 
@@ -9,6 +18,10 @@ use burn::data::dataset::{Dataset, DatasetError};
 use thiserror::Error;
 
 use crate::random::{permutation, stream};
+
+pub use folds::{
+    Fold, folds, grouped_folds, grouped_indices, latest_indices, rolling_folds, stratified_folds,
+};
 
 /// Why rows cannot be split as asked.
 #[derive(Debug, Error, PartialEq)]
@@ -26,6 +39,48 @@ pub enum SplitError {
         rows: usize,
         /// The fraction asked for.
         fraction: f64,
+    },
+    /// There are fewer than two folds, or fewer rows than folds.
+    #[error(
+        "{rows} rows cannot be cut into {folds} folds; there are at least 2 folds and as many rows"
+    )]
+    Folds {
+        /// Number of rows.
+        rows: usize,
+        /// Number of folds asked for.
+        folds: usize,
+    },
+    /// A class has fewer rows than there are folds.
+    #[error(
+        "class `{class}` has {rows} rows, fewer than the {folds} folds; take fewer folds or drop the class"
+    )]
+    SmallClass {
+        /// The class.
+        class: String,
+        /// Its rows.
+        rows: usize,
+        /// Number of folds.
+        folds: usize,
+    },
+    /// There are fewer groups than parts.
+    #[error("there are {groups} groups, too few for {parts} parts that share none")]
+    Groups {
+        /// Number of groups.
+        groups: usize,
+        /// Number of parts.
+        parts: usize,
+    },
+    /// A row has no time.
+    #[error("row {row} has no time to be ordered by, counted from 0")]
+    NoTime {
+        /// The first such row.
+        row: usize,
+    },
+    /// So many rows are of one time that they cannot be cut.
+    #[error("too many rows are of one time: the {parts} parts cannot be cut between two times")]
+    OneTime {
+        /// Number of parts.
+        parts: usize,
     },
     /// A subset names a row that does not exist.
     #[error("row {index} was asked for, but there are {rows} rows, counted from 0")]

@@ -13,5 +13,6 @@ pub mod model_dir;
 pub mod overlay;
 pub mod parity;
 pub mod run_dir;
+pub mod tabular;
 pub mod train;
 pub mod vision;

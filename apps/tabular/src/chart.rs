@@ -1,0 +1,132 @@
+//! Bars, for a terminal and as SVG.
+
+use std::fmt::Write as _;
+
+/// A bar with its name and what is written beside it.
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) note: String,
+}
+
+/// Characters of the longest bar.
+const WIDTH: f64 = 40.0;
+
+/// One line for each bar; those below zero are drawn of another character.
+pub(crate) fn lines(bars: &[Bar]) -> String {
+    let longest = bars
+        .iter()
+        .map(|bar| bar.value.abs())
+        .fold(f64::MIN_POSITIVE, f64::max);
+    let name = bars
+        .iter()
+        .map(|bar| bar.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let line = |bar: &Bar| {
+        let length = (bar.value.abs() / longest * WIDTH).round() as usize;
+        let mark = if bar.value < 0.0 { "░" } else { "█" };
+        format!(
+            "  {:<name$}  {}  {}",
+            bar.name,
+            mark.repeat(length),
+            bar.note
+        )
+    };
+    bars.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Height of a bar with its gap, and the sizes of the parts beside it, in pixels.
+const ROW: usize = 26;
+const NAMES: usize = 240;
+const BARS: usize = 420;
+const NOTES: usize = 160;
+const TOP: usize = 48;
+
+/// The same as a picture; bars below zero go to the left of the others' beginning.
+pub(crate) fn svg(title: &str, bars: &[Bar]) -> String {
+    let lowest = bars.iter().map(|bar| bar.value).fold(0.0, f64::min);
+    let highest = bars
+        .iter()
+        .map(|bar| bar.value)
+        .fold(f64::MIN_POSITIVE, f64::max);
+    let scale = BARS as f64 / (highest - lowest);
+    let zero = NAMES as f64 - lowest * scale;
+    let (width, height) = (NAMES + BARS + NOTES, TOP + ROW * bars.len() + 16);
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
+         <text x=\"16\" y=\"28\" font-size=\"16\" font-weight=\"bold\">{}</text>\n",
+        escape(title)
+    );
+    for (index, bar) in bars.iter().enumerate() {
+        let y = TOP + ROW * index;
+        let size = bar.value.abs() * scale;
+        let x = if bar.value < 0.0 { zero - size } else { zero };
+        let color = if bar.value < 0.0 {
+            "#c2410c"
+        } else {
+            "#2563eb"
+        };
+        let (name, note) = (escape(&shortened(&bar.name)), escape(&bar.note));
+        let (middle, beside) = (y + 15, zero.max(x + size) + 8.0);
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "<text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{name}</text>\
+             <rect x=\"{x:.1}\" y=\"{y}\" width=\"{size:.1}\" height=\"{}\" fill=\"{color}\"/>\
+             <text x=\"{beside:.1}\" y=\"{middle}\" fill=\"#555\">{note}</text>",
+            NAMES - 10,
+            ROW - 6
+        );
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+/// What fits beside a bar.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= 34 {
+        return name.to_owned();
+    }
+    let start: String = name.chars().take(33).collect();
+    format!("{start}…")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bars() -> Vec<Bar> {
+        let bar = |name: &str, value: f64| Bar {
+            name: name.to_owned(),
+            value,
+            note: format!("{value:.2}"),
+        };
+        vec![bar("size <m>", 2.0), bar("age", -1.0)]
+    }
+
+    #[test]
+    fn the_longest_bar_fills_the_line() {
+        let text = lines(&bars());
+        let counts: Vec<usize> = text
+            .lines()
+            .map(|l| l.matches(['█', '░']).count())
+            .collect();
+        assert_eq!(counts, [40, 20]);
+    }
+
+    #[test]
+    fn names_cannot_break_the_picture() {
+        let text = svg("a & b", &bars());
+        assert!(text.contains("a &amp; b") && text.contains("size &lt;m&gt;"));
+        assert_eq!(text.matches("<rect").count(), 3);
+    }
+}

@@ -1,0 +1,141 @@
+//! The `inspect` command.
+
+use std::path::PathBuf;
+
+use tinderbox_cli::output::thousands;
+use tinderbox_cli::{Failure, OrInput as _, Output, table};
+use tinderbox_datasets::table::{
+    ColumnInspection, Inspection, ReadOptions, Summary, TargetInspection, inspect, read, read_csv,
+};
+
+/// What `inspect` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    /// CSV or Parquet file; `-` reads stdin
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Column that will be predicted
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+    /// Rows kept of a large file, drawn over the whole of it
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let options = ReadOptions {
+        sample: args.sample,
+        ..ReadOptions::default()
+    };
+    let (rows, report) = if args.data.as_os_str() == "-" {
+        read_csv(std::io::stdin(), "-", &options).or_input()?
+    } else {
+        read(&args.data, &options).or_input()?
+    };
+    let inspection = inspect(&rows, args.target.as_deref()).or_input()?;
+    let mut out = Output::Stdout;
+    if args.json {
+        let line = serde_json::json!({ "report": report, "inspection": inspection });
+        return out.line(&line.to_string());
+    }
+    out.line(&format!(
+        "{}: {} rows, {} columns",
+        inspection.name,
+        thousands(inspection.rows),
+        inspection.columns.len()
+    ))?;
+    out.line(&table(&columns(&inspection)))?;
+    if let Some(target) = &inspection.target {
+        out.line(&of_target(target))?;
+    }
+    for note in &report.notes {
+        out.line(&format!("note: {note}"))?;
+    }
+    for finding in &inspection.findings {
+        out.line(&format!("look at: {finding}"))?;
+    }
+    if inspection.findings.is_empty() {
+        out.line("nothing stands out")?;
+    }
+    Ok(())
+}
+
+fn columns(inspection: &Inspection) -> Vec<Vec<String>> {
+    let head = ["column", "kind", "missing", "different", "values"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(inspection.columns.iter().map(column));
+    rows
+}
+
+fn column(column: &ColumnInspection) -> Vec<String> {
+    let values = match &column.summary {
+        Summary::Nothing => "-".to_owned(),
+        Summary::Numbers { min, median, max } => {
+            let [min, median, max] = [min, median, max].map(|value| short(*value));
+            format!("{min} to {max}, median {median}")
+        }
+        Summary::Dates {
+            first,
+            median,
+            last,
+        } => format!("{first} to {last}, median {median}"),
+        Summary::Words { top } => {
+            let words = top.iter().map(|(word, rows)| {
+                let word: String = word.chars().take(24).collect();
+                format!("{word} ({})", thousands(*rows))
+            });
+            words.take(4).collect::<Vec<_>>().join(", ")
+        }
+    };
+    vec![
+        column.name.clone(),
+        column.kind.name().to_owned(),
+        format!("{:.1} %", 100.0 * column.missing_share),
+        thousands(column.distinct),
+        values,
+    ]
+}
+
+fn of_target(target: &TargetInspection) -> String {
+    match target {
+        TargetInspection::Classes { column, counts } => {
+            let all: usize = counts.iter().map(|(_, rows)| rows).sum();
+            let rows: Vec<Vec<String>> = counts
+                .iter()
+                .map(|(class, rows)| {
+                    let share = 100.0 * *rows as f64 / all.max(1) as f64;
+                    vec![class.clone(), thousands(*rows), format!("{share:.1} %")]
+                })
+                .collect();
+            format!(
+                "the target `{column}` has {} classes\n{}",
+                counts.len(),
+                table(&rows)
+            )
+        }
+        TargetInspection::Numbers { column, quantiles } => {
+            let names = ["least", "5 %", "25 %", "50 %", "75 %", "95 %", "most"];
+            let rows = vec![
+                names.map(str::to_owned).to_vec(),
+                quantiles.map(short).to_vec(),
+            ];
+            format!("the target `{column}` is a number\n{}", table(&rows))
+        }
+    }
+}
+
+/// Five digits at most.
+fn short(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
+        let digits = (4 - value.abs().max(1.0).log10().floor() as usize).min(4);
+        let text = format!("{value:.digits$}");
+        if text.contains('.') {
+            return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+        }
+        return text;
+    }
+    format!("{value:.3e}")
+}

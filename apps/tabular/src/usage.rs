@@ -1,0 +1,183 @@
+//! The commands that use a trained model: `eval` and `predict`.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use tinderbox_cli::output::thousands;
+use tinderbox_cli::recipe::data_path;
+use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
+use tinderbox_datasets::table::{ReadOptions, Table, read_csv_with, read_with};
+use tinderbox_recipes::run_dir::MODEL_DIR;
+use tinderbox_recipes::tabular::{Answers, Prediction, Predictor, Target};
+
+use crate::failure;
+
+/// A model, read from its run.
+pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
+    let dir = run.join(MODEL_DIR);
+    if !dir.is_dir() {
+        return Err(Failure::input(format!(
+            "`{}` holds no trained model: it has no `{MODEL_DIR}` folder",
+            run.display()
+        )));
+    }
+    Predictor::load(&dir, device).or_input()
+}
+
+pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
+    let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
+    let model = load(&args.run, &device)?;
+    let mut data = model.data().clone();
+    if let Some(path) = &args.data {
+        let slot = data.source.path_mut().ok_or_else(|| {
+            Failure::input("`--data` does not fit this model, whose rows ship with the app")
+        })?;
+        data_path(path)?.clone_into(slot);
+    }
+    let answers = model.evaluate(&data, &args.split).map_err(failure)?;
+    let metrics = answers.metrics(model.threshold());
+    let mut out = Output::Stdout;
+    if args.json {
+        let line = json!({
+            "run": args.run,
+            "split": args.split,
+            "samples": answers.len(),
+            &args.split: metrics,
+        });
+        return out.line(&line.to_string());
+    }
+    out.line(&format!(
+        "{} split, {} rows",
+        args.split,
+        thousands(answers.len())
+    ))?;
+    let rows = metrics
+        .iter()
+        .map(|(name, value)| vec![name.clone(), format!("{value:.4}")]);
+    out.line(&table(&rows.collect::<Vec<_>>()))?;
+    if let (Answers::Classes(predictions), Target::Classes { labels }) = (&answers, model.target())
+    {
+        out.line("true class (row) against predicted class (column)")?;
+        let mut rows = vec![[vec![String::new()], labels.clone()].concat()];
+        for (class, counts) in labels.iter().zip(predictions.confusion()) {
+            let counts = counts.iter().map(usize::to_string);
+            rows.push(std::iter::once(class.clone()).chain(counts).collect());
+        }
+        out.line(&table(&rows))?;
+    }
+    Ok(())
+}
+
+/// Reads a file with the columns of a model, whose target may be absent if `blind`; `-` is stdin.
+pub(crate) fn read(model: &Predictor, input: &Path, blind: bool) -> Result<Table, Failure> {
+    let options = ReadOptions::default();
+    let target = [model.data().target.as_str()];
+    let optional = if blind { &target[..] } else { &[] };
+    let (table, _) = if input.as_os_str() == "-" {
+        read_csv_with(std::io::stdin(), "-", model.schema(), optional, &options).or_input()?
+    } else {
+        read_with(input, model.schema(), optional, &options).or_input()?
+    };
+    Ok(table)
+}
+
+pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
+    let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
+    let model = load(&args.run, &device)?;
+    let mut out = Output::new(args.out.as_deref());
+    // A file that ends in `.csv` is meant to be one.
+    let csv = args.csv
+        || (!args.json
+            && args
+                .out
+                .as_ref()
+                .is_some_and(|out| out.extension().is_some_and(|end| end == "csv")));
+    if csv {
+        csv_line(&mut out, &head(&model))?;
+    }
+    for input in &args.inputs {
+        let table = read(&model, input, true)?;
+        let name = input.to_string_lossy();
+        for (row, prediction) in model.predict(&table).map_err(failure)?.iter().enumerate() {
+            let number = row + 1;
+            if args.json {
+                out.line(&json_line(&name, number, prediction).to_string())?;
+            } else if csv {
+                csv_line(&mut out, &cells(&name, number, prediction))?;
+            } else {
+                out.line(&format!("{name}:{number}  {}", words(prediction)))?;
+            }
+        }
+    }
+    out.finish()
+}
+
+fn head(model: &Predictor) -> Vec<String> {
+    let mut head = vec!["input".to_owned(), "row".to_owned()];
+    match model.target() {
+        Target::Number { .. } => head.push("value".to_owned()),
+        Target::Classes { labels } => {
+            head.push("label".to_owned());
+            head.extend(labels.iter().cloned());
+        }
+    }
+    head
+}
+
+fn cells(input: &str, row: usize, prediction: &Prediction) -> Vec<String> {
+    let mut cells = vec![input.to_owned(), row.to_string()];
+    match prediction {
+        Prediction::Number(value) => cells.push(value.to_string()),
+        Prediction::Class {
+            label,
+            probabilities,
+        } => {
+            cells.push(label.clone());
+            cells.extend(probabilities.iter().map(|(_, value)| value.to_string()));
+        }
+    }
+    cells
+}
+
+fn words(prediction: &Prediction) -> String {
+    match prediction {
+        Prediction::Number(value) => format!("{value:.6}"),
+        Prediction::Class {
+            label,
+            probabilities,
+        } => {
+            let best = probabilities
+                .iter()
+                .map(|(_, value)| *value)
+                .fold(0.0, f32::max);
+            format!("{label}  {:.1} %", 100.0 * best)
+        }
+    }
+}
+
+fn json_line(input: &str, row: usize, prediction: &Prediction) -> Value {
+    match prediction {
+        Prediction::Number(value) => json!({ "input": input, "row": row, "value": value }),
+        Prediction::Class {
+            label,
+            probabilities,
+        } => {
+            let probabilities: Map<String, Value> = probabilities
+                .iter()
+                .map(|(label, value)| (label.clone(), json!(value)))
+                .collect();
+            json!({ "input": input, "row": row, "label": label, "probabilities": probabilities })
+        }
+    }
+}
+
+fn csv_line(out: &mut Output, cells: &[String]) -> Result<(), Failure> {
+    let mut line = csv::Writer::from_writer(Vec::new());
+    line.write_record(cells)?;
+    let bytes = line
+        .into_inner()
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    out.write_all(&bytes)?;
+    Ok(())
+}

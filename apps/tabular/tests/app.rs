@@ -1,0 +1,371 @@
+//! The command-line contract, on the real binary and tiny data.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tinderbox_cli::testing::{Place, result};
+
+fn place() -> Place {
+    let place = Place::new(env!("CARGO_BIN_EXE_tabular"));
+    place.write("customers.csv", customers());
+    place
+}
+
+/// Who has stayed short and pays much leaves; now and then a cell is missing.
+fn customers() -> String {
+    let mut text = String::from("id,months,fee,plan,online,leaves\n");
+    for at in 0..240_u32 {
+        let months = at * 37 % 60;
+        let fee = f64::from(at * 53 % 90) + 10.5;
+        let plan = ["basic", "family", "office"][at as usize % 3];
+        let online = if at % 4 < 2 { "yes" } else { "no" };
+        let leaves = if f64::from(months) < fee / 2.0 {
+            "Yes"
+        } else {
+            "No"
+        };
+        let months = if at % 29 == 0 {
+            String::new()
+        } else {
+            months.to_string()
+        };
+        writeln!(text, "c{at},{months},{fee},{plan},{online},{leaves}").unwrap();
+    }
+    text
+}
+
+const SHORT: [&str; 6] = [
+    "--set",
+    "train.epochs=6",
+    "--set",
+    "model.net.d_block=16",
+    "--set",
+    "model.net.n_members=4",
+];
+
+fn train_args<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let data = ["train", "--data", "customers.csv", "--target", "leaves"];
+    [&data[..], &SHORT, more].concat()
+}
+
+fn trained(more: &[&str]) -> Place {
+    let place = place();
+    let args = [&["--out", "run", "--quiet"], more].concat();
+    place.run(&train_args(&args)).ok();
+    place
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_run_leaves_what_the_contract_says() {
+    let place = trained(&[]);
+    for file in [
+        "recipe.toml",
+        "metrics.jsonl",
+        "model/weights.safetensors",
+        "model/model.json",
+    ] {
+        assert!(place.path("run").join(file).is_file(), "{file}");
+    }
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    assert_eq!(summary["app"], "tabular");
+    assert_eq!(summary["recipe"], "file");
+    assert!(
+        summary["test"]["auroc"].as_f64().unwrap() > 0.6,
+        "{summary}"
+    );
+    let methods = summary["baselines"].as_array().unwrap();
+    let names: Vec<&Value> = methods.iter().map(|method| &method["method"]).collect();
+    assert_eq!(names, ["logistic regression", "boosted trees"]);
+    assert!(
+        methods[1]["test"]["auroc"].as_f64().unwrap() > 0.8,
+        "{summary}"
+    );
+    let recipe = fs::read_to_string(place.path("run/recipe.toml")).unwrap();
+    for line in [
+        "task = \"classification\"",
+        "numeric = [\"months\", \"fee\"]",
+        "categorical = [\"plan\"]",
+        "target = \"leaves\"",
+    ] {
+        assert!(recipe.contains(line), "{line} is not in\n{recipe}");
+    }
+}
+
+#[test]
+fn what_was_found_and_left_out_is_said_and_the_result_is_in_plain_words() {
+    let place = place();
+    let ran = place.run(&train_args(&["--out", "run"]));
+    ran.ok();
+    for words in ["`leaves`", "left out `id`", "epoch", "writing to run"] {
+        assert!(
+            ran.stderr.contains(words),
+            "{words} is not in\n{}",
+            ran.stderr
+        );
+    }
+    for words in [
+        "logistic regression",
+        "boosted trees",
+        "It goes by",
+        "Be careful",
+        "auroc",
+    ] {
+        assert!(
+            ran.stdout.contains(words),
+            "{words} is not in\n{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn the_stored_recipe_repeats_the_run_and_so_does_resuming() {
+    let place = trained(&["--no-baseline"]);
+    let whole = result(&place.path("run"));
+    let args = ["train", "--recipe", "run/recipe.toml", "--out", "again"];
+    place
+        .run(&[&args[..], &["--quiet", "--no-baseline"]].concat())
+        .ok();
+    assert!(result(&place.path("again")) == whole);
+    // Killed before its end.
+    let args = train_args(&["--out", "killed", "--quiet", "--no-baseline"]);
+    let args = [
+        &args[..],
+        &["--set", "train.epochs=400", "--set", "train.patience=0"],
+    ]
+    .concat();
+    let mut child = place.command(&args).spawn().unwrap();
+    let checkpoints = place.path("killed/checkpoint");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while fs::read_dir(&checkpoints).map_or(0, Iterator::count) < 2 {
+        assert!(Instant::now() < deadline, "no checkpoint");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        !place.path("killed/summary.json").exists(),
+        "killed too late"
+    );
+    place
+        .run(&["train", "--resume", "killed", "--quiet", "--no-baseline"])
+        .ok();
+    let mut args = args;
+    let out = args.iter().position(|arg| *arg == "killed").unwrap();
+    args[out] = "unbroken";
+    place.run(&args).ok();
+    assert!(result(&place.path("killed")) == result(&place.path("unbroken")));
+}
+
+#[test]
+fn columns_may_come_in_any_order_and_the_target_may_be_absent() {
+    let place = trained(&["--no-baseline"]);
+    place.write(
+        "new.csv",
+        "plan,fee,note,online,months\noffice,99,x,no,1\nbasic,12,y,yes,\n",
+    );
+    place.write(
+        "same.csv",
+        "months,fee,plan,online,id\n1,99,office,no,q\n,12,basic,yes,r\n",
+    );
+    let predict = |file: &str| {
+        let ran = place.run(&["predict", "--run", "run", "--json", file]);
+        ran.ok();
+        let lines: Vec<Value> = ran.stdout.lines().map(json).collect();
+        let said = lines
+            .iter()
+            .map(|line| (line["label"].clone(), line["probabilities"].clone()));
+        said.collect::<Vec<_>>()
+    };
+    let said = predict("new.csv");
+    assert_eq!(said, predict("same.csv"));
+    assert_eq!(said[0].0, "Yes");
+    let sum: f64 = said[1]
+        .1
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|p| p.as_f64().unwrap())
+        .sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+    place
+        .run(&["predict", "--run", "run", "--out", "out.csv", "new.csv"])
+        .ok();
+    let table = fs::read_to_string(place.path("out.csv")).unwrap();
+    assert!(
+        table.starts_with("input,row,label,No,Yes\nnew.csv,1,Yes,"),
+        "{table}"
+    );
+    assert_eq!(table.lines().count(), 3);
+}
+
+#[test]
+fn stdin_is_a_table_too() {
+    let place = trained(&["--no-baseline"]);
+    let mut command = place.command(&["predict", "--run", "run", "--json", "-"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin
+        .write_all(b"months,fee,plan,online\n3,80,basic,yes\n")
+        .unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let line = json(std::str::from_utf8(&output.stdout).unwrap());
+    assert_eq!(line["input"], "-");
+    assert_eq!(line["label"], "Yes");
+}
+
+#[test]
+fn an_evaluation_gives_the_numbers_of_the_run() {
+    let place = trained(&[]);
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    let line = json(&ran.ok().stdout);
+    assert_eq!(line["test"], summary["test"]);
+    assert_eq!(line["samples"], 48);
+    let ran = place.run(&["eval", "--run", "run", "--split", "valid", "--json"]);
+    assert_eq!(json(&ran.ok().stdout)["valid"], summary["valid"]);
+}
+
+#[test]
+fn folds_and_ensembles_are_told_apart() {
+    let place = trained(&["--folds", "3", "--ensemble", "2"]);
+    for file in [
+        "model/weights-1.safetensors",
+        "members/1/metrics.jsonl",
+        "folds/3/members/1/metrics.jsonl",
+    ] {
+        assert!(place.path("run").join(file).is_file(), "{file}");
+    }
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let folds = &summary["folds"]["test"];
+    assert_eq!(summary["folds"]["count"], 3);
+    for method in ["this model", "logistic regression", "boosted trees"] {
+        let spread = &folds[method]["auroc"];
+        assert!(spread["mean"].as_f64().unwrap() > 0.6, "{method}: {folds}");
+        assert!(spread["std"].as_f64().unwrap() > 0.0, "{method}: {folds}");
+    }
+    place.run(&["eval", "--run", "run"]).ok();
+}
+
+#[test]
+fn numbers_are_predicted_in_their_own_unit() {
+    let place = place();
+    let args = [
+        "train",
+        "--data",
+        "customers.csv",
+        "--target",
+        "fee",
+        "--out",
+        "run",
+        "--quiet",
+    ];
+    place.run(&[&args[..], &SHORT].concat()).ok();
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    for metric in ["rmse", "mae", "r2", "median_ape"] {
+        assert!(summary["test"][metric].is_f64(), "{metric}");
+    }
+    assert_eq!(summary["baselines"][0]["method"], "ridge regression");
+    place.write("new.csv", "months,plan,online,leaves\n3,basic,yes,Yes\n");
+    let ran = place.run(&["predict", "--run", "run", "--json", "new.csv"]);
+    let value = json(&ran.ok().stdout)["value"].as_f64().unwrap();
+    assert!((0.0..200.0).contains(&value), "{value}");
+}
+
+#[test]
+fn a_model_is_explained_by_columns_and_for_one_row() {
+    let place = trained(&["--no-baseline"]);
+    let args = ["explain", "--run", "run", "--data", "customers.csv"];
+    let ran = place.run(&[&args[..], &["--json"]].concat());
+    let line = json(&ran.ok().stdout);
+    let columns: Vec<&str> = line["importance"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column["column"].as_str().unwrap())
+        .collect();
+    assert_eq!(columns.len(), 4);
+    assert!(
+        columns[..2].contains(&"months") || columns[..2].contains(&"fee"),
+        "{columns:?}"
+    );
+    let ran = place.run(&[&args[..], &["--row", "2", "--out", "why.svg"]].concat());
+    ran.ok();
+    assert!(ran.stdout.contains("months = 37"), "{}", ran.stdout);
+    let picture = fs::read_to_string(place.path("why.svg")).unwrap();
+    assert!(
+        picture.starts_with("<svg") && picture.contains("months = 37"),
+        "{picture}"
+    );
+    // The effects of one row add up to how far its prediction is from the mean.
+    let ran = place.run(&[&args[..], &["--row", "2", "--json", "--repeats", "300"]].concat());
+    let effects = json(&ran.ok().stdout)["effects"].clone();
+    let sum: f64 = effects
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["effect"].as_f64().unwrap())
+        .sum();
+    let ran = place.run(&["predict", "--run", "run", "--json", "customers.csv"]);
+    let said: Vec<f64> = ran
+        .ok()
+        .stdout
+        .lines()
+        .map(|line| json(line)["probabilities"]["Yes"].as_f64().unwrap())
+        .collect();
+    let mean = said.iter().sum::<f64>() / said.len() as f64;
+    assert!(
+        (sum - (said[1] - mean)).abs() < 0.05,
+        "{sum} is not {} - {mean}",
+        said[1]
+    );
+}
+
+#[test]
+fn a_file_is_inspected_without_training() {
+    let place = place();
+    let ran = place.run(&["inspect", "--data", "customers.csv", "--target", "leaves"]);
+    ran.ok();
+    for words in [
+        "months",
+        "numeric",
+        "plan",
+        "categorical",
+        "id",
+        "Yes",
+        "No",
+    ] {
+        assert!(
+            ran.stdout.contains(words),
+            "{words} is not in\n{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn recipes_are_listed_and_printed() {
+    let place = place();
+    let ran = place.run(&["recipes"]);
+    assert!(ran.ok().stdout.contains("cancer") && ran.stdout.contains("churn"));
+    let ran = place.run(&["recipes", "churn"]);
+    assert!(ran.ok().stdout.contains("target = \"Churn\""));
+}

@@ -1,0 +1,259 @@
+//! What can be wrong with files, flags and models: one clear message and exit code 2 each.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+
+use tinderbox_cli::testing::Place;
+
+fn place() -> Place {
+    Place::new(env!("CARGO_BIN_EXE_tabular"))
+}
+
+/// Rows whose target follows from `x`; `more` is a column of one's own.
+fn rows(count: usize, more: impl Fn(usize) -> String) -> String {
+    let mut text = String::from("x,more,y\n");
+    for at in 0..count {
+        let x = (at * 7) % 50;
+        let y = if x < 25 { "low" } else { "high" };
+        writeln!(text, "{x},{},{y}", more(at)).unwrap();
+    }
+    text
+}
+
+const SHORT: [&str; 9] = [
+    "--out",
+    "run",
+    "--quiet",
+    "--no-baseline",
+    "--set",
+    "train.epochs=2",
+    "--set",
+    "model.net.d_block=8",
+    "--no-baseline",
+];
+
+fn train(place: &Place, content: impl AsRef<[u8]>, more: &[&str]) -> tinderbox_cli::testing::Ran {
+    place.write("my.csv", content);
+    let args = ["train", "--data", "my.csv"];
+    place.run(&[&args[..], &SHORT[..8], more].concat())
+}
+
+/// Refused, and nothing written.
+fn refused(content: impl AsRef<[u8]>, more: &[&str], words: &[&str]) {
+    let place = place();
+    train(&place, content, more).failed(2, words);
+    assert!(!place.path("run").exists(), "something was written");
+}
+
+const Y: [&str; 2] = ["--target", "y"];
+
+#[test]
+fn a_target_that_is_not_there_names_the_nearest() {
+    refused(
+        rows(60, |at| at.to_string()),
+        &["--target", "yy"],
+        &["`yy`", "`y`"],
+    );
+    refused(
+        rows(60, |at| at.to_string()),
+        &[],
+        &["--target", "x, more, y"],
+    );
+}
+
+#[test]
+fn a_target_of_one_value_or_with_holes_is_refused() {
+    let one = rows(60, |at| at.to_string()).replace("low", "high");
+    refused(one, &Y, &["`y`", "`high`"]);
+    let holes = rows(60, |at| at.to_string()).replace("low", "");
+    refused(holes, &Y, &["`y`", "missing", "row 1"]);
+}
+
+#[test]
+fn a_class_with_fewer_rows_than_folds_is_named() {
+    let mut text = rows(60, |at| at.to_string());
+    text.push_str("3,3,rare\n4,4,rare\n5,5,rare\n");
+    refused(
+        text,
+        &["--target", "y", "--folds", "5"],
+        &["`rare`", "3 rows", "5"],
+    );
+}
+
+#[test]
+fn columns_that_say_nothing_are_left_out_and_said() {
+    let place = place();
+    let text = rows(60, |_| "same".to_owned());
+    place.write("my.csv", text);
+    let args = [
+        "train",
+        "--data",
+        "my.csv",
+        "--target",
+        "y",
+        "--out",
+        "run",
+        "--no-baseline",
+    ];
+    let ran = place.run(&[&args[..], &["--set", "train.epochs=1"]].concat());
+    ran.ok();
+    assert!(ran.stderr.contains("left out `more`"), "{}", ran.stderr);
+    refused(
+        "a,y\n1,low\n1,high\n1,low\n1,high\n",
+        &Y,
+        &["no column", "`a`"],
+    );
+}
+
+#[test]
+fn ten_thousand_words_are_no_trouble() {
+    let place = place();
+    // Each twice, and so in fewer rows than are needed to be told apart.
+    train(&place, rows(20_000, |at| format!("w{}", at / 2)), &Y).ok();
+    let refuse = rows(60, |at| at.to_string());
+    let place = self::place();
+    place.write("my.csv", {
+        let mut text = String::from("x,y\n");
+        (0..5_000).for_each(|at| writeln!(text, "{at}.5,w{}", at % 2_500).unwrap());
+        text
+    });
+    let args = ["train", "--data", "my.csv", "--target", "y", "--out", "run"];
+    place.run(&args).failed(2, &["`y`", "2500"]);
+    drop(refuse);
+}
+
+#[test]
+fn a_ragged_row_is_named_by_its_line() {
+    let text = rows(60, |at| at.to_string());
+    let ragged = text.replacen("7,1,low", "7,1", 1);
+    assert_ne!(text, ragged);
+    refused(ragged, &Y, &["line 3", "2", "3"]);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named_by_their_line() {
+    let text = rows(60, |at| at.to_string());
+    let nul = text.replacen("7,1,low", "7,1\0,low", 1);
+    refused(nul, &Y, &["line 3", "NUL"]);
+    let mut latin = text.replacen("7,1,low", "7,1,l#w", 1).into_bytes();
+    let place_of_mark = latin.iter().position(|&byte| byte == b'#').unwrap();
+    latin[place_of_mark] = 0xF6;
+    refused(latin, &Y, &["line 3", "UTF-8"]);
+}
+
+#[test]
+fn infinities_are_named_by_line_and_column() {
+    let text = rows(60, |at| {
+        if at == 2 {
+            "inf".into()
+        } else {
+            format!("{at}.5")
+        }
+    });
+    refused(text, &Y, &["line 4", "`more`"]);
+}
+
+#[test]
+fn a_file_without_rows_or_without_anything_is_refused() {
+    refused("x,more,y\n", &Y, &["no row"]);
+    refused("", &Y, &["empty"]);
+    place()
+        .run(&["train", "--data", "none.csv", "--target", "y"])
+        .failed(2, &["none.csv"]);
+}
+
+fn trained() -> Place {
+    let place = place();
+    train(&place, rows(120, |at| format!("{}.5", at % 9)), &Y).ok();
+    place
+}
+
+#[test]
+fn a_column_of_another_type_or_missing_is_named_at_predict() {
+    let place = trained();
+    place.write("words.csv", "x,more\n1,2\nmany,3\n");
+    let ran = place.run(&["predict", "--run", "run", "words.csv"]);
+    ran.failed(2, &["`x`", "line 3", "`many`", "number"]);
+    place.write("short.csv", "x\n1\n");
+    place
+        .run(&["predict", "--run", "run", "short.csv"])
+        .failed(2, &["`more`", "short.csv"]);
+}
+
+#[test]
+fn nothing_half_written_is_left_by_a_failed_prediction() {
+    let place = trained();
+    place.write("words.csv", "x,more\n1,2\nmany,3\n");
+    place
+        .run(&["predict", "--run", "run", "--out", "out.csv", "words.csv"])
+        .failed(2, &["`x`"]);
+    assert!(!place.path("out.csv").exists());
+}
+
+#[test]
+fn a_model_folder_that_was_changed_is_refused() {
+    let spec = |place: &Place| fs::read_to_string(place.path("run/model/model.json")).unwrap();
+    let predict = |place: &Place, words: &[&str]| {
+        place
+            .run(&["predict", "--run", "run", "my.csv"])
+            .failed(2, words);
+    };
+    let place = trained();
+    place
+        .run(&["predict", "--run", "none", "my.csv"])
+        .failed(2, &["none"]);
+    let newer = spec(&place).replacen("\"format\": 1", "\"format\": 99", 1);
+    place.write("run/model/model.json", newer);
+    predict(&place, &["model.json", "99"]);
+
+    let place = trained();
+    fs::remove_file(place.path("run/model/weights.safetensors")).unwrap();
+    predict(&place, &["weights.safetensors"]);
+
+    let place = trained();
+    let weights = fs::read(place.path("run/model/weights.safetensors")).unwrap();
+    place.write(
+        "run/model/weights.safetensors",
+        &weights[..weights.len() / 2],
+    );
+    predict(&place, &["weights.safetensors"]);
+
+    let place = trained();
+    let changed = spec(&place).replacen("\"d_block\": 8", "\"d_block\": 12", 1);
+    place.write("run/model/model.json", changed);
+    predict(&place, &["weights"]);
+
+    let place = trained();
+    let changed = spec(&place).replacen("\"n_numeric\": 2", "\"n_numeric\": 3", 1);
+    place.write("run/model/model.json", changed);
+    predict(&place, &["model.json"]);
+}
+
+#[test]
+fn flags_and_keys_that_make_no_sense_name_what_would() {
+    let place = place();
+    place.write("my.csv", rows(60, |at| at.to_string()));
+    let base = ["train", "--data", "my.csv", "--target", "y", "--out", "run"];
+    for (more, words) in [
+        (
+            ["--set", "model.net.n_member=3"],
+            ["model.net.n_members", "n_member"],
+        ),
+        (
+            ["--set", "split.test_fraction=2"],
+            ["split.test_fraction", "between 0 and 1"],
+        ),
+        (["--folds", "1"], ["split.folds", "2"]),
+        (["--recipe", "chrun"], ["chrun", "churn"]),
+        (["--set", "data.drop=[\"xx\"]"], ["`xx`", "`x`"]),
+        (["--device", "gpu"], ["gpu", "cpu"]),
+    ] {
+        place.run(&[&base[..], &more].concat()).failed(2, &words);
+        assert!(!place.path("run").exists());
+    }
+}

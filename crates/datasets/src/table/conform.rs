@@ -1,0 +1,228 @@
+//! Columns whose kind is known: as the user has decided, or as another file had it.
+
+use super::column::{Column, Words};
+use super::date::DateOrder;
+use super::error::TableError;
+use super::infer::{number_column, opposites, spread, styled_column, truth_column, words_column};
+use super::number::{Styled, find_style};
+use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
+use super::raw::RawColumn;
+use super::schema::{ColumnSchema, Kind, TruthWords};
+
+/// Makes a column of the kind that the user has decided.
+pub(crate) fn force(
+    name: &str,
+    kind: Kind,
+    raw: &RawColumn,
+    context: &Context<'_>,
+) -> Result<Column, TableError> {
+    match kind {
+        Kind::Numeric => force_numeric(name, raw, context),
+        Kind::Boolean => force_boolean(name, raw, context),
+        Kind::Date => force_date(name, raw, context),
+        Kind::Identifier => identifier(name, raw, context),
+        Kind::Categorical | Kind::Text => Ok(words_column(name, kind, intern(name, raw, context)?)),
+    }
+}
+
+fn force_numeric(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<Column, TableError> {
+    let schema = ColumnSchema::new(name, Kind::Numeric);
+    let scan = NumberScan::new(raw, context.markers);
+    let Some(row) = scan.first_word else {
+        return plain_numbers(schema, raw, scan, context);
+    };
+    let words = intern(name, raw, context)?;
+    let style = match find_style(words.levels().iter()) {
+        Some(Styled::Sure(style)) => style,
+        Some(Styled::Ambiguous { grouped, decimal }) => {
+            if context.comma_separates {
+                grouped
+            } else {
+                decimal
+            }
+        }
+        None => return Err(context.bad_cell(name, row, &cell_at(raw, row), schema.expected())),
+    };
+    Ok(styled_column(name, &words, style))
+}
+
+fn plain_numbers(
+    schema: ColumnSchema,
+    raw: &RawColumn,
+    scan: NumberScan,
+    context: &Context<'_>,
+) -> Result<Column, TableError> {
+    if let Some(row) = scan.first_word {
+        let cell = cell_at(raw, row);
+        return Err(context.bad_cell(&schema.name, row, &cell, schema.expected()));
+    }
+    match scan.first_infinite {
+        Some(row) => Err(context.infinite(&schema.name, row, &cell_at(raw, row))),
+        None => Ok(number_column(schema, scan.values)),
+    }
+}
+
+fn force_boolean(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<Column, TableError> {
+    let scan = NumberScan::new(raw, context.markers);
+    let binary = |x: &f64| x.is_nan() || *x == 0.0 || *x == 1.0;
+    if scan.words == 0 && scan.first_infinite.is_none() && scan.values.iter().all(binary) {
+        return Ok(number_column(
+            ColumnSchema::new(name, Kind::Boolean),
+            scan.values,
+        ));
+    }
+    let words = intern(name, raw, context)?;
+    let truth = opposites(words.levels()).or_else(|| {
+        let mut levels: Vec<&str> = words.levels().iter().collect();
+        levels.sort_unstable();
+        let &[falsity, truth] = levels.as_slice() else {
+            return None;
+        };
+        Some(TruthWords {
+            falsity: falsity.to_owned(),
+            truth: truth.to_owned(),
+        })
+    });
+    if let Some(truth) = truth {
+        Ok(truth_column(name, &words, truth))
+    } else {
+        let reason = format!("it has {} different values, not two", words.levels().len());
+        Err(context.kind(name, Kind::Boolean, reason))
+    }
+}
+
+fn force_date(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<Column, TableError> {
+    let found = find_dates(raw, context);
+    let (days, order) = if let Some(found) = found {
+        (found.days, found.order)
+    } else {
+        let order = context
+            .date_order
+            .unwrap_or_else(|| most_likely(raw, context));
+        let days = dates(raw, order, context.markers).map_err(|row| {
+            let schema = ColumnSchema {
+                date: Some(order),
+                ..ColumnSchema::new(name, Kind::Date)
+            };
+            context.bad_cell(name, row, &cell_at(raw, row), schema.expected())
+        })?;
+        (days, order)
+    };
+    let schema = ColumnSchema {
+        date: Some(order),
+        ..ColumnSchema::new(name, Kind::Date)
+    };
+    Ok(number_column(schema, days))
+}
+
+/// The order that goes furthest before a cell is no date.
+fn most_likely(raw: &RawColumn, context: &Context<'_>) -> DateOrder {
+    let reach = |order: &DateOrder| {
+        dates(raw, *order, context.markers)
+            .err()
+            .unwrap_or(usize::MAX)
+    };
+    let orders = DateOrder::ALL.into_iter().rev();
+    orders.max_by_key(reach).unwrap_or(DateOrder::YearMonthDay)
+}
+
+/// Whole numbers where text would say no more, else words.
+fn identifier(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<Column, TableError> {
+    let scan = NumberScan::new(raw, context.markers);
+    if scan.is_numeric() && scan.plain_integers && !scan.padded {
+        return Ok(number_column(
+            ColumnSchema::new(name, Kind::Identifier),
+            scan.values,
+        ));
+    }
+    drop(scan);
+    Ok(words_column(
+        name,
+        Kind::Identifier,
+        intern(name, raw, context)?,
+    ))
+}
+
+/// Reads a column as another file had it.
+pub(crate) fn conform(
+    schema: &ColumnSchema,
+    raw: &RawColumn,
+    context: &Context<'_>,
+) -> Result<Column, TableError> {
+    let name = &schema.name;
+    let mut column = match (schema.kind, &schema.words) {
+        (Kind::Numeric, _) if schema.number.is_plain() => {
+            let scan = NumberScan::new(raw, context.markers);
+            plain_numbers(schema.clone(), raw, scan, context)
+        }
+        (Kind::Numeric, _) => conform_styled(schema, raw, context),
+        (Kind::Boolean, Some(truth)) => conform_truth(schema, truth, raw, context),
+        (Kind::Boolean, None) => conform_binary(schema, raw, context),
+        (Kind::Date, _) => {
+            let order = schema.date.unwrap_or(DateOrder::YearMonthDay);
+            let days = dates(raw, order, context.markers).map_err(|row| {
+                context.bad_cell(name, row, &cell_at(raw, row), schema.expected())
+            })?;
+            Ok(number_column(schema.clone(), days))
+        }
+        (kind, _) => force(name, kind, raw, context),
+    }?;
+    column.schema = schema.clone();
+    Ok(column)
+}
+
+fn conform_styled(
+    schema: &ColumnSchema,
+    raw: &RawColumn,
+    context: &Context<'_>,
+) -> Result<Column, TableError> {
+    let words = intern(&schema.name, raw, context)?;
+    level_values(schema, &words, context, |level| schema.number.parse(level))
+}
+
+fn conform_truth(
+    schema: &ColumnSchema,
+    truth: &TruthWords,
+    raw: &RawColumn,
+    context: &Context<'_>,
+) -> Result<Column, TableError> {
+    let words = intern(&schema.name, raw, context)?;
+    level_values(schema, &words, context, |level| {
+        let is = |word: &str| level.eq_ignore_ascii_case(word);
+        is(&truth.truth)
+            .then_some(1.0)
+            .or_else(|| is(&truth.falsity).then_some(0.0))
+    })
+}
+
+fn conform_binary(
+    schema: &ColumnSchema,
+    raw: &RawColumn,
+    context: &Context<'_>,
+) -> Result<Column, TableError> {
+    let words = intern(&schema.name, raw, context)?;
+    level_values(schema, &words, context, |level| {
+        level.parse::<f64>().ok().filter(|&x| x == 0.0 || x == 1.0)
+    })
+}
+
+/// Parses each distinct word once; the first row of a bad one is named.
+fn level_values(
+    schema: &ColumnSchema,
+    words: &Words,
+    context: &Context<'_>,
+    parse: impl Fn(&str) -> Option<f64>,
+) -> Result<Column, TableError> {
+    let mut values = Vec::with_capacity(words.levels().len());
+    for (code, level) in words.levels().iter().enumerate() {
+        let value = parse(level).ok_or_else(|| {
+            let row = words
+                .codes()
+                .iter()
+                .position(|&other| other as usize == code);
+            context.bad_cell(&schema.name, row.unwrap_or(0), level, schema.expected())
+        })?;
+        values.push(value);
+    }
+    Ok(number_column(schema.clone(), spread(words, &values)))
+}

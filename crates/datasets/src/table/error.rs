@@ -1,0 +1,314 @@
+//! Why a table cannot be read or used.
+
+use thiserror::Error;
+
+use super::schema::Kind;
+
+/// Why a table cannot be read, or not be used as asked.
+#[derive(Debug, Error)]
+pub enum TableError {
+    /// Two tables hold a column as different kinds.
+    #[error("the column `{column}` is {first} in one file and {second} in the other")]
+    Kinds {
+        /// The column.
+        column: String,
+        /// Its kind in the first.
+        first: Kind,
+        /// Its kind in the second.
+        second: Kind,
+    },
+    /// The file does not exist.
+    #[error("there is no file `{file}`")]
+    Missing {
+        /// The file.
+        file: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read `{file}`")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The gzip data are damaged or cut short.
+    #[error("the gzip data of `{file}` are damaged or cut short; fetch the file again")]
+    Gzip {
+        /// The file.
+        file: String,
+        /// What the decoder said.
+        source: std::io::Error,
+    },
+    /// The file is no table of text.
+    #[error("`{file}` is {what}")]
+    Foreign {
+        /// The file.
+        file: String,
+        /// What it is and what to do.
+        what: &'static str,
+    },
+    /// There is nothing in the file.
+    #[error("`{file}` is empty")]
+    Empty {
+        /// The file.
+        file: String,
+    },
+    /// There is a header and nothing else.
+    #[error("`{file}` has the names of {columns} columns, but no row")]
+    NoRows {
+        /// The file.
+        file: String,
+        /// Number of columns.
+        columns: usize,
+    },
+    /// The bytes are not what the encoding says.
+    #[error(
+        "`{file}` line {line}: byte {byte:#04x} is not {encoding}; if the file is not UTF-8, set \
+         the encoding, as in `windows-1252`"
+    )]
+    Encoding {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// The first byte that cannot be read.
+        byte: u8,
+        /// The encoding expected.
+        encoding: String,
+    },
+    /// No encoding has that name.
+    #[error("`{label}` is no known encoding; write it as the web does, as in `windows-1252`")]
+    UnknownEncoding {
+        /// The name given.
+        label: String,
+    },
+    /// A NUL character.
+    #[error(
+        "`{file}` line {line} holds a NUL character: it is not a text file, is damaged, or is UTF-16 \
+         without its mark (then set the encoding to `utf-16le`)"
+    )]
+    Nul {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+    },
+    /// A row has more or fewer cells than the first.
+    #[error("`{file}` line {line}: expected {expected} cells as in the first line, found {found}")]
+    Ragged {
+        /// The file.
+        file: String,
+        /// The line that the row starts on, counted from 1.
+        line: u64,
+        /// Cells of the first line.
+        expected: usize,
+        /// Cells of this one.
+        found: usize,
+    },
+    /// A quote is opened and never closed.
+    #[error("`{file}` line {line}: a quote is opened in this row and never closed")]
+    OpenQuote {
+        /// The file.
+        file: String,
+        /// The line that the row starts on, counted from 1.
+        line: u64,
+    },
+    /// A row is too long to be one.
+    #[error(
+        "`{file}` line {line}: the row that starts here is longer than {mebibytes} MiB; is a quote \
+         not closed, or is the file no table?"
+    )]
+    LongRow {
+        /// The file.
+        file: String,
+        /// The line that the row starts on, counted from 1.
+        line: u64,
+        /// Most that a row may have, in MiB.
+        mebibytes: u64,
+    },
+    /// Two columns have one name.
+    #[error("`{file}` has two columns called `{name}`, the {first}. and the {second}.; rename one")]
+    DuplicateColumn {
+        /// The file.
+        file: String,
+        /// The name.
+        name: String,
+        /// Position of one, counted from 1.
+        first: usize,
+        /// Position of the other.
+        second: usize,
+    },
+    /// There is no column of that name.
+    #[error("`{file}` has no column `{name}`{}", suggest(nearest.as_ref()))]
+    NoColumn {
+        /// The file.
+        file: String,
+        /// The name asked for.
+        name: String,
+        /// The name most like it.
+        nearest: Option<String>,
+    },
+    /// A file without a header has not as many columns as it should.
+    #[error("`{file}` has {found} columns and no header; expected {expected}")]
+    ColumnCount {
+        /// The file.
+        file: String,
+        /// Columns expected.
+        expected: usize,
+        /// Columns found.
+        found: usize,
+    },
+    /// A cell is not what the column holds.
+    #[error("`{file}` line {line}, column `{column}`: `{cell}` is not {expected}")]
+    Cell {
+        /// The file.
+        file: String,
+        /// The line that the row starts on, counted from 1; of Parquet, the row.
+        line: u64,
+        /// The column.
+        column: String,
+        /// The cell, cut after some letters.
+        cell: String,
+        /// What should stand there.
+        expected: String,
+    },
+    /// An infinite number.
+    #[error(
+        "`{file}` line {line}, column `{column}`: `{cell}` is infinite or larger than 1.8e308; correct \
+         it, or name it as a mark of missing cells"
+    )]
+    Infinite {
+        /// The file.
+        file: String,
+        /// The line that the row starts on, counted from 1; of Parquet, the row.
+        line: u64,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+    },
+    /// A column cannot be of the kind asked for.
+    #[error("column `{column}` of `{file}` cannot be {kind}: {reason}")]
+    Kind {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The kind asked for.
+        kind: Kind,
+        /// Why not.
+        reason: String,
+    },
+    /// The table would not fit.
+    #[error(
+        "`{file}` needs about {needed} of memory and {limit} may be used; read a sample of its rows, \
+         or allow more", needed = gigabytes(*needed), limit = gigabytes(*limit)
+    )]
+    Memory {
+        /// The file.
+        file: String,
+        /// Bytes needed, at least.
+        needed: u64,
+        /// Bytes that may be used.
+        limit: u64,
+    },
+    /// One column has too many different words.
+    #[error("column `{column}` of `{file}` holds more than 4 GiB of different words")]
+    TooManyWords {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+    },
+    /// An option makes no sense.
+    #[error("{0}")]
+    Option(String),
+    /// Parquet support was left out of this build.
+    #[error("cannot read `{file}`: this build is without the feature `parquet`")]
+    NoParquet {
+        /// The file.
+        file: String,
+    },
+    /// The Parquet file is damaged or of a kind not supported.
+    #[error("`{file}` is damaged, or a Parquet file of a kind that is not supported: {reason}")]
+    Parquet {
+        /// The file.
+        file: String,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// Columns of a table are of different lengths.
+    #[error("column `{column}` has {found} rows, the first column has {expected}")]
+    Lengths {
+        /// The column.
+        column: String,
+        /// Rows of the first column.
+        expected: usize,
+        /// Rows of this one.
+        found: usize,
+    },
+}
+
+fn suggest(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+fn gigabytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{bytes} bytes"),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// A cell for a message: its first letters, on one line.
+pub(crate) fn shorten(cell: &str) -> String {
+    const LETTERS: usize = 40;
+    let mut short: String = cell
+        .chars()
+        .take(LETTERS)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if cell.chars().nth(LETTERS).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// The name that looks most like `name`, if one looks like it at all.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let lower = name.to_lowercase();
+    names
+        .map(|other| (strsim::jaro_winkler(&lower, &other.to_lowercase()), other))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, other)| other.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_suggested_without_regard_to_case() {
+        let names = ["SalePrice", "LotArea"];
+        assert_eq!(
+            nearest("saleprice", names.into_iter()).as_deref(),
+            Some("SalePrice")
+        );
+        assert_eq!(nearest("xyz", names.into_iter()), None);
+    }
+
+    #[test]
+    fn a_long_cell_is_cut_and_stays_on_one_line() {
+        assert_eq!(shorten("a\nb"), "a b");
+        assert_eq!(shorten(&"x".repeat(50)).chars().count(), 41);
+    }
+
+    #[test]
+    fn sizes_are_in_the_unit_that_fits() {
+        assert_eq!(gigabytes(999), "999 bytes");
+        assert_eq!(gigabytes(2_500_000), "2.5 MB");
+        assert_eq!(gigabytes(30_200_000_000), "30.2 GB");
+    }
+}

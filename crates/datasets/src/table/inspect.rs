@@ -1,0 +1,472 @@
+//! What is in a table, and what a model would stumble over.
+
+mod finding;
+mod leaks;
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::column::{Cells, Column, Numbers, Words};
+use super::infer::words_per_cell;
+use super::number::{NumberStyle, Styled, find_style};
+use super::schema::Kind;
+use super::{Table, TableError};
+use crate::random::mix;
+
+pub use finding::{Finding, Measure};
+
+/// Words listed of each column.
+const TOP: usize = 5;
+
+/// Levels above which a categorical column is hard to learn from.
+const MANY_LEVELS: usize = 100;
+
+/// Share of missing cells above which a column says little.
+const MOSTLY_MISSING: f64 = 0.5;
+
+/// Rows below which a class is hard to learn.
+const RARE_CLASS: usize = 20;
+
+/// Distinct whole numbers up to which a numeric target is shown as classes.
+const MOST_CLASSES: usize = 20;
+
+/// What a table holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The table.
+    pub name: String,
+    /// Number of rows.
+    pub rows: usize,
+    /// Each column.
+    pub columns: Vec<ColumnInspection>,
+    /// The target, if one was named.
+    pub target: Option<TargetInspection>,
+    /// What should be looked at, the target first, then by column.
+    pub findings: Vec<Finding>,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ColumnInspection {
+    /// Its name.
+    pub name: String,
+    /// What its cells are.
+    pub kind: Kind,
+    /// Number of missing cells.
+    pub missing: usize,
+    /// Share of missing cells, in `[0, 1]`.
+    pub missing_share: f64,
+    /// Number of different cells, without the missing ones.
+    pub distinct: usize,
+    /// Its values in short.
+    pub summary: Summary,
+}
+
+/// The values of a column in short.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum Summary {
+    /// Nothing: all cells are missing.
+    Nothing,
+    /// Numbers.
+    Numbers {
+        /// The smallest.
+        min: f64,
+        /// The middle one, or the mean of the two in the middle.
+        median: f64,
+        /// The largest.
+        max: f64,
+    },
+    /// Dates, as ISO 8601.
+    Dates {
+        /// The first.
+        first: String,
+        /// The middle one.
+        median: String,
+        /// The last.
+        last: String,
+    },
+    /// Words or booleans: the most frequent and in how many rows each stands.
+    Words {
+        /// Most frequent first; of equals the alphabetically first.
+        top: Vec<(String, usize)>,
+    },
+}
+
+/// What there is to predict.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum TargetInspection {
+    /// Classes and how many rows each has, the largest first.
+    Classes {
+        /// The target.
+        column: String,
+        /// Each class with its rows.
+        counts: Vec<(String, usize)>,
+    },
+    /// Numbers.
+    Numbers {
+        /// The target.
+        column: String,
+        /// Minimum, 5 %, 25 %, 50 %, 75 %, 95 %, maximum.
+        quantiles: [f64; 7],
+    },
+}
+
+/// Looks at every column of `table`, and at what each tells of the target.
+///
+/// A column from which the target can be read off nearly without error is named as a possible leak:
+/// something that is known only once the target is. The limits are an AUROC of 0.99 for two classes,
+/// a Cramér's V of 0.95 for more or for words, a rank correlation of 0.98 for numbers, and 0.98 of
+/// the variance for words against numbers. Whether a cell is missing counts as a column as well.
+///
+/// A numeric target with up to 20 different whole numbers, none in fewer than one row in a hundred on
+/// average, is shown as classes.
+///
+/// # Errors
+///
+/// If there is no column called `target`.
+pub fn inspect(table: &Table, target: Option<&str>) -> Result<Inspection, TableError> {
+    let target = target.map(|name| table.position(name)).transpose()?;
+    let sorted: Vec<Sorted> = table.columns().par_iter().map(Sorted::new).collect();
+    let columns: Vec<ColumnInspection> = table
+        .columns()
+        .par_iter()
+        .zip(&sorted)
+        .map(|(column, sorted)| sorted.inspect(column))
+        .collect();
+    let mut findings = Vec::new();
+    let shown = target.map(|at| show_target(table, at, &sorted[at], &columns[at], &mut findings));
+    findings.extend(duplicate_rows(table));
+    for (at, column) in table.columns().iter().enumerate() {
+        findings.extend(column_findings(column, &columns[at]).filter(|_| target != Some(at)));
+    }
+    findings.extend(duplicate_columns(table));
+    if let Some(at) = target {
+        findings.extend(leaks::find(
+            table,
+            at,
+            &sorted,
+            is_classes(&table.columns()[at], &columns[at]),
+        ));
+    }
+    Ok(Inspection {
+        name: table.name().to_owned(),
+        rows: table.rows(),
+        columns,
+        target: shown,
+        findings,
+    })
+}
+
+/// A column with what most questions need: its numbers, and their rows in ascending order.
+pub(crate) struct Sorted {
+    /// Numbers of all rows; empty for words.
+    values: Vec<f64>,
+    /// Rows that have a number, by their numbers.
+    order: Vec<u32>,
+}
+
+impl Sorted {
+    fn new(column: &Column) -> Self {
+        let values: Vec<f64> = column
+            .numbers()
+            .map(|numbers| numbers.iter().collect())
+            .unwrap_or_default();
+        let mut order: Vec<u32> = (0..values.len() as u32)
+            .filter(|&row| !values[row as usize].is_nan())
+            .collect();
+        order.sort_unstable_by(|&a, &b| {
+            values[a as usize]
+                .total_cmp(&values[b as usize])
+                .then(a.cmp(&b))
+        });
+        Self { values, order }
+    }
+
+    fn at(&self, place: usize) -> f64 {
+        self.values[self.order[place] as usize]
+    }
+
+    /// The number below which the share `share` lies, between the two nearest.
+    fn quantile(&self, share: f64) -> f64 {
+        let place = share * (self.order.len() - 1) as f64;
+        let (low, high) = (
+            self.at(place.floor() as usize),
+            self.at(place.ceil() as usize),
+        );
+        low + (high - low) * place.fract()
+    }
+
+    fn distinct(&self) -> usize {
+        let same = |a: &u32, b: &u32| self.values[*a as usize] == self.values[*b as usize];
+        self.order.chunk_by(same).count()
+    }
+
+    fn inspect(&self, column: &Column) -> ColumnInspection {
+        let missing = column.missing();
+        let (distinct, summary) = match column.cells() {
+            Cells::Words(words) => word_summary(words),
+            Cells::Numbers(_) if self.order.is_empty() => (0, Summary::Nothing),
+            Cells::Numbers(_) => (self.distinct(), self.summary(column)),
+        };
+        ColumnInspection {
+            name: column.name().to_owned(),
+            kind: column.kind(),
+            missing,
+            missing_share: missing as f64 / column.len().max(1) as f64,
+            distinct,
+            summary,
+        }
+    }
+
+    fn summary(&self, column: &Column) -> Summary {
+        let (min, median, max) = (self.quantile(0.0), self.quantile(0.5), self.quantile(1.0));
+        let text = |number| column.number_text(number).into_owned();
+        match column.kind() {
+            Kind::Date => Summary::Dates {
+                first: text(min),
+                median: text(median),
+                last: text(max),
+            },
+            Kind::Boolean => Summary::Words {
+                top: top(self.counts(column)),
+            },
+            _ => Summary::Numbers { min, median, max },
+        }
+    }
+
+    /// Each number as text with how often it is there.
+    fn counts(&self, column: &Column) -> Vec<(String, usize)> {
+        let same = |a: &u32, b: &u32| self.values[*a as usize] == self.values[*b as usize];
+        let groups = self.order.chunk_by(same);
+        let text = |row: u32| column.number_text(self.values[row as usize]).into_owned();
+        groups.map(|rows| (text(rows[0]), rows.len())).collect()
+    }
+}
+
+fn word_summary(words: &Words) -> (usize, Summary) {
+    let counts = words.counts();
+    // After rows were taken some levels stand in none.
+    let used = counts.iter().filter(|&&count| count > 0).count();
+    if used == 0 {
+        return (0, Summary::Nothing);
+    }
+    (
+        used,
+        Summary::Words {
+            top: top(named_counts(words)),
+        },
+    )
+}
+
+fn named_counts(words: &Words) -> Vec<(String, usize)> {
+    let levels = words.levels().iter().map(str::to_owned);
+    levels
+        .zip(words.counts())
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+fn by_count(counts: &mut [(String, usize)]) {
+    counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+}
+
+fn top(mut counts: Vec<(String, usize)>) -> Vec<(String, usize)> {
+    by_count(&mut counts);
+    counts.truncate(TOP);
+    counts
+}
+
+/// Whether a target is shown as classes.
+fn is_classes(column: &Column, inspected: &ColumnInspection) -> bool {
+    match column.cells() {
+        Cells::Words(_) => true,
+        Cells::Numbers(numbers) => {
+            let whole = || numbers.iter().all(|x| x.is_nan() || x.fract() == 0.0);
+            let few = inspected.distinct <= MOST_CLASSES
+                && inspected.distinct * 100 <= column.len().max(200);
+            column.kind() == Kind::Boolean || (column.kind() == Kind::Numeric && few && whole())
+        }
+    }
+}
+
+fn show_target(
+    table: &Table,
+    at: usize,
+    sorted: &Sorted,
+    inspected: &ColumnInspection,
+    findings: &mut Vec<Finding>,
+) -> TargetInspection {
+    let target = &table.columns()[at];
+    let column = target.name().to_owned();
+    if inspected.missing > 0 {
+        findings.push(Finding::TargetMissing {
+            column: column.clone(),
+            rows: inspected.missing,
+        });
+    }
+    if inspected.distinct < 2 {
+        findings.push(Finding::TargetConstant {
+            column: column.clone(),
+        });
+    }
+    if !is_classes(target, inspected) && !sorted.order.is_empty() {
+        let quantiles = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(|share| sorted.quantile(share));
+        return TargetInspection::Numbers { column, quantiles };
+    }
+    let mut counts = match target.cells() {
+        Cells::Words(words) => named_counts(words),
+        Cells::Numbers(_) => sorted.counts(target),
+    };
+    by_count(&mut counts);
+    for (class, rows) in counts.iter().filter(|(_, rows)| *rows < RARE_CLASS) {
+        findings.push(Finding::RareClass {
+            class: class.clone(),
+            rows: *rows,
+        });
+    }
+    TargetInspection::Classes { column, counts }
+}
+
+fn column_findings(
+    column: &Column,
+    inspected: &ColumnInspection,
+) -> impl Iterator<Item = Finding> + use<> {
+    let name = || column.name().to_owned();
+    let shape = match inspected.distinct {
+        0 => Some(Finding::Empty { column: name() }),
+        1 => first_present(column).map(|value| Finding::Constant {
+            column: name(),
+            value,
+        }),
+        _ => None,
+    };
+    let missing = (inspected.missing_share > MOSTLY_MISSING && inspected.distinct > 0).then(|| {
+        Finding::MostlyMissing {
+            column: name(),
+            share: inspected.missing_share,
+        }
+    });
+    let kind = match column.kind() {
+        Kind::Identifier => Some(Finding::Identifier { column: name() }),
+        Kind::Text => Some(Finding::Text { column: name() }),
+        Kind::Categorical if inspected.distinct > MANY_LEVELS => Some(Finding::ManyLevels {
+            column: name(),
+            levels: inspected.distinct,
+        }),
+        _ => None,
+    };
+    let numbers = column.words().and_then(numbers_as_words);
+    let numbers = numbers.map(|example| Finding::NumbersAsWords {
+        column: name(),
+        example,
+    });
+    [shape, missing, kind, numbers].into_iter().flatten()
+}
+
+fn first_present(column: &Column) -> Option<String> {
+    (0..column.len())
+        .find(|&row| !column.is_missing(row))
+        .map(|row| column.text(row).into_owned())
+}
+
+/// A word of a column whose words are all numbers but written in a way that was not read as such.
+fn numbers_as_words(words: &Words) -> Option<String> {
+    let first = words.levels().iter().next()?;
+    if !first.bytes().any(|byte| byte.is_ascii_digit()) || words_per_cell(words.levels()) > 2.0 {
+        return None;
+    }
+    match find_style(words.levels().iter())? {
+        Styled::Sure(style) if style == NumberStyle::default() => None,
+        _ => Some(first.to_owned()),
+    }
+}
+
+/// Rows that repeat an earlier one, identifiers aside.
+fn duplicate_rows(table: &Table) -> Option<Finding> {
+    let columns: Vec<&Column> = table
+        .columns()
+        .iter()
+        .filter(|column| column.kind() != Kind::Identifier)
+        .collect();
+    let mut hashes = vec![0_u64; if columns.is_empty() { 0 } else { table.rows() }];
+    for column in &columns {
+        for (row, hash) in hashes.iter_mut().enumerate() {
+            *hash = mix(*hash ^ mix(cell_bits(column, row)));
+        }
+    }
+    let mut order: Vec<u32> = (0..hashes.len() as u32).collect();
+    order.sort_unstable_by_key(|&row| (hashes[row as usize], row));
+    let equal = |a: u32, b: u32| {
+        let same =
+            |column: &&Column| cell_bits(column, a as usize) == cell_bits(column, b as usize);
+        hashes[a as usize] == hashes[b as usize] && columns.iter().all(same)
+    };
+    let rows = order
+        .windows(2)
+        .filter(|pair| equal(pair[0], pair[1]))
+        .count();
+    (rows > 0).then_some(Finding::DuplicateRows { rows })
+}
+
+/// Equal for equal cells of one column.
+fn cell_bits(column: &Column, row: usize) -> u64 {
+    match column.cells() {
+        Cells::Numbers(numbers) => number_bits(numbers.get(row)),
+        Cells::Words(words) => u64::from(words.codes()[row]),
+    }
+}
+
+fn number_bits(number: f64) -> u64 {
+    // One for every NaN, one for both zeros.
+    if number.is_nan() {
+        u64::MAX
+    } else {
+        (number + 0.0).to_bits()
+    }
+}
+
+/// Columns that hold the same cells as an earlier one.
+fn duplicate_columns(table: &Table) -> Vec<Finding> {
+    let mut first_of: HashMap<u64, Vec<&Column>> = HashMap::new();
+    let hashes: Vec<u64> = table.columns().par_iter().map(column_hash).collect();
+    let mut found = Vec::new();
+    for (column, hash) in table.columns().iter().zip(hashes) {
+        let earlier = first_of.entry(hash).or_default();
+        match earlier.iter().find(|other| same_cells(other, column)) {
+            Some(of) => found.push(Finding::DuplicateColumn {
+                column: column.name().to_owned(),
+                of: of.name().to_owned(),
+            }),
+            None => earlier.push(column),
+        }
+    }
+    found
+}
+
+fn column_hash(column: &Column) -> u64 {
+    let fold = |hash: u64, bits: u64| mix(hash ^ mix(bits));
+    match column.cells() {
+        Cells::Numbers(numbers) => numbers.iter().map(number_bits).fold(0, fold),
+        Cells::Words(words) => words
+            .codes()
+            .iter()
+            .map(|&code| u64::from(code))
+            .fold(1, fold),
+    }
+}
+
+fn same_cells(a: &Column, b: &Column) -> bool {
+    let varies = |numbers: &Numbers| numbers.iter().any(|x| !x.is_nan());
+    match (a.cells(), b.cells()) {
+        (Cells::Numbers(a), Cells::Numbers(b)) => varies(a) && a == b,
+        (Cells::Words(a), Cells::Words(b)) => !a.levels().is_empty() && a == b,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

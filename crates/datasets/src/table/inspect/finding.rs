@@ -1,0 +1,177 @@
+//! What an inspection can find.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How the strength of a column was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// Area under the ROC curve, turned so that it is at least 0.5.
+    Auroc,
+    /// Cramér's V, corrected for its bias.
+    CramersV,
+    /// Spearman's rank correlation, without its sign.
+    RankCorrelation,
+    /// Share of the variance that the words explain, adjusted for their number.
+    Explained,
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auroc => "AUROC",
+            Self::CramersV => "Cramér's V",
+            Self::RankCorrelation => "rank correlation",
+            Self::Explained => "share of the variance",
+        })
+    }
+}
+
+/// Something in a table that should be looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "finding", rename_all = "kebab-case")]
+pub enum Finding {
+    /// Rows lack the target.
+    TargetMissing {
+        /// The target.
+        column: String,
+        /// How many rows lack it.
+        rows: usize,
+    },
+    /// The target has one value, or none.
+    TargetConstant {
+        /// The target.
+        column: String,
+    },
+    /// A class has few rows.
+    RareClass {
+        /// The class.
+        class: String,
+        /// Its rows.
+        rows: usize,
+    },
+    /// Rows repeat an earlier one, identifiers aside.
+    DuplicateRows {
+        /// How many do.
+        rows: usize,
+    },
+    /// All cells are missing.
+    Empty {
+        /// The column.
+        column: String,
+    },
+    /// All cells that are there are equal.
+    Constant {
+        /// The column.
+        column: String,
+        /// Its value.
+        value: String,
+    },
+    /// The column holds what an earlier one holds.
+    DuplicateColumn {
+        /// The column.
+        column: String,
+        /// The earlier one.
+        of: String,
+    },
+    /// Most cells are missing.
+    MostlyMissing {
+        /// The column.
+        column: String,
+        /// The share that is missing, in `[0, 1]`.
+        share: f64,
+    },
+    /// The column names or numbers the rows.
+    Identifier {
+        /// The column.
+        column: String,
+    },
+    /// The column holds sentences.
+    Text {
+        /// The column.
+        column: String,
+    },
+    /// A categorical column has many levels.
+    ManyLevels {
+        /// The column.
+        column: String,
+        /// How many.
+        levels: usize,
+    },
+    /// All words of a column are numbers in some style.
+    NumbersAsWords {
+        /// The column.
+        column: String,
+        /// One of them.
+        example: String,
+    },
+    /// A column tells the target nearly without error.
+    Leak {
+        /// The column.
+        column: String,
+        /// Whether it is not its values but the holes in it that tell.
+        by_missing: bool,
+        /// How it was measured.
+        measure: Measure,
+        /// The strength, at most 1.
+        value: f64,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TargetMissing { column, rows } => {
+                write!(f, "the target `{column}` is missing in {rows} rows")
+            }
+            Self::TargetConstant { column } => {
+                write!(
+                    f,
+                    "the target `{column}` has one value only: there is nothing to learn"
+                )
+            }
+            Self::RareClass { class, rows } => write!(f, "class `{class}` has {rows} rows only"),
+            Self::DuplicateRows { rows } => write!(
+                f,
+                "{rows} rows repeat an earlier one; of such a pair one may be trained on and the \
+                 other tested"
+            ),
+            Self::Empty { column } => write!(f, "`{column}` is empty"),
+            Self::Constant { column, value } => write!(f, "`{column}` is always `{value}`"),
+            Self::DuplicateColumn { column, of } => write!(f, "`{column}` repeats `{of}`"),
+            Self::MostlyMissing { column, share } => {
+                write!(
+                    f,
+                    "`{column}` is missing in {:.1} % of the rows",
+                    share * 100.0
+                )
+            }
+            Self::Identifier { column } => write!(f, "`{column}` only names the rows"),
+            Self::Text { column } => write!(f, "`{column}` holds sentences"),
+            Self::ManyLevels { column, levels } => {
+                write!(
+                    f,
+                    "`{column}` has {levels} different words, few of which come often"
+                )
+            }
+            Self::NumbersAsWords { column, example } => write!(
+                f,
+                "`{column}` is taken for words, but holds numbers such as `{example}`; set its kind \
+                 to numeric if they are quantities"
+            ),
+            Self::Leak {
+                column,
+                by_missing,
+                measure,
+                value,
+            } => write!(
+                f,
+                "{}`{column}` alone tells the target ({measure} {value:.3}): is it known before the \
+                 target is?",
+                if *by_missing { "a missing " } else { "" }
+            ),
+        }
+    }
+}

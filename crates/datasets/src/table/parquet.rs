@@ -1,0 +1,568 @@
+//! The columns of a Parquet file, through the same inference as those of CSV.
+//!
+//! Format: <https://parquet.apache.org/docs/file-format/>. Its numbers, booleans and moments are
+//! taken as they are; its strings are treated like the cells of a CSV file, marks of missing cells
+//! included. Lists and maps are no cells: they are left out, and the report says so.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
+use parquet::column::reader::{ColumnReader, get_typed_column_reader};
+use parquet::data_type::{
+    BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type,
+    Int64Type, Int96Type,
+};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
+
+use super::Table;
+use super::csv::check_distinct;
+use super::error::TableError;
+use super::options::{ReadNote, ReadOptions, ReadReport};
+use super::parse::Context;
+use super::raw::{Lines, Markers, RawColumn};
+use super::read::{Plan, check_overrides};
+use super::schema::Schema;
+use super::source::{check_memory, memory_limit};
+use super::typed::{Cell, Gathered, conform_gathered, infer_gathered};
+use crate::random::{below, stream};
+
+/// Rows decoded at once.
+const BATCH: usize = 8192;
+
+pub(crate) fn read_parquet(
+    file: File,
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    options.validate()?;
+    let file = ParquetFile::open(file, path, options)?;
+    let names: Vec<String> = file
+        .columns
+        .iter()
+        .map(|column| column.name.clone())
+        .collect();
+    check_overrides(&names, options, &file.name)?;
+    file.check_memory(|_| true, options)?;
+    let (markers, lines) = (Markers::new(&options.missing), file.lines());
+    let context = file.context(&markers, &lines, options);
+    let (mut columns, mut report) = (Vec::new(), file.report());
+    for column in &file.columns {
+        let gathered = file.gather(column, options)?;
+        let kind = options.kinds.get(&column.name).copied();
+        let (column, note) = infer_gathered(&column.name, gathered, kind, &context)?;
+        columns.push(column);
+        report.notes.extend(note);
+    }
+    let table = Table {
+        lines,
+        missing: options.missing.clone(),
+        ..Table::new(file.name, columns)?
+    };
+    Ok((table, report))
+}
+
+pub(crate) fn read_parquet_with(
+    file: File,
+    path: &Path,
+    schema: &Schema,
+    optional: &[&str],
+    options: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    options.validate()?;
+    let file = ParquetFile::open(file, path, options)?;
+    let names: Vec<String> = file
+        .columns
+        .iter()
+        .map(|column| column.name.clone())
+        .collect();
+    let plan = Plan::new(&names, true, schema, optional, &file.name)?;
+    file.check_memory(|at| plan.of_column.contains(&Some(at)), options)?;
+    let (markers, lines) = (Markers::new(&schema.missing), file.lines());
+    let context = file.context(&markers, &lines, options);
+    let mut columns = Vec::new();
+    for (column, place) in schema.columns.iter().zip(&plan.of_column) {
+        if let Some(at) = place {
+            let gathered = file.gather(&file.columns[*at], options)?;
+            columns.push(conform_gathered(column, gathered, &context)?);
+        }
+    }
+    let mut report = file.report();
+    report.ignored.extend(plan.ignored(&names));
+    report.absent = plan.absent(schema);
+    report.notes.clear();
+    let table = Table {
+        lines,
+        missing: schema.missing.clone(),
+        header: schema.header,
+        ..Table::new(file.name, columns)?
+    };
+    Ok((table, report))
+}
+
+/// A column that can be read.
+struct ParquetColumn {
+    name: String,
+    /// Its place among all columns of the file.
+    at: usize,
+    meaning: Meaning,
+    descriptor: ColumnDescPtr,
+}
+
+/// What the stored values stand for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Meaning {
+    Boolean,
+    /// A number, to be divided by this.
+    Number(f64),
+    Unsigned,
+    /// A moment, in this many parts of a day.
+    Moment(f64),
+    Text,
+    /// A big-endian number, to be divided by this.
+    Decimal(f64),
+    Half,
+}
+
+struct ParquetFile {
+    name: String,
+    reader: SerializedFileReader<File>,
+    columns: Vec<ParquetColumn>,
+    nested: Vec<String>,
+    rows: usize,
+    /// Rows of the sample, in order.
+    sample: Option<BTreeSet<usize>>,
+}
+
+impl ParquetFile {
+    fn open(file: File, path: &Path, options: &ReadOptions) -> Result<Self, TableError> {
+        let name = path.display().to_string();
+        let reader = SerializedFileReader::new(file).map_err(|error| damaged(&name, &error))?;
+        let descriptors = reader.metadata().file_metadata().schema_descr();
+        let (mut columns, mut nested) = (Vec::new(), Vec::new());
+        for (at, descriptor) in descriptors.columns().iter().enumerate() {
+            let name = descriptor.path().string();
+            match meaning(descriptor) {
+                Some(meaning) => {
+                    let descriptor = descriptor.clone();
+                    columns.push(ParquetColumn {
+                        name,
+                        at,
+                        meaning,
+                        descriptor,
+                    });
+                }
+                None => nested.push(name),
+            }
+        }
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        check_distinct(&names, &name)?;
+        let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+        if columns.is_empty() {
+            return Err(TableError::Empty { file: name });
+        }
+        if rows == 0 {
+            return Err(TableError::NoRows {
+                file: name,
+                columns: columns.len(),
+            });
+        }
+        let sample = options.sample.filter(|&size| size < rows);
+        let sample = sample.map(|size| choose(size, rows, options.seed));
+        Ok(Self {
+            name,
+            reader,
+            columns,
+            nested,
+            rows,
+            sample,
+        })
+    }
+
+    /// Compares what the columns chosen will take with what there is.
+    fn check_memory(
+        &self,
+        chosen: impl Fn(usize) -> bool,
+        options: &ReadOptions,
+    ) -> Result<(), TableError> {
+        if options.sample.is_some() {
+            return Ok(());
+        }
+        let chosen = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| chosen(*at));
+        let groups = self.reader.metadata().row_groups();
+        let needed = chosen.map(|(_, column)| {
+            let text: i64 = groups
+                .iter()
+                .map(|group| group.column(column.at).uncompressed_size())
+                .sum();
+            let text = if column.meaning == Meaning::Text {
+                text.max(0) as u64
+            } else {
+                0
+            };
+            8 * self.rows as u64 + 2 * text
+        });
+        check_memory(&self.name, needed.sum(), options)
+    }
+
+    fn lines(&self) -> Lines {
+        let mut lines = Lines::default();
+        match &self.sample {
+            Some(rows) => rows.iter().for_each(|&row| lines.push(row as u64 + 1)),
+            None => (1..=self.rows as u64).for_each(|row| lines.push(row)),
+        }
+        lines
+    }
+
+    fn context<'a>(
+        &'a self,
+        markers: &'a Markers,
+        lines: &'a Lines,
+        options: &ReadOptions,
+    ) -> Context<'a> {
+        Context {
+            file: &self.name,
+            markers,
+            lines,
+            date_order: options.date_order,
+            comma_separates: false,
+        }
+    }
+
+    fn report(&self) -> ReadReport {
+        let nested = self.nested.iter().map(|column| ReadNote::Nested {
+            column: column.clone(),
+        });
+        ReadReport {
+            file: self.name.clone(),
+            format: "parquet",
+            delimiter: None,
+            header: true,
+            encoding: None,
+            rows_in_file: self.rows,
+            rows: self.sample.as_ref().map_or(self.rows, BTreeSet::len),
+            ignored: self.nested.clone(),
+            absent: Vec::new(),
+            notes: nested.collect(),
+        }
+    }
+
+    /// Reads all cells of a column.
+    fn gather(
+        &self,
+        column: &ParquetColumn,
+        options: &ReadOptions,
+    ) -> Result<Gathered, TableError> {
+        let mut cells = Cells {
+            gathered: empty(column.meaning),
+            row: 0,
+            sample: self.sample.as_ref(),
+            limit: memory_limit(options),
+        };
+        for group in 0..self.reader.num_row_groups() {
+            self.gather_group(group, column, &mut cells)
+                .map_err(|failed| match failed {
+                    Failed::Parquet(error) => damaged(&self.name, &error),
+                    Failed::Text => TableError::Parquet {
+                        file: self.name.clone(),
+                        reason: format!(
+                            "column `{}`, row {}: not UTF-8",
+                            column.name,
+                            cells.row + 1
+                        ),
+                    },
+                    Failed::Memory(needed) => TableError::Memory {
+                        file: self.name.clone(),
+                        needed,
+                        limit: cells.limit,
+                    },
+                })?;
+        }
+        if cells.row != self.rows {
+            return Err(TableError::Parquet {
+                file: self.name.clone(),
+                reason: format!(
+                    "column `{}` has {} of {} rows",
+                    column.name, cells.row, self.rows
+                ),
+            });
+        }
+        Ok(cells.gathered)
+    }
+
+    fn gather_group(
+        &self,
+        group: usize,
+        column: &ParquetColumn,
+        cells: &mut Cells<'_>,
+    ) -> Result<(), Failed> {
+        let reader = self
+            .reader
+            .get_row_group(group)?
+            .get_column_reader(column.at)?;
+        let levels = column.descriptor.max_def_level();
+        let meaning = column.meaning;
+        match reader {
+            ColumnReader::BoolColumnReader(_) => each::<BoolType>(reader, levels, cells, |&x| {
+                Ok(Cell::Number(f64::from(u8::from(x))))
+            }),
+            ColumnReader::Int32ColumnReader(_) => each::<Int32Type>(reader, levels, cells, |&x| {
+                Ok(integer(x.into(), (x as u32).into(), meaning))
+            }),
+            ColumnReader::Int64ColumnReader(_) => each::<Int64Type>(reader, levels, cells, |&x| {
+                Ok(integer(x, x as u64, meaning))
+            }),
+            ColumnReader::Int96ColumnReader(_) => each::<Int96Type>(reader, levels, cells, |x| {
+                // Nanoseconds of the day, low word first, and the Julian day.
+                let &[low, high, day] = x.data() else {
+                    return Ok(Cell::Missing);
+                };
+                let nanoseconds = (u64::from(high) << 32 | u64::from(low)) as f64;
+                Ok(Cell::Number(
+                    f64::from(day) - 2_440_588.0 + nanoseconds / 86_400e9,
+                ))
+            }),
+            ColumnReader::FloatColumnReader(_) => {
+                each::<FloatType>(reader, levels, cells, |&x| Ok(Cell::Number(x.into())))
+            }
+            ColumnReader::DoubleColumnReader(_) => {
+                each::<DoubleType>(reader, levels, cells, |&x| Ok(Cell::Number(x)))
+            }
+            ColumnReader::ByteArrayColumnReader(_) => {
+                each::<ByteArrayType>(reader, levels, cells, |x| bytes(x.data(), meaning))
+            }
+            ColumnReader::FixedLenByteArrayColumnReader(_) => {
+                each::<FixedLenByteArrayType>(reader, levels, cells, |x| bytes(x.data(), meaning))
+            }
+        }
+    }
+}
+
+/// Why a column cannot be read.
+enum Failed {
+    Parquet(ParquetError),
+    Text,
+    Memory(u64),
+}
+
+impl From<ParquetError> for Failed {
+    fn from(error: ParquetError) -> Self {
+        Self::Parquet(error)
+    }
+}
+
+fn damaged(file: &str, error: &ParquetError) -> TableError {
+    TableError::Parquet {
+        file: file.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// Where the cells of a column go.
+struct Cells<'a> {
+    gathered: Gathered,
+    row: usize,
+    sample: Option<&'a BTreeSet<usize>>,
+    limit: u64,
+}
+
+impl Cells<'_> {
+    fn push(&mut self, cell: Cell<'_>) {
+        if self.sample.is_none_or(|rows| rows.contains(&self.row)) {
+            self.gathered.push(cell);
+        }
+        self.row += 1;
+    }
+
+    fn check_memory(&self) -> Result<(), Failed> {
+        let needed = self.gathered.bytes() as u64;
+        if needed > self.limit {
+            Err(Failed::Memory(needed))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Hands every value of a column over, missing ones included.
+fn each<T: DataType>(
+    reader: ColumnReader,
+    levels: i16,
+    cells: &mut Cells<'_>,
+    cell: impl for<'v> Fn(&'v T::T) -> Result<Cell<'v>, Failed>,
+) -> Result<(), Failed> {
+    let mut reader = get_typed_column_reader::<T>(reader);
+    let (mut defined, mut values) = (Vec::new(), Vec::new());
+    loop {
+        defined.clear();
+        values.clear();
+        let (rows, present, _) =
+            reader.read_records(BATCH, Some(&mut defined), None, &mut values)?;
+        if rows == 0 {
+            return Ok(());
+        }
+        if defined.is_empty() {
+            defined.resize(present, levels);
+        }
+        let mut values = values.iter();
+        for &level in &defined {
+            let value = if level == levels { values.next() } else { None };
+            cells.push(value.map_or(Ok(Cell::Missing), &cell)?);
+        }
+        cells.check_memory()?;
+    }
+}
+
+fn integer(signed: i64, unsigned: u64, meaning: Meaning) -> Cell<'static> {
+    Cell::Number(match meaning {
+        Meaning::Unsigned => unsigned as f64,
+        Meaning::Number(parts) | Meaning::Moment(parts) => signed as f64 / parts,
+        _ => signed as f64,
+    })
+}
+
+fn bytes(bytes: &[u8], meaning: Meaning) -> Result<Cell<'_>, Failed> {
+    match (meaning, bytes) {
+        (Meaning::Decimal(parts), _) => Ok(Cell::Number(big_endian(bytes) / parts)),
+        (Meaning::Half, &[low, high]) => Ok(Cell::Number(half(u16::from_le_bytes([low, high])))),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => Ok(Cell::Text(text)),
+            _ => Err(Failed::Text),
+        },
+    }
+}
+
+/// A number in two's complement, the highest byte first.
+fn big_endian(bytes: &[u8]) -> f64 {
+    let negative = bytes.first().is_some_and(|&first| first >= 0x80);
+    let value = bytes
+        .iter()
+        .fold(0.0, |value, &byte| value * 256.0 + f64::from(byte));
+    if negative {
+        value - 256_f64.powi(i32::try_from(bytes.len()).unwrap_or(i32::MAX))
+    } else {
+        value
+    }
+}
+
+/// A float of 16 bits, as IEEE 754 has them.
+fn half(bits: u16) -> f64 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (
+        i32::from(bits >> 10 & 0x1F),
+        f64::from(bits & 0x3FF) / 1024.0,
+    );
+    sign * match exponent {
+        0 => fraction * 2_f64.powi(-14),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1.0 + fraction) * 2_f64.powi(exponent - 15),
+    }
+}
+
+fn empty(meaning: Meaning) -> Gathered {
+    match meaning {
+        Meaning::Boolean => Gathered::Booleans(Vec::new()),
+        Meaning::Moment(_) => Gathered::Dates(Vec::new()),
+        Meaning::Text => Gathered::Text(RawColumn::default()),
+        _ => Gathered::Numbers(Vec::new()),
+    }
+}
+
+/// `None` for lists, maps and types that are no cells.
+fn meaning(column: &ColumnDescriptor) -> Option<Meaning> {
+    if column.max_rep_level() > 0 {
+        return None;
+    }
+    let tens = || 10_f64.powi(column.type_scale());
+    let is_decimal = column.converted_type() == ConvertedType::DECIMAL
+        || matches!(column.logical_type_ref(), Some(LogicalType::Decimal(_)));
+    Some(match column.physical_type() {
+        Type::BOOLEAN => Meaning::Boolean,
+        Type::INT96 => Meaning::Moment(1.0),
+        Type::INT32 | Type::INT64 if is_decimal => Meaning::Number(tens()),
+        Type::INT32 | Type::INT64 => integer_meaning(column),
+        Type::FLOAT | Type::DOUBLE => Meaning::Number(1.0),
+        Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY if is_decimal => Meaning::Decimal(tens()),
+        Type::BYTE_ARRAY => Meaning::Text,
+        Type::FIXED_LEN_BYTE_ARRAY => match column.logical_type_ref() {
+            Some(LogicalType::Float16) => Meaning::Half,
+            _ => return None,
+        },
+    })
+}
+
+fn integer_meaning(column: &ColumnDescriptor) -> Meaning {
+    const DAY: f64 = 86_400.0;
+    match (column.logical_type_ref(), column.converted_type()) {
+        (Some(LogicalType::Date), _) | (_, ConvertedType::DATE) => Meaning::Moment(1.0),
+        (Some(LogicalType::Timestamp(moment)), _) => Meaning::Moment(match moment.unit {
+            TimeUnit::MILLIS => DAY * 1e3,
+            TimeUnit::MICROS => DAY * 1e6,
+            TimeUnit::NANOS => DAY * 1e9,
+        }),
+        (_, ConvertedType::TIMESTAMP_MILLIS) => Meaning::Moment(DAY * 1e3),
+        (_, ConvertedType::TIMESTAMP_MICROS) => Meaning::Moment(DAY * 1e6),
+        (
+            _,
+            ConvertedType::UINT_8
+            | ConvertedType::UINT_16
+            | ConvertedType::UINT_32
+            | ConvertedType::UINT_64,
+        ) => Meaning::Unsigned,
+        (Some(LogicalType::Integer(integer)), _) if !integer.is_signed => Meaning::Unsigned,
+        _ => Meaning::Number(1.0),
+    }
+}
+
+/// Draws `size` of `rows` rows: Floyd's algorithm, in Bentley and Floyd, *A sample of brilliance*,
+/// 1987, <https://doi.org/10.1145/30401.315746>.
+fn choose(size: usize, rows: usize, seed: u64) -> BTreeSet<usize> {
+    let mut rng = stream(seed, &[]);
+    let mut chosen = BTreeSet::new();
+    for last in rows - size..rows {
+        let row = below(&mut rng, last + 1);
+        if !chosen.insert(row) {
+            chosen.insert(last);
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_and_big_numbers_are_decoded() {
+        let cases = [
+            (0x3C00, 1.0),
+            (0xC000, -2.0),
+            (0x3555, 0.333_251_953_125),
+            (0x0001, 2_f64.powi(-24)),
+        ];
+        for (bits, value) in cases {
+            assert_eq!(half(bits), value);
+        }
+        assert_eq!(half(0x7C00), f64::INFINITY);
+        assert_eq!(big_endian(&[0x01, 0x00]), 256.0);
+        assert_eq!(big_endian(&[0xFF, 0xFE]), -2.0);
+        assert_eq!(big_endian(&[]), 0.0);
+    }
+
+    #[test]
+    fn a_choice_has_the_size_asked_for_and_follows_the_seed() {
+        let chosen = choose(10, 100, 1);
+        assert_eq!(chosen.len(), 10);
+        assert!(chosen.iter().all(|&row| row < 100));
+        assert_eq!(chosen, choose(10, 100, 1));
+        assert_ne!(chosen, choose(10, 100, 2));
+    }
+}

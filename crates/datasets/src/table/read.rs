@@ -1,0 +1,376 @@
+//! The doors: a file, a stream, with the kinds inferred or known.
+
+use std::io::Read;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::Table;
+use super::column::Column;
+use super::conform::{conform, force};
+use super::csv::{Gathered, gather};
+use super::error::{TableError, nearest};
+use super::infer::infer;
+use super::options::{ReadNote, ReadOptions, ReadReport};
+use super::parse::Context;
+use super::raw::Markers;
+use super::schema::{ColumnSchema, Schema};
+use super::source::Source;
+
+/// Reads a table, CSV or Parquet, and infers the kinds of its columns.
+///
+/// The content decides: Parquet is told by its first bytes, gzip is unpacked, and `-` is standard
+/// input. What is found out about the file stands in the report.
+///
+/// # Errors
+///
+/// If the file is missing, damaged, empty, too large for the memory, not UTF-8 though no encoding is
+/// set, or if a row is longer or shorter than the first. Every error names the file, and the line
+/// where there is one.
+pub fn read(path: &Path, options: &ReadOptions) -> Result<(Table, ReadReport), TableError> {
+    if let Some(file) = parquet_file(path)? {
+        return read_parquet(file, path, options);
+    }
+    infer_csv(Source::open(path, options)?, options)
+}
+
+/// Reads a CSV table from a stream; `name` stands for it in messages.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_csv(
+    reader: impl Read,
+    name: &str,
+    options: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    infer_csv(Source::new(Box::new(reader), name, options)?, options)
+}
+
+/// Reads another file of a known kind: its columns may come in any order, and more of them.
+///
+/// The columns of the table are those of `schema`, in its order. Those in `optional`, such as the
+/// target, may be absent. The marks of missing cells are those of the schema; kinds in `options` do
+/// not count.
+///
+/// # Errors
+///
+/// As [`read`], and if a column is missing or a cell is not what the column holds.
+pub fn read_with(
+    path: &Path,
+    schema: &Schema,
+    optional: &[&str],
+    options: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    if let Some(file) = parquet_file(path)? {
+        return read_parquet_with(file, path, schema, optional, options);
+    }
+    conform_csv(Source::open(path, options)?, schema, optional, options)
+}
+
+/// [`read_with`] for a CSV table from a stream; `name` stands for it in messages.
+///
+/// # Errors
+///
+/// As [`read_with`].
+pub fn read_csv_with(
+    reader: impl Read,
+    name: &str,
+    schema: &Schema,
+    optional: &[&str],
+    options: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    conform_csv(
+        Source::new(Box::new(reader), name, options)?,
+        schema,
+        optional,
+        options,
+    )
+}
+
+fn infer_csv(source: Source<'_>, options: &ReadOptions) -> Result<(Table, ReadReport), TableError> {
+    let file = source.file.clone();
+    let keep = |names: &[String], _| {
+        check_overrides(names, options, &file)?;
+        Ok(vec![true; names.len()])
+    };
+    let mut gathered = gather(source, options, &keep)?;
+    let (markers, columns) = (
+        Markers::new(&options.missing),
+        std::mem::take(&mut gathered.columns),
+    );
+    let context = context(&file, &markers, &gathered, options);
+    let typed = typed(
+        gathered.names.iter().zip(columns),
+        |(name, raw)| match options.kinds.get(name) {
+            Some(&kind) => force(name, kind, &raw, &context).map(|column| (column, None)),
+            None => infer(name, &raw, &context),
+        },
+    )?;
+    let (columns, notes): (Vec<Column>, Vec<Option<ReadNote>>) = typed.into_iter().unzip();
+    let mut report = report(&file, &gathered, &columns);
+    report.notes.extend(notes.into_iter().flatten());
+    Ok((
+        table(file, columns, gathered, options.missing.clone()),
+        report,
+    ))
+}
+
+fn conform_csv(
+    source: Source<'_>,
+    schema: &Schema,
+    optional: &[&str],
+    options: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    let options = ReadOptions {
+        missing: schema.missing.clone(),
+        header: options.header.or(Some(schema.header)),
+        // What was named by its place is found again by its place.
+        names: None,
+        ..options.clone()
+    };
+    let file = source.file.clone();
+    let keep = |names: &[String], header| {
+        let plan = Plan::new(names, header, schema, optional, &file)?;
+        Ok((0..names.len())
+            .map(|at| plan.of_column.contains(&Some(at)))
+            .collect())
+    };
+    let mut gathered = gather(source, &options, &keep)?;
+    let plan = Plan::new(&gathered.names, gathered.header, schema, optional, &file)?;
+    let markers = Markers::of(schema);
+    let columns = std::mem::take(&mut gathered.columns);
+    let columns = in_schema_order(columns, schema, &plan);
+    let context = context(&file, &markers, &gathered, &options);
+    let columns = typed(columns.into_iter(), |(column, raw)| {
+        conform(column, &raw, &context)
+    })?;
+    let mut report = report(&file, &gathered, &columns);
+    report.ignored = plan.ignored(&gathered.names);
+    report.absent = plan.absent(schema);
+    report.notes.clear();
+    let mut table = table(file, columns, gathered, options.missing);
+    table.header = schema.header;
+    Ok((table, report))
+}
+
+/// Where the columns of a schema are in a file.
+pub(crate) struct Plan {
+    /// For each column of the schema its place in the file, or `None` where it is absent.
+    pub(crate) of_column: Vec<Option<usize>>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        names: &[String],
+        header: bool,
+        schema: &Schema,
+        optional: &[&str],
+        file: &str,
+    ) -> Result<Self, TableError> {
+        let of_column = if header {
+            by_name(names, schema, optional, file)?
+        } else {
+            by_place(names.len(), schema, optional, file)?
+        };
+        Ok(Self { of_column })
+    }
+
+    pub(crate) fn ignored(&self, names: &[String]) -> Vec<String> {
+        let unused = |at: &usize| !self.of_column.contains(&Some(*at));
+        (0..names.len())
+            .filter(unused)
+            .map(|at| names[at].clone())
+            .collect()
+    }
+
+    pub(crate) fn absent(&self, schema: &Schema) -> Vec<String> {
+        let columns = schema.columns.iter().zip(&self.of_column);
+        let absent = columns.filter(|(_, place)| place.is_none());
+        absent.map(|(column, _)| column.name.clone()).collect()
+    }
+}
+
+fn by_name(
+    names: &[String],
+    schema: &Schema,
+    optional: &[&str],
+    file: &str,
+) -> Result<Vec<Option<usize>>, TableError> {
+    let place = |column: &ColumnSchema| {
+        let place = names.iter().position(|name| *name == column.name);
+        if place.is_none() && !optional.contains(&column.name.as_str()) {
+            // A name that the schema has itself was not meant for another.
+            let unknown = names
+                .iter()
+                .map(String::as_str)
+                .filter(|name| schema.column(name).is_none());
+            return Err(TableError::NoColumn {
+                file: file.to_owned(),
+                name: column.name.clone(),
+                nearest: nearest(&column.name, unknown),
+            });
+        }
+        Ok(place)
+    };
+    schema.columns.iter().map(place).collect()
+}
+
+/// Without a header all columns are there in their order, or all but the optional ones.
+fn by_place(
+    found: usize,
+    schema: &Schema,
+    optional: &[&str],
+    file: &str,
+) -> Result<Vec<Option<usize>>, TableError> {
+    let expected = schema.columns.len();
+    let is_optional = |column: &ColumnSchema| optional.contains(&column.name.as_str());
+    let needed = schema
+        .columns
+        .iter()
+        .filter(|column| !is_optional(column))
+        .count();
+    if found != expected && found != needed {
+        return Err(TableError::ColumnCount {
+            file: file.to_owned(),
+            expected,
+            found,
+        });
+    }
+    let mut places = 0..found;
+    let place = |column: &ColumnSchema| {
+        if found != expected && is_optional(column) {
+            None
+        } else {
+            places.next()
+        }
+    };
+    Ok(schema.columns.iter().map(place).collect())
+}
+
+/// Pairs the columns that the schema has and the file holds.
+fn in_schema_order<'s, C>(
+    columns: Vec<C>,
+    schema: &'s Schema,
+    plan: &Plan,
+) -> Vec<(&'s ColumnSchema, C)> {
+    let mut kept: Vec<usize> = plan.of_column.iter().copied().flatten().collect();
+    kept.sort_unstable();
+    let mut columns: Vec<Option<C>> = columns.into_iter().map(Some).collect();
+    let take = |(column, place): (&'s ColumnSchema, &Option<usize>)| {
+        let at = kept.binary_search(&(*place)?).ok()?;
+        Some((column, columns.get_mut(at)?.take()?))
+    };
+    schema
+        .columns
+        .iter()
+        .zip(&plan.of_column)
+        .filter_map(take)
+        .collect()
+}
+
+/// Types columns on all cores; of several errors the one of the first column is returned.
+pub(crate) fn typed<I, T: Send>(
+    columns: impl Iterator<Item = I>,
+    type_one: impl Fn(I) -> Result<T, TableError> + Sync + Send,
+) -> Result<Vec<T>, TableError>
+where
+    I: Send,
+{
+    let columns: Vec<I> = columns.collect();
+    let typed: Vec<Result<T, TableError>> = columns.into_par_iter().map(type_one).collect();
+    typed.into_iter().collect()
+}
+
+pub(crate) fn check_overrides(
+    names: &[String],
+    options: &ReadOptions,
+    file: &str,
+) -> Result<(), TableError> {
+    match options.kinds.keys().find(|name| !names.contains(name)) {
+        Some(name) => Err(TableError::NoColumn {
+            file: file.to_owned(),
+            name: name.clone(),
+            nearest: nearest(name, names.iter().map(String::as_str)),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn context<'a>(
+    file: &'a str,
+    markers: &'a Markers,
+    gathered: &'a Gathered,
+    options: &ReadOptions,
+) -> Context<'a> {
+    Context {
+        file,
+        markers,
+        lines: &gathered.lines,
+        date_order: options.date_order,
+        comma_separates: gathered.delimiter == ',',
+    }
+}
+
+fn report(file: &str, gathered: &Gathered, columns: &[Column]) -> ReadReport {
+    ReadReport {
+        file: file.to_owned(),
+        format: "csv",
+        delimiter: Some(gathered.delimiter),
+        header: gathered.header,
+        encoding: Some(gathered.encoding),
+        rows_in_file: gathered.rows_in_file,
+        rows: columns.first().map_or(0, Column::len),
+        ignored: Vec::new(),
+        absent: Vec::new(),
+        notes: gathered.notes.clone(),
+    }
+}
+
+fn table(name: String, columns: Vec<Column>, gathered: Gathered, missing: Vec<String>) -> Table {
+    Table {
+        name,
+        columns,
+        lines: gathered.lines,
+        missing,
+        header: gathered.header,
+    }
+}
+
+/// The file, if its first bytes are those of Parquet.
+fn parquet_file(path: &Path) -> Result<Option<std::fs::File>, TableError> {
+    use super::source::{open_file, read_error};
+    if path.as_os_str() == "-" {
+        return Ok(None);
+    }
+    let mut file = open_file(path)?;
+    let mut magic = Vec::with_capacity(4);
+    let read = (&mut file).take(4).read_to_end(&mut magic);
+    read.map_err(|source| read_error(&path.display().to_string(), source))?;
+    Ok((magic == b"PAR1").then_some(file))
+}
+
+#[cfg(feature = "parquet")]
+use super::parquet::{read_parquet, read_parquet_with};
+
+#[cfg(not(feature = "parquet"))]
+fn read_parquet(
+    _: std::fs::File,
+    path: &Path,
+    _: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    Err(TableError::NoParquet {
+        file: path.display().to_string(),
+    })
+}
+
+#[cfg(not(feature = "parquet"))]
+fn read_parquet_with(
+    file: std::fs::File,
+    path: &Path,
+    _: &Schema,
+    _: &[&str],
+    options: &ReadOptions,
+) -> Result<(Table, ReadReport), TableError> {
+    read_parquet(file, path, options)
+}

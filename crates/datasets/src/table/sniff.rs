@@ -1,0 +1,206 @@
+//! Finds out, from the beginning of a file, its delimiter and whether it has a header.
+
+use std::collections::HashSet;
+
+use csv::{ByteRecord, ReaderBuilder, Terminator};
+
+use super::date::DateOrder;
+use super::number::{Parsed, parse_plain};
+use super::options::ReadOptions;
+use super::raw::Markers;
+
+/// Delimiters looked for, the commonest in front.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// Rows looked at.
+const ROWS: usize = 200;
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    pub(crate) delimiter: u8,
+    pub(crate) terminator: u8,
+    pub(crate) comment: Option<u8>,
+}
+
+impl Dialect {
+    /// Finds the delimiter that cuts the rows of `head` most evenly.
+    ///
+    /// `whole` says that `head` is the whole file; otherwise its last row may be cut.
+    pub(crate) fn find(head: &[u8], whole: bool, options: &ReadOptions) -> Self {
+        // Old Macs ended lines with a carriage return alone.
+        let terminator = if head.contains(&b'\r') && !head.contains(&b'\n') {
+            b'\r'
+        } else {
+            b'\n'
+        };
+        let dialect = |delimiter| Self {
+            delimiter,
+            terminator,
+            comment: options.comment.map(|mark| mark as u8),
+        };
+        if let Some(delimiter) = options.delimiter {
+            return dialect(delimiter as u8);
+        }
+        let score = |delimiter: u8| evenness(&dialect(delimiter).rows(head, whole));
+        let scored = DELIMITERS.map(|delimiter| (score(delimiter), delimiter));
+        // Of equals the last wins, so the commonest comes last.
+        let best = scored.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0));
+        dialect(best.map_or(b',', |(_, delimiter)| delimiter))
+    }
+
+    /// A reader that ends rows at line feeds only, so that lines can be counted; the carriage
+    /// returns before them are trimmed with the other white space.
+    pub(crate) fn reader<R: std::io::Read>(self, source: R) -> csv::Reader<R> {
+        ReaderBuilder::new()
+            .delimiter(self.delimiter)
+            .terminator(Terminator::Any(self.terminator))
+            .comment(self.comment)
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(1 << 17)
+            .from_reader(source)
+    }
+
+    fn rows(self, head: &[u8], whole: bool) -> Vec<ByteRecord> {
+        let records = self.reader(head).into_byte_records();
+        let mut rows: Vec<ByteRecord> = records
+            .map_while(Result::ok)
+            .filter(|row| !is_blank(row))
+            .take(ROWS + 1)
+            .collect();
+        if rows.len() > ROWS || (!whole && rows.len() > 1) {
+            rows.pop();
+        }
+        rows
+    }
+
+    /// Whether the first row of `head` holds names.
+    ///
+    /// It does if a word stands over numbers or dates. If it holds a number or date itself, or a
+    /// word that comes again further down, it does not. Where all is words, names are expected.
+    pub(crate) fn has_header(self, head: &[u8], whole: bool, markers: &Markers) -> bool {
+        let rows = self.rows(head, whole);
+        let Some((first, body)) = rows.split_first() else {
+            return true;
+        };
+        let first: Vec<&[u8]> = first.iter().map(<[u8]>::trim_ascii).collect();
+        let word = |cell: &[u8]| !markers.is_missing(cell) && !is_quantity(cell);
+        let column = |at: usize| {
+            body.iter()
+                .filter_map(move |row| row.get(at))
+                .map(<[u8]>::trim_ascii)
+        };
+        let over_quantities = |at: usize| {
+            let mut cells = column(at)
+                .filter(|cell| !markers.is_missing(cell))
+                .peekable();
+            cells.peek().is_some() && cells.all(is_quantity)
+        };
+        if (0..first.len()).any(|at| word(first[at]) && over_quantities(at)) {
+            return true;
+        }
+        let again = |at: usize| column(at).any(|cell| !cell.is_empty() && cell == first[at]);
+        let mut seen = HashSet::new();
+        let all_names = first
+            .iter()
+            .all(|&cell| cell.is_empty() || (word(cell) && seen.insert(cell)));
+        all_names && !(0..first.len()).any(again)
+    }
+}
+
+/// Whether a row is an empty line.
+pub(crate) fn is_blank(row: &ByteRecord) -> bool {
+    row.len() == 1 && row[0].trim_ascii().is_empty()
+}
+
+fn is_quantity(cell: &[u8]) -> bool {
+    let date = |text| {
+        DateOrder::ALL
+            .iter()
+            .any(|order| order.parse(text).is_some())
+    };
+    parse_plain(cell) != Parsed::Word
+        || std::str::from_utf8(cell).is_ok_and(|text| date(text) || is_decimal_comma(text))
+}
+
+fn is_decimal_comma(text: &str) -> bool {
+    let mut halves = text.strip_prefix('-').unwrap_or(text).splitn(2, ',');
+    let digits = |half: Option<&str>| {
+        half.is_some_and(|half| !half.is_empty() && half.bytes().all(|b| b.is_ascii_digit()))
+    };
+    digits(halves.next()) && digits(halves.next())
+}
+
+/// The share of rows that are as wide as the first, and a little more for many cells; negative
+/// where the first row is not cut at all.
+fn evenness(rows: &[ByteRecord]) -> f64 {
+    match rows.first().map_or(0, ByteRecord::len) {
+        0 | 1 => -1.0,
+        width => {
+            let even = rows.iter().filter(|row| row.len() == width).count();
+            even as f64 / rows.len() as f64 + 1e-6 * width as f64
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::schema::default_missing;
+
+    fn delimiter(head: &str) -> char {
+        Dialect::find(head.as_bytes(), true, &ReadOptions::default())
+            .delimiter
+            .into()
+    }
+
+    fn header(head: &str) -> bool {
+        let dialect = Dialect::find(head.as_bytes(), true, &ReadOptions::default());
+        dialect.has_header(head.as_bytes(), true, &Markers::new(&default_missing()))
+    }
+
+    #[test]
+    fn the_delimiter_is_the_one_that_cuts_evenly() {
+        for (head, expected) in [
+            ("a,b\n1,2\n", ','),
+            ("a;b\n1,5;2,5\n3,5;4\n", ';'),
+            ("a\tb\nx, y\tz\n", '\t'),
+            ("a|b|c\n1|2|3\n", '|'),
+            ("name,quote\nx,\"a;b;c\"\ny,\"d\"\n", ','),
+            ("word\nother\n", ','),
+            ("a,b,c\n1,2\n", ','),
+        ] {
+            assert_eq!(delimiter(head), expected, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_cut_does_not_count() {
+        let head = "a;b\n1;2\n3,4,5,6";
+        let found = Dialect::find(head.as_bytes(), false, &ReadOptions::default());
+        assert_eq!(found.delimiter, b';');
+    }
+
+    #[test]
+    fn names_over_numbers_are_a_header() {
+        for (head, expected) in [
+            ("a,b\n1,2\n", true),
+            ("1,2\n3,4\n", false),
+            ("842302,M,17.99\n842517,M,20.57\n", false),
+            ("id,class\n1,M\n2,B\n", true),
+            ("day,word\n2024-01-31,x\n", true),
+            (",V1\n0,0.5\n1,0.7\n", true),
+            ("name,colour\nann,red\nbob,blue\n", true),
+            ("p,x,p\ne,x,s\n", false),
+            ("ham\tgo on\nspam\twin\nham\tok\n", false),
+            ("39, State-gov, <=50K\n50, Private, >50K\n", false),
+            ("a,a\n1,2\n", true),
+            ("a,b\n?,2\n3,?\n", true),
+            ("x;y\n1,5;a\n2,5;b\n", true),
+            ("a,b,c", true),
+        ] {
+            assert_eq!(header(head), expected, "{head}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The recipes that come with the crate.
+
+use tinderbox_models::{Activation, CategoricalEmbedding, Normalization, NumericEmbedding};
+
+use super::net::Architecture;
+use super::recipe::{
+    Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
+};
+use crate::train::{Goal, Loop, Optimizer, Schedule};
+
+/// Names of the built-in recipes with a line on each.
+pub const BUILTIN: [(&str, &str); 11] = [
+    (
+        "cancer",
+        "breast-cancer diagnosis from cell measurements that ship with the app; the default",
+    ),
+    (
+        "file",
+        "your own CSV or Parquet file: `--data FILE --target COLUMN`",
+    ),
+    ("churn", "which customers leave a telephone company"),
+    (
+        "house-price",
+        "median house prices of California's blocks, 1990",
+    ),
+    ("home-value", "sale prices of homes in Ames, Iowa"),
+    (
+        "census",
+        "who earns more than 50,000 dollars, census of 1994",
+    ),
+    (
+        "credit-default",
+        "who fails to pay a credit card, Taiwan 2005",
+    ),
+    ("fraud", "frauds among card payments"),
+    (
+        "money-laundering",
+        "accounts that launder, by their transactions",
+    ),
+    ("malware", "malicious programs by their headers"),
+    ("forest", "which trees grow where, by maps"),
+];
+
+impl Recipe {
+    /// A built-in recipe by its name.
+    pub fn builtin(name: &str) -> Option<Self> {
+        let mut recipe = base(name);
+        match name {
+            "cancer" => cancer(&mut recipe),
+            "file" => {}
+            "churn" => churn(&mut recipe),
+            "house-price" => house_price(&mut recipe),
+            "home-value" => home_value(&mut recipe),
+            "census" => census(&mut recipe),
+            "credit-default" => credit_default(&mut recipe),
+            "fraud" => fraud(&mut recipe),
+            "money-laundering" => money_laundering(&mut recipe),
+            "malware" => malware(&mut recipe),
+            "forest" => forest(&mut recipe),
+            _ => return None,
+        }
+        Some(recipe)
+    }
+}
+
+pub(super) fn numeric_of_kind(kind: &str) -> Option<NumericEmbedding> {
+    Some(match kind {
+        "none" => NumericEmbedding::None,
+        "linear" => NumericEmbedding::Linear,
+        "linear-relu" => NumericEmbedding::LinearRelu,
+        "encoding" => NumericEmbedding::Encoding { n_bins: 24 },
+        "piecewise-linear" => NumericEmbedding::PiecewiseLinear {
+            n_bins: 24,
+            rectify: false,
+        },
+        "periodic" => NumericEmbedding::Periodic {
+            n_frequencies: 24,
+            sigma: 0.1,
+            lite: true,
+        },
+        _ => return None,
+    })
+}
+
+pub(super) fn categorical_of_kind(kind: &str) -> Option<CategoricalEmbedding> {
+    Some(match kind {
+        "one-hot" => CategoricalEmbedding::OneHot,
+        "learned" => CategoricalEmbedding::Learned { d_embedding: 8 },
+        _ => return None,
+    })
+}
+
+/// A recipe for any file: what the built-in ones start from.
+fn base(name: &str) -> Recipe {
+    Recipe {
+        name: name.to_owned(),
+        ensemble: 1,
+        calibrate: true,
+        data: Data {
+            target: String::new(),
+            task: Task::Auto,
+            positive: String::new(),
+            drop: Vec::new(),
+            numeric: Vec::new(),
+            categorical: Vec::new(),
+            dates: Vec::new(),
+            names: Vec::new(),
+            sample: 0,
+            source: Source::File {
+                path: String::new(),
+                test: String::new(),
+            },
+        },
+        split: Split {
+            by: SplitBy::Rows,
+            column: String::new(),
+            test_fraction: 0.2,
+            valid_fraction: 0.15,
+            seed: 0,
+            folds: 0,
+        },
+        features: Features {
+            numeric: NumericScale::Quantile,
+            rare_below: 5,
+            missing_columns: true,
+            target: TargetScale::Auto,
+        },
+        model: Model {
+            d_numeric: 16,
+            numeric: NumericEmbedding::PiecewiseLinear {
+                n_bins: 24,
+                rectify: false,
+            },
+            categorical: CategoricalEmbedding::OneHot,
+            net: Architecture::Tabm {
+                variant: tinderbox_models::TabMVariant::Mini,
+                n_members: 16,
+                n_blocks: 2,
+                d_block: 128,
+                dropout: 0.1,
+            },
+        },
+        loss: Loss::default(),
+        optimizer: Optimizer::Adamw {
+            learning_rate: 2e-3,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.03,
+        },
+        schedule: Schedule::Constant {},
+        train: Loop {
+            epochs: 100,
+            batch_size: 256,
+            monitor: "loss".to_owned(),
+            goal: Goal::Lowest,
+            patience: 16,
+            log_every: 10,
+            ..Loop::default()
+        },
+    }
+}
+
+/// Names the target and what `--data` is expected to be.
+fn of(recipe: &mut Recipe, target: &str, positive: &str, drop: &[&str]) {
+    target.clone_into(&mut recipe.data.target);
+    positive.clone_into(&mut recipe.data.positive);
+    recipe.data.drop = drop.iter().map(|&name| name.to_owned()).collect();
+}
+
+fn cancer(recipe: &mut Recipe) {
+    of(recipe, "diagnosis", "malignant", &[]);
+    recipe.data.source = Source::BreastCancer {};
+    recipe.model.numeric = NumericEmbedding::None;
+    recipe.model.net = Architecture::Mlp {
+        hidden: vec![64, 64],
+        activation: Activation::Relu,
+        normalization: Normalization::None,
+        dropout: 0.2,
+    };
+    recipe.features.numeric = NumericScale::Standard;
+    recipe.ensemble = 5;
+    recipe.train.batch_size = 32;
+}
+
+fn churn(recipe: &mut Recipe) {
+    of(recipe, "Churn", "Yes", &["customerID"]);
+    // Three columns of numbers, all smooth: bins of them gain nothing.
+    recipe.model.numeric = NumericEmbedding::None;
+    small(recipe);
+}
+
+/// For some thousand rows.
+fn small(recipe: &mut Recipe) {
+    if let Architecture::Tabm { d_block, .. } = &mut recipe.model.net {
+        *d_block = 64;
+    }
+    *recipe.optimizer.learning_rate_mut() = 1e-3;
+    recipe.train.patience = 8;
+}
+
+fn house_price(recipe: &mut Recipe) {
+    of(recipe, "median_house_value", "", &[]);
+    recipe.data.task = Task::Regression;
+}
+
+fn home_value(recipe: &mut Recipe) {
+    of(recipe, "SalePrice", "", &["Order", "PID"]);
+    recipe.data.task = Task::Regression;
+    recipe.features.target = TargetScale::Log;
+}
+
+fn census(recipe: &mut Recipe) {
+    of(recipe, "income", ">50K", &[]);
+    recipe.data.source = Source::Adult {
+        path: String::new(),
+    };
+}
+
+fn credit_default(recipe: &mut Recipe) {
+    of(recipe, "default.payment.next.month", "1", &["ID"]);
+    recipe.data.categorical = ["SEX", "EDUCATION", "MARRIAGE"].map(str::to_owned).to_vec();
+}
+
+fn fraud(recipe: &mut Recipe) {
+    of(recipe, "Class", "1", &[]);
+}
+
+fn money_laundering(recipe: &mut Recipe) {
+    of(recipe, "isFraud", "1", &[]);
+    recipe.data.source = Source::Accounts {
+        path: String::new(),
+    };
+}
+
+fn malware(recipe: &mut Recipe) {
+    of(recipe, "Malware", "1", &[]);
+}
+
+fn forest(recipe: &mut Recipe) {
+    of(recipe, "Cover_Type", "", &[]);
+    recipe.data.task = Task::Classification;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overlay::{assign, overlay};
+
+    #[test]
+    fn every_builtin_is_valid_and_survives_its_own_toml() {
+        for (name, _) in BUILTIN {
+            let recipe = Recipe::builtin(name).unwrap();
+            assert_eq!(recipe.name, name);
+            assert_eq!(recipe.validate(), Ok(()), "{name}");
+            let text = toml::to_string(&recipe).unwrap();
+            assert_eq!(overlay(&base("file"), &text).unwrap(), recipe);
+        }
+    }
+
+    #[test]
+    fn the_sections_come_in_kinds() {
+        let assignments = [
+            "model.net.kind=ft-transformer",
+            "model.net.n_heads=2",
+            "model.numeric.kind=periodic",
+            "data.source.kind=adult",
+        ];
+        let recipe = assign(base("file"), &assignments.map(str::to_owned)).unwrap();
+        let net = recipe.model.net;
+        assert!(matches!(
+            net,
+            Architecture::FtTransformer { n_heads: 2, .. }
+        ));
+        assert!(matches!(recipe.data.source, Source::Adult { .. }));
+    }
+}

@@ -1,0 +1,478 @@
+//! From cells to what a network takes: measured on the training rows, stored with the model.
+//!
+//! | cells | become |
+//! |---|---|
+//! | numbers | one number on a common scale; the median where one is missing, and on request a code that says so |
+//! | words | a code: 0 for a missing one, 1 for a rare or an unknown one, then one for each word |
+//! | yes and no | a code: 0 for a missing one, 1 for no, 2 for yes |
+//! | dates | a number as above, and codes for the month and the day of the week |
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use tinderbox_datasets::table::{Column, Kind, Table, TableError};
+
+use super::recipe::{Features, NumericScale};
+use super::scale::Scale;
+
+/// Codes of a word column before those of its words.
+const MISSING: i32 = 0;
+const OTHER: i32 = 1;
+const FIRST: usize = 2;
+
+/// Days between 1970-01-01, a Thursday, and the Monday before it.
+const MONDAY: f64 = 3.0;
+
+/// What is made of the cells of a column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum Coding {
+    Number {
+        /// In the place of a missing number, in the column's unit.
+        fill: f64,
+        scale: Scale,
+        /// Whether a code says what was missing.
+        missing: bool,
+    },
+    Date {
+        fill: f64,
+        scale: Scale,
+        missing: bool,
+    },
+    Words {
+        /// In the order of their codes, from [`FIRST`] on.
+        words: Vec<String>,
+    },
+    Truth {},
+}
+
+/// A column that is learned from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Feature {
+    name: String,
+    coding: Coding,
+}
+
+/// What is made of each column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Encoder {
+    features: Vec<Feature>,
+}
+
+/// Where a column's numbers and codes lie in an encoded row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the column.
+    pub name: String,
+    /// Its numbers.
+    pub numeric: Range<usize>,
+    /// Its codes.
+    pub codes: Range<usize>,
+}
+
+/// Rows as a network takes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Encoded {
+    /// Number of rows.
+    pub rows: usize,
+    /// Numbers in a row.
+    pub n_numeric: usize,
+    /// Codes in a row.
+    pub n_codes: usize,
+    /// `[rows, n_numeric]`
+    pub numeric: Vec<f32>,
+    /// `[rows, n_codes]`
+    pub codes: Vec<i32>,
+}
+
+impl Encoded {
+    /// Some of the rows, in the order of `rows`.
+    pub fn take(&self, rows: &[usize]) -> Self {
+        let numeric = rows.iter().flat_map(|&row| self.numbers(row)).copied();
+        let codes = rows.iter().flat_map(|&row| self.row_codes(row)).copied();
+        Self {
+            rows: rows.len(),
+            numeric: numeric.collect(),
+            codes: codes.collect(),
+            ..*self
+        }
+    }
+
+    /// The numbers of a row.
+    pub fn numbers(&self, row: usize) -> &[f32] {
+        &self.numeric[row * self.n_numeric..][..self.n_numeric]
+    }
+
+    /// The codes of a row.
+    pub fn row_codes(&self, row: usize) -> &[i32] {
+        &self.codes[row * self.n_codes..][..self.n_codes]
+    }
+
+    /// Puts a column's numbers and codes of one row of `other` in the place of those of `row`.
+    pub(crate) fn put(&mut self, row: usize, other: &Self, from: usize, place: &Place) {
+        let numbers = &other.numbers(from)[place.numeric.clone()];
+        self.numeric[row * self.n_numeric..][place.numeric.clone()].copy_from_slice(numbers);
+        let codes = &other.row_codes(from)[place.codes.clone()];
+        self.codes[row * self.n_codes..][place.codes.clone()].copy_from_slice(codes);
+    }
+}
+
+impl Encoder {
+    /// Measures the columns called `names` on some rows.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such column.
+    pub fn fit(
+        table: &Table,
+        names: &[String],
+        rows: &[usize],
+        features: &Features,
+    ) -> Result<Self, TableError> {
+        let features = names.iter().map(|name| {
+            Ok(Feature {
+                name: name.clone(),
+                coding: fit_column(table.column(name)?, rows, features),
+            })
+        });
+        Ok(Self {
+            features: features.collect::<Result<_, TableError>>()?,
+        })
+    }
+
+    /// Names of the columns, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.features.iter().map(|feature| feature.name.as_str())
+    }
+
+    /// Numbers in an encoded row.
+    pub fn n_numeric(&self) -> usize {
+        self.places().last().map_or(0, |place| place.numeric.end)
+    }
+
+    /// How many values each code of an encoded row can have.
+    pub fn cardinalities(&self) -> Vec<usize> {
+        let features = self.features.iter();
+        features
+            .flat_map(|feature| cardinalities(&feature.coding))
+            .collect()
+    }
+
+    /// Where each column lies in an encoded row.
+    pub fn places(&self) -> Vec<Place> {
+        let (mut numbers, mut codes) = (0, 0);
+        let places = self.features.iter().map(|feature| {
+            let width = usize::from(matches!(
+                feature.coding,
+                Coding::Number { .. } | Coding::Date { .. }
+            ));
+            let more = cardinalities(&feature.coding).len();
+            let place = Place {
+                name: feature.name.clone(),
+                numeric: numbers..numbers + width,
+                codes: codes..codes + more,
+            };
+            (numbers, codes) = (place.numeric.end, place.codes.end);
+            place
+        });
+        places.collect()
+    }
+
+    /// Encodes all rows of a table that has these columns.
+    ///
+    /// # Errors
+    ///
+    /// If it lacks one.
+    pub fn encode(&self, table: &Table) -> Result<Encoded, TableError> {
+        let rows = table.rows();
+        let (n_numeric, n_codes) = (self.n_numeric(), self.cardinalities().len());
+        let mut encoded = Encoded {
+            rows,
+            n_numeric,
+            n_codes,
+            numeric: vec![0.0; rows * n_numeric],
+            codes: vec![0; rows * n_codes],
+        };
+        for (feature, place) in self.features.iter().zip(self.places()) {
+            let column = table.column(&feature.name)?;
+            encode_column(column, &feature.coding, &place, &mut encoded);
+        }
+        Ok(encoded)
+    }
+}
+
+fn cardinalities(coding: &Coding) -> Vec<usize> {
+    match coding {
+        Coding::Number { missing, .. } => vec![2; usize::from(*missing)],
+        Coding::Date { missing, .. } => [vec![13, 8], vec![2; usize::from(*missing)]].concat(),
+        Coding::Words { words } => vec![words.len() + FIRST],
+        Coding::Truth {} => vec![3],
+    }
+}
+
+fn fit_column(column: &Column, rows: &[usize], features: &Features) -> Coding {
+    match column.kind() {
+        Kind::Boolean => Coding::Truth {},
+        Kind::Numeric => {
+            let (fill, scale, missing) = fit_numbers(column, rows, features);
+            Coding::Number {
+                fill,
+                scale,
+                missing,
+            }
+        }
+        Kind::Date => {
+            let (fill, scale, missing) = fit_numbers(column, rows, features);
+            Coding::Date {
+                fill,
+                scale,
+                missing,
+            }
+        }
+        Kind::Categorical | Kind::Identifier | Kind::Text => Coding::Words {
+            words: frequent_words(column, rows, features.rare_below),
+        },
+    }
+}
+
+fn fit_numbers(column: &Column, rows: &[usize], features: &Features) -> (f64, Scale, bool) {
+    let mut known: Vec<f64> = rows
+        .iter()
+        .map(|&row| column.number(row))
+        .filter(|number| !number.is_nan())
+        .collect();
+    let missing = features.missing_columns && known.len() < rows.len();
+    known.sort_unstable_by(f64::total_cmp);
+    let fill = known.get(known.len() / 2).copied().unwrap_or(0.0);
+    let scale = match features.numeric {
+        NumericScale::Standard => Scale::standard(&known),
+        NumericScale::Quantile => Scale::quantile(&known),
+    };
+    (fill, scale, missing)
+}
+
+/// The words that enough rows have, the most frequent first.
+fn frequent_words(column: &Column, rows: &[usize], rare_below: usize) -> Vec<String> {
+    let Some(words) = column.words() else {
+        return Vec::new();
+    };
+    let mut counts = vec![0_usize; words.levels().len()];
+    for &row in rows {
+        if words.get(row).is_some() {
+            counts[words.codes()[row] as usize] += 1;
+        }
+    }
+    let least = rare_below.max(1);
+    let mut kept: Vec<(usize, &str)> = counts
+        .into_iter()
+        .zip(words.levels().iter())
+        .filter(|(count, _)| *count >= least)
+        .collect();
+    kept.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
+    kept.into_iter().map(|(_, word)| word.to_owned()).collect()
+}
+
+fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut Encoded) {
+    let (rows, n_numeric, n_codes) = (encoded.rows, encoded.n_numeric, encoded.n_codes);
+    let mut number = |row: usize, value: f32| {
+        encoded.numeric[row * n_numeric + place.numeric.start] = value;
+    };
+    let mut code = |row: usize, offset: usize, value: i32| {
+        encoded.codes[row * n_codes + place.codes.start + offset] = value;
+    };
+    match coding {
+        Coding::Number {
+            fill,
+            scale,
+            missing,
+        }
+        | Coding::Date {
+            fill,
+            scale,
+            missing,
+        } => {
+            let date = matches!(coding, Coding::Date { .. });
+            for row in 0..rows {
+                let cell = column.number(row);
+                let known = if cell.is_nan() { *fill } else { cell };
+                number(row, scale.apply(known));
+                if date {
+                    let [month, weekday] = date_codes(cell);
+                    code(row, 0, month);
+                    code(row, 1, weekday);
+                }
+                if *missing {
+                    code(row, place.codes.len() - 1, i32::from(cell.is_nan()));
+                }
+            }
+        }
+        Coding::Words { words } => {
+            let codes = word_codes(column, words);
+            for row in 0..rows {
+                code(row, 0, codes(row));
+            }
+        }
+        Coding::Truth {} => {
+            for row in 0..rows {
+                let cell = column.number(row);
+                let value = if cell.is_nan() {
+                    MISSING
+                } else if cell > 0.5 {
+                    2
+                } else {
+                    1
+                };
+                code(row, 0, value);
+            }
+        }
+    }
+}
+
+/// The code of each row, by the table's own codes for its words.
+fn word_codes<'a>(column: &'a Column, known: &[String]) -> impl Fn(usize) -> i32 + 'a {
+    let words = column.words();
+    let codes: Vec<i32> = words.map_or_else(Vec::new, |words| {
+        let position = |word: &str| known.iter().position(|known| known == word);
+        let code = |word| position(word).map_or(OTHER, |at| code_of(at + FIRST));
+        words.levels().iter().map(code).collect()
+    });
+    move |row| match words {
+        Some(words) if words.get(row).is_some() => codes[words.codes()[row] as usize],
+        _ => MISSING,
+    }
+}
+
+/// A code, of which there are never as many.
+fn code_of(at: usize) -> i32 {
+    i32::try_from(at).unwrap_or(i32::MAX)
+}
+
+/// Month and day of the week, from 1; 0 for a missing date.
+fn date_codes(days: f64) -> [i32; 2] {
+    if days.is_nan() {
+        return [0, 0];
+    }
+    let weekday = (days.floor() + MONDAY).rem_euclid(7.0) as i32 + 1;
+    [month(days.floor() as i64), weekday]
+}
+
+/// Month of a day since 1970-01-01 in the Gregorian calendar.
+///
+/// Reference: Hinnant, *chrono-compatible low-level date algorithms*, 2013,
+/// <https://howardhinnant.github.io/date_algorithms.html>: years begin in March, so that the odd
+/// day is their last.
+fn month(days: i64) -> i32 {
+    let day_of_era = (days + 719_468).rem_euclid(146_097);
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    ((from_march + 2) % 12 + 1) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(missing_columns: bool) -> Features {
+        Features {
+            numeric: NumericScale::Standard,
+            rare_below: 2,
+            missing_columns,
+            target: super::super::recipe::TargetScale::Standard,
+        }
+    }
+
+    fn table() -> Table {
+        let words = [
+            Some("b"),
+            Some("a"),
+            Some("a"),
+            Some("c"),
+            None,
+            Some("b"),
+            Some("a"),
+        ];
+        let numbers = vec![1.0, 3.0, f64::NAN, 5.0, 3.0, 3.0, 1000.0];
+        let columns = vec![
+            Column::numeric("size", numbers),
+            Column::categorical("word", words),
+            Column::boolean("new", vec![1.0, 0.0, f64::NAN, 1.0, 1.0, 0.0, 0.0]),
+        ];
+        Table::new("test", columns).unwrap()
+    }
+
+    fn fit(table: &Table, rows: &[usize], missing: bool) -> Encoder {
+        let names = ["size", "word", "new"].map(str::to_owned);
+        Encoder::fit(table, &names, rows, &features(missing)).unwrap()
+    }
+
+    #[test]
+    fn only_the_training_rows_are_measured() {
+        let table = table();
+        let encoder = fit(&table, &[0, 1, 2, 3, 4, 5], true);
+        let encoded = encoder.encode(&table).unwrap();
+        assert_eq!((encoded.n_numeric, encoded.n_codes), (1, 3));
+        // Mean 3 and deviation sqrt(8 / 5); the missing one is the median, 3.
+        let expected = [-1.581_139, 0.0, 0.0, 1.581_139, 0.0, 0.0];
+        for (found, expected) in encoded.numeric.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
+        }
+        // `a` and `b` have two training rows each, `c` one.
+        let codes: Vec<i32> = encoded.codes.chunks(3).map(|codes| codes[1]).collect();
+        assert_eq!(codes, [3, 2, 2, 1, 0, 3, 2]);
+        let missing: Vec<i32> = encoded.codes.chunks(3).map(|codes| codes[0]).collect();
+        assert_eq!(missing, [0, 0, 1, 0, 0, 0, 0]);
+        let truth: Vec<i32> = encoded.codes.chunks(3).map(|codes| codes[2]).collect();
+        assert_eq!(truth, [2, 1, 0, 2, 2, 1, 1]);
+        assert_eq!(encoder.cardinalities(), [2, 4, 3]);
+    }
+
+    #[test]
+    fn a_stored_encoder_encodes_the_same_and_knows_no_new_word() {
+        let table = table();
+        let encoder = fit(&table, &[0, 1, 2, 3, 4, 5], false);
+        let text = serde_json::to_string(&encoder).unwrap();
+        let stored: Encoder = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            stored.encode(&table).unwrap(),
+            encoder.encode(&table).unwrap()
+        );
+        let columns = vec![
+            Column::categorical("word", [Some("z"), Some("b")]),
+            Column::boolean("new", vec![0.0, 1.0]),
+            Column::numeric("size", vec![3.0, 3.0]),
+        ];
+        let other = Table::new("other", columns).unwrap();
+        let encoded = stored.encode(&other).unwrap();
+        assert_eq!(encoded.codes, [1, 1, 3, 2]);
+    }
+
+    #[test]
+    fn dates_have_a_month_and_a_day_of_the_week() {
+        // 1970-01-01 was a Thursday, 2024-02-29 a Thursday, 1969-12-31 a Wednesday, and 2000-03-01
+        // a Wednesday.
+        for (days, codes) in [
+            (0.0, [1, 4]),
+            (19_782.5, [2, 4]),
+            (-1.0, [12, 3]),
+            (11_017.0, [3, 3]),
+            (f64::NAN, [0, 0]),
+        ] {
+            assert_eq!(date_codes(days), codes, "{days}");
+        }
+    }
+
+    #[test]
+    fn rows_are_taken_and_replaced_column_by_column() {
+        let table = table();
+        let encoder = fit(&table, &[0, 1, 2, 3, 4, 5], false);
+        let all = encoder.encode(&table).unwrap();
+        let mut some = all.take(&[6, 1]);
+        assert_eq!(some.row_codes(0), all.row_codes(6));
+        let place = &encoder.places()[1];
+        some.put(1, &all, 0, place);
+        assert_eq!(some.row_codes(1), [3, 1]);
+        assert_eq!(some.numbers(1), all.numbers(1));
+    }
+}

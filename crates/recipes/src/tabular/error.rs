@@ -1,0 +1,164 @@
+//! What can be wrong with a table recipe, its file or its model.
+
+use tinderbox_datasets::SplitError;
+use tinderbox_datasets::loader::LoaderError;
+use tinderbox_datasets::table::TableError;
+
+use crate::model_dir::ModelError;
+use crate::run_dir::RunError;
+use crate::train::{ConfigError, FitError, TrainError};
+
+/// Why the rows of a recipe cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file or one of its columns.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The transactions between accounts.
+    #[error(transparent)]
+    Accounts(#[from] tinderbox_datasets::sets::AmlsimError),
+    /// The rows cannot be split.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// No file was named.
+    #[error("the recipe needs a file: name it with `--data FILE` or `data.source.path`")]
+    NoPath,
+    /// No target was named.
+    #[error(
+        "what is to be predicted? Name a column with `--target COLUMN` or `data.target`; there are {}",
+        .0.join(", ")
+    )]
+    NoTarget(Vec<String>),
+    /// Rows without a target.
+    #[error(
+        "the target `{column}` is missing in {count} rows, first in row {first}; leave them out of \
+         the file"
+    )]
+    MissingTarget {
+        /// The column.
+        column: String,
+        /// Rows without it.
+        count: usize,
+        /// The first of them, from 1.
+        first: usize,
+    },
+    /// Nothing can be learned.
+    #[error("the target `{column}` is `{value}` in every row, so there is nothing to learn")]
+    SingleTarget {
+        /// The column.
+        column: String,
+        /// Its value.
+        value: String,
+    },
+    /// The target is no class.
+    #[error(
+        "the target `{column}` has {count} different values, and at most {most} can be told apart; \
+         if it is a number, say `data.task = \"regression\"`"
+    )]
+    TooManyClasses {
+        /// The column.
+        column: String,
+        /// Different values.
+        count: usize,
+        /// Most classes.
+        most: usize,
+    },
+    /// A number was asked for.
+    #[error("the target `{0}` is no column of numbers; say `data.task = \"classification\"`")]
+    TargetIsNoNumber(String),
+    /// A class that was not learned.
+    #[error("there is no class `{class}`; there are {}", known.join(", "))]
+    UnknownClass {
+        /// The class.
+        class: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// `data.positive` where it means nothing.
+    #[error("`data.positive` is `{0}`, but there are more than two classes; leave it empty")]
+    PositiveOfMany(String),
+    /// A logarithm of what has none.
+    #[error(
+        "the target `{0}` is not above zero in every row, so `features.target` cannot be `log`"
+    )]
+    NoLogarithm(String),
+    /// Nothing to learn from.
+    #[error("no column is left to learn from: {}", .0.join("; "))]
+    NoColumns(Vec<String>),
+    /// The split's column cannot order rows.
+    #[error("`split.column` is `{0}`, which holds no numbers and no dates to order rows by")]
+    NoOrder(String),
+    /// There is no such split.
+    #[error("there is no split `{0}`")]
+    NoSplit(String),
+}
+
+/// Why a table recipe could not be trained or used.
+#[derive(Debug, thiserror::Error)]
+pub enum TabularError {
+    /// A number in the recipe.
+    #[error("the recipe makes no sense")]
+    Config(#[from] ConfigError),
+    /// The network does not fit the columns.
+    #[error("the recipe's `model` makes no sense")]
+    Architecture(#[from] tinderbox_models::ConfigError),
+    /// The bins of the numeric columns do not fit the network: a mistake of ours.
+    #[error("the bins do not fit the network")]
+    Bins(#[from] tinderbox_models::BinsError),
+    /// The rows.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The rows cannot be put in batches.
+    #[error("cannot make batches")]
+    Loader(#[from] LoaderError),
+    /// The run directory.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Training itself.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// The model folder.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The recipe cannot be written as TOML: a mistake of ours.
+    #[error("the recipe cannot be written as TOML")]
+    Recipe(#[from] toml::ser::Error),
+    /// The device failed while predicting.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// A classical method.
+    #[cfg(feature = "baseline")]
+    #[error(transparent)]
+    Baseline(#[from] tinderbox_baselines::BaselineError),
+}
+
+impl From<TableError> for TabularError {
+    fn from(error: TableError) -> Self {
+        Self::Data(error.into())
+    }
+}
+
+impl TabularError {
+    /// Whether the user's recipe, flags or files are wrong, as opposed to anything else.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Config(_)
+            | Self::Architecture(_)
+            | Self::Data(_)
+            | Self::Loader(_)
+            | Self::Model(_)
+            | Self::Fit(FitError::Config(_) | FitError::Loader(_)) => true,
+            Self::Run(error) => !matches!(error, RunError::Io { .. }),
+            Self::Fit(FitError::Train(error)) => error.is_input(),
+            _ => false,
+        }
+    }
+
+    /// Whether somebody stopped the run, which can be gone on with.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(
+            self,
+            Self::Fit(FitError::Train(TrainError::Interrupted { .. }))
+        )
+    }
+}

@@ -1,0 +1,572 @@
+//! Models of tables, from a recipe to a model folder and back.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use tinderbox_recipes::tabular::{Options, Prepared, Recipe};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let recipe = Recipe::builtin("cancer").expect("it is built in");
+//! let report = Prepared::new(recipe)?.train(&Device::flex(), Options::new("runs/mine"))?;
+//! println!("{:.4}", report.test["auroc"]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod answers;
+#[cfg(feature = "baseline")]
+mod baseline;
+mod builtin;
+mod data;
+mod encoder;
+mod error;
+mod explain;
+mod learner;
+mod net;
+mod predict;
+mod recipe;
+mod scale;
+mod target;
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use burn::train::Interrupter;
+use burn::train::renderer::MetricsRenderer;
+use serde::{Deserialize, Serialize};
+use tinderbox_datasets::loader::{Loader, LoaderConfig};
+use tinderbox_datasets::table::Schema;
+use tinderbox_models::{LayerSummary, quantile_bins, trainable_parameters};
+
+use answers::Committee;
+pub use answers::{Answers, headline};
+#[cfg(feature = "baseline")]
+pub use baseline::Classical;
+pub use builtin::BUILTIN;
+pub use data::{Opened, Parts, folds, open, read_options, split};
+pub use encoder::{Encoded, Encoder, Place};
+pub use error::{DataError, TabularError};
+pub use explain::{Importance, Share};
+pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
+pub use net::{Architecture, Sizes, TabularNet};
+pub use predict::{Prediction, Predictor};
+pub use recipe::{
+    Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
+};
+pub use target::{Target, Truth};
+
+use crate::calibration::Temperature;
+use crate::metrics::Spread;
+use crate::model_dir::{self, ModelError};
+use crate::run_dir::{RunDir, RunError};
+use crate::train::{CheckpointError, FitError, Metrics, Silent, Trained, Trainer, init_seeded};
+use learner::Objective;
+
+/// Rows in a batch where no gradient is needed while training.
+const EVAL_BATCH: usize = 1_024;
+
+const KIND: &str = "table-model";
+
+/// What `model/` says beside the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    kind: String,
+    recipe: String,
+    /// Networks that predict together.
+    members: usize,
+    model: Model,
+    sizes: Sizes,
+    /// The columns that are learned from, the target, and how a file of them is read.
+    schema: Schema,
+    encoder: Encoder,
+    target: Target,
+    /// By which the networks' log-probabilities are divided.
+    temperature: Temperature,
+    /// Where to cut the probability of two classes for the best F1.
+    threshold: Option<f64>,
+    /// Where the parts came from, for a later evaluation.
+    data: Data,
+    split: Split,
+}
+
+/// One of the trainings of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// What it is, as in `fold 2 of 5`; empty where there is one only.
+    pub name: String,
+    /// Its number, from 1, and how many there are.
+    pub number: [usize; 2],
+}
+
+/// Makes what draws the progress of a training.
+pub type Renderers = dyn FnMut(&Stage) -> Box<dyn MetricsRenderer>;
+
+/// How a run is watched, and where it is kept.
+pub struct Options {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// Whether to go on with the run that is there.
+    pub resume: bool,
+    /// Whether classical methods are fitted on the same rows.
+    pub baselines: bool,
+    /// Draws the progress of each training.
+    pub renderer: Box<Renderers>,
+    /// Stops the run from outside.
+    pub interrupter: Interrupter,
+    /// Hears of damaged checkpoints.
+    pub on_damage: fn(&CheckpointError),
+}
+
+impl Options {
+    /// A new run in `dir` that nobody watches.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            resume: false,
+            baselines: false,
+            renderer: Box::new(|_| Box::new(Silent)),
+            interrupter: Interrupter::new(),
+            on_damage: |error| tracing::warn!("{error}"),
+        }
+    }
+}
+
+/// A recipe with its rows opened and checked against each other. Nothing is written yet.
+pub struct Prepared {
+    recipe: Recipe,
+    opened: Opened,
+    parts: Parts,
+    folds: Vec<Parts>,
+    layers: Vec<LayerSummary>,
+}
+
+/// A finished run.
+pub struct Report {
+    /// The run directory.
+    pub run: RunDir,
+    /// What the training loop says of the first network.
+    pub trained: Trained<TabularModel>,
+    /// Metrics on the validation rows, of all networks together.
+    pub valid: Metrics,
+    /// Metrics on the test rows, of all networks together.
+    pub test: Metrics,
+    /// What was said of every test row.
+    pub answers: Answers,
+    /// Results of the cross-validation.
+    pub folds: Vec<FoldReport>,
+    /// Classical methods on the same rows.
+    #[cfg(feature = "baseline")]
+    pub baselines: Vec<Classical>,
+    /// Numbers that were learned, by all networks together.
+    pub parameters: usize,
+}
+
+/// What one fold of a cross-validation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldReport {
+    /// Metrics on the fold's rows.
+    pub test: Metrics,
+    /// What was said of each of them.
+    pub answers: Answers,
+    /// The metrics of the classical methods, by their names, and what they said.
+    pub baselines: Vec<(String, Metrics, Answers)>,
+}
+
+/// Metrics of all folds' rows together, of which each was in the test part once.
+///
+/// Calibration and rankings are steadier so than as a mean over small parts; probabilities of
+/// different models are mixed, though.
+pub fn pooled<'a>(folds: impl Iterator<Item = &'a Answers>) -> Metrics {
+    let all = folds.cloned().reduce(Answers::with);
+    all.map(|all| all.metrics(None)).unwrap_or_default()
+}
+
+/// Mean and deviation of each metric over folds.
+pub fn spread(folds: &[Metrics]) -> Vec<(String, Spread)> {
+    let Some(first) = folds.first() else {
+        return Vec::new();
+    };
+    let values = |name: &String| -> Vec<f64> {
+        folds
+            .iter()
+            .filter_map(|metrics| metrics.get(name).copied())
+            .collect()
+    };
+    let of = |name: &String| Some((name.clone(), Spread::of(&values(name))?));
+    first.keys().filter_map(of).collect()
+}
+
+/// A trained committee with what it was measured with.
+struct Fitted {
+    committee: Committee,
+    encoder: Encoder,
+    encoded: Encoded,
+    first: Trained<TabularModel>,
+}
+
+impl Prepared {
+    /// Opens the rows of a recipe and checks everything that can be checked before training.
+    ///
+    /// What the recipe leaves to be found out is written into it: the same recipe on another file
+    /// means the same.
+    ///
+    /// # Errors
+    ///
+    /// If the recipe makes no sense, the rows cannot be used, or they do not fit each other.
+    pub fn new(mut recipe: Recipe) -> Result<Self, TabularError> {
+        recipe.validate()?;
+        let opened = open(&recipe.data, &recipe.split)?;
+        settle(&mut recipe.data, &opened);
+        let parts = split(&opened, &recipe.split)?;
+        let folds = if recipe.split.folds > 0 {
+            folds(&opened, &recipe.split)?
+        } else {
+            Vec::new()
+        };
+        let encoder = encoder(&recipe, &opened, &parts)?;
+        let layers = recipe.model.layers(&sizes(&encoder, &opened.target))?;
+        Ok(Self {
+            recipe,
+            opened,
+            parts,
+            folds,
+            layers,
+        })
+    }
+
+    /// The recipe, with what was found out.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The rows.
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// Which rows are for what.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The layers of the network.
+    pub fn layers(&self) -> &[LayerSummary] {
+        &self.layers
+    }
+
+    /// Trains, measures on the test rows and writes `model/`.
+    ///
+    /// `summary.json` is left to the caller, who knows the rest of it: it makes the run a finished
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// If training fails or is interrupted, or a file cannot be written.
+    pub fn train(&self, device: &Device, mut options: Options) -> Result<Report, TabularError> {
+        let text = toml::to_string(&self.recipe)?;
+        let run = if options.resume {
+            let (run, stored) = RunDir::unfinished(&options.dir)?;
+            run.check_recipe(&stored, &text)?;
+            run
+        } else {
+            RunDir::create(&options.dir, &text)?
+        };
+        let mut folds = Vec::new();
+        for (index, parts) in self.folds.iter().enumerate() {
+            let name = format!("fold {} of {}", index + 1, self.folds.len());
+            let dir = run.path().join("folds").join((index + 1).to_string());
+            folds.push(self.fold(&name, parts, &dir, device, &mut options)?);
+        }
+        let fitted = self.fit("", &self.parts, run.path(), device, &mut options)?;
+        let Parts { valid, test, .. } = &self.parts;
+        let valid = self.answers(&fitted, valid, device)?;
+        let threshold = valid.threshold();
+        self.save(&run, &fitted, threshold)?;
+        let answers = self.answers(&fitted, test, device)?;
+        let test = answers.metrics(threshold);
+        fitted.first.log_test(&test).map_err(FitError::from)?;
+        let parameters = fitted.committee.nets.iter().map(trainable_parameters).sum();
+        Ok(Report {
+            #[cfg(feature = "baseline")]
+            baselines: if options.baselines {
+                self.rows(&fitted, &self.parts).baselines()?
+            } else {
+                Vec::new()
+            },
+            run,
+            trained: fitted.first,
+            valid: valid.metrics(threshold),
+            test,
+            answers,
+            folds,
+            parameters,
+        })
+    }
+
+    fn fold(
+        &self,
+        name: &str,
+        parts: &Parts,
+        dir: &Path,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<FoldReport, TabularError> {
+        let fitted = self.fit(name, parts, dir, device, options)?;
+        let threshold = self.answers(&fitted, &parts.valid, device)?.threshold();
+        let answers = self.answers(&fitted, &parts.test, device)?;
+        #[cfg(feature = "baseline")]
+        let baselines = if options.baselines {
+            let classical = self.rows(&fitted, parts).baselines()?.into_iter();
+            classical
+                .map(|method| (method.baseline.method, method.baseline.test, method.answers))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        #[cfg(not(feature = "baseline"))]
+        let baselines = Vec::new();
+        Ok(FoldReport {
+            test: answers.metrics(threshold),
+            answers,
+            baselines,
+        })
+    }
+
+    #[cfg(feature = "baseline")]
+    fn rows<'a>(&'a self, fitted: &'a Fitted, parts: &'a Parts) -> baseline::Rows<'a> {
+        baseline::Rows {
+            table: &self.opened.table,
+            encoder: &fitted.encoder,
+            encoded: &fitted.encoded,
+            truth: &self.opened.truth,
+            target: &fitted.committee.target,
+            fitted: [&parts.train[..], &parts.valid].concat(),
+            test: &parts.test,
+        }
+    }
+
+    fn answers(
+        &self,
+        fitted: &Fitted,
+        rows: &[usize],
+        device: &Device,
+    ) -> Result<Answers, TabularError> {
+        let truth = self.opened.truth.take(rows);
+        let device = &device.clone().inner();
+        fitted
+            .committee
+            .answer(&fitted.encoded.take(rows), &truth, device)
+    }
+
+    /// Trains the networks of one part of the run, each in a folder of its own.
+    fn fit(
+        &self,
+        name: &str,
+        parts: &Parts,
+        dir: &Path,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Fitted, TabularError> {
+        let encoder = encoder(&self.recipe, &self.opened, parts)?;
+        let mut target = self.opened.target.clone();
+        let truth = &self.opened.truth;
+        let scale = self.recipe.features.target;
+        target.measure(truth, &parts.train, scale, &self.recipe.data.target)?;
+        let encoded = encoder.encode(&self.opened.table)?;
+        let sample = |rows: &[usize]| Sample::new(encoded.take(rows), &truth.take(rows), &target);
+        let samples = [sample(&parts.train), sample(&parts.valid)];
+        let objective = Objective::new(&self.recipe.loss, &truth.take(&parts.train), &target);
+        let (mut nets, mut first) = (Vec::new(), None);
+        for member in 0..self.recipe.ensemble {
+            let dir = if member == 0 {
+                dir.to_owned()
+            } else {
+                dir.join("members").join(member.to_string())
+            };
+            std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
+                action: "create the folder",
+                path: dir.clone(),
+                source,
+            })?;
+            let net = self.untrained(&encoder, &samples[0], &target, member, device)?;
+            let model = TabularModel::new(net, objective.clone());
+            let stage = self.stage(name, member);
+            let trained = self.fit_one(model, &samples, &dir, &stage, device, options)?;
+            nets.push(trained.model.net.clone());
+            first.get_or_insert(trained);
+        }
+        let mut committee = Committee {
+            nets,
+            target,
+            temperature: Temperature::default(),
+        };
+        if self.recipe.calibrate {
+            let truth = truth.take(&parts.valid);
+            let device = &device.clone().inner();
+            committee.calibrate(&encoded.take(&parts.valid), &truth, device)?;
+        }
+        let first = first.ok_or(FitError::NotRun)?;
+        Ok(Fitted {
+            committee,
+            encoder,
+            encoded,
+            first,
+        })
+    }
+
+    fn stage(&self, name: &str, member: usize) -> Stage {
+        let count = self.recipe.ensemble;
+        let own = if count > 1 {
+            format!("model {} of {count}", member + 1)
+        } else {
+            String::new()
+        };
+        let names = [name, &own].into_iter().filter(|name| !name.is_empty());
+        Stage {
+            name: names.collect::<Vec<_>>().join(", "),
+            number: [member + 1, count],
+        }
+    }
+
+    fn untrained(
+        &self,
+        encoder: &Encoder,
+        train: &Sample,
+        target: &Target,
+        member: usize,
+        device: &Device,
+    ) -> Result<TabularNet, TabularError> {
+        let device = device.clone().autodiff();
+        let (model, sizes) = (&self.recipe.model, sizes(encoder, target));
+        let seed = self.recipe.train.seed + member as u64;
+        let net = init_seeded(seed, &device, || model.init(&sizes, &device))?;
+        match model.numeric.n_bins() {
+            Some(n_bins) if sizes.n_numeric > 0 => {
+                let edges: Vec<Vec<f32>> = (0..sizes.n_numeric)
+                    .map(|column| quantile_bins(&train.numbers(column), n_bins))
+                    .collect();
+                Ok(net.with_bins(&edges)?)
+            }
+            _ => Ok(net),
+        }
+    }
+
+    fn fit_one(
+        &self,
+        model: TabularModel,
+        [train, valid]: &[Sample; 2],
+        dir: &Path,
+        stage: &Stage,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Trained<TabularModel>, TabularError> {
+        let mut config = self.recipe.train_config();
+        config.train.seed += stage.number[0] as u64 - 1;
+        let batch_size = config.train.batch_size.min(train.len());
+        let loader =
+            LoaderConfig::train(batch_size, config.train.seed).with_workers(config.train.workers);
+        let loader = Loader::new(train.shared(), train.clone(), loader, device)?;
+        let eval = LoaderConfig::eval(EVAL_BATCH).with_workers(config.train.workers);
+        let eval = Loader::new(valid.shared(), valid.clone(), eval, device)?;
+        let trainer = Trainer::new(config)
+            .in_dir(dir)
+            .identity(self.identity(&stage.name)?)
+            .resume(options.resume)
+            .renderer((options.renderer)(stage))
+            .interrupter(options.interrupter.clone())
+            .on_damage(options.on_damage);
+        Ok(trainer.fit(model, loader, eval, |training| training)?)
+    }
+
+    fn save(
+        &self,
+        run: &RunDir,
+        fitted: &Fitted,
+        threshold: Option<f64>,
+    ) -> Result<(), TabularError> {
+        let committee = &fitted.committee;
+        let mut schema = self.opened.table.schema();
+        let target = &self.recipe.data.target;
+        schema.columns.retain(|column| {
+            column.name == *target || fitted.encoder.names().any(|name| name == column.name)
+        });
+        let spec = Spec {
+            kind: KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            members: committee.nets.len(),
+            model: self.recipe.model.clone(),
+            sizes: sizes(&fitted.encoder, &committee.target),
+            schema,
+            encoder: fitted.encoder.clone(),
+            target: committee.target.clone(),
+            temperature: committee.temperature,
+            threshold,
+            data: self.recipe.data.clone(),
+            split: self.recipe.split.clone(),
+        };
+        let weights = committee.nets.iter().map(TabularNet::to_bytes);
+        let weights: Vec<Vec<u8>> = weights
+            .collect::<Result<_, _>>()
+            .map_err(ModelError::from)?;
+        model_dir::save_all(&run.model_dir(), &weights, &spec)?;
+        Ok(())
+    }
+
+    /// What a checkpoint must share with this run: all but where the file lies and how many threads
+    /// make batches.
+    fn identity(&self, stage: &str) -> Result<String, toml::ser::Error> {
+        let mut recipe = self.recipe.clone();
+        if let Some(path) = recipe.data.source.path_mut() {
+            path.clear();
+        }
+        recipe.train.workers = 0;
+        let rows = self.opened.table.rows();
+        Ok(format!(
+            "{}\n{rows} rows\n{stage}",
+            toml::to_string(&recipe)?
+        ))
+    }
+}
+
+/// Writes what was found out into the recipe.
+fn settle(data: &mut Data, opened: &Opened) {
+    use tinderbox_datasets::table::Kind;
+    data.task = match &opened.target {
+        Target::Classes { labels } => {
+            if let [_, positive] = labels.as_slice() {
+                positive.clone_into(&mut data.positive);
+            }
+            Task::Classification
+        }
+        Target::Number { .. } => Task::Regression,
+    };
+    let of_kind = |kind: Kind| {
+        let columns = opened
+            .table
+            .columns()
+            .iter()
+            .filter(move |column| column.kind() == kind);
+        columns.map(|column| column.name().to_owned())
+    };
+    if matches!(data.source, Source::File { .. }) {
+        data.numeric = of_kind(Kind::Numeric).collect();
+        data.categorical = of_kind(Kind::Categorical).collect();
+        data.dates = of_kind(Kind::Date).collect();
+    }
+}
+
+fn encoder(recipe: &Recipe, opened: &Opened, parts: &Parts) -> Result<Encoder, DataError> {
+    Ok(Encoder::fit(
+        &opened.table,
+        &opened.columns,
+        &parts.train,
+        &recipe.features,
+    )?)
+}
+
+fn sizes(encoder: &Encoder, target: &Target) -> Sizes {
+    Sizes {
+        n_numeric: encoder.n_numeric(),
+        cardinalities: encoder.cardinalities(),
+        d_output: target.d_output(),
+    }
+}

@@ -1,0 +1,322 @@
+//! What decides a model of a table.
+
+use serde::{Deserialize, Serialize};
+use tinderbox_models::{CategoricalEmbedding, NumericEmbedding};
+use toml::Table as TomlTable;
+
+use super::builtin;
+use super::net::Architecture;
+use crate::overlay::Patchable;
+use crate::train::{ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_range};
+
+/// Most models of an ensemble, and most folds.
+const MAX_MODELS: usize = 100;
+
+/// Everything that decides a model of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the recipe, and of its folder under `runs/`.
+    pub name: String,
+    /// Models that differ in their seed and predict together.
+    pub ensemble: usize,
+    /// Whether probabilities are brought to what is seen on the validation rows (Guo et al., *On
+    /// calibration of modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
+    pub calibrate: bool,
+    /// Which columns of which file.
+    pub data: Data,
+    /// Which rows are learned from, chosen by and measured on.
+    pub split: Split,
+    /// What is made of cells before a network sees them.
+    pub features: Features,
+    /// Which network.
+    pub model: Model,
+    /// What is minimized.
+    pub loss: Loss,
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// How the learning rate moves.
+    pub schedule: Schedule,
+    /// How long, and in what portions.
+    pub train: Loop,
+}
+
+/// Which columns of which file, and what they are for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// What is predicted: the name of a column.
+    pub target: String,
+    /// What predicting it means.
+    pub task: Task,
+    /// The class that probabilities are of, where there are two; empty for the rarer one.
+    pub positive: String,
+    /// Columns that are not learned from.
+    pub drop: Vec<String>,
+    /// Columns of numbers, beside those that are found to be.
+    pub numeric: Vec<String>,
+    /// Columns of a few words or codes, beside those that are found to be.
+    pub categorical: Vec<String>,
+    /// Columns of dates, beside those that are found to be.
+    pub dates: Vec<String>,
+    /// Names of a file's columns, where its first line has none.
+    pub names: Vec<String>,
+    /// Rows kept of a large file, drawn over the whole of it; 0 for all.
+    pub sample: usize,
+    /// Where the rows come from.
+    pub source: Source,
+}
+
+/// What is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// A class where the target is words, yes or no, or few whole numbers; else a number.
+    Auto,
+    /// One of several classes.
+    Classification,
+    /// A number.
+    Regression,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// The breast-cancer diagnoses that ship with the crate.
+    BreastCancer {},
+    /// A CSV or Parquet file.
+    File {
+        /// The file.
+        path: String,
+        /// Rows to measure on, in a file of their own; empty for a part of `path`.
+        test: String,
+    },
+    /// The folder of the census of 1994, with its own test rows.
+    Adult {
+        /// The folder with `adult.data` and `adult.test`.
+        path: String,
+    },
+    /// The credits of a German bank, which have no names in the file.
+    GermanCredit {
+        /// The file.
+        path: String,
+    },
+    /// Accounts, described by the transactions between them.
+    Accounts {
+        /// The folder with `nodes.csv` and `transactions.csv`.
+        path: String,
+    },
+}
+
+impl Source {
+    /// One of each kind, as a recipe that only names the kind gets it.
+    fn of_kind(kind: &str) -> Option<Self> {
+        let path = String::new();
+        Some(match kind {
+            "breast-cancer" => Self::BreastCancer {},
+            "file" => Self::File {
+                test: path.clone(),
+                path,
+            },
+            "adult" => Self::Adult { path },
+            "german-credit" => Self::GermanCredit { path },
+            "accounts" => Self::Accounts { path },
+            _ => return None,
+        })
+    }
+
+    /// The file or folder, for the kinds that have one.
+    pub fn path_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::BreastCancer {} => None,
+            Self::File { path, .. }
+            | Self::Adult { path }
+            | Self::GermanCredit { path }
+            | Self::Accounts { path } => Some(path),
+        }
+    }
+}
+
+/// Which rows are learned from, chosen by and measured on. No row is in two of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// How rows are told apart.
+    pub by: SplitBy,
+    /// The column of groups or of times, for these two; it is not learned from.
+    pub column: String,
+    /// Share held out for the test, in `(0, 1)`, where the data has no test rows of its own.
+    pub test_fraction: f64,
+    /// Share of the rest that is held out for validation, in `(0, 1)`.
+    pub valid_fraction: f64,
+    /// Seed of the split.
+    pub seed: u64,
+    /// Parts for a cross-validation before the training proper; 0 for none.
+    pub folds: usize,
+}
+
+/// How rows are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SplitBy {
+    /// At random, with every class in proportion.
+    Rows,
+    /// At random; rows with the same value in `column` stay together.
+    Group,
+    /// The latest by `column` are held out.
+    Time,
+}
+
+/// What is made of cells before a network sees them, measured on the training rows alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Features {
+    /// How numbers are brought to one scale.
+    pub numeric: NumericScale,
+    /// Rows that a word must have to be told from other rare ones.
+    pub rare_below: usize,
+    /// Whether a column that says which cells are missing is added.
+    pub missing_columns: bool,
+    /// How a target that is a number is brought to one scale.
+    pub target: TargetScale,
+}
+
+/// How numbers are brought to one scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NumericScale {
+    /// Mean 0 and deviation 1.
+    Standard,
+    /// To a normal distribution, by rank: no number is far out.
+    Quantile,
+}
+
+/// How a target that is a number is brought to one scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetScale {
+    /// The logarithm, where all targets are above zero and it makes them less skewed.
+    Auto,
+    /// Mean 0 and deviation 1.
+    Standard,
+    /// The same of the logarithm: for prices and other sizes, whose errors are shares.
+    Log,
+}
+
+/// Which network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Length of the vector that an embedding makes of a number; unused by `none` and `encoding`.
+    pub d_numeric: usize,
+    /// What is made of numbers.
+    pub numeric: NumericEmbedding,
+    /// What is made of words.
+    pub categorical: CategoricalEmbedding,
+    /// The network behind them.
+    pub net: Architecture,
+}
+
+/// What is minimized.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// Probability spread evenly over all classes while training, in `[0, 1)`.
+    pub label_smoothing: f64,
+    /// Whether rare classes weigh as much as frequent ones.
+    pub balanced: bool,
+    /// Power by which rows that are already right count less (Lin et al., *Focal loss for dense
+    /// object detection*, 2017, <https://arxiv.org/abs/1708.02002>); 0 for none.
+    pub focal: f64,
+    /// For numbers: the error, in deviations of the target, from which it counts evenly and not by
+    /// its square (Huber 1964, <https://doi.org/10.1214/aoms/1177703732>); 0 for never.
+    pub huber: f64,
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self {
+            label_smoothing: 0.0,
+            balanced: false,
+            focal: 0.0,
+            huber: 0.0,
+        }
+    }
+}
+
+impl Patchable for Recipe {
+    fn variant(path: &str, kind: &str) -> Option<TomlTable> {
+        fn table<T: Serialize>(section: Option<T>) -> Option<TomlTable> {
+            TomlTable::try_from(section?).ok()
+        }
+        match path {
+            "data.source" => table(Source::of_kind(kind)),
+            "model.net" => table(Architecture::of_kind(kind)),
+            "model.numeric" => table(builtin::numeric_of_kind(kind)),
+            "model.categorical" => table(builtin::categorical_of_kind(kind)),
+            "optimizer" => table(Optimizer::of_kind(kind)),
+            "schedule" => table(Schedule::of_kind(kind)),
+            _ => None,
+        }
+    }
+}
+
+impl Recipe {
+    /// The part that does not concern tables.
+    pub fn train_config(&self) -> TrainConfig {
+        TrainConfig {
+            train: self.train.clone(),
+            optimizer: self.optimizer.clone(),
+            schedule: self.schedule.clone(),
+        }
+    }
+
+    /// Checks every number that can be checked without the data.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
+            let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
+            let name = format!("\"{}\"", self.name);
+            return Err(ConfigError::new("name", name, expected));
+        }
+        check_range("ensemble", self.ensemble as f64, 1.0..=MAX_MODELS as f64)?;
+        self.split.validate()?;
+        self.loss.validate()?;
+        self.train_config().validate()
+    }
+}
+
+impl Split {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let share = |key: &str, value: f64| {
+            if value > 0.0 && value < 1.0 {
+                return Ok(());
+            }
+            Err(ConfigError::new(key, value, "between 0 and 1"))
+        };
+        share("split.test_fraction", self.test_fraction)?;
+        share("split.valid_fraction", self.valid_fraction)?;
+        if self.folds == 1 || self.folds > MAX_MODELS {
+            let expected = format!("0 for none, or 2 to {MAX_MODELS}");
+            return Err(ConfigError::new("split.folds", self.folds, expected));
+        }
+        if self.by != SplitBy::Rows && self.column.is_empty() {
+            let expected = "the name of the column that `split.by` goes by";
+            return Err(ConfigError::new("split.column", "empty", expected));
+        }
+        Ok(())
+    }
+}
+
+impl Loss {
+    fn validate(&self) -> Result<(), ConfigError> {
+        check_range("loss.label_smoothing", self.label_smoothing, 0.0..1.0)?;
+        check_range("loss.focal", self.focal, 0.0..=10.0)?;
+        check_range("loss.huber", self.huber, 0.0..=1e6)
+    }
+}

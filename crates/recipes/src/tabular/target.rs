@@ -1,0 +1,420 @@
+//! What is predicted: classes or numbers, and the way back from a network's scores.
+
+use serde::{Deserialize, Serialize};
+use tinderbox_datasets::table::{Column, Kind};
+
+use super::error::DataError;
+use super::recipe::{Data, TargetScale, Task};
+
+/// Most classes.
+const MAX_CLASSES: usize = 1_000;
+
+/// Most different whole numbers that are taken for classes.
+const MAX_NUMBERED: usize = 20;
+
+/// What the target's cells mean to a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Target {
+    /// One of several classes; where there are two, the second is the one that probabilities are
+    /// of.
+    Classes {
+        /// Their names.
+        labels: Vec<String>,
+    },
+    /// A number on a scale of its own.
+    Number {
+        /// Whether the scale is that of its logarithm.
+        log: bool,
+        /// What is 0 on the scale.
+        mean: f64,
+        /// What is 1 above that.
+        deviation: f64,
+    },
+}
+
+/// The target of every row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Truth {
+    /// Numbers of the classes.
+    Classes(Vec<usize>),
+    /// Numbers in the target's own unit.
+    Numbers(Vec<f64>),
+}
+
+impl Truth {
+    /// Some of the rows.
+    pub fn take(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Classes(labels) => Self::Classes(rows.iter().map(|&row| labels[row]).collect()),
+            Self::Numbers(values) => Self::Numbers(rows.iter().map(|&row| values[row]).collect()),
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes(labels) => labels.len(),
+            Self::Numbers(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Target {
+    /// Finds out what a target column means, and its value in every row.
+    ///
+    /// A number's scale is set later, by [`measure`](Self::measure), on the training rows.
+    ///
+    /// # Errors
+    ///
+    /// If a row has none, all have the same, or it cannot be what the recipe says.
+    pub(crate) fn read(column: &Column, data: &Data) -> Result<(Self, Truth), DataError> {
+        check_present(column)?;
+        let classes = match data.task {
+            Task::Classification => true,
+            Task::Regression => false,
+            Task::Auto => looks_like_classes(column),
+        };
+        if classes {
+            return read_classes(column, data);
+        }
+        if column.kind() != Kind::Numeric {
+            return Err(DataError::TargetIsNoNumber(column.name().to_owned()));
+        }
+        let values: Vec<f64> = (0..column.len()).map(|row| column.number(row)).collect();
+        if values
+            .iter()
+            .all(|value| value.to_bits() == values[0].to_bits())
+        {
+            return Err(single(column));
+        }
+        let target = Self::Number {
+            log: false,
+            mean: 0.0,
+            deviation: 1.0,
+        };
+        Ok((target, Truth::Numbers(values)))
+    }
+
+    /// Sets a number's scale by some rows.
+    ///
+    /// # Errors
+    ///
+    /// If a logarithm is asked for, of a number that is not above zero.
+    pub(crate) fn measure(
+        &mut self,
+        truth: &Truth,
+        rows: &[usize],
+        scale: TargetScale,
+        name: &str,
+    ) -> Result<(), DataError> {
+        let (
+            Self::Number {
+                log,
+                mean,
+                deviation,
+            },
+            Truth::Numbers(values),
+        ) = (self, truth)
+        else {
+            return Ok(());
+        };
+        let positive = values.iter().all(|&value| value > 0.0);
+        *log = match scale {
+            TargetScale::Standard => false,
+            TargetScale::Log if positive => true,
+            TargetScale::Log => return Err(DataError::NoLogarithm(name.to_owned())),
+            TargetScale::Auto => {
+                let skew = |log: bool| {
+                    let values = rows.iter().map(|&row| values[row]);
+                    skewness(
+                        &values
+                            .map(|x| if log { x.ln() } else { x })
+                            .collect::<Vec<_>>(),
+                    )
+                };
+                positive && skew(true).abs() + 0.5 < skew(false)
+            }
+        };
+        let scaled = rows
+            .iter()
+            .map(|&row| if *log { values[row].ln() } else { values[row] });
+        let scaled: Vec<f64> = scaled.collect();
+        let [centre, square] = moments(&scaled);
+        *mean = centre;
+        *deviation = if square > 0.0 { square.sqrt() } else { 1.0 };
+        Ok(())
+    }
+
+    /// Scores that a network has to give.
+    pub fn d_output(&self) -> usize {
+        match self {
+            Self::Classes { labels } => labels.len(),
+            Self::Number { .. } => 1,
+        }
+    }
+
+    /// A number on the network's scale.
+    pub(crate) fn scaled(&self, value: f64) -> f32 {
+        match *self {
+            Self::Number {
+                log,
+                mean,
+                deviation,
+            } => {
+                let value = if log { value.ln() } else { value };
+                ((value - mean) / deviation) as f32
+            }
+            Self::Classes { .. } => value as f32,
+        }
+    }
+
+    /// A network's number in the target's own unit.
+    pub(crate) fn unscaled(&self, score: f32) -> f64 {
+        match *self {
+            Self::Number {
+                log,
+                mean,
+                deviation,
+            } => {
+                let value = f64::from(score) * deviation + mean;
+                if log { value.exp() } else { value }
+            }
+            Self::Classes { .. } => f64::from(score),
+        }
+    }
+
+    /// The target of another table's column, which must have the classes of this one.
+    ///
+    /// # Errors
+    ///
+    /// If a row has none, or a class that was not learned.
+    pub(crate) fn read_as(&self, column: &Column) -> Result<Truth, DataError> {
+        check_present(column)?;
+        let rows = 0..column.len();
+        match self {
+            Self::Number { .. } if column.numbers().is_some() => {
+                Ok(Truth::Numbers(rows.map(|row| column.number(row)).collect()))
+            }
+            Self::Number { .. } => Err(DataError::TargetIsNoNumber(column.name().to_owned())),
+            Self::Classes { labels } => {
+                let class = |row| {
+                    let name = column.text(row);
+                    labels
+                        .iter()
+                        .position(|label| *label == name)
+                        .ok_or_else(|| DataError::UnknownClass {
+                            class: name.into_owned(),
+                            known: labels.clone(),
+                        })
+                };
+                Ok(Truth::Classes(rows.map(class).collect::<Result<_, _>>()?))
+            }
+        }
+    }
+}
+
+fn check_present(column: &Column) -> Result<(), DataError> {
+    let missing = column.missing();
+    if missing == 0 {
+        return Ok(());
+    }
+    let first = (0..column.len()).position(|row| column.is_missing(row));
+    Err(DataError::MissingTarget {
+        column: column.name().to_owned(),
+        count: missing,
+        first: first.unwrap_or(0) + 1,
+    })
+}
+
+fn single(column: &Column) -> DataError {
+    DataError::SingleTarget {
+        column: column.name().to_owned(),
+        value: column.text(0).into_owned(),
+    }
+}
+
+fn looks_like_classes(column: &Column) -> bool {
+    let Some(numbers) = column.numbers() else {
+        return true;
+    };
+    if column.kind() == Kind::Boolean {
+        return true;
+    }
+    let mut seen: Vec<f64> = Vec::new();
+    for number in numbers.iter() {
+        if number.fract() != 0.0 {
+            return false;
+        }
+        if !seen.contains(&number) {
+            seen.push(number);
+            if seen.len() > MAX_NUMBERED {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+fn read_classes(column: &Column, data: &Data) -> Result<(Target, Truth), DataError> {
+    let names: Vec<String> = (0..column.len())
+        .map(|row| column.text(row).into_owned())
+        .collect();
+    let mut labels: Vec<String> = names.clone();
+    labels.sort_by(|left, right| natural(left, right));
+    labels.dedup();
+    if labels.len() < 2 {
+        return Err(single(column));
+    }
+    if labels.len() > MAX_CLASSES {
+        return Err(DataError::TooManyClasses {
+            column: column.name().to_owned(),
+            count: labels.len(),
+            most: MAX_CLASSES,
+        });
+    }
+    if labels.len() == 2 && second_is_negative(&labels, &names, &data.positive)? {
+        labels.swap(0, 1);
+    } else if labels.len() > 2 && !data.positive.is_empty() {
+        return Err(DataError::PositiveOfMany(data.positive.clone()));
+    }
+    let position = |name: &String| labels.iter().position(|label| label == name).unwrap_or(0);
+    let truth = Truth::Classes(names.iter().map(position).collect());
+    Ok((Target::Classes { labels }, truth))
+}
+
+/// Whether the second of two classes is not the one that probabilities are of: the recipe's, or
+/// else the rarer.
+fn second_is_negative(
+    labels: &[String],
+    names: &[String],
+    positive: &str,
+) -> Result<bool, DataError> {
+    if positive.is_empty() {
+        let second = names.iter().filter(|name| **name == labels[1]).count();
+        return Ok(2 * second > names.len());
+    }
+    let at = labels.iter().position(|label| label == positive);
+    at.map(|at| at == 0).ok_or_else(|| DataError::UnknownClass {
+        class: positive.to_owned(),
+        known: labels.to_vec(),
+    })
+}
+
+/// Numbers by size, then words by letters.
+fn natural(left: &str, right: &str) -> std::cmp::Ordering {
+    match (left.parse::<f64>(), right.parse::<f64>()) {
+        (Ok(left), Ok(right)) => left.total_cmp(&right),
+        (Ok(_), Err(_)) => std::cmp::Ordering::Less,
+        (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
+        (Err(_), Err(_)) => left.cmp(right),
+    }
+}
+
+/// Mean, and mean square around it.
+fn moments(values: &[f64]) -> [f64; 2] {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let square = values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>()
+        / count;
+    [mean, square]
+}
+
+fn skewness(values: &[f64]) -> f64 {
+    let [mean, square] = moments(values);
+    let cube = values
+        .iter()
+        .map(|value| (value - mean).powi(3))
+        .sum::<f64>();
+    let cube = cube / values.len().max(1) as f64;
+    if square > 0.0 {
+        cube / square.powf(1.5)
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tabular::Recipe;
+
+    fn data() -> Data {
+        Recipe::builtin("file").unwrap().data
+    }
+
+    #[test]
+    fn the_rarer_class_is_the_positive_one_unless_said() {
+        let column = Column::categorical("y", ["a", "b", "a", "b", "a"].map(Some));
+        let (target, truth) = Target::read(&column, &data()).unwrap();
+        let labels = ["a", "b"].map(str::to_owned).to_vec();
+        assert_eq!(target, Target::Classes { labels });
+        assert_eq!(truth, Truth::Classes(vec![0, 1, 0, 1, 0]));
+        let mut data = data();
+        data.positive = "a".to_owned();
+        let (_, truth) = Target::read(&column, &data).unwrap();
+        assert_eq!(truth, Truth::Classes(vec![1, 0, 1, 0, 1]));
+        data.positive = "c".to_owned();
+        let error = Target::read(&column, &data).unwrap_err().to_string();
+        assert!(error.contains("`c`") && error.contains('a'), "{error}");
+    }
+
+    #[test]
+    fn few_whole_numbers_are_classes_and_others_are_not() {
+        let classes = Column::numeric("y", vec![2.0, 10.0, 1.0, 2.0]);
+        let (target, _) = Target::read(&classes, &data()).unwrap();
+        let labels = ["1", "2", "10"].map(str::to_owned).to_vec();
+        assert_eq!(target, Target::Classes { labels });
+        let numbers = Column::numeric("y", vec![2.5, 10.0, 1.0, 2.0]);
+        let (target, _) = Target::read(&numbers, &data()).unwrap();
+        assert!(matches!(target, Target::Number { .. }));
+        let many = Column::numeric("y", (0..50).map(f64::from).collect());
+        let (target, _) = Target::read(&many, &data()).unwrap();
+        assert!(matches!(target, Target::Number { .. }));
+    }
+
+    #[test]
+    fn prices_are_learned_by_their_logarithm_and_come_back() {
+        let values: Vec<f64> = (1..200).map(|i| (f64::from(i) / 20.0).exp()).collect();
+        let column = Column::numeric("price", values.clone());
+        let (mut target, truth) = Target::read(&column, &data()).unwrap();
+        let rows: Vec<usize> = (0..150).collect();
+        target
+            .measure(&truth, &rows, TargetScale::Auto, "price")
+            .unwrap();
+        assert!(matches!(target, Target::Number { log: true, .. }));
+        for value in values {
+            let back = target.unscaled(target.scaled(value));
+            assert!((back / value - 1.0).abs() < 1e-5, "{back} is not {value}");
+        }
+        let even = Column::numeric("share", (0..100).map(|i| f64::from(i) + 0.5).collect());
+        let (mut target, truth) = Target::read(&even, &data()).unwrap();
+        target
+            .measure(&truth, &[0, 50, 99], TargetScale::Auto, "share")
+            .unwrap();
+        assert!(matches!(target, Target::Number { log: false, .. }));
+    }
+
+    #[test]
+    fn a_target_that_nothing_can_be_learned_from_is_refused() {
+        let refuse = |column: &Column| Target::read(column, &data()).unwrap_err().to_string();
+        let one = refuse(&Column::categorical("y", [Some("a"), Some("a")]));
+        assert!(one.contains("`a`"), "{one}");
+        let missing = refuse(&Column::numeric("y", vec![1.0, f64::NAN, 2.0]));
+        assert!(missing.contains("row 2"), "{missing}");
+        let many: Vec<String> = (0..1_001).map(|i| format!("w{i}")).collect();
+        let many = refuse(&Column::categorical(
+            "y",
+            many.iter().map(|w| Some(w.as_str())),
+        ));
+        assert!(many.contains("1001"), "{many}");
+    }
+}
