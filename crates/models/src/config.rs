@@ -48,6 +48,45 @@ pub enum ConfigError {
         /// What it says.
         value: f64,
     },
+    /// A number that has to be above 0 is not.
+    #[error("`{field}` is {value}, expected a positive number")]
+    Positive {
+        /// Key in the configuration.
+        field: &'static str,
+        /// What it says.
+        value: f64,
+    },
+    /// A size is not a multiple of another.
+    #[error("`{field}` is {value}, expected a multiple of `{divisor_field}`, which is {divisor}")]
+    Multiple {
+        /// Key in the configuration.
+        field: &'static str,
+        /// What it says.
+        value: usize,
+        /// Key of the other size.
+        divisor_field: &'static str,
+        /// What that says.
+        divisor: usize,
+    },
+    /// A table without a column.
+    #[error("`n_numeric` is 0 and `cardinalities` is empty, expected a column at least")]
+    NoColumns,
+    /// The columns of a row together become too many numbers.
+    #[error(
+        "a row becomes {width} numbers, expected at most {MAX_SIZE}: give its columns shorter embeddings"
+    )]
+    TooWide {
+        /// How many numbers a row becomes; saturates.
+        width: usize,
+    },
+    /// The embedding of numeric columns makes no vectors of the network's width.
+    #[error(
+        "`numeric.kind` is `{kind}`, which makes no tokens; expected `linear`, `linear-relu`, `piecewise-linear` or `periodic`"
+    )]
+    NoTokens {
+        /// What it says.
+        kind: &'static str,
+    },
     /// Every size is allowed alone, but together they make too many parameters.
     #[error("the model has {parameters} parameters or more, expected at most {MAX_PARAMETERS}")]
     TooManyParameters {
@@ -128,6 +167,30 @@ pub(crate) fn check_probability(field: &'static str, value: f64) -> Result<(), C
         return Ok(());
     }
     Err(ConfigError::Probability { field, value })
+}
+
+/// Checks a number that nothing works without.
+pub(crate) fn check_positive(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(ConfigError::Positive { field, value })
+}
+
+/// Checks that a size can be shared out evenly.
+pub(crate) fn check_multiple(
+    [field, divisor_field]: [&'static str; 2],
+    [value, divisor]: [usize; 2],
+) -> Result<(), ConfigError> {
+    if value.is_multiple_of(divisor) {
+        return Ok(());
+    }
+    Err(ConfigError::Multiple {
+        field,
+        value,
+        divisor_field,
+        divisor,
+    })
 }
 
 /// Checks the bounds of a distribution.

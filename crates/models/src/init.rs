@@ -52,3 +52,19 @@ pub(crate) fn linear_without_bias(
         .with_initializer(weights)
         .init(device)
 }
+
+/// Uniform within one over the root of the number of inputs, as PyTorch begins, and with it the
+/// networks for tables whose published settings were found on it.
+pub(crate) fn fan_in_uniform(d_input: usize) -> Initializer {
+    let max = (d_input as f64).sqrt().recip();
+    Initializer::Uniform { min: -max, max }
+}
+
+/// Builds a linear layer whose weights and biases begin as [`fan_in_uniform`].
+pub(crate) fn fan_in_linear(d_input: usize, d_output: usize, device: &Device) -> Linear {
+    let bias = fan_in_uniform(d_input).init([d_output], device);
+    Linear {
+        bias: Some(bias),
+        ..linear_without_bias(d_input, d_output, fan_in_uniform(d_input), device)
+    }
+}

@@ -11,6 +11,14 @@
 //! | [`actor_critic`] | policy and value: proximal policy optimization | `[batch, d_input]` | Schulman et al., 2017 |
 //! | [`q_network`] | action values: deep Q-learning to Rainbow | `[batch, d_input]` | Mnih et al., 2015; Hessel et al., 2018 |
 //! | [`resnet`] | residual network of any depth | `[batch, channels, height, width]` | He et al., 2016 |
+//! | [`tabular::mlp`] | perceptron over embedded columns | [`Rows`] | Gorishniy et al., 2022 |
+//! | [`tabular::resnet`] | residual perceptron | [`Rows`] | Gorishniy et al., 2021 |
+//! | [`tabular::ft_transformer`] | attention between columns | [`Rows`] | Gorishniy et al., 2021 |
+//! | [`tabular::tabm`] | many perceptrons with shared weights | [`Rows`] | Gorishniy et al., 2024 |
+//! | [`tabular::autoencoder`] | finds the rows it cannot rebuild | [`Rows`] | Hawkins et al., 2002; Vincent et al., 2008 |
+//!
+//! What the networks for tables make of a column, whatever they are: [`NumericEmbedding`] (as it is,
+//! linear, piecewise-linear, periodic) and [`CategoricalEmbedding`] (one-hot, learned).
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -43,6 +51,7 @@ pub mod mlp;
 pub mod q_network;
 pub mod resnet;
 mod summary;
+pub mod tabular;
 #[cfg(test)]
 mod testing;
 
@@ -54,3 +63,9 @@ pub use mlp::{Mlp, MlpConfig, Normalization};
 pub use q_network::{Noise, QNetwork, QNetworkConfig};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use summary::{LayerSummary, trainable_parameters};
+pub use tabular::{
+    Autoencoder, AutoencoderConfig, BinsError, CategoricalEmbedding, Features, FeaturesConfig,
+    FtTransformer, FtTransformerConfig, NumericEmbedding, Rows, TabM, TabMConfig, TabMVariant,
+    TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig, mean_log_probabilities,
+    quantile_bins,
+};

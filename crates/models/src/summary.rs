@@ -19,8 +19,8 @@ pub struct LayerSummary {
 
 /// Counts the numbers a model learns.
 ///
-/// Left out are the running mean and variance of batch normalization, which
-/// [`Module::num_params`] counts: they are measured, not learned. A frozen parameter counts: freezing
+/// Left out are the running mean and variance of batch normalization and the bins of numeric
+/// columns, which [`Module::num_params`] counts: they are measured, not learned. A frozen parameter counts: freezing
 /// is a choice of the training, not of the architecture. Nothing is initialized.
 ///
 /// ```
@@ -40,7 +40,12 @@ pub fn trainable_parameters<M: Module>(module: &M) -> usize {
 
 /// Whether the field `name` of a module of type `container` is measured rather than learned.
 pub(crate) fn is_running_statistic(name: &str, container: &str) -> bool {
-    container == "Struct:BatchNorm" && name.starts_with("running_")
+    match container {
+        "Struct:BatchNorm" => name.starts_with("running_"),
+        // Of the piecewise-linear encoding.
+        "Struct:Bins" => true,
+        _ => false,
+    }
 }
 
 #[derive(Default)]

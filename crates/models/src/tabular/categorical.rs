@@ -1,0 +1,190 @@
+use burn::module::{Module, Param};
+use burn::tensor::module::embedding;
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ConfigError, check_size};
+use crate::init::fan_in_uniform;
+
+/// What a network makes of each categorical column before its first layer, written
+/// `{ kind = "learned", d_embedding = 8 }`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum CategoricalEmbedding {
+    /// A 1 in the place of the value, zeros elsewhere. Nothing is learned.
+    OneHot,
+    /// A learned vector for each value (Guo and Berkhahn, *Entity embeddings of categorical
+    /// variables*, 2016, <https://arxiv.org/abs/1604.06737>), of the same length in all columns.
+    Learned {
+        /// Length of the vectors.
+        d_embedding: usize,
+    },
+}
+
+impl CategoricalEmbedding {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        match *self {
+            Self::OneHot => Ok(()),
+            Self::Learned { d_embedding } => check_size("categorical.d_embedding", d_embedding),
+        }
+    }
+
+    /// How many numbers a column with this many values becomes.
+    pub(super) fn width(&self, cardinality: usize) -> usize {
+        match *self {
+            Self::OneHot => cardinality,
+            Self::Learned { d_embedding } => d_embedding,
+        }
+    }
+
+    /// Counts what is learned; saturates.
+    pub(super) fn parameters(&self, cardinalities: &[usize]) -> usize {
+        match *self {
+            Self::OneHot => 0,
+            Self::Learned { d_embedding } => total(cardinalities).saturating_mul(d_embedding),
+        }
+    }
+
+    pub(super) fn describe(&self) -> &'static str {
+        match self {
+            Self::OneHot => "one-hot",
+            Self::Learned { .. } => "embedding",
+        }
+    }
+
+    pub(super) fn init(&self, cardinalities: &[usize], device: &Device) -> Categorical {
+        match *self {
+            Self::OneHot => Categorical::OneHot(OneHot {
+                places: Places::new(cardinalities),
+            }),
+            Self::Learned { d_embedding } => {
+                Categorical::Learned(Table::init(cardinalities, d_embedding, device))
+            }
+        }
+    }
+}
+
+fn total(cardinalities: &[usize]) -> usize {
+    cardinalities.iter().fold(0, |sum: usize, &cardinality| {
+        sum.saturating_add(cardinality)
+    })
+}
+
+/// The layers of a [`CategoricalEmbedding`].
+#[derive(Module, Debug)]
+pub(super) enum Categorical {
+    OneHot(OneHot),
+    Learned(Table),
+}
+
+impl Categorical {
+    /// - codes: `[batch, n_categorical]`
+    /// - output: `[batch, sum of widths]`
+    pub(super) fn forward(&self, codes: Tensor<2, Int>) -> Tensor<2> {
+        match self {
+            Self::OneHot(encoding) => encoding.forward(codes),
+            Self::Learned(table) => table.forward(codes).flatten(1, 2),
+        }
+    }
+}
+
+#[derive(Module, Debug)]
+pub(super) struct OneHot {
+    #[module(skip)]
+    places: Places,
+}
+
+impl OneHot {
+    /// - codes: `[batch, n_categorical]`
+    /// - output: `[batch, sum of cardinalities]`
+    fn forward(&self, codes: Tensor<2, Int>) -> Tensor<2> {
+        let ([batch, _], device) = (codes.dims(), codes.device());
+        let ones = Tensor::ones(codes.dims(), &device);
+        Tensor::zeros([batch, self.places.total], &device).scatter(
+            1,
+            self.places.of(codes),
+            ones,
+            IndexingUpdateOp::Add,
+        )
+    }
+}
+
+/// Vectors for the values of all columns in one table, one column after the other.
+#[derive(Module, Debug)]
+pub(super) struct Table {
+    /// `[sum of cardinalities, d_embedding]`
+    weight: Param<Tensor<2>>,
+    #[module(skip)]
+    places: Places,
+}
+
+impl Table {
+    pub(super) fn init(cardinalities: &[usize], d: usize, device: &Device) -> Self {
+        Self {
+            weight: fan_in_uniform(d).init([total(cardinalities), d], device),
+            places: Places::new(cardinalities),
+        }
+    }
+
+    /// - codes: `[batch, n_categorical]`
+    /// - output: `[batch, n_categorical, d_embedding]`
+    pub(super) fn forward(&self, codes: Tensor<2, Int>) -> Tensor<3> {
+        embedding(self.weight.val(), self.places.of(codes))
+    }
+}
+
+/// Where the values of each column are among those of all columns.
+#[derive(Clone, Debug)]
+struct Places {
+    offsets: Vec<i32>,
+    total: usize,
+}
+
+impl Places {
+    fn new(cardinalities: &[usize]) -> Self {
+        // A table has at most 2^31 parameters, so its rows can be numbered.
+        let before = |column: usize| {
+            let before = total(&cardinalities[..column]);
+            i32::try_from(before).unwrap_or(i32::MAX)
+        };
+        Self {
+            offsets: (0..cardinalities.len()).map(before).collect(),
+            total: total(cardinalities),
+        }
+    }
+
+    /// - codes, output: `[batch, n_categorical]`
+    fn of(&self, codes: Tensor<2, Int>) -> Tensor<2, Int> {
+        let offsets = TensorData::new(self.offsets.clone(), [1, self.offsets.len()]);
+        let offsets = Tensor::from_data(offsets, &codes.device());
+        codes + offsets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, values};
+
+    #[test]
+    fn each_column_has_its_own_part_of_the_table() {
+        let device = Device::flex();
+        let table = Table::init(&[2, 3], 4, &device);
+        let weight = values(table.weight.val());
+        let codes = Tensor::from_ints([[1, 0], [0, 2]], &device);
+        let expected: Vec<f32> = [1, 2, 0, 4]
+            .into_iter()
+            .flat_map(|row| weight[row * 4..][..4].to_vec())
+            .collect();
+        assert_close(table.forward(codes), &expected);
+    }
+
+    #[test]
+    fn one_hot_codes_stand_side_by_side() {
+        let device = Device::flex();
+        let encoding = CategoricalEmbedding::OneHot.init(&[2, 3], &device);
+        let codes = Tensor::from_ints([[1, 0], [0, 2]], &device);
+        let expected = [0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+        assert_close(encoding.forward(codes), &expected);
+    }
+}

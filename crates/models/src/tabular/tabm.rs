@@ -1,0 +1,509 @@
+//! Many perceptrons that share their weights and are trained side by side.
+//!
+//! Reference: Gorishniy, Kotelnikov and Babenko, *`TabM`: Advancing tabular deep learning with
+//! parameter-efficient ensembling*, 2024, <https://arxiv.org/abs/2410.24210>; Wen, Tran and Ba,
+//! *`BatchEnsemble`*, 2020, <https://arxiv.org/abs/2002.06715>.
+//! Differs from it: learned vectors for categorical columns as a choice beside one-hot codes.
+//!
+//! | name | meaning and shape | symbol |
+//! |---|---|---|
+//! | `n_members` | number of perceptrons | k |
+//! | `linear` | weights of a layer that the members share, `[d_input, d_output]` | W |
+//! | `r`, `s` | factors of a member's inputs and outputs, `[n_members, d]` | r, s |
+//! | `bias` | of each member's own, `[n_members, d_output]` | b |
+//!
+//! The members come first inside: a layer is one product of `n_members * batch` rows, and what
+//! differs between members is a vector per plane of `[n_members, batch, d]`.
+
+use burn::config::Config;
+use burn::module::{Module, Param};
+use burn::nn::{Dropout, DropoutConfig, Initializer, Linear};
+use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::features::{Features, FeaturesConfig};
+use super::numeric::NumericEmbedding;
+use super::piecewise::BinsError;
+use super::rows::Rows;
+use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
+use crate::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
+use crate::summary::{LayerSummary, linear_parameters};
+
+/// Largest number of members.
+const MAX_MEMBERS: usize = 1024;
+
+/// Largest number of blocks.
+const MAX_BLOCKS: usize = 64;
+
+/// What the members do not share, beside their last layers; written in kebab case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TabMVariant {
+    /// Factors of the inputs and outputs of every layer, and its biases.
+    Full,
+    /// One factor of every input of the network; it costs little more than a perceptron of as many
+    /// rows.
+    Mini,
+}
+
+/// Configuration to create a [`TabM`] with [`init`](TabMConfig::init).
+#[derive(Config, Debug, PartialEq)]
+pub struct TabMConfig {
+    /// The columns, and what is made of them.
+    pub features: FeaturesConfig,
+    /// Number of scores: classes, or regression targets.
+    pub d_output: usize,
+    /// What the members do not share.
+    #[config(default = "TabMVariant::Mini")]
+    pub variant: TabMVariant,
+    /// Number of members.
+    #[config(default = 32)]
+    pub n_members: usize,
+    /// Number of hidden layers.
+    #[config(default = 3)]
+    pub n_blocks: usize,
+    /// Width of a hidden layer.
+    #[config(default = 256)]
+    pub d_block: usize,
+    /// Probability of zeroing a hidden activation, in `[0, 1)`.
+    #[config(default = 0.1)]
+    pub dropout: f64,
+}
+
+impl TabMConfig {
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.features.validate()?;
+        check_size("d_output", self.d_output)?;
+        check_range("n_members", self.n_members, 1..=MAX_MEMBERS)?;
+        check_range("n_blocks", self.n_blocks, 1..=MAX_BLOCKS)?;
+        check_size("d_block", self.d_block)?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers())
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> TabM {
+        assert_eq!(self.validate(), Ok(()), "invalid TabMConfig");
+        let (k, d) = (self.n_members, self.d_block);
+        let blocks = self.inputs().enumerate();
+        let blocks = blocks.map(|(index, d_input)| self.init_block(index, d_input, device));
+        TabM {
+            features: self.features.init(device),
+            scale: match self.variant {
+                TabMVariant::Full => None,
+                TabMVariant::Mini => Some(self.first_factors(device)),
+            },
+            blocks: blocks.collect(),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            output: Heads {
+                weight: fan_in_uniform(d).init([k, d, self.d_output], device),
+                bias: fan_in_uniform(d).init([k, self.d_output], device),
+            },
+        }
+    }
+
+    /// Describes the layers of a valid configuration without building them.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let (k, d) = (self.n_members, self.d_block);
+        let layer = |name: String, kind: &str, width: usize, parameters: usize| LayerSummary {
+            name,
+            kind: kind.into(),
+            output_shape: vec![k, width],
+            parameters,
+        };
+        let mut layers = self.features.layers();
+        let d_features = self.features.d_output();
+        let full = self.variant == TabMVariant::Full;
+        if !full {
+            let parameters = k.saturating_mul(d_features);
+            layers.push(layer("scale".into(), "factors", d_features, parameters));
+        }
+        for (index, d_input) in self.inputs().enumerate() {
+            let shared = linear_parameters(d_input, d, !full);
+            let own = if full {
+                d_input.saturating_add(2 * d)
+            } else {
+                0
+            };
+            let kind = if full {
+                "linear with adapters + relu"
+            } else {
+                "linear + relu"
+            };
+            let parameters = shared.saturating_add(k.saturating_mul(own));
+            layers.push(layer(format!("blocks.{index}"), kind, d, parameters));
+        }
+        let parameters = linear_parameters(d, self.d_output, true).saturating_mul(k);
+        let kind = "linear of each member";
+        layers.push(layer("output".into(), kind, self.d_output, parameters));
+        layers
+    }
+
+    /// Width of what each block reads.
+    fn inputs(&self) -> impl Iterator<Item = usize> {
+        let rest = std::iter::repeat_n(self.d_block, self.n_blocks.saturating_sub(1));
+        std::iter::once(self.features.d_output()).chain(rest)
+    }
+
+    fn init_block(&self, index: usize, d_input: usize, device: &Device) -> Block {
+        let (k, d) = (self.n_members, self.d_block);
+        if self.variant == TabMVariant::Mini {
+            return Block {
+                linear: fan_in_linear(d_input, d, device),
+                adapters: None,
+            };
+        }
+        let ones = |width: usize| Initializer::Ones.init([k, width], device);
+        let bias = Tensor::random([1, d], uniform(d_input), device);
+        Block {
+            linear: linear_without_bias(d_input, d, fan_in_uniform(d_input), device),
+            adapters: Some(Adapters {
+                // Only the first differ at the start: they alone make the members diverse.
+                r: if index == 0 {
+                    self.first_factors(device)
+                } else {
+                    ones(d_input)
+                },
+                s: ones(d),
+                bias: Param::from_tensor(bias.repeat_dim(0, k)),
+            }),
+        }
+    }
+
+    /// Factors of the network's inputs, one draw for all numbers of a column: from a normal
+    /// distribution if numeric columns are embedded, and otherwise 1 or -1.
+    fn first_factors(&self, device: &Device) -> Param<Tensor<2>> {
+        let widths: Vec<_> = self.features.widths().collect();
+        let shape = [self.n_members, widths.len()];
+        let embedded =
+            self.features.n_numeric > 0 && self.features.numeric != NumericEmbedding::None;
+        let draws = if embedded {
+            Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+        } else {
+            Tensor::random(shape, Distribution::Bernoulli(0.5), device) * 2.0 - 1.0
+        };
+        let columns: Vec<i32> = (0..).zip(widths).flat_map(|(i, n)| vec![i; n]).collect();
+        let count = columns.len();
+        let columns = Tensor::<1, Int>::from_data(TensorData::new(columns, [count]), device);
+        Param::from_tensor(draws.select(1, columns))
+    }
+}
+
+fn uniform(d_input: usize) -> Distribution {
+    let max = (d_input as f64).sqrt().recip();
+    Distribution::Uniform(-max, max)
+}
+
+/// Perceptrons that share their weights, each with scores of its own.
+///
+/// While training, the loss is the mean of the members' losses: of the scores as if `n_members` rows
+/// had been there for each. The prediction is the mean of the members' predictions: of their
+/// probabilities, which [`mean_log_probabilities`] gives, or of their values.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use tinderbox_models::{FeaturesConfig, Rows, TabMConfig, mean_log_probabilities};
+///
+/// let device = Device::flex();
+/// let model = TabMConfig::new(FeaturesConfig::new(5, vec![]), 3)
+///     .with_n_members(4)
+///     .init(&device);
+/// let scores = model.forward(Rows::new(Some(Tensor::zeros([8, 5], &device)), None));
+/// assert_eq!(scores.dims(), [8, 4, 3]);
+/// assert_eq!(mean_log_probabilities(scores).dims(), [8, 3]);
+/// ```
+#[derive(Module, Debug)]
+pub struct TabM {
+    features: Features,
+    scale: Option<Param<Tensor<2>>>,
+    blocks: Vec<Block>,
+    dropout: Dropout,
+    output: Heads,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    linear: Linear,
+    adapters: Option<Adapters>,
+}
+
+#[derive(Module, Debug)]
+struct Adapters {
+    r: Param<Tensor<2>>,
+    s: Param<Tensor<2>>,
+    bias: Param<Tensor<2>>,
+}
+
+/// A linear layer of each member's own.
+#[derive(Module, Debug)]
+struct Heads {
+    /// `[n_members, d_block, d_output]`
+    weight: Param<Tensor<3>>,
+    /// `[n_members, d_output]`
+    bias: Param<Tensor<2>>,
+}
+
+impl TabM {
+    /// Takes the bins of the numeric columns, as [`Features::with_bins`].
+    ///
+    /// # Errors
+    ///
+    /// If the network has no bins, or these do not fit it.
+    pub fn with_bins(mut self, edges: &[Vec<f32>]) -> Result<Self, BinsError> {
+        self.features = self.features.with_bins(edges)?;
+        Ok(self)
+    }
+
+    /// Lets every member score every class, or predict every target.
+    ///
+    /// # Shapes
+    ///
+    /// - rows: `[batch, n_numeric]` and `[batch, n_categorical]`
+    /// - output: `[batch, n_members, d_output]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If the rows have other columns.
+    pub fn forward(&self, rows: Rows) -> Tensor<3> {
+        let x = self.features.forward(rows).unsqueeze_dim::<3>(0);
+        let mut x = match &self.scale {
+            Some(scale) => x * per_member(scale),
+            None => x,
+        };
+        for block in &self.blocks {
+            x = self.dropout.forward(relu(block.forward(x)));
+        }
+        let scores = x.matmul(self.output.weight.val()) + per_member(&self.output.bias);
+        scores.swap_dims(0, 1)
+    }
+
+    /// Number of members.
+    pub fn n_members(&self) -> usize {
+        let [n_members, _, _] = self.output.weight.dims();
+        n_members
+    }
+}
+
+impl Block {
+    /// - input: `[n_members, batch, d_input]`, or 1 in place of `n_members` if they see the same
+    /// - output: `[n_members, batch, d_output]`
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        match &self.adapters {
+            None => self.shared(x),
+            Some(Adapters { r, s, bias }) => {
+                self.shared(x * per_member(r)) * per_member(s) + per_member(bias)
+            }
+        }
+    }
+
+    fn shared(&self, x: Tensor<3>) -> Tensor<3> {
+        let [n_members, batch, d_input] = x.dims();
+        let x = self.linear.forward(x.reshape([n_members * batch, d_input]));
+        let [_, d_output] = x.dims();
+        x.reshape([n_members, batch, d_output])
+    }
+}
+
+/// `[n_members, 1, d]`
+fn per_member(vectors: &Param<Tensor<2>>) -> Tensor<3> {
+    vectors.val().unsqueeze_dim(1)
+}
+
+/// Logarithm of the mean of the members' probabilities.
+///
+/// # Shapes
+///
+/// - scores: `[batch, n_members, classes]`, unnormalized log-probabilities
+/// - output: `[batch, classes]`, log-probabilities
+pub fn mean_log_probabilities(scores: Tensor<3>) -> Tensor<2> {
+    let x = log_softmax(scores, 2);
+    // Of the largest, so that not all of them vanish.
+    let largest = x.clone().max_dim(1);
+    let mean = (x - largest.clone()).exp().mean_dim(1).log() + largest;
+    mean.squeeze_dim(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{affine, all_features, rectified, rows};
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, normal, values,
+    };
+
+    fn all() -> impl Iterator<Item = TabMConfig> {
+        let variants = [TabMVariant::Full, TabMVariant::Mini];
+        let features = all_features().into_iter().enumerate();
+        // Both variants with learned vectors, and with one-hot codes.
+        features.map(move |(index, features)| {
+            TabMConfig::new(features, 2)
+                .with_variant(variants[index / 2 % 2])
+                .with_n_members(4)
+                .with_n_blocks(2)
+                .with_d_block(12)
+        })
+    }
+
+    #[test]
+    fn layers_add_up_to_the_model() {
+        for config in all() {
+            let model = config.init(&Device::flex());
+            assert_eq!(
+                total_parameters(&config.layers()),
+                trainable_parameters(&model)
+            );
+            assert_eq!(model.n_members(), 4);
+        }
+    }
+
+    #[test]
+    fn every_member_is_a_perceptron_of_its_own() {
+        let device = Device::flex();
+        for config in all() {
+            let model = config.init(&device);
+            let batch = rows(3, &device);
+            let mut expected = Vec::new();
+            let features = values(model.features.forward(batch.clone()));
+            for row in features.chunks(config.features.d_output()) {
+                for member in 0..4 {
+                    expected.extend(one_member(&model, row, member));
+                }
+            }
+            let scores = model.forward(batch);
+            assert_eq!(scores.dims(), [3, 4, 2]);
+            assert_close(scores, &expected);
+        }
+    }
+
+    /// The scores of one member for one row, from the table at the head of the file.
+    fn one_member(model: &TabM, row: &[f32], member: usize) -> Vec<f32> {
+        let own = |vectors: &Param<Tensor<2>>| values(vectors.val().narrow(0, member, 1));
+        let times = |left: &[f32], right: &[f32]| -> Vec<f32> {
+            left.iter().zip(right).map(|(l, r)| l * r).collect()
+        };
+        let mut x = row.to_vec();
+        if let Some(scale) = &model.scale {
+            x = times(&x, &own(scale));
+        }
+        for block in &model.blocks {
+            let weight = values(block.linear.weight.val());
+            x = rectified(match &block.adapters {
+                None => affine(
+                    &x,
+                    &weight,
+                    &values(block.linear.bias.as_ref().unwrap().val()),
+                ),
+                Some(Adapters { r, s, bias }) => {
+                    let x = affine(&times(&x, &own(r)), &weight, &[0.0; 12]);
+                    let bias = own(bias);
+                    times(&x, &own(s))
+                        .iter()
+                        .zip(bias)
+                        .map(|(x, b)| x + b)
+                        .collect()
+                }
+            });
+        }
+        let weight = values(model.output.weight.val().narrow(0, member, 1));
+        affine(&x, &weight, &own(&model.output.bias))
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch() {
+        let device = Device::flex();
+        for config in all() {
+            let model = config.init(&device);
+            let batch = rows(8, &device);
+            let alone = model.forward(batch.clone().slice(2..3));
+            assert_close(model.forward(batch).slice(2..3), &values(alone));
+        }
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        for config in all() {
+            let model = config.init(&device);
+            let scores = model.forward(rows(32, &device));
+            assert_every_parameter_gets_a_gradient(&model, &scores.flatten(1, 2));
+        }
+    }
+
+    #[test]
+    fn members_begin_with_one_factor_per_column() {
+        let device = Device::flex();
+        for config in all() {
+            let factors = values(config.first_factors(&device).val());
+            let signs = config.features.numeric == NumericEmbedding::None;
+            for member in factors.chunks(config.features.d_output()) {
+                let mut rest = member;
+                for width in config.features.widths() {
+                    let (column, others) = rest.split_at(width);
+                    assert!(
+                        column
+                            .iter()
+                            .all(|&factor| factor.to_bits() == column[0].to_bits())
+                    );
+                    assert!(!signs || column[0].abs().to_bits() == 1.0_f32.to_bits());
+                    rest = others;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_mean_is_of_probabilities() {
+        let device = Device::flex();
+        let scores = normal([5, 4, 3], &device) * 3.0;
+        let mut expected = Vec::new();
+        for row in values(scores.clone()).chunks(4 * 3) {
+            let mut mean = [0.0; 3];
+            for member in row.chunks(3) {
+                let total: f32 = member.iter().map(|score| score.exp()).sum();
+                for (mean, score) in mean.iter_mut().zip(member) {
+                    *mean += score.exp() / total / 4.0;
+                }
+            }
+            expected.extend(mean.map(f32::ln));
+        }
+        assert_close(mean_log_probabilities(scores), &expected);
+        // Probabilities too small for a number.
+        let far = Tensor::<3>::from_floats([[[0.0, -500.0], [0.0, -500.0]]], &device);
+        assert_close(mean_log_probabilities(far), &[0.0, -500.0]);
+    }
+
+    #[test]
+    fn config_round_trips() {
+        for config in all() {
+            assert_round_trips(&config);
+        }
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        let base = TabMConfig::new(FeaturesConfig::new(2, vec![3]), 1);
+        for invalid in [
+            TabMConfig::new(FeaturesConfig::new(0, vec![]), 1),
+            TabMConfig::new(base.features.clone(), 0),
+            base.clone().with_n_members(0),
+            base.clone().with_n_members(MAX_MEMBERS + 1),
+            base.clone().with_n_blocks(0),
+            base.clone().with_d_block(usize::MAX),
+            base.clone().with_dropout(1.0),
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+    }
+}
