@@ -245,10 +245,9 @@ impl Grower<'_> {
             );
             ((counted, rest), splits)
         });
-        type Pair<T> = (Vec<T>, Vec<T>);
         let (histograms, splits): (Vec<_>, Vec<_>) = columns.unzip();
-        let (counted, rest): Pair<Histogram> = histograms.into_iter().unzip();
-        let (small, large): Pair<Option<Split>> = splits.into_iter().unzip();
+        let (counted, rest): (Vec<_>, Vec<_>) = histograms.into_iter().unzip();
+        let (small, large): (Vec<_>, Vec<_>) = splits.into_iter().unzip();
         [(counted, first_best(small)), (rest, first_best(large))]
     }
 
