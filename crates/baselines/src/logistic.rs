@@ -34,7 +34,7 @@ impl Default for LogisticConfig {
         Self {
             l2: 1.0,
             iterations: 300,
-            tolerance: 1e-4,
+            tolerance: 1e-5,
         }
     }
 }
@@ -208,18 +208,16 @@ fn scatter(rows: &SparseRows, row: usize, errors: &[f64], gradient: &mut [f64]) 
 impl Link {
     /// The cross-entropy of a row, in nats; the scores become its gradient.
     fn loss(self, scores: &mut [f64], truth: impl Fn(usize) -> bool) -> f64 {
-        let mut loss = 0.0;
-        if self == Self::Softmax {
-            // The log of the sum of exponentials, less the true score.
+        // The logarithm of the sum of exponentials, where the outputs share one.
+        let normalizer = (self == Self::Softmax).then(|| {
             let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = scores.iter().map(|s| (s - highest).exp()).sum();
-            loss = highest + sum.ln();
-        }
-        let logits = (self == Self::Softmax).then_some(loss);
+            highest + scores.iter().map(|s| (s - highest).exp()).sum::<f64>().ln()
+        });
+        let mut loss = normalizer.unwrap_or(0.0);
         for (output, score) in scores.iter_mut().enumerate() {
             let truth = f64::from(u8::from(truth(output)));
             loss -= truth * *score;
-            let probability = if let Some(normalizer) = logits {
+            let probability = if let Some(normalizer) = normalizer {
                 (*score - normalizer).exp()
             } else {
                 // ln(1 + e^s), without overflow.

@@ -136,20 +136,26 @@ impl Grower<'_> {
             leaves.extend(self.children(leaf, &split, middle, nodes.len(), &order));
             nodes.extend([Node::Leaf(0.0); 2]);
         }
-        let mut values = vec![0.0; order.len()];
-        for leaf in leaves {
-            let value = -self.config.learning_rate * leaf.sums.gradient
-                / (leaf.sums.hessian + self.config.l2);
-            nodes[leaf.node] = Node::Leaf(value);
-            for &row in &order[leaf.rows] {
-                values[row as usize] = value;
-            }
-        }
+        let values = self.leaf_values(leaves, &order, &mut nodes);
         Grown {
             tree: Tree(nodes),
             values,
             gains,
         }
+    }
+
+    /// Writes the leaves' values into the tree, and gives the value of each row.
+    fn leaf_values(&self, leaves: Vec<Leaf>, order: &[u32], nodes: &mut [Node]) -> Vec<f64> {
+        let mut values = vec![0.0; order.len()];
+        for leaf in leaves {
+            let step = leaf.sums.gradient / (leaf.sums.hessian + self.config.l2);
+            let value = -self.config.learning_rate * step;
+            nodes[leaf.node] = Node::Leaf(value);
+            for &row in &order[leaf.rows] {
+                values[row as usize] = value;
+            }
+        }
+        values
     }
 
     fn root(&self, order: &[u32]) -> Leaf {
@@ -185,7 +191,7 @@ impl Grower<'_> {
         left.len()
     }
 
-    /// Only the smaller child's histograms are counted; the other's are what is left of the leaf's.
+    /// The two leaves that `split` makes of `leaf`, of which the first `middle` rows go left.
     fn children(
         &self,
         leaf: Leaf,
@@ -199,43 +205,50 @@ impl Grower<'_> {
         let sums = [split.left, leaf.sums.less(&split.left)];
         let small = usize::from(ranges[1].len() < ranges[0].len());
         let rows = &order[ranges[small].clone()];
+        let mut parts = self.share(leaf.histograms, rows, [&sums[small], &sums[1 - small]]);
+        parts.swap(0, small);
+        let [left, right] = parts;
+        let [left_rows, right_rows] = ranges;
+        let leaf = |node, rows, sums, (histograms, split)| Leaf {
+            node,
+            rows,
+            sums,
+            histograms,
+            split,
+        };
+        [
+            leaf(node, left_rows, sums[0], left),
+            leaf(node + 1, right_rows, sums[1], right),
+        ]
+    }
+
+    /// Shares a leaf's histograms between its smaller child, of `rows`, and the larger one, and
+    /// finds their best splits. Only the smaller is counted; the larger is what is left.
+    fn share(
+        &self,
+        histograms: Vec<Histogram>,
+        rows: &[u32],
+        [small, large]: [&Sums; 2],
+    ) -> [(Vec<Histogram>, Option<Split>); 2] {
         let slopes: Vec<[f32; 2]> = rows.iter().map(|&row| self.slopes[row as usize]).collect();
-        // Below this a thread costs more than it does.
+        // With less to count, handing a column to a thread costs more than it saves.
         let least = (30_000 / rows.len().max(100)).max(1);
-        let columns = leaf
-            .histograms
-            .into_par_iter()
-            .enumerate()
-            .with_min_len(least)
-            .map(|(column, mut whole)| {
-                let counted = self.histogram(column, rows, &slopes);
-                for (rest, counted) in whole.iter_mut().zip(&counted) {
-                    *rest = rest.less(counted);
-                }
-                let splits = [
-                    self.best_split(column, &counted, &sums[small]),
-                    self.best_split(column, &whole, &sums[1 - small]),
-                ];
-                ((counted, whole), splits)
-            });
+        let columns = histograms.into_par_iter().enumerate().with_min_len(least);
+        let columns = columns.map(|(column, mut rest)| {
+            let counted = self.histogram(column, rows, &slopes);
+            for (rest, counted) in rest.iter_mut().zip(&counted) {
+                *rest = rest.less(counted);
+            }
+            let splits = (
+                self.best_split(column, &counted, small),
+                self.best_split(column, &rest, large),
+            );
+            ((counted, rest), splits)
+        });
         let (histograms, splits): (Vec<_>, Vec<_>) = columns.unzip();
         let (counted, rest): (Vec<_>, Vec<_>) = histograms.into_iter().unzip();
-        let best = |child: usize| first_best(splits.iter().map(|pair| pair[child]));
-        let mut parts = [(counted, best(0)), (rest, best(1))];
-        if small == 1 {
-            parts.swap(0, 1);
-        }
-        let mut child = 0;
-        parts.map(|(histograms, split)| {
-            child += 1;
-            Leaf {
-                node: node + child - 1,
-                rows: ranges[child - 1].clone(),
-                sums: sums[child - 1],
-                histograms,
-                split,
-            }
-        })
+        let (small, large): (Vec<_>, Vec<_>) = splits.into_iter().unzip();
+        [(counted, first_best(small)), (rest, first_best(large))]
     }
 
     fn histogram(&self, column: usize, rows: &[u32], slopes: &[[f32; 2]]) -> Histogram {

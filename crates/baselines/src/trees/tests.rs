@@ -81,8 +81,9 @@ fn three_classes_and_one_without_rows_have_probabilities_that_add_up() {
 
 #[test]
 fn numbers_do_not_depend_on_the_number_of_threads() {
-    let table = table(5000);
-    let labels: Vec<usize> = (0..5000)
+    // Enough columns to be shared out.
+    let table = Table::new(noise(7, 2000 * 60), 60).unwrap();
+    let labels: Vec<usize> = (0..2000)
         .map(|row| usize::from(table.row(row)[1] > 0.1))
         .collect();
     let fit = || {

@@ -155,24 +155,31 @@ mod tests {
         assert!((metrics["accuracy"] - 8.0 / 12.0).abs() < 1e-12);
     }
 
-    /// Expected: scikit-learn 1.9.1, `calibration_curve(n_bins=5)`.
+    /// Expected: scikit-learn 1.9.1, `calibration_curve(n_bins=7)`.
     #[test]
     fn calibration_agrees_with_scikit_learn() {
-        let bins = calibration(&PROBABILITIES, &LABELS, 5);
-        // scikit-learn counts an edge to the bin below: 0.2, 0.2, 0.4, 0.8 and 0.8.
+        let bins = calibration(&PROBABILITIES, &LABELS, 7);
         let expected = [
             (1, 0.05, 0.0),
-            (3, 0.25, 1.0 / 3.0),
-            (4, 2.05 / 4.0, 0.25),
+            (2, 0.2, 0.0),
+            (2, 0.375, 0.5),
+            (3, 0.55, 1.0 / 3.0),
             (1, 0.7, 1.0),
-            (3, 2.5 / 3.0, 2.0 / 3.0),
+            (2, 0.8, 0.5),
+            (1, 0.9, 1.0),
         ];
-        assert_eq!(bins.len(), 5);
+        assert_eq!(bins.len(), 7);
         for (bin, (rows, probability, positives)) in bins.iter().zip(expected) {
             assert_eq!(bin.rows, rows);
             assert!((bin.probability - probability).abs() < 1e-12);
             assert!((bin.positives - positives).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn an_edge_belongs_to_the_bin_above_and_1_to_the_last() {
+        let edge = calibration(&[0.5], &[true], 2);
+        assert!((edge[0].from - 0.5).abs() < 1e-12);
         let certain = calibration(&[1.0], &[true], 5);
         assert!((certain[0].from - 0.8).abs() < 1e-12);
     }
