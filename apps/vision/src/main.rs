@@ -61,11 +61,6 @@ fn main() -> ExitCode {
 
 /// Gives a vision error the exit code that it deserves.
 fn failure(error: tinderbox_recipes::vision::VisionError) -> Failure {
-    if error.is_interrupted() {
-        Failure::Interrupted(error.into())
-    } else if error.is_input() {
-        Failure::Input(error.into())
-    } else {
-        Failure::Other(error.into())
-    }
+    let (interrupted, input) = (error.is_interrupted(), error.is_input());
+    Failure::of(error, interrupted, input)
 }

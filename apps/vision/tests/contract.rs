@@ -11,8 +11,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use common::{Place, result};
+use common::Place;
 use serde_json::Value;
+use tinderbox_cli::testing::result;
 
 fn trained() -> Place {
     let place = Place::new();

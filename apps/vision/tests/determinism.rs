@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::{Place, result};
+use common::Place;
+use tinderbox_cli::testing::result;
 
 /// Starts a run and waits until it has written a checkpoint of at least this step.
 fn start_until(place: &Place, out: &str, step: usize) -> Child {

@@ -1,120 +1,34 @@
 //! Classical methods to hold a deep model against, so that its gain is seen and not claimed.
 //!
-//! Rows of numbers go in, probabilities come out; the methods themselves come from `linfa`. The
-//! crate knows no tensor, no image and no metric, and it is a crate of its own because the generic
-//! code of `linfa` is slow to compile: a change in a model does not touch it.
+//! Rows of numbers or texts go in, probabilities or values come out. The crate knows no tensor, no
+//! image and no metric. Everything is deterministic, on any number of threads.
+//!
+//! | for | method |
+//! |---|---|
+//! | images | [`logistic_regression`], multinomial, on dense pixels, by `linfa` |
+//! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardised numbers ([`Standardizer`]) beside one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
+//! | texts | [`TfidfConfig`], whose sparse rows [`LogisticConfig`] takes |
+//!
+//! What the settings mean, and what they are by default, is scikit-learn's, so that a figure here
+//! is the figure a reader would get there.
 
-use linfa::traits::Fit as _;
-use linfa_logistic::MultiLogisticRegression;
-use ndarray::{Array1, Array2};
+#[cfg(feature = "dense")]
+mod dense;
+mod error;
+mod lbfgs;
+mod logistic;
+mod ridge;
+mod sparse;
+mod table;
+mod tfidf;
+mod trees;
 
-/// Most values that a method is fitted on, so that it costs less memory than a training run.
-pub const MAX_VALUES: usize = 24_000_000;
-
-/// Iterations of L-BFGS.
-const ITERATIONS: u64 = 60;
-
-/// A method could not be fitted.
-#[derive(Debug, thiserror::Error)]
-#[error("the baseline could not be fitted: {0}")]
-pub struct BaselineError(String);
-
-/// Rows of features with their classes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rows {
-    /// Features, row after row.
-    ///
-    /// In double precision: with many rows the line search of L-BFGS fails in single.
-    pub features: Vec<f64>,
-    /// Class of each row.
-    pub labels: Vec<usize>,
-}
-
-/// Fits a multinomial logistic regression with an L2 penalty of 1 on `train`, and gives the
-/// probability of each of `classes` classes for each row of `test`, row after row.
-///
-/// # Errors
-///
-/// If it cannot be fitted, as on a single class.
-pub fn logistic_regression(
-    train: Rows,
-    test: Rows,
-    classes: usize,
-) -> Result<Vec<f32>, BaselineError> {
-    // With one class linfa divides by nothing and says nothing.
-    if train
-        .labels
-        .iter()
-        .all(|label| Some(label) == train.labels.first())
-    {
-        return Err(BaselineError(
-            "the training rows have a single class".to_owned(),
-        ));
-    }
-    let features = matrix(&train.labels, train.features)?;
-    let train = linfa::Dataset::new(features, Array1::from(train.labels));
-    let model = MultiLogisticRegression::default()
-        .max_iterations(ITERATIONS)
-        .fit(&train)
-        .map_err(|error| BaselineError(error.to_string()))?;
-    drop(train);
-    let scores = model.predict_probabilities(&matrix(&test.labels, test.features)?);
-    let mut probabilities = vec![0.0; scores.nrows() * classes];
-    for (row, scores) in probabilities.chunks_exact_mut(classes).zip(scores.rows()) {
-        // A class that the training rows lack keeps 0.
-        for (&class, &score) in model.classes().iter().zip(scores) {
-            row[class] = score as f32;
-        }
-    }
-    Ok(probabilities)
-}
-
-fn matrix(labels: &[usize], features: Vec<f64>) -> Result<Array2<f64>, BaselineError> {
-    let columns = features.len() / labels.len().max(1);
-    Array2::from_shape_vec((labels.len(), columns), features)
-        .map_err(|error| BaselineError(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(offset: usize) -> Rows {
-        let point = |at: usize| {
-            let class = (at + offset) % 2;
-            let x = if class == 0 { -1.0 } else { 1.0 };
-            (
-                vec![x + (at % 5) as f64 * 0.1, 0.3 * (at % 3) as f64],
-                class,
-            )
-        };
-        let (features, labels): (Vec<_>, Vec<_>) = (0..40).map(point).unzip();
-        Rows {
-            features: features.concat(),
-            labels,
-        }
-    }
-
-    #[test]
-    fn two_blobs_are_told_apart() {
-        let test = rows(1);
-        let truth = test.labels.clone();
-        let probabilities = logistic_regression(rows(0), test, 3).unwrap();
-        for (row, label) in probabilities.chunks_exact(3).zip(truth) {
-            assert!(row[label] > 0.5, "{row:?} is not {label}");
-            assert!(
-                row[2].abs() < f32::EPSILON,
-                "a class without rows has no probability"
-            );
-        }
-    }
-
-    #[test]
-    fn a_single_class_is_an_error() {
-        let single = Rows {
-            features: vec![0.0, 1.0],
-            labels: vec![0, 0],
-        };
-        assert!(logistic_regression(single.clone(), single, 1).is_err());
-    }
-}
+#[cfg(feature = "dense")]
+pub use dense::{MAX_VALUES, Rows, logistic_regression};
+pub use error::BaselineError;
+pub use logistic::{Logistic, LogisticConfig};
+pub use ridge::{Ridge, RidgeConfig};
+pub use sparse::SparseRows;
+pub use table::{Standardizer, Table};
+pub use tfidf::{Terms, Tfidf, TfidfConfig};
+pub use trees::{BoostedTrees, BoostingConfig};

@@ -23,6 +23,16 @@ impl Failure {
         Self::Input(anyhow::anyhow!("{message}"))
     }
 
+    /// A library's error, by what it says of itself.
+    pub fn of(error: impl Into<Error>, interrupted: bool, input: bool) -> Self {
+        let error = error.into();
+        match (interrupted, input) {
+            (true, _) => Self::Interrupted(error),
+            (false, true) => Self::Input(error),
+            (false, false) => Self::Other(error),
+        }
+    }
+
     fn parts(&self) -> (u8, &Error) {
         match self {
             Self::Input(error) => (2, error),

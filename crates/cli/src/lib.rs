@@ -12,6 +12,9 @@ pub mod interrupt;
 pub mod output;
 pub mod progress;
 pub mod recipe;
+pub mod report;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};

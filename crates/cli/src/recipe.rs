@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use time::OffsetDateTime;
 use tinderbox_recipes::overlay::{Patchable, assign, nearest, overlay};
+use tinderbox_recipes::run_dir::{RECIPE_FILE, RunDir};
 
-use crate::{Failure, OrInput as _, Output, RecipesArgs, table};
+use crate::{Failure, OrInput as _, Output, RecipesArgs, RunArgs, table};
 
 /// The recipes of an app.
 pub struct Catalogue<T> {
@@ -57,6 +58,23 @@ impl<T: Patchable> Catalogue<T> {
             Some(name) => self.get(name)?,
         };
         assign(recipe, sets).context("`--set`").or_input()
+    }
+
+    /// The recipe that the flags describe: that of the run to go on with, or a built-in one or a
+    /// file, with what `--set` changes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`resolve`](Self::resolve), or if there is no run to go on with.
+    pub fn of_run(&self, args: &RunArgs) -> Result<T, Failure> {
+        match (&args.resume, &args.recipe) {
+            (Some(dir), None) => {
+                let (_, text) = RunDir::unfinished(dir).or_input()?;
+                let recipe = self.load(&text, &dir.join(RECIPE_FILE))?;
+                assign(recipe, &args.set).context("`--set`").or_input()
+            }
+            (_, recipe) => self.resolve(recipe.as_deref(), &args.set),
+        }
     }
 
     /// A built-in recipe as TOML, ready to save and edit.
@@ -123,6 +141,37 @@ fn is_file_name(name: &str) -> bool {
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
         || name.contains(std::path::MAIN_SEPARATOR)
+}
+
+/// The run directory that the flags describe, and whether to go on with what is there.
+///
+/// # Errors
+///
+/// If a new run was asked for where something is already.
+pub fn run_dir(args: &RunArgs, recipe: &str, seed: u64) -> Result<(PathBuf, bool), Failure> {
+    if let Some(dir) = &args.resume {
+        return Ok((dir.clone(), true));
+    }
+    let dir = args
+        .out
+        .clone()
+        .unwrap_or_else(|| default_out(recipe, seed));
+    RunDir::check_free(&dir).or_input()?;
+    Ok((dir, false))
+}
+
+/// `--data` as a recipe holds it.
+///
+/// # Errors
+///
+/// If it is not UTF-8.
+pub fn data_path(path: &Path) -> Result<&str, Failure> {
+    path.to_str().ok_or_else(|| {
+        Failure::input(format!(
+            "`{}` is not UTF-8: rename the file",
+            path.display()
+        ))
+    })
 }
 
 /// `runs/<recipe>/<UTC time>-<seed>`.

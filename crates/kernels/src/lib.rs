@@ -9,12 +9,14 @@
 //!
 //! Not here: operations that Burn does not have. Those belong beside the model that needs them.
 
+mod adam;
 mod batch_norm;
 mod conv2d;
 #[cfg(feature = "flex")]
 mod flex;
 mod max_pool;
 
+pub use adam::{AdamStep, Moved, adam};
 pub use batch_norm::{Normalized, batch_norm_train};
 pub use conv2d::{Walk, conv2d};
 pub use max_pool::max_pool2x2;

@@ -6,6 +6,7 @@
 //! What it refuses to do: parse flags, draw progress (it takes any burn-train renderer), or know
 //! which backends exist (it takes a [`Device`](burn::tensor::Device)).
 
+pub mod calibration;
 pub mod classify;
 pub mod metrics;
 pub mod model_dir;

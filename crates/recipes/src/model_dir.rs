@@ -18,7 +18,6 @@ use crate::run_dir::BURN_VERSION;
 use crate::train::{sync_parent, write_atomic};
 
 const SPEC_FILE: &str = "model.json";
-const WEIGHTS_FILE: &str = "weights.safetensors";
 
 /// Version of the folder's layout.
 const FORMAT: u32 = 1;
@@ -95,12 +94,34 @@ struct Versions {
     burn: String,
 }
 
+/// Name of the weights of a network, which are several where networks predict together.
+fn weights_file(member: usize) -> String {
+    if member == 0 {
+        "weights.safetensors".to_owned()
+    } else {
+        format!("weights-{member}.safetensors")
+    }
+}
+
 /// Writes a model folder, or replaces the one that is there.
 ///
 /// # Errors
 ///
 /// If it cannot be written.
 pub fn save<S: Serialize>(dir: &Path, weights: &[u8], spec: &S) -> Result<(), ModelError> {
+    save_all(dir, &[weights], spec)
+}
+
+/// Writes a model folder with the weights of several networks.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn save_all<S: Serialize>(
+    dir: &Path,
+    weights: &[impl AsRef<[u8]>],
+    spec: &S,
+) -> Result<(), ModelError> {
     let mut staging = dir.as_os_str().to_owned();
     staging.push(".tmp");
     let staging = PathBuf::from(staging);
@@ -117,7 +138,9 @@ pub fn save<S: Serialize>(dir: &Path, weights: &[u8], spec: &S) -> Result<(), Mo
     })
     .map_err(|error| ModelError::spec(&staging, error))?;
     write(&staging.join(SPEC_FILE), &json)?;
-    write(&staging.join(WEIGHTS_FILE), weights)?;
+    for (member, weights) in weights.iter().enumerate() {
+        write(&staging.join(weights_file(member)), weights.as_ref())?;
+    }
     remove(dir)?;
     fs::rename(&staging, dir).map_err(ModelError::io("write", dir))?;
     sync_parent(dir).map_err(ModelError::io("write", dir))
@@ -201,7 +224,20 @@ pub fn load_weights<M>(
     dir: &Path,
     fill: impl FnOnce(Vec<u8>) -> Result<M, WeightsError>,
 ) -> Result<M, ModelError> {
-    let path = dir.join(WEIGHTS_FILE);
+    load_weights_of(dir, 0, fill)
+}
+
+/// Hands the weights of one of several networks, from 0, to `fill`.
+///
+/// # Errors
+///
+/// As for [`load_weights`].
+pub fn load_weights_of<M>(
+    dir: &Path,
+    member: usize,
+    fill: impl FnOnce(Vec<u8>) -> Result<M, WeightsError>,
+) -> Result<M, ModelError> {
+    let path = dir.join(weights_file(member));
     let bytes = fs::read(&path).map_err(ModelError::io("read", &path))?;
     fill(bytes).map_err(|WeightsError(reason)| ModelError::Weights { path, reason })
 }

@@ -223,8 +223,11 @@ pub struct Summary {
     pub valid: Metrics,
     /// Metrics on the test split.
     pub test: Metrics,
-    /// A classical method on the same split; null where it was skipped.
-    pub baseline: Option<Baseline>,
+    /// Classical methods on the same split; empty where they were skipped.
+    pub baselines: Vec<Baseline>,
+    /// What only this kind of task has.
+    #[serde(flatten)]
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What a classical method reaches on the same test split.

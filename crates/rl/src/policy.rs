@@ -143,6 +143,21 @@ impl Policy {
         }
     }
 
+    /// The same policy on another device.
+    #[must_use]
+    pub fn on(self, device: &Device) -> Self {
+        let device = device.clone().inner();
+        let net = match self.net {
+            Net::Q(net) => Net::Q(net.to_device(&device)),
+            Net::Actor(net) => Net::Actor(net.to_device(&device)),
+        };
+        Self {
+            net,
+            device,
+            ..self
+        }
+    }
+
     /// Name of the environment that it was trained in.
     pub fn environment(&self) -> &str {
         &self.spec.environment

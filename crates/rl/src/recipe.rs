@@ -189,6 +189,7 @@ impl Recipe {
             // Its actions are no numbers.
             return None;
         }
+        suit(&mut recipe, &mut dqn);
         recipe.agent = Agent::Dqn(dqn);
         Some(recipe)
     }
@@ -249,6 +250,43 @@ impl Recipe {
                 Err(ConfigError::new("environment", &spec.name, expected))
             }
         }
+    }
+}
+
+/// Settings for environments that pay nothing until the goal is reached, after those of RL
+/// Baselines3 Zoo, <https://github.com/DLR-RM/rl-baselines3-zoo>.
+fn suit(recipe: &mut Recipe, dqn: &mut DqnConfig) {
+    let acrobot = match recipe.environment.as_str() {
+        "Acrobot-v1" => true,
+        "MountainCar-v0" => false,
+        _ => return,
+    };
+    recipe.train.steps = if acrobot { 100_000 } else { 150_000 };
+    recipe.train.evaluate_every = 2_048;
+    recipe.train.log_every = 2_048;
+    dqn.hidden = vec![128, 128];
+    dqn.batch_size = 128;
+    // Every step costs one.
+    (dqn.v_min, dqn.v_max) = (-100.0, 0.0);
+    if acrobot {
+        *recipe.optimizer.learning_rate_mut() = 6.3e-4;
+        dqn.update_every = 8;
+        dqn.updates = 4;
+        dqn.target_every = 128;
+        dqn.epsilon_steps = 12_000;
+        dqn.epsilon_end = 0.1;
+    } else {
+        *recipe.optimizer.learning_rate_mut() = 4e-3;
+        dqn.gamma = 0.98;
+        dqn.update_every = 16;
+        dqn.updates = 8;
+        dqn.target_every = 600;
+        // Longer sums are of actions by chance.
+        dqn.n_step = dqn.n_step.min(3);
+        dqn.replay_size = 10_000;
+        dqn.learning_starts = 1_000;
+        dqn.epsilon_steps = 24_000;
+        dqn.epsilon_end = 0.07;
     }
 }
 

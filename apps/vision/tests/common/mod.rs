@@ -7,62 +7,39 @@
 )]
 //! Tiny data, and the real binary run on it.
 
-use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::ops::Deref;
 
-use tempfile::TempDir;
+pub use tinderbox_cli::testing::Ran;
 
 /// A folder for one test, with tiny data in `data`.
-pub struct Place {
-    pub dir: TempDir,
-}
-
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
+pub struct Place(tinderbox_cli::testing::Place);
 
 /// Two classes of 8×8 images: a bright left or a bright right half, with noise.
 const TRAIN: usize = 96;
 const TEST: usize = 24;
 
+impl Deref for Place {
+    type Target = tinderbox_cli::testing::Place;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
 impl Place {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let place = Self { dir };
-        fs::create_dir(place.path("data")).unwrap();
+        let place = Self(tinderbox_cli::testing::Place::new(env!(
+            "CARGO_BIN_EXE_vision"
+        )));
+        std::fs::create_dir(place.path("data")).unwrap();
         for (part, count) in [("train", TRAIN), ("t10k", TEST)] {
-            let images = place.path(&format!("data/{part}-images-idx3-ubyte"));
-            fs::write(images, idx_images(count)).unwrap();
-            let labels = place.path(&format!("data/{part}-labels-idx1-ubyte"));
-            fs::write(labels, idx_labels(count)).unwrap();
+            let images = format!("data/{part}-images-idx3-ubyte");
+            place.write(&images, idx_images(count));
+            let labels = format!("data/{part}-labels-idx1-ubyte");
+            place.write(&labels, idx_labels(count));
         }
         place
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vision"));
-        command
-            .current_dir(self.dir.path())
-            .args(args)
-            .stdin(Stdio::null());
-        // Nothing may be fetched, and nothing found in somebody's cache.
-        command.env("TINDERBOX_CACHE", self.path("cache"));
-        command
-            .env("HTTPS_PROXY", "http://127.0.0.1:9")
-            .env("ALL_PROXY", "http://127.0.0.1:9");
-        command
-    }
-
-    pub fn run(&self, args: &[&str]) -> Ran {
-        self.command(args).output().unwrap().into()
     }
 
     /// `train` on the tiny data with a network that has batch normalisation and dropout, and with
@@ -101,40 +78,6 @@ impl Place {
     }
 }
 
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Ran {
-    /// Succeeded, and said nothing of an error.
-    pub fn ok(&self) -> &Self {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
-        self
-    }
-
-    /// Failed with one clear message that has all of `words`.
-    pub fn failed(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
-        let errors = self
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("error: "));
-        assert_eq!(errors.count(), 1, "{}", self.stderr);
-        let (_, message) = self.stderr.split_once("error: ").unwrap();
-        for word in words {
-            assert!(message.contains(word), "`{word}` is not in: {message}");
-        }
-        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
-        assert!(!self.stderr.contains("RUST_BACKTRACE"), "{}", self.stderr);
-    }
-}
-
 pub fn idx_images(count: usize) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, 3];
     for size in [count as u32, 8, 8] {
@@ -161,22 +104,4 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-/// What a run must repeat to the byte: the model, and the metrics without their clocks.
-pub fn result(run: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(run.join("model"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
-        .map(|(path, bytes)| (path.rsplit('/').next().unwrap().to_owned(), bytes))
-        .collect();
-    files.sort();
-    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let timeless: Vec<String> = metrics
-        .lines()
-        .map(|line| line.split(",\"wall_s\":").next().unwrap().to_owned())
-        .collect();
-    files.push(("metrics.jsonl".to_owned(), timeless.join("\n").into_bytes()));
-    files
 }

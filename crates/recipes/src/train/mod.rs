@@ -4,6 +4,7 @@
 //! one of validation batches, and gives back the best weights. With a folder it also leaves
 //! `metrics.jsonl` and `checkpoint/` there, and can go on from them.
 
+mod adam;
 pub mod checkpoint;
 mod config;
 mod ema;

@@ -3,9 +3,10 @@
 use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
+use burn::optim::{ModuleOptimizer, SgdConfig};
 use serde::{Deserialize, Serialize};
 
+use super::adam::Adam;
 use super::config::{ConfigError, check_range};
 
 /// What turns gradients into steps.
@@ -169,11 +170,7 @@ impl Optimizer {
                 beta_2,
                 epsilon,
                 ..
-            } => AdamConfig::new()
-                .with_beta_1(beta_1 as f32)
-                .with_beta_2(beta_2 as f32)
-                .with_epsilon(epsilon as f32)
-                .init(),
+            } => Adam::new([beta_1, beta_2, epsilon], 0.0).into(),
             Self::Adamw {
                 beta_1,
                 beta_2,
@@ -181,16 +178,14 @@ impl Optimizer {
                 weight_decay,
                 ..
             } => {
-                let config = AdamWConfig::new()
-                    .with_beta_1(beta_1 as f32)
-                    .with_beta_2(beta_2 as f32)
-                    .with_epsilon(epsilon as f32)
-                    .with_weight_decay(weight_decay as f32);
-                let undecayed = config.clone().with_weight_decay(0.0).build();
+                let constants = [beta_1, beta_2, epsilon];
+                let undecayed = Adam::new(constants, 0.0);
                 let names = [".bias", ".gamma", ".beta"].map(str::to_owned).to_vec();
-                config
-                    .init()
-                    .with_group(ParamGroup::from_any_predicates(names), undecayed, None)
+                ModuleOptimizer::from(Adam::new(constants, weight_decay)).with_group(
+                    ParamGroup::from_any_predicates(names),
+                    undecayed,
+                    None,
+                )
             }
         }
     }

@@ -110,6 +110,16 @@ pub enum TrainError {
     Burn(Arc<TrainingError>),
 }
 
+impl TrainError {
+    /// Whether the user's recipe or data are wrong, as opposed to anything else.
+    pub fn is_input(&self) -> bool {
+        matches!(
+            self,
+            Self::Data(_) | Self::UnknownMonitor { .. } | Self::Foreign(_)
+        )
+    }
+}
+
 /// Where the time of a run went, in s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {

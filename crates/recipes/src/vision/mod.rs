@@ -84,7 +84,6 @@ pub enum VisionError {
 impl VisionError {
     /// Whether the user's recipe, flags or files are wrong, as opposed to anything else.
     pub fn is_input(&self) -> bool {
-        use crate::train::TrainError;
         match self {
             Self::Config(_)
             | Self::Architecture(_)
@@ -93,10 +92,7 @@ impl VisionError {
             | Self::Model(_)
             | Self::Fit(FitError::Config(_)) => true,
             Self::Run(error) => !matches!(error, RunError::Io { .. }),
-            Self::Fit(FitError::Train(error)) => matches!(
-                error,
-                TrainError::Data(_) | TrainError::UnknownMonitor { .. } | TrainError::Foreign(_)
-            ),
+            Self::Fit(FitError::Train(error)) => error.is_input(),
             _ => false,
         }
     }
