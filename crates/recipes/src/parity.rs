@@ -1,7 +1,10 @@
 //! Whether a device computes what it should.
 //!
 //! Every layer, loss and model family is run on a device and compared with values that PyTorch
-//! computed in float64. They are part of the crate, and `parity/references.py` makes them.
+//! computed in float64. They are part of the crate, and `parity/references.py` and its neighbours
+//! make them.
+
+mod tabular;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -102,15 +105,17 @@ pub fn transfer(from: &Device, to: &Device) -> Check {
 }
 
 fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
-    let references = read::<Vec<Layer>>(LAYERS).and_then(|layers| Ok((layers, read(MODELS)?)));
-    let (layers, models): (Vec<Layer>, Vec<Model>) = match references {
+    let references = read::<Vec<Layer>>(LAYERS)
+        .and_then(|layers| Ok((layers, read(MODELS)?, tabular::references()?)));
+    let (layers, models, tables): (_, Vec<Model>, tabular::References) = match references {
         Ok(references) => references,
         Err(error) => {
             return vec![Check::run("references".to_owned(), 0.0, || Err(error))];
         }
     };
     let mut checks = Vec::new();
-    for layer in layers.iter().filter(|layer| wanted(&layer.name)) {
+    let all = layers.iter().chain(&tables.layers);
+    for layer in all.filter(|layer| wanted(&layer.name)) {
         let name = layer.name.clone();
         checks.push(Check::run(name, LAYER_TOLERANCE, || layer.check(device)));
     }
@@ -130,6 +135,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
             }
         }
     }
+    checks.extend(tables.checks(device, wanted));
     checks
 }
 
@@ -312,7 +318,7 @@ impl Layer {
                 };
                 Loss::default().forward_mixed(x.next(), x.labels(), Some(mixed))
             }
-            name => return Err(format!("nothing here computes `{name}`")),
+            name => tabular::layer(name, x)?,
         })
     }
 }
@@ -407,7 +413,7 @@ mod tests {
     fn the_processor_passes_every_check() {
         let device = Device::flex();
         let checks = parity(&device);
-        assert!(checks.len() > 25, "{}", checks.len());
+        assert!(checks.len() > 45, "{}", checks.len());
         for check in checks.iter().chain([&transfer(&device, &device)]) {
             assert!(check.passed(), "{check:?}");
         }

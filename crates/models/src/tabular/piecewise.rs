@@ -138,35 +138,48 @@ impl Bins {
         Ok(())
     }
 
-    /// Equation 1 of the paper.
+    /// Equation 1 of the paper. A number is data and a bin is measured: there is no gradient, and
+    /// without one Burn computes this in a third of the time.
     ///
     /// - input: `[n_numeric, batch, 1]`
     /// - output: `[n_numeric, batch, n_bins]`, from 0 to 1, but for the outer bins beyond the edges
     pub(super) fn encode(&self, x: Tensor<3>) -> Tensor<3> {
-        let left = self.left.value().unsqueeze_dim::<3>(1);
-        let slope = self.slope.value().unsqueeze_dim::<3>(1);
-        let [n, _, n_bins] = left.dims();
-        let [_, batch, _] = x.dims();
-        let through = |bin: usize| {
-            let bin = [0..n, 0..1, bin..bin + 1];
-            (x.clone() - left.clone().slice(bin.clone())) * slope.clone().slice(bin)
-        };
-        if n_bins == 1 {
-            return through(0);
+        let is_autodiff = x.device().is_autodiff();
+        let plain = |x: Tensor<3>| if is_autodiff { x.inner() } else { x };
+        let [left, slope] = [&self.left, &self.slope].map(|part| part.value().unsqueeze_dim(1));
+        let encoded = encode(plain(x), plain(left), plain(slope));
+        if is_autodiff {
+            Tensor::from_inner(encoded)
+        } else {
+            encoded
         }
-        // A column with one bin does not use the first place; its bin is open at both ends.
-        let alone = slope.clone().slice([0..n, 0..1, 0..1]).equal_elem(0.0);
-        let last = through(n_bins - 1);
-        let last = last
-            .clone()
-            .clamp_min(0.0)
-            .mask_where(alone.expand([n, batch, 1]), last);
-        let first = through(0).clamp_max(1.0);
-        ((x - left) * slope)
-            .clamp(0.0, 1.0)
-            .slice_assign([0..n, 0..batch, 0..1], first)
-            .slice_assign([0..n, 0..batch, n_bins - 1..n_bins], last)
     }
+}
+
+/// - x: `[n_numeric, batch, 1]`
+/// - left, slope: `[n_numeric, 1, n_bins]`
+fn encode(x: Tensor<3>, left: Tensor<3>, slope: Tensor<3>) -> Tensor<3> {
+    let [n, _, n_bins] = left.dims();
+    let [_, batch, _] = x.dims();
+    let through = |bin: usize| {
+        let bin = [0..n, 0..1, bin..bin + 1];
+        (x.clone() - left.clone().slice(bin.clone())) * slope.clone().slice(bin)
+    };
+    if n_bins == 1 {
+        return through(0);
+    }
+    // A column with one bin does not use the first place; its bin is open at both ends.
+    let alone = slope.clone().slice([0..n, 0..1, 0..1]).equal_elem(0.0);
+    let last = through(n_bins - 1);
+    let last = last
+        .clone()
+        .clamp_min(0.0)
+        .mask_where(alone.expand([n, batch, 1]), last);
+    let first = through(0).clamp_max(1.0);
+    ((x - left) * slope)
+        .clamp(0.0, 1.0)
+        .slice_assign([0..n, 0..batch, 0..1], first)
+        .slice_assign([0..n, 0..batch, n_bins - 1..n_bins], last)
 }
 
 fn check_edges(column: usize, edges: &[f32], max: usize) -> Result<(), BinsError> {
