@@ -332,6 +332,10 @@ fn a_quote_that_is_never_closed_is_named() {
     let message = "`t.csv` line 3: a quote is opened in this row and never closed";
     assert_eq!(error("a,b\n1,2\n3,\"x\n5,6\n7,8\n"), message);
     assert_eq!(error("a,b\n1,2\n\"3,4\n5,6\n7,8\n"), message);
+    assert_eq!(error("a,b\n1,2\n3,\"x"), message);
+    // A quote within a cell opens nothing.
+    assert_eq!(table("a,b\n1,2\n3,5\"\n").rows(), 2);
+    assert_eq!(error("\"a,b\n1,2\n"), message.replace("line 3", "line 1"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`environment`], [`env`] | the trait, with an example; CartPole, MountainCar, Acrobot, Pendulum |
+//! | [`environment`], [`mod@env`] | the trait, with an example; CartPole, MountainCar, Acrobot, Pendulum |
 //! | [`vector`] | copies that step together |
 //! | [`replay`] | one ring per field, uniform or prioritised, over one step or several |
 //! | [`dqn`], [`ppo`] | what learns |

@@ -29,11 +29,9 @@ impl Dialect {
     /// `whole` says that `head` is the whole file; otherwise its last row may be cut.
     pub(crate) fn find(head: &[u8], whole: bool, options: &ReadOptions) -> Self {
         // Old Macs ended lines with a carriage return alone.
-        let terminator = if head.contains(&b'\r') && !head.contains(&b'\n') {
-            b'\r'
-        } else {
-            b'\n'
-        };
+        let inner = head.trim_ascii_end();
+        let old = inner.contains(&b'\r') && !inner.contains(&b'\n');
+        let terminator = if old { b'\r' } else { b'\n' };
         let dialect = |delimiter| Self {
             delimiter,
             terminator,
