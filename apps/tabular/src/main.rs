@@ -3,6 +3,7 @@
 mod chart;
 mod explain;
 mod inspect;
+mod map;
 mod story;
 mod train;
 mod usage;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
@@ -11,11 +12,11 @@ use tinderbox_cli::{Failure, Output, TrainArgs, interrupter, note, open_device, 
 use tinderbox_recipes::metrics::{Approval, Ranking, approval};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
-    Answers, FoldReport, Options, Prepared, Recipe, Report, Source, Target, pooled, spread,
+    Answers, Capture, FoldReport, Options, Prepared, Recipe, Report, Source, Target, pooled, spread,
 };
 use tinderbox_recipes::train::Metrics;
 
-use crate::{RECIPES, failure, story};
+use crate::{RECIPES, failure, map, story};
 
 /// What `train` takes.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -178,32 +179,142 @@ fn summary(prepared: &Prepared, device: &Opened, report: &Report) -> Summary {
             .iter()
             .map(|method| method.baseline.clone())
             .collect(),
-        details: details(report),
+        details: details(prepared, report),
     };
     finished.summary(&report.trained)
 }
 
-/// Folds, and what two classes are ranked for.
-fn details(report: &Report) -> Map<String, Value> {
+/// Each method's name and answers, this model first.
+fn methods(report: &Report) -> Vec<(&str, &Answers)> {
+    let classical = report.baselines.iter();
+    let classical = classical.map(|method| (method.baseline.method.as_str(), &method.answers));
+    std::iter::once(("this model", &report.answers))
+        .chain(classical)
+        .collect()
+}
+
+/// What only some tasks have.
+fn details(prepared: &Prepared, report: &Report) -> Map<String, Value> {
     let mut details = Map::new();
+    let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
+    put("predict_row_us", json!(report.row_s * 1e6));
     if !report.folds.is_empty() {
-        details.insert("folds".to_owned(), folds(&report.folds));
+        put("folds", folds(&report.folds));
     }
-    let mut methods = vec![("this model", &report.answers)];
-    methods.extend(
-        report
-            .baselines
-            .iter()
-            .map(|method| (method.baseline.method.as_str(), &method.answers)),
-    );
-    let ranked = methods
+    let ranked: Map<String, Value> = methods(report)
         .into_iter()
-        .filter_map(|(name, answers)| Some((name.to_owned(), ranked(answers)?)));
-    let ranked: Map<String, Value> = ranked.collect();
+        .filter_map(|(name, answers)| Some((name.to_owned(), json!(Ranked::new(answers)?))))
+        .collect();
     if !ranked.is_empty() {
-        details.insert("ranked".to_owned(), Value::Object(ranked));
+        put("ranked", Value::Object(ranked));
+    }
+    if let Some((ranking, _)) = unlabelled(report) {
+        put(
+            "unlabelled",
+            json!({
+                "auroc": ranking.auroc(),
+                "average_precision": ranking.average_precision(),
+                "capture_10_percent": ranking.capture(0.1),
+            }),
+        );
+    }
+    if let Some(screen) = Screen::new(prepared, report) {
+        put("screen", json!(screen));
+    }
+    if let Some(prospects) = &report.prospects {
+        let curve = |capture: &Capture| {
+            let at = CAPTURED.map(|share| json!([share, capture.within(share)]));
+            (capture.method.clone(), Value::from(at.to_vec()))
+        };
+        put(
+            "capture",
+            Value::Object(prospects.captures.iter().map(curve).collect()),
+        );
     }
     details
+}
+
+/// Shares of an area that a capture curve is told at.
+const CAPTURED: [f64; 6] = [0.01, 0.02, 0.04, 0.1, 0.2, 0.5];
+
+/// What those who act on a ranking of two classes ask.
+#[derive(Serialize)]
+struct Ranked {
+    capture_1_percent: Option<f64>,
+    capture_4_percent: Option<f64>,
+    capture_10_percent: Option<f64>,
+    lift_10_percent: Option<f64>,
+    /// Share of the rows that have to be looked at.
+    workload_at_80_percent_recall: f64,
+    alerts_per_hit_at_80_percent_recall: f64,
+    /// Share of the bad among those approved at each rate, the riskiest turned down.
+    default_rate_by_approval: Vec<[f64; 2]>,
+}
+
+impl Ranked {
+    fn new(answers: &Answers) -> Option<Self> {
+        let (scores, labels) = yes_or_no(answers)?;
+        let ranking = Ranking::new(&scores, &labels);
+        let workload = ranking.workload(0.8)?;
+        let curve = approval(&scores, &labels, None, &[0.5, 0.6, 0.7, 0.8, 0.9]);
+        let point = |point: &Approval| [point.rate, point.default_rate];
+        Some(Self {
+            capture_1_percent: ranking.capture(0.01),
+            capture_4_percent: ranking.capture(0.04),
+            capture_10_percent: ranking.capture(0.1),
+            lift_10_percent: ranking.lift(0.1),
+            workload_at_80_percent_recall: workload.share,
+            alerts_per_hit_at_80_percent_recall: workload.alerts_per_hit,
+            default_rate_by_approval: curve.iter().map(point).collect(),
+        })
+    }
+}
+
+fn yes_or_no(answers: &Answers) -> Option<(Vec<f64>, Vec<bool>)> {
+    match answers {
+        Answers::Classes(predictions) if predictions.classes == 2 => Some(predictions.of_yes()),
+        _ => None,
+    }
+}
+
+/// The ranking of an autoencoder that knows no label, and how many rows it is of.
+fn unlabelled(report: &Report) -> Option<(Ranking, usize)> {
+    let errors = report.unlabelled.as_ref()?;
+    let (_, labels) = yes_or_no(&report.answers)?;
+    Some((Ranking::new(errors, &labels), labels.len()))
+}
+
+/// The model beside a screen by rules, on the test rows.
+#[derive(Serialize)]
+struct Screen {
+    /// Share of the positives that the rules point at.
+    recall: f64,
+    /// Share of the rows that they point at.
+    share: f64,
+    /// Share of the rows that the model has to be followed through to the same recall.
+    share_of_this_model: f64,
+    /// Share of the investigations that it saves.
+    saved: f64,
+}
+
+impl Screen {
+    fn new(prepared: &Prepared, report: &Report) -> Option<Self> {
+        let screened = prepared.opened().screened.as_ref()?;
+        let (scores, labels) = yes_or_no(&report.answers)?;
+        let test = &prepared.parts().test;
+        let hit = |(row, label): (&usize, &bool)| screened[*row] && *label;
+        let hits = test.iter().zip(&labels).filter(|&pair| hit(pair)).count() as f64;
+        let alerts = test.iter().filter(|&&row| screened[row]).count() as f64;
+        let recall = hits / labels.iter().filter(|&&label| label).count().max(1) as f64;
+        let own = Ranking::new(&scores, &labels).workload(recall)?.share;
+        let share = alerts / test.len().max(1) as f64;
+        Some(Self {
+            recall,
+            share,
+            share_of_this_model: own,
+            saved: 1.0 - own / share,
+        })
+    }
 }
 
 /// The methods of a cross-validation with each fold's metrics and answers, this model first.
@@ -237,31 +348,6 @@ fn folds(folds: &[FoldReport]) -> Value {
     json!({ "count": folds.len(), "test": test, "pooled": together })
 }
 
-/// What those who act on a ranking ask: how many rows to look at, what the first of them hold, and
-/// what is lost at which share of approvals.
-fn ranked(answers: &Answers) -> Option<Value> {
-    let (scores, labels) = match answers {
-        Answers::Classes(predictions) if predictions.classes == 2 => predictions.of_yes(),
-        _ => return None,
-    };
-    let ranking = Ranking::new(&scores, &labels);
-    let workload = ranking.workload(0.8)?;
-    let rates = [0.5, 0.6, 0.7, 0.8, 0.9];
-    let curve = approval(&scores, &labels, None, &rates);
-    let loss =
-        |point: &Approval| json!({ "approved": point.rate, "default_rate": point.default_rate });
-    let loss: Vec<Value> = curve.iter().map(loss).collect();
-    Some(json!({
-        "capture_1_percent": ranking.capture(0.01),
-        "capture_4_percent": ranking.capture(0.04),
-        "capture_10_percent": ranking.capture(0.1),
-        "lift_10_percent": ranking.lift(0.1),
-        "workload_at_80_percent_recall": workload.share,
-        "alerts_per_hit_at_80_percent_recall": workload.alerts_per_hit,
-        "loss_by_approval": loss,
-    }))
-}
-
 fn print(
     prepared: &Prepared,
     report: &Report,
@@ -286,15 +372,89 @@ fn print(
     if !report.folds.is_empty() {
         out.line(&table(&fold_rows(&report.folds, names)))?;
     }
+    print_ranked(&mut out, prepared, report)?;
+    if let Some(prospects) = &report.prospects {
+        out.line(&table(&capture_rows(&prospects.captures)))?;
+        let map = dir.join("map.png");
+        map::draw(prepared, prospects, &map)?;
+        out.line(&format!("map {}", map.display()))?;
+    }
     out.line(&format!(
-        "best epoch {} of {}, {:.0} rows/s, {} parameters",
+        "best epoch {} of {}, {:.0} rows/s, {} parameters, {:.0} µs for one row alone",
         summary.best_epoch,
         summary.epochs,
         summary.samples_per_s,
-        thousands(summary.parameters)
+        thousands(summary.parameters),
+        report.row_s * 1e6
     ))?;
     out.line(&times(&summary.timings, summary.wall_s))?;
     out.line(&format!("run {}", dir.display()))
+}
+
+/// What a ranking of two classes is good for.
+fn print_ranked(out: &mut Output, prepared: &Prepared, report: &Report) -> Result<(), Failure> {
+    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let head = [
+        "ranked by probability",
+        "positives in the top 10 %",
+        "rows to look at for 80 % of them",
+        "positives left among the lowest 80 %",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let mut add = |name: &str, ranked: &Ranked| {
+        let approved = ranked
+            .default_rate_by_approval
+            .iter()
+            .find(|[rate, _]| *rate > 0.79);
+        rows.push(vec![
+            name.to_owned(),
+            share(ranked.capture_10_percent.unwrap_or(f64::NAN)),
+            share(ranked.workload_at_80_percent_recall),
+            share(approved.map_or(f64::NAN, |[_, rate]| *rate)),
+        ]);
+    };
+    for (name, answers) in methods(report) {
+        if let Some(ranked) = Ranked::new(answers) {
+            add(name, &ranked);
+        }
+    }
+    if rows.len() > 1 {
+        out.line(&table(&rows))?;
+    }
+    if let Some((ranking, count)) = unlabelled(report) {
+        let [auroc, capture] = [ranking.auroc(), ranking.capture(0.1)];
+        out.line(&format!(
+            "an autoencoder that knows no label ranks the {} rows with an auroc of {:.4}; its top \
+             10 % hold {} of the positives",
+            thousands(count),
+            auroc.unwrap_or(f64::NAN),
+            share(capture.unwrap_or(f64::NAN))
+        ))?;
+    }
+    if let Some(screen) = Screen::new(prepared, report) {
+        out.line(&format!(
+            "a screen by rules points at {} of the rows and finds {} of the positives; this model \
+             finds as many in {} and saves {} of the investigations",
+            share(screen.share),
+            share(screen.recall),
+            share(screen.share_of_this_model),
+            share(screen.saved)
+        ))?;
+    }
+    Ok(())
+}
+
+fn capture_rows(captures: &[Capture]) -> Vec<Vec<String>> {
+    let head = CAPTURED.map(|share| format!("top {:.0} % of the area", 100.0 * share));
+    let head = std::iter::once("deposits never seen, found in".to_owned()).chain(head);
+    let mut rows = vec![head.collect()];
+    rows.extend(captures.iter().map(|capture| {
+        let values = CAPTURED.map(|share| format!("{:.1} %", 100.0 * capture.within(share)));
+        std::iter::once(capture.method.clone())
+            .chain(values)
+            .collect()
+    }));
+    rows
 }
 
 fn fold_rows(folds: &[FoldReport], names: &[&str]) -> Vec<Vec<String>> {

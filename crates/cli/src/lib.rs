@@ -23,6 +23,10 @@ pub use interrupt::interrupter;
 pub use output::{Output, note, table};
 pub use progress::Progress;
 
+/// The allocator of every app: a training step allocates and frees the same sizes again and again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sends the log to stderr: warnings, or what `TINDERBOX_LOG` says, as in `debug`.
 pub fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TINDERBOX_LOG")

@@ -262,7 +262,9 @@ fn read_grid(decoder: &mut Decoder<BufReader<File>>, path: &Path) -> Result<Grid
     };
     let scale = tag(Tag::ModelPixelScaleTag).map_err(tiff)?;
     let tie = tag(Tag::ModelTiepointTag).map_err(tiff)?;
-    let keys = tag(Tag::GeoKeyDirectoryTag).map_err(tiff)?;
+    let keys = decoder.find_tag(Tag::GeoKeyDirectoryTag).map_err(tiff)?;
+    let keys = keys.map_or(Ok(Vec::new()), tiff::decoder::ifd::Value::into_u32_vec);
+    let keys = keys.map_err(tiff)?;
     let (&[cell_x, cell_y, ..], &[column, row, _, x, y, ..]) = (scale.as_slice(), tie.as_slice())
     else {
         return Err(RasterError::NoPlace {
@@ -270,7 +272,7 @@ fn read_grid(decoder: &mut Decoder<BufReader<File>>, path: &Path) -> Result<Grid
         });
     };
     // Key 1025 is 2 where the tie is the middle of a cell, not its corner.
-    let middle = keys.chunks(4).any(|key| matches!(key, [1025.0, _, _, 2.0]));
+    let middle = keys.chunks(4).any(|key| matches!(key, [1025, _, _, 2]));
     let half = if middle { 0.5 } else { 0.0 };
     let (x, y) = (x - (column + half) * cell_x, y + (row + half) * cell_y);
     let good = cell_x > 0.0 && cell_y > 0.0 && [x, y, cell_x, cell_y].iter().all(|v| v.is_finite());

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tinderbox_baselines::{
     BaselineError, BoostingConfig, LogisticConfig, RidgeConfig, SparseRows, Table as Numbers,
 };
-use tinderbox_datasets::table::{Table, TableError};
+use tinderbox_datasets::table::Table;
 
 use super::answers::Answers;
 use super::encoder::{Encoded, Encoder};
@@ -35,37 +35,61 @@ pub struct Classical {
     pub answers: Answers,
 }
 
+/// What a fitted method says of rows.
+type Say<'a> = Box<dyn Fn(&Table, &Encoded, &[usize]) -> Result<Vec<f32>, TabularError> + 'a>;
+
 impl Rows<'_> {
-    /// A linear method and boosted trees.
+    /// A linear method and boosted trees, measured on the test rows.
     pub(crate) fn baselines(&self) -> Result<Vec<Classical>, TabularError> {
-        Ok(vec![self.linear()?, self.trees()?])
+        let mut all = Vec::new();
+        for fit in [Self::linear, Self::trees] {
+            let started = Instant::now();
+            let (method, say) = fit(self)?;
+            let said = say(self.table, self.encoded, self.test)?;
+            all.push(self.result(method, started, &said));
+        }
+        Ok(all)
     }
 
-    fn linear(&self) -> Result<Classical, TabularError> {
-        let started = Instant::now();
+    /// What the same methods say of all rows of another table: the probability of the second class.
+    pub(crate) fn elsewhere(
+        &self,
+        table: &Table,
+        encoded: &Encoded,
+    ) -> Result<Vec<(String, Vec<f32>)>, TabularError> {
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        let mut all = Vec::new();
+        for fit in [Self::linear, Self::trees] {
+            let (method, say) = fit(self)?;
+            let said = say(table, encoded, &rows)?;
+            all.push((method.to_owned(), super::probabilities(&said)));
+        }
+        Ok(all)
+    }
+
+    fn linear(&self) -> Result<(&'static str, Say<'_>), TabularError> {
         let train = one_hot(self.encoder, self.encoded, &self.fitted)?;
-        let test = one_hot(self.encoder, self.encoded, self.test)?;
-        let (method, said) = match (self.truth.take(&self.fitted), self.target) {
+        Ok(match (self.truth.take(&self.fitted), self.target) {
             (Truth::Classes(labels), Target::Classes { labels: names }) => {
                 let model = LogisticConfig::default().fit(&train, &labels, names.len())?;
-                ("logistic regression", model.predict(&test)?)
+                let say: Say<'_> = Box::new(move |_, encoded, rows| {
+                    Ok(model.predict(&one_hot(self.encoder, encoded, rows)?)?)
+                });
+                ("logistic regression", say)
             }
             (truth, _) => {
                 let model = RidgeConfig::default().fit(&train, &self.scaled(&truth))?;
-                let said = model.predict(&test)?;
-                (
-                    "ridge regression",
-                    said.into_iter().map(|value| value as f32).collect(),
-                )
+                let say: Say<'_> = Box::new(move |_, encoded, rows| {
+                    let said = model.predict(&one_hot(self.encoder, encoded, rows)?)?;
+                    Ok(said.into_iter().map(|value| value as f32).collect())
+                });
+                ("ridge regression", say)
             }
-        };
-        Ok(self.result(method, started, &said))
+        })
     }
 
-    fn trees(&self) -> Result<Classical, TabularError> {
-        let started = Instant::now();
-        let train = self.numbers(&self.fitted)?;
-        let test = self.numbers(self.test)?;
+    fn trees(&self) -> Result<(&'static str, Say<'_>), TabularError> {
+        let train = self.numbers(self.table, self.encoded, &self.fitted)?;
         let config = BoostingConfig::default();
         let model = match (self.truth.take(&self.fitted), self.target) {
             (Truth::Classes(labels), Target::Classes { labels: names }) => {
@@ -73,9 +97,11 @@ impl Rows<'_> {
             }
             (truth, _) => config.fit_values(&train, &self.scaled(&truth))?,
         };
-        let said = model.predict(&test)?;
-        let said: Vec<f32> = said.into_iter().map(|value| value as f32).collect();
-        Ok(self.result("boosted trees", started, &said))
+        let say: Say<'_> = Box::new(move |table, encoded, rows| {
+            let said = model.predict(&self.numbers(table, encoded, rows)?)?;
+            Ok(said.into_iter().map(|value| value as f32).collect())
+        });
+        Ok(("boosted trees", say))
     }
 
     fn scaled(&self, truth: &Truth) -> Vec<f64> {
@@ -103,9 +129,29 @@ impl Rows<'_> {
     }
 
     /// Numbers as they are and words by their codes; nothing where a cell is missing.
-    fn numbers(&self, rows: &[usize]) -> Result<Numbers, TabularError> {
-        let table = raw(self.encoder, self.table, self.encoded, rows)?;
-        Ok(table?)
+    fn numbers(
+        &self,
+        table: &Table,
+        encoded: &Encoded,
+        rows: &[usize],
+    ) -> Result<Numbers, TabularError> {
+        let mut columns = Vec::new();
+        for place in self.encoder.places() {
+            let column = table.column(&place.name)?;
+            columns.push(move |row: usize| {
+                if !place.numeric.is_empty() {
+                    return column.number(row);
+                }
+                match encoded.row_codes(row)[place.codes.start] {
+                    0 => f64::NAN,
+                    code => f64::from(code),
+                }
+            });
+        }
+        let cells = rows
+            .iter()
+            .flat_map(|&row| columns.iter().map(move |cell| cell(row)));
+        Ok(Numbers::new(cells.collect(), columns.len())?)
     }
 }
 
@@ -134,31 +180,4 @@ fn one_hot(
         sparse.push(numbers.chain(codes))?;
     }
     Ok(sparse)
-}
-
-fn raw(
-    encoder: &Encoder,
-    table: &Table,
-    encoded: &Encoded,
-    rows: &[usize],
-) -> Result<Result<Numbers, BaselineError>, TableError> {
-    let mut columns = Vec::new();
-    for place in encoder.places() {
-        let column = table.column(&place.name)?;
-        let numeric = !place.numeric.is_empty();
-        let cell = move |row: usize| {
-            if numeric {
-                return column.number(row);
-            }
-            match encoded.row_codes(row)[place.codes.start] {
-                0 => f64::NAN,
-                code => f64::from(code),
-            }
-        };
-        columns.push(cell);
-    }
-    let values = rows
-        .iter()
-        .flat_map(|&row| columns.iter().map(move |cell| cell(row)));
-    Ok(Numbers::new(values.collect(), columns.len()))
 }

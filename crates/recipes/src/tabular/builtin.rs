@@ -9,7 +9,7 @@ use super::recipe::{
 use crate::train::{Goal, Loop, Optimizer, Schedule};
 
 /// Names of the built-in recipes with a line on each.
-pub const BUILTIN: [(&str, &str); 11] = [
+pub const BUILTIN: [(&str, &str); 12] = [
     (
         "cancer",
         "breast-cancer diagnosis from cell measurements that ship with the app; the default",
@@ -38,6 +38,10 @@ pub const BUILTIN: [(&str, &str); 11] = [
         "accounts that launder, by their transactions",
     ),
     ("malware", "malicious programs by their headers"),
+    (
+        "prospectivity",
+        "where lithium may lie, by maps of elements and rocks",
+    ),
     ("forest", "which trees grow where, by maps"),
 ];
 
@@ -56,6 +60,7 @@ impl Recipe {
             "fraud" => fraud(&mut recipe),
             "money-laundering" => money_laundering(&mut recipe),
             "malware" => malware(&mut recipe),
+            "prospectivity" => prospectivity(&mut recipe),
             "forest" => forest(&mut recipe),
             _ => return None,
         }
@@ -96,6 +101,7 @@ fn base(name: &str) -> Recipe {
         name: name.to_owned(),
         ensemble: 1,
         calibrate: true,
+        unlabelled: false,
         data: Data {
             target: String::new(),
             task: Task::Auto,
@@ -224,13 +230,31 @@ fn credit_default(recipe: &mut Recipe) {
 
 fn fraud(recipe: &mut Recipe) {
     of(recipe, "Class", "1", &[]);
+    recipe.unlabelled = true;
 }
 
 fn money_laundering(recipe: &mut Recipe) {
     of(recipe, "isFraud", "1", &[]);
+    recipe.unlabelled = true;
     recipe.data.source = Source::Accounts {
         path: String::new(),
     };
+}
+
+fn prospectivity(recipe: &mut Recipe) {
+    // Where a cell lies is no property of its ground.
+    of(recipe, "deposit", "1", &["x", "y"]);
+    recipe.data.source = Source::Maps {
+        path: String::new(),
+        background: 1_000,
+    };
+    small(recipe);
+    recipe.model.numeric = NumericEmbedding::None;
+    recipe.loss.balanced = true;
+    recipe.calibrate = false;
+    recipe.train.batch_size = 64;
+    recipe.train.epochs = 20;
+    recipe.train.patience = 0;
 }
 
 fn malware(recipe: &mut Recipe) {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tinderbox_datasets::sets::{Amlsim, adult, cancer, german_credit};
+use tinderbox_datasets::sets::{
+    Amlsim, LabelledMaps, Prospect, ScreenLimits, adult, cancer, german_credit,
+};
 use tinderbox_datasets::table::{self, Cells, Kind, ReadOptions, ReadReport, Table};
 use tinderbox_datasets::{
     folds as plain_folds, grouped_folds, grouped_indices, latest_indices, rolling_folds,
@@ -11,6 +13,7 @@ use tinderbox_datasets::{
 };
 
 use super::error::DataError;
+use super::prospect::{Area, learnable};
 use super::recipe::{Data, Source, Split, SplitBy};
 use super::target::{Target, Truth};
 
@@ -31,6 +34,31 @@ pub struct Opened {
     pub truth: Truth,
     /// Rows before those that the data itself sets apart for the test.
     pub own: usize,
+    /// Whether a screen by rules points at each row, where there is one.
+    pub screened: Option<Vec<bool>>,
+    /// The maps that the rows are of.
+    pub area: Option<Area>,
+}
+
+/// What a source gives.
+struct Found {
+    table: Table,
+    report: Option<ReadReport>,
+    own: usize,
+    screened: Option<Vec<bool>>,
+    area: Option<Area>,
+}
+
+impl Found {
+    fn whole(table: Table) -> Self {
+        Self {
+            own: table.rows(),
+            table,
+            report: None,
+            screened: None,
+            area: None,
+        }
+    }
 }
 
 /// Row numbers of the three parts, which share none.
@@ -66,7 +94,13 @@ impl Parts {
 ///
 /// If the file cannot be read, or nothing can be learned from it.
 pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
-    let (table, report, own) = read(data)?;
+    let Found {
+        table,
+        report,
+        own,
+        screened,
+        area,
+    } = read(data, split.seed)?;
     if data.target.is_empty() {
         let names = table
             .columns()
@@ -96,6 +130,8 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
         target,
         truth,
         own,
+        screened,
+        area,
     })
 }
 
@@ -120,37 +156,61 @@ pub fn read_options(data: &Data) -> ReadOptions {
     options
 }
 
-fn read(data: &Data) -> Result<(Table, Option<ReadReport>, usize), DataError> {
-    let options = read_options(data);
+fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
     let given = |path: &str| {
         if path.is_empty() {
             return Err(DataError::NoPath);
         }
         Ok(Path::new(path).to_owned())
     };
-    let whole = |table: Table| {
-        let rows = table.rows();
-        (table, None, rows)
-    };
-    Ok(match &data.source {
-        Source::BreastCancer {} => whole(cancer()?),
-        Source::GermanCredit { path } => whole(german_credit(&given(path)?)?),
-        Source::Accounts { path } => whole(Amlsim::read(&given(path)?)?.features()?),
+    match &data.source {
+        Source::BreastCancer {} => Ok(Found::whole(cancer()?)),
+        Source::GermanCredit { path } => Ok(Found::whole(german_credit(&given(path)?)?)),
+        Source::Accounts { path } => read_accounts(&given(path)?),
+        Source::Maps { path, background } => {
+            let prospect = Prospect::read(&given(path)?, &LabelledMaps::lithium())?;
+            let (table, area) = learnable(prospect, *background, seed)?;
+            Ok(Found {
+                area: Some(area),
+                ..Found::whole(table)
+            })
+        }
         Source::Adult { path } => {
             let (train, test) = adult(&given(path)?)?;
             let own = train.rows();
-            (train.append(&test)?, None, own)
+            Ok(Found {
+                own,
+                ..Found::whole(train.append(&test)?)
+            })
         }
-        Source::File { path, test } => {
-            let (table, report) = table::read(&given(path)?, &options)?;
-            let own = table.rows();
-            if test.is_empty() {
-                return Ok((table, Some(report), own));
-            }
-            let schema = table.schema();
-            let (more, _) = table::read_with(Path::new(test), &schema, &[], &options)?;
-            (table.append(&more)?, Some(report), own)
-        }
+        Source::File { path, test } => read_file(&given(path)?, test, &read_options(data)),
+    }
+}
+
+fn read_file(path: &Path, test: &str, options: &ReadOptions) -> Result<Found, DataError> {
+    let (table, report) = table::read(path, options)?;
+    let (own, mut whole) = (table.rows(), table);
+    if !test.is_empty() {
+        let (more, _) = table::read_with(Path::new(test), &whole.schema(), &[], options)?;
+        whole = whole.append(&more)?;
+    }
+    Ok(Found {
+        own,
+        report: Some(report),
+        ..Found::whole(whole)
+    })
+}
+
+fn read_accounts(folder: &Path) -> Result<Found, DataError> {
+    let accounts = Amlsim::read(folder)?;
+    let table = accounts.features()?;
+    let mut screened = vec![false; table.rows()];
+    for alert in accounts.screen(&ScreenLimits::default()) {
+        screened[alert.account] = true;
+    }
+    Ok(Found {
+        screened: Some(screened),
+        ..Found::whole(table)
     })
 }
 
@@ -241,7 +301,7 @@ pub fn folds(opened: &Opened, split: &Split) -> Result<Vec<Parts>, DataError> {
 }
 
 /// Splits some rows in two; `purpose` keeps the random choices of one seed apart.
-fn hold_out(
+pub(super) fn hold_out(
     opened: &Opened,
     rows: &[usize],
     split: &Split,

@@ -17,6 +17,9 @@ pub enum DataError {
     /// The transactions between accounts.
     #[error(transparent)]
     Accounts(#[from] tinderbox_datasets::sets::AmlsimError),
+    /// The maps of a region.
+    #[error(transparent)]
+    Maps(#[from] tinderbox_datasets::sets::ProspectError),
     /// The rows cannot be split.
     #[error(transparent)]
     Split(#[from] SplitError),

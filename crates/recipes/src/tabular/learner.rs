@@ -253,7 +253,7 @@ impl TrainStep for TabularModel {
         let scores = self.net.forward(batch.rows);
         let loss = self.objective.forward(scores, batch.truth).mean();
         let grads = loss.backward();
-        TrainOutput::new(self, grads, output(loss))
+        TrainOutput::new(self, grads, loss_output(loss))
     }
 }
 
@@ -263,12 +263,12 @@ impl InferenceStep for TabularModel {
 
     fn step(&self, batch: TableBatch) -> RegressionOutput {
         let scores = self.net.forward(batch.rows);
-        output(plain_loss(scores, batch.truth))
+        loss_output(plain_loss(scores, batch.truth))
     }
 }
 
 /// Only the loss is measured on the way.
-fn output(loss: Tensor<1>) -> RegressionOutput {
+pub(crate) fn loss_output(loss: Tensor<1>) -> RegressionOutput {
     let device = loss.device();
     let nothing = Tensor::empty([1, 1], &device);
     RegressionOutput::new(loss, nothing.clone(), nothing)

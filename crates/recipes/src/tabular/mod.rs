@@ -23,9 +23,11 @@ mod explain;
 mod learner;
 mod net;
 mod predict;
+mod prospect;
 mod recipe;
 mod scale;
 mod target;
+mod unlabelled;
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,7 @@ pub use explain::{Importance, Share};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
 pub use predict::{Prediction, Predictor};
+pub use prospect::{Area, Capture, Prospects};
 pub use recipe::{
     Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
 };
@@ -63,6 +66,9 @@ use learner::Objective;
 
 /// Rows in a batch where no gradient is needed while training.
 const EVAL_BATCH: usize = 1_024;
+
+/// Most rows that are predicted alone to see how long it takes.
+const TIMED_ROWS: usize = 200;
 
 const KIND: &str = "table-model";
 
@@ -156,6 +162,12 @@ pub struct Report {
     /// Classical methods on the same rows.
     #[cfg(feature = "baseline")]
     pub baselines: Vec<Classical>,
+    /// How unlike the others an autoencoder finds each test row, which knows no label.
+    pub unlabelled: Option<Vec<f64>>,
+    /// Time to predict one row alone, in s.
+    pub row_s: f64,
+    /// What leaving out every deposit once has shown.
+    pub prospects: Option<Prospects>,
     /// Numbers that were learned, by all networks together.
     pub parameters: usize,
 }
@@ -285,6 +297,12 @@ impl Prepared {
         let test = answers.metrics(threshold);
         fitted.first.log_test(&test).map_err(FitError::from)?;
         let parameters = fitted.committee.nets.iter().map(trainable_parameters).sum();
+        let unlabelled = self.unlabelled(&fitted, device)?;
+        let row_s = self.time_of_a_row(&fitted, device)?;
+        let prospects = match &self.opened.area {
+            Some(area) => Some(self.prospects(area, &fitted, &run, device, &mut options)?),
+            None => None,
+        };
         Ok(Report {
             #[cfg(feature = "baseline")]
             baselines: if options.baselines {
@@ -298,6 +316,9 @@ impl Prepared {
             test,
             answers,
             folds,
+            unlabelled,
+            row_s,
+            prospects,
             parameters,
         })
     }
@@ -329,6 +350,97 @@ impl Prepared {
             answers,
             baselines,
         })
+    }
+
+    /// The errors of an autoencoder on the test rows, if the recipe asks for them.
+    fn unlabelled(
+        &self,
+        fitted: &Fitted,
+        device: &Device,
+    ) -> Result<Option<Vec<f64>>, TabularError> {
+        if !self.recipe.unlabelled {
+            return Ok(None);
+        }
+        let Parts { train, valid, test } = &self.parts;
+        let [train, valid, test] = [train, valid, test].map(|rows| fitted.encoded.take(rows));
+        let config = self.recipe.train_config();
+        let rows = [&train, &valid, &test];
+        unlabelled::rank(&fitted.encoder, rows, config, device).map(Some)
+    }
+
+    /// How long one row alone takes, of up to some hundred, in s.
+    fn time_of_a_row(&self, fitted: &Fitted, device: &Device) -> Result<f64, TabularError> {
+        let device = device.clone().inner();
+        let rows: Vec<usize> = self.parts.test.iter().copied().take(TIMED_ROWS).collect();
+        let rows: Vec<Encoded> = rows
+            .iter()
+            .map(|&row| fitted.encoded.take(&[row]))
+            .collect();
+        let started = std::time::Instant::now();
+        for row in &rows {
+            fitted.committee.predict(row, &device)?;
+        }
+        Ok(started.elapsed().as_secs_f64() / rows.len().max(1) as f64)
+    }
+
+    /// Leaves out every cell with a deposit once and ranks the whole area without it.
+    fn prospects(
+        &self,
+        area: &Area,
+        fitted: &Fitted,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Prospects, TabularError> {
+        let Truth::Classes(labels) = &self.opened.truth else {
+            return Err(DataError::NoColumns(Vec::new()).into());
+        };
+        let cells: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] == 1).collect();
+        let inner = device.clone().inner();
+        let mut captures: Vec<Capture> = Vec::new();
+        for (number, &cell) in cells.iter().enumerate() {
+            let rest: Vec<usize> = (0..labels.len()).filter(|&row| row != cell).collect();
+            let (train, valid) = data::hold_out(
+                &self.opened,
+                &rest,
+                &self.recipe.split,
+                self.recipe.split.valid_fraction,
+                3 + number,
+            )?;
+            let parts = Parts {
+                train,
+                valid,
+                test: vec![cell],
+            };
+            let name = format!("without deposit {} of {}", number + 1, cells.len());
+            let dir = run.path().join("deposits").join((number + 1).to_string());
+            let without = self.fit(&name, &parts, &dir, device, options)?;
+            let whole = without.encoder.encode(&area.prospect.table)?;
+            let said = without.committee.predict(&whole, &inner)?;
+            let mut methods = vec![("this model".to_owned(), probabilities(&said))];
+            #[cfg(feature = "baseline")]
+            if options.baselines {
+                let rows = baseline::Rows {
+                    test: &[],
+                    ..self.rows(&without, &parts)
+                };
+                methods.extend(rows.elsewhere(&area.prospect.table, &whole)?);
+            }
+            for (index, (method, scores)) in methods.into_iter().enumerate() {
+                if captures.len() == index {
+                    captures.push(Capture {
+                        method,
+                        ranks: Vec::new(),
+                    });
+                }
+                captures[index]
+                    .ranks
+                    .push(prospect::rank(&scores, &[area.rows[cell]]));
+            }
+        }
+        let whole = fitted.encoder.encode(&area.prospect.table)?;
+        let scores = probabilities(&fitted.committee.predict(&whole, &inner)?);
+        Ok(Prospects { captures, scores })
     }
 
     #[cfg(feature = "baseline")]
@@ -525,6 +637,11 @@ impl Prepared {
             toml::to_string(&recipe)?
         ))
     }
+}
+
+/// Of two classes, the probability of the second.
+fn probabilities(said: &[f32]) -> Vec<f32> {
+    said.chunks_exact(2).map(|row| row[1]).collect()
 }
 
 /// Writes what was found out into the recipe.

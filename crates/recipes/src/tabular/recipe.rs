@@ -23,6 +23,8 @@ pub struct Recipe {
     /// Whether probabilities are brought to what is seen on the validation rows (Guo et al., *On
     /// calibration of modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
     pub calibrate: bool,
+    /// Whether an autoencoder ranks the test rows too, by how unlike the others they are.
+    pub unlabelled: bool,
     /// Which columns of which file.
     pub data: Data,
     /// Which rows are learned from, chosen by and measured on.
@@ -107,6 +109,13 @@ pub enum Source {
         /// The folder with `nodes.csv` and `transactions.csv`.
         path: String,
     },
+    /// Maps of a region with a few known deposits.
+    Maps {
+        /// The folder of `GeoTIFF` files.
+        path: String,
+        /// Cells of which nothing is known that are learned as barren.
+        background: usize,
+    },
 }
 
 impl Source {
@@ -122,6 +131,10 @@ impl Source {
             "adult" => Self::Adult { path },
             "german-credit" => Self::GermanCredit { path },
             "accounts" => Self::Accounts { path },
+            "maps" => Self::Maps {
+                path,
+                background: 1_000,
+            },
             _ => return None,
         })
     }
@@ -133,7 +146,8 @@ impl Source {
             Self::File { path, .. }
             | Self::Adult { path }
             | Self::GermanCredit { path }
-            | Self::Accounts { path } => Some(path),
+            | Self::Accounts { path }
+            | Self::Maps { path, .. } => Some(path),
         }
     }
 }
