@@ -21,6 +21,7 @@ use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
 };
 use crate::conv_norm::{ConvNorm, ConvNormConfig, global_average};
+use crate::dense::drop_out;
 use crate::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 
@@ -273,7 +274,7 @@ impl Cnn {
             Some(hidden) => relu(hidden.forward(x.flatten(1, 3))),
             None => global_average(x),
         };
-        let x = self.dropout.forward(x);
+        let x = drop_out(&self.dropout, x);
         self.output.forward(x)
     }
 }

@@ -103,6 +103,16 @@ pub enum ConfigError {
         /// What it says.
         high: f64,
     },
+    /// A vector cannot be shared by so many heads.
+    #[error("`d_model` is {d_model}, expected a multiple of `heads`, {heads}{}", if *.even { ", with an even number for each" } else { "" })]
+    Heads {
+        /// Width of a vector.
+        d_model: usize,
+        /// Number of heads.
+        heads: usize,
+        /// Whether a head needs an even number of columns, as rotary places do.
+        even: bool,
+    },
     /// The paper has no residual network of this depth for CIFAR.
     #[error(
         "`depth` is {depth}, expected 6 n + 2 with n from 1 to {max_n}, as in 20, 32, 44 or 56"
@@ -190,6 +200,20 @@ pub(crate) fn check_multiple(
         value,
         divisor_field,
         divisor,
+    })
+}
+
+/// Checks that the heads share a vector; with `even` each gets an even number of columns.
+pub(crate) fn check_heads(d_model: usize, heads: usize, even: bool) -> Result<(), ConfigError> {
+    check_range("heads", heads, 1..=MAX_SIZE)?;
+    let whole = d_model.is_multiple_of(heads);
+    if whole && (!even || (d_model / heads).is_multiple_of(2)) {
+        return Ok(());
+    }
+    Err(ConfigError::Heads {
+        d_model,
+        heads,
+        even,
     })
 }
 

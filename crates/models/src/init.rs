@@ -26,6 +26,25 @@ pub(crate) const HE_FAN_OUT: Initializer = Initializer::KaimingNormal {
 /// Compromise between both directions, for a layer no rectifier follows (Glorot, equation 16).
 pub(crate) const XAVIER: Initializer = Initializer::XavierUniform { gain: 1.0 };
 
+/// Deviation of the weights of a Transformer (Radford et al., *Language models are unsupervised
+/// multitask learners*, 2019; Devlin et al., *BERT*, 2019).
+const DEVIATION: f64 = 0.02;
+
+/// How the weights of a Transformer begin.
+pub(crate) const SMALL: Initializer = Initializer::Normal {
+    mean: 0.0,
+    std: DEVIATION,
+};
+
+/// As [`SMALL`], for the last weights of a branch: each of `layers` layers adds two branches to the
+/// same sum, which would grow otherwise (Radford et al., section 2.3).
+pub(crate) fn smaller(layers: usize) -> Initializer {
+    Initializer::Normal {
+        mean: 0.0,
+        std: DEVIATION / (2.0 * layers.max(1) as f64).sqrt(),
+    }
+}
+
 /// Builds a linear layer with zero biases.
 pub(crate) fn linear(
     d_input: usize,

@@ -43,23 +43,31 @@
 
 mod activation;
 pub mod actor_critic;
+mod attention;
 pub mod cnn;
 mod config;
 mod conv_norm;
+mod dense;
+pub mod gpt;
 mod init;
 pub mod mlp;
+mod norm;
+mod pool;
 pub mod q_network;
 pub mod resnet;
 mod summary;
 pub mod tabular;
 #[cfg(test)]
 mod testing;
+pub mod text_encoder;
 
 pub use activation::Activation;
 pub use actor_critic::{ActorCritic, ActorCriticConfig};
 pub use cnn::{Cnn, CnnConfig};
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
+pub use gpt::{Cache, Gpt, GptConfig};
 pub use mlp::{Mlp, MlpConfig, Normalization};
+pub use pool::Pooling;
 pub use q_network::{Noise, QNetwork, QNetworkConfig};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use summary::{LayerSummary, trainable_parameters};
@@ -69,3 +77,4 @@ pub use tabular::{
     TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig, mean_log_probabilities,
     quantile_bins,
 };
+pub use text_encoder::{Positions, TextEncoder, TextEncoderConfig};

@@ -21,6 +21,7 @@ use crate::activation::Activation;
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_size,
 };
+use crate::dense::{drop_out, project};
 use crate::init::{XAVIER, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
@@ -208,9 +209,9 @@ impl Mlp {
         for layer in &self.hidden {
             x = layer.forward(x);
             x = self.activation.forward(x);
-            x = self.dropout.forward(x);
+            x = drop_out(&self.dropout, x);
         }
-        self.output.forward(x)
+        project(&self.output, x)
     }
 
     fn d_input(&self) -> usize {
@@ -225,7 +226,7 @@ impl Mlp {
 
 impl HiddenLayer {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let x = self.linear.forward(x);
+        let x = project(&self.linear, x);
         match &self.norm {
             None => x,
             Some(Norm::Batch(norm)) => norm.forward(x),

@@ -29,6 +29,7 @@ use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
 };
 use crate::conv_norm::{ConvNorm, ConvNormConfig, global_average};
+use crate::dense::drop_out;
 use crate::init::{HE_FAN_OUT, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 
@@ -425,7 +426,7 @@ impl ResNet {
             .flatten()
             .fold(x, |x, block| block.forward(x));
         let x = global_average(x);
-        let x = self.dropout.forward(x);
+        let x = drop_out(&self.dropout, x);
         self.output.forward(x)
     }
 }

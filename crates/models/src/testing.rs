@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Distribution, Gradients, Tensor};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Bool, Distribution, Gradients, Int, Tensor, TensorData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -124,4 +124,73 @@ pub(crate) fn naive_conv3x3(
         }
     }
     output
+}
+
+/// Token ids that differ from place to place, `[batch, seq]`.
+pub(crate) fn ids(
+    [batch, seq]: [usize; 2],
+    vocabulary: usize,
+    device: &burn::tensor::Device,
+) -> Tensor<2, Int> {
+    let id = |index: usize| ((index * 7 + index / seq * 3 + 1) % vocabulary) as u32;
+    let ids: Vec<u32> = (0..batch * seq).map(id).collect();
+    Tensor::from_data(TensorData::new(ids, [batch, seq]), device)
+}
+
+/// Marks what is behind the length of each text as padding, `[lengths, seq]`.
+pub(crate) fn padding(
+    lengths: &[usize],
+    seq: usize,
+    device: &burn::tensor::Device,
+) -> Tensor<2, Bool> {
+    let marks = lengths
+        .iter()
+        .flat_map(|&length| (0..seq).map(move |place| place >= length));
+    let marks: Vec<bool> = marks.collect();
+    Tensor::from_data(TensorData::new(marks, [lengths.len(), seq]), device)
+}
+
+/// Asserts that a classifier of texts says the same of a text alone as in a batch, with any padding
+/// and whatever tokens stand there.
+pub(crate) fn assert_padding_changes_nothing(
+    vocabulary: usize,
+    classify: impl Fn(Tensor<2, Int>, Tensor<2, Bool>) -> Tensor<2>,
+) {
+    let device = burn::tensor::Device::flex();
+    let lengths = [7, 3, 12, 1];
+    let batch = ids([4, 12], vocabulary, &device);
+    let together = classify(batch.clone(), padding(&lengths, 12, &device));
+    for (row, length) in lengths.into_iter().enumerate() {
+        let text = batch.clone().slice([row..row + 1, 0..length]);
+        let expected = values(together.clone().slice(row..row + 1));
+        let alone = classify(text.clone(), padding(&[length], length, &device));
+        assert_close(alone, &expected);
+        let others = ids([1, 4], vocabulary, &device);
+        let padded = Tensor::cat(vec![text, others], 1);
+        let padded = classify(padded, padding(&[length], length + 4, &device));
+        assert_close(padded, &expected);
+    }
+}
+
+/// Enlarges all matrices: with weights of the usual deviation a small network is next to constant.
+pub(crate) fn loud<M: Module>(model: M, factor: f32) -> M {
+    struct Louder(f32);
+
+    impl ModuleMapper for Louder {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            if D < 2 {
+                return param;
+            }
+            param.map(|weights| {
+                let louder = weights.detach() * self.0;
+                if louder.device().is_autodiff() {
+                    louder.detach().require_grad()
+                } else {
+                    louder
+                }
+            })
+        }
+    }
+
+    model.map(&mut Louder(factor))
 }

@@ -1,22 +1,44 @@
 //! The kernels as operations of Burn's Flex backend, with their gradients.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a function uses the widest registers only where it is inlined into one that may"
+)]
+
 mod adam;
+mod attention;
 mod batch_norm;
 mod conv2d;
+mod dropout;
+mod gated;
+mod gemm;
 mod im2col;
+mod linear;
 mod max_pool;
+mod norm;
+mod numbers;
+mod operation;
+mod rotary;
+mod scratch;
+mod work;
 
 use burn::backend::DispatchDevice;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Shape, Tensor, TensorData};
 
 pub(crate) use adam::adam;
+pub(crate) use attention::{cached_attention, self_attention};
 pub(crate) use batch_norm::batch_norm_train;
 pub(crate) use conv2d::conv2d;
+pub(crate) use dropout::add_dropout;
+pub(crate) use gated::gated_silu;
+pub(crate) use linear::linear;
 pub(crate) use max_pool::max_pool2x2;
+pub(crate) use norm::layer_norm;
+pub(crate) use rotary::rotate;
 
 /// Whether a tensor is where our kernels can read it.
-pub(crate) fn takes(tensor: &Tensor<4>) -> bool {
+pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     let device = tensor.device().inner();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
 }
@@ -33,4 +55,39 @@ pub(crate) fn takes_all<const D: usize>(tensors: [&Tensor<D>; 4]) -> bool {
 
 fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// Whether a tensor is where our kernels can read it, and the processor is one they are for.
+pub(crate) fn takes_vectors<const D: usize>(tensor: &Tensor<D>) -> bool {
+    takes(tensor) && work::has_vectors()
+}
+
+/// A tensor whose numbers lie in their order.
+fn contiguous(tensor: &FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
+/// As [`contiguous`], without holding on to the tensor: nobody else may have its numbers then.
+fn owned(tensor: FlexTensor) -> FlexTensor {
+    let ready = contiguous(&tensor);
+    drop(tensor);
+    ready
+}
+
+/// A tensor that can be read as [`matrix`].
+fn forwards(tensor: &FlexTensor) -> FlexTensor {
+    if tensor.layout().strides().iter().all(|&stride| stride >= 0) {
+        tensor.clone()
+    } else {
+        tensor.to_contiguous()
+    }
+}
+
+/// A tensor of two axes, wherever its rows and columns lie.
+fn matrix(tensor: &FlexTensor) -> gemm::Matrix<'_> {
+    let layout = tensor.layout();
+    gemm::Matrix {
+        values: &tensor.storage::<f32>()[layout.start_offset()..],
+        strides: [0, 1].map(|axis| layout.strides()[axis].unsigned_abs()),
+    }
 }

@@ -15,6 +15,7 @@ use super::features::{Features, FeaturesConfig};
 use super::rows::Rows;
 use crate::activation::Activation;
 use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_probability};
+use crate::dense::drop_out;
 use crate::mlp::{Mlp, MlpConfig};
 use crate::summary::LayerSummary;
 
@@ -145,7 +146,7 @@ impl Autoencoder {
     }
 
     fn rebuild(&self, row: Tensor<2>) -> Tensor<2> {
-        self.mlp.forward(self.noise.forward(row))
+        self.mlp.forward(drop_out(&self.noise, row))
     }
 }
 

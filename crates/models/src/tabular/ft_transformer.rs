@@ -27,6 +27,7 @@ use super::rows::Rows;
 use crate::config::{
     ConfigError, check_multiple, check_parameters, check_probability, check_range, check_size,
 };
+use crate::dense::{add_branch, drop_out};
 use crate::init::{fan_in_linear, fan_in_uniform, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
@@ -312,12 +313,12 @@ impl Block {
         };
         let first = |x: Tensor<3>| if first_only { x.narrow(1, 0, 1) } else { x };
         let x = self.attention.forward(first(keys.clone()), keys);
-        let input = first(input) + self.residual_dropout.forward(x);
+        let input = add_branch(&self.residual_dropout, first(input), x);
 
         let x = self.feed_forward_norm.forward(input.clone());
         let x = self.hidden.forward(x.clone()) * relu(self.gate.forward(x));
-        let x = self.output.forward(self.dropout.forward(x));
-        input + self.residual_dropout.forward(x)
+        let x = self.output.forward(drop_out(&self.dropout, x));
+        add_branch(&self.residual_dropout, input, x)
     }
 }
 
@@ -332,7 +333,7 @@ impl Attention {
         let key = self.heads(self.key.forward(keys.clone()));
         let value = self.heads(self.value.forward(keys));
         let weights = softmax(query.matmul(key.swap_dims(2, 3)), 3);
-        let context = self.dropout.forward(weights).matmul(value);
+        let context = drop_out(&self.dropout, weights).matmul(value);
         let context = context.swap_dims(1, 2).reshape([batch, n_queries, d_token]);
         self.output.forward(context)
     }

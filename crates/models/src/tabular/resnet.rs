@@ -16,6 +16,7 @@ use super::features::{Features, FeaturesConfig};
 use super::piecewise::BinsError;
 use super::rows::Rows;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
+use crate::dense::{add_branch, drop_out, project};
 use crate::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
@@ -171,21 +172,21 @@ impl TabularResNet {
     ///
     /// If the rows have other columns.
     pub fn forward(&self, rows: Rows) -> Tensor<2> {
-        let mut x = self.input.forward(self.features.forward(rows));
+        let mut x = project(&self.input, self.features.forward(rows));
         for block in &self.blocks {
             x = block.forward(x);
         }
-        self.output.forward(relu(self.norm.forward(x)))
+        project(&self.output, relu(self.norm.forward(x)))
     }
 }
 
 impl Block {
     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         let x = self.norm.forward(input.clone());
-        let x = relu(self.hidden.forward(x));
-        let x = self.dropout.forward(x);
-        let x = self.output.forward(x);
-        self.residual_dropout.forward(x) + input
+        let x = relu(project(&self.hidden, x));
+        let x = drop_out(&self.dropout, x);
+        let x = project(&self.output, x);
+        add_branch(&self.residual_dropout, input, x)
     }
 }
 

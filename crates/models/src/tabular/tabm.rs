@@ -27,6 +27,7 @@ use super::numeric::NumericEmbedding;
 use super::piecewise::BinsError;
 use super::rows::Rows;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
+use crate::dense::{drop_out, project};
 use crate::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
@@ -281,7 +282,7 @@ impl TabM {
             None => x,
         };
         for block in &self.blocks {
-            x = self.dropout.forward(relu(block.forward(x)));
+            x = drop_out(&self.dropout, relu(block.forward(x)));
         }
         let scores = x.matmul(self.output.weight.val()) + per_member(&self.output.bias);
         scores.swap_dims(0, 1)
@@ -308,7 +309,7 @@ impl Block {
 
     fn shared(&self, x: Tensor<3>) -> Tensor<3> {
         let [n_members, batch, d_input] = x.dims();
-        let x = self.linear.forward(x.reshape([n_members * batch, d_input]));
+        let x = project(&self.linear, x.reshape([n_members * batch, d_input]));
         let [_, d_output] = x.dims();
         x.reshape([n_members, batch, d_output])
     }

@@ -1,0 +1,60 @@
+//! Burn's layers, computed by our kernels.
+
+use burn::module::Param;
+use burn::nn::{Dropout, Linear};
+use burn::tensor::Tensor;
+use tinderbox_kernels::{add_dropout, dropout, linear, linear_gelu};
+
+/// Applies a linear layer.
+///
+/// - input: `[.., d_input]`
+/// - output: `[.., d_output]`
+pub(crate) fn project<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
+    linear(
+        x,
+        vec![layer.weight.val()],
+        bias(layer).into_iter().collect(),
+    )
+}
+
+/// Applies a linear layer and the Gaussian error linear unit.
+pub(crate) fn project_gelu<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
+    linear_gelu(x, layer.weight.val(), bias(layer))
+}
+
+/// Applies several linear layers to the same rows.
+///
+/// - input: `[.., d_input]`
+/// - output: `[.., sum of all d_output]`
+pub(crate) fn project_all<const D: usize>(layers: &[&Linear], x: Tensor<D>) -> Tensor<D> {
+    let weights = layers.iter().map(|layer| layer.weight.val()).collect();
+    let biases = layers.iter().filter_map(|layer| bias(layer)).collect();
+    linear(x, weights, biases)
+}
+
+fn bias(layer: &Linear) -> Option<Tensor<1>> {
+    layer.bias.as_ref().map(Param::val)
+}
+
+/// Probability of leaving a number out, now.
+fn probability<const D: usize>(layer: &Dropout, x: &Tensor<D>) -> f64 {
+    // The condition of Burn's own layer.
+    let active = layer.training.is_enabled() && x.device().is_autodiff();
+    if active { layer.prob } else { 0.0 }
+}
+
+/// Leaves numbers out while training.
+pub(crate) fn drop_out<const D: usize>(layer: &Dropout, x: Tensor<D>) -> Tensor<D> {
+    let probability = probability(layer, &x);
+    dropout(x, probability)
+}
+
+/// Adds a branch to what it branched from, with numbers left out of the branch while training.
+pub(crate) fn add_branch<const D: usize>(
+    layer: &Dropout,
+    x: Tensor<D>,
+    branch: Tensor<D>,
+) -> Tensor<D> {
+    let probability = probability(layer, &x);
+    add_dropout(x, branch, probability)
+}

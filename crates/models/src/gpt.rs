@@ -1,0 +1,480 @@
+//! Transformer decoder that writes texts, token by token.
+//!
+//! Reference: Radford et al., *Language models are unsupervised multitask learners* (GPT-2), 2019,
+//! <https://openai.com/research/better-language-models>; with the changes of Touvron et al., *Llama*,
+//! 2023, <https://arxiv.org/abs/2302.13971>: places turn queries and keys (Su et al., 2021,
+//! <https://arxiv.org/abs/2104.09864>), the root mean square normalizes (Zhang and Sennrich, 2019,
+//! <https://arxiv.org/abs/1910.07467>), gates stand in the feed-forward network (Shazeer, 2020,
+//! <https://arxiv.org/abs/2002.05202>), and there are no biases.
+//! Differs from Llama: dropout behind the embedding and each branch, weights that begin as in GPT-2.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear};
+use burn::tensor::{Device, Int, Tensor};
+use tinderbox_kernels::{RotaryTable, gated_silu};
+
+use crate::attention::{AttentionConfig, KeyValues, SelfAttention};
+use crate::config::{
+    ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
+    check_size,
+};
+use crate::dense::{add_branch, drop_out, project, project_all};
+use crate::init::{SMALL, linear_without_bias, smaller};
+use crate::norm::RmsNorm;
+use crate::summary::{LayerSummary, linear_parameters};
+use crate::text_encoder::{MAX_LAYERS, MAX_VOCABULARY, ROTARY_BASE};
+
+/// Added to the mean square in front of its root.
+const EPSILON: f64 = 1e-5;
+
+/// Configuration to create a [`Gpt`] with [`init`](GptConfig::init).
+#[derive(Config, Debug, PartialEq)]
+pub struct GptConfig {
+    /// Number of tokens that there are.
+    pub vocabulary: usize,
+    /// Most tokens that a text may have.
+    #[config(default = 256)]
+    pub context: usize,
+    /// Width of a token's vector.
+    #[config(default = 128)]
+    pub d_model: usize,
+    /// Number of attention heads; `d_model` is an even multiple of it.
+    #[config(default = 4)]
+    pub heads: usize,
+    /// Number of layers.
+    #[config(default = 4)]
+    pub layers: usize,
+    /// Width of the gated hidden layer that follows attention.
+    #[config(default = 384)]
+    pub d_feed_forward: usize,
+    /// Whether the scores are products with the embedding (Press and Wolf, 2017,
+    /// <https://arxiv.org/abs/1608.05859>) and not with weights of their own.
+    #[config(default = true)]
+    pub tied: bool,
+    /// Probability of zeroing a number of a branch, in `[0, 1)`.
+    #[config(default = 0.1)]
+    pub dropout: f64,
+}
+
+impl GptConfig {
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
+        check_size("context", self.context)?;
+        check_size("d_model", self.d_model)?;
+        check_heads(self.d_model, self.heads, true)?;
+        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
+        check_range("d_feed_forward", self.d_feed_forward, 1..=MAX_SIZE)?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers())
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> Gpt {
+        assert_eq!(self.validate(), Ok(()), "invalid GptConfig");
+        let output = smaller(self.layers);
+        let head = || linear_without_bias(self.d_model, self.vocabulary, SMALL, device);
+        Gpt {
+            tokens: EmbeddingConfig::new(self.vocabulary, self.d_model)
+                .with_initializer(SMALL)
+                .init(device),
+            rotary: RotaryTable::new(self.d_model / self.heads, self.context, ROTARY_BASE),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            layers: (0..self.layers)
+                .map(|_| self.init_layer(&output, device))
+                .collect(),
+            norm: RmsNorm::new(self.d_model, EPSILON, device),
+            head: (!self.tied).then(head),
+        }
+    }
+
+    fn attention(&self) -> AttentionConfig {
+        AttentionConfig {
+            d_model: self.d_model,
+            heads: self.heads,
+            bias: false,
+            causal: true,
+        }
+    }
+
+    fn init_layer(&self, output: &Initializer, device: &Device) -> DecoderLayer {
+        let (d_model, hidden) = (self.d_model, self.d_feed_forward);
+        DecoderLayer {
+            attention_norm: RmsNorm::new(d_model, EPSILON, device),
+            attention: self.attention().init(&SMALL, output, device),
+            feed_forward_norm: RmsNorm::new(d_model, EPSILON, device),
+            feed_forward: GatedFeedForward {
+                gate: linear_without_bias(d_model, hidden, SMALL, device),
+                up: linear_without_bias(d_model, hidden, SMALL, device),
+                down: linear_without_bias(hidden, d_model, output.clone(), device),
+            },
+            dropout: DropoutConfig::new(self.dropout).init(),
+        }
+    }
+
+    /// Describes the layers of a valid configuration without building them; shapes are those of the
+    /// longest text.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let rows = vec![self.context, self.d_model];
+        let describe = |name: String, kind: &str, output_shape, parameters| LayerSummary {
+            name,
+            kind: kind.into(),
+            output_shape,
+            parameters,
+        };
+        let tokens = linear_parameters(self.d_model, self.vocabulary, false);
+        let feed_forward = linear_parameters(self.d_model, self.d_feed_forward, false);
+        let layer = feed_forward
+            .saturating_mul(3)
+            .saturating_add(self.attention().parameters())
+            .saturating_add(self.d_model.saturating_mul(2));
+        let mut layers = vec![describe("tokens".into(), "embedding", rows.clone(), tokens)];
+        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+            let kind = "causal attention + gated feed-forward";
+            describe(format!("layers.{index}"), kind, rows.clone(), layer)
+        }));
+        layers.push(describe("norm".into(), "rms norm", rows, self.d_model));
+        let (kind, parameters) = if self.tied {
+            ("linear, weights of the embedding", 0)
+        } else {
+            ("linear", tokens)
+        };
+        let scores = vec![self.context, self.vocabulary];
+        layers.push(describe("head".into(), kind, scores, parameters));
+        layers
+    }
+}
+
+/// Layers of attention to what is before and of a small gated network for each token.
+///
+/// ```
+/// use burn::tensor::{Device, Int, Tensor};
+/// use tinderbox_models::GptConfig;
+///
+/// let device = Device::flex();
+/// let model = GptConfig::new(65).init(&device);
+/// let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
+/// assert_eq!(model.forward(ids.clone()).dims(), [1, 3, 65]);
+///
+/// let mut cache = model.cache(1, 256, &device);
+/// assert_eq!(model.next(ids, &mut cache).dims(), [1, 65]);
+/// assert_eq!(cache.len(), 3);
+/// ```
+#[derive(Module, Debug)]
+pub struct Gpt {
+    tokens: Embedding,
+    #[module(skip)]
+    rotary: RotaryTable,
+    dropout: Dropout,
+    layers: Vec<DecoderLayer>,
+    norm: RmsNorm,
+    head: Option<Linear>,
+}
+
+impl Gpt {
+    /// Scores, for each token, every token that may follow it.
+    ///
+    /// # Shapes
+    ///
+    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
+    /// - output: `[batch, seq, vocabulary]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If there are more tokens than the context has room for.
+    pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
+        let mut x = drop_out(&self.dropout, self.tokens.forward(ids));
+        for layer in &self.layers {
+            x = layer.forward(x, &self.rotary);
+        }
+        self.scores(self.norm.forward(x))
+    }
+
+    /// Scores every token that may follow the last one, where a cache knows those before: what is
+    /// computed for a new token grows with their number and not with its square.
+    ///
+    /// # Shapes
+    ///
+    /// - ids: `[batch, rows]`, the tokens that are not in the cache yet; they are added to it
+    /// - output: `[batch, vocabulary]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If there is no token, the cache is full, or it is of another batch size or model.
+    pub fn next(&self, ids: Tensor<2, Int>, cache: &mut Cache) -> Tensor<2> {
+        let [_batch, rows] = ids.dims();
+        assert!(rows > 0, "there is no token to go on from");
+        assert!(
+            rows <= cache.room(),
+            "the cache has room for {} tokens, not for {rows}",
+            cache.room()
+        );
+        let mut x = self.tokens.forward(ids);
+        for (layer, cache) in self.layers.iter().zip(&mut cache.layers) {
+            x = layer.forward_cached(x, cache, &self.rotary);
+        }
+        cache.len += rows;
+        let last = self.norm.forward(x.narrow(1, rows - 1, 1));
+        self.scores(last).squeeze_dim(1)
+    }
+
+    /// Makes an empty cache with room for `capacity` tokens of each of `batch` texts.
+    ///
+    /// # Panics
+    ///
+    /// If the capacity is greater than [`context`](Self::context).
+    pub fn cache(&self, batch: usize, capacity: usize, device: &Device) -> Cache {
+        let context = self.context();
+        assert!(
+            capacity <= context,
+            "a text has at most {context} tokens, not {capacity}"
+        );
+        let [_, d_model] = self.tokens.weight.dims();
+        let layers = self.layers.iter();
+        Cache {
+            layers: layers
+                .map(|_| KeyValues::new([batch, capacity, d_model], device))
+                .collect(),
+            len: 0,
+            capacity,
+        }
+    }
+
+    /// Most tokens that a text may have.
+    pub fn context(&self) -> usize {
+        self.rotary.places()
+    }
+
+    /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
+    pub fn num_layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    fn scores(&self, x: Tensor<3>) -> Tensor<3> {
+        match &self.head {
+            Some(head) => project(head, x),
+            None => {
+                tinderbox_kernels::linear(x, vec![self.tokens.weight.val().transpose()], vec![])
+            }
+        }
+    }
+}
+
+/// Keys and values of the tokens that a [`Gpt`] has seen.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    layers: Vec<KeyValues>,
+    len: usize,
+    capacity: usize,
+}
+
+impl Cache {
+    /// Number of tokens that it knows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it knows no token.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Number of tokens that it has room for yet.
+    pub fn room(&self) -> usize {
+        self.capacity - self.len
+    }
+}
+
+#[derive(Module, Debug)]
+struct DecoderLayer {
+    attention_norm: RmsNorm,
+    attention: SelfAttention,
+    feed_forward_norm: RmsNorm,
+    feed_forward: GatedFeedForward,
+    dropout: Dropout,
+}
+
+impl DecoderLayer {
+    fn forward(&self, x: Tensor<3>, rotary: &RotaryTable) -> Tensor<3> {
+        let branch = self.attention_norm.forward(x.clone());
+        let branch = self.attention.forward(branch, None, Some(rotary));
+        self.feed_forward(add_branch(&self.dropout, x, branch))
+    }
+
+    fn forward_cached(
+        &self,
+        x: Tensor<3>,
+        cache: &mut KeyValues,
+        rotary: &RotaryTable,
+    ) -> Tensor<3> {
+        let branch = self.attention_norm.forward(x.clone());
+        let branch = self.attention.forward_cached(branch, cache, rotary);
+        self.feed_forward(x + branch)
+    }
+
+    fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let branch = self.feed_forward_norm.forward(x.clone());
+        let branch = self.feed_forward.forward(branch);
+        add_branch(&self.dropout, x, branch)
+    }
+}
+
+/// Two linear layers, one of which gates the other, and a third, for each token alone.
+#[derive(Module, Debug)]
+struct GatedFeedForward {
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+impl GatedFeedForward {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let x = project_all(&[&self.gate, &self.up], x);
+        project(&self.down, gated_silu(x))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, ids, loud, values,
+    };
+
+    fn small(tied: bool) -> GptConfig {
+        GptConfig::new(11)
+            .with_context(40)
+            .with_d_model(8)
+            .with_heads(2)
+            .with_layers(2)
+            .with_d_feed_forward(12)
+            .with_tied(tied)
+    }
+
+    #[test]
+    fn output_has_a_score_per_token_that_may_follow() {
+        let device = Device::flex();
+        for tied in [true, false] {
+            let model = small(tied).init(&device);
+            assert_eq!(model.forward(ids([3, 7], 11, &device)).dims(), [3, 7, 11]);
+        }
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch() {
+        let device = Device::flex();
+        let model = loud(small(true).init(&device), 20.0);
+        let batch = ids([4, 9], 11, &device);
+        let alone = model.forward(batch.clone().slice(2..3));
+        assert_close(model.forward(batch).slice(2..3), &values(alone));
+    }
+
+    #[test]
+    fn a_token_knows_nothing_of_those_behind_it() {
+        let device = Device::flex();
+        let model = loud(small(false).init(&device), 20.0);
+        let text = ids([2, 9], 11, &device);
+        let all = model.forward(text.clone()).narrow(1, 0, 4);
+        assert_close(model.forward(text.narrow(1, 0, 4)), &values(all));
+    }
+
+    #[test]
+    fn a_cache_gives_the_scores_that_all_tokens_give() {
+        let device = Device::flex();
+        for tied in [true, false] {
+            let model = loud(small(tied).init(&device), 20.0);
+            let text = ids([3, 40], 11, &device);
+            let all = model.forward(text.clone());
+            // A prompt at once, token by token, and some at a time.
+            for portions in [vec![40], vec![1; 40], vec![5, 1, 1, 20, 13]] {
+                let mut cache = model.cache(3, 40, &device);
+                for rows in portions {
+                    let seen = cache.len();
+                    let scores = model.next(text.clone().narrow(1, seen, rows), &mut cache);
+                    let expected = all.clone().narrow(1, seen + rows - 1, 1);
+                    let apart = (scores - expected.squeeze_dim(1)).abs().max();
+                    assert!(apart.into_scalar::<f32>() < 1e-5);
+                }
+                assert_eq!((cache.len(), cache.room()), (40, 0));
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the cache has room for 3 tokens, not for 4")]
+    fn a_full_cache_is_refused() {
+        let device = Device::flex();
+        let model = small(true).init(&device);
+        let mut cache = model.cache(1, 8, &device);
+        assert!(cache.is_empty());
+        model.next(ids([1, 5], 11, &device), &mut cache);
+        model.next(ids([1, 4], 11, &device), &mut cache);
+    }
+
+    #[test]
+    #[should_panic(expected = "place 41 is beyond the 40 that there are angles for")]
+    fn a_text_beyond_the_context_is_refused() {
+        let device = Device::flex();
+        small(true).init(&device).forward(ids([1, 41], 11, &device));
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        for tied in [true, false] {
+            let model = loud(small(tied).init(&device), 20.0);
+            let logits = model.forward(ids([3, 20], 11, &device)).reshape([60, 11]);
+            assert_every_parameter_gets_a_gradient(&model, &logits);
+        }
+    }
+
+    #[test]
+    fn layers_add_up_to_the_model() {
+        for tied in [true, false] {
+            let config = small(tied);
+            let model = config.init(&Device::flex());
+            assert_eq!((model.num_layers(), model.context()), (2, 40));
+            assert_eq!(
+                total_parameters(&config.layers()),
+                trainable_parameters(&model)
+            );
+        }
+    }
+
+    #[test]
+    fn config_round_trips() {
+        assert_round_trips(&small(false));
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        let base = GptConfig::new(65);
+        for invalid in [
+            GptConfig::new(0),
+            GptConfig::new(usize::MAX),
+            base.clone().with_context(0),
+            base.clone().with_context(1_000_000_000_000),
+            base.clone().with_heads(5),
+            base.clone().with_heads(128),
+            base.clone().with_layers(0),
+            base.clone().with_d_feed_forward(0),
+            base.clone().with_dropout(-0.1),
+            base.clone()
+                .with_d_model(MAX_SIZE)
+                .with_d_feed_forward(MAX_SIZE),
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+    }
+}
