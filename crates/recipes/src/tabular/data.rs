@@ -165,7 +165,13 @@ fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
     };
     match &data.source {
         Source::BreastCancer {} => Ok(Found::whole(cancer()?)),
-        Source::GermanCredit { path } => Ok(Found::whole(german_credit(&given(path)?)?)),
+        Source::GermanCredit { path } => {
+            let mut path = given(path)?;
+            if path.is_dir() {
+                path.push("german.data");
+            }
+            Ok(Found::whole(german_credit(&path)?))
+        }
         Source::Accounts { path } => read_accounts(&given(path)?),
         Source::Maps { path, background } => {
             let prospect = Prospect::read(&given(path)?, &LabelledMaps::lithium())?;
