@@ -36,6 +36,7 @@
 mod activation;
 pub mod actor_critic;
 mod attention;
+pub mod bert;
 pub mod cnn;
 mod config;
 mod conv_norm;
@@ -54,6 +55,7 @@ pub mod text_encoder;
 
 pub use activation::Activation;
 pub use actor_critic::{ActorCritic, ActorCriticConfig};
+pub use bert::{Bert, BertClassifier, BertConfig, BertTagger, Head, Pretrained, PretrainedError};
 pub use cnn::{Cnn, CnnConfig};
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
 pub use gpt::{Cache, Gpt, GptConfig};
