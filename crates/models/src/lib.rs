@@ -47,6 +47,7 @@ pub mod mlp;
 mod norm;
 mod pool;
 pub mod q_network;
+pub mod recurrent;
 pub mod resnet;
 mod summary;
 #[cfg(test)]
@@ -62,6 +63,7 @@ pub use gpt::{Cache, Gpt, GptConfig};
 pub use mlp::{Mlp, MlpConfig, Normalization};
 pub use pool::Pooling;
 pub use q_network::{Noise, QNetwork, QNetworkConfig};
+pub use recurrent::{CellKind, Recurrent, RecurrentConfig, StatePooling};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use summary::{LayerSummary, trainable_parameters};
 pub use text_encoder::{Positions, TextEncoder, TextEncoderConfig};
