@@ -11,6 +11,16 @@
 //! | [`actor_critic`] | policy and value: proximal policy optimization | `[batch, d_input]` | Schulman et al., 2017 |
 //! | [`q_network`] | action values: deep Q-learning to Rainbow | `[batch, d_input]` | Mnih et al., 2015; Hessel et al., 2018 |
 //! | [`resnet`] | residual network of any depth | `[batch, channels, height, width]` | He et al., 2016 |
+//! | [`text_encoder`] | Transformer encoder | `[batch, seq]` of tokens | Vaswani et al., 2017; Xiong et al., 2020 |
+//! | [`bert`] | BERT, `DistilBERT`, `MiniLM`, from published weights | `[batch, seq]` of tokens | Devlin et al., 2019 |
+//! | [`gpt`] | Transformer decoder, writes | `[batch, seq]` of tokens | Radford et al., 2019; Touvron et al., 2023 |
+//! | [`recurrent`] | LSTM and GRU | `[batch, seq]` of tokens | Hochreiter and Schmidhuber, 1997; Cho et al., 2014 |
+//! | [`text_cnn`] | convolutional network for texts | `[batch, seq]` of tokens | Kim, 2014 |
+//! | [`bag`] | bag of embeddings | `[batch, seq]` of tokens | Joulin et al., 2016 |
+//! | [`byte_encoder`] | Transformer encoder for bytes | `[batch, seq]` of bytes | Clark et al., 2021 |
+//!
+//! Networks for texts also take a mask of padding, `[batch, seq]` and true where there is no token:
+//! padding changes no prediction.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -36,7 +46,9 @@
 mod activation;
 pub mod actor_critic;
 mod attention;
+pub mod bag;
 pub mod bert;
+pub mod byte_encoder;
 pub mod cnn;
 mod config;
 mod conv_norm;
@@ -52,11 +64,15 @@ pub mod resnet;
 mod summary;
 #[cfg(test)]
 mod testing;
+pub mod text_cnn;
 pub mod text_encoder;
+mod windows;
 
 pub use activation::Activation;
 pub use actor_critic::{ActorCritic, ActorCriticConfig};
+pub use bag::{Bag, BagConfig};
 pub use bert::{Bert, BertClassifier, BertConfig, BertTagger, Head, Pretrained, PretrainedError};
+pub use byte_encoder::{ByteEncoder, ByteEncoderConfig};
 pub use cnn::{Cnn, CnnConfig};
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
 pub use gpt::{Cache, Gpt, GptConfig};
@@ -66,4 +82,5 @@ pub use q_network::{Noise, QNetwork, QNetworkConfig};
 pub use recurrent::{CellKind, Recurrent, RecurrentConfig, StatePooling};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use summary::{LayerSummary, trainable_parameters};
+pub use text_cnn::{TextCnn, TextCnnConfig};
 pub use text_encoder::{Positions, TextEncoder, TextEncoderConfig};
