@@ -16,6 +16,7 @@
 //! | [`linear`], [`linear_gelu`], [`gated_silu`] | anything with linear layers |
 //! | [`layer_norm`], [`rms_norm`], [`add_dropout`], [`dropout`] | Transformers and others |
 //! | [`self_attention`], [`cached_attention`], [`rotate`] | Transformers |
+//! | [`lstm`], [`gru`] | recurrent networks |
 //!
 //! Not here: operations that cannot be written with Burn's. Those belong beside the model that needs
 //! them.
@@ -31,6 +32,7 @@ mod gated;
 mod linear;
 mod max_pool;
 mod norm;
+mod recurrent;
 mod rotary;
 
 pub use adam::{AdamStep, Moved, adam};
@@ -42,4 +44,5 @@ pub use gated::gated_silu;
 pub use linear::{linear, linear_gelu};
 pub use max_pool::max_pool2x2;
 pub use norm::{layer_norm, rms_norm};
+pub use recurrent::{gru, lstm};
 pub use rotary::{RotaryTable, rotate};

@@ -16,6 +16,16 @@
 //! | [`tabular::ft_transformer`] | attention between columns | [`Rows`] | Gorishniy et al., 2021 |
 //! | [`tabular::tabm`] | many perceptrons with shared weights | [`Rows`] | Gorishniy et al., 2024 |
 //! | [`tabular::autoencoder`] | finds the rows it cannot rebuild | [`Rows`] | Hawkins et al., 2002; Vincent et al., 2008 |
+//! | [`text_encoder`] | Transformer encoder | `[batch, seq]` of tokens | Vaswani et al., 2017; Xiong et al., 2020 |
+//! | [`bert`] | BERT, `DistilBERT`, `MiniLM`, from published weights | `[batch, seq]` of tokens | Devlin et al., 2019 |
+//! | [`gpt`] | Transformer decoder, writes | `[batch, seq]` of tokens | Radford et al., 2019; Touvron et al., 2023 |
+//! | [`recurrent`] | LSTM and GRU | `[batch, seq]` of tokens | Hochreiter and Schmidhuber, 1997; Cho et al., 2014 |
+//! | [`text_cnn`] | convolutional network for texts | `[batch, seq]` of tokens | Kim, 2014 |
+//! | [`bag`] | bag of embeddings | `[batch, seq]` of tokens | Joulin et al., 2016 |
+//! | [`byte_encoder`] | Transformer encoder for bytes | `[batch, seq]` of bytes | Clark et al., 2021 |
+//!
+//! Networks for texts also take a mask of padding, `[batch, seq]` and true where there is no token:
+//! padding changes no prediction.
 //!
 //! What the networks for tables make of a column, whatever they are: [`NumericEmbedding`] (as it is,
 //! linear, piecewise-linear, periodic) and [`CategoricalEmbedding`] (one-hot, learned).
@@ -44,6 +54,9 @@
 mod activation;
 pub mod actor_critic;
 mod attention;
+pub mod bag;
+pub mod bert;
+pub mod byte_encoder;
 pub mod cnn;
 mod config;
 mod conv_norm;
@@ -54,21 +67,28 @@ pub mod mlp;
 mod norm;
 mod pool;
 pub mod q_network;
+pub mod recurrent;
 pub mod resnet;
 mod summary;
 pub mod tabular;
 #[cfg(test)]
 mod testing;
+pub mod text_cnn;
 pub mod text_encoder;
+mod windows;
 
 pub use activation::Activation;
 pub use actor_critic::{ActorCritic, ActorCriticConfig};
+pub use bag::{Bag, BagConfig};
+pub use bert::{Bert, BertClassifier, BertConfig, BertTagger, Head, Pretrained, PretrainedError};
+pub use byte_encoder::{ByteEncoder, ByteEncoderConfig};
 pub use cnn::{Cnn, CnnConfig};
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
 pub use gpt::{Cache, Gpt, GptConfig};
 pub use mlp::{Mlp, MlpConfig, Normalization};
 pub use pool::Pooling;
 pub use q_network::{Noise, QNetwork, QNetworkConfig};
+pub use recurrent::{CellKind, Recurrent, RecurrentConfig, StatePooling};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use summary::{LayerSummary, trainable_parameters};
 pub use tabular::{
@@ -77,4 +97,5 @@ pub use tabular::{
     TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig, mean_log_probabilities,
     quantile_bins,
 };
+pub use text_cnn::{TextCnn, TextCnnConfig};
 pub use text_encoder::{Positions, TextEncoder, TextEncoderConfig};

@@ -34,7 +34,7 @@ pub(crate) const MAX_LAYERS: usize = 256;
 pub(crate) const MAX_VOCABULARY: usize = 1 << 20;
 
 /// Added to the variance in front of its root.
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// Slowness of the slowest turn of rotary places.
 pub(crate) const ROTARY_BASE: f64 = 10_000.0;

@@ -205,7 +205,7 @@ fn apply_slope(mut gradient: FlexTensor, before: &FlexTensor) -> FlexTensor {
 }
 
 /// Sums the rows of a matrix.
-fn sum_rows(values: &[f32], columns: usize) -> Vec<f32> {
+pub(crate) fn sum_rows(values: &[f32], columns: usize) -> Vec<f32> {
     sum_in_parts(values.len() / columns.max(1), columns, |rows, sums| {
         vectorized(
             #[inline(always)]

@@ -18,6 +18,7 @@ mod max_pool;
 mod norm;
 mod numbers;
 mod operation;
+mod recurrent;
 mod rotary;
 mod scratch;
 mod work;
@@ -35,6 +36,7 @@ pub(crate) use gated::gated_silu;
 pub(crate) use linear::linear;
 pub(crate) use max_pool::max_pool2x2;
 pub(crate) use norm::layer_norm;
+pub(crate) use recurrent::{gru, lstm};
 pub(crate) use rotary::rotate;
 
 /// Whether a tensor is where our kernels can read it.

@@ -147,3 +147,16 @@ pub(crate) fn gelu_slope(x: f32) -> f32 {
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
+
+/// Hyperbolic tangent.
+#[inline(always)]
+pub(crate) fn tanh(x: f32) -> f32 {
+    let power = exp(-2.0 * x.abs());
+    let far = ((1.0 - power) / (1.0 + power)).copysign(x);
+    // Near zero the difference above has few digits. Taylor's series:
+    let square = x * x;
+    let near = square.mul_add(-17.0 / 315.0, 2.0 / 15.0);
+    let near = square.mul_add(near, -1.0 / 3.0);
+    let near = (square * x).mul_add(near, x);
+    if square < 0.01 { near } else { far }
+}

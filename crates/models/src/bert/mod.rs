@@ -1,0 +1,585 @@
+//! BERT and its smaller relatives, so that published weights load and give the published outputs.
+//!
+//! Reference: Devlin et al., *BERT: pre-training of deep bidirectional Transformers for language
+//! understanding*, 2019, <https://arxiv.org/abs/1810.04805>; Sanh et al., *`DistilBERT`*, 2019,
+//! <https://arxiv.org/abs/1910.01108>; Wang et al., *`MiniLM`*, 2020,
+//! <https://arxiv.org/abs/2002.10957>.
+//! Differs from them: no dropout on the weights of attention.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod.rs` | the network and its heads |
+//! | `description.rs` | reads `config.json` |
+//! | `weights.rs` | reads `model.safetensors` |
+
+mod description;
+mod weights;
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Linear};
+use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
+
+pub use description::{Description, DescriptionError};
+pub use weights::{Head, Pretrained, PretrainedError};
+
+use crate::activation::Activation;
+use crate::attention::{AttentionConfig, SelfAttention};
+use crate::config::{
+    ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
+    check_size,
+};
+use crate::dense::{add_branch, drop_out, project, project_gelu};
+use crate::init::{SMALL, linear};
+use crate::norm::LayerNorm;
+use crate::pool::mean;
+use crate::summary::{LayerSummary, linear_parameters};
+use crate::text_encoder::{MAX_LAYERS, MAX_VOCABULARY};
+
+/// Configuration to create a [`Bert`] with [`init`](BertConfig::init). The defaults are those of
+/// BERT-base.
+#[derive(Config, Debug, PartialEq)]
+pub struct BertConfig {
+    /// Number of tokens that there are.
+    pub vocabulary: usize,
+    /// Most tokens in a text.
+    #[config(default = 512)]
+    pub max_len: usize,
+    /// Kinds of tokens that are told apart, as the first and the second text of a pair; 0 for a
+    /// network that tells none apart, as `DistilBERT`.
+    #[config(default = 2)]
+    pub types: usize,
+    /// Width of a token's vector.
+    #[config(default = 768)]
+    pub d_model: usize,
+    /// Number of attention heads; a divisor of `d_model`.
+    #[config(default = 12)]
+    pub heads: usize,
+    /// Number of layers.
+    #[config(default = 12)]
+    pub layers: usize,
+    /// Width of the hidden layer that follows attention.
+    #[config(default = 3072)]
+    pub d_feed_forward: usize,
+    /// Nonlinearity of that layer.
+    #[config(default = "Activation::Gelu")]
+    pub activation: Activation,
+    /// Added to the variance in front of its root.
+    #[config(default = 1e-12)]
+    pub epsilon: f64,
+    /// Probability of zeroing a number of a branch, in `[0, 1)`.
+    #[config(default = 0.1)]
+    pub dropout: f64,
+}
+
+impl BertConfig {
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
+        check_size("max_len", self.max_len)?;
+        check_range("types", self.types, 0..=MAX_SIZE)?;
+        check_size("d_model", self.d_model)?;
+        check_heads(self.d_model, self.heads, false)?;
+        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
+        check_size("d_feed_forward", self.d_feed_forward)?;
+        check_probability("epsilon", self.epsilon)?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers())
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> Bert {
+        assert_eq!(self.validate(), Ok(()), "invalid BertConfig");
+        let embedding = |count| {
+            EmbeddingConfig::new(count, self.d_model)
+                .with_initializer(SMALL)
+                .init(device)
+        };
+        Bert {
+            tokens: embedding(self.vocabulary),
+            positions: embedding(self.max_len),
+            types: (self.types > 0).then(|| embedding(self.types)),
+            norm: LayerNorm::new(self.d_model, self.epsilon, device),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            layers: (0..self.layers).map(|_| self.init_layer(device)).collect(),
+        }
+    }
+
+    /// Describes the layers of a valid configuration without building them; shapes are those of the
+    /// longest text.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let rows = vec![self.max_len, self.d_model];
+        let embeddings = self
+            .vocabulary
+            .saturating_add(self.max_len)
+            .saturating_add(self.types)
+            .saturating_add(2)
+            .saturating_mul(self.d_model);
+        let describe = |name: String, kind: &str, parameters| LayerSummary {
+            name,
+            kind: kind.into(),
+            output_shape: rows.clone(),
+            parameters,
+        };
+        let mut layers = vec![describe(
+            "tokens".into(),
+            "embedding + layer norm",
+            embeddings,
+        )];
+        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+            let kind = "attention + feed-forward";
+            describe(format!("layers.{index}"), kind, self.layer_parameters())
+        }));
+        layers
+    }
+
+    fn layer_parameters(&self) -> usize {
+        let up = linear_parameters(self.d_model, self.d_feed_forward, true);
+        let down = linear_parameters(self.d_feed_forward, self.d_model, true);
+        let attention = self.attention().parameters();
+        let norms = self.d_model.saturating_mul(4);
+        attention
+            .saturating_add(up)
+            .saturating_add(down)
+            .saturating_add(norms)
+    }
+
+    fn attention(&self) -> AttentionConfig {
+        AttentionConfig {
+            d_model: self.d_model,
+            heads: self.heads,
+            bias: true,
+            causal: false,
+        }
+    }
+
+    fn init_layer(&self, device: &Device) -> BertLayer {
+        let (d_model, hidden) = (self.d_model, self.d_feed_forward);
+        BertLayer {
+            attention: self.attention().init(&SMALL, &SMALL, device),
+            attention_norm: LayerNorm::new(d_model, self.epsilon, device),
+            feed_forward: BertFeedForward {
+                up: linear(d_model, hidden, SMALL, device),
+                down: linear(hidden, d_model, SMALL, device),
+                activation: self.activation,
+            },
+            feed_forward_norm: LayerNorm::new(d_model, self.epsilon, device),
+            dropout: DropoutConfig::new(self.dropout).init(),
+        }
+    }
+}
+
+/// Layers of attention and of a small network for each token, with normalization behind each.
+///
+/// ```
+/// use burn::tensor::{Bool, Device, Int, Tensor};
+/// use tinderbox_models::BertConfig;
+///
+/// let device = Device::flex();
+/// let config = BertConfig::new(1000).with_d_model(48).with_layers(2).with_d_feed_forward(64);
+/// let model = config.init(&device);
+/// let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
+/// let padding = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
+/// assert_eq!(model.forward(ids, None, padding).dims(), [1, 3, 48]);
+/// ```
+#[derive(Module, Debug)]
+pub struct Bert {
+    tokens: Embedding,
+    positions: Embedding,
+    types: Option<Embedding>,
+    norm: LayerNorm,
+    dropout: Dropout,
+    layers: Vec<BertLayer>,
+}
+
+impl Bert {
+    /// Computes a vector for each token.
+    ///
+    /// # Shapes
+    ///
+    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
+    /// - types: `[batch, seq]`, which text of a pair a token is of; all of the first if absent
+    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - output: `[batch, seq, d_model]`
+    ///
+    /// # Panics
+    ///
+    /// If the shapes differ, or a text is longer than the configuration says.
+    pub fn forward(
+        &self,
+        ids: Tensor<2, Int>,
+        types: Option<Tensor<2, Int>>,
+        padding: Tensor<2, Bool>,
+    ) -> Tensor<3> {
+        let [batch, seq] = ids.dims();
+        assert_shape!(padding, [batch, seq]);
+        let max_len = self.max_len();
+        assert!(
+            seq <= max_len,
+            "a text has {seq} tokens, expected at most {max_len}"
+        );
+        let x = self.tokens.forward(ids) + self.place_and_type(types, seq);
+        let mut x = drop_out(&self.dropout, self.norm.forward(x));
+        let padding = Some(padding);
+        for layer in &self.layers {
+            x = layer.forward(x, padding.clone());
+        }
+        x
+    }
+
+    /// Computes one vector for each text, of length 1: products of two are their similarity.
+    ///
+    /// It is the mean of the tokens' vectors (Reimers and Gurevych, *Sentence-BERT*, 2019,
+    /// <https://arxiv.org/abs/1908.10084>), for which `MiniLM` is published.
+    ///
+    /// # Shapes
+    ///
+    /// - ids, padding: `[batch, seq]`, as [`forward`](Self::forward)
+    /// - output: `[batch, d_model]`
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn embed(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
+        let x = mean(self.forward(ids, None, padding.clone()), padding);
+        let length = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
+        x / length
+    }
+
+    /// What is added to the tokens' vectors, `[1 or batch, seq, d_model]`.
+    fn place_and_type(&self, types: Option<Tensor<2, Int>>, seq: usize) -> Tensor<3> {
+        let places = self.positions.weight.val().narrow(0, 0, seq).unsqueeze();
+        match (&self.types, types) {
+            (None, _) => places,
+            (Some(embedding), None) => places + embedding.weight.val().narrow(0, 0, 1).unsqueeze(),
+            (Some(embedding), Some(types)) => places + embedding.forward(types),
+        }
+    }
+
+    /// Most tokens in a text.
+    pub fn max_len(&self) -> usize {
+        let [places, _] = self.positions.weight.dims();
+        places
+    }
+
+    /// Number of layers, for groups of parameters: their names have `layers.0` and so on.
+    pub fn num_layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    fn d_model(&self) -> usize {
+        let [_, d_model] = self.tokens.weight.dims();
+        d_model
+    }
+}
+
+#[derive(Module, Debug)]
+struct BertLayer {
+    attention: SelfAttention,
+    attention_norm: LayerNorm,
+    feed_forward: BertFeedForward,
+    feed_forward_norm: LayerNorm,
+    dropout: Dropout,
+}
+
+impl BertLayer {
+    /// - x and output: `[batch, seq, d_model]`
+    fn forward(&self, x: Tensor<3>, padding: Option<Tensor<2, Bool>>) -> Tensor<3> {
+        let branch = self.attention.forward(x.clone(), padding, None);
+        let x = self
+            .attention_norm
+            .forward(add_branch(&self.dropout, x, branch));
+        let branch = self.feed_forward.forward(x.clone());
+        self.feed_forward_norm
+            .forward(add_branch(&self.dropout, x, branch))
+    }
+}
+
+#[derive(Module, Debug)]
+struct BertFeedForward {
+    up: Linear,
+    down: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl BertFeedForward {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let hidden = match self.activation {
+            Activation::Gelu => project_gelu(&self.up, x),
+            activation => activation.forward(project(&self.up, x)),
+        };
+        project(&self.down, hidden)
+    }
+}
+
+/// A [`Bert`] that classifies texts or pairs of texts by their first token.
+#[derive(Module, Debug)]
+pub struct BertClassifier {
+    bert: Bert,
+    pooler: Linear,
+    #[module(skip)]
+    activation: Activation,
+    dropout: Dropout,
+    head: Linear,
+}
+
+impl BertClassifier {
+    /// Puts a head for `classes` classes on a network; `activation` is behind its first layer:
+    /// [`Activation::Tanh`] for BERT, [`Activation::Relu`] for `DistilBERT`.
+    ///
+    /// # Errors
+    ///
+    /// If the number of classes or the probability is out of its range.
+    pub fn new(
+        bert: Bert,
+        classes: usize,
+        activation: Activation,
+        dropout: f64,
+    ) -> Result<Self, ConfigError> {
+        check_size("classes", classes)?;
+        check_probability("dropout", dropout)?;
+        let (device, d_model) = (bert.tokens.weight.device(), bert.d_model());
+        Ok(Self {
+            bert,
+            pooler: linear(d_model, d_model, SMALL, &device),
+            activation,
+            dropout: DropoutConfig::new(dropout).init(),
+            head: linear(d_model, classes, SMALL, &device),
+        })
+    }
+
+    /// Scores every class.
+    ///
+    /// # Shapes
+    ///
+    /// - ids, types, padding: `[batch, seq]`, as [`Bert::forward`]
+    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// As [`Bert::forward`].
+    pub fn forward(
+        &self,
+        ids: Tensor<2, Int>,
+        types: Option<Tensor<2, Int>>,
+        padding: Tensor<2, Bool>,
+    ) -> Tensor<2> {
+        let x = self.bert.forward(ids, types, padding);
+        let first = x.narrow(1, 0, 1).squeeze_dim::<2>(1);
+        let x = self.activation.forward(project(&self.pooler, first));
+        project(&self.head, drop_out(&self.dropout, x))
+    }
+
+    /// The network without the head.
+    pub fn bert(&self) -> &Bert {
+        &self.bert
+    }
+
+    /// Number of layers, as [`Bert::num_layers`].
+    pub fn num_layers(&self) -> usize {
+        self.bert.num_layers()
+    }
+}
+
+/// A [`Bert`] that classifies each token.
+#[derive(Module, Debug)]
+pub struct BertTagger {
+    bert: Bert,
+    dropout: Dropout,
+    head: Linear,
+}
+
+impl BertTagger {
+    /// Puts a head for `classes` classes on a network.
+    ///
+    /// # Errors
+    ///
+    /// If the number of classes or the probability is out of its range.
+    pub fn new(bert: Bert, classes: usize, dropout: f64) -> Result<Self, ConfigError> {
+        check_size("classes", classes)?;
+        check_probability("dropout", dropout)?;
+        let (device, d_model) = (bert.tokens.weight.device(), bert.d_model());
+        Ok(Self {
+            bert,
+            dropout: DropoutConfig::new(dropout).init(),
+            head: linear(d_model, classes, SMALL, &device),
+        })
+    }
+
+    /// Scores every class for each token.
+    ///
+    /// # Shapes
+    ///
+    /// - ids, types, padding: `[batch, seq]`, as [`Bert::forward`]
+    /// - output: `[batch, seq, classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// As [`Bert::forward`].
+    pub fn forward(
+        &self,
+        ids: Tensor<2, Int>,
+        types: Option<Tensor<2, Int>>,
+        padding: Tensor<2, Bool>,
+    ) -> Tensor<3> {
+        let x = self.bert.forward(ids, types, padding);
+        project(&self.head, drop_out(&self.dropout, x))
+    }
+
+    /// The network without the head.
+    pub fn bert(&self) -> &Bert {
+        &self.bert
+    }
+
+    /// Number of layers, as [`Bert::num_layers`].
+    pub fn num_layers(&self) -> usize {
+        self.bert.num_layers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing, assert_round_trips,
+        ids, loud, padding, values,
+    };
+
+    fn small(types: usize) -> BertConfig {
+        BertConfig::new(20)
+            .with_max_len(16)
+            .with_types(types)
+            .with_d_model(8)
+            .with_heads(2)
+            .with_layers(2)
+            .with_d_feed_forward(12)
+    }
+
+    fn classifier(types: usize, device: &Device) -> BertClassifier {
+        let bert = small(types).init(device);
+        loud(
+            BertClassifier::new(bert, 3, Activation::Tanh, 0.1).unwrap(),
+            20.0,
+        )
+    }
+
+    #[test]
+    fn outputs_have_the_shapes_of_their_heads() {
+        let device = Device::flex();
+        for types in [0, 2] {
+            let (ids, padding) = (ids([4, 9], 20, &device), padding(&[9; 4], 9, &device));
+            let bert = small(types).init(&device);
+            assert_eq!((bert.max_len(), bert.num_layers()), (16, 2));
+            let encoded = bert.forward(ids.clone(), None, padding.clone());
+            assert_eq!(encoded.dims(), [4, 9, 8]);
+            assert_eq!(bert.embed(ids.clone(), padding.clone()).dims(), [4, 8]);
+            let tagger = BertTagger::new(bert, 5, 0.1).unwrap();
+            let tags = tagger.forward(ids.clone(), None, padding.clone());
+            assert_eq!(tags.dims(), [4, 9, 5]);
+            let logits = classifier(types, &device).forward(ids, None, padding);
+            assert_eq!(logits.dims(), [4, 3]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a text has 17 tokens, expected at most 16")]
+    fn a_text_that_is_too_long_is_refused() {
+        let device = Device::flex();
+        let model = small(2).init(&device);
+        model.forward(ids([1, 17], 20, &device), None, padding(&[17], 17, &device));
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+        let model = classifier(2, &Device::flex());
+        assert_padding_changes_nothing(20, |ids, padding| model.forward(ids, None, padding));
+        assert_padding_changes_nothing(20, |ids, padding| model.bert.embed(ids, padding));
+    }
+
+    #[test]
+    fn types_are_told_apart_and_absent_ones_are_the_first() {
+        let device = Device::flex();
+        let model = classifier(2, &device);
+        let score = |types: Option<[[i32; 4]; 1]>| {
+            let types = types.map(|types| Tensor::from_ints(types, &device));
+            values(model.forward(ids([1, 4], 20, &device), types, padding(&[4], 4, &device)))
+        };
+        assert_eq!(score(None), score(Some([[0; 4]])));
+        assert_ne!(score(None), score(Some([[0, 0, 1, 1]])));
+    }
+
+    #[test]
+    fn embeddings_have_length_one() {
+        let device = Device::flex();
+        let model = loud(small(2).init(&device), 20.0);
+        let embedded = model.embed(ids([3, 8], 20, &device), padding(&[8, 2, 5], 8, &device));
+        for length in values(embedded.square().sum_dim(1)) {
+            assert!((length - 1.0).abs() < 1e-5, "{length}");
+        }
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        let model = classifier(2, &device);
+        let types = ids([4, 16], 2, &device);
+        let logits = model.forward(
+            ids([4, 16], 20, &device),
+            Some(types),
+            padding(&[16, 3, 9, 7], 16, &device),
+        );
+        assert_every_parameter_gets_a_gradient(&model, &logits);
+    }
+
+    #[test]
+    fn layers_add_up_to_the_model() {
+        for types in [0, 2] {
+            let config = small(types);
+            assert_eq!(
+                total_parameters(&config.layers()),
+                trainable_parameters(&config.init(&Device::flex()))
+            );
+        }
+        // As published for BERT-base without its pooler.
+        let base = BertConfig::new(30_522);
+        assert_eq!(total_parameters(&base.layers()), 109_482_240 - 768 * 769);
+    }
+
+    #[test]
+    fn config_round_trips() {
+        assert_round_trips(&small(0).with_activation(Activation::Relu));
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        let base = BertConfig::new(100);
+        for invalid in [
+            BertConfig::new(0),
+            BertConfig::new(usize::MAX),
+            base.clone().with_max_len(0),
+            base.clone().with_types(usize::MAX),
+            base.clone().with_d_model(1_000_000_000_000),
+            base.clone().with_heads(5),
+            base.clone().with_layers(0),
+            base.clone().with_d_feed_forward(0),
+            base.clone().with_epsilon(f64::NAN),
+            base.clone().with_dropout(1.0),
+            base.clone()
+                .with_d_model(49_152)
+                .with_d_feed_forward(MAX_SIZE),
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+    }
+}

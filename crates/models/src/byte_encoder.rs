@@ -1,0 +1,372 @@
+//! Transformer encoder that classifies bytes, so that it needs no tokenizer and knows every
+//! language, misspelling and file.
+//!
+//! Reference: Clark et al., *CANINE: pre-training an efficient tokenization-free encoder for language
+//! representation*, 2021, <https://arxiv.org/abs/2103.06874>: bytes are looked at with their
+//! neighbours, then joined a few at a time, and the deep encoder sees the shorter sequence.
+//! Differs from it: bytes instead of characters with hashed numbers; a convolution instead of
+//! local attention, and patches of a few bytes joined as in Yu et al., *MEGABYTE*, 2023,
+//! <https://arxiv.org/abs/2305.07185>; places turn queries and keys (Su et al., 2021,
+//! <https://arxiv.org/abs/2104.09864>).
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Linear};
+use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
+use tinderbox_kernels::RotaryTable;
+
+use crate::config::{
+    ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
+    check_size,
+};
+use crate::dense::{drop_out, project, project_gelu};
+use crate::init::{SMALL, XAVIER, linear};
+use crate::norm::LayerNorm;
+use crate::pool::mean;
+use crate::summary::{LayerSummary, linear_parameters};
+use crate::text_encoder::{EPSILON, EncoderLayer, EncoderLayerConfig, MAX_LAYERS, ROTARY_BASE};
+use crate::windows::{silence, windows};
+
+/// Bytes that there are.
+const BYTES: usize = 256;
+
+/// Largest number of bytes in a patch or a window.
+const MAX_PATCH: usize = 64;
+
+/// Most bytes in a text.
+const MAX_LEN: usize = 1 << 20;
+
+/// Configuration to create a [`ByteEncoder`] with [`init`](ByteEncoderConfig::init).
+#[derive(Config, Debug, PartialEq)]
+pub struct ByteEncoderConfig {
+    /// Number of scores.
+    pub classes: usize,
+    /// Most bytes in a text.
+    #[config(default = 1024)]
+    pub max_len: usize,
+    /// Width of a byte's vector.
+    #[config(default = 32)]
+    pub d_byte: usize,
+    /// Bytes that are looked at together before they are joined.
+    #[config(default = 5)]
+    pub window: usize,
+    /// Bytes that are joined to one vector.
+    #[config(default = 4)]
+    pub patch: usize,
+    /// Width of a patch's vector.
+    #[config(default = 128)]
+    pub d_model: usize,
+    /// Number of attention heads; `d_model` is an even multiple of it.
+    #[config(default = 4)]
+    pub heads: usize,
+    /// Number of layers.
+    #[config(default = 4)]
+    pub layers: usize,
+    /// Width of the hidden layer that follows attention.
+    #[config(default = 512)]
+    pub d_feed_forward: usize,
+    /// Probability of zeroing a number of a branch, in `[0, 1)`.
+    #[config(default = 0.1)]
+    pub dropout: f64,
+}
+
+impl ByteEncoderConfig {
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_size("classes", self.classes)?;
+        check_range("max_len", self.max_len, 1..=MAX_LEN)?;
+        check_size("d_byte", self.d_byte)?;
+        check_range("window", self.window, 1..=MAX_PATCH)?;
+        check_range("patch", self.patch, 1..=MAX_PATCH)?;
+        check_range("max_len / patch", self.patches(), 1..=MAX_SIZE)?;
+        check_size("d_model", self.d_model)?;
+        check_heads(self.d_model, self.heads, true)?;
+        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
+        check_size("d_feed_forward", self.d_feed_forward)?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers())
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> ByteEncoder {
+        assert_eq!(self.validate(), Ok(()), "invalid ByteEncoderConfig");
+        let (d_byte, d_model) = (self.d_byte, self.d_model);
+        ByteEncoder {
+            bytes: EmbeddingConfig::new(BYTES, d_byte)
+                .with_initializer(SMALL)
+                .init(device),
+            neighbours: linear(self.window * d_byte, d_byte, XAVIER, device),
+            join: linear(self.patch * d_byte, d_model, XAVIER, device),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            rotary: RotaryTable::new(d_model / self.heads, self.patches(), ROTARY_BASE),
+            layers: self.layer().init_stack(self.layers, device),
+            norm: LayerNorm::new(d_model, EPSILON, device),
+            head: linear(d_model, self.classes, SMALL, device),
+            patch: self.patch,
+            max_len: self.max_len,
+        }
+    }
+
+    /// Most patches in a text.
+    fn patches(&self) -> usize {
+        self.max_len.div_ceil(self.patch.max(1))
+    }
+
+    fn layer(&self) -> EncoderLayerConfig {
+        EncoderLayerConfig {
+            d_model: self.d_model,
+            heads: self.heads,
+            d_feed_forward: self.d_feed_forward,
+            dropout: self.dropout,
+        }
+    }
+
+    /// Describes the layers of a valid configuration without building them; shapes are those of the
+    /// longest text.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let bytes = vec![self.max_len, self.d_byte];
+        let rows = vec![self.patches(), self.d_model];
+        let describe = |name: String, kind: &str, output_shape, parameters| LayerSummary {
+            name,
+            kind: kind.into(),
+            output_shape,
+            parameters,
+        };
+        let embedding = BYTES.saturating_mul(self.d_byte);
+        let window = self.window.saturating_mul(self.d_byte);
+        let patch = self.patch.saturating_mul(self.d_byte);
+        let neighbours = linear_parameters(window, self.d_byte, true);
+        let join = linear_parameters(patch, self.d_model, true);
+        let mut layers = vec![
+            describe("bytes".into(), "embedding", bytes.clone(), embedding),
+            describe("neighbours".into(), "windows + gelu", bytes, neighbours),
+            describe("join".into(), "patches", rows.clone(), join),
+        ];
+        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+            let kind = "attention + feed-forward";
+            let parameters = self.layer().parameters();
+            describe(format!("layers.{index}"), kind, rows.clone(), parameters)
+        }));
+        let norm = self.d_model.saturating_mul(2);
+        layers.push(describe("norm".into(), "layer norm", rows, norm));
+        let head = linear_parameters(self.d_model, self.classes, true);
+        layers.push(describe("head".into(), "linear", vec![self.classes], head));
+        layers
+    }
+}
+
+/// Bytes with their neighbours, joined to patches, layers of attention between those, an average and
+/// a linear layer.
+///
+/// ```
+/// use burn::tensor::{Bool, Device, Int, Tensor};
+/// use tinderbox_models::ByteEncoderConfig;
+///
+/// let device = Device::flex();
+/// let model = ByteEncoderConfig::new(4).init(&device);
+/// let ids = Tensor::<2, Int>::from_ints([[104, 105, 0]], &device);
+/// let padding = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
+/// assert_eq!(model.forward(ids, padding).dims(), [1, 4]);
+/// ```
+#[derive(Module, Debug)]
+pub struct ByteEncoder {
+    bytes: Embedding,
+    neighbours: Linear,
+    join: Linear,
+    dropout: Dropout,
+    #[module(skip)]
+    rotary: RotaryTable,
+    layers: Vec<EncoderLayer>,
+    norm: LayerNorm,
+    head: Linear,
+    patch: usize,
+    max_len: usize,
+}
+
+impl ByteEncoder {
+    /// Scores every class.
+    ///
+    /// # Shapes
+    ///
+    /// - ids: `[batch, seq]`, bytes
+    /// - padding: `[batch, seq]`, true where there is no byte; the byte there is not looked at
+    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If the shapes differ, or a text is longer than the configuration says.
+    pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
+        let [batch, seq] = ids.dims();
+        assert_shape!(padding, [batch, seq]);
+        let max_len = self.max_len;
+        assert!(
+            seq <= max_len,
+            "a text has {seq} bytes, expected at most {max_len}"
+        );
+        let [d_window, d_byte] = self.neighbours.weight.dims();
+        let x = silence(self.bytes.forward(ids), padding.clone());
+        let x = project_gelu(&self.neighbours, windows(x, d_window / d_byte));
+        let x = silence(x, padding.clone());
+        let (x, padding) = patches(x, padding, self.patch);
+        let mut x = drop_out(&self.dropout, project(&self.join, x));
+        for layer in &self.layers {
+            x = layer.forward(x, Some(padding.clone()), Some(&self.rotary));
+        }
+        let x = mean(self.norm.forward(x), padding);
+        project(&self.head, x)
+    }
+
+    /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
+    pub fn num_layers(&self) -> usize {
+        self.layers.len()
+    }
+}
+
+/// Joins every `patch` vectors to one; a patch of nothing but padding is padding.
+///
+/// - x: `[batch, seq, d]`
+/// - output: `[batch, patches, patch * d]` and `[batch, patches]`
+fn patches(x: Tensor<3>, padding: Tensor<2, Bool>, patch: usize) -> (Tensor<3>, Tensor<2, Bool>) {
+    let [batch, seq, d] = x.dims();
+    let count = seq.div_ceil(patch);
+    let beyond = count * patch - seq;
+    let (mut x, mut padding) = (x, padding);
+    if beyond > 0 {
+        let zeros = Tensor::zeros([batch, beyond, d], (&x.device(), x.dtype()));
+        let marks = Tensor::full([batch, beyond], true, &x.device());
+        x = Tensor::cat(vec![x, zeros], 1);
+        padding = Tensor::cat(vec![padding, marks], 1);
+    }
+    let padding = padding.reshape([batch, count, patch]).all_dim(2);
+    (x.reshape([batch, count, patch * d]), padding.squeeze_dim(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing, assert_round_trips,
+        ids, loud, padding, values,
+    };
+
+    fn small(window: usize, patch: usize) -> ByteEncoderConfig {
+        ByteEncoderConfig::new(3)
+            .with_max_len(30)
+            .with_d_byte(6)
+            .with_window(window)
+            .with_patch(patch)
+            .with_d_model(8)
+            .with_heads(2)
+            .with_layers(2)
+            .with_d_feed_forward(12)
+    }
+
+    const KINDS: [[usize; 2]; 3] = [[1, 1], [5, 4], [4, 3]];
+
+    #[test]
+    fn output_has_a_score_per_class() {
+        let device = Device::flex();
+        for [window, patch] in KINDS {
+            let model = small(window, patch).init(&device);
+            for seq in [1, 7, 30] {
+                let logits = model.forward(
+                    ids([2, seq], 256, &device),
+                    padding(&[seq; 2], seq, &device),
+                );
+                assert_eq!(logits.dims(), [2, 3]);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a text has 31 bytes, expected at most 30")]
+    fn a_text_that_is_too_long_is_refused() {
+        let device = Device::flex();
+        let model = small(5, 4).init(&device);
+        model.forward(ids([1, 31], 256, &device), padding(&[31], 31, &device));
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+        for [window, patch] in KINDS {
+            let model = loud(small(window, patch).init(&Device::flex()), 10.0);
+            assert_padding_changes_nothing(256, |ids, padding| model.forward(ids, padding));
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_bytes_matters() {
+        let device = Device::flex();
+        for [window, patch] in KINDS {
+            let model = loud(small(window, patch).init(&device), 10.0);
+            let score = |ids: [[i32; 3]; 1]| {
+                values(model.forward(Tensor::from_ints(ids, &device), padding(&[3], 3, &device)))
+            };
+            assert_ne!(score([[4, 5, 6]]), score([[5, 4, 6]]));
+        }
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        for [window, patch] in KINDS {
+            let model = loud(small(window, patch).init(&device), 10.0);
+            let logits = model.forward(
+                ids([4, 30], 256, &device),
+                padding(&[30, 3, 20, 1], 30, &device),
+            );
+            assert_every_parameter_gets_a_gradient(&model, &logits);
+        }
+    }
+
+    #[test]
+    fn layers_add_up_to_the_model() {
+        for [window, patch] in KINDS {
+            let config = small(window, patch);
+            let model = config.init(&Device::flex());
+            assert_eq!(model.num_layers(), 2);
+            assert_eq!(
+                total_parameters(&config.layers()),
+                trainable_parameters(&model)
+            );
+        }
+    }
+
+    #[test]
+    fn config_round_trips() {
+        assert_round_trips(&small(4, 3));
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        let base = ByteEncoderConfig::new(3);
+        for invalid in [
+            ByteEncoderConfig::new(0),
+            base.clone().with_max_len(0),
+            base.clone().with_max_len(usize::MAX),
+            base.clone().with_max_len(MAX_LEN).with_patch(1),
+            base.clone().with_d_byte(0),
+            base.clone().with_window(0),
+            base.clone().with_patch(0),
+            base.clone().with_patch(1_000_000_000_000),
+            base.clone().with_heads(3),
+            base.clone().with_layers(0),
+            base.clone().with_dropout(1.0),
+            base.clone()
+                .with_d_model(65_536)
+                .with_d_feed_forward(65_536),
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+    }
+}

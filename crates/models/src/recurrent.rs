@@ -1,0 +1,446 @@
+//! Recurrent network that classifies texts.
+//!
+//! Reference: Hochreiter and Schmidhuber, *Long short-term memory*, 1997,
+//! <https://doi.org/10.1162/neco.1997.9.8.1735>; Cho et al., *Learning phrase representations using
+//! RNN encoder-decoder*, 2014, <https://arxiv.org/abs/1406.1078>; in both directions as in Schuster
+//! and Paliwal, *Bidirectional recurrent neural networks*, 1997,
+//! <https://doi.org/10.1109/78.650093>.
+//! Differs from them: forget gates begin open (Gers et al., 2000,
+//! <https://doi.org/10.1162/089976600300015015>); the reset gate acts on the product with the state,
+//! as in PyTorch; dropout lies between layers and in front of the head (Zaremba et al., 2014,
+//! <https://arxiv.org/abs/1409.2329>).
+
+use std::fmt;
+
+use burn::config::Config;
+use burn::module::{Module, Param};
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear};
+use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
+use serde::{Deserialize, Serialize};
+use tinderbox_kernels::{gru, lstm};
+
+use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
+use crate::dense::{drop_out, project};
+use crate::init::{XAVIER, linear, linear_without_bias};
+use crate::pool::mean;
+use crate::summary::{LayerSummary, linear_parameters};
+use crate::text_encoder::MAX_VOCABULARY;
+
+/// Largest number of layers.
+const MAX_LAYERS: usize = 64;
+
+/// What remembers, written in kebab case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellKind {
+    /// Long short-term memory.
+    Lstm,
+    /// Gated recurrent units.
+    Gru,
+}
+
+impl CellKind {
+    /// Products for each number of the state.
+    fn gates(self) -> usize {
+        match self {
+            Self::Lstm => 4,
+            Self::Gru => 3,
+        }
+    }
+}
+
+impl fmt::Display for CellKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lstm => "lstm",
+            Self::Gru => "gru",
+        })
+    }
+}
+
+/// What the head reads, written in kebab case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatePooling {
+    /// The state behind the last token, in each direction.
+    Last,
+    /// The mean of the states behind all tokens.
+    Mean,
+}
+
+/// Configuration to create a [`Recurrent`] with [`init`](RecurrentConfig::init).
+#[derive(Config, Debug, PartialEq)]
+pub struct RecurrentConfig {
+    /// Number of tokens that there are.
+    pub vocabulary: usize,
+    /// Number of scores.
+    pub classes: usize,
+    /// What remembers.
+    #[config(default = "CellKind::Lstm")]
+    pub cell: CellKind,
+    /// Width of a token's vector.
+    #[config(default = 128)]
+    pub d_embedding: usize,
+    /// Width of a state, in each direction.
+    #[config(default = 128)]
+    pub d_hidden: usize,
+    /// Number of layers.
+    #[config(default = 1)]
+    pub layers: usize,
+    /// Whether each layer also reads from the end.
+    #[config(default = true)]
+    pub bidirectional: bool,
+    /// What the head reads.
+    #[config(default = "StatePooling::Mean")]
+    pub pooling: StatePooling,
+    /// Probability of zeroing a number between layers, in `[0, 1)`.
+    #[config(default = 0.2)]
+    pub dropout: f64,
+}
+
+impl RecurrentConfig {
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
+        check_size("classes", self.classes)?;
+        check_size("d_embedding", self.d_embedding)?;
+        check_size("d_hidden", self.d_hidden)?;
+        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers())
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> Recurrent {
+        assert_eq!(self.validate(), Ok(()), "invalid RecurrentConfig");
+        Recurrent {
+            tokens: EmbeddingConfig::new(self.vocabulary, self.d_embedding)
+                .with_initializer(Initializer::Normal {
+                    mean: 0.0,
+                    std: 0.1,
+                })
+                .init(device),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            layers: (0..self.layers)
+                .map(|index| self.init_layer(index, device))
+                .collect(),
+            head: linear(self.d_output(), self.classes, XAVIER, device),
+            pooling: self.pooling,
+        }
+    }
+
+    fn directions(&self) -> usize {
+        if self.bidirectional { 2 } else { 1 }
+    }
+
+    /// Width of what a layer gives.
+    fn d_output(&self) -> usize {
+        self.directions().saturating_mul(self.d_hidden)
+    }
+
+    /// Width of what a layer reads.
+    fn d_input(&self, layer: usize) -> usize {
+        if layer == 0 {
+            self.d_embedding
+        } else {
+            self.d_output()
+        }
+    }
+
+    fn init_layer(&self, index: usize, device: &Device) -> RecurrentLayer {
+        let direction = || self.init_direction(self.d_input(index), device);
+        RecurrentLayer {
+            forward: direction(),
+            backward: self.bidirectional.then(direction),
+        }
+    }
+
+    fn init_direction(&self, d_input: usize, device: &Device) -> Direction {
+        let d = self.d_hidden;
+        let width = self.cell.gates() * d;
+        let mut input = linear(d_input, width, XAVIER, device);
+        let build = match self.cell {
+            CellKind::Lstm => {
+                let open = Tensor::zeros([width], device);
+                let open = open.slice_assign([d..2 * d], Tensor::ones([d], device));
+                input.bias = Some(Param::from_tensor(open.detach()));
+                linear_without_bias
+            }
+            CellKind::Gru => linear,
+        };
+        Direction {
+            input,
+            hidden: build(d, width, XAVIER, device),
+            cell: self.cell,
+        }
+    }
+
+    /// Describes the layers of a valid configuration without building them; shapes are those of a
+    /// token.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let describe = |name: String, kind: String, width, parameters| LayerSummary {
+            name,
+            kind,
+            output_shape: vec![width],
+            parameters,
+        };
+        let tokens = self.vocabulary.saturating_mul(self.d_embedding);
+        let mut layers = vec![describe(
+            "tokens".into(),
+            "embedding".into(),
+            self.d_embedding,
+            tokens,
+        )];
+        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+            let kind = match self.bidirectional {
+                true => format!("{}, both directions", self.cell),
+                false => self.cell.to_string(),
+            };
+            let parameters = self.layer_parameters(self.d_input(index));
+            describe(format!("layers.{index}"), kind, self.d_output(), parameters)
+        }));
+        let head = linear_parameters(self.d_output(), self.classes, true);
+        layers.push(describe("head".into(), "linear".into(), self.classes, head));
+        layers
+    }
+
+    fn layer_parameters(&self, d_input: usize) -> usize {
+        let width = self.cell.gates().saturating_mul(self.d_hidden);
+        let input = linear_parameters(d_input, width, true);
+        let hidden = linear_parameters(self.d_hidden, width, self.cell == CellKind::Gru);
+        input
+            .saturating_add(hidden)
+            .saturating_mul(self.directions())
+    }
+}
+
+/// Layers that walk along a text and remember what they saw, and a linear layer.
+///
+/// ```
+/// use burn::tensor::{Bool, Device, Int, Tensor};
+/// use tinderbox_models::RecurrentConfig;
+///
+/// let device = Device::flex();
+/// let model = RecurrentConfig::new(1000, 4).init(&device);
+/// let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
+/// let padding = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
+/// assert_eq!(model.forward(ids, padding).dims(), [1, 4]);
+/// ```
+#[derive(Module, Debug)]
+pub struct Recurrent {
+    tokens: Embedding,
+    dropout: Dropout,
+    layers: Vec<RecurrentLayer>,
+    head: Linear,
+    #[module(skip)]
+    pooling: StatePooling,
+}
+
+impl Recurrent {
+    /// Scores every class.
+    ///
+    /// # Shapes
+    ///
+    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
+    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If the shapes differ.
+    pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
+        let [batch, seq] = ids.dims();
+        assert_shape!(padding, [batch, seq]);
+        let mut x = drop_out(&self.dropout, self.tokens.forward(ids));
+        let mut last = Vec::new();
+        for layer in &self.layers {
+            let states = layer.forward(&x, &padding);
+            last = states
+                .iter()
+                .zip([seq - 1, 0])
+                .map(|(states, place)| states.clone().narrow(1, place, 1).squeeze_dim(1))
+                .collect();
+            x = drop_out(&self.dropout, Tensor::cat(states, 2));
+        }
+        let x = match self.pooling {
+            StatePooling::Last => drop_out(&self.dropout, Tensor::cat(last, 1)),
+            StatePooling::Mean => mean(x, padding),
+        };
+        project(&self.head, x)
+    }
+
+    /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
+    pub fn num_layers(&self) -> usize {
+        self.layers.len()
+    }
+}
+
+#[derive(Module, Debug)]
+struct RecurrentLayer {
+    forward: Direction,
+    backward: Option<Direction>,
+}
+
+impl RecurrentLayer {
+    /// The states in each direction, `[batch, seq, d_hidden]`.
+    fn forward(&self, x: &Tensor<3>, padding: &Tensor<2, Bool>) -> Vec<Tensor<3>> {
+        let forward = self.forward.walk(x.clone(), padding.clone(), false);
+        let backward = self.backward.as_ref();
+        let backward = backward.map(|walk| walk.walk(x.clone(), padding.clone(), true));
+        std::iter::once(forward).chain(backward).collect()
+    }
+}
+
+#[derive(Module, Debug)]
+struct Direction {
+    input: Linear,
+    hidden: Linear,
+    #[module(skip)]
+    cell: CellKind,
+}
+
+impl Direction {
+    /// - x: `[batch, seq, d_input]`
+    /// - output: `[batch, seq, d_hidden]`
+    fn walk(&self, x: Tensor<3>, padding: Tensor<2, Bool>, backwards: bool) -> Tensor<3> {
+        let gates = project(&self.input, x);
+        let weight = self.hidden.weight.val();
+        match (self.cell, &self.hidden.bias) {
+            (CellKind::Gru, Some(bias)) => gru(gates, weight, bias.val(), Some(padding), backwards),
+            _ => lstm(gates, weight, Some(padding), backwards),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing, assert_round_trips,
+        ids, loud, padding, values,
+    };
+
+    fn kinds() -> Vec<RecurrentConfig> {
+        let base = RecurrentConfig::new(20, 3)
+            .with_d_embedding(6)
+            .with_d_hidden(5);
+        let mut kinds = Vec::new();
+        for cell in [CellKind::Lstm, CellKind::Gru] {
+            for pooling in [StatePooling::Last, StatePooling::Mean] {
+                for (layers, bidirectional) in [(1, false), (1, true), (2, true)] {
+                    let config = base.clone().with_cell(cell).with_pooling(pooling);
+                    kinds.push(config.with_layers(layers).with_bidirectional(bidirectional));
+                }
+            }
+        }
+        kinds
+    }
+
+    #[test]
+    fn output_has_a_score_per_class() {
+        let device = Device::flex();
+        for config in kinds() {
+            let model = config.init(&device);
+            for seq in [1, 6] {
+                let logits =
+                    model.forward(ids([3, seq], 20, &device), padding(&[seq; 3], seq, &device));
+                assert_eq!(logits.dims(), [3, 3]);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "axis 1 expected 4, got 5")]
+    fn padding_of_another_shape_is_refused() {
+        let device = Device::flex();
+        let model = kinds()[0].init(&device);
+        model.forward(ids([1, 4], 20, &device), padding(&[5], 5, &device));
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+        let device = Device::flex();
+        for config in kinds() {
+            let model = loud(config.init(&device), 3.0);
+            assert_padding_changes_nothing(20, |ids, padding| model.forward(ids, padding));
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_tokens_matters() {
+        let device = Device::flex();
+        for config in kinds() {
+            let model = loud(config.init(&device), 3.0);
+            let score = |ids: [[i32; 3]; 1]| {
+                values(model.forward(Tensor::from_ints(ids, &device), padding(&[3], 3, &device)))
+            };
+            assert_ne!(score([[4, 5, 6]]), score([[6, 5, 4]]), "{config}");
+        }
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        for config in kinds() {
+            let model = loud(config.init(&device), 3.0);
+            let logits =
+                model.forward(ids([4, 9], 20, &device), padding(&[9, 3, 7, 1], 9, &device));
+            assert_every_parameter_gets_a_gradient(&model, &logits);
+        }
+    }
+
+    #[test]
+    fn forget_gates_begin_open() {
+        let model = RecurrentConfig::new(20, 3)
+            .with_d_hidden(2)
+            .init(&Device::flex());
+        let bias = model.layers[0].forward.input.bias.as_ref().unwrap();
+        assert_eq!(values(bias.val()), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn layers_add_up_to_the_model() {
+        for config in kinds() {
+            let model = config.init(&Device::flex());
+            assert_eq!(model.num_layers(), config.layers);
+            assert_eq!(
+                total_parameters(&config.layers()),
+                trainable_parameters(&model)
+            );
+        }
+    }
+
+    #[test]
+    fn config_round_trips() {
+        for config in kinds() {
+            assert_round_trips(&config);
+        }
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        let base = RecurrentConfig::new(100, 3);
+        for invalid in [
+            RecurrentConfig::new(0, 3),
+            RecurrentConfig::new(100, 0),
+            base.clone().with_d_embedding(0),
+            base.clone().with_d_hidden(1_000_000_000_000),
+            base.clone().with_d_hidden(usize::MAX),
+            base.clone().with_layers(0),
+            base.clone().with_dropout(1.0),
+            base.clone().with_d_hidden(65_536),
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+    }
+}

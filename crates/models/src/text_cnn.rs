@@ -1,0 +1,273 @@
+//! Convolutional network that classifies texts.
+//!
+//! Reference: Kim, *Convolutional neural networks for sentence classification*, 2014,
+//! <https://arxiv.org/abs/1408.5882>.
+//! Differs from it: the embedding is learned from scratch, windows are centred on a token with zeros
+//! beyond the ends of a text, and weights begin as in He et al., 2015,
+//! <https://arxiv.org/abs/1502.01852>; no bound on their norm.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear};
+use burn::tensor::activation::relu;
+use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
+
+use crate::config::{
+    ConfigError, check_list, check_parameters, check_probability, check_range, check_size,
+};
+use crate::dense::{drop_out, project};
+use crate::init::{HE_FAN_IN, XAVIER, linear};
+use crate::summary::{LayerSummary, linear_parameters};
+use crate::text_encoder::MAX_VOCABULARY;
+use crate::windows::{silence, windows};
+
+/// Most tokens in a window.
+const MAX_WINDOW: usize = 64;
+
+/// Configuration to create a [`TextCnn`] with [`init`](TextCnnConfig::init).
+#[derive(Config, Debug, PartialEq)]
+pub struct TextCnnConfig {
+    /// Number of tokens that there are.
+    pub vocabulary: usize,
+    /// Number of scores.
+    pub classes: usize,
+    /// Width of a token's vector.
+    #[config(default = 128)]
+    pub d_embedding: usize,
+    /// Tokens in the windows of each kind of filter.
+    #[config(default = "vec![3, 4, 5]")]
+    pub windows: Vec<usize>,
+    /// Number of filters of each kind.
+    #[config(default = 100)]
+    pub filters: usize,
+    /// Probability of zeroing what the last layer reads, in `[0, 1)`.
+    #[config(default = 0.5)]
+    pub dropout: f64,
+}
+
+impl TextCnnConfig {
+    /// Checks every field, and that all together fit.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
+        check_size("classes", self.classes)?;
+        check_size("d_embedding", self.d_embedding)?;
+        check_list("windows", &self.windows, 1..=64, &(1..=MAX_WINDOW))?;
+        check_size("filters", self.filters)?;
+        check_probability("dropout", self.dropout)?;
+        check_parameters(&self.layers())
+    }
+
+    /// Initializes the weights on `device`.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) rejects the configuration.
+    pub fn init(&self, device: &Device) -> TextCnn {
+        assert_eq!(self.validate(), Ok(()), "invalid TextCnnConfig");
+        let d_features = self.windows.len() * self.filters;
+        let filters = |width| linear(width * self.d_embedding, self.filters, HE_FAN_IN, device);
+        TextCnn {
+            tokens: EmbeddingConfig::new(self.vocabulary, self.d_embedding)
+                .with_initializer(Initializer::Uniform {
+                    min: -0.25,
+                    max: 0.25,
+                })
+                .init(device),
+            filters: self.windows.iter().map(|&width| filters(width)).collect(),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            head: linear(d_features, self.classes, XAVIER, device),
+        }
+    }
+
+    /// Describes the layers of a valid configuration without building them.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let describe = |name: String, kind: String, width, parameters| LayerSummary {
+            name,
+            kind,
+            output_shape: vec![width],
+            parameters,
+        };
+        let mut layers = vec![describe(
+            "tokens".into(),
+            "embedding".into(),
+            self.d_embedding,
+            self.vocabulary.saturating_mul(self.d_embedding),
+        )];
+        layers.extend(self.windows.iter().enumerate().map(|(index, &width)| {
+            let d_window = width.saturating_mul(self.d_embedding);
+            describe(
+                format!("filters.{index}"),
+                format!("windows of {width} + relu + maximum"),
+                self.filters,
+                linear_parameters(d_window, self.filters, true),
+            )
+        }));
+        let d_features = self.windows.len().saturating_mul(self.filters);
+        let head = linear_parameters(d_features, self.classes, true);
+        layers.push(describe("head".into(), "linear".into(), self.classes, head));
+        layers
+    }
+}
+
+/// Filters that look for a few words side by side, anywhere in a text, and a linear layer.
+///
+/// ```
+/// use burn::tensor::{Bool, Device, Int, Tensor};
+/// use tinderbox_models::TextCnnConfig;
+///
+/// let device = Device::flex();
+/// let model = TextCnnConfig::new(1000, 4).init(&device);
+/// let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
+/// let padding = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
+/// assert_eq!(model.forward(ids, padding).dims(), [1, 4]);
+/// ```
+#[derive(Module, Debug)]
+pub struct TextCnn {
+    tokens: Embedding,
+    filters: Vec<Linear>,
+    dropout: Dropout,
+    head: Linear,
+}
+
+impl TextCnn {
+    /// Scores every class.
+    ///
+    /// # Shapes
+    ///
+    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
+    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// If the shapes differ.
+    pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
+        let [batch, seq] = ids.dims();
+        assert_shape!(padding, [batch, seq]);
+        let [_, d_embedding] = self.tokens.weight.dims();
+        let x = silence(self.tokens.forward(ids), padding.clone());
+        let features = self.filters.iter().map(|filters| {
+            let [d_window, _] = filters.weight.dims();
+            let x = project(filters, windows(x.clone(), d_window / d_embedding));
+            // Nothing is less than what the rectifier leaves.
+            silence(relu(x), padding.clone()).max_dim(1).squeeze_dim(1)
+        });
+        let x = Tensor::cat(features.collect(), 1);
+        project(&self.head, drop_out(&self.dropout, x))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::testing::{
+        assert_close, assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing,
+        assert_round_trips, ids, padding, values,
+    };
+
+    fn small() -> TextCnnConfig {
+        TextCnnConfig::new(20, 3)
+            .with_d_embedding(4)
+            .with_windows(vec![1, 2, 5])
+            .with_filters(6)
+    }
+
+    #[test]
+    fn output_has_a_score_per_class() {
+        let device = Device::flex();
+        let model = small().init(&device);
+        for seq in [1, 9] {
+            let logits =
+                model.forward(ids([2, seq], 20, &device), padding(&[seq; 2], seq, &device));
+            assert_eq!(logits.dims(), [2, 3]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "axis 1 expected 4, got 5")]
+    fn padding_of_another_shape_is_refused() {
+        let device = Device::flex();
+        let model = small().init(&device);
+        model.forward(ids([1, 4], 20, &device), padding(&[5], 5, &device));
+    }
+
+    #[test]
+    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+        let model = small().init(&Device::flex());
+        assert_padding_changes_nothing(20, |ids, padding| model.forward(ids, padding));
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        let model = small().with_dropout(0.0).init(&device);
+        let logits = model.forward(
+            ids([6, 9], 20, &device),
+            padding(&[9, 3, 7, 1, 9, 8], 9, &device),
+        );
+        assert_every_parameter_gets_a_gradient(&model, &logits);
+    }
+
+    #[test]
+    fn numbers_agree_with_windows_by_hand() {
+        let device = Device::flex();
+        let config = small().with_windows(vec![2]).with_filters(1);
+        let model = config.init(&device);
+        let tokens = values(model.tokens.weight.val());
+        let filter = values(model.filters[0].weight.val());
+        let text = [7, 3, 9];
+        let vector = |place: usize| {
+            text.get(place)
+                .map_or(&[0.0; 4][..], |&id| &tokens[id * 4..][..4])
+        };
+        let feature = (0..3).map(|place| {
+            let window = [vector(place), vector(place + 1)].concat();
+            window.iter().zip(&filter).map(|(x, w)| x * w).sum::<f32>()
+        });
+        let feature = feature.fold(0.0, f32::max);
+        let head = values(model.head.weight.val());
+        let ids = Tensor::from_ints([[7, 3, 9]], &device);
+        let logits = model.forward(ids, padding(&[3], 3, &device));
+        assert_close(
+            logits,
+            &[feature * head[0], feature * head[1], feature * head[2]],
+        );
+    }
+
+    #[test]
+    fn layers_add_up_to_the_model() {
+        assert_eq!(
+            total_parameters(&small().layers()),
+            trainable_parameters(&small().init(&Device::flex()))
+        );
+    }
+
+    #[test]
+    fn config_round_trips() {
+        assert_round_trips(&small());
+    }
+
+    #[test]
+    fn invalid_configurations_are_rejected() {
+        let base = TextCnnConfig::new(100, 3);
+        for invalid in [
+            TextCnnConfig::new(0, 3),
+            TextCnnConfig::new(100, 0),
+            base.clone().with_d_embedding(0),
+            base.clone().with_windows(vec![]),
+            base.clone().with_windows(vec![3, 0]),
+            base.clone().with_windows(vec![1_000_000_000_000]),
+            base.clone().with_filters(0),
+            base.clone().with_dropout(1.0),
+            base.clone().with_d_embedding(65_536).with_filters(65_536),
+        ] {
+            assert!(invalid.validate().is_err(), "{invalid}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+    }
+}
