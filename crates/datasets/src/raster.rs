@@ -1,14 +1,20 @@
-//! Maps: GeoTIFF files of one band whose grid lies along the axes of the map.
+//! Maps: `GeoTIFF` files of one band whose grid lies along the axes of the map.
 //!
-//! Format: *OGC GeoTIFF Standard 1.1*, 2019, <https://docs.ogc.org/is/19-008r4/19-008r4.html>, with
+//! Format: *OGC `GeoTIFF` Standard 1.1*, 2019, <https://docs.ogc.org/is/19-008r4/19-008r4.html>, with
 //! GDAL's tag for cells without data. A map that is turned or sheared is refused, and coordinates are
 //! taken as they are: maps are compared only if they are in one reference system.
+
+#![expect(
+    clippy::float_cmp,
+    reason = "the mark of a hole is one of the values, to the bit"
+)]
 
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use tiff::decoder::ifd::Value;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
@@ -130,7 +136,7 @@ pub struct Raster {
 }
 
 impl Raster {
-    /// Reads a GeoTIFF file.
+    /// Reads a `GeoTIFF` file.
     ///
     /// # Errors
     ///
@@ -253,11 +259,14 @@ fn read_grid(decoder: &mut Decoder<BufReader<File>>, path: &Path) -> Result<Grid
     let (columns, rows) = decoder.dimensions().map_err(tiff)?;
     let mut tag = |tag| {
         let value = decoder.find_tag(tag)?;
-        value.map_or(Ok(Vec::new()), tiff::decoder::ifd::Value::into_f64_vec)
+        value.map_or(Ok(Vec::new()), Value::into_f64_vec)
     };
     let scale = tag(Tag::ModelPixelScaleTag).map_err(tiff)?;
     let tie = tag(Tag::ModelTiepointTag).map_err(tiff)?;
-    let keys = tag(Tag::GeoKeyDirectoryTag).map_err(tiff)?;
+    let keys = decoder.find_tag(Tag::GeoKeyDirectoryTag).map_err(tiff)?;
+    let keys = keys
+        .map_or(Ok(Vec::new()), Value::into_u16_vec)
+        .map_err(tiff)?;
     let (&[cell_x, cell_y, ..], &[column, row, _, x, y, ..]) = (scale.as_slice(), tie.as_slice())
     else {
         return Err(RasterError::NoPlace {
@@ -265,7 +274,7 @@ fn read_grid(decoder: &mut Decoder<BufReader<File>>, path: &Path) -> Result<Grid
         });
     };
     // Key 1025 is 2 where the tie is the middle of a cell, not its corner.
-    let middle = keys.chunks(4).any(|key| matches!(key, [1025.0, _, _, 2.0]));
+    let middle = keys.chunks(4).any(|key| matches!(key, [1025, _, _, 2]));
     let half = if middle { 0.5 } else { 0.0 };
     let (x, y) = (x - (column + half) * cell_x, y + (row + half) * cell_y);
     let good = cell_x > 0.0 && cell_y > 0.0 && [x, y, cell_x, cell_y].iter().all(|v| v.is_finite());
@@ -324,6 +333,18 @@ pub(crate) mod tests {
         place: [f64; 3],
         no_data: &str,
     ) {
+        write_tied(path, values, columns, place, no_data, 1);
+    }
+
+    /// As [`write_map`]; a `tie` of 2 says that `x`, `y` is the middle of the first cell.
+    fn write_tied(
+        path: &Path,
+        values: &[f32],
+        columns: u32,
+        place: [f64; 3],
+        no_data: &str,
+        tie: u16,
+    ) {
         let [x, y, cell] = place;
         let mut encoder = TiffEncoder::new(File::create(path).unwrap()).unwrap();
         let rows = values.len() as u32 / columns;
@@ -333,6 +354,8 @@ pub(crate) mod tests {
             .unwrap();
         tags.write_tag(Tag::ModelTiepointTag, &[0.0, 0.0, 0.0, x, y, 0.0][..])
             .unwrap();
+        let keys = [1, 1, 0, 1, 1025, 0, 1, tie];
+        tags.write_tag(Tag::GeoKeyDirectoryTag, &keys[..]).unwrap();
         tags.write_tag(Tag::GdalNodata, no_data).unwrap();
         tags.write_tag(Tag::GeoAsciiParamsTag, "UTM zone 50N|")
             .unwrap();
@@ -364,6 +387,14 @@ pub(crate) mod tests {
         }
         assert!(raster.values[5].is_nan() && raster.at(125.0, 35.0, Sampling::Nearest).is_nan());
         assert_eq!(raster.at(129.0, 49.0, Sampling::Nearest), 3.0);
+    }
+
+    #[test]
+    fn a_tie_may_be_the_middle_of_a_cell() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("map.tif");
+        write_tied(&path, &[1.0, 2.0], 2, [100.0, 50.0, 10.0], "nan", 2);
+        assert_eq!(Raster::read(&path).unwrap().grid.centre(1), (110.0, 50.0));
     }
 
     #[test]

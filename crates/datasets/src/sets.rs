@@ -8,6 +8,11 @@
 //! | [`Amlsim`] | accounts and payments between them, some of which launder money | no |
 //! | [`Prospect`] | maps of elements and rocks, with known deposits | no |
 
+#![expect(
+    clippy::float_cmp,
+    reason = "days and marks are whole numbers of a file"
+)]
+
 mod amlsim;
 mod cancer;
 mod prospect;

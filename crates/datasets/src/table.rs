@@ -44,6 +44,11 @@
 //! word takes 4 bytes and is held once. What needs more than half of the memory that is free is
 //! refused with the size; [`ReadOptions::sample`] reads a part.
 
+#![expect(
+    clippy::float_cmp,
+    reason = "numbers of a file are compared with themselves and with 0 and 1"
+)]
+
 mod association;
 mod column;
 mod conform;

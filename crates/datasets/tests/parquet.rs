@@ -1,19 +1,25 @@
 #![cfg(feature = "parquet")]
-#![allow(clippy::unwrap_used, reason = "a helper may stop the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper may stop the test"
+)]
+#![allow(clippy::float_cmp, reason = "a number is read to the bit")]
+#![allow(clippy::cast_possible_wrap, reason = "rows are few")]
 //! Parquet against the same table in CSV.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parquet::basic::Compression;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use tinderbox_datasets::table::{
-    Kind, ReadNote, ReadOptions, Table, TableError, read, read_csv, read_with,
+    Column, Kind, ReadNote, ReadOptions, Table, TableError, read, read_csv, read_with,
 };
 
 const ROWS: usize = 100;
@@ -127,14 +133,14 @@ fn open(path: &Path) -> Table {
 
 #[test]
 fn cells_and_kinds_are_those_that_were_written() {
+    use Kind::{Boolean, Categorical, Date, Identifier, Numeric};
     let (_dir, path) = packed(Compression::SNAPPY);
     let (table, report) = read(&path, &ReadOptions::default()).unwrap();
     assert_eq!(
         (report.format, report.rows, report.notes.len()),
         ("parquet", ROWS, 0)
     );
-    use Kind::{Boolean, Categorical, Date, Identifier, Numeric};
-    let kinds: Vec<Kind> = table.columns().iter().map(|column| column.kind()).collect();
+    let kinds: Vec<Kind> = table.columns().iter().map(Column::kind).collect();
     assert_eq!(
         kinds,
         [
@@ -190,9 +196,9 @@ fn every_codec_is_unpacked() {
     let plain = open(&path);
     for codec in [
         Compression::SNAPPY,
-        Compression::GZIP(Default::default()),
-        Compression::ZSTD(Default::default()),
-        Compression::BROTLI(Default::default()),
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
         Compression::LZ4_RAW,
     ] {
         let (_dir, path) = packed(codec);
@@ -216,7 +222,10 @@ fn kinds_can_be_set_and_rows_sampled() {
     for row in 0..10 {
         assert_eq!(table.line(row), id.number(row) as u64);
         let flag = table.column("flag").unwrap().text(row);
-        assert_eq!(flag, ((id.number(row) as usize - 1) % 3 == 0).to_string());
+        assert_eq!(
+            flag,
+            (id.number(row) as usize - 1).is_multiple_of(3).to_string()
+        );
     }
 }
 

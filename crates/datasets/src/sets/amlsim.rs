@@ -1,4 +1,4 @@
-//! Accounts and the payments between them, as IBM's simulator AMLSim writes them: a table of what
+//! Accounts and the payments between them, as IBM's simulator `AMLSim` writes them: a table of what
 //! each account does, and the alerts of a screen by rules to compare a model with.
 //!
 //! Reference: Suzumura and Kanezashi, *Anti-Money Laundering Datasets*, 2021,

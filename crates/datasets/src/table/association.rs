@@ -33,8 +33,10 @@ pub(crate) fn ranks(order: &[u32], values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![f64::NAN; values.len()];
     let mut before = 0;
     for tie in ties(order, values) {
-        let mean = before as f64 + (tie.len() as f64 + 1.0) / 2.0;
-        tie.iter().for_each(|&row| ranks[row as usize] = mean);
+        let mean = before as f64 + f64::midpoint(tie.len() as f64, 1.0);
+        for &row in tie {
+            ranks[row as usize] = mean;
+        }
         before += tie.len();
     }
     ranks
@@ -46,7 +48,9 @@ pub(crate) fn bins(order: &[u32], values: &[f64]) -> Vec<Option<u32>> {
     let mut before = 0;
     for tie in ties(order, values) {
         let bin = (before * BINS / order.len()) as u32;
-        tie.iter().for_each(|&row| bins[row as usize] = Some(bin));
+        for &row in tie {
+            bins[row as usize] = Some(bin);
+        }
         before += tie.len();
     }
     bins

@@ -293,13 +293,12 @@ impl WordsBuilder {
             ..
         } = self;
         let hash = hasher.hash_one(word);
-        let code = match table.find(hash, |&code| levels.get(code) == word) {
-            Some(&code) => code,
-            None => {
-                let code = levels.push(word)?;
-                table.insert_unique(hash, code, |&code| hasher.hash_one(levels.get(code)));
-                code
-            }
+        let code = if let Some(&code) = table.find(hash, |&code| levels.get(code) == word) {
+            code
+        } else {
+            let code = levels.push(word)?;
+            table.insert_unique(hash, code, |&code| hasher.hash_one(levels.get(code)));
+            code
         };
         self.last = Some(code);
         Some(code)

@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 
 use csv::{ByteRecord, Reader};
 
-use super::decode::{Fault, MAX_ROW, Passed, Spaces, TextReader};
+use super::decode::{Fault, MAX_ROW, Passed, Spaces, TextReader, count};
 use super::error::TableError;
 use super::options::{ReadNote, ReadOptions};
 use super::raw::{Lines, Markers, RawColumn};
@@ -49,7 +49,7 @@ pub(crate) fn gather(
     }
     let dialect = Dialect::find(&head, whole, options);
     let mut spaces = Spaces::new(dialect.delimiter);
-    if spaces.are_in(&head) {
+    if options.quoting && spaces.are_in(&head) {
         let kept = spaces.skip(&mut head);
         head.truncate(kept);
         source.text.skip_spaces(spaces);
@@ -154,36 +154,23 @@ impl<'a> Rows<'a> {
                 return Ok(false);
             }
             self.passed.row();
-            self.locate(before);
+            self.locate();
             if !is_blank(&self.record) {
                 return Ok(true);
             }
         }
     }
 
-    /// Finds the line that the row starts on: `before` may be one of empty lines above it.
-    fn locate(&mut self, before: u64) {
+    /// Finds the line that the row starts on.
+    fn locate(&mut self) {
         if self.dialect.terminator != b'\n' {
             self.line += 1;
             return;
         }
-        let after = self.reader.position().line();
-        // At the end of the file the last row may lack its line feed.
-        let last = if self.reader.is_done() {
-            after
-        } else {
-            after.saturating_sub(1)
-        };
-        let inside = match last.saturating_sub(before) {
-            0 => 0,
-            _ => self
-                .record
-                .as_slice()
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count() as u64,
-        };
-        self.line = last.saturating_sub(inside).max(1);
+        // Every row ends with a line feed, so the reader is on the line after it.
+        let last = self.reader.position().line().saturating_sub(1);
+        let inside = count(self.record.as_slice(), b'\n');
+        self.line = last.saturating_sub(inside);
         self.several = inside > 0;
     }
 
@@ -200,7 +187,11 @@ impl<'a> Rows<'a> {
         let (names, notes) = self.names(header, options)?;
         let kept = keep(&names, header)?;
         let kept: Vec<usize> = (0..kept.len()).filter(|&at| kept[at]).collect();
+        let open = self.is_open();
         let more = if header { self.next()? } else { true };
+        if !more && open {
+            return Err(self.open_quote());
+        }
         if !more {
             return Err(TableError::NoRows {
                 file: self.file,
@@ -236,7 +227,7 @@ impl<'a> Rows<'a> {
                 break;
             }
         }
-        if self.several && self.passed.odd_quotes() {
+        if self.is_open() {
             return Err(self.open_quote());
         }
         Ok(rows)
@@ -247,7 +238,7 @@ impl<'a> Rows<'a> {
         if found == expected {
             return Ok(());
         }
-        if self.several && self.reader.is_done() && self.passed.odd_quotes() {
+        if self.is_open() {
             return Err(self.open_quote());
         }
         Err(TableError::Ragged {
@@ -258,10 +249,17 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// Whether the row goes on to the end of the file because of a quote that nothing closes.
+    fn is_open(&self) -> bool {
+        let at_end = self.reader.position().byte() == self.passed.bytes();
+        self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()
+    }
+
     fn open_quote(&self) -> TableError {
+        // The last line feed is part of the cell and ends no row.
         TableError::OpenQuote {
             file: self.file.clone(),
-            line: self.line,
+            line: self.line + 1,
         }
     }
 
@@ -396,8 +394,9 @@ impl Sink {
         if let Some(sample) = self.sample.take() {
             let mut rows = sample.rows;
             rows.sort_unstable_by_key(|(at, ..)| *at);
-            rows.iter()
-                .for_each(|(_, line, record)| self.add(record, *line));
+            for (_, line, record) in &rows {
+                self.add(record, *line);
+            }
         }
         (self.columns, self.lines)
     }

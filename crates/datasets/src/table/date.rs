@@ -187,7 +187,7 @@ fn number(text: &[u8], most: usize) -> Option<u32> {
 fn full_year(text: &[u8]) -> Option<i32> {
     (text.len() == 4)
         .then(|| number(text, 4))?
-        .map(|year| year as i32)
+        .map(u32::cast_signed)
 }
 
 /// A year of four digits, or of two: 69 to 99 are of the twentieth century, as in POSIX.
@@ -201,7 +201,7 @@ fn year(text: &[u8], parts: &Parts<'_>) -> Option<i32> {
     if parts.separator == b'.' && parts.texts.iter().any(|part| part.len() != 2) {
         return None;
     }
-    let year = number(text, 2)? as i32;
+    let year = number(text, 2)?.cast_signed();
     Some(if year < 69 { 2000 + year } else { 1900 + year })
 }
 
@@ -225,15 +225,12 @@ fn month(text: &[u8]) -> Option<u32> {
     if text.first()?.is_ascii_digit() {
         return number(text, 2);
     }
-    let fits = |name: &&str| {
+    let fits = |name: &str| {
         let whole = text.len() == name.len();
         let short = (3..=4).contains(&text.len()) && text.len() <= name.len();
         (whole || short) && name.as_bytes()[..text.len()].eq_ignore_ascii_case(text)
     };
-    MONTHS
-        .iter()
-        .position(|name| fits(&name))
-        .map(|at| at as u32 + 1)
+    MONTHS.into_iter().position(fits).map(|at| at as u32 + 1)
 }
 
 /// Cuts a cell before its time of day, which starts one or two digits before the first colon.
@@ -280,7 +277,7 @@ fn seconds(text: &[u8]) -> Option<f64> {
         None => (text, &b"0"[..]),
     };
     let decimals = decimals.get(..decimals.len().min(9))?;
-    let scale = 10_f64.powi(decimals.len() as i32);
+    let scale = decimals.iter().fold(1.0, |scale, _| scale * 10.0);
     Some(f64::from(number(whole, 2)?) + f64::from(number(decimals, 9)?) / scale)
 }
 
@@ -315,7 +312,7 @@ fn offset(text: &[u8]) -> Option<i32> {
         _ => return None,
     };
     let (hours, minutes) = (number(&hours, 2)?, number(&minutes, 2)?);
-    (hours < 24 && minutes < 60).then(|| sign * (hours * 60 + minutes) as i32)
+    (hours < 24 && minutes < 60).then(|| sign * (hours * 60 + minutes).cast_signed())
 }
 
 fn compact(cell: &[u8]) -> Option<f64> {
@@ -338,7 +335,7 @@ fn compact(cell: &[u8]) -> Option<f64> {
         number(&clock[4..], 2)?,
     );
     let good = hour < 24 && minute < 60 && second < 61;
-    let seconds = (hour * 3600 + minute * 60 + second) as i32 - offset(zone)? * 60;
+    let seconds = (hour * 3600 + minute * 60 + second).cast_signed() - offset(zone)? * 60;
     good.then(|| f64::from(day) + f64::from(seconds) / 86_400.0)
 }
 

@@ -30,6 +30,7 @@ pub(crate) enum Fault {
 /// What has passed through a [`TextReader`], for the one who reads rows from it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Passed {
+    bytes: Rc<Cell<u64>>,
     since_row: Rc<Cell<u64>>,
     odd_quotes: Rc<Cell<bool>>,
 }
@@ -40,13 +41,19 @@ impl Passed {
         self.since_row.set(0);
     }
 
+    /// How many bytes were handed on.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
     /// Whether the number of quotes so far is odd.
     pub(crate) fn odd_quotes(&self) -> bool {
         self.odd_quotes.get()
     }
 }
 
-/// Gives UTF-8 without NUL and without a byte order mark, or an error that holds a [`Fault`].
+/// Gives UTF-8 without NUL and without a byte order mark, whose last line ends like all others, or an
+/// error that holds a [`Fault`].
 pub(crate) struct TextReader<'a> {
     inner: Box<dyn BufRead + 'a>,
     encoding: Encoding,
@@ -56,6 +63,8 @@ pub(crate) struct TextReader<'a> {
     carry: Vec<u8>,
     /// Lines that have passed.
     lines: u64,
+    /// Whether the last line has been ended.
+    ended: bool,
     passed: Passed,
     spaces: Option<Spaces>,
 }
@@ -82,6 +91,7 @@ impl<'a> TextReader<'a> {
             decoder,
             carry: Vec::new(),
             lines: 0,
+            ended: true,
             passed: Passed::default(),
             spaces: None,
         })
@@ -173,6 +183,15 @@ impl<'a> TextReader<'a> {
     }
 }
 
+impl TextReader<'_> {
+    fn hand_on(&self, bytes: usize) -> usize {
+        self.passed
+            .bytes
+            .set(self.passed.bytes.get() + bytes as u64);
+        bytes
+    }
+}
+
 impl Read for TextReader<'_> {
     /// `out` must have room for a letter, 4 bytes.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
@@ -187,9 +206,17 @@ impl Read for TextReader<'_> {
                 Some(spaces) => spaces.skip(&mut out[..written]),
                 None => written,
             };
-            // Nothing kept is not yet the end.
-            if kept > 0 || (written == 0 && self.carry.is_empty()) {
-                return Ok(kept);
+            if kept > 0 {
+                self.ended = out[kept - 1] == b'\n';
+                return Ok(self.hand_on(kept));
+            }
+            if written == 0 && self.carry.is_empty() {
+                if self.ended {
+                    return Ok(0);
+                }
+                self.ended = true;
+                out[0] = b'\n';
+                return Ok(self.hand_on(1));
             }
         }
     }
@@ -291,7 +318,11 @@ mod tests {
         let (mut text, mut buffer) = (Vec::new(), vec![0; room]);
         loop {
             match reader.read(&mut buffer) {
-                Ok(0) => return Ok(String::from_utf8(text).unwrap()),
+                Ok(0) => {
+                    let mut text = String::from_utf8(text).unwrap();
+                    assert_eq!(text.pop(), Some('\n'));
+                    return Ok(text);
+                }
                 Ok(read) => text.extend_from_slice(&buffer[..read]),
                 Err(error) => return Err(*error.get_ref().unwrap().downcast_ref().unwrap()),
             }
@@ -361,15 +392,10 @@ mod tests {
     #[test]
     fn spaces_before_quotes_are_seen_and_removed() {
         let spaces = Spaces::new(b',');
-        for (text, kept) in [(
-            "a, \"b, \"\"c\"\"\", d\n \"e\"",
-            "a,\"b, \"\"c\"\"\",d\n\"e\"",
-        )] {
-            assert!(spaces.are_in(text.as_bytes()));
-            let mut bytes = text.as_bytes().to_vec();
-            let length = { spaces }.skip(&mut bytes);
-            assert_eq!(std::str::from_utf8(&bytes[..length]), Ok(kept));
-        }
+        let mut text = b"a, \"b, \"\"c\"\"\", d\n \"e\"".to_vec();
+        assert!(spaces.are_in(&text));
+        let length = { spaces }.skip(&mut text);
+        assert_eq!(text[..length], *b"a,\"b, \"\"c\"\"\",d\n\"e\"");
         for text in ["a, b", "\"x, \"\"y\"\"\",z", "a \"b\" c"] {
             assert!(!spaces.are_in(text.as_bytes()), "{text}");
         }

@@ -66,6 +66,8 @@ impl From<Encoding> for String {
 pub struct ReadOptions {
     /// The character between cells; looked for among `,`, `;`, tab and `|`.
     pub delimiter: Option<char>,
+    /// Whether a cell in double quotes may hold delimiters, line feeds and doubled quotes.
+    pub quoting: bool,
     /// Whether the first line holds the names of the columns.
     pub header: Option<bool>,
     /// Names of all columns of a file without a header, instead of `column_1` and so on.
@@ -92,6 +94,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             delimiter: None,
+            quoting: true,
             header: None,
             names: None,
             encoding: None,

@@ -151,7 +151,9 @@ impl Lines {
 
     pub(crate) fn take(&self, rows: &[usize]) -> Self {
         let mut taken = Self::default();
-        rows.iter().for_each(|&row| taken.push(self.line(row)));
+        for &row in rows {
+            taken.push(self.line(row));
+        }
         taken
     }
 

@@ -21,6 +21,7 @@ pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
     pub(crate) terminator: u8,
     pub(crate) comment: Option<u8>,
+    pub(crate) quoting: bool,
 }
 
 impl Dialect {
@@ -29,15 +30,14 @@ impl Dialect {
     /// `whole` says that `head` is the whole file; otherwise its last row may be cut.
     pub(crate) fn find(head: &[u8], whole: bool, options: &ReadOptions) -> Self {
         // Old Macs ended lines with a carriage return alone.
-        let terminator = if head.contains(&b'\r') && !head.contains(&b'\n') {
-            b'\r'
-        } else {
-            b'\n'
-        };
+        let inner = head.trim_ascii_end();
+        let old = inner.contains(&b'\r') && !inner.contains(&b'\n');
+        let terminator = if old { b'\r' } else { b'\n' };
         let dialect = |delimiter| Self {
             delimiter,
             terminator,
             comment: options.comment.map(|mark| mark as u8),
+            quoting: options.quoting,
         };
         if let Some(delimiter) = options.delimiter {
             return dialect(delimiter as u8);
@@ -51,18 +51,19 @@ impl Dialect {
 
     /// A reader that ends rows at line feeds only, so that lines can be counted; the carriage
     /// returns before them are trimmed with the other white space.
-    pub(crate) fn reader<R: std::io::Read>(&self, source: R) -> csv::Reader<R> {
+    pub(crate) fn reader<R: std::io::Read>(self, source: R) -> csv::Reader<R> {
         ReaderBuilder::new()
             .delimiter(self.delimiter)
             .terminator(Terminator::Any(self.terminator))
             .comment(self.comment)
+            .quoting(self.quoting)
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(1 << 17)
             .from_reader(source)
     }
 
-    fn rows(&self, head: &[u8], whole: bool) -> Vec<ByteRecord> {
+    fn rows(self, head: &[u8], whole: bool) -> Vec<ByteRecord> {
         let records = self.reader(head).into_byte_records();
         let mut rows: Vec<ByteRecord> = records
             .map_while(Result::ok)
@@ -79,7 +80,7 @@ impl Dialect {
     ///
     /// It does if a word stands over numbers or dates. If it holds a number or date itself, or a
     /// word that comes again further down, it does not. Where all is words, names are expected.
-    pub(crate) fn has_header(&self, head: &[u8], whole: bool, markers: &Markers) -> bool {
+    pub(crate) fn has_header(self, head: &[u8], whole: bool, markers: &Markers) -> bool {
         let rows = self.rows(head, whole);
         let Some((first, body)) = rows.split_first() else {
             return true;

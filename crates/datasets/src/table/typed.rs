@@ -86,7 +86,9 @@ pub(crate) fn infer_gathered(
             if values.iter().all(|x| x.is_nan()) =>
         {
             let mut raw = RawColumn::default();
-            values.iter().for_each(|_| raw.push(b""));
+            for _ in values {
+                raw.push(b"");
+            }
             return infer(name, &raw, context);
         }
         (Gathered::Numbers(values), None) => plain(number_kind(name, &values), values),

@@ -94,7 +94,7 @@ pub(super) fn screen(data: &Amlsim, limits: &ScreenLimits) -> Vec<Alert> {
 }
 
 /// For each payment, those within the window that it opens.
-fn windows<'a>(list: &'a [Payment], days: f64) -> impl Iterator<Item = &'a [Payment]> {
+fn windows(list: &[Payment], days: f64) -> impl Iterator<Item = &[Payment]> {
     (0..list.len()).map(move |start| {
         let end = list.partition_point(|payment| payment.day < list[start].day + days);
         &list[start..end]

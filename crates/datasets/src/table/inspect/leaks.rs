@@ -70,8 +70,9 @@ impl Target {
                     |a: &u32, b: &u32| sorted.values[*a as usize] == sorted.values[*b as usize];
                 let mut count = 0;
                 for (code, rows) in sorted.order.chunk_by(same).enumerate() {
-                    rows.iter()
-                        .for_each(|&row| labels[row as usize] = Some(code as u32));
+                    for &row in rows {
+                        labels[row as usize] = Some(code as u32);
+                    }
                     count = code + 1;
                 }
                 Self::Classes(labels, count)
