@@ -37,6 +37,7 @@ pub mod raster;
 pub mod sets;
 pub mod split;
 pub mod table;
+pub mod text;
 
 pub use augment::{Augment, AugmentError, Mix, MixKind};
 pub use digits::{DigitsError, digits};

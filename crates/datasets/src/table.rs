@@ -74,6 +74,9 @@ mod write;
 
 use crate::table::raw::Lines;
 
+pub(crate) use csv::{Gathered, gather};
+pub(crate) use source::Source;
+
 pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;
 pub use error::TableError;

@@ -1,5 +1,6 @@
 //! How a table is read, and what was found while reading it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,6 +27,13 @@ impl Encoding {
     /// Its name.
     pub fn name(self) -> &'static str {
         self.0.name()
+    }
+
+    /// The text of `bytes`, the encoding that a byte order mark tells or else this one, and whether
+    /// some bytes were no text.
+    pub(crate) fn decode(self, bytes: &[u8]) -> (Cow<'_, str>, Self, bool) {
+        let (text, encoding, damaged) = self.0.decode(bytes);
+        (text, Self(encoding), damaged)
     }
 }
 
