@@ -1,7 +1,8 @@
 //! Readers of real data files, seeded splits and augmentation, and the loader that feeds a model.
 //!
 //! A reader checks everything a file claims before it believes it, and its error names the file.
-//! What comes out is a [`Dataset`](burn::data::dataset::Dataset) of plain items: bytes and a label.
+//! What comes out is a [`Dataset`](burn::data::dataset::Dataset) of plain items, bytes and a label, or
+//! a [`Table`](table::Table) of typed columns.
 //!
 //! ```
 //! use burn::data::dataset::Dataset;
@@ -36,6 +37,7 @@ pub mod raster;
 pub mod sets;
 pub mod split;
 pub mod table;
+pub mod text;
 
 pub use augment::{Augment, AugmentError, Mix, MixKind};
 pub use digits::{DigitsError, digits};

@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::float_cmp,
-    reason = "whole numbers, marks and ties are equal to the bit"
+    reason = "the mark of a hole is one of the values, to the bit"
 )]
 
 use std::fs::File;
@@ -14,6 +14,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use tiff::decoder::ifd::Value;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
@@ -258,13 +259,14 @@ fn read_grid(decoder: &mut Decoder<BufReader<File>>, path: &Path) -> Result<Grid
     let (columns, rows) = decoder.dimensions().map_err(tiff)?;
     let mut tag = |tag| {
         let value = decoder.find_tag(tag)?;
-        value.map_or(Ok(Vec::new()), tiff::decoder::ifd::Value::into_f64_vec)
+        value.map_or(Ok(Vec::new()), Value::into_f64_vec)
     };
     let scale = tag(Tag::ModelPixelScaleTag).map_err(tiff)?;
     let tie = tag(Tag::ModelTiepointTag).map_err(tiff)?;
     let keys = decoder.find_tag(Tag::GeoKeyDirectoryTag).map_err(tiff)?;
-    let keys = keys.map_or(Ok(Vec::new()), tiff::decoder::ifd::Value::into_u32_vec);
-    let keys = keys.map_err(tiff)?;
+    let keys = keys
+        .map_or(Ok(Vec::new()), Value::into_u16_vec)
+        .map_err(tiff)?;
     let (&[cell_x, cell_y, ..], &[column, row, _, x, y, ..]) = (scale.as_slice(), tie.as_slice())
     else {
         return Err(RasterError::NoPlace {
@@ -331,6 +333,18 @@ pub(crate) mod tests {
         place: [f64; 3],
         no_data: &str,
     ) {
+        write_tied(path, values, columns, place, no_data, 1);
+    }
+
+    /// As [`write_map`]; a `tie` of 2 says that `x`, `y` is the middle of the first cell.
+    fn write_tied(
+        path: &Path,
+        values: &[f32],
+        columns: u32,
+        place: [f64; 3],
+        no_data: &str,
+        tie: u16,
+    ) {
         let [x, y, cell] = place;
         let mut encoder = TiffEncoder::new(File::create(path).unwrap()).unwrap();
         let rows = values.len() as u32 / columns;
@@ -340,6 +354,8 @@ pub(crate) mod tests {
             .unwrap();
         tags.write_tag(Tag::ModelTiepointTag, &[0.0, 0.0, 0.0, x, y, 0.0][..])
             .unwrap();
+        let keys = [1, 1, 0, 1, 1025, 0, 1, tie];
+        tags.write_tag(Tag::GeoKeyDirectoryTag, &keys[..]).unwrap();
         tags.write_tag(Tag::GdalNodata, no_data).unwrap();
         tags.write_tag(Tag::GeoAsciiParamsTag, "UTM zone 50N|")
             .unwrap();
@@ -371,6 +387,14 @@ pub(crate) mod tests {
         }
         assert!(raster.values[5].is_nan() && raster.at(125.0, 35.0, Sampling::Nearest).is_nan());
         assert_eq!(raster.at(129.0, 49.0, Sampling::Nearest), 3.0);
+    }
+
+    #[test]
+    fn a_tie_may_be_the_middle_of_a_cell() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("map.tif");
+        write_tied(&path, &[1.0, 2.0], 2, [100.0, 50.0, 10.0], "nan", 2);
+        assert_eq!(Raster::read(&path).unwrap().grid.centre(1), (110.0, 50.0));
     }
 
     #[test]

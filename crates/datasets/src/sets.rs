@@ -10,7 +10,7 @@
 
 #![expect(
     clippy::float_cmp,
-    reason = "whole numbers, marks and ties are equal to the bit"
+    reason = "days and marks are whole numbers of a file"
 )]
 
 mod amlsim;

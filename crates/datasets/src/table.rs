@@ -46,7 +46,7 @@
 
 #![expect(
     clippy::float_cmp,
-    reason = "whole numbers, marks and ties are equal to the bit"
+    reason = "numbers of a file are compared with themselves and with 0 and 1"
 )]
 
 mod association;
@@ -73,6 +73,9 @@ mod typed;
 mod write;
 
 use crate::table::raw::Lines;
+
+pub(crate) use csv::{Gathered, gather};
+pub(crate) use source::Source;
 
 pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;

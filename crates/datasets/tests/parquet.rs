@@ -2,11 +2,10 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::float_cmp,
-    clippy::format_collect,
-    clippy::cast_possible_wrap,
-    reason = "a helper may stop the test; small whole numbers are equal to the bit"
+    reason = "a helper may stop the test"
 )]
+#![allow(clippy::float_cmp, reason = "a number is read to the bit")]
+#![allow(clippy::cast_possible_wrap, reason = "rows are few")]
 //! Parquet against the same table in CSV.
 
 use std::fs::File;
@@ -21,7 +20,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use tinderbox_datasets::table::Kind::{Boolean, Categorical, Date, Identifier, Numeric};
 use tinderbox_datasets::table::{
-    Kind, ReadNote, ReadOptions, Table, TableError, read, read_csv, read_with,
+    Column, Kind, ReadNote, ReadOptions, Table, TableError, read, read_csv, read_with,
 };
 
 const ROWS: usize = 100;
@@ -135,17 +134,14 @@ fn open(path: &Path) -> Table {
 
 #[test]
 fn cells_and_kinds_are_those_that_were_written() {
+    use Kind::{Boolean, Categorical, Date, Identifier, Numeric};
     let (_dir, path) = packed(Compression::SNAPPY);
     let (table, report) = read(&path, &ReadOptions::default()).unwrap();
     assert_eq!(
         (report.format, report.rows, report.notes.len()),
         ("parquet", ROWS, 0)
     );
-    let kinds: Vec<Kind> = table
-        .columns()
-        .iter()
-        .map(tinderbox_datasets::table::Column::kind)
-        .collect();
+    let kinds: Vec<Kind> = table.columns().iter().map(Column::kind).collect();
     assert_eq!(
         kinds,
         [

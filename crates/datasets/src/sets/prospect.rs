@@ -9,6 +9,8 @@
 //! - the maps of rocks are 0 wherever they were not drawn, two thirds of the rectangle, and all
 //!   deposits lie where they were: only that third, 123,284 km², is the area searched. Counting the
 //!   rest would make every capture curve look three times as good;
+//! - the maps of labels lie half a cell off those of rocks, so on the fine grid a mark is on a corner
+//!   that four cells share; one of them gets it;
 //! - the maps of longitude and latitude that come with the elements are left out: they are the place
 //!   of a cell and no property of its ground.
 
@@ -302,11 +304,10 @@ fn table(
     ));
     let mut labels = vec![f64::NAN; cells.len()];
     // A deposit beside a barren place makes a cell one with a deposit.
-    for site in barren {
-        labels[site.row] = 0.0;
-    }
-    for site in deposits {
-        labels[site.row] = 1.0;
+    for (sites, label) in [(barren, 0.0), (deposits, 1.0)] {
+        for site in sites {
+            labels[site.row] = label;
+        }
     }
     columns.push(Column::boolean("deposit", labels));
     Table::new(folder.display().to_string(), columns)

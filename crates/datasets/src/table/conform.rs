@@ -32,7 +32,7 @@ fn force_numeric(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<C
         return plain_numbers(schema, raw, scan, context);
     };
     let words = intern(name, raw, context)?;
-    let style = match find_style(words.levels().iter()) {
+    let style = match find_style(words.levels()) {
         Some(Styled::Sure(style)) => style,
         Some(Styled::Ambiguous { grouped, decimal }) => {
             if context.comma_separates {
@@ -83,36 +83,21 @@ fn force_boolean(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<C
             truth: truth.to_owned(),
         })
     });
-    if let Some(truth) = truth {
-        Ok(truth_column(name, &words, truth))
-    } else {
+    let Some(truth) = truth else {
         let reason = format!("it has {} different values, not two", words.levels().len());
-        Err(context.kind(name, Kind::Boolean, reason))
-    }
+        return Err(context.kind(name, Kind::Boolean, reason));
+    };
+    Ok(truth_column(name, &words, truth))
 }
 
 fn force_date(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<Column, TableError> {
-    let found = find_dates(raw, context);
-    let (days, order) = if let Some(found) = found {
-        (found.days, found.order)
-    } else {
-        let order = context
-            .date_order
-            .unwrap_or_else(|| most_likely(raw, context));
-        let days = dates(raw, order, context.markers).map_err(|row| {
-            let schema = ColumnSchema {
-                date: Some(order),
-                ..ColumnSchema::new(name, Kind::Date)
-            };
-            context.bad_cell(name, row, &cell_at(raw, row), schema.expected())
-        })?;
-        (days, order)
-    };
-    let schema = ColumnSchema {
-        date: Some(order),
-        ..ColumnSchema::new(name, Kind::Date)
-    };
-    Ok(number_column(schema, days))
+    if let Some(found) = find_dates(raw, context) {
+        let schema = ColumnSchema::dated(name, found.order);
+        return Ok(number_column(schema, found.days));
+    }
+    let set = context.date_order;
+    let schema = ColumnSchema::dated(name, set.unwrap_or_else(|| most_likely(raw, context)));
+    conform_date(&schema, raw, context)
 }
 
 /// The order that goes furthest before a cell is no date.
@@ -158,17 +143,23 @@ pub(crate) fn conform(
         (Kind::Numeric, _) => conform_styled(schema, raw, context),
         (Kind::Boolean, Some(truth)) => conform_truth(schema, truth, raw, context),
         (Kind::Boolean, None) => conform_binary(schema, raw, context),
-        (Kind::Date, _) => {
-            let order = schema.date.unwrap_or(DateOrder::YearMonthDay);
-            let days = dates(raw, order, context.markers).map_err(|row| {
-                context.bad_cell(name, row, &cell_at(raw, row), schema.expected())
-            })?;
-            Ok(number_column(schema.clone(), days))
-        }
+        (Kind::Date, _) => conform_date(schema, raw, context),
         (kind, _) => force(name, kind, raw, context),
     }?;
     column.schema = schema.clone();
     Ok(column)
+}
+
+fn conform_date(
+    schema: &ColumnSchema,
+    raw: &RawColumn,
+    context: &Context<'_>,
+) -> Result<Column, TableError> {
+    let order = schema.date.unwrap_or(DateOrder::YearMonthDay);
+    let days = dates(raw, order, context.markers).map_err(|row| {
+        context.bad_cell(&schema.name, row, &cell_at(raw, row), schema.expected())
+    })?;
+    Ok(number_column(schema.clone(), days))
 }
 
 fn conform_styled(

@@ -49,7 +49,7 @@ pub(crate) fn gather(
     }
     let dialect = Dialect::find(&head, whole, options);
     let mut spaces = Spaces::new(dialect.delimiter);
-    if spaces.are_in(&head) {
+    if options.quoting && spaces.are_in(&head) {
         let kept = spaces.skip(&mut head);
         head.truncate(kept);
         source.text.skip_spaces(spaces);
@@ -252,7 +252,7 @@ impl<'a> Rows<'a> {
     /// Whether the row goes on to the end of the file because of a quote that nothing closes.
     fn is_open(&self) -> bool {
         let at_end = self.reader.position().byte() == self.passed.bytes();
-        self.several && at_end && self.passed.odd_quotes()
+        self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()
     }
 
     fn open_quote(&self) -> TableError {

@@ -225,12 +225,12 @@ fn month(text: &[u8]) -> Option<u32> {
     if text.first()?.is_ascii_digit() {
         return number(text, 2);
     }
-    let fits = |name: &&str| {
+    let fits = |name: &str| {
         let whole = text.len() == name.len();
         let short = (3..=4).contains(&text.len()) && text.len() <= name.len();
         (whole || short) && name.as_bytes()[..text.len()].eq_ignore_ascii_case(text)
     };
-    MONTHS.iter().position(fits).map(|at| at as u32 + 1)
+    MONTHS.into_iter().position(fits).map(|at| at as u32 + 1)
 }
 
 /// Cuts a cell before its time of day, which starts one or two digits before the first colon.
@@ -277,7 +277,7 @@ fn seconds(text: &[u8]) -> Option<f64> {
         None => (text, &b"0"[..]),
     };
     let decimals = decimals.get(..decimals.len().min(9))?;
-    let scale = 10_f64.powi(i32::try_from(decimals.len()).ok()?);
+    let scale = decimals.iter().fold(1.0, |scale, _| scale * 10.0);
     Some(f64::from(number(whole, 2)?) + f64::from(number(decimals, 9)?) / scale)
 }
 

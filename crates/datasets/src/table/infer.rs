@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use super::column::{Cells, Column, Levels, Numbers, Words};
+use super::date::DateOrder;
 use super::error::TableError;
 use super::number::{NumberStyle, Styled, find_style};
 use super::options::ReadNote;
-use super::parse::{Context, NumberScan, cell_at, find_dates, intern};
+use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
 use super::raw::RawColumn;
 use super::schema::{ColumnSchema, Kind, TruthWords};
 
@@ -50,10 +51,7 @@ pub(crate) fn infer(
             column: name.to_owned(),
             order: found.order,
         });
-        let schema = ColumnSchema {
-            date: Some(found.order),
-            ..ColumnSchema::new(name, Kind::Date)
-        };
+        let schema = ColumnSchema::dated(name, found.order);
         return Ok((number_column(schema, found.days), note));
     }
     let NumberScan {
@@ -88,17 +86,12 @@ fn numbers(
         return Err(context.infinite(name, row, &cell_at(raw, row)));
     }
     let (kind, plain) = (number_kind(name, &scan.values), scan.plain_integers);
-    if kind == Kind::Numeric
-        && plain
-        && scan.present >= 3
-        && may_be_compact(&scan.values)
-        && let Ok(days) = super::parse::dates(raw, super::DateOrder::Compact, context.markers)
-    {
-        let schema = ColumnSchema {
-            date: Some(super::DateOrder::Compact),
-            ..ColumnSchema::new(name, Kind::Date)
-        };
-        return Ok(number_column(schema, days));
+    let compact = kind == Kind::Numeric && plain && may_be_compact(&scan.values);
+    if compact && let Ok(days) = dates(raw, DateOrder::Compact, context.markers) {
+        return Ok(number_column(
+            ColumnSchema::dated(name, DateOrder::Compact),
+            days,
+        ));
     }
     if kind == Kind::Identifier && !plain {
         return Ok(words_column(name, kind, intern(name, raw, context)?));
@@ -197,7 +190,7 @@ fn infer_words(name: &str, words: Words) -> Inferred {
         .get(0)
         .bytes()
         .any(|byte| byte.is_ascii_digit());
-    match find_style(words.levels().iter()).filter(|_| digits) {
+    match find_style(words.levels()).filter(|_| digits) {
         Some(Styled::Sure(style)) if !padded(words.levels(), &style) => {
             return (styled_column(name, &words, style), None);
         }

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::column::{Cells, Column, Numbers, Words};
+use super::column::{Cells, Column, Words};
+use super::error::shorten;
 use super::infer::words_per_cell;
 use super::number::{NumberStyle, Styled, find_style};
 use super::schema::Kind;
@@ -20,8 +21,11 @@ pub use finding::{Finding, Measure};
 /// Words listed of each column.
 const TOP: usize = 5;
 
-/// Levels above which a categorical column is hard to learn from.
-const MANY_LEVELS: usize = 100;
+/// Levels above which a categorical column is hard to learn from: always, or with few rows to each.
+const MANY_LEVELS: [usize; 2] = [1000, 100];
+
+/// Rows to a level that are few.
+const FEW_ROWS: usize = 20;
 
 /// Share of missing cells above which a column says little.
 const MOSTLY_MISSING: f64 = 0.5;
@@ -143,7 +147,7 @@ pub fn inspect(table: &Table, target: Option<&str>) -> Result<Inspection, TableE
     for (at, column) in table.columns().iter().enumerate() {
         findings.extend(column_findings(column, &columns[at]).filter(|_| target != Some(at)));
     }
-    findings.extend(duplicate_columns(table));
+    findings.extend(duplicate_columns(table, &columns));
     if let Some(at) = target {
         findings.extend(leaks::find(
             table,
@@ -197,7 +201,7 @@ impl Sorted {
             self.at(place.floor() as usize),
             self.at(place.ceil() as usize),
         );
-        low + (high - low) * place.fract()
+        low * (1.0 - place.fract()) + high * place.fract()
     }
 
     fn distinct(&self) -> usize {
@@ -277,6 +281,9 @@ fn by_count(counts: &mut [(String, usize)]) {
 fn top(mut counts: Vec<(String, usize)>) -> Vec<(String, usize)> {
     by_count(&mut counts);
     counts.truncate(TOP);
+    for (word, _) in &mut counts {
+        *word = shorten(word);
+    }
     counts
 }
 
@@ -350,13 +357,17 @@ fn column_findings(
             share: inspected.missing_share,
         }
     });
+    let present = column.len() - inspected.missing;
     let kind = match column.kind() {
         Kind::Identifier => Some(Finding::Identifier { column: name() }),
         Kind::Text => Some(Finding::Text { column: name() }),
-        Kind::Categorical if inspected.distinct > MANY_LEVELS => Some(Finding::ManyLevels {
-            column: name(),
-            levels: inspected.distinct,
-        }),
+        Kind::Categorical if has_many_levels(inspected.distinct, present) => {
+            Some(Finding::ManyLevels {
+                column: name(),
+                levels: inspected.distinct,
+                rows: present / inspected.distinct,
+            })
+        }
         _ => None,
     };
     let numbers = column.words().and_then(numbers_as_words);
@@ -365,6 +376,11 @@ fn column_findings(
         example,
     });
     [shape, missing, kind, numbers].into_iter().flatten()
+}
+
+fn has_many_levels(levels: usize, rows: usize) -> bool {
+    let [always, with_few_rows] = MANY_LEVELS;
+    levels > always || (levels > with_few_rows && rows < FEW_ROWS * levels)
 }
 
 fn first_present(column: &Column) -> Option<String> {
@@ -379,7 +395,7 @@ fn numbers_as_words(words: &Words) -> Option<String> {
     if !first.bytes().any(|byte| byte.is_ascii_digit()) || words_per_cell(words.levels()) > 2.0 {
         return None;
     }
-    match find_style(words.levels().iter())? {
+    match find_style(words.levels())? {
         Styled::Sure(style) if style == NumberStyle::default() => None,
         _ => Some(first.to_owned()),
     }
@@ -429,12 +445,18 @@ fn number_bits(number: f64) -> u64 {
     }
 }
 
-/// Columns that hold the same cells as an earlier one.
-fn duplicate_columns(table: &Table) -> Vec<Finding> {
+/// Columns that hold the same cells as an earlier one; those with a single value are named as such.
+fn duplicate_columns(table: &Table, inspected: &[ColumnInspection]) -> Vec<Finding> {
     let mut first_of: HashMap<u64, Vec<&Column>> = HashMap::new();
     let hashes: Vec<u64> = table.columns().par_iter().map(column_hash).collect();
     let mut found = Vec::new();
-    for (column, hash) in table.columns().iter().zip(hashes) {
+    let varied = table
+        .columns()
+        .iter()
+        .zip(hashes)
+        .zip(inspected)
+        .filter(|(_, inspected)| inspected.distinct > 1);
+    for ((column, hash), _) in varied {
         let earlier = first_of.entry(hash).or_default();
         match earlier.iter().find(|other| same_cells(other, column)) {
             Some(of) => found.push(Finding::DuplicateColumn {
@@ -460,10 +482,9 @@ fn column_hash(column: &Column) -> u64 {
 }
 
 fn same_cells(a: &Column, b: &Column) -> bool {
-    let varies = |numbers: &Numbers| numbers.iter().any(|x| !x.is_nan());
     match (a.cells(), b.cells()) {
-        (Cells::Numbers(a), Cells::Numbers(b)) => varies(a) && a == b,
-        (Cells::Words(a), Cells::Words(b)) => !a.levels().is_empty() && a == b,
+        (Cells::Numbers(a), Cells::Numbers(b)) => a == b,
+        (Cells::Words(a), Cells::Words(b)) => a == b,
         _ => false,
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::column::Levels;
+
 /// What a cell is when it is read as a plain number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Parsed {
@@ -69,9 +71,7 @@ fn parse_slowly(cell: &[u8]) -> Parsed {
 }
 
 fn is_infinity(cell: &[u8]) -> bool {
-    let word = match cell {
-        [b'-' | b'+', rest @ ..] | rest => rest,
-    };
+    let ([b'-' | b'+', word @ ..] | word) = cell;
     word.eq_ignore_ascii_case(b"inf") || word.eq_ignore_ascii_case(b"infinity")
 }
 
@@ -207,17 +207,15 @@ pub(crate) enum Styled {
 }
 
 /// Looks for a style in which all words are numbers.
-pub(crate) fn find_style<'a>(mut words: impl Iterator<Item = &'a str> + Clone) -> Option<Styled> {
-    let all = words.clone();
-    let affix = affix_of(words.next()?);
-    let fits = |style: &NumberStyle| all.clone().all(|word| style.parse(word).is_some());
+pub(crate) fn find_style(levels: &Levels) -> Option<Styled> {
+    let words = levels.iter();
+    let affix = affix_of(words.clone().next()?);
+    let fits = |style: &NumberStyle| words.clone().all(|word| style.parse(word).is_some());
     let with = |mark| candidates(&affix).find(|style| style.decimal == mark && fits(style));
     match (with(DecimalMark::Point), with(DecimalMark::Comma)) {
         (Some(style), None) | (None, Some(style)) => Some(Styled::Sure(style)),
         // Without a mark in any cell both read the same.
-        (Some(point), Some(comma)) if same(&point, &comma, words.clone()) => {
-            Some(Styled::Sure(point))
-        }
+        (Some(point), Some(comma)) if same(&point, &comma, words) => Some(Styled::Sure(point)),
         (Some(grouped), Some(decimal)) => Some(Styled::Ambiguous { grouped, decimal }),
         (None, None) => None,
     }
@@ -260,6 +258,7 @@ fn affix_of(word: &str) -> String {
 mod tests {
     use super::DecimalMark::{Comma, Point};
     use super::*;
+    use crate::table::column::Words;
 
     #[test]
     fn plain_numbers_are_the_nearest_doubles() {
@@ -320,7 +319,8 @@ mod tests {
     }
 
     fn style(words: &[&str]) -> Option<Styled> {
-        find_style(words.iter().copied())
+        let words: Words = words.iter().map(|&word| Some(word)).collect();
+        find_style(words.levels())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a table is read, and what was found while reading it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,6 +27,13 @@ impl Encoding {
     /// Its name.
     pub fn name(self) -> &'static str {
         self.0.name()
+    }
+
+    /// The text of `bytes`, the encoding that a byte order mark tells or else this one, and whether
+    /// some bytes were no text.
+    pub(crate) fn decode(self, bytes: &[u8]) -> (Cow<'_, str>, Self, bool) {
+        let (text, encoding, damaged) = self.0.decode(bytes);
+        (text, Self(encoding), damaged)
     }
 }
 
@@ -66,6 +74,8 @@ impl From<Encoding> for String {
 pub struct ReadOptions {
     /// The character between cells; looked for among `,`, `;`, tab and `|`.
     pub delimiter: Option<char>,
+    /// Whether a cell in double quotes may hold delimiters, line feeds and doubled quotes.
+    pub quoting: bool,
     /// Whether the first line holds the names of the columns.
     pub header: Option<bool>,
     /// Names of all columns of a file without a header, instead of `column_1` and so on.
@@ -92,6 +102,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             delimiter: None,
+            quoting: true,
             header: None,
             names: None,
             encoding: None,

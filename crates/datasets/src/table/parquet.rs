@@ -446,7 +446,7 @@ fn big_endian(bytes: &[u8]) -> f64 {
         .iter()
         .fold(0.0, |value, &byte| value * 256.0 + f64::from(byte));
     if negative {
-        value - 256_f64.powi(i32::try_from(bytes.len()).unwrap_or(i32::MAX))
+        value - bytes.iter().fold(1.0, |range, _| range * 256.0)
     } else {
         value
     }

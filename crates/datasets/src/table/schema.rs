@@ -118,6 +118,14 @@ impl ColumnSchema {
         }
     }
 
+    /// A column of dates in `order`.
+    pub(crate) fn dated(name: &str, order: DateOrder) -> Self {
+        Self {
+            date: Some(order),
+            ..Self::new(name, Kind::Date)
+        }
+    }
+
     /// What a cell should be, for messages.
     pub(crate) fn expected(&self) -> String {
         match (self.kind, &self.words, self.date) {

@@ -21,6 +21,7 @@ pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
     pub(crate) terminator: u8,
     pub(crate) comment: Option<u8>,
+    pub(crate) quoting: bool,
 }
 
 impl Dialect {
@@ -36,6 +37,7 @@ impl Dialect {
             delimiter,
             terminator,
             comment: options.comment.map(|mark| mark as u8),
+            quoting: options.quoting,
         };
         if let Some(delimiter) = options.delimiter {
             return dialect(delimiter as u8);
@@ -54,6 +56,7 @@ impl Dialect {
             .delimiter(self.delimiter)
             .terminator(Terminator::Any(self.terminator))
             .comment(self.comment)
+            .quoting(self.quoting)
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(1 << 17)

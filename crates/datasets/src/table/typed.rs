@@ -86,7 +86,7 @@ pub(crate) fn infer_gathered(
             if values.iter().all(|x| x.is_nan()) =>
         {
             let mut raw = RawColumn::default();
-            for _ in &values {
+            for _ in values {
                 raw.push(b"");
             }
             return infer(name, &raw, context);

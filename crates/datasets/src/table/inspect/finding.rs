@@ -99,6 +99,8 @@ pub enum Finding {
         column: String,
         /// How many.
         levels: usize,
+        /// In how many rows each stands, on average and rounded down.
+        rows: usize,
     },
     /// All words of a column are numbers in some style.
     NumbersAsWords {
@@ -124,7 +126,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TargetMissing { column, rows } => {
-                write!(f, "the target `{column}` is missing in {rows} rows")
+                write!(f, "the target `{column}` is missing in {}", count(*rows))
             }
             Self::TargetConstant { column } => {
                 write!(
@@ -132,11 +134,13 @@ impl fmt::Display for Finding {
                     "the target `{column}` has one value only: there is nothing to learn"
                 )
             }
-            Self::RareClass { class, rows } => write!(f, "class `{class}` has {rows} rows only"),
+            Self::RareClass { class, rows } => {
+                write!(f, "class `{class}` has {} only", count(*rows))
+            }
             Self::DuplicateRows { rows } => write!(
                 f,
-                "{rows} rows repeat an earlier one; of such a pair one may be trained on and the \
-                 other tested"
+                "{} repeat an earlier one; of such a pair one may be trained on and the other tested",
+                count(*rows)
             ),
             Self::Empty { column } => write!(f, "`{column}` is empty"),
             Self::Constant { column, value } => write!(f, "`{column}` is always `{value}`"),
@@ -150,12 +154,15 @@ impl fmt::Display for Finding {
             }
             Self::Identifier { column } => write!(f, "`{column}` only names the rows"),
             Self::Text { column } => write!(f, "`{column}` holds sentences"),
-            Self::ManyLevels { column, levels } => {
-                write!(
-                    f,
-                    "`{column}` has {levels} different words, few of which come often"
-                )
-            }
+            Self::ManyLevels {
+                column,
+                levels,
+                rows,
+            } => write!(
+                f,
+                "`{column}` has {levels} different words, each in about {}",
+                count(*rows)
+            ),
             Self::NumbersAsWords { column, example } => write!(
                 f,
                 "`{column}` is taken for words, but holds numbers such as `{example}`; set its kind \
@@ -174,4 +181,9 @@ impl fmt::Display for Finding {
             ),
         }
     }
+}
+
+/// `1 row`, `2 rows`.
+fn count(rows: usize) -> String {
+    format!("{rows} row{}", if rows == 1 { "" } else { "s" })
 }

@@ -1,0 +1,164 @@
+//! Why texts cannot be read.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::table::TableError;
+
+/// Where a text stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a line of a file, counted from 1.
+    Line {
+        /// The file.
+        file: String,
+        /// The line that the text starts on.
+        line: u64,
+    },
+    /// In a file of its own.
+    File(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { file, line } => write!(f, "`{file}` line {line}"),
+            Self::File(file) => write!(f, "`{file}`"),
+        }
+    }
+}
+
+/// Why texts cannot be read.
+#[derive(Debug, Error)]
+pub enum TextError {
+    /// The file cannot be read as rows of text.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The file does not exist.
+    #[error("there is no file `{file}`")]
+    Missing {
+        /// The file.
+        file: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read `{file}`")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is nothing in it.
+    #[error("`{file}` is empty")]
+    Empty {
+        /// The file or folder.
+        file: String,
+    },
+    /// A text is empty.
+    #[error("{place}: the text is empty")]
+    EmptyText {
+        /// Where.
+        place: Place,
+    },
+    /// A label is empty.
+    #[error("{place}: the label is empty")]
+    EmptyLabel {
+        /// Where.
+        place: Place,
+    },
+    /// A text is longer than is accepted.
+    #[error("{place}: the text is longer than the {limit} bytes that one text may have")]
+    TooLong {
+        /// Where.
+        place: Place,
+        /// Most bytes of one text.
+        limit: usize,
+    },
+    /// The bytes are not text.
+    #[error(
+        "{place}: not {encoding}; if the file is in another encoding, set it, as in `windows-1252`"
+    )]
+    Encoding {
+        /// Where.
+        place: Place,
+        /// The encoding expected.
+        encoding: &'static str,
+    },
+    /// A line is no JSON object.
+    #[error("`{file}` line {line} is no JSON object: {reason}")]
+    Json {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// What the parser said.
+        reason: String,
+    },
+    /// An object lacks a key.
+    #[error("`{file}` line {line} has no key `{key}`; its keys are {}", keys.join(", "))]
+    NoKey {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// The key asked for.
+        key: String,
+        /// Those that are there.
+        keys: Vec<String>,
+    },
+    /// The value of a key is a list or an object.
+    #[error("`{file}` line {line}: the value of `{key}` is no text, number or truth value")]
+    Value {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// The key.
+        key: String,
+    },
+    /// The file has two columns or more, none of them called so.
+    #[error("`{file}` has no column `{column}`; its columns are {}", columns.join(", "))]
+    NoColumn {
+        /// The file.
+        file: String,
+        /// The name asked for.
+        column: String,
+        /// Those that are there.
+        columns: Vec<String>,
+    },
+    /// All texts are of one class.
+    #[error("all texts of `{file}` are of the class `{class}`; at least two classes are needed")]
+    OneClass {
+        /// The file or folder.
+        file: String,
+        /// The class.
+        class: String,
+    },
+    /// There are more classes than can be numbered.
+    #[error(
+        "`{file}` has {found} classes, more than 65536; is the right column named as the label?"
+    )]
+    TooManyClasses {
+        /// The file or folder.
+        file: String,
+        /// How many there are.
+        found: usize,
+    },
+    /// A label is none of the classes.
+    #[error("{place}: there is no class `{label}`; the classes are {}", classes.join(", "))]
+    UnknownClass {
+        /// Where.
+        place: Place,
+        /// The label.
+        label: String,
+        /// The classes known.
+        classes: Vec<String>,
+    },
+    /// A text file lies beside the folders of the classes.
+    #[error("`{file}` is in no folder that names its class")]
+    NoClass {
+        /// The file.
+        file: String,
+    },
+}

@@ -1,0 +1,308 @@
+#![allow(clippy::unwrap_used, reason = "a helper may stop the test")]
+//! Labelled texts from every kind of file, and each kind of bad input.
+
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tinderbox_datasets::text::{
+    TextError, TextOptions, TextSet, read_columns, read_delimited, read_json_lines, read_tar,
+    read_texts,
+};
+
+const MIB: usize = 1 << 20;
+
+fn csv(text: impl AsRef<[u8]>) -> Result<TextSet, TextError> {
+    read_delimited(text.as_ref(), "t.csv", &TextOptions::default())
+}
+
+fn json(text: impl AsRef<[u8]>) -> Result<TextSet, TextError> {
+    read_json_lines(text.as_ref(), "t.jsonl", &TextOptions::default())
+}
+
+fn message<T: std::fmt::Debug>(result: Result<T, TextError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+fn pairs(set: &TextSet) -> Vec<(&str, &str)> {
+    let name = |&label: &u16| set.class_names()[usize::from(label)].as_str();
+    set.texts()
+        .iter()
+        .map(String::as_str)
+        .zip(set.labels().iter().map(name))
+        .collect()
+}
+
+const EXPECTED: [(&str, &str); 3] = [
+    ("NA", "ham"),
+    ("win \"big\", now", "spam"),
+    ("see you", "ham"),
+];
+
+#[test]
+fn every_kind_of_file_gives_the_same_set() {
+    let from_csv =
+        csv("id,label,text\n2,ham,NA\n1,spam,\"win \"\"big\"\", now\"\n3,ham, see you \n");
+    let label_first = csv("ham\tNA\nspam\twin \"big\", now\nham\tsee you\n");
+    let text_first = csv("NA\tham\nwin \"big\", now\tspam\nsee you\tham\n");
+    let from_json = json(
+        "{\"label\": \"ham\", \"text\": \"NA\"}\n\n\
+         {\"text\": \"win \\\"big\\\", now\", \"label\": \"spam\"}\n\
+         {\"text\": \"see you\", \"label\": \"ham\", \"more\": [1]}",
+    );
+    for set in [from_csv, label_first, text_first, from_json] {
+        let set = set.unwrap();
+        assert_eq!(pairs(&set), EXPECTED);
+        assert_eq!(set.class_names(), ["ham", "spam"]);
+    }
+}
+
+fn write(root: &Path, files: &[(&str, &[u8])]) {
+    for (name, bytes) in files {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut archive = tar::Builder::new(gzip);
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        archive.append_data(&mut header, name, *bytes).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn folders_and_archives_of_them_are_read_alike() {
+    let files: [(&str, &[u8]); 5] = [
+        ("pos/b.txt", b"good"),
+        ("pos/a.txt", b"\xEF\xBB\xBFfine\n"),
+        ("neg/c.txt", b"bad"),
+        ("neg/.d.txt", b""),
+        ("pos/notes.md", b"no text"),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &files);
+    let from_folder = read_texts(dir.path(), &TextOptions::default()).unwrap();
+    assert_eq!(
+        pairs(&from_folder),
+        [("bad", "neg"), ("fine", "pos"), ("good", "pos")]
+    );
+    let inside: Vec<(String, &[u8])> = files
+        .iter()
+        .map(|(name, bytes)| (format!("root/{name}"), *bytes))
+        .collect();
+    let mut inside: Vec<(&str, &[u8])> = inside
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), *bytes))
+        .collect();
+    inside.push(("README.2.0", b"\xFF"));
+    let path = dir.path().join("texts.tar.gz");
+    std::fs::write(&path, packed(&inside)).unwrap();
+    assert_eq!(
+        read_texts(&path, &TextOptions::default()).unwrap(),
+        from_folder
+    );
+}
+
+#[test]
+fn the_ending_says_how_a_file_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = b"{\"text\": \"a b\", \"label\": 1}\n{\"text\": \"c\", \"label\": 0}\n";
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(line).unwrap();
+    write(
+        dir.path(),
+        &[
+            ("t.jsonl", line),
+            ("t.tsv", b"c\t0\na b\t1\nd\t0\n"),
+            ("u.jsonl.gz", &gzip.finish().unwrap()),
+        ],
+    );
+    for name in ["t.jsonl", "t.tsv", "u.jsonl.gz"] {
+        let set = read_texts(&dir.path().join(name), &TextOptions::default()).unwrap();
+        assert!(pairs(&set).contains(&("a b", "1")), "{name}");
+    }
+    let missing = read_texts(&dir.path().join("no.csv"), &TextOptions::default());
+    assert!(message(missing).starts_with("there is no file"));
+}
+
+#[test]
+fn columns_are_chosen_joined_and_read_without_labels() {
+    let text = "\"3\",\"Fears\",\"of many\"\n\"4\",\"The race\",\"is on\"\n";
+    let options = TextOptions {
+        text: vec!["column_2".into(), "column_3".into()],
+        label: "column_1".into(),
+        ..TextOptions::default()
+    };
+    let set = read_delimited(text.as_bytes(), "t.csv", &options).unwrap();
+    assert_eq!(
+        pairs(&set),
+        [("Fears of many", "3"), ("The race is on", "4")]
+    );
+    let columns = read_columns(text.as_bytes(), "t.csv", &["column_3"], &options).unwrap();
+    assert_eq!(columns, [["of many", "is on"]]);
+}
+
+#[test]
+fn numbers_are_classes_in_the_order_of_numbers() {
+    let set = csv("text,label\na,10\nb,9\nc,-1\n").unwrap();
+    assert_eq!(set.class_names(), ["-1", "9", "10"]);
+}
+
+#[test]
+fn a_label_unseen_before_is_named() {
+    let options = TextOptions {
+        classes: Some(vec!["spam".into(), "ham".into()]),
+        ..TextOptions::default()
+    };
+    let read = |text: &str| read_delimited(text.as_bytes(), "t.csv", &options);
+    assert_eq!(read("text,label\na,ham\n").unwrap().labels(), [1]);
+    assert_eq!(
+        message(read("text,label\na,ham\nb,eggs\n")),
+        "`t.csv` line 3: there is no class `eggs`; the classes are spam, ham"
+    );
+}
+
+#[test]
+fn texts_that_are_tested_are_not_trained_on() {
+    let train = csv("text,label\na,x\nb,y\nc,x\nb,y\n").unwrap();
+    let test = csv("text,label\nc,x\nd,y\n").unwrap();
+    assert_eq!(train.rows_not_in(&test), [0, 1]);
+}
+
+#[test]
+fn empty_files_texts_and_labels_are_named() {
+    assert_eq!(message(csv("")), "`t.csv` is empty");
+    assert_eq!(message(json("\n")), "`t.jsonl` is empty");
+    assert_eq!(
+        message(csv("text,label\n")),
+        "`t.csv` has the names of 2 columns, but no row"
+    );
+    assert_eq!(
+        message(csv("text,label\na,x\n  ,y\n")),
+        "`t.csv` line 3: the text is empty"
+    );
+    assert_eq!(
+        message(csv("text,label\na,x\nb,\n")),
+        "`t.csv` line 3: the label is empty"
+    );
+    let null = json("{\"text\": \"a\", \"label\": null}\n");
+    assert_eq!(message(null), "`t.jsonl` line 1: the label is empty");
+    let dir = tempfile::tempdir().unwrap();
+    let empty = message(read_texts(dir.path(), &TextOptions::default()));
+    assert!(empty.ends_with("is empty"), "{empty}");
+    write(dir.path(), &[("a/1.txt", b" \n")]);
+    let empty = message(read_texts(dir.path(), &TextOptions::default()));
+    assert!(empty.ends_with("1.txt`: the text is empty"), "{empty}");
+}
+
+#[test]
+fn one_class_only_is_refused() {
+    assert_eq!(
+        message(csv("text,label\na,x\nb,x\n")),
+        "all texts of `t.csv` are of the class `x`; at least two classes are needed"
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named() {
+    let text = message(csv(b"text,label\na,x\n\xFF,y\n"));
+    assert!(
+        text.starts_with("`t.csv` line 3: byte 0xff is not UTF-8"),
+        "{text}"
+    );
+    let text = message(json(b"{\"text\": \"\xFF\", \"label\": 1}\n"));
+    assert!(text.starts_with("`t.jsonl` line 1: not UTF-8"), "{text}");
+    let files: [(&str, &[u8]); 2] = [("a/1.txt", b"caf\xE9"), ("b/2.txt", b"tea")];
+    let archive = packed(&files);
+    let read = |options: &TextOptions| read_tar(archive.as_slice(), "t.tar.gz", options);
+    let text = message(read(&TextOptions::default()));
+    assert!(text.starts_with("`t.tar.gz:a/1.txt`: not UTF-8"), "{text}");
+    let options = TextOptions {
+        encoding: Some("latin1".parse().unwrap()),
+        ..TextOptions::default()
+    };
+    assert_eq!(read(&options).unwrap().texts()[0], "café");
+}
+
+#[test]
+fn a_line_of_50_mib_is_refused() {
+    let long = "x".repeat(50 * MIB);
+    let limit = "the text is longer than the 16777216 bytes that one text may have";
+    let text = message(csv(format!("text,label\na,x\n{long},y\n")));
+    assert_eq!(text, format!("`t.csv` line 3: {limit}"));
+    let line = format!("{{\"text\": \"{long}\", \"label\": 1}}\n");
+    assert_eq!(message(json(&line)), format!("`t.jsonl` line 1: {limit}"));
+    let longer = line.replace(&long, &"x".repeat(120 * MIB));
+    assert_eq!(message(json(longer)), format!("`t.jsonl` line 1: {limit}"));
+    let archive = packed(&[("a/1.txt", long.as_bytes())]);
+    let text = message(read_tar(
+        archive.as_slice(),
+        "t.tar.gz",
+        &TextOptions::default(),
+    ));
+    assert_eq!(text, format!("`t.tar.gz:a/1.txt`: {limit}"));
+}
+
+#[test]
+fn missing_columns_and_keys_are_named_with_those_that_are_there() {
+    assert_eq!(
+        message(csv("body,label\na b,x\nc d,y\n")),
+        "`t.csv` has no column `text`; its columns are `body`, `label`"
+    );
+    assert_eq!(
+        message(json("{\"body\": \"a\", \"label\": 1}\n")),
+        "`t.jsonl` line 1 has no key `text`; its keys are `body`, `label`"
+    );
+    let list = json("{\"text\": [\"a\"], \"label\": 1}\n");
+    assert_eq!(
+        message(list),
+        "`t.jsonl` line 1: the value of `text` is no text, number or truth value"
+    );
+}
+
+#[test]
+fn malformed_json_is_named_by_line() {
+    for bad in ["{\"text\": ", "[1]", "no", "{} {}"] {
+        let text = message(json(format!("{{\"text\": \"a\", \"label\": 1}}\n{bad}\n")));
+        assert!(
+            text.starts_with("`t.jsonl` line 2 is no JSON object: "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_text_in_no_folder_has_no_class() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[("a/1.txt", b"x"), ("b.txt", b"y")]);
+    let text = message(read_texts(dir.path(), &TextOptions::default()));
+    assert!(
+        text.ends_with("b.txt` is in no folder that names its class"),
+        "{text}"
+    );
+    let archive = packed(&[("b.txt", b"y")]);
+    let read = read_tar(archive.as_slice(), "t.tar", &TextOptions::default());
+    assert_eq!(
+        message(read),
+        "`t.tar:b.txt` is in no folder that names its class"
+    );
+}
+
+#[test]
+fn damaged_archives_are_errors() {
+    let archive = packed(&[("a/1.txt", b"x"), ("b/2.txt", b"y")]);
+    let cut = &archive[..archive.len() / 2];
+    assert!(matches!(
+        read_tar(cut, "t.tar.gz", &TextOptions::default()),
+        Err(TextError::Read { .. })
+    ));
+}
