@@ -18,7 +18,6 @@ use parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use tinderbox_datasets::table::Kind::{Boolean, Categorical, Date, Identifier, Numeric};
 use tinderbox_datasets::table::{
     Column, Kind, ReadNote, ReadOptions, Table, TableError, read, read_csv, read_with,
 };

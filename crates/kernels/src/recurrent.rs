@@ -41,7 +41,7 @@ pub fn lstm(
     let cell = Tensor::<2>::zeros([batch, d], (&gates.device(), gates.dtype()));
     walk(
         &gates,
-        ignored,
+        ignored.as_ref(),
         backwards,
         [cell.clone(), cell],
         |gates, [state, cell]| {
@@ -92,14 +92,20 @@ pub fn gru(
     }
     let [batch, _, _] = gates.dims();
     let state = Tensor::<2>::zeros([batch, d], (&gates.device(), gates.dtype()));
-    walk(&gates, ignored, backwards, [state], |gates, [state]| {
-        let product = state.clone().matmul(weight.clone()) + bias.clone().unsqueeze();
-        let part = |x: &Tensor<2>, index| x.clone().narrow(1, index * d, d);
-        let reset = sigmoid(part(&gates, 0) + part(&product, 0));
-        let update = sigmoid(part(&gates, 1) + part(&product, 1));
-        let candidate = tanh(part(&gates, 2) + reset * part(&product, 2));
-        [candidate.clone() + update * (state - candidate)]
-    })
+    walk(
+        &gates,
+        ignored.as_ref(),
+        backwards,
+        [state],
+        |gates, [state]| {
+            let product = state.clone().matmul(weight.clone()) + bias.clone().unsqueeze();
+            let part = |x: &Tensor<2>, index| x.clone().narrow(1, index * d, d);
+            let reset = sigmoid(part(&gates, 0) + part(&product, 0));
+            let update = sigmoid(part(&gates, 1) + part(&product, 1));
+            let candidate = tanh(part(&gates, 2) + reset * part(&product, 2));
+            [candidate.clone() + update * (state - candidate)]
+        },
+    )
 }
 
 fn check(gates: &Tensor<3>, weight: &Tensor<2>, ignored: Option<&Tensor<2, Bool>>, count: usize) {
@@ -117,7 +123,7 @@ fn check(gates: &Tensor<3>, weight: &Tensor<2>, ignored: Option<&Tensor<2, Bool>
 /// Applies a step to what the gates get at each place; the first of the tensors is the output.
 fn walk<const N: usize>(
     gates: &Tensor<3>,
-    ignored: Option<Tensor<2, Bool>>,
+    ignored: Option<&Tensor<2, Bool>>,
     backwards: bool,
     mut state: [Tensor<2>; N],
     step: impl Fn(Tensor<2>, [Tensor<2>; N]) -> [Tensor<2>; N],
@@ -129,7 +135,7 @@ fn walk<const N: usize>(
         let place = if backwards { seq - 1 - index } else { index };
         let before = state.clone();
         state = step(gates.clone().narrow(1, place, 1).squeeze_dim(1), state);
-        if let Some(ignored) = &ignored {
+        if let Some(ignored) = ignored {
             let ignored = ignored.clone().narrow(1, place, 1);
             let mut before = before.into_iter();
             state = state.map(|after| match before.next() {

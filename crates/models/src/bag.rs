@@ -148,6 +148,10 @@ impl Bag {
     /// # Panics
     ///
     /// If the shapes differ.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "called as every network for texts is"
+    )]
     pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
         let [batch, seq] = ids.dims();
         assert_shape!(padding, [batch, seq]);
@@ -181,7 +185,7 @@ fn phrases(
         let count = seq + 1 - len;
         let next = ids.clone().narrow(1, len - 1, count);
         numbers = numbers.narrow(1, 0, count) * MULTIPLIER + next;
-        numbers = numbers.remainder_scalar(buckets as i64);
+        numbers = numbers.remainder_scalar(i64::try_from(buckets).unwrap_or(i64::MAX));
         let next = padding.clone().narrow(1, len - 1, count);
         beyond = beyond.narrow(1, 0, count).bool_or(next);
         all.push((numbers.clone(), beyond.clone()));
@@ -281,7 +285,7 @@ mod tests {
             let numbers = numbers.into_data();
             let largest = numbers.iter::<i64>().max().unwrap();
             let smallest = numbers.iter::<i64>().min().unwrap();
-            assert!(smallest >= 0 && largest < MAX_BUCKETS as i64);
+            assert!(smallest >= 0 && largest < i64::try_from(MAX_BUCKETS).unwrap());
         }
     }
 

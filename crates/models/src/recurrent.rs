@@ -15,7 +15,7 @@ use std::fmt;
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear};
-use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
+use burn::tensor::{Bool, Device, Int, Tensor, assert_shape, s};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::{gru, lstm};
 
@@ -170,7 +170,7 @@ impl RecurrentConfig {
         let build = match self.cell {
             CellKind::Lstm => {
                 let open = Tensor::zeros([width], device);
-                let open = open.slice_assign([d..2 * d], Tensor::ones([d], device));
+                let open = open.slice_assign(s![d..2 * d], Tensor::ones([d], device));
                 input.bias = Some(Param::from_tensor(open.detach()));
                 linear_without_bias
             }
@@ -200,9 +200,10 @@ impl RecurrentConfig {
             tokens,
         )];
         layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
-            let kind = match self.bidirectional {
-                true => format!("{}, both directions", self.cell),
-                false => self.cell.to_string(),
+            let kind = if self.bidirectional {
+                format!("{}, both directions", self.cell)
+            } else {
+                self.cell.to_string()
             };
             let parameters = self.layer_parameters(self.d_input(index));
             describe(format!("layers.{index}"), kind, self.d_output(), parameters)

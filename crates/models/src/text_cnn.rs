@@ -145,6 +145,10 @@ impl TextCnn {
     /// # Panics
     ///
     /// If the shapes differ.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "called as every network for texts is"
+    )]
     pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
         let [batch, seq] = ids.dims();
         assert_shape!(padding, [batch, seq]);

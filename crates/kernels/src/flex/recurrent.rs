@@ -262,6 +262,10 @@ impl<C: Cell> Recurrent<C> {
         (0..seq).map(move |index| if backwards { seq - 1 - index } else { index })
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a group belongs to one thread"
+    )]
     fn forward_group(
         &self,
         gates: &[f32],
