@@ -91,14 +91,18 @@ impl Temperature {
     /// Finds the temperature of the least mean cross-entropy on `logits`, row after row of
     /// `classes`, with their true classes.
     ///
-    /// It is looked for between 0.05 and 20: on rows that are all right, colder would always be
-    /// better.
+    /// It is looked for between 0.05 and 20. Where colder is always better, as on rows that are all
+    /// right, the rows do not say how sure to be: the temperature is 1, not one that turns every
+    /// probability into 0 or 1.
     ///
     /// # Errors
     ///
     /// If there are no rows, the sizes do not fit, a label is not a class or a logit not finite.
     pub fn fit(logits: &[f32], classes: usize, labels: &[usize]) -> Result<Self, CalibrationError> {
         check(logits, classes, labels)?;
+        if slope(logits, classes, labels, 1.0 / RANGE[0]) <= 0.0 {
+            return Ok(Self::default());
+        }
         // The loss is convex in 1 / T, so that its slope there changes its sign once.
         let [mut low, mut high] = RANGE.map(|temperature| (1.0 / temperature).ln());
         (low, high) = (high, low);
@@ -233,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_all_right_stop_at_the_coldest() {
-        let cold = Temperature::fit(&[1.0, 0.0, 0.0, 1.0], 2, &[0, 1]).unwrap();
-        assert!((f64::from(cold) - 0.05).abs() < 1e-9);
+    fn rows_that_are_all_right_make_nothing_surer() {
+        let kept = Temperature::fit(&[1.0, 0.0, 0.0, 1.0], 2, &[0, 1]).unwrap();
+        assert!((f64::from(kept) - 1.0).abs() < 1e-9);
         let hot = Temperature::fit(&[1.0, 0.0, 0.0, 1.0], 2, &[1, 0]).unwrap();
         assert!((f64::from(hot) - 20.0).abs() < 1e-9);
     }

@@ -260,6 +260,21 @@ fn census(recipe: &mut Recipe) {
 fn credit_default(recipe: &mut Recipe) {
     of(recipe, "default.payment.next.month", "1", &["ID"]);
     recipe.data.categorical = ["SEX", "EDUCATION", "MARRIAGE"].map(str::to_owned).to_vec();
+    wide(recipe, 128, 0);
+    recipe.model.numeric = NumericEmbedding::Periodic {
+        n_frequencies: 24,
+        sigma: 0.1,
+        lite: true,
+    };
+    if let Architecture::Tabm { dropout, .. } = &mut recipe.model.net {
+        *dropout = 0.3;
+    }
+    *recipe.optimizer.learning_rate_mut() = 2e-3;
+    recipe.schedule = Schedule::Cosine {
+        warmup: 0.05,
+        floor: 0.0,
+    };
+    recipe.train.epochs = 12;
 }
 
 fn german_credit(recipe: &mut Recipe) {
