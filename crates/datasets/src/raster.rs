@@ -164,7 +164,7 @@ impl Raster {
         let no_data = decoder.find_tag(Tag::GdalNodata).map_err(tiff)?;
         let no_data = no_data.and_then(|value| value.into_string().ok());
         let no_data = no_data.and_then(|text| text.trim_matches(['\0', ' ']).parse::<f64>().ok());
-        let mut values = read_values(&mut decoder, &grid).map_err(tiff)?;
+        let mut values = numbers(decoder.read_image().map_err(tiff)?);
         if let Some(hole) = no_data {
             let is_hole = |value: &&mut f32| **value == hole as f32;
             values
@@ -300,26 +300,6 @@ fn read_grid(decoder: &mut Decoder<BufReader<File>>, path: &Path) -> Result<Grid
         cell_y,
         system: system.trim_matches(['\0', '|']).to_owned(),
     })
-}
-
-/// Reads strip by strip or tile by tile: a tile at the edge of a map holds more than the map, and the
-/// decoder, reading the image as a whole, takes the rest of a packed tile for a missing end.
-fn read_values(decoder: &mut Decoder<BufReader<File>>, grid: &Grid) -> Result<Vec<f32>, TiffError> {
-    let (width, height) = decoder.chunk_dimensions();
-    let (width, height) = (width as usize, height as usize);
-    let across = grid.columns.div_ceil(width);
-    let mut values = vec![f32::NAN; grid.len()];
-    for chunk in 0..across * grid.rows.div_ceil(height) {
-        let number = u32::try_from(chunk).map_err(|_| TiffError::IntSizeError)?;
-        let (inside, _) = decoder.chunk_data_dimensions(number);
-        let cells = numbers(decoder.read_chunk(number)?);
-        let (top, left) = (chunk / across * height, chunk % across * width);
-        for (down, cells) in cells.chunks_exact(inside as usize).enumerate() {
-            let at = (top + down) * grid.columns + left;
-            values[at..at + cells.len()].copy_from_slice(cells);
-        }
-    }
-    Ok(values)
 }
 
 fn numbers(image: DecodingResult) -> Vec<f32> {

@@ -13,6 +13,7 @@
 //! | `weights.rs` | reads `model.safetensors` |
 
 mod description;
+mod layout;
 mod weights;
 
 use burn::config::Config;

@@ -216,29 +216,34 @@ fn house_price(recipe: &mut Recipe) {
     recipe.data.task = Task::Regression;
     // Prices are cut off at 500,001 dollars, which their logarithm does not help.
     recipe.features.target = TargetScale::Standard;
-    wide(recipe, 256, 64);
-    recipe.train.epochs = 60;
+    bins(recipe, 64);
+    large(recipe, 3, 256, 60);
 }
 
-/// For some ten thousand rows: a wider net, finer bins, and a fixed number of epochs.
-fn wide(recipe: &mut Recipe, width: usize, bins: usize) {
-    recipe.model.numeric = NumericEmbedding::PiecewiseLinear {
-        n_bins: bins,
-        rectify: false,
-    };
+/// For some ten thousand rows: another size of net, and a fixed number of epochs.
+fn large(recipe: &mut Recipe, layers: usize, width: usize, epochs: usize) {
     if let Architecture::Tabm {
         d_block, n_blocks, ..
     } = &mut recipe.model.net
     {
-        (*d_block, *n_blocks) = (width, if width < 256 { 2 } else { 3 });
+        (*d_block, *n_blocks) = (width, layers);
     }
     *recipe.optimizer.learning_rate_mut() = 3e-3;
     recipe.schedule = Schedule::Cosine {
         warmup: 0.0,
         floor: 0.0,
     };
+    recipe.train.epochs = epochs;
     recipe.train.ema_decay = 0.99;
     recipe.train.patience = 0;
+}
+
+/// Finer bins of numbers.
+fn bins(recipe: &mut Recipe, n_bins: usize) {
+    recipe.model.numeric = NumericEmbedding::PiecewiseLinear {
+        n_bins,
+        rectify: false,
+    };
 }
 
 fn home_value(recipe: &mut Recipe) {
@@ -253,19 +258,19 @@ fn census(recipe: &mut Recipe) {
         path: String::new(),
     };
     // Nine rows in ten have no capital gain: few of the bins fall on the others.
-    wide(recipe, 192, 256);
-    recipe.train.epochs = 15;
+    bins(recipe, 256);
+    large(recipe, 2, 192, 15);
 }
 
 fn credit_default(recipe: &mut Recipe) {
     of(recipe, "default.payment.next.month", "1", &["ID"]);
     recipe.data.categorical = ["SEX", "EDUCATION", "MARRIAGE"].map(str::to_owned).to_vec();
-    wide(recipe, 128, 0);
     recipe.model.numeric = NumericEmbedding::Periodic {
         n_frequencies: 24,
         sigma: 0.1,
         lite: true,
     };
+    large(recipe, 2, 128, 12);
     if let Architecture::Tabm { dropout, .. } = &mut recipe.model.net {
         *dropout = 0.3;
     }
@@ -274,7 +279,6 @@ fn credit_default(recipe: &mut Recipe) {
         warmup: 0.05,
         floor: 0.0,
     };
-    recipe.train.epochs = 12;
 }
 
 fn german_credit(recipe: &mut Recipe) {
