@@ -73,7 +73,11 @@ pub fn read_columns(
 }
 
 /// Reads all cells; quotes are letters where a tab separates.
-fn open(reader: impl Read, name: &str, options: &TextOptions) -> Result<Gathered, TextError> {
+pub(crate) fn open(
+    reader: impl Read,
+    name: &str,
+    options: &TextOptions,
+) -> Result<Gathered, TextError> {
     let mut start = Vec::new();
     let mut reader = reader;
     let head = (&mut reader).take(1 << 16).read_to_end(&mut start);
@@ -101,7 +105,7 @@ fn open(reader: impl Read, name: &str, options: &TextOptions) -> Result<Gathered
 }
 
 /// The cells of every column.
-fn cells(gathered: &Gathered) -> Vec<Vec<&str>> {
+pub(crate) fn cells(gathered: &Gathered) -> Vec<Vec<&str>> {
     let text = |cell| std::str::from_utf8(cell).unwrap_or_default();
     gathered
         .columns
@@ -110,7 +114,7 @@ fn cells(gathered: &Gathered) -> Vec<Vec<&str>> {
         .collect()
 }
 
-fn position(gathered: &Gathered, column: &str, file: &str) -> Result<usize, TextError> {
+pub(crate) fn position(gathered: &Gathered, column: &str, file: &str) -> Result<usize, TextError> {
     let found = gathered.names.iter().position(|name| name == column);
     found.ok_or_else(|| TextError::NoColumn {
         file: file.to_owned(),
