@@ -488,8 +488,14 @@ impl TextTokenizer {
             Input::Two(first, second) => (first.as_str(), second.as_str()).into(),
             Input::Words(words) => words.as_slice().into(),
         };
-        let encoding = hub.encode_fast(wanted, true)?;
-        Ok(tokens(&encoding, matches!(input, Input::Words(_)), max_len))
+        // The fast way forgets which word a token is of.
+        let in_words = matches!(input, Input::Words(_));
+        let encoding = if in_words {
+            hub.encode(wanted, true)?
+        } else {
+            hub.encode_fast(wanted, true)?
+        };
+        Ok(tokens(&encoding, in_words, max_len))
     }
 
     /// The tokens of a running text, without marks at its ends.
