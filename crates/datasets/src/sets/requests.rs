@@ -14,7 +14,7 @@ use crate::text::TextSet;
 const ROWS: [usize; 3] = [4800, 300, 600];
 
 /// Chance that a line also says what is in order with something else.
-const ASIDE: f32 = 0.3;
+const ASIDE: [f32; 3] = [0.5, 0.4, 0.4];
 
 /// Chance of a slip of the keyboard in a line.
 const TYPO: f32 = 0.1;
@@ -106,7 +106,7 @@ impl Writer {
     fn line(&mut self, class: usize) -> String {
         let core = self.pick(&CLASSES[class].requests);
         let core = self.fill(core);
-        let body = if uniform(&mut self.rng) < ASIDE {
+        let body = if uniform(&mut self.rng) < ASIDE[self.part as usize] {
             let other = (class + 1 + below(&mut self.rng, CLASSES.len() - 1)) % CLASSES.len();
             let aside = self.pick(&CLASSES[other].asides);
             let aside = self.fill(aside);
@@ -140,7 +140,13 @@ impl Writer {
         let mut line = pieces.next().unwrap_or_default().to_owned();
         // Names and what follows them alternate.
         while let (Some(name), Some(after)) = (pieces.next(), pieces.next()) {
-            line.push_str(&self.word(name));
+            let word = self.word(name);
+            if word.starts_with(['a', 'e', 'i', 'o', 'u'])
+                && (line == "a " || line.ends_with(" a "))
+            {
+                line.insert(line.len() - 1, 'n');
+            }
+            line.push_str(&word);
             line.push_str(after);
         }
         line

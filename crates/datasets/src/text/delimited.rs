@@ -1,7 +1,9 @@
 //! Texts in the columns of a CSV or TSV file.
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
 
 use super::TextOptions;
 use super::error::{Place, TextError};
@@ -78,13 +80,24 @@ pub(crate) fn open(
     name: &str,
     options: &TextOptions,
 ) -> Result<Gathered, TextError> {
-    let mut start = Vec::new();
-    let mut reader = reader;
-    let head = (&mut reader).take(1 << 16).read_to_end(&mut start);
-    head.map_err(|source| TextError::Read {
+    let failed = |source| TextError::Read {
         file: name.to_owned(),
         source,
-    })?;
+    };
+    let mut start = Vec::new();
+    let mut reader = BufReader::new(reader);
+    let packed = reader
+        .fill_buf()
+        .map_err(failed)?
+        .starts_with(&[0x1F, 0x8B]);
+    // A tab among packed bytes says nothing about the text.
+    let mut reader: Box<dyn Read + '_> = if packed {
+        Box::new(MultiGzDecoder::new(reader))
+    } else {
+        Box::new(reader)
+    };
+    let head = (&mut reader).take(1 << 16).read_to_end(&mut start);
+    head.map_err(failed)?;
     let first = start
         .split(|&byte| byte == b'\n')
         .next()
