@@ -194,7 +194,10 @@ fn a_summary_has_the_sentences_that_matter_in_their_order() {
     let text = "A great seat. An awful film, dull and dreadful! A lovely seat. It is dull and boring \
                 and dreadful. A superb seat.";
     place.write("review.txt", text);
-    place.write("wanted.txt", "An awful film, dull and dreadful! It is dull and boring and dreadful.");
+    place.write(
+        "wanted.txt",
+        "An awful film, dull and dreadful! It is dull and boring and dreadful.",
+    );
     let args = ["summarise", "--run", "run", "--sentences", "2", "--json"];
     let more = ["--reference", "wanted.txt", "review.txt"];
     let said = json(place.run(&[&args[..], &more].concat()).ok().stdout.trim());

@@ -155,7 +155,8 @@ fn what_cannot_be_predicted_is_refused() {
         .run(&["predict", "--run", "run", "empty.txt"])
         .failed(2, &["empty.txt", "empty"]);
     place
-        .run(&["predict", "--run", "run", " "]).failed(2, &["empty"]);
+        .run(&["predict", "--run", "run", " "])
+        .failed(2, &["empty"]);
     place.write("holes.txt", "a sun\n\na moon\n");
     place
         .run(&["predict", "--run", "run", "holes.txt"])
