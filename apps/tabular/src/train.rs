@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
-use tinderbox_cli::report::{Finished, scores, times};
+use tinderbox_cli::report::{Finished, layer_rows, scores, times};
 use tinderbox_cli::{Failure, Output, TrainArgs, interrupter, note, open_device, progress, table};
 use tinderbox_recipes::metrics::{Approval, Ranking, approval};
 use tinderbox_recipes::run_dir::Summary;
@@ -140,21 +140,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
             note(&found.to_string());
         }
     }
-    let mut rows = vec![
-        ["layer", "what", "output", "parameters"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    rows.extend(prepared.layers().iter().map(|layer| {
-        let shape: Vec<String> = layer.output_shape.iter().map(usize::to_string).collect();
-        vec![
-            layer.name.clone(),
-            layer.kind.clone(),
-            shape.join("x"),
-            thousands(layer.parameters),
-        ]
-    }));
-    note(&table(&rows));
+    note(&table(&layer_rows(prepared.layers())));
     let verb = if resume { "going on in" } else { "writing to" };
     note(&format!(
         "on {} ({}), {verb} {}",

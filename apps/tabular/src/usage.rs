@@ -1,28 +1,20 @@
 //! The commands that use a trained model: `eval` and `predict`.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
+use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
 use tinderbox_datasets::table::{ReadOptions, Table, read_csv_with, read_with};
-use tinderbox_recipes::run_dir::MODEL_DIR;
 use tinderbox_recipes::tabular::{Answers, Prediction, Predictor, Target};
 
 use crate::failure;
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    let dir = run.join(MODEL_DIR);
-    if !dir.is_dir() {
-        return Err(Failure::input(format!(
-            "`{}` holds no trained model: it has no `{MODEL_DIR}` folder",
-            run.display()
-        )));
-    }
-    Predictor::load(&dir, device).or_input()
+    Predictor::load(&model_dir(run)?, device).or_input()
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
@@ -52,19 +44,11 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         args.split,
         thousands(answers.len())
     ))?;
-    let rows = metrics
-        .iter()
-        .map(|(name, value)| vec![name.clone(), format!("{value:.4}")]);
-    out.line(&table(&rows.collect::<Vec<_>>()))?;
+    out.line(&table(&metric_rows(&metrics)))?;
     if let (Answers::Classes(predictions), Target::Classes { labels }) = (&answers, model.target())
     {
         out.line("true class (row) against predicted class (column)")?;
-        let mut rows = vec![[vec![String::new()], labels.clone()].concat()];
-        for (class, counts) in labels.iter().zip(predictions.confusion()) {
-            let counts = counts.iter().map(usize::to_string);
-            rows.push(std::iter::once(class.clone()).chain(counts).collect());
-        }
-        out.line(&table(&rows))?;
+        out.line(&table(&confusion_rows(labels, &predictions.confusion())))?;
     }
     Ok(())
 }
@@ -94,7 +78,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
                 .as_ref()
                 .is_some_and(|out| out.extension().is_some_and(|end| end == "csv")));
     if csv {
-        csv_line(&mut out, &head(&model))?;
+        out.csv(&head(&model))?;
     }
     for input in &args.inputs {
         let table = read(&model, input, true)?;
@@ -104,7 +88,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
             if args.json {
                 out.line(&json_line(&name, number, prediction).to_string())?;
             } else if csv {
-                csv_line(&mut out, &cells(&name, number, prediction))?;
+                out.csv(&cells(&name, number, prediction))?;
             } else {
                 out.line(&format!("{name}:{number}  {}", words(prediction)))?;
             }
@@ -170,14 +154,4 @@ fn json_line(input: &str, row: usize, prediction: &Prediction) -> Value {
             json!({ "input": input, "row": row, "label": label, "probabilities": probabilities })
         }
     }
-}
-
-fn csv_line(out: &mut Output, cells: &[String]) -> Result<(), Failure> {
-    let mut line = csv::Writer::from_writer(Vec::new());
-    line.write_record(cells)?;
-    let bytes = line
-        .into_inner()
-        .map_err(|error| anyhow::anyhow!("{error}"))?;
-    out.write_all(&bytes)?;
-    Ok(())
 }

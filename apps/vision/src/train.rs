@@ -5,7 +5,7 @@ use std::path::Path;
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
-use tinderbox_cli::report::{Finished, scores, times};
+use tinderbox_cli::report::{Finished, layer_rows, scores, times};
 use tinderbox_cli::{Failure, Output, TrainArgs, interrupter, note, open_device, progress, table};
 use tinderbox_recipes::run_dir::{Baseline, Summary};
 use tinderbox_recipes::vision::{Architecture, Options, Prepared, Recipe, Report};
@@ -85,22 +85,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     if splits.skipped > 0 {
         note(&format!("left out {} broken images", splits.skipped));
     }
-    let mut rows = vec![
-        ["layer", "what", "output", "parameters"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    rows.extend(prepared.layers().iter().map(|layer| {
-        let shape: Vec<String> = layer.output_shape.iter().map(usize::to_string).collect();
-        let parameters = thousands(layer.parameters);
-        vec![
-            layer.name.clone(),
-            layer.kind.clone(),
-            shape.join("x"),
-            parameters,
-        ]
-    }));
-    note(&table(&rows));
+    note(&table(&layer_rows(prepared.layers())));
     let total: usize = prepared.layers().iter().map(|layer| layer.parameters).sum();
     note(&format!(
         "{} parameters on {} ({})",

@@ -1,26 +1,19 @@
 //! The commands that use a trained model: `eval` and `predict`.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
+use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
-use tinderbox_recipes::run_dir::MODEL_DIR;
 use tinderbox_recipes::vision::{Prediction, Predictor, VisionError, open as open_data};
 
 use crate::failure;
 
 fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    let dir = run.join(MODEL_DIR);
-    if !dir.is_dir() {
-        return Err(Failure::input(format!(
-            "`{}` holds no trained model: it has no `{MODEL_DIR}` folder",
-            run.display()
-        )));
-    }
-    Predictor::load(&dir, device).or_input()
+    Predictor::load(&model_dir(run)?, device).or_input()
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
@@ -64,16 +57,9 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     }
     let count = thousands(predictions.len());
     out.line(&format!("{} split, {count} images", args.split))?;
-    let rows = metrics
-        .iter()
-        .map(|(name, value)| vec![name.clone(), format!("{value:.4}")]);
-    out.line(&table(&rows.collect::<Vec<_>>()))?;
+    out.line(&table(&metric_rows(&metrics)))?;
     out.line("true class (row) against predicted class (column)")?;
-    let mut rows = vec![[vec![String::new()], splits.classes.clone()].concat()];
-    for (class, counts) in splits.classes.iter().zip(predictions.confusion()) {
-        let counts = counts.iter().map(usize::to_string);
-        rows.push(std::iter::once(class.clone()).chain(counts).collect());
-    }
+    let rows = confusion_rows(&splits.classes, &predictions.confusion());
     out.line(&table(&rows))
 }
 
@@ -85,7 +71,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
         let head = ["input", "label"]
             .into_iter()
             .chain(model.labels().iter().map(String::as_str));
-        csv_line(&mut out, head)?;
+        out.csv(&head.collect::<Vec<_>>())?;
     }
     for input in &args.inputs {
         let prediction = classify(&model, input)?;
@@ -99,7 +85,8 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
                 .map(|(_, value)| value.to_string())
                 .collect();
             let cells = [&*name, &*prediction.label].into_iter();
-            csv_line(&mut out, cells.chain(numbers.iter().map(String::as_str)))?;
+            let cells = cells.chain(numbers.iter().map(String::as_str));
+            out.csv(&cells.collect::<Vec<_>>())?;
         } else {
             let best = prediction.probabilities.iter().map(|(_, value)| *value);
             let best = best.fold(0.0, f32::max);
@@ -132,15 +119,4 @@ fn json_line(input: &str, prediction: &Prediction) -> Value {
         .map(|(label, value)| (label.clone(), json!(value)))
         .collect();
     json!({ "input": input, "label": prediction.label, "probabilities": probabilities })
-}
-
-fn csv_line<'a>(out: &mut Output, cells: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
-    let mut line = csv::Writer::from_writer(Vec::new());
-    line.write_record(cells)?;
-    out.write_all(
-        &line
-            .into_inner()
-            .map_err(|error| anyhow::anyhow!("{error}"))?,
-    )?;
-    Ok(())
 }

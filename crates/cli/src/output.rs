@@ -44,6 +44,19 @@ impl Output {
         Ok(())
     }
 
+    /// Appends a row of CSV.
+    ///
+    /// # Errors
+    ///
+    /// As for [`line`](Self::line).
+    pub fn csv<S: AsRef<str>>(&mut self, cells: &[S]) -> Result<(), Failure> {
+        let mut line = csv::Writer::from_writer(Vec::new());
+        line.write_record(cells.iter().map(|cell| cell.as_ref().as_bytes()))?;
+        let line = line.into_inner();
+        self.write_all(&line.map_err(|error| anyhow::anyhow!("{error}"))?)?;
+        Ok(())
+    }
+
     /// Makes the file appear.
     ///
     /// # Errors

@@ -1,8 +1,14 @@
 //! What a finished run says: `summary.json`, and lines for people.
 
+use std::path::{Path, PathBuf};
+
 use tinderbox_backend::Opened;
-use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, Summary, peak_rss_bytes};
+use tinderbox_models::LayerSummary;
+use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, MODEL_DIR, Summary, peak_rss_bytes};
 use tinderbox_recipes::train::{Metrics, Timings, Trained};
+
+use crate::Failure;
+use crate::output::thousands;
 
 /// What a summary takes besides what the training loop says.
 #[derive(Debug)]
@@ -82,6 +88,54 @@ pub fn scores(
         rows.push(row(&what, &baseline.test));
     }
     rows
+}
+
+/// The layers of a network as rows of a table.
+pub fn layer_rows(layers: &[LayerSummary]) -> Vec<Vec<String>> {
+    let head = ["layer", "what", "output", "parameters"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(layers.iter().map(|layer| {
+        let shape: Vec<String> = layer.output_shape.iter().map(usize::to_string).collect();
+        vec![
+            layer.name.clone(),
+            layer.kind.clone(),
+            shape.join("x"),
+            thousands(layer.parameters),
+        ]
+    }));
+    rows
+}
+
+/// A confusion matrix as rows of a table: true classes down, predicted ones across.
+pub fn confusion_rows(classes: &[String], confusion: &[Vec<usize>]) -> Vec<Vec<String>> {
+    let mut rows = vec![[vec![String::new()], classes.to_vec()].concat()];
+    for (class, counts) in classes.iter().zip(confusion) {
+        let counts = counts.iter().map(usize::to_string);
+        rows.push(std::iter::once(class.clone()).chain(counts).collect());
+    }
+    rows
+}
+
+/// Metrics as rows of a table.
+pub fn metric_rows(metrics: &Metrics) -> Vec<Vec<String>> {
+    let row = |(name, value): (&String, &f64)| vec![name.clone(), format!("{value:.4}")];
+    metrics.iter().map(row).collect()
+}
+
+/// The `model/` folder of a run.
+///
+/// # Errors
+///
+/// If the run has none.
+pub fn model_dir(run: &Path) -> Result<PathBuf, Failure> {
+    let dir = run.join(MODEL_DIR);
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    Err(Failure::input(format!(
+        "`{}` holds no trained model: it has no `{MODEL_DIR}` folder",
+        run.display()
+    )))
 }
 
 /// Where the time of a run went.

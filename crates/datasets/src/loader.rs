@@ -27,6 +27,11 @@ use crate::random::{permutation, stream};
 const SHUFFLE: u64 = 1;
 const ITEM: u64 = 2;
 const BATCH: u64 = 3;
+const GROUP: u64 = 4;
+
+/// Batches that are sorted by length together: enough that each holds items of about one length,
+/// few enough that its items differ from epoch to epoch.
+const GROUPED: usize = 50;
 
 /// A batch that is made sooner than this is made by who asks for it: to wake a thread takes about
 /// as long, and a step of a small network takes little longer.
@@ -190,6 +195,8 @@ enum WorkerError {
 pub struct Loader<I, O> {
     source: Source<I, O>,
     config: LoaderConfig,
+    /// Length of each item of the dataset, if batches are to hold items of about one length.
+    lengths: Option<Arc<[usize]>>,
     /// Epoch of the next [`DataLoader::iter`].
     next_epoch: AtomicUsize,
     /// Whether batches have turned out to take time.
@@ -256,16 +263,31 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
             range,
             device,
         };
-        Ok(Self::of(source, config))
+        Ok(Self::of(source, config, None))
     }
 
-    fn of(source: Source<I, O>, config: LoaderConfig) -> Self {
+    fn of(source: Source<I, O>, config: LoaderConfig, lengths: Option<Arc<[usize]>>) -> Self {
         Self {
             source,
             config,
+            lengths,
             next_epoch: AtomicUsize::new(1),
             worth_threads: Arc::default(),
         }
+    }
+
+    /// The same loader with items of about one length in a batch, so that little of it is padding.
+    /// Where batches are not shuffled, all items come in the order of their lengths.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one length for each item of the dataset.
+    #[must_use]
+    pub fn by_length(mut self, lengths: Vec<usize>) -> Self {
+        let items = self.source.dataset.len();
+        assert_eq!(lengths.len(), items, "one length for each item");
+        self.lengths = Some(lengths.into());
+        self
     }
 
     /// The same loader with its batches on another device.
@@ -332,7 +354,7 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
 
     fn plan(&self, epoch: usize) -> Plan {
         let (start, end) = self.source.range;
-        let order = if self.config.shuffle {
+        let mut order: Vec<usize> = if self.config.shuffle {
             let mut stream = stream(self.config.seed, &[SHUFFLE, epoch as u64]);
             permutation(end - start, &mut stream)
                 .into_iter()
@@ -341,12 +363,38 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
         } else {
             (start..end).collect()
         };
+        if let Some(lengths) = &self.lengths {
+            order = self.grouped(order, lengths, epoch);
+        }
         Plan {
             order,
             epoch,
             seed: self.config.seed,
             batch_size: self.config.batch_size,
         }
+    }
+}
+
+impl<I: 'static, O: Send + 'static> Loader<I, O> {
+    /// Sorts by length: everything, or a number of batches at a time whose order is then shuffled.
+    fn grouped(&self, mut order: Vec<usize>, lengths: &[usize], epoch: usize) -> Vec<usize> {
+        if !self.config.shuffle {
+            order.sort_by_key(|&item| lengths[item]);
+            return order;
+        }
+        let size = self.config.batch_size;
+        for group in order.chunks_mut(size * GROUPED) {
+            group.sort_by_key(|&item| lengths[item]);
+        }
+        let full = order.len() / size;
+        let mut stream = stream(self.config.seed, &[GROUP, epoch as u64]);
+        let batches = permutation(full, &mut stream).into_iter();
+        let mut mixed: Vec<usize> = batches
+            .flat_map(|batch| &order[batch * size..(batch + 1) * size])
+            .copied()
+            .collect();
+        mixed.extend(&order[full * size..]);
+        mixed
     }
 }
 
@@ -366,7 +414,7 @@ impl<I: 'static, O: Send + 'static> DataLoader<O> for Loader<I, O> {
             device: device.clone(),
             ..self.source.clone()
         };
-        Arc::new(Self::of(source, self.config.clone()))
+        Arc::new(Self::of(source, self.config.clone(), self.lengths.clone()))
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<O>> {
@@ -378,6 +426,7 @@ impl<I: 'static, O: Send + 'static> DataLoader<O> for Loader<I, O> {
                 ..self.source.clone()
             },
             self.config.clone(),
+            self.lengths.clone(),
         ))
     }
 }
@@ -759,5 +808,44 @@ mod tests {
         assert_eq!(refused, Some(LoaderError::ZeroBatch));
         let refused = Loader::new(numbers(0), Draw, LoaderConfig::eval(1), &Device::flex()).err();
         assert_eq!(refused, Some(LoaderError::Empty));
+    }
+
+    #[test]
+    fn batches_by_length_hold_every_item_once_and_little_padding() {
+        let lengths: Vec<usize> = (0..1000).map(|item| item * 7919 % 101).collect();
+        let device = Device::flex();
+        let config = LoaderConfig {
+            drop_last: false,
+            ..LoaderConfig::train(8, 3).with_workers(0)
+        };
+        let loader = Loader::new(numbers(1000), Plain, config, &device).unwrap();
+        let loader = loader.by_length(lengths.clone());
+        let batches = |epoch| -> Vec<Vec<u64>> {
+            let batches = loader.iter_from(epoch, 0);
+            batches.collect::<Result<_, _>>().unwrap()
+        };
+        let first = batches(1);
+        let mut items: Vec<u64> = first.iter().flatten().copied().collect();
+        items.sort_unstable();
+        assert_eq!(items, (0..1000).collect::<Vec<_>>());
+        let spread = |batch: &Vec<u64>| {
+            let lengths = batch.iter().map(|&item| lengths[item as usize]);
+            lengths.clone().max().unwrap() - lengths.min().unwrap()
+        };
+        assert!(first.iter().map(spread).sum::<usize>() < 10 * first.len());
+        assert_eq!(first, batches(1));
+        assert_ne!(first, batches(2));
+    }
+
+    struct Plain;
+    impl Collate<u64, Vec<u64>> for Plain {
+        fn collate(
+            &self,
+            items: Vec<u64>,
+            _: &BatchContext,
+            _: &Device,
+        ) -> Result<Vec<u64>, DatasetError> {
+            Ok(items)
+        }
     }
 }

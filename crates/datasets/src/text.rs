@@ -8,6 +8,9 @@
 //! | a folder | a folder per class with `.txt` files in it |
 //! | `.tar`, `.tar.gz`, `.tgz` | the same, packed |
 //!
+//! Other tasks have readers of their own: [`read_pairs`] two texts with a class, [`read_multi_label`] a
+//! text with several, [`read_tagged`] words with a tag each, [`read_corpus`] plain text.
+//!
 //! Texts stay as they are but for white space at both ends. Reading checks what a model would stumble
 //! over: an empty text, one class only, bytes that are not text, a text too long to be one.
 //!
@@ -22,24 +25,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod corpus;
 mod delimited;
 mod documents;
 mod error;
 mod json_lines;
+mod multi_label;
+mod pairs;
+mod rows;
 mod set;
+mod tagged;
 
 use std::path::Path;
 
+pub use corpus::{MAX_CORPUS, read_corpus};
+pub(crate) use delimited::{cells, open as open_delimited, position};
 pub use delimited::{read_columns, read_delimited};
+pub(crate) use documents::{find_in_folder, find_in_tar, open};
 pub use documents::{read_folder, read_tar};
 pub use error::{Place, TextError};
 pub use json_lines::read_json_lines;
+pub use multi_label::{MultiLabelSet, TextWithLabels, read_multi_label};
+pub use pairs::{LabelledPair, PairSet, read_pairs};
+pub(crate) use set::Found;
 pub use set::{LabelledText, TextSet};
+pub use tagged::{TaggedSentence, TaggedSet, read_tagged};
 
 use crate::table::Encoding;
 
 /// Most bytes of one text, 16 MiB, unless set otherwise.
 const MAX_BYTES: usize = 16 << 20;
+
+/// Endings of files with a JSON object per line.
+const JSON_LINES: [&str; 4] = [".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"];
 
 /// Where texts and labels are found in a file, and what is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,22 +100,23 @@ impl Default for TextOptions {
 /// a text is too long, there is one class only, or a label is none of those given. Every error names
 /// the file, and the line where there is one.
 pub fn read_texts(path: &Path, options: &TextOptions) -> Result<TextSet, TextError> {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
-    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     if path.is_dir() {
         return read_folder(path, options);
     }
     let file = documents::open(path)?;
     let source = path.display().to_string();
-    if ends(&[".tar", ".tar.gz", ".tgz"]) {
+    if ends(path, &[".tar", ".tar.gz", ".tgz"]) {
         read_tar(file, &source, options)
-    } else if ends(&[".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"]) {
+    } else if ends(path, &JSON_LINES) {
         read_json_lines(file, &source, options)
     } else {
         read_delimited(file, &source, options)
     }
+}
+
+/// Whether the name of a file ends in one of `endings`, without regard to case.
+fn ends(path: &Path, endings: &[&str]) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_lowercase();
+    endings.iter().any(|ending| name.ends_with(ending))
 }

@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use flate2::Compression;
 use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use tinderbox_datasets::text::{
     TextError, TextOptions, TextSet, read_columns, read_delimited, read_json_lines, read_tar,
     read_texts,
@@ -130,6 +130,14 @@ fn the_ending_says_how_a_file_is_read() {
         let set = read_texts(&dir.path().join(name), &TextOptions::default()).unwrap();
         assert!(pairs(&set).contains(&("a b", "1")), "{name}");
     }
+    // A time that puts a tab among the packed bytes.
+    let mut gzip = GzBuilder::new()
+        .mtime(u32::from(b'\t'))
+        .write(Vec::new(), Compression::fast());
+    gzip.write_all(b"text,label\na b,1\nd,0\n").unwrap();
+    write(dir.path(), &[("t.csv.gz", &gzip.finish().unwrap())]);
+    let set = read_texts(&dir.path().join("t.csv.gz"), &TextOptions::default()).unwrap();
+    assert_eq!(pairs(&set), [("a b", "1"), ("d", "0")]);
     let missing = read_texts(&dir.path().join("no.csv"), &TextOptions::default());
     assert!(message(missing).starts_with("there is no file"));
 }

@@ -217,9 +217,35 @@ impl TextEncoder {
     ///
     /// If the shapes differ, or a text is longer than the configuration says.
     pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
-        let x = self.encode(ids, padding.clone());
-        let x = pool(self.pooling, x, padding);
-        project(&self.head, x)
+        project(&self.head, self.embed(ids, padding))
+    }
+
+    /// Scores every class for each token.
+    ///
+    /// # Shapes
+    ///
+    /// - ids, padding: `[batch, seq]`, as [`forward`](Self::forward)
+    /// - output: `[batch, seq, classes]`, unnormalized log-probabilities
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_tokens(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<3> {
+        project(&self.head, self.encode(ids, padding))
+    }
+
+    /// Computes one vector for each text: products of two, of length 1, are their similarity.
+    ///
+    /// # Shapes
+    ///
+    /// - ids, padding: `[batch, seq]`, as [`forward`](Self::forward)
+    /// - output: `[batch, d_model]`, what the last layer reads
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn embed(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
+        pool(self.pooling, self.encode(ids, padding.clone()), padding)
     }
 
     /// Computes a vector for each token.

@@ -14,5 +14,7 @@ pub mod overlay;
 pub mod parity;
 pub mod run_dir;
 pub mod tabular;
+pub mod text;
 pub mod train;
 pub mod vision;
+pub mod watch;

@@ -122,6 +122,21 @@ pub fn save_all<S: Serialize>(
     weights: &[impl AsRef<[u8]>],
     spec: &S,
 ) -> Result<(), ModelError> {
+    save_with(dir, weights, spec, &[])
+}
+
+/// Writes a model folder with the weights of several networks and with further files, by their
+/// names.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn save_with<S: Serialize>(
+    dir: &Path,
+    weights: &[impl AsRef<[u8]>],
+    spec: &S,
+    files: &[(&str, &[u8])],
+) -> Result<(), ModelError> {
     let mut staging = dir.as_os_str().to_owned();
     staging.push(".tmp");
     let staging = PathBuf::from(staging);
@@ -140,6 +155,9 @@ pub fn save_all<S: Serialize>(
     write(&staging.join(SPEC_FILE), &json)?;
     for (member, weights) in weights.iter().enumerate() {
         write(&staging.join(weights_file(member)), weights.as_ref())?;
+    }
+    for (name, content) in files {
+        write(&staging.join(name), content)?;
     }
     remove(dir)?;
     fs::rename(&staging, dir).map_err(ModelError::io("write", dir))?;

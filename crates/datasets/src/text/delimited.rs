@@ -1,7 +1,9 @@
 //! Texts in the columns of a CSV or TSV file.
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
 
 use super::TextOptions;
 use super::error::{Place, TextError};
@@ -73,14 +75,29 @@ pub fn read_columns(
 }
 
 /// Reads all cells; quotes are letters where a tab separates.
-fn open(reader: impl Read, name: &str, options: &TextOptions) -> Result<Gathered, TextError> {
-    let mut start = Vec::new();
-    let mut reader = reader;
-    let head = (&mut reader).take(1 << 16).read_to_end(&mut start);
-    head.map_err(|source| TextError::Read {
+pub(crate) fn open(
+    reader: impl Read,
+    name: &str,
+    options: &TextOptions,
+) -> Result<Gathered, TextError> {
+    let failed = |source| TextError::Read {
         file: name.to_owned(),
         source,
-    })?;
+    };
+    let mut start = Vec::new();
+    let mut reader = BufReader::new(reader);
+    let packed = reader
+        .fill_buf()
+        .map_err(failed)?
+        .starts_with(&[0x1F, 0x8B]);
+    // A tab among packed bytes says nothing about the text.
+    let mut reader: Box<dyn Read + '_> = if packed {
+        Box::new(MultiGzDecoder::new(reader))
+    } else {
+        Box::new(reader)
+    };
+    let head = (&mut reader).take(1 << 16).read_to_end(&mut start);
+    head.map_err(failed)?;
     let first = start
         .split(|&byte| byte == b'\n')
         .next()
@@ -101,7 +118,7 @@ fn open(reader: impl Read, name: &str, options: &TextOptions) -> Result<Gathered
 }
 
 /// The cells of every column.
-fn cells(gathered: &Gathered) -> Vec<Vec<&str>> {
+pub(crate) fn cells(gathered: &Gathered) -> Vec<Vec<&str>> {
     let text = |cell| std::str::from_utf8(cell).unwrap_or_default();
     gathered
         .columns
@@ -110,7 +127,7 @@ fn cells(gathered: &Gathered) -> Vec<Vec<&str>> {
         .collect()
 }
 
-fn position(gathered: &Gathered, column: &str, file: &str) -> Result<usize, TextError> {
+pub(crate) fn position(gathered: &Gathered, column: &str, file: &str) -> Result<usize, TextError> {
     let found = gathered.names.iter().position(|name| name == column);
     found.ok_or_else(|| TextError::NoColumn {
         file: file.to_owned(),

@@ -13,11 +13,11 @@ use super::set::{Found, TextSet};
 use crate::table::Encoding;
 
 /// Opens a file, with errors that name it.
-pub(super) fn open(path: &Path) -> Result<File, TextError> {
+pub(crate) fn open(path: &Path) -> Result<File, TextError> {
     File::open(path).map_err(|source| read_error(&path.display().to_string(), source))
 }
 
-fn read_error(file: &str, source: std::io::Error) -> TextError {
+pub(super) fn read_error(file: &str, source: std::io::Error) -> TextError {
     let file = file.to_owned();
     match source.kind() {
         ErrorKind::NotFound => TextError::Missing { file },
@@ -25,7 +25,7 @@ fn read_error(file: &str, source: std::io::Error) -> TextError {
     }
 }
 
-fn is_text(path: &Path) -> bool {
+pub(super) fn is_text(path: &Path) -> bool {
     let hidden = path
         .file_name()
         .is_none_or(|name| name.to_string_lossy().starts_with('.'));
@@ -42,6 +42,15 @@ fn is_text(path: &Path) -> bool {
 ///
 /// As [`read_texts`](super::read_texts), and if a text file lies beside the folders.
 pub fn read_folder(folder: &Path, options: &TextOptions) -> Result<TextSet, TextError> {
+    let found = find_in_folder(folder, options)?;
+    TextSet::gather(&folder.display().to_string(), found, options)
+}
+
+/// The texts of [`read_folder`], each with its file.
+pub(crate) fn find_in_folder(
+    folder: &Path,
+    options: &TextOptions,
+) -> Result<Vec<Found>, TextError> {
     let mut found = Vec::new();
     for path in list(folder)? {
         if path.is_dir() {
@@ -60,10 +69,11 @@ pub fn read_folder(folder: &Path, options: &TextOptions) -> Result<TextSet, Text
             });
         }
     }
-    TextSet::gather(&folder.display().to_string(), found, options)
+    Ok(found)
 }
 
-fn list(folder: &Path) -> Result<Vec<PathBuf>, TextError> {
+/// The files and folders of a folder, in the order of their names.
+pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, TextError> {
     let failed = |source| read_error(&folder.display().to_string(), source);
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let paths: Result<Vec<PathBuf>, _> = entries
@@ -85,6 +95,15 @@ pub fn read_tar(
     name: &str,
     options: &TextOptions,
 ) -> Result<TextSet, TextError> {
+    TextSet::gather(name, find_in_tar(reader, name, options)?, options)
+}
+
+/// The texts of [`read_tar`], each with its file.
+pub(crate) fn find_in_tar(
+    reader: impl Read,
+    name: &str,
+    options: &TextOptions,
+) -> Result<Vec<Found>, TextError> {
     let failed = |source| read_error(name, source);
     let mut reader = BufReader::new(reader);
     let packed = reader
@@ -112,11 +131,7 @@ pub fn read_tar(
     }
     // As the folder would be read, whatever the order in the archive.
     found.sort_by(|a, b| a.0.cmp(&b.0));
-    TextSet::gather(
-        name,
-        found.into_iter().map(|(_, found)| found).collect(),
-        options,
-    )
+    Ok(found.into_iter().map(|(_, found)| found).collect())
 }
 
 /// Reads one text.

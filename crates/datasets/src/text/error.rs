@@ -135,6 +135,26 @@ pub enum TextError {
         /// The class.
         class: String,
     },
+    /// There is no class at all.
+    #[error("`{file}` has no label")]
+    NoLabel {
+        /// The file.
+        file: String,
+    },
+    /// All words have one tag.
+    #[error("all words of `{file}` have the tag `{tag}`; at least two tags are needed")]
+    OneTag {
+        /// The file.
+        file: String,
+        /// The tag.
+        tag: String,
+    },
+    /// Pairs are asked for, but not two columns.
+    #[error("a pair needs two columns of text, such as `premise` and `hypothesis`; {found} named")]
+    NotTwo {
+        /// How many columns are named.
+        found: usize,
+    },
     /// There are more classes than can be numbered.
     #[error(
         "`{file}` has {found} classes, more than 65536; is the right column named as the label?"
@@ -161,4 +181,68 @@ pub enum TextError {
         /// The file.
         file: String,
     },
+    /// Something in a file is not what its format asks for.
+    #[error("{place}: `{found}` is not {expected}")]
+    Malformed {
+        /// Where.
+        place: Place,
+        /// What was found, shortened.
+        found: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A JSON file is not laid out as it should be.
+    #[error("`{file}` is no {expected}: {reason}")]
+    Layout {
+        /// The file.
+        file: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What was found.
+        reason: String,
+    },
+    /// A text that is read whole has too many bytes.
+    #[error(
+        "`{file}` has more than {limit} bytes; a part of it will do, as `head -c {limit}` makes it"
+    )]
+    TooLarge {
+        /// The file or folder.
+        file: String,
+        /// Most bytes that are read.
+        limit: u64,
+    },
+    /// There are more texts than labels, or fewer.
+    #[error("{texts} texts have {labels} labels; each needs one")]
+    Lengths {
+        /// Number of texts.
+        texts: usize,
+        /// Number of labels.
+        labels: usize,
+    },
+    /// A label counts further than there are classes.
+    #[error("row {row} is of class {label}, counted from 0, but there are {classes} classes")]
+    LabelRange {
+        /// The row, counted from 0.
+        row: usize,
+        /// Its label.
+        label: u16,
+        /// Number of classes.
+        classes: usize,
+    },
+}
+
+impl TextError {
+    /// A thing that is not what was expected; of a long one the start is shown.
+    pub(crate) fn malformed(place: Place, found: &str, expected: &'static str) -> Self {
+        const SHOWN: usize = 60;
+        let mut shown: String = found.chars().take(SHOWN).collect();
+        if shown.len() < found.len() {
+            shown.push('…');
+        }
+        Self::Malformed {
+            place,
+            found: shown,
+            expected,
+        }
+    }
 }

@@ -20,6 +20,21 @@ pub fn read_json_lines(
     name: &str,
     options: &TextOptions,
 ) -> Result<TextSet, TextError> {
+    let mut found = Vec::new();
+    each_object(reader, name, options, |object| {
+        found.push(object.labelled(options)?);
+        Ok(())
+    })?;
+    TextSet::gather(name, found, options)
+}
+
+/// Hands every object to `take`, in the order of the file.
+pub(super) fn each_object(
+    reader: impl Read,
+    name: &str,
+    options: &TextOptions,
+    mut take: impl FnMut(&Object<'_>) -> Result<(), TextError>,
+) -> Result<(), TextError> {
     let read = |source| TextError::Read {
         file: name.to_owned(),
         source,
@@ -31,7 +46,7 @@ pub fn read_json_lines(
     } else {
         Box::new(reader)
     };
-    let (mut found, mut line, mut number) = (Vec::new(), Vec::new(), 0);
+    let (mut line, mut number) = (Vec::new(), 0);
     // Escapes take up to six bytes for one; the rest of the object has to fit as well.
     let longest = options.max_bytes.saturating_mul(6).saturating_add(1 << 20) as u64;
     loop {
@@ -42,27 +57,23 @@ pub fn read_json_lines(
             .read_until(b'\n', &mut line)
             .map_err(read)?;
         if length == 0 {
-            return TextSet::gather(name, found, options);
+            return Ok(());
         }
-        let place = Place::Line {
-            file: name.to_owned(),
-            line: number,
-        };
         if length as u64 == longest && !line.ends_with(b"\n") {
+            let (file, line) = (name.to_owned(), number);
             return Err(TextError::TooLong {
-                place,
+                place: Place::Line { file, line },
                 limit: options.max_bytes,
             });
         }
         if !line.trim_ascii().is_empty() {
-            let object = Object::parse(&line, name, number)?;
-            found.push(object.labelled(place, options)?);
+            take(&Object::parse(&line, name, number)?)?;
         }
     }
 }
 
 /// The object of a line.
-struct Object<'a> {
+pub(super) struct Object<'a> {
     keys: Map<String, Value>,
     file: &'a str,
     line: u64,
@@ -90,24 +101,37 @@ impl<'a> Object<'a> {
         Ok(Self { keys, file, line })
     }
 
-    fn labelled(&self, place: Place, options: &TextOptions) -> Result<Found, TextError> {
-        let texts: Result<Vec<String>, TextError> =
-            options.text.iter().map(|key| self.get(key)).collect();
-        Found::new(
-            &texts?.join(" "),
-            &self.get(&options.label)?,
-            place,
-            options,
-        )
+    fn labelled(&self, options: &TextOptions) -> Result<Found, TextError> {
+        let texts = self.texts(options)?.join(" ");
+        Found::new(&texts, &self.get(&options.label)?, self.place(), options)
     }
 
-    fn get(&self, key: &str) -> Result<String, TextError> {
+    /// Where it stands.
+    pub(super) fn place(&self) -> Place {
+        Place::Line {
+            file: self.file.to_owned(),
+            line: self.line,
+        }
+    }
+
+    /// The values of the keys that hold text.
+    pub(super) fn texts(&self, options: &TextOptions) -> Result<Vec<String>, TextError> {
+        options.text.iter().map(|key| self.get(key)).collect()
+    }
+
+    /// The value of a key that holds a list, or `None` if it holds something else.
+    pub(super) fn list(&self, key: &str) -> Option<Vec<String>> {
+        match self.keys.get(key) {
+            Some(Value::Array(values)) => values.iter().map(word).collect(),
+            _ => None,
+        }
+    }
+
+    /// The value of a key as text.
+    pub(super) fn get(&self, key: &str) -> Result<String, TextError> {
         let (file, line) = (self.file.to_owned(), self.line);
         match self.keys.get(key) {
-            Some(Value::String(text)) => Ok(text.clone()),
-            Some(Value::Null) => Ok(String::new()),
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
-            Some(_) => Err(TextError::Value {
+            Some(value) => word(value).ok_or_else(|| TextError::Value {
                 file,
                 line,
                 key: key.to_owned(),
@@ -119,5 +143,15 @@ impl<'a> Object<'a> {
                 keys: self.keys.keys().map(|key| format!("`{key}`")).collect(),
             }),
         }
+    }
+}
+
+/// A value as text, unless it is a list or an object; `null` is empty.
+pub(super) fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => Some(String::new()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -62,6 +62,74 @@ impl Found {
 }
 
 impl TextSet {
+    /// Puts texts and their classes together; a label is a position in `class_names`.
+    ///
+    /// ```
+    /// use tinderbox_datasets::text::TextSet;
+    ///
+    /// let names = ["ham", "spam"].map(str::to_owned).to_vec();
+    /// let set = TextSet::new(vec!["win a prize".to_owned()], vec![1], names)?;
+    /// assert_eq!(set.texts(), ["win a prize"]);
+    /// # Ok::<(), tinderbox_datasets::text::TextError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many labels as texts, or a label is not less than the number of classes.
+    pub fn new(
+        texts: Vec<String>,
+        labels: Vec<u16>,
+        class_names: Vec<String>,
+    ) -> Result<Self, TextError> {
+        if texts.len() != labels.len() {
+            let (texts, labels) = (texts.len(), labels.len());
+            return Err(TextError::Lengths { texts, labels });
+        }
+        let classes = class_names.len();
+        if let Some(row) = (0..labels.len()).find(|&row| usize::from(labels[row]) >= classes) {
+            let label = labels[row];
+            return Err(TextError::LabelRange {
+                row,
+                label,
+                classes,
+            });
+        }
+        Ok(Self {
+            texts,
+            labels,
+            class_names,
+        })
+    }
+
+    /// The rows of those numbers, in that order.
+    ///
+    /// # Panics
+    ///
+    /// If a number is not less than the number of rows.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            texts: rows.iter().map(|&row| self.texts[row].clone()).collect(),
+            labels: rows.iter().map(|&row| self.labels[row]).collect(),
+            class_names: self.class_names.clone(),
+        }
+    }
+
+    /// Texts whose labels are known to be right.
+    pub(crate) fn of(texts: Vec<String>, labels: Vec<u16>, class_names: Vec<String>) -> Self {
+        debug_assert_eq!(texts.len(), labels.len());
+        Self {
+            texts,
+            labels,
+            class_names,
+        }
+    }
+
+    /// Gives the classes other names, one for each.
+    pub(crate) fn named(self, class_names: Vec<String>) -> Result<Self, TextError> {
+        Self::new(self.texts, self.labels, class_names)
+    }
+
     /// Numbers the labels: in the order of the classes given, else by their names, or by their
     /// numbers if all are whole.
     pub(crate) fn gather(
@@ -69,27 +137,13 @@ impl TextSet {
         found: Vec<Found>,
         options: &TextOptions,
     ) -> Result<Self, TextError> {
-        let file = file.to_owned();
-        let Some(first) = found.first() else {
+        if found.is_empty() {
+            let file = file.to_owned();
             return Err(TextError::Empty { file });
-        };
-        let class_names = options.classes.clone().unwrap_or_else(|| classes(&found));
-        if class_names.len() < 2 {
-            return Err(TextError::OneClass {
-                file,
-                class: first.label.clone(),
-            });
         }
-        if class_names.len() > 1 << 16 {
-            return Err(TextError::TooManyClasses {
-                file,
-                found: class_names.len(),
-            });
-        }
-        let numbered = class_names.iter().enumerate();
-        let number: HashMap<&str, u16> = numbered
-            .map(|(at, name)| (name.as_str(), at as u16))
-            .collect();
+        let labels = found.iter().map(|found| found.label.as_str());
+        let class_names = class_names(file, labels, 2, options)?;
+        let number = numbers(&class_names);
         let (mut texts, mut labels) = (Vec::new(), Vec::new());
         for Found { text, label, place } in found {
             let Some(&label) = number.get(label.as_str()) else {
@@ -134,14 +188,42 @@ impl TextSet {
     }
 }
 
-fn classes(found: &[Found]) -> Vec<String> {
-    let distinct: BTreeSet<&str> = found.iter().map(|found| found.label.as_str()).collect();
+/// The classes given, else those that occur: by their names, or by their numbers if all are whole.
+pub(super) fn class_names<'a>(
+    file: &str,
+    labels: impl Iterator<Item = &'a str>,
+    fewest: usize,
+    options: &TextOptions,
+) -> Result<Vec<String>, TextError> {
+    let file = file.to_owned();
+    let names = options.classes.clone().unwrap_or_else(|| distinct(labels));
+    match names.len() {
+        0 => Err(TextError::NoLabel { file }),
+        found if found < fewest => Err(TextError::OneClass {
+            file,
+            class: names.into_iter().next().unwrap_or_default(),
+        }),
+        1..=65_536 => Ok(names),
+        found => Err(TextError::TooManyClasses { file, found }),
+    }
+}
+
+fn distinct<'a>(labels: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let distinct: BTreeSet<&str> = labels.collect();
     let mut names: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
     let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
     if numbers.is_some() {
         names.sort_by_key(|name| name.parse::<i64>().unwrap_or(0));
     }
     names
+}
+
+/// The number of every class.
+pub(super) fn numbers(class_names: &[String]) -> HashMap<&str, u16> {
+    let numbered = class_names.iter().enumerate();
+    numbered
+        .map(|(at, name)| (name.as_str(), at as u16))
+        .collect()
 }
 
 impl Dataset<LabelledText> for TextSet {

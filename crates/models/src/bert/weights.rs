@@ -207,6 +207,14 @@ impl Pretrained {
         &self.description.bert
     }
 
+    /// What stands behind the first layer of a head that classifies texts.
+    pub fn head_activation(&self) -> Activation {
+        match self.description.family {
+            Family::Bert => Activation::Tanh,
+            Family::DistilBert => Activation::Relu,
+        }
+    }
+
     /// Names of the classes of the stored head in the order of its scores, as far as there are any.
     pub fn labels(&self) -> &[String] {
         &self.description.labels
@@ -246,11 +254,8 @@ impl Pretrained {
         if has_pooler || head == Head::Stored {
             self.check(slice::from_ref(&pooler), self.config(), classes)?;
         }
-        let activation = match family {
-            Family::Bert => Activation::Tanh,
-            Family::DistilBert => Activation::Relu,
-        };
         let bert = self.bert(device)?;
+        let activation = self.head_activation();
         let mut model = BertClassifier::new(bert, classes, activation, self.config().dropout)?;
         if has_pooler {
             model.pooler = self.linear(model.pooler, &pooler)?;

@@ -29,11 +29,9 @@ mod scale;
 mod target;
 mod unlabelled;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
-use burn::train::Interrupter;
-use burn::train::renderer::MetricsRenderer;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_datasets::table::Schema;
@@ -57,11 +55,13 @@ pub use recipe::{
 };
 pub use target::{Target, Truth};
 
+pub use crate::watch::{Options, Renderers, Stage};
+
 use crate::calibration::Temperature;
 use crate::metrics::Spread;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
-use crate::train::{CheckpointError, FitError, Metrics, Silent, Trained, Trainer, init_seeded};
+use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
 use learner::Objective;
 
 /// Rows in a batch where no gradient is needed while training.
@@ -92,48 +92,6 @@ pub(crate) struct Spec {
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
-}
-
-/// One of the trainings of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stage {
-    /// What it is, as in `fold 2 of 5`; empty where there is one only.
-    pub name: String,
-    /// Its number, from 1, and how many there are.
-    pub number: [usize; 2],
-}
-
-/// Makes what draws the progress of a training.
-pub type Renderers = dyn FnMut(&Stage) -> Box<dyn MetricsRenderer>;
-
-/// How a run is watched, and where it is kept.
-pub struct Options {
-    /// The run directory.
-    pub dir: PathBuf,
-    /// Whether to go on with the run that is there.
-    pub resume: bool,
-    /// Whether classical methods are fitted on the same rows.
-    pub baselines: bool,
-    /// Draws the progress of each training.
-    pub renderer: Box<Renderers>,
-    /// Stops the run from outside.
-    pub interrupter: Interrupter,
-    /// Hears of damaged checkpoints.
-    pub on_damage: fn(&CheckpointError),
-}
-
-impl Options {
-    /// A new run in `dir` that nobody watches.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            resume: false,
-            baselines: false,
-            renderer: Box::new(|_| Box::new(Silent)),
-            interrupter: Interrupter::new(),
-            on_damage: |error| tracing::warn!("{error}"),
-        }
-    }
 }
 
 /// A recipe with its rows opened and checked against each other. Nothing is written yet.
@@ -501,7 +459,7 @@ impl Prepared {
             })?;
             let net = self.untrained(&encoder, &samples[0], &target, member, device)?;
             let model = TabularModel::new(net, objective.clone());
-            let stage = self.stage(name, member);
+            let stage = Stage::of(name, member, self.recipe.ensemble);
             let trained = self.fit_one(model, &samples, &dir, &stage, device, options)?;
             nets.push(trained.model.net.clone());
             first.get_or_insert(trained);
@@ -523,20 +481,6 @@ impl Prepared {
             encoded,
             first,
         })
-    }
-
-    fn stage(&self, name: &str, member: usize) -> Stage {
-        let count = self.recipe.ensemble;
-        let own = if count > 1 {
-            format!("model {} of {count}", member + 1)
-        } else {
-            String::new()
-        };
-        let names = [name, &own].into_iter().filter(|name| !name.is_empty());
-        Stage {
-            name: names.collect::<Vec<_>>().join(", "),
-            number: [member + 1, count],
-        }
     }
 
     fn untrained(

@@ -1,0 +1,173 @@
+//! The commands that read for a person: `summarise` and `similar`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::json;
+use tinderbox_backend::DeviceSpec;
+use tinderbox_cli::args::DEVICE_HELP;
+use tinderbox_cli::report::confusion_rows;
+use tinderbox_cli::{Failure, OrInput as _, Output, open_device, table};
+use tinderbox_recipes::metrics::rouge;
+use tinderbox_recipes::text::{Input, Reading, VERDICTS, sentences};
+
+use crate::{failure, input, usage};
+
+/// What `summarise` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct SummariseArgs {
+    /// Directory of a finished run
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Sentences to pick [default: a fifth of them, at most 10]
+    #[arg(long, value_name = "N")]
+    sentences: Option<usize>,
+    /// Compare with this summary, by ROUGE
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
+    device: DeviceSpec,
+    /// Text file; `-` reads stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(crate) fn summarise(args: &SummariseArgs) -> Result<(), Failure> {
+    let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
+    let model = usage::load(&args.run, &device)?;
+    let text = input::read(&args.file)?;
+    let all = sentences(&text).len();
+    let count = args.sentences.unwrap_or(all.div_ceil(5).clamp(1, 10));
+    let picked = model.summarise(&text, count).map_err(failure)?;
+    let mut out = Output::Stdout;
+    let reference = args.reference.as_deref().map(input::read).transpose()?;
+    let rouge = reference.map(|reference| {
+        let lines: Vec<&str> = picked.iter().map(|s| s.text.as_str()).collect();
+        rouge(&lines.join("\n"), &reference)
+    });
+    if args.json {
+        let rouge =
+            rouge.map(|r| json!({ "rouge1": r.rouge1, "rouge2": r.rouge2, "rougeL": r.rouge_l }));
+        let line = json!({ "input": args.file, "of": all, "sentences": picked, "rouge": rouge });
+        return out.line(&line.to_string());
+    }
+    for sentence in &picked {
+        let text = sentence
+            .text
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        out.line(&format!(
+            "{:>4}  {:.3}  {}  {text}",
+            sentence.number, sentence.score, sentence.label
+        ))?;
+    }
+    out.line(&format!("{} of {all} sentences", picked.len()))?;
+    if let Some(rouge) = rouge {
+        out.line(&format!(
+            "ROUGE-1 {:.4}, ROUGE-2 {:.4}, ROUGE-L {:.4}",
+            rouge.rouge1, rouge.rouge2, rouge.rouge_l
+        ))?;
+    }
+    Ok(())
+}
+
+/// What `similar` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct SimilarArgs {
+    /// Directory of a finished run
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Text to look for
+    #[arg(long, value_name = "TEXT")]
+    query: String,
+    /// Texts to show
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+    /// Print one JSON line per text
+    #[arg(long)]
+    json: bool,
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
+    device: DeviceSpec,
+    /// Folder of `.txt` files, or a file with a text on each line
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+pub(crate) fn similar(args: &SimilarArgs) -> Result<(), Failure> {
+    let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
+    let model = usage::load(&args.run, &device)?;
+    if args.query.trim().is_empty() {
+        return Err(Failure::input("`--query` is empty"));
+    }
+    let texts = collect(&args.folder)?;
+    let mut inputs = vec![Input::One(args.query.clone())];
+    inputs.extend(texts.iter().map(|(_, text)| Input::One(text.clone())));
+    let vectors = model.embed(&inputs).map_err(failure)?;
+    let likeness =
+        |vector: &Vec<f32>| -> f32 { vector.iter().zip(&vectors[0]).map(|(a, b)| a * b).sum() };
+    let mut found: Vec<(f32, usize)> = vectors[1..].iter().map(likeness).zip(0..).collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut out = Output::Stdout;
+    for (score, at) in found.into_iter().take(args.top) {
+        let (name, text) = &texts[at];
+        if args.json {
+            out.line(&json!({ "input": name, "similarity": score }).to_string())?;
+        } else {
+            out.line(&format!("{score:.3}  {name}  {}", usage::shorten(text, 80)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Texts with their names: files of a folder and the folders in it, or lines of a file.
+fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    if !path.is_dir() {
+        let lines = input::texts(path, false)?;
+        let named = lines.into_iter().enumerate();
+        let name = |at: usize| format!("{}:{}", path.display(), at + 1);
+        return Ok(named.map(|(at, line)| (name(at), line)).collect());
+    }
+    let mut folders = vec![path.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let list = fs::read_dir(&folder);
+        let list = list.with_context(|| format!("cannot read `{}`", folder.display()));
+        for entry in list.or_input()? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "txt") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::input(format!(
+            "`{}` holds no `.txt` file",
+            path.display()
+        )));
+    }
+    let read = |file: PathBuf| Ok((file.display().to_string(), input::read(&file)?));
+    files.into_iter().map(read).collect()
+}
+
+/// What agreements are read as.
+pub(crate) fn print(out: &mut Output, reading: &Reading) -> Result<(), Failure> {
+    let names = VERDICTS.map(str::to_owned);
+    out.line("what agreements say to claims: true verdict (row) against given verdict (column)")?;
+    out.line(&table(&confusion_rows(&names, &reading.confusion)))?;
+    let percent = |value: f64| format!("{:.1} %", 100.0 * value);
+    out.line(&format!(
+        "a reader who wants 95 % of the evidence can skip {} of an agreement's lines; for one claim, {}",
+        percent(reading.skipped),
+        percent(reading.skipped_per_claim)
+    ))
+}

@@ -1,0 +1,447 @@
+//! The `train` command.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use tinderbox_backend::Opened;
+use tinderbox_cli::output::thousands;
+use tinderbox_cli::recipe::{data_path, run_dir};
+use tinderbox_cli::report::{Finished, layer_rows, scores, times};
+use tinderbox_cli::{Failure, Output, TrainArgs, interrupter, note, open_device, progress, table};
+use tinderbox_recipes::metrics::Spread;
+use tinderbox_recipes::run_dir::Summary;
+use tinderbox_recipes::text::{
+    Architecture, Corpus, Data, FoldReport, Options, Prepared, Recipe, Report, Sampling, Task,
+    TokenKind,
+};
+use tinderbox_recipes::train::Metrics;
+
+use crate::{RECIPES, failure, reading, usage};
+
+/// Texts that the default recipe's model is shown at the end: none is from its data.
+const SHOWN: [&str; 3] = [
+    "hello, I still see two payments for the same order on my card",
+    "the tracking page says delivered but nothing has arrived here",
+    "how do I get back in? it keeps telling me the password is wrong",
+];
+
+/// What `train` takes.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Args {
+    /// The flags of every `train` on data.
+    #[command(flatten)]
+    train: TrainArgs,
+    /// Column or key of the text; several are joined, or are the two of a pair
+    #[arg(long, value_name = "COLUMN")]
+    text: Vec<String>,
+    /// Column or key of the label
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// Folder with published weights: config.json, tokenizer.json, model.safetensors
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
+    /// Parts of a cross-validation before the training proper; 0 for none
+    #[arg(long, value_name = "N")]
+    folds: Option<usize>,
+    /// Networks that predict together
+    #[arg(long, value_name = "N")]
+    ensemble: Option<usize>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let common = &args.train.run;
+    let device = open_device(common.device, env!("CARGO_PKG_NAME"))?;
+    let recipe = resolve(args)?;
+    let (dir, resume) = run_dir(common, &recipe.name, recipe.train.seed)?;
+    let prepared = Prepared::new(recipe).map_err(failure)?;
+    if !common.quiet {
+        describe(&prepared, &device, &dir, resume);
+    }
+    let interrupter = interrupter()?;
+    let (train_args, handle) = (args.train.clone(), interrupter.clone());
+    let options = Options {
+        dir: dir.clone(),
+        resume,
+        baselines: !args.train.no_baseline,
+        renderer: Box::new(move |stage| {
+            if !stage.name.is_empty() && !train_args.run.quiet {
+                note(&stage.name);
+            }
+            progress::renderer(&train_args, &handle)
+        }),
+        interrupter,
+        on_damage: |error| note(&format!("{error}; going on from the one before")),
+    };
+    let report = prepared.train(&device.device, options).map_err(|error| {
+        if error.is_interrupted() {
+            note(&format!(
+                "go on with `text train --resume {}`",
+                dir.display()
+            ));
+        }
+        failure(error)
+    })?;
+    let summary = summary(&prepared, &device, &report);
+    report.run.finish(&summary)?;
+    print(&prepared, &report, &summary, &dir)?;
+    show(&prepared, &device, &dir)
+}
+
+/// The recipe that the flags describe: for texts of one's own none has to be named.
+fn resolve(args: &Args) -> Result<Recipe, Failure> {
+    let mut common = args.train.run.clone();
+    if common.recipe.is_none() && common.resume.is_none() {
+        let own = args.train.data.is_some() || args.label.is_some() || !args.text.is_empty();
+        if args.weights.is_some() {
+            common.recipe = Some("fine-tune".to_owned());
+        } else if own {
+            common.recipe = Some("texts".to_owned());
+        }
+    }
+    let mut recipe = RECIPES.of_run(&common)?;
+    if let Some(seed) = common.seed {
+        recipe.train.seed = seed;
+    }
+    if let Some(folds) = args.folds {
+        recipe.split.folds = folds;
+    }
+    if let Some(ensemble) = args.ensemble {
+        recipe.ensemble = ensemble;
+    }
+    if let Some(dir) = &args.weights {
+        let dir = data_path(dir)?;
+        if !matches!(recipe.model, Architecture::Bert { .. }) {
+            let tuned = RECIPES.get("fine-tune")?;
+            recipe.model = tuned.model;
+            recipe.tokenizer = tuned.tokenizer;
+            recipe.tokenizer.kind = TokenKind::Pretrained;
+            recipe.optimizer = tuned.optimizer;
+        }
+        if let Architecture::Bert { weights, .. } = &mut recipe.model {
+            dir.clone_into(weights);
+        }
+    }
+    columns(&mut recipe, args)?;
+    if let Some(data) = &args.train.data {
+        let Some(slot) = recipe.data.path_mut() else {
+            return Err(Failure::input(format!(
+                "`--data` does not fit the recipe `{}`, whose texts the app makes up; choose another \
+                 with `--recipe`",
+                recipe.name
+            )));
+        };
+        data_path(data)?.clone_into(slot);
+    }
+    Ok(recipe)
+}
+
+/// Where in a file of one's own the texts and labels are.
+fn columns(recipe: &mut Recipe, args: &Args) -> Result<(), Failure> {
+    if args.text.is_empty() && args.label.is_none() {
+        return Ok(());
+    }
+    let name = recipe.name.clone();
+    let refuse = |flag: &str| {
+        Err(Failure::input(format!(
+            "`{flag}` does not fit the recipe `{name}`: it fits `texts`, `labels`, `pairs` and \
+             `fine-tune`, whose file is yours"
+        )))
+    };
+    match &mut recipe.data {
+        Data::Texts { text, .. } if !args.text.is_empty() => text.clone_from(&args.text),
+        Data::MultiLabel { text, .. } if args.text.len() == 1 => text.clone_from(&args.text[0]),
+        Data::Pairs { first, second, .. } if args.text.len() == 2 => {
+            first.clone_from(&args.text[0]);
+            second.clone_from(&args.text[1]);
+        }
+        Data::Pairs { .. } if !args.text.is_empty() => {
+            return Err(Failure::input(
+                "a pair has two texts: give `--text` twice, as in `--text premise --text hypothesis`",
+            ));
+        }
+        _ if !args.text.is_empty() => return refuse("--text"),
+        _ => {}
+    }
+    let Some(wanted) = &args.label else {
+        return Ok(());
+    };
+    match &mut recipe.data {
+        Data::Texts { label, .. } | Data::MultiLabel { label, .. } | Data::Pairs { label, .. } => {
+            label.clone_from(wanted);
+            Ok(())
+        }
+        _ => refuse("--label"),
+    }
+}
+
+fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
+    let recipe = prepared.recipe();
+    let counts = match prepared.corpus() {
+        Corpus::Rows(rows) => {
+            let parts = &rows.parts;
+            let [train, valid, test] =
+                [&parts.train, &parts.valid, &parts.test].map(|part| thousands(part.len()));
+            let what = match prepared.task() {
+                Task::Tags => "tags",
+                Task::Labels => "labels",
+                Task::Classes | Task::Next => "classes",
+            };
+            let names = rows.names.len();
+            format!("{train} train, {valid} valid, {test} test texts, {names} {what}")
+        }
+        Corpus::Running(text) => {
+            let [train, valid, test] =
+                [&text.train, &text.valid, &text.test].map(|part| thousands(part.chars().count()));
+            format!("{train} train, {valid} valid, {test} test characters")
+        }
+    };
+    note(&format!("recipe {}: {counts}", recipe.name));
+    let sizes = prepared.sizes();
+    note(&format!(
+        "{} different tokens ({}), at most {} of them in a text",
+        thousands(sizes.vocabulary),
+        kind_name(recipe.tokenizer.kind),
+        thousands(sizes.max_len)
+    ));
+    note(&table(&layer_rows(prepared.layers())));
+    let total: usize = prepared.layers().iter().map(|layer| layer.parameters).sum();
+    let verb = if resume { "going on in" } else { "writing to" };
+    note(&format!(
+        "{} parameters on {} ({}), {verb} {}",
+        thousands(total),
+        device.spec,
+        device.backend,
+        dir.display()
+    ));
+}
+
+fn kind_name(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::WordPiece => "parts of words, WordPiece",
+        TokenKind::Bpe => "parts of words, BPE",
+        TokenKind::Unigram => "parts of words, Unigram",
+        TokenKind::Words => "words",
+        TokenKind::Bytes => "bytes",
+        TokenKind::Pretrained => "those of the published weights",
+    }
+}
+
+fn summary(prepared: &Prepared, device: &Opened, report: &Report) -> Summary {
+    let recipe = prepared.recipe();
+    let finished = Finished {
+        app: [env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")],
+        recipe: &recipe.name,
+        seed: recipe.train.seed,
+        device,
+        parameters: report.parameters,
+        valid: report.valid.clone(),
+        test: report.test.clone(),
+        baselines: report
+            .baselines
+            .iter()
+            .map(|method| method.baseline.clone())
+            .collect(),
+        details: details(report),
+    };
+    finished.summary(&report.trained)
+}
+
+/// What only texts have.
+fn details(report: &Report) -> Map<String, Value> {
+    let mut details = Map::new();
+    let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
+    put("tokens_per_s", json!(report.tokens_per_s));
+    put("cut_texts", json!(report.cut));
+    if report.text_s > 0.0 {
+        put("predict_text_us", json!(report.text_s * 1e6));
+    }
+    if !report.folds.is_empty() {
+        let spreads = |folds: &[Metrics]| -> Value {
+            let all = spread(folds).into_iter();
+            let pairs = all.map(|(name, s)| (name, json!({ "mean": s.mean, "std": s.deviation })));
+            Value::Object(pairs.collect())
+        };
+        let methods = by_method(&report.folds).into_iter();
+        let methods: Map<String, Value> = methods
+            .map(|(name, folds)| (name, spreads(&folds)))
+            .collect();
+        put(
+            "folds",
+            json!({ "count": report.folds.len(), "test": methods }),
+        );
+    }
+    if let Some(reading) = &report.reading {
+        put("confusion_of_verdicts", json!(reading.confusion));
+    }
+    details
+}
+
+/// The metrics of each fold, of this model and of the classical methods.
+fn by_method(folds: &[FoldReport]) -> Vec<(String, Vec<Metrics>)> {
+    let own = folds.iter().map(|fold| fold.test.clone()).collect();
+    let mut methods = vec![("this model".to_owned(), own)];
+    for (index, (name, _)) in folds[0].baselines.iter().enumerate() {
+        let of = folds.iter().map(|fold| fold.baselines[index].1.clone());
+        methods.push((name.clone(), of.collect()));
+    }
+    methods
+}
+
+fn spread(folds: &[Metrics]) -> Vec<(String, Spread)> {
+    let names = folds.first().map(Metrics::keys).into_iter().flatten();
+    let of = |name: &String| {
+        let values: Vec<f64> = folds.iter().filter_map(|f| f.get(name).copied()).collect();
+        Some((name.clone(), Spread::of(&values)?))
+    };
+    names.filter_map(of).collect()
+}
+
+/// The metrics that a person looks at first.
+fn headline(prepared: &Prepared) -> &'static [&'static str] {
+    match (prepared.task(), prepared.corpus()) {
+        (Task::Classes, Corpus::Rows(rows)) if rows.names.len() == 2 => {
+            &["accuracy", "f1_positive", "f1", "auroc", "loss", "ece"]
+        }
+        (Task::Classes, _) => &["accuracy", "f1", "auroc", "loss", "ece"],
+        (Task::Labels, _) => &[
+            "f1",
+            "f1_micro",
+            "auroc",
+            "loss",
+            "verdict_f1",
+            "verdict_accuracy",
+            "skipped_at_95_recall",
+        ],
+        (Task::Tags, _) => &["accuracy", "f1", "f1_spans", "loss"],
+        (Task::Next, _) => &["loss", "perplexity", "nats_per_character"],
+    }
+}
+
+fn print(
+    prepared: &Prepared,
+    report: &Report,
+    summary: &Summary,
+    dir: &Path,
+) -> Result<(), Failure> {
+    let mut out = Output::Stdout;
+    let known = |name: &&&str| summary.test.contains_key(**name);
+    let names: Vec<&str> = headline(prepared).iter().filter(known).copied().collect();
+    out.line(&table(&scores(summary, &names, thousands)))?;
+    if let Corpus::Rows(rows) = prepared.corpus() {
+        usage::print_classes(&mut out, &report.answers, &rows.names)?;
+    }
+    if let Some(reading) = &report.reading {
+        reading::print(&mut out, reading)?;
+    }
+    if !report.folds.is_empty() {
+        out.line(&table(&fold_rows(&report.folds, &names)))?;
+    }
+    verdict(&mut out, prepared, report, summary)?;
+    if report.cut > 0.0 {
+        out.line(&format!(
+            "{:.1} % of the training texts are longer than {} tokens; of these the beginning was read",
+            100.0 * report.cut,
+            prepared.sizes().max_len
+        ))?;
+    }
+    let alone = if report.text_s > 0.0 {
+        format!(", {:.2} ms for one text alone", report.text_s * 1e3)
+    } else {
+        String::new()
+    };
+    out.line(&format!(
+        "best epoch {} of {}, {} tokens/s, {} parameters{alone}",
+        summary.best_epoch,
+        summary.epochs,
+        thousands(report.tokens_per_s as usize),
+        thousands(summary.parameters),
+    ))?;
+    out.line(&times(&summary.timings, summary.wall_s))?;
+    out.line(&format!("run {}", dir.display()))
+}
+
+fn fold_rows(folds: &[FoldReport], names: &[&str]) -> Vec<Vec<String>> {
+    let head = std::iter::once(format!("mean of {} folds", folds.len()));
+    let mut rows = vec![head.chain(names.iter().map(ToString::to_string)).collect()];
+    for (method, metrics) in by_method(folds) {
+        let spread = spread(&metrics);
+        let value = |name: &&str| {
+            let found = spread.iter().find(|(known, _)| known == name);
+            found.map_or("-".to_owned(), |(_, s)| {
+                format!("{:.4} ± {:.4}", s.mean, s.deviation)
+            })
+        };
+        let values: Vec<String> = names.iter().map(value).collect();
+        rows.push([vec![method], values].concat());
+    }
+    rows
+}
+
+/// Says which method a user should pick.
+fn verdict(
+    out: &mut Output,
+    prepared: &Prepared,
+    report: &Report,
+    summary: &Summary,
+) -> Result<(), Failure> {
+    let (name, _) = prepared.task().headline();
+    let mean = |folds: &[Metrics]| {
+        let all = spread(folds);
+        all.iter().find(|(n, _)| n == name).map(|(_, s)| s.mean)
+    };
+    let (own, classical) = if report.folds.is_empty() {
+        let classical = summary.baselines.first();
+        (
+            summary.test.get(name).copied(),
+            classical.and_then(|b| b.test.get(name).copied()),
+        )
+    } else {
+        let methods = by_method(&report.folds);
+        (
+            mean(&methods[0].1),
+            methods.get(1).and_then(|(_, folds)| mean(folds)),
+        )
+    };
+    let (Some(own), Some(classical)) = (own, classical) else {
+        return Ok(());
+    };
+    let said = if own > classical {
+        format!(
+            "this model is ahead of TF-IDF with a linear model by {:.4} in {name}",
+            own - classical
+        )
+    } else {
+        format!(
+            "TF-IDF with a linear model is ahead by {:.4} in {name}: it is the better choice here",
+            classical - own
+        )
+    };
+    out.line(&said)
+}
+
+/// Shows what the model of the default recipe says of texts that it has not seen, and what a
+/// language model writes.
+fn show(prepared: &Prepared, device: &Opened, dir: &Path) -> Result<(), Failure> {
+    let mut out = Output::Stdout;
+    if matches!(prepared.recipe().data, Data::Requests { .. }) {
+        let model = usage::load(dir, &device.device)?;
+        let inputs: Result<Vec<_>, _> = SHOWN.iter().map(|text| model.input(text)).collect();
+        let said = model.predict(&inputs.map_err(failure)?).map_err(failure)?;
+        for (text, prediction) in SHOWN.iter().zip(&said) {
+            out.line(&usage::words(text, prediction))?;
+        }
+    }
+    if let Corpus::Running(text) = prepared.corpus() {
+        let model = usage::load(dir, &device.device)?;
+        // The beginning of a line that the model has not seen.
+        let line = text.test.lines().find(|line| line.trim().len() > 1);
+        let most = (prepared.sizes().max_len / 4).clamp(1, 24);
+        let prompt: String = line.unwrap_or("The").chars().take(most).collect();
+        let mut writer = model.write(&prompt, Sampling::default()).map_err(failure)?;
+        for _ in 0..200 {
+            writer.step().map_err(failure)?;
+        }
+        out.line(&writer.text().map_err(failure)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Two texts with a class: does the one follow from the other, do they mean the same.
+
+use std::path::Path;
+
+use burn::data::dataset::{Dataset, DatasetError};
+
+use super::TextOptions;
+use super::error::TextError;
+use super::rows::{Labels, Row, read_rows};
+use super::set::{class_names, numbers};
+
+/// Two texts and their class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledPair {
+    /// The first text, for instance a premise.
+    pub first: String,
+    /// The second text, for instance a hypothesis.
+    pub second: String,
+    /// Their class, a position in [`PairSet::class_names`].
+    pub label: u16,
+}
+
+/// Pairs of texts with a class each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairSet {
+    pairs: Vec<LabelledPair>,
+    class_names: Vec<String>,
+}
+
+/// Reads pairs of texts from CSV, TSV or JSON lines; the name of `path` says which. `options.text` names
+/// the two columns or keys.
+///
+/// ```
+/// use tinderbox_datasets::text::{TextOptions, read_pairs};
+///
+/// let dir = std::env::temp_dir().join("tinderbox-read-pairs");
+/// std::fs::create_dir_all(&dir)?;
+/// let path = dir.join("pairs.csv");
+/// std::fs::write(&path, "premise,hypothesis,label\nit rains,it is wet,yes\nit rains,it is dry,no\n")?;
+/// let options = TextOptions {
+///     text: vec!["premise".to_owned(), "hypothesis".to_owned()],
+///     ..TextOptions::default()
+/// };
+/// let set = read_pairs(&path, &options)?;
+/// assert_eq!(set.pairs()[1].second, "it is dry");
+/// assert_eq!(set.class_names(), ["no", "yes"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`read_texts`](super::read_texts), and if `options.text` does not name two columns.
+pub fn read_pairs(path: &Path, options: &TextOptions) -> Result<PairSet, TextError> {
+    if options.text.len() != 2 {
+        let found = options.text.len();
+        return Err(TextError::NotTwo { found });
+    }
+    let rows = read_rows(path, Labels::One, options)?;
+    if let Some(row) = rows.iter().find(|row| row.labels[0].is_empty()) {
+        let place = row.place.clone();
+        return Err(TextError::EmptyLabel { place });
+    }
+    let labels = rows.iter().map(|row| row.labels[0].as_str());
+    let class_names = class_names(&path.display().to_string(), labels, 2, options)?;
+    PairSet::gather(rows, class_names)
+}
+
+impl PairSet {
+    fn gather(rows: Vec<Row>, class_names: Vec<String>) -> Result<Self, TextError> {
+        let number = numbers(&class_names);
+        let pair = |mut row: Row| {
+            let Some(&label) = number.get(row.labels[0].as_str()) else {
+                return Err(TextError::UnknownClass {
+                    place: row.place,
+                    label: row.labels.swap_remove(0),
+                    classes: class_names.clone(),
+                });
+            };
+            let second = row.texts.pop().unwrap_or_default();
+            let first = row.texts.pop().unwrap_or_default();
+            Ok(LabelledPair {
+                first,
+                second,
+                label,
+            })
+        };
+        let pairs: Result<Vec<LabelledPair>, TextError> = rows.into_iter().map(pair).collect();
+        Ok(Self {
+            pairs: pairs?,
+            class_names,
+        })
+    }
+
+    /// The pairs.
+    pub fn pairs(&self) -> &[LabelledPair] {
+        &self.pairs
+    }
+
+    /// The names of the classes.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// The pairs of those numbers, in that order.
+    ///
+    /// # Panics
+    ///
+    /// If a number is not less than the number of pairs.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            pairs: rows.iter().map(|&row| self.pairs[row].clone()).collect(),
+            class_names: self.class_names.clone(),
+        }
+    }
+}
+
+impl Dataset<LabelledPair> for PairSet {
+    fn get(&self, index: usize) -> Result<LabelledPair, DatasetError> {
+        Ok(self.pairs[index].clone())
+    }
+
+    fn len(&self) -> usize {
+        self.pairs.len()
+    }
+}

@@ -1,0 +1,282 @@
+//! The recipes that come with the crate.
+
+use tinderbox_models::{Pooling, Positions};
+
+use super::net::{Architecture, FineTune};
+use super::recipe::{Augment, Data, Recipe, Split};
+use super::tokenizer::{TokenKind, TokenizerRecipe};
+use crate::classify::Loss;
+use crate::train::{Goal, Loop, Optimizer, Schedule};
+
+/// Names of the built-in recipes with a line on each.
+pub const BUILTIN: [(&str, &str); 14] = [
+    (
+        "requests",
+        "support requests that the app makes up, encoder; the default",
+    ),
+    ("ag-news", "four topics of news"),
+    ("sms-spam", "spam among short messages"),
+    ("sst2", "sentences about films, for or against"),
+    ("reviews", "long film reviews, for or against"),
+    ("contracts", "which type a clause of a contract is of"),
+    (
+        "contract-nli",
+        "what agreements say to 17 claims, and which lines show it",
+    ),
+    ("shakespeare", "a language model that writes, byte by byte"),
+    ("texts", "your own texts with a class each"),
+    ("pairs", "your own pairs of texts with a class each"),
+    ("labels", "your own texts with any number of labels each"),
+    ("tags", "your own sentences with a tag for each word"),
+    ("writer", "your own text, to be gone on with"),
+    (
+        "fine-tune",
+        "your own texts, on published weights of BERT, DistilBERT or MiniLM",
+    ),
+];
+
+impl Recipe {
+    /// A built-in recipe by its name.
+    pub fn builtin(name: &str) -> Option<Self> {
+        Some(match name {
+            "requests" => requests(),
+            "ag-news" => ag_news(),
+            "sms-spam" => sms_spam(),
+            "sst2" => sst2(),
+            "reviews" => reviews(),
+            "contracts" => contracts(),
+            "contract-nli" => contract_nli(),
+            "shakespeare" => shakespeare(),
+            "texts" => own("texts", "texts"),
+            "pairs" => own("pairs", "pairs"),
+            "labels" => Recipe {
+                train: Loop {
+                    monitor: "loss".to_owned(),
+                    goal: Goal::Lowest,
+                    ..own("labels", "multi-label").train
+                },
+                ..own("labels", "multi-label")
+            },
+            "tags" => tags(),
+            "writer" => writer(),
+            "fine-tune" => fine_tune(),
+            _ => return None,
+        })
+    }
+}
+
+/// A recipe for any texts: what the built-in ones start from.
+fn base(name: &str, data: Data) -> Recipe {
+    Recipe {
+        name: name.to_owned(),
+        ensemble: 1,
+        data,
+        split: Split::default(),
+        tokenizer: TokenizerRecipe {
+            kind: TokenKind::WordPiece,
+            vocabulary: 8_000,
+            min_count: 2,
+            lowercase: true,
+            max_len: 256,
+        },
+        augment: Augment::default(),
+        model: Architecture::Encoder {
+            d_model: 128,
+            heads: 4,
+            layers: 2,
+            d_feed_forward: 256,
+            positions: Positions::Learned,
+            pooling: Pooling::Mean,
+            dropout: 0.1,
+        },
+        loss: Loss::default(),
+        optimizer: Optimizer::default(),
+        schedule: Schedule::Cosine {
+            warmup: 0.1,
+            floor: 0.0,
+        },
+        train: Loop {
+            epochs: 8,
+            batch_size: 32,
+            clip_norm: 1.0,
+            monitor: "accuracy".to_owned(),
+            goal: Goal::Highest,
+            ..Loop::default()
+        },
+    }
+}
+
+fn of_kind(kind: &str) -> Data {
+    Data::of_kind(kind).unwrap_or(Data::Requests { seed: 0 })
+}
+
+fn own(name: &str, kind: &str) -> Recipe {
+    base(name, of_kind(kind))
+}
+
+fn requests() -> Recipe {
+    let mut recipe = base("requests", Data::Requests { seed: 0 });
+    recipe.tokenizer.vocabulary = 2_000;
+    recipe.tokenizer.max_len = 64;
+    recipe.augment.drop_tokens = 0.15;
+    *recipe.optimizer.learning_rate_mut() = 2e-3;
+    recipe
+}
+
+fn ag_news() -> Recipe {
+    let mut recipe = base("ag-news", of_kind("ag-news"));
+    recipe.tokenizer.vocabulary = 20_000;
+    recipe.augment.drop_tokens = 0.3;
+    recipe
+}
+
+fn sms_spam() -> Recipe {
+    let mut recipe = base("sms-spam", of_kind("sms-spam"));
+    recipe.split.folds = 5;
+    recipe.tokenizer.lowercase = false;
+    recipe.augment.drop_tokens = 0.1;
+    recipe
+}
+
+fn sst2() -> Recipe {
+    let mut recipe = base("sst2", of_kind("sst2"));
+    recipe.tokenizer.kind = TokenKind::Words;
+    recipe.tokenizer.vocabulary = 20_000;
+    recipe.augment.drop_tokens = 0.3;
+    recipe
+}
+
+fn reviews() -> Recipe {
+    let mut recipe = base("reviews", of_kind("reviews"));
+    recipe.split.folds = 10;
+    recipe.tokenizer.kind = TokenKind::Words;
+    recipe.tokenizer.vocabulary = 40_000;
+    recipe.tokenizer.max_len = 4_096;
+    recipe.model = Architecture::Bag {
+        d_embedding: 32,
+        phrases: 2,
+        buckets: 200_000,
+        dropout: 0.2,
+    };
+    recipe.augment.drop_tokens = 0.3;
+    recipe
+}
+
+fn contracts() -> Recipe {
+    let mut recipe = base("contracts", of_kind("cuad"));
+    recipe.tokenizer.max_len = 256;
+    recipe.augment.drop_tokens = 0.1;
+    recipe
+}
+
+fn contract_nli() -> Recipe {
+    let mut recipe = base("contract-nli", of_kind("contract-nli"));
+    recipe.train.monitor = "loss".to_owned();
+    recipe.train.goal = Goal::Lowest;
+    recipe.augment.drop_tokens = 0.2;
+    recipe
+}
+
+fn tags() -> Recipe {
+    let mut recipe = own("tags", "tagged");
+    // Capital letters tell names.
+    recipe.tokenizer.lowercase = false;
+    recipe.train.monitor = "loss".to_owned();
+    recipe.train.goal = Goal::Lowest;
+    recipe
+}
+
+/// As a language model is trained: on windows, by the loss alone.
+fn writer() -> Recipe {
+    let mut recipe = own("writer", "running");
+    recipe.split.test_fraction = 0.05;
+    recipe.split.valid_fraction = 0.05;
+    recipe.tokenizer.kind = TokenKind::Bytes;
+    recipe.model = Architecture::Gpt {
+        d_model: 192,
+        heads: 6,
+        layers: 4,
+        d_feed_forward: 512,
+        tied: true,
+        dropout: 0.1,
+    };
+    recipe.optimizer = Optimizer::Adamw {
+        learning_rate: 2e-3,
+        beta_1: 0.9,
+        beta_2: 0.98,
+        epsilon: 1e-8,
+        weight_decay: 0.1,
+    };
+    recipe.schedule = Schedule::Cosine {
+        warmup: 0.03,
+        floor: 0.05,
+    };
+    recipe.train.epochs = 15;
+    recipe.train.batch_size = 16;
+    recipe.train.monitor = "loss".to_owned();
+    recipe.train.goal = Goal::Lowest;
+    recipe
+}
+
+fn shakespeare() -> Recipe {
+    Recipe {
+        name: "shakespeare".to_owned(),
+        ..writer()
+    }
+}
+
+fn fine_tune() -> Recipe {
+    let mut recipe = own("fine-tune", "texts");
+    recipe.tokenizer.kind = TokenKind::Pretrained;
+    recipe.tokenizer.max_len = 128;
+    recipe.model = Architecture::Bert {
+        weights: String::new(),
+        fine_tune: FineTune::default(),
+    };
+    *recipe.optimizer.learning_rate_mut() = 5e-5;
+    recipe.schedule = Schedule::Cosine {
+        warmup: 0.1,
+        floor: 0.0,
+    };
+    recipe.train.epochs = 3;
+    recipe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overlay::{assign, overlay};
+
+    #[test]
+    fn every_builtin_is_valid_and_survives_its_own_toml() {
+        for (name, _) in BUILTIN {
+            let recipe = Recipe::builtin(name).unwrap();
+            assert_eq!(recipe.name, name);
+            assert_eq!(recipe.validate(), Ok(()), "{name}");
+            let text = toml::to_string(&recipe).unwrap();
+            let base = Recipe::builtin("requests").unwrap();
+            assert_eq!(overlay(&base, &text).unwrap(), recipe);
+        }
+    }
+
+    #[test]
+    fn the_sections_come_in_kinds() {
+        let assignments = ["model.kind=cnn", "model.filters=8", "data.kind=texts"];
+        let recipe = assign(requests(), &assignments.map(str::to_owned)).unwrap();
+        assert!(matches!(recipe.model, Architecture::Cnn { filters: 8, .. }));
+        assert!(matches!(recipe.data, Data::Texts { .. }));
+    }
+
+    #[test]
+    fn networks_and_tokens_that_do_not_fit_are_refused() {
+        for assignment in [
+            "model.kind=bytes",
+            "model.kind=bert",
+            "tokenizer.kind=pretrained",
+        ] {
+            let recipe = assign(requests(), &[assignment.to_owned()]).unwrap();
+            let error = recipe.validate().unwrap_err();
+            assert_eq!(error.key, "tokenizer.kind", "{assignment}");
+        }
+    }
+}

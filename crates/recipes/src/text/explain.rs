@@ -1,0 +1,112 @@
+//! Which words carried a decision.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::answers::Task;
+use super::error::TextRecipeError;
+use super::predict::Predictor;
+use super::tokenizer::Input;
+use crate::metrics::argmax;
+
+/// Most pieces that are left out one by one; in a longer text a piece is several words.
+const MAX_PIECES: usize = 256;
+
+/// A piece of a text with what it does to the decision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Weighted {
+    /// The piece, a word or some of a long text.
+    pub text: String,
+    /// Where it lies in the text, in bytes.
+    pub at: Range<usize>,
+    /// How much less likely the decision is without it, in probability.
+    pub effect: f64,
+}
+
+impl Predictor {
+    /// Leaves out every word once and sees how much less likely the most probable class gets
+    /// (Zeiler and Fergus, *Visualizing and understanding convolutional networks*, 2014,
+    /// <https://arxiv.org/abs/1311.2901>, for words). Returns the class and the words.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not classify single texts, or the device fails.
+    pub fn explain(&self, text: &str) -> Result<(String, Vec<Weighted>), TextRecipeError> {
+        if !matches!(self.task(), Task::Classes | Task::Labels) {
+            let message = "only a model that classifies texts can be asked why";
+            return Err(TextRecipeError::Asked(message.to_owned()));
+        }
+        let pieces = pieces(text);
+        let without = |at: &Range<usize>| {
+            let kept = [&text[..at.start], &text[at.end..]].concat();
+            self.as_read(kept)
+        };
+        let mut inputs = vec![self.as_read(text.to_owned())];
+        inputs.extend(pieces.iter().map(without));
+        let said = self.probabilities(&inputs)?;
+        let class = argmax(&said[0]);
+        let full = f64::from(said[0][class]);
+        let weighted = pieces.into_iter().zip(&said[1..]);
+        let weighted = weighted.map(|(at, said)| Weighted {
+            text: text[at.clone()].to_owned(),
+            effect: full - f64::from(said[class]),
+            at,
+        });
+        let label = self.labels().get(class).cloned().unwrap_or_default();
+        Ok((label, weighted.collect()))
+    }
+
+    /// A pair keeps its tab.
+    fn as_read(&self, text: String) -> Input {
+        match text.split_once('\t') {
+            Some((first, second)) => Input::Two(first.to_owned(), second.to_owned()),
+            None => Input::One(text),
+        }
+    }
+}
+
+/// Words, or as many together as there are too many of.
+fn pieces(text: &str) -> Vec<Range<usize>> {
+    let mut words: Vec<Range<usize>> = Vec::new();
+    let mut from = None;
+    for (at, letter) in text.char_indices() {
+        match (letter.is_whitespace(), from) {
+            (true, Some(start)) => {
+                words.push(start..at);
+                from = None;
+            }
+            (false, None) => from = Some(at),
+            _ => {}
+        }
+    }
+    words.extend(from.map(|start| start..text.len()));
+    let together = words.len().div_ceil(MAX_PIECES).max(1);
+    let joined = words.chunks(together);
+    // A tab parts two texts and belongs to neither.
+    let joined = joined.flat_map(|group| {
+        let whole = group[0].start..group[group.len() - 1].end;
+        if text[whole.clone()].contains('\t') {
+            group.to_vec()
+        } else {
+            vec![whole]
+        }
+    });
+    joined.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_words_and_some_words_of_a_long_text() {
+        let text = " win a  prize ";
+        let words: Vec<&str> = pieces(text).into_iter().map(|at| &text[at]).collect();
+        assert_eq!(words, ["win", "a", "prize"]);
+        let long = "word ".repeat(1000);
+        let pieces = pieces(&long);
+        assert_eq!(pieces.len(), 250);
+        assert_eq!(&long[pieces[0].clone()], "word word word word");
+    }
+}

@@ -1,0 +1,266 @@
+//! A trained model of texts, read from its folder.
+
+use std::path::Path;
+
+use burn::tensor::{Device, TensorData};
+
+use super::answers::{Answers, Committee, Task};
+use super::batch::pad;
+use super::data::{Corpus, open_known};
+use super::error::{DataError, TextRecipeError};
+use super::recipe::Data;
+use super::tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, Tokens};
+use super::{KIND, Spec};
+use crate::metrics::argmax;
+use crate::model_dir::{self, ModelError};
+
+/// Most networks of a folder.
+const MAX_MEMBERS: usize = 100;
+
+/// Probability from which on a text is said to have a label.
+const HAS_LABEL: f32 = 0.5;
+
+/// What a model says of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prediction {
+    /// A class.
+    Class {
+        /// Name of the most probable one.
+        label: String,
+        /// Probability of each class, in the order of the labels.
+        probabilities: Vec<(String, f32)>,
+    },
+    /// Any number of labels.
+    Labels {
+        /// Names of those that it has, more likely than not.
+        labels: Vec<String>,
+        /// Probability of each, in their order.
+        probabilities: Vec<(String, f32)>,
+    },
+    /// A tag for each word.
+    Tags(Vec<(String, String)>),
+}
+
+/// A trained model of texts.
+pub struct Predictor {
+    pub(super) committee: Committee,
+    pub(super) tokenizer: TextTokenizer,
+    pub(super) spec: Spec,
+    pub(super) device: Device,
+}
+
+impl Predictor {
+    /// Reads a `model/` folder.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing, damaged, of a newer version or not of texts.
+    pub fn load(dir: &Path, device: &Device) -> Result<Self, TextRecipeError> {
+        let spec: Spec = model_dir::load_spec(dir)?;
+        let refuse = |reason: &str| Err(ModelError::spec(dir, reason).into());
+        if spec.kind != KIND {
+            return refuse(&format!("it holds a `{}`, not a `{KIND}`", spec.kind));
+        }
+        if !(1..=MAX_MEMBERS).contains(&spec.members) {
+            return refuse("its number of `members` makes no sense");
+        }
+        if spec.task != Task::Next && spec.labels.len() != spec.sizes.outputs {
+            return refuse("its `labels` do not fit its `sizes`");
+        }
+        let tokenizer = if spec.tokenizer.kind == TokenKind::Bytes {
+            TextTokenizer::bytes()
+        } else {
+            TextTokenizer::load(&dir.join(TOKENIZER_FILE))?
+        };
+        if tokenizer.vocabulary() != spec.sizes.vocabulary {
+            return refuse("its tokenizer is of another size than its `sizes` say");
+        }
+        let device = device.clone().inner();
+        let mut nets = Vec::new();
+        for member in 0..spec.members {
+            let scored = spec.task.scored();
+            let form = spec.form.as_ref();
+            let net = spec.architecture.empty(form, spec.sizes, scored, &device)?;
+            let fill = |bytes| net.with_bytes(bytes);
+            nets.push(model_dir::load_weights_of(dir, member, fill)?);
+        }
+        let committee = Committee {
+            nets,
+            task: spec.task,
+            padding: tokenizer.padding(),
+            outputs: spec.sizes.outputs,
+        };
+        Ok(Self {
+            committee,
+            tokenizer,
+            spec,
+            device,
+        })
+    }
+
+    /// What is said of a text.
+    pub fn task(&self) -> Task {
+        self.spec.task
+    }
+
+    /// Names of the classes, labels or tags.
+    pub fn labels(&self) -> &[String] {
+        &self.spec.labels
+    }
+
+    /// The data that the model was trained on.
+    pub fn data(&self) -> &Data {
+        &self.spec.data
+    }
+
+    /// Most tokens of a text.
+    pub fn max_len(&self) -> usize {
+        self.spec.sizes.max_len
+    }
+
+    /// A line as this model reads it: a tab stands between the texts of a pair, white space between
+    /// words that get tags.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing on it, or a pair is wanted and it has no tab.
+    pub fn input(&self, line: &str) -> Result<Input, TextRecipeError> {
+        let line = line.trim();
+        let refuse = |message: &str| Err(TextRecipeError::Asked(message.to_owned()));
+        if line.is_empty() {
+            return refuse("the text is empty");
+        }
+        match (self.spec.task, &self.spec.data) {
+            (Task::Next, _) => {
+                refuse("this model goes on with a text and does not classify it; use `generate`")
+            }
+            (Task::Tags, _) => {
+                let words = line.split_whitespace().map(str::to_owned);
+                Ok(Input::Words(words.collect()))
+            }
+            (_, Data::Pairs { .. }) => match line.split_once('\t') {
+                Some((first, second)) => Ok(Input::Two(first.to_owned(), second.to_owned())),
+                None => refuse("this model reads two texts: put a tab between them"),
+            },
+            _ => Ok(Input::One(line.to_owned())),
+        }
+    }
+
+    /// Predicts texts.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn predict(&self, inputs: &[Input]) -> Result<Vec<Prediction>, TextRecipeError> {
+        let said = self.probabilities(inputs)?;
+        let all = inputs.iter().zip(said);
+        Ok(all
+            .map(|(input, said)| self.prediction(input, &said))
+            .collect())
+    }
+
+    /// Probabilities of each class or label of each text, or of each tag of each of its words.
+    pub(super) fn probabilities(&self, inputs: &[Input]) -> Result<Vec<Vec<f32>>, TextRecipeError> {
+        let tokens = self.tokenizer.encode(inputs, self.max_len())?;
+        let tokens: Vec<&Tokens> = tokens.iter().collect();
+        self.committee.predict(&tokens, &self.device)
+    }
+
+    fn prediction(&self, input: &Input, said: &[f32]) -> Prediction {
+        let labels = &self.spec.labels;
+        let named = || labels.iter().cloned().zip(said.iter().copied()).collect();
+        match self.spec.task {
+            Task::Tags => {
+                let words = input.texts().into_iter().map(str::to_owned);
+                let tags = said.chunks_exact(labels.len());
+                let tags = tags.map(|row| labels[argmax(row)].clone());
+                Prediction::Tags(words.zip(tags).collect())
+            }
+            Task::Labels => {
+                let own = labels.iter().zip(said);
+                let own = own.filter(|(_, p)| **p >= HAS_LABEL);
+                Prediction::Labels {
+                    labels: own.map(|(label, _)| label.clone()).collect(),
+                    probabilities: named(),
+                }
+            }
+            Task::Classes | Task::Next => Prediction::Class {
+                label: labels.get(argmax(said)).cloned().unwrap_or_default(),
+                probabilities: named(),
+            },
+        }
+    }
+
+    /// Measures the model on a split of its own data, or on all texts of another file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be used, it has a class that was not learned, or there is no such split.
+    pub fn evaluate(
+        &self,
+        data: &Data,
+        split: &str,
+        whole: bool,
+    ) -> Result<Answers, TextRecipeError> {
+        let known = (self.spec.task != Task::Next).then_some(&self.spec.labels[..]);
+        match open_known(data, &self.spec.split, known)? {
+            Corpus::Rows(rows) => {
+                if rows.names != self.spec.labels {
+                    let known = &self.spec.labels;
+                    let class = rows.names.iter().find(|name| !known.contains(name));
+                    return Err(DataError::UnknownClass {
+                        class: class.unwrap_or(&rows.names[0]).clone(),
+                        known: known.clone(),
+                    }
+                    .into());
+                }
+                let all: Vec<usize> = (0..rows.inputs.len()).collect();
+                let part = if whole { &all } else { rows.parts.get(split)? };
+                let tokens = self.tokenizer.encode(&rows.inputs, self.max_len())?;
+                let names = &self.spec.labels;
+                self.committee
+                    .answer(&tokens, &rows.truth, names, part, &self.device)
+            }
+            Corpus::Running(text) => {
+                let all = [&text.train[..], &text.valid, &text.test].concat();
+                let part = match split {
+                    _ if whole => &all,
+                    "train" => &text.train,
+                    "valid" => &text.valid,
+                    "test" => &text.test,
+                    _ => return Err(DataError::NoSplit(split.to_owned()).into()),
+                };
+                let tokens = self.tokenizer.encode_running(part)?;
+                let characters = part.chars().count();
+                let width = self.max_len();
+                self.committee
+                    .foresee(&tokens, characters, width, &self.device)
+            }
+        }
+    }
+
+    /// One vector of length 1 for each text: products of two are their likeness.
+    ///
+    /// # Errors
+    ///
+    /// If the network has none (only `encoder` and `bert` do), or the device fails.
+    pub fn embed(&self, inputs: &[Input]) -> Result<Vec<Vec<f32>>, TextRecipeError> {
+        let tokens = self.tokenizer.encode(inputs, self.max_len())?;
+        let mut vectors = Vec::new();
+        for tokens in &tokens {
+            let inputs = pad(&[tokens], self.committee.padding, &self.device);
+            let vector = self.committee.nets[0].embed(inputs).ok_or_else(|| {
+                TextRecipeError::Asked(format!(
+                    "a model of kind `{}` gives no vector of a text; train one of kind `encoder` \
+                     or `bert`",
+                    self.spec.architecture.kind()
+                ))
+            })?;
+            let data: TensorData = vector.into_data();
+            let vector = data.try_to_vec::<f32>().map_err(TextRecipeError::device)?;
+            let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+            vectors.push(vector.into_iter().map(|x| x / length).collect());
+        }
+        Ok(vectors)
+    }
+}
