@@ -388,20 +388,36 @@ fn published_weights_are_fine_tuned_and_the_model_needs_their_folder_no_more() {
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
         fs::copy(format!("{hub}/{file}"), copy.join(file)).unwrap();
     }
-    let args = [
-        "train",
-        "--weights",
-        "hub",
-        "--data",
-        "films.csv",
-        "--out",
-        "run",
-    ];
-    let more = ["--quiet", "--no-baseline", "--set", "train.epochs=1"];
-    place.run(&[&args[..], &more].concat()).ok();
+    let tune = |out: &str, more: &[&str]| {
+        let args = [
+            "train",
+            "--weights",
+            "hub",
+            "--data",
+            "films.csv",
+            "--out",
+            out,
+        ];
+        let common = ["--quiet", "--no-baseline", "--set", "train.epochs=1"];
+        place.run(&[&args[..], &common, more].concat())
+    };
+    tune("whole", &[]).ok();
+    tune("frozen", &["--set", "model.fine_tune.frozen_layers=1"]).ok();
+    let lora = ["--set", "model.fine_tune.lora_rank=4"];
+    tune("refused", &lora).failed(2, &["layer_decay"]);
+    tune(
+        "adapted",
+        &[&lora[..], &["--set", "model.fine_tune.layer_decay=1.0"]].concat(),
+    )
+    .ok();
     fs::remove_dir_all(&copy).unwrap();
-    let ran = place.run(&["predict", "--run", "run", "--json", "a superb film"]);
-    assert!(json(ran.ok().stdout.trim())["label"].is_string());
+    for run in ["whole", "frozen", "adapted"] {
+        let ran = place.run(&["predict", "--run", run, "--json", "a superb film"]);
+        assert!(json(ran.ok().stdout.trim())["label"].is_string(), "{run}");
+        let names = fs::read(place.path(run).join("model/weights.safetensors")).unwrap();
+        let names = String::from_utf8_lossy(&names).into_owned();
+        assert!(!names.contains("lora"), "{run}");
+    }
 }
 
 #[test]
