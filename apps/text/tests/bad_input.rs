@@ -265,7 +265,7 @@ fn a_description_that_disagrees_with_the_weights_names_the_tensor_and_the_shapes
                 &dir.join("config.json"),
                 "\"hidden_size\": 32",
                 "\"hidden_size\": 64",
-            )
+            );
         },
         &["embeddings", "32", "64"],
     );

@@ -400,7 +400,7 @@ fn a_frozen_layer_stays_to_the_bit_through_decay_averaging_and_interruption() {
         after[hidden..]
             .iter()
             .zip(&before[hidden..])
-            .all(|(after, before)| after != before)
+            .all(|(after, before)| after.to_bits() != before.to_bits())
     );
 }
 
