@@ -45,12 +45,12 @@ pub struct Nda {
     pub claims: Vec<Claim>,
 }
 
-/// Reads ContractNLI: agreements to train on and 123 to test on.
+/// Reads `ContractNLI`: agreements to train on and 123 to test on.
 ///
 /// `folder` holds `test.json`, and to train on `train.json` (423 agreements) or, where that is not
 /// there, `dev.json` (61).
 ///
-/// Reference: Koreeda and Manning, *ContractNLI: a dataset for document-level natural language inference
+/// Reference: Koreeda and Manning, *`ContractNLI`: a dataset for document-level natural language inference
 /// for contracts*, 2021, <https://arxiv.org/abs/2110.01799>.
 ///
 /// # Errors

@@ -66,18 +66,20 @@ fn passages(
     types: &[(usize, String)],
     file: &str,
 ) -> Result<(TextSet, Vec<usize>), TextError> {
-    let cells = cells(gathered);
+    let columns = cells(gathered);
     let mut seen = HashSet::new();
     let (mut texts, mut labels, mut contracts) = (Vec::new(), Vec::new(), Vec::new());
-    for row in 0..gathered.rows_in_file {
+    let lines = (0..gathered.rows_in_file).map(|row| gathered.lines.line(row));
+    for (row, line) in lines.enumerate() {
         for (label, (column, name)) in types.iter().enumerate() {
-            let found = python_list(cells[*column][row]).ok_or_else(|| {
+            let cell = columns[*column][row];
+            let found = python_list(cell).ok_or_else(|| {
                 let place = Place::Line {
                     file: file.to_owned(),
-                    line: gathered.lines.line(row),
+                    line,
                 };
-                let cell = format!("{name}: {}", cells[*column][row]);
-                TextError::malformed(place, &cell, "a list of texts, as in `['a', \"b\"]`")
+                let shown = format!("{name}: {cell}");
+                TextError::malformed(place, &shown, "a list of texts, as in `['a', \"b\"]`")
             })?;
             for text in found {
                 let text = text.trim().to_owned();
@@ -120,30 +122,35 @@ fn python_string(source: &str) -> Option<(String, &str)> {
     let mut chars = source[1..].chars();
     loop {
         match chars.next()? {
-            '\\' => text.extend(escape(&mut chars)?),
+            '\\' => escape(&mut chars, &mut text)?,
             end if end == quote => return Some((text, chars.as_str())),
             other => text.push(other),
         }
     }
 }
 
-/// What stands behind a backslash.
-fn escape(chars: &mut std::str::Chars<'_>) -> Option<Option<char>> {
+/// Adds what stands behind a backslash.
+fn escape(chars: &mut std::str::Chars<'_>, text: &mut String) -> Option<()> {
     let digits = match chars.next()? {
-        'n' => return Some(Some('\n')),
-        't' => return Some(Some('\t')),
-        'r' => return Some(Some('\r')),
-        // A line that goes on.
-        '\n' => return Some(None),
         'x' => 2,
         'u' => 4,
         'U' => 8,
-        other => return Some(Some(other)),
+        // A line that goes on.
+        '\n' => return Some(()),
+        letter => {
+            text.push(match letter {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                other => other,
+            });
+            return Some(());
+        }
     };
     let code = chars.as_str().get(..digits)?;
-    let letter = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
-    chars.nth(digits - 1);
-    Some(Some(letter))
+    text.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
+    chars.nth(digits - 1)?;
+    Some(())
 }
 
 #[cfg(test)]

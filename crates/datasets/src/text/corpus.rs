@@ -60,7 +60,7 @@ pub(super) fn read_utf8(path: &Path, limit: u64) -> Result<String, TextError> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let line = good.split(|&byte| byte == b'\n').count() as u64;
         TextError::Encoding {
             place: Place::Line { file, line },
             encoding: "UTF-8",

@@ -108,13 +108,15 @@ impl Labels {
 
 impl Row {
     fn new(
-        texts: Vec<String>,
-        labels: Vec<String>,
+        mut texts: Vec<String>,
+        mut labels: Vec<String>,
         place: Place,
         options: &TextOptions,
     ) -> Result<Self, TextError> {
-        let texts: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
-        let labels = labels.iter().map(|label| label.trim().to_owned()).collect();
+        for cell in texts.iter_mut().chain(&mut labels) {
+            cell.truncate(cell.trim_end().len());
+            cell.drain(..cell.len() - cell.trim_start().len());
+        }
         let limit = options.max_bytes;
         if texts.iter().any(String::is_empty) {
             return Err(TextError::EmptyText { place });
