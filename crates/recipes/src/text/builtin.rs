@@ -116,10 +116,18 @@ fn own(name: &str, kind: &str) -> Recipe {
 
 fn requests() -> Recipe {
     let mut recipe = base("requests", Data::Requests { seed: 0 });
-    recipe.tokenizer.vocabulary = 2_000;
-    recipe.tokenizer.max_len = 64;
+    recipe.tokenizer = TokenizerRecipe {
+        vocabulary: 4_000,
+        max_len: 64,
+        ..words()
+    };
+    if let Architecture::Encoder { positions, .. } = &mut recipe.model {
+        // Templates are told apart by who stands beside whom, not by the place in the line.
+        *positions = Positions::Rotary;
+    }
     recipe.augment.drop_tokens = 0.15;
     *recipe.optimizer.learning_rate_mut() = 2e-3;
+    recipe.train.batch_size = 16;
     recipe
 }
 
