@@ -255,7 +255,7 @@ fn writer() -> Recipe {
         warmup: 0.03,
         floor: 0.05,
     };
-    recipe.train.epochs = 15;
+    recipe.train.epochs = 10;
     recipe.train.batch_size = 16;
     "loss".clone_into(&mut recipe.train.monitor);
     recipe.train.goal = Goal::Lowest;
