@@ -15,7 +15,6 @@ use criterion::{
 };
 use tinderbox_backend::{DeviceSpec, Opened, open};
 use tinderbox_benches::cases;
-use tinderbox_recipes::classify::Classify as _;
 
 fn group<'a>(
     criterion: &'a mut Criterion,
@@ -39,12 +38,11 @@ fn forward(criterion: &mut Criterion) {
     let opened = open(DeviceSpec::Auto).unwrap();
     for case in cases() {
         for size in [1, case.batch] {
-            let net = case.init(&opened.device).unwrap();
-            let inputs = case.batch(size, &opened.device).inputs;
+            let forward = case.forward(size, &opened.device).unwrap();
             group(criterion, &format!("{}/forward", case.name), size).bench_function(
                 id(&opened, size),
                 // Read back, or only the launch would be timed.
-                |bencher| bencher.iter(|| black_box(net.classify(inputs.clone()).into_data())),
+                |bencher| bencher.iter(|| black_box(forward())),
             );
         }
     }

@@ -50,13 +50,96 @@ def resnet18():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
+class TextEncoder(nn.Module):
+    def __init__(self, vocabulary, classes, seq, width, heads, layers, hidden):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(seq, width)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, hidden, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, ids):
+        x = self.tokens(ids) + self.positions.weight[: ids.shape[1]]
+        return self.head(self.layers(x).mean(1))
+
+
+# The columns of churn: numbers, and the values of each column of words.
+NUMERIC, CARDINALITIES = 3, [4, 3, 3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5, 5, 3, 6, 2]
+
+
+def offsets():
+    return torch.tensor([0] + CARDINALITIES[:-1]).cumsum(0)
+
+
+class EmbeddingMlp(nn.Module):
+    """All columns share one table of vectors, which is faster than a layer for each."""
+
+    def __init__(self, d_embedding, hidden, dropout):
+        super().__init__()
+        self.register_buffer("offsets", offsets())
+        self.words = nn.Embedding(sum(CARDINALITIES), d_embedding)
+        width = NUMERIC + d_embedding * len(CARDINALITIES)
+        self.layers = nn.Sequential(
+            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 2))
+
+    def forward(self, numbers, codes):
+        return self.layers(torch.cat([numbers, self.words(codes + self.offsets).flatten(1)], 1))
+
+
+class TabM(nn.Module):
+    """TabM-mini: members that share their layers, but for a factor of each input and the last one."""
+
+    def __init__(self, members, width, dropout):
+        super().__init__()
+        self.register_buffer("offsets", offsets())
+        self.total = sum(CARDINALITIES)
+        d_input = NUMERIC + self.total
+        self.scale = nn.Parameter(torch.randint(0, 2, (members, 1, d_input)) * 2.0 - 1.0)
+        self.layers = nn.Sequential(
+            nn.Linear(d_input, width), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout))
+        self.weight = nn.Parameter(torch.randn(members, width, 2) * width ** -0.5)
+        self.bias = nn.Parameter(torch.zeros(members, 1, 2))
+
+    def forward(self, numbers, codes):
+        ones = torch.zeros(len(codes), self.total, device=codes.device).scatter_(1, codes + self.offsets, 1.0)
+        x = self.layers(torch.cat([numbers, ones], 1)[None] * self.scale)
+        return torch.baddbmm(self.bias, x, self.weight).transpose(0, 1)
+
+
+def image(*shape):
+    return lambda batch: (torch.rand(batch, *shape) - 0.5,)
+
+
+def text(batch):
+    return (torch.randint(0, 8192, (batch, 64)),)
+
+
+def table(batch):
+    codes = [torch.randint(0, values, (batch,)) for values in CARDINALITIES]
+    return torch.rand(batch, NUMERIC) - 0.5, torch.stack(codes, 1)
+
+
 CASES = {
-    "mlp": (lambda: mlp(784, 512, 512, 10), (1, 28, 28), 10, 128),
-    "cnn": (cnn, (1, 28, 28), 10, 64),
-    "resnet18": (resnet18, (3, 32, 32), 10, 64),
-    "q-network": (lambda: mlp(4, 128, 128, 2), (1, 1, 4), 2, 128),
-    "tabular": (lambda: mlp(32, 64, 64, 2), (1, 1, 32), 2, 32),
+    "mlp": (lambda: mlp(784, 512, 512, 10), image(1, 28, 28), 10, 128),
+    "cnn": (cnn, image(1, 28, 28), 10, 64),
+    "resnet18": (resnet18, image(3, 32, 32), 10, 64),
+    "q-network": (lambda: mlp(4, 128, 128, 2), image(1, 1, 4), 2, 128),
+    "tabular": (lambda: mlp(32, 64, 64, 2), image(1, 1, 32), 2, 32),
+    "text-encoder": (lambda: TextEncoder(8192, 4, 64, 128, 4, 4, 512), text, 4, 32),
+    "churn": (lambda: TabM(16, 64, 0.1), table, 2, 256),
+    "churn-mlp": (lambda: EmbeddingMlp(8, 64, 0.1), table, 2, 256),
 }
+
+
+def loss_of(scores, y):
+    """Of networks with members, which come second, the mean of the members' losses."""
+    if scores.dim() == 3:
+        y = y[:, None].expand(-1, scores.shape[1]).flatten()
+        scores = scores.flatten(0, 1)
+    return F.cross_entropy(scores, y)
 
 
 def measure(run, seconds):
@@ -84,24 +167,24 @@ def main():
     device = torch.device(options.device)
     synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     for name in options.case or CASES:
-        make, shape, classes, batch = CASES[name]
+        make, inputs, classes, batch = CASES[name]
         model = make().to(device)
-        x = torch.rand(batch, *shape, device=device) - 0.5
+        x = [part.to(device) for part in inputs(batch)]
         y = torch.arange(batch, device=device) % classes
         optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
         forward = torch.compile(model) if options.compile else model
 
         def step():
             optimizer.zero_grad()
-            F.cross_entropy(forward(x), y).backward()
+            loss_of(forward(*x), y).backward()
             optimizer.step()
             synchronize()
 
-        single = x[:1].clone()
+        single = [part[:1].clone() for part in x]
 
         def infer():
             with torch.no_grad():
-                forward(single).cpu()
+                forward(*single).cpu()
 
         try:
             step()
@@ -114,6 +197,7 @@ def main():
             continue
         print(json.dumps({
             "case": name, "train_ms": train * 1e3, "infer_us": inference * 1e6,
+            "parameters": sum(part.numel() for part in model.parameters()),
             "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
 
 

@@ -1,27 +1,30 @@
-//! What is measured: the networks, their inputs, and one training step of each.
+//! What is measured: the networks, their inputs, one training step of each, and the way of the data.
 //!
 //! A step is measured twice: through [`Trainer`], as an app trains, and with Burn's own pieces put
 //! together by hand. The first has to be as fast as the second.
 
 mod bare;
+mod data;
+mod net;
+mod step;
 
 use std::error::Error;
 use std::hint::black_box;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use burn::data::dataset::{Dataset, DatasetError};
-use burn::module::Module as _;
-use burn::optim::AdamWConfig;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use burn::train::TrainStep as _;
-use tinderbox_datasets::loader::{BatchContext, Collate};
-use tinderbox_models::{Activation, BlockKind, ConfigError, Normalization, Stem};
-use tinderbox_recipes::classify::{Classifier, Classify as _, Labelled, Loss};
-use tinderbox_recipes::train::{TrainConfig, Trainer};
-use tinderbox_recipes::vision::{Architecture, ImageNet};
+use burn::tensor::{Device, TensorData};
+use tinderbox_models::{
+    Activation, BlockKind, CategoricalEmbedding, Normalization, NumericEmbedding, Stem,
+    TextEncoderConfig,
+};
+use tinderbox_recipes::classify::{Classifier, Loss};
+use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
+use tinderbox_recipes::vision::Architecture;
 
-pub use bare::Bare;
+use bare::{Bare, BareTable, BareText};
+pub use data::{Pass, Work, works};
+pub use net::Net;
+use net::{Text, images, rows, texts};
 
 /// What an item of a benchmark goes through.
 #[derive(Clone)]
@@ -29,9 +32,7 @@ pub struct Case {
     /// First part of its benchmarks' ids.
     pub name: &'static str,
     /// Which network.
-    pub architecture: Architecture,
-    /// Height, width and channels of an image.
-    pub shape: [usize; 3],
+    pub net: Net,
     /// Classes that are told apart.
     pub classes: usize,
     /// Items in a training batch.
@@ -59,102 +60,171 @@ pub fn cases() -> Vec<Case> {
         hidden: 128,
         dropout: 0.0,
     };
-    let case = |name, architecture, shape, classes, batch| Case {
-        name,
-        architecture,
-        shape,
-        classes,
-        batch,
+    let image = |name, architecture, shape, classes, batch| {
+        let net = Net::Image(architecture, shape);
+        Case {
+            name,
+            net,
+            classes,
+            batch,
+        }
     };
     vec![
-        case("mlp", mlp([512, 512]), [28, 28, 1], 10, 128),
-        case("cnn", cnn, [28, 28, 1], 10, 64),
-        case("resnet18", resnet18, [32, 32, 3], 10, 64),
-        case("q-network", mlp([128, 128]), [1, 4, 1], 2, 128),
-        case("tabular", mlp([64, 64]), [1, 32, 1], 2, 32),
+        image("mlp", mlp([512, 512]), [28, 28, 1], 10, 128),
+        image("cnn", cnn, [28, 28, 1], 10, 64),
+        image("resnet18", resnet18, [32, 32, 3], 10, 64),
+        image("q-network", mlp([128, 128]), [1, 4, 1], 2, 128),
+        image("tabular", mlp([64, 64]), [1, 32, 1], 2, 32),
+        text_encoder(),
+        churn("churn", churn_recipe()),
+        churn("churn-mlp", churn_perceptron()),
     ]
 }
 
+fn text_encoder() -> Case {
+    let seq = 64;
+    let config = TextEncoderConfig::new(8192, 4)
+        .with_max_len(seq)
+        .with_d_model(128)
+        .with_heads(4)
+        .with_layers(4)
+        .with_d_feed_forward(512)
+        .with_dropout(0.0);
+    Case {
+        name: "text-encoder",
+        net: Net::Text(config, seq),
+        classes: 4,
+        batch: 32,
+    }
+}
+
+/// A case with the columns that the recipe `churn` finds in its file: three of numbers, and words
+/// with as many values each, those for missing and rare ones counted.
+fn churn(name: &'static str, model: tabular::Model) -> Case {
+    let sizes = Sizes {
+        n_numeric: 3,
+        cardinalities: vec![4, 3, 3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5, 5, 3, 6, 2],
+        d_output: 2,
+    };
+    Case {
+        name,
+        net: Net::Table(model, sizes),
+        classes: 2,
+        batch: 256,
+    }
+}
+
+/// The network of the recipe itself: sixteen perceptrons in one.
+fn churn_recipe() -> tabular::Model {
+    tabular::Model {
+        d_numeric: 16,
+        numeric: NumericEmbedding::None,
+        categorical: CategoricalEmbedding::OneHot,
+        net: tabular::Architecture::Tabm {
+            variant: tinderbox_models::TabMVariant::Mini,
+            n_members: 16,
+            n_blocks: 2,
+            d_block: 64,
+            dropout: 0.1,
+        },
+    }
+}
+
+/// A perceptron over learned vectors, of about as many parameters.
+fn churn_perceptron() -> tabular::Model {
+    tabular::Model {
+        categorical: CategoricalEmbedding::Learned { d_embedding: 8 },
+        net: tabular::Architecture::Mlp {
+            hidden: vec![64, 64],
+            activation: Activation::Relu,
+            normalization: Normalization::None,
+            dropout: 0.1,
+        },
+        ..churn_recipe()
+    }
+}
+
 impl Case {
-    /// Makes the network, untrained.
+    /// Time of `steps` steps of [`Trainer`](tinderbox_recipes::train::Trainer) with all that it does
+    /// between them.
     ///
     /// # Errors
     ///
-    /// If the architecture does not fit the shape.
-    pub fn init(&self, device: &Device) -> Result<ImageNet, ConfigError> {
-        self.architecture.init(self.shape, self.classes, device)
-    }
-
-    /// A batch of noise with its labels.
-    pub fn batch(&self, size: usize, device: &Device) -> Labelled<Tensor<4>> {
-        let [height, width, channels] = self.shape;
-        let shape = [size, channels, height, width];
-        let noise = |index: usize| (index as f32 * 0.618_034).fract() - 0.5;
-        let values: Vec<f32> = (0..shape.iter().product()).map(noise).collect();
-        let classes = i32::try_from(self.classes).unwrap_or(i32::MAX);
-        let labels: Vec<i32> = (0..classes).cycle().take(size).collect();
-        Labelled::new(
-            Tensor::from_data(TensorData::new(values, shape), device),
-            Tensor::<1, Int>::from_data(TensorData::new(labels, [size]), device),
-        )
-    }
-
-    /// Time of `steps` steps of [`Trainer`] with all that it does between them.
-    ///
-    /// # Errors
-    ///
-    /// If training fails.
+    /// If the network cannot be made, or training fails.
     pub fn train_through_the_loop(
         &self,
         steps: usize,
         device: &Device,
     ) -> Result<Duration, Box<dyn Error>> {
-        let mut config = TrainConfig::default();
-        config.train.epochs = 1;
-        config.train.batch_size = self.batch;
-        config.train.log_every = usize::MAX;
-        let model = Classifier::new(self.init(device)?, Loss::default());
-        // From the update of the first to that of the one after the last.
-        let items = Blank((steps + 1) * self.batch);
-        let noise = Noise {
-            case: self.clone(),
-            batch: OnceLock::new(),
-        };
-        let (started, elapsed) = (Mutex::new(None), Arc::new(Mutex::new(Duration::ZERO)));
-        let (watched, result) = (device.clone(), Arc::clone(&elapsed));
-        Trainer::new(config)
-            .on_step(Box::new(move |_, _, step| {
-                if step == 1 || step == steps + 1 {
-                    // A GPU has only been told what to do.
-                    let _ = watched.sync();
-                    let mut started = started.lock().unwrap_or_else(PoisonError::into_inner);
-                    let first = *started.get_or_insert_with(Instant::now);
-                    *result.lock().unwrap_or_else(PoisonError::into_inner) = first.elapsed();
-                }
-            }))
-            .fit_sets(model, items, Blank(1), noise)?;
-        Ok(*elapsed.lock().unwrap_or_else(PoisonError::into_inner))
+        let (batch, classes) = (self.batch, self.classes);
+        match self.net.clone() {
+            Net::Image(architecture, shape) => {
+                let net = architecture.init(shape, classes, device)?;
+                let model = Classifier::new(net, Loss::default());
+                let make = move |size, device: &Device| images(shape, classes, size, device);
+                step::through_the_loop(model, make, batch, steps, device)
+            }
+            Net::Text(config, seq) => {
+                let model = Classifier::new(Text::init(&config, device)?, Loss::default());
+                let make = move |size, device: &Device| texts(&config, seq, size, device);
+                step::through_the_loop(model, make, batch, steps, device)
+            }
+            Net::Table(model, sizes) => {
+                let model = TabularModel::of_classes(model.init(&sizes, device)?);
+                let make = move |size, device: &Device| rows(&sizes, size, device);
+                step::through_the_loop(model, make, batch, steps, device)
+            }
+        }
     }
 
     /// Time of `steps` steps of Burn's own layers and optimizer, put together by hand; nothing for
-    /// a network that [`Bare`] does not have.
+    /// a network that there is no such thing of.
     pub fn train_by_hand(&self, steps: usize, device: &Device) -> Option<Duration> {
-        let device = device.clone().autodiff();
-        let batch = self.batch(self.batch, &device);
-        let mut model = Classifier::new(Bare::init(self, &device)?, Loss::default()).train();
-        let mut optimizer = AdamWConfig::new().init();
-        let mut started = Instant::now();
-        for step in 0..=steps {
-            let grads = model.step(batch.clone()).grads;
-            model = optimizer.step(1e-3, model, grads);
-            if step == 0 {
-                // The first one draws the weights.
-                let _ = device.sync();
-                started = Instant::now();
+        let device = &device.clone().autodiff();
+        let (size, classes) = (self.batch, self.classes);
+        match &self.net {
+            Net::Image(architecture, shape) => {
+                let net = Bare::init(architecture, *shape, classes, device)?;
+                let batch = images(*shape, classes, size, device);
+                Some(step::by_hand(net, &batch, steps, device))
+            }
+            Net::Text(config, seq) => {
+                let batch = texts(config, *seq, size, device);
+                Some(step::by_hand(
+                    BareText::init(config, device),
+                    &batch,
+                    steps,
+                    device,
+                ))
+            }
+            Net::Table(model, sizes) => {
+                let net = BareTable::init(model, sizes, device)?;
+                let batch = BareTable::batch(rows(sizes, size, device));
+                Some(step::by_hand(net, &batch, steps, device))
             }
         }
-        let _ = device.sync();
-        Some(started.elapsed())
+    }
+
+    /// The network's forward pass over `size` items of noise, with its result read back.
+    ///
+    /// # Errors
+    ///
+    /// If the network cannot be made.
+    pub fn forward(
+        &self,
+        size: usize,
+        device: &Device,
+    ) -> Result<Box<dyn Fn() -> TensorData>, Box<dyn Error>> {
+        self.net.forward(self.classes, size, device)
+    }
+
+    /// Numbers that are learned.
+    ///
+    /// # Errors
+    ///
+    /// If the network cannot be made.
+    pub fn parameters(&self, device: &Device) -> Result<usize, Box<dyn Error>> {
+        self.net.parameters(self.classes, device)
     }
 
     /// Time of `passes` forward passes of one item, each read back.
@@ -162,51 +232,15 @@ impl Case {
     /// # Errors
     ///
     /// If the network cannot be made.
-    pub fn infer(&self, passes: usize, device: &Device) -> Result<Duration, ConfigError> {
-        let net = self.init(device)?;
-        let input = self.batch(1, device).inputs;
+    pub fn infer(&self, passes: usize, device: &Device) -> Result<Duration, Box<dyn Error>> {
+        let forward = self.forward(1, device)?;
         // The first pass draws the weights.
-        black_box(net.classify(input.clone()).into_data());
+        black_box(forward());
         let started = Instant::now();
         for _ in 0..passes {
-            black_box(net.classify(input.clone()).into_data());
+            black_box(forward());
         }
         Ok(started.elapsed())
-    }
-}
-
-/// As many items as are asked for, none of which has anything in it.
-struct Blank(usize);
-
-impl Dataset<()> for Blank {
-    fn get(&self, index: usize) -> Result<(), DatasetError> {
-        debug_assert!(index < self.0);
-        Ok(())
-    }
-
-    fn len(&self) -> usize {
-        self.0
-    }
-}
-
-/// The same batch of noise again and again.
-struct Noise {
-    case: Case,
-    batch: OnceLock<Labelled<Tensor<4>>>,
-}
-
-impl Collate<(), Labelled<Tensor<4>>> for Noise {
-    fn collate(
-        &self,
-        items: Vec<()>,
-        _: &BatchContext,
-        device: &Device,
-    ) -> Result<Labelled<Tensor<4>>, DatasetError> {
-        if items.len() != self.case.batch {
-            return Ok(self.case.batch(items.len(), device));
-        }
-        let make = || self.case.batch(items.len(), device);
-        Ok(self.batch.get_or_init(make).clone())
     }
 }
 
@@ -214,18 +248,40 @@ impl Collate<(), Labelled<Tensor<4>>> for Noise {
 mod tests {
     use super::*;
 
+    fn device() -> Device {
+        tinderbox_backend::open(tinderbox_backend::DeviceSpec::Cpu)
+            .unwrap()
+            .device
+    }
+
     #[test]
     fn every_case_can_be_trained_and_used() {
-        let device = tinderbox_backend::open(tinderbox_backend::DeviceSpec::Cpu)
-            .unwrap()
-            .device;
+        let device = device();
         for mut case in cases() {
             case.batch = 2;
             let by_hand = case.train_by_hand(1, &device);
-            assert_eq!(by_hand.is_none(), case.name == "resnet18");
+            let without = ["resnet18", "churn"].contains(&case.name);
+            assert_eq!(by_hand.is_none(), without, "{}", case.name);
             let looped = case.train_through_the_loop(1, &device).unwrap();
             let inferred = case.infer(1, &device).unwrap();
             assert!(looped.min(inferred) > Duration::ZERO, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn churn_has_the_network_of_its_recipe() {
+        let recipe = tabular::Recipe::builtin("churn").unwrap();
+        let mut cases = cases().into_iter();
+        let churn = cases.find(|case| case.name == "churn").unwrap();
+        assert!(matches!(churn.net, Net::Table(model, _) if model == recipe.model));
+        assert_eq!(churn.batch, recipe.train.batch_size);
+    }
+
+    #[test]
+    fn every_way_of_the_data_can_be_gone() {
+        for work in works().unwrap() {
+            assert!(work.items > 0, "{}", work.name);
+            (work.pass)().unwrap();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Train, evaluate, explain and use models of tables from one command.
 
 mod chart;
+mod credit;
 mod explain;
 mod inspect;
 mod map;

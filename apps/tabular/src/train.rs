@@ -16,7 +16,7 @@ use tinderbox_recipes::tabular::{
 };
 use tinderbox_recipes::train::Metrics;
 
-use crate::{RECIPES, failure, map, story};
+use crate::{RECIPES, credit, failure, map, story};
 
 /// What `train` takes.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -171,7 +171,7 @@ fn summary(prepared: &Prepared, device: &Opened, report: &Report) -> Summary {
 }
 
 /// Each method's name and answers, this model first.
-fn methods(report: &Report) -> Vec<(&str, &Answers)> {
+pub(crate) fn methods(report: &Report) -> Vec<(&str, &Answers)> {
     let classical = report.baselines.iter();
     let classical = classical.map(|method| (method.baseline.method.as_str(), &method.answers));
     std::iter::once(("this model", &report.answers))
@@ -193,6 +193,9 @@ fn details(prepared: &Prepared, report: &Report) -> Map<String, Value> {
         .collect();
     if !ranked.is_empty() {
         put("ranked", Value::Object(ranked));
+    }
+    if let Some(curves) = credit::Curves::new(prepared, report) {
+        put("approval", curves.to_json());
     }
     if let Some((ranking, _)) = unlabelled(report) {
         put(
@@ -256,7 +259,7 @@ impl Ranked {
     }
 }
 
-fn yes_or_no(answers: &Answers) -> Option<(Vec<f64>, Vec<bool>)> {
+pub(crate) fn yes_or_no(answers: &Answers) -> Option<(Vec<f64>, Vec<bool>)> {
     match answers {
         Answers::Classes(predictions) if predictions.classes == 2 => Some(predictions.of_yes()),
         _ => None,
@@ -359,6 +362,9 @@ fn print(
         out.line(&table(&fold_rows(&report.folds, names)))?;
     }
     print_ranked(&mut out, prepared, report)?;
+    if let Some(curves) = credit::Curves::new(prepared, report) {
+        out.line(&curves.to_table())?;
+    }
     if let Some(prospects) = &report.prospects {
         out.line(&table(&capture_rows(&prospects.captures)))?;
         let map = dir.join("map.png");

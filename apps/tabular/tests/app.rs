@@ -132,6 +132,27 @@ fn what_was_found_and_left_out_is_said_and_the_result_is_in_plain_words() {
 }
 
 #[test]
+fn losses_at_equal_approvals_stand_beside_the_scorecard() {
+    let place = place();
+    let amount = ["--out", "run", "--set", "data.amount=fee"];
+    let ran = place.run(&train_args(&amount));
+    ran.ok();
+    assert!(ran.stdout.contains("losses avoided beside the scorecard"));
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    for method in ["this model", "logistic regression", "boosted trees"] {
+        let curve = summary["approval"][method].as_array().unwrap();
+        assert_eq!(curve.len(), 5, "{method}");
+        let lost = |at: usize| curve[at]["loss_rate"].as_f64().unwrap();
+        assert!(lost(0) <= lost(4), "{method}: {curve:?}");
+        let beside = &curve[4]["loss_avoided_beside_scorecard"];
+        assert!(beside.as_f64().unwrap() <= 1.0, "{method}: {curve:?}");
+    }
+    let own = trained(&["--no-baseline"]);
+    let summary = fs::read_to_string(own.path("run/summary.json")).unwrap();
+    assert!(json(&summary).get("approval").is_none());
+}
+
+#[test]
 fn the_stored_recipe_repeats_the_run_and_so_does_resuming() {
     let place = trained(&["--no-baseline"]);
     let whole = result(&place.path("run"));

@@ -257,3 +257,51 @@ fn flags_and_keys_that_make_no_sense_name_what_would() {
         assert!(!place.path("run").exists());
     }
 }
+
+#[test]
+fn an_amount_that_is_none_is_named_by_its_row() {
+    let amount = |wrong: &'static str| {
+        move |at: usize| {
+            if at == 4 {
+                wrong.to_owned()
+            } else {
+                format!("{at}.5")
+            }
+        }
+    };
+    let more = ["--target", "y", "--set", "data.amount=more"];
+    refused(rows(60, amount("-1")), &more, &["row 5", "`more`"]);
+    refused(rows(60, amount("")), &more, &["row 5", "`more`"]);
+    let more = ["--target", "y", "--set", "data.amount=mor"];
+    refused(rows(60, amount("1")), &more, &["`mor`", "`more`"]);
+}
+
+#[test]
+fn a_split_by_place_needs_two_columns_of_numbers() {
+    let by = |column: &'static str| ["--target", "y", "--set", "split.by=place", "--set", column];
+    let text = rows(60, |at| at.to_string());
+    refused(&text, &by("split.column=x"), &["split.column", "lon,lat"]);
+    refused(&text, &by("split.column=x,mor"), &["`mor`", "`more`"]);
+    refused(&text, &by("split.column=x,y"), &["`y`", "row 1"]);
+    let mut small = by("split.column=x,more").to_vec();
+    small.extend(["--set", "split.block=0"]);
+    refused(&text, &small, &["split.block"]);
+}
+
+#[test]
+fn a_folder_needs_one_table_and_maps_where_maps_are_read() {
+    let place = place();
+    fs::create_dir(place.path("sites")).unwrap();
+    place.write("sites/deposits.csv", rows(60, |at| at.to_string()));
+    let maps = ["train", "--recipe", "prospectivity", "--data", "sites"];
+    let words = ["sites", "--recipe porphyry", "deposits.csv"];
+    place.run(&maps).failed(2, &words);
+    let one = ["train", "--data", "sites", "--target", "y", "--out", "run"];
+    place.run(&[&one[..], &SHORT[2..8]].concat()).ok();
+    place.write("sites/more.csv", rows(60, |at| at.to_string()));
+    let two = ["train", "--data", "sites", "--target", "y"];
+    place.run(&two).failed(2, &["`deposits.csv`, `more.csv`"]);
+    fs::create_dir(place.path("empty")).unwrap();
+    let none = ["train", "--data", "empty", "--target", "y"];
+    place.run(&none).failed(2, &["no table"]);
+}

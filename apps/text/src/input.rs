@@ -31,7 +31,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|&&b| b == b'\n').count() + 1;
+        let line = error.as_bytes()[..valid].split(|&byte| byte == b'\n').count();
         Failure::input(anyhow!(
             "`{name}` is not UTF-8: line {line} has a byte that no letter begins with; convert it, as \
              with `iconv -t UTF-8`"

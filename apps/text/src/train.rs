@@ -433,14 +433,10 @@ fn show(prepared: &Prepared, device: &Opened, dir: &Path) -> Result<(), Failure>
     }
     if let Corpus::Running(text) = prepared.corpus() {
         let model = usage::load(dir, &device.device)?;
-        let prompt: String = text
-            .test
-            .lines()
-            .find(|line| !line.trim().is_empty())
-            .map_or_else(
-                || "The".to_owned(),
-                |line| format!("{}\n", line.chars().take(60).collect::<String>()),
-            );
+        // The beginning of a line that the model has not seen.
+        let line = text.test.lines().find(|line| line.trim().len() > 1);
+        let most = (prepared.sizes().max_len / 4).clamp(1, 24);
+        let prompt: String = line.unwrap_or("The").chars().take(most).collect();
         let mut writer = model.write(&prompt, Sampling::default()).map_err(failure)?;
         for _ in 0..200 {
             writer.step().map_err(failure)?;

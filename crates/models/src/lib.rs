@@ -41,6 +41,9 @@
 //! assert_eq!(trainable_parameters(&model), 421_738);
 //! ```
 //!
+//! Published networks are tuned as a whole, in part ([`Bert::freeze_first`]) or by low-rank adapters
+//! ([`lora`]).
+//!
 //! What this crate refuses to do:
 //!
 //! - It knows no dataset and no recipe: sizes come in, logits go out. Losses, optimizers and the
@@ -63,6 +66,7 @@ mod conv_norm;
 mod dense;
 pub mod gpt;
 mod init;
+pub mod lora;
 pub mod mlp;
 mod norm;
 mod pool;
@@ -85,6 +89,7 @@ pub use byte_encoder::{ByteEncoder, ByteEncoderConfig};
 pub use cnn::{Cnn, CnnConfig};
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
 pub use gpt::{Cache, Gpt, GptConfig};
+pub use lora::{LoraConfig, LoraTarget, merge_lora};
 pub use mlp::{Mlp, MlpConfig, Normalization};
 pub use pool::Pooling;
 pub use q_network::{Noise, QNetwork, QNetworkConfig};

@@ -1,5 +1,6 @@
 //! Helpers of this crate's tests.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -7,6 +8,7 @@ use burn::tensor::{Bool, Distribution, Gradients, Int, Tensor, TensorData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bert::BertConfig;
 use crate::summary::is_running_statistic;
 
 /// Reads a tensor's elements, row by row.
@@ -170,6 +172,43 @@ pub(crate) fn assert_padding_changes_nothing(
         let padded = classify(padded, padding(&[length], length + 4, &device));
         assert_close(padded, &expected);
     }
+}
+
+/// Every parameter under its name.
+pub(crate) fn parameters<M: Module>(model: &M) -> BTreeMap<String, Vec<f32>> {
+    #[derive(Default)]
+    struct Parameters {
+        path: Vec<String>,
+        found: BTreeMap<String, Vec<f32>>,
+    }
+
+    impl ModuleVisitor for Parameters {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.into());
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.found.insert(self.path.join("."), values(param.val()));
+        }
+
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+    }
+
+    let mut visitor = Parameters::default();
+    model.visit(&mut visitor);
+    visitor.found
+}
+
+/// A BERT of two layers, 8 wide, for 20 tokens of two kinds and texts of up to 16.
+pub(crate) fn small_bert() -> BertConfig {
+    BertConfig::new(20)
+        .with_max_len(16)
+        .with_d_model(8)
+        .with_heads(2)
+        .with_layers(2)
+        .with_d_feed_forward(12)
 }
 
 /// Enlarges all matrices: with weights of the usual deviation a small network is next to constant.

@@ -294,6 +294,116 @@ fn a_run_that_was_interrupted_goes_on_to_the_same_weights() {
     assert_eq!(resumed.steps, straight.steps);
 }
 
+/// What one step over all points moves the weights of each layer by.
+fn moved(optimizer: Optimizer, parts: &[(&str, f64)]) -> [Vec<f32>; 2] {
+    let mut config = TrainConfig {
+        optimizer,
+        ..config()
+    };
+    config.train.epochs = 1;
+    config.train.batch_size = TRAIN;
+    let parts = parts
+        .iter()
+        .map(|(name, factor)| ((*name).to_owned(), *factor));
+    let trainer = Trainer::new(config).learning_rates(parts.collect());
+    let after = weights(&fit(trainer).unwrap().model);
+    let moved: Vec<f32> = after
+        .iter()
+        .zip(weights(&model()))
+        .map(|(after, before)| after - before)
+        .collect();
+    let (hidden, output) = moved.split_at(2 * 8 + 8);
+    [hidden.to_vec(), output.to_vec()]
+}
+
+#[test]
+fn a_part_with_a_fraction_of_the_rate_moves_that_fraction_and_the_others_as_before() {
+    let sgd = config().optimizer;
+    let adamw = Optimizer::Adamw {
+        learning_rate: 0.01,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.5,
+    };
+    for optimizer in [sgd, adamw] {
+        let [hidden, output] = moved(optimizer.clone(), &[]);
+        let [slower, same] = moved(
+            optimizer,
+            &[("net", 7.0), ("hidden", 0.25), ("output", 1.0)],
+        );
+        assert_eq!(same, output);
+        assert!(hidden.iter().any(|moved| *moved != 0.0));
+        for (slower, moved) in slower.iter().zip(&hidden) {
+            assert!((slower - 0.25 * moved).abs() < 2e-7, "{slower} of {moved}");
+        }
+    }
+}
+
+#[test]
+fn parts_with_rates_of_their_own_go_on_after_an_interruption_and_only_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |factor: f64| {
+        Trainer::new(config()).learning_rates(vec![("net.hidden".to_owned(), factor)])
+    };
+    let interrupter = Interrupter::new();
+    let first = run(0.5)
+        .in_dir(dir.path())
+        .interrupter(interrupter.clone())
+        .on_step(stop_at(&interrupter, 11));
+    train_error(fit(first));
+    let message = train_error(fit(run(0.4).in_dir(dir.path()).resume(true))).to_string();
+    assert!(
+        message.contains("learning rate of net.hidden: 0.5"),
+        "{message}"
+    );
+    let resumed = fit(run(0.5).in_dir(dir.path()).resume(true)).unwrap();
+    let straight = fit(run(0.5)).unwrap();
+    assert_eq!(weights(&resumed.model), weights(&straight.model));
+    let plain = fit(Trainer::new(config())).unwrap();
+    assert_ne!(weights(&resumed.model), weights(&plain.model));
+}
+
+#[test]
+fn a_part_that_the_model_does_not_have_is_refused() {
+    let parts = vec![("layers.0".to_owned(), 0.5)];
+    let error = fit(Trainer::new(config()).learning_rates(parts))
+        .err()
+        .unwrap();
+    assert!(matches!(error, FitError::Config(_)), "{error}");
+    assert!(error.to_string().contains("is layers.0,"), "{error}");
+}
+
+#[test]
+fn a_frozen_layer_stays_to_the_bit_through_decay_averaging_and_interruption() {
+    let mut start = model();
+    start.net.hidden = start.net.hidden.no_grad();
+    let before = weights(&start);
+    let mut config = config();
+    config.optimizer = Optimizer::default();
+    config.train.ema_decay = 0.9;
+    let fit = |trainer: Trainer<Model>| {
+        trainer.fit_sets(start.clone(), blobs(TRAIN), blobs(VALID), Points)
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let interrupter = Interrupter::new();
+    let first = Trainer::new(config.clone())
+        .in_dir(dir.path())
+        .interrupter(interrupter.clone())
+        .on_step(stop_at(&interrupter, 11));
+    train_error(fit(first));
+    let trained = fit(Trainer::new(config).in_dir(dir.path()).resume(true)).unwrap();
+    let after = weights(&trained.model);
+    let hidden = 2 * 8 + 8;
+    assert_eq!(after[..hidden], before[..hidden]);
+    assert!(
+        after[hidden..]
+            .iter()
+            .zip(&before[hidden..])
+            .all(|(after, before)| after.to_bits() != before.to_bits())
+    );
+}
+
 #[test]
 fn a_checkpoint_of_another_recipe_is_refused_and_the_difference_named() {
     let dir = tempfile::tempdir().unwrap();

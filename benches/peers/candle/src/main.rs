@@ -136,13 +136,14 @@ fn measure(seconds: f64, mut run: impl FnMut() -> Result<()>) -> Result<f64> {
 }
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
-    let mut seconds = 2.0;
+    let (mut seconds, mut only) = (2.0, Vec::new());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or("a value is missing")?;
         match word.as_str() {
             "--seconds" => seconds = value.parse()?,
-            _ => return Err(format!("`{word}` is not --seconds").into()),
+            "--case" => only.push(value),
+            _ => return Err(format!("`{word}` is neither --seconds nor --case").into()),
         }
     }
     let cases: [(&str, Make, [usize; 3], u32, usize); 5] = [
@@ -172,6 +173,9 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     ];
     let device = Device::Cpu;
     for (name, make, [channels, height, width], classes, batch) in cases {
+        if !only.is_empty() && !only.iter().any(|only| only == name) {
+            continue;
+        }
         let map = VarMap::new();
         let vars = VarBuilder::from_varmap(&map, DType::F32, &device);
         let layers = make(&mut Maker { vars, made: 0 })?;

@@ -4,6 +4,8 @@
 //! cargo build -p vision && cargo run -p tinderbox-benches --bin compare -- --compile --out docs/benchmarks.md
 //! ```
 //!
+//! With `--only NAME`, which can be repeated, some of it: a case, `data` or `app`.
+//!
 //! The peers are PyTorch, also compiled with `--compile` (which needs a C++ compiler), and Candle,
 //! which is built first. One that cannot run is left out, and a line on stderr says so.
 
@@ -19,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tinderbox_backend::{DeviceSpec, Opened, open};
-use tinderbox_benches::{Case, cases};
+use tinderbox_benches::{Case, Work, cases, works};
 
 /// What the command line asks for.
 struct Options {
@@ -27,6 +29,8 @@ struct Options {
     compile: bool,
     /// Nobody but us, to try a setting.
     alone: bool,
+    /// Names of what is measured; empty for everything.
+    only: Vec<String>,
     rounds: usize,
     seconds: f64,
     device: DeviceSpec,
@@ -41,6 +45,7 @@ impl Options {
             python: "python3".to_owned(),
             compile: false,
             alone: false,
+            only: Vec::new(),
             rounds: 5,
             seconds: 2.0,
             device: DeviceSpec::Auto,
@@ -54,6 +59,7 @@ impl Options {
                 "--python" => options.python = value()?,
                 "--compile" => options.compile = true,
                 "--alone" => options.alone = true,
+                "--only" => options.only.push(value()?),
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--seconds" => options.seconds = value()?.parse()?,
                 "--device" => options.device = value()?.parse()?,
@@ -61,14 +67,39 @@ impl Options {
                 "--out" => options.out = Some(value()?),
                 _ => {
                     return Err(format!(
-                        "`{word}` is none of --alone, --python, --compile, --rounds, --seconds, \
-                         --device, --peer-device, --out"
+                        "`{word}` is none of --alone, --only, --python, --compile, --rounds, \
+                         --seconds, --device, --peer-device, --out"
                     )
                     .into());
                 }
             }
         }
+        options.check_names()?;
         Ok(options)
+    }
+
+    fn check_names(&self) -> Result<(), Box<dyn Error>> {
+        let mut names: Vec<&str> = cases().iter().map(|case| case.name).collect();
+        names.extend([DATA, APP]);
+        match self
+            .only
+            .iter()
+            .find(|name| !names.contains(&name.as_str()))
+        {
+            Some(name) => Err(format!("`{name}` is none of {}", names.join(", ")).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// The networks that are measured.
+    fn cases(&self) -> Vec<Case> {
+        let mut cases = cases();
+        cases.retain(|case| self.wants(case.name));
+        cases
     }
 }
 
@@ -77,13 +108,22 @@ impl Options {
 struct Times {
     train_ms: f64,
     infer_us: f64,
+    /// Numbers that the network learns, where a peer says so.
+    parameters: Option<usize>,
 }
 
 /// Who is measured, and the rounds of each case.
 type Rounds = BTreeMap<(&'static str, String), Vec<Times>>;
 
+/// The ways of the data with the seconds per item of each round.
+type Ways = Vec<(Work, Vec<f64>)>;
+
 const OURS: &str = "Tinderbox";
 const BARE: &str = "bare Burn";
+
+/// What can be named beside the cases.
+const DATA: &str = "data";
+const APP: &str = "app";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
@@ -93,12 +133,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         peers::prepare(&options)?
     };
+    let cases = options.cases();
     let mut rounds = Rounds::new();
+    let mut ways: Ways = if options.wants(DATA) {
+        works()?
+            .into_iter()
+            .map(|work| (work, Vec::new()))
+            .collect()
+    } else {
+        Vec::new()
+    };
     let mut app = app::Measured::default();
     for round in 1..=options.rounds {
         writeln!(std::io::stderr(), "round {round} of {}", options.rounds)?;
-        for case in cases() {
-            let (ours, bare) = measure(&case, &opened, options.seconds)?;
+        for case in &cases {
+            let (ours, bare) = measure(case, &opened, options.seconds)?;
             let name = || case.name.to_owned();
             rounds.entry((OURS, name())).or_default().push(ours);
             if let Some(bare) = bare {
@@ -107,14 +156,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for peer in &mut peers {
             for (case, times) in peer.round()? {
+                same_size(peer.name, &case, &times, &cases, &opened)?;
                 rounds.entry((peer.name, case)).or_default().push(times);
             }
         }
-        if !options.alone {
+        for (work, seconds) in &mut ways {
+            seconds.push(one_item(work, options.seconds)?);
+        }
+        if !options.alone && options.wants(APP) {
             app.round(&options)?;
         }
     }
-    let page = page::write(&options, &opened, &rounds, &app)?;
+    let page = page::write(&options, &opened, &rounds, &ways, &app)?;
     std::io::stdout().write_all(page.as_bytes())?;
     if let Some(out) = &options.out {
         fs::write(out, page)?;
@@ -148,10 +201,11 @@ fn measure(
 ) -> Result<(Times, Option<Times>), Box<dyn Error>> {
     let device = &opened.device;
     let train = faster_half(seconds, |steps| case.train_through_the_loop(steps, device))?;
-    let infer = faster_half(seconds / 2.0, |passes| Ok(case.infer(passes, device)?))?;
+    let infer = faster_half(seconds / 2.0, |passes| case.infer(passes, device))?;
     let ours = Times {
         train_ms: train * 1e3,
         infer_us: infer * 1e6,
+        parameters: None,
     };
     if case.train_by_hand(1, device).is_none() {
         return Ok((ours, None));
@@ -163,8 +217,40 @@ fn measure(
     let bare = Times {
         train_ms: bare * 1e3,
         infer_us: f64::NAN,
+        parameters: None,
     };
     Ok((ours, Some(bare)))
+}
+
+/// Seconds that an item takes.
+fn one_item(work: &Work, seconds: f64) -> Result<f64, Box<dyn Error>> {
+    let pass = faster_half(seconds, |passes| {
+        let started = Instant::now();
+        for _ in 0..passes {
+            (work.pass)()?;
+        }
+        Ok(started.elapsed())
+    })?;
+    Ok(pass / work.items as f64)
+}
+
+/// Refuses to compare a network with a larger or a smaller one.
+fn same_size(
+    peer: &str,
+    name: &str,
+    times: &Times,
+    cases: &[Case],
+    opened: &Opened,
+) -> Result<(), Box<dyn Error>> {
+    let case = cases.iter().find(|case| case.name == name);
+    if let (Some(case), Some(theirs)) = (case, times.parameters) {
+        let ours = case.parameters(&opened.device)?;
+        if ours != theirs {
+            let what = format!("`{name}` has {theirs} parameters in {peer} and {ours} in ours");
+            return Err(what.into());
+        }
+    }
+    Ok(())
 }
 
 fn threads() -> usize {

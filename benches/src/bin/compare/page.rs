@@ -9,19 +9,45 @@ use tinderbox_backend::Opened;
 use tinderbox_benches::cases;
 
 use crate::peers::{CANDLE, COMPILED, TORCH};
-use crate::{BARE, OURS, Options, Rounds, Times, app, median, threads};
+use crate::{APP, BARE, OURS, Options, Rounds, Times, Ways, app, median, threads};
 
 pub(crate) fn write(
     options: &Options,
     opened: &Opened,
     rounds: &Rounds,
+    ways: &Ways,
     app: &app::Measured,
 ) -> Result<String, Box<dyn Error>> {
     let mut page = head(options, opened)?;
     let train: fn(&Times) -> f64 = |times| times.train_ms;
     let infer: fn(&Times) -> f64 = |times| times.infer_us;
-    steps(&mut page, rounds, "One training step", "ms", train)?;
-    steps(&mut page, rounds, "One item's inference", "µs", infer)?;
+    if !rounds.is_empty() {
+        steps(&mut page, rounds, "One training step", "ms", train)?;
+        steps(&mut page, rounds, "One item's inference", "µs", infer)?;
+    }
+    if !ways.is_empty() {
+        data(&mut page, ways)?;
+    }
+    if options.wants(APP) {
+        the_app(&mut page, app)?;
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    Ok(page)
+}
+
+/// How fast data is read and prepared.
+fn data(page: &mut String, ways: &Ways) -> Result<(), std::fmt::Error> {
+    writeln!(page, "## Data, a second\n\n| what | {OURS} |\n|---|---|")?;
+    for (work, seconds) in ways {
+        let item = median(seconds.iter().copied());
+        let a_second = item.map_or("-".to_owned(), |item| format!("{:.0}", item.recip()));
+        writeln!(page, "| {} | {a_second} |", work.what)?;
+    }
+    writeln!(page)
+}
+
+fn the_app(page: &mut String, app: &app::Measured) -> Result<(), std::fmt::Error> {
     writeln!(
         page,
         "## The app\n\n| what | {OURS} | {TORCH} | ratio |\n|---|---|---|---|"
@@ -32,7 +58,7 @@ pub(crate) fn write(
             [values[0], values[1], ratio].map(|value| value.map_or("-".to_owned(), rounded));
         writeln!(page, "| {what} | {ours} | {theirs} | {ratio} |")?;
     }
-    Ok(page)
+    Ok(())
 }
 
 fn head(options: &Options, opened: &Opened) -> Result<String, Box<dyn Error>> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::Deserialize;
+use tinderbox_benches::Net;
 
 use crate::{Options, Times, threads};
 
@@ -52,6 +53,9 @@ impl Peer {
 
 /// Whom to run beside us.
 pub(crate) fn prepare(options: &Options) -> Result<Vec<Peer>, Box<dyn Error>> {
+    if options.cases().is_empty() {
+        return Ok(Vec::new());
+    }
     let mut peers = vec![Peer {
         name: TORCH,
         command: torch(options),
@@ -64,7 +68,13 @@ pub(crate) fn prepare(options: &Options) -> Result<Vec<Peer>, Box<dyn Error>> {
             command,
         });
     }
-    if options.peer_device == "cpu" {
+    // It has the networks for images.
+    let cases = options.cases();
+    let images = cases
+        .iter()
+        .filter(|case| matches!(case.net, Net::Image(..)));
+    let images: Vec<&str> = images.map(|case| case.name).collect();
+    if options.peer_device == "cpu" && !images.is_empty() {
         let mut cargo = Command::new("cargo");
         // A workspace of its own, and a release build as its users make it.
         let target = Path::new(CANDLE_PACKAGE).join("target");
@@ -73,6 +83,9 @@ pub(crate) fn prepare(options: &Options) -> Result<Vec<Peer>, Box<dyn Error>> {
         if cargo.status()?.success() {
             let mut command = Command::new(target.join("release/candle-steps"));
             command.args(["--seconds", &options.seconds.to_string()]);
+            for name in images {
+                command.args(["--case", name]);
+            }
             command.env("RAYON_NUM_THREADS", threads().to_string());
             peers.push(Peer {
                 name: CANDLE,
@@ -88,6 +101,9 @@ fn torch(options: &Options) -> Command {
     command.args([TORCH_STEPS, "--threads", &threads().to_string()]);
     command.args(["--seconds", &options.seconds.to_string()]);
     command.args(["--device", &options.peer_device]);
+    for case in options.cases() {
+        command.args(["--case", case.name]);
+    }
     command
 }
 

@@ -32,6 +32,7 @@ use crate::config::{
 };
 use crate::dense::{add_branch, drop_out, project, project_gelu};
 use crate::init::{SMALL, linear};
+use crate::lora::LoraConfig;
 use crate::norm::LayerNorm;
 use crate::pool::mean;
 use crate::summary::{LayerSummary, linear_parameters};
@@ -198,7 +199,7 @@ pub struct Bert {
     types: Option<Embedding>,
     norm: LayerNorm,
     dropout: Dropout,
-    layers: Vec<BertLayer>,
+    pub(crate) layers: Vec<BertLayer>,
 }
 
 impl Bert {
@@ -265,6 +266,55 @@ impl Bert {
         }
     }
 
+    /// Freezes the embeddings, if so, and the first layers: no step changes them, and no gradient is
+    /// computed below the first that learns. Dropout goes on.
+    ///
+    /// # Errors
+    ///
+    /// If there are not so many layers.
+    pub fn freeze_first(mut self, embeddings: bool, layers: usize) -> Result<Self, ConfigError> {
+        check_range("frozen layers", layers, 0..=self.num_layers())?;
+        if embeddings {
+            self.tokens = self.tokens.no_grad();
+            self.positions = self.positions.no_grad();
+            self.types = self.types.no_grad();
+            self.norm = self.norm.no_grad();
+        }
+        let freeze = |(index, layer): (usize, BertLayer)| {
+            if index < layers {
+                layer.no_grad()
+            } else {
+                layer
+            }
+        };
+        self.layers = self.layers.into_iter().enumerate().map(freeze).collect();
+        Ok(self)
+    }
+
+    /// Attaches low-rank adapters, which learn in place of the network;
+    /// [`merge_lora`](crate::merge_lora) folds them in.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use tinderbox_models::{BertConfig, LoraConfig, trainable_parameters};
+    ///
+    /// let config = BertConfig::new(1000).with_d_model(48).with_layers(2).with_d_feed_forward(64);
+    /// let bert = config.init(&Device::flex());
+    /// let before = trainable_parameters(&bert);
+    /// let bert = bert.with_lora(&LoraConfig::new().with_rank(4))?;
+    /// // Queries and values of two layers.
+    /// assert_eq!(trainable_parameters(&bert) - before, 2 * 2 * 4 * (48 + 48));
+    /// # Ok::<(), tinderbox_models::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the configuration does not fit the network.
+    pub fn with_lora(self, config: &LoraConfig) -> Result<Self, ConfigError> {
+        config.validate(self.d_model())?;
+        Ok(config.attach(self))
+    }
+
     /// Most tokens in a text.
     pub fn max_len(&self) -> usize {
         let [places, _] = self.positions.weight.dims();
@@ -283,8 +333,8 @@ impl Bert {
 }
 
 #[derive(Module, Debug)]
-struct BertLayer {
-    attention: SelfAttention,
+pub(crate) struct BertLayer {
+    pub(crate) attention: SelfAttention,
     attention_norm: LayerNorm,
     feed_forward: BertFeedForward,
     feed_forward_norm: LayerNorm,
@@ -385,6 +435,16 @@ impl BertClassifier {
         &self.bert
     }
 
+    /// Changes the network below the head, as by [`Bert::freeze_first`] or [`Bert::with_lora`].
+    ///
+    /// # Errors
+    ///
+    /// Whatever `change` says.
+    pub fn map_bert<E>(mut self, change: impl FnOnce(Bert) -> Result<Bert, E>) -> Result<Self, E> {
+        self.bert = change(self.bert)?;
+        Ok(self)
+    }
+
     /// Number of layers, as [`Bert::num_layers`].
     pub fn num_layers(&self) -> usize {
         self.bert.num_layers()
@@ -441,6 +501,16 @@ impl BertTagger {
         &self.bert
     }
 
+    /// Changes the network below the head, as by [`Bert::freeze_first`] or [`Bert::with_lora`].
+    ///
+    /// # Errors
+    ///
+    /// Whatever `change` says.
+    pub fn map_bert<E>(mut self, change: impl FnOnce(Bert) -> Result<Bert, E>) -> Result<Self, E> {
+        self.bert = change(self.bert)?;
+        Ok(self)
+    }
+
     /// Number of layers, as [`Bert::num_layers`].
     pub fn num_layers(&self) -> usize {
         self.bert.num_layers()
@@ -449,21 +519,17 @@ impl BertTagger {
 
 #[cfg(test)]
 mod tests {
+    use burn::optim::{AdamWConfig, GradientsParams};
+
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
         assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing, assert_round_trips,
-        ids, loud, padding, values,
+        ids, loud, padding, parameters, small_bert, values,
     };
 
     fn small(types: usize) -> BertConfig {
-        BertConfig::new(20)
-            .with_max_len(16)
-            .with_types(types)
-            .with_d_model(8)
-            .with_heads(2)
-            .with_layers(2)
-            .with_d_feed_forward(12)
+        small_bert().with_types(types)
     }
 
     fn classifier(types: usize, device: &Device) -> BertClassifier {
@@ -540,6 +606,61 @@ mod tests {
             padding(&[16, 3, 9, 7], 16, &device),
         );
         assert_every_parameter_gets_a_gradient(&model, &logits);
+    }
+
+    /// Which parameters a step with decay of the weights moves.
+    fn moved(model: BertClassifier, device: &Device) -> Vec<String> {
+        let before = parameters(&model);
+        let (ids, types) = (ids([4, 16], 20, device), ids([4, 16], 2, device));
+        let logits = model.forward(ids, Some(types), padding(&[16, 3, 9, 7], 16, device));
+        let gradients = logits.powi_scalar(2).mean().backward();
+        let gradients = GradientsParams::from_grads(gradients, &model);
+        let mut optimizer = AdamWConfig::new().with_weight_decay(0.1).init();
+        let after = parameters(&optimizer.step(0.01, model, gradients));
+        let moved = before.into_iter().filter(|(name, old)| after[name] != *old);
+        moved.map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn what_is_frozen_stays_to_the_bit_and_the_rest_moves() {
+        let device = Device::flex().autodiff();
+        let embeddings = [
+            "bert.tokens.",
+            "bert.positions.",
+            "bert.types.",
+            "bert.norm.",
+        ];
+        for (freezes_embeddings, layers) in [(true, 0), (true, 1), (false, 2), (true, 2)] {
+            let model = classifier(2, &device);
+            let all: Vec<String> = parameters(&model).into_keys().collect();
+            let freeze = |bert: Bert| bert.freeze_first(freezes_embeddings, layers);
+            let is_frozen = |name: &String| {
+                let of_embeddings = embeddings.iter().any(|start| name.starts_with(start));
+                let of_layers = (0..layers).any(|i| name.starts_with(&format!("bert.layers.{i}.")));
+                freezes_embeddings && of_embeddings || of_layers
+            };
+            let expected: Vec<String> = all.into_iter().filter(|name| !is_frozen(name)).collect();
+            assert_eq!(moved(model.map_bert(freeze).unwrap(), &device), expected);
+        }
+    }
+
+    #[test]
+    fn freezing_outlives_validation_and_a_change_of_device() {
+        let device = Device::flex();
+        let model = classifier(2, &device).map_bert(|bert| bert.freeze_first(true, 2));
+        let model = model.unwrap().train().valid().train();
+        let moved = moved(model, &device.autodiff());
+        assert!(moved.iter().all(|name| !name.starts_with("bert.")));
+        assert_eq!(moved.len(), 4, "{moved:?}");
+    }
+
+    #[test]
+    fn more_layers_than_there_are_cannot_be_frozen() {
+        let bert = small(2).init(&Device::flex());
+        assert_eq!(
+            bert.freeze_first(false, 3).unwrap_err().to_string(),
+            "`frozen layers` is 3, expected 0 to 2"
+        );
     }
 
     #[test]

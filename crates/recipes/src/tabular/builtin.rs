@@ -9,7 +9,7 @@ use super::recipe::{
 use crate::train::{Goal, Loop, Optimizer, Schedule};
 
 /// Names of the built-in recipes with a line on each.
-pub const BUILTIN: [(&str, &str); 15] = [
+pub const BUILTIN: [(&str, &str); 16] = [
     (
         "cancer",
         "breast-cancer diagnosis from cell measurements that ship with the app; the default",
@@ -45,6 +45,10 @@ pub const BUILTIN: [(&str, &str); 15] = [
         "prospectivity",
         "where lithium may lie, by maps of elements and rocks",
     ),
+    (
+        "porphyry",
+        "where porphyry copper may lie, by place and age",
+    ),
     ("forest", "which trees grow where, by maps"),
 ];
 
@@ -67,6 +71,7 @@ impl Recipe {
             "money-laundering" => money_laundering(&mut recipe),
             "malware" => malware(&mut recipe),
             "prospectivity" => prospectivity(&mut recipe),
+            "porphyry" => porphyry(&mut recipe),
             "forest" => forest(&mut recipe),
             _ => return None,
         }
@@ -112,6 +117,7 @@ fn base(name: &str) -> Recipe {
             target: String::new(),
             task: Task::Auto,
             positive: String::new(),
+            amount: String::new(),
             drop: Vec::new(),
             numeric: Vec::new(),
             categorical: Vec::new(),
@@ -126,6 +132,7 @@ fn base(name: &str) -> Recipe {
         split: Split {
             by: SplitBy::Rows,
             column: String::new(),
+            block: 5.0,
             test_fraction: 0.2,
             valid_fraction: 0.15,
             seed: 0,
@@ -264,6 +271,8 @@ fn census(recipe: &mut Recipe) {
 
 fn credit_default(recipe: &mut Recipe) {
     of(recipe, "default.payment.next.month", "1", &["ID"]);
+    // The limit of the card: what can be lost at most, as the files say no more.
+    "LIMIT_BAL".clone_into(&mut recipe.data.amount);
     recipe.data.categorical = ["SEX", "EDUCATION", "MARRIAGE"].map(str::to_owned).to_vec();
     recipe.model.numeric = NumericEmbedding::Periodic {
         n_frequencies: 24,
@@ -283,6 +292,7 @@ fn credit_default(recipe: &mut Recipe) {
 
 fn german_credit(recipe: &mut Recipe) {
     of(recipe, "class", "bad", &[]);
+    "amount".clone_into(&mut recipe.data.amount);
     recipe.data.source = Source::GermanCredit {
         path: String::new(),
     };
@@ -292,6 +302,7 @@ fn german_credit(recipe: &mut Recipe) {
 
 fn home_equity(recipe: &mut Recipe) {
     of(recipe, "BAD", "1", &[]);
+    "LOAN".clone_into(&mut recipe.data.amount);
 }
 
 fn mobile_fraud(recipe: &mut Recipe) {
@@ -332,6 +343,17 @@ fn prospectivity(recipe: &mut Recipe) {
     recipe.train.batch_size = 64;
     recipe.train.epochs = 20;
     recipe.train.patience = 0;
+}
+
+fn porphyry(recipe: &mut Recipe) {
+    // Deposits and barren places come from different lists, which the source would give away.
+    of(recipe, "label", "positive", &["source"]);
+    // Five degrees: a deposit's neighbours, often of the same belt, are on its side of the split.
+    recipe.split.by = SplitBy::Place;
+    "lon,lat".clone_into(&mut recipe.split.column);
+    // Bins of places say nothing of the places between.
+    recipe.model.numeric = NumericEmbedding::None;
+    small(recipe);
 }
 
 fn malware(recipe: &mut Recipe) {

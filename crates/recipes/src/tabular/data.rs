@@ -1,12 +1,12 @@
 //! From the data section of a recipe to rows with their parts.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::sets::{
-    Amlsim, LabelledMaps, Prospect, ScreenLimits, adult, cancer, german_credit,
+    Amlsim, LabelledMaps, Prospect, ProspectError, ScreenLimits, adult, cancer, german_credit,
 };
-use tinderbox_datasets::table::{self, Cells, Kind, ReadOptions, ReadReport, Table};
+use tinderbox_datasets::table::{self, Cells, Column, Kind, ReadOptions, ReadReport, Table};
 use tinderbox_datasets::{
     folds as plain_folds, grouped_folds, grouped_indices, latest_indices, rolling_folds,
     split_indices, stratified_folds, stratified_indices,
@@ -16,6 +16,9 @@ use super::error::DataError;
 use super::prospect::{Area, learnable};
 use super::recipe::{Data, Source, Split, SplitBy};
 use super::target::{Target, Truth};
+
+/// How the names of tables end.
+const TABLES: [&str; 4] = ["csv", "tsv", "txt", "parquet"];
 
 /// A table with its target, and what is learned from.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct Opened {
     pub screened: Option<Vec<bool>>,
     /// The maps that the rows are of.
     pub area: Option<Area>,
+    /// The money at stake in each row, where the recipe names its column.
+    pub amounts: Option<Vec<f64>>,
 }
 
 /// What a source gives.
@@ -122,6 +127,10 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
     if columns.is_empty() {
         return Err(DataError::NoColumns(left_out));
     }
+    let amounts = match data.amount.as_str() {
+        "" => None,
+        name => Some(amounts(table.column(name)?)?),
+    };
     Ok(Opened {
         table,
         report,
@@ -132,6 +141,7 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
         own,
         screened,
         area,
+        amounts,
     })
 }
 
@@ -174,7 +184,7 @@ fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
         }
         Source::Accounts { path } => read_accounts(&given(path)?),
         Source::Maps { path, background } => {
-            let prospect = Prospect::read(&given(path)?, &LabelledMaps::lithium())?;
+            let prospect = read_maps(&given(path)?)?;
             let (table, area) = learnable(prospect, *background, seed)?;
             Ok(Found {
                 area: Some(area),
@@ -193,7 +203,47 @@ fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
     }
 }
 
+/// The maps of lithium; of a folder that holds a table instead, an error that says what reads it.
+fn read_maps(folder: &Path) -> Result<Prospect, DataError> {
+    let tables = tables(folder);
+    Prospect::read(folder, &LabelledMaps::lithium()).map_err(|error| match tables.as_slice() {
+        [first, ..] if matches!(error, ProspectError::NoMap { .. }) => DataError::TableOfSites {
+            folder: folder.to_owned(),
+            table: first.clone(),
+        },
+        _ => error.into(),
+    })
+}
+
+/// The tables in a folder, by name.
+fn tables(folder: &Path) -> Vec<PathBuf> {
+    let is_table = |path: &PathBuf| {
+        let end = path.extension().and_then(|end| end.to_str());
+        path.is_file() && end.is_some_and(|end| TABLES.contains(&end.to_lowercase().as_str()))
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut tables: Vec<PathBuf> = paths.filter(is_table).collect();
+    tables.sort();
+    tables
+}
+
+/// The file itself, or the only table of a folder.
+fn table_of(path: &Path) -> Result<PathBuf, DataError> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    match <[PathBuf; 1]>::try_from(tables(path)) {
+        Ok([table]) => Ok(table),
+        Err(tables) => Err(DataError::NotOneTable {
+            folder: path.to_owned(),
+            tables,
+        }),
+    }
+}
+
 fn read_file(path: &Path, test: &str, options: &ReadOptions) -> Result<Found, DataError> {
+    let path = &table_of(path)?;
     let (table, report) = table::read(path, options)?;
     let (own, mut whole) = (table.rows(), table);
     if !test.is_empty() {
@@ -220,6 +270,20 @@ fn read_accounts(folder: &Path) -> Result<Found, DataError> {
     })
 }
 
+fn amounts(column: &Column) -> Result<Vec<f64>, DataError> {
+    let wrong = |row: usize| DataError::NoAmount {
+        column: column.name().to_owned(),
+        row: row + 1,
+    };
+    let numbers = column.numbers().ok_or_else(|| wrong(0))?;
+    let amount = |(row, value): (usize, f64)| {
+        (value.is_finite() && value >= 0.0)
+            .then_some(value)
+            .ok_or_else(|| wrong(row))
+    };
+    numbers.iter().enumerate().map(amount).collect()
+}
+
 /// What is learned from, and what is not with the reason.
 fn choose_columns(table: &Table, data: &Data, split: &Split) -> (Vec<String>, Vec<String>) {
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
@@ -230,7 +294,7 @@ fn choose_columns(table: &Table, data: &Data, split: &Split) -> (Vec<String>, Ve
         }
         let reason = if data.drop.iter().any(|dropped| dropped == name) {
             "`data.drop` names it"
-        } else if split.by != SplitBy::Rows && name == split.column {
+        } else if matches!(split.by, SplitBy::Group | SplitBy::Time) && name == split.column {
             "the split goes by it"
         } else if column.kind() == Kind::Identifier {
             "it names rows"
@@ -286,7 +350,7 @@ pub fn split(opened: &Opened, split: &Split) -> Result<Parts, DataError> {
 pub fn folds(opened: &Opened, split: &Split) -> Result<Vec<Parts>, DataError> {
     let (count, seed) = (split.folds, split.seed);
     let folds = match (split.by, &opened.truth) {
-        (SplitBy::Group, _) => {
+        (SplitBy::Group | SplitBy::Place, _) => {
             let groups = groups(opened, split)?;
             grouped_folds(&groups[..opened.own], count, seed)?
         }
@@ -316,7 +380,7 @@ pub(super) fn hold_out(
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     let seed = split.seed.wrapping_add((purpose as u64) << 32);
     let (kept, held) = match (split.by, &opened.truth) {
-        (SplitBy::Group, _) => {
+        (SplitBy::Group | SplitBy::Place, _) => {
             let groups = groups(opened, split)?;
             let groups: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
             grouped_indices(&groups, fraction, seed)?
@@ -342,6 +406,9 @@ fn small(labels: &[usize]) -> Vec<u16> {
 
 /// Number of the group of each row.
 fn groups(opened: &Opened, split: &Split) -> Result<Vec<u32>, DataError> {
+    if let (SplitBy::Place, Some(names)) = (split.by, split.place()) {
+        return blocks(opened, names, split.block);
+    }
     let column = opened.table.column(&split.column)?;
     let names: Vec<String> = (0..column.len())
         .map(|row| column.text(row).into_owned())
@@ -351,10 +418,86 @@ fn groups(opened: &Opened, split: &Split) -> Result<Vec<u32>, DataError> {
     Ok(names.iter().map(number).collect())
 }
 
+/// Number of the square that each row lies in.
+fn blocks(opened: &Opened, names: [&str; 2], side: f64) -> Result<Vec<u32>, DataError> {
+    let [x, y] = names.map(|name| square_numbers(opened.table.column(name)?, side));
+    let squares: Vec<[i64; 2]> = x?.into_iter().zip(y?).map(|(x, y)| [x, y]).collect();
+    let known: Vec<&[i64; 2]> = squares
+        .iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let number = |square: &[i64; 2]| known.binary_search(&square).unwrap_or(0) as u32;
+    Ok(squares.iter().map(number).collect())
+}
+
+fn square_numbers(column: &Column, side: f64) -> Result<Vec<i64>, DataError> {
+    let nowhere = |row: usize| DataError::NoPlace {
+        column: column.name().to_owned(),
+        row: row + 1,
+    };
+    let numbers = column.numbers().ok_or_else(|| nowhere(0))?;
+    let number = |(row, value): (usize, f64)| {
+        let square = (value / side).floor();
+        square
+            .is_finite()
+            .then_some(square as i64)
+            .ok_or_else(|| nowhere(row))
+    };
+    numbers.iter().enumerate().map(number).collect()
+}
+
 fn times(opened: &Opened, split: &Split) -> Result<Vec<f64>, DataError> {
     let column = opened.table.column(&split.column)?;
     let numbers = column
         .numbers()
         .ok_or_else(|| DataError::NoOrder(split.column.clone()))?;
     Ok(numbers.iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::tabular::Recipe;
+
+    /// A grid of places, a unit apart.
+    fn places() -> (Opened, Split) {
+        let recipe = Recipe::builtin("porphyry").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut text = String::from("lon,lat,label,source\n");
+        for row in 0..400 {
+            let (x, y) = (f64::from(row % 20) - 9.5, f64::from(row / 20) - 9.5);
+            let label = ["negative", "positive"][usize::from(x * y > 0.0)];
+            writeln!(text, "{x},{y},{label},{label}").unwrap();
+        }
+        std::fs::write(dir.path().join("deposits.csv"), text).unwrap();
+        let mut data = recipe.data;
+        *data.source.path_mut().unwrap() = dir.path().display().to_string();
+        (open(&data, &recipe.split).unwrap(), recipe.split)
+    }
+
+    #[test]
+    fn rows_of_a_square_stay_together() {
+        let (opened, split) = places();
+        assert_eq!(opened.columns, ["lon", "lat"]);
+        let square = |row: &usize| {
+            ["lon", "lat"].map(|name| {
+                let value = opened.table.column(name).unwrap().number(*row);
+                (value / 5.0).floor() as i64
+            })
+        };
+        let squares = |rows: &[usize]| rows.iter().map(square).collect::<BTreeSet<_>>();
+        let whole = super::split(&opened, &split).unwrap();
+        let mut all = vec![whole];
+        all.extend(folds(&opened, &Split { folds: 4, ..split }).unwrap());
+        for Parts { train, valid, test } in all {
+            let parts = [&train, &valid, &test].map(|rows| squares(rows));
+            assert!(parts[0].is_disjoint(&parts[1]));
+            assert!(parts[0].is_disjoint(&parts[2]));
+            assert!(parts[1].is_disjoint(&parts[2]));
+            assert_eq!(train.len() + valid.len() + test.len(), 400);
+        }
+    }
 }

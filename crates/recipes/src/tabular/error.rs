@@ -1,5 +1,7 @@
 //! What can be wrong with a table recipe, its file or its model.
 
+use std::path::PathBuf;
+
 use tinderbox_datasets::SplitError;
 use tinderbox_datasets::loader::LoaderError;
 use tinderbox_datasets::table::TableError;
@@ -91,9 +93,61 @@ pub enum DataError {
     /// The split's column cannot order rows.
     #[error("`split.column` is `{0}`, which holds no numbers and no dates to order rows by")]
     NoOrder(String),
+    /// A row of which nobody knows what is at stake.
+    #[error(
+        "row {row} has no amount in `{column}`, which `data.amount` names: it takes a number that is \
+         not below zero"
+    )]
+    NoAmount {
+        /// The column.
+        column: String,
+        /// The row, from 1.
+        row: usize,
+    },
+    /// A row without a place, where the split goes by it.
+    #[error("row {row} has no number in `{column}`, by which the split tells places apart")]
+    NoPlace {
+        /// The column.
+        column: String,
+        /// The row, from 1.
+        row: usize,
+    },
+    /// A folder with a table where maps are read.
+    #[error(
+        "`{}` holds no maps of lithium but a table; for deposits with coordinates, say `--recipe \
+         porphyry --data {}`",
+        folder.display(), table.display()
+    )]
+    TableOfSites {
+        /// The folder.
+        folder: PathBuf,
+        /// The table.
+        table: PathBuf,
+    },
+    /// A folder where one table is read.
+    #[error("`{}` is a folder with {}; name one file", folder.display(), listed(tables))]
+    NotOneTable {
+        /// The folder.
+        folder: PathBuf,
+        /// The tables in it.
+        tables: Vec<PathBuf>,
+    },
     /// There is no such split.
     #[error("there is no split `{0}`")]
     NoSplit(String),
+}
+
+/// Names of files, as a message says them.
+fn listed(paths: &[PathBuf]) -> String {
+    let names = paths.iter().filter_map(|path| path.file_name());
+    let names: Vec<String> = names
+        .map(|name| format!("`{}`", name.to_string_lossy()))
+        .collect();
+    if names.is_empty() {
+        "no table".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Why a table recipe could not be trained or used.

@@ -240,6 +240,15 @@ pub struct TabularModel {
 }
 
 impl TabularModel {
+    /// Pairs a network that scores classes with the plain mean cross-entropy of its members.
+    pub fn of_classes(net: TabularNet) -> Self {
+        let objective = Objective {
+            loss: Loss::default(),
+            weights: Vec::new(),
+        };
+        Self::new(net, objective)
+    }
+
     pub(crate) fn new(net: TabularNet, objective: Objective) -> Self {
         Self { net, objective }
     }

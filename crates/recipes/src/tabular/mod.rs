@@ -375,16 +375,21 @@ impl Prepared {
             let without = self.fit(&name, &parts, &dir, device, options)?;
             let whole = without.encoder.encode(&area.prospect.table)?;
             let said = without.committee.predict(&whole, &inner)?;
-            let mut methods = vec![("this model".to_owned(), probabilities(&said))];
             #[cfg(feature = "baseline")]
-            if options.baselines {
+            let classical = if options.baselines {
                 let rows = baseline::Rows {
                     test: &[],
                     ..self.rows(&without, &parts)
                 };
-                methods.extend(rows.elsewhere(&area.prospect.table, &whole)?);
-            }
-            for (index, (method, scores)) in methods.into_iter().enumerate() {
+                rows.elsewhere(&area.prospect.table, &whole)?
+            } else {
+                Vec::new()
+            };
+            #[cfg(not(feature = "baseline"))]
+            let classical = Vec::new();
+            let own = ("this model".to_owned(), probabilities(&said));
+            let methods = std::iter::once(own).chain(classical);
+            for (index, (method, scores)) in methods.enumerate() {
                 if captures.len() == index {
                     captures.push(Capture {
                         method,

@@ -53,6 +53,10 @@ pub struct Data {
     pub task: Task,
     /// The class that probabilities are of, where there are two; empty for the rarer one.
     pub positive: String,
+    /// Column of the money that is at stake in each row, for what approving by risk costs; empty
+    /// where there is none.
+    #[serde(default)]
+    pub amount: String,
     /// Columns that are not learned from.
     pub drop: Vec<String>,
     /// Columns of numbers, beside those that are found to be.
@@ -158,8 +162,12 @@ impl Source {
 pub struct Split {
     /// How rows are told apart.
     pub by: SplitBy,
-    /// The column of groups or of times, for these two; it is not learned from.
+    /// The column of groups or of times, for these two; it is not learned from. For `place`, the two
+    /// columns of a place, as in `lon,lat`, which are.
     pub column: String,
+    /// For `place`: the side of a square whose rows stay together, in the unit of the columns.
+    #[serde(default = "block")]
+    pub block: f64,
     /// Share held out for the test, in `(0, 1)`, where the data has no test rows of its own.
     pub test_fraction: f64,
     /// Share of the rest that is held out for validation, in `(0, 1)`.
@@ -168,6 +176,11 @@ pub struct Split {
     pub seed: u64,
     /// Parts for a cross-validation before the training proper; 0 for none.
     pub folds: usize,
+}
+
+/// Of models that were saved before there were blocks.
+fn block() -> f64 {
+    5.0
 }
 
 /// How rows are told apart.
@@ -180,6 +193,10 @@ pub enum SplitBy {
     Group,
     /// The latest by `column` are held out.
     Time,
+    /// At random; rows in the same square of a map stay together, because neighbours are alike
+    /// (Roberts et al., *Cross-validation strategies for data with temporal, spatial, hierarchical,
+    /// or phylogenetic structure*, 2017, <https://doi.org/10.1111/ecog.02881>).
+    Place,
 }
 
 /// What is made of cells before a network sees them, measured on the training rows alone.
@@ -323,7 +340,21 @@ impl Split {
             let expected = "the name of the column that `split.by` goes by";
             return Err(ConfigError::new("split.column", "empty", expected));
         }
+        if self.by == SplitBy::Place {
+            let expected = "the two columns of a place, as in `lon,lat`";
+            let column = self.column.clone();
+            self.place()
+                .ok_or_else(|| ConfigError::new("split.column", column, expected))?;
+            check_range("split.block", self.block, 1e-6..=1e9)?;
+        }
         Ok(())
+    }
+
+    /// The names of the two columns of a place.
+    pub(super) fn place(&self) -> Option<[&str; 2]> {
+        let (x, y) = self.column.split_once(',')?;
+        let names = [x.trim(), y.trim()];
+        names.iter().all(|name| !name.is_empty()).then_some(names)
     }
 }
 

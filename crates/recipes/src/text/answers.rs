@@ -156,7 +156,7 @@ fn label_loss(labels: &Labels) -> f64 {
     sum * labels.labels as f64 / labels.truth.len().max(1) as f64
 }
 
-/// F1 over spans of one kind: as CoNLL measures names (Tjong Kim Sang and De Meulder 2003,
+/// F1 over spans of one kind: as `CoNLL` measures names (Tjong Kim Sang and De Meulder 2003,
 /// <https://aclanthology.org/W03-0419/>). `None` where tags are no parts of spans.
 fn span_f1(words: &Predictions, lengths: &[usize], names: &[String]) -> Option<f64> {
     if !names.iter().any(|name| name.starts_with("B-")) {
@@ -349,7 +349,7 @@ impl Committee {
             let super::batch::BatchTruth::Tokens { wanted, .. } = made.truth else {
                 continue;
             };
-            nats += self.nats(made.inputs, wanted)?;
+            nats += self.nats(&made.inputs, &wanted)?;
             count += chunk.len() * width;
         }
         let share = count as f64 / (tokens.len() - 1).max(1) as f64;
@@ -363,8 +363,8 @@ impl Committee {
     /// Of the mean probability of all networks, as they predict together.
     fn nats(
         &self,
-        inputs: TextInputs,
-        wanted: Tensor<1, burn::tensor::Int>,
+        inputs: &TextInputs,
+        wanted: &Tensor<1, burn::tensor::Int>,
     ) -> Result<f64, TextRecipeError> {
         let [batch, seq] = inputs.ids.dims();
         let rows = batch * seq;

@@ -35,7 +35,7 @@ impl Prepared {
         let started = Instant::now();
         // A method without early stopping needs no validation texts.
         let fitted = [&parts.train[..], &parts.valid].concat();
-        let [answers, valid] = self.linear(rows, &fitted, [&parts.test, &parts.valid])?;
+        let [answers, valid] = Self::linear(rows, &fitted, [&parts.test, &parts.valid])?;
         let mut test = answers.metrics();
         if let Some(reading) = contracts::read(rows, &answers, &valid) {
             test.extend(reading.metrics());
@@ -52,7 +52,6 @@ impl Prepared {
     }
 
     fn linear(
-        &self,
         rows: &Rows,
         fitted: &[usize],
         asked: [&[usize]; 2],

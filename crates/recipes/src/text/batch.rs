@@ -24,6 +24,10 @@ pub struct TextBatch {
 
 /// What is true of each text of a batch.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one per batch, and its tensors are on the heap"
+)]
 pub enum BatchTruth {
     /// Numbers of the classes, `[batch]`.
     Classes(Tensor<1, Int>),
@@ -41,7 +45,7 @@ pub enum BatchTruth {
 /// Puts texts of different lengths into one tensor, as long as the longest.
 pub fn pad(texts: &[&Tokens], padding: u32, device: &Device) -> TextInputs {
     let (batch, seq) = (texts.len(), longest(texts));
-    let mut ids = vec![padding as i32; batch * seq];
+    let mut ids = vec![id(padding); batch * seq];
     let mut empty = vec![true; batch * seq];
     let mut types = Vec::new();
     if texts.iter().any(|text| text.second < text.ids.len()) {
@@ -49,8 +53,8 @@ pub fn pad(texts: &[&Tokens], padding: u32, device: &Device) -> TextInputs {
     }
     for (row, text) in texts.iter().enumerate() {
         let at = row * seq;
-        for (place, &id) in text.ids.iter().enumerate() {
-            ids[at + place] = id as i32;
+        for (place, &token) in text.ids.iter().enumerate() {
+            ids[at + place] = id(token);
             empty[at + place] = false;
         }
         if !types.is_empty() {
@@ -138,7 +142,7 @@ impl Sample {
                 let (mut wanted, mut counted) = (Vec::new(), Vec::new());
                 for (at, row) in rows.enumerate() {
                     for (&place, &tag) in self.texts[row].words.iter().zip(&tags[row]) {
-                        counted.push((at * seq + place) as i32);
+                        counted.push(number(at * seq + place));
                         wanted.push(number(tag));
                     }
                 }
@@ -172,15 +176,15 @@ impl Collate<usize, TextBatch> for Sample {
         device: &Device,
     ) -> Result<TextBatch, DatasetError> {
         let texts: Vec<&Tokens> = rows.iter().map(|&at| &self.texts[self.rows[at]]).collect();
-        let inputs = if self.augment != Augment::default() {
+        let inputs = if self.augment == Augment::default() {
+            pad(&texts, self.padding, device)
+        } else {
             let thinned: Vec<Tokens> = texts
                 .iter()
                 .enumerate()
                 .map(|(at, text)| self.thin(text, context, at))
                 .collect();
             pad(&thinned.iter().collect::<Vec<_>>(), self.padding, device)
-        } else {
-            pad(&texts, self.padding, device)
         };
         let [_, seq] = inputs.ids.dims();
         let truth = self.truth(&rows, seq, device);
@@ -225,7 +229,12 @@ impl Sample {
     }
 }
 
-/// A class, of which there are never as many.
+/// A token, of which there are never as many.
+pub(crate) fn id(token: u32) -> i32 {
+    i32::try_from(token).unwrap_or(i32::MAX)
+}
+
+/// A class or a place, of which there are never as many.
 fn number(class: usize) -> i32 {
     i32::try_from(class).unwrap_or(i32::MAX)
 }
@@ -288,9 +297,9 @@ impl Collate<usize, TextBatch> for Windows {
             } else {
                 window * seq
             };
-            let number = |&id: &u32| id as i32;
-            ids.extend(self.tokens[from..from + seq].iter().map(number));
-            wanted.extend(self.tokens[from + 1..=from + seq].iter().map(number));
+            let tokens = |from: usize| self.tokens[from..from + seq].iter().copied().map(id);
+            ids.extend(tokens(from));
+            wanted.extend(tokens(from + 1));
         }
         let padding = TensorData::new(vec![false; batch * seq], [batch, seq]);
         Ok(TextBatch {

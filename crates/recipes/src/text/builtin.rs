@@ -171,7 +171,7 @@ fn contracts() -> Recipe {
 
 fn contract_nli() -> Recipe {
     let mut recipe = base("contract-nli", of_kind("contract-nli"));
-    recipe.train.monitor = "loss".to_owned();
+    "loss".clone_into(&mut recipe.train.monitor);
     recipe.train.goal = Goal::Lowest;
     recipe.augment.drop_tokens = 0.2;
     recipe
@@ -181,7 +181,7 @@ fn tags() -> Recipe {
     let mut recipe = own("tags", "tagged");
     // Capital letters tell names.
     recipe.tokenizer.lowercase = false;
-    recipe.train.monitor = "loss".to_owned();
+    "loss".clone_into(&mut recipe.train.monitor);
     recipe.train.goal = Goal::Lowest;
     recipe
 }
@@ -213,7 +213,7 @@ fn writer() -> Recipe {
     };
     recipe.train.epochs = 15;
     recipe.train.batch_size = 16;
-    recipe.train.monitor = "loss".to_owned();
+    "loss".clone_into(&mut recipe.train.monitor);
     recipe.train.goal = Goal::Lowest;
     recipe
 }

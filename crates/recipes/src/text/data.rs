@@ -146,24 +146,24 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
     match data {
         Data::Requests { seed } => {
             let sets::Requests { train, valid, test } = sets::requests(*seed);
-            given([train, valid, test])
+            Ok(given(&[train, valid, test]))
         }
         Data::AgNews { path } => {
             let (train, test) = sets::ag_news(Path::new(path))?;
-            with_test(train, test, split)
+            with_test(&train, &test, split)
         }
-        Data::SmsSpam { path } => all_of(sets::sms_spam(Path::new(path))?, split),
+        Data::SmsSpam { path } => all_of(&sets::sms_spam(Path::new(path))?, split),
         Data::Sst2 { path } => {
             let (train, dev, test) = sets::sst2(Path::new(path))?;
-            given([train, dev, test])
+            Ok(given(&[train, dev, test]))
         }
         Data::Reviews { path } => {
             let (set, fold) = sets::movie_reviews(Path::new(path))?;
-            reviews(set, &fold, split)
+            reviews(&set, &fold, split)
         }
         Data::Cuad { path } => {
             let (set, contracts) = sets::cuad(Path::new(path))?;
-            in_groups(set, &contracts, split)
+            in_groups(&set, &contracts, split)
         }
         Data::ContractNli { path } => {
             let (train, test) = sets::contract_nli(Path::new(path))?;
@@ -183,10 +183,10 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
             };
             let set = read_texts(Path::new(path), &options)?;
             if test.is_empty() {
-                return all_of(set, split);
+                return all_of(&set, split);
             }
             options.classes = Some(set.class_names().to_vec());
-            with_test(set, read_texts(Path::new(test), &options)?, split)
+            with_test(&set, &read_texts(Path::new(test), &options)?, split)
         }
         Data::Pairs {
             path,
@@ -282,20 +282,20 @@ fn rows_of(sets: &[&TextSet], parts: Parts) -> Rows {
 }
 
 /// Three parts that the data has itself.
-fn given([train, valid, test]: [TextSet; 3]) -> Result<Rows, DataError> {
-    let sets = [&train, &valid, &test];
+fn given([train, valid, test]: &[TextSet; 3]) -> Rows {
+    let sets = [train, valid, test];
     let [a, b, c] = sets.map(|set| set.texts().len());
     let parts = Parts {
         train: (0..a).collect(),
         valid: (a..a + b).collect(),
         test: (a + b..a + b + c).collect(),
     };
-    Ok(rows_of(&sets, parts))
+    rows_of(&sets, parts)
 }
 
 /// A test that the data has itself, and validation texts held out of the rest.
-fn with_test(train: TextSet, test: TextSet, split: &Split) -> Result<Rows, DataError> {
-    let labels = numbers(&train);
+fn with_test(train: &TextSet, test: &TextSet, split: &Split) -> Result<Rows, DataError> {
+    let labels = numbers(train);
     let (kept, valid) = stratified(&labels, split.valid_fraction, split.seed)?;
     let from = labels.len();
     let parts = Parts {
@@ -303,11 +303,11 @@ fn with_test(train: TextSet, test: TextSet, split: &Split) -> Result<Rows, DataE
         valid,
         test: (from..from + test.texts().len()).collect(),
     };
-    Ok(rows_of(&[&train, &test], parts))
+    Ok(rows_of(&[train, test], parts))
 }
 
-fn all_of(set: TextSet, split: &Split) -> Result<Rows, DataError> {
-    by_class(ones(&[&set]), numbers(&set), set.class_names(), split)
+fn all_of(set: &TextSet, split: &Split) -> Result<Rows, DataError> {
+    by_class(ones(&[set]), numbers(set), set.class_names(), split)
 }
 
 fn by_class(
@@ -403,8 +403,8 @@ fn at_random(
 }
 
 /// The authors' folds; the last of them is the test of the training proper.
-fn reviews(set: TextSet, fold: &[usize], split: &Split) -> Result<Rows, DataError> {
-    let labels = numbers(&set);
+fn reviews(set: &TextSet, fold: &[usize], split: &Split) -> Result<Rows, DataError> {
+    let labels = numbers(set);
     let part = |number: usize| {
         let (mut rest, mut test) = (Vec::new(), Vec::new());
         for (row, &own) in fold.iter().enumerate() {
@@ -420,12 +420,12 @@ fn reviews(set: TextSet, fold: &[usize], split: &Split) -> Result<Rows, DataErro
     let folds = (0..split.folds.min(count)).map(part);
     Ok(Rows {
         folds: folds.collect::<Result<_, _>>()?,
-        ..rows_of(&[&set], part(count.saturating_sub(1))?)
+        ..rows_of(&[set], part(count.saturating_sub(1))?)
     })
 }
 
 /// All clauses of a contract in one part.
-fn in_groups(set: TextSet, groups: &[usize], split: &Split) -> Result<Rows, DataError> {
+fn in_groups(set: &TextSet, groups: &[usize], split: &Split) -> Result<Rows, DataError> {
     let groups: Vec<u32> = groups.iter().map(|&group| group as u32).collect();
     let take = |rest: &[usize], share: f64| -> Result<(Vec<usize>, Vec<usize>), DataError> {
         let own: Vec<u32> = rest.iter().map(|&row| groups[row]).collect();
@@ -445,7 +445,7 @@ fn in_groups(set: TextSet, groups: &[usize], split: &Split) -> Result<Rows, Data
     }
     Ok(Rows {
         folds,
-        ..rows_of(&[&set], Parts { train, valid, test })
+        ..rows_of(&[set], Parts { train, valid, test })
     })
 }
 

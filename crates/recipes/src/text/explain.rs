@@ -40,9 +40,9 @@ impl Predictor {
         let pieces = pieces(text);
         let without = |at: &Range<usize>| {
             let kept = [&text[..at.start], &text[at.end..]].concat();
-            self.as_read(kept)
+            as_read(kept)
         };
-        let mut inputs = vec![self.as_read(text.to_owned())];
+        let mut inputs = vec![as_read(text.to_owned())];
         inputs.extend(pieces.iter().map(without));
         let said = self.probabilities(&inputs)?;
         let class = argmax(&said[0]);
@@ -56,13 +56,13 @@ impl Predictor {
         let label = self.labels().get(class).cloned().unwrap_or_default();
         Ok((label, weighted.collect()))
     }
+}
 
-    /// A pair keeps its tab.
-    fn as_read(&self, text: String) -> Input {
-        match text.split_once('\t') {
-            Some((first, second)) => Input::Two(first.to_owned(), second.to_owned()),
-            None => Input::One(text),
-        }
+/// A pair keeps its tab.
+fn as_read(text: String) -> Input {
+    match text.split_once('\t') {
+        Some((first, second)) => Input::Two(first.to_owned(), second.to_owned()),
+        None => Input::One(text),
     }
 }
 

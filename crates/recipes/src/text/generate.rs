@@ -5,6 +5,7 @@ use tinderbox_datasets::random::{Stream, stream, uniform_f64};
 use tinderbox_models::Gpt;
 
 use super::answers::Task;
+use super::batch::id;
 use super::error::TextRecipeError;
 use super::net::TextNet;
 use super::predict::Predictor;
@@ -139,7 +140,7 @@ impl Writer<'_> {
 
     fn last(&self, count: usize) -> Tensor<2, Int> {
         let ids = &self.ids[self.ids.len() - count..];
-        let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+        let ids: Vec<i32> = ids.iter().copied().map(id).collect();
         Tensor::from_data(TensorData::new(ids, [1, count]), &self.predictor.device)
     }
 

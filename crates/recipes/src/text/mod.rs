@@ -422,6 +422,7 @@ impl Prepared {
         let net = init_seeded(config.train.seed, &on, || {
             self.recipe.model.init(sizes, scored, &on)
         })?;
+        let rates = self.recipe.model.learning_rates(&net);
         let model = TextModel::new(net, self.recipe.loss.clone());
         let [seed, workers] = [config.train.seed, config.train.workers as u64];
         let workers = workers as usize;
@@ -462,6 +463,7 @@ impl Prepared {
             .in_dir(dir)
             .identity(self.identity(&stage.name)?)
             .resume(options.resume)
+            .learning_rates(rates)
             .renderer((options.renderer)(stage))
             .interrupter(options.interrupter.clone())
             .on_damage(options.on_damage);

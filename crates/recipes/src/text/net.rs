@@ -6,15 +6,15 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::{
-    Activation, Bag, BagConfig, BertClassifier, BertConfig, BertTagger, ByteEncoder,
-    ByteEncoderConfig, CellKind, Gpt, GptConfig, Head, LayerSummary, Pooling, Positions,
-    Pretrained, Recurrent, RecurrentConfig, StatePooling, TextCnn, TextCnnConfig, TextEncoder,
-    TextEncoderConfig,
+    Activation, Bag, BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoder,
+    ByteEncoderConfig, CellKind, Gpt, GptConfig, Head, LayerSummary, LoraConfig, Pooling,
+    Positions, Pretrained, Recurrent, RecurrentConfig, StatePooling, TextCnn, TextCnnConfig,
+    TextEncoder, TextEncoderConfig, merge_lora,
 };
 
 use super::error::TextRecipeError;
 use crate::model_dir::{self, WeightsError};
-use crate::train::ConfigError;
+use crate::train::{ConfigError, layer_factors};
 
 /// Which network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +130,11 @@ pub struct FineTune {
     pub frozen_layers: usize,
     /// Whether the vectors of tokens do not learn.
     pub freeze_embeddings: bool,
+    /// Rank of low-rank adapters, which learn in place of the network and are folded into it at the
+    /// end (Hu et al. 2021, <https://arxiv.org/abs/2106.09685>); 0 for none.
+    pub lora_rank: usize,
+    /// Worth of an adapter: its product counts `lora_alpha / lora_rank` times.
+    pub lora_alpha: f64,
 }
 
 impl Default for FineTune {
@@ -138,7 +143,45 @@ impl Default for FineTune {
             layer_decay: 0.9,
             frozen_layers: 0,
             freeze_embeddings: false,
+            lora_rank: 0,
+            lora_alpha: 16.0,
         }
+    }
+}
+
+impl FineTune {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let decay = self.layer_decay;
+        if !(decay > 0.0 && decay <= 1.0) {
+            let (key, expected) = ("model.fine_tune.layer_decay", "above 0 and at most 1");
+            return Err(ConfigError::new(key, decay, expected));
+        }
+        let frozen = self.frozen_layers > 0 || self.freeze_embeddings;
+        if frozen && self.lora_rank > 0 {
+            let expected = "0 where layers are frozen: with adapters all of the network is";
+            let (key, rank) = ("model.fine_tune.lora_rank", self.lora_rank);
+            return Err(ConfigError::new(key, rank, expected));
+        }
+        if decay < 1.0 && self.lora_rank > 0 {
+            let expected = "1 with adapters, which all learn alike";
+            return Err(ConfigError::new(
+                "model.fine_tune.layer_decay",
+                decay,
+                expected,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Freezes what does not learn.
+    fn apply(&self, bert: Bert) -> Result<Bert, tinderbox_models::ConfigError> {
+        if self.lora_rank > 0 {
+            let config = LoraConfig::new()
+                .with_rank(self.lora_rank)
+                .with_alpha(self.lora_alpha);
+            return bert.with_lora(&config);
+        }
+        bert.freeze_first(self.freeze_embeddings, self.frozen_layers)
     }
 }
 
@@ -273,16 +316,7 @@ impl Architecture {
         let Self::Bert { fine_tune, .. } = self else {
             return Ok(());
         };
-        let decay = fine_tune.layer_decay;
-        if !(decay > 0.0 && decay <= 1.0) {
-            let expected = "above 0 and at most 1";
-            return Err(ConfigError::new(
-                "model.fine_tune.layer_decay",
-                decay,
-                expected,
-            ));
-        }
-        Ok(())
+        fine_tune.validate()
     }
 
     /// Checks that the network does what it is wanted for.
@@ -319,13 +353,14 @@ impl Architecture {
         device: &Device,
     ) -> Result<TextNet, TextRecipeError> {
         self.check(scored)?;
-        if let Self::Bert { weights, .. } = self {
+        if let Self::Bert { weights, fine_tune } = self {
             let pretrained = Pretrained::open(Path::new(weights))?;
             check_vocabulary(sizes, pretrained.config())?;
             let head = Head::New(sizes.outputs);
+            let tune = |bert| fine_tune.apply(bert);
             return Ok(match scored {
-                Scored::Words => TextNet::Tagger(pretrained.tagger(head, device)?),
-                _ => TextNet::Bert(pretrained.classifier(head, device)?),
+                Scored::Words => TextNet::Tagger(pretrained.tagger(head, device)?.map_bert(tune)?),
+                _ => TextNet::Bert(pretrained.classifier(head, device)?.map_bert(tune)?),
             });
         }
         Ok(match self.config(sizes) {
@@ -354,6 +389,23 @@ impl Architecture {
                 TextNet::Gpt(config.init(device))
             }
         })
+    }
+
+    /// Factors of the learning rate of parts of a network.
+    pub(crate) fn learning_rates(&self, net: &TextNet) -> Vec<(String, f64)> {
+        let Self::Bert { fine_tune, .. } = self else {
+            return Vec::new();
+        };
+        let layers = match net {
+            TextNet::Bert(net) => net.num_layers(),
+            TextNet::Tagger(net) => net.num_layers(),
+            _ => 0,
+        };
+        if fine_tune.layer_decay < 1.0 {
+            layer_factors(layers, fine_tune.layer_decay)
+        } else {
+            Vec::new()
+        }
     }
 
     /// The form of published weights, to be kept beside those that were fine-tuned.
@@ -432,6 +484,7 @@ impl Architecture {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each network, all alike")]
     fn config(&self, sizes: Sizes) -> Config {
         let Sizes {
             vocabulary,
@@ -565,7 +618,6 @@ enum Config {
 
 /// A network for texts.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per run")]
 pub enum TextNet {
     /// Transformer encoder.
     Encoder(TextEncoder),
@@ -661,8 +713,9 @@ impl TextNet {
             Self::Cnn(net) => model_dir::to_bytes(net),
             Self::Recurrent(net) => model_dir::to_bytes(net),
             Self::Bytes(net) => model_dir::to_bytes(net),
-            Self::Bert(net) => model_dir::to_bytes(net),
-            Self::Tagger(net) => model_dir::to_bytes(net),
+            // A network with adapters becomes a plain one.
+            Self::Bert(net) => model_dir::to_bytes(&merge_lora(net.clone())),
+            Self::Tagger(net) => model_dir::to_bytes(&merge_lora(net.clone())),
             Self::Gpt(net) => model_dir::to_bytes(net),
         }
     }

@@ -120,7 +120,7 @@ impl TokenizerRecipe {
     fn word_piece<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
         let mut tokenizer = Tokenizer::new(WordPiece::default());
         self.bert_words(&mut tokenizer)?;
-        let words = self.count(&tokenizer, texts)?;
+        let words = Self::count(&tokenizer, texts)?;
         // The letters inside words, in a known order: the trainer would number them as they come.
         let mut special: Vec<AddedToken> = special();
         let inner: std::collections::BTreeSet<char> =
@@ -162,7 +162,7 @@ impl TokenizerRecipe {
             tokenizer.with_normalizer(Some(Lowercase))?;
         }
         tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
-        let words = self.count(&tokenizer, texts)?;
+        let words = Self::count(&tokenizer, texts)?;
         let trainer = BpeTrainer::builder()
             .show_progress(false)
             .vocab_size(self.vocabulary.max(256 + SPECIAL.len()))
@@ -188,7 +188,7 @@ impl TokenizerRecipe {
         tokenizer.with_normalizer(Some(Sequence::new(steps)))?;
         let spaces = Metaspace::new('▁', PrependScheme::Always, true);
         tokenizer.with_pre_tokenizer(Some(spaces.clone()));
-        let words = self.count(&tokenizer, texts)?;
+        let words = Self::count(&tokenizer, texts)?;
         let words = words.into_iter();
         let words = words.map(|(word, count)| (word, u32::try_from(count).unwrap_or(u32::MAX)));
         let trainer = UnigramTrainer::builder()
@@ -213,7 +213,7 @@ impl TokenizerRecipe {
     fn words<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
         let mut tokenizer = Tokenizer::new(WordLevel::default());
         self.bert_words(&mut tokenizer)?;
-        let words = self.count(&tokenizer, texts)?;
+        let words = Self::count(&tokenizer, texts)?;
         let mut words: Vec<(String, u64)> = words.into_iter().collect();
         words.retain(|(_, count)| *count >= self.min_count as u64);
         words.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
@@ -230,7 +230,6 @@ impl TokenizerRecipe {
 
     /// How often each word occurs, as the tokenizer cuts texts into words.
     fn count<T: AsRef<str> + Sync>(
-        &self,
         tokenizer: &Tokenizer,
         texts: &[T],
     ) -> Result<BTreeMap<String, u64>, TokenizerError> {
@@ -488,8 +487,14 @@ impl TextTokenizer {
             Input::Two(first, second) => (first.as_str(), second.as_str()).into(),
             Input::Words(words) => words.as_slice().into(),
         };
-        let encoding = hub.encode_fast(wanted, true)?;
-        Ok(tokens(&encoding, matches!(input, Input::Words(_)), max_len))
+        // The fast way forgets which word a token is of.
+        let in_words = matches!(input, Input::Words(_));
+        let encoding = if in_words {
+            hub.encode(wanted, true)?
+        } else {
+            hub.encode_fast(wanted, true)?
+        };
+        Ok(tokens(&encoding, in_words, max_len))
     }
 
     /// The tokens of a running text, without marks at its ends.

@@ -43,20 +43,40 @@ impl<M: Module> Ema<M> {
 /// Moves the weights of `shadow` the given share of the way towards those of `model`, of which it
 /// is a copy.
 pub fn blend<M: Module>(shadow: M, model: &M, share: f64) -> M {
-    // The one container of Burn that holds tensors of any rank by parameter.
-    let mut current = Current(GradientsParams::new());
+    let mut current = Current {
+        found: GradientsParams::new(),
+        in_statistic: false,
+    };
     model.visit(&mut current);
     shadow.map(&mut Blend {
-        current: current.0,
+        current: current.found,
         share,
     })
 }
 
-struct Current(GradientsParams);
+/// Finds what can have changed.
+struct Current {
+    /// The one container of Burn that holds tensors of any rank by parameter.
+    found: GradientsParams,
+    in_statistic: bool,
+}
 
 impl ModuleVisitor for Current {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.in_statistic = container == "Struct:BatchNorm" && name.starts_with("running_");
+    }
+
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.register(param.id, param.val().without_autodiff());
+        let weights = param.val();
+        // An average of equals may differ from them in its last bit.
+        let is_frozen = weights.is_autodiff() && !weights.is_require_grad() && !self.in_statistic;
+        if !is_frozen {
+            self.found.register(param.id, weights.without_autodiff());
+        }
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.in_statistic = false;
     }
 }
 

@@ -12,6 +12,7 @@ pub mod gradients;
 mod lines;
 mod log;
 mod optimizer;
+mod rates;
 mod record;
 mod relay;
 mod schedule;
@@ -39,6 +40,7 @@ pub use ema::blend;
 pub use lines::MetricLines;
 pub use log::{Metrics, metric_name};
 pub use optimizer::Optimizer;
+pub use rates::layer_factors;
 pub use record::{init_seeded, weights_from_bytes, weights_to_bytes};
 pub use schedule::Schedule;
 pub use silent::Silent;
@@ -47,6 +49,7 @@ pub use strategy::{StepListener, Timings, TrainError};
 
 use checkpoint::Store;
 use log::{MetricsFile, Pace};
+use rates::Rates;
 use strategy::{Job, Strategy};
 
 /// Name of the metrics file in a run directory.
@@ -100,6 +103,7 @@ pub struct Trainer<M: LearnerModel> {
     interrupter: Interrupter,
     on_damage: Box<dyn Fn(&CheckpointError)>,
     on_step: Option<Box<StepListener<M>>>,
+    rates: Vec<(String, f64)>,
 }
 
 impl<M: LearnerModel> Trainer<M> {
@@ -114,6 +118,7 @@ impl<M: LearnerModel> Trainer<M> {
             interrupter: Interrupter::new(),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
             on_step: None,
+            rates: Vec::new(),
         }
     }
 
@@ -165,6 +170,17 @@ impl<M: LearnerModel> Trainer<M> {
     #[must_use]
     pub fn on_step(mut self, listener: Box<StepListener<M>>) -> Self {
         self.on_step = Some(listener);
+        self
+    }
+
+    /// Multiplies the learning rate of parts of the model, as [`layer_factors`] says or by hand.
+    ///
+    /// A part is named by its path in the model, as `layers.1` or `bert`, and has all parameters
+    /// whose paths contain these names in a row. Of the parts that a parameter is in the last
+    /// counts. A checkpoint made with other factors is refused.
+    #[must_use]
+    pub fn learning_rates(mut self, parts: Vec<(String, f64)>) -> Self {
+        self.rates = parts;
         self
     }
 
@@ -230,6 +246,9 @@ impl<M: LearnerModel> Trainer<M> {
         <M as InferenceStep>::Output: Adaptor<LossInput>,
     {
         self.config.validate()?;
+        let rates = Rates::new(&self.rates)?;
+        rates.check(&model)?;
+        let identity = self.identity + &rates.identity();
         let device = model
             .devices()
             .into_iter()
@@ -259,7 +278,7 @@ impl<M: LearnerModel> Trainer<M> {
             _ => None,
         };
         if let Some(parts) = &parts {
-            strategy::check_identity(parts, &self.identity)?;
+            strategy::check_identity(parts, &identity)?;
         }
         let pace = Pace {
             batches_per_epoch: train.num_batches(),
@@ -273,7 +292,8 @@ impl<M: LearnerModel> Trainer<M> {
 
         let learner = Learner::new(model.clone(), self.config.optimizer.init(), 0.0);
         let strategy = Arc::new(Strategy::new(Job {
-            identity: self.identity,
+            identity,
+            rates,
             model,
             device: device.inner(),
             feed: Box::new(Arc::clone(&train)),

@@ -33,6 +33,7 @@ use super::config::TrainConfig;
 use super::ema::Ema;
 use super::gradients::{average, clip_global_norm};
 use super::log::{LogState, Metrics, MetricsFile};
+use super::rates::Rates;
 use super::record::{weights_from_bytes, weights_to_bytes};
 use super::relay::{Event, Relay};
 use super::schedule::PlateauState;
@@ -196,6 +197,7 @@ type TrainInput<M> = <M as TrainStep>::Input;
 pub(crate) struct Job<M: LearnerModel> {
     pub(crate) config: TrainConfig,
     pub(crate) identity: String,
+    pub(crate) rates: Rates,
     pub(crate) model: M,
     pub(crate) device: Device,
     pub(crate) feed: Box<dyn Feed<TrainInput<M>>>,
@@ -443,7 +445,7 @@ impl<M: LearnerModel> Run<M> {
             self.state.batch += 1;
             in_group += 1;
             let full = in_group == accumulation || self.state.batch == last;
-            let rate = ModuleLearningRate::from(self.learning_rate());
+            let rate = self.job.rates.at(self.learning_rate());
             if accumulation == 1 {
                 self.update(grads, 1, rate.clone());
             } else {

@@ -1,0 +1,441 @@
+//! The command-line contract, on the real binary and tiny texts.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tinderbox_cli::testing::{Place, Ran, result};
+
+const GOOD: [&str; 4] = ["lovely", "great", "superb", "charming"];
+const BAD: [&str; 4] = ["awful", "dull", "boring", "dreadful"];
+
+/// Films that are praised or not, one in two.
+fn films() -> String {
+    let mut text = String::from("text,label\n");
+    for at in 0..160 {
+        let (words, label) = if at % 2 == 0 {
+            (GOOD, "good")
+        } else {
+            (BAD, "bad")
+        };
+        let [first, second] = [words[at / 2 % 4], words[at / 3 % 4]];
+        writeln!(
+            text,
+            "\"a {first} film, number {at}, and {second} to see\",{label}"
+        )
+        .unwrap();
+    }
+    text
+}
+
+const SMALL: [&str; 12] = [
+    "--no-baseline",
+    "--set",
+    "model.d_model=16",
+    "--set",
+    "model.layers=1",
+    "--set",
+    "model.d_feed_forward=16",
+    "--set",
+    "optimizer.learning_rate=0.01",
+    "--set",
+    "tokenizer.kind=words",
+    "--quiet",
+];
+
+fn place() -> Place {
+    let place = Place::new(env!("CARGO_BIN_EXE_text"));
+    place.write("films.csv", films());
+    place
+}
+
+fn train(place: &Place, out: &str, more: &[&str]) -> Ran {
+    let args = ["train", "--data", "films.csv", "--out", out];
+    place.run(&[&args[..], &SMALL, more].concat())
+}
+
+fn trained() -> Place {
+    let place = place();
+    train(&place, "run", &[]).ok();
+    place
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap()
+}
+
+#[test]
+fn texts_of_ones_own_are_learned_measured_and_told_apart() {
+    let place = trained();
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    assert_eq!(summary["app"], "text");
+    assert!(summary["test"]["accuracy"].as_f64().unwrap() > 0.95);
+    for file in ["weights.safetensors", "model.json", "tokenizer.json"] {
+        assert!(place.path("run/model").join(file).is_file(), "{file}");
+    }
+
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    let measured = json(ran.ok().stdout.trim());
+    assert_eq!(measured["samples"], 32);
+    assert_eq!(measured["test"]["accuracy"], summary["test"]["accuracy"]);
+
+    let ran = place.run(&["predict", "--run", "run", "--json", "such a dreadful film"]);
+    let said = json(ran.ok().stdout.trim());
+    assert_eq!(said["input"], "such a dreadful film");
+    assert_eq!(said["label"], "bad");
+    assert!(said["probabilities"]["bad"].as_f64().unwrap() > 0.5);
+}
+
+#[test]
+fn the_recipe_that_a_run_leaves_repeats_it_to_the_byte() {
+    let place = trained();
+    let args = ["train", "--recipe", "run/recipe.toml", "--out", "again"];
+    place
+        .run(&[&args[..], &["--quiet", "--no-baseline"]].concat())
+        .ok();
+    assert_eq!(result(&place.path("run")), result(&place.path("again")));
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_model() {
+    let place = place();
+    let more = [
+        "--set",
+        "train.epochs=40",
+        "--set",
+        "train.checkpoint_every=3",
+    ];
+    train(&place, "whole", &more).ok();
+    let args = ["train", "--data", "films.csv", "--out", "killed"];
+    let args = [&args[..], &SMALL, &more].concat();
+    let mut child = place.command(&args).spawn().unwrap();
+    let metrics = place.path("killed/checkpoint");
+    while !metrics.exists() || fs::read_dir(&metrics).unwrap().next().is_none() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!place.path("killed/summary.json").exists());
+    let args = ["train", "--resume", "killed", "--no-baseline", "--quiet"];
+    place.run(&args).ok();
+    assert_eq!(result(&place.path("whole")), result(&place.path("killed")));
+}
+
+#[test]
+fn lines_of_stdin_and_of_files_are_told_apart_one_by_one() {
+    let place = trained();
+    let mut child = place
+        .command(&["predict", "--run", "run", "--csv", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"a superb film\na boring film\n").unwrap();
+    drop(stdin);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    let lines: Vec<&str> = ran.ok().stdout.lines().collect();
+    assert_eq!(lines[0], "input,label,bad,good");
+    assert!(lines[1].starts_with("a superb film,good,"), "{}", lines[1]);
+    assert!(lines[2].starts_with("a boring film,bad,"), "{}", lines[2]);
+
+    place.write("page.txt", "a boring film\nand a dull one\n");
+    let ran = place.run(&["predict", "--run", "run", "--whole", "--json", "page.txt"]);
+    let said = json(ran.ok().stdout.trim());
+    assert_eq!(
+        (said["input"].as_str(), said["label"].as_str()),
+        (Some("page.txt"), Some("bad"))
+    );
+}
+
+#[test]
+fn the_words_that_decided_are_named_and_coloured() {
+    let place = trained();
+    let args = [
+        "explain",
+        "--run",
+        "run",
+        "--json",
+        "--out",
+        "why.html",
+        "a <dull> dull film",
+    ];
+    let said = json(place.run(&args).ok().stdout.trim());
+    assert_eq!(said["label"], "bad");
+    let words = said["words"].as_array().unwrap();
+    let effect = |word: &Value| word["effect"].as_f64().unwrap();
+    let strongest = words.iter().max_by(|a, b| effect(a).total_cmp(&effect(b)));
+    assert!(
+        strongest.unwrap()["text"]
+            .as_str()
+            .unwrap()
+            .contains("dull"),
+        "{said}"
+    );
+    let page = fs::read_to_string(place.path("why.html")).unwrap();
+    assert!(
+        page.contains("&lt;dull&gt;") && !page.contains("<dull>"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_summary_has_the_sentences_that_matter_in_their_order() {
+    let place = trained();
+    let text = "A great seat. An awful film, dull and dreadful! A lovely seat. It is dull and boring \
+                and dreadful. A superb seat.";
+    place.write("review.txt", text);
+    place.write(
+        "wanted.txt",
+        "An awful film, dull and dreadful! It is dull and boring and dreadful.",
+    );
+    let args = ["summarise", "--run", "run", "--sentences", "2", "--json"];
+    let more = ["--reference", "wanted.txt", "review.txt"];
+    let said = json(place.run(&[&args[..], &more].concat()).ok().stdout.trim());
+    let numbers: Vec<i64> = said["sentences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sentence| sentence["number"].as_i64().unwrap())
+        .collect();
+    assert_eq!(numbers, [2, 4], "{said}");
+    assert!(said["rouge"]["rouge1"].as_f64().unwrap() > 0.99, "{said}");
+}
+
+#[test]
+fn the_texts_of_a_folder_are_found_by_likeness() {
+    let place = trained();
+    fs::create_dir(place.path("folder")).unwrap();
+    place.write("folder/one.txt", "a superb and lovely film");
+    place.write("folder/two.txt", "a dreadful film, boring to see");
+    let args = [
+        "similar",
+        "--run",
+        "run",
+        "--query",
+        "dull and awful",
+        "--json",
+        "folder",
+    ];
+    let ran = place.run(&args);
+    let first = json(ran.ok().stdout.lines().next().unwrap());
+    assert!(
+        first["input"].as_str().unwrap().ends_with("two.txt"),
+        "{first}"
+    );
+}
+
+#[test]
+fn a_language_model_learns_and_writes_the_same_with_and_without_its_cache() {
+    let place = place();
+    place.write(
+        "rhyme.txt",
+        "hey diddle diddle, the cat and the fiddle.\n".repeat(60),
+    );
+    let args = [
+        "train",
+        "--recipe",
+        "writer",
+        "--data",
+        "rhyme.txt",
+        "--out",
+        "run",
+        "--quiet",
+    ];
+    let small = [
+        "--set",
+        "model.d_model=32",
+        "--set",
+        "model.heads=2",
+        "--set",
+        "model.layers=1",
+        "--set",
+        "model.dropout=0.0",
+        "--set",
+        "tokenizer.max_len=32",
+        "--set",
+        "train.batch_size=4",
+        "--set",
+        "optimizer.learning_rate=0.01",
+    ];
+    place.run(&[&args[..], &small].concat()).ok();
+    let write = |more: &[&str]| {
+        let args = [
+            "generate", "--run", "run", "--prompt", "hey did", "--tokens", "24",
+        ];
+        let ran = place.run(&[&args[..], &["--json", "--temperature", "0"], more].concat());
+        json(ran.ok().stdout.trim())["text"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let text = write(&[]);
+    assert_eq!(text, write(&["--no-cache"]));
+    assert_eq!(text, "hey diddle diddle, the cat and t");
+    // Beyond the context of 32 tokens.
+    let args = [
+        "generate", "--run", "run", "--tokens", "100", "--prompt", "hey",
+    ];
+    let ran = place.run(&args);
+    assert!(ran.ok().stdout.trim().len() > 60, "{}", ran.stdout);
+}
+
+#[test]
+fn words_get_tags_pairs_get_classes_and_texts_get_many_labels() {
+    let place = place();
+    let mut tagged = String::new();
+    for at in 0..80 {
+        let name = ["Anna", "Bert", "Carl", "Dora"][at % 4];
+        let town = ["Rome", "Oslo", "Bonn"][at % 3];
+        writeln!(tagged, "{name} B-PER\nlives O\nin O\n{town} B-LOC\n").unwrap();
+    }
+    place.write("names.conll", tagged);
+    let tiny = [
+        "--set",
+        "model.d_model=16",
+        "--set",
+        "model.layers=1",
+        "--quiet",
+        "--no-baseline",
+    ];
+    let fast = [
+        "--set",
+        "optimizer.learning_rate=0.01",
+        "--set",
+        "tokenizer.kind=words",
+    ];
+    let with = |recipe: &str, file: &str, out: &str| {
+        let args = ["train", "--recipe", recipe, "--data", file, "--out", out];
+        place.run(&[&args[..], &tiny, &fast].concat()).ok();
+    };
+    with("tags", "names.conll", "tags");
+    let ran = place.run(&["predict", "--run", "tags", "--json", "Dora lives in Oslo"]);
+    let tags = json(ran.ok().stdout.trim())["tags"].clone();
+    let expected = [
+        ["Dora", "B-PER"],
+        ["lives", "O"],
+        ["in", "O"],
+        ["Oslo", "B-LOC"],
+    ];
+    assert_eq!(tags, serde_json::to_value(expected).unwrap());
+
+    let mut pairs = String::from("first,second,label\n");
+    for at in 0..120 {
+        let colour = ["red", "blue", "green"][at % 3];
+        let (other, label) = if at % 2 == 0 {
+            (colour, "same")
+        } else {
+            ("grey", "other")
+        };
+        writeln!(pairs, "the car is {colour},the car looks {other},{label}").unwrap();
+    }
+    place.write("pairs.csv", pairs);
+    with("pairs", "pairs.csv", "pairs");
+    let ran = place.run(&[
+        "predict",
+        "--run",
+        "pairs",
+        "--json",
+        "a car is red\tit looks grey",
+    ]);
+    assert_eq!(json(ran.ok().stdout.trim())["label"], "other");
+
+    let mut many = String::from("text,label\n");
+    for at in 0..160 {
+        let (fish, fowl) = (at % 2 == 0, at % 3 == 0);
+        let words = format!(
+            "number {at} with {} and {}",
+            if fish { "trout" } else { "beans" },
+            if fowl { "duck" } else { "rice" }
+        );
+        let labels = match (fish, fowl) {
+            (true, true) => "fish|fowl",
+            (true, false) => "fish",
+            (false, true) => "fowl",
+            (false, false) => continue,
+        };
+        writeln!(many, "{words},{labels}").unwrap();
+    }
+    place.write("many.csv", many);
+    with("labels", "many.csv", "many");
+    let ran = place.run(&["predict", "--run", "many", "--json", "trout and duck"]);
+    let said = json(ran.ok().stdout.trim());
+    assert_eq!(
+        said["labels"],
+        serde_json::json!(["fish", "fowl"]),
+        "{said}"
+    );
+}
+
+#[test]
+fn published_weights_are_fine_tuned_and_the_model_needs_their_folder_no_more() {
+    let place = place();
+    let hub = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../crates/models/tests/data/hub-bert"
+    );
+    let copy = place.path("hub");
+    fs::create_dir(&copy).unwrap();
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(format!("{hub}/{file}"), copy.join(file)).unwrap();
+    }
+    let tune = |out: &str, more: &[&str]| {
+        let args = [
+            "train",
+            "--weights",
+            "hub",
+            "--data",
+            "films.csv",
+            "--out",
+            out,
+        ];
+        let common = ["--quiet", "--no-baseline", "--set", "train.epochs=1"];
+        place.run(&[&args[..], &common, more].concat())
+    };
+    tune("whole", &[]).ok();
+    tune("frozen", &["--set", "model.fine_tune.frozen_layers=1"]).ok();
+    let lora = ["--set", "model.fine_tune.lora_rank=4"];
+    tune("refused", &lora).failed(2, &["layer_decay"]);
+    tune(
+        "adapted",
+        &[&lora[..], &["--set", "model.fine_tune.layer_decay=1.0"]].concat(),
+    )
+    .ok();
+    fs::remove_dir_all(&copy).unwrap();
+    for run in ["whole", "frozen", "adapted"] {
+        let ran = place.run(&["predict", "--run", run, "--json", "a superb film"]);
+        assert!(json(ran.ok().stdout.trim())["label"].is_string(), "{run}");
+        let names = fs::read(place.path(run).join("model/weights.safetensors")).unwrap();
+        let names = String::from_utf8_lossy(&names).into_owned();
+        assert!(!names.contains("lora"), "{run}");
+    }
+}
+
+#[test]
+fn the_default_command_classifies_lines_that_are_not_in_its_data() {
+    let place = place();
+    let fewer = [
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "ensemble=1",
+        "--no-baseline",
+    ];
+    let ran = place.run(&[&["train", "--out", "run"][..], &fewer].concat());
+    let shown = ran.ok().stdout.lines().rev().take(3);
+    assert!(
+        shown.into_iter().all(|line| line.contains('%')),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("epoch 1/1"), "{}", ran.stderr);
+}
