@@ -384,7 +384,11 @@ fn verdict(
     report: &Report,
     summary: &Summary,
 ) -> Result<(), Failure> {
-    let (name, _) = prepared.task().headline();
+    let name = if report.reading.is_some() {
+        "verdict_f1"
+    } else {
+        prepared.task().headline()
+    };
     let mean = |folds: &[Metrics]| {
         let all = spread(folds);
         all.iter().find(|(n, _)| n == name).map(|(_, s)| s.mean)

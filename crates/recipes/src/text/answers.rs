@@ -40,12 +40,12 @@ impl Task {
         }
     }
 
-    /// Name of the metric that decides between two models, and whether more of it is better.
-    pub fn headline(self) -> (&'static str, bool) {
+    /// Name of the metric that decides between two models.
+    pub fn headline(self) -> &'static str {
         match self {
-            Self::Classes => ("accuracy", true),
-            Self::Labels | Self::Tags => ("f1", true),
-            Self::Next => ("loss", false),
+            Self::Classes => "accuracy",
+            Self::Labels | Self::Tags => "f1",
+            Self::Next => "loss",
         }
     }
 }

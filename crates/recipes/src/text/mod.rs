@@ -123,7 +123,7 @@ pub struct Report {
     pub cut: f64,
     /// Time to tokenize and predict one text alone, in s.
     pub text_s: f64,
-    /// Tokens that were trained on in a second, padding not counted; `None` where it is not known.
+    /// Tokens that were trained on in a second, padding not counted.
     pub tokens_per_s: f64,
     /// Numbers that were learned, by all networks together.
     pub parameters: usize,
