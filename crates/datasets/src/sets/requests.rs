@@ -11,7 +11,7 @@ use crate::random::{Stream, below, permutation, stream, uniform};
 use crate::text::TextSet;
 
 /// Number of lines to train on, to choose by and to test on.
-const ROWS: [usize; 3] = [3000, 300, 600];
+const ROWS: [usize; 3] = [4800, 300, 600];
 
 /// Chance that a line also says what is in order with something else; most is learnt from such lines.
 const ASIDE: [f32; 3] = [0.6, 0.3, 0.3];
@@ -41,7 +41,7 @@ enum Part {
     Test,
 }
 
-/// Makes requests of customers, of eight classes in equal parts: 3,000 to train on, 300 to choose by
+/// Makes requests of customers, of eight classes in equal parts: 4,800 to train on, 300 to choose by
 /// and 600 to test on.
 ///
 /// A line is a template filled with words, with a greeting and thanks or without. Six in ten of the
@@ -53,7 +53,7 @@ enum Part {
 ///
 /// ```
 /// let set = tinderbox_datasets::sets::requests(0);
-/// assert_eq!((set.train.texts().len(), set.test.texts().len()), (3000, 600));
+/// assert_eq!((set.train.texts().len(), set.test.texts().len()), (4800, 600));
 /// assert_eq!(set.train.class_names()[0], "billing");
 /// ```
 pub fn requests(seed: u64) -> Requests {
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn the_classes_are_equally_frequent() {
         let set = requests(0);
-        for (part, rows) in [(&set.train, 3000), (&set.valid, 300), (&set.test, 600)] {
+        for (part, rows) in [(&set.train, 4800), (&set.valid, 300), (&set.test, 600)] {
             assert_eq!(part.texts().len(), rows);
             for class in 0..8 {
                 let found = part
@@ -300,7 +300,7 @@ mod tests {
     fn few_lines_are_double_and_none_is_both_trained_and_tested() {
         let set = requests(0);
         let distinct: BTreeSet<&String> = set.train.texts().iter().collect();
-        assert!(distinct.len() > 2980, "{}", distinct.len());
+        assert!(distinct.len() > 4750, "{}", distinct.len());
         assert!(set.test.texts().iter().all(|line| !distinct.contains(line)));
     }
 }
