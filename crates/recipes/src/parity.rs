@@ -5,6 +5,7 @@
 //! make them.
 
 mod tabular;
+mod text;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,7 +14,7 @@ use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::softmax;
 use burn::tensor::module::{layer_norm, linear};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use burn::train::TrainStep as _;
+use burn::train::{ClassificationOutput, TrainStep};
 use serde::Deserialize;
 use tinderbox_kernels::{Walk, batch_norm_train, conv2d, max_pool2x2};
 use tinderbox_models::{Activation, BlockKind, Normalization, Stem};
@@ -99,22 +100,26 @@ pub fn transfer(from: &Device, to: &Device) -> Check {
             if classes != moved_classes {
                 return Err(format!("predicts {moved_classes:?} instead of {classes:?}"));
             }
-            difference(&moved_logits, &logits)
+            let largest = difference(&moved_logits, &logits)?;
+            Ok(largest.max(text::references()?.transfer(from, to)?))
         },
     )
 }
 
 fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
-    let references = read::<Vec<Layer>>(LAYERS)
-        .and_then(|layers| Ok((layers, read(MODELS)?, tabular::references()?)));
-    let (layers, models, tables): (_, Vec<Model>, tabular::References) = match references {
+    let References {
+        layers,
+        models,
+        tables,
+        texts,
+    } = match References::read() {
         Ok(references) => references,
         Err(error) => {
             return vec![Check::run("references".to_owned(), 0.0, || Err(error))];
         }
     };
     let mut checks = Vec::new();
-    let all = layers.iter().chain(&tables.layers);
+    let all = layers.iter().chain(&tables.layers).chain(&texts.layers);
     for layer in all.filter(|layer| wanted(&layer.name)) {
         let name = layer.name.clone();
         checks.push(Check::run(name, LAYER_TOLERANCE, || layer.check(device)));
@@ -135,8 +140,28 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
             }
         }
     }
-    checks.extend(tables.checks(device, wanted));
+    checks.extend(tables.checks(device, &wanted));
+    checks.extend(texts.checks(device, wanted));
     checks
+}
+
+/// All that there is to compare with.
+struct References {
+    layers: Vec<Layer>,
+    models: Vec<Model>,
+    tables: tabular::References,
+    texts: text::References,
+}
+
+impl References {
+    fn read() -> Result<Self, String> {
+        Ok(Self {
+            layers: read(LAYERS)?,
+            models: read(MODELS)?,
+            tables: tabular::references()?,
+            texts: text::references()?,
+        })
+    }
 }
 
 fn sgd() -> Optimizer {
@@ -318,7 +343,10 @@ impl Layer {
                 };
                 Loss::default().forward_mixed(x.next(), x.labels(), Some(mixed))
             }
-            name => tabular::layer(name, x)?,
+            name => match text::layer(name, x) {
+                Some(output) => output,
+                None => tabular::layer(name, x)?,
+            },
         })
     }
 }
@@ -390,19 +418,29 @@ impl Model {
         optimizer: &Optimizer,
         device: &Device,
     ) -> Result<(Vec<f64>, ImageNet), String> {
-        let rate = optimizer.learning_rate();
-        let mut optimizer = optimizer.init();
-        let mut model = Classifier::new(self.net(device)?, Loss::default()).train();
+        let model = Classifier::new(self.net(device)?, Loss::default()).train();
         let device = device.clone().autodiff();
         let batch = Labelled::new(self.input.tensor(&device), labels(&self.labels, &device));
-        let mut losses = Vec::with_capacity(self.sgd.len());
-        for _ in 0..self.sgd.len() {
-            let output = model.step(batch.clone());
-            losses.push(output.item.loss.mean().into_scalar::<f64>());
-            model = optimizer.step(rate, model, output.grads);
-        }
+        let (losses, model) = curve(model, &batch, optimizer, self.sgd.len());
         Ok((losses, model.valid().net))
     }
+}
+
+/// The loss of each of some steps on one batch, before its update; and what was trained.
+fn curve<M>(mut model: M, batch: &M::Input, optimizer: &Optimizer, steps: usize) -> (Vec<f64>, M)
+where
+    M: Module + TrainStep<Output = ClassificationOutput>,
+    M::Input: Clone,
+{
+    let rate = optimizer.learning_rate();
+    let mut optimizer = optimizer.init();
+    let mut losses = Vec::with_capacity(steps);
+    for _ in 0..steps {
+        let output = model.step(batch.clone());
+        losses.push(output.item.loss.mean().into_scalar::<f64>());
+        model = optimizer.step(rate, model, output.grads);
+    }
+    (losses, model)
 }
 
 #[cfg(test)]
@@ -413,7 +451,7 @@ mod tests {
     fn the_processor_passes_every_check() {
         let device = Device::flex();
         let checks = parity(&device);
-        assert!(checks.len() > 45, "{}", checks.len());
+        assert!(checks.len() > 85, "{}", checks.len());
         for check in checks.iter().chain([&transfer(&device, &device)]) {
             assert!(check.passed(), "{check:?}");
         }

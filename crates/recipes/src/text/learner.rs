@@ -49,7 +49,7 @@ impl TextModel {
 }
 
 /// Cross-entropy of each decision of its own, as a sum for each text, `[batch]`.
-fn label_loss(logits: Tensor<2>, flags: Tensor<2>) -> Tensor<1> {
+pub(crate) fn label_loss(logits: Tensor<2>, flags: Tensor<2>) -> Tensor<1> {
     let yes = log_sigmoid(logits.clone());
     // ln(1 - sigmoid(x)) = ln(sigmoid(x)) - x.
     let no = yes.clone() - logits;

@@ -49,6 +49,7 @@ pub use error::{DataError, TextRecipeError, TokenizerError};
 pub use explain::Weighted;
 pub use generate::{Sampling, Writer};
 pub use learner::TextModel;
+pub(crate) use learner::label_loss;
 use net::BertForm;
 pub use net::{Architecture, FineTune, Scored, Sizes, TextInputs, TextNet};
 pub use predict::{Prediction, Predictor};
