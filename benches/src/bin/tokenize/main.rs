@@ -38,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         min_count: 2,
         lowercase: true,
         max_len: 1 << 20,
+        distinct: false,
     };
     let lines: Vec<&str> = source.split('\n').collect();
     let trained = recipe.train(&lines)?;

@@ -78,6 +78,7 @@ fn base(name: &str, data: Data) -> Recipe {
             min_count: 2,
             lowercase: true,
             max_len: 256,
+            distinct: false,
         },
         augment: Augment::default(),
         model: Architecture::Encoder {
@@ -150,6 +151,7 @@ fn words() -> TokenizerRecipe {
         min_count: 2,
         lowercase: true,
         max_len: 256,
+        distinct: false,
     }
 }
 
@@ -208,32 +210,58 @@ fn by_loss(recipe: &mut Recipe) {
 }
 
 fn reviews() -> Recipe {
-    let mut recipe = base("reviews", of_kind("reviews"));
+    let mut recipe = bag("reviews", "reviews");
     recipe.split.folds = 10;
-    recipe.tokenizer.kind = TokenKind::Words;
+    recipe.ensemble = 3;
     recipe.tokenizer.vocabulary = 40_000;
     recipe.tokenizer.max_len = 4_096;
+    recipe.tokenizer.distinct = true;
     recipe.model = Architecture::Bag {
-        d_embedding: 32,
-        phrases: 2,
-        buckets: 200_000,
-        dropout: 0.2,
+        d_embedding: 64,
+        phrases: 1,
+        buckets: 1,
+        dropout: 0.3,
     };
     recipe.augment.drop_tokens = 0.3;
+    *recipe.optimizer.learning_rate_mut() = 5e-3;
+    if let Optimizer::Adamw { weight_decay, .. } = &mut recipe.optimizer {
+        *weight_decay = 0.1;
+    }
     recipe
 }
 
 fn contracts() -> Recipe {
-    let mut recipe = base("contracts", of_kind("cuad"));
-    recipe.tokenizer.max_len = 256;
-    recipe.augment.drop_tokens = 0.1;
+    let mut recipe = bag("contracts", "cuad");
+    recipe.ensemble = 3;
+    recipe.tokenizer.max_len = 1_024;
+    recipe.model = Architecture::Bag {
+        d_embedding: 256,
+        phrases: 1,
+        buckets: 1,
+        dropout: 0.5,
+    };
+    recipe.augment.drop_tokens = 0.3;
+    *recipe.optimizer.learning_rate_mut() = 3e-3;
+    recipe.train.epochs = 30;
     recipe
 }
 
 fn contract_nli() -> Recipe {
-    let mut recipe = base("contract-nli", of_kind("contract-nli"));
+    let mut recipe = bag("contract-nli", "contract-nli");
+    recipe.ensemble = 3;
+    recipe.split.valid_fraction = 0.15;
+    recipe.model = Architecture::Bag {
+        d_embedding: 256,
+        phrases: 1,
+        buckets: 1,
+        dropout: 0.5,
+    };
+    *recipe.optimizer.learning_rate_mut() = 5e-3;
+    if let Optimizer::Adamw { weight_decay, .. } = &mut recipe.optimizer {
+        *weight_decay = 0.3;
+    }
+    recipe.train.epochs = 60;
     by_loss(&mut recipe);
-    recipe.augment.drop_tokens = 0.2;
     recipe
 }
 

@@ -624,5 +624,6 @@ fn tokenizer_of(recipe: &Recipe, texts: &[&str]) -> Result<TextTokenizer, TextRe
     }
     // One long line would be one piece of work.
     let lines: Vec<&str> = texts.iter().flat_map(|text| text.split('\n')).collect();
-    Ok(recipe.tokenizer.train(&lines)?)
+    let tokenizer = recipe.tokenizer.train(&lines)?;
+    Ok(tokenizer.with_distinct(recipe.tokenizer.distinct))
 }

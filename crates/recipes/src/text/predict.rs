@@ -72,6 +72,7 @@ impl Predictor {
         } else {
             TextTokenizer::load(&dir.join(TOKENIZER_FILE))?
         };
+        let tokenizer = tokenizer.with_distinct(spec.tokenizer.distinct);
         if tokenizer.vocabulary() != spec.sizes.vocabulary {
             return refuse("its tokenizer is of another size than its `sizes` say");
         }

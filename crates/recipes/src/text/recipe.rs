@@ -287,6 +287,11 @@ impl Recipe {
             let expected = "`bytes` where `model.kind` is `bytes`";
             return Err(ConfigError::new("tokenizer.kind", found, expected));
         }
+        let in_any_order = matches!(self.model, Architecture::Bag { phrases: 1, .. });
+        if self.tokenizer.distinct && !in_any_order {
+            let expected = "false, but for `model.kind` `bag` with `model.phrases` 1";
+            return Err(ConfigError::new("tokenizer.distinct", true, expected));
+        }
         self.model.validate()?;
         self.loss.validate()?;
         self.train_config().validate()?;

@@ -55,6 +55,10 @@ pub struct TokenizerRecipe {
     pub lowercase: bool,
     /// Most tokens of a text; of a longer one the beginning is read.
     pub max_len: usize,
+    /// Whether a token counts once in a text, however often it stands there: in long texts that it is
+    /// there says more than how often (Pang, Lee and Vaithyanathan, *Thumbs up?*, 2002,
+    /// <https://aclanthology.org/W02-1011/>). For a `bag` without phrases, which knows no order.
+    pub distinct: bool,
 }
 
 /// What a token is.
@@ -383,6 +387,7 @@ pub struct TextTokenizer {
     /// Absent for bytes.
     hub: Option<Box<Tokenizer>>,
     padding: u32,
+    distinct: bool,
 }
 
 impl TextTokenizer {
@@ -391,6 +396,7 @@ impl TextTokenizer {
         Self {
             hub: None,
             padding: 0,
+            distinct: false,
         }
     }
 
@@ -404,7 +410,15 @@ impl TextTokenizer {
         Ok(Self {
             hub: Some(Box::new(tokenizer)),
             padding: padding.unwrap_or(0),
+            distinct: false,
         })
+    }
+
+    /// The same with each token once in a text, if so.
+    #[must_use]
+    pub fn with_distinct(mut self, distinct: bool) -> Self {
+        self.distinct = distinct;
+        self
     }
 
     /// Reads a `tokenizer.json`.
@@ -479,6 +493,20 @@ impl TextTokenizer {
     }
 
     fn encode_one(&self, input: &Input, max_len: usize) -> Result<Tokens, TokenizerError> {
+        if !self.distinct {
+            return self.encode_all(input, max_len);
+        }
+        let mut tokens = self.encode_all(input, usize::MAX)?;
+        let mut seen = std::collections::HashSet::new();
+        tokens.ids.retain(|&id| seen.insert(id));
+        tokens.cut = tokens.ids.len() > max_len;
+        tokens.ids.truncate(max_len);
+        tokens.second = tokens.ids.len();
+        Ok(tokens)
+    }
+
+    /// The tokens as they stand there.
+    fn encode_all(&self, input: &Input, max_len: usize) -> Result<Tokens, TokenizerError> {
         let Some(hub) = &self.hub else {
             return Ok(bytes(input, max_len));
         };
@@ -617,6 +645,7 @@ mod tests {
             min_count: 1,
             lowercase: true,
             max_len: 64,
+            distinct: false,
         }
     }
 
@@ -668,6 +697,16 @@ mod tests {
         assert!(short.cut && !whole.cut);
         assert_eq!(short.ids[..4], whole.ids[..4]);
         assert_eq!(short.ids[4], *whole.ids.last().unwrap());
+    }
+
+    #[test]
+    fn distinct_tokens_stand_once_and_the_first_time() {
+        let tokenizer = recipe(TokenKind::Words).train(&TEXTS).unwrap();
+        let text = [one("the wrong house, the wrong parcel")];
+        let all = tokenizer.encode(&text, 64).unwrap().remove(0);
+        let once = tokenizer.with_distinct(true).encode(&text, 64).unwrap();
+        assert_eq!((all.ids.len(), once[0].ids.len()), (9, 7));
+        assert_eq!(all.ids[..5], once[0].ids[..5]);
     }
 
     #[test]
