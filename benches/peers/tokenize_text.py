@@ -1,7 +1,7 @@
 """Tokenizes lines with Python's `tokenizers`, and prints seconds and tokens.
 
     pip install tokenizers
-    python benches/peers/tokenize.py TOKENIZER.json TEXT
+    python benches/peers/tokenize_text.py TOKENIZER.json TEXT
 """
 
 import sys
