@@ -48,7 +48,10 @@ fn main() -> anyhow::Result<()> {
     for round in 1..=ROUNDS {
         let (own, tokens) = ours(&TextTokenizer::load(&tokenizer)?, &text)?;
         let output = Command::new(python)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/tokenize_text.py"))
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/peers/tokenize_text.py"
+            ))
             .args([&tokenizer, &file])
             .output()
             .with_context(|| format!("cannot run `{python}`"))?;
