@@ -1,7 +1,7 @@
 //! What is measured: the networks, their inputs, one training step of each, and the way of the data.
 //!
-//! A step is measured twice: through [`Trainer`], as an app trains, and with Burn's own pieces put
-//! together by hand. The first has to be as fast as the second.
+//! A step is measured twice: through [`Trainer`](tinderbox_recipes::train::Trainer), as an app
+//! trains, and with Burn's own pieces put together by hand. The first has to be as fast as the second.
 
 mod bare;
 mod data;
