@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn strongest(words: &[Weighted]) -> String {
     let mut order: Vec<&Weighted> = words.iter().collect();
     order.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
-    let word = |word: &&Weighted| format!("{} {:+.3}", word.text, word.effect);
+    let word = |word: &&Weighted| format!("{} {:+.2}", word.text, word.effect);
     let first: Vec<String> = order.iter().take(8).map(word).collect();
     format!("  {}", first.join(", "))
 }
@@ -86,7 +86,7 @@ fn strongest(words: &[Weighted]) -> String {
 fn strengths(words: &[Weighted]) -> Vec<f64> {
     let effects = words.iter().map(|word| word.effect.abs());
     // Where no word does anything, none is coloured.
-    let most = effects.fold(0.02, f64::max);
+    let most = effects.fold(0.1, f64::max);
     words.iter().map(|word| word.effect / most).collect()
 }
 
@@ -123,8 +123,8 @@ fn html(all: &[Explained]) -> String {
          h2{font-size:1rem;margin:0}\np{white-space:pre-wrap;margin:.3rem 0}\n\
          span{border-radius:3px;padding:1px 2px}\n\
          small{color:#555}\n</style>\n<h1>Which words decided</h1>\n\
-         <small>Green words speak for the class, red words against it: the stronger the colour, the \
-         more likely or less likely the class without the word. Point at a word for the number.</small>\n",
+         <small>Green words speak for the class, red words against it, the stronger the colour the more. \
+         Point at a word to see what leaving it out takes from the log-odds.</small>\n",
     );
     for explained in all {
         let _ = write!(
@@ -142,7 +142,7 @@ fn html(all: &[Explained]) -> String {
             };
             let _ = write!(
                 page,
-                "<span title=\"{:+.3}\" style=\"background:rgba({colour},{:.2})\">{}</span>",
+                "<span title=\"{:+.2}\" style=\"background:rgba({colour},{:.2})\">{}</span>",
                 word.effect,
                 0.55 * strength.abs(),
                 escaped(&word.text)

@@ -46,7 +46,8 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
 /// The texts of an argument: the lines of a file or of stdin, the file as a whole, or the argument
 /// itself, where it is no file.
 pub(crate) fn texts(argument: &Path, whole: bool) -> Result<Vec<String>, Failure> {
-    let is_file = argument.as_os_str() == "-" || argument.is_file();
+    // A pipe with a name is one too.
+    let is_file = argument.as_os_str() == "-" || (argument.exists() && !argument.is_dir());
     let text = if is_file {
         read(argument)?
     } else {

@@ -20,7 +20,8 @@ pub struct Weighted {
     pub text: String,
     /// Where it lies in the text, in bytes.
     pub at: Range<usize>,
-    /// How much less likely the decision is without it, in probability.
+    /// How much less likely the decision is without it: the difference in log-odds, in nats, which
+    /// tells two words apart where the probability is next to 1 with either.
     pub effect: f64,
 }
 
@@ -46,16 +47,29 @@ impl Predictor {
         inputs.extend(pieces.iter().map(without));
         let said = self.probabilities(&inputs)?;
         let class = argmax(&said[0]);
-        let full = f64::from(said[0][class]);
+        let full = log_odds(&said[0], class, self.task());
         let weighted = pieces.into_iter().zip(&said[1..]);
         let weighted = weighted.map(|(at, said)| Weighted {
             text: text[at.clone()].to_owned(),
-            effect: full - f64::from(said[class]),
+            effect: full - log_odds(said, class, self.task()),
             at,
         });
         let label = self.labels().get(class).cloned().unwrap_or_default();
         Ok((label, weighted.collect()))
     }
+}
+
+/// Of classes by the sum of the others, which is exact where this one's probability rounds to 1.
+fn log_odds(said: &[f32], class: usize, task: Task) -> f64 {
+    let own = f64::from(said[class]);
+    let others = if task == Task::Labels {
+        1.0 - own
+    } else {
+        let others = said.iter().enumerate().filter(|(at, _)| *at != class);
+        others.map(|(_, &p)| f64::from(p)).sum()
+    };
+    let least = 1e-12;
+    own.max(least).ln() - others.max(least).ln()
 }
 
 /// A pair keeps its tab.
@@ -98,6 +112,14 @@ fn pieces(text: &str) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn log_odds_tell_sure_answers_apart() {
+        let odds = |rest: f32| log_odds(&[1.0 - rest, rest], 0, Task::Classes);
+        assert!((odds(0.5)).abs() < 1e-9);
+        assert!((odds(1e-9) - odds(1e-6) - 1e3_f64.ln()).abs() < 1e-3);
+        assert!((log_odds(&[0.75, 0.9], 0, Task::Labels) - 3_f64.ln()).abs() < 1e-6);
+    }
 
     #[test]
     fn pieces_are_words_and_some_words_of_a_long_text() {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::answers::Task;
 use super::error::TextRecipeError;
 use super::predict::Predictor;
+use super::recipe::Data;
 use super::tokenizer::Input;
 use crate::metrics::argmax;
 
@@ -26,9 +27,9 @@ pub struct Sentence {
 impl Predictor {
     /// The `count` sentences that matter most, in the order of the text.
     ///
-    /// Of a model with labels, a sentence matters as much as its likeliest label. Of a model with
-    /// classes, as much as it alone speaks for the class of the whole text: an extract in the sense
-    /// of Luhn, *The automatic creation of literature abstracts*, 1958,
+    /// Of a model with labels, or of types of clauses, a sentence matters as much as its likeliest
+    /// one. Of another model with classes, as much as it alone speaks for the class of the whole text:
+    /// an extract in the sense of Luhn, *The automatic creation of literature abstracts*, 1958,
     /// <https://doi.org/10.1147/rd.22.0159>, by a trained model in place of counts of words.
     ///
     /// # Errors
@@ -49,7 +50,8 @@ impl Predictor {
             .collect();
         let said = self.probabilities(&inputs)?;
         let class = match self.task() {
-            Task::Classes => {
+            // A contract is no clause and has no type of its own.
+            Task::Classes if !matches!(self.data(), Data::Cuad { .. }) => {
                 let whole = self.probabilities(&[Input::One(text.to_owned())])?;
                 Some(argmax(&whole[0]))
             }
