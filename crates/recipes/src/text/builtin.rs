@@ -250,6 +250,7 @@ fn contract_nli() -> Recipe {
     let mut recipe = bag("contract-nli", "contract-nli");
     recipe.ensemble = 3;
     recipe.split.valid_fraction = 0.15;
+    recipe.tokenizer.distinct = true;
     recipe.model = Architecture::Bag {
         d_embedding: 256,
         phrases: 1,
@@ -257,9 +258,6 @@ fn contract_nli() -> Recipe {
         dropout: 0.5,
     };
     *recipe.optimizer.learning_rate_mut() = 5e-3;
-    if let Optimizer::Adamw { weight_decay, .. } = &mut recipe.optimizer {
-        *weight_decay = 0.3;
-    }
     recipe.train.epochs = 60;
     by_loss(&mut recipe);
     recipe
