@@ -22,7 +22,7 @@ use crate::{RECIPES, failure, reading, usage};
 const SHOWN: [&str; 3] = [
     "hello, I still see two payments for the same order on my card",
     "the tracking page says delivered but nothing has arrived here",
-    "how do I get back in? it keeps telling me the password is wrong",
+    "I cannot sign in, it keeps telling me the password is wrong",
 ];
 
 /// What `train` takes.
