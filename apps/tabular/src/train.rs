@@ -8,11 +8,11 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{Finished, layer_rows, scores, times};
-use tinderbox_cli::{Failure, Output, TrainArgs, interrupter, note, open_device, progress, table};
-use tinderbox_recipes::metrics::{Approval, Ranking, approval};
+use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
-    Answers, Capture, FoldReport, Options, Prepared, Recipe, Report, Source, Target, pooled, spread,
+    Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, pooled,
 };
 use tinderbox_recipes::train::Metrics;
 
@@ -44,21 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
-    let interrupter = interrupter()?;
-    let (train_args, handle) = (args.train.clone(), interrupter.clone());
-    let options = Options {
-        dir: dir.clone(),
-        resume,
-        baselines: !args.train.no_baseline,
-        renderer: Box::new(move |stage| {
-            if !stage.name.is_empty() && !train_args.run.quiet {
-                note(&stage.name);
-            }
-            progress::renderer(&train_args, &handle)
-        }),
-        interrupter,
-        on_damage: |error| note(&format!("{error}; going on from the one before")),
-    };
+    let options = progress::watch(&args.train, &dir, resume)?;
     let report = prepared.train(&device.device, options).map_err(|error| {
         if error.is_interrupted() {
             note(&format!(

@@ -7,12 +7,11 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{Finished, layer_rows, scores, times};
-use tinderbox_cli::{Failure, Output, TrainArgs, interrupter, note, open_device, progress, table};
-use tinderbox_recipes::metrics::Spread;
+use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_recipes::metrics::spread;
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
-    Architecture, Corpus, Data, FoldReport, Options, Prepared, Recipe, Report, Sampling, Task,
-    TokenKind,
+    Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Sampling, Task, TokenKind,
 };
 use tinderbox_recipes::train::Metrics;
 
@@ -57,21 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
-    let interrupter = interrupter()?;
-    let (train_args, handle) = (args.train.clone(), interrupter.clone());
-    let options = Options {
-        dir: dir.clone(),
-        resume,
-        baselines: !args.train.no_baseline,
-        renderer: Box::new(move |stage| {
-            if !stage.name.is_empty() && !train_args.run.quiet {
-                note(&stage.name);
-            }
-            progress::renderer(&train_args, &handle)
-        }),
-        interrupter,
-        on_damage: |error| note(&format!("{error}; going on from the one before")),
-    };
+    let options = progress::watch(&args.train, &dir, resume)?;
     let report = prepared.train(&device.device, options).map_err(|error| {
         if error.is_interrupted() {
             note(&format!(
@@ -285,15 +270,6 @@ fn by_method(folds: &[FoldReport]) -> Vec<(String, Vec<Metrics>)> {
         methods.push((name.clone(), of.collect()));
     }
     methods
-}
-
-fn spread(folds: &[Metrics]) -> Vec<(String, Spread)> {
-    let names = folds.first().map(Metrics::keys).into_iter().flatten();
-    let of = |name: &String| {
-        let values: Vec<f64> = folds.iter().filter_map(|f| f.get(name).copied()).collect();
-        Some((name.clone(), Spread::of(&values)?))
-    };
-    names.filter_map(of).collect()
 }
 
 /// The metrics that a person looks at first.

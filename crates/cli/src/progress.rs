@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
@@ -15,8 +16,9 @@ use burn::train::renderer::{
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tinderbox_recipes::train::{Silent, metric_name};
+use tinderbox_recipes::watch::Options;
 
-use crate::{TrainArgs, note};
+use crate::{Failure, TrainArgs, interrupter, note};
 
 /// How fast a running value on the bar follows the batches.
 const SMOOTHING: f64 = 0.05;
@@ -30,6 +32,29 @@ pub fn renderer(args: &TrainArgs, interrupter: &Interrupter) -> Box<dyn MetricsR
     } else {
         Box::new(Progress::new(std::io::stderr().is_terminal()))
     }
+}
+
+/// Watches a run of several trainings, each with its own progress, until it ends or is interrupted.
+///
+/// # Errors
+///
+/// If the signal cannot be caught.
+pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Result<Options, Failure> {
+    let interrupter = interrupter()?;
+    let (args, handle) = (args.clone(), interrupter.clone());
+    Ok(Options {
+        resume,
+        baselines: !args.no_baseline,
+        renderer: Box::new(move |stage| {
+            if !stage.name.is_empty() && !args.run.quiet {
+                note(&stage.name);
+            }
+            renderer(&args, &handle)
+        }),
+        interrupter,
+        on_damage: |error| note(&format!("{error}; going on from the one before")),
+        ..Options::new(dir)
+    })
 }
 
 /// Bars, or a line per epoch.

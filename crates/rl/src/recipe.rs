@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tinderbox_models::ActorCriticConfig;
 use tinderbox_recipes::overlay::Patchable;
-use tinderbox_recipes::train::{ConfigError, Optimizer, check_range};
+use tinderbox_recipes::train::{ConfigError, Optimizer, check_name, check_range};
 use toml::Table;
 
 use crate::dqn::DqnConfig;
@@ -209,15 +209,7 @@ impl Recipe {
     ///
     /// Names the first key that is out of range.
     pub fn validate(&self, spec: &Spec) -> Result<(), ConfigError> {
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
-            let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
-            return Err(ConfigError::new(
-                "name",
-                format!("\"{}\"", self.name),
-                expected,
-            ));
-        }
+        check_name(&self.name)?;
         self.train.validate()?;
         self.optimizer.validate()?;
         match (&self.agent, &spec.action) {

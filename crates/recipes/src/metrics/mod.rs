@@ -25,7 +25,7 @@ pub use classes::{ClassScores, Predictions, argmax};
 pub use labels::Labels;
 pub use ranking::{Approval, Ranking, Workload, approval, thin};
 pub use regression::regression_metrics;
-pub use spread::{Spread, bootstrap};
+pub use spread::{Spread, bootstrap, spread};
 pub use text::{Rouge, perplexity, rouge};
 
 /// Collects the metrics that are defined, by their names.

@@ -2,6 +2,8 @@
 
 use tinderbox_datasets::random::{below, stream};
 
+use crate::train::Metrics;
+
 /// Mean and standard deviation of a metric over seeds or folds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
@@ -66,6 +68,19 @@ pub fn bootstrap(
     let last = values.len().checked_sub(1)?;
     let at = |share: f64| values[(share * last as f64).round() as usize];
     Some([at(0.025), at(0.975)])
+}
+
+/// Mean and deviation of each metric over folds.
+pub fn spread(folds: &[Metrics]) -> Vec<(String, Spread)> {
+    let names = folds.first().map(Metrics::keys).into_iter().flatten();
+    let of = |name: &String| {
+        let values: Vec<f64> = folds
+            .iter()
+            .filter_map(|metrics| metrics.get(name).copied())
+            .collect();
+        Some((name.clone(), Spread::of(&values)?))
+    };
+    names.filter_map(of).collect()
 }
 
 #[cfg(test)]

@@ -58,7 +58,6 @@ pub use target::{Target, Truth};
 pub use crate::watch::{Options, Renderers, Stage};
 
 use crate::calibration::Temperature;
-use crate::metrics::Spread;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
 use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
@@ -148,21 +147,6 @@ pub struct FoldReport {
 pub fn pooled<'a>(folds: impl Iterator<Item = &'a Answers>) -> Metrics {
     let all = folds.cloned().reduce(Answers::with);
     all.map(|all| all.metrics(None)).unwrap_or_default()
-}
-
-/// Mean and deviation of each metric over folds.
-pub fn spread(folds: &[Metrics]) -> Vec<(String, Spread)> {
-    let Some(first) = folds.first() else {
-        return Vec::new();
-    };
-    let values = |name: &String| -> Vec<f64> {
-        folds
-            .iter()
-            .filter_map(|metrics| metrics.get(name).copied())
-            .collect()
-    };
-    let of = |name: &String| Some((name.clone(), Spread::of(&values(name))?));
-    first.keys().filter_map(of).collect()
 }
 
 /// A trained committee with what it was measured with.

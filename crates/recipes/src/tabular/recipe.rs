@@ -7,7 +7,9 @@ use toml::Table as TomlTable;
 use super::builtin;
 use super::net::Architecture;
 use crate::overlay::Patchable;
-use crate::train::{ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_range};
+use crate::train::{
+    ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
+};
 
 /// Most models of an ensemble, and most folds.
 const MAX_MODELS: usize = 100;
@@ -309,12 +311,7 @@ impl Recipe {
     ///
     /// Names the first key that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
-            let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
-            let name = format!("\"{}\"", self.name);
-            return Err(ConfigError::new("name", name, expected));
-        }
+        check_name(&self.name)?;
         check_range("ensemble", self.ensemble as f64, 1.0..=MAX_MODELS as f64)?;
         self.split.validate()?;
         self.loss.validate()?;
@@ -324,14 +321,8 @@ impl Recipe {
 
 impl Split {
     fn validate(&self) -> Result<(), ConfigError> {
-        let share = |key: &str, value: f64| {
-            if value > 0.0 && value < 1.0 {
-                return Ok(());
-            }
-            Err(ConfigError::new(key, value, "between 0 and 1"))
-        };
-        share("split.test_fraction", self.test_fraction)?;
-        share("split.valid_fraction", self.valid_fraction)?;
+        check_share("split.test_fraction", self.test_fraction)?;
+        check_share("split.valid_fraction", self.valid_fraction)?;
         if self.folds == 1 || self.folds > MAX_MODELS {
             let expected = format!("0 for none, or 2 to {MAX_MODELS}");
             return Err(ConfigError::new("split.folds", self.folds, expected));

@@ -7,7 +7,9 @@ use super::net::Architecture;
 use super::tokenizer::{TokenKind, TokenizerRecipe};
 use crate::classify::Loss;
 use crate::overlay::Patchable;
-use crate::train::{ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_range};
+use crate::train::{
+    ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
+};
 
 /// Everything that decides a model of texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,21 +244,9 @@ impl Recipe {
     ///
     /// Names the first key that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
-            let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
-            let found = format!("\"{}\"", self.name);
-            return Err(ConfigError::new("name", found, expected));
-        }
-        let share = |key, value: f64| {
-            if value > 0.0 && value < 1.0 {
-                Ok(())
-            } else {
-                Err(ConfigError::new(key, value, "between 0 and 1"))
-            }
-        };
-        share("split.test_fraction", self.split.test_fraction)?;
-        share("split.valid_fraction", self.split.valid_fraction)?;
+        check_name(&self.name)?;
+        check_share("split.test_fraction", self.split.test_fraction)?;
+        check_share("split.valid_fraction", self.split.valid_fraction)?;
         if self.split.folds == 1 {
             return Err(ConfigError::new("split.folds", 1, "0, or 2 and more"));
         }

@@ -48,6 +48,33 @@ pub fn check_range(
     }
 }
 
+/// Checks that a share lies between 0 and 1, both left out.
+///
+/// # Errors
+///
+/// If it does not, NaN included.
+pub fn check_share(key: &str, value: f64) -> Result<(), ConfigError> {
+    if value > 0.0 && value < 1.0 {
+        Ok(())
+    } else {
+        Err(ConfigError::new(key, value, "between 0 and 1"))
+    }
+}
+
+/// Checks the name of a recipe, which is a folder's too.
+///
+/// # Errors
+///
+/// If it is empty, hidden, or leaves its folder.
+pub fn check_name(name: &str) -> Result<(), ConfigError> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) {
+        return Ok(());
+    }
+    let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
+    Err(ConfigError::new("name", format!("\"{name}\""), expected))
+}
+
 fn check_count(
     key: &str,
     value: usize,

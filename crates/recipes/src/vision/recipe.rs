@@ -10,7 +10,8 @@ use super::net::Architecture;
 use crate::classify::Loss;
 use crate::overlay::Patchable;
 use crate::train::{
-    ConfigError, Goal, Loop, Optimizer, Schedule, TrainConfig, check_range, init_seeded,
+    ConfigError, Goal, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range,
+    check_share, init_seeded,
 };
 
 /// Everything that decides an image classifier.
@@ -116,15 +117,10 @@ impl Data {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        let share = |key, value: f64| {
-            if value > 0.0 && value < 1.0 {
-                Ok(())
-            } else {
-                Err(ConfigError::new(key, value, "between 0 and 1"))
-            }
-        };
         match self {
-            Self::Digits { valid_fraction, .. } => share("data.valid_fraction", *valid_fraction),
+            Self::Digits { valid_fraction, .. } => {
+                check_share("data.valid_fraction", *valid_fraction)
+            }
             Self::Idx {
                 valid_fraction,
                 classes,
@@ -134,15 +130,15 @@ impl Data {
                     let expected = "a list of 2 to 65536 names";
                     return Err(ConfigError::new("data.classes", classes.len(), expected));
                 }
-                share("data.valid_fraction", *valid_fraction)
+                check_share("data.valid_fraction", *valid_fraction)
             }
             Self::ImageFolder {
                 valid_fraction,
                 test_fraction,
                 ..
             } => {
-                share("data.valid_fraction", *valid_fraction)?;
-                share("data.test_fraction", *test_fraction)
+                check_share("data.valid_fraction", *valid_fraction)?;
+                check_share("data.test_fraction", *test_fraction)
             }
         }
     }
@@ -188,15 +184,7 @@ impl Recipe {
     ///
     /// Names the first key that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
-            let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
-            return Err(ConfigError::new(
-                "name",
-                format!("\"{}\"", self.name),
-                expected,
-            ));
-        }
+        check_name(&self.name)?;
         self.data.validate()?;
         self.augment
             .validate()
