@@ -2,6 +2,7 @@
 //! elsewhere.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tinderbox_recipes::train::{Silent, metric_name};
 use tinderbox_recipes::watch::Options;
 
@@ -155,10 +156,14 @@ impl TrainingProgressLogger for Progress {
             bar.finish_and_clear();
         }
         let bar = ProgressBar::with_draw_target(Some(items as u64), ProgressDrawTarget::stderr());
-        let template = "{prefix} {bar:24} {pos}/{len}  {per_sec}  {eta} left  {msg}";
+        let template = "{prefix} {bar:24} {pos}/{len}  {rate}  {eta} left  {msg}";
         bar.set_style(
             ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
+                // indicatif's own has four digits behind the point.
+                .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+                    let _ = write!(out, "{:.0}/s", state.per_sec());
+                })
                 .progress_chars("=> "),
         );
         bar.set_prefix(format!("epoch {}/{} {split:<5}", self.epoch, self.epochs));
