@@ -1,6 +1,6 @@
 """PyTorch on the shapes of our benchmarks: one JSON object per case on stdout.
 
-    pip install torch==2.9.0 numpy && python torch_steps.py --threads 2 --seconds 2 [--compile]
+    pip install torch==2.9.0 numpy && python torch_steps.py --threads 2 --seconds 2 [--compile] [--batch 512] [--bf16]
 
 `train_ms` is one step (forward, cross-entropy, backward, AdamW), `infer_us` one forward pass of a
 single item with its result read back; both are the best half's mean after a warm-up."""
@@ -104,7 +104,7 @@ class TabM(nn.Module):
         self.bias = nn.Parameter(torch.zeros(members, 1, 2))
 
     def forward(self, numbers, codes):
-        ones = torch.zeros(len(codes), self.total, device=codes.device).scatter_(1, codes + self.offsets, 1.0)
+        ones = torch.zeros(len(codes), self.total, device=codes.device, dtype=numbers.dtype).scatter_(1, codes + self.offsets, 1.0)
         x = self.layers(torch.cat([numbers, ones], 1)[None] * self.scale)
         return torch.baddbmm(self.bias, x, self.weight).transpose(0, 1)
 
@@ -161,6 +161,8 @@ def main():
     arguments.add_argument("--seconds", type=float, default=2)
     arguments.add_argument("--compile", action="store_true")
     arguments.add_argument("--device", default="cpu")
+    arguments.add_argument("--batch", type=int)
+    arguments.add_argument("--bf16", action="store_true")
     arguments.add_argument("--case", action="append")
     options = arguments.parse_args()
     torch.set_num_threads(options.threads)
@@ -168,8 +170,10 @@ def main():
     synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     for name in options.case or CASES:
         make, inputs, classes, batch = CASES[name]
-        model = make().to(device)
-        x = [part.to(device) for part in inputs(batch)]
+        batch = options.batch or batch
+        dtype = torch.bfloat16 if options.bf16 else torch.float32
+        model = make().to(device, dtype)
+        x = [part.to(device, dtype if part.is_floating_point() else part.dtype) for part in inputs(batch)]
         y = torch.arange(batch, device=device) % classes
         optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
         forward = torch.compile(model) if options.compile else model

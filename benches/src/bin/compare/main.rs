@@ -4,7 +4,8 @@
 //! cargo build -p vision && cargo run -p tinderbox-benches --bin compare -- --compile --out docs/benchmarks.md
 //! ```
 //!
-//! With `--only NAME`, which can be repeated, some of it: a case, `data` or `app`.
+//! With `--only NAME`, which can be repeated, some of it: a case, `data` or `app`; with `--batch N`
+//! in other batches, with `--bf16` in bfloat16.
 //!
 //! The peers are PyTorch, also compiled with `--compile` (which needs a C++ compiler), and Candle,
 //! which is built first. One that cannot run is left out, and a line on stderr says so.
@@ -19,6 +20,7 @@ use std::fs;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use burn::tensor::{DeviceConfig, FloatDType};
 use serde::Deserialize;
 use tinderbox_backend::{DeviceSpec, Opened, open};
 use tinderbox_benches::{Case, Work, cases, works};
@@ -33,6 +35,10 @@ struct Options {
     only: Vec<String>,
     rounds: usize,
     seconds: f64,
+    /// Items in a training batch, where not the case's own.
+    batch: Option<usize>,
+    /// Whether everything is in bfloat16, ours and PyTorch's.
+    bf16: bool,
     device: DeviceSpec,
     /// Where PyTorch runs.
     peer_device: String,
@@ -48,6 +54,8 @@ impl Options {
             only: Vec::new(),
             rounds: 5,
             seconds: 2.0,
+            batch: None,
+            bf16: false,
             device: DeviceSpec::Auto,
             peer_device: "cpu".to_owned(),
             out: None,
@@ -62,13 +70,15 @@ impl Options {
                 "--only" => options.only.push(value()?),
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--seconds" => options.seconds = value()?.parse()?,
+                "--batch" => options.batch = Some(value()?.parse()?),
+                "--bf16" => options.bf16 = true,
                 "--device" => options.device = value()?.parse()?,
                 "--peer-device" => options.peer_device = value()?,
                 "--out" => options.out = Some(value()?),
                 _ => {
                     return Err(format!(
                         "`{word}` is none of --alone, --only, --python, --compile, --rounds, \
-                         --seconds, --device, --peer-device, --out"
+                         --seconds, --batch, --bf16, --device, --peer-device, --out"
                     )
                     .into());
                 }
@@ -99,6 +109,9 @@ impl Options {
     fn cases(&self) -> Vec<Case> {
         let mut cases = cases();
         cases.retain(|case| self.wants(case.name));
+        for case in &mut cases {
+            case.batch = self.batch.unwrap_or(case.batch);
+        }
         cases
     }
 }
@@ -127,7 +140,11 @@ const APP: &str = "app";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
-    let opened = open(options.device)?;
+    let mut opened = open(options.device)?;
+    if options.bf16 {
+        let config = DeviceConfig::default().float_dtype(FloatDType::BF16);
+        opened.device.configure(config)?;
+    }
     let mut peers = if options.alone {
         Vec::new()
     } else {

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use tinderbox_backend::Opened;
-use tinderbox_benches::cases;
+use tinderbox_benches::Case;
 
 use crate::peers::{CANDLE, COMPILED, TORCH};
 use crate::{APP, BARE, OURS, Options, Rounds, Times, Ways, app, median, threads};
@@ -22,8 +22,16 @@ pub(crate) fn write(
     let train: fn(&Times) -> f64 = |times| times.train_ms;
     let infer: fn(&Times) -> f64 = |times| times.infer_us;
     if !rounds.is_empty() {
-        steps(&mut page, rounds, "One training step", "ms", train)?;
-        steps(&mut page, rounds, "One item's inference", "µs", infer)?;
+        let cases = options.cases();
+        steps(&mut page, &cases, rounds, "One training step", "ms", train)?;
+        steps(
+            &mut page,
+            &cases,
+            rounds,
+            "One item's inference",
+            "µs",
+            infer,
+        )?;
     }
     if !ways.is_empty() {
         data(&mut page, ways)?;
@@ -74,8 +82,11 @@ fn head(options: &Options, opened: &Opened) -> Result<String, Box<dyn Error>> {
     writeln!(page, "- machine: {}, {} threads", processor(), threads())?;
     writeln!(
         page,
-        "- device: `{}` ({}), PyTorch on `{}`",
-        opened.spec, opened.backend, options.peer_device
+        "- device: `{}` ({}), PyTorch on `{}`, in {}",
+        opened.spec,
+        opened.backend,
+        options.peer_device,
+        if options.bf16 { "bfloat16" } else { "float32" }
     )?;
     writeln!(
         page,
@@ -95,6 +106,7 @@ fn head(options: &Options, opened: &Opened) -> Result<String, Box<dyn Error>> {
 
 fn steps(
     page: &mut String,
+    cases: &[Case],
     rounds: &Rounds,
     title: &str,
     unit: &str,
@@ -106,7 +118,7 @@ fn steps(
     };
     writeln!(page, "## {title}, {unit}\n")?;
     let present = |who: &&'static str| {
-        let mut cases = cases().into_iter();
+        let mut cases = cases.iter();
         cases.any(|case| median(who, case.name).is_some())
     };
     let others: Vec<&str> = [BARE, TORCH, COMPILED, CANDLE]
@@ -118,7 +130,7 @@ fn steps(
         write!(page, " {other} | ratio |")?;
     }
     writeln!(page, "\n|---|---|{}", "---|---|".repeat(others.len()))?;
-    for case in cases() {
+    for case in cases {
         let Some(ours) = median(OURS, case.name) else {
             continue;
         };

@@ -74,7 +74,8 @@ pub(crate) fn prepare(options: &Options) -> Result<Vec<Peer>, Box<dyn Error>> {
         .iter()
         .filter(|case| matches!(case.net, Net::Image(..)));
     let images: Vec<&str> = images.map(|case| case.name).collect();
-    if options.peer_device == "cpu" && !images.is_empty() {
+    let same_for_all = options.batch.is_none() && !options.bf16;
+    if options.peer_device == "cpu" && same_for_all && !images.is_empty() {
         let mut cargo = Command::new("cargo");
         // A workspace of its own, and a release build as its users make it.
         let target = Path::new(CANDLE_PACKAGE).join("target");
@@ -101,6 +102,12 @@ fn torch(options: &Options) -> Command {
     command.args([TORCH_STEPS, "--threads", &threads().to_string()]);
     command.args(["--seconds", &options.seconds.to_string()]);
     command.args(["--device", &options.peer_device]);
+    if let Some(batch) = options.batch {
+        command.args(["--batch", &batch.to_string()]);
+    }
+    if options.bf16 {
+        command.arg("--bf16");
+    }
     for case in options.cases() {
         command.args(["--case", case.name]);
     }
