@@ -10,7 +10,7 @@ use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::report::confusion_rows;
 use tinderbox_cli::{Failure, OrInput as _, Output, open_device, table};
 use tinderbox_recipes::metrics::rouge;
-use tinderbox_recipes::text::{Input, Reading, VERDICTS, sentences};
+use tinderbox_recipes::text::{Embedder, Input, Reading, VERDICTS, sentences};
 
 use crate::{failure, input, usage};
 
@@ -81,8 +81,12 @@ pub(crate) fn summarise(args: &SummariseArgs) -> Result<(), Failure> {
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SimilarArgs {
     /// Directory of a finished run
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "weights")]
+    run: Option<PathBuf>,
+    /// Folder with published weights of a sentence encoder, instead of a run: config.json,
+    /// tokenizer.json, model.safetensors
+    #[arg(long, value_name = "DIR", conflicts_with = "run")]
+    weights: Option<PathBuf>,
     /// Text to look for
     #[arg(long, value_name = "TEXT")]
     query: String,
@@ -102,7 +106,12 @@ pub(crate) struct SimilarArgs {
 
 pub(crate) fn similar(args: &SimilarArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = usage::load(&args.run, &device)?;
+    let model = match (&args.run, &args.weights) {
+        (Some(run), _) => Embedder::trained(usage::load(run, &device)?),
+        (None, Some(weights)) => Embedder::published(weights, &device),
+        (None, None) => return Err(Failure::input("name a run with `--run`, or `--weights`")),
+    };
+    let model = model.map_err(failure)?;
     if args.query.trim().is_empty() {
         return Err(Failure::input("`--query` is empty"));
     }

@@ -379,6 +379,29 @@ fn words_get_tags_pairs_get_classes_and_texts_get_many_labels() {
 }
 
 #[test]
+fn published_weights_find_texts_that_are_alike_without_training() {
+    let place = place();
+    let hub = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../crates/models/tests/data/hub-bert"
+    );
+    fs::create_dir(place.path("folder")).unwrap();
+    place.write("folder/one.txt", "the cat sat on the mat");
+    place.write("folder/two.txt", "a dreadful film");
+    let similar = ["similar", "--query", "a dreadful film", "--json", "folder"];
+    let ran = place.run(&[&similar[..], &["--weights", hub]].concat());
+    let found: Vec<_> = ran.ok().stdout.lines().map(json).collect();
+    assert_eq!(found.len(), 2);
+    assert!(found[0]["input"].as_str().unwrap().ends_with("two.txt"));
+    let likeness = |at: usize| found[at]["similarity"].as_f64().unwrap();
+    assert!((likeness(0) - 1.0).abs() < 1e-5 && likeness(1) < likeness(0));
+    place
+        .run(&[&similar[..], &["--weights", "nowhere"]].concat())
+        .failed(2, &["nowhere"]);
+    place.run(&similar).failed(2, &["--run"]);
+}
+
+#[test]
 fn published_weights_are_fine_tuned_and_the_model_needs_their_folder_no_more() {
     let place = place();
     let hub = concat!(

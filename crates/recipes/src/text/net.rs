@@ -693,6 +693,15 @@ impl TextNet {
         }
     }
 
+    /// Most tokens that published weights have positions for; nothing for other networks.
+    pub(crate) fn max_len(&self) -> Option<usize> {
+        match self {
+            Self::Bert(net) => Some(net.bert().max_len()),
+            Self::Tagger(net) => Some(net.bert().max_len()),
+            _ => None,
+        }
+    }
+
     /// One vector for each text, `[batch, d_model]`, for the networks that have one.
     pub fn embed(&self, inputs: TextInputs) -> Option<Tensor<2>> {
         let TextInputs { ids, padding, .. } = inputs;

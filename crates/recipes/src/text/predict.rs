@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, TensorData};
+use burn::tensor::Device;
 
 use super::answers::{Answers, Committee, Task};
-use super::batch::pad;
 use super::data::{Corpus, open_known};
 use super::error::{DataError, TextRecipeError};
 use super::recipe::Data;
@@ -238,30 +237,5 @@ impl Predictor {
                     .foresee(&tokens, characters, width, &self.device)
             }
         }
-    }
-
-    /// One vector of length 1 for each text: products of two are their likeness.
-    ///
-    /// # Errors
-    ///
-    /// If the network has none (only `encoder` and `bert` do), or the device fails.
-    pub fn embed(&self, inputs: &[Input]) -> Result<Vec<Vec<f32>>, TextRecipeError> {
-        let tokens = self.tokenizer.encode(inputs, self.max_len())?;
-        let mut vectors = Vec::new();
-        for tokens in &tokens {
-            let inputs = pad(&[tokens], self.committee.padding, &self.device);
-            let vector = self.committee.nets[0].embed(inputs).ok_or_else(|| {
-                TextRecipeError::Asked(format!(
-                    "a model of kind `{}` gives no vector of a text; train one of kind `encoder` \
-                     or `bert`",
-                    self.spec.architecture.kind()
-                ))
-            })?;
-            let data: TensorData = vector.into_data();
-            let vector = data.try_to_vec::<f32>().map_err(TextRecipeError::device)?;
-            let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
-            vectors.push(vector.into_iter().map(|x| x / length).collect());
-        }
-        Ok(vectors)
     }
 }
