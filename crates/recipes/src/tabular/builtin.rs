@@ -141,6 +141,7 @@ fn base(name: &str) -> Recipe {
         features: Features {
             numeric: NumericScale::Quantile,
             rare_below: 5,
+            shared_from: 0,
             missing_columns: true,
             target: TargetScale::Auto,
         },

@@ -2,11 +2,12 @@
 //!
 //! | cells | become |
 //! |---|---|
-//! | numbers | one number on a common scale; the median where one is missing, and on request a code that says so |
+//! | numbers | one number on a common scale; the median where one is missing, and on request a code that says so and, as for words, a code for each number that many rows share |
 //! | words | a code: 0 for a missing one, 1 for a rare or an unknown one, then one for each word |
 //! | yes and no | a code: 0 for a missing one, 1 for no, 2 for yes |
 //! | dates | a number as above, and codes for the month and the day of the week |
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,10 @@ enum Coding {
         /// In the place of a missing number, in the column's unit.
         fill: f64,
         scale: Scale,
+        /// Numbers with a code of their own, in the order of their codes, from [`FIRST`] on; none
+        /// if there is no such code.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        values: Vec<f64>,
         /// Whether a code says what was missing.
         missing: bool,
     },
@@ -204,7 +209,13 @@ impl Encoder {
 
 fn cardinalities(coding: &Coding) -> Vec<usize> {
     match coding {
-        Coding::Number { missing, .. } => vec![2; usize::from(*missing)],
+        Coding::Number {
+            values, missing, ..
+        } => {
+            let values = (!values.is_empty()).then_some(values.len() + FIRST);
+            let missing = missing.then_some(2);
+            values.into_iter().chain(missing).collect()
+        }
         Coding::Date { missing, .. } => [vec![13, 8], vec![2; usize::from(*missing)]].concat(),
         Coding::Words { words } => vec![words.len() + FIRST],
         Coding::Truth {} => vec![3],
@@ -219,6 +230,7 @@ fn fit_column(column: &Column, rows: &[usize], features: &Features) -> Coding {
             Coding::Number {
                 fill,
                 scale,
+                values: shared_numbers(column, rows, features.shared_from),
                 missing,
             }
         }
@@ -273,6 +285,30 @@ fn frequent_words(column: &Column, rows: &[usize], rare_below: usize) -> Vec<Str
     kept.into_iter().map(|(_, word)| word.to_owned()).collect()
 }
 
+/// The numbers that at least `least` rows have, the most frequent first; none if `least` is 0.
+fn shared_numbers(column: &Column, rows: &[usize], least: usize) -> Vec<f64> {
+    if least == 0 {
+        return Vec::new();
+    }
+    let mut counts: HashMap<u64, usize> = HashMap::new();
+    let known = rows.iter().map(|&row| column.number(row));
+    for number in known.filter(|number| !number.is_nan()) {
+        *counts.entry(bits(number)).or_default() += 1;
+    }
+    let mut kept: Vec<(usize, f64)> = counts
+        .into_iter()
+        .filter(|(_, count)| *count >= least)
+        .map(|(bits, count)| (count, f64::from_bits(bits)))
+        .collect();
+    kept.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.total_cmp(&right.1)));
+    kept.into_iter().map(|(_, number)| number).collect()
+}
+
+/// The same for numbers that are equal, both zeros among them.
+fn bits(number: f64) -> u64 {
+    (number + 0.0).to_bits()
+}
+
 fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut Encoded) {
     let (rows, n_numeric, n_codes) = (encoded.rows, encoded.n_numeric, encoded.n_codes);
     let mut number = |row: usize, value: f32| {
@@ -286,6 +322,7 @@ fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut 
             fill,
             scale,
             missing,
+            ..
         }
         | Coding::Date {
             fill,
@@ -293,6 +330,10 @@ fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut 
             missing,
         } => {
             let date = matches!(coding, Coding::Date { .. });
+            let shared = match coding {
+                Coding::Number { values, .. } => number_codes(values),
+                _ => None,
+            };
             for row in 0..rows {
                 let cell = column.number(row);
                 let known = if cell.is_nan() { *fill } else { cell };
@@ -301,6 +342,9 @@ fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut 
                     let [month, weekday] = date_codes(cell);
                     code(row, 0, month);
                     code(row, 1, weekday);
+                }
+                if let Some(shared) = &shared {
+                    code(row, 0, shared(cell));
                 }
                 if *missing {
                     code(row, place.codes.len() - 1, i32::from(cell.is_nan()));
@@ -327,6 +371,22 @@ fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut 
             }
         }
     }
+}
+
+/// The code of a number, where numbers have codes.
+fn number_codes(values: &[f64]) -> Option<impl Fn(f64) -> i32> {
+    let codes = values.iter().enumerate();
+    let codes: HashMap<u64, i32> = codes
+        .map(|(at, &value)| (bits(value), code_of(at + FIRST)))
+        .collect();
+    let code = move |number: f64| {
+        if number.is_nan() {
+            MISSING
+        } else {
+            codes.get(&bits(number)).copied().unwrap_or(OTHER)
+        }
+    };
+    (!values.is_empty()).then_some(code)
 }
 
 /// The code of each row, by the table's own codes for its words.
@@ -378,6 +438,7 @@ mod tests {
         Features {
             numeric: NumericScale::Standard,
             rare_below: 2,
+            shared_from: 0,
             missing_columns,
             target: super::super::recipe::TargetScale::Standard,
         }
@@ -426,6 +487,25 @@ mod tests {
         let truth: Vec<i32> = encoded.codes.chunks(3).map(|codes| codes[2]).collect();
         assert_eq!(truth, [2, 1, 0, 2, 2, 1, 1]);
         assert_eq!(encoder.cardinalities(), [2, 4, 3]);
+    }
+
+    #[test]
+    fn numbers_that_rows_share_have_codes() {
+        let table = table();
+        let shared = Features {
+            shared_from: 3,
+            ..features(true)
+        };
+        let names = ["size".to_owned()];
+        let rows: Vec<usize> = (0..7).collect();
+        let encoder = Encoder::fit(&table, &names, &rows, &shared).unwrap();
+        assert_eq!(encoder.cardinalities(), [3, 2]);
+        let encoded = encoder.encode(&table).unwrap();
+        // Three rows have a 3.
+        let codes: Vec<i32> = encoded.codes.chunks(2).map(|codes| codes[0]).collect();
+        assert_eq!(codes, [1, 2, 0, 1, 2, 2, 1]);
+        let text = serde_json::to_string(&encoder).unwrap();
+        assert_eq!(serde_json::from_str::<Encoder>(&text).unwrap(), encoder);
     }
 
     #[test]

@@ -209,6 +209,10 @@ pub struct Features {
     pub numeric: NumericScale,
     /// Rows that a word must have to be told from other rare ones.
     pub rare_below: usize,
+    /// Rows that must share a number for it to have a code of its own beside its place on the scale,
+    /// as a word has: for versions, flags and sizes, which are names more than amounts; 0 for none.
+    #[serde(default)]
+    pub shared_from: usize,
     /// Whether a column that says which cells are missing is added.
     pub missing_columns: bool,
     /// How a target that is a number is brought to one scale.
