@@ -14,6 +14,7 @@
 //! | [`conv2d`], [`batch_norm_train`], [`max_pool2x2`] | convolutional networks |
 //! | [`adam`] | the optimizer |
 //! | [`linear`], [`linear_gelu`], [`gated_silu`] | anything with linear layers |
+//! | [`perceptron`], [`look_up`] | rows of tables, one at a time |
 //! | [`layer_norm`], [`rms_norm`], [`add_dropout`], [`dropout`] | Transformers and others |
 //! | [`self_attention`], [`cached_attention`], [`rotate`] | Transformers |
 //! | [`lstm`], [`gru`] | recurrent networks |
@@ -32,6 +33,7 @@ mod gated;
 mod linear;
 mod max_pool;
 mod norm;
+mod perceptron;
 mod recurrent;
 mod rotary;
 
@@ -44,5 +46,6 @@ pub use gated::gated_silu;
 pub use linear::{linear, linear_gelu};
 pub use max_pool::max_pool2x2;
 pub use norm::{layer_norm, rms_norm};
+pub use perceptron::{look_up, perceptron};
 pub use recurrent::{gru, lstm};
 pub use rotary::{RotaryTable, rotate};

@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
-use tinderbox_kernels::{add_dropout, dropout, linear, linear_gelu};
+use tinderbox_kernels::{add_dropout, dropout, linear, linear_gelu, perceptron};
 
 /// Applies a linear layer.
 ///
@@ -20,6 +20,15 @@ pub(crate) fn project<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D>
 /// Applies a linear layer and the Gaussian error linear unit.
 pub(crate) fn project_gelu<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
     linear_gelu(x, layer.weight.val(), bias(layer))
+}
+
+/// Applies linear layers one after the other, with rectifiers between them.
+pub(crate) fn project_rectified<'a>(
+    layers: impl Iterator<Item = &'a Linear>,
+    x: Tensor<2>,
+) -> Tensor<2> {
+    let layers = layers.map(|layer| (layer.weight.val(), bias(layer)));
+    perceptron(x, layers.collect())
 }
 
 /// Applies several linear layers to the same rows.

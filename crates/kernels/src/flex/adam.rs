@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::primitive;
 use crate::adam::{AdamStep, Moved};
 
 /// Numbers that a thread takes at a time.
@@ -74,10 +75,7 @@ fn each(
 /// The tensor's numbers in their order and nothing beside them.
 fn dense<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
     let count = tensor.shape().num_elements();
-    let primitive = tensor.try_into_primitive::<Flex>();
-    let tensor: FlexTensor =
-        primitive.unwrap_or_else(|error| unreachable!("`takes_all` has looked: {error:?}"));
-    let tensor = tensor.to_contiguous();
+    let tensor = primitive(tensor).to_contiguous();
     if tensor.storage::<f32>().len() == count {
         return tensor;
     }

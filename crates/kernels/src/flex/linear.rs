@@ -132,7 +132,8 @@ fn join(biases: &[FlexTensor]) -> Vec<f32> {
         .collect()
 }
 
-fn add_bias(output: &mut [f32], bias: &[f32]) {
+/// Adds the bias to each row; none if it is empty.
+pub(super) fn add_bias(output: &mut [f32], bias: &[f32]) {
     if bias.is_empty() {
         return;
     }

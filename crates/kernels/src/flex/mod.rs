@@ -18,14 +18,16 @@ mod max_pool;
 mod norm;
 mod numbers;
 mod operation;
+mod perceptron;
 mod recurrent;
 mod rotary;
 mod scratch;
 mod work;
 
 use burn::backend::DispatchDevice;
+use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{DType, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Int, Shape, Tensor, TensorData};
 
 pub(crate) use adam::adam;
 pub(crate) use attention::{cached_attention, self_attention};
@@ -36,6 +38,7 @@ pub(crate) use gated::gated_silu;
 pub(crate) use linear::linear;
 pub(crate) use max_pool::max_pool2x2;
 pub(crate) use norm::layer_norm;
+pub(crate) use perceptron::{look_up, perceptron};
 pub(crate) use recurrent::{gru, lstm};
 pub(crate) use rotary::rotate;
 
@@ -53,6 +56,18 @@ pub(crate) fn takes_all<const D: usize>(tensors: [&Tensor<D>; 4]) -> bool {
             && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
             && tensor.dtype() == DType::F32
     })
+}
+
+/// Whether codes are where our kernels can read them, as 32-bit numbers of no graph.
+pub(crate) fn takes_codes(codes: &Tensor<2, Int>) -> bool {
+    let device = codes.device().inner();
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && codes.dtype() == DType::I32
+}
+
+/// The numbers of a tensor that is in no graph.
+fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    let primitive = tensor.try_into_primitive::<Flex>();
+    primitive.unwrap_or_else(|error| unreachable!("the caller has looked: {error:?}"))
 }
 
 fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {

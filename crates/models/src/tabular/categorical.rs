@@ -3,6 +3,8 @@ use burn::tensor::module::embedding;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use tinderbox_kernels::look_up;
+
 use crate::config::{ConfigError, check_size};
 use crate::init::fan_in_uniform;
 
@@ -130,6 +132,20 @@ impl Table {
     /// - output: `[batch, n_categorical, d_embedding]`
     pub(super) fn forward(&self, codes: Tensor<2, Int>) -> Tensor<3> {
         embedding(self.weight.val(), self.places.of(codes))
+    }
+}
+
+impl Table {
+    /// - numeric: `[batch, n_numeric]`
+    /// - codes: `[batch, n_categorical]`
+    /// - output: `[batch, n_numeric + n_categorical * d_embedding]`
+    pub(super) fn behind(&self, numeric: Tensor<2>, codes: Tensor<2, Int>) -> Tensor<2> {
+        look_up(
+            Some(numeric),
+            codes,
+            &self.places.offsets,
+            self.weight.val(),
+        )
     }
 }
 

@@ -176,6 +176,12 @@ impl Features {
     pub fn forward(&self, rows: Rows) -> Tensor<2> {
         let (numeric, codes) = rows.into_parts();
         check_rows(self.columns, numeric.as_ref(), codes.as_ref());
+        let (numeric, codes) = match (numeric, codes, &self.numeric, &self.categorical) {
+            (Some(numeric), Some(codes), None, Some(Categorical::Learned(table))) => {
+                return table.behind(numeric, codes);
+            }
+            (numeric, codes, ..) => (numeric, codes),
+        };
         let numeric = numeric.map(|x| match &self.numeric {
             Some(layer) => layer.forward(x).flatten(1, 2),
             None => x,
