@@ -14,6 +14,7 @@ pub mod overlay;
 pub mod parity;
 pub mod run_dir;
 pub mod tabular;
+#[cfg(feature = "text")]
 pub mod text;
 pub mod train;
 pub mod vision;

@@ -2,9 +2,10 @@
 //!
 //! Every layer, loss and model family is run on a device and compared with values that PyTorch
 //! computed in float64. They are part of the crate, and `parity/references.py` and its neighbours
-//! make them.
+//! make them. Those of texts need the feature `text`.
 
 mod tabular;
+#[cfg(feature = "text")]
 mod text;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,7 +102,9 @@ pub fn transfer(from: &Device, to: &Device) -> Check {
                 return Err(format!("predicts {moved_classes:?} instead of {classes:?}"));
             }
             let largest = difference(&moved_logits, &logits)?;
-            Ok(largest.max(text::references()?.transfer(from, to)?))
+            #[cfg(feature = "text")]
+            let largest = largest.max(text::references()?.transfer(from, to)?);
+            Ok(largest)
         },
     )
 }
@@ -111,6 +114,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
         layers,
         models,
         tables,
+        #[cfg(feature = "text")]
         texts,
     } = match References::read() {
         Ok(references) => references,
@@ -119,7 +123,9 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
         }
     };
     let mut checks = Vec::new();
-    let all = layers.iter().chain(&tables.layers).chain(&texts.layers);
+    let all = layers.iter().chain(&tables.layers);
+    #[cfg(feature = "text")]
+    let all = all.chain(&texts.layers);
     for layer in all.filter(|layer| wanted(&layer.name)) {
         let name = layer.name.clone();
         checks.push(Check::run(name, LAYER_TOLERANCE, || layer.check(device)));
@@ -141,7 +147,8 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
         }
     }
     checks.extend(tables.checks(device, &wanted));
-    checks.extend(texts.checks(device, wanted));
+    #[cfg(feature = "text")]
+    checks.extend(texts.checks(device, &wanted));
     checks
 }
 
@@ -150,6 +157,7 @@ struct References {
     layers: Vec<Layer>,
     models: Vec<Model>,
     tables: tabular::References,
+    #[cfg(feature = "text")]
     texts: text::References,
 }
 
@@ -159,6 +167,7 @@ impl References {
             layers: read(LAYERS)?,
             models: read(MODELS)?,
             tables: tabular::references()?,
+            #[cfg(feature = "text")]
             texts: text::references()?,
         })
     }
@@ -343,10 +352,13 @@ impl Layer {
                 };
                 Loss::default().forward_mixed(x.next(), x.labels(), Some(mixed))
             }
-            name => match text::layer(name, x) {
-                Some(output) => output,
-                None => tabular::layer(name, x)?,
-            },
+            name => {
+                #[cfg(feature = "text")]
+                if let Some(output) = text::layer(name, x) {
+                    return Ok(output);
+                }
+                tabular::layer(name, x)?
+            }
         })
     }
 }
