@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{Finished, layer_rows, scores, times};
-use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_recipes::metrics::spread;
+use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
     Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Sampling, Task, TokenKind,
@@ -83,7 +85,12 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
             common.recipe = Some("texts".to_owned());
         }
     }
+    let sets = std::mem::take(&mut common.set);
     let mut recipe = RECIPES.of_run(&common)?;
+    if let Some(dir) = &args.weights {
+        fine_tune(&mut recipe, data_path(dir)?)?;
+    }
+    recipe = assign(recipe, &sets).context("`--set`").or_input()?;
     if let Some(seed) = common.seed {
         recipe.train.seed = seed;
     }
@@ -92,19 +99,6 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
     }
     if let Some(ensemble) = args.ensemble {
         recipe.ensemble = ensemble;
-    }
-    if let Some(dir) = &args.weights {
-        let dir = data_path(dir)?;
-        if !matches!(recipe.model, Architecture::Bert { .. }) {
-            let tuned = RECIPES.get("fine-tune")?;
-            recipe.model = tuned.model;
-            recipe.tokenizer = tuned.tokenizer;
-            recipe.tokenizer.kind = TokenKind::Pretrained;
-            recipe.optimizer = tuned.optimizer;
-        }
-        if let Architecture::Bert { weights, .. } = &mut recipe.model {
-            dir.clone_into(weights);
-        }
     }
     columns(&mut recipe, args)?;
     if let Some(data) = &args.train.data {
@@ -118,6 +112,25 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
         data_path(data)?.clone_into(slot);
     }
     Ok(recipe)
+}
+
+/// Puts published weights in the place of a recipe's network, and what suits them in the place of how
+/// it learns: a network that knows the language needs few passes.
+fn fine_tune(recipe: &mut Recipe, dir: &str) -> Result<(), Failure> {
+    if !matches!(recipe.model, Architecture::Bert { .. }) {
+        let tuned = RECIPES.get("fine-tune")?;
+        recipe.ensemble = tuned.ensemble;
+        recipe.tokenizer = tuned.tokenizer;
+        recipe.augment = tuned.augment;
+        recipe.model = tuned.model;
+        recipe.optimizer = tuned.optimizer;
+        recipe.schedule = tuned.schedule;
+        recipe.train.epochs = tuned.train.epochs;
+    }
+    if let Architecture::Bert { weights, .. } = &mut recipe.model {
+        dir.clone_into(weights);
+    }
+    Ok(())
 }
 
 /// Where in a file of one's own the texts and labels are.

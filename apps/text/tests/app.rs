@@ -435,8 +435,20 @@ fn published_weights_are_fine_tuned_and_the_model_needs_their_folder_no_more() {
         &[&lora[..], &["--set", "model.fine_tune.layer_decay=1.0"]].concat(),
     )
     .ok();
+    // What is set holds, whichever recipe gets the weights.
+    let set = [
+        "--recipe",
+        "texts",
+        "--set",
+        "optimizer.learning_rate=0.002",
+    ];
+    tune("set", &set).ok();
+    let recipe = fs::read_to_string(place.path("set/recipe.toml")).unwrap();
+    for line in ["kind = \"bert\"", "learning_rate = 0.002", "epochs = 1"] {
+        assert!(recipe.contains(line), "{recipe}");
+    }
     fs::remove_dir_all(&copy).unwrap();
-    for run in ["whole", "frozen", "adapted"] {
+    for run in ["whole", "frozen", "adapted", "set"] {
         let ran = place.run(&["predict", "--run", run, "--json", "a superb film"]);
         assert!(json(ran.ok().stdout.trim())["label"].is_string(), "{run}");
         let names = fs::read(place.path(run).join("model/weights.safetensors")).unwrap();
