@@ -21,7 +21,8 @@ use thiserror::Error;
 /// Environment variable that names the cache folder.
 pub const CACHE_VARIABLE: &str = "TINDERBOX_CACHE";
 
-/// A public data set: four IDX files for [`open_idx_folder`](crate::open_idx_folder).
+/// A public data set, in a folder for [`open_idx_folder`](crate::open_idx_folder) or
+/// [`ag_news`](crate::sets::ag_news).
 #[derive(Debug)]
 pub struct PublicSet {
     /// Name on the command line and of the folder in the cache.
@@ -48,7 +49,7 @@ pub struct PublicFile {
 }
 
 /// All sets that can be fetched.
-pub static PUBLIC_SETS: [PublicSet; 3] = [
+pub static PUBLIC_SETS: [PublicSet; 4] = [
     PublicSet {
         name: "mnist",
         citation: "LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document \
@@ -152,6 +153,28 @@ pub static PUBLIC_SETS: [PublicSet; 3] = [
                 name: "t10k-labels-idx1-ubyte.gz",
                 bytes: 5_120,
                 sha256: "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+            },
+        ],
+    },
+    // Sizes and hashes as Hugging Face's datasets list them (`datasets/ag_news/dataset_infos.json`).
+    PublicSet {
+        name: "ag-news",
+        citation: "Zhang, Zhao and LeCun, Character-level convolutional networks for text \
+                   classification, 2015, <https://arxiv.org/abs/1509.01626>, for research",
+        class_names: &["World", "Sports", "Business", "Sci/Tech"],
+        mirrors: &[
+            "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/",
+        ],
+        files: &[
+            PublicFile {
+                name: "train.csv",
+                bytes: 29_470_338,
+                sha256: "76a0a2d2f92b286371fe4d4044640910a04a803fdd2538e0f3f29a5c6f6b672e",
+            },
+            PublicFile {
+                name: "test.csv",
+                bytes: 1_857_427,
+                sha256: "521465c2428ed7f02f8d6db6ffdd4b5447c1c701962353eb2c40d548c3c85699",
             },
         ],
     },
@@ -373,10 +396,10 @@ mod tests {
     };
 
     #[test]
-    fn every_set_has_four_files_https_mirrors_and_whole_hashes() {
+    fn every_set_has_files_https_mirrors_and_whole_hashes() {
         for set in &PUBLIC_SETS {
-            assert_eq!(set.files.len(), 4, "{}", set.name);
-            assert_eq!(set.class_names.len(), 10);
+            let sizes = [set.files.len(), set.class_names.len()];
+            assert!(matches!(sizes, [4, 10] | [2, 4]), "{}", set.name);
             assert!(
                 set.mirrors
                     .iter()
@@ -396,7 +419,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let text = public_set("imagenet").unwrap_err().to_string();
-        let known = "known are `mnist`, `fashion-mnist`, `kmnist`";
+        let known = "known are `mnist`, `fashion-mnist`, `kmnist`, `ag-news`";
         assert!(text.ends_with(known), "{text}");
     }
 

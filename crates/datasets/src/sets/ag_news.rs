@@ -12,7 +12,7 @@ const TOPICS: [&str; 4] = ["World", "Sports", "Business", "Sci/Tech"];
 /// class from 1 to 4, the title and the description, which are joined by a space. To train on, it
 /// holds either
 ///
-/// - `train.csv`, the official 120,000 lines, or
+/// - `train.csv`, the official 120,000 lines, as [`fetch`](crate::fetch) brings them, or
 /// - `train_subset_a.csv` (text and class from 0 to 3, no header) and `train_subset_b.csv` (the same
 ///   with a header, the class written `2.0`), samples of it. Of those, a text that stands in the test
 ///   file is left out, and of equal texts all but the first.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tinderbox_datasets::download;
 use tinderbox_datasets::sets::{self, Answer, Nda};
 use tinderbox_datasets::text::{
     TextOptions, TextSet, read_corpus, read_multi_label, read_pairs, read_tagged, read_texts,
@@ -131,6 +132,13 @@ pub(crate) fn open_known(
     known: Option<&[String]>,
 ) -> Result<Corpus, DataError> {
     let mut named = data.clone();
+    if let Data::AgNews { path } = &mut named
+        && path.is_empty()
+    {
+        let folder = download::fetch("ag-news")?;
+        *path = folder.display().to_string();
+        return open_rows(&named, split, known).map(Corpus::Rows);
+    }
     if named.path_mut().is_some_and(|path| path.is_empty()) {
         return Err(DataError::NoPath);
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tinderbox_datasets::SplitError;
+use tinderbox_datasets::download::DownloadError;
 use tinderbox_datasets::loader::LoaderError;
 use tinderbox_datasets::text::TextError;
 use tinderbox_models::PretrainedError;
@@ -36,6 +37,9 @@ pub enum DataError {
     /// A file of texts.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// A download.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
     /// The texts cannot be split.
     #[error("cannot split the texts")]
     Split(#[from] SplitError),

@@ -50,7 +50,7 @@ pub enum Data {
     },
     /// AG's news: four topics.
     AgNews {
-        /// The folder.
+        /// The folder; empty for the official files, fetched once into the user's cache.
         path: String,
     },
     /// The SMS Spam Collection.
