@@ -338,6 +338,8 @@ fn prospectivity(recipe: &mut Recipe) {
         background: 1_000,
     };
     small(recipe);
+    // A deposit is where an element is far out, which ranks would hide.
+    recipe.features.numeric = NumericScale::Standard;
     recipe.model.numeric = NumericEmbedding::None;
     recipe.loss.balanced = true;
     recipe.calibrate = false;
