@@ -361,21 +361,6 @@ fn porphyry(recipe: &mut Recipe) {
 
 fn malware(recipe: &mut Recipe) {
     of(recipe, "Malware", "1", &[]);
-    // Many files are nearly the same, so there is more to remember than to smooth.
-    if let Architecture::Tabm {
-        n_blocks,
-        d_block,
-        dropout,
-        ..
-    } = &mut recipe.model.net
-    {
-        (*n_blocks, *d_block, *dropout) = (3, 256, 0.0);
-    }
-    if let Optimizer::Adamw { weight_decay, .. } = &mut recipe.optimizer {
-        *weight_decay = 0.0;
-    }
-    recipe.split.valid_fraction = 0.1;
-    recipe.ensemble = 3;
 }
 
 fn forest(recipe: &mut Recipe) {
