@@ -53,7 +53,10 @@ pub struct Moved<const D: usize> {
 /// All tensors have one shape and none is tracked.
 pub fn adam<const D: usize>(now: Moved<D>, gradient: Tensor<D>, step: &AdamStep) -> Moved<D> {
     #[cfg(feature = "flex")]
-    if crate::flex::takes_all([&now.weights, &now.mean, &now.square, &gradient]) {
+    if [&now.weights, &now.mean, &now.square, &gradient]
+        .into_iter()
+        .all(crate::flex::takes_plain)
+    {
         return crate::flex::adam(now, gradient, step);
     }
     let AdamStep { beta_1, beta_2, .. } = *step;

@@ -20,10 +20,10 @@ use crate::linear::linear;
 pub fn perceptron(input: Tensor<2>, layers: Vec<(Tensor<2>, Option<Tensor<1>>)>) -> Tensor<2> {
     #[cfg(feature = "flex")]
     if crate::flex::takes_vectors(&input)
-        && !input.device().is_autodiff()
-        && layers
-            .iter()
-            .all(|(weight, _)| !weight.device().is_autodiff())
+        && crate::flex::takes_plain(&input)
+        && layers.iter().all(|(weight, bias)| {
+            crate::flex::takes_plain(weight) && bias.as_ref().is_none_or(crate::flex::takes_plain)
+        })
     {
         return crate::flex::perceptron(input, layers);
     }
@@ -57,9 +57,8 @@ pub fn look_up(
     let [_, columns] = codes.dims();
     assert_eq!(columns, starts.len(), "each column of codes has a start");
     #[cfg(feature = "flex")]
-    if crate::flex::takes(&table)
-        && !table.device().is_autodiff()
-        && numbers.as_ref().is_none_or(crate::flex::takes)
+    if crate::flex::takes_plain(&table)
+        && numbers.as_ref().is_none_or(crate::flex::takes_plain)
         && crate::flex::takes_codes(&codes)
     {
         return crate::flex::look_up(numbers, codes, starts, table);

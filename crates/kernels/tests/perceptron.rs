@@ -55,6 +55,17 @@ fn a_perceptron_equals_its_layers_one_by_one() {
 }
 
 #[test]
+fn what_is_no_number_stays_so() {
+    let device = Device::flex();
+    let mut layers = layers(&device);
+    layers[0].1 = Some(Tensor::full([33], f32::NAN, &device));
+    for rows in [1, 200] {
+        let found = values(perceptron(normal([rows, 19], &device), layers.clone()));
+        assert!(found.iter().all(|value| value.is_nan()), "{rows} rows");
+    }
+}
+
+#[test]
 fn a_view_is_read_where_it_lies() {
     let device = Device::flex();
     let wide = normal([5, 40], &device);

@@ -48,19 +48,14 @@ pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
 }
 
-/// Whether tensors are where our kernels can read them, and belong to no graph.
-pub(crate) fn takes_all<const D: usize>(tensors: [&Tensor<D>; 4]) -> bool {
-    tensors.into_iter().all(|tensor| {
-        let device = tensor.device();
-        !device.is_autodiff()
-            && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
-            && tensor.dtype() == DType::F32
-    })
+/// As [`takes`], of a tensor that belongs to no graph.
+pub(crate) fn takes_plain<const D: usize>(tensor: &Tensor<D>) -> bool {
+    !tensor.device().is_autodiff() && takes(tensor)
 }
 
-/// Whether codes are where our kernels can read them, as 32-bit numbers of no graph.
+/// The same of codes, which are 32-bit numbers.
 pub(crate) fn takes_codes(codes: &Tensor<2, Int>) -> bool {
-    let device = codes.device().inner();
+    let device = codes.device();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && codes.dtype() == DType::I32
 }
 

@@ -7,12 +7,13 @@ use super::linear::add_bias;
 use super::numbers::vectorized;
 use super::{contiguous, forwards, matrix, primitive, tensor};
 
+/// What is no number stays so: a network that came to nothing must not look sound.
 fn rectify(values: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || {
             for value in &mut *values {
-                *value = value.max(0.0);
+                *value = if *value < 0.0 { 0.0 } else { *value };
             }
         },
     );
@@ -78,9 +79,10 @@ pub(crate) fn look_up(
     for row in 0..rows {
         output.extend_from_slice(&numbers[row * n_numbers..][..n_numbers]);
         for (code, start) in codes[row * columns..][..columns].iter().zip(starts) {
-            // A negative one is beyond any table.
-            let at = usize::try_from(code + start).unwrap_or(usize::MAX / width.max(1) / 2);
-            output.extend_from_slice(&table[at * width..][..width]);
+            let at = usize::try_from(code + start).ok();
+            let vector = at.and_then(|at| table.get(at * width..(at + 1) * width));
+            assert!(vector.is_some(), "the code {code} is out of range");
+            output.extend_from_slice(vector.unwrap_or_default());
         }
     }
     Tensor::from_primitive::<Flex>(tensor(output, [rows, total]))
