@@ -1,7 +1,7 @@
-//! Lets the binary find LibTorch without an environment variable.
+//! Lets the binaries of apps and benches find LibTorch without an environment variable.
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=DEP_TINDERBOX_BACKEND_LIBTORCH_LIB");
     if let (true, Ok(lib)) = (
         cfg!(unix),
         std::env::var("DEP_TINDERBOX_BACKEND_LIBTORCH_LIB"),
