@@ -72,6 +72,12 @@ fn json(line: &str) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
+/// A small BERT, laid out as the hub does.
+const HUB: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../crates/models/tests/data/hub-bert"
+);
+
 #[test]
 fn texts_of_ones_own_are_learned_measured_and_told_apart() {
     let place = trained();
@@ -381,15 +387,11 @@ fn words_get_tags_pairs_get_classes_and_texts_get_many_labels() {
 #[test]
 fn published_weights_find_texts_that_are_alike_without_training() {
     let place = place();
-    let hub = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../crates/models/tests/data/hub-bert"
-    );
     fs::create_dir(place.path("folder")).unwrap();
     place.write("folder/one.txt", "the cat sat on the mat");
     place.write("folder/two.txt", "a dreadful film");
     let similar = ["similar", "--query", "a dreadful film", "--json", "folder"];
-    let ran = place.run(&[&similar[..], &["--weights", hub]].concat());
+    let ran = place.run(&[&similar[..], &["--weights", HUB]].concat());
     let found: Vec<_> = ran.ok().stdout.lines().map(json).collect();
     assert_eq!(found.len(), 2);
     assert!(found[0]["input"].as_str().unwrap().ends_with("two.txt"));
@@ -404,14 +406,10 @@ fn published_weights_find_texts_that_are_alike_without_training() {
 #[test]
 fn published_weights_are_fine_tuned_and_the_model_needs_their_folder_no_more() {
     let place = place();
-    let hub = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../crates/models/tests/data/hub-bert"
-    );
     let copy = place.path("hub");
     fs::create_dir(&copy).unwrap();
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
-        fs::copy(format!("{hub}/{file}"), copy.join(file)).unwrap();
+        fs::copy(format!("{HUB}/{file}"), copy.join(file)).unwrap();
     }
     let tune = |out: &str, more: &[&str]| {
         let args = [

@@ -1,6 +1,6 @@
 //! From the data section of a recipe to texts with what is true of them, in parts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::download;
 use tinderbox_datasets::sets::{self, Answer, Nda};
@@ -131,15 +131,10 @@ pub(crate) fn open_known(
     split: &Split,
     known: Option<&[String]>,
 ) -> Result<Corpus, DataError> {
+    // Without a folder, AG's news are fetched.
     let mut named = data.clone();
-    if let Data::AgNews { path } = &mut named
-        && path.is_empty()
-    {
-        let folder = download::fetch("ag-news")?;
-        *path = folder.display().to_string();
-        return open_rows(&named, split, known).map(Corpus::Rows);
-    }
-    if named.path_mut().is_some_and(|path| path.is_empty()) {
+    let is_nameless = named.path_mut().is_some_and(|path| path.is_empty());
+    if is_nameless && !matches!(data, Data::AgNews { .. }) {
         return Err(DataError::NoPath);
     }
     if let Data::Running { path } = data {
@@ -147,6 +142,14 @@ pub(crate) fn open_known(
         return Ok(Corpus::Running(cut(&text, split)));
     }
     open_rows(data, split, known).map(Corpus::Rows)
+}
+
+/// The folder of a public set: the user's, or that of the cache.
+fn fetched(name: &str, path: &str) -> Result<PathBuf, DataError> {
+    if path.is_empty() {
+        return Ok(download::fetch(name)?);
+    }
+    Ok(PathBuf::from(path))
 }
 
 fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Rows, DataError> {
@@ -157,7 +160,7 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
             Ok(given(&[train, valid, test]))
         }
         Data::AgNews { path } => {
-            let (train, test) = sets::ag_news(Path::new(path))?;
+            let (train, test) = sets::ag_news(&fetched("ag-news", path)?)?;
             with_test(&train, &test, split)
         }
         Data::SmsSpam { path } => all_of(&sets::sms_spam(Path::new(path))?, split),
