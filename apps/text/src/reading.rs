@@ -137,6 +137,12 @@ pub(crate) fn similar(args: &SimilarArgs) -> Result<(), Failure> {
 
 /// Texts with their names: files of a folder and the folders in it, or lines of a file.
 fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    if path.as_os_str() != "-" && !path.exists() {
+        return Err(Failure::input(format!(
+            "there is no `{}`: name a folder of `.txt` files, or a file with a text on each line",
+            path.display()
+        )));
+    }
     if !path.is_dir() {
         let lines = input::texts(path, false)?;
         let named = lines.into_iter().enumerate();

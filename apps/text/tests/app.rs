@@ -401,6 +401,15 @@ fn published_weights_find_texts_that_are_alike_without_training() {
         .run(&[&similar[..], &["--weights", "nowhere"]].concat())
         .failed(2, &["nowhere"]);
     place.run(&similar).failed(2, &["--run"]);
+    let elsewhere = [
+        "similar",
+        "--query",
+        "a film",
+        "--weights",
+        HUB,
+        "no-folder",
+    ];
+    place.run(&elsewhere).failed(2, &["no-folder"]);
 }
 
 #[test]
