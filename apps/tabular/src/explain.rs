@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
-use tinderbox_cli::{Failure, Output, open_device};
+use tinderbox_cli::{Failure, OrInput as _, Output, open_device};
 use tinderbox_recipes::tabular::{Importance, Predictor, Share, Target, headline};
 
 use crate::chart::{Bar, lines, svg};
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn columns(args: &Args, model: &Predictor) -> Result<(), Failure> {
     let target = model.data().target.clone();
-    let table = usage::read(model, &args.data, false)?;
+    let table = model.read(&args.data, false).or_input()?;
     let repeats = args.repeats.unwrap_or(5) as usize;
     let importance = model
         .importance(&table, &target, repeats, args.seed)
@@ -73,7 +73,7 @@ fn columns(args: &Args, model: &Predictor) -> Result<(), Failure> {
 }
 
 fn one(args: &Args, model: &Predictor, row: usize) -> Result<(), Failure> {
-    let table = usage::read(model, &args.data, true)?;
+    let table = model.read(&args.data, true).or_input()?;
     if row > table.rows() {
         return Err(Failure::input(format!(
             "`--row` is {row}, and `{}` has {} rows",

@@ -2,11 +2,27 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, OrInput as _, Output, table};
 use tinderbox_datasets::table::{
-    ColumnInspection, Inspection, ReadOptions, Summary, TargetInspection, inspect, read, read_csv,
+    ColumnInspection, Inspection, ReadReport, Summary, Table, TargetInspection, inspect, read,
+    read_csv,
 };
+use tinderbox_recipes::overlay::assign;
+use tinderbox_recipes::tabular::{DataError, read_options};
+
+use crate::RECIPES;
+
+/// What `--set` can change here: how a file is read.
+const KEYS: [&str; 6] = [
+    "data.format.",
+    "data.names",
+    "data.numeric",
+    "data.categorical",
+    "data.boolean",
+    "data.dates",
+];
 
 /// What `inspect` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -20,21 +36,39 @@ pub(crate) struct Args {
     /// Rows kept of a large file, drawn over the whole of it
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
+    /// Change one key of how it is read, as in `data.format.encoding=windows-1252`
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let options = ReadOptions {
-        sample: args.sample,
-        ..ReadOptions::default()
-    };
-    let (rows, report) = if args.data.as_os_str() == "-" {
-        read_csv(std::io::stdin(), "-", &options).or_input()?
+fn open(args: &Args) -> Result<(Table, ReadReport), Failure> {
+    for assignment in &args.set {
+        if !KEYS.iter().any(|key| assignment.starts_with(key)) {
+            let known = KEYS.map(|key| format!("`{key}…`")).join(", ");
+            return Err(Failure::input(format!(
+                "`--set {assignment}` changes nothing here; `inspect` takes {known}"
+            )));
+        }
+    }
+    let recipe = assign(RECIPES.get("file")?, &args.set)
+        .context("`--set`")
+        .or_input()?;
+    let mut options = read_options(&recipe.data).or_input()?;
+    options.sample = args.sample;
+    if args.data.as_os_str() == "-" {
+        read_csv(std::io::stdin(), "-", &options)
     } else {
-        read(&args.data, &options).or_input()?
-    };
+        read(&args.data, &options)
+    }
+    .map_err(DataError::from)
+    .or_input()
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let (rows, report) = open(args)?;
     let inspection = inspect(&rows, args.target.as_deref()).or_input()?;
     let mut out = Output::Stdout;
     if args.json {

@@ -7,7 +7,6 @@ use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
-use tinderbox_datasets::table::{ReadOptions, Table, read_csv_with, read_with};
 use tinderbox_recipes::tabular::{Answers, Prediction, Predictor, Target};
 
 use crate::failure;
@@ -53,19 +52,6 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads a file with the columns of a model, whose target may be absent if `blind`; `-` is stdin.
-pub(crate) fn read(model: &Predictor, input: &Path, blind: bool) -> Result<Table, Failure> {
-    let options = ReadOptions::default();
-    let target = [model.data().target.as_str()];
-    let optional = if blind { &target[..] } else { &[] };
-    let (table, _) = if input.as_os_str() == "-" {
-        read_csv_with(std::io::stdin(), "-", model.schema(), optional, &options).or_input()?
-    } else {
-        read_with(input, model.schema(), optional, &options).or_input()?
-    };
-    Ok(table)
-}
-
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&args.run, &device)?;
@@ -81,7 +67,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
         out.csv(&head(&model))?;
     }
     for input in &args.inputs {
-        let table = read(&model, input, true)?;
+        let table = model.read(input, true).or_input()?;
         let name = input.to_string_lossy();
         for (row, prediction) in model.predict(&table).map_err(failure)?.iter().enumerate() {
             let number = row + 1;

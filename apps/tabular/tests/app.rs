@@ -233,6 +233,60 @@ fn columns_may_come_in_any_order_and_the_target_may_be_absent() {
     assert_eq!(table.lines().count(), 3);
 }
 
+/// The customers as another program may write them: Windows-1252, `^` between cells, a comment, and
+/// a word of its own for what is missing.
+fn written_otherwise() -> Vec<u8> {
+    let text = customers().replace(",,", ",nichts,").replace(',', "^");
+    let text = format!(
+        "# from the office in K#ln\n{}",
+        text.replace("office", "b#ro")
+    );
+    let byte = |(at, byte)| if byte == b'#' && at > 0 { 0xFC } else { byte };
+    text.bytes().enumerate().map(byte).collect()
+}
+
+const FORMAT: [&str; 8] = [
+    "--set",
+    "data.format.encoding=windows-1252",
+    "--set",
+    "data.format.delimiter=^",
+    "--set",
+    "data.format.comment=#",
+    "--set",
+    "data.format.missing=[\"nichts\"]",
+];
+
+#[test]
+fn how_a_file_is_written_can_be_said_and_is_remembered() {
+    let place = place();
+    place.write("customers.csv", written_otherwise());
+    let inspect = ["inspect", "--json", "--data", "customers.csv"];
+    let ran = place.run(&[&inspect[..], &FORMAT].concat());
+    ran.ok();
+    let found = json(&ran.stdout);
+    assert_eq!(found["report"]["encoding"], "windows-1252");
+    assert_eq!(found["inspection"]["columns"][1]["missing"], 9);
+    let own = ["--out", "run", "--quiet", "--no-baseline"];
+    place.run(&train_args(&[&own[..], &FORMAT].concat())).ok();
+    let recipe = fs::read_to_string(place.path("run/recipe.toml")).unwrap();
+    for line in [
+        "numeric = [\"months\", \"fee\"]",
+        "boolean = [\"online\", \"leaves\"]",
+    ] {
+        assert!(recipe.contains(line), "{line} is not in\n{recipe}");
+    }
+    let ran = place.run(&["predict", "--run", "run", "--json", "customers.csv"]);
+    ran.ok();
+    assert_eq!(ran.stdout.lines().count(), 240);
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    ran.ok();
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    assert_eq!(json(&ran.stdout)["test"], summary["test"]);
+    place
+        .run(&[&inspect[..], &["--set", "train.epochs=3"]].concat())
+        .failed(2, &["train.epochs=3", "data.format."]);
+}
+
 #[test]
 fn stdin_is_a_table_too() {
     let place = trained(&["--no-baseline"]);

@@ -36,6 +36,18 @@ impl DateOrder {
         Self::Compact,
     ];
 
+    /// Its name in recipes and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::YearMonthDay => "year-month-day",
+            Self::DayMonthYear => "day-month-year",
+            Self::MonthDayYear => "month-day-year",
+            Self::YearMonth => "year-month",
+            Self::MonthYear => "month-year",
+            Self::Compact => "compact",
+        }
+    }
+
     /// A date in this order.
     pub fn example(self) -> &'static str {
         match self {

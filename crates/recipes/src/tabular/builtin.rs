@@ -2,6 +2,7 @@
 
 use tinderbox_models::{Activation, CategoricalEmbedding, Normalization, NumericEmbedding};
 
+use super::format::Format;
 use super::net::Architecture;
 use super::recipe::{
     Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
@@ -121,9 +122,11 @@ fn base(name: &str) -> Recipe {
             drop: Vec::new(),
             numeric: Vec::new(),
             categorical: Vec::new(),
+            boolean: Vec::new(),
             dates: Vec::new(),
             names: Vec::new(),
             sample: 0,
+            format: Format::default(),
             source: Source::File {
                 path: String::new(),
                 test: String::new(),

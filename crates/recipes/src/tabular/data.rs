@@ -146,24 +146,29 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
 }
 
 /// How the file of a recipe is read.
-pub fn read_options(data: &Data) -> ReadOptions {
+///
+/// # Errors
+///
+/// If `data.format` means nothing.
+pub fn read_options(data: &Data) -> Result<ReadOptions, DataError> {
     let kinds = [
+        (&data.boolean, Kind::Boolean),
         (&data.numeric, Kind::Numeric),
         (&data.categorical, Kind::Categorical),
         (&data.dates, Kind::Date),
     ];
-    let mut options = ReadOptions {
-        names: (!data.names.is_empty()).then(|| data.names.clone()),
-        header: (!data.names.is_empty()).then_some(false),
-        sample: (data.sample > 0).then_some(data.sample),
-        ..ReadOptions::default()
-    };
+    let mut options = data.format.options()?;
+    if !data.names.is_empty() {
+        options.names = Some(data.names.clone());
+        options.header = options.header.or(Some(false));
+    }
+    options.sample = (data.sample > 0).then_some(data.sample);
     for (names, kind) in kinds {
         options
             .kinds
             .extend(names.iter().map(|name| (name.clone(), kind)));
     }
-    options
+    Ok(options)
 }
 
 fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
@@ -199,7 +204,7 @@ fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
                 ..Found::whole(train.append(&test)?)
             })
         }
-        Source::File { path, test } => read_file(&given(path)?, test, &read_options(data)),
+        Source::File { path, test } => read_file(&given(path)?, test, &read_options(data)?),
     }
 }
 

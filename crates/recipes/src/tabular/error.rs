@@ -15,7 +15,18 @@ use crate::train::{ConfigError, FitError, TrainError};
 pub enum DataError {
     /// The file or one of its columns.
     #[error(transparent)]
-    Table(#[from] TableError),
+    Table(TableError),
+    /// The file is written in another way than it looks, which the recipe can say.
+    #[error("{error}: `{key}` in the recipe, or `--set {key}=…`")]
+    Written {
+        /// What is wrong with the file.
+        error: TableError,
+        /// The recipe's key.
+        key: &'static str,
+    },
+    /// A key of `data.format`.
+    #[error(transparent)]
+    Format(#[from] ConfigError),
     /// The transactions between accounts.
     #[error(transparent)]
     Accounts(#[from] tinderbox_datasets::sets::AmlsimError),
@@ -135,6 +146,19 @@ pub enum DataError {
     /// There is no such split.
     #[error("there is no split `{0}`")]
     NoSplit(String),
+}
+
+impl From<TableError> for DataError {
+    fn from(error: TableError) -> Self {
+        let key = match &error {
+            TableError::Encoding { .. } | TableError::Nul { .. } => "data.format.encoding",
+            TableError::OpenQuote { .. } => "data.format.quoting",
+            TableError::Infinite { .. } => "data.format.missing",
+            TableError::Memory { .. } => "data.sample",
+            _ => return Self::Table(error),
+        };
+        Self::Written { error, key }
+    }
 }
 
 /// Names of files, as a message says them.

@@ -20,6 +20,7 @@ mod data;
 mod encoder;
 mod error;
 mod explain;
+mod format;
 mod learner;
 mod net;
 mod predict;
@@ -46,6 +47,7 @@ pub use data::{Opened, Parts, folds, open, read_options, split};
 pub use encoder::{Encoded, Encoder, Place};
 pub use error::{DataError, TabularError};
 pub use explain::{Importance, Share};
+pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
 pub use predict::{Prediction, Predictor};
@@ -600,6 +602,7 @@ fn settle(data: &mut Data, opened: &Opened) {
     if matches!(data.source, Source::File { .. }) {
         data.numeric = of_kind(Kind::Numeric).collect();
         data.categorical = of_kind(Kind::Categorical).collect();
+        data.boolean = of_kind(Kind::Boolean).collect();
         data.dates = of_kind(Kind::Date).collect();
     }
 }

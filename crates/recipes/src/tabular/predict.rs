@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::table::{Schema, Table};
+use tinderbox_datasets::table::{Schema, Table, read_csv_with, read_with};
 
 use super::answers::{Answers, Committee};
 use super::data::{open, split};
@@ -94,6 +94,25 @@ impl Predictor {
     /// The data that the model was trained on.
     pub fn data(&self) -> &Data {
         &self.spec.data
+    }
+
+    /// Reads another file with the model's columns, written as the one that it learned from; the
+    /// target may be absent if `blind`. `-` is standard input.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, lacks a column, or has a cell that is not what the column holds.
+    pub fn read(&self, input: &Path, blind: bool) -> Result<Table, DataError> {
+        let Data { target, format, .. } = &self.spec.data;
+        let target = [target.as_str()];
+        let optional = if blind { &target[..] } else { &[] };
+        let (schema, options) = (&self.spec.schema, format.options()?);
+        let (table, _) = if input.as_os_str() == "-" {
+            read_csv_with(std::io::stdin(), "-", schema, optional, &options)?
+        } else {
+            read_with(input, schema, optional, &options)?
+        };
+        Ok(table)
     }
 
     /// How its rows were told apart.

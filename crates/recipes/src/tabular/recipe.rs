@@ -5,6 +5,7 @@ use tinderbox_models::{CategoricalEmbedding, NumericEmbedding};
 use toml::Table as TomlTable;
 
 use super::builtin;
+use super::format::Format;
 use super::net::Architecture;
 use crate::overlay::Patchable;
 use crate::train::{
@@ -65,12 +66,18 @@ pub struct Data {
     pub numeric: Vec<String>,
     /// Columns of a few words or codes, beside those that are found to be.
     pub categorical: Vec<String>,
+    /// Columns of two opposite values, beside those that are found to be.
+    #[serde(default)]
+    pub boolean: Vec<String>,
     /// Columns of dates, beside those that are found to be.
     pub dates: Vec<String>,
     /// Names of a file's columns, where its first line has none.
     pub names: Vec<String>,
     /// Rows kept of a large file, drawn over the whole of it; 0 for all.
     pub sample: usize,
+    /// How the file is written, where that is not found out rightly.
+    #[serde(default)]
+    pub format: Format,
     /// Where the rows come from.
     pub source: Source,
 }
@@ -317,6 +324,7 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_name(&self.name)?;
         check_range("ensemble", self.ensemble as f64, 1.0..=MAX_MODELS as f64)?;
+        self.data.format.options()?;
         self.split.validate()?;
         self.loss.validate()?;
         self.train_config().validate()

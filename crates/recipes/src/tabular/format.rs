@@ -1,0 +1,182 @@
+//! How a file is written, where that is not to be found out.
+
+use serde::{Deserialize, Serialize};
+use tinderbox_datasets::table::{DateOrder, Encoding, ReadOptions, default_missing};
+
+use crate::train::{ConfigError, check_range};
+
+/// How a file is written. What is empty, `auto` or 0 is found out from the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Format {
+    /// The character between cells, or `tab`.
+    pub delimiter: String,
+    /// Whether a cell in double quotes may hold delimiters, line feeds and doubled quotes.
+    pub quoting: bool,
+    /// Whether the first line holds the names of the columns.
+    pub header: Header,
+    /// The encoding, as the web calls it: `windows-1252`, `utf-16le`, `shift_jis`, …
+    pub encoding: String,
+    /// Lines that begin with this character are skipped; empty for none.
+    pub comment: String,
+    /// Words that mark a missing cell, without regard to case. An empty cell is always missing.
+    pub missing: Vec<String>,
+    /// The order of dates, for instance `day-month-year` where `1/2/2024` leaves it open.
+    pub date_order: String,
+    /// Most memory that reading may take, in GB; 0 for half of what is free.
+    pub memory: f64,
+}
+
+/// Whether the first line of a file holds the names of the columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Header {
+    /// As it looks.
+    #[default]
+    Auto,
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self {
+            delimiter: String::new(),
+            quoting: true,
+            header: Header::Auto,
+            encoding: String::new(),
+            comment: String::new(),
+            missing: default_missing(),
+            date_order: String::new(),
+            memory: 0.0,
+        }
+    }
+}
+
+impl Format {
+    /// The same for a reader of tables.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key whose value means nothing.
+    pub fn options(&self) -> Result<ReadOptions, ConfigError> {
+        check_range("data.format.memory", self.memory, 0.0..=1e9)?;
+        let delimiter = match self.delimiter.as_str() {
+            "tab" | "\\t" => "\t",
+            other => other,
+        };
+        Ok(ReadOptions {
+            delimiter: mark("data.format.delimiter", delimiter)?,
+            quoting: self.quoting,
+            header: match self.header {
+                Header::Auto => None,
+                Header::Yes => Some(true),
+                Header::No => Some(false),
+            },
+            encoding: self.encoding()?,
+            comment: mark("data.format.comment", &self.comment)?,
+            missing: self.missing.clone(),
+            date_order: self.date_order()?,
+            memory: (self.memory > 0.0).then_some((self.memory * 1e9) as u64),
+            ..ReadOptions::default()
+        })
+    }
+
+    fn encoding(&self) -> Result<Option<Encoding>, ConfigError> {
+        let label = &self.encoding;
+        if label.is_empty() {
+            return Ok(None);
+        }
+        let expected = "an encoding as the web calls it, such as `utf-8` or `windows-1252`";
+        let refuse = |_| ConfigError::new("data.format.encoding", label, expected);
+        label.parse().map(Some).map_err(refuse)
+    }
+
+    fn date_order(&self) -> Result<Option<DateOrder>, ConfigError> {
+        let name = &self.date_order;
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let found = DateOrder::ALL.into_iter().find(|date| date.name() == name);
+        found.map(Some).ok_or_else(|| {
+            let known = DateOrder::ALL.map(DateOrder::name).join(", ");
+            ConfigError::new("data.format.date_order", name, format!("one of {known}"))
+        })
+    }
+}
+
+/// A single character, or none.
+fn mark(key: &'static str, text: &str) -> Result<Option<char>, ConfigError> {
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (None, _) => Ok(None),
+        (Some(mark), None) if mark.is_ascii() && !matches!(mark, '"' | '\r' | '\n') => {
+            Ok(Some(mark))
+        }
+        _ => Err(ConfigError::new(key, text, "one ASCII character, no quote")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_found_out() {
+        assert_eq!(Format::default().options().unwrap(), ReadOptions::default());
+    }
+
+    #[test]
+    fn every_key_is_used() {
+        let format = Format {
+            delimiter: "tab".to_owned(),
+            quoting: false,
+            header: Header::No,
+            encoding: "latin1".to_owned(),
+            comment: "#".to_owned(),
+            missing: vec!["-9".to_owned()],
+            date_order: "day-month-year".to_owned(),
+            memory: 0.5,
+        };
+        let expected = ReadOptions {
+            delimiter: Some('\t'),
+            quoting: false,
+            header: Some(false),
+            encoding: Some(Encoding::WINDOWS_1252),
+            comment: Some('#'),
+            missing: vec!["-9".to_owned()],
+            date_order: Some(DateOrder::DayMonthYear),
+            memory: Some(500_000_000),
+            ..ReadOptions::default()
+        };
+        assert_eq!(format.options().unwrap(), expected);
+    }
+
+    #[test]
+    fn what_means_nothing_is_named() {
+        let refused = |change: fn(&mut Format)| {
+            let mut format = Format::default();
+            change(&mut format);
+            format.options().unwrap_err().key
+        };
+        assert_eq!(
+            refused(|format| "::".clone_into(&mut format.delimiter)),
+            "data.format.delimiter"
+        );
+        assert_eq!(
+            refused(|format| "\"".clone_into(&mut format.comment)),
+            "data.format.comment"
+        );
+        assert_eq!(
+            refused(|format| "utf-9".clone_into(&mut format.encoding)),
+            "data.format.encoding"
+        );
+        assert_eq!(
+            refused(|format| "dmy".clone_into(&mut format.date_order)),
+            "data.format.date_order"
+        );
+        assert_eq!(refused(|format| format.memory = -1.0), "data.format.memory");
+    }
+}
