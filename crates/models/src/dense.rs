@@ -45,6 +45,25 @@ fn bias(layer: &Linear) -> Option<Tensor<1>> {
     layer.bias.as_ref().map(Param::val)
 }
 
+/// Sets rows of a weight to zero: what they belong to counts for nothing.
+///
+/// Where no input of theirs is ever other than zero, they learn nothing and stay so.
+pub(crate) fn zero_rows(weight: &mut Param<Tensor<2>>, rows: &[usize]) {
+    if rows.is_empty() {
+        return;
+    }
+    *weight = weight.clone().map(|values| {
+        let [count, _] = values.dims();
+        let mut kept = vec![1.0_f32; count];
+        for &row in rows {
+            kept[row] = 0.0;
+        }
+        let kept = Tensor::<1>::from_floats(kept.as_slice(), &values.device()).unsqueeze_dim(1);
+        let learns = values.is_require_grad();
+        (values.detach() * kept).detach().set_require_grad(learns)
+    });
+}
+
 /// Probability of leaving a number out, now.
 fn probability<const D: usize>(layer: &Dropout, x: &Tensor<D>) -> f64 {
     // The condition of Burn's own layer.

@@ -225,6 +225,14 @@ impl Mlp {
             && self.hidden.iter().all(|layer| layer.norm.is_none())
     }
 
+    /// The layer that reads the input.
+    pub(crate) fn input_mut(&mut self) -> &mut Linear {
+        match self.hidden.first_mut() {
+            Some(layer) => &mut layer.linear,
+            None => &mut self.output,
+        }
+    }
+
     fn d_input(&self) -> usize {
         let first = self
             .hidden

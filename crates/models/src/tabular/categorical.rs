@@ -1,4 +1,5 @@
 use burn::module::{Module, Param};
+use burn::nn::Linear;
 use burn::tensor::module::embedding;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -6,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_kernels::look_up;
 
 use crate::config::{ConfigError, check_size};
+use crate::dense::zero_rows;
 use crate::init::fan_in_uniform;
 
 /// What a network makes of each categorical column before its first layer, written
@@ -88,6 +90,21 @@ impl Categorical {
             Self::Learned(table) => table.forward(codes).flatten(1, 2),
         }
     }
+
+    /// Makes values, `[column, code]` each, count for nothing in `next`, the layer that follows,
+    /// whose last inputs are what the codes become.
+    pub(super) fn forget(&mut self, values: &[[usize; 2]], next: &mut Linear) {
+        match self {
+            Self::Learned(table) => table.forget(values),
+            Self::OneHot(OneHot { places }) => {
+                let [d_input, _] = next.weight.dims();
+                let before = d_input - places.total;
+                let inputs = places.of_values(values).into_iter();
+                let inputs: Vec<usize> = inputs.map(|place| before + place).collect();
+                zero_rows(&mut next.weight, &inputs);
+            }
+        }
+    }
 }
 
 #[derive(Module, Debug)]
@@ -133,6 +150,11 @@ impl Table {
     pub(super) fn forward(&self, codes: Tensor<2, Int>) -> Tensor<3> {
         embedding(self.weight.val(), self.places.of(codes))
     }
+
+    /// Gives values, `[column, code]` each, a vector of zeros.
+    pub(super) fn forget(&mut self, values: &[[usize; 2]]) {
+        zero_rows(&mut self.weight, &self.places.of_values(values));
+    }
 }
 
 impl Table {
@@ -167,6 +189,12 @@ impl Places {
             offsets: (0..cardinalities.len()).map(before).collect(),
             total: total(cardinalities),
         }
+    }
+
+    /// Where values are, `[column, code]` each.
+    fn of_values(&self, values: &[[usize; 2]]) -> Vec<usize> {
+        let place = |&[column, code]: &[usize; 2]| self.offsets[column] as usize + code;
+        values.iter().map(place).collect()
     }
 
     /// - codes, output: `[batch, n_categorical]`

@@ -1,5 +1,6 @@
 use burn::config::Config;
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, assert_shape};
 
 use super::categorical::{Categorical, CategoricalEmbedding};
@@ -161,6 +162,14 @@ impl Features {
         let numeric = self.numeric.as_mut().ok_or(BinsError::Unused)?;
         numeric.bins_mut()?.set(edges)?;
         Ok(self)
+    }
+
+    /// Makes values that no training row has count for nothing in `next`, the layer that reads these
+    /// features: `[column, code]` each.
+    pub(super) fn forget(&mut self, values: &[[usize; 2]], next: &mut Linear) {
+        if let Some(categorical) = &mut self.categorical {
+            categorical.forget(values, next);
+        }
     }
 
     /// Encodes rows.

@@ -264,6 +264,21 @@ impl FtTransformer {
         Ok(self)
     }
 
+    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
+    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
+    /// they were drawn.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column or code.
+    #[must_use]
+    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
+        if let Some(table) = &mut self.categorical {
+            table.forget(values);
+        }
+        self
+    }
+
     /// Scores every class, or predicts every target.
     ///
     /// # Shapes
@@ -350,7 +365,7 @@ impl Attention {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{
-        CARDINALITIES, N_NUMERIC, affine, numeric_embeddings, rectified, rows,
+        CARDINALITIES, N_NUMERIC, affine, assert_forgets, numeric_embeddings, rectified, rows,
     };
     use super::*;
     use crate::config::MAX_SIZE;
@@ -379,6 +394,14 @@ mod tests {
         let error = small().with_numeric(NumericEmbedding::None).validate();
         let message = error.unwrap_err().to_string();
         assert!(message.starts_with("`numeric.kind` is `none`"), "{message}");
+    }
+
+    #[test]
+    fn values_that_no_row_had_count_for_nothing() {
+        for config in all() {
+            let net = config.init(&Device::flex());
+            assert_forgets(net, FtTransformer::with_unseen, FtTransformer::forward);
+        }
     }
 
     #[test]

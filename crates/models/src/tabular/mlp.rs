@@ -117,6 +117,19 @@ impl TabularMlp {
         Ok(self)
     }
 
+    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
+    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
+    /// they were drawn.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column or code.
+    #[must_use]
+    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
+        self.features.forget(values, self.mlp.input_mut());
+        self
+    }
+
     /// Scores every class, or predicts every target.
     ///
     /// # Shapes
@@ -134,7 +147,7 @@ impl TabularMlp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{all_features, rows};
+    use super::super::testing::{all_features, assert_forgets, rows};
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
@@ -144,6 +157,24 @@ mod tests {
     fn all() -> impl Iterator<Item = TabularMlpConfig> {
         let config = |features| TabularMlpConfig::new(features, 2).with_hidden(vec![16, 16]);
         all_features().into_iter().map(config)
+    }
+
+    #[test]
+    fn values_that_no_row_had_count_for_nothing() {
+        for config in all() {
+            let net = config.init(&Device::flex());
+            assert_forgets(net, TabularMlp::with_unseen, TabularMlp::forward);
+        }
+    }
+
+    #[test]
+    fn what_has_forgotten_goes_on_learning() {
+        let device = Device::flex().autodiff();
+        for config in all() {
+            let net = config.init(&device).with_unseen(&[[0, 1]]);
+            let logits = net.forward(rows(32, &device));
+            assert_every_parameter_gets_a_gradient(&net, &logits);
+        }
     }
 
     #[test]

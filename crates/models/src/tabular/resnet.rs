@@ -161,6 +161,19 @@ impl TabularResNet {
         Ok(self)
     }
 
+    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
+    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
+    /// they were drawn.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column or code.
+    #[must_use]
+    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
+        self.features.forget(values, &mut self.input);
+        self
+    }
+
     /// Scores every class, or predicts every target.
     ///
     /// # Shapes
@@ -192,7 +205,7 @@ impl Block {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{affine, all_features, rectified, rows};
+    use super::super::testing::{affine, all_features, assert_forgets, rectified, rows};
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
@@ -206,6 +219,14 @@ mod tests {
                 .with_d_hidden(16)
         };
         all_features().into_iter().map(config)
+    }
+
+    #[test]
+    fn values_that_no_row_had_count_for_nothing() {
+        for config in all() {
+            let net = config.init(&Device::flex());
+            assert_forgets(net, TabularResNet::with_unseen, TabularResNet::forward);
+        }
     }
 
     #[test]

@@ -265,6 +265,21 @@ impl TabM {
         Ok(self)
     }
 
+    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
+    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
+    /// they were drawn.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column or code.
+    #[must_use]
+    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
+        if let Some(first) = self.blocks.first_mut() {
+            self.features.forget(values, &mut first.linear);
+        }
+        self
+    }
+
     /// Lets every member score every class, or predict every target.
     ///
     /// # Shapes
@@ -336,7 +351,7 @@ pub fn mean_log_probabilities(scores: Tensor<3>) -> Tensor<2> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{affine, all_features, rectified, rows};
+    use super::super::testing::{affine, all_features, assert_forgets, rectified, rows};
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
@@ -354,6 +369,14 @@ mod tests {
                 .with_n_blocks(2)
                 .with_d_block(12)
         })
+    }
+
+    #[test]
+    fn values_that_no_row_had_count_for_nothing() {
+        for config in all() {
+            let net = config.init(&Device::flex());
+            assert_forgets(net, TabM::with_unseen, TabM::forward);
+        }
     }
 
     #[test]

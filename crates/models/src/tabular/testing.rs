@@ -1,9 +1,11 @@
 //! Helpers of the tests of networks for tables.
 
+use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 
 use super::{CategoricalEmbedding, FeaturesConfig, NumericEmbedding, Rows};
-use crate::testing::normal;
+use crate::summary::trainable_parameters;
+use crate::testing::{normal, values};
 
 pub(super) const N_NUMERIC: usize = 3;
 pub(super) const CARDINALITIES: [usize; 2] = [4, 3];
@@ -56,6 +58,28 @@ pub(super) fn all_features() -> Vec<FeaturesConfig> {
         .enumerate()
         .map(features)
         .collect()
+}
+
+/// Checks that a network says the same of rows that differ in values it was told to forget, though
+/// not of those that differ in others, and that it goes on learning.
+pub(super) fn assert_forgets<M: Module, const D: usize>(
+    net: M,
+    with_unseen: impl Fn(M, &[[usize; 2]]) -> M,
+    forward: impl Fn(&M, Rows) -> Tensor<D>,
+) {
+    let device = net.devices().remove(0);
+    let learns = trainable_parameters(&net);
+    let net = with_unseen(net, &[[0, 1], [0, 3], [1, 2]]);
+    assert_eq!(trainable_parameters(&net), learns);
+    let numeric: Tensor<2> = normal([1, N_NUMERIC], &device);
+    let said = |codes: [i32; 2]| {
+        let codes = Tensor::<2, Int>::from_ints([codes], &device);
+        values(forward(&net, Rows::new(Some(numeric.clone()), Some(codes))))
+    };
+    assert_eq!(said([1, 0]), said([3, 0]));
+    assert_ne!(said([1, 0]), said([0, 0]));
+    assert_ne!(said([2, 0]), said([0, 0]));
+    assert_ne!(said([0, 2]), said([0, 0]));
 }
 
 /// A row times a matrix plus a vector, as the definition says.

@@ -114,6 +114,20 @@ impl Encoded {
         &self.codes[row * self.n_codes..][..self.n_codes]
     }
 
+    /// Codes that no row has, `[column, code]` each, of columns with that many values.
+    pub(crate) fn unseen(&self, cardinalities: &[usize]) -> Vec<[usize; 2]> {
+        let mut unseen = Vec::new();
+        for (column, &cardinality) in cardinalities.iter().enumerate() {
+            let mut seen = vec![false; cardinality];
+            for row in 0..self.rows {
+                seen[self.row_codes(row)[column] as usize] = true;
+            }
+            let codes = (0..cardinality).filter(|&code| !seen[code]);
+            unseen.extend(codes.map(|code| [column, code]));
+        }
+        unseen
+    }
+
     /// Puts a column's numbers and codes of one row of `other` in the place of those of `row`.
     pub(crate) fn put(&mut self, row: usize, other: &Self, from: usize, place: &Place) {
         let numbers = &other.numbers(from)[place.numeric.clone()];
@@ -554,5 +568,18 @@ mod tests {
         some.put(1, &all, 0, place);
         assert_eq!(some.row_codes(1), [3, 1]);
         assert_eq!(some.numbers(1), all.numbers(1));
+    }
+
+    #[test]
+    fn codes_that_no_row_has_are_named() {
+        let table = table();
+        let names = ["word", "new"].map(str::to_owned);
+        let rows = [0, 1, 2, 5, 6];
+        let encoder = Encoder::fit(&table, &names, &rows, &features(false)).unwrap();
+        let encoded = encoder.encode(&table).unwrap();
+        let unseen = encoded.take(&rows).unseen(&encoder.cardinalities());
+        // Neither a missing nor a rare word; a missing `new` is in row 2.
+        assert_eq!(unseen, [[0, 0], [0, 1]]);
+        assert_eq!(encoded.unseen(&encoder.cardinalities()), [[0_usize; 2]; 0]);
     }
 }

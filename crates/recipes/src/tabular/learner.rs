@@ -72,6 +72,11 @@ impl Sample {
         rows.map(|row| self.rows.numbers(row)[column]).collect()
     }
 
+    /// Codes that no row has, `[column, code]` each.
+    pub(crate) fn unseen(&self, cardinalities: &[usize]) -> Vec<[usize; 2]> {
+        self.rows.unseen(cardinalities)
+    }
+
     /// The rows by their numbers, as a loader takes them.
     pub(crate) fn shared(&self) -> Arc<dyn Dataset<usize>> {
         Arc::new(self.clone())

@@ -284,6 +284,17 @@ impl TabularNet {
         })
     }
 
+    /// Makes values of codes that no training row has count for nothing, `[column, code]` each.
+    #[must_use]
+    pub fn with_unseen(self, values: &[[usize; 2]]) -> Self {
+        match self {
+            Self::Mlp(net) => Self::Mlp(net.with_unseen(values)),
+            Self::Resnet(net) => Self::Resnet(net.with_unseen(values)),
+            Self::FtTransformer(net) => Self::FtTransformer(net.with_unseen(values)),
+            Self::Tabm(net) => Self::Tabm(net.with_unseen(values)),
+        }
+    }
+
     /// What each member says of each row, `[batch, members, d_output]`; most networks have one
     /// member.
     pub fn forward(&self, rows: Rows) -> Tensor<3> {
