@@ -24,6 +24,12 @@ pub enum DataError {
         /// The recipe's key.
         key: &'static str,
     },
+    /// The file is written in another way than a trained model reads.
+    #[error(
+        "{0}; this model reads files that are written as the one it learned from: write this one so, \
+         too"
+    )]
+    Foreign(TableError),
     /// A key of `data.format`.
     #[error(transparent)]
     Format(#[from] ConfigError),
@@ -150,15 +156,32 @@ pub enum DataError {
 
 impl From<TableError> for DataError {
     fn from(error: TableError) -> Self {
-        let key = match &error {
-            TableError::Encoding { .. } | TableError::Nul { .. } => "data.format.encoding",
-            TableError::OpenQuote { .. } => "data.format.quoting",
-            TableError::Infinite { .. } => "data.format.missing",
-            TableError::Memory { .. } => "data.sample",
-            _ => return Self::Table(error),
-        };
-        Self::Written { error, key }
+        match key(&error) {
+            Some(key) => Self::Written { error, key },
+            None => Self::Table(error),
+        }
     }
+}
+
+impl DataError {
+    /// Of a file that a trained model was to read, where no recipe can be changed any more.
+    pub(super) fn of_new_file(error: TableError) -> Self {
+        match key(&error) {
+            Some(key) if key.starts_with("data.format.") => Self::Foreign(error),
+            _ => Self::Table(error),
+        }
+    }
+}
+
+/// The recipe's key that says how such a file is to be read.
+fn key(error: &TableError) -> Option<&'static str> {
+    Some(match error {
+        TableError::Encoding { .. } | TableError::Nul { .. } => "data.format.encoding",
+        TableError::OpenQuote { .. } => "data.format.quoting",
+        TableError::Infinite { .. } => "data.format.missing",
+        TableError::Memory { .. } => "data.sample",
+        _ => return None,
+    })
 }
 
 /// Names of files, as a message says them.

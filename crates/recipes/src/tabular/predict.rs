@@ -107,11 +107,12 @@ impl Predictor {
         let target = [target.as_str()];
         let optional = if blind { &target[..] } else { &[] };
         let (schema, options) = (&self.spec.schema, format.options()?);
-        let (table, _) = if input.as_os_str() == "-" {
-            read_csv_with(std::io::stdin(), "-", schema, optional, &options)?
+        let read = if input.as_os_str() == "-" {
+            read_csv_with(std::io::stdin(), "-", schema, optional, &options)
         } else {
-            read_with(input, schema, optional, &options)?
+            read_with(input, schema, optional, &options)
         };
+        let (table, _) = read.map_err(DataError::of_new_file)?;
         Ok(table)
     }
 
