@@ -362,6 +362,14 @@ mod tests {
     const DAY: f64 = 19_753.0;
 
     #[test]
+    fn orders_are_written_by_their_names() {
+        for order in DateOrder::ALL {
+            let json = serde_json::to_string(&order).unwrap();
+            assert_eq!(json, format!("\"{}\"", order.name()));
+        }
+    }
+
+    #[test]
     fn each_order_reads_its_forms() {
         let cases = [
             (YearMonthDay, "2024-01-31"),

@@ -118,6 +118,11 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
+    /// Whether a character can be the delimiter or the comment sign.
+    pub fn is_mark(mark: char) -> bool {
+        mark.is_ascii() && !matches!(mark, '"' | '\r' | '\n')
+    }
+
     /// Checks what can be checked without a file.
     ///
     /// # Errors
@@ -125,11 +130,9 @@ impl ReadOptions {
     /// If the delimiter or the comment sign cannot be one, or a sample of no row is asked for.
     pub fn validate(&self) -> Result<(), TableError> {
         let single = |what, mark: Option<char>| match mark {
-            Some(mark) if !mark.is_ascii() || matches!(mark, '"' | '\r' | '\n') => {
-                Err(TableError::Option(format!(
-                    "{what} must be one ASCII character and no quote, is `{mark}`"
-                )))
-            }
+            Some(mark) if !Self::is_mark(mark) => Err(TableError::Option(format!(
+                "{what} must be one ASCII character and no quote, is `{mark}`"
+            ))),
             _ => Ok(()),
         };
         single("the delimiter", self.delimiter)?;

@@ -112,9 +112,7 @@ fn mark(key: &'static str, text: &str) -> Result<Option<char>, ConfigError> {
     let mut letters = text.chars();
     match (letters.next(), letters.next()) {
         (None, _) => Ok(None),
-        (Some(mark), None) if mark.is_ascii() && !matches!(mark, '"' | '\r' | '\n') => {
-            Ok(Some(mark))
-        }
+        (Some(mark), None) if ReadOptions::is_mark(mark) => Ok(Some(mark)),
         _ => Err(ConfigError::new(key, text, "one ASCII character, no quote")),
     }
 }
