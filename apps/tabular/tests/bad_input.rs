@@ -263,6 +263,17 @@ fn flags_and_keys_that_make_no_sense_name_what_would() {
 }
 
 #[test]
+fn a_key_of_files_is_refused_where_no_file_is_read() {
+    let place = place();
+    for key in ["data.format.encoding=latin1", "data.sample=100"] {
+        let args = ["train", "--recipe", "cancer", "--out", "run", "--set", key];
+        let name = key.split('=').next().unwrap().replace(".encoding", "");
+        place.run(&args).failed(2, &[&name, "left alone"]);
+        assert!(!place.path("run").exists());
+    }
+}
+
+#[test]
 fn an_amount_that_is_none_is_named_by_its_row() {
     let amount = |wrong: &'static str| {
         move |at: usize| {

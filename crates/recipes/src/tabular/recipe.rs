@@ -324,10 +324,39 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_name(&self.name)?;
         check_range("ensemble", self.ensemble as f64, 1.0..=MAX_MODELS as f64)?;
-        self.data.format.options()?;
+        self.data.validate()?;
         self.split.validate()?;
         self.loss.validate()?;
         self.train_config().validate()
+    }
+}
+
+impl Data {
+    /// Checks how the file is to be read, and that there is one to be read so.
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.format.options()?;
+        if matches!(self.source, Source::File { .. }) {
+            return Ok(());
+        }
+        let kinds = [
+            ("data.numeric", &self.numeric),
+            ("data.categorical", &self.categorical),
+            ("data.boolean", &self.boolean),
+            ("data.dates", &self.dates),
+            ("data.names", &self.names),
+        ];
+        let named = kinds.into_iter().find(|(_, names)| !names.is_empty());
+        let set = named.map(|(key, _)| key);
+        let set = set.or((self.sample > 0).then_some("data.sample"));
+        let set = set.or((self.format != Format::default()).then_some("data.format"));
+        match set {
+            Some(key) => Err(ConfigError::new(
+                key,
+                "set",
+                "left alone: this recipe's data are read in their own way",
+            )),
+            None => Ok(()),
+        }
     }
 }
 
