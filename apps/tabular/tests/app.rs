@@ -320,6 +320,19 @@ fn an_evaluation_gives_the_numbers_of_the_run() {
 }
 
 #[test]
+fn another_file_may_lack_one_of_two_opposites() {
+    let place = trained(&["--no-baseline"]);
+    place.write("online.csv", customers().replace(",no,", ",yes,"));
+    let eval = ["eval", "--run", "run", "--json", "--data", "online.csv"];
+    let ran = place.run(&eval);
+    ran.ok();
+    let said = place.run(&["predict", "--run", "run", "--json", "online.csv"]);
+    said.ok();
+    assert_eq!(json(&ran.stdout)["samples"], 48);
+    assert_eq!(said.stdout.lines().count(), 240);
+}
+
+#[test]
 fn folds_and_ensembles_are_told_apart() {
     let place = trained(&["--folds", "3", "--ensemble", "2"]);
     for file in [

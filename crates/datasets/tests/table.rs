@@ -314,6 +314,20 @@ fn a_kind_that_the_cells_cannot_have_is_refused() {
 }
 
 #[test]
+fn half_of_a_known_pair_is_enough_for_a_column_that_is_said_to_be_boolean() {
+    let mut options = ReadOptions::default();
+    options.kinds.insert("b".to_owned(), Kind::Boolean);
+    let numbers = |csv: &str| {
+        let (table, _) = open_with(csv, &options).unwrap();
+        [0, 1].map(|row| table.column("b").unwrap().number(row))
+    };
+    assert_eq!(numbers("a,b\n1,Yes\n2,yes\n"), [1.0, 1.0]);
+    assert_eq!(numbers("a,b\n1,off\n2,off\n"), [0.0, 0.0]);
+    let error = open_with("a,b\n1,left\n2,left\n", &options).unwrap_err();
+    assert!(error.to_string().contains("it has 1 different values"));
+}
+
+#[test]
 fn a_ragged_row_is_named_by_line_and_counts() {
     assert_eq!(
         error("a,b,c\n1,2,3\n\n\"x\ny\",5\n"),

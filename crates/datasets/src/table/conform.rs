@@ -3,7 +3,9 @@
 use super::column::{Column, Words};
 use super::date::DateOrder;
 use super::error::TableError;
-use super::infer::{number_column, opposites, spread, styled_column, truth_column, words_column};
+use super::infer::{
+    half_of_opposites, number_column, opposites, spread, styled_column, truth_column, words_column,
+};
 use super::number::{Styled, find_style};
 use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
 use super::raw::RawColumn;
@@ -72,7 +74,8 @@ fn force_boolean(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<C
         ));
     }
     let words = intern(name, raw, context)?;
-    let truth = opposites(words.levels()).or_else(|| {
+    let known = opposites(words.levels()).or_else(|| half_of_opposites(words.levels()));
+    let truth = known.or_else(|| {
         let mut levels: Vec<&str> = words.levels().iter().collect();
         levels.sort_unstable();
         let &[falsity, truth] = levels.as_slice() else {

@@ -273,6 +273,17 @@ pub(crate) fn opposites(levels: &Levels) -> Option<TruthWords> {
     pair(a, b).or_else(|| pair(b, a))
 }
 
+/// The words for 0 and 1, if all are the same word of a known pair.
+pub(crate) fn half_of_opposites(levels: &Levels) -> Option<TruthWords> {
+    let same = |word: &str| levels.iter().all(|level| level.eq_ignore_ascii_case(word));
+    let mut pairs = OPPOSITES.iter();
+    let &(falsity, truth) = pairs.find(|(no, yes)| same(no) || same(yes))?;
+    Some(TruthWords {
+        falsity: falsity.to_owned(),
+        truth: truth.to_owned(),
+    })
+}
+
 pub(crate) fn truth_column(name: &str, words: &Words, truth: TruthWords) -> Column {
     let values: Vec<f64> = words
         .levels()
