@@ -12,7 +12,7 @@ use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, tab
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
-    Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, pooled,
+    Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, describe_note, pooled,
 };
 use tinderbox_recipes::train::Metrics;
 
@@ -123,7 +123,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     }
     if let Some(report) = &opened.report {
         for found in &report.notes {
-            note(&found.to_string());
+            note(&describe_note(found));
         }
     }
     note(&table(&layer_rows(prepared.layers())));

@@ -53,16 +53,20 @@ mod association;
 mod column;
 mod conform;
 mod csv;
+mod currency;
 mod date;
 mod decode;
 mod error;
 mod infer;
 mod inspect;
+mod json;
 mod number;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod parse;
+mod preamble;
+mod quotes;
 mod raw;
 mod read;
 mod schema;
@@ -79,11 +83,12 @@ pub(crate) use source::Source;
 
 pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;
-pub use error::TableError;
+pub use error::{HeaderLine, TableError};
 pub use inspect::{
     ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, inspect,
+    looks_like_classes,
 };
-pub use number::{DecimalMark, NumberStyle};
+pub use number::{DecimalMark, NegativeForm, NumberStyle};
 pub use options::{Encoding, ReadNote, ReadOptions, ReadReport};
 pub use read::{read, read_csv, read_csv_with, read_with};
 pub use schema::{ColumnSchema, Kind, Overrides, Schema, TruthWords, UnknownKind, default_missing};
@@ -161,11 +166,7 @@ impl Table {
         let names = || self.columns.iter().map(Column::name);
         names()
             .position(|other| other == name)
-            .ok_or_else(|| TableError::NoColumn {
-                file: self.name.clone(),
-                name: name.to_owned(),
-                nearest: error::nearest(name, names()),
-            })
+            .ok_or_else(|| TableError::no_column(&self.name, name, names(), self.header))
     }
 
     /// The line of the file that `row` starts on, counted from 1; of Parquet and of tables that were
@@ -321,10 +322,10 @@ mod tests {
         let error = table.column("salesprice").unwrap_err().to_string();
         assert_eq!(
             error,
-            "`t` has no column `salesprice`; did you mean `SalePrice`?"
+            "`t` has no column `salesprice` (did you mean `SalePrice`?); its column is `SalePrice`"
         );
         let error = table.column("zzz").unwrap_err().to_string();
-        assert_eq!(error, "`t` has no column `zzz`");
+        assert_eq!(error, "`t` has no column `zzz`; its column is `SalePrice`");
     }
 
     #[test]

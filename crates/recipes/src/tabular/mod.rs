@@ -23,6 +23,7 @@ mod explain;
 mod format;
 mod learner;
 mod net;
+mod notes;
 mod predict;
 mod prospect;
 mod recipe;
@@ -50,6 +51,7 @@ pub use explain::{Importance, Share};
 pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
+pub use notes::describe_note;
 pub use predict::{Prediction, Predictor};
 pub use prospect::{Area, Capture, Prospects};
 pub use recipe::{
