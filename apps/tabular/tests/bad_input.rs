@@ -355,6 +355,20 @@ fn what_is_wrong_is_named_with_the_key_that_helps() {
         text + &format!("{at},{}.5\n", at * 7 % 11)
     });
     refused(time, &Y, &["`t`", "identifier", "data.numeric"]);
+    // Splits that cannot be made, and why.
+    refused(
+        "x,y\n1,2.5\n2,3.5\n3,4.5\n",
+        &Y,
+        &["3 rows are too few", "10"],
+    );
+    let words = (0..40).fold("x,y\n".to_owned(), |text, at| {
+        text + &format!("{at}.5,{}.50 kg\n", at)
+    });
+    refused(
+        words,
+        &Y,
+        &["40 classes in 40 rows", "kg`", "data.task=regression"],
+    );
     let cells = rows(|_| "1".to_owned()) + &",".repeat(200_000);
     refused(cells, &Y, &["line 62", "expected 3 cells"]);
 }

@@ -565,7 +565,8 @@ fn the_target_may_be_absent_but_no_other_column() {
     let message = again(csv, &["sold"]).unwrap_err().to_string();
     assert_eq!(
         message,
-        "`new.csv` has no column `note`; did you mean `notes`?"
+        "`new.csv` has no column `note` (did you mean `notes`?); its columns are `id`, `when`, `price`, \
+         `colour`, `notes`"
     );
     let csv = csv.replace("notes", "note");
     let (table, report) = again(&csv, &["sold"]).unwrap();

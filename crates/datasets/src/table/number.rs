@@ -177,19 +177,15 @@ impl NumberStyle {
             None => (number, ""),
         };
         let mut plain = self.ungroup(whole)?;
-        // `1,5` and `15e3` alike; of `1.5e+3` the point is gone here.
-        match rest {
-            "" => {}
-            decimals => {
-                plain.push('.');
-                plain.push_str(decimals);
-            }
-        }
-        let digits =
-            |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'-' | b'+');
+        // The only point is the one that is put here; a sign stands in an exponent alone.
+        let digits = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'e' | b'E' | b'-' | b'+');
         let signed = plain.starts_with(['-', '+']);
-        if signed || !plain.bytes().all(digits) {
+        if signed || !plain.bytes().chain(rest.bytes()).all(digits) {
             return None;
+        }
+        if number.contains(mark) {
+            plain.push('.');
+            plain.push_str(rest);
         }
         match parse_plain(plain.as_bytes()) {
             Parsed::Finite(value) => Some(if negative { -value } else { value }),

@@ -8,8 +8,8 @@ use tinderbox_datasets::sets::{
 };
 use tinderbox_datasets::table::{self, Cells, Column, Kind, ReadOptions, ReadReport, Table};
 use tinderbox_datasets::{
-    folds as plain_folds, grouped_folds, grouped_indices, latest_indices, rolling_folds,
-    split_indices, stratified_folds, stratified_indices,
+    SplitError, folds as plain_folds, grouped_folds, grouped_indices, latest_indices,
+    rolling_folds, split_indices, stratified_folds, stratified_indices,
 };
 
 use super::error::DataError;
@@ -424,6 +424,7 @@ pub(super) fn hold_out(
     purpose: usize,
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     let seed = split.seed.wrapping_add((purpose as u64) << 32);
+    let explain = |error| cannot_split(error, opened, rows);
     let (kept, held) = match (split.by, &opened.truth) {
         (SplitBy::Group | SplitBy::Place, _) => {
             let groups = groups(opened, split)?;
@@ -435,14 +436,37 @@ pub(super) fn hold_out(
             let times: Vec<f64> = rows.iter().map(|&row| times[row]).collect();
             latest_indices(&times, fraction)?
         }
-        (SplitBy::Rows, Truth::Numbers(_)) => split_indices(rows.len(), fraction, seed)?,
+        (SplitBy::Rows, Truth::Numbers(_)) => {
+            split_indices(rows.len(), fraction, seed).map_err(explain)?
+        }
         (SplitBy::Rows, Truth::Classes(labels)) => {
             let labels: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
-            stratified_indices(&small(&labels), fraction, seed)?
+            stratified_indices(&small(&labels), fraction, seed).map_err(explain)?
         }
     };
     let named = |places: Vec<usize>| places.into_iter().map(|place| rows[place]).collect();
     Ok((named(kept), named(held)))
+}
+
+/// The cause of a part without rows: too many classes for so few rows, or too few rows at all.
+fn cannot_split(error: SplitError, opened: &Opened, rows: &[usize]) -> DataError {
+    let SplitError::Empty { .. } = error else {
+        return error.into();
+    };
+    if let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth) {
+        let used: BTreeSet<usize> = rows.iter().map(|&row| classes[row]).collect();
+        let example = rows.first().and_then(|&row| labels.get(classes[row]));
+        if let Some(example) = example.filter(|_| used.len() > 2 && used.len() * 2 > rows.len()) {
+            return DataError::TooManyClassesToSplit {
+                classes: used.len(),
+                rows: rows.len(),
+                example: example.clone(),
+            };
+        }
+    }
+    DataError::TooFewRows {
+        rows: opened.table.rows(),
+    }
 }
 
 fn small(labels: &[usize]) -> Vec<u16> {

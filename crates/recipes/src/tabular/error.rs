@@ -43,6 +43,28 @@ pub enum DataError {
     /// The rows cannot be split.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// Nearly every row is a class of its own.
+    #[error(
+        "the target has {classes} classes in {rows} rows, such as `{example}`: too few rows of each to \
+         split; if it is a number, write it as a plain number and set `data.task=regression`"
+    )]
+    TooManyClassesToSplit {
+        /// Classes.
+        classes: usize,
+        /// Rows.
+        rows: usize,
+        /// One of the classes.
+        example: String,
+    },
+    /// There are too few rows for three parts.
+    #[error(
+        "{rows} rows are too few to split into training, validation and test rows; use a file with at \
+         least 10"
+    )]
+    TooFewRows {
+        /// Rows of the table.
+        rows: usize,
+    },
     /// No file was named.
     #[error("the recipe needs a file: name it with `--data FILE` or `data.source.path`")]
     NoPath,
