@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, OrInput as _, Output, table};
 use tinderbox_datasets::table::{
-    ColumnInspection, Inspection, Kind, ReadReport, Summary, Table, TargetInspection, inspect,
-    read, read_csv,
+    ColumnInspection, Finding, Inspection, Kind, ReadReport, Summary, Table, TargetInspection,
+    inspect, read, read_csv,
 };
 use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::tabular::{DataError, describe_note, read_options};
@@ -95,11 +95,21 @@ fn render(inspection: &Inspection, report: &ReadReport) -> String {
     let notes = report.notes.iter();
     lines.extend(notes.map(|note| format!("note: {}", describe_note(note))));
     let findings = inspection.findings.iter();
-    lines.extend(findings.map(|finding| format!("warning: {finding}")));
+    lines.extend(findings.map(|finding| format!("warning: {finding}{}", advice(finding))));
     if inspection.findings.is_empty() {
         lines.push("no issues found".to_owned());
     }
     lines.join("\n")
+}
+
+/// The recipe key that decides otherwise.
+fn advice(finding: &Finding) -> String {
+    match finding {
+        Finding::NumbersAsWords { column, .. } => {
+            format!("; if they are quantities, train with `--set 'data.numeric=[\"{column}\"]'`")
+        }
+        _ => String::new(),
+    }
 }
 
 fn columns(inspection: &Inspection) -> Vec<Vec<String>> {

@@ -234,7 +234,7 @@ pub enum ReadNote {
         /// What it was read as.
         value: f64,
     },
-    /// A comma before three digits was taken as the mark between thousands.
+    /// A comma or point before three digits was taken as the mark between thousands.
     Thousands {
         /// The column.
         column: String,
@@ -332,8 +332,13 @@ impl fmt::Display for ReadNote {
                 value,
             } => write!(
                 f,
-                "in column `{column}`, `{example}` is read as {value}: the comma is taken as the \
-                 mark between thousands"
+                "in column `{column}`, `{example}` is read as {value}: its {} is taken as the thousands \
+                 separator",
+                if example.contains(',') {
+                    "comma"
+                } else {
+                    "point"
+                }
             ),
             Self::UnsupportedNumbers { column, example } => write!(
                 f,
@@ -363,7 +368,7 @@ impl fmt::Display for ReadNote {
             Self::AmbiguousNumbers { column, example } => write!(
                 f,
                 "column `{column}` is read as words: the comma of `{example}` may be a decimal \
-                 comma or the mark between thousands"
+                 comma or a thousands separator"
             ),
         }
     }

@@ -10,11 +10,12 @@ use super::column::Column;
 use super::conform::{conform, force};
 use super::csv::{Gathered, gather};
 use super::error::{TableError, nearest};
-use super::infer::{as_index, as_target, infer, is_index_name};
+use super::infer::{Inferred, as_index, as_target, infer, is_index_name};
+use super::number::DecimalMark;
 use super::options::{ReadNote, ReadOptions, ReadReport};
-use super::parse::Context;
+use super::parse::{Context, cell_at};
 use super::raw::{Markers, RawColumn};
-use super::schema::{ColumnSchema, Schema};
+use super::schema::{ColumnSchema, Kind, Schema};
 use super::source::Source;
 
 /// Reads a table, CSV or Parquet, and infers the kinds of its columns.
@@ -104,13 +105,14 @@ fn infer_csv(source: Source<'_>, options: &ReadOptions) -> Result<(Table, ReadRe
     let target_marker = target
         .filter(|(name, _)| options.target.as_ref() == Some(name))
         .find_map(|(_, raw)| marker_in(raw, &markers));
-    let typed = typed(
-        gathered.names.iter().zip(columns),
-        |(name, raw)| match options.kinds.get(name) {
+    let typed = typed(gathered.names.iter().zip(columns), |(name, raw)| {
+        match options.kinds.get(name) {
             Some(&kind) => force(name, kind, &raw, &context).map(|column| (column, None)),
             None => infer(name, &raw, &context),
-        },
-    )?;
+        }
+        .map(|inferred| (inferred, unsure(raw, options, &context)))
+    })?;
+    let typed = with_points_between_thousands(typed, &context)?;
     let (mut columns, notes): (Vec<Column>, Vec<Option<ReadNote>>) = typed.into_iter().unzip();
     let first_is_index = settle_roles(&mut columns, gathered.unnamed_first, options);
     let mut report = report(&file, &gathered, &columns);
@@ -133,6 +135,63 @@ fn infer_csv(source: Source<'_>, options: &ReadOptions) -> Result<(Table, ReadRe
         table(file, columns, gathered, options.missing.clone()),
         report,
     ))
+}
+
+/// The cells again, if all have a point before three digits, as in `1.234`: where other columns have
+/// decimal commas, such points hardly mark decimals.
+fn unsure(raw: RawColumn, options: &ReadOptions, context: &Context<'_>) -> Option<RawColumn> {
+    if context.comma_separates || options.decimal.is_some() {
+        return None;
+    }
+    let mut cells = raw
+        .cells()
+        .filter(|cell| !context.markers.is_missing(cell))
+        .peekable();
+    let grouped = cells.peek().is_some() && cells.all(is_grouped);
+    grouped.then_some(raw)
+}
+
+/// Whether a cell is one to three digits, a point, and three digits.
+fn is_grouped(cell: &[u8]) -> bool {
+    let digits = cell.strip_prefix(b"-").unwrap_or(cell);
+    let Some((whole, [b'.', decimals @ ..])) =
+        digits.split_at_checked(digits.len().wrapping_sub(4))
+    else {
+        return false;
+    };
+    let all = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    (1..=3).contains(&whole.len()) && whole[0] != b'0' && all(whole) && all(decimals)
+}
+
+/// Reads the columns that are [`unsure`] anew if another has decimal commas.
+fn with_points_between_thousands(
+    typed: Vec<(Inferred, Option<RawColumn>)>,
+    context: &Context<'_>,
+) -> Result<Vec<Inferred>, TableError> {
+    let commas = typed
+        .iter()
+        .any(|((column, _), _)| column.schema.number.decimal == DecimalMark::Comma);
+    let context = Context {
+        decimal: Some(DecimalMark::Comma),
+        ..*context
+    };
+    let again = |((column, note), raw): (Inferred, Option<RawColumn>)| {
+        let plain = column.kind() == Kind::Numeric && column.schema.number.is_plain();
+        let Some(raw) = raw.filter(|_| commas && plain) else {
+            return Ok((column, note));
+        };
+        let (column, _) = infer(column.name(), &raw, &context)?;
+        let row = (0..column.len())
+            .find(|&row| !column.is_missing(row))
+            .unwrap_or(0);
+        let note = ReadNote::Thousands {
+            column: column.name().to_owned(),
+            example: cell_at(&raw, row),
+            value: column.number(row),
+        };
+        Ok((column, Some(note)))
+    };
+    typed.into_iter().map(again).collect()
 }
 
 /// The first word of a column that marks a missing cell.

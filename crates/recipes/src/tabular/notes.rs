@@ -31,8 +31,9 @@ pub fn describe_note(note: &ReadNote) -> String {
                 numeric(column)
             )
         }
-        ReadNote::Thousands { .. } => {
-            "if it is a decimal comma, set `data.format.decimal` to `,`".to_owned()
+        ReadNote::Thousands { example, .. } => {
+            let mark = if example.contains(',') { ',' } else { '.' };
+            format!("if it is the decimal mark, set `data.format.decimal` to `{mark}`")
         }
         ReadNote::UnsupportedNumbers { .. } => return note.to_string(),
         ReadNote::MostlyNumbers { example, .. } => {

@@ -116,10 +116,10 @@ fn holes_levels_and_numbers_in_words_are_named() {
         .map(ToString::to_string)
         .collect();
     let all = texts.join("\n");
-    assert!(all.contains("`holes` is missing in 66.7 %"), "{all}");
-    assert!(all.contains("`many` has 150 different words"), "{all}");
+    assert!(all.contains("`holes` is missing in 66.7%"), "{all}");
+    assert!(all.contains("`many` has 150 categories"), "{all}");
     assert!(
-        all.contains("`money` is taken for words, but holds numbers such as `TRY 1`"),
+        all.contains("`money` is read as words, but holds numbers such as `TRY 1`"),
         "{all}"
     );
 }

@@ -313,6 +313,28 @@ fn a_comma_before_three_digits_is_decided_by_the_file_or_by_the_user() {
 }
 
 #[test]
+fn points_before_three_digits_are_no_decimals_beside_decimal_commas() {
+    let csv = file("a;b;c", 30, |at| {
+        format!("{}.{:03};{at},5;{at}.25", at + 1, at * 7)
+    });
+    let (table, report) = read(&csv);
+    assert_eq!(
+        [0, 1, 2].map(|at| table.columns()[at].number(1)),
+        [2007.0, 1.5, 1.25]
+    );
+    assert_eq!(
+        report
+            .notes
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        ["in column `a`, `1.000` is read as 1000: its point is taken as the thousands separator"]
+    );
+    let alone = csv.replace(",5;", ".5;");
+    assert_eq!(read(&alone).0.columns()[0].number(1), 2.007);
+}
+
+#[test]
 fn numbers_of_all_countries_are_read_or_named() {
     let cell = |sign: &'static str| {
         move |at: usize| {
