@@ -362,7 +362,7 @@ fn what_is_wrong_is_named_with_the_key_that_helps() {
         &["3 rows are too few", "10"],
     );
     let words = (0..40).fold("x,y\n".to_owned(), |text, at| {
-        text + &format!("{at}.5,{}.50 kg\n", at)
+        text + &format!("{at}.5,{at}.50 kg\n")
     });
     refused(
         words,

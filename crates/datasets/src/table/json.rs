@@ -380,7 +380,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{Kind, Table, read_csv};
+    use crate::table::{Column, Kind, Table, read_csv};
 
     fn read(text: &str) -> Result<Table, TableError> {
         read_csv(text.as_bytes(), "t", &ReadOptions::default()).map(|(table, report)| {
@@ -418,7 +418,7 @@ mod tests {
             let table = read(text).unwrap();
             assert_eq!(texts(&table, "x"), ["1.5", "2"]);
             assert_eq!(texts(&table, "w"), ["a, \"b\"", ""]);
-            let kinds: Vec<Kind> = table.columns().iter().map(|c| c.kind()).collect();
+            let kinds: Vec<Kind> = table.columns().iter().map(Column::kind).collect();
             assert_eq!(kinds, [Kind::Numeric, Kind::Categorical, Kind::Boolean]);
             assert_eq!(table.line(1), second);
         }

@@ -14,7 +14,9 @@ use tinderbox_datasets::table::ReadNote;
 pub fn describe_note(note: &ReadNote) -> String {
     let numeric = |column: &str| format!("--set 'data.numeric=[\"{column}\"]'");
     let advice = match note {
-        ReadNote::Nested { .. } | ReadNote::NegativeNumbers { .. } => return note.to_string(),
+        ReadNote::Nested { .. }
+        | ReadNote::NegativeNumbers { .. }
+        | ReadNote::UnsupportedNumbers { .. } => return note.to_string(),
         ReadNote::Named {
             column,
             index: true,
@@ -35,7 +37,6 @@ pub fn describe_note(note: &ReadNote) -> String {
             let mark = if example.contains(',') { ',' } else { '.' };
             format!("if it is the decimal mark, set `data.format.decimal` to `{mark}`")
         }
-        ReadNote::UnsupportedNumbers { .. } => return note.to_string(),
         ReadNote::MostlyNumbers { example, .. } => {
             format!("if it marks a missing cell, add `{example}` to `data.format.missing`")
         }
