@@ -13,9 +13,9 @@ use burn::store::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::atomic_file::{write_atomic, write_dir_atomic};
 
 use crate::run_dir::BURN_VERSION;
-use crate::train::{sync_parent, write_atomic};
 
 const SPEC_FILE: &str = "model.json";
 
@@ -137,11 +137,6 @@ pub fn save_with<S: Serialize>(
     spec: &S,
     files: &[(&str, &[u8])],
 ) -> Result<(), ModelError> {
-    let mut staging = dir.as_os_str().to_owned();
-    staging.push(".tmp");
-    let staging = PathBuf::from(staging);
-    remove(&staging)?;
-    fs::create_dir_all(&staging).map_err(ModelError::io("create the folder", &staging))?;
     let versions = Versions {
         tinderbox: env!("CARGO_PKG_VERSION").to_owned(),
         burn: BURN_VERSION.to_owned(),
@@ -151,30 +146,22 @@ pub fn save_with<S: Serialize>(
         versions,
         spec,
     })
-    .map_err(|error| ModelError::spec(&staging, error))?;
-    write(&staging.join(SPEC_FILE), &json)?;
-    for (member, weights) in weights.iter().enumerate() {
-        write(&staging.join(weights_file(member)), weights.as_ref())?;
-    }
-    for (name, content) in files {
-        write(&staging.join(name), content)?;
-    }
-    remove(dir)?;
-    fs::rename(&staging, dir).map_err(ModelError::io("write", dir))?;
-    sync_parent(dir).map_err(ModelError::io("write", dir))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    write_atomic(path, |file| file.write_all(bytes)).map_err(ModelError::io("write", path))
-}
-
-fn remove(dir: &Path) -> Result<(), ModelError> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(ModelError::io("replace", dir)(error))
+    .map_err(|error| ModelError::spec(dir, error))?;
+    write_dir_atomic(dir, |dir| {
+        write(&dir.join(SPEC_FILE), &json)?;
+        for (member, weights) in weights.iter().enumerate() {
+            write(&dir.join(weights_file(member)), weights.as_ref())?;
         }
-        _ => Ok(()),
-    }
+        for (name, content) in files {
+            write(&dir.join(name), content)?;
+        }
+        Ok(())
+    })
+    .map_err(ModelError::io("write", dir))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_atomic(path, |file| file.write_all(bytes))
 }
 
 /// The weights of a model as the SafeTensors file that [`save`] takes, with the names and layouts

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tinderbox_datasets::atomic_file::write_atomic;
 
-use crate::train::{Metrics, Timings, write_atomic};
+use crate::train::{Metrics, Timings};
 
 /// Name of the resolved recipe in a run directory.
 pub const RECIPE_FILE: &str = "recipe.toml";

@@ -34,7 +34,6 @@ use burn::train::{
 use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
 
 pub use checkpoint::CheckpointError;
-pub(crate) use checkpoint::{sync_parent, write_atomic};
 pub use config::{ConfigError, Goal, Loop, TrainConfig, check_name, check_range, check_share};
 pub use ema::blend;
 pub use lines::MetricLines;
