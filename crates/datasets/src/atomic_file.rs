@@ -156,7 +156,7 @@ pub fn write_dir_atomic(
     fill(new.path())?;
     let (old, _old) = directory_in(parent)?;
     swap(path, new.path(), &old.path().join("old"))?;
-    new.keep();
+    let _ = new.keep();
     sync_parent(path)
 }
 

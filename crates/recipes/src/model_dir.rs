@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::atomic_file::{write_atomic, write_dir_atomic};
 
+use crate::finite::non_finite;
 use crate::run_dir::BURN_VERSION;
 
 const SPEC_FILE: &str = "model.json";
@@ -51,6 +52,12 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// A number that JSON cannot hold, and that could not be read back.
+    #[error(
+        "the model cannot be saved: `{0}` is not a finite number; look for values in the data that \
+         are too large"
+    )]
+    NotFinite(String),
     /// The weights cannot be written.
     #[error(transparent)]
     Memory(#[from] WeightsError),
@@ -141,6 +148,9 @@ pub fn save_with<S: Serialize>(
         tinderbox: env!("CARGO_PKG_VERSION").to_owned(),
         burn: BURN_VERSION.to_owned(),
     };
+    if let Some(path) = non_finite(spec) {
+        return Err(ModelError::NotFinite(path));
+    }
     let json = serde_json::to_vec_pretty(&Document {
         format: FORMAT,
         versions,

@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use tinderbox_recipes::train::checkpoint::{Parts, Store};
-use tinderbox_recipes::train::{CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines};
+use tinderbox_recipes::train::{
+    CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving,
+};
 
 use crate::environment::{Environment, Spec};
 use crate::error::RlError;
@@ -115,6 +117,7 @@ pub fn train<E: Environment>(
     mut options: Options,
 ) -> Result<Trained, RlError> {
     let mut run = Run::start(recipe, env, device, &options)?;
+    let saving = run.store.is_some().then(Saving::begin);
     if run.state.steps == 0 {
         // Finds a folder that cannot be written now and not at the end.
         run.save()?;
@@ -147,6 +150,7 @@ pub fn train<E: Environment>(
             return Err(RlError::Interrupted { steps: after });
         }
     }
+    drop(saving);
     run.finish(env)
 }
 

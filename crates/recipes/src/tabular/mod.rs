@@ -217,15 +217,22 @@ impl Prepared {
     /// # Errors
     ///
     /// If training fails or is interrupted, or a file cannot be written.
-    pub fn train(&self, device: &Device, mut options: Options) -> Result<Report, TabularError> {
+    pub fn train(&self, device: &Device, options: Options) -> Result<Report, TabularError> {
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            run
-        } else {
-            RunDir::create(&options.dir, &text)?
-        };
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(TabularError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        mut options: Options,
+    ) -> Result<Report, TabularError> {
         let mut folds = Vec::new();
         for (index, parts) in self.folds.iter().enumerate() {
             let name = format!("fold {} of {}", index + 1, self.folds.len());
@@ -236,7 +243,7 @@ impl Prepared {
         let Parts { valid, test, .. } = &self.parts;
         let valid = self.answers(&fitted, valid, device)?;
         let threshold = valid.threshold();
-        self.save(&run, &fitted, threshold)?;
+        self.save(run, &fitted, threshold)?;
         let answers = self.answers(&fitted, test, device)?;
         let test = answers.metrics(threshold);
         fitted.first.log_test(&test).map_err(FitError::from)?;
@@ -244,7 +251,7 @@ impl Prepared {
         let unlabelled = self.unlabelled(&fitted, device)?;
         let row_s = self.time_of_a_row(&fitted, device)?;
         let prospects = match &self.opened.area {
-            Some(area) => Some(self.prospects(area, &fitted, &run, device, &mut options)?),
+            Some(area) => Some(self.prospects(area, &fitted, run, device, &mut options)?),
             None => None,
         };
         Ok(Report {
@@ -254,7 +261,7 @@ impl Prepared {
             } else {
                 Vec::new()
             },
-            run,
+            run: run.clone(),
             trained: fitted.first,
             valid: valid.metrics(threshold),
             test,
@@ -559,14 +566,14 @@ impl Prepared {
         Ok(())
     }
 
-    /// What a checkpoint must share with this run: all but where the file lies and how many threads
-    /// make batches.
+    /// What a checkpoint must share with this run: all but where the data is, how long it trains and
+    /// how many threads make batches.
     fn identity(&self, stage: &str) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.source.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let rows = self.opened.table.rows();
         Ok(format!(
             "{}\n{rows} rows\n{stage}",

@@ -238,16 +238,23 @@ impl Prepared {
     /// # Errors
     ///
     /// If training fails or is interrupted, or a file cannot be written.
-    pub fn train(&self, device: &Device, mut options: Options) -> Result<Report, TextRecipeError> {
+    pub fn train(&self, device: &Device, options: Options) -> Result<Report, TextRecipeError> {
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            run
-        } else {
-            RunDir::create(&options.dir, &text)?
-        };
-        let folds = self.folds(&run, device, &mut options)?;
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(TextRecipeError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        mut options: Options,
+    ) -> Result<Report, TextRecipeError> {
+        let folds = self.folds(run, device, &mut options)?;
         let parts = self.parts();
         let fitted = self.fit(
             "",
@@ -257,7 +264,7 @@ impl Prepared {
             device,
             &mut options,
         )?;
-        self.save(&run, &fitted)?;
+        self.save(run, &fitted)?;
         let valid = self.answers(&fitted, &parts.valid, "valid", device)?;
         let answers = self.answers(&fitted, &parts.test, "test", device)?;
         let mut test = answers.metrics();
@@ -284,7 +291,7 @@ impl Prepared {
             tokens_per_s: tokens * fitted.first.samples as f64 / train_s.max(1e-9),
             parameters: fitted.committee.nets.iter().map(trainable_parameters).sum(),
             answers,
-            run,
+            run: run.clone(),
             trained: fitted.first,
         })
     }
@@ -582,14 +589,14 @@ impl Prepared {
         Ok(())
     }
 
-    /// What a checkpoint must share with this run: all but where the files lie and how many threads
-    /// make batches.
+    /// What a checkpoint must share with this run: all but where the data is, how long it trains and
+    /// how many threads make batches.
     fn identity(&self, stage: &str) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let size = match &self.corpus {
             Corpus::Rows(rows) => rows.inputs.len(),
             Corpus::Running(text) => text.train.len(),

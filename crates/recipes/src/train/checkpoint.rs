@@ -6,6 +6,7 @@
 //! The two latest are kept: a damaged one costs the steps since the one before.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -136,6 +137,12 @@ impl Store {
         files.sort();
         Ok(files)
     }
+}
+
+/// The step of the checkpoint in a file of this name.
+pub(crate) fn step_of(name: &OsStr) -> Option<usize> {
+    let number = name.to_str()?.strip_prefix("step-")?;
+    number.strip_suffix(SUFFIX)?.strip_suffix('.')?.parse().ok()
 }
 
 /// Passes bytes on and keeps their checksum.

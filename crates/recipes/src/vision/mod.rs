@@ -223,15 +223,22 @@ impl Prepared {
     ///
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, VisionError> {
-        let Recipe { train, .. } = &self.recipe;
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            run
-        } else {
-            RunDir::create(&options.dir, &text)?
-        };
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(VisionError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: Options,
+    ) -> Result<Report, VisionError> {
+        let Recipe { train, .. } = &self.recipe;
         let classes = self.splits.classes.len();
         let net = recipe::init_net(
             &self.recipe,
@@ -259,13 +266,13 @@ impl Prepared {
         let trained = trainer.fit(model, loader, valid, |training| {
             training.metrics((AccuracyMetric::new(),))
         })?;
-        self.save(&run, &trained.model.net)?;
+        self.save(run, &trained.model.net)?;
         let test = eval_loader(&self.splits.test, &self.normalize, train.workers, device)?;
         let predictions = predict_all(&trained.model.net, &test).map_err(image_error)?;
         let test = predictions.metrics();
         trained.log_test(&test).map_err(FitError::from)?;
         Ok(Report {
-            run,
+            run: run.clone(),
             trained,
             test,
             predictions,
@@ -338,14 +345,14 @@ impl Prepared {
         Ok(())
     }
 
-    /// What a checkpoint must share with this run: all but where the images lie and how many
-    /// threads load them.
+    /// What a checkpoint must share with this run: all but where the images are, how long it trains
+    /// and how many threads load them.
     fn identity(&self) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let shape = format!("{:?} {:?}", self.splits.shape, self.splits.classes);
         Ok(format!(
             "{}\n{shape}\n{} images",
