@@ -59,7 +59,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         observer: Box::new(move |progress| view.show(progress)),
         on_damage: Box::new(|error| note(&format!("{error}; using the previous checkpoint"))),
     };
-    let trained = train(&recipe, &env, &device.device, options).map_err(failure)?;
+    let trained = match train(&recipe, &env, &device.device, options) {
+        Ok(trained) => trained,
+        Err(error) => {
+            if error.is_input() {
+                run.discard_untrained();
+            }
+            return Err(failure(error));
+        }
+    };
     trained.policy.save(&run.model_dir())?;
     let summary = summary(&recipe, &device, &trained);
     run.finish(&summary)?;

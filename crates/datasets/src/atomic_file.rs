@@ -94,18 +94,34 @@ impl AtomicFile {
     ///
     /// If it cannot be written; what was there before is then unchanged.
     pub fn commit(self) -> io::Result<()> {
-        match self.0 {
-            Inner::Direct(mut file) => file.flush(),
-            Inner::Temporary { file, target, .. } => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.as_file().sync_all()?;
-                match file.persist(&target) {
-                    Ok(_) => sync_parent(&target),
-                    // A file that is mounted by itself, as in a container.
-                    Err(error) if cannot_be_replaced(&error.error) => copy(error.file, &target),
-                    Err(error) => Err(error.error),
-                }
-            }
+        self.persist(true)
+    }
+
+    /// Makes the file appear, without waiting for the disk: it is complete after any end of this
+    /// process, and may not be after a power cut.
+    ///
+    /// # Errors
+    ///
+    /// As for [`commit`](Self::commit).
+    pub fn commit_unsynced(self) -> io::Result<()> {
+        self.persist(false)
+    }
+
+    fn persist(self, sync: bool) -> io::Result<()> {
+        let (file, target) = match self.0 {
+            Inner::Direct(mut file) => return file.flush(),
+            Inner::Temporary { file, target, .. } => (file, target),
+        };
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        if sync {
+            file.as_file().sync_all()?;
+        }
+        match file.persist(&target) {
+            Ok(_) if sync => sync_parent(&target),
+            Ok(_) => Ok(()),
+            // A file that is mounted by itself, as in a container.
+            Err(error) if cannot_be_replaced(&error.error) => copy(error.file, &target),
+            Err(error) => Err(error.error),
         }
     }
 }

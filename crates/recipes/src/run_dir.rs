@@ -23,6 +23,8 @@ pub const RECIPE_FILE: &str = "recipe.toml";
 pub const SUMMARY_FILE: &str = "summary.json";
 /// Name of the folder that inference needs.
 pub const MODEL_DIR: &str = "model";
+/// Name of the folder with the best weights so far of a run that is not finished.
+pub const BEST_DIR: &str = "checkpoint/best";
 
 /// Why a run directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,14 +34,17 @@ pub enum RunError {
     Finished(PathBuf),
     /// A finished run cannot be resumed as it is.
     #[error(
-        "the run in `{}` is finished; to train it longer, resume with more epochs, e.g. \
-         `--epochs {}`", path.display(), 2 * epochs
+        "the run in `{}` is finished{}", path.display(),
+        epochs.map_or(String::new(), |epochs| format!(
+            "; to train it longer, resume it with more than {epochs} epochs, as with \
+             `--set train.epochs={}`", 2 * epochs
+        ))
     )]
     Done {
         /// The directory.
         path: PathBuf,
-        /// Epochs that its recipe has.
-        epochs: usize,
+        /// Epochs that its recipe has, if it has them.
+        epochs: Option<usize>,
     },
     /// An unfinished run is there.
     #[error(
@@ -260,6 +265,11 @@ impl RunDir {
         self.path.join(MODEL_DIR)
     }
 
+    /// The folder for the best weights so far.
+    pub fn best_dir(&self) -> PathBuf {
+        self.path.join(BEST_DIR)
+    }
+
     /// Writes the result, which makes the run a finished one.
     ///
     /// # Errors
@@ -269,7 +279,10 @@ impl RunDir {
         let file = self.path.join(SUMMARY_FILE);
         let json = serde_json::to_vec_pretty(summary)
             .map_err(|error| RunError::io("write", &file)(error.into()))?;
-        self.write(SUMMARY_FILE, &[&json[..], b"\n"].concat())
+        self.write(SUMMARY_FILE, &[&json[..], b"\n"].concat())?;
+        // They are in the model now; that they are still there does no harm.
+        let _ = fs::remove_dir_all(self.path.join(BEST_DIR));
+        Ok(())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {

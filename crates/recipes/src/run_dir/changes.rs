@@ -42,10 +42,11 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
     })
 }
 
-/// Epochs that a recipe has.
-pub(super) fn epochs(recipe: &str) -> usize {
-    let recipe = recipe.parse::<Table>().unwrap_or_default();
-    usize::try_from(length(&recipe, "epochs")).unwrap_or(0)
+/// Epochs that a recipe has, if it has them.
+pub(super) fn epochs(recipe: &str) -> Option<usize> {
+    let recipe = recipe.parse::<Table>().ok()?;
+    let epochs = usize::try_from(length(&recipe, "epochs")).ok()?;
+    (epochs > 0).then_some(epochs)
 }
 
 fn longer(path: &Path, old: &Table, new: &Table) -> Result<Change, RunError> {

@@ -30,7 +30,7 @@ mod scale;
 mod target;
 mod unlabelled;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -61,8 +61,9 @@ pub use crate::watch::{Options, Renderers, Stage};
 
 use crate::calibration::Temperature;
 use crate::model_dir::{self, ModelError};
-use crate::run_dir::{RunDir, RunError};
-use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
+use crate::run_dir::{BEST_DIR, RunDir};
+use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
+use crate::watch::Job;
 use learner::Objective;
 
 /// Rows in a batch where no gradient is needed while training.
@@ -445,20 +446,15 @@ impl Prepared {
         let objective = Objective::new(&self.recipe.loss, &truth.take(&parts.train), &target);
         let (mut nets, mut first) = (Vec::new(), None);
         for member in 0..self.recipe.ensemble {
-            let dir = if member == 0 {
-                dir.to_owned()
-            } else {
-                dir.join("members").join(member.to_string())
-            };
-            std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
-                action: "create the folder",
-                path: dir.clone(),
-                source,
-            })?;
+            let mut job = Job::new(dir, name, member, self.recipe.ensemble)?;
+            // Folds and the like are no part of the model.
+            if name.is_empty() {
+                let spec = self.spec(&encoder, &target, Temperature::default(), None);
+                job.on_best = Some(keep_best(options.dir.join(BEST_DIR), member, spec));
+            }
             let net = self.untrained(&encoder, &samples[0], &target, member, device)?;
             let model = TabularModel::new(net, objective.clone());
-            let stage = Stage::of(name, member, self.recipe.ensemble);
-            let trained = self.fit_one(model, &samples, &dir, &stage, device, options)?;
+            let trained = self.fit_one(model, &samples, job, device, options)?;
             nets.push(trained.model.net.clone());
             first.get_or_insert(trained);
         }
@@ -509,26 +505,20 @@ impl Prepared {
         &self,
         model: TabularModel,
         [train, valid]: &[Sample; 2],
-        dir: &Path,
-        stage: &Stage,
+        job: Job<TabularModel>,
         device: &Device,
         options: &mut Options,
     ) -> Result<Trained<TabularModel>, TabularError> {
         let mut config = self.recipe.train_config();
-        config.train.seed += stage.number[0] as u64 - 1;
+        config.train.seed += job.stage.number[0] as u64 - 1;
         let batch_size = config.train.batch_size.min(train.len());
         let loader =
             LoaderConfig::train(batch_size, config.train.seed).with_workers(config.train.workers);
         let loader = Loader::new(train.shared(), train.clone(), loader, device)?;
         let eval = LoaderConfig::eval(EVAL_BATCH).with_workers(config.train.workers);
         let eval = Loader::new(valid.shared(), valid.clone(), eval, device)?;
-        let trainer = Trainer::new(config)
-            .in_dir(dir)
-            .identity(self.identity(&stage.name)?)
-            .resume(options.resume)
-            .renderer((options.renderer)(stage))
-            .interrupter(options.interrupter.clone())
-            .on_damage(options.on_damage);
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config, identity, options);
         Ok(trainer.fit(model, loader, eval, |training| training)?)
     }
 
@@ -538,32 +528,45 @@ impl Prepared {
         fitted: &Fitted,
         threshold: Option<f64>,
     ) -> Result<(), TabularError> {
-        let committee = &fitted.committee;
-        let mut schema = self.opened.table.schema();
-        let target = &self.recipe.data.target;
-        schema.columns.retain(|column| {
-            column.name == *target || fitted.encoder.names().any(|name| name == column.name)
-        });
-        let spec = Spec {
-            kind: KIND.to_owned(),
-            recipe: self.recipe.name.clone(),
-            members: committee.nets.len(),
-            model: self.recipe.model.clone(),
-            sizes: sizes(&fitted.encoder, &committee.target),
-            schema,
-            encoder: fitted.encoder.clone(),
-            target: committee.target.clone(),
-            temperature: committee.temperature,
-            threshold,
-            data: self.recipe.data.clone(),
-            split: self.recipe.split.clone(),
-        };
+        let Fitted {
+            committee, encoder, ..
+        } = fitted;
+        let spec = self.spec(encoder, &committee.target, committee.temperature, threshold);
         let weights = committee.nets.iter().map(TabularNet::to_bytes);
         let weights: Vec<Vec<u8>> = weights
             .collect::<Result<_, _>>()
             .map_err(ModelError::from)?;
         model_dir::save_all(&run.model_dir(), &weights, &spec)?;
         Ok(())
+    }
+
+    /// What to build around the weights.
+    fn spec(
+        &self,
+        encoder: &Encoder,
+        target: &Target,
+        temperature: Temperature,
+        threshold: Option<f64>,
+    ) -> Spec {
+        let mut schema = self.opened.table.schema();
+        let name = &self.recipe.data.target;
+        schema.columns.retain(|column| {
+            column.name == *name || encoder.names().any(|name| name == column.name)
+        });
+        Spec {
+            kind: KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            members: self.recipe.ensemble,
+            model: self.recipe.model.clone(),
+            sizes: sizes(encoder, target),
+            schema,
+            encoder: encoder.clone(),
+            target: target.clone(),
+            temperature,
+            threshold,
+            data: self.recipe.data.clone(),
+            split: self.recipe.split.clone(),
+        }
     }
 
     /// What a checkpoint must share with this run: all but where the data is, how long it trains and
@@ -580,6 +583,14 @@ impl Prepared {
             toml::to_string(&recipe)?
         ))
     }
+}
+
+/// Keeps the best weights so far of a network of the run.
+fn keep_best(dir: PathBuf, member: usize, spec: Spec) -> Box<BestListener<TabularModel>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        model_dir::save_best(&dir, member, &weights, &spec, &[])
+    })
 }
 
 /// Of two classes, the probability of the second.

@@ -31,7 +31,7 @@ mod recipe;
 mod summarise;
 mod tokenizer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -60,8 +60,9 @@ pub use summarise::{Sentence, sentences};
 pub use tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe, Tokens};
 
 use crate::model_dir::{self, ModelError};
-use crate::run_dir::{RunDir, RunError};
-use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
+use crate::run_dir::{BEST_DIR, RunDir};
+use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
+use crate::watch::Job;
 pub use crate::watch::{Options, Renderers, Stage};
 
 /// Texts in a batch where no gradient is needed while training.
@@ -360,18 +361,13 @@ impl Prepared {
         let (tokens, feed) = self.encode(tokenizer, parts)?;
         let (mut nets, mut first) = (Vec::new(), None);
         for member in 0..self.recipe.ensemble {
-            let dir = if member == 0 {
-                dir.to_owned()
-            } else {
-                dir.join("members").join(member.to_string())
-            };
-            std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
-                action: "create the folder",
-                path: dir.clone(),
-                source,
-            })?;
-            let stage = Stage::of(name, member, self.recipe.ensemble);
-            let trained = self.fit_one(sizes, &feed, &dir, &stage, device, options)?;
+            let mut job = Job::new(dir, name, member, self.recipe.ensemble)?;
+            // Folds are no part of the model.
+            if name.is_empty() {
+                let dir = options.dir.join(BEST_DIR);
+                job.on_best = Some(keep_best(dir, member, self.spec()?, tokenizer.to_json()?));
+            }
+            let trained = self.fit_one(sizes, &feed, job, device, options)?;
             nets.push(trained.model.net.clone());
             first.get_or_insert(trained);
         }
@@ -420,13 +416,12 @@ impl Prepared {
         &self,
         sizes: Sizes,
         feed: &Feed,
-        dir: &Path,
-        stage: &Stage,
+        job: Job<TextModel>,
         device: &Device,
         options: &mut Options,
     ) -> Result<Trained<TextModel>, TextRecipeError> {
         let mut config = self.recipe.train_config();
-        config.train.seed += stage.number[0] as u64 - 1;
+        config.train.seed += job.stage.number[0] as u64 - 1;
         let on = device.clone().autodiff();
         let scored = self.task.scored();
         let net = init_seeded(config.train.seed, &on, || {
@@ -469,14 +464,9 @@ impl Prepared {
                 (one, two)
             }
         };
-        let trainer = Trainer::new(config.clone())
-            .in_dir(dir)
-            .identity(self.identity(&stage.name)?)
-            .resume(options.resume)
-            .learning_rates(rates)
-            .renderer((options.renderer)(stage))
-            .interrupter(options.interrupter.clone())
-            .on_damage(options.on_damage);
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config.clone(), identity, options);
+        let trainer = trainer.learning_rates(rates);
         let classes = self.task == Task::Classes;
         Ok(trainer.fit(model, train, valid, |training| {
             if classes {
@@ -562,11 +552,25 @@ impl Prepared {
 
     fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TextRecipeError> {
         let committee = &fitted.committee;
-        let spec = Spec {
+        let spec = self.spec()?;
+        let weights = committee.nets.iter().map(TextNet::to_bytes);
+        let weights: Vec<Vec<u8>> = weights
+            .collect::<Result<_, _>>()
+            .map_err(ModelError::from)?;
+        let json = fitted.tokenizer.to_json()?;
+        let files = json.as_ref().map(|json| (TOKENIZER_FILE, json.as_bytes()));
+        let files: Vec<(&str, &[u8])> = files.into_iter().collect();
+        model_dir::save_with(&run.model_dir(), &weights, &spec, &files)?;
+        Ok(())
+    }
+
+    /// What to build around the weights and the tokenizer.
+    fn spec(&self) -> Result<Spec, TextRecipeError> {
+        Ok(Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             task: self.task,
-            members: committee.nets.len(),
+            members: self.recipe.ensemble,
             architecture: self.recipe.model.clone(),
             form: self.recipe.model.form()?,
             sizes: self.sizes,
@@ -577,16 +581,7 @@ impl Prepared {
             tokenizer: self.recipe.tokenizer.clone(),
             data: self.recipe.data.clone(),
             split: self.recipe.split.clone(),
-        };
-        let weights = committee.nets.iter().map(TextNet::to_bytes);
-        let weights: Vec<Vec<u8>> = weights
-            .collect::<Result<_, _>>()
-            .map_err(ModelError::from)?;
-        let json = fitted.tokenizer.to_json()?;
-        let files = json.as_ref().map(|json| (TOKENIZER_FILE, json.as_bytes()));
-        let files: Vec<(&str, &[u8])> = files.into_iter().collect();
-        model_dir::save_with(&run.model_dir(), &weights, &spec, &files)?;
-        Ok(())
+        })
     }
 
     /// What a checkpoint must share with this run: all but where the data is, how long it trains and
@@ -606,6 +601,23 @@ impl Prepared {
             toml::to_string(&recipe)?
         ))
     }
+}
+
+/// Keeps the best weights so far of a network of the run.
+fn keep_best(
+    dir: PathBuf,
+    member: usize,
+    spec: Spec,
+    tokenizer: Option<String>,
+) -> Box<BestListener<TextModel>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        let files = tokenizer
+            .as_ref()
+            .map(|json| (TOKENIZER_FILE, json.as_bytes()));
+        let files: Vec<(&str, &[u8])> = files.into_iter().collect();
+        model_dir::save_best(&dir, member, &weights, &spec, &files)
+    })
 }
 
 fn tokenizer_of_rows(

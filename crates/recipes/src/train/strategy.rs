@@ -38,6 +38,7 @@ use super::record::{weights_from_bytes, weights_to_bytes};
 use super::relay::{Event, Relay};
 use super::saving::Saving;
 use super::schedule::PlateauState;
+use crate::model_dir::ModelError;
 
 /// Keeps the device's random stream apart from those of the data.
 const STEP: u64 = 4;
@@ -107,6 +108,9 @@ pub enum TrainError {
     /// The checkpoint belongs to another run.
     #[error("the checkpoint is of another recipe, model or version: {0}")]
     Foreign(String),
+    /// The best weights so far cannot be kept.
+    #[error(transparent)]
+    Best(#[from] ModelError),
     /// burn-train stopped with an error of its own.
     #[error("training stopped: {0}")]
     Burn(Arc<TrainingError>),
@@ -117,7 +121,10 @@ impl TrainError {
     pub fn is_input(&self) -> bool {
         matches!(
             self,
-            Self::Data(_) | Self::UnknownMonitor { .. } | Self::Foreign(_)
+            Self::Data(_)
+                | Self::UnknownMonitor { .. }
+                | Self::Foreign(_)
+                | Self::Best(ModelError::NotFinite(_))
         )
     }
 }
@@ -222,7 +229,11 @@ pub(crate) struct Job<M: LearnerModel> {
     /// Stops that burn-train's own interrupter may lose (its dashboard resets it).
     pub(crate) interrupter: Interrupter,
     pub(crate) on_step: Option<Box<StepListener<M>>>,
+    pub(crate) on_best: Option<Box<BestListener<M>>>,
 }
+
+/// Sees the model after an epoch that is the best so far.
+pub type BestListener<M> = dyn FnMut(&M) -> Result<(), ModelError> + Send;
 
 /// Sees the model and its gradients between the backward pass and the update.
 pub type StepListener<M> = dyn FnMut(&M, &GradientsParams, usize) + Send;
@@ -599,6 +610,9 @@ impl<M: LearnerModel> Run<M> {
                 valid: metrics,
             });
             self.best_weights = Some(weights(&model)?);
+            if let Some(listener) = &mut self.job.on_best {
+                listener(&model)?;
+            }
         }
         self.state.timings.valid_s += seconds(started.elapsed());
         Ok(improved)

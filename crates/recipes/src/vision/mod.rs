@@ -42,7 +42,7 @@ use crate::metrics::Predictions;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
 use crate::train::{
-    CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained, Trainer,
+    BestListener, CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained, Trainer,
 };
 
 /// Images in a batch where no gradient is needed.
@@ -132,7 +132,7 @@ const KIND: &str = "image-classifier";
 pub struct Options {
     /// The run directory.
     pub dir: PathBuf,
-    /// Whether to go on with the run that is there.
+    /// Whether to resume the run that is there.
     pub resume: bool,
     /// Draws progress.
     pub renderer: Box<dyn MetricsRenderer>,
@@ -258,7 +258,8 @@ impl Prepared {
             .resume(options.resume)
             .renderer(options.renderer)
             .interrupter(options.interrupter)
-            .on_damage(options.on_damage);
+            .on_damage(options.on_damage)
+            .on_best(Some(self.keep_best(run)));
         if let Some(listener) = options.on_step {
             trainer = trainer.on_step(listener);
         }
@@ -331,7 +332,23 @@ impl Prepared {
     }
 
     fn save(&self, run: &RunDir, net: &ImageNet) -> Result<(), VisionError> {
-        let spec = Spec {
+        let weights = net.to_bytes().map_err(ModelError::from)?;
+        model_dir::save(&run.model_dir(), &weights, &self.spec())?;
+        Ok(())
+    }
+
+    /// Keeps the best weights so far.
+    fn keep_best(&self, run: &RunDir) -> Box<BestListener<Classifier<ImageNet>>> {
+        let (dir, spec) = (run.best_dir(), self.spec());
+        Box::new(move |model| {
+            let weights = model.net.to_bytes()?;
+            model_dir::save_best(&dir, 0, &weights, &spec, &[])
+        })
+    }
+
+    /// What to build around the weights.
+    fn spec(&self) -> Spec {
+        Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             architecture: self.recipe.model.clone(),
@@ -339,10 +356,7 @@ impl Prepared {
             normalize: self.normalize.clone(),
             labels: self.splits.classes.clone(),
             data: self.recipe.data.clone(),
-        };
-        let weights = net.to_bytes().map_err(ModelError::from)?;
-        model_dir::save(&run.model_dir(), &weights, &spec)?;
-        Ok(())
+        }
     }
 
     /// What a checkpoint must share with this run: all but where the images are, how long it trains
