@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     if let Some(path) = &args.out {
-        let mut page = Output::new(Some(path));
+        let mut page = Output::new(Some(path))?;
         page.write_all(html(&all).as_bytes())?;
         page.finish()?;
     }

@@ -118,7 +118,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let common = &args.predict;
     let device = open_device(common.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&common.run, &device)?;
-    let mut out = Output::new(common.out.as_deref());
+    let mut out = Output::new(common.out.as_deref())?;
     if common.csv {
         let head = ["input", "label"].into_iter();
         let labels = model.labels().iter().map(String::as_str);
