@@ -89,6 +89,11 @@ const KATAKANA: [(char, char); 4] = [
     ('\u{ff66}', '\u{ff9f}'),
 ];
 
+/// Vowel signs of Myanmar and Tai Tham that Unicode, for old fonts, counts as clusters.
+const SPACING_VOWELS: [char; 6] = [
+    '\u{102b}', '\u{102c}', '\u{1038}', '\u{1a61}', '\u{1a63}', '\u{1a64}',
+];
+
 impl Script {
     fn of(first: char) -> Self {
         let within = |blocks: &[(char, char)]| {
@@ -120,9 +125,7 @@ fn split(text: &str, part: impl Fn(char) -> bool) -> Vec<(Word, Script)> {
         let end = at + cluster.len();
         let before = all.last_mut().filter(|(word, _)| word.at.end == at);
         match before {
-            Some((word, kind)) if *kind == script && script != Script::Unspaced => {
-                word.at.end = end
-            }
+            Some((word, kind)) if *kind == script && joins(first, script) => word.at.end = end,
             before => {
                 let continues =
                     before.is_some_and(|(_, kind)| ![*kind, script].contains(&Script::Spaced));
@@ -145,6 +148,11 @@ fn split(text: &str, part: impl Fn(char) -> bool) -> Vec<(Word, Script)> {
         }
     }
     all
+}
+
+/// Whether a cluster belongs to the one before, of the same script.
+fn joins(first: char, script: Script) -> bool {
+    script != Script::Unspaced || SPACING_VOWELS.contains(&first)
 }
 
 #[cfg(test)]
