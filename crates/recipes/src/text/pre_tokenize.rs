@@ -111,7 +111,7 @@ mod tests {
         let hub: tokenizers::Tokenizer = tokenizer.to_json().unwrap().unwrap().parse().unwrap();
         for text in TEXTS {
             let expected: Vec<&str> = words(text).into_iter().map(|word| &text[word.at]).collect();
-            let tokens = hub.encode_fast(text, false).unwrap();
+            let tokens = hub.encode(text, false).unwrap();
             let tokens = tokens.get_tokens().iter();
             let letters = |token: &&String| token.chars().any(char::is_alphanumeric);
             let found: Vec<&String> = tokens.filter(letters).collect();
