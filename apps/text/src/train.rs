@@ -243,7 +243,7 @@ fn details(report: &Report) -> Map<String, Value> {
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
     put("tokens_per_s", json!(report.tokens_per_s));
-    put("cut_texts", json!(report.cut));
+    put("cut_texts", json!(report.truncation.fraction()));
     if report.text_s > 0.0 {
         put("predict_text_us", json!(report.text_s * 1e6));
     }
@@ -320,12 +320,9 @@ fn print(
         out.line(&table(&fold_rows(&report.folds, &names)))?;
     }
     verdict(&mut out, prepared, report, summary)?;
-    if report.cut > 0.0 {
-        out.line(&format!(
-            "{:.1} % of the training texts are longer than {} tokens; of these the beginning was read",
-            100.0 * report.cut,
-            prepared.sizes().max_len
-        ))?;
+    let max_len = prepared.sizes().max_len;
+    if let Some(count) = usage::truncated(report.truncation, "training texts", max_len) {
+        out.line(&format!("{count}; raise `tokenizer.max_len` to read more"))?;
     }
     let alone = if report.text_s > 0.0 {
         format!(", {:.2} ms for one text alone", report.text_s * 1e3)

@@ -26,10 +26,12 @@ mod explain;
 mod generate;
 mod learner;
 mod net;
+mod pre_tokenize;
 mod predict;
 mod recipe;
 mod summarise;
 mod tokenizer;
+mod truncation;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,7 +60,9 @@ pub use predict::{Prediction, Predictor};
 pub use recipe::{Augment, Data, Recipe, Split};
 pub use summarise::{Sentence, sentences};
 pub use tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe, Tokens};
+pub use truncation::Truncation;
 
+use crate::calibration::Temperature;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{BEST_DIR, RunDir};
 use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
@@ -91,6 +95,9 @@ pub(crate) struct Spec {
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
+    /// Of probabilities; folders of earlier versions have none.
+    #[serde(default)]
+    temperature: Temperature,
 }
 
 /// A recipe with its texts opened and checked against each other. Nothing is written yet.
@@ -123,8 +130,8 @@ pub struct Report {
     /// Classical methods on the same texts.
     #[cfg(feature = "baseline")]
     pub baselines: Vec<baseline::Classical>,
-    /// Share of the training texts whose end was cut off.
-    pub cut: f64,
+    /// Training texts that are longer than the network reads.
+    pub truncation: Truncation,
     /// Time to tokenize and predict one text alone, in s.
     pub text_s: f64,
     /// Tokens that were trained on in a second, padding not counted.
@@ -274,7 +281,7 @@ impl Prepared {
             test.extend(reading.metrics());
         }
         fitted.first.log_test(&test).map_err(FitError::from)?;
-        let (cut, tokens) = self.lengths(&fitted, &parts.train);
+        let (truncation, tokens) = self.lengths(&fitted, &parts.train);
         let train_s = fitted.first.timings.compute_s + fitted.first.timings.data_s;
         Ok(Report {
             #[cfg(feature = "baseline")]
@@ -287,7 +294,7 @@ impl Prepared {
             test,
             folds,
             reading,
-            cut,
+            truncation,
             text_s: self.time_of_a_text(&fitted, &parts.test, device)?,
             tokens_per_s: tokens * fitted.first.samples as f64 / train_s.max(1e-9),
             parameters: fitted.committee.nets.iter().map(trainable_parameters).sum(),
@@ -371,13 +378,21 @@ impl Prepared {
             nets.push(trained.model.net.clone());
             first.get_or_insert(trained);
         }
+        let mut committee = Committee {
+            nets,
+            task: self.task,
+            padding: tokenizer.padding(),
+            outputs: sizes.outputs,
+            temperature: Temperature::default(),
+        };
+        if self.recipe.calibrate
+            && let (Corpus::Rows(rows), Encoded::Rows(tokens)) = (&self.corpus, &tokens)
+        {
+            let device = &device.clone().inner();
+            committee.calibrate(tokens, &rows.truth, &parts.valid, device)?;
+        }
         Ok(Fitted {
-            committee: Committee {
-                nets,
-                task: self.task,
-                padding: tokenizer.padding(),
-                outputs: sizes.outputs,
-            },
+            committee,
             tokenizer: tokenizer.clone(),
             tokens,
             first: first.ok_or(FitError::NotRun)?,
@@ -511,16 +526,18 @@ impl Prepared {
         contracts::read(rows, test, valid)
     }
 
-    /// Share of the texts that were cut, and tokens of a text on average.
-    fn lengths(&self, fitted: &Fitted, rows: &[usize]) -> (f64, f64) {
+    /// Truncated texts, and tokens of a text on average.
+    fn lengths(&self, fitted: &Fitted, rows: &[usize]) -> (Truncation, f64) {
         match &fitted.tokens {
             Encoded::Rows(tokens) => {
-                let count = rows.len().max(1) as f64;
-                let cut = rows.iter().filter(|&&row| tokens[row].cut).count() as f64;
                 let all: usize = rows.iter().map(|&row| tokens[row].ids.len()).sum();
-                (cut / count, all as f64 / count)
+                let truncation = Truncation::of(rows.iter().map(|&row| &tokens[row]));
+                (truncation, all as f64 / rows.len().max(1) as f64)
             }
-            Encoded::Running { .. } => (0.0, self.recipe.tokenizer.max_len as f64),
+            Encoded::Running { .. } => {
+                let width = self.recipe.tokenizer.max_len as f64;
+                (Truncation::default(), width)
+            }
         }
     }
 
@@ -552,7 +569,10 @@ impl Prepared {
 
     fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TextRecipeError> {
         let committee = &fitted.committee;
-        let spec = self.spec()?;
+        let spec = Spec {
+            temperature: committee.temperature,
+            ..self.spec()?
+        };
         let weights = committee.nets.iter().map(TextNet::to_bytes);
         let weights: Vec<Vec<u8>> = weights
             .collect::<Result<_, _>>()
@@ -581,6 +601,7 @@ impl Prepared {
             tokenizer: self.recipe.tokenizer.clone(),
             data: self.recipe.data.clone(),
             split: self.recipe.split.clone(),
+            temperature: Temperature::default(),
         })
     }
 
