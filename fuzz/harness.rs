@@ -1,0 +1,157 @@
+//! One function for each parser of foreign bytes: whatever the input, it returns.
+//!
+//! `cargo fuzz` calls these with bytes that it makes up, and `crates/recipes/tests/corpus.rs` with
+//! the files of `fuzz/corpus`, on stable Rust. Only public functions are called. A panic, an abort,
+//! a hang or gigabytes of memory are faults; an error is the right answer to most inputs.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tinderbox_datasets::raster::Raster;
+use tinderbox_datasets::table::{ReadOptions, inspect, read, read_csv, read_csv_with};
+use tinderbox_datasets::text::{TextOptions, read_tagged, read_tar, read_texts};
+use tinderbox_datasets::{DecodeOptions, decode_bytes, read_idx};
+use tinderbox_models::bert::{Description, Pretrained};
+use tinderbox_recipes::overlay::overlay;
+use tinderbox_recipes::text::{Input, TextTokenizer};
+use tinderbox_recipes::train::checkpoint::Store;
+use tinderbox_recipes::{tabular, vision};
+
+/// A fuzzed parser: its name, which is also its folder in `fuzz/corpus`, and what it is called with.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every parser.
+pub const TARGETS: [Target; 11] = [
+    ("table_csv", table_csv),
+    ("table_file", table_file),
+    ("image", image),
+    ("idx", idx),
+    ("raster", raster),
+    ("text_file", text_file),
+    ("text_tar", text_tar),
+    ("tokenizer", tokenizer),
+    ("checkpoint", checkpoint),
+    ("pretrained", pretrained),
+    ("recipe", recipe),
+];
+
+/// A folder with one file that has these bytes.
+struct Input1 {
+    _dir: TempDir,
+    path: PathBuf,
+}
+
+fn file(name: &str, data: &[u8]) -> Option<Input1> {
+    let dir = tempfile::tempdir().ok()?;
+    let path = dir.path().join(name);
+    fs::write(&path, data).ok()?;
+    Some(Input1 { _dir: dir, path })
+}
+
+/// CSV from a stream: kinds inferred, inspected, and read again with the kinds that were found.
+pub fn table_csv(data: &[u8]) {
+    let options = ReadOptions::default();
+    if let Ok((table, _)) = read_csv(data, "fuzz", &options) {
+        let target = table.columns().last().map(|column| column.name().to_owned());
+        let _ = inspect(&table, target.as_deref());
+        let _ = read_csv_with(data, "fuzz", &table.schema(), &[], &options);
+    }
+}
+
+/// A table file of any format, which its content decides: Parquet, gzip, JSON or CSV.
+pub fn table_file(data: &[u8]) {
+    if let Some(input) = file("table", data) {
+        let _ = read(&input.path, &ReadOptions::default());
+    }
+}
+
+/// An image of any format.
+pub fn image(data: &[u8]) {
+    let _ = decode_bytes(data, Path::new("fuzz"), &DecodeOptions::new(16, 16, 3));
+}
+
+/// An IDX file as the images and as the labels.
+pub fn idx(data: &[u8]) {
+    if let Some(input) = file("images-idx3-ubyte", data) {
+        let _ = read_idx(&input.path, &input.path, &["a", "b"]);
+    }
+}
+
+/// A `GeoTIFF` map.
+pub fn raster(data: &[u8]) {
+    if let Some(input) = file("map.tif", data) {
+        let _ = Raster::read(&input.path);
+    }
+}
+
+/// Labeled texts and tagged sentences in a file; the first byte chooses the file's name.
+pub fn text_file(data: &[u8]) {
+    let Some((choice, data)) = data.split_first() else {
+        return;
+    };
+    let names = ["texts.csv", "texts.tsv", "texts.jsonl", "texts.json", "texts"];
+    let name = names[usize::from(*choice) % names.len()];
+    if let Some(input) = file(name, data) {
+        let _ = read_texts(&input.path, &TextOptions::default());
+        let _ = read_tagged(&input.path);
+    }
+}
+
+/// An archive of text files.
+pub fn text_tar(data: &[u8]) {
+    let _ = read_tar(Cursor::new(data), "fuzz", &TextOptions::default());
+}
+
+/// A `tokenizer.json`, and a text through it.
+pub fn tokenizer(data: &[u8]) {
+    if let Some(input) = file("tokenizer.json", data)
+        && let Ok(tokenizer) = TextTokenizer::load(&input.path)
+    {
+        let _ = tokenizer.vocabulary();
+        let texts = ["Hello, world! 你好 1.5", ""].map(|text| Input::One(text.to_owned()));
+        if let Ok(tokens) = tokenizer.encode(&texts, 16) {
+            for tokens in tokens {
+                let _ = tokenizer.decode(&tokens.ids);
+            }
+        }
+    }
+}
+
+/// A checkpoint of a training run.
+pub fn checkpoint(data: &[u8]) {
+    if let Some(input) = file("step-000000001.ckpt", data)
+        && let Some(dir) = input.path.parent()
+    {
+        let _ = Store::new(dir.to_owned()).latest();
+    }
+}
+
+/// `config.json` and SafeTensors of a published model: the configuration up to the first zero byte.
+pub fn pretrained(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
+    let (config, weights) = data.split_at(end);
+    let Ok(config) = std::str::from_utf8(config) else {
+        return;
+    };
+    let _ = Description::parse(config);
+    let _ = Pretrained::from_parts(config, weights.get(1..).unwrap_or_default().to_vec());
+}
+
+/// A recipe in TOML over a built-in one.
+pub fn recipe(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Some(base) = tabular::Recipe::builtin("file")
+        && let Ok(recipe) = overlay(&base, text)
+    {
+        let _ = recipe.validate();
+    }
+    if let Some(base) = vision::Recipe::builtin("digits")
+        && let Ok(recipe) = overlay(&base, text)
+    {
+        let _ = recipe.validate();
+    }
+}
