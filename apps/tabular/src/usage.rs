@@ -6,8 +6,12 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
-use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
-use tinderbox_recipes::tabular::{Answers, Prediction, Predictor, Target};
+use tinderbox_cli::splits::{self, ROW};
+use tinderbox_cli::{
+    EvalArgs, Failure, OrInput as _, Output, PredictArgs, note, open_device, table,
+};
+use tinderbox_recipes::splits::{Scope, SplitList};
+use tinderbox_recipes::tabular::{Answers, Evaluation, Prediction, Predictor, Target};
 
 use crate::failure;
 
@@ -26,7 +30,16 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         })?;
         data_path(path)?.clone_into(slot);
     }
-    let answers = model.evaluate(&data, &args.split).map_err(failure)?;
+    let list = SplitList::load(&args.run).or_input()?;
+    let evaluated = model.evaluate(&data, list.as_ref(), &args.split, args.data.is_some());
+    let Evaluation { answers, scope } = evaluated.map_err(failure)?;
+    match &scope {
+        Some(scope) => splits::scope_notes(scope, &args.split, answers.len(), ROW)
+            .iter()
+            .for_each(|line| note(line)),
+        None => note(&splits::no_list_note(&args.split)),
+    }
+    let whole = matches!(scope, Some(Scope::Whole { .. }));
     let metrics = answers.metrics(model.threshold());
     let mut out = Output::Stdout;
     if args.json {
@@ -38,11 +51,12 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         });
         return out.line(&line.to_string());
     }
-    out.line(&format!(
-        "{} split, {} rows",
-        args.split,
-        thousands(answers.len())
-    ))?;
+    let of = if whole {
+        "all data".to_owned()
+    } else {
+        format!("{} split", args.split)
+    };
+    out.line(&format!("{of}, {} rows", thousands(answers.len())))?;
     out.line(&table(&metric_rows(&metrics)))?;
     if let (Answers::Classes(predictions), Target::Classes { labels }) = (&answers, model.target())
     {

@@ -13,6 +13,7 @@ pub mod output;
 pub mod progress;
 pub mod recipe;
 pub mod report;
+pub mod splits;
 #[cfg(feature = "testing")]
 pub mod testing;
 

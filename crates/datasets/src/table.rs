@@ -68,7 +68,7 @@ mod read;
 mod schema;
 mod sniff;
 mod source;
-#[cfg(feature = "parquet")]
+mod stream;
 mod typed;
 mod write;
 
@@ -87,6 +87,7 @@ pub use number::{DecimalMark, NumberStyle};
 pub use options::{Encoding, ReadNote, ReadOptions, ReadReport};
 pub use read::{read, read_csv, read_csv_with, read_with};
 pub use schema::{ColumnSchema, Kind, Overrides, Schema, TruthWords, UnknownKind, default_missing};
+pub use stream::{Carry, Chunk, TableReader};
 
 /// Rows of named columns, held column by column.
 #[derive(Debug, Clone, PartialEq)]
@@ -208,7 +209,7 @@ impl Table {
     }
 
     /// These rows and then those of `other`, which must have these columns; it may have more, in any
-    /// order. Lines are counted over the whole.
+    /// order. Each row keeps the line of its own file.
     ///
     /// # Errors
     ///
@@ -222,9 +223,12 @@ impl Table {
                 second: more.kind(),
             })
         });
+        let mut lines = Lines::default();
+        (0..self.rows()).for_each(|row| lines.push(self.line(row)));
+        (0..other.rows()).for_each(|row| lines.push(other.line(row)));
         Ok(Self {
             columns: columns.collect::<Result<_, _>>()?,
-            lines: Lines::default(),
+            lines,
             ..self
         })
     }

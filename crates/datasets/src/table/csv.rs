@@ -38,10 +38,19 @@ pub(crate) type Keep<'k> = dyn Fn(&[String], bool) -> Result<Vec<bool>, TableErr
 
 /// Reads all rows of `source`.
 pub(crate) fn gather(
-    mut source: Source<'_>,
+    source: Source<'_>,
     options: &ReadOptions,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
+    let (rows, header) = open_rows(source, options)?;
+    rows.gather(header, options, keep)
+}
+
+/// Finds out how `source` is written, and whether its first line has the names of the columns.
+pub(crate) fn open_rows<'a>(
+    mut source: Source<'a>,
+    options: &ReadOptions,
+) -> Result<(Rows<'a>, bool), TableError> {
     options.validate()?;
     let (mut head, whole) = read_head(&mut source)?;
     if head.trim_ascii().is_empty() && whole {
@@ -60,7 +69,7 @@ pub(crate) fn gather(
         (Some(_), None) => false,
         (None, None) => dialect.has_header(&head, whole, &markers),
     };
-    Rows::new(source, head, dialect).gather(header, options, keep)
+    Ok((Rows::new(source, head, dialect), header))
 }
 
 /// Reads the beginning of the text, and whether that is all of it.
@@ -107,7 +116,7 @@ fn text_error(file: &str, packed: bool, line: u64, error: std::io::Error) -> Tab
 }
 
 /// Rows with the lines they start on.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     file: String,
     packed: bool,
     reader: Reader<std::io::Chain<Cursor<Vec<u8>>, TextReader<'a>>>,
@@ -136,8 +145,28 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The character between cells.
+    pub(crate) fn delimiter(&self) -> char {
+        self.dialect.delimiter.into()
+    }
+
+    /// The cells of the current row.
+    pub(crate) fn record(&self) -> &ByteRecord {
+        &self.record
+    }
+
+    /// The line that the current row starts on.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Bytes of text read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
     /// Reads the next row into `record`; `false` at the end.
-    fn next(&mut self) -> Result<bool, TableError> {
+    pub(crate) fn next(&mut self) -> Result<bool, TableError> {
         loop {
             let before = self.reader.position().line();
             let more = self
@@ -180,24 +209,10 @@ impl<'a> Rows<'a> {
         options: &ReadOptions,
         keep: &Keep<'_>,
     ) -> Result<Gathered, TableError> {
-        let more = self.next()?;
-        if !more {
-            return Err(TableError::Empty { file: self.file });
-        }
-        let (names, notes) = self.names(header, options)?;
+        let (names, notes) = self.read_names(header, options)?;
         let kept = keep(&names, header)?;
         let kept: Vec<usize> = (0..kept.len()).filter(|&at| kept[at]).collect();
-        let open = self.is_open();
-        let more = if header { self.next()? } else { true };
-        if !more && open {
-            return Err(self.open_quote());
-        }
-        if !more {
-            return Err(TableError::NoRows {
-                file: self.file,
-                columns: names.len(),
-            });
-        }
+        self.first_row(header, names.len())?;
         let mut sink = Sink::new(kept, options);
         let rows_in_file = self.fill(&mut sink, names.len())?;
         let (columns, lines) = sink.finish();
@@ -211,6 +226,51 @@ impl<'a> Rows<'a> {
             encoding: self.encoding,
             notes,
         })
+    }
+
+    /// Reads the names of the columns and the first row.
+    pub(crate) fn start(
+        &mut self,
+        header: bool,
+        options: &ReadOptions,
+    ) -> Result<Vec<String>, TableError> {
+        let (names, _) = self.read_names(header, options)?;
+        self.first_row(header, names.len())?;
+        Ok(names)
+    }
+
+    fn read_names(
+        &mut self,
+        header: bool,
+        options: &ReadOptions,
+    ) -> Result<(Vec<String>, Vec<ReadNote>), TableError> {
+        if self.next()? {
+            self.names(header, options)
+        } else {
+            let file = self.file.clone();
+            Err(TableError::Empty { file })
+        }
+    }
+
+    /// Goes to the first row, behind the names if they stand in the file.
+    fn first_row(&mut self, header: bool, columns: usize) -> Result<(), TableError> {
+        let open = self.is_open();
+        if !header || self.next()? {
+            return Ok(());
+        }
+        if open {
+            return Err(self.open_quote());
+        }
+        let file = self.file.clone();
+        Err(TableError::NoRows { file, columns })
+    }
+
+    /// Checks at the end of the file that no quote is open.
+    pub(crate) fn check_end(&self) -> Result<(), TableError> {
+        if self.is_open() {
+            return Err(self.open_quote());
+        }
+        Ok(())
     }
 
     /// Takes every row from the current one on and says how many there were.
@@ -227,13 +287,11 @@ impl<'a> Rows<'a> {
                 break;
             }
         }
-        if self.is_open() {
-            return Err(self.open_quote());
-        }
+        self.check_end()?;
         Ok(rows)
     }
 
-    fn check_width(&self, expected: usize) -> Result<(), TableError> {
+    pub(crate) fn check_width(&self, expected: usize) -> Result<(), TableError> {
         let found = self.record.len();
         if found == expected {
             return Ok(());

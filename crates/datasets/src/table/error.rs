@@ -249,6 +249,25 @@ pub enum TableError {
     },
 }
 
+impl TableError {
+    /// Whether it is about one row, so that the rows behind it can still be read.
+    pub fn is_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Ragged { .. } | Self::Cell { .. } | Self::Infinite { .. }
+        )
+    }
+
+    /// A column that is not among `names`.
+    pub(crate) fn no_column(file: &str, name: &str, names: &[String]) -> Self {
+        Self::NoColumn {
+            file: file.to_owned(),
+            name: name.to_owned(),
+            nearest: nearest(name, names.iter().map(String::as_str)),
+        }
+    }
+}
+
 fn suggest(nearest: Option<&String>) -> String {
     nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }

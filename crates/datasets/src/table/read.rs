@@ -338,7 +338,7 @@ fn table(name: String, columns: Vec<Column>, gathered: Gathered, missing: Vec<St
 }
 
 /// The file, if its first bytes are those of Parquet.
-fn parquet_file(path: &Path) -> Result<Option<std::fs::File>, TableError> {
+pub(crate) fn parquet_file(path: &Path) -> Result<Option<std::fs::File>, TableError> {
     use super::source::{open_file, read_error};
     if path.as_os_str() == "-" {
         return Ok(None);

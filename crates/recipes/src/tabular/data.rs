@@ -8,14 +8,17 @@ use tinderbox_datasets::sets::{
 };
 use tinderbox_datasets::table::{self, Cells, Column, Kind, ReadOptions, ReadReport, Table};
 use tinderbox_datasets::{
-    folds as plain_folds, grouped_folds, grouped_indices, latest_indices, rolling_folds,
-    split_indices, stratified_folds, stratified_indices,
+    count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices, latest_indices,
+    rolling_folds, split_indices_by_content, stratified_folds_by_content,
+    stratified_indices_by_content,
 };
 
+use super::contents::{contents, items};
 use super::error::DataError;
 use super::prospect::{Area, learnable};
 use super::recipe::{Data, Source, Split, SplitBy};
 use super::target::{Target, Truth};
+use crate::splits::Item;
 
 /// How the names of tables end.
 const TABLES: [&str; 4] = ["csv", "tsv", "txt", "parquet"];
@@ -35,6 +38,8 @@ pub struct Opened {
     pub target: Target,
     /// What is true of each row.
     pub truth: Truth,
+    /// A hash of what is learned from in each row: equal rows are copies.
+    pub contents: Vec<u64>,
     /// Rows before those that the data itself sets apart for the test.
     pub own: usize,
     /// Whether a screen by rules points at each row, where there is one.
@@ -43,6 +48,32 @@ pub struct Opened {
     pub area: Option<Area>,
     /// The money at stake in each row, where the recipe names its column.
     pub amounts: Option<Vec<f64>>,
+}
+
+impl Opened {
+    /// The rows as a split list holds them.
+    pub fn items(&self) -> Vec<Item> {
+        items(&self.contents, &self.truth, &self.target)
+    }
+
+    /// Rows that are a copy of another one, where copies are kept in one split.
+    pub fn copies(&self, split: &Split) -> usize {
+        match split.by {
+            SplitBy::Rows => count_copies(&self.contents[..self.own]),
+            SplitBy::Group | SplitBy::Time | SplitBy::Place => 0,
+        }
+    }
+
+    /// Test rows that are also among the rows that are trained on or chosen by, where the split was
+    /// given or goes by a column.
+    pub fn shared(&self, parts: &Parts) -> usize {
+        let contents = |rows: &[usize]| rows.iter().map(|&row| self.contents[row]).collect();
+        let (test, rest): (Vec<u64>, [Vec<u64>; 2]) = (
+            contents(&parts.test),
+            [contents(&parts.train), contents(&parts.valid)],
+        );
+        count_shared(test, rest.into_iter().flatten())
+    }
 }
 
 /// What a source gives.
@@ -113,7 +144,7 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
             .map(|column| column.name().to_owned());
         return Err(DataError::NoTarget(names.collect()));
     }
-    let (target, truth) = Target::read(table.column(&data.target)?, data)?;
+    let (target, truth) = read_target(&table, own, data)?;
     for name in data
         .drop
         .iter()
@@ -132,6 +163,7 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
         name => Some(amounts(table.column(name)?)?),
     };
     Ok(Opened {
+        contents: contents(&table, columns.iter().map(String::as_str))?,
         table,
         report,
         columns,
@@ -143,6 +175,26 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
         area,
         amounts,
     })
+}
+
+/// The target of every row. What it means is decided by the first `own` rows: test rows of their own
+/// must have the same classes.
+fn read_target(table: &Table, own: usize, data: &Data) -> Result<(Target, Truth), DataError> {
+    let column = table.column(&data.target)?;
+    if own == table.rows() {
+        return Target::read(column, data);
+    }
+    let rows = |range: std::ops::Range<usize>| column.take(&range.collect::<Vec<_>>());
+    let (target, truth) = Target::read(&rows(0..own), data)?;
+    let more = target.read_as(&rows(own..table.rows()), |row| table.line(own + row));
+    let more = more.map_err(|error| match &data.source {
+        Source::File { test, .. } => DataError::OfTestFile {
+            file: PathBuf::from(test),
+            error: Box::new(error),
+        },
+        _ => error,
+    })?;
+    Ok((target, truth.with(more)))
 }
 
 /// How the file of a recipe is read.
@@ -234,7 +286,7 @@ fn tables(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The file itself, or the only table of a folder.
-fn table_of(path: &Path) -> Result<PathBuf, DataError> {
+pub(super) fn table_of(path: &Path) -> Result<PathBuf, DataError> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -360,12 +412,16 @@ pub fn folds(opened: &Opened, split: &Split) -> Result<Vec<Parts>, DataError> {
             grouped_folds(&groups[..opened.own], count, seed)?
         }
         (SplitBy::Time, _) => rolling_folds(&times(opened, split)?[..opened.own], count)?,
-        (SplitBy::Rows, Truth::Numbers(_)) => plain_folds(opened.own, count, seed)?,
+        (SplitBy::Rows, Truth::Numbers(_)) => {
+            folds_by_content(&opened.contents[..opened.own], count, seed)?
+        }
         (SplitBy::Rows, Truth::Classes(labels)) => {
             let Target::Classes { labels: names } = &opened.target else {
                 return Ok(Vec::new());
             };
-            stratified_folds(&small(&labels[..opened.own]), names, count, seed)?
+            let contents = &opened.contents[..opened.own];
+            let labels = small(&labels[..opened.own]);
+            stratified_folds_by_content(&labels, contents, names, count, seed)?
         }
     };
     let parts = folds.into_iter().enumerate().map(|(fold, (rest, test))| {
@@ -384,6 +440,7 @@ pub(super) fn hold_out(
     purpose: usize,
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     let seed = split.seed.wrapping_add((purpose as u64) << 32);
+    let contents = || -> Vec<u64> { rows.iter().map(|&row| opened.contents[row]).collect() };
     let (kept, held) = match (split.by, &opened.truth) {
         (SplitBy::Group | SplitBy::Place, _) => {
             let groups = groups(opened, split)?;
@@ -395,10 +452,12 @@ pub(super) fn hold_out(
             let times: Vec<f64> = rows.iter().map(|&row| times[row]).collect();
             latest_indices(&times, fraction)?
         }
-        (SplitBy::Rows, Truth::Numbers(_)) => split_indices(rows.len(), fraction, seed)?,
+        (SplitBy::Rows, Truth::Numbers(_)) => {
+            split_indices_by_content(&contents(), fraction, seed)?
+        }
         (SplitBy::Rows, Truth::Classes(labels)) => {
             let labels: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
-            stratified_indices(&small(&labels), fraction, seed)?
+            stratified_indices_by_content(&small(&labels), &contents(), fraction, seed)?
         }
     };
     let named = |places: Vec<usize>| places.into_iter().map(|place| rows[place]).collect();

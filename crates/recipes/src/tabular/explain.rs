@@ -64,7 +64,9 @@ impl Predictor {
         let table = table.take(&rows);
         let truth = self
             .target()
-            .read_as(table.column(target).map_err(DataError::from)?)?;
+            .read_as(table.column(target).map_err(DataError::from)?, |row| {
+                table.line(row)
+            })?;
         let encoded = self.encode(&table)?;
         let intact = self.score(&encoded, &truth)?;
         let places = self.encoder().places();

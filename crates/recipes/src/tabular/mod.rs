@@ -16,6 +16,7 @@ mod answers;
 #[cfg(feature = "baseline")]
 mod baseline;
 mod builtin;
+mod contents;
 mod data;
 mod encoder;
 mod error;
@@ -44,13 +45,13 @@ pub use answers::{Answers, headline};
 pub use baseline::Classical;
 pub use builtin::BUILTIN;
 pub use data::{Opened, Parts, folds, open, read_options, split};
-pub use encoder::{Encoded, Encoder, Place};
+pub use encoder::{Encoded, Encoder, Place, UnseenCategories};
 pub use error::{DataError, TabularError};
 pub use explain::{Importance, Share};
 pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
-pub use predict::{Prediction, Predictor};
+pub use predict::{Evaluation, Prediction, Predictor};
 pub use prospect::{Area, Capture, Prospects};
 pub use recipe::{
     Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
@@ -62,6 +63,7 @@ pub use crate::watch::{Options, Renderers, Stage};
 use crate::calibration::Temperature;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
+use crate::splits::SplitList;
 use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
 use learner::Objective;
 
@@ -93,6 +95,9 @@ pub(crate) struct Spec {
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
+    /// Hash of the rows that the splits were made of, to recognize them; none in older models.
+    #[serde(default)]
+    data_digest: Option<String>,
 }
 
 /// A recipe with its rows opened and checked against each other. Nothing is written yet.
@@ -102,6 +107,7 @@ pub struct Prepared {
     parts: Parts,
     folds: Vec<Parts>,
     layers: Vec<LayerSummary>,
+    splits: SplitList,
 }
 
 /// A finished run.
@@ -178,9 +184,16 @@ impl Prepared {
         } else {
             Vec::new()
         };
+        for parts in folds.iter().chain([&parts]) {
+            recipe.check_batch(recipe.train.batch_size.min(parts.train.len()))?;
+            let (mut target, name) = (opened.target.clone(), &recipe.data.target);
+            target.measure(&opened.truth, &parts.train, recipe.features.target, name)?;
+        }
         let encoder = encoder(&recipe, &opened, &parts)?;
         let layers = recipe.model.layers(&sizes(&encoder, &opened.target))?;
+        let splits = [&parts.train[..], &parts.valid, &parts.test];
         Ok(Self {
+            splits: SplitList::new(opened.items(), splits),
             recipe,
             opened,
             parts,
@@ -222,9 +235,12 @@ impl Prepared {
         let run = if options.resume {
             let (run, stored) = RunDir::unfinished(&options.dir)?;
             run.check_recipe(&stored, &text)?;
+            self.splits.check_run(run.path())?;
             run
         } else {
-            RunDir::create(&options.dir, &text)?
+            let run = RunDir::create(&options.dir, &text)?;
+            self.splits.save(run.path())?;
+            run
         };
         let mut folds = Vec::new();
         for (index, parts) in self.folds.iter().enumerate() {
@@ -550,6 +566,7 @@ impl Prepared {
             threshold,
             data: self.recipe.data.clone(),
             split: self.recipe.split.clone(),
+            data_digest: Some(self.splits.digest()),
         };
         let weights = committee.nets.iter().map(TabularNet::to_bytes);
         let weights: Vec<Vec<u8>> = weights
@@ -567,9 +584,9 @@ impl Prepared {
             path.clear();
         }
         recipe.train.workers = 0;
-        let rows = self.opened.table.rows();
+        let (rows, data) = (self.opened.table.rows(), self.splits.digest());
         Ok(format!(
-            "{}\n{rows} rows\n{stage}",
+            "{}\ndata {data}\n{rows} rows\n{stage}",
             toml::to_string(&recipe)?
         ))
     }

@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::table::{Schema, Table, read_csv_with, read_with};
+use tinderbox_datasets::table::{ReadOptions, Schema, Table, read_csv_with, read_with};
 
 use super::answers::{Answers, Committee};
-use super::data::{open, split};
+use super::contents::{contents, items};
+use super::data::{open, read_options, split as make_splits, table_of};
 use super::encoder::{Encoded, Encoder};
 use super::error::{DataError, TabularError};
-use super::recipe::{Data, Split};
+use super::recipe::{Data, Source, Split};
 use super::target::Target;
 use super::{KIND, Spec};
 use crate::metrics::argmax;
 use crate::model_dir::{self, ModelError};
+use crate::splits::{Scope, SplitList, digest};
 
 /// Most networks of a folder.
 const MAX_MEMBERS: usize = 100;
@@ -30,6 +32,15 @@ pub enum Prediction {
     },
     /// A number, in the target's own unit.
     Number(f64),
+}
+
+/// What an evaluation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// What was said of each row, with the truth.
+    pub answers: Answers,
+    /// Which rows these are; none if the run has no split list, and the split was made again.
+    pub scope: Option<Scope>,
 }
 
 /// A trained model of a table.
@@ -103,14 +114,22 @@ impl Predictor {
     ///
     /// If it cannot be read, lacks a column, or has a cell that is not what the column holds.
     pub fn read(&self, input: &Path, blind: bool) -> Result<Table, DataError> {
-        let Data { target, format, .. } = &self.spec.data;
-        let target = [target.as_str()];
+        self.read_file(input, blind, &self.spec.data.format.options()?)
+    }
+
+    fn read_file(
+        &self,
+        input: &Path,
+        blind: bool,
+        options: &ReadOptions,
+    ) -> Result<Table, DataError> {
+        let target = [self.spec.data.target.as_str()];
         let optional = if blind { &target[..] } else { &[] };
-        let (schema, options) = (&self.spec.schema, format.options()?);
+        let schema = &self.spec.schema;
         let read = if input.as_os_str() == "-" {
-            read_csv_with(std::io::stdin(), "-", schema, optional, &options)
+            read_csv_with(std::io::stdin(), "-", schema, optional, options)
         } else {
-            read_with(input, schema, optional, &options)
+            read_with(input, schema, optional, options)
         };
         let (table, _) = read.map_err(DataError::of_new_file)?;
         Ok(table)
@@ -173,18 +192,88 @@ impl Predictor {
         })
     }
 
-    /// Answers for a split of the data that the model was trained on, or of a file like it.
+    /// Answers for a stored split of the data that the model was trained on, or for all rows of other
+    /// data.
     ///
-    /// `data` is [`data`](Self::data), with another path where the file has moved.
+    /// `data` is [`data`](Self::data), with another path where the user named one, which `other` says.
+    /// `list` is that of the run, if it has one: see [`SplitList::choose`] for what is evaluated.
     ///
     /// # Errors
     ///
     /// If the file cannot be read, has other columns or classes, or the device fails.
-    pub fn evaluate(&self, data: &Data, part: &str) -> Result<Answers, TabularError> {
-        let opened = open(data, &self.spec.split)?;
-        let parts = split(&opened, &self.spec.split)?;
-        let rows = parts.get(part)?;
-        self.answer(&opened.table.take(rows), &data.target)
+    pub fn evaluate(
+        &self,
+        data: &Data,
+        list: Option<&SplitList>,
+        split: &str,
+        other: bool,
+    ) -> Result<Evaluation, TabularError> {
+        let table = self.read_labeled(data, other)?;
+        let column = table.column(&data.target).map_err(DataError::from)?;
+        let target = &self.spec.target;
+        let truth = target.read_as(column, |row| table.line(row))?;
+        let contents = contents(&table, self.spec.encoder.names())?;
+        let items = items(&contents, &truth, target);
+        let scope = match list {
+            Some(list) => Some(list.choose(&items, split, other)),
+            None if other && self.spec.data_digest.as_ref() != Some(&digest(&items)) => {
+                Some(Scope::Whole { trained_on: 0 })
+            }
+            None => None,
+        };
+        let rows = match &scope {
+            Some(Scope::Stored { rows, .. }) => rows.clone(),
+            Some(Scope::Whole { .. }) => (0..table.rows()).collect(),
+            None => {
+                let opened = open(data, &self.spec.split)?;
+                let parts = make_splits(&opened, &self.spec.split)?;
+                parts.get(split)?.to_vec()
+            }
+        };
+        if rows.is_empty() {
+            let split = split.to_owned();
+            return Err(DataError::NoRowsLeft { split }.into());
+        }
+        let encoded = self.encode(&table.take(&rows))?;
+        let answers = self
+            .committee
+            .answer(&encoded, &truth.take(&rows), &self.device)?;
+        Ok(Evaluation { answers, scope })
+    }
+
+    /// Reads the rows of an evaluation with the model's schema.
+    fn read_labeled(&self, data: &Data, other: bool) -> Result<Table, TabularError> {
+        let Source::File { path, test } = &data.source else {
+            let table = open(data, &self.spec.split)?.table;
+            self.check_kinds(&table)?;
+            return Ok(table);
+        };
+        if path.is_empty() {
+            return Err(DataError::NoPath.into());
+        }
+        let mut options = read_options(data)?;
+        options.sample = options.sample.filter(|_| !other);
+        let table = self.read_file(&table_of(Path::new(path))?, false, &options)?;
+        if other || test.is_empty() {
+            return Ok(table);
+        }
+        let more = self.read_file(Path::new(test), false, &options)?;
+        Ok(table.append(&more)?)
+    }
+
+    /// Checks that data which is read in its own way has the columns that were learned from.
+    fn check_kinds(&self, table: &Table) -> Result<(), DataError> {
+        for expected in &self.spec.schema.columns {
+            let found = table.column(&expected.name)?.kind();
+            if found != expected.kind {
+                return Err(DataError::OtherKind {
+                    column: expected.name.clone(),
+                    found,
+                    expected: expected.kind,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Answers for all rows of a table that has the target too.
@@ -194,7 +283,7 @@ impl Predictor {
     /// If it lacks a column or a target, or the device fails.
     pub fn answer(&self, table: &Table, target: &str) -> Result<Answers, TabularError> {
         let column = table.column(target).map_err(DataError::from)?;
-        let truth = self.spec.target.read_as(column)?;
+        let truth = self.spec.target.read_as(column, |row| table.line(row))?;
         self.committee
             .answer(&self.encode(table)?, &truth, &self.device)
     }
