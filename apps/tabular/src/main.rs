@@ -5,6 +5,7 @@ mod credit;
 mod explain;
 mod inspect;
 mod map;
+mod predict;
 mod story;
 mod train;
 mod usage;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{EvalArgs, Failure, PredictArgs, RecipesArgs, check, finish, list_devices};
+use tinderbox_cli::{EvalArgs, Failure, RecipesArgs, check, finish, list_devices};
 use tinderbox_recipes::tabular::{BUILTIN, Recipe, TabularError};
 
 /// The recipes of this app.
@@ -37,7 +38,7 @@ enum Command {
     /// Measure a trained model on a split
     Eval(EvalArgs),
     /// Predict the rows of CSV or Parquet files
-    Predict(PredictArgs),
+    Predict(predict::Args),
     /// Show what is in a file, and what could go wrong with it
     Inspect(inspect::Args),
     /// Show which columns a trained model goes by
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => usage::predict(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Recipes(args)) => RECIPES.print(&args),

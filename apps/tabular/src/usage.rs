@@ -1,19 +1,18 @@
-//! The commands that use a trained model: `eval` and `predict`.
+//! The command `eval`, and the model that is used by other commands too.
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
 use tinderbox_cli::splits::{self, ROW};
-use tinderbox_cli::{
-    EvalArgs, Failure, OrInput as _, Output, PredictArgs, note, open_device, table,
-};
+use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
 use tinderbox_recipes::splits::{Scope, SplitList};
-use tinderbox_recipes::tabular::{Answers, Evaluation, Prediction, Predictor, Target};
+use tinderbox_recipes::tabular::{Answers, Evaluation, Predictor, Target};
 
 use crate::failure;
+use crate::predict::warn_unseen;
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
@@ -32,13 +31,19 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     }
     let list = SplitList::load(&args.run).or_input()?;
     let evaluated = model.evaluate(&data, list.as_ref(), &args.split, args.data.is_some());
-    let Evaluation { answers, scope } = evaluated.map_err(failure)?;
+    let Evaluation {
+        answers,
+        scope,
+        unseen,
+    } = evaluated.map_err(failure)?;
     match &scope {
         Some(scope) => splits::scope_notes(scope, &args.split, answers.len(), ROW)
             .iter()
             .for_each(|line| note(line)),
         None => note(&splits::no_list_note(&args.split)),
     }
+    let file = data.source.path_mut().map_or("", |path| path.as_str());
+    warn_unseen(&unseen, answers.len(), file);
     let whole = matches!(scope, Some(Scope::Whole { .. }));
     let metrics = answers.metrics(model.threshold());
     let mut out = Output::Stdout;
@@ -64,94 +69,4 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         out.line(&table(&confusion_rows(labels, &predictions.confusion())))?;
     }
     Ok(())
-}
-
-pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
-    let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&args.run, &device)?;
-    let mut out = Output::new(args.out.as_deref());
-    // A file that ends in `.csv` is meant to be one.
-    let csv = args.csv
-        || (!args.json
-            && args
-                .out
-                .as_ref()
-                .is_some_and(|out| out.extension().is_some_and(|end| end == "csv")));
-    if csv {
-        out.csv(&head(&model))?;
-    }
-    for input in &args.inputs {
-        let table = model.read(input, true).or_input()?;
-        let name = input.to_string_lossy();
-        for (row, prediction) in model.predict(&table).map_err(failure)?.iter().enumerate() {
-            let number = row + 1;
-            if args.json {
-                out.line(&json_line(&name, number, prediction).to_string())?;
-            } else if csv {
-                out.csv(&cells(&name, number, prediction))?;
-            } else {
-                out.line(&format!("{name}:{number}  {}", words(prediction)))?;
-            }
-        }
-    }
-    out.finish()
-}
-
-fn head(model: &Predictor) -> Vec<String> {
-    let mut head = vec!["input".to_owned(), "row".to_owned()];
-    match model.target() {
-        Target::Number { .. } => head.push("value".to_owned()),
-        Target::Classes { labels } => {
-            head.push("label".to_owned());
-            head.extend(labels.iter().cloned());
-        }
-    }
-    head
-}
-
-fn cells(input: &str, row: usize, prediction: &Prediction) -> Vec<String> {
-    let mut cells = vec![input.to_owned(), row.to_string()];
-    match prediction {
-        Prediction::Number(value) => cells.push(value.to_string()),
-        Prediction::Class {
-            label,
-            probabilities,
-        } => {
-            cells.push(label.clone());
-            cells.extend(probabilities.iter().map(|(_, value)| value.to_string()));
-        }
-    }
-    cells
-}
-
-fn words(prediction: &Prediction) -> String {
-    match prediction {
-        Prediction::Number(value) => format!("{value:.6}"),
-        Prediction::Class {
-            label,
-            probabilities,
-        } => {
-            let best = probabilities
-                .iter()
-                .map(|(_, value)| *value)
-                .fold(0.0, f32::max);
-            format!("{label}  {:.1} %", 100.0 * best)
-        }
-    }
-}
-
-fn json_line(input: &str, row: usize, prediction: &Prediction) -> Value {
-    match prediction {
-        Prediction::Number(value) => json!({ "input": input, "row": row, "value": value }),
-        Prediction::Class {
-            label,
-            probabilities,
-        } => {
-            let probabilities: Map<String, Value> = probabilities
-                .iter()
-                .map(|(label, value)| (label.clone(), json!(value)))
-                .collect();
-            json!({ "input": input, "row": row, "label": label, "probabilities": probabilities })
-        }
-    }
 }

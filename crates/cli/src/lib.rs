@@ -11,6 +11,7 @@ pub mod failure;
 pub mod interrupt;
 pub mod output;
 pub mod progress;
+pub mod read_progress;
 pub mod recipe;
 pub mod report;
 pub mod splits;
@@ -23,6 +24,7 @@ pub use failure::{Failure, OrInput, finish};
 pub use interrupt::interrupter;
 pub use output::{Output, note, table};
 pub use progress::Progress;
+pub use read_progress::ReadProgress;
 
 /// The allocator of every app: a training step allocates and frees the same sizes again and again.
 #[global_allocator]

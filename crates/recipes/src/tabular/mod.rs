@@ -36,7 +36,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_datasets::table::Schema;
+use tinderbox_datasets::table::{ColumnSchema, Kind, Schema};
 use tinderbox_models::{LayerSummary, quantile_bins, trainable_parameters};
 
 use answers::Committee;
@@ -550,9 +550,17 @@ impl Prepared {
         let committee = &fitted.committee;
         let mut schema = self.opened.table.schema();
         let target = &self.recipe.data.target;
-        schema.columns.retain(|column| {
+        let is_used = |column: &ColumnSchema| {
             column.name == *target || fitted.encoder.names().any(|name| name == column.name)
-        });
+        };
+        if schema.header {
+            schema.columns.retain(is_used);
+        } else {
+            // Columns without names are found by their places, so each is kept, and anything may
+            // stand in those that are not used.
+            let unused = schema.columns.iter_mut().filter(|column| !is_used(column));
+            unused.for_each(|column| *column = ColumnSchema::new(&column.name, Kind::Text));
+        }
         let spec = Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
@@ -599,7 +607,6 @@ fn probabilities(said: &[f32]) -> Vec<f32> {
 
 /// Writes what was found out into the recipe.
 fn settle(data: &mut Data, opened: &Opened) {
-    use tinderbox_datasets::table::Kind;
     data.task = match &opened.target {
         Target::Classes { labels } => {
             if let [_, positive] = labels.as_slice() {

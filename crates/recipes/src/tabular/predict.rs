@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::table::{ReadOptions, Schema, Table, read_csv_with, read_with};
+use tinderbox_datasets::table::{
+    Carry, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
+};
 
 use super::answers::{Answers, Committee};
 use super::contents::{contents, items};
 use super::data::{open, read_options, split as make_splits, table_of};
-use super::encoder::{Encoded, Encoder};
+use super::encoder::{Encoded, Encoder, UnseenCategories};
 use super::error::{DataError, TabularError};
 use super::recipe::{Data, Source, Split};
 use super::target::Target;
@@ -41,6 +43,8 @@ pub struct Evaluation {
     pub answers: Answers,
     /// Which rows these are; none if the run has no split list, and the split was made again.
     pub scope: Option<Scope>,
+    /// Categories in these rows that no training row has.
+    pub unseen: Vec<UnseenCategories>,
 }
 
 /// A trained model of a table.
@@ -117,19 +121,46 @@ impl Predictor {
         self.read_file(input, blind, &self.spec.data.format.options()?)
     }
 
+    /// Columns that a file may lack: the target, if `blind`, and those of a file without names that are
+    /// not learned from.
+    fn optional(&self, blind: bool) -> Vec<&str> {
+        let target = self.spec.data.target.as_str();
+        let is_used = |name: &str| name == target || self.encoder().names().any(|own| own == name);
+        let columns = self.spec.schema.columns.iter();
+        let unused = columns.map(|column| column.name.as_str());
+        let unused = unused.filter(|name| !is_used(name));
+        blind.then_some(target).into_iter().chain(unused).collect()
+    }
+
+    /// Opens another file with the model's columns, to be predicted in chunks; `-` is standard input.
+    /// The target is not read, and may be absent.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or lacks a column.
+    pub fn reader(&self, input: &Path, carry: Carry<'_>) -> Result<TableReader, DataError> {
+        let Data { target, format, .. } = &self.spec.data;
+        let (options, optional) = (format.options()?, self.optional(true));
+        let mut schema = self.spec.schema.clone();
+        // Without names, the target has its place among the other columns.
+        if options.header.unwrap_or(schema.header) {
+            schema.columns.retain(|column| column.name != *target);
+        }
+        TableReader::open(input, &schema, &optional, carry, &options)
+            .map_err(DataError::of_new_file)
+    }
+
     fn read_file(
         &self,
         input: &Path,
         blind: bool,
         options: &ReadOptions,
     ) -> Result<Table, DataError> {
-        let target = [self.spec.data.target.as_str()];
-        let optional = if blind { &target[..] } else { &[] };
-        let schema = &self.spec.schema;
+        let (schema, optional) = (&self.spec.schema, self.optional(blind));
         let read = if input.as_os_str() == "-" {
-            read_csv_with(std::io::stdin(), "-", schema, optional, options)
+            read_csv_with(std::io::stdin(), "-", schema, &optional, options)
         } else {
-            read_with(input, schema, optional, options)
+            read_with(input, schema, &optional, options)
         };
         let (table, _) = read.map_err(DataError::of_new_file)?;
         Ok(table)
@@ -234,11 +265,14 @@ impl Predictor {
             let split = split.to_owned();
             return Err(DataError::NoRowsLeft { split }.into());
         }
-        let encoded = self.encode(&table.take(&rows))?;
-        let answers = self
-            .committee
-            .answer(&encoded, &truth.take(&rows), &self.device)?;
-        Ok(Evaluation { answers, scope })
+        let table = table.take(&rows);
+        let unseen = self.spec.encoder.unseen_categories(&table)?;
+        let (encoded, truth) = (self.encode(&table)?, truth.take(&rows));
+        Ok(Evaluation {
+            answers: self.committee.answer(&encoded, &truth, &self.device)?,
+            scope,
+            unseen,
+        })
     }
 
     /// Reads the rows of an evaluation with the model's schema.
