@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             (false, false) => Format::Text,
         },
         to_stdout: out.is_none(),
-        out: Output::new(out.as_deref()),
+        out: Output::new(out.as_deref())?,
         carried: None,
     };
     for input in inputs {
