@@ -44,16 +44,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
-    let options = progress::watch(&args.train, &dir, resume)?;
-    let report = prepared.train(&device.device, options).map_err(|error| {
-        if error.is_interrupted() {
-            note(&format!(
-                "go on with `tabular train --resume {}`",
-                dir.display()
-            ));
-        }
-        failure(error)
-    })?;
+    let options = progress::watch(&args.train, &dir, resume);
+    let report = prepared
+        .train(&device.device, options)
+        .map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;
@@ -127,7 +121,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         }
     }
     note(&table(&layer_rows(prepared.layers())));
-    let verb = if resume { "going on in" } else { "writing to" };
+    let verb = if resume { "resuming in" } else { "writing to" };
     note(&format!(
         "on {} ({}), {verb} {}",
         device.spec,

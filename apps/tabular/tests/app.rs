@@ -5,6 +5,9 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+#[cfg(unix)]
+mod process;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod check;
+pub mod dashboard;
 pub mod device;
 pub mod failure;
 pub mod interrupt;
@@ -13,6 +14,7 @@ pub mod output;
 pub mod progress;
 pub mod recipe;
 pub mod report;
+mod threads;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -27,8 +29,17 @@ pub use progress::Progress;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Prepares the program named `app`: its log, its signals and its threads.
+pub fn init(app: &'static str) {
+    init_logging();
+    if let Err(error) = interrupt::install(app) {
+        note(&format!("warning: signals cannot be handled: {error}"));
+    }
+    threads::limit();
+}
+
 /// Sends the log to stderr: warnings, or what `TINDERBOX_LOG` says, as in `debug`.
-pub fn init_logging() {
+fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TINDERBOX_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A second call, as from a test, changes nothing.

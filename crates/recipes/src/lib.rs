@@ -9,6 +9,7 @@
 pub mod calibration;
 pub mod classify;
 pub mod metrics;
+mod finite;
 pub mod model_dir;
 pub mod overlay;
 pub mod parity;
