@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
 use tinderbox_datasets::table::{Carry, Chunk, TableReader};
-use tinderbox_recipes::tabular::{Prediction, Predictor, Target, UnseenCategories};
+use tinderbox_recipes::tabular::{DataError, Prediction, Predictor, Target, UnseenCategories};
 
 use crate::failure;
 use crate::usage::load;
@@ -98,7 +98,7 @@ fn predict_file(
                 skipped.add(&error);
                 continue;
             }
-            Err(error) => return Err(error).or_input(),
+            Err(error) => return Err(DataError::of_new_file(error)).or_input(),
         };
         let mut rest = Some(chunk);
         while let Some(chunk) = rest.take() {

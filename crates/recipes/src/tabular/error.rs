@@ -271,7 +271,7 @@ impl DataError {
     }
 
     /// Of a file that a trained model was to read, where no recipe can be changed any more.
-    pub(super) fn of_new_file(error: TableError) -> Self {
+    pub fn of_new_file(error: TableError) -> Self {
         match key(&error) {
             Some(key) if key.starts_with("data.format.") => Self::Foreign(error),
             _ => Self::Table(error),
