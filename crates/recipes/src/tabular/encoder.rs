@@ -204,6 +204,7 @@ impl Encoder {
     /// # Errors
     ///
     /// If the table lacks a column.
+    #[cfg(any(feature = "baseline", test))]
     pub(crate) fn plain(&self, table: &Table) -> Result<Vec<f64>, TableError> {
         let n_numeric = self.n_numeric();
         let mut plain = vec![f64::NAN; table.rows() * n_numeric];
@@ -221,20 +222,10 @@ impl Encoder {
     }
 
     /// The columns whose codes say more than their numbers, in the order of the columns.
+    #[cfg(feature = "baseline")]
     pub(crate) fn has_own_codes(&self) -> impl Iterator<Item = bool> {
         let features = self.features.iter();
         features.map(|feature| !matches!(feature.coding, Coding::Number { .. }))
-    }
-
-    /// The first column with a statistic that is not finite.
-    pub(crate) fn not_finite(&self) -> Option<&str> {
-        let wrong = self.features.iter().find(|feature| match &feature.coding {
-            Coding::Number { fill, scale, .. } | Coding::Date { fill, scale, .. } => {
-                !fill.is_finite() || !scale.is_finite()
-            }
-            Coding::Words { .. } | Coding::Truth {} => false,
-        });
-        wrong.map(|feature| feature.name.as_str())
     }
 
     /// Encodes all rows of a table that has these columns.
@@ -640,20 +631,6 @@ mod tests {
             (encoder.n_numeric(), encoder.cardinalities()),
             (1, vec![13, 8])
         );
-    }
-
-    #[test]
-    fn statistics_that_are_not_finite_are_named_by_column() {
-        let columns = vec![
-            Column::numeric("a", vec![1.0, 2.0, 3.0]),
-            Column::numeric("b", vec![1e300, -1e300, 3.0]),
-        ];
-        let table = Table::new("test", columns).unwrap();
-        let names = ["a", "b"].map(str::to_owned);
-        let encoder = Encoder::fit(&table, &names, &[0, 1, 2], &features(false)).unwrap();
-        assert_eq!(encoder.not_finite(), Some("b"));
-        let encoder = Encoder::fit(&table, &names[..1], &[0, 1, 2], &features(false)).unwrap();
-        assert_eq!(encoder.not_finite(), None);
     }
 
     #[test]

@@ -127,12 +127,6 @@ pub enum DataError {
     /// `data.positive` where it means nothing.
     #[error("`data.positive` is `{0}`, but there are more than two classes; leave it empty")]
     PositiveOfMany(String),
-    /// Numbers whose squares overflow.
-    #[error(
-        "the numbers of `{0}` are too large to compute with: their squares exceed 1e308; divide the \
-         column by a constant, or drop it with `data.drop`"
-    )]
-    TooLarge(String),
     /// A logarithm of what has none.
     #[error(
         "the target `{0}` is not above zero in every row, so `features.target` cannot be `log`"

@@ -220,15 +220,6 @@ impl Prepared {
         } else {
             Vec::new()
         };
-        // Whatever is too large in all rows together is found now, and not in the last fold.
-        let all = Parts {
-            train: (0..opened.table.rows()).collect(),
-            valid: Vec::new(),
-            test: Vec::new(),
-        };
-        if !folds.is_empty() {
-            encoder(&recipe, &opened, &all)?;
-        }
         let encoder = encoder(&recipe, &opened, &parts)?;
         let layers = recipe.model.layers(&sizes(&encoder, &opened.target))?;
         Ok(Self {
@@ -694,15 +685,13 @@ fn settle(data: &mut Data, opened: &Opened) {
     }
 }
 
-/// Measures the columns on the training rows. Statistics that are not finite are refused: JSON could
-/// not hold them, and the model could not be read again.
 fn encoder(recipe: &Recipe, opened: &Opened, parts: &Parts) -> Result<Encoder, DataError> {
-    let Opened { table, columns, .. } = opened;
-    let encoder = Encoder::fit(table, columns, &parts.train, &recipe.features)?;
-    match encoder.not_finite() {
-        Some(column) => Err(DataError::TooLarge(column.to_owned())),
-        None => Ok(encoder),
-    }
+    Ok(Encoder::fit(
+        &opened.table,
+        &opened.columns,
+        &parts.train,
+        &recipe.features,
+    )?)
 }
 
 fn sizes(encoder: &Encoder, target: &Target) -> Sizes {

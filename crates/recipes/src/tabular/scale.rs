@@ -52,6 +52,7 @@ impl Scale {
     }
 
     /// Whether every number stored is one that JSON can hold.
+    #[cfg(feature = "baseline")]
     pub(crate) fn is_finite(&self) -> bool {
         match self {
             Self::Standard { mean, deviation } => mean.is_finite() && deviation.is_finite(),
