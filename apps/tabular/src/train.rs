@@ -56,9 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let mut options = progress::watch(&args.train, &dir, resume);
     options.keep_baselines = args.keep_baselines;
-    let report = prepared
-        .train(&device.device, options)
-        .map_err(failure)?;
+    let report = prepared.train(&device.device, options).map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;
