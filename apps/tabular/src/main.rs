@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{EvalArgs, Failure, RecipesArgs, check, finish, list_devices};
+use tinderbox_cli::{Failure, RecipesArgs, check, finish, list_devices};
 use tinderbox_recipes::tabular::{BUILTIN, Recipe, TabularError};
 
 /// The recipes of this app.
@@ -36,7 +36,7 @@ enum Command {
     /// Train a recipe; without a command, the default one
     Train(train::Args),
     /// Measure a trained model on a split
-    Eval(EvalArgs),
+    Eval(usage::EvalArgs),
     /// Predict the rows of CSV or Parquet files
     Predict(predict::Args),
     /// Show what is in a file, and what could go wrong with it

@@ -9,7 +9,7 @@ use tinderbox_datasets::table::{Carry, Chunk, TableReader};
 use tinderbox_recipes::tabular::{DataError, Prediction, Predictor, Target, UnseenCategories};
 
 use crate::failure;
-use crate::usage::load;
+use crate::usage::Which;
 
 /// Rows that are held at a time.
 const CHUNK: usize = 4_096;
@@ -20,6 +20,8 @@ pub(crate) struct Args {
     /// The flags of every `predict`.
     #[command(flatten)]
     predict: PredictArgs,
+    #[command(flatten)]
+    which: Which,
     /// Copy a column of the input into the predictions
     #[arg(long, value_name = "COLUMN")]
     id: Vec<String>,
@@ -45,11 +47,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         json,
         csv,
         out,
+        threshold,
         device,
         inputs,
     } = &args.predict;
     let device = open_device(*device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(run, &device)?;
+    let model = args.which.load(run, *threshold, &device)?;
     let csv = *csv || (!json && out.as_ref().is_some_and(|out| is_csv(out)));
     let mut writer = Writer {
         format: match (json, csv) {
@@ -322,11 +325,10 @@ fn words(prediction: &Prediction) -> String {
             label,
             probabilities,
         } => {
-            let best = probabilities
-                .iter()
-                .map(|(_, value)| *value)
-                .fold(0.0, f32::max);
-            format!("{label}  {:.1}%", 100.0 * best)
+            // Below the decision threshold this is not the largest one.
+            let own = probabilities.iter().find(|(name, _)| name == label);
+            let own = own.map_or(0.0, |(_, value)| *value);
+            format!("{label}  {:.1}%", 100.0 * own)
         }
     }
 }
