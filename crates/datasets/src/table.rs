@@ -65,6 +65,7 @@ mod parquet;
 mod parse;
 mod raw;
 mod read;
+mod rows;
 mod schema;
 mod sniff;
 mod source;
@@ -74,7 +75,9 @@ mod write;
 
 use crate::table::raw::Lines;
 
-pub(crate) use csv::{Gathered, gather};
+pub(crate) use csv::{Gathered, gather_with};
+pub(crate) use rows::RowStream;
+pub(crate) use sniff::Hints;
 pub(crate) use source::Source;
 
 pub use column::{Cells, Column, Levels, Numbers, Words};

@@ -8,7 +8,7 @@ use super::decode::{Fault, MAX_ROW, Passed, Spaces, TextReader, count};
 use super::error::TableError;
 use super::options::{ReadNote, ReadOptions};
 use super::raw::{Lines, Markers, RawColumn};
-use super::sniff::{Dialect, is_blank};
+use super::sniff::{Dialect, Hints, is_blank};
 use super::source::{MEMORY_PER_BYTE, Source, memory_limit, unpack_error};
 use crate::random::{Stream, below, stream};
 
@@ -38,18 +38,38 @@ pub(crate) type Keep<'k> = dyn Fn(&[String], bool) -> Result<Vec<bool>, TableErr
 
 /// Reads all rows of `source`.
 pub(crate) fn gather(
-    mut source: Source<'_>,
+    source: Source<'_>,
     options: &ReadOptions,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
+    gather_with(source, options, &Hints::default(), keep)
+}
+
+/// Reads all rows of `source`, of which something is known.
+pub(crate) fn gather_with(
+    source: Source<'_>,
+    options: &ReadOptions,
+    hints: &Hints,
+    keep: &Keep<'_>,
+) -> Result<Gathered, TableError> {
+    let (rows, header) = open_rows(source, options, hints)?;
+    rows.gather(header, options, keep)
+}
+
+/// Finds out how `source` is written, and whether its first row holds names.
+pub(crate) fn open_rows<'a>(
+    mut source: Source<'a>,
+    options: &ReadOptions,
+    hints: &Hints,
+) -> Result<(Rows<'a>, bool), TableError> {
     options.validate()?;
     let (mut head, whole) = read_head(&mut source)?;
     if head.trim_ascii().is_empty() && whole {
         return Err(TableError::Empty { file: source.file });
     }
-    let dialect = Dialect::find(&head, whole, options);
+    let dialect = Dialect::with_hints(&head, whole, options, hints);
     let mut spaces = Spaces::new(dialect.delimiter);
-    if options.quoting && spaces.are_in(&head) {
+    if dialect.quoting && spaces.are_in(&head) {
         let kept = spaces.skip(&mut head);
         head.truncate(kept);
         source.text.skip_spaces(spaces);
@@ -58,9 +78,12 @@ pub(crate) fn gather(
     let header = match (&options.names, options.header) {
         (_, Some(header)) => header,
         (Some(_), None) => false,
-        (None, None) => dialect.has_header(&head, whole, &markers),
+        (None, None) => {
+            dialect.names_one_of(&head, &hints.columns)
+                || dialect.has_header(&head, whole, &markers)
+        }
     };
-    Rows::new(source, head, dialect).gather(header, options, keep)
+    Ok((Rows::new(source, head, dialect), header))
 }
 
 /// Reads the beginning of the text, and whether that is all of it.
@@ -107,16 +130,16 @@ fn text_error(file: &str, packed: bool, line: u64, error: std::io::Error) -> Tab
 }
 
 /// Rows with the lines they start on.
-struct Rows<'a> {
-    file: String,
+pub(crate) struct Rows<'a> {
+    pub(super) file: String,
     packed: bool,
     reader: Reader<std::io::Chain<Cursor<Vec<u8>>, TextReader<'a>>>,
     passed: Passed,
     encoding: &'static str,
     dialect: Dialect,
-    record: ByteRecord,
+    pub(super) record: ByteRecord,
     /// The line that `record` starts on, and whether it goes over several.
-    line: u64,
+    pub(super) line: u64,
     several: bool,
 }
 
@@ -137,7 +160,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Reads the next row into `record`; `false` at the end.
-    fn next(&mut self) -> Result<bool, TableError> {
+    pub(super) fn next(&mut self) -> Result<bool, TableError> {
         loop {
             let before = self.reader.position().line();
             let more = self
@@ -233,7 +256,7 @@ impl<'a> Rows<'a> {
         Ok(rows)
     }
 
-    fn check_width(&self, expected: usize) -> Result<(), TableError> {
+    pub(super) fn check_width(&self, expected: usize) -> Result<(), TableError> {
         let found = self.record.len();
         if found == expected {
             return Ok(());
@@ -250,12 +273,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Whether the row goes on to the end of the file because of a quote that nothing closes.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let at_end = self.reader.position().byte() == self.passed.bytes();
         self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()
     }
 
-    fn open_quote(&self) -> TableError {
+    pub(super) fn open_quote(&self) -> TableError {
         // The last line feed is part of the cell and ends no row.
         TableError::OpenQuote {
             file: self.file.clone(),
@@ -264,7 +287,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The names in the current row, or made for it.
-    fn names(
+    pub(super) fn names(
         &self,
         header: bool,
         options: &ReadOptions,
