@@ -55,7 +55,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&args.run, &device)?;
-    let mut out = Output::new(args.out.as_deref());
+    let mut out = Output::new(args.out.as_deref())?;
     // A file that ends in `.csv` is meant to be one.
     let csv = args.csv
         || (!args.json

@@ -11,7 +11,7 @@ use tinderbox_recipes::text::{
     DataError, Input, Prediction, Predictor, ReadOptions, ReadText, Task, TextRecipeError,
 };
 
-use crate::usage::{load, words};
+use crate::usage::{load, warn_truncated, words};
 use crate::{failure, input};
 
 /// Texts that are predicted together.
@@ -74,12 +74,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             (false, false) => Format::Text,
         },
         to_stdout: out.is_none(),
-        out: Output::new(out),
+        out: Output::new(out)?,
         carried: None,
     };
     for argument in &common.inputs {
         predict_input(args, &model, argument, &mut writer)?;
     }
+    warn_truncated(&model);
     writer.out.finish()
 }
 

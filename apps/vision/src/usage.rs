@@ -66,7 +66,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let device = open_device(args.device, "vision")?.device;
     let model = load(&args.run, &device)?;
-    let mut out = Output::new(args.out.as_deref());
+    let mut out = Output::new(args.out.as_deref())?;
     if args.csv {
         let head = ["input", "label"]
             .into_iter()

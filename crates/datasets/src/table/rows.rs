@@ -2,15 +2,17 @@
 
 use csv::ByteRecord;
 
-use super::csv::{Rows, open_rows};
-use super::error::TableError;
+use super::csv::{MAX_COLUMNS, Rows, open_rows};
+use super::error::{HeaderLine, TableError};
 use super::options::{ReadNote, ReadOptions};
+use super::quotes::{QuoteCheck, Stray};
 use super::sniff::Hints;
 use super::source::Source;
 
 /// Rows of a CSV file, read one by one.
 pub(crate) struct RowStream<'a> {
     rows: Rows<'a>,
+    quotes: QuoteCheck,
     names: Vec<String>,
     notes: Vec<ReadNote>,
     header: bool,
@@ -29,8 +31,17 @@ impl<'a> RowStream<'a> {
         if !rows.next()? {
             return Err(TableError::Empty { file: rows.file });
         }
+        if rows.record.len() > MAX_COLUMNS {
+            return Err(TableError::TooManyColumns {
+                file: rows.file,
+                line: rows.line,
+                most: MAX_COLUMNS,
+            });
+        }
         let (names, notes) = rows.names(header, options)?;
+        rows.header = HeaderLine::new(rows.line, header.then_some(&names));
         Ok(Self {
+            quotes: QuoteCheck::new(rows.dialect.delimiter, names.len()),
             rows,
             names,
             notes,
@@ -54,6 +65,11 @@ impl<'a> RowStream<'a> {
         self.header
     }
 
+    /// Where rows were probably lost to a stray quote, of those read so far.
+    pub(crate) fn stray(&self) -> Option<Stray> {
+        self.quotes.finish()
+    }
+
     /// The next row with the line it starts on.
     ///
     /// The inner error is one of this row, after which reading can continue: it is too short or too
@@ -74,6 +90,9 @@ impl<'a> RowStream<'a> {
         }
         let line = self.rows.line;
         let row = self.rows.check_width(self.names.len());
+        if row.is_ok() {
+            self.quotes.row(&self.rows.record, line, self.rows.several);
+        }
         Ok(Some((line, row.map(|()| &self.rows.record))))
     }
 }
@@ -94,7 +113,15 @@ mod tests {
                     .map(|cell| String::from_utf8_lossy(cell).into_owned());
                 cells.collect()
             });
-            rows.push((line, cells.map_err(|error| error.to_string())));
+            let line_of = |error: TableError| {
+                let message = error.to_string();
+                if message.contains("line 6") {
+                    "line 6".to_owned()
+                } else {
+                    message
+                }
+            };
+            rows.push((line, cells.map_err(line_of)));
         }
         rows
     }

@@ -13,6 +13,8 @@ use super::schema::{ColumnSchema, Kind, TruthWords};
 pub(crate) enum Cell<'a> {
     Missing,
     Number(f64),
+    /// A whole number, which may have more digits than an `f64` holds.
+    Integer(i128),
     Text(&'a str),
 }
 
@@ -29,12 +31,13 @@ impl Gathered {
     pub(crate) fn push(&mut self, cell: Cell<'_>) {
         match (self, cell) {
             (Self::Text(raw), Cell::Text(text)) => raw.push(text.as_bytes()),
+            (Self::Text(raw), Cell::Integer(value)) => raw.push(value.to_string().as_bytes()),
             (Self::Text(raw), _) => raw.push(b""),
             (Self::Numbers(values) | Self::Booleans(values) | Self::Dates(values), cell) => {
-                values.push(if let Cell::Number(value) = cell {
-                    value
-                } else {
-                    f64::NAN
+                values.push(match cell {
+                    Cell::Number(value) => value,
+                    Cell::Integer(value) => value as f64,
+                    Cell::Missing | Cell::Text(_) => f64::NAN,
                 });
             }
         }

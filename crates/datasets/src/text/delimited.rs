@@ -10,7 +10,9 @@ use super::rows::{
 };
 use super::set::TextSet;
 use super::source::Opened;
-use crate::table::{Gathered, Hints, ReadOptions, RowStream, Source, TableError, gather_with};
+use crate::table::{
+    Gathered, Hints, ReadNote, ReadOptions, RowStream, Source, Stray, TableError, gather_with,
+};
 
 /// Reads labelled texts from a stream of CSV or TSV; `name` stands for it in messages.
 ///
@@ -87,7 +89,7 @@ pub(super) fn each_delimited(
         return Err(TableError::NoRows { file, columns }.into());
     }
     let columns = Columns::find(&rows, &held, wanted.labels, name, options)?;
-    let report = TextReport {
+    let mut report = TextReport {
         text_columns: columns
             .text
             .iter()
@@ -96,6 +98,7 @@ pub(super) fn each_delimited(
         warnings: rows
             .notes()
             .iter()
+            .filter(|note| !matches!(note, ReadNote::Named { .. }))
             .map(|note| format!("`{name}`: {note}"))
             .collect(),
         ..TextReport::default()
@@ -119,7 +122,19 @@ pub(super) fn each_delimited(
             break;
         }
     }
-    Ok(report)
+    match rows.stray() {
+        // Answers would be fewer than rows.
+        Some(Stray { line, lines }) if wanted.labels == Labels::None => {
+            let file = name.to_owned();
+            Err(TableError::StrayQuote { file, line, lines }.into())
+        }
+        Some(Stray { line, lines }) => {
+            let note = ReadNote::StrayQuote { line, lines };
+            report.warnings.push(format!("`{name}` {note}"));
+            Ok(report)
+        }
+        None => Ok(report),
+    }
 }
 
 /// Bytes of rows that decide which column is which where no name does.
@@ -132,7 +147,14 @@ fn texts(record: &csv::ByteRecord) -> Vec<String> {
 
 /// How a table of texts is read.
 fn how(options: &TextOptions) -> (ReadOptions, Hints) {
+    let columns: Vec<String> = options
+        .text
+        .iter()
+        .chain([&options.label])
+        .cloned()
+        .collect();
     let read = ReadOptions {
+        columns: columns.clone(),
         delimiter: options.delimiter,
         header: options.header,
         encoding: options.encoding,
@@ -140,12 +162,7 @@ fn how(options: &TextOptions) -> (ReadOptions, Hints) {
         ..ReadOptions::default()
     };
     let hints = Hints {
-        columns: options
-            .text
-            .iter()
-            .chain([&options.label])
-            .cloned()
-            .collect(),
+        columns,
         texts: true,
         quoting: options.quoting,
     };

@@ -23,6 +23,7 @@ mod explain;
 mod format;
 mod learner;
 mod net;
+mod notes;
 mod predict;
 mod prospect;
 mod recipe;
@@ -30,7 +31,7 @@ mod scale;
 mod target;
 mod unlabelled;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,7 @@ pub use explain::{Importance, Share};
 pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
+pub use notes::describe_note;
 pub use predict::{Prediction, Predictor};
 pub use prospect::{Area, Capture, Prospects};
 pub use recipe::{
@@ -61,8 +63,9 @@ pub use crate::watch::{Options, Renderers, Stage};
 
 use crate::calibration::Temperature;
 use crate::model_dir::{self, ModelError};
-use crate::run_dir::{RunDir, RunError};
-use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
+use crate::run_dir::{BEST_DIR, RunDir};
+use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
+use crate::watch::Job;
 use learner::Objective;
 
 /// Rows in a batch where no gradient is needed while training.
@@ -217,15 +220,22 @@ impl Prepared {
     /// # Errors
     ///
     /// If training fails or is interrupted, or a file cannot be written.
-    pub fn train(&self, device: &Device, mut options: Options) -> Result<Report, TabularError> {
+    pub fn train(&self, device: &Device, options: Options) -> Result<Report, TabularError> {
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            run
-        } else {
-            RunDir::create(&options.dir, &text)?
-        };
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(TabularError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        mut options: Options,
+    ) -> Result<Report, TabularError> {
         let mut folds = Vec::new();
         for (index, parts) in self.folds.iter().enumerate() {
             let name = format!("fold {} of {}", index + 1, self.folds.len());
@@ -236,7 +246,7 @@ impl Prepared {
         let Parts { valid, test, .. } = &self.parts;
         let valid = self.answers(&fitted, valid, device)?;
         let threshold = valid.threshold();
-        self.save(&run, &fitted, threshold)?;
+        self.save(run, &fitted, threshold)?;
         let answers = self.answers(&fitted, test, device)?;
         let test = answers.metrics(threshold);
         fitted.first.log_test(&test).map_err(FitError::from)?;
@@ -244,7 +254,7 @@ impl Prepared {
         let unlabelled = self.unlabelled(&fitted, device)?;
         let row_s = self.time_of_a_row(&fitted, device)?;
         let prospects = match &self.opened.area {
-            Some(area) => Some(self.prospects(area, &fitted, &run, device, &mut options)?),
+            Some(area) => Some(self.prospects(area, &fitted, run, device, &mut options)?),
             None => None,
         };
         Ok(Report {
@@ -254,7 +264,7 @@ impl Prepared {
             } else {
                 Vec::new()
             },
-            run,
+            run: run.clone(),
             trained: fitted.first,
             valid: valid.metrics(threshold),
             test,
@@ -438,20 +448,15 @@ impl Prepared {
         let objective = Objective::new(&self.recipe.loss, &truth.take(&parts.train), &target);
         let (mut nets, mut first) = (Vec::new(), None);
         for member in 0..self.recipe.ensemble {
-            let dir = if member == 0 {
-                dir.to_owned()
-            } else {
-                dir.join("members").join(member.to_string())
-            };
-            std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
-                action: "create the folder",
-                path: dir.clone(),
-                source,
-            })?;
+            let mut job = Job::new(dir, name, member, self.recipe.ensemble)?;
+            // Folds and the like are no part of the model.
+            if name.is_empty() {
+                let spec = self.spec(&encoder, &target, Temperature::default(), None);
+                job.on_best = Some(keep_best(options.dir.join(BEST_DIR), member, spec));
+            }
             let net = self.untrained(&encoder, &samples[0], &target, member, device)?;
             let model = TabularModel::new(net, objective.clone());
-            let stage = Stage::of(name, member, self.recipe.ensemble);
-            let trained = self.fit_one(model, &samples, &dir, &stage, device, options)?;
+            let trained = self.fit_one(model, &samples, job, device, options)?;
             nets.push(trained.model.net.clone());
             first.get_or_insert(trained);
         }
@@ -502,26 +507,20 @@ impl Prepared {
         &self,
         model: TabularModel,
         [train, valid]: &[Sample; 2],
-        dir: &Path,
-        stage: &Stage,
+        job: Job<TabularModel>,
         device: &Device,
         options: &mut Options,
     ) -> Result<Trained<TabularModel>, TabularError> {
         let mut config = self.recipe.train_config();
-        config.train.seed += stage.number[0] as u64 - 1;
+        config.train.seed += job.stage.number[0] as u64 - 1;
         let batch_size = config.train.batch_size.min(train.len());
         let loader =
             LoaderConfig::train(batch_size, config.train.seed).with_workers(config.train.workers);
         let loader = Loader::new(train.shared(), train.clone(), loader, device)?;
         let eval = LoaderConfig::eval(EVAL_BATCH).with_workers(config.train.workers);
         let eval = Loader::new(valid.shared(), valid.clone(), eval, device)?;
-        let trainer = Trainer::new(config)
-            .in_dir(dir)
-            .identity(self.identity(&stage.name)?)
-            .resume(options.resume)
-            .renderer((options.renderer)(stage))
-            .interrupter(options.interrupter.clone())
-            .on_damage(options.on_damage);
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config, identity, options);
         Ok(trainer.fit(model, loader, eval, |training| training)?)
     }
 
@@ -531,26 +530,10 @@ impl Prepared {
         fitted: &Fitted,
         threshold: Option<f64>,
     ) -> Result<(), TabularError> {
-        let committee = &fitted.committee;
-        let mut schema = self.opened.table.schema();
-        let target = &self.recipe.data.target;
-        schema.columns.retain(|column| {
-            column.name == *target || fitted.encoder.names().any(|name| name == column.name)
-        });
-        let spec = Spec {
-            kind: KIND.to_owned(),
-            recipe: self.recipe.name.clone(),
-            members: committee.nets.len(),
-            model: self.recipe.model.clone(),
-            sizes: sizes(&fitted.encoder, &committee.target),
-            schema,
-            encoder: fitted.encoder.clone(),
-            target: committee.target.clone(),
-            temperature: committee.temperature,
-            threshold,
-            data: self.recipe.data.clone(),
-            split: self.recipe.split.clone(),
-        };
+        let Fitted {
+            committee, encoder, ..
+        } = fitted;
+        let spec = self.spec(encoder, &committee.target, committee.temperature, threshold);
         let weights = committee.nets.iter().map(TabularNet::to_bytes);
         let weights: Vec<Vec<u8>> = weights
             .collect::<Result<_, _>>()
@@ -559,20 +542,57 @@ impl Prepared {
         Ok(())
     }
 
-    /// What a checkpoint must share with this run: all but where the file lies and how many threads
-    /// make batches.
+    /// What to build around the weights.
+    fn spec(
+        &self,
+        encoder: &Encoder,
+        target: &Target,
+        temperature: Temperature,
+        threshold: Option<f64>,
+    ) -> Spec {
+        let mut schema = self.opened.table.schema();
+        let name = &self.recipe.data.target;
+        schema.columns.retain(|column| {
+            column.name == *name || encoder.names().any(|name| name == column.name)
+        });
+        Spec {
+            kind: KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            members: self.recipe.ensemble,
+            model: self.recipe.model.clone(),
+            sizes: sizes(encoder, target),
+            schema,
+            encoder: encoder.clone(),
+            target: target.clone(),
+            temperature,
+            threshold,
+            data: self.recipe.data.clone(),
+            split: self.recipe.split.clone(),
+        }
+    }
+
+    /// What a checkpoint must share with this run: all but where the data is, how long it trains and
+    /// how many threads make batches.
     fn identity(&self, stage: &str) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.source.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let rows = self.opened.table.rows();
         Ok(format!(
             "{}\n{rows} rows\n{stage}",
             toml::to_string(&recipe)?
         ))
     }
+}
+
+/// Keeps the best weights so far of a network of the run.
+fn keep_best(dir: PathBuf, member: usize, spec: Spec) -> Box<BestListener<TabularModel>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        model_dir::save_best(&dir, member, &weights, &spec, &[])
+    })
 }
 
 /// Of two classes, the probability of the second.

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use tinderbox_datasets::table::{Schema, Table, read_csv_with, read_with};
 
 use super::answers::{Answers, Committee};
-use super::data::{open, split};
+use super::data::{check_magnitudes, open, split};
 use super::encoder::{Encoded, Encoder};
 use super::error::{DataError, TabularError};
 use super::recipe::{Data, Split};
@@ -113,6 +113,7 @@ impl Predictor {
             read_with(input, schema, optional, &options)
         };
         let (table, _) = read.map_err(DataError::of_new_file)?;
+        check_magnitudes(&table, self.spec.encoder.names())?;
         Ok(table)
     }
 

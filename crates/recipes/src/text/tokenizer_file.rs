@@ -451,9 +451,14 @@ fn check_charsmap(text: &str) -> Checked {
     Ok(())
 }
 
-/// Whether a regular expression may take exponentially long: it has a group with an unbounded repetition
-/// that is itself repeated, or a reference back to a group.
+/// Whether a regular expression may take exponentially long: it is one that is searched by backtracking,
+/// and has a group with an unbounded repetition that is itself repeated, or a reference back to a group.
 fn backtracks(pattern: &str) -> bool {
+    // Without these, a pattern is searched in linear time.
+    const LOOKING: [&str; 10] = [
+        "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(", "++", "*+", "?+", "\\G",
+    ];
+    let looks = LOOKING.iter().any(|sign| pattern.contains(sign));
     let bytes = pattern.as_bytes();
     let mut groups = vec![false];
     let (mut at, mut in_class) = (0, false);
@@ -472,7 +477,7 @@ fn backtracks(pattern: &str) -> bool {
             b'(' => groups.push(false),
             b')' => {
                 let repeats = groups.pop().unwrap_or(false);
-                if repeats && is_repeated(&bytes[at + 1..]) {
+                if looks && repeats && is_repeated(&bytes[at + 1..]) {
                     return true;
                 }
                 if let Some(outer) = groups.last_mut() {

@@ -42,7 +42,8 @@ use crate::metrics::Predictions;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
 use crate::train::{
-    CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained, Trainer,
+    BestListener, CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained,
+    Trainer,
 };
 
 /// Images in a batch where no gradient is needed.
@@ -132,7 +133,7 @@ const KIND: &str = "image-classifier";
 pub struct Options {
     /// The run directory.
     pub dir: PathBuf,
-    /// Whether to go on with the run that is there.
+    /// Whether to resume the run that is there.
     pub resume: bool,
     /// Draws progress.
     pub renderer: Box<dyn MetricsRenderer>,
@@ -223,15 +224,22 @@ impl Prepared {
     ///
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, VisionError> {
-        let Recipe { train, .. } = &self.recipe;
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            run
-        } else {
-            RunDir::create(&options.dir, &text)?
-        };
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(VisionError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: Options,
+    ) -> Result<Report, VisionError> {
+        let Recipe { train, .. } = &self.recipe;
         let classes = self.splits.classes.len();
         let net = recipe::init_net(
             &self.recipe,
@@ -251,7 +259,8 @@ impl Prepared {
             .resume(options.resume)
             .renderer(options.renderer)
             .interrupter(options.interrupter)
-            .on_damage(options.on_damage);
+            .on_damage(options.on_damage)
+            .on_best(Some(self.keep_best(run)));
         if let Some(listener) = options.on_step {
             trainer = trainer.on_step(listener);
         }
@@ -259,13 +268,13 @@ impl Prepared {
         let trained = trainer.fit(model, loader, valid, |training| {
             training.metrics((AccuracyMetric::new(),))
         })?;
-        self.save(&run, &trained.model.net)?;
+        self.save(run, &trained.model.net)?;
         let test = eval_loader(&self.splits.test, &self.normalize, train.workers, device)?;
         let predictions = predict_all(&trained.model.net, &test).map_err(image_error)?;
         let test = predictions.metrics();
         trained.log_test(&test).map_err(FitError::from)?;
         Ok(Report {
-            run,
+            run: run.clone(),
             trained,
             test,
             predictions,
@@ -324,7 +333,23 @@ impl Prepared {
     }
 
     fn save(&self, run: &RunDir, net: &ImageNet) -> Result<(), VisionError> {
-        let spec = Spec {
+        let weights = net.to_bytes().map_err(ModelError::from)?;
+        model_dir::save(&run.model_dir(), &weights, &self.spec())?;
+        Ok(())
+    }
+
+    /// Keeps the best weights so far.
+    fn keep_best(&self, run: &RunDir) -> Box<BestListener<Classifier<ImageNet>>> {
+        let (dir, spec) = (run.best_dir(), self.spec());
+        Box::new(move |model| {
+            let weights = model.net.to_bytes()?;
+            model_dir::save_best(&dir, 0, &weights, &spec, &[])
+        })
+    }
+
+    /// What to build around the weights.
+    fn spec(&self) -> Spec {
+        Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             architecture: self.recipe.model.clone(),
@@ -332,20 +357,17 @@ impl Prepared {
             normalize: self.normalize.clone(),
             labels: self.splits.classes.clone(),
             data: self.recipe.data.clone(),
-        };
-        let weights = net.to_bytes().map_err(ModelError::from)?;
-        model_dir::save(&run.model_dir(), &weights, &spec)?;
-        Ok(())
+        }
     }
 
-    /// What a checkpoint must share with this run: all but where the images lie and how many
-    /// threads load them.
+    /// What a checkpoint must share with this run: all but where the images are, how long it trains
+    /// and how many threads load them.
     fn identity(&self) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let shape = format!("{:?} {:?}", self.splits.shape, self.splits.classes);
         Ok(format!(
             "{}\n{shape}\n{} images",
