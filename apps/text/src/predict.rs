@@ -11,7 +11,7 @@ use tinderbox_recipes::text::{
     DataError, Input, Prediction, Predictor, ReadOptions, ReadText, Task, TextRecipeError,
 };
 
-use crate::usage::{load, warn_truncated, words};
+use crate::usage::{load_at, warn_truncated, words};
 use crate::{failure, input};
 
 /// Texts that are predicted together.
@@ -61,7 +61,7 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let common = &args.predict;
     let device = open_device(common.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&common.run, &device)?;
+    let model = load_at(&common.run, common.threshold, &device)?;
     let out = common.out.as_deref();
     let is_csv = |path: &Path| {
         let extension = path.extension();

@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use serde_json::json;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
-use tinderbox_cli::{EvalArgs, Failure, Output, note, open_device, table};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
 use tinderbox_recipes::text::{Answers, Data, Prediction, Predictor, Task, Truncation};
 
 use crate::failure;
@@ -55,9 +55,18 @@ fn has_no_parts(data: &Data) -> bool {
     )
 }
 
+/// The same with a decision threshold of the user's own.
+fn load_at(run: &Path, threshold: Option<f64>, device: &Device) -> Result<Predictor, Failure> {
+    let model = load(run, device)?;
+    match threshold {
+        Some(threshold) => model.with_threshold(threshold).or_input(),
+        None => Ok(model),
+    }
+}
+
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&args.run, &device)?;
+    let model = load_at(&args.run, args.threshold, &device)?;
     let mut data = model.data().clone();
     let mut whole = false;
     if let Some(path) = &args.data {
@@ -93,7 +102,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         &args.split
     };
     out.line(&format!("{of}, {} {what}", thousands(answers.len())))?;
-    out.line(&table(&metric_rows(&metrics)))?;
+    out.line(&table(&metric_rows(&metrics, F1::Macro)))?;
     print_classes(&mut out, &answers, model.labels())
 }
 
@@ -133,12 +142,15 @@ pub(crate) fn print_classes(
 /// A line for a person: a long text is cut.
 pub(crate) fn words(name: &str, prediction: &Prediction) -> String {
     let percent = |value: f32| format!("{:.1} %", 100.0 * value);
-    let most = |all: &[(String, f32)]| all.iter().map(|(_, p)| *p).fold(0.0, f32::max);
     let said = match prediction {
         Prediction::Class {
             label,
             probabilities,
-        } => format!("{label}  {}", percent(most(probabilities))),
+        } => {
+            // Of two classes this need not be the larger one: see `--threshold`.
+            let own = probabilities.iter().find(|(name, _)| name == label);
+            format!("{label}  {}", percent(own.map_or(0.0, |(_, p)| *p)))
+        }
         Prediction::Labels {
             labels,
             probabilities,

@@ -101,7 +101,7 @@ pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;
 pub use error::{HeaderLine, TableError};
 pub use inspect::{
-    ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, inspect,
+    ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, find_leaks, inspect,
     looks_like_classes,
 };
 pub use number::{DecimalMark, NegativeForm, NumberStyle};

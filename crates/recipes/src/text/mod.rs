@@ -71,6 +71,7 @@ pub use tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRe
 pub use truncation::Truncation;
 
 use crate::calibration::Temperature;
+use crate::classify::check_by_class;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{BEST_DIR, RunDir};
 use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
@@ -210,6 +211,11 @@ impl Prepared {
             Corpus::Running(text) => tokenizer_of(&recipe, &[text.train.as_str()])?,
             Corpus::Rows(rows) => tokenizer_of_rows(&recipe, rows, &rows.parts.train)?,
         };
+        check_by_class(
+            recipe.loss.class_weights,
+            recipe.train.balanced_sampling,
+            task == Task::Classes,
+        )?;
         let vocabulary = tokenizer.vocabulary();
         let sizes = Sizes {
             vocabulary,
@@ -457,7 +463,13 @@ impl Prepared {
             self.recipe.model.init(sizes, scored, &on)
         })?;
         let rates = self.recipe.model.learning_rates(&net);
-        let model = TextModel::new(net, self.recipe.loss.clone());
+        let classes = match feed {
+            Feed::Rows(train, _) => train.classes(),
+            Feed::Running(..) => Vec::new(),
+        };
+        let weights = self.recipe.loss.class_weights;
+        let weights = weights.of(classes.iter().copied(), sizes.outputs);
+        let model = TextModel::new(net, self.recipe.loss.clone()).with_class_weights(weights);
         let [seed, workers] = [config.train.seed, config.train.workers as u64];
         let workers = workers as usize;
         let of_train = |items: usize| {
@@ -482,6 +494,11 @@ impl Prepared {
                     of_valid(most),
                     device,
                 )?;
+                let one = if config.train.balanced_sampling {
+                    one.balanced(classes)
+                } else {
+                    one
+                };
                 (one.by_length(a), two.by_length(b))
             }
             Feed::Running(train, valid) => {
