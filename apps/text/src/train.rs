@@ -56,6 +56,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = resolve(args)?;
     let (dir, resume) = run_dir(common, &recipe.name, recipe.train.seed)?;
     let prepared = Prepared::new(recipe).map_err(failure)?;
+    // What was dropped is told even where nothing else is.
+    for message in prepared.corpus().report().messages() {
+        note(&format!("warning: {message}"));
+    }
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
@@ -93,7 +97,7 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
     if let Some(ensemble) = args.ensemble {
         recipe.ensemble = ensemble;
     }
-    columns(&mut recipe, args)?;
+    columns(&mut recipe, &args.text, args.label.as_ref())?;
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.path_mut() else {
             return Err(Failure::input(format!(
@@ -127,8 +131,12 @@ fn fine_tune(recipe: &mut Recipe, dir: &str) -> Result<(), Failure> {
 }
 
 /// Where in a file of one's own the texts and labels are.
-fn columns(recipe: &mut Recipe, args: &Args) -> Result<(), Failure> {
-    if args.text.is_empty() && args.label.is_none() {
+pub(crate) fn columns(
+    recipe: &mut Recipe,
+    texts: &[String],
+    labels: Option<&String>,
+) -> Result<(), Failure> {
+    if texts.is_empty() && labels.is_none() {
         return Ok(());
     }
     let name = recipe.name.clone();
@@ -139,21 +147,21 @@ fn columns(recipe: &mut Recipe, args: &Args) -> Result<(), Failure> {
         )))
     };
     match &mut recipe.data {
-        Data::Texts { text, .. } if !args.text.is_empty() => text.clone_from(&args.text),
-        Data::MultiLabel { text, .. } if args.text.len() == 1 => text.clone_from(&args.text[0]),
-        Data::Pairs { first, second, .. } if args.text.len() == 2 => {
-            first.clone_from(&args.text[0]);
-            second.clone_from(&args.text[1]);
+        Data::Texts { text, .. } if !texts.is_empty() => *text = texts.to_vec(),
+        Data::MultiLabel { text, .. } if texts.len() == 1 => text.clone_from(&texts[0]),
+        Data::Pairs { first, second, .. } if texts.len() == 2 => {
+            first.clone_from(&texts[0]);
+            second.clone_from(&texts[1]);
         }
-        Data::Pairs { .. } if !args.text.is_empty() => {
+        Data::Pairs { .. } if !texts.is_empty() => {
             return Err(Failure::input(
                 "a pair has two texts: give `--text` twice, as in `--text premise --text hypothesis`",
             ));
         }
-        _ if !args.text.is_empty() => return refuse("--text"),
+        _ if !texts.is_empty() => return refuse("--text"),
         _ => {}
     }
-    let Some(wanted) = &args.label else {
+    let Some(wanted) = labels else {
         return Ok(());
     };
     match &mut recipe.data {
@@ -187,6 +195,11 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         }
     };
     note(&format!("recipe {}: {counts}", recipe.name));
+    if let Corpus::Rows(rows) = prepared.corpus()
+        && let Some(located) = rows.located.as_ref().filter(|located| located.has_splits())
+    {
+        note(&located.to_string());
+    }
     for warning in warnings(prepared) {
         note(&format!("warning: {warning}"));
     }

@@ -29,6 +29,7 @@ pub mod augment;
 pub mod content;
 pub mod digits;
 pub mod download;
+pub mod files;
 pub mod idx;
 pub mod image;
 pub mod image_folder;
