@@ -3,23 +3,33 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{confusion_rows, metric_rows};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
-use tinderbox_recipes::tabular::{Answers, Prediction, Predictor, Target};
+use tinderbox_recipes::tabular::{Answers, Data, Prediction, Predictor, Target};
 
-use crate::failure;
+use crate::{RECIPES, failure};
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).or_input()
+    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()
+}
+
+/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let recipe = recipe_file(&dir)
+        .map(|file| RECIPES.read(&file))
+        .transpose()?;
+    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&args.run, &device)?;
-    let mut data = model.data().clone();
+    let mut data = training_data(&args.run, &model)?;
     if let Some(path) = &args.data {
         let slot = data.source.path_mut().ok_or_else(|| {
             Failure::input("`--data` does not fit this model, whose rows ship with the app")
@@ -46,7 +56,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     out.line(&table(&metric_rows(&metrics)))?;
     if let (Answers::Classes(predictions), Target::Classes { labels }) = (&answers, model.target())
     {
-        out.line("true class (row) against predicted class (column)")?;
+        out.line("Confusion matrix (rows: true, columns: predicted)")?;
         out.line(&table(&confusion_rows(labels, &predictions.confusion())))?;
     }
     Ok(())
@@ -64,7 +74,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
                 .as_ref()
                 .is_some_and(|out| out.extension().is_some_and(|end| end == "csv")));
     if csv {
-        out.csv(&head(&model))?;
+        args.csv_row(&mut out, &head(&model))?;
     }
     for input in &args.inputs {
         let table = model.read(input, true).or_input()?;
@@ -74,7 +84,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
             if args.json {
                 out.line(&json_line(&name, number, prediction).to_string())?;
             } else if csv {
-                out.csv(&cells(&name, number, prediction))?;
+                args.csv_row(&mut out, &cells(&name, number, prediction))?;
             } else {
                 out.line(&format!("{name}:{number}  {}", words(prediction)))?;
             }
@@ -121,7 +131,7 @@ fn words(prediction: &Prediction) -> String {
                 .iter()
                 .map(|(_, value)| *value)
                 .fold(0.0, f32::max);
-            format!("{label}  {:.1} %", 100.0 * best)
+            format!("{label}  {:.1}%", 100.0 * best)
         }
     }
 }

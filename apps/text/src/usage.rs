@@ -4,13 +4,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{confusion_rows, metric_rows};
 use tinderbox_cli::{EvalArgs, Failure, Output, note, open_device, table};
 use tinderbox_recipes::text::{Answers, Data, Input, Prediction, Predictor, Task, Truncation};
 
-use crate::{failure, input};
+use crate::{RECIPES, failure, input};
 
 /// What `predict` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -18,14 +19,14 @@ pub(crate) struct PredictArgs {
     /// The flags of every `predict`.
     #[command(flatten)]
     predict: tinderbox_cli::PredictArgs,
-    /// Read each file as one text, and not line by line
+    /// Read each file as one text instead of line by line
     #[arg(long)]
     whole: bool,
 }
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).map_err(failure)
+    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).map_err(failure)
 }
 
 /// "402 training texts (4.1%) were truncated to 64 tokens"; nothing if all were read to their end.
@@ -66,10 +67,19 @@ fn has_no_parts(data: &Data) -> bool {
     )
 }
 
+/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let recipe = recipe_file(&dir)
+        .map(|file| RECIPES.read(&file))
+        .transpose()?;
+    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
+}
+
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&args.run, &device)?;
-    let mut data = model.data().clone();
+    let mut data = training_data(&args.run, &model)?;
     let mut whole = false;
     if let Some(path) = &args.data {
         let slot = data.path_mut().ok_or_else(|| {
@@ -137,7 +147,7 @@ pub(crate) fn print_classes(
     if labels.len() > 12 {
         return Ok(());
     }
-    out.line("true class (row) against predicted class (column)")?;
+    out.line("Confusion matrix (rows: true, columns: predicted)")?;
     out.line(&table(&confusion_rows(labels, &predictions.confusion())))
 }
 
@@ -149,7 +159,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     if common.csv {
         let head = ["input", "label"].into_iter();
         let labels = model.labels().iter().map(String::as_str);
-        out.csv(&head.chain(labels).collect::<Vec<_>>())?;
+        common.csv_row(&mut out, &head.chain(labels).collect::<Vec<_>>())?;
     }
     for argument in &common.inputs {
         let texts = input::texts(argument, args.whole)?;
@@ -167,7 +177,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
             if common.json {
                 out.line(&json_line(&name, prediction).to_string())?;
             } else if common.csv {
-                out.csv(&cells(&name, prediction))?;
+                common.csv_row(&mut out, &cells(&name, prediction))?;
             } else {
                 out.line(&words(&name, prediction))?;
             }
@@ -200,7 +210,7 @@ fn cells(name: &str, prediction: &Prediction) -> Vec<String> {
 
 /// A line for a person: a long text is cut.
 pub(crate) fn words(name: &str, prediction: &Prediction) -> String {
-    let percent = |value: f32| format!("{:.1} %", 100.0 * value);
+    let percent = |value: f32| format!("{:.1}%", 100.0 * value);
     let most = |all: &[(String, f32)]| all.iter().map(|(_, p)| *p).fold(0.0, f32::max);
     let said = match prediction {
         Prediction::Class {

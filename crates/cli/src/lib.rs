@@ -8,21 +8,27 @@ pub mod args;
 pub mod check;
 pub mod dashboard;
 pub mod device;
+mod epoch_line;
+pub mod escape;
 pub mod failure;
 pub mod interrupt;
+pub mod model_dir;
 pub mod output;
+pub mod parse;
 pub mod progress;
 pub mod recipe;
 pub mod report;
-mod threads;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod threads;
 
 pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};
 pub use failure::{Failure, OrInput, finish};
 pub use interrupt::interrupter;
+pub use model_dir::model_dir;
 pub use output::{Output, note, table};
+pub use parse::parse;
 pub use progress::Progress;
 
 /// The allocator of every app: a training step allocates and frees the same sizes again and again.

@@ -17,6 +17,7 @@ mod answers;
 mod baseline;
 mod builtin;
 mod data;
+mod docs;
 mod encoder;
 mod error;
 mod explain;
@@ -566,7 +567,7 @@ impl Prepared {
             target: target.clone(),
             temperature,
             threshold,
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
         }
     }

@@ -20,6 +20,7 @@ mod batch;
 mod builtin;
 mod contracts;
 mod data;
+mod docs;
 mod embed;
 mod error;
 mod explain;
@@ -591,7 +592,7 @@ impl Prepared {
             recipe: self.recipe.name.clone(),
             task: self.task,
             members: self.recipe.ensemble,
-            architecture: self.recipe.model.clone(),
+            architecture: self.recipe.model.portable(),
             form: self.recipe.model.form()?,
             sizes: self.sizes,
             labels: match &self.corpus {
@@ -599,7 +600,7 @@ impl Prepared {
                 Corpus::Running(_) => Vec::new(),
             },
             tokenizer: self.recipe.tokenizer.clone(),
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
             temperature: Temperature::default(),
         })

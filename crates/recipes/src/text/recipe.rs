@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use super::docs::DOCS;
 use super::net::Architecture;
 use super::tokenizer::{TokenKind, TokenizerRecipe};
 use crate::classify::Loss;
-use crate::overlay::Patchable;
+use crate::model_dir::portable;
+use crate::overlay::{KeyDoc, Patchable};
+use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::train::{
     ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
 };
@@ -175,6 +178,18 @@ impl Data {
         }
     }
 
+    /// The same without paths of this machine, as a model folder holds it.
+    pub(super) fn portable(&self) -> Self {
+        let mut data = self.clone();
+        if let Self::Texts { test, .. } = &mut data {
+            *test = portable(test);
+        }
+        if let Some(path) = data.path_mut() {
+            *path = portable(path);
+        }
+        data
+    }
+
     /// Whether a running text is learned, and not what to say of one.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running { .. })
@@ -228,6 +243,10 @@ impl Patchable for Recipe {
             "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             _ => None,
         }
+    }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
     }
 }
 
