@@ -279,7 +279,10 @@ const WRONG: &[(&str, &[&str])] = &[
     ("train --set discount=0.9", &["did you mean `agent.gamma`?"]),
     ("watch --run x", &["did you mean `rl-cartpole play`?"]),
     ("train --environment Pendulum-v1", &["use `--env`"]),
-    ("play --run nowhere", &["`nowhere` contains no trained model"]),
+    (
+        "play --run nowhere",
+        &["`nowhere` contains no trained model"],
+    ),
 ];
 
 #[test]

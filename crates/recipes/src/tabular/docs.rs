@@ -94,6 +94,11 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "e.g. utf-8, windows-1252, utf-16le, or empty",
     ),
     KeyDoc::new(
+        "data.format.decimal",
+        "Decimal mark, where numbers such as 1,234 are ambiguous",
+        "a point, a comma, or empty",
+    ),
+    KeyDoc::new(
         "data.format.comment",
         "Lines that start with this character are skipped",
         "one character or empty",

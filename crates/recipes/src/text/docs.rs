@@ -14,6 +14,11 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Number of networks, with different seeds, whose predictions are averaged",
         "1 to 100",
     ),
+    KeyDoc::new(
+        "calibrate",
+        "Calibrate probabilities by temperature scaling on the validation texts",
+        "true or false",
+    ),
     KeyDoc::new("data", "Texts", ""),
     KeyDoc::new("data.kind", "Format of the data and the task", ""),
     KeyDoc::new(
