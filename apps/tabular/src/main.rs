@@ -13,9 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{
-    EvalArgs, Failure, PredictArgs, RecipesArgs, check, finish, list_devices, parse,
-};
+use tinderbox_cli::{Failure, RecipesArgs, check, finish, list_devices, parse};
 use tinderbox_recipes::tabular::{BUILTIN, Recipe, TabularError};
 
 /// The recipes of this app.
@@ -37,9 +35,9 @@ enum Command {
     /// Train a model (the default command)
     Train(train::Args),
     /// Evaluate a trained model on a split or on other data
-    Eval(EvalArgs),
-    /// Predict each row of a CSV or Parquet file
-    Predict(PredictArgs),
+    Eval(usage::EvalArgs),
+    /// Predict each row of a CSV, JSON or Parquet file
+    Predict(usage::PredictArgs),
     /// Show statistics and problems of a data file
     Inspect(inspect::Args),
     /// Show feature importance, or explain one prediction

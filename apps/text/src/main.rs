@@ -2,6 +2,8 @@
 
 mod explain;
 mod input;
+mod inspect;
+mod predict;
 mod reading;
 mod train;
 mod usage;
@@ -35,7 +37,9 @@ enum Command {
     /// Evaluate a trained model on a split or on other data
     Eval(EvalArgs),
     /// Classify texts
-    Predict(usage::PredictArgs),
+    Predict(predict::Args),
+    /// Show statistics and problems of a data set
+    Inspect(inspect::Args),
     /// Generate text from a prompt
     Generate(write::Args),
     /// Summarize a text by its most important sentences
@@ -64,7 +68,8 @@ fn main() -> ExitCode {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => usage::predict(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Generate(args)) => write::run(&args),
         Some(Command::Summarise(args)) => reading::summarise(&args),
         Some(Command::Similar(args)) => reading::similar(&args),

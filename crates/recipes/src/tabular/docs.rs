@@ -291,9 +291,9 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "at least 0 and below 1",
     ),
     KeyDoc::new(
-        "loss.balanced",
+        "loss.class_weights",
         "Weight classes by the inverse of their frequency",
-        "true or false",
+        "",
     ),
     KeyDoc::new(
         "loss.focal",

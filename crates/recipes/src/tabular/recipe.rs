@@ -8,6 +8,7 @@ use super::builtin;
 use super::docs::DOCS;
 use super::format::Format;
 use super::net::Architecture;
+use crate::classify::ClassWeights;
 use crate::model_dir::portable;
 use crate::overlay::{KeyDoc, Patchable};
 use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
@@ -271,8 +272,10 @@ pub struct Model {
 pub struct Loss {
     /// Probability spread evenly over all classes while training, in `[0, 1)`.
     pub label_smoothing: f64,
-    /// Whether rare classes weigh as much as frequent ones.
-    pub balanced: bool,
+    /// `balanced` to let all classes count the same while training, however rare; `none` to let all
+    /// rows do so.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
     /// Power by which rows that are already right count less (Lin et al., *Focal loss for dense
     /// object detection*, 2017, <https://arxiv.org/abs/1708.02002>); 0 for none.
     pub focal: f64,
@@ -285,7 +288,7 @@ impl Default for Loss {
     fn default() -> Self {
         Self {
             label_smoothing: 0.0,
-            balanced: false,
+            class_weights: ClassWeights::None,
             focal: 0.0,
             huber: 0.0,
         }

@@ -57,6 +57,36 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Random seed of the generated texts",
         "0 or more",
     ),
+    KeyDoc::new(
+        "data.skip_empty",
+        "Skip rows with an empty text and count them, instead of stopping",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "data.format",
+        "File format; what is empty or auto is inferred from the file",
+        "",
+    ),
+    KeyDoc::new(
+        "data.format.delimiter",
+        "Character between cells",
+        "one character, tab, or empty",
+    ),
+    KeyDoc::new(
+        "data.format.quoting",
+        "Double quotes enclose cells that hold delimiters or line breaks",
+        "",
+    ),
+    KeyDoc::new(
+        "data.format.header",
+        "Whether the first line holds the column names",
+        "",
+    ),
+    KeyDoc::new(
+        "data.format.encoding",
+        "Encoding of the file",
+        "e.g. utf-8, windows-1252, utf-16le, or empty",
+    ),
     KeyDoc::new("split", "Splits, where the data has none of its own", ""),
     KeyDoc::new(
         "split.test_fraction",
@@ -222,5 +252,10 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "loss.label_smoothing",
         "Label smoothing",
         "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "loss.class_weights",
+        "Weight classes by the inverse of their frequency",
+        "",
     ),
 ];

@@ -49,6 +49,11 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new("train.batch_size", "Items per batch", "1 to 65,536"),
     KeyDoc::new(
+        "train.balanced_sampling",
+        "Draw training items so that all classes are equally frequent",
+        "true or false",
+    ),
+    KeyDoc::new(
         "train.seed",
         "Random seed of initial weights, shuffling, augmentation and dropout",
         "0 or more",

@@ -151,4 +151,9 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Label smoothing",
         "at least 0 and below 1",
     ),
+    KeyDoc::new(
+        "loss.class_weights",
+        "Weight classes by the inverse of their frequency",
+        "",
+    ),
 ];
