@@ -46,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         run,
         json,
         csv,
+        raw: _,
         out,
         threshold,
         device,
@@ -55,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let model = args.which.load(run, *threshold, &device)?;
     let csv = *csv || (!json && out.as_ref().is_some_and(|out| is_csv(out)));
     let mut writer = Writer {
+        args: &args.predict,
         format: match (json, csv) {
             (true, _) => Format::Json,
             (false, true) => Format::Csv,
@@ -80,7 +82,7 @@ fn predict_file(
     args: &Args,
     model: &Predictor,
     input: &Path,
-    writer: &mut Writer,
+    writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
     let carry = if args.keep {
         Carry::All
@@ -199,7 +201,8 @@ pub(crate) fn warn_unseen(unseen: &[UnseenCategories], rows: usize, name: &str) 
 }
 
 /// Writes predictions, with the columns of the input that come along.
-struct Writer {
+struct Writer<'a> {
+    args: &'a PredictArgs,
     format: Format,
     out: Output,
     to_stdout: bool,
@@ -207,7 +210,7 @@ struct Writer {
     carried: Option<Vec<String>>,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Starts a file: the first one decides the columns.
     fn begin(
         &mut self,
@@ -224,7 +227,8 @@ impl Writer {
                 )));
             }
             None if self.format == Format::Csv => {
-                self.out.csv(&head(model.target(), &carried))?;
+                let head = head(model.target(), &carried);
+                self.args.csv_row(&mut self.out, &head)?;
             }
             _ => {}
         }
@@ -262,7 +266,10 @@ impl Writer {
                 let line = json_line(input, row, columns, prediction).to_string();
                 self.out.line(&line)
             }
-            Format::Csv => self.out.csv(&cells(input, row, carried, prediction)),
+            Format::Csv => {
+                let cells = cells(input, row, carried, prediction);
+                self.args.csv_row(&mut self.out, &cells)
+            }
             Format::Text => {
                 let mut line = format!("{input}:{row}");
                 columns.for_each(|(name, cell)| line.push_str(&format!("  {name}={cell}")));

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use serde_json::json;
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{F1, confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, ROW};
 use tinderbox_cli::{Failure, OrInput as _, Output, note, open_device, table};
 use tinderbox_recipes::splits::{Scope, SplitList};
-use tinderbox_recipes::tabular::{Answers, BaselineKind, Evaluation, Predictor, Target};
+use tinderbox_recipes::tabular::{Answers, BaselineKind, Data, Evaluation, Predictor, Target};
 
-use crate::failure;
 use crate::predict::warn_unseen;
+use crate::{RECIPES, failure};
 
 /// What `eval` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -42,7 +43,9 @@ impl Which {
     ) -> Result<Predictor, Failure> {
         let mut model = load(run, device)?;
         if let Some(kind) = self.model {
-            model = model.with_baseline(&model_dir(run)?, kind).or_input()?;
+            model = model
+                .with_baseline(&model_dir(run, env!("CARGO_PKG_NAME"))?, kind)
+                .or_input()?;
         }
         match threshold {
             Some(threshold) => model.with_threshold(threshold).or_input(),
@@ -53,7 +56,18 @@ impl Which {
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).or_input()
+    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()
+}
+
+/// Where the training data is, and which rows of it are in which split: the run knows, a model folder
+/// by itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitList>), Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let Some(file) = recipe_file(&dir) else {
+        return Ok((model.data().clone(), None));
+    };
+    let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
+    Ok((RECIPES.read(&file)?.data, list))
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
@@ -63,14 +77,13 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     } = args;
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = which.load(&args.run, args.threshold, &device)?;
-    let mut data = model.data().clone();
+    let (mut data, list) = training_data(&args.run, &model)?;
     if let Some(path) = &args.data {
         let slot = data.source.path_mut().ok_or_else(|| {
             Failure::input("`--data` does not fit this model, whose rows ship with the app")
         })?;
         data_path(path)?.clone_into(slot);
     }
-    let list = SplitList::load(&args.run).or_input()?;
     let evaluated = model.evaluate(&data, list.as_ref(), &args.split, args.data.is_some());
     let Evaluation {
         answers,
@@ -116,7 +129,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     }
     if let (Answers::Classes(predictions), Target::Classes { labels }) = (&answers, model.target())
     {
-        out.line("true class (row) against predicted class (column)")?;
+        out.line("Confusion matrix (rows: true, columns: predicted)")?;
         out.line(&table(&confusion_rows(labels, &predictions.confusion())))?;
     }
     Ok(())

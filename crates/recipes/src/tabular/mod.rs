@@ -19,6 +19,7 @@ mod builtin;
 mod contents;
 mod data;
 mod dates;
+mod docs;
 mod encoder;
 mod error;
 mod explain;
@@ -648,7 +649,7 @@ impl Prepared {
             target: target.clone(),
             temperature,
             threshold,
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
             data_digest: Some(self.splits.digest()),
         }
