@@ -10,6 +10,7 @@ use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times};
 use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_datasets::table::find_leaks;
+use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
@@ -76,7 +77,8 @@ fn warnings(prepared: &Prepared) -> Result<Vec<String>, Failure> {
             counts
         };
         let [train, test] = [&parts.train, &parts.test].map(|rows| counts(rows));
-        warnings.extend(class_warnings(labels, &train, &test, "rows"));
+        let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+        warnings.extend(class_warnings(labels, &train, &test, "rows", weighted));
     }
     Ok(warnings)
 }
