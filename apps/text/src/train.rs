@@ -2,16 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::recipe::{data_path, run_dir};
+use tinderbox_cli::recipe::{data_path, overridden, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
-use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Comparison, spread};
-use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
     Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Sampling, Task, TokenKind,
@@ -34,21 +32,15 @@ pub(crate) struct Args {
     /// The flags of every `train` on data.
     #[command(flatten)]
     train: TrainArgs,
-    /// Column or key of the text; several are joined, or are the two of a pair
+    /// Column or key of the text; repeat it to join columns, or for the two texts of a pair
     #[arg(long, value_name = "COLUMN")]
     text: Vec<String>,
     /// Column or key of the label
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// Folder with published weights: config.json, tokenizer.json, model.safetensors
+    /// Folder with pretrained weights: config.json, tokenizer.json, model.safetensors
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
-    /// Parts of a cross-validation before the training proper; 0 for none
-    #[arg(long, value_name = "N")]
-    folds: Option<usize>,
-    /// Networks that predict together
-    #[arg(long, value_name = "N")]
-    ensemble: Option<usize>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -57,6 +49,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = resolve(args)?;
     let (dir, resume) = run_dir(common, &recipe.name, recipe.train.seed)?;
     let prepared = Prepared::new(recipe).map_err(failure)?;
+    // What was dropped is told even where nothing else is.
+    for message in prepared.corpus().report().messages() {
+        note(&format!("warning: {message}"));
+    }
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
@@ -79,22 +75,12 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
             common.recipe = Some("texts".to_owned());
         }
     }
-    let sets = std::mem::take(&mut common.set);
-    let mut recipe = RECIPES.of_run(&common)?;
+    let mut recipe = RECIPES.named(&common)?;
     if let Some(dir) = &args.weights {
         fine_tune(&mut recipe, data_path(dir)?)?;
     }
-    recipe = assign(recipe, &sets).context("`--set`").or_input()?;
-    if let Some(seed) = common.seed {
-        recipe.train.seed = seed;
-    }
-    if let Some(folds) = args.folds {
-        recipe.split.folds = folds;
-    }
-    if let Some(ensemble) = args.ensemble {
-        recipe.ensemble = ensemble;
-    }
-    columns(&mut recipe, args)?;
+    let mut recipe = overridden(recipe, &common)?;
+    columns(&mut recipe, &args.text, args.label.as_ref())?;
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.path_mut() else {
             return Err(Failure::input(format!(
@@ -128,8 +114,12 @@ fn fine_tune(recipe: &mut Recipe, dir: &str) -> Result<(), Failure> {
 }
 
 /// Where in a file of one's own the texts and labels are.
-fn columns(recipe: &mut Recipe, args: &Args) -> Result<(), Failure> {
-    if args.text.is_empty() && args.label.is_none() {
+pub(crate) fn columns(
+    recipe: &mut Recipe,
+    texts: &[String],
+    labels: Option<&String>,
+) -> Result<(), Failure> {
+    if texts.is_empty() && labels.is_none() {
         return Ok(());
     }
     let name = recipe.name.clone();
@@ -140,21 +130,21 @@ fn columns(recipe: &mut Recipe, args: &Args) -> Result<(), Failure> {
         )))
     };
     match &mut recipe.data {
-        Data::Texts { text, .. } if !args.text.is_empty() => text.clone_from(&args.text),
-        Data::MultiLabel { text, .. } if args.text.len() == 1 => text.clone_from(&args.text[0]),
-        Data::Pairs { first, second, .. } if args.text.len() == 2 => {
-            first.clone_from(&args.text[0]);
-            second.clone_from(&args.text[1]);
+        Data::Texts { text, .. } if !texts.is_empty() => *text = texts.to_vec(),
+        Data::MultiLabel { text, .. } if texts.len() == 1 => text.clone_from(&texts[0]),
+        Data::Pairs { first, second, .. } if texts.len() == 2 => {
+            first.clone_from(&texts[0]);
+            second.clone_from(&texts[1]);
         }
-        Data::Pairs { .. } if !args.text.is_empty() => {
+        Data::Pairs { .. } if !texts.is_empty() => {
             return Err(Failure::input(
                 "a pair has two texts: give `--text` twice, as in `--text premise --text hypothesis`",
             ));
         }
-        _ if !args.text.is_empty() => return refuse("--text"),
+        _ if !texts.is_empty() => return refuse("--text"),
         _ => {}
     }
-    let Some(wanted) = &args.label else {
+    let Some(wanted) = labels else {
         return Ok(());
     };
     match &mut recipe.data {
@@ -188,6 +178,11 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         }
     };
     note(&format!("recipe {}: {counts}", recipe.name));
+    if let Corpus::Rows(rows) = prepared.corpus()
+        && let Some(located) = rows.located.as_ref().filter(|located| located.has_splits())
+    {
+        note(&located.to_string());
+    }
     for warning in warnings(prepared) {
         note(&format!("warning: {warning}"));
     }

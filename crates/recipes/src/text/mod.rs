@@ -20,17 +20,23 @@ mod batch;
 mod builtin;
 mod contracts;
 mod data;
+mod docs;
 mod embed;
 mod error;
 mod explain;
+mod format;
 mod generate;
+mod inspect;
 mod learner;
 mod net;
+mod own;
 mod pre_tokenize;
 mod predict;
+mod read;
 mod recipe;
 mod summarise;
 mod tokenizer;
+mod tokenizer_file;
 mod truncation;
 
 use std::path::{Path, PathBuf};
@@ -51,12 +57,15 @@ pub use data::{Agreement, Corpus, Parts, Rows, Running, Truth, open};
 pub use embed::Embedder;
 pub use error::{DataError, TextRecipeError, TokenizerError};
 pub use explain::Weighted;
+pub use format::{Choice, Format};
 pub use generate::{Sampling, Writer};
+pub use inspect::{Inspection, Quantiles, SplitInspection, inspect};
 pub use learner::TextModel;
 pub(crate) use learner::label_loss;
 use net::BertForm;
 pub use net::{Architecture, FineTune, Scored, Sizes, TextInputs, TextNet};
 pub use predict::{Prediction, Predictor};
+pub use read::{ReadOptions, ReadText, ReadTextSink};
 pub use recipe::{Augment, Data, Recipe, Split};
 pub use summarise::{Sentence, sentences};
 pub use tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe, Tokens};
@@ -96,6 +105,12 @@ pub(crate) struct Spec {
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
+    /// The columns of the training texts, where they were in a table.
+    #[serde(default)]
+    text_columns: Vec<String>,
+    /// Whether every training text was a file of its own.
+    #[serde(default)]
+    documents: bool,
     /// Of probabilities; folders of earlier versions have none.
     #[serde(default)]
     temperature: Temperature,
@@ -608,7 +623,7 @@ impl Prepared {
             recipe: self.recipe.name.clone(),
             task: self.task,
             members: self.recipe.ensemble,
-            architecture: self.recipe.model.clone(),
+            architecture: self.recipe.model.portable(),
             form: self.recipe.model.form()?,
             sizes: self.sizes,
             labels: match &self.corpus {
@@ -616,8 +631,11 @@ impl Prepared {
                 Corpus::Running(_) => Vec::new(),
             },
             tokenizer: self.recipe.tokenizer.clone(),
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
+            text_columns: self.corpus.report().text_columns.clone(),
+            documents: self.corpus.report().documents
+                || matches!(self.recipe.data, Data::Reviews { .. }),
             temperature: Temperature::default(),
         })
     }
@@ -670,6 +688,23 @@ fn tokenizer_of_rows(
     tokenizer_of(recipe, &texts)
 }
 
+/// Refuses what is no folder of published weights, such as the name of a model on the hub.
+fn check_weights(dir: &Path) -> Result<(), TextRecipeError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let name = dir.display();
+    let is_file = if dir.exists() {
+        "is not a folder"
+    } else {
+        "does not exist"
+    };
+    Err(TextRecipeError::Asked(format!(
+        "the weights folder `{name}` {is_file}: nothing is downloaded; name a folder with config.json, \
+         tokenizer.json and model.safetensors, e.g. from `hf download {name} --local-dir weights`"
+    )))
+}
+
 fn tokenizer_of(recipe: &Recipe, texts: &[&str]) -> Result<TextTokenizer, TextRecipeError> {
     if let Architecture::Bert { weights, .. } = &recipe.model {
         if weights.is_empty() {
@@ -677,6 +712,7 @@ fn tokenizer_of(recipe: &Recipe, texts: &[&str]) -> Result<TextTokenizer, TextRe
                            or `model.weights`";
             return Err(TextRecipeError::Asked(message.to_owned()));
         }
+        check_weights(Path::new(weights))?;
         return Ok(TextTokenizer::load(
             &Path::new(weights).join(TOKENIZER_FILE),
         )?);
