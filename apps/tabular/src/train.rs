@@ -11,6 +11,7 @@ use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, ti
 use tinderbox_cli::splits::{ROW, SplitLine, copies_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_datasets::table::find_leaks;
+use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
@@ -71,7 +72,8 @@ fn warnings(prepared: &Prepared) -> Result<Vec<String>, Failure> {
             counts
         };
         let [train, test] = [&parts.train, &parts.test].map(|rows| counts(rows));
-        warnings.extend(class_warnings(labels, &train, &test, "rows"));
+        let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+        warnings.extend(class_warnings(labels, &train, &test, "rows", weighted));
     }
     Ok(warnings)
 }

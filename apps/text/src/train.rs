@@ -8,6 +8,7 @@ use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, overridden, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
 use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Comparison, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
@@ -218,7 +219,8 @@ fn warnings(prepared: &Prepared) -> Vec<String> {
         counts
     };
     let [train, test] = [&rows.parts.train, &rows.parts.test].map(|part| counts(part));
-    class_warnings(&rows.names, &train, &test, "texts")
+    let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+    class_warnings(&rows.names, &train, &test, "texts", weighted)
 }
 
 fn kind_name(kind: TokenKind) -> &'static str {
