@@ -20,10 +20,10 @@ use tinderbox_recipes::train::checkpoint::Store;
 use tinderbox_recipes::{tabular, vision};
 
 /// A fuzzed parser: its name, which is also its folder in `fuzz/corpus`, and what it is called with.
-pub type Target = (&'static str, fn(&[u8]));
+pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every parser.
-pub const TARGETS: [Target; 11] = [
+pub(crate) const TARGETS: [Target; 11] = [
     ("table_csv", table_csv),
     ("table_file", table_file),
     ("image", image),
@@ -38,20 +38,20 @@ pub const TARGETS: [Target; 11] = [
 ];
 
 /// A folder with one file that has these bytes.
-struct Input1 {
+struct TempInput {
     _dir: TempDir,
     path: PathBuf,
 }
 
-fn file(name: &str, data: &[u8]) -> Option<Input1> {
+fn file(name: &str, data: &[u8]) -> Option<TempInput> {
     let dir = tempfile::tempdir().ok()?;
     let path = dir.path().join(name);
     fs::write(&path, data).ok()?;
-    Some(Input1 { _dir: dir, path })
+    Some(TempInput { _dir: dir, path })
 }
 
 /// CSV from a stream: kinds inferred, inspected, and read again with the kinds that were found.
-pub fn table_csv(data: &[u8]) {
+pub(crate) fn table_csv(data: &[u8]) {
     let options = ReadOptions::default();
     if let Ok((table, _)) = read_csv(data, "fuzz", &options) {
         let target = table.columns().last().map(|column| column.name().to_owned());
@@ -61,33 +61,33 @@ pub fn table_csv(data: &[u8]) {
 }
 
 /// A table file of any format, which its content decides: Parquet, gzip, JSON or CSV.
-pub fn table_file(data: &[u8]) {
+pub(crate) fn table_file(data: &[u8]) {
     if let Some(input) = file("table", data) {
         let _ = read(&input.path, &ReadOptions::default());
     }
 }
 
 /// An image of any format.
-pub fn image(data: &[u8]) {
+pub(crate) fn image(data: &[u8]) {
     let _ = decode_bytes(data, Path::new("fuzz"), &DecodeOptions::new(16, 16, 3));
 }
 
 /// An IDX file as the images and as the labels.
-pub fn idx(data: &[u8]) {
+pub(crate) fn idx(data: &[u8]) {
     if let Some(input) = file("images-idx3-ubyte", data) {
         let _ = read_idx(&input.path, &input.path, &["a", "b"]);
     }
 }
 
 /// A `GeoTIFF` map.
-pub fn raster(data: &[u8]) {
+pub(crate) fn raster(data: &[u8]) {
     if let Some(input) = file("map.tif", data) {
         let _ = Raster::read(&input.path);
     }
 }
 
 /// Labeled texts and tagged sentences in a file; the first byte chooses the file's name.
-pub fn text_file(data: &[u8]) {
+pub(crate) fn text_file(data: &[u8]) {
     let Some((choice, data)) = data.split_first() else {
         return;
     };
@@ -100,12 +100,12 @@ pub fn text_file(data: &[u8]) {
 }
 
 /// An archive of text files.
-pub fn text_tar(data: &[u8]) {
+pub(crate) fn text_tar(data: &[u8]) {
     let _ = read_tar(Cursor::new(data), "fuzz", &TextOptions::default());
 }
 
 /// A `tokenizer.json`, and a text through it.
-pub fn tokenizer(data: &[u8]) {
+pub(crate) fn tokenizer(data: &[u8]) {
     if let Some(input) = file("tokenizer.json", data)
         && let Ok(tokenizer) = TextTokenizer::load(&input.path)
     {
@@ -120,7 +120,7 @@ pub fn tokenizer(data: &[u8]) {
 }
 
 /// A checkpoint of a training run.
-pub fn checkpoint(data: &[u8]) {
+pub(crate) fn checkpoint(data: &[u8]) {
     if let Some(input) = file("step-000000001.ckpt", data)
         && let Some(dir) = input.path.parent()
     {
@@ -129,7 +129,7 @@ pub fn checkpoint(data: &[u8]) {
 }
 
 /// `config.json` and SafeTensors of a published model: the configuration up to the first zero byte.
-pub fn pretrained(data: &[u8]) {
+pub(crate) fn pretrained(data: &[u8]) {
     let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
     let (config, weights) = data.split_at(end);
     let Ok(config) = std::str::from_utf8(config) else {
@@ -140,7 +140,7 @@ pub fn pretrained(data: &[u8]) {
 }
 
 /// A recipe in TOML over a built-in one.
-pub fn recipe(data: &[u8]) {
+pub(crate) fn recipe(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
