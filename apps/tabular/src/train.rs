@@ -8,14 +8,15 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times};
+use tinderbox_cli::splits::{ROW, SplitLine, copies_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_datasets::table::find_leaks;
 use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
-    Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth, describe_note,
-    pooled,
+    self, Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth,
+    describe_note, pooled,
 };
 use tinderbox_recipes::train::Metrics;
 
@@ -119,6 +120,16 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         opened.columns.len(),
         recipe.data.target,
     ));
+    let lines = split_lines(&sizes(prepared), ROW);
+    note(&lines.join("\n"));
+    let copies = opened.copies(&recipe.split);
+    let shared = opened.shared(parts);
+    let copies = copies_note(copies, opened.own, ROW);
+    let shared = shared_note(shared, parts.test.len(), ROW);
+    copies
+        .into_iter()
+        .chain(shared)
+        .for_each(|line| note(&line));
     if matches!(recipe.data.source, Source::File { .. }) {
         let kinds = opened.columns.iter().filter_map(|name| {
             let column = opened.table.column(name).ok()?;
@@ -142,6 +153,43 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         device.backend,
         dir.display()
     ));
+}
+
+/// The size, source and class counts of each split.
+fn sizes(prepared: &Prepared) -> Vec<SplitLine> {
+    let (recipe, opened, parts) = (prepared.recipe(), prepared.opened(), prepared.parts());
+    let own_test = opened.own < opened.table.rows();
+    let [file, test] = match &recipe.data.source {
+        Source::File { path, test } => [path, test].map(|path| file_name(path)),
+        _ => [String::new(), String::new()],
+    };
+    let splits = [
+        ("train", &parts.train, &file),
+        ("valid", &parts.valid, &file),
+        ("test", &parts.test, if own_test { &test } else { &file }),
+    ];
+    let line = |(name, rows, source): (&str, &Vec<usize>, &String)| SplitLine {
+        name: name.to_owned(),
+        count: rows.len(),
+        source: source.clone(),
+        classes: class_counts(opened, rows),
+    };
+    splits.into_iter().map(line).collect()
+}
+
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+fn class_counts(opened: &tabular::Opened, rows: &[usize]) -> Vec<(String, usize)> {
+    let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth)
+    else {
+        return Vec::new();
+    };
+    let mut counts = vec![0; labels.len()];
+    rows.iter().for_each(|&row| counts[classes[row]] += 1);
+    labels.iter().cloned().zip(counts).collect()
 }
 
 fn summary(prepared: &Prepared, device: &Opened, report: &Report) -> Summary {

@@ -18,6 +18,7 @@ mod answers;
 mod baseline;
 mod batch;
 mod builtin;
+mod contents;
 mod contracts;
 mod data;
 mod docs;
@@ -208,6 +209,11 @@ impl Prepared {
                 (task, rows.names.len())
             }
         };
+        let monitors: &[&str] = match task {
+            Task::Classes => &["loss", "accuracy"],
+            Task::Labels | Task::Tags | Task::Next => &["loss"],
+        };
+        recipe.train.check_monitor(monitors)?;
         let tokenizer = match &corpus {
             Corpus::Running(text) => tokenizer_of(&recipe, &[text.train.as_str()])?,
             Corpus::Rows(rows) => tokenizer_of_rows(&recipe, rows, &rows.parts.train)?,
@@ -652,8 +658,9 @@ impl Prepared {
             Corpus::Rows(rows) => rows.inputs.len(),
             Corpus::Running(text) => text.train.len(),
         };
+        let data = contents::split_list(&self.corpus).digest();
         Ok(format!(
-            "{}\n{size} texts\n{stage}",
+            "{}\ndata {data}\n{size} texts\n{stage}",
             toml::to_string(&recipe)?
         ))
     }
