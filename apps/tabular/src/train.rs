@@ -16,6 +16,7 @@ use tinderbox_recipes::tabular::{
 };
 use tinderbox_recipes::train::Metrics;
 
+use crate::inspect::weight;
 use crate::{RECIPES, credit, failure, map, story};
 
 /// What `train` takes.
@@ -43,6 +44,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let prepared = Prepared::new(recipe).map_err(failure)?;
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
+    } else if let Some(report) = &prepared.opened().report {
+        // Lost rows are worth a line even where no other is wanted.
+        let lost = report
+            .notes
+            .iter()
+            .filter(|found| weight(found) == "warning");
+        lost.for_each(|found| note(&format!("warning: {}", describe_note(found))));
     }
     let options = progress::watch(&args.train, &dir, resume);
     let report = prepared.train(&device.device, options).map_err(failure)?;
@@ -115,7 +123,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     }
     if let Some(report) = &opened.report {
         for found in &report.notes {
-            note(&describe_note(found));
+            note(&format!("{}: {}", weight(found), describe_note(found)));
         }
     }
     note(&table(&layer_rows(prepared.layers())));
