@@ -81,29 +81,34 @@ mod preamble;
 mod quotes;
 mod raw;
 mod read;
+mod rows;
 mod schema;
 mod sniff;
 mod source;
-#[cfg(feature = "parquet")]
+mod stream;
 mod typed;
 mod write;
 
 use crate::table::raw::Lines;
 
-pub(crate) use csv::{Gathered, gather};
+pub(crate) use csv::{Gathered, gather_with};
+pub(crate) use quotes::Stray;
+pub(crate) use rows::RowStream;
+pub(crate) use sniff::Hints;
 pub(crate) use source::Source;
 
 pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;
 pub use error::{HeaderLine, TableError};
 pub use inspect::{
-    ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, inspect,
+    ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, find_leaks, inspect,
     looks_like_classes,
 };
 pub use number::{DecimalMark, NegativeForm, NumberStyle};
 pub use options::{Encoding, ReadNote, ReadOptions, ReadReport};
 pub use read::{read, read_csv, read_csv_with, read_with};
 pub use schema::{ColumnSchema, Kind, Overrides, Schema, TruthWords, UnknownKind, default_missing};
+pub use stream::{Carry, Chunk, TableReader};
 
 /// Rows of named columns, held column by column.
 #[derive(Debug, Clone, PartialEq)]
@@ -221,7 +226,7 @@ impl Table {
     }
 
     /// These rows and then those of `other`, which must have these columns; it may have more, in any
-    /// order. Lines are counted over the whole.
+    /// order. Each row keeps the line of its own file.
     ///
     /// # Errors
     ///
@@ -235,9 +240,12 @@ impl Table {
                 second: more.kind(),
             })
         });
+        let mut lines = Lines::default();
+        (0..self.rows()).for_each(|row| lines.push(self.line(row)));
+        (0..other.rows()).for_each(|row| lines.push(other.line(row)));
         Ok(Self {
             columns: columns.collect::<Result<_, _>>()?,
-            lines: Lines::default(),
+            lines,
             ..self
         })
     }

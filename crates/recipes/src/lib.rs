@@ -8,12 +8,14 @@
 
 pub mod calibration;
 pub mod classify;
+pub mod contain;
 mod finite;
 pub mod metrics;
 pub mod model_dir;
 pub mod overlay;
 pub mod parity;
 pub mod run_dir;
+pub mod splits;
 pub mod tabular;
 #[cfg(feature = "text")]
 pub mod text;

@@ -11,7 +11,7 @@ use super::options::{ReadNote, ReadOptions};
 use super::preamble::Preamble;
 use super::quotes::{QuoteCheck, Stray};
 use super::raw::{Lines, Markers, RawColumn};
-use super::sniff::{Dialect, is_blank};
+use super::sniff::{Dialect, Hints, is_blank};
 use super::source::{MEMORY_PER_BYTE, Source, memory_limit, unpack_error};
 use crate::random::{Stream, below, stream};
 
@@ -68,50 +68,122 @@ pub(crate) type Keep<'k> = dyn Fn(&[String], bool) -> Result<Vec<bool>, TableErr
 /// Reads all rows of `source`: CSV, or JSON where the first characters are those of an object or of an
 /// array of objects.
 pub(crate) fn gather(
-    mut source: Source<'_>,
+    source: Source<'_>,
     options: &ReadOptions,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
+    match open_text(source, options)? {
+        Text::Json { source, head } => gather_json(source, head, options, keep),
+        Text::Csv { rows, header } => rows.gather(header, options, keep),
+    }
+}
+
+/// A file of text whose way of writing has been found out.
+pub(crate) enum Text<'a> {
+    Csv {
+        rows: Box<Rows<'a>>,
+        /// Whether the first line has the names of the columns.
+        header: bool,
+    },
+    Json {
+        source: Source<'a>,
+        /// The beginning of its text.
+        head: Vec<u8>,
+    },
+}
+
+/// Finds out how `source` is written.
+pub(crate) fn open_text<'a>(
+    mut source: Source<'a>,
+    options: &ReadOptions,
+) -> Result<Text<'a>, TableError> {
     options.validate()?;
-    let (mut head, whole) = read_head(&mut source)?;
-    if head.trim_ascii().is_empty() && whole {
-        return Err(TableError::Empty { file: source.file });
+    let head = Head::read(&mut source)?;
+    if is_json(&head.bytes) {
+        let head = head.bytes;
+        return Ok(Text::Json { source, head });
     }
-    if is_json(&head) {
-        return gather_json(source, head, options, keep);
+    let (rows, header) = open_csv(source, head, options, &Hints::default());
+    let rows = Box::new(rows);
+    Ok(Text::Csv { rows, header })
+}
+
+/// Reads all rows of `source`, of which something is known.
+pub(crate) fn gather_with(
+    source: Source<'_>,
+    options: &ReadOptions,
+    hints: &Hints,
+    keep: &Keep<'_>,
+) -> Result<Gathered, TableError> {
+    let (rows, header) = open_rows(source, options, hints)?;
+    rows.gather(header, options, keep)
+}
+
+/// Finds out how CSV is written, and whether its first row holds names.
+pub(crate) fn open_rows<'a>(
+    mut source: Source<'a>,
+    options: &ReadOptions,
+    hints: &Hints,
+) -> Result<(Rows<'a>, bool), TableError> {
+    options.validate()?;
+    let head = Head::read(&mut source)?;
+    Ok(open_csv(source, head, options, hints))
+}
+
+/// The beginning of a file.
+struct Head {
+    bytes: Vec<u8>,
+    /// Whether that is all of it.
+    whole: bool,
+}
+
+impl Head {
+    fn read(source: &mut Source<'_>) -> Result<Self, TableError> {
+        let (bytes, whole) = read_head(source)?;
+        if bytes.trim_ascii().is_empty() && whole {
+            let file = source.file.clone();
+            return Err(TableError::Empty { file });
+        }
+        Ok(Self { bytes, whole })
     }
-    let preamble = Preamble::find(&head, whole, options);
-    head.drain(..preamble.bytes);
+}
+
+fn open_csv<'a>(
+    mut source: Source<'a>,
+    head: Head,
+    options: &ReadOptions,
+    hints: &Hints,
+) -> (Rows<'a>, bool) {
+    let Head { mut bytes, whole } = head;
+    let preamble = Preamble::find(&bytes, whole, options);
+    bytes.drain(..preamble.bytes);
     let options = &ReadOptions {
         delimiter: options.delimiter.or(preamble.delimiter),
         ..options.clone()
     };
-    let dialect = Dialect::find(&head, whole, options);
+    let dialect = Dialect::with_hints(&bytes, whole, options, hints);
     source.text.count_cells(dialect.delimiter);
     let mut dropped = preamble.bytes;
     let mut spaces = Spaces::new(dialect.delimiter);
-    if options.quoting && spaces.are_in(&head) {
-        let kept = spaces.skip(&mut head);
-        dropped += head.len() - kept;
-        head.truncate(kept);
+    if dialect.quoting && spaces.are_in(&bytes) {
+        let kept = spaces.skip(&mut bytes);
+        dropped += bytes.len() - kept;
+        bytes.truncate(kept);
         source.text.skip_spaces(spaces);
     }
     let markers = Markers::new(&options.missing);
     let header = match (&options.names, options.header) {
         (_, Some(header)) => header,
         (Some(_), None) => false,
-        (None, None) => dialect
-            .names_expected(&head, options)
-            .unwrap_or_else(|| dialect.has_header(&head, whole, &markers)),
+        (None, None) => dialect.names_expected(&bytes, options).unwrap_or_else(|| {
+            dialect.names_one_of(&bytes, &hints.columns)
+                || dialect.has_header(&bytes, whole, &markers)
+        }),
     };
-    let mut rows = Rows::new(source, head, dialect);
+    let mut rows = Rows::new(source, bytes, dialect);
     rows.skipped = (preamble.lines, dropped as u64);
-    let mut gathered = rows.gather(header, options, keep)?;
-    if preamble.titles > 0 {
-        let (lines, header) = (preamble.titles, preamble.lines + 1);
-        gathered.notes.insert(0, ReadNote::Titles { lines, header });
-    }
-    Ok(gathered)
+    rows.titles = preamble.titles;
+    (rows, header)
 }
 
 /// Reads the beginning of the text, and whether that is all of it.
@@ -163,21 +235,23 @@ pub(crate) fn text_error(file: &str, packed: bool, line: u64, error: std::io::Er
 }
 
 /// Rows with the lines they start on.
-struct Rows<'a> {
-    file: String,
+pub(crate) struct Rows<'a> {
+    pub(super) file: String,
     packed: bool,
     reader: Reader<std::io::Chain<Cursor<Vec<u8>>, TextReader<'a>>>,
     passed: Passed,
     encoding: &'static str,
-    dialect: Dialect,
-    record: ByteRecord,
+    pub(super) dialect: Dialect,
+    pub(super) record: ByteRecord,
     /// The line that `record` starts on, and whether it goes over several.
-    line: u64,
-    several: bool,
+    pub(super) line: u64,
+    pub(super) several: bool,
     /// Lines and bytes that stand before the first row.
     skipped: (u64, u64),
+    /// Lines of them that are titles.
+    titles: u64,
     /// The names and where they stand, once they are known.
-    header: HeaderLine,
+    pub(super) header: HeaderLine,
 }
 
 impl<'a> Rows<'a> {
@@ -194,12 +268,33 @@ impl<'a> Rows<'a> {
             line: 0,
             several: false,
             skipped: (0, 0),
+            titles: 0,
             header: HeaderLine::default(),
         }
     }
 
+    /// The character between cells.
+    pub(crate) fn delimiter(&self) -> char {
+        self.dialect.delimiter.into()
+    }
+
+    /// The cells of the current row.
+    pub(crate) fn record(&self) -> &ByteRecord {
+        &self.record
+    }
+
+    /// The line that the current row starts on.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Bytes of text read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
     /// Reads the next row into `record`; `false` at the end.
-    fn next(&mut self) -> Result<bool, TableError> {
+    pub(super) fn next(&mut self) -> Result<bool, TableError> {
         loop {
             let before = self.reader.position().line() + self.skipped.0;
             let more = self
@@ -242,35 +337,13 @@ impl<'a> Rows<'a> {
         options: &ReadOptions,
         keep: &Keep<'_>,
     ) -> Result<Gathered, TableError> {
-        let more = self.next()?;
-        if !more {
-            return Err(TableError::Empty { file: self.file });
-        }
-        if self.record.len() > MAX_COLUMNS {
-            return Err(TableError::TooManyColumns {
-                file: self.file,
-                line: self.line,
-                most: MAX_COLUMNS,
-            });
-        }
-        let (names, notes) = self.names(header, options)?;
+        let (names, notes) = self.read_names(header, options)?;
         let unnamed_first = header && notes.iter().any(|note| is_first(note, &names));
-        self.header = HeaderLine::new(self.line, header.then_some(&names));
         let kept = keep(&names, header)?;
         let kept: Vec<usize> = (0..kept.len()).filter(|&at| kept[at]).collect();
-        let open = self.is_open();
-        let more = if header { self.next()? } else { true };
-        if !more && open {
-            return Err(self.open_quote());
-        }
-        if !more {
-            return Err(TableError::NoRows {
-                file: self.file,
-                columns: names.len(),
-            });
-        }
+        self.first_row(header, names.len())?;
         let mut sink = Sink::new(kept, options);
-        let mut quotes = QuoteCheck::new(self.dialect.delimiter, names.len());
+        let mut quotes = self.quote_check(names.len());
         let rows_in_file = self.fill(&mut sink, &mut quotes, names.len())?;
         let (columns, lines) = sink.finish();
         Ok(Gathered {
@@ -288,6 +361,69 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// A check for stray quotes in rows of so many cells.
+    pub(crate) fn quote_check(&self, width: usize) -> QuoteCheck {
+        QuoteCheck::new(self.dialect.delimiter, width)
+    }
+
+    /// Shows the current row to a check for stray quotes.
+    pub(crate) fn check_quotes(&self, quotes: &mut QuoteCheck) {
+        quotes.row(&self.record, self.line, self.several);
+    }
+
+    /// Reads the names of the columns and the first row.
+    pub(crate) fn start(
+        &mut self,
+        header: bool,
+        options: &ReadOptions,
+    ) -> Result<Vec<String>, TableError> {
+        let (names, _) = self.read_names(header, options)?;
+        self.first_row(header, names.len())?;
+        Ok(names)
+    }
+
+    fn read_names(
+        &mut self,
+        header: bool,
+        options: &ReadOptions,
+    ) -> Result<(Vec<String>, Vec<ReadNote>), TableError> {
+        if !self.next()? {
+            let file = self.file.clone();
+            return Err(TableError::Empty { file });
+        }
+        if self.record.len() > MAX_COLUMNS {
+            return Err(TableError::TooManyColumns {
+                file: self.file.clone(),
+                line: self.line,
+                most: MAX_COLUMNS,
+            });
+        }
+        let (names, notes) = self.names(header, options)?;
+        self.header = HeaderLine::new(self.line, header.then_some(&names));
+        Ok((names, notes))
+    }
+
+    /// Goes to the first row, behind the names if they stand in the file.
+    fn first_row(&mut self, header: bool, columns: usize) -> Result<(), TableError> {
+        let open = self.is_open();
+        if !header || self.next()? {
+            return Ok(());
+        }
+        if open {
+            return Err(self.open_quote());
+        }
+        let file = self.file.clone();
+        Err(TableError::NoRows { file, columns })
+    }
+
+    /// Checks at the end of the file that no quote is open.
+    pub(crate) fn check_end(&self) -> Result<(), TableError> {
+        if self.is_open() {
+            return Err(self.open_quote());
+        }
+        Ok(())
+    }
+
     /// Takes every row from the current one on and says how many there were.
     fn fill(
         &mut self,
@@ -298,7 +434,7 @@ impl<'a> Rows<'a> {
         let mut rows = 0;
         loop {
             self.check_width(width)?;
-            quotes.row(&self.record, self.line, self.several);
+            self.check_quotes(quotes);
             sink.push(&self.record, self.line);
             rows += 1;
             if rows % ROWS_PER_CHECK == 0 {
@@ -308,13 +444,11 @@ impl<'a> Rows<'a> {
                 break;
             }
         }
-        if self.is_open() {
-            return Err(self.open_quote());
-        }
+        self.check_end()?;
         Ok(rows)
     }
 
-    fn check_width(&self, expected: usize) -> Result<(), TableError> {
+    pub(super) fn check_width(&self, expected: usize) -> Result<(), TableError> {
         let found = self.record.len();
         if found == expected {
             return Ok(());
@@ -333,12 +467,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Whether the row goes on to the end of the file because of a quote that nothing closes.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let at_end = self.reader.position().byte() + self.skipped.1 == self.passed.bytes();
         self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()
     }
 
-    fn open_quote(&self) -> TableError {
+    pub(super) fn open_quote(&self) -> TableError {
         // The last line feed is part of the cell and ends no row.
         TableError::OpenQuote {
             file: self.file.clone(),
@@ -347,12 +481,18 @@ impl<'a> Rows<'a> {
     }
 
     /// The names in the current row, or made for it.
-    fn names(
+    pub(super) fn names(
         &self,
         header: bool,
         options: &ReadOptions,
     ) -> Result<(Vec<String>, Vec<ReadNote>), TableError> {
         let mut notes = Vec::new();
+        if self.titles > 0 {
+            notes.push(ReadNote::Titles {
+                lines: self.titles,
+                header: self.skipped.0 + 1,
+            });
+        }
         let width = self.record.len();
         let names: Vec<String> = match &options.names {
             Some(names) if names.len() != width => {

@@ -16,7 +16,10 @@ mod answers;
 #[cfg(feature = "baseline")]
 mod baseline;
 mod builtin;
+mod contents;
 mod data;
+mod dates;
+mod docs;
 mod encoder;
 mod error;
 mod explain;
@@ -24,6 +27,8 @@ mod format;
 mod learner;
 mod net;
 mod notes;
+#[cfg(feature = "baseline")]
+mod plain;
 mod predict;
 mod prospect;
 mod recipe;
@@ -36,23 +41,23 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_datasets::table::Schema;
+use tinderbox_datasets::table::{ColumnSchema, Kind, Schema};
 use tinderbox_models::{LayerSummary, quantile_bins, trainable_parameters};
 
 use answers::Committee;
 pub use answers::{Answers, headline};
 #[cfg(feature = "baseline")]
-pub use baseline::Classical;
+pub use baseline::{BaselineKind, Classical};
 pub use builtin::BUILTIN;
 pub use data::{Opened, Parts, folds, open, read_options, split};
-pub use encoder::{Encoded, Encoder, Place};
+pub use encoder::{Encoded, Encoder, Place, UnseenCategories};
 pub use error::{DataError, TabularError};
-pub use explain::{Importance, Share};
+pub use explain::{Effort, Importance, Share};
 pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
 pub use notes::describe_note;
-pub use predict::{Prediction, Predictor};
+pub use predict::{Evaluation, Prediction, Predictor};
 pub use prospect::{Area, Capture, Prospects};
 pub use recipe::{
     Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
@@ -62,8 +67,10 @@ pub use target::{Target, Truth};
 pub use crate::watch::{Options, Renderers, Stage};
 
 use crate::calibration::Temperature;
+use crate::classify::check_by_class;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{BEST_DIR, RunDir};
+use crate::splits::SplitList;
 use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
 use crate::watch::Job;
 use learner::Objective;
@@ -91,11 +98,14 @@ pub(crate) struct Spec {
     target: Target,
     /// By which the networks' log-probabilities are divided.
     temperature: Temperature,
-    /// Where to cut the probability of two classes for the best F1.
+    /// The decision threshold of two classes, tuned on the validation rows.
     threshold: Option<f64>,
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
+    /// Hash of the rows that the splits were made of, to recognize them; none in older models.
+    #[serde(default)]
+    data_digest: Option<String>,
 }
 
 /// A recipe with its rows opened and checked against each other. Nothing is written yet.
@@ -105,6 +115,7 @@ pub struct Prepared {
     parts: Parts,
     folds: Vec<Parts>,
     layers: Vec<LayerSummary>,
+    splits: SplitList,
 }
 
 /// A finished run.
@@ -148,10 +159,39 @@ pub struct FoldReport {
 /// Metrics of all folds' rows together, of which each was in the test part once.
 ///
 /// Calibration and rankings are steadier so than as a mean over small parts; probabilities of
-/// different models are mixed, though.
-pub fn pooled<'a>(folds: impl Iterator<Item = &'a Answers>) -> Metrics {
-    let all = folds.cloned().reduce(Answers::with);
-    all.map(|all| all.metrics(None)).unwrap_or_default()
+/// different models are mixed, though. Each fold's rows are decided at the threshold of its model.
+pub fn pooled<'a>(folds: impl Iterator<Item = &'a Answers> + Clone) -> Metrics {
+    let all = folds.clone().cloned().reduce(Answers::with);
+    let mut metrics = all.map(|all| all.metrics()).unwrap_or_default();
+    metrics.extend(decisions(folds));
+    metrics
+}
+
+/// Accuracy and F1 of two classes over all folds.
+fn decisions<'a>(folds: impl Iterator<Item = &'a Answers>) -> Metrics {
+    let mut sums = [[0_usize; 2]; 2];
+    for fold in folds {
+        let Answers::Classes(predictions) = fold else {
+            return Metrics::new();
+        };
+        if predictions.classes != 2 {
+            return Metrics::new();
+        }
+        for (sums, counts) in sums.iter_mut().zip(predictions.confusion()) {
+            sums.iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
+        }
+    }
+    let [[right_no, wrong_yes], [wrong_no, right_yes]] =
+        sums.map(|row| row.map(|count| count as f64));
+    let (right, wrong) = (right_no + right_yes, wrong_no + wrong_yes);
+    let mut metrics = Metrics::from([("accuracy".to_owned(), right / (right + wrong).max(1.0))]);
+    if right_yes + wrong > 0.0 {
+        let f1 = 2.0 * right_yes / (2.0 * right_yes + wrong);
+        metrics.insert("f1".to_owned(), f1);
+    }
+    metrics
 }
 
 /// A trained committee with what it was measured with.
@@ -175,15 +215,28 @@ impl Prepared {
         recipe.validate()?;
         let opened = open(&recipe.data, &recipe.split)?;
         settle(&mut recipe.data, &opened);
+        let classes = matches!(opened.target, Target::Classes { .. });
+        check_by_class(
+            recipe.loss.class_weights,
+            recipe.train.balanced_sampling,
+            classes,
+        )?;
         let parts = split(&opened, &recipe.split)?;
         let folds = if recipe.split.folds > 0 {
             folds(&opened, &recipe.split)?
         } else {
             Vec::new()
         };
+        for parts in folds.iter().chain([&parts]) {
+            recipe.check_batch(recipe.train.batch_size.min(parts.train.len()))?;
+            let (mut target, name) = (opened.target.clone(), &recipe.data.target);
+            target.measure(&opened.truth, &parts.train, recipe.features.target, name)?;
+        }
         let encoder = encoder(&recipe, &opened, &parts)?;
         let layers = recipe.model.layers(&sizes(&encoder, &opened.target))?;
+        let splits = [&parts.train[..], &parts.valid, &parts.test];
         Ok(Self {
+            splits: SplitList::new(opened.items(), splits),
             recipe,
             opened,
             parts,
@@ -222,7 +275,11 @@ impl Prepared {
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, TabularError> {
         let text = toml::to_string(&self.recipe)?;
+        if options.resume {
+            self.splits.check(&options.dir)?;
+        }
         let run = RunDir::open(&options.dir, options.resume, &text)?;
+        self.splits.save(run.path())?;
         let result = self.train_in(&run, device, options);
         if result.as_ref().is_err_and(TabularError::is_input) {
             run.discard_untrained();
@@ -245,10 +302,11 @@ impl Prepared {
         let fitted = self.fit("", &self.parts, run.path(), device, &mut options)?;
         let Parts { valid, test, .. } = &self.parts;
         let valid = self.answers(&fitted, valid, device)?;
-        let threshold = valid.threshold();
-        self.save(run, &fitted, threshold)?;
-        let answers = self.answers(&fitted, test, device)?;
-        let test = answers.metrics(threshold);
+        let threshold = valid.tuned_threshold();
+        let valid = valid.decided_at(threshold);
+        self.save(run, &fitted, threshold, &[])?;
+        let answers = self.answers(&fitted, test, device)?.decided_at(threshold);
+        let test = answers.metrics();
         fitted.first.log_test(&test).map_err(FitError::from)?;
         let parameters = fitted.committee.nets.iter().map(trainable_parameters).sum();
         let unlabelled = self.unlabelled(&fitted, device)?;
@@ -257,16 +315,25 @@ impl Prepared {
             Some(area) => Some(self.prospects(area, &fitted, run, device, &mut options)?),
             None => None,
         };
+        #[cfg(feature = "baseline")]
+        let baselines = if options.baselines {
+            self.rows(&fitted, &self.parts).baselines()?
+        } else {
+            Vec::new()
+        };
+        #[cfg(feature = "baseline")]
+        if options.keep_baselines && !baselines.is_empty() {
+            let json = baseline::to_json(&baselines);
+            let json = json.map_err(|error| ModelError::spec(&run.model_dir(), error))?;
+            let files = [(baseline::BASELINES_FILE, &json[..])];
+            self.save(run, &fitted, threshold, &files)?;
+        }
         Ok(Report {
             #[cfg(feature = "baseline")]
-            baselines: if options.baselines {
-                self.rows(&fitted, &self.parts).baselines()?
-            } else {
-                Vec::new()
-            },
+            baselines,
             run: run.clone(),
             trained: fitted.first,
-            valid: valid.metrics(threshold),
+            valid: valid.metrics(),
             test,
             answers,
             folds,
@@ -286,8 +353,11 @@ impl Prepared {
         options: &mut Options,
     ) -> Result<FoldReport, TabularError> {
         let fitted = self.fit(name, parts, dir, device, options)?;
-        let threshold = self.answers(&fitted, &parts.valid, device)?.threshold();
+        let threshold = self
+            .answers(&fitted, &parts.valid, device)?
+            .tuned_threshold();
         let answers = self.answers(&fitted, &parts.test, device)?;
+        let answers = answers.decided_at(threshold);
         #[cfg(feature = "baseline")]
         let baselines = if options.baselines {
             let classical = self.rows(&fitted, parts).baselines()?.into_iter();
@@ -300,7 +370,7 @@ impl Prepared {
         #[cfg(not(feature = "baseline"))]
         let baselines = Vec::new();
         Ok(FoldReport {
-            test: answers.metrics(threshold),
+            test: answers.metrics(),
             answers,
             baselines,
         })
@@ -410,7 +480,8 @@ impl Prepared {
             encoded: &fitted.encoded,
             truth: &self.opened.truth,
             target: &fitted.committee.target,
-            fitted: [&parts.train[..], &parts.valid].concat(),
+            train: &parts.train,
+            valid: &parts.valid,
             test: &parts.test,
         }
     }
@@ -516,7 +587,10 @@ impl Prepared {
         let batch_size = config.train.batch_size.min(train.len());
         let loader =
             LoaderConfig::train(batch_size, config.train.seed).with_workers(config.train.workers);
-        let loader = Loader::new(train.shared(), train.clone(), loader, device)?;
+        let mut loader = Loader::new(train.shared(), train.clone(), loader, device)?;
+        if config.train.balanced_sampling {
+            loader = loader.balanced(train.classes());
+        }
         let eval = LoaderConfig::eval(EVAL_BATCH).with_workers(config.train.workers);
         let eval = Loader::new(valid.shared(), valid.clone(), eval, device)?;
         let identity = self.identity(&job.stage.name)?;
@@ -529,6 +603,7 @@ impl Prepared {
         run: &RunDir,
         fitted: &Fitted,
         threshold: Option<f64>,
+        files: &[(&str, &[u8])],
     ) -> Result<(), TabularError> {
         let Fitted {
             committee, encoder, ..
@@ -538,7 +613,7 @@ impl Prepared {
         let weights: Vec<Vec<u8>> = weights
             .collect::<Result<_, _>>()
             .map_err(ModelError::from)?;
-        model_dir::save_all(&run.model_dir(), &weights, &spec)?;
+        model_dir::save_with(&run.model_dir(), &weights, &spec, files)?;
         Ok(())
     }
 
@@ -551,10 +626,18 @@ impl Prepared {
         threshold: Option<f64>,
     ) -> Spec {
         let mut schema = self.opened.table.schema();
-        let name = &self.recipe.data.target;
-        schema.columns.retain(|column| {
-            column.name == *name || encoder.names().any(|name| name == column.name)
-        });
+        let is_used = |column: &ColumnSchema| {
+            column.name == self.recipe.data.target
+                || encoder.names().any(|name| name == column.name)
+        };
+        if schema.header {
+            schema.columns.retain(is_used);
+        } else {
+            // Columns without names are found by their places, so each is kept, and anything may
+            // stand in those that are not used.
+            let unused = schema.columns.iter_mut().filter(|column| !is_used(column));
+            unused.for_each(|column| *column = ColumnSchema::new(&column.name, Kind::Text));
+        }
         Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
@@ -566,8 +649,9 @@ impl Prepared {
             target: target.clone(),
             temperature,
             threshold,
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
+            data_digest: Some(self.splits.digest()),
         }
     }
 
@@ -579,9 +663,9 @@ impl Prepared {
             path.clear();
         }
         recipe.train = recipe.train.identity();
-        let rows = self.opened.table.rows();
+        let (rows, data) = (self.opened.table.rows(), self.splits.digest());
         Ok(format!(
-            "{}\n{rows} rows\n{stage}",
+            "{}\ndata {data}\n{rows} rows\n{stage}",
             toml::to_string(&recipe)?
         ))
     }
@@ -602,7 +686,6 @@ fn probabilities(said: &[f32]) -> Vec<f32> {
 
 /// Writes what was found out into the recipe.
 fn settle(data: &mut Data, opened: &Opened) {
-    use tinderbox_datasets::table::Kind;
     data.task = match &opened.target {
         Target::Classes { labels } => {
             if let [_, positive] = labels.as_slice() {

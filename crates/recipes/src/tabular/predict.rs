@@ -1,19 +1,30 @@
 //! A trained model of a table, read from its folder.
 
+#[cfg(feature = "baseline")]
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::table::{Schema, Table, read_csv_with, read_with};
+use tinderbox_datasets::table::{
+    Carry, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
+};
 
 use super::answers::{Answers, Committee};
-use super::data::{check_magnitudes, open, split};
-use super::encoder::{Encoded, Encoder};
+#[cfg(feature = "baseline")]
+use super::baseline::{BASELINES_FILE, BaselineKind, FittedBaseline};
+use super::contents::{contents, items};
+use super::data::{
+    check_magnitudes, first_too_large, open, read_options, split as make_splits, table_of,
+};
+use super::encoder::{Encoded, Encoder, UnseenCategories};
 use super::error::{DataError, TabularError};
-use super::recipe::{Data, Split};
-use super::target::Target;
+use super::recipe::{Data, Source, Split};
+use super::target::{Target, Truth};
 use super::{KIND, Spec};
-use crate::metrics::argmax;
+use crate::metrics::{check_threshold, decide};
 use crate::model_dir::{self, ModelError};
+use crate::splits::{Scope, SplitList, digest};
+use crate::train::ConfigError;
 
 /// Most networks of a folder.
 const MAX_MEMBERS: usize = 100;
@@ -23,7 +34,7 @@ const MAX_MEMBERS: usize = 100;
 pub enum Prediction {
     /// A class.
     Class {
-        /// Name of the most probable one.
+        /// Its name: of two classes by the decision threshold, of more the most probable one.
         label: String,
         /// Probability of each class, in the order of the labels.
         probabilities: Vec<(String, f32)>,
@@ -32,11 +43,25 @@ pub enum Prediction {
     Number(f64),
 }
 
+/// What an evaluation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// What was said of each row, with the truth.
+    pub answers: Answers,
+    /// Which rows these are; none if the run has no split list, and the split was made again.
+    pub scope: Option<Scope>,
+    /// Categories in these rows that no training row has.
+    pub unseen: Vec<UnseenCategories>,
+}
+
 /// A trained model of a table.
 pub struct Predictor {
     pub(super) committee: Committee,
     pub(super) spec: Spec,
     pub(super) device: Device,
+    /// A classical method that answers in the networks' place.
+    #[cfg(feature = "baseline")]
+    pub(super) baseline: Option<FittedBaseline>,
 }
 
 impl Predictor {
@@ -78,7 +103,54 @@ impl Predictor {
             },
             spec,
             device,
+            #[cfg(feature = "baseline")]
+            baseline: None,
         })
+    }
+
+    /// The same model with a baseline that was kept beside it in the networks' place, threshold
+    /// included.
+    ///
+    /// # Errors
+    ///
+    /// If none was kept, or it is damaged.
+    #[cfg(feature = "baseline")]
+    pub fn with_baseline(mut self, dir: &Path, kind: BaselineKind) -> Result<Self, ModelError> {
+        let path = dir.join(BASELINES_FILE);
+        let refuse = |reason: String| ModelError::Spec {
+            path: path.clone(),
+            reason,
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => refuse(
+                "it does not exist; train with `--keep-baselines` to keep the baselines".to_owned(),
+            ),
+            _ => refuse(error.to_string()),
+        })?;
+        let mut kept: BTreeMap<BaselineKind, FittedBaseline> =
+            serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        let baseline = kept
+            .remove(&kind)
+            .filter(|baseline| baseline.fits(&self.spec.encoder, &self.spec.target))
+            .ok_or_else(|| refuse("it does not fit `model.json`".to_owned()))?;
+        self.spec.threshold = baseline.threshold();
+        self.baseline = Some(baseline);
+        Ok(self)
+    }
+
+    /// Probabilities of the classes of each row, or a number in the target's own unit.
+    fn outputs_of(&self, table: &Table, rows: &Encoded) -> Result<Vec<f64>, TabularError> {
+        #[cfg(feature = "baseline")]
+        if let Some(baseline) = &self.baseline {
+            let said = baseline.predict(&self.spec.encoder, table, rows)?;
+            let own = baseline.target();
+            return Ok(said.into_iter().map(|score| own.unscaled(score)).collect());
+        }
+        #[cfg(not(feature = "baseline"))]
+        let _ = table;
+        let said = self.committee.predict(rows, &self.device)?;
+        let own = &self.spec.target;
+        Ok(said.into_iter().map(|score| own.unscaled(score)).collect())
     }
 
     /// The columns that are learned from, the target, and how a file of them is read.
@@ -103,14 +175,54 @@ impl Predictor {
     ///
     /// If it cannot be read, lacks a column, or has a cell that is not what the column holds.
     pub fn read(&self, input: &Path, blind: bool) -> Result<Table, DataError> {
+        self.read_file(input, blind, &self.spec.data.format.options()?)
+    }
+
+    /// Columns that a file may lack: the target, if `blind`, and those of a file without names that are
+    /// not learned from.
+    fn optional(&self, blind: bool) -> Vec<&str> {
+        let target = self.spec.data.target.as_str();
+        let is_used = |name: &str| name == target || self.encoder().names().any(|own| own == name);
+        let columns = self.spec.schema.columns.iter();
+        let unused = columns.map(|column| column.name.as_str());
+        let unused = unused.filter(|name| !is_used(name));
+        blind.then_some(target).into_iter().chain(unused).collect()
+    }
+
+    /// Opens another file with the model's columns, to be predicted in chunks; `-` is standard input.
+    /// The target is not read, and may be absent.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or lacks a column.
+    pub fn reader(&self, input: &Path, carry: Carry<'_>) -> Result<TableReader, DataError> {
         let Data { target, format, .. } = &self.spec.data;
-        let target = [target.as_str()];
-        let optional = if blind { &target[..] } else { &[] };
-        let (schema, options) = (&self.spec.schema, format.options()?);
+        let (options, optional) = (format.options()?, self.optional(true));
+        let mut schema = self.spec.schema.clone();
+        // Without names, the target has its place among the other columns.
+        if options.header.unwrap_or(schema.header) {
+            schema.columns.retain(|column| column.name != *target);
+        }
+        TableReader::open(input, &schema, &optional, carry, &options)
+            .map_err(DataError::of_new_file)
+    }
+
+    /// The first row of a table from [`reader`](Self::reader) that cannot be predicted, and why.
+    pub fn first_unusable(&self, table: &Table) -> Option<(usize, DataError)> {
+        first_too_large(table, self.spec.encoder.names())
+    }
+
+    fn read_file(
+        &self,
+        input: &Path,
+        blind: bool,
+        options: &ReadOptions,
+    ) -> Result<Table, DataError> {
+        let (schema, optional) = (&self.spec.schema, self.optional(blind));
         let read = if input.as_os_str() == "-" {
-            read_csv_with(std::io::stdin(), "-", schema, optional, &options)
+            read_csv_with(std::io::stdin(), "-", schema, &optional, options)
         } else {
-            read_with(input, schema, optional, &options)
+            read_with(input, schema, &optional, options)
         };
         let (table, _) = read.map_err(DataError::of_new_file)?;
         check_magnitudes(&table, self.spec.encoder.names())?;
@@ -127,9 +239,23 @@ impl Predictor {
         &self.spec.encoder
     }
 
-    /// Where to cut the probability of two classes for the best F1, as found on validation rows.
+    /// The decision threshold of two classes, tuned on the validation rows.
     pub fn threshold(&self) -> Option<f64> {
         self.spec.threshold
+    }
+
+    /// The same model with another decision threshold.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not have two classes.
+    pub fn with_threshold(mut self, threshold: f64) -> Result<Self, ConfigError> {
+        let classes = match &self.spec.target {
+            Target::Classes { labels } => labels.len(),
+            Target::Number { .. } => 0,
+        };
+        self.spec.threshold = Some(check_threshold(threshold, classes)?);
+        Ok(self)
     }
 
     /// Encodes the rows of a table with the model's columns.
@@ -147,45 +273,105 @@ impl Predictor {
     ///
     /// If it lacks one, or the device fails.
     pub fn predict(&self, table: &Table) -> Result<Vec<Prediction>, TabularError> {
-        self.predict_encoded(&self.encode(table)?)
-    }
-
-    /// Predicts rows that [`encode`](Self::encode) gave.
-    ///
-    /// # Errors
-    ///
-    /// If the device fails.
-    pub fn predict_encoded(&self, rows: &Encoded) -> Result<Vec<Prediction>, TabularError> {
-        let said = self.committee.predict(rows, &self.device)?;
+        let said = self.outputs_of(table, &self.encode(table)?)?;
         Ok(match &self.spec.target {
-            Target::Number { .. } => {
-                let unscaled = said
-                    .into_iter()
-                    .map(|score| self.spec.target.unscaled(score));
-                unscaled.map(Prediction::Number).collect()
-            }
-            Target::Classes { labels } => said
-                .chunks_exact(labels.len())
-                .map(|row| Prediction::Class {
-                    label: labels[argmax(row)].clone(),
+            Target::Number { .. } => said.into_iter().map(Prediction::Number).collect(),
+            Target::Classes { labels } => {
+                let said: Vec<f32> = said.into_iter().map(|value| value as f32).collect();
+                let rows = said.chunks_exact(labels.len());
+                rows.map(|row| Prediction::Class {
+                    label: labels[decide(row, self.spec.threshold)].clone(),
                     probabilities: labels.iter().cloned().zip(row.iter().copied()).collect(),
                 })
-                .collect(),
+                .collect()
+            }
         })
     }
 
-    /// Answers for a split of the data that the model was trained on, or of a file like it.
+    /// Answers for a stored split of the data that the model was trained on, or for all rows of other
+    /// data.
     ///
-    /// `data` is [`data`](Self::data), with another path where the file has moved.
+    /// `data` is [`data`](Self::data), with another path where the user named one, which `other` says.
+    /// `list` is that of the run, if it has one: see [`SplitList::choose`] for what is evaluated.
     ///
     /// # Errors
     ///
     /// If the file cannot be read, has other columns or classes, or the device fails.
-    pub fn evaluate(&self, data: &Data, part: &str) -> Result<Answers, TabularError> {
-        let opened = open(data, &self.spec.split)?;
-        let parts = split(&opened, &self.spec.split)?;
-        let rows = parts.get(part)?;
-        self.answer(&opened.table.take(rows), &data.target)
+    pub fn evaluate(
+        &self,
+        data: &Data,
+        list: Option<&SplitList>,
+        split: &str,
+        other: bool,
+    ) -> Result<Evaluation, TabularError> {
+        let table = self.read_labeled(data, other)?;
+        let column = table.column(&data.target).map_err(DataError::from)?;
+        let target = &self.spec.target;
+        let truth = target.read_as(column, |row| table.line(row))?;
+        let contents = contents(&table, self.spec.encoder.names())?;
+        let items = items(&contents, &truth, target);
+        let scope = match list {
+            Some(list) => Some(list.choose(&items, split, other)),
+            None if other && self.spec.data_digest.as_ref() != Some(&digest(&items)) => {
+                Some(Scope::Whole { trained_on: 0 })
+            }
+            None => None,
+        };
+        let rows = match &scope {
+            Some(Scope::Stored { rows, .. }) => rows.clone(),
+            Some(Scope::Whole { .. }) => (0..table.rows()).collect(),
+            None => {
+                let opened = open(data, &self.spec.split)?;
+                let parts = make_splits(&opened, &self.spec.split)?;
+                parts.get(split)?.to_vec()
+            }
+        };
+        if rows.is_empty() {
+            let split = split.to_owned();
+            return Err(DataError::NoRowsLeft { split }.into());
+        }
+        let table = table.take(&rows);
+        let unseen = self.spec.encoder.unseen_categories(&table)?;
+        Ok(Evaluation {
+            answers: self.answer(&table, &data.target)?,
+            scope,
+            unseen,
+        })
+    }
+
+    /// Reads the rows of an evaluation with the model's schema.
+    fn read_labeled(&self, data: &Data, other: bool) -> Result<Table, TabularError> {
+        let Source::File { path, test } = &data.source else {
+            let table = open(data, &self.spec.split)?.table;
+            self.check_kinds(&table)?;
+            return Ok(table);
+        };
+        if path.is_empty() {
+            return Err(DataError::NoPath.into());
+        }
+        let mut options = read_options(data)?;
+        options.sample = options.sample.filter(|_| !other);
+        let table = self.read_file(&table_of(Path::new(path))?, false, &options)?;
+        if other || test.is_empty() {
+            return Ok(table);
+        }
+        let more = self.read_file(Path::new(test), false, &options)?;
+        Ok(table.append(&more)?)
+    }
+
+    /// Checks that data which is read in its own way has the columns that were learned from.
+    fn check_kinds(&self, table: &Table) -> Result<(), DataError> {
+        for expected in &self.spec.schema.columns {
+            let found = table.column(&expected.name)?.kind();
+            if found != expected.kind {
+                return Err(DataError::OtherKind {
+                    column: expected.name.clone(),
+                    found,
+                    expected: expected.kind,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Answers for all rows of a table that has the target too.
@@ -195,8 +381,18 @@ impl Predictor {
     /// If it lacks a column or a target, or the device fails.
     pub fn answer(&self, table: &Table, target: &str) -> Result<Answers, TabularError> {
         let column = table.column(target).map_err(DataError::from)?;
-        let truth = self.spec.target.read_as(column)?;
-        self.committee
-            .answer(&self.encode(table)?, &truth, &self.device)
+        let truth = self.spec.target.read_as(column, |row| table.line(row))?;
+        let said = self.outputs_of(table, &self.encode(table)?)?;
+        let answers = match truth {
+            Truth::Classes(_) => {
+                let said: Vec<f32> = said.into_iter().map(|value| value as f32).collect();
+                Answers::new(&said, f64::from, &truth)
+            }
+            Truth::Numbers(actual) => Answers::Numbers {
+                predicted: said,
+                actual,
+            },
+        };
+        Ok(answers.decided_at(self.spec.threshold))
     }
 }

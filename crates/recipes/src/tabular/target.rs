@@ -48,6 +48,17 @@ impl Truth {
         }
     }
 
+    /// These rows and then those of `other`, which is of the same kind.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        match (&mut self, other) {
+            (Self::Classes(labels), Self::Classes(more)) => labels.extend(more),
+            (Self::Numbers(values), Self::Numbers(more)) => values.extend(more),
+            // Both were read as one target.
+            (Self::Classes(_), Self::Numbers(_)) | (Self::Numbers(_), Self::Classes(_)) => {}
+        }
+        self
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         match self {
@@ -186,12 +197,17 @@ impl Target {
         }
     }
 
-    /// The target of another table's column, which must have the classes of this one.
+    /// The target of another table's column, which must have the classes of this one; `line` is that of
+    /// a row in its file.
     ///
     /// # Errors
     ///
     /// If a row has none, or a class that was not learned.
-    pub(crate) fn read_as(&self, column: &Column) -> Result<Truth, DataError> {
+    pub(crate) fn read_as(
+        &self,
+        column: &Column,
+        line: impl Fn(usize) -> u64,
+    ) -> Result<Truth, DataError> {
         check_present(column)?;
         let rows = 0..column.len();
         match self {
@@ -205,8 +221,9 @@ impl Target {
                     labels
                         .iter()
                         .position(|label| *label == name)
-                        .ok_or_else(|| DataError::UnknownClass {
+                        .ok_or_else(|| DataError::UnseenClass {
                             class: name.into_owned(),
+                            line: line(row),
                             known: labels.clone(),
                         })
                 };
