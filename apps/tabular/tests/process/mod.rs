@@ -203,9 +203,7 @@ fn a_finished_run_trains_longer_as_if_it_had_never_ended() {
     run("run", "train.epochs=3");
     run("straight", "train.epochs=8");
     let resume = ["train", "--resume", "run", "--quiet", "--no-baseline"];
-    place
-        .run(&resume)
-        .failed(2, &["is finished", "--epochs 6"]);
+    place.run(&resume).failed(2, &["is finished", "--epochs 6"]);
     for (set, words) in [
         ("train.epochs=2", "can only be raised"),
         ("train.seed=7", "another recipe"),
