@@ -45,9 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         describe(&prepared, &device, &dir, resume);
     }
     let options = progress::watch(&args.train, &dir, resume);
-    let report = prepared
-        .train(&device.device, options)
-        .map_err(failure)?;
+    let report = prepared.train(&device.device, options).map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;

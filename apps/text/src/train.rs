@@ -59,9 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         describe(&prepared, &device, &dir, resume);
     }
     let options = progress::watch(&args.train, &dir, resume);
-    let report = prepared
-        .train(&device.device, options)
-        .map_err(failure)?;
+    let report = prepared.train(&device.device, options).map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;
@@ -120,6 +118,8 @@ fn fine_tune(recipe: &mut Recipe, dir: &str) -> Result<(), Failure> {
         recipe.optimizer = tuned.optimizer;
         recipe.schedule = tuned.schedule;
         recipe.train.epochs = tuned.train.epochs;
+        recipe.train.patience = tuned.train.patience;
+        recipe.train.ema_decay = tuned.train.ema_decay;
     }
     if let Architecture::Bert { weights, .. } = &mut recipe.model {
         dir.clone_into(weights);
@@ -321,7 +321,7 @@ fn print(
     }
     verdict(&mut out, prepared, report, summary)?;
     let max_len = prepared.sizes().max_len;
-    if let Some(count) = usage::truncated(report.truncation, "training texts", max_len) {
+    if let Some(count) = usage::truncated(report.truncation, "training text", max_len) {
         out.line(&format!("{count}; raise `tokenizer.max_len` to read more"))?;
     }
     let alone = if report.text_s > 0.0 {

@@ -34,9 +34,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
             None
         },
     };
-    let report = prepared
-        .train(&device.device, options)
-        .map_err(failure)?;
+    let report = prepared.train(&device.device, options).map_err(failure)?;
     if shown {
         textbook::loss_curve(report.run.path());
     }

@@ -20,9 +20,7 @@ use burn::train::{Interrupter, LearnerSummary};
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::DisableMouseCapture;
 use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{
-    LeaveAlternateScreen, disable_raw_mode, is_raw_mode_enabled,
-};
+use ratatui::crossterm::terminal::{LeaveAlternateScreen, disable_raw_mode, is_raw_mode_enabled};
 
 /// Longest wait for the dashboard to appear.
 const START: Duration = Duration::from_secs(1);
@@ -101,9 +99,7 @@ pub(crate) fn restore_terminal() {
 /// Lets Ctrl-C be a signal in raw mode; Ctrl-Z stays a key, for the terminal would not be restored.
 #[cfg(unix)]
 fn enable_signals() -> io::Result<()> {
-    use rustix::termios::{
-        LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr,
-    };
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
     // The same terminal that raw mode was switched on for.
     let file;
     let stdin = io::stdin();

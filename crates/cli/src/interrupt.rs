@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn a_path_is_quoted_where_a_shell_needs_it() {
         for (path, shell) in [
-            ("runs/mnist/20260102T030405Z-42", "runs/mnist/20260102T030405Z-42"),
+            (
+                "runs/mnist/20260102T030405Z-42",
+                "runs/mnist/20260102T030405Z-42",
+            ),
             ("my runs/a", "'my runs/a'"),
             ("it's", r"'it'\''s'"),
             ("größe", "größe"),

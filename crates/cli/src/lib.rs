@@ -14,9 +14,9 @@ pub mod output;
 pub mod progress;
 pub mod recipe;
 pub mod report;
-mod threads;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod threads;
 
 pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};

@@ -207,10 +207,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n");
         // A file that cannot be written is found before anything is computed.
         for wrong in [dir.path().join("no/out.csv"), dir.path().to_owned()] {
-            assert!(matches!(
-                Output::new(Some(&wrong)),
-                Err(Failure::Input(_))
-            ));
+            assert!(matches!(Output::new(Some(&wrong)), Err(Failure::Input(_))));
         }
         assert!(matches!(
             Output::new(Some(Path::new("-"))),

@@ -162,10 +162,7 @@ pub fn write_atomic(
 /// # Errors
 ///
 /// If `fill` fails, or the directory cannot be written.
-pub fn write_dir_atomic(
-    path: &Path,
-    fill: impl FnOnce(&Path) -> io::Result<()>,
-) -> io::Result<()> {
+pub fn write_dir_atomic(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let parent = directory(path);
     fs::create_dir_all(parent)?;
     let (new, _new) = directory_in(parent)?;
@@ -308,10 +305,7 @@ fn resolve(path: &Path) -> io::Result<Target> {
         } else if kind.is_file() {
             return Ok(Target::Regular(path));
         } else if kind.is_dir() {
-            return Err(io::Error::new(
-                ErrorKind::IsADirectory,
-                "it is a directory",
-            ));
+            return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory"));
         } else {
             return Ok(Target::Special(path));
         }
@@ -442,7 +436,10 @@ mod tests {
             assert!(kind.is_char_device());
             for name in ["/dev/fd/1", "/proc/self/fd/1"] {
                 if fs::symlink_metadata(name).is_ok() {
-                    assert_eq!(resolve(Path::new(name)).unwrap(), Target::Special(name.into()));
+                    assert_eq!(
+                        resolve(Path::new(name)).unwrap(),
+                        Target::Special(name.into())
+                    );
                 }
             }
             if Path::new("/dev/full").exists() {

@@ -8,8 +8,8 @@
 
 pub mod calibration;
 pub mod classify;
-pub mod metrics;
 mod finite;
+pub mod metrics;
 pub mod model_dir;
 pub mod overlay;
 pub mod parity;

@@ -67,7 +67,12 @@ fn results_go_where_they_are_sent_and_nothing_else_is_touched() {
         let args = ["predict", "--run", "run", "--json", "--out", out];
         place.run(&[&args[..], &["customers.csv"]].concat())
     };
-    let lines = |name: &str| fs::read_to_string(place.path(name)).unwrap().lines().count();
+    let lines = |name: &str| {
+        fs::read_to_string(place.path(name))
+            .unwrap()
+            .lines()
+            .count()
+    };
     // A name that used to be taken for a temporary one is somebody's file, or a link to it.
     for name in ["a.json", "b.json"] {
         place.write("mine", "mine");
@@ -127,7 +132,9 @@ fn a_signal_ends_at_once_what_reads_data_and_leaves_nothing() {
         let input = child.stdin.take();
         if args[0] == "predict" {
             let mut input = input.as_ref().unwrap();
-            input.write_all(b"months,fee,plan,online\n1,2,basic,yes\n").unwrap();
+            input
+                .write_all(b"months,fee,plan,online\n1,2,basic,yes\n")
+                .unwrap();
         }
         thread::sleep(Duration::from_millis(500));
         assert!(child.try_wait().unwrap().is_none(), "{args:?} ended early");
@@ -183,7 +190,12 @@ fn one_process_at_a_time_trains_a_run() {
 #[test]
 fn a_finished_run_trains_longer_as_if_it_had_never_ended() {
     let place = place();
-    let same = ["--quiet", "--no-baseline", "--set", "schedule.kind=constant"];
+    let same = [
+        "--quiet",
+        "--no-baseline",
+        "--set",
+        "schedule.kind=constant",
+    ];
     let run = |out: &str, epochs: &str| {
         let more = ["--out", out, "--set", "train.patience=0", "--set", epochs];
         place.run(&train_args(&[&more[..], &same].concat())).ok();

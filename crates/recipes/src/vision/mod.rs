@@ -42,7 +42,8 @@ use crate::metrics::Predictions;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
 use crate::train::{
-    BestListener, CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained, Trainer,
+    BestListener, CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained,
+    Trainer,
 };
 
 /// Images in a batch where no gradient is needed.
