@@ -83,10 +83,9 @@ fn titles(head: &[u8], whole: bool, dialect: Dialect) -> Option<usize> {
     let title = |row: &ByteRecord| filled(row) <= 1 && (row.len() != width || width > 2);
     let above = rows.iter().take_while(|row| title(row)).count();
     let (header, body) = rows.get(above..)?.split_first()?;
-    let even = header.len() == width && body.iter().all(|row| row.len() == width);
-    let names = filled(header) == width && over_quantities(header, body);
     let found = (1..=MOST_TITLES).contains(&above) && width >= 2 && body.len() >= FEWEST_ROWS;
-    if !(found && even && names) {
+    let even = || header.len() == width && body.iter().all(|row| row.len() == width);
+    if !(found && even() && filled(header) == width && over_quantities(header, body)) {
         return None;
     }
     let start = header.position()?.byte() as usize;
@@ -97,9 +96,12 @@ fn titles(head: &[u8], whole: bool, dialect: Dialect) -> Option<usize> {
     Some(start + blank.count())
 }
 
-/// Whether all of `header` are words, and one stands over numbers or dates.
+/// Whether all of `header` are words, and one stands over numbers or dates. All rows are of one width.
 fn over_quantities(header: &ByteRecord, body: &[ByteRecord]) -> bool {
-    let cell = |row: &ByteRecord, at: usize| is_quantity(row[at].trim_ascii());
+    let cell = |row: &ByteRecord, at: usize| {
+        row.get(at)
+            .is_some_and(|cell| is_quantity(cell.trim_ascii()))
+    };
     let below = |at: usize| body.iter().all(|row| cell(row, at));
     let columns = 0..header.len();
     columns.clone().all(|at| !cell(header, at)) && columns.into_iter().any(below)
@@ -147,6 +149,8 @@ mod tests {
             ("a\n1\n2\n", 0),
             ("Sales\na,b\n1,2\n3,4,5\n", 0),
             ("a,b,c\n1,,\n2,3,4\n3,4,5\n", 0),
+            ("one\na,b\nc,d,e\nf\n1,2\n", 0),
+            ("one\na\nb,c,d\n1,2,3\n4\n5,6,7\n", 0),
         ] {
             assert_eq!(find(head).1, lines, "{head:?}");
         }
