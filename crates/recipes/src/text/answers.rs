@@ -454,8 +454,7 @@ mod tests {
         }
     }
 
-    /// An untrained network is unsure, and here every text is of the class that it finds likeliest,
-    /// but for one.
+    /// An untrained network is unsure, and here most texts are of the class that it finds likeliest.
     #[test]
     fn a_temperature_lowers_the_loss_and_changes_no_answer() {
         let device = Device::flex();
@@ -476,12 +475,12 @@ mod tests {
                 Task::Labels => {
                     let flags = |row: &Vec<f32>| row.iter().map(|&p| p >= 0.5).collect();
                     let mut flags: Vec<Vec<bool>> = before.iter().map(flags).collect();
-                    flags[0][0] = !flags[0][0];
+                    flags[..4].iter_mut().for_each(|row| row[0] = !row[0]);
                     Truth::Labels(flags)
                 }
                 _ => {
                     let mut classes: Vec<usize> = before.iter().map(likeliest).collect();
-                    classes[0] = (classes[0] + 1) % 3;
+                    classes[..4].iter_mut().for_each(|c| *c = (*c + 1) % 3);
                     Truth::Classes(classes)
                 }
             };

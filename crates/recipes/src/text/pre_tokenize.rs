@@ -12,9 +12,10 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior,
 
 use super::error::TokenizerError;
 
-/// Characters of scripts without spaces one by one, with their marks; Katakana stays together. The
+/// Characters of scripts without spaces one by one, with their marks and the consonants stacked below;
+/// Katakana stays together. The
 /// words of [`tinderbox_baselines::words`], as `tokenizer.json` can hold them.
-const CHARACTERS: &str = r"(?:[\p{Katakana}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]\p{M}*)+|[\p{L}&&[\p{Han}\p{Hiragana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}]][\p{M}\x{0E33}\x{0EB3}]*";
+const CHARACTERS: &str = r"(?:[\p{Katakana}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]\p{M}*)+|[\p{L}&&[\p{Han}\p{Hiragana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}]](?:[\x{1039}\x{17D2}\x{1A60}][\p{L}&&[\p{Khmer}\p{Myanmar}\p{Tai_Tham}]]|[\p{M}\x{0E33}\x{0EB3}])*";
 
 /// Accents that are left out with the capital letters: those of Latin, Greek, Cyrillic, Hebrew and
 /// Arabic. In other scripts a mark is a vowel or a tone, and without it the word is another.
