@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
-use tinderbox_cli::{Failure, OrInput as _, Output, open_device};
-use tinderbox_recipes::tabular::{Importance, Predictor, Share, Target, headline};
+use tinderbox_cli::{Failure, OrInput as _, Output, open_device, progress};
+use tinderbox_recipes::tabular::{Effort, Importance, Predictor, Share, Target, headline};
 
 use crate::chart::{Bar, lines, svg};
 use crate::{failure, usage};
@@ -54,9 +54,14 @@ fn columns(args: &Args, model: &Predictor) -> Result<(), Failure> {
     let target = model.data().target.clone();
     let table = model.read(&args.data, false).or_input()?;
     let repeats = args.repeats.unwrap_or(5) as usize;
-    let importance = model
-        .importance(&table, &target, repeats, args.seed)
-        .map_err(failure)?;
+    let mut effort = Effort {
+        repeats,
+        seed: args.seed,
+        limit: None,
+        progress: &mut progress::counter("columns"),
+    };
+    let importance = model.importance(&table, &target, &mut effort);
+    let importance = importance.map_err(failure)?;
     if args.json {
         return Output::Stdout
             .line(&json!({ "run": args.run, "importance": importance }).to_string());

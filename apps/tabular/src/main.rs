@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{EvalArgs, Failure, PredictArgs, RecipesArgs, check, finish, list_devices};
+use tinderbox_cli::{Failure, RecipesArgs, check, finish, list_devices};
 use tinderbox_recipes::tabular::{BUILTIN, Recipe, TabularError};
 
 /// The recipes of this app.
@@ -35,9 +35,9 @@ enum Command {
     /// Train a recipe; without a command, the default one
     Train(train::Args),
     /// Measure a trained model on a split
-    Eval(EvalArgs),
+    Eval(usage::EvalArgs),
     /// Predict the rows of CSV or Parquet files
-    Predict(PredictArgs),
+    Predict(usage::PredictArgs),
     /// Show what is in a file, and what could go wrong with it
     Inspect(inspect::Args),
     /// Show which columns a trained model goes by

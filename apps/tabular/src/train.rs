@@ -7,15 +7,18 @@ use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
-use tinderbox_cli::report::{Finished, layer_rows, scores, times};
-use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times};
+use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_datasets::table::find_leaks;
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
-    Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, describe_note, pooled,
+    Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth, describe_note,
+    pooled,
 };
 use tinderbox_recipes::train::Metrics;
 
+use crate::usage::{f1_of, shown};
 use crate::{RECIPES, credit, failure, map, story};
 
 /// What `train` takes.
@@ -33,6 +36,9 @@ pub(crate) struct Args {
     /// Networks that predict together
     #[arg(long, value_name = "N")]
     ensemble: Option<usize>,
+    /// Keep the fitted baselines in the model folder, for `--model` of `eval` and `predict`
+    #[arg(long, conflicts_with = "no_baseline")]
+    keep_baselines: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -41,15 +47,38 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = resolve(args)?;
     let (dir, resume) = run_dir(common, &recipe.name, recipe.train.seed)?;
     let prepared = Prepared::new(recipe).map_err(failure)?;
+    let warnings = warnings(&prepared)?;
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
+        for warning in &warnings {
+            note(&format!("warning: {warning}"));
+        }
     }
-    let options = progress::watch(&args.train, &dir, resume);
+    let mut options = progress::watch(&args.train, &dir, resume);
+    options.keep_baselines = args.keep_baselines;
     let report = prepared.train(&device.device, options).map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;
-    story::tell(&prepared, &report)
+    story::tell(&prepared, &report, &device.device, common.quiet, warnings)
+}
+
+/// What is suspicious before anything was learned: columns that give the target away, rare classes.
+fn warnings(prepared: &Prepared) -> Result<Vec<String>, Failure> {
+    let (opened, parts) = (prepared.opened(), prepared.parts());
+    let target = &prepared.recipe().data.target;
+    let leaks = find_leaks(&opened.table, target, &opened.columns).or_input()?;
+    let mut warnings: Vec<String> = leaks.iter().map(ToString::to_string).collect();
+    if let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth) {
+        let counts = |rows: &[usize]| {
+            let mut counts = vec![0; labels.len()];
+            rows.iter().for_each(|&row| counts[classes[row]] += 1);
+            counts
+        };
+        let [train, test] = [&parts.train, &parts.test].map(|rows| counts(rows));
+        warnings.extend(class_warnings(labels, &train, &test, "rows"));
+    }
+    Ok(warnings)
 }
 
 /// The recipe that the flags describe: for a file of one's own none has to be named.
@@ -162,6 +191,12 @@ fn details(prepared: &Prepared, report: &Report) -> Map<String, Value> {
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
     put("predict_row_us", json!(report.row_s * 1e6));
+    if let Some(threshold) = report.answers.threshold() {
+        put("threshold", json!(threshold));
+    }
+    if let Some(comparison) = story::comparison(prepared, report) {
+        put("comparison", json!(comparison));
+    }
     if !report.folds.is_empty() {
         put("folds", folds(&report.folds));
     }
@@ -285,7 +320,7 @@ impl Screen {
 }
 
 /// The methods of a cross-validation with each fold's metrics and answers, this model first.
-fn by_method(folds: &[FoldReport]) -> Vec<(&str, Vec<Metrics>, Vec<&Answers>)> {
+pub(crate) fn by_method(folds: &[FoldReport]) -> Vec<(&str, Vec<Metrics>, Vec<&Answers>)> {
     let own = folds.iter().map(|fold| (fold.test.clone(), &fold.answers));
     let (metrics, answers) = own.unzip();
     let mut methods = vec![("this model", metrics, answers)];
@@ -335,9 +370,12 @@ fn print(
         ],
         Target::Classes { .. } => &["accuracy", "f1", "auroc", "loss", "ece"],
     };
-    out.line(&table(&scores(summary, names, thousands)))?;
+    let f1 = f1_of(&prepared.opened().target);
+    let mut rows = scores(summary, names, f1, thousands);
+    add_thresholds(&mut rows, report);
+    out.line(&table(&rows))?;
     if !report.folds.is_empty() {
-        out.line(&table(&fold_rows(&report.folds, names)))?;
+        out.line(&table(&fold_rows(&report.folds, names, f1)))?;
     }
     print_ranked(&mut out, prepared, report)?;
     if let Some(curves) = credit::Curves::new(prepared, report) {
@@ -359,6 +397,19 @@ fn print(
     ))?;
     out.line(&times(&summary.timings, summary.wall_s))?;
     out.line(&format!("run {}", dir.display()))
+}
+
+/// Adds the decision threshold of two classes behind the metrics of each method.
+fn add_thresholds(rows: &mut [Vec<String>], report: &Report) {
+    if report.answers.threshold().is_none() {
+        return;
+    }
+    let thresholds = methods(report).into_iter();
+    let thresholds = thresholds.map(|(_, answers)| answers.threshold().map_or("-".into(), shown));
+    let column = std::iter::once("threshold".to_owned()).chain(thresholds);
+    for (row, cell) in rows.iter_mut().zip(column) {
+        row.push(cell);
+    }
 }
 
 /// What a ranking of two classes is good for.
@@ -427,13 +478,15 @@ fn capture_rows(captures: &[Capture]) -> Vec<Vec<String>> {
     rows
 }
 
-fn fold_rows(folds: &[FoldReport], names: &[&str]) -> Vec<Vec<String>> {
+fn fold_rows(folds: &[FoldReport], names: &[&str], f1: F1) -> Vec<Vec<String>> {
     let line = |what: String, value: &dyn Fn(&str) -> String| -> Vec<String> {
         let values = names.iter().map(|name| value(name));
         std::iter::once(what).chain(values).collect()
     };
     let count = folds.len();
-    let mut rows = vec![line(format!("mean of {count} folds"), &ToString::to_string)];
+    let mut rows = vec![line(format!("mean of {count} folds"), &|name| {
+        f1.label(name)
+    })];
     for (method, metrics, answers) in by_method(folds) {
         let spread = spread(&metrics);
         rows.push(line(method.to_owned(), &|name| {

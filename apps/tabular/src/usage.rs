@@ -5,11 +5,58 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
-use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
-use tinderbox_recipes::tabular::{Answers, Prediction, Predictor, Target};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::{Failure, OrInput as _, Output, open_device, table};
+use tinderbox_recipes::tabular::{Answers, BaselineKind, Prediction, Predictor, Target};
 
 use crate::failure;
+
+/// What `eval` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct EvalArgs {
+    /// The flags of every `eval`.
+    #[command(flatten)]
+    common: tinderbox_cli::EvalArgs,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// What `predict` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct PredictArgs {
+    /// The flags of every `predict`.
+    #[command(flatten)]
+    common: tinderbox_cli::PredictArgs,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which of a run's models is used.
+#[derive(clap::Args, Clone, Debug)]
+struct Which {
+    /// Use a baseline that `train --keep-baselines` saved: trees or linear
+    #[arg(long, value_name = "NAME")]
+    model: Option<BaselineKind>,
+}
+
+impl Which {
+    /// The model of a run, with a decision threshold of the user's own.
+    fn load(
+        &self,
+        run: &Path,
+        threshold: Option<f64>,
+        device: &burn::tensor::Device,
+    ) -> Result<Predictor, Failure> {
+        let mut model = load(run, device)?;
+        if let Some(kind) = self.model {
+            model = model.with_baseline(&model_dir(run)?, kind).or_input()?;
+        }
+        match threshold {
+            Some(threshold) => model.with_threshold(threshold).or_input(),
+            None => Ok(model),
+        }
+    }
+}
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
@@ -17,8 +64,12 @@ pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predicto
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
+    let EvalArgs {
+        common: args,
+        which,
+    } = args;
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&args.run, &device)?;
+    let model = which.load(&args.run, args.threshold, &device)?;
     let mut data = model.data().clone();
     if let Some(path) = &args.data {
         let slot = data.source.path_mut().ok_or_else(|| {
@@ -27,15 +78,18 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         data_path(path)?.clone_into(slot);
     }
     let answers = model.evaluate(&data, &args.split).map_err(failure)?;
-    let metrics = answers.metrics(model.threshold());
+    let metrics = answers.metrics();
     let mut out = Output::Stdout;
     if args.json {
-        let line = json!({
+        let mut line = json!({
             "run": args.run,
             "split": args.split,
             "samples": answers.len(),
             &args.split: metrics,
         });
+        if let Some(threshold) = answers.threshold() {
+            line["threshold"] = json!(threshold);
+        }
         return out.line(&line.to_string());
     }
     out.line(&format!(
@@ -43,7 +97,14 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         args.split,
         thousands(answers.len())
     ))?;
-    out.line(&table(&metric_rows(&metrics)))?;
+    out.line(&table(&metric_rows(&metrics, f1_of(model.target()))))?;
+    if let (Some(threshold), Target::Classes { labels }) = (answers.threshold(), model.target()) {
+        out.line(&format!(
+            "decision threshold {}: `{}` from this probability on",
+            shown(threshold),
+            labels[1]
+        ))?;
+    }
     if let (Answers::Classes(predictions), Target::Classes { labels }) = (&answers, model.target())
     {
         out.line("true class (row) against predicted class (column)")?;
@@ -52,9 +113,28 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Which F1 a target has.
+pub(crate) fn f1_of(target: &Target) -> F1 {
+    match target {
+        Target::Classes { labels } if labels.len() == 2 => F1::Binary,
+        _ => F1::Macro,
+    }
+}
+
+/// A threshold in two digits, or more if it is near 0 or 1.
+pub(crate) fn shown(threshold: f64) -> String {
+    let margin = threshold.min(1.0 - threshold).max(1e-9);
+    let digits = (-margin.log10()).ceil().clamp(0.0, 8.0) as usize + 1;
+    format!("{threshold:.digits$}")
+}
+
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
+    let PredictArgs {
+        common: args,
+        which,
+    } = args;
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&args.run, &device)?;
+    let model = which.load(&args.run, args.threshold, &device)?;
     let mut out = Output::new(args.out.as_deref())?;
     // A file that ends in `.csv` is meant to be one.
     let csv = args.csv
@@ -117,11 +197,10 @@ fn words(prediction: &Prediction) -> String {
             label,
             probabilities,
         } => {
-            let best = probabilities
-                .iter()
-                .map(|(_, value)| *value)
-                .fold(0.0, f32::max);
-            format!("{label}  {:.1} %", 100.0 * best)
+            // Below the decision threshold this is not the largest one.
+            let own = probabilities.iter().find(|(name, _)| name == label);
+            let own = own.map_or(0.0, |(_, value)| *value);
+            format!("{label}  {:.1} %", 100.0 * own)
         }
     }
 }
@@ -138,6 +217,24 @@ fn json_line(input: &str, row: usize, prediction: &Prediction) -> Value {
                 .map(|(label, value)| (label.clone(), json!(value)))
                 .collect();
             json!({ "input": input, "row": row, "label": label, "probabilities": probabilities })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_shown_with_the_digits_that_it_needs() {
+        for (threshold, text) in [
+            (0.5, "0.50"),
+            (0.314_159, "0.31"),
+            (0.031_4, "0.031"),
+            (0.999_87, "0.99987"),
+            (0.0, "0.000000000"),
+        ] {
+            assert_eq!(shown(threshold), text);
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::{Failure, Output, open_device};
-use tinderbox_recipes::text::Weighted;
+use tinderbox_recipes::text::{Input, ReadOptions, Weighted};
 
 use crate::{failure, input, usage};
 
@@ -24,13 +24,13 @@ pub(crate) struct Args {
     /// Print one JSON line per text
     #[arg(long)]
     json: bool,
-    /// Read each file as one text, and not line by line
+    /// Read each plain text file as one text
     #[arg(long)]
     whole: bool,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     device: DeviceSpec,
-    /// Texts, or files with a text on each line; `-` reads stdin
+    /// Texts, tables, JSON, folders or plain text files; `-` reads stdin
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 }
@@ -47,7 +47,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let model = usage::load(&args.run, &device)?;
     let mut all = Vec::new();
     for argument in &args.inputs {
-        for text in input::texts(argument, args.whole)? {
+        let how = ReadOptions {
+            whole: args.whole.then_some(true),
+            ..ReadOptions::default()
+        };
+        for read in input::all_texts(&model, argument, &how)? {
+            let text = match &read.input {
+                Input::Two(first, second) => format!("{first}\t{second}"),
+                other => other.joined(),
+            };
             let (label, words) = model.explain(&text).map_err(failure)?;
             all.push(Explained { text, label, words });
         }

@@ -2,6 +2,8 @@
 
 mod explain;
 mod input;
+mod inspect;
+mod predict;
 mod reading;
 mod train;
 mod usage;
@@ -34,8 +36,10 @@ enum Command {
     Train(train::Args),
     /// Measure a trained model on a split, or on another file
     Eval(EvalArgs),
-    /// Say what texts are
-    Predict(usage::PredictArgs),
+    /// Classify texts
+    Predict(predict::Args),
+    /// Show statistics and problems of a data set
+    Inspect(inspect::Args),
     /// Go on with a text
     Generate(write::Args),
     /// Pick the sentences of a text that matter
@@ -60,7 +64,8 @@ fn main() -> ExitCode {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => usage::predict(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Generate(args)) => write::run(&args),
         Some(Command::Summarise(args)) => reading::summarise(&args),
         Some(Command::Similar(args)) => reading::similar(&args),

@@ -1,14 +1,14 @@
 //! The commands that read for a person: `summarise` and `similar`.
 
-use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::report::confusion_rows;
-use tinderbox_cli::{Failure, OrInput as _, Output, open_device, table};
+use tinderbox_cli::{Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_datasets::text::{Labels, Place, PlainText, RowOptions, TextOptions, each_text};
 use tinderbox_recipes::metrics::rouge;
 use tinderbox_recipes::text::{Embedder, Input, Reading, VERDICTS, sentences};
 
@@ -135,43 +135,46 @@ pub(crate) fn similar(args: &SimilarArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Texts with their names: files of a folder and the folders in it, or lines of a file.
+/// Texts with their names: files of a folder and the folders in it, rows of a table, or lines of a file.
 fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     if path.as_os_str() != "-" && !path.exists() {
         return Err(Failure::input(format!(
-            "there is no `{}`: name a folder of `.txt` files, or a file with a text on each line",
+            "there is no `{}`: name a folder of text files, a table, or a file with a text on each line",
             path.display()
         )));
     }
-    if !path.is_dir() {
-        let lines = input::texts(path, false)?;
-        let named = lines.into_iter().enumerate();
-        let name = |at: usize| format!("{}:{}", path.display(), at + 1);
-        return Ok(named.map(|(at, line)| (name(at), line)).collect());
-    }
-    let mut folders = vec![path.to_owned()];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let list = fs::read_dir(&folder);
-        let list = list.with_context(|| format!("cannot read `{}`", folder.display()));
-        for entry in list.or_input()? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "txt") {
-                files.push(path);
-            }
+    let rows = RowOptions {
+        labels: Labels::None,
+        pair: false,
+        cells: false,
+        plain: PlainText::TableOrLines,
+    };
+    let (mut texts, mut failed) = (Vec::new(), None);
+    let report = each_text(path, rows, &TextOptions::default(), &mut |row| match row {
+        Ok(row) => {
+            let name = match &row.place {
+                Place::Line { file, line } => format!("{file}:{line}"),
+                Place::Element { file, number } => format!("{file}:{number}"),
+                Place::File(file) => file.clone(),
+            };
+            texts.push((name, row.text()));
+            ControlFlow::Continue(())
         }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error).or_input();
     }
-    files.sort();
-    if files.is_empty() {
-        return Err(Failure::input(format!(
-            "`{}` holds no `.txt` file",
-            path.display()
-        )));
+    for message in report.or_input()?.messages() {
+        note(&format!("warning: {message}"));
     }
-    let read = |file: PathBuf| Ok((file.display().to_string(), input::read(&file)?));
-    files.into_iter().map(read).collect()
+    if texts.is_empty() {
+        return Err(input::nothing(path));
+    }
+    Ok(texts)
 }
 
 /// What agreements are read as.

@@ -67,7 +67,63 @@ fn an_empty_file_is_named() {
 #[test]
 fn an_empty_text_is_named_by_line() {
     let text = rows(60).replace("the sun shines on number 2,", " ,");
-    refused("my.csv", text, &[], &["line 4", "empty"]);
+    refused(
+        "my.csv",
+        &text,
+        &[],
+        &["line 4", "empty", "data.skip_empty=true"],
+    );
+    let place = place();
+    place.write("my.csv", text);
+    let ran = train(&place, "my.csv", &["--set", "data.skip_empty=true"]);
+    assert!(
+        ran.ok().stderr.contains("1 empty text skipped"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn one_column_cannot_be_both_the_text_and_the_label() {
+    let more = ["--text", "text", "--label", "text"];
+    refused("my.csv", rows(60), &more, &["data.label", "another column"]);
+}
+
+#[test]
+fn weights_that_are_no_folder_are_named_with_what_to_put_there() {
+    let place = place();
+    place.write("my.csv", rows(60));
+    let args = [
+        "train",
+        "--data",
+        "my.csv",
+        "--out",
+        "run",
+        "--weights",
+        "bert-base-uncased",
+    ];
+    place.run(&args).failed(
+        2,
+        &["bert-base-uncased", "does not exist", "model.safetensors"],
+    );
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_taken_for_a_text() {
+    let place = trained();
+    place
+        .run(&["predict", "--run", "run", "tset.csv"])
+        .failed(2, &["no file `tset.csv`"]);
+    place.write("my.tsv", "body\tlabel\na sun\tday\n");
+    place
+        .run(&["predict", "--run", "run", "my.tsv"])
+        .failed(2, &["no column `text`", "`body`", "--text"]);
+    let args = [
+        "predict", "--run", "run", "--text", "body", "--id", "no", "my.tsv",
+    ];
+    place.run(&args).failed(2, &["no column `no`"]);
+    place.run(&[&args[..5], &["my.tsv"]].concat()).ok();
 }
 
 #[test]
@@ -322,6 +378,22 @@ fn a_tokenizer_of_another_size_is_refused() {
         |dir| fs::write(dir.join("tokenizer.json"), "{}").unwrap(),
         &["tokenizer.json"],
     );
+}
+
+#[test]
+fn a_hostile_tokenizer_is_refused_without_a_panic() {
+    for (from, to) in [
+        (
+            "\"max_input_chars_per_word\":100",
+            "\"max_input_chars_per_word\":18446744073709551615",
+        ),
+        ("\"vocab\":{", "\"vocab\":{\"huge\":4294967295,"),
+    ] {
+        refused_weights(
+            |dir| replace(&dir.join("tokenizer.json"), from, to),
+            &["tokenizer.json", "cannot be used as a tokenizer"],
+        );
+    }
 }
 
 #[test]

@@ -6,19 +6,28 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows, model_dir};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
 use tinderbox_recipes::vision::{Prediction, Predictor, VisionError, open as open_data};
 
 use crate::failure;
 
-fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).or_input()
+/// A model, read from its run, with a decision threshold of the user's own.
+fn load(
+    run: &Path,
+    threshold: Option<f64>,
+    device: &burn::tensor::Device,
+) -> Result<Predictor, Failure> {
+    let model = Predictor::load(&model_dir(run)?, device).or_input()?;
+    match threshold {
+        Some(threshold) => model.with_threshold(threshold).or_input(),
+        None => Ok(model),
+    }
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, "vision")?.device;
-    let model = load(&args.run, &device)?;
+    let model = load(&args.run, args.threshold, &device)?;
     let mut data = model.data().clone();
     if let Some(path) = &args.data {
         let path = path
@@ -57,7 +66,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     }
     let count = thousands(predictions.len());
     out.line(&format!("{} split, {count} images", args.split))?;
-    out.line(&table(&metric_rows(&metrics)))?;
+    out.line(&table(&metric_rows(&metrics, F1::Macro)))?;
     out.line("true class (row) against predicted class (column)")?;
     let rows = confusion_rows(&splits.classes, &predictions.confusion());
     out.line(&table(&rows))
@@ -65,7 +74,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
 
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let device = open_device(args.device, "vision")?.device;
-    let model = load(&args.run, &device)?;
+    let model = load(&args.run, args.threshold, &device)?;
     let mut out = Output::new(args.out.as_deref())?;
     if args.csv {
         let head = ["input", "label"]
@@ -88,8 +97,10 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
             let cells = cells.chain(numbers.iter().map(String::as_str));
             out.csv(&cells.collect::<Vec<_>>())?;
         } else {
-            let best = prediction.probabilities.iter().map(|(_, value)| *value);
-            let best = best.fold(0.0, f32::max);
+            // Of two classes this need not be the larger one: see `--threshold`.
+            let own = |(name, _): &&(String, f32)| *name == prediction.label;
+            let best = prediction.probabilities.iter().find(own);
+            let best = best.map_or(0.0, |(_, value)| *value);
             out.line(&format!(
                 "{name}  {}  {:.1} %",
                 prediction.label,

@@ -71,6 +71,9 @@ pub struct EvalArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Decision threshold of two classes [default: the model's]
+    #[arg(long, value_name = "X")]
+    pub threshold: Option<f64>,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
@@ -91,6 +94,9 @@ pub struct PredictArgs {
     /// Write to a file instead of the terminal
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Decision threshold of two classes [default: the model's]
+    #[arg(long, value_name = "X")]
+    pub threshold: Option<f64>,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,

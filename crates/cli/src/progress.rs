@@ -24,6 +24,9 @@ use crate::{TrainArgs, interrupter, note};
 /// How fast a running value on the bar follows the batches.
 const SMOOTHING: f64 = 0.05;
 
+/// How often a count is told where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
 /// What `--quiet`, `--tui` and the terminal ask for.
 pub fn renderer(args: &TrainArgs, interrupter: &Interrupter) -> Box<dyn MetricsRenderer> {
     if args.run.quiet {
@@ -54,6 +57,30 @@ pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Options {
         interrupter,
         on_damage: |error| note(&format!("{error}; using the previous checkpoint")),
         ..Options::new(dir)
+    }
+}
+
+/// A bar that counts `items` on a terminal, and a line every ten seconds elsewhere; nothing of what
+/// takes less than that.
+pub fn counter(items: &'static str) -> impl FnMut(usize, usize) {
+    let terminal = std::io::stderr().is_terminal();
+    let mut bar: Option<ProgressBar> = None;
+    let mut told = Instant::now();
+    move |done, total| {
+        if terminal {
+            let bar = bar.get_or_insert_with(|| {
+                let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}, {eta} left");
+                let bar = ProgressBar::new(total as u64).with_message(items);
+                bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            });
+            bar.set_position(done as u64);
+            if done == total {
+                bar.finish_and_clear();
+            }
+        } else if told.elapsed() >= LINE_EVERY && done < total {
+            told = Instant::now();
+            note(&format!("{done} of {total} {items}"));
+        }
     }
 }
 

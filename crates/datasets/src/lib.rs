@@ -28,6 +28,7 @@ pub mod atomic_file;
 pub mod augment;
 pub mod digits;
 pub mod download;
+pub mod files;
 pub mod idx;
 pub mod image;
 pub mod image_folder;

@@ -139,6 +139,9 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
                 Value::Table(inner)
             }
             (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
+            (Value::String(old), Value::Boolean(yes)) if is_choice(&old) => {
+                Value::String(if yes { "yes" } else { "no" }.to_owned())
+            }
             (old, new) if old.same_type(&new) => new,
             (old, new) => {
                 return Err(OverlayError::WrongType {
@@ -150,6 +153,11 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
         };
     }
     Ok(())
+}
+
+/// Whether a key takes `auto`, `yes` or `no`, of which `true` and `false` mean the latter two.
+fn is_choice(value: &str) -> bool {
+    ["auto", "yes", "no"].contains(&value)
 }
 
 fn describe(value: &Value) -> &'static str {

@@ -7,6 +7,7 @@ use toml::Table as TomlTable;
 use super::builtin;
 use super::format::Format;
 use super::net::Architecture;
+use crate::classify::ClassWeights;
 use crate::overlay::Patchable;
 use crate::train::{
     ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
@@ -268,8 +269,10 @@ pub struct Model {
 pub struct Loss {
     /// Probability spread evenly over all classes while training, in `[0, 1)`.
     pub label_smoothing: f64,
-    /// Whether rare classes weigh as much as frequent ones.
-    pub balanced: bool,
+    /// `balanced` to let all classes count the same while training, however rare; `none` to let all
+    /// rows do so.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
     /// Power by which rows that are already right count less (Lin et al., *Focal loss for dense
     /// object detection*, 2017, <https://arxiv.org/abs/1708.02002>); 0 for none.
     pub focal: f64,
@@ -282,7 +285,7 @@ impl Default for Loss {
     fn default() -> Self {
         Self {
             label_smoothing: 0.0,
-            balanced: false,
+            class_weights: ClassWeights::None,
             focal: 0.0,
             huber: 0.0,
         }

@@ -118,6 +118,10 @@ pub struct Loop {
     pub batch_size: usize,
     /// Seed of everything random: initial weights, shuffling, augmentation, dropout.
     pub seed: u64,
+    /// Whether every class is drawn equally often, items of rare classes several times in an epoch;
+    /// for classification.
+    #[serde(default)]
+    pub balanced_sampling: bool,
     /// Batches whose gradients are averaged before one step of the optimizer.
     pub accumulation: usize,
     /// Largest global norm of the gradient (Pascanu et al. 2013); 0 switches clipping off.
@@ -145,6 +149,7 @@ impl Default for Loop {
             epochs: 10,
             batch_size: 64,
             seed: 42,
+            balanced_sampling: false,
             accumulation: 1,
             clip_norm: 0.0,
             ema_decay: 0.0,

@@ -37,7 +37,7 @@ pub use net::{Architecture, ImageNet};
 pub use predict::{Prediction, Predictor};
 pub use recipe::{BUILTIN, Data, Recipe};
 
-use crate::classify::{Classifier, Labelled, predict_all};
+use crate::classify::{ClassWeights, Classifier, Labelled, predict_all};
 use crate::metrics::Predictions;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
@@ -248,11 +248,22 @@ impl Prepared {
             &device.clone().autodiff(),
         )?;
         let parameters = trainable_parameters(&net);
-        let model = Classifier::new(net, self.recipe.loss.clone());
+        let by_class = self.recipe.loss.class_weights != ClassWeights::None;
+        let labels = if by_class || train.balanced_sampling {
+            labels(&self.splits.train)?
+        } else {
+            Vec::new()
+        };
+        let weights = self.recipe.loss.class_weights;
+        let weights = weights.of(labels.iter().copied(), classes);
+        let model = Classifier::new(net, self.recipe.loss.clone()).with_class_weights(weights);
 
         let config = LoaderConfig::train(train.batch_size, train.seed).with_workers(train.workers);
         let collate = ImageCollate::train(self.normalize.clone(), self.recipe.augment.clone());
-        let loader = Loader::new(Arc::clone(&self.splits.train), collate, config, device)?;
+        let mut loader = Loader::new(Arc::clone(&self.splits.train), collate, config, device)?;
+        if train.balanced_sampling {
+            loader = loader.balanced(labels);
+        }
         let mut trainer = Trainer::new(self.recipe.train_config())
             .in_dir(run.path())
             .identity(self.identity()?)
@@ -288,7 +299,7 @@ impl Prepared {
     ///
     /// If an image cannot be loaded or the regression cannot be fitted.
     #[cfg(feature = "baseline")]
-    pub fn baseline(&self) -> Result<crate::run_dir::Baseline, VisionError> {
+    pub fn baseline(&self) -> Result<(crate::run_dir::Baseline, Predictions), VisionError> {
         use tinderbox_baselines::{MAX_VALUES, logistic_regression};
         let started = std::time::Instant::now();
         let features = self.splits.shape.iter().product::<usize>();
@@ -298,18 +309,20 @@ impl Prepared {
         let classes = self.splits.classes.len();
         let labels = test.labels.clone();
         let probabilities = logistic_regression(train, test, classes)?;
-        let test = Predictions {
+        let predictions = Predictions {
             classes,
             probabilities,
             labels,
-        }
-        .metrics();
-        Ok(crate::run_dir::Baseline {
+            threshold: None,
+        };
+        let baseline = crate::run_dir::Baseline {
             method: "logistic regression".to_owned(),
             samples,
             wall_s: started.elapsed().as_secs_f64(),
-            test,
-        })
+            threshold: None,
+            test: predictions.metrics(),
+        };
+        Ok((baseline, predictions))
     }
 
     #[cfg(feature = "baseline")]
@@ -375,6 +388,12 @@ impl Prepared {
             self.splits.train.len()
         ))
     }
+}
+
+/// The class of each image.
+fn labels(images: &Arc<dyn Dataset<LabelledImage>>) -> Result<Vec<usize>, VisionError> {
+    let label = |index| Ok(usize::from(images.get(index).map_err(image_error)?.label));
+    (0..images.len()).map(label).collect()
 }
 
 pub(crate) fn eval_loader(

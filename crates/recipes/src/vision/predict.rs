@@ -12,8 +12,9 @@ use tinderbox_datasets::{
 use super::recipe::Data;
 use super::{ImageNet, KIND, Spec, VisionError, eval_loader, image_error};
 use crate::classify::{predict_all, probabilities};
-use crate::metrics::{Predictions, argmax};
+use crate::metrics::{Predictions, check_threshold, decide};
 use crate::model_dir::{self, ModelError};
+use crate::train::ConfigError;
 
 /// What a network says of an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Predictor {
     net: ImageNet,
     spec: Spec,
     device: Device,
+    /// Of two classes, the decision threshold if it is not a half.
+    threshold: Option<f64>,
 }
 
 impl Predictor {
@@ -60,7 +63,18 @@ impl Predictor {
             net,
             spec,
             device: device.clone(),
+            threshold: None,
         })
+    }
+
+    /// The same model with another decision threshold.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not have two classes.
+    pub fn with_threshold(mut self, threshold: f64) -> Result<Self, ConfigError> {
+        self.threshold = Some(check_threshold(threshold, self.spec.labels.len())?);
+        Ok(self)
     }
 
     /// Names of the classes, in the order of their labels.
@@ -120,7 +134,7 @@ impl Predictor {
         let scores = probabilities(&self.net, batch);
         // A single small read: it can only fail with the device itself.
         let scores: Vec<f32> = scores.into_data().iter::<f32>().collect();
-        let label = self.spec.labels[argmax(&scores)].clone();
+        let label = self.spec.labels[decide(&scores, self.threshold)].clone();
         let probabilities = self.spec.labels.iter().cloned().zip(scores).collect();
         Prediction {
             label,
@@ -138,7 +152,9 @@ impl Predictor {
         images: &Arc<dyn Dataset<LabelledImage>>,
     ) -> Result<Predictions, VisionError> {
         let loader = eval_loader(images, &self.spec.normalize, 1, &self.device)?;
-        predict_all(&self.net, &loader).map_err(image_error)
+        let mut predictions = predict_all(&self.net, &loader).map_err(image_error)?;
+        predictions.threshold = self.threshold;
+        Ok(predictions)
     }
 
     /// `[height, width, channels]` of the images that the network takes.
