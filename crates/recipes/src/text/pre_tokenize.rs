@@ -80,8 +80,7 @@ fn has_others(text: &str) -> bool {
 mod tests {
     use tinderbox_baselines::words;
 
-    use super::super::{TokenKind, TokenizerRecipe};
-    use crate::text::Input;
+    use crate::text::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe};
 
     const TEXTS: [&str; 9] = [
         "我們在2024年買iPhone。",
@@ -150,8 +149,15 @@ mod tests {
             let text = "きのうとうきょうでともだちにあいました".repeat(8);
             let tokenizer = recipe(kind).train(&[&text]).unwrap();
             let other = Input::One("ともだちときのうあいました".repeat(10));
-            let tokens = tokenizer.encode(&[other], 256).unwrap().remove(0);
+            let tokens = tokenizer.encode(std::slice::from_ref(&other), 256);
+            let tokens = tokens.unwrap().remove(0);
             let unknown = tokenizer.unknown().unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(TOKENIZER_FILE);
+            std::fs::write(&path, tokenizer.to_json().unwrap().unwrap()).unwrap();
+            let loaded = TextTokenizer::load(&path).unwrap();
+            let again = loaded.encode(&[other], 256).unwrap().remove(0);
+            assert_eq!(tokens, again, "{kind:?}");
             assert!(
                 tokens.ids.len() > 100 && !tokens.ids.contains(&unknown),
                 "{kind:?}"
