@@ -30,12 +30,6 @@ pub(crate) struct Args {
     /// Column to predict
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Parts of a cross-validation before the training proper
-    #[arg(long, value_name = "N")]
-    folds: Option<usize>,
-    /// Networks that predict together
-    #[arg(long, value_name = "N")]
-    ensemble: Option<usize>,
     /// Keep the fitted baselines in the model folder, for `--model` of `eval` and `predict`
     #[arg(long, conflicts_with = "no_baseline")]
     keep_baselines: bool,
@@ -89,17 +83,8 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
         common.recipe = Some("file".to_owned());
     }
     let mut recipe = RECIPES.of_run(&common)?;
-    if let Some(seed) = common.seed {
-        recipe.train.seed = seed;
-    }
     if let Some(target) = &args.target {
         target.clone_into(&mut recipe.data.target);
-    }
-    if let Some(folds) = args.folds {
-        recipe.split.folds = folds;
-    }
-    if let Some(ensemble) = args.ensemble {
-        recipe.ensemble = ensemble;
     }
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.source.path_mut() else {
@@ -414,12 +399,12 @@ fn add_thresholds(rows: &mut [Vec<String>], report: &Report) {
 
 /// What a ranking of two classes is good for.
 fn print_ranked(out: &mut Output, prepared: &Prepared, report: &Report) -> Result<(), Failure> {
-    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let share = |value: f64| format!("{:.1}%", 100.0 * value);
     let head = [
         "ranked by probability",
-        "positives in the top 10 %",
-        "rows to look at for 80 % of them",
-        "positives left among the lowest 80 %",
+        "positives in the top 10%",
+        "rows to look at for 80% of them",
+        "positives left among the lowest 80%",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let mut add = |name: &str, ranked: &Ranked| {
@@ -446,7 +431,7 @@ fn print_ranked(out: &mut Output, prepared: &Prepared, report: &Report) -> Resul
         let [auroc, capture] = [ranking.auroc(), ranking.capture(0.1)];
         out.line(&format!(
             "an autoencoder that knows no label ranks the {} rows with an auroc of {:.4}; its top \
-             10 % hold {} of the positives",
+             10% hold {} of the positives",
             thousands(count),
             auroc.unwrap_or(f64::NAN),
             share(capture.unwrap_or(f64::NAN))
@@ -466,11 +451,11 @@ fn print_ranked(out: &mut Output, prepared: &Prepared, report: &Report) -> Resul
 }
 
 fn capture_rows(captures: &[Capture]) -> Vec<Vec<String>> {
-    let head = CAPTURED.map(|share| format!("top {:.0} % of the area", 100.0 * share));
+    let head = CAPTURED.map(|share| format!("top {:.0}% of the area", 100.0 * share));
     let head = std::iter::once("deposits never seen, found in".to_owned()).chain(head);
     let mut rows = vec![head.collect()];
     rows.extend(captures.iter().map(|capture| {
-        let values = CAPTURED.map(|share| format!("{:.1} %", 100.0 * capture.within(share)));
+        let values = CAPTURED.map(|share| format!("{:.1}%", 100.0 * capture.within(share)));
         std::iter::once(capture.method.clone())
             .chain(values)
             .collect()

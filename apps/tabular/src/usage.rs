@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{F1, confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::{Failure, OrInput as _, Output, open_device, table};
-use tinderbox_recipes::tabular::{Answers, BaselineKind, Prediction, Predictor, Target};
+use tinderbox_recipes::tabular::{Answers, BaselineKind, Data, Prediction, Predictor, Target};
 
-use crate::failure;
+use crate::{RECIPES, failure};
 
 /// What `eval` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -49,7 +50,9 @@ impl Which {
     ) -> Result<Predictor, Failure> {
         let mut model = load(run, device)?;
         if let Some(kind) = self.model {
-            model = model.with_baseline(&model_dir(run)?, kind).or_input()?;
+            model = model
+                .with_baseline(&model_dir(run, env!("CARGO_PKG_NAME"))?, kind)
+                .or_input()?;
         }
         match threshold {
             Some(threshold) => model.with_threshold(threshold).or_input(),
@@ -60,7 +63,16 @@ impl Which {
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).or_input()
+    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()
+}
+
+/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let recipe = recipe_file(&dir)
+        .map(|file| RECIPES.read(&file))
+        .transpose()?;
+    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
@@ -70,7 +82,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     } = args;
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = which.load(&args.run, args.threshold, &device)?;
-    let mut data = model.data().clone();
+    let mut data = training_data(&args.run, &model)?;
     if let Some(path) = &args.data {
         let slot = data.source.path_mut().ok_or_else(|| {
             Failure::input("`--data` does not fit this model, whose rows ship with the app")
@@ -107,7 +119,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     }
     if let (Answers::Classes(predictions), Target::Classes { labels }) = (&answers, model.target())
     {
-        out.line("true class (row) against predicted class (column)")?;
+        out.line("Confusion matrix (rows: true, columns: predicted)")?;
         out.line(&table(&confusion_rows(labels, &predictions.confusion())))?;
     }
     Ok(())
@@ -144,7 +156,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
                 .as_ref()
                 .is_some_and(|out| out.extension().is_some_and(|end| end == "csv")));
     if csv {
-        out.csv(&head(&model))?;
+        args.csv_row(&mut out, &head(&model))?;
     }
     for input in &args.inputs {
         let table = model.read(input, true).or_input()?;
@@ -154,7 +166,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
             if args.json {
                 out.line(&json_line(&name, number, prediction).to_string())?;
             } else if csv {
-                out.csv(&cells(&name, number, prediction))?;
+                args.csv_row(&mut out, &cells(&name, number, prediction))?;
             } else {
                 out.line(&format!("{name}:{number}  {}", words(prediction)))?;
             }
@@ -200,7 +212,7 @@ fn words(prediction: &Prediction) -> String {
             // Below the decision threshold this is not the largest one.
             let own = probabilities.iter().find(|(name, _)| name == label);
             let own = own.map_or(0.0, |(_, value)| *value);
-            format!("{label}  {:.1} %", 100.0 * own)
+            format!("{label}  {:.1}%", 100.0 * own)
         }
     }
 }

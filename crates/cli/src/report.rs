@@ -1,18 +1,12 @@
-//! What a finished run says: `summary.json`, and lines for people.
-
-use std::path::{Path, PathBuf};
+//! The result of a run: `summary.json`, and lines for people.
 
 use tinderbox_backend::Opened;
 use tinderbox_models::LayerSummary;
 use tinderbox_recipes::metrics::{Comparison, Verdict};
-use tinderbox_recipes::model_dir::{Located, locate};
-use tinderbox_recipes::run_dir::{
-    BURN_VERSION, Baseline, MODEL_DIR, RECIPE_FILE, Summary, peak_rss_bytes,
-};
+use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, Summary, peak_rss_bytes};
 use tinderbox_recipes::train::{Metrics, Timings, Trained};
 
 use crate::output::thousands;
-use crate::{Failure, note};
 
 /// What a summary takes besides what the training loop says.
 #[derive(Debug)]
@@ -237,32 +231,6 @@ pub fn metric_rows(metrics: &Metrics, f1: F1) -> Vec<Vec<String>> {
     metrics.iter().map(row).collect()
 }
 
-/// The model folder of a run: of one that is not finished, the best so far.
-///
-/// # Errors
-///
-/// If the run has none.
-pub fn model_dir(run: &Path) -> Result<PathBuf, Failure> {
-    if let Some(Located { dir, finished }) = locate(run) {
-        if !finished {
-            note(&format!(
-                "warning: the run in `{}` is not finished: using its best weights so far",
-                run.display()
-            ));
-        }
-        return Ok(dir);
-    }
-    let path = run.display();
-    Err(Failure::input(if run.join(RECIPE_FILE).exists() {
-        format!(
-            "the run in `{path}` has no trained model yet: resume it with `--resume {path}` for at \
-             least one epoch"
-        )
-    } else {
-        format!("`{path}` contains no trained model: it has no `{MODEL_DIR}` folder")
-    }))
-}
-
 /// Where the time of a run went.
 pub fn times(timings: &Timings, wall_s: f64) -> String {
     let share = |seconds: f64| 100.0 * seconds / wall_s.max(f64::MIN_POSITIVE);
@@ -274,8 +242,8 @@ pub fn times(timings: &Timings, wall_s: f64) -> String {
     } = *timings;
     let other = (wall_s - data_s - compute_s - valid_s - checkpoint_s).max(0.0);
     format!(
-        "time {wall_s:.1} s: compute {:.1} %, data wait {:.1} %, validation {:.1} %, checkpoint \
-         {:.1} %, other {:.1} %",
+        "time {wall_s:.1} s: compute {:.1}%, data wait {:.1}%, validation {:.1}%, checkpoint {:.1}%, \
+         other {:.1}%",
         share(compute_s),
         share(data_s),
         share(valid_s),

@@ -278,10 +278,10 @@ fn listed(paths: &[PathBuf]) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum TabularError {
     /// A number in the recipe.
-    #[error("the recipe makes no sense")]
+    #[error("invalid recipe")]
     Config(#[from] ConfigError),
     /// The network does not fit the columns.
-    #[error("the recipe's `model` makes no sense")]
+    #[error("invalid recipe: the section `model`")]
     Architecture(#[from] tinderbox_models::ConfigError),
     /// The bins of the numeric columns do not fit the network: a mistake of ours.
     #[error("the bins do not fit the network")]

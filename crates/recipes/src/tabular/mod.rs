@@ -18,6 +18,7 @@ mod baseline;
 mod builtin;
 mod data;
 mod dates;
+mod docs;
 mod encoder;
 mod error;
 mod explain;
@@ -623,7 +624,7 @@ impl Prepared {
             target: target.clone(),
             temperature,
             threshold,
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
         }
     }

@@ -20,6 +20,7 @@ mod batch;
 mod builtin;
 mod contracts;
 mod data;
+mod docs;
 mod embed;
 mod error;
 mod explain;
@@ -622,7 +623,7 @@ impl Prepared {
             recipe: self.recipe.name.clone(),
             task: self.task,
             members: self.recipe.ensemble,
-            architecture: self.recipe.model.clone(),
+            architecture: self.recipe.model.portable(),
             form: self.recipe.model.form()?,
             sizes: self.sizes,
             labels: match &self.corpus {
@@ -630,7 +631,7 @@ impl Prepared {
                 Corpus::Running(_) => Vec::new(),
             },
             tokenizer: self.recipe.tokenizer.clone(),
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
             text_columns: self.corpus.report().text_columns.clone(),
             documents: self.corpus.report().documents
