@@ -56,7 +56,11 @@ fn has_no_parts(data: &Data) -> bool {
 }
 
 /// The same with a decision threshold of the user's own.
-pub(crate) fn load_at(run: &Path, threshold: Option<f64>, device: &Device) -> Result<Predictor, Failure> {
+pub(crate) fn load_at(
+    run: &Path,
+    threshold: Option<f64>,
+    device: &Device,
+) -> Result<Predictor, Failure> {
     let model = load(run, device)?;
     match threshold {
         Some(threshold) => model.with_threshold(threshold).or_input(),
