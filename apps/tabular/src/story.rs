@@ -80,12 +80,12 @@ fn how_well(prepared: &Prepared, report: &Report) -> String {
     let what = match target {
         Target::Number { .. } => format!(
             "`{}` of {rows} rows that were not learned from is predicted with half of the errors \
-             below {:.1} %",
+             below {:.1}%",
             prepared.recipe().data.target,
             100.0 * report.test.get("median_ape").copied().unwrap_or(f64::NAN)
         ),
         Target::Classes { labels } if labels.len() == 2 => format!(
-            "Of a row that is `{}` and one that is `{}`, the model finds the right one in {:.1} % \
+            "Of a row that is `{}` and one that is `{}`, the model finds the right one in {:.1}% \
              of pairs ({rows} rows that were not learned from)",
             labels[1],
             labels[0],
@@ -93,7 +93,7 @@ fn how_well(prepared: &Prepared, report: &Report) -> String {
         ),
         Target::Classes { .. } => {
             format!(
-                "{:.1} % of {rows} rows that were not learned from are right",
+                "{:.1}% of {rows} rows that were not learned from are right",
                 100.0 * own
             )
         }

@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             (false, true) => Format::Csv,
             (false, false) => Format::Text,
         },
+        raw: common.raw,
         to_stdout: out.is_none(),
         out: Output::new(out)?,
         carried: None,
@@ -284,6 +285,8 @@ impl Skipped {
 /// Writes predictions, with the columns of the input that come along.
 struct Writer {
     format: Format,
+    /// Whether cells that a spreadsheet would run are written as they are.
+    raw: bool,
     out: Output,
     to_stdout: bool,
     /// Names of these columns in the first file.
@@ -291,6 +294,14 @@ struct Writer {
 }
 
 impl Writer {
+    fn csv(&mut self, row: &[String]) -> Result<(), Failure> {
+        if self.raw {
+            self.out.csv_raw(row)
+        } else {
+            self.out.csv(row)
+        }
+    }
+
     fn text(
         &mut self,
         text: &ReadText,
@@ -301,7 +312,7 @@ impl Writer {
             Format::Json => self.out.line(&json_line(text, prediction).to_string()),
             Format::Csv => {
                 self.start_csv(text, model)?;
-                self.out.csv(&cells(text, prediction))
+                self.csv(&cells(text, prediction))
             }
             Format::Text => {
                 let mut line = words(&text.name, prediction);
@@ -321,7 +332,7 @@ impl Writer {
         let carried: Vec<String> = text.cells.iter().map(|(name, _)| name.clone()).collect();
         match &self.carried {
             None => {
-                self.out.csv(&head(model, &carried))?;
+                self.csv(&head(model, &carried))?;
                 self.carried = Some(carried);
             }
             Some(first) if *first != carried => {

@@ -17,13 +17,13 @@ use crate::{failure, input, usage};
 /// What `summarise` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SummariseArgs {
-    /// Directory of a finished run
+    /// Run directory, or a model folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Sentences to pick [default: a fifth of them, at most 10]
+    /// Number of sentences to pick [default: one in five, at most 10]
     #[arg(long, value_name = "N")]
     sentences: Option<usize>,
-    /// Compare with this summary, by ROUGE
+    /// Reference summary to compare with by ROUGE
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
     /// Print one JSON object
@@ -80,17 +80,17 @@ pub(crate) fn summarise(args: &SummariseArgs) -> Result<(), Failure> {
 /// What `similar` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SimilarArgs {
-    /// Directory of a finished run
+    /// Run directory, or a model folder
     #[arg(long, value_name = "DIR", required_unless_present = "weights")]
     run: Option<PathBuf>,
-    /// Folder with published weights of a sentence encoder, instead of a run: config.json,
-    /// tokenizer.json, model.safetensors
+    /// Folder with a pretrained sentence encoder instead of a run: config.json, tokenizer.json,
+    /// model.safetensors
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     weights: Option<PathBuf>,
-    /// Text to look for
+    /// Query text
     #[arg(long, value_name = "TEXT")]
     query: String,
-    /// Texts to show
+    /// Number of texts to show
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
     /// Print one JSON line per text
@@ -99,7 +99,7 @@ pub(crate) struct SimilarArgs {
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     device: DeviceSpec,
-    /// Folder of `.txt` files, or a file with a text on each line
+    /// Folder of `.txt` files, or a file with one text per line
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }
@@ -180,11 +180,11 @@ fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
 /// What agreements are read as.
 pub(crate) fn print(out: &mut Output, reading: &Reading) -> Result<(), Failure> {
     let names = VERDICTS.map(str::to_owned);
-    out.line("what agreements say to claims: true verdict (row) against given verdict (column)")?;
+    out.line("Verdicts on hypotheses (rows: true, columns: predicted)")?;
     out.line(&table(&confusion_rows(&names, &reading.confusion)))?;
-    let percent = |value: f64| format!("{:.1} %", 100.0 * value);
+    let percent = |value: f64| format!("{:.1}%", 100.0 * value);
     out.line(&format!(
-        "a reader who wants 95 % of the evidence can skip {} of an agreement's lines; for one claim, {}",
+        "to find 95% of the evidence, {} of the lines can be skipped; for a single hypothesis, {}",
         percent(reading.skipped),
         percent(reading.skipped_per_claim)
     ))

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::recipe::{data_path, run_dir};
+use tinderbox_cli::recipe::{data_path, overridden, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
-use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Comparison, spread};
-use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
     Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Sampling, Task, TokenKind,
@@ -33,21 +32,15 @@ pub(crate) struct Args {
     /// The flags of every `train` on data.
     #[command(flatten)]
     train: TrainArgs,
-    /// Column or key of the text; several are joined, or are the two of a pair
+    /// Column or key of the text; repeat it to join columns, or for the two texts of a pair
     #[arg(long, value_name = "COLUMN")]
     text: Vec<String>,
     /// Column or key of the label
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// Folder with published weights: config.json, tokenizer.json, model.safetensors
+    /// Folder with pretrained weights: config.json, tokenizer.json, model.safetensors
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
-    /// Parts of a cross-validation before the training proper; 0 for none
-    #[arg(long, value_name = "N")]
-    folds: Option<usize>,
-    /// Networks that predict together
-    #[arg(long, value_name = "N")]
-    ensemble: Option<usize>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -82,21 +75,11 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
             common.recipe = Some("texts".to_owned());
         }
     }
-    let sets = std::mem::take(&mut common.set);
-    let mut recipe = RECIPES.of_run(&common)?;
+    let mut recipe = RECIPES.named(&common)?;
     if let Some(dir) = &args.weights {
         fine_tune(&mut recipe, data_path(dir)?)?;
     }
-    recipe = assign(recipe, &sets).context("`--set`").or_input()?;
-    if let Some(seed) = common.seed {
-        recipe.train.seed = seed;
-    }
-    if let Some(folds) = args.folds {
-        recipe.split.folds = folds;
-    }
-    if let Some(ensemble) = args.ensemble {
-        recipe.ensemble = ensemble;
-    }
+    let mut recipe = overridden(recipe, &common)?;
     columns(&mut recipe, &args.text, args.label.as_ref())?;
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.path_mut() else {
@@ -236,7 +219,8 @@ fn warnings(prepared: &Prepared) -> Vec<String> {
         counts
     };
     let [train, test] = [&rows.parts.train, &rows.parts.test].map(|part| counts(part));
-    class_warnings(&rows.names, &train, &test, "texts")
+    let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+    class_warnings(&rows.names, &train, &test, "texts", weighted)
 }
 
 fn kind_name(kind: TokenKind) -> &'static str {

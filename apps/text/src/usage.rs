@@ -4,17 +4,18 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use serde_json::json;
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{F1, confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
 use tinderbox_recipes::text::{Answers, Data, Prediction, Predictor, Task, Truncation};
 
-use crate::failure;
+use crate::{RECIPES, failure};
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).map_err(failure)
+    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).map_err(failure)
 }
 
 /// "402 training texts (4.1%) were truncated to 64 tokens"; nothing if all were read to their end.
@@ -55,6 +56,15 @@ fn has_no_parts(data: &Data) -> bool {
     )
 }
 
+/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let recipe = recipe_file(&dir)
+        .map(|file| RECIPES.read(&file))
+        .transpose()?;
+    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
+}
+
 /// The same with a decision threshold of the user's own.
 pub(crate) fn load_at(
     run: &Path,
@@ -71,7 +81,7 @@ pub(crate) fn load_at(
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load_at(&args.run, args.threshold, &device)?;
-    let mut data = model.data().clone();
+    let mut data = training_data(&args.run, &model)?;
     let mut whole = false;
     if let Some(path) = &args.data {
         let slot = data.path_mut().ok_or_else(|| {
@@ -139,13 +149,13 @@ pub(crate) fn print_classes(
     if labels.len() > 12 {
         return Ok(());
     }
-    out.line("true class (row) against predicted class (column)")?;
+    out.line("Confusion matrix (rows: true, columns: predicted)")?;
     out.line(&table(&confusion_rows(labels, &predictions.confusion())))
 }
 
 /// A line for a person: a long text is cut.
 pub(crate) fn words(name: &str, prediction: &Prediction) -> String {
-    let percent = |value: f32| format!("{:.1} %", 100.0 * value);
+    let percent = |value: f32| format!("{:.1}%", 100.0 * value);
     let said = match prediction {
         Prediction::Class {
             label,

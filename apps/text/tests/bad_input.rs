@@ -412,3 +412,58 @@ fn a_model_folder_that_was_tampered_with_is_refused() {
     fs::remove_file(model.join("tokenizer.json")).unwrap();
     predict().failed(2, &["tokenizer.json"]);
 }
+
+/// Wrong commands, and words of the advice.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "train --num-epochs 3",
+        &["unknown flag `--num-epochs`", "`--epochs`"],
+    ),
+    ("train --learning-rate 0.1", &["`--lr`"]),
+    (
+        "train --set lr=0.1",
+        &[
+            "unknown key `lr`",
+            "did you mean `optimizer.learning_rate`?",
+        ],
+    ),
+    (
+        "train --set optimizer.learning_rate=fast",
+        &["`optimizer.learning_rate` must be a number (got `fast`)"],
+    ),
+    (
+        "train --set optimizer.kind=lion",
+        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
+    ),
+    ("train --set epochs=3", &["did you mean `train.epochs`?"]),
+    (
+        "train --set max_length=512",
+        &["did you mean `tokenizer.max_len`?"],
+    ),
+    (
+        "train --set train.batch_size=-4",
+        &["`train.batch_size` must be a whole number, 0 or more (got -4)"],
+    ),
+    (
+        "train --set model.kind=cnn --set model.heads=2",
+        &["unknown key `model.heads`", "`model.kind=encoder`"],
+    ),
+    ("train --folds 1", &["split.folds"]),
+    ("summarize --run x", &["did you mean `text summarise`?"]),
+    ("test --run x", &["did you mean `text eval`?"]),
+    (
+        "explain --run x --out why.pdf hello",
+        &["`why.pdf`", "must end in `.html`"],
+    ),
+];
+
+#[test]
+fn wrong_commands_get_advice_and_leave_nothing_behind() {
+    let place = place();
+    for (line, words) in WRONG {
+        let args: Vec<&str> = line.split(' ').collect();
+        place.run(&args).failed(2, words);
+    }
+    let left = fs::read_dir(place.path("")).unwrap();
+    assert_eq!(left.count(), 0);
+}

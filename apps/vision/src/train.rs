@@ -63,9 +63,6 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
 /// The recipe that the flags describe.
 fn resolve(args: &TrainArgs) -> Result<Recipe, Failure> {
     let mut recipe = RECIPES.of_run(&args.run)?;
-    if let Some(seed) = args.run.seed {
-        recipe.train.seed = seed;
-    }
     if let Some(data) = &args.data {
         let Some(slot) = recipe.data.path_mut() else {
             return Err(Failure::input(format!(

@@ -5,12 +5,22 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::report::{F1, confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
-use tinderbox_recipes::vision::{Prediction, Predictor, VisionError, open as open_data};
+use tinderbox_recipes::vision::{Data, Prediction, Predictor, VisionError, open as open_data};
 
-use crate::failure;
+use crate::{RECIPES, failure};
+
+/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let recipe = recipe_file(&dir)
+        .map(|file| RECIPES.read(&file))
+        .transpose()?;
+    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
+}
 
 /// A model, read from its run, with a decision threshold of the user's own.
 fn load(
@@ -18,7 +28,7 @@ fn load(
     threshold: Option<f64>,
     device: &burn::tensor::Device,
 ) -> Result<Predictor, Failure> {
-    let model = Predictor::load(&model_dir(run)?, device).or_input()?;
+    let model = Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()?;
     match threshold {
         Some(threshold) => model.with_threshold(threshold).or_input(),
         None => Ok(model),
@@ -28,7 +38,7 @@ fn load(
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, "vision")?.device;
     let model = load(&args.run, args.threshold, &device)?;
-    let mut data = model.data().clone();
+    let mut data = training_data(&args.run, &model)?;
     if let Some(path) = &args.data {
         let path = path
             .to_str()
@@ -67,7 +77,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let count = thousands(predictions.len());
     out.line(&format!("{} split, {count} images", args.split))?;
     out.line(&table(&metric_rows(&metrics, F1::Macro)))?;
-    out.line("true class (row) against predicted class (column)")?;
+    out.line("Confusion matrix (rows: true, columns: predicted)")?;
     let rows = confusion_rows(&splits.classes, &predictions.confusion());
     out.line(&table(&rows))
 }
@@ -80,7 +90,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
         let head = ["input", "label"]
             .into_iter()
             .chain(model.labels().iter().map(String::as_str));
-        out.csv(&head.collect::<Vec<_>>())?;
+        args.csv_row(&mut out, &head.collect::<Vec<_>>())?;
     }
     for input in &args.inputs {
         let prediction = classify(&model, input)?;
@@ -95,14 +105,14 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
                 .collect();
             let cells = [&*name, &*prediction.label].into_iter();
             let cells = cells.chain(numbers.iter().map(String::as_str));
-            out.csv(&cells.collect::<Vec<_>>())?;
+            args.csv_row(&mut out, &cells.collect::<Vec<_>>())?;
         } else {
             // Of two classes this need not be the larger one: see `--threshold`.
             let own = |(name, _): &&(String, f32)| *name == prediction.label;
             let best = prediction.probabilities.iter().find(own);
             let best = best.map_or(0.0, |(_, value)| *value);
             out.line(&format!(
-                "{name}  {}  {:.1} %",
+                "{name}  {}  {:.1}%",
                 prediction.label,
                 100.0 * best
             ))?;

@@ -8,13 +8,18 @@ pub mod args;
 pub mod check;
 pub mod dashboard;
 pub mod device;
+mod epoch_line;
+pub mod escape;
 pub mod failure;
 pub mod interrupt;
+pub mod model_dir;
 pub mod output;
+pub mod parse;
 pub mod progress;
 pub mod read_progress;
 pub mod recipe;
 pub mod report;
+pub mod splits;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod threads;
@@ -23,7 +28,9 @@ pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};
 pub use failure::{Failure, OrInput, finish};
 pub use interrupt::interrupter;
+pub use model_dir::model_dir;
 pub use output::{Output, note, table};
+pub use parse::parse;
 pub use progress::Progress;
 pub use read_progress::ReadProgress;
 

@@ -1,18 +1,12 @@
-//! What a finished run says: `summary.json`, and lines for people.
-
-use std::path::{Path, PathBuf};
+//! The result of a run: `summary.json`, and lines for people.
 
 use tinderbox_backend::Opened;
 use tinderbox_models::LayerSummary;
 use tinderbox_recipes::metrics::{Comparison, Verdict};
-use tinderbox_recipes::model_dir::{Located, locate};
-use tinderbox_recipes::run_dir::{
-    BURN_VERSION, Baseline, MODEL_DIR, RECIPE_FILE, Summary, peak_rss_bytes,
-};
+use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, Summary, peak_rss_bytes};
 use tinderbox_recipes::train::{Metrics, Timings, Trained};
 
 use crate::output::thousands;
-use crate::{Failure, note};
 
 /// What a summary takes besides what the training loop says.
 #[derive(Debug)]
@@ -139,12 +133,13 @@ const IMBALANCE: usize = 20;
 const FEW_TESTED: usize = 30;
 
 /// What to be careful of in the numbers of items of each class: a rare one in the training split, or
-/// too few of it in the test split.
+/// too few of it in the test split. `weighted` says whether the recipe weighs the classes already.
 pub fn class_warnings(
     classes: &[String],
     train: &[usize],
     test: &[usize],
     items: &str,
+    weighted: bool,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let counted = train.iter().zip(classes);
@@ -154,10 +149,14 @@ pub fn class_warnings(
         && most >= IMBALANCE * count.max(1)
     {
         let all: usize = train.iter().sum();
+        let advice = if weighted {
+            ""
+        } else {
+            "; `--set loss.class_weights=balanced` weighs the classes equally"
+        };
         warnings.push(format!(
-            "the classes are imbalanced: `{class}` has {} of {} training {items} ({:.2}%); accuracy \
-             says little about it, F1 and average precision say more, and \
-             `--set loss.class_weights=balanced` weighs the classes equally",
+            "the classes are imbalanced: `{class}` has {} of {} training {items} ({:.2}%), so look at \
+             F1 and not at accuracy{advice}",
             thousands(count),
             thousands(all),
             100.0 * count as f64 / all.max(1) as f64
@@ -237,32 +236,6 @@ pub fn metric_rows(metrics: &Metrics, f1: F1) -> Vec<Vec<String>> {
     metrics.iter().map(row).collect()
 }
 
-/// The model folder of a run: of one that is not finished, the best so far.
-///
-/// # Errors
-///
-/// If the run has none.
-pub fn model_dir(run: &Path) -> Result<PathBuf, Failure> {
-    if let Some(Located { dir, finished }) = locate(run) {
-        if !finished {
-            note(&format!(
-                "warning: the run in `{}` is not finished: using its best weights so far",
-                run.display()
-            ));
-        }
-        return Ok(dir);
-    }
-    let path = run.display();
-    Err(Failure::input(if run.join(RECIPE_FILE).exists() {
-        format!(
-            "the run in `{path}` has no trained model yet: resume it with `--resume {path}` for at \
-             least one epoch"
-        )
-    } else {
-        format!("`{path}` contains no trained model: it has no `{MODEL_DIR}` folder")
-    }))
-}
-
 /// Where the time of a run went.
 pub fn times(timings: &Timings, wall_s: f64) -> String {
     let share = |seconds: f64| 100.0 * seconds / wall_s.max(f64::MIN_POSITIVE);
@@ -274,8 +247,8 @@ pub fn times(timings: &Timings, wall_s: f64) -> String {
     } = *timings;
     let other = (wall_s - data_s - compute_s - valid_s - checkpoint_s).max(0.0);
     format!(
-        "time {wall_s:.1} s: compute {:.1} %, data wait {:.1} %, validation {:.1} %, checkpoint \
-         {:.1} %, other {:.1} %",
+        "time {wall_s:.1} s: compute {:.1}%, data wait {:.1}%, validation {:.1}%, checkpoint {:.1}%, \
+         other {:.1}%",
         share(compute_s),
         share(data_s),
         share(valid_s),
@@ -294,7 +267,7 @@ mod tests {
     fn rare_classes_are_warned_of_in_training_and_test() {
         let classes = ["no", "yes"].map(str::to_owned);
         let warn = |train: [usize; 2], test: [usize; 2]| {
-            class_warnings(&classes, &train, &test, "rows").join("\n")
+            class_warnings(&classes, &train, &test, "rows", false).join("\n")
         };
         assert_eq!(warn([500, 400], [50, 40]), "");
         assert_eq!(warn([500, 50], [50, 5]), "");
@@ -307,7 +280,9 @@ mod tests {
         ] {
             assert!(both.contains(words), "`{words}` is not in: {both}");
         }
-        assert!(warn([16_000, 400], [4_000, 100]).contains("imbalanced"));
+        assert!(warn([16_000, 400], [4_000, 100]).contains("class_weights"));
+        let weighted = class_warnings(&classes, &[16_000, 400], &[4_000, 100], "rows", true);
+        assert!(weighted.len() == 1 && !weighted[0].contains("class_weights"));
         assert!(warn([500, 400], [50, 0]).contains("only 0 test rows"));
     }
 

@@ -5,10 +5,13 @@ use tinderbox_models::{CategoricalEmbedding, NumericEmbedding};
 use toml::Table as TomlTable;
 
 use super::builtin;
+use super::docs::DOCS;
 use super::format::Format;
 use super::net::Architecture;
 use crate::classify::ClassWeights;
-use crate::overlay::Patchable;
+use crate::model_dir::portable;
+use crate::overlay::{KeyDoc, Patchable};
+use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::train::{
     ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
 };
@@ -307,6 +310,10 @@ impl Patchable for Recipe {
             _ => None,
         }
     }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+    }
 }
 
 impl Recipe {
@@ -330,11 +337,38 @@ impl Recipe {
         self.data.validate()?;
         self.split.validate()?;
         self.loss.validate()?;
-        self.train_config().validate()
+        self.train_config().validate()?;
+        self.train.check_monitor(&["loss"])?;
+        self.check_batch(self.train.batch_size)
+    }
+
+    /// Checks that a batch has as many rows as the network needs.
+    ///
+    /// # Errors
+    ///
+    /// If it has one row and the network normalizes over the rows.
+    pub(super) fn check_batch(&self, rows: usize) -> Result<(), ConfigError> {
+        if rows > 1 || !self.model.net.normalizes_batches() {
+            return Ok(());
+        }
+        let expected = "at least 2: batch normalization cannot learn from a single row";
+        Err(ConfigError::new("train.batch_size", rows, expected))
     }
 }
 
 impl Data {
+    /// The same without paths of this machine, as a model folder holds it.
+    pub(super) fn portable(&self) -> Self {
+        let mut data = self.clone();
+        if let Source::File { test, .. } = &mut data.source {
+            *test = portable(test);
+        }
+        if let Some(path) = data.source.path_mut() {
+            *path = portable(path);
+        }
+        data
+    }
+
     /// Checks how the file is to be read, and that there is one to be read so.
     fn validate(&self) -> Result<(), ConfigError> {
         self.format.options()?;

@@ -117,10 +117,10 @@ fn advice(error: &TextError) -> Option<&'static str> {
 #[derive(Debug, thiserror::Error)]
 pub enum TextRecipeError {
     /// A number in the recipe.
-    #[error("the recipe makes no sense")]
+    #[error("invalid recipe")]
     Config(#[from] ConfigError),
     /// The network does not fit the texts.
-    #[error("the recipe's `model` makes no sense")]
+    #[error("invalid recipe: the section `model`")]
     Architecture(#[from] tinderbox_models::ConfigError),
     /// A network that does not do what the texts are for.
     #[error("the recipe's `model.kind` is `{kind}`, which cannot {task}; use {instead}")]

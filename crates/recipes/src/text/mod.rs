@@ -18,8 +18,10 @@ mod answers;
 mod baseline;
 mod batch;
 mod builtin;
+mod contents;
 mod contracts;
 mod data;
+mod docs;
 mod embed;
 mod error;
 mod explain;
@@ -207,6 +209,11 @@ impl Prepared {
                 (task, rows.names.len())
             }
         };
+        let monitors: &[&str] = match task {
+            Task::Classes => &["loss", "accuracy"],
+            Task::Labels | Task::Tags | Task::Next => &["loss"],
+        };
+        recipe.train.check_monitor(monitors)?;
         let tokenizer = match &corpus {
             Corpus::Running(text) => tokenizer_of(&recipe, &[text.train.as_str()])?,
             Corpus::Rows(rows) => tokenizer_of_rows(&recipe, rows, &rows.parts.train)?,
@@ -622,7 +629,7 @@ impl Prepared {
             recipe: self.recipe.name.clone(),
             task: self.task,
             members: self.recipe.ensemble,
-            architecture: self.recipe.model.clone(),
+            architecture: self.recipe.model.portable(),
             form: self.recipe.model.form()?,
             sizes: self.sizes,
             labels: match &self.corpus {
@@ -630,7 +637,7 @@ impl Prepared {
                 Corpus::Running(_) => Vec::new(),
             },
             tokenizer: self.recipe.tokenizer.clone(),
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
             text_columns: self.corpus.report().text_columns.clone(),
             documents: self.corpus.report().documents
@@ -651,8 +658,9 @@ impl Prepared {
             Corpus::Rows(rows) => rows.inputs.len(),
             Corpus::Running(text) => text.train.len(),
         };
+        let data = contents::split_list(&self.corpus).digest();
         Ok(format!(
-            "{}\n{size} texts\n{stage}",
+            "{}\ndata {data}\n{size} texts\n{stage}",
             toml::to_string(&recipe)?
         ))
     }

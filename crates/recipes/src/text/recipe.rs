@@ -4,11 +4,14 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::text::TextOptions;
 use toml::Table;
 
+use super::docs::DOCS;
 use super::format::Format;
 use super::net::Architecture;
 use super::tokenizer::{TokenKind, TokenizerRecipe};
 use crate::classify::Loss;
-use crate::overlay::Patchable;
+use crate::model_dir::portable;
+use crate::overlay::{KeyDoc, Patchable};
+use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::train::{
     ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
 };
@@ -205,6 +208,18 @@ impl Data {
         }
     }
 
+    /// The same without paths of this machine, as a model folder holds it.
+    pub(super) fn portable(&self) -> Self {
+        let mut data = self.clone();
+        if let Self::Texts { test, .. } = &mut data {
+            *test = portable(test);
+        }
+        if let Some(path) = data.path_mut() {
+            *path = portable(path);
+        }
+        data
+    }
+
     /// How the user's file is read; `None` for public data sets and plain text.
     ///
     /// # Errors
@@ -319,6 +334,10 @@ impl Patchable for Recipe {
             "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             _ => None,
         }
+    }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod batch;
 mod data;
+mod docs;
 mod net;
 mod predict;
 mod recipe;
@@ -53,10 +54,10 @@ const EVAL_BATCH: usize = 250;
 #[derive(Debug, thiserror::Error)]
 pub enum VisionError {
     /// A number in the recipe.
-    #[error("the recipe makes no sense")]
+    #[error("invalid recipe")]
     Config(#[from] ConfigError),
     /// The network does not fit the images.
-    #[error("the recipe's `model` makes no sense")]
+    #[error("invalid recipe: the section `model`")]
     Architecture(#[from] tinderbox_models::ConfigError),
     /// The images.
     #[error(transparent)]
@@ -189,6 +190,7 @@ impl Prepared {
     /// If the recipe makes no sense, the images cannot be used, or they do not fit each other.
     pub fn new(recipe: Recipe) -> Result<Self, VisionError> {
         recipe.validate()?;
+        recipe.train.check_monitor(&["loss", "accuracy"])?;
         let splits = open(&recipe.data)?;
         let layers = recipe.model.layers(splits.shape, splits.classes.len())?;
         let normalize = Normalize::measure(&splits.train, splits.shape[2]).map_err(image_error)?;
@@ -369,7 +371,7 @@ impl Prepared {
             shape: self.splits.shape,
             normalize: self.normalize.clone(),
             labels: self.splits.classes.clone(),
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
         }
     }
 
