@@ -98,6 +98,17 @@ fn texts_of_ones_own_are_learned_measured_and_told_apart() {
     assert_eq!(said["input"], "such a dreadful film");
     assert_eq!(said["label"], "bad");
     assert!(said["probabilities"]["bad"].as_f64().unwrap() > 0.5);
+
+    // The second of two classes from this probability on.
+    let at = |threshold: &'static str| ["--run", "run", "--json", "--threshold", threshold];
+    let ran = place.run(&[&["predict"][..], &at("0"), &["such a dreadful film"]].concat());
+    assert_eq!(json(ran.ok().stdout.trim())["label"], "good");
+    let ran = place.run(&[&["eval"][..], &at("0")].concat());
+    let all = json(ran.ok().stdout.trim());
+    assert!(all["test"]["accuracy"].as_f64().unwrap() < 0.8, "{all}");
+    assert_eq!(all["test"]["auroc"], measured["test"]["auroc"]);
+    let ran = place.run(&[&["eval"][..], &at("2")].concat());
+    ran.failed(2, &["--threshold", "between 0 and 1"]);
 }
 
 #[test]
