@@ -5,6 +5,7 @@ mod credit;
 mod explain;
 mod inspect;
 mod map;
+mod predict;
 mod story;
 mod train;
 mod usage;
@@ -37,7 +38,7 @@ enum Command {
     /// Evaluate a trained model on a split or on other data
     Eval(usage::EvalArgs),
     /// Predict each row of a CSV, JSON or Parquet file
-    Predict(usage::PredictArgs),
+    Predict(predict::Args),
     /// Show statistics and problems of a data file
     Inspect(inspect::Args),
     /// Show feature importance, or explain one prediction
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => usage::predict(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Recipes(args)) => RECIPES.print(&args),

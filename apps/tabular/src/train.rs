@@ -8,16 +8,19 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times};
+use tinderbox_cli::splits::{ROW, SplitLine, copies_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_datasets::table::find_leaks;
+use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
-    Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth, describe_note,
-    pooled,
+    self, Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth,
+    describe_note, pooled,
 };
 use tinderbox_recipes::train::Metrics;
 
+use crate::inspect::weight;
 use crate::usage::{f1_of, shown};
 use crate::{RECIPES, credit, failure, map, story};
 
@@ -47,6 +50,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         for warning in &warnings {
             note(&format!("warning: {warning}"));
         }
+    } else if let Some(report) = &prepared.opened().report {
+        // Lost rows are worth a line even where no other is wanted.
+        let lost = report
+            .notes
+            .iter()
+            .filter(|found| weight(found) == "warning");
+        lost.for_each(|found| note(&format!("warning: {}", describe_note(found))));
     }
     let mut options = progress::watch(&args.train, &dir, resume);
     options.keep_baselines = args.keep_baselines;
@@ -70,7 +80,8 @@ fn warnings(prepared: &Prepared) -> Result<Vec<String>, Failure> {
             counts
         };
         let [train, test] = [&parts.train, &parts.test].map(|rows| counts(rows));
-        warnings.extend(class_warnings(labels, &train, &test, "rows"));
+        let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+        warnings.extend(class_warnings(labels, &train, &test, "rows", weighted));
     }
     Ok(warnings)
 }
@@ -117,6 +128,16 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         opened.columns.len(),
         recipe.data.target,
     ));
+    let lines = split_lines(&sizes(prepared), ROW);
+    note(&lines.join("\n"));
+    let copies = opened.copies(&recipe.split);
+    let shared = opened.shared(parts);
+    let copies = copies_note(copies, opened.own, ROW);
+    let shared = shared_note(shared, parts.test.len(), ROW);
+    copies
+        .into_iter()
+        .chain(shared)
+        .for_each(|line| note(&line));
     if matches!(recipe.data.source, Source::File { .. }) {
         let kinds = opened.columns.iter().filter_map(|name| {
             let column = opened.table.column(name).ok()?;
@@ -129,7 +150,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     }
     if let Some(report) = &opened.report {
         for found in &report.notes {
-            note(&describe_note(found));
+            note(&format!("{}: {}", weight(found), describe_note(found)));
         }
     }
     note(&table(&layer_rows(prepared.layers())));
@@ -140,6 +161,43 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         device.backend,
         dir.display()
     ));
+}
+
+/// The size, source and class counts of each split.
+fn sizes(prepared: &Prepared) -> Vec<SplitLine> {
+    let (recipe, opened, parts) = (prepared.recipe(), prepared.opened(), prepared.parts());
+    let own_test = opened.own < opened.table.rows();
+    let [file, test] = match &recipe.data.source {
+        Source::File { path, test } => [path, test].map(|path| file_name(path)),
+        _ => [String::new(), String::new()],
+    };
+    let splits = [
+        ("train", &parts.train, &file),
+        ("valid", &parts.valid, &file),
+        ("test", &parts.test, if own_test { &test } else { &file }),
+    ];
+    let line = |(name, rows, source): (&str, &Vec<usize>, &String)| SplitLine {
+        name: name.to_owned(),
+        count: rows.len(),
+        source: source.clone(),
+        classes: class_counts(opened, rows),
+    };
+    splits.into_iter().map(line).collect()
+}
+
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+fn class_counts(opened: &tabular::Opened, rows: &[usize]) -> Vec<(String, usize)> {
+    let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth)
+    else {
+        return Vec::new();
+    };
+    let mut counts = vec![0; labels.len()];
+    rows.iter().for_each(|&row| counts[classes[row]] += 1);
+    labels.iter().cloned().zip(counts).collect()
 }
 
 fn summary(prepared: &Prepared, device: &Opened, report: &Report) -> Summary {

@@ -477,7 +477,8 @@ fn another_file_may_lack_one_of_two_opposites() {
     ran.ok();
     let said = place.run(&["predict", "--run", "run", "--json", "online.csv"]);
     said.ok();
-    assert_eq!(json(&ran.stdout)["samples"], 48);
+    // It is not the data that the model was trained on, so all of it counts.
+    assert_eq!(json(&ran.stdout)["samples"], 240);
     assert_eq!(said.stdout.lines().count(), 240);
 }
 
@@ -703,4 +704,321 @@ fn json_is_trained_on_and_predicted_like_csv() {
         ran.ok().stdout.replace(file, "")
     };
     assert_eq!(predict("lines.json"), predict("customers.csv"));
+}
+
+/// Rows whose class is decided by the month of a date, written as in the United States.
+fn dated(days: std::ops::Range<u32>, delimiter: &str) -> String {
+    let mut text = ["when", "size", "class"].join(delimiter) + "\n";
+    for at in 0..240_u32 {
+        let (month, day) = (at % 12 + 1, days.start + at / 12 % (days.end - days.start));
+        let class = if month <= 6 { "early" } else { "late" };
+        let cells = [
+            format!("{month}/{day}/2023"),
+            format!("{at}.5"),
+            class.to_owned(),
+        ];
+        text.push_str(&(cells.join(delimiter) + "\n"));
+    }
+    text
+}
+
+#[test]
+fn another_file_is_evaluated_as_it_is_predicted_and_as_a_whole() {
+    let place = place();
+    // Only the first file tells month from day; the second has other marks between cells, too.
+    place.write("train.csv", dated(9..29, ","));
+    place.write("hold.csv", dated(1..9, ";"));
+    let args = [
+        "train",
+        "--data",
+        "train.csv",
+        "--target",
+        "class",
+        "--out",
+        "run",
+        "--quiet",
+    ];
+    let more = ["--no-baseline", "--set", "train.epochs=30"];
+    place.run(&[&args[..], &SHORT[2..], &more].concat()).ok();
+    let ran = place.run(&["eval", "--run", "run", "--json", "--data", "hold.csv"]);
+    let line = json(&ran.ok().stdout);
+    assert_eq!(line["samples"], 240);
+    assert!(
+        ran.stderr.contains("evaluating all 240 rows"),
+        "{}",
+        ran.stderr
+    );
+    let said = place.run(&["predict", "--run", "run", "--json", "hold.csv"]);
+    let said = said
+        .ok()
+        .stdout
+        .lines()
+        .map(|line| json(line)["label"].clone());
+    let truth = |at: usize| if at % 12 < 6 { "early" } else { "late" };
+    let right = said
+        .enumerate()
+        .filter(|(at, label)| label == truth(*at))
+        .count();
+    let accuracy = line["test"]["accuracy"].as_f64().unwrap();
+    assert!(
+        (accuracy - right as f64 / 240.0).abs() < 1e-9,
+        "{accuracy}, {right} right"
+    );
+    assert!(accuracy > 0.9, "{accuracy}");
+}
+
+#[test]
+fn an_evaluation_is_on_the_rows_of_the_run_whatever_was_added_or_deleted() {
+    let place = trained(&["--no-baseline"]);
+    let count = |args: &[&str]| {
+        let ran = place.run(&[&["eval", "--run", "run", "--json"], args].concat());
+        (json(&ran.ok().stdout), ran.stderr)
+    };
+    let (whole, said) = count(&[]);
+    assert!(!said.contains("warning"), "{said}");
+    // Every row is moved, three are new, and one of the last thirty is deleted with all others of them.
+    let text = customers();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let deleted = lines.len() - 30;
+    lines.truncate(deleted);
+    lines[1..].reverse();
+    lines.splice(
+        1..1,
+        [
+            "x1,1,1000,basic,no,No",
+            "x2,2,1001,basic,no,No",
+            "x3,3,1002,basic,no,No",
+        ],
+    );
+    place.write("customers.csv", lines.join("\n") + "\n");
+    let (changed, said) = count(&[]);
+    let missing = whole["samples"].as_u64().unwrap() - changed["samples"].as_u64().unwrap();
+    assert!(said.contains("3 rows are new since training"), "{said}");
+    assert!(
+        missing > 0 && said.contains(&format!("{missing} of ")),
+        "{said}"
+    );
+    assert_eq!(count(&["--data", "customers.csv"]), (changed, said));
+    // A model alone does not know the rows.
+    fs::remove_file(place.path("run/splits.json")).unwrap();
+    place.write("customers.csv", text);
+    let (same, said) = count(&[]);
+    assert!(said.contains("no `splits.json`"), "{said}");
+    assert_eq!(same, whole);
+}
+
+#[test]
+fn a_run_is_not_resumed_on_other_labels() {
+    let place = place();
+    let args = train_args(&["--out", "run", "--quiet", "--no-baseline"]);
+    let long = ["--set", "train.epochs=4000", "--set", "train.patience=0"];
+    let mut child = place.command(&[&args[..], &long].concat()).spawn().unwrap();
+    let checkpoints = place.path("run/checkpoint");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while fs::read_dir(&checkpoints).map_or(0, Iterator::count) < 2 {
+        assert!(Instant::now() < deadline, "no checkpoint");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resume = ["train", "--resume", "run", "--quiet", "--no-baseline"];
+    let text = customers();
+    let flipped = text.replacen(",Yes", ",No", 1);
+    place.write("customers.csv", flipped);
+    let words = ["the data changed", "1 item with another label"];
+    place.run(&resume).failed(2, &words);
+    // The checkpoint knows by itself.
+    fs::remove_file(place.path("run/splits.json")).unwrap();
+    place
+        .run(&resume)
+        .failed(2, &["the data changed since the checkpoint"]);
+}
+
+#[test]
+fn copies_of_a_row_stay_in_one_split() {
+    let place = place();
+    let mut text = String::from("a,b,class\n");
+    for _copy in 0..8 {
+        for at in 0..60_u32 {
+            // Labels that nothing can be learned from, and that all copies have.
+            let class = if at * at * 7919 % 101 < 50 { "x" } else { "y" };
+            writeln!(text, "{},{}.25,{class}", at * 37 % 61, at * 13 % 59).unwrap();
+        }
+    }
+    place.write("copies.csv", text);
+    let args = [
+        "train",
+        "--data",
+        "copies.csv",
+        "--target",
+        "class",
+        "--out",
+        "run",
+    ];
+    let ran = place.run(&[&args[..], &SHORT[2..], &["--set", "train.epochs=20"]].concat());
+    ran.ok();
+    let note = "copies of another row; copies stay in one split";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    for split in ["train  ", "valid  ", "test   "] {
+        let of_split = |line: &&str| line.starts_with(split) && line.contains("copies.csv");
+        assert!(
+            ran.stderr.lines().any(|line| of_split(&line)),
+            "{}",
+            ran.stderr
+        );
+    }
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    for scores in [&summary["test"], &summary["baselines"][1]["test"]] {
+        let accuracy = scores["accuracy"].as_f64().unwrap();
+        assert!(accuracy < 0.85, "random labels are predicted: {summary}");
+    }
+}
+
+#[test]
+fn a_category_that_was_never_seen_is_counted() {
+    let place = trained(&["--no-baseline"]);
+    place.write("case.csv", customers().replace(",basic,", ",Basic,"));
+    for args in [
+        &["predict", "--json", "case.csv"][..],
+        &["eval", "--data", "case.csv"],
+    ] {
+        let ran = place.run(&[args, &["--run", "run"]].concat());
+        let warnings = ran
+            .ok()
+            .stderr
+            .lines()
+            .filter(|line| line.contains("`plan`"));
+        let warnings: Vec<&str> = warnings.collect();
+        assert_eq!(warnings.len(), 1, "{}", ran.stderr);
+        for words in [
+            "80 of 240 cells",
+            "never seen in training",
+            "`Basic` in line 2",
+        ] {
+            assert!(warnings[0].contains(words), "{}", warnings[0]);
+        }
+    }
+    let ran = place.run(&["predict", "--run", "run", "--json", "customers.csv"]);
+    assert!(!ran.ok().stderr.contains("never seen"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_before_there_is_a_folder() {
+    let place = place();
+    place.write("test.csv", customers().replacen(",No\n", ",Maybe\n", 1));
+    place.write("plans.csv", customers().replacen(",office,", ",Maybe,", 1));
+    place.write("loss.csv", customers().replace(",10.5,", ",-10.5,"));
+    let out = ["--out", "run", "--quiet"];
+    let plain = ["train", "--data", "customers.csv", "--target", "leaves"];
+    let price = ["train", "--data", "loss.csv", "--target", "fee"];
+    let batches = [
+        "--set",
+        "model.net.kind=mlp",
+        "--set",
+        "model.net.normalization=batch",
+        "--set",
+        "train.batch_size=1",
+    ];
+    for (args, more, words) in [
+        (
+            plain,
+            &["--set", "train.monitor=banana"][..],
+            &["train.monitor", "banana", "loss"][..],
+        ),
+        (
+            price,
+            &["--set", "features.target=log"],
+            &["`fee`", "features.target"],
+        ),
+        (plain, &batches, &["train.batch_size", "at least 2"]),
+        (
+            plain,
+            &["--set", "data.source.test=test.csv"],
+            &["test.csv", "`Maybe`", "line 3"],
+        ),
+        (
+            ["train", "--data", "customers.csv", "--target", "plan"],
+            &["--set", "data.source.test=plans.csv"],
+            &[
+                "plans.csv",
+                "`Maybe` in line 4",
+                "`basic`, `family`, `office`",
+            ],
+        ),
+    ] {
+        place
+            .run(&[&args[..], &out, more].concat())
+            .failed(2, words);
+        assert!(!place.path("run").exists(), "{more:?}");
+    }
+}
+
+#[test]
+fn predictions_come_row_by_row_with_columns_of_the_input() {
+    let place = trained(&["--no-baseline"]);
+    place.write(
+        "bad.csv",
+        "id,months,fee,plan,online\na,3,80,basic,yes\nb,many,80,basic,yes\nc,3,80,basic\n\
+         d,4,81,basic,no\n",
+    );
+    let predict = ["predict", "--run", "run", "--csv", "bad.csv", "--id", "id"];
+    let ran = place.run(&predict);
+    ran.failed(2, &["line 3", "months", "`many`"]);
+    assert!(
+        ran.stdout
+            .starts_with("input,row,id,label,No,Yes\nbad.csv,1,a,"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(ran.stdout.lines().count(), 2);
+    let ran = place.run(&[&predict[..], &["--skip-errors"]].concat());
+    let rows: Vec<&str> = ran.ok().stdout.lines().skip(1).collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows[1].starts_with("bad.csv,4,d,"), "{}", rows[1]);
+    assert!(ran.stderr.contains("skipped 2 rows") && ran.stderr.contains("line 3"));
+    let args = [
+        "predict",
+        "--run",
+        "run",
+        "--json",
+        "--keep",
+        "customers.csv",
+    ];
+    let ran = place.run(&args);
+    let line = json(ran.ok().stdout.lines().next().unwrap());
+    assert_eq!(line["columns"]["id"], "c0");
+    assert_eq!(line["columns"]["leaves"], "Yes");
+    place
+        .run(&["predict", "--run", "run", "--id", "ids", "customers.csv"])
+        .failed(2, &["`ids`", "`id`"]);
+}
+
+#[test]
+fn a_file_without_names_is_predicted_with_the_columns_that_were_left_out() {
+    let place = place();
+    let text = customers();
+    let (_, rows) = text.split_once('\n').unwrap();
+    place.write("rows.csv", rows);
+    let args = [
+        "train", "--data", "rows.csv", "--target", "column_6", "--out", "run", "--quiet",
+    ];
+    place
+        .run(&[&args[..], &SHORT, &["--no-baseline"]].concat())
+        .ok();
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    assert_eq!(json(&ran.ok().stdout)["test"], summary["test"]);
+    place.write(
+        "blind.csv",
+        rows.replace(",Yes\n", "\n").replace(",No\n", "\n"),
+    );
+    let said = ["rows.csv", "blind.csv"].map(|file| {
+        let ran = place.run(&["predict", "--run", "run", "--json", file]);
+        let lines = ran.ok().stdout.lines();
+        lines
+            .map(|line| json(line)["probabilities"].clone())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(said[0].len(), 240);
+    assert_eq!(said[0], said[1]);
 }

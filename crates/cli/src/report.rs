@@ -133,12 +133,13 @@ const IMBALANCE: usize = 20;
 const FEW_TESTED: usize = 30;
 
 /// What to be careful of in the numbers of items of each class: a rare one in the training split, or
-/// too few of it in the test split.
+/// too few of it in the test split. `weighted` says whether the recipe weighs the classes already.
 pub fn class_warnings(
     classes: &[String],
     train: &[usize],
     test: &[usize],
     items: &str,
+    weighted: bool,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let counted = train.iter().zip(classes);
@@ -148,10 +149,14 @@ pub fn class_warnings(
         && most >= IMBALANCE * count.max(1)
     {
         let all: usize = train.iter().sum();
+        let advice = if weighted {
+            ""
+        } else {
+            "; `--set loss.class_weights=balanced` weighs the classes equally"
+        };
         warnings.push(format!(
-            "the classes are imbalanced: `{class}` has {} of {} training {items} ({:.2}%); accuracy \
-             says little about it, F1 and average precision say more, and \
-             `--set loss.class_weights=balanced` weighs the classes equally",
+            "the classes are imbalanced: `{class}` has {} of {} training {items} ({:.2}%), so look at \
+             F1 and not at accuracy{advice}",
             thousands(count),
             thousands(all),
             100.0 * count as f64 / all.max(1) as f64
@@ -262,7 +267,7 @@ mod tests {
     fn rare_classes_are_warned_of_in_training_and_test() {
         let classes = ["no", "yes"].map(str::to_owned);
         let warn = |train: [usize; 2], test: [usize; 2]| {
-            class_warnings(&classes, &train, &test, "rows").join("\n")
+            class_warnings(&classes, &train, &test, "rows", false).join("\n")
         };
         assert_eq!(warn([500, 400], [50, 40]), "");
         assert_eq!(warn([500, 50], [50, 5]), "");
@@ -275,7 +280,9 @@ mod tests {
         ] {
             assert!(both.contains(words), "`{words}` is not in: {both}");
         }
-        assert!(warn([16_000, 400], [4_000, 100]).contains("imbalanced"));
+        assert!(warn([16_000, 400], [4_000, 100]).contains("class_weights"));
+        let weighted = class_warnings(&classes, &[16_000, 400], &[4_000, 100], "rows", true);
+        assert!(weighted.len() == 1 && !weighted[0].contains("class_weights"));
         assert!(warn([500, 400], [50, 0]).contains("only 0 test rows"));
     }
 

@@ -26,6 +26,7 @@
 
 pub mod atomic_file;
 pub mod augment;
+pub mod content;
 pub mod digits;
 pub mod download;
 pub mod files;
@@ -42,6 +43,7 @@ pub mod table;
 pub mod text;
 
 pub use augment::{Augment, AugmentError, Mix, MixKind};
+pub use content::{ContentHasher, content_hash};
 pub use digits::{DigitsError, digits};
 pub use download::{DownloadError, PublicSet, fetch, public_set};
 pub use idx::{IdxError, open_idx_folder, read_idx};
@@ -50,6 +52,8 @@ pub use image_folder::{FolderError, FolderOptions, FolderSplits, ImageFolder};
 pub use image_set::{ImageSet, ImageSetError};
 pub use random::Stream;
 pub use split::{
-    Fold, SplitError, Subset, folds, grouped_folds, grouped_indices, latest_indices, rolling_folds,
-    split_indices, stratified_folds, stratified_indices,
+    Fold, SplitError, Subset, count_copies, count_shared, folds, folds_by_content, grouped_folds,
+    grouped_indices, latest_indices, rolling_folds, split_indices, split_indices_by_content,
+    stratified_folds, stratified_folds_by_content, stratified_indices,
+    stratified_indices_by_content,
 };

@@ -9,7 +9,10 @@
 //! | every class in proportion | [`stratified_indices`] | [`stratified_folds`] |
 //! | those of a group together | [`grouped_indices`] | [`grouped_folds`] |
 //! | the past before the future | [`latest_indices`] | [`rolling_folds`] |
+//! | copies of an item together | [`split_indices_by_content`] | [`folds_by_content`] |
+//! | copies together, every class in proportion | [`stratified_indices_by_content`] | [`stratified_folds_by_content`] |
 
+mod copies;
 mod folds;
 
 use std::sync::Arc;
@@ -19,6 +22,10 @@ use thiserror::Error;
 
 use crate::random::{permutation, stream};
 
+pub use copies::{
+    count_copies, count_shared, folds_by_content, split_indices_by_content,
+    stratified_folds_by_content, stratified_indices_by_content,
+};
 pub use folds::{
     Fold, folds, grouped_folds, grouped_indices, latest_indices, rolling_folds, stratified_folds,
 };
@@ -67,6 +74,19 @@ pub enum SplitError {
     Groups {
         /// Number of groups.
         groups: usize,
+        /// Number of parts.
+        parts: usize,
+    },
+    /// There are fewer different items than parts.
+    #[error(
+        "only {different} of {items} items differ, too few for {parts} parts that share none: all \
+         copies of an item stay in one part"
+    )]
+    Copies {
+        /// Number of items.
+        items: usize,
+        /// Number of different items.
+        different: usize,
         /// Number of parts.
         parts: usize,
     },

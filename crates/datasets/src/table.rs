@@ -85,7 +85,7 @@ mod rows;
 mod schema;
 mod sniff;
 mod source;
-#[cfg(feature = "parquet")]
+mod stream;
 mod typed;
 mod write;
 
@@ -108,6 +108,7 @@ pub use number::{DecimalMark, NegativeForm, NumberStyle};
 pub use options::{Encoding, ReadNote, ReadOptions, ReadReport};
 pub use read::{read, read_csv, read_csv_with, read_with};
 pub use schema::{ColumnSchema, Kind, Overrides, Schema, TruthWords, UnknownKind, default_missing};
+pub use stream::{Carry, Chunk, TableReader};
 
 /// Rows of named columns, held column by column.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,7 +226,7 @@ impl Table {
     }
 
     /// These rows and then those of `other`, which must have these columns; it may have more, in any
-    /// order. Lines are counted over the whole.
+    /// order. Each row keeps the line of its own file.
     ///
     /// # Errors
     ///
@@ -239,9 +240,12 @@ impl Table {
                 second: more.kind(),
             })
         });
+        let mut lines = Lines::default();
+        (0..self.rows()).for_each(|row| lines.push(self.line(row)));
+        (0..other.rows()).for_each(|row| lines.push(other.line(row)));
         Ok(Self {
             columns: columns.collect::<Result<_, _>>()?,
-            lines: Lines::default(),
+            lines,
             ..self
         })
     }

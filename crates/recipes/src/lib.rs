@@ -15,6 +15,7 @@ pub mod model_dir;
 pub mod overlay;
 pub mod parity;
 pub mod run_dir;
+pub mod splits;
 pub mod tabular;
 #[cfg(feature = "text")]
 pub mod text;

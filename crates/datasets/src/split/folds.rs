@@ -185,14 +185,14 @@ pub fn rolling_folds(times: &[f64], k: usize) -> Result<Vec<Fold>, SplitError> {
     Ok(cuts.windows(2).map(fold).collect())
 }
 
-fn check_folds(rows: usize, folds: usize) -> Result<(), SplitError> {
+pub(super) fn check_folds(rows: usize, folds: usize) -> Result<(), SplitError> {
     if folds < 2 || folds > rows {
         return Err(SplitError::Folds { rows, folds });
     }
     Ok(())
 }
 
-fn from_parts(part: &[usize], k: usize) -> Vec<Fold> {
+pub(super) fn from_parts(part: &[usize], k: usize) -> Vec<Fold> {
     let fold = |fold| {
         let (test, train) = (0..part.len()).partition(|&row: &usize| part[row] == fold);
         (train, test)

@@ -68,17 +68,44 @@ pub(crate) type Keep<'k> = dyn Fn(&[String], bool) -> Result<Vec<bool>, TableErr
 /// Reads all rows of `source`: CSV, or JSON where the first characters are those of an object or of an
 /// array of objects.
 pub(crate) fn gather(
-    mut source: Source<'_>,
+    source: Source<'_>,
     options: &ReadOptions,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
+    match open_text(source, options)? {
+        Text::Json { source, head } => gather_json(source, head, options, keep),
+        Text::Csv { rows, header } => rows.gather(header, options, keep),
+    }
+}
+
+/// A file of text whose way of writing has been found out.
+pub(crate) enum Text<'a> {
+    Csv {
+        rows: Box<Rows<'a>>,
+        /// Whether the first line has the names of the columns.
+        header: bool,
+    },
+    Json {
+        source: Source<'a>,
+        /// The beginning of its text.
+        head: Vec<u8>,
+    },
+}
+
+/// Finds out how `source` is written.
+pub(crate) fn open_text<'a>(
+    mut source: Source<'a>,
+    options: &ReadOptions,
+) -> Result<Text<'a>, TableError> {
     options.validate()?;
     let head = Head::read(&mut source)?;
     if is_json(&head.bytes) {
-        return gather_json(source, head.bytes, options, keep);
+        let head = head.bytes;
+        return Ok(Text::Json { source, head });
     }
     let (rows, header) = open_csv(source, head, options, &Hints::default());
-    rows.gather(header, options, keep)
+    let rows = Box::new(rows);
+    Ok(Text::Csv { rows, header })
 }
 
 /// Reads all rows of `source`, of which something is known.
@@ -246,6 +273,26 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The character between cells.
+    pub(crate) fn delimiter(&self) -> char {
+        self.dialect.delimiter.into()
+    }
+
+    /// The cells of the current row.
+    pub(crate) fn record(&self) -> &ByteRecord {
+        &self.record
+    }
+
+    /// The line that the current row starts on.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Bytes of text read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
     /// Reads the next row into `record`; `false` at the end.
     pub(super) fn next(&mut self) -> Result<bool, TableError> {
         loop {
@@ -290,35 +337,13 @@ impl<'a> Rows<'a> {
         options: &ReadOptions,
         keep: &Keep<'_>,
     ) -> Result<Gathered, TableError> {
-        let more = self.next()?;
-        if !more {
-            return Err(TableError::Empty { file: self.file });
-        }
-        if self.record.len() > MAX_COLUMNS {
-            return Err(TableError::TooManyColumns {
-                file: self.file,
-                line: self.line,
-                most: MAX_COLUMNS,
-            });
-        }
-        let (names, notes) = self.names(header, options)?;
+        let (names, notes) = self.read_names(header, options)?;
         let unnamed_first = header && notes.iter().any(|note| is_first(note, &names));
-        self.header = HeaderLine::new(self.line, header.then_some(&names));
         let kept = keep(&names, header)?;
         let kept: Vec<usize> = (0..kept.len()).filter(|&at| kept[at]).collect();
-        let open = self.is_open();
-        let more = if header { self.next()? } else { true };
-        if !more && open {
-            return Err(self.open_quote());
-        }
-        if !more {
-            return Err(TableError::NoRows {
-                file: self.file,
-                columns: names.len(),
-            });
-        }
+        self.first_row(header, names.len())?;
         let mut sink = Sink::new(kept, options);
-        let mut quotes = QuoteCheck::new(self.dialect.delimiter, names.len());
+        let mut quotes = self.quote_check(names.len());
         let rows_in_file = self.fill(&mut sink, &mut quotes, names.len())?;
         let (columns, lines) = sink.finish();
         Ok(Gathered {
@@ -336,6 +361,69 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// A check for stray quotes in rows of so many cells.
+    pub(crate) fn quote_check(&self, width: usize) -> QuoteCheck {
+        QuoteCheck::new(self.dialect.delimiter, width)
+    }
+
+    /// Shows the current row to a check for stray quotes.
+    pub(crate) fn check_quotes(&self, quotes: &mut QuoteCheck) {
+        quotes.row(&self.record, self.line, self.several);
+    }
+
+    /// Reads the names of the columns and the first row.
+    pub(crate) fn start(
+        &mut self,
+        header: bool,
+        options: &ReadOptions,
+    ) -> Result<Vec<String>, TableError> {
+        let (names, _) = self.read_names(header, options)?;
+        self.first_row(header, names.len())?;
+        Ok(names)
+    }
+
+    fn read_names(
+        &mut self,
+        header: bool,
+        options: &ReadOptions,
+    ) -> Result<(Vec<String>, Vec<ReadNote>), TableError> {
+        if !self.next()? {
+            let file = self.file.clone();
+            return Err(TableError::Empty { file });
+        }
+        if self.record.len() > MAX_COLUMNS {
+            return Err(TableError::TooManyColumns {
+                file: self.file.clone(),
+                line: self.line,
+                most: MAX_COLUMNS,
+            });
+        }
+        let (names, notes) = self.names(header, options)?;
+        self.header = HeaderLine::new(self.line, header.then_some(&names));
+        Ok((names, notes))
+    }
+
+    /// Goes to the first row, behind the names if they stand in the file.
+    fn first_row(&mut self, header: bool, columns: usize) -> Result<(), TableError> {
+        let open = self.is_open();
+        if !header || self.next()? {
+            return Ok(());
+        }
+        if open {
+            return Err(self.open_quote());
+        }
+        let file = self.file.clone();
+        Err(TableError::NoRows { file, columns })
+    }
+
+    /// Checks at the end of the file that no quote is open.
+    pub(crate) fn check_end(&self) -> Result<(), TableError> {
+        if self.is_open() {
+            return Err(self.open_quote());
+        }
+        Ok(())
+    }
+
     /// Takes every row from the current one on and says how many there were.
     fn fill(
         &mut self,
@@ -346,7 +434,7 @@ impl<'a> Rows<'a> {
         let mut rows = 0;
         loop {
             self.check_width(width)?;
-            quotes.row(&self.record, self.line, self.several);
+            self.check_quotes(quotes);
             sink.push(&self.record, self.line);
             rows += 1;
             if rows % ROWS_PER_CHECK == 0 {
@@ -356,9 +444,7 @@ impl<'a> Rows<'a> {
                 break;
             }
         }
-        if self.is_open() {
-            return Err(self.open_quote());
-        }
+        self.check_end()?;
         Ok(rows)
     }
 

@@ -301,6 +301,14 @@ pub enum TableError {
 }
 
 impl TableError {
+    /// Whether it is about one row, so that the rows behind it can still be read.
+    pub fn is_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Ragged { .. } | Self::Cell { .. } | Self::Infinite { .. }
+        )
+    }
+
     /// That `file` has no column `name` among `columns`; `header` says whether they are its own names.
     pub(crate) fn no_column<'a>(
         file: &str,

@@ -5,13 +5,14 @@
 //! the strings as the cells of a CSV file are. Lists and objects are no cells: their columns are left
 //! out, and the report says so.
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 
 use csv::ByteRecord;
 use serde::de::IgnoredAny;
 
 use super::csv::{Format, Gathered, Keep, MAX_COLUMNS, Sink, text_error};
+use super::decode::{Passed, TextReader};
 use super::error::TableError;
 use super::options::{ReadNote, ReadOptions};
 use super::source::Source;
@@ -40,12 +41,7 @@ pub(crate) fn gather_json(
     let Source { file, text, packed } = source;
     let (passed, encoding) = (text.passed(), text.encoding().name());
     let mut objects = Objects::new(BufReader::new(Cursor::new(head).chain(text)));
-    let mut rows = Rows {
-        file: &file,
-        names: Vec::new(),
-        places: HashMap::new(),
-        nested: Vec::new(),
-    };
+    let mut rows = Rows::new(&file);
     let (mut sink, mut count) = (Sink::growing(options), 0);
     let mut object = Vec::new();
     loop {
@@ -99,16 +95,92 @@ pub(crate) fn gather_json(
     })
 }
 
+/// Objects whose keys tell the columns of a file that is read in chunks.
+const FIRST: usize = 1000;
+
+/// The text of a file: its beginning, and what comes after it.
+type JsonText = BufReader<Chain<Cursor<Vec<u8>>, TextReader<'static>>>;
+
+/// The objects of a file, one by one. The first thousand tell its columns.
+pub(crate) struct JsonRows {
+    packed: bool,
+    passed: Passed,
+    objects: Objects<JsonText>,
+    rows: Rows,
+    object: Vec<u8>,
+    waiting: VecDeque<(ByteRecord, u64)>,
+}
+
+impl JsonRows {
+    pub(crate) fn open(source: Source<'static>, head: Vec<u8>) -> Result<Self, TableError> {
+        let Source { file, text, packed } = source;
+        let mut own = Self {
+            packed,
+            passed: text.passed(),
+            objects: Objects::new(BufReader::new(Cursor::new(head).chain(text))),
+            rows: Rows::new(&file),
+            object: Vec::new(),
+            waiting: VecDeque::new(),
+        };
+        while own.waiting.len() < FIRST {
+            let Some(row) = own.read()? else { break };
+            own.waiting.push_back(row);
+        }
+        Ok(own)
+    }
+
+    /// Names of the columns; none for those that hold lists or objects.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = self.rows.names.iter().zip(&self.rows.nested);
+        let flat = |(name, nested): (&String, &bool)| {
+            if *nested { String::new() } else { name.clone() }
+        };
+        names.map(flat).collect()
+    }
+
+    /// Bytes of text read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.passed.bytes()
+    }
+
+    /// The cells of the next object, which may be fewer than there are columns, and its line.
+    pub(crate) fn next(&mut self) -> Result<Option<(ByteRecord, u64)>, TableError> {
+        match self.waiting.pop_front() {
+            Some(row) => Ok(Some(row)),
+            None => self.read(),
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<(ByteRecord, u64)>, TableError> {
+        let next = self.objects.next(&mut self.object);
+        let (file, line) = (&self.rows.file, self.objects.place.line);
+        let Some(line) = next.map_err(|stop| stop.explain(file, self.packed, line))? else {
+            return Ok(None);
+        };
+        self.passed.row();
+        Ok(Some((self.rows.record(&self.object, line)?, line)))
+    }
+}
+
 /// The columns as they are found.
-struct Rows<'a> {
-    file: &'a str,
+struct Rows {
+    file: String,
     names: Vec<String>,
     places: HashMap<Vec<u8>, usize>,
     /// Whether a column holds a list or an object in some row.
     nested: Vec<bool>,
 }
 
-impl Rows<'_> {
+impl Rows {
+    fn new(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            names: Vec::new(),
+            places: HashMap::new(),
+            nested: Vec::new(),
+        }
+    }
+
     /// The cells of the object that starts on `line`, in the order of the columns known.
     fn record(&mut self, object: &[u8], line: u64) -> Result<ByteRecord, TableError> {
         let wrong = |line, reason| TableError::Json {

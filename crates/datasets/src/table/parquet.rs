@@ -9,11 +9,8 @@ use std::fs::File;
 use std::path::Path;
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
-use parquet::column::reader::{ColumnReader, get_typed_column_reader};
-use parquet::data_type::{
-    BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type,
-    Int64Type, Int96Type,
-};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
@@ -120,6 +117,18 @@ struct ParquetColumn {
     at: usize,
     meaning: Meaning,
     descriptor: ColumnDescPtr,
+}
+
+impl ParquetColumn {
+    /// Whether it holds whole numbers, which may have more digits than an `f64` holds.
+    fn is_whole(&self) -> bool {
+        let integer = matches!(self.descriptor.physical_type(), Type::INT32 | Type::INT64);
+        match self.meaning {
+            Meaning::Unsigned | Meaning::Decimal(1.0) => true,
+            Meaning::Number(1.0) => integer,
+            _ => false,
+        }
+    }
 }
 
 /// What the stored values stand for.
@@ -305,22 +314,7 @@ impl ParquetFile {
         };
         for group in 0..self.reader.num_row_groups() {
             self.gather_group(group, column, &mut cells)
-                .map_err(|failed| match failed {
-                    Failed::Parquet(error) => damaged(&self.name, &error),
-                    Failed::Text => TableError::Parquet {
-                        file: self.name.clone(),
-                        reason: format!(
-                            "column `{}`, row {}: not UTF-8",
-                            column.name,
-                            cells.row + 1
-                        ),
-                    },
-                    Failed::Memory(needed) => TableError::Memory {
-                        file: self.name.clone(),
-                        needed,
-                        limit: cells.limit,
-                    },
-                })?;
+                .map_err(|failed| self.failed(failed, column, &cells))?;
         }
         if cells.row != self.rows {
             return Err(TableError::Parquet {
@@ -340,45 +334,143 @@ impl ParquetFile {
         column: &ParquetColumn,
         cells: &mut Cells<'_>,
     ) -> Result<(), Failed> {
-        let reader = self
+        let mut reader = self
             .reader
             .get_row_group(group)?
             .get_column_reader(column.at)?;
-        let levels = column.descriptor.max_def_level();
-        let meaning = column.meaning;
-        match reader {
-            ColumnReader::BoolColumnReader(_) => each::<BoolType>(reader, levels, cells, |&x| {
-                Ok(Cell::Number(f64::from(u8::from(x))))
-            }),
-            ColumnReader::Int32ColumnReader(_) => each::<Int32Type>(reader, levels, cells, |&x| {
-                Ok(integer(x.into(), (x as u32).into(), meaning))
-            }),
-            ColumnReader::Int64ColumnReader(_) => each::<Int64Type>(reader, levels, cells, |&x| {
-                Ok(integer(x, x as u64, meaning))
-            }),
-            ColumnReader::Int96ColumnReader(_) => each::<Int96Type>(reader, levels, cells, |x| {
-                // Nanoseconds of the day, low word first, and the Julian day.
-                let &[low, high, day] = x.data() else {
-                    return Ok(Cell::Missing);
-                };
-                let nanoseconds = (u64::from(high) << 32 | u64::from(low)) as f64;
-                Ok(Cell::Number(
-                    f64::from(day) - 2_440_588.0 + nanoseconds / 86_400e9,
-                ))
-            }),
-            ColumnReader::FloatColumnReader(_) => {
-                each::<FloatType>(reader, levels, cells, |&x| Ok(Cell::Number(x.into())))
-            }
-            ColumnReader::DoubleColumnReader(_) => {
-                each::<DoubleType>(reader, levels, cells, |&x| Ok(Cell::Number(x)))
-            }
-            ColumnReader::ByteArrayColumnReader(_) => {
-                each::<ByteArrayType>(reader, levels, cells, |x| bytes(x.data(), meaning))
-            }
-            ColumnReader::FixedLenByteArrayColumnReader(_) => {
-                each::<FixedLenByteArrayType>(reader, levels, cells, |x| bytes(x.data(), meaning))
-            }
+        while cells.read(&mut reader, column, BATCH)? > 0 {
+            cells.check_memory()?;
         }
+        Ok(())
+    }
+
+    /// Says why a column cannot be read.
+    fn failed(&self, failed: Failed, column: &ParquetColumn, cells: &Cells<'_>) -> TableError {
+        match failed {
+            Failed::Parquet(error) => damaged(&self.name, &error),
+            Failed::Text => TableError::Parquet {
+                file: self.name.clone(),
+                reason: format!("column `{}`, row {}: not UTF-8", column.name, cells.row + 1),
+            },
+            Failed::Memory(needed) => TableError::Memory {
+                file: self.name.clone(),
+                needed,
+                limit: cells.limit,
+            },
+        }
+    }
+}
+
+/// The rows of a file, some at a time.
+pub(crate) struct ParquetRows {
+    file: ParquetFile,
+    /// The next group of rows, and the readers of the current one.
+    group: usize,
+    readers: Vec<ColumnReader>,
+    row: usize,
+}
+
+impl ParquetRows {
+    pub(crate) fn open(file: File, path: &Path, options: &ReadOptions) -> Result<Self, TableError> {
+        let options = ReadOptions {
+            sample: None,
+            ..options.clone()
+        };
+        Ok(Self {
+            file: ParquetFile::open(file, path, &options)?,
+            group: 0,
+            readers: Vec::new(),
+            row: 0,
+        })
+    }
+
+    /// Names of the columns.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let columns = self.file.columns.iter();
+        columns.map(|column| column.name.clone()).collect()
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> u64 {
+        self.file.rows as u64
+    }
+
+    /// Reads up to `rows` rows of the columns `kept`, the same ones each time, and says how many.
+    pub(crate) fn read(
+        &mut self,
+        kept: &[usize],
+        rows: usize,
+    ) -> Result<(Vec<Gathered>, usize), TableError> {
+        loop {
+            if self.readers.is_empty() && !self.next_group(kept)? {
+                return Ok((Vec::new(), 0));
+            }
+            let (columns, read) = self.read_group(kept, rows)?;
+            if read > 0 {
+                self.row += read;
+                return Ok((columns, read));
+            }
+            self.readers.clear();
+        }
+    }
+
+    fn next_group(&mut self, kept: &[usize]) -> Result<bool, TableError> {
+        if self.group >= self.file.reader.num_row_groups() {
+            return Ok(false);
+        }
+        let open = || {
+            let group = self.file.reader.get_row_group(self.group)?;
+            let columns = kept.iter().map(|&at| &self.file.columns[at]);
+            let readers = columns.map(|column| group.get_column_reader(column.at));
+            readers.collect::<Result<Vec<_>, ParquetError>>()
+        };
+        self.readers = open().map_err(|error| damaged(&self.file.name, &error))?;
+        self.group += 1;
+        // Without a column there is nothing to read.
+        Ok(!self.readers.is_empty())
+    }
+
+    fn read_group(
+        &mut self,
+        kept: &[usize],
+        rows: usize,
+    ) -> Result<(Vec<Gathered>, usize), TableError> {
+        let (mut columns, mut read) = (Vec::new(), None);
+        for (reader, &at) in self.readers.iter_mut().zip(kept) {
+            let column = &self.file.columns[at];
+            let whole = column.is_whole();
+            let mut cells = Cells {
+                gathered: if whole {
+                    Gathered::text()
+                } else {
+                    empty(column.meaning)
+                },
+                long: false,
+                row: self.row,
+                sample: None,
+                limit: u64::MAX,
+            };
+            let mut own = 0;
+            while own < rows {
+                let more = cells.read(reader, column, rows - own);
+                match more.map_err(|failed| self.file.failed(failed, column, &cells))? {
+                    0 => break,
+                    more => own += more,
+                }
+            }
+            if *read.get_or_insert(own) != own {
+                return Err(TableError::Parquet {
+                    file: self.file.name.clone(),
+                    reason: format!("column `{}` has another number of rows", column.name),
+                });
+            }
+            columns.push(if whole && !cells.long {
+                cells.gathered.into_numbers()
+            } else {
+                cells.gathered
+            });
+        }
+        Ok((columns, read.unwrap_or(0)))
     }
 }
 
@@ -423,6 +515,50 @@ impl Cells<'_> {
         self.row += 1;
     }
 
+    /// Reads up to `rows` rows of a column, and says how many; 0 at the end of a group.
+    fn read(
+        &mut self,
+        reader: &mut ColumnReader,
+        column: &ParquetColumn,
+        rows: usize,
+    ) -> Result<usize, Failed> {
+        let levels = column.descriptor.max_def_level();
+        let meaning = column.meaning;
+        match reader {
+            ColumnReader::BoolColumnReader(reader) => each(reader, levels, self, rows, |&x| {
+                Ok(Cell::Number(f64::from(u8::from(x))))
+            }),
+            ColumnReader::Int32ColumnReader(reader) => each(reader, levels, self, rows, |&x| {
+                Ok(integer(x.into(), (x as u32).into(), meaning))
+            }),
+            ColumnReader::Int64ColumnReader(reader) => each(reader, levels, self, rows, |&x| {
+                Ok(integer(x, x as u64, meaning))
+            }),
+            ColumnReader::Int96ColumnReader(reader) => each(reader, levels, self, rows, |x| {
+                // Nanoseconds of the day, low word first, and the Julian day.
+                let &[low, high, day] = x.data() else {
+                    return Ok(Cell::Missing);
+                };
+                let nanoseconds = (u64::from(high) << 32 | u64::from(low)) as f64;
+                Ok(Cell::Number(
+                    f64::from(day) - 2_440_588.0 + nanoseconds / 86_400e9,
+                ))
+            }),
+            ColumnReader::FloatColumnReader(reader) => {
+                each(reader, levels, self, rows, |&x| Ok(Cell::Number(x.into())))
+            }
+            ColumnReader::DoubleColumnReader(reader) => {
+                each(reader, levels, self, rows, |&x| Ok(Cell::Number(x)))
+            }
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                each(reader, levels, self, rows, |x| bytes(x.data(), meaning))
+            }
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+                each(reader, levels, self, rows, |x| bytes(x.data(), meaning))
+            }
+        }
+    }
+
     fn check_memory(&self) -> Result<(), Failed> {
         let needed = self.gathered.bytes() as u64;
         if needed > self.limit {
@@ -433,33 +569,26 @@ impl Cells<'_> {
     }
 }
 
-/// Hands every value of a column over, missing ones included.
+/// Hands up to `rows` values of a column over, missing ones included, and says how many.
 fn each<T: DataType>(
-    reader: ColumnReader,
+    reader: &mut ColumnReaderImpl<T>,
     levels: i16,
     cells: &mut Cells<'_>,
+    rows: usize,
     cell: impl for<'v> Fn(&'v T::T) -> Result<Cell<'v>, Failed>,
-) -> Result<(), Failed> {
-    let mut reader = get_typed_column_reader::<T>(reader);
+) -> Result<usize, Failed> {
     let (mut defined, mut values) = (Vec::new(), Vec::new());
-    loop {
-        defined.clear();
-        values.clear();
-        let (rows, present, _) =
-            reader.read_records(BATCH, Some(&mut defined), None, &mut values)?;
-        if rows == 0 {
-            return Ok(());
-        }
-        if defined.is_empty() {
-            defined.resize(present, levels);
-        }
-        let mut values = values.iter();
-        for &level in &defined {
-            let value = if level == levels { values.next() } else { None };
-            cells.push(value.map_or(Ok(Cell::Missing), &cell)?);
-        }
-        cells.check_memory()?;
+    let (read, present, _) =
+        reader.read_records(rows.min(BATCH), Some(&mut defined), None, &mut values)?;
+    if defined.is_empty() {
+        defined.resize(present, levels);
     }
+    let mut values = values.iter();
+    for &level in &defined {
+        let value = if level == levels { values.next() } else { None };
+        cells.push(value.map_or(Ok(Cell::Missing), &cell)?);
+    }
+    Ok(read)
 }
 
 fn integer(signed: i64, unsigned: u64, meaning: Meaning) -> Cell<'static> {

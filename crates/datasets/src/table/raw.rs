@@ -6,7 +6,7 @@ use super::schema::Schema;
 ///
 /// With one byte of length in place of the delimiter, all columns together take no more memory than
 /// the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RawColumn {
     bytes: Vec<u8>,
     rows: usize,
@@ -44,6 +44,14 @@ impl RawColumn {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The cells of some rows.
+    pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> Self {
+        let mut slice = Self::default();
+        let cells = self.cells().skip(rows.start).take(rows.len());
+        cells.for_each(|cell| slice.push(cell));
+        slice
     }
 
     pub(crate) fn cells(&self) -> RawCells<'_> {

@@ -312,7 +312,8 @@ fn by_name(
     schema.columns.iter().map(place).collect()
 }
 
-/// Without a header all columns are there in their order, or all but the optional ones.
+/// Without a header all columns are there in their order, or all but the optional ones, or all but the
+/// first of these.
 fn by_place(
     found: usize,
     schema: &Schema,
@@ -320,22 +321,24 @@ fn by_place(
     file: &str,
 ) -> Result<Vec<Option<usize>>, TableError> {
     let expected = schema.columns.len();
-    let is_optional = |column: &ColumnSchema| optional.contains(&column.name.as_str());
-    let needed = schema
-        .columns
-        .iter()
-        .filter(|column| !is_optional(column))
-        .count();
-    if found != expected && found != needed {
+    let is_optional = |column: &&ColumnSchema| optional.contains(&column.name.as_str());
+    let count = schema.columns.iter().filter(is_optional).count();
+    let absent: &[&str] = if found == expected {
+        &[]
+    } else if found + count == expected {
+        optional
+    } else if count > 0 && found + 1 == expected {
+        &optional[..1]
+    } else {
         return Err(TableError::ColumnCount {
             file: file.to_owned(),
             expected,
             found,
         });
-    }
+    };
     let mut places = 0..found;
     let place = |column: &ColumnSchema| {
-        if found != expected && is_optional(column) {
+        if absent.contains(&column.name.as_str()) {
             None
         } else {
             places.next()
@@ -462,7 +465,7 @@ fn table(name: String, columns: Vec<Column>, gathered: Gathered, missing: Vec<St
 }
 
 /// The file, if its first bytes are those of Parquet.
-fn parquet_file(path: &Path) -> Result<Option<std::fs::File>, TableError> {
+pub(crate) fn parquet_file(path: &Path) -> Result<Option<std::fs::File>, TableError> {
     use super::source::{open_file, read_error};
     if path.as_os_str() == "-" {
         return Ok(None);

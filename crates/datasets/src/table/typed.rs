@@ -1,5 +1,7 @@
 //! Columns whose file says what they hold.
 
+use std::ops::Range;
+
 use super::column::Column;
 use super::conform::{conform, force};
 use super::date;
@@ -19,6 +21,7 @@ pub(crate) enum Cell<'a> {
 }
 
 /// The cells of a column.
+#[derive(Clone)]
 pub(crate) enum Gathered {
     Text(RawColumn),
     Numbers(Vec<f64>),
@@ -51,6 +54,46 @@ impl Gathered {
                 8 * values.len()
             }
         }
+    }
+
+    /// A column of text without cells.
+    pub(crate) fn text() -> Self {
+        Self::Text(RawColumn::default())
+    }
+
+    /// Adds a cell of text.
+    pub(crate) fn push_raw(&mut self, cell: &[u8]) {
+        if let Self::Text(raw) = self {
+            raw.push(cell);
+        }
+    }
+
+    /// The cells of some rows.
+    pub(crate) fn slice(&self, rows: Range<usize>) -> Self {
+        match self {
+            Self::Text(raw) => Self::Text(raw.slice(rows)),
+            Self::Numbers(values) => Self::Numbers(values[rows].to_vec()),
+            Self::Booleans(values) => Self::Booleans(values[rows].to_vec()),
+            Self::Dates(values) => Self::Dates(values[rows].to_vec()),
+        }
+    }
+
+    /// Whole numbers that were gathered as text, as numbers.
+    pub(crate) fn into_numbers(self) -> Self {
+        let Self::Text(raw) = &self else { return self };
+        let number = |cell: &[u8]| std::str::from_utf8(cell).ok()?.parse().ok();
+        Self::Numbers(
+            raw.cells()
+                .map(|cell| number(cell).unwrap_or(f64::NAN))
+                .collect(),
+        )
+    }
+
+    /// The text of each cell, as a CSV file would have it.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let raw = self.clone().into_raw();
+        let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
+        raw.cells().map(text).collect()
     }
 
     /// Its cells as a CSV file would have them.

@@ -25,12 +25,11 @@ pub fn check_threshold(threshold: f64, classes: usize) -> Result<f64, ConfigErro
 impl Ranking {
     /// The probability of the positive class from which on a row is called positive.
     ///
-    /// It is 0.5 unless another threshold has a clearly larger F1 of the positive class on these
-    /// rows: of all thresholds whose F1 is within one standard error of the largest, the one nearest
-    /// to 0.5 is taken (the one-standard-error rule of Breiman et al., *Classification and
-    /// regression trees*, 1984). A handful of positives therefore does not move the threshold to
-    /// wherever chance put them. Choose it on validation rows, and use it for every decision on
-    /// others.
+    /// It is the one with the largest F1 of the positive class on these rows, less the F1's standard
+    /// error: a handful of positives does not move it to wherever chance put the first of them. If a
+    /// half has an F1 within one standard error of that, a half is kept (the one-standard-error rule
+    /// of Breiman et al., *Classification and regression trees*, 1984). Choose the threshold on
+    /// validation rows, and use it for every decision on others.
     ///
     /// ```
     /// use tinderbox_recipes::metrics::Ranking;
@@ -52,14 +51,31 @@ impl Ranking {
                 (between(step.score, next), f1)
             })
             .collect();
-        let best = scored.iter().map(|(_, f1)| *f1);
-        let best = best.reduce(|best, f1| if f1[0] > best[0] { f1 } else { best });
-        let [largest, error] = best.unwrap_or_default();
-        let good = scored.iter().filter(|(_, [f1, _])| *f1 >= largest - error);
-        let distance = |threshold: f64| (threshold - DEFAULT_THRESHOLD).abs();
-        good.map(|(threshold, _)| *threshold)
-            .min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
-            .unwrap_or(DEFAULT_THRESHOLD)
+        let bound = |[f1, error]: [f64; 2]| f1 - error;
+        let best = scored.iter().copied();
+        let best = best.reduce(|best, next| {
+            if bound(next.1) > bound(best.1) {
+                next
+            } else {
+                best
+            }
+        });
+        let Some((threshold, f1)) = best else {
+            return DEFAULT_THRESHOLD;
+        };
+        // The last rows that a half lets pass.
+        let at_half = self
+            .steps
+            .iter()
+            .rfind(|step| step.score >= DEFAULT_THRESHOLD);
+        let at_half = at_half.map_or(0.0, |step| {
+            f1_with_error(step.positives, step.rows, actual)[0]
+        });
+        if at_half >= bound(f1) {
+            DEFAULT_THRESHOLD
+        } else {
+            threshold
+        }
     }
 
     /// Each group of equal scores with the next lower score, 0 behind the last.

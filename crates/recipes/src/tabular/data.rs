@@ -8,14 +8,17 @@ use tinderbox_datasets::sets::{
 };
 use tinderbox_datasets::table::{self, Cells, Column, Kind, ReadOptions, ReadReport, Table};
 use tinderbox_datasets::{
-    SplitError, folds as plain_folds, grouped_folds, grouped_indices, latest_indices,
-    rolling_folds, split_indices, stratified_folds, stratified_indices,
+    SplitError, count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices,
+    latest_indices, rolling_folds, split_indices_by_content, stratified_folds_by_content,
+    stratified_indices_by_content,
 };
 
+use super::contents::{contents, items};
 use super::error::DataError;
 use super::prospect::{Area, learnable};
 use super::recipe::{Data, Source, Split, SplitBy};
 use super::target::{Target, Truth};
+use crate::splits::Item;
 
 /// How the names of tables end.
 const TABLES: [&str; 7] = ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet"];
@@ -38,6 +41,8 @@ pub struct Opened {
     pub target: Target,
     /// What is true of each row.
     pub truth: Truth,
+    /// A hash of what is learned from in each row: equal rows are copies.
+    pub contents: Vec<u64>,
     /// Rows before those that the data itself sets apart for the test.
     pub own: usize,
     /// Whether a screen by rules points at each row, where there is one.
@@ -46,6 +51,32 @@ pub struct Opened {
     pub area: Option<Area>,
     /// The money at stake in each row, where the recipe names its column.
     pub amounts: Option<Vec<f64>>,
+}
+
+impl Opened {
+    /// The rows as a split list holds them.
+    pub fn items(&self) -> Vec<Item> {
+        items(&self.contents, &self.truth, &self.target)
+    }
+
+    /// Rows that are a copy of another one, where copies are kept in one split.
+    pub fn copies(&self, split: &Split) -> usize {
+        match split.by {
+            SplitBy::Rows => count_copies(&self.contents[..self.own]),
+            SplitBy::Group | SplitBy::Time | SplitBy::Place => 0,
+        }
+    }
+
+    /// Test rows that are also among the rows that are trained on or chosen by, where the split was
+    /// given or goes by a column.
+    pub fn shared(&self, parts: &Parts) -> usize {
+        let contents = |rows: &[usize]| rows.iter().map(|&row| self.contents[row]).collect();
+        let (test, rest): (Vec<u64>, [Vec<u64>; 2]) = (
+            contents(&parts.test),
+            [contents(&parts.train), contents(&parts.valid)],
+        );
+        count_shared(test, rest.into_iter().flatten())
+    }
 }
 
 /// What a source gives.
@@ -119,8 +150,7 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
     let marker = report
         .as_ref()
         .and_then(|report| report.target_marker.clone());
-    let target = table.column(&data.target)?;
-    let read = Target::read(target, data).map_err(|error| error.with_marker(marker, data))?;
+    let read = read_target(&table, own, data).map_err(|error| error.with_marker(marker, data))?;
     let (target, truth) = read;
     for name in data
         .drop
@@ -141,6 +171,7 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
         name => Some(amounts(table.column(name)?)?),
     };
     Ok(Opened {
+        contents: contents(&table, columns.iter().map(String::as_str))?,
         table,
         report,
         columns,
@@ -154,6 +185,26 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
     })
 }
 
+/// The target of every row. What it means is decided by the first `own` rows: test rows of their own
+/// must have the same classes.
+fn read_target(table: &Table, own: usize, data: &Data) -> Result<(Target, Truth), DataError> {
+    let column = table.column(&data.target)?;
+    if own == table.rows() {
+        return Target::read(column, data);
+    }
+    let rows = |range: std::ops::Range<usize>| column.take(&range.collect::<Vec<_>>());
+    let (target, truth) = Target::read(&rows(0..own), data)?;
+    let more = target.read_as(&rows(own..table.rows()), |row| table.line(own + row));
+    let more = more.map_err(|error| match &data.source {
+        Source::File { test, .. } => DataError::OfTestFile {
+            file: PathBuf::from(test),
+            error: Box::new(error),
+        },
+        _ => error,
+    })?;
+    Ok((target, truth.with(more)))
+}
+
 /// Checks that no number of the columns is too large for a network.
 ///
 /// # Errors
@@ -163,23 +214,31 @@ pub(super) fn check_magnitudes<S: AsRef<str>>(
     table: &Table,
     columns: impl IntoIterator<Item = S>,
 ) -> Result<(), DataError> {
-    for name in columns {
-        // The target may be absent.
-        let Ok(column) = table.column(name.as_ref()) else {
-            continue;
-        };
-        let numbers = column.numbers().filter(|_| column.kind() == Kind::Numeric);
-        let found = numbers.and_then(|numbers| numbers.iter().position(|x| x.abs() > LARGEST));
-        if let Some(row) = found {
-            return Err(DataError::TooLarge {
-                file: table.name().to_owned(),
-                line: table.line(row),
-                column: name.as_ref().to_owned(),
-                value: column.number(row),
-            });
-        }
-    }
-    Ok(())
+    first_too_large(table, columns).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// The first row with a number that is too large for a network, and what is wrong with it.
+pub(super) fn first_too_large<S: AsRef<str>>(
+    table: &Table,
+    columns: impl IntoIterator<Item = S>,
+) -> Option<(usize, DataError)> {
+    // The target may be absent.
+    let columns = columns
+        .into_iter()
+        .filter_map(|name| table.column(name.as_ref()).ok());
+    let found = columns.filter_map(|column| {
+        let numbers = column.numbers()?;
+        let row = numbers.iter().position(|x| x.abs() > LARGEST)?;
+        (column.kind() == Kind::Numeric).then_some((row, column))
+    });
+    let (row, column) = found.min_by_key(|(row, _)| *row)?;
+    let error = DataError::TooLarge {
+        file: table.name().to_owned(),
+        line: table.line(row),
+        column: column.name().to_owned(),
+        value: column.number(row),
+    };
+    Some((row, error))
 }
 
 /// How the file of a recipe is read.
@@ -273,7 +332,7 @@ fn tables(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The file itself, or the only table of a folder.
-fn table_of(path: &Path) -> Result<PathBuf, DataError> {
+pub(super) fn table_of(path: &Path) -> Result<PathBuf, DataError> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -400,12 +459,16 @@ pub fn folds(opened: &Opened, split: &Split) -> Result<Vec<Parts>, DataError> {
             grouped_folds(&groups[..opened.own], count, seed)?
         }
         (SplitBy::Time, _) => rolling_folds(&times(opened, split)?[..opened.own], count)?,
-        (SplitBy::Rows, Truth::Numbers(_)) => plain_folds(opened.own, count, seed)?,
+        (SplitBy::Rows, Truth::Numbers(_)) => {
+            folds_by_content(&opened.contents[..opened.own], count, seed)?
+        }
         (SplitBy::Rows, Truth::Classes(labels)) => {
             let Target::Classes { labels: names } = &opened.target else {
                 return Ok(Vec::new());
             };
-            stratified_folds(&small(&labels[..opened.own]), names, count, seed)?
+            let contents = &opened.contents[..opened.own];
+            let labels = small(&labels[..opened.own]);
+            stratified_folds_by_content(&labels, contents, names, count, seed)?
         }
     };
     let parts = folds.into_iter().enumerate().map(|(fold, (rest, test))| {
@@ -424,6 +487,7 @@ pub(super) fn hold_out(
     purpose: usize,
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     let seed = split.seed.wrapping_add((purpose as u64) << 32);
+    let contents = || -> Vec<u64> { rows.iter().map(|&row| opened.contents[row]).collect() };
     let explain = |error| cannot_split(error, opened, rows);
     let (kept, held) = match (split.by, &opened.truth) {
         (SplitBy::Group | SplitBy::Place, _) => {
@@ -437,11 +501,12 @@ pub(super) fn hold_out(
             latest_indices(&times, fraction)?
         }
         (SplitBy::Rows, Truth::Numbers(_)) => {
-            split_indices(rows.len(), fraction, seed).map_err(explain)?
+            split_indices_by_content(&contents(), fraction, seed).map_err(explain)?
         }
         (SplitBy::Rows, Truth::Classes(labels)) => {
             let labels: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
-            stratified_indices(&small(&labels), fraction, seed).map_err(explain)?
+            let labels = small(&labels);
+            stratified_indices_by_content(&labels, &contents(), fraction, seed).map_err(explain)?
         }
     };
     let named = |places: Vec<usize>| places.into_iter().map(|place| rows[place]).collect();

@@ -7,10 +7,11 @@
 //! | yes and no | a code: 0 for a missing one, 1 for no, 2 for yes |
 //! | dates | a number as above, sine and cosine of the day of the year, and codes for the month and the day of the week; where there are times of day, sine and cosine of these too, and a code for the hour |
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::content_hash;
 use tinderbox_datasets::table::{Column, Kind, Table, TableError};
 
 use super::dates;
@@ -51,6 +52,10 @@ enum Coding {
     Words {
         /// In the order of their codes, from [`FIRST`] on.
         words: Vec<String>,
+        /// Hashes of the words that were too rare for a code, ascending: they are not new. Not the
+        /// words, which may be names of people.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rare: Vec<u32>,
     },
     Truth {},
 }
@@ -78,6 +83,19 @@ pub struct Place {
     pub numeric: Range<usize>,
     /// Its codes.
     pub codes: Range<usize>,
+}
+
+/// Categories of a column that no training row has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnseenCategories {
+    /// Name of the column.
+    pub column: String,
+    /// Cells that hold such a category.
+    pub cells: usize,
+    /// One of the categories.
+    pub example: String,
+    /// The line of the file that has it first.
+    pub line: u64,
 }
 
 /// Rows as a network takes them.
@@ -199,6 +217,23 @@ impl Encoder {
         places.collect()
     }
 
+    /// The columns in which cells of a table hold a category that no training row has.
+    ///
+    /// # Errors
+    ///
+    /// If the table lacks a column.
+    pub fn unseen_categories(&self, table: &Table) -> Result<Vec<UnseenCategories>, TableError> {
+        let unseen = self.features.iter().map(|feature| {
+            let column = table.column(&feature.name)?;
+            Ok(match &feature.coding {
+                Coding::Words { words, rare } => unseen_of(column, words, rare, table),
+                Coding::Number { .. } | Coding::Date { .. } | Coding::Truth {} => None,
+            })
+        });
+        let unseen: Vec<_> = unseen.collect::<Result<_, TableError>>()?;
+        Ok(unseen.into_iter().flatten().collect())
+    }
+
     /// The numbers of all rows on no scale, `[rows, n_numeric]`; NaN where a cell is missing.
     ///
     /// # Errors
@@ -293,7 +328,7 @@ fn cardinalities(coding: &Coding) -> Vec<usize> {
             vec![2; usize::from(*missing)],
         ]
         .concat(),
-        Coding::Words { words } => vec![words.len() + FIRST],
+        Coding::Words { words, .. } => vec![words.len() + FIRST],
         Coding::Truth {} => vec![3],
     }
 }
@@ -320,9 +355,10 @@ fn fit_column(column: &Column, rows: &[usize], features: &Features) -> Coding {
                 time: rows.iter().any(|&row| dates::has_time(column.number(row))),
             }
         }
-        Kind::Categorical | Kind::Identifier | Kind::Text => Coding::Words {
-            words: frequent_words(column, rows, features.rare_below),
-        },
+        Kind::Categorical | Kind::Identifier | Kind::Text => {
+            let (words, rare) = known_words(column, rows, features.rare_below);
+            Coding::Words { words, rare }
+        }
     }
 }
 
@@ -342,10 +378,10 @@ fn fit_numbers(column: &Column, rows: &[usize], features: &Features) -> (f64, Sc
     (fill, scale, missing)
 }
 
-/// The words that enough rows have, the most frequent first.
-fn frequent_words(column: &Column, rows: &[usize], rare_below: usize) -> Vec<String> {
+/// The words that enough rows have, the most frequent first, and hashes of the others.
+fn known_words(column: &Column, rows: &[usize], rare_below: usize) -> (Vec<String>, Vec<u32>) {
     let Some(words) = column.words() else {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     };
     let mut counts = vec![0_usize; words.levels().len()];
     for &row in rows {
@@ -353,14 +389,19 @@ fn frequent_words(column: &Column, rows: &[usize], rare_below: usize) -> Vec<Str
             counts[words.codes()[row] as usize] += 1;
         }
     }
-    let least = rare_below.max(1);
-    let mut kept: Vec<(usize, &str)> = counts
-        .into_iter()
-        .zip(words.levels().iter())
-        .filter(|(count, _)| *count >= least)
-        .collect();
+    let counted = counts.into_iter().zip(words.levels().iter());
+    let seen = counted.filter(|(count, _)| *count > 0);
+    let (mut kept, rare): (Vec<(usize, &str)>, Vec<(usize, &str)>) =
+        seen.partition(|(count, _)| *count >= rare_below);
     kept.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
-    kept.into_iter().map(|(_, word)| word.to_owned()).collect()
+    let mut rare: Vec<u32> = rare.into_iter().map(|(_, word)| word_hash(word)).collect();
+    rare.sort_unstable();
+    let kept = kept.into_iter().map(|(_, word)| word.to_owned());
+    (kept.collect(), rare)
+}
+
+fn word_hash(word: &str) -> u32 {
+    content_hash(word.as_bytes()) as u32
 }
 
 /// The numbers that at least `least` rows have, the most frequent first; none if `least` is 0.
@@ -440,7 +481,7 @@ fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut 
                 }
             }
         }
-        Coding::Words { words } => {
+        Coding::Words { words, .. } => {
             let codes = word_codes(column, words);
             for row in 0..rows {
                 code(row, 0, codes(row));
@@ -476,6 +517,30 @@ fn number_codes(values: &[f64]) -> Option<impl Fn(f64) -> i32> {
         }
     };
     (!values.is_empty()).then_some(code)
+}
+
+fn unseen_of(
+    column: &Column,
+    known: &[String],
+    rare: &[u32],
+    table: &Table,
+) -> Option<UnseenCategories> {
+    let words = column.words()?;
+    let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+    let is_new =
+        |word: &str| !known.contains(word) && rare.binary_search(&word_hash(word)).is_err();
+    let new: Vec<bool> = words.levels().iter().map(is_new).collect();
+    let mut rows = (0..words.len()).filter(|&row| {
+        let code = words.codes()[row] as usize;
+        new.get(code).copied().unwrap_or(false)
+    });
+    let first = rows.next()?;
+    Some(UnseenCategories {
+        column: column.name().to_owned(),
+        cells: 1 + rows.count(),
+        example: words.get(first).unwrap_or_default().to_owned(),
+        line: table.line(first),
+    })
 }
 
 /// The code of each row, by the table's own codes for its words.
@@ -593,6 +658,30 @@ mod tests {
         let other = Table::new("other", columns).unwrap();
         let encoded = stored.encode(&other).unwrap();
         assert_eq!(encoded.codes, [1, 1, 3, 2]);
+    }
+
+    #[test]
+    fn categories_that_no_training_row_has_are_counted() {
+        let table = table();
+        // `a` is frequent and `c` is rare; `b` is in no training row.
+        let encoder = fit(&table, &[1, 2, 3, 4], false);
+        let text = serde_json::to_string(&encoder).unwrap();
+        let encoder: Encoder = serde_json::from_str(&text).unwrap();
+        let unseen = encoder.unseen_categories(&table).unwrap();
+        let expected = UnseenCategories {
+            column: "word".to_owned(),
+            cells: 2,
+            example: "b".to_owned(),
+            line: 1,
+        };
+        assert_eq!(unseen, [expected]);
+        let rows = [1, 2, 3, 4];
+        assert!(
+            encoder
+                .unseen_categories(&table.take(&rows))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use tinderbox_datasets::SplitError;
 use tinderbox_datasets::loader::LoaderError;
-use tinderbox_datasets::table::TableError;
+use tinderbox_datasets::table::{Kind, TableError};
 
 use super::recipe::Data;
 use crate::model_dir::ModelError;
 use crate::run_dir::RunError;
+use crate::splits::SplitsError;
 use crate::train::{ConfigError, FitError, TrainError};
 
 /// Why the rows of a recipe cannot be used.
@@ -18,7 +19,7 @@ pub enum DataError {
     #[error(transparent)]
     Table(TableError),
     /// The file is written in another way than it looks, which the recipe can say.
-    #[error("{error}: `{key}` in the recipe, or `--set {key}=…`")]
+    #[error("{error}; set `{key}`, for example with `--set {key}=…`")]
     Written {
         /// What is wrong with the file.
         error: TableError,
@@ -123,6 +124,46 @@ pub enum DataError {
         class: String,
         /// Those that there are.
         known: Vec<String>,
+    },
+    /// A class that the training rows do not have.
+    #[error(
+        "class `{class}` in line {line} is not among the classes of the training rows, {}",
+        shortened(known)
+    )]
+    UnseenClass {
+        /// The class.
+        class: String,
+        /// The first line that has it.
+        line: u64,
+        /// Those that were learned.
+        known: Vec<String>,
+    },
+    /// Something wrong in the file of the test rows.
+    #[error("`{}`: {error}", file.display())]
+    OfTestFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        error: Box<DataError>,
+    },
+    /// None of the rows of a stored split is left.
+    #[error(
+        "none of the {split} rows of this run is in the data any more; evaluate another file with \
+         `--data FILE`"
+    )]
+    NoRowsLeft {
+        /// The split.
+        split: String,
+    },
+    /// Data that is not a table file holds other kinds of columns than the model learned from.
+    #[error("column `{column}` is {found}, but this model learned from it as {expected}")]
+    OtherKind {
+        /// The column.
+        column: String,
+        /// Its kind in the data.
+        found: Kind,
+        /// Its kind in the model.
+        expected: Kind,
     },
     /// `data.positive` where it means nothing.
     #[error("`data.positive` is `{0}`, but there are more than two classes; leave it empty")]
@@ -230,7 +271,7 @@ impl DataError {
     }
 
     /// Of a file that a trained model was to read, where no recipe can be changed any more.
-    pub(super) fn of_new_file(error: TableError) -> Self {
+    pub fn of_new_file(error: TableError) -> Self {
         match key(&error) {
             Some(key) if key.starts_with("data.format.") => Self::Foreign(error),
             _ => Self::Table(error),
@@ -253,6 +294,20 @@ fn key(error: &TableError) -> Option<&'static str> {
         TableError::Memory { .. } => "data.sample",
         _ => return None,
     })
+}
+
+/// The first of many names.
+fn shortened(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn marked(marker: Option<&String>) -> String {
@@ -295,6 +350,9 @@ pub enum TabularError {
     /// The run directory.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The split list of the run.
+    #[error(transparent)]
+    Splits(#[from] SplitsError),
     /// Training itself.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -330,6 +388,7 @@ impl TabularError {
             | Self::Model(_)
             | Self::Fit(FitError::Config(_) | FitError::Loader(_)) => true,
             Self::Run(error) => !matches!(error, RunError::Io { .. }),
+            Self::Splits(error) => error.is_input(),
             Self::Fit(FitError::Train(error)) => error.is_input(),
             _ => false,
         }

@@ -95,7 +95,7 @@ impl Predictor {
         let table = spread_over(table, MAX_ROWS);
         let column = |table: &Table| -> Result<Truth, TabularError> {
             let column = table.column(target).map_err(DataError::from)?;
-            Ok(self.target().read_as(column)?)
+            Ok(self.target().read_as(column, |row| table.line(row))?)
         };
         let (mut truth, mut encoded) = (column(&table)?, self.encode(&table)?);
         let started = Instant::now();

@@ -16,6 +16,7 @@ mod answers;
 #[cfg(feature = "baseline")]
 mod baseline;
 mod builtin;
+mod contents;
 mod data;
 mod dates;
 mod docs;
@@ -40,7 +41,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_datasets::table::Schema;
+use tinderbox_datasets::table::{ColumnSchema, Kind, Schema};
 use tinderbox_models::{LayerSummary, quantile_bins, trainable_parameters};
 
 use answers::Committee;
@@ -49,14 +50,14 @@ pub use answers::{Answers, headline};
 pub use baseline::{BaselineKind, Classical};
 pub use builtin::BUILTIN;
 pub use data::{Opened, Parts, folds, open, read_options, split};
-pub use encoder::{Encoded, Encoder, Place};
+pub use encoder::{Encoded, Encoder, Place, UnseenCategories};
 pub use error::{DataError, TabularError};
 pub use explain::{Effort, Importance, Share};
 pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
 pub use notes::describe_note;
-pub use predict::{Prediction, Predictor};
+pub use predict::{Evaluation, Prediction, Predictor};
 pub use prospect::{Area, Capture, Prospects};
 pub use recipe::{
     Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
@@ -69,6 +70,7 @@ use crate::calibration::Temperature;
 use crate::classify::check_by_class;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{BEST_DIR, RunDir};
+use crate::splits::SplitList;
 use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
 use crate::watch::Job;
 use learner::Objective;
@@ -101,6 +103,9 @@ pub(crate) struct Spec {
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
+    /// Hash of the rows that the splits were made of, to recognize them; none in older models.
+    #[serde(default)]
+    data_digest: Option<String>,
 }
 
 /// A recipe with its rows opened and checked against each other. Nothing is written yet.
@@ -110,6 +115,7 @@ pub struct Prepared {
     parts: Parts,
     folds: Vec<Parts>,
     layers: Vec<LayerSummary>,
+    splits: SplitList,
 }
 
 /// A finished run.
@@ -221,9 +227,16 @@ impl Prepared {
         } else {
             Vec::new()
         };
+        for parts in folds.iter().chain([&parts]) {
+            recipe.check_batch(recipe.train.batch_size.min(parts.train.len()))?;
+            let (mut target, name) = (opened.target.clone(), &recipe.data.target);
+            target.measure(&opened.truth, &parts.train, recipe.features.target, name)?;
+        }
         let encoder = encoder(&recipe, &opened, &parts)?;
         let layers = recipe.model.layers(&sizes(&encoder, &opened.target))?;
+        let splits = [&parts.train[..], &parts.valid, &parts.test];
         Ok(Self {
+            splits: SplitList::new(opened.items(), splits),
             recipe,
             opened,
             parts,
@@ -262,7 +275,11 @@ impl Prepared {
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, TabularError> {
         let text = toml::to_string(&self.recipe)?;
+        if options.resume {
+            self.splits.check(&options.dir)?;
+        }
         let run = RunDir::open(&options.dir, options.resume, &text)?;
+        self.splits.save(run.path())?;
         let result = self.train_in(&run, device, options);
         if result.as_ref().is_err_and(TabularError::is_input) {
             run.discard_untrained();
@@ -609,10 +626,18 @@ impl Prepared {
         threshold: Option<f64>,
     ) -> Spec {
         let mut schema = self.opened.table.schema();
-        let name = &self.recipe.data.target;
-        schema.columns.retain(|column| {
-            column.name == *name || encoder.names().any(|name| name == column.name)
-        });
+        let is_used = |column: &ColumnSchema| {
+            column.name == self.recipe.data.target
+                || encoder.names().any(|name| name == column.name)
+        };
+        if schema.header {
+            schema.columns.retain(is_used);
+        } else {
+            // Columns without names are found by their places, so each is kept, and anything may
+            // stand in those that are not used.
+            let unused = schema.columns.iter_mut().filter(|column| !is_used(column));
+            unused.for_each(|column| *column = ColumnSchema::new(&column.name, Kind::Text));
+        }
         Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
@@ -626,6 +651,7 @@ impl Prepared {
             threshold,
             data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
+            data_digest: Some(self.splits.digest()),
         }
     }
 
@@ -637,9 +663,9 @@ impl Prepared {
             path.clear();
         }
         recipe.train = recipe.train.identity();
-        let rows = self.opened.table.rows();
+        let (rows, data) = (self.opened.table.rows(), self.splits.digest());
         Ok(format!(
-            "{}\n{rows} rows\n{stage}",
+            "{}\ndata {data}\n{rows} rows\n{stage}",
             toml::to_string(&recipe)?
         ))
     }
@@ -660,7 +686,6 @@ fn probabilities(said: &[f32]) -> Vec<f32> {
 
 /// Writes what was found out into the recipe.
 fn settle(data: &mut Data, opened: &Opened) {
-    use tinderbox_datasets::table::Kind;
     data.task = match &opened.target {
         Target::Classes { labels } => {
             if let [_, positive] = labels.as_slice() {

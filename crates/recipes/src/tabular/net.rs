@@ -92,6 +92,15 @@ pub struct Sizes {
 }
 
 impl Architecture {
+    /// Whether it normalizes features over the rows of a batch.
+    pub fn normalizes_batches(&self) -> bool {
+        match self {
+            Self::Mlp { normalization, .. } => *normalization == Normalization::Batch,
+            Self::Resnet { .. } => true,
+            Self::FtTransformer { .. } | Self::Tabm { .. } => false,
+        }
+    }
+
     /// One of each kind, as a recipe that only names the kind gets it.
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {

@@ -5,19 +5,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::table::{Schema, Table, read_csv_with, read_with};
+use tinderbox_datasets::table::{
+    Carry, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
+};
 
 use super::answers::{Answers, Committee};
 #[cfg(feature = "baseline")]
 use super::baseline::{BASELINES_FILE, BaselineKind, FittedBaseline};
-use super::data::{check_magnitudes, open, split};
-use super::encoder::{Encoded, Encoder};
+use super::contents::{contents, items};
+use super::data::{
+    check_magnitudes, first_too_large, open, read_options, split as make_splits, table_of,
+};
+use super::encoder::{Encoded, Encoder, UnseenCategories};
 use super::error::{DataError, TabularError};
-use super::recipe::{Data, Split};
+use super::recipe::{Data, Source, Split};
 use super::target::{Target, Truth};
 use super::{KIND, Spec};
 use crate::metrics::{check_threshold, decide};
 use crate::model_dir::{self, ModelError};
+use crate::splits::{Scope, SplitList, digest};
 use crate::train::ConfigError;
 
 /// Most networks of a folder.
@@ -35,6 +41,17 @@ pub enum Prediction {
     },
     /// A number, in the target's own unit.
     Number(f64),
+}
+
+/// What an evaluation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// What was said of each row, with the truth.
+    pub answers: Answers,
+    /// Which rows these are; none if the run has no split list, and the split was made again.
+    pub scope: Option<Scope>,
+    /// Categories in these rows that no training row has.
+    pub unseen: Vec<UnseenCategories>,
 }
 
 /// A trained model of a table.
@@ -158,14 +175,54 @@ impl Predictor {
     ///
     /// If it cannot be read, lacks a column, or has a cell that is not what the column holds.
     pub fn read(&self, input: &Path, blind: bool) -> Result<Table, DataError> {
+        self.read_file(input, blind, &self.spec.data.format.options()?)
+    }
+
+    /// Columns that a file may lack: the target, if `blind`, and those of a file without names that are
+    /// not learned from.
+    fn optional(&self, blind: bool) -> Vec<&str> {
+        let target = self.spec.data.target.as_str();
+        let is_used = |name: &str| name == target || self.encoder().names().any(|own| own == name);
+        let columns = self.spec.schema.columns.iter();
+        let unused = columns.map(|column| column.name.as_str());
+        let unused = unused.filter(|name| !is_used(name));
+        blind.then_some(target).into_iter().chain(unused).collect()
+    }
+
+    /// Opens another file with the model's columns, to be predicted in chunks; `-` is standard input.
+    /// The target is not read, and may be absent.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or lacks a column.
+    pub fn reader(&self, input: &Path, carry: Carry<'_>) -> Result<TableReader, DataError> {
         let Data { target, format, .. } = &self.spec.data;
-        let target = [target.as_str()];
-        let optional = if blind { &target[..] } else { &[] };
-        let (schema, options) = (&self.spec.schema, format.options()?);
+        let (options, optional) = (format.options()?, self.optional(true));
+        let mut schema = self.spec.schema.clone();
+        // Without names, the target has its place among the other columns.
+        if options.header.unwrap_or(schema.header) {
+            schema.columns.retain(|column| column.name != *target);
+        }
+        TableReader::open(input, &schema, &optional, carry, &options)
+            .map_err(DataError::of_new_file)
+    }
+
+    /// The first row of a table from [`reader`](Self::reader) that cannot be predicted, and why.
+    pub fn first_unusable(&self, table: &Table) -> Option<(usize, DataError)> {
+        first_too_large(table, self.spec.encoder.names())
+    }
+
+    fn read_file(
+        &self,
+        input: &Path,
+        blind: bool,
+        options: &ReadOptions,
+    ) -> Result<Table, DataError> {
+        let (schema, optional) = (&self.spec.schema, self.optional(blind));
         let read = if input.as_os_str() == "-" {
-            read_csv_with(std::io::stdin(), "-", schema, optional, &options)
+            read_csv_with(std::io::stdin(), "-", schema, &optional, options)
         } else {
-            read_with(input, schema, optional, &options)
+            read_with(input, schema, &optional, options)
         };
         let (table, _) = read.map_err(DataError::of_new_file)?;
         check_magnitudes(&table, self.spec.encoder.names())?;
@@ -231,18 +288,90 @@ impl Predictor {
         })
     }
 
-    /// Answers for a split of the data that the model was trained on, or of a file like it.
+    /// Answers for a stored split of the data that the model was trained on, or for all rows of other
+    /// data.
     ///
-    /// `data` is [`data`](Self::data), with another path where the file has moved.
+    /// `data` is [`data`](Self::data), with another path where the user named one, which `other` says.
+    /// `list` is that of the run, if it has one: see [`SplitList::choose`] for what is evaluated.
     ///
     /// # Errors
     ///
     /// If the file cannot be read, has other columns or classes, or the device fails.
-    pub fn evaluate(&self, data: &Data, part: &str) -> Result<Answers, TabularError> {
-        let opened = open(data, &self.spec.split)?;
-        let parts = split(&opened, &self.spec.split)?;
-        let rows = parts.get(part)?;
-        self.answer(&opened.table.take(rows), &data.target)
+    pub fn evaluate(
+        &self,
+        data: &Data,
+        list: Option<&SplitList>,
+        split: &str,
+        other: bool,
+    ) -> Result<Evaluation, TabularError> {
+        let table = self.read_labeled(data, other)?;
+        let column = table.column(&data.target).map_err(DataError::from)?;
+        let target = &self.spec.target;
+        let truth = target.read_as(column, |row| table.line(row))?;
+        let contents = contents(&table, self.spec.encoder.names())?;
+        let items = items(&contents, &truth, target);
+        let scope = match list {
+            Some(list) => Some(list.choose(&items, split, other)),
+            None if other && self.spec.data_digest.as_ref() != Some(&digest(&items)) => {
+                Some(Scope::Whole { trained_on: 0 })
+            }
+            None => None,
+        };
+        let rows = match &scope {
+            Some(Scope::Stored { rows, .. }) => rows.clone(),
+            Some(Scope::Whole { .. }) => (0..table.rows()).collect(),
+            None => {
+                let opened = open(data, &self.spec.split)?;
+                let parts = make_splits(&opened, &self.spec.split)?;
+                parts.get(split)?.to_vec()
+            }
+        };
+        if rows.is_empty() {
+            let split = split.to_owned();
+            return Err(DataError::NoRowsLeft { split }.into());
+        }
+        let table = table.take(&rows);
+        let unseen = self.spec.encoder.unseen_categories(&table)?;
+        Ok(Evaluation {
+            answers: self.answer(&table, &data.target)?,
+            scope,
+            unseen,
+        })
+    }
+
+    /// Reads the rows of an evaluation with the model's schema.
+    fn read_labeled(&self, data: &Data, other: bool) -> Result<Table, TabularError> {
+        let Source::File { path, test } = &data.source else {
+            let table = open(data, &self.spec.split)?.table;
+            self.check_kinds(&table)?;
+            return Ok(table);
+        };
+        if path.is_empty() {
+            return Err(DataError::NoPath.into());
+        }
+        let mut options = read_options(data)?;
+        options.sample = options.sample.filter(|_| !other);
+        let table = self.read_file(&table_of(Path::new(path))?, false, &options)?;
+        if other || test.is_empty() {
+            return Ok(table);
+        }
+        let more = self.read_file(Path::new(test), false, &options)?;
+        Ok(table.append(&more)?)
+    }
+
+    /// Checks that data which is read in its own way has the columns that were learned from.
+    fn check_kinds(&self, table: &Table) -> Result<(), DataError> {
+        for expected in &self.spec.schema.columns {
+            let found = table.column(&expected.name)?.kind();
+            if found != expected.kind {
+                return Err(DataError::OtherKind {
+                    column: expected.name.clone(),
+                    found,
+                    expected: expected.kind,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Answers for all rows of a table that has the target too.
@@ -252,7 +381,7 @@ impl Predictor {
     /// If it lacks a column or a target, or the device fails.
     pub fn answer(&self, table: &Table, target: &str) -> Result<Answers, TabularError> {
         let column = table.column(target).map_err(DataError::from)?;
-        let truth = self.spec.target.read_as(column)?;
+        let truth = self.spec.target.read_as(column, |row| table.line(row))?;
         let said = self.outputs_of(table, &self.encode(table)?)?;
         let answers = match truth {
             Truth::Classes(_) => {

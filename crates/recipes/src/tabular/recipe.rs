@@ -337,7 +337,22 @@ impl Recipe {
         self.data.validate()?;
         self.split.validate()?;
         self.loss.validate()?;
-        self.train_config().validate()
+        self.train_config().validate()?;
+        self.train.check_monitor(&["loss"])?;
+        self.check_batch(self.train.batch_size)
+    }
+
+    /// Checks that a batch has as many rows as the network needs.
+    ///
+    /// # Errors
+    ///
+    /// If it has one row and the network normalizes over the rows.
+    pub(super) fn check_batch(&self, rows: usize) -> Result<(), ConfigError> {
+        if rows > 1 || !self.model.net.normalizes_batches() {
+            return Ok(());
+        }
+        let expected = "at least 2: batch normalization cannot learn from a single row";
+        Err(ConfigError::new("train.batch_size", rows, expected))
     }
 }
 

@@ -48,6 +48,17 @@ impl Truth {
         }
     }
 
+    /// These rows and then those of `other`, which is of the same kind.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        match (&mut self, other) {
+            (Self::Classes(labels), Self::Classes(more)) => labels.extend(more),
+            (Self::Numbers(values), Self::Numbers(more)) => values.extend(more),
+            // Both were read as one target.
+            (Self::Classes(_), Self::Numbers(_)) | (Self::Numbers(_), Self::Classes(_)) => {}
+        }
+        self
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         match self {
@@ -186,12 +197,17 @@ impl Target {
         }
     }
 
-    /// The target of another table's column, which must have the classes of this one.
+    /// The target of another table's column, which must have the classes of this one; `line` is that of
+    /// a row in its file.
     ///
     /// # Errors
     ///
     /// If a row has none, or a class that was not learned.
-    pub(crate) fn read_as(&self, column: &Column) -> Result<Truth, DataError> {
+    pub(crate) fn read_as(
+        &self,
+        column: &Column,
+        line: impl Fn(usize) -> u64,
+    ) -> Result<Truth, DataError> {
         check_present(column)?;
         let rows = 0..column.len();
         match self {
@@ -205,8 +221,9 @@ impl Target {
                     labels
                         .iter()
                         .position(|label| *label == name)
-                        .ok_or_else(|| DataError::UnknownClass {
+                        .ok_or_else(|| DataError::UnseenClass {
                             class: name.into_owned(),
+                            line: line(row),
                             known: labels.clone(),
                         })
                 };
@@ -283,10 +300,11 @@ fn second_is_negative(
     })
 }
 
-/// Numbers by size, then words by letters.
+/// Numbers by size, then words by letters. Only equal texts are equal: codes of many digits may be one
+/// number, and so may `7` and `07`.
 fn natural(left: &str, right: &str) -> std::cmp::Ordering {
     match (left.parse::<f64>(), right.parse::<f64>()) {
-        (Ok(left), Ok(right)) => left.total_cmp(&right),
+        (Ok(a), Ok(b)) => a.total_cmp(&b).then_with(|| left.cmp(right)),
         (Ok(_), Err(_)) => std::cmp::Ordering::Less,
         (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
         (Err(_), Err(_)) => left.cmp(right),
@@ -356,6 +374,18 @@ mod tests {
         let many = Column::numeric("y", (0..50).map(f64::from).collect());
         let (target, _) = Target::read(&many, &data()).unwrap();
         assert!(matches!(target, Target::Number { .. }));
+    }
+
+    #[test]
+    fn codes_that_are_one_number_are_different_classes() {
+        let codes = ["9007199254740993", "9007199254740992", "7", "07"];
+        let rows = codes.repeat(6);
+        let column = Column::categorical("y", rows.iter().copied().map(Some));
+        let (target, truth) = Target::read(&column, &data()).unwrap();
+        let labels = ["07", "7", "9007199254740992", "9007199254740993"];
+        let labels = labels.map(str::to_owned).to_vec();
+        assert_eq!(target, Target::Classes { labels });
+        assert_eq!(truth, Truth::Classes([3, 2, 1, 0].repeat(6)));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod answers;
 mod baseline;
 mod batch;
 mod builtin;
+mod contents;
 mod contracts;
 mod data;
 mod docs;
@@ -64,7 +65,7 @@ pub use learner::TextModel;
 pub(crate) use learner::label_loss;
 use net::BertForm;
 pub use net::{Architecture, FineTune, Scored, Sizes, TextInputs, TextNet};
-pub use predict::{Prediction, Predictor};
+pub use predict::{Evaluation, Prediction, Predictor};
 pub use read::{ReadOptions, ReadText, ReadTextSink};
 pub use recipe::{Augment, Data, Recipe, Split};
 pub use summarise::{Sentence, sentences};
@@ -208,6 +209,11 @@ impl Prepared {
                 (task, rows.names.len())
             }
         };
+        let monitors: &[&str] = match task {
+            Task::Classes => &["loss", "accuracy"],
+            Task::Labels | Task::Tags | Task::Next => &["loss"],
+        };
+        recipe.train.check_monitor(monitors)?;
         let tokenizer = match &corpus {
             Corpus::Running(text) => tokenizer_of(&recipe, &[text.train.as_str()])?,
             Corpus::Rows(rows) => tokenizer_of_rows(&recipe, rows, &rows.parts.train)?,
@@ -269,7 +275,12 @@ impl Prepared {
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, TextRecipeError> {
         let text = toml::to_string(&self.recipe)?;
+        let splits = contents::split_list(&self.corpus);
+        if options.resume {
+            splits.check(&options.dir)?;
+        }
         let run = RunDir::open(&options.dir, options.resume, &text)?;
+        splits.save(run.path())?;
         let result = self.train_in(&run, device, options);
         if result.as_ref().is_err_and(TextRecipeError::is_input) {
             run.discard_untrained();
@@ -652,8 +663,9 @@ impl Prepared {
             Corpus::Rows(rows) => rows.inputs.len(),
             Corpus::Running(text) => text.train.len(),
         };
+        let data = contents::split_list(&self.corpus).digest();
         Ok(format!(
-            "{}\n{size} texts\n{stage}",
+            "{}\ndata {data}\n{size} texts\n{stage}",
             toml::to_string(&recipe)?
         ))
     }

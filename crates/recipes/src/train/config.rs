@@ -221,6 +221,25 @@ impl Loop {
         }
         Ok(())
     }
+
+    /// Checks that `monitor` is one of the metrics that a task measures on the validation split.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn check_monitor(&self, metrics: &[&str]) -> Result<(), ConfigError> {
+        if metrics.contains(&self.monitor.as_str()) {
+            return Ok(());
+        }
+        let value = format!("\"{}\"", self.monitor);
+        let expected = format!("one of {}", metrics.join(", "));
+        let expected = if metrics.len() == 1 {
+            format!("\"{}\"", metrics[0])
+        } else {
+            expected
+        };
+        Err(ConfigError::new("train.monitor", value, expected))
+    }
 }
 
 /// Everything that decides a training run besides its data and its model.
@@ -260,6 +279,26 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         assert_eq!(TrainConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_monitor_is_refused_with_the_known_ones() {
+        let train = Loop {
+            monitor: "banana".to_owned(),
+            ..Loop::default()
+        };
+        for (known, words) in [
+            (&["loss", "accuracy"][..], "must be one of loss, accuracy"),
+            (&["loss"], "must be \"loss\""),
+        ] {
+            let message = train.check_monitor(known).unwrap_err().to_string();
+            assert!(
+                message.starts_with("`train.monitor` is \"banana\""),
+                "{message}"
+            );
+            assert!(message.ends_with(words), "{message}");
+        }
+        assert_eq!(Loop::default().check_monitor(&["loss"]), Ok(()));
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl<M: LearnerModel> Trainer<M> {
     }
 
     /// Text that decides the result, such as the resolved recipe: a checkpoint with another is
-    /// refused.
+    /// refused. A line that starts with `data ` has a hash of the data.
     #[must_use]
     pub fn identity(mut self, identity: impl Into<String>) -> Self {
         self.identity = identity.into();

@@ -108,6 +108,12 @@ pub enum TrainError {
     /// The checkpoint belongs to another run.
     #[error("the checkpoint is of another recipe, model or version: {0}")]
     Foreign(String),
+    /// The checkpoint was made with other data.
+    #[error(
+        "the data changed since the checkpoint was written: restore the data to resume, or start a \
+         new run"
+    )]
+    DataChanged,
     /// The best weights so far cannot be kept.
     #[error(transparent)]
     Best(#[from] ModelError),
@@ -124,6 +130,7 @@ impl TrainError {
             Self::Data(_)
                 | Self::UnknownMonitor { .. }
                 | Self::Foreign(_)
+                | Self::DataChanged
                 | Self::Best(ModelError::NotFinite(_))
         )
     }
@@ -279,6 +286,9 @@ fn state_of(parts: &Parts) -> Result<State, TrainError> {
         .map_err(|error| TrainError::Foreign(error.to_string()))
 }
 
+/// How the line of an identity starts that has the hash of the data.
+const DATA: &str = "data ";
+
 /// Whether a stored state is of the run that `identity` names.
 pub(crate) fn check_identity(parts: &Parts, identity: &str) -> Result<(), TrainError> {
     let found = state_of(parts)?.identity;
@@ -289,6 +299,9 @@ pub(crate) fn check_identity(parts: &Parts, identity: &str) -> Result<(), TrainE
         .lines()
         .zip(found.lines())
         .find(|(ours, theirs)| ours != theirs);
+    if differs.is_some_and(|(ours, _)| ours.starts_with(DATA)) {
+        return Err(TrainError::DataChanged);
+    }
     Err(TrainError::Foreign(match differs {
         Some((ours, theirs)) => format!("it has `{theirs}` where this run has `{ours}`"),
         None => "they differ in length".to_owned(),

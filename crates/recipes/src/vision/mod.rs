@@ -190,6 +190,7 @@ impl Prepared {
     /// If the recipe makes no sense, the images cannot be used, or they do not fit each other.
     pub fn new(recipe: Recipe) -> Result<Self, VisionError> {
         recipe.validate()?;
+        recipe.train.check_monitor(&["loss", "accuracy"])?;
         let splits = open(&recipe.data)?;
         let layers = recipe.model.layers(splits.shape, splits.classes.len())?;
         let normalize = Normalize::measure(&splits.train, splits.shape[2]).map_err(image_error)?;

@@ -1,0 +1,253 @@
+//! Lines about splits: their sizes, copies across them, and what an evaluation is on.
+
+use tinderbox_recipes::splits::{Changes, Scope};
+
+use crate::output::thousands;
+
+/// Columns of a terminal that a line fills at most.
+const WIDTH: usize = 80;
+
+/// The item of a task in messages, singular and plural.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noun(pub &'static str, pub &'static str);
+
+/// A row of a table.
+pub const ROW: Noun = Noun("row", "rows");
+/// A text.
+pub const TEXT: Noun = Noun("text", "texts");
+/// An image.
+pub const IMAGE: Noun = Noun("image", "images");
+
+impl Noun {
+    /// A count with the noun, as in `1,292 rows`.
+    pub fn count(self, count: usize) -> String {
+        let noun = if count == 1 { self.0 } else { self.1 };
+        format!("{} {noun}", thousands(count))
+    }
+}
+
+/// A split of a run.
+#[derive(Clone, Debug, Default)]
+pub struct SplitLine {
+    /// Its name, as in `train`.
+    pub name: String,
+    /// Number of items.
+    pub count: usize,
+    /// Where they are from: a file, a folder, or a rule such as `20% of a.csv`; empty to say nothing.
+    pub source: String,
+    /// Names of the classes with their counts; empty where there are none.
+    pub classes: Vec<(String, usize)>,
+}
+
+/// One line for each split: count, source and class counts. Classes that do not fit in 80 columns
+/// are counted.
+///
+/// ```text
+/// train  960 rows from base.csv: high 330, low 310, mid 320
+/// ```
+pub fn split_lines(splits: &[SplitLine], noun: Noun) -> Vec<String> {
+    let longest = |text: &dyn Fn(&SplitLine) -> usize| splits.iter().map(text).max().unwrap_or(0);
+    let name = longest(&|split| split.name.len());
+    let count = longest(&|split| thousands(split.count).len());
+    let line = |split: &SplitLine| {
+        let items = thousands(split.count);
+        let noun = if split.count == 1 { noun.0 } else { noun.1 };
+        let mut line = format!("{:<name$}  {items:>count$} {noun}", split.name);
+        if !split.source.is_empty() {
+            line.push_str(" from ");
+            line.push_str(&split.source);
+        }
+        add_classes(&mut line, &split.classes);
+        line
+    };
+    splits.iter().map(line).collect()
+}
+
+fn add_classes(line: &mut String, classes: &[(String, usize)]) {
+    for (at, (class, count)) in classes.iter().enumerate() {
+        let before = if at == 0 { ": " } else { ", " };
+        let next = format!("{before}{class} {}", thousands(*count));
+        let rest = classes.len() - at;
+        // Room for the words that count the rest, unless this is the last class.
+        let room = if rest == 1 { 0 } else { 18 };
+        if at > 0 && line.chars().count() + next.chars().count() + room > WIDTH {
+            line.push_str(&format!(", {} more classes", thousands(rest)));
+            return;
+        }
+        line.push_str(&next);
+    }
+}
+
+/// A line about copies, if there are any.
+pub fn copies_note(copies: usize, items: usize, noun: Noun) -> Option<String> {
+    let verb = if copies == 1 {
+        "is a copy"
+    } else {
+        "are copies"
+    };
+    (copies > 0).then(|| {
+        format!(
+            "{} of {} {verb} of another {}; copies stay in one split",
+            thousands(copies),
+            noun.count(items),
+            noun.0
+        )
+    })
+}
+
+/// A warning about test items that were trained on, for splits that were given and not made here.
+pub fn shared_note(shared: usize, test: usize, noun: Noun) -> Option<String> {
+    (shared > 0).then(|| {
+        format!(
+            "warning: {} of {} in the test split also {} in the training split: the test score is \
+             too good",
+            thousands(shared),
+            noun.count(test),
+            if shared == 1 { "occurs" } else { "occur" }
+        )
+    })
+}
+
+/// What an evaluation is on, where that needs saying: other data, or data that changed.
+pub fn scope_notes(scope: &Scope, split: &str, items: usize, noun: Noun) -> Vec<String> {
+    match scope {
+        Scope::Whole { trained_on } => {
+            let mut notes = vec![format!(
+                "this is not the data that the model was trained on: evaluating all {}",
+                noun.count(items)
+            )];
+            if *trained_on > 0 {
+                notes.push(format!(
+                    "warning: {} of them also occur in the training split: the score is too good",
+                    thousands(*trained_on)
+                ));
+            }
+            notes
+        }
+        Scope::Stored { rows, changes } => changed_notes(rows.len(), *changes, split, noun),
+    }
+}
+
+fn changed_notes(found: usize, changes: Changes, split: &str, noun: Noun) -> Vec<String> {
+    let mut notes = Vec::new();
+    if changes.missing > 0 {
+        notes.push(format!(
+            "warning: {} of {} in the {split} split {} missing from the data",
+            thousands(changes.missing),
+            noun.count(found + changes.missing),
+            if changes.missing == 1 { "is" } else { "are" }
+        ));
+    }
+    if changes.relabeled > 0 {
+        notes.push(format!(
+            "warning: {} in the {split} split changed labels since training",
+            noun.count(changes.relabeled)
+        ));
+    }
+    if changes.new > 0 {
+        notes.push(format!(
+            "warning: {} {} new since training and not evaluated",
+            noun.count(changes.new),
+            if changes.new == 1 { "is" } else { "are" }
+        ));
+    }
+    notes
+}
+
+/// What is assumed where a run has no list of its splits: see
+/// [`SplitList::load`](tinderbox_recipes::splits::SplitList::load).
+pub fn no_list_note(split: &str) -> String {
+    format!(
+        "warning: the run has no `splits.json`: the {split} split is made again from the recipe and \
+         its seed, which is right only if the data is unchanged"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_split_has_a_line_within_80_columns() {
+        let classes = |count: usize| {
+            (0..count)
+                .map(|at| (format!("class-{at}"), 10 + at))
+                .collect()
+        };
+        let split = |name: &str, count, source: &str, classes| SplitLine {
+            name: name.to_owned(),
+            count,
+            source: source.to_owned(),
+            classes,
+        };
+        let lines = split_lines(
+            &[
+                split("train", 900, "a.csv", classes(2)),
+                split("valid", 1, "", Vec::new()),
+                split("test", 99, "b.csv", classes(100)),
+            ],
+            ROW,
+        );
+        assert_eq!(
+            lines[0],
+            "train  900 rows from a.csv: class-0 10, class-1 11"
+        );
+        assert_eq!(lines[1], "valid    1 row");
+        assert!(lines[2].starts_with("test    99 rows from b.csv: class-0 10, class-1 11, "));
+        assert!(lines[2].ends_with(" more classes"), "{}", lines[2]);
+        assert!(lines.iter().all(|line| line.len() <= WIDTH), "{lines:?}");
+    }
+
+    #[test]
+    fn copies_and_shared_items_are_counted() {
+        let copies = copies_note(12, 70, ROW).unwrap();
+        assert_eq!(
+            copies,
+            "12 of 70 rows are copies of another row; copies stay in one split"
+        );
+        let copies = copies_note(1, 70, IMAGE).unwrap();
+        assert_eq!(
+            copies,
+            "1 of 70 images is a copy of another image; copies stay in one split"
+        );
+        assert_eq!(copies_note(0, 70, ROW), None);
+        let shared = shared_note(3, 40, TEXT).unwrap();
+        assert!(
+            shared.contains("3 of 40 texts in the test split also occur"),
+            "{shared}"
+        );
+        assert_eq!(shared_note(0, 40, TEXT), None);
+    }
+
+    #[test]
+    fn an_evaluation_says_what_it_is_on() {
+        let notes = |scope: &Scope| scope_notes(scope, "test", 300, ROW);
+        let whole = notes(&Scope::Whole { trained_on: 0 });
+        assert_eq!(whole.len(), 1);
+        assert!(whole[0].ends_with("evaluating all 300 rows"), "{whole:?}");
+        assert!(notes(&Scope::Whole { trained_on: 7 })[1].contains("7 of them also occur"));
+        let stored = |missing, new, relabeled| {
+            let changes = Changes {
+                missing,
+                new,
+                relabeled,
+                moved: false,
+            };
+            notes(&Scope::Stored {
+                rows: vec![0; 58],
+                changes,
+            })
+        };
+        assert!(stored(0, 0, 0).is_empty());
+        let all = stored(2, 5, 3);
+        assert!(
+            all[0].contains("2 of 60 rows in the test split are missing"),
+            "{all:?}"
+        );
+        assert!(
+            all[1].contains("3 rows in the test split changed labels"),
+            "{all:?}"
+        );
+        assert!(all[2].contains("5 rows are new since training"), "{all:?}");
+    }
+}
