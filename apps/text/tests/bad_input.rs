@@ -24,11 +24,13 @@ fn rows(count: usize) -> String {
     text
 }
 
-const SHORT: [&str; 10] = [
+const SHORT: [&str; 12] = [
     "--quiet",
     "--no-baseline",
     "--set",
     "train.epochs=1",
+    "--set",
+    "model.kind=encoder",
     "--set",
     "model.d_model=8",
     "--set",
