@@ -630,8 +630,8 @@ fn split_folders_are_used_as_such_and_inspected() {
     let loud = SMALL.iter().filter(|flag| **flag != "--quiet");
     let ran = place.run(&args.iter().chain(loud).copied().collect::<Vec<_>>());
     for words in [
-        "films/Train` is the train split",
-        "films/Validation` the validation",
+        "texts from films/Train:",
+        "texts from films/Validation:",
         "1 not a text",
     ] {
         assert!(ran.ok().stderr.contains(words), "{words}: {}", ran.stderr);
@@ -651,4 +651,70 @@ fn split_folders_are_used_as_such_and_inspected() {
         "page.txt",
     ]);
     assert_eq!(ran.ok().stdout.lines().count(), 2);
+}
+
+#[test]
+fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together() {
+    let place = place();
+    // Every film stands there four times; the words tell nothing of the label.
+    let mut text = String::from("text,label\n");
+    for at in (0..4).flat_map(|_| 0..40) {
+        let label = ["good", "bad"][at * 7 % 5 % 2];
+        writeln!(text, "film {at} of {},{label}", at * 31 % 17).unwrap();
+    }
+    place.write("copies.csv", &text);
+    let args = [
+        "train",
+        "--data",
+        "copies.csv",
+        "--out",
+        "run",
+        "--set",
+        "train.epochs=1",
+    ];
+    let loud = SMALL.iter().filter(|flag| **flag != "--quiet");
+    let ran = place.run(&args.iter().chain(loud).copied().collect::<Vec<_>>());
+    let note = "120 of 160 texts are copies of another text; copies stay in one split";
+    assert!(ran.ok().stderr.contains(note), "{}", ran.stderr);
+
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    let stored = json(ran.ok().stdout.trim());
+    let samples = stored["samples"].as_u64().unwrap();
+    assert_eq!(samples % 4, 0, "a copy is in another split: {stored}");
+    // The same file by its name is the same data.
+    let ran = place.run(&["eval", "--run", "run", "--data", "copies.csv", "--json"]);
+    assert_eq!(
+        json(ran.ok().stdout.trim())["samples"].as_u64(),
+        Some(samples)
+    );
+    // Another file is evaluated as a whole, however small.
+    place.write(
+        "other.csv",
+        "text,label\na new film,good\nan old film,bad\na third,good\n",
+    );
+    let ran = place.run(&["eval", "--run", "run", "--data", "other.csv", "--json"]);
+    assert_eq!(json(ran.ok().stdout.trim())["samples"], 3);
+    assert!(
+        ran.stderr.contains("evaluating all 3 texts"),
+        "{}",
+        ran.stderr
+    );
+    // A text was added and one removed: the split stays, and that is told.
+    let changed = text.replacen("film 0 of 0,", "another film,", 1) + "one more film,bad\n";
+    place.write("copies.csv", changed);
+    let ran = place.run(&["eval", "--run", "run"]);
+    assert!(
+        ran.ok().stderr.contains("new since training"),
+        "{}",
+        ran.stderr
+    );
+    let ran = place.run(&[
+        "train",
+        "--resume",
+        "run",
+        "--set",
+        "train.epochs=2",
+        "--quiet",
+    ]);
+    ran.failed(2, &["the data changed"]);
 }
