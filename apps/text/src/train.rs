@@ -107,6 +107,8 @@ fn fine_tune(recipe: &mut Recipe, dir: &str) -> Result<(), Failure> {
         recipe.optimizer = tuned.optimizer;
         recipe.schedule = tuned.schedule;
         recipe.train.epochs = tuned.train.epochs;
+        recipe.train.patience = tuned.train.patience;
+        recipe.train.ema_decay = tuned.train.ema_decay;
     }
     if let Architecture::Bert { weights, .. } = &mut recipe.model {
         dir.clone_into(weights);
@@ -364,7 +366,7 @@ fn print(
         out.line(&verdict(&comparison, F1::Macro, texts, "texts"))?;
     }
     let max_len = prepared.sizes().max_len;
-    if let Some(count) = usage::truncated(report.truncation, "training texts", max_len) {
+    if let Some(count) = usage::truncated(report.truncation, "training text", max_len) {
         out.line(&format!("{count}; raise `tokenizer.max_len` to read more"))?;
     }
     let alone = if report.text_s > 0.0 {

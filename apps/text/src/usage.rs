@@ -21,7 +21,12 @@ pub(crate) fn load(run: &Path, device: &Device) -> Result<Predictor, Failure> {
 }
 
 /// "402 training texts (4.1%) were truncated to 64 tokens"; nothing if all were read to their end.
-pub(crate) fn truncated(counted: Truncation, texts: &str, max_len: usize) -> Option<String> {
+pub(crate) fn truncated(counted: Truncation, text: &str, max_len: usize) -> Option<String> {
+    let (s, were) = if counted.truncated == 1 {
+        ("", "was")
+    } else {
+        ("s", "were")
+    };
     let percent = 100.0 * counted.fraction();
     let percent = if percent < 0.1 {
         "less than 0.1".to_owned()
@@ -30,7 +35,7 @@ pub(crate) fn truncated(counted: Truncation, texts: &str, max_len: usize) -> Opt
     };
     (counted.truncated > 0).then(|| {
         format!(
-            "{} {texts} ({percent}%) were truncated to {} tokens",
+            "{} {text}{s} ({percent}%) {were} truncated to {} tokens",
             thousands(counted.truncated),
             thousands(max_len)
         )
@@ -39,7 +44,7 @@ pub(crate) fn truncated(counted: Truncation, texts: &str, max_len: usize) -> Opt
 
 /// The same of what a model was given so far, on stderr.
 pub(crate) fn warn_truncated(model: &Predictor) {
-    if let Some(count) = truncated(model.truncation(), "texts", model.max_len()) {
+    if let Some(count) = truncated(model.truncation(), "text", model.max_len()) {
         note(&format!(
             "warning: {count}; train with a larger `tokenizer.max_len` to read more"
         ));

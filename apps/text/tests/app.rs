@@ -36,8 +36,10 @@ fn films() -> String {
     text
 }
 
-const SMALL: [&str; 12] = [
+const SMALL: [&str; 18] = [
     "--no-baseline",
+    "--set",
+    "model.kind=encoder",
     "--set",
     "model.d_model=16",
     "--set",
@@ -47,7 +49,11 @@ const SMALL: [&str; 12] = [
     "--set",
     "optimizer.learning_rate=0.01",
     "--set",
-    "tokenizer.kind=words",
+    "train.epochs=8",
+    "--set",
+    "train.patience=0",
+    "--set",
+    "train.ema_decay=0",
     "--quiet",
 ];
 
@@ -109,6 +115,52 @@ fn texts_of_ones_own_are_learned_measured_and_told_apart() {
     assert_eq!(all["test"]["auroc"], measured["test"]["auroc"]);
     let ran = place.run(&[&["eval"][..], &at("2")].concat());
     ran.failed(2, &["--threshold", "between 0 and 1"]);
+}
+
+#[test]
+fn truncated_texts_are_counted_by_every_command() {
+    let place = place();
+    let args = [
+        "train",
+        "--data",
+        "films.csv",
+        "--out",
+        "run",
+        "--quiet",
+        "--no-baseline",
+    ];
+    let sets = ["--set", "train.epochs=1", "--set", "tokenizer.max_len=4"];
+    let ran = place.run(&[&args[..], &sets].concat());
+    let expected = " training texts (100.0%) were truncated to 4 tokens; raise `tokenizer.max_len`";
+    assert!(ran.ok().stdout.contains(expected), "{}", ran.stdout);
+    let long = "a dull film, and a boring one to see";
+    for (args, expected) in [
+        (
+            &["eval", "--run", "run"][..],
+            "32 texts (100.0%) were truncated to 4",
+        ),
+        (
+            &["predict", "--run", "run", "dull", long],
+            "1 text (50.0%) was truncated to 4",
+        ),
+        (
+            &["explain", "--run", "run", long],
+            "1 text (100.0%) was truncated to 4",
+        ),
+    ] {
+        let ran = place.run(args);
+        assert!(
+            ran.ok().stderr.contains(expected),
+            "{args:?} {}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr
+                .contains("train with a larger `tokenizer.max_len`")
+        );
+    }
+    let ran = place.run(&["predict", "--run", "run", "dull"]);
+    assert!(!ran.ok().stderr.contains("truncated"), "{}", ran.stderr);
 }
 
 #[test]
