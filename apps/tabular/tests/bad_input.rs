@@ -182,7 +182,7 @@ fn a_column_of_another_type_or_missing_is_named_at_predict() {
     ran.failed(2, &["`x`", "line 3", "`many`", "number"]);
     place.write("latin.csv", b"x,more\n1,2\n2,\xF6\n");
     let ran = place.run(&["predict", "--run", "run", "latin.csv"]);
-    ran.failed(2, &["line 3", "UTF-8", "the one it learned from"]);
+    ran.failed(2, &["line 3", "UTF-8", "the format of its training file"]);
     place.write("short.csv", "x\n1\n");
     place
         .run(&["predict", "--run", "run", "short.csv"])
@@ -451,4 +451,46 @@ fn wrong_commands_get_advice_and_leave_nothing_behind() {
     }
     let left = fs::read_dir(place.path("")).unwrap();
     assert_eq!(left.count(), 0);
+}
+
+/// A class that a spreadsheet would run, and one that would color a terminal.
+const FORMULA: &str = "=cmd|'/c calc'!A0";
+const COLOR: &str = "\u{1b}[31mred\u{202e}";
+
+#[test]
+fn names_from_data_act_neither_on_a_terminal_nor_in_a_spreadsheet() {
+    let place = place();
+    let class = |at: usize| if at * 7 % 50 < 25 { FORMULA } else { COLOR };
+    let content = rows(120, |at| class(at).to_owned());
+    let target = ["--target", "more", "--set", "data.drop=[\"y\"]"];
+    let mut shown = vec![train(&place, content, &target)];
+    let run = |args: &[&str]| place.run(&[args, &["--run", "run", "my.csv"]].concat());
+    let [text, csv, raw, json] = [&[][..], &["--csv"], &["--csv", "--raw"], &["--json"]]
+        .map(|more| run(&[&["predict"], more].concat()));
+    shown.push(place.run(&["eval", "--run", "run"]));
+    for ran in shown.iter().chain([&text, &json]) {
+        let printed = format!("{}{}", ran.ok().stdout, ran.stderr);
+        let acts = |letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}';
+        assert!(!printed.contains(acts), "{printed:?}");
+    }
+    assert!(
+        text.stdout.contains("\\u001b[31mred\\u202e"),
+        "{}",
+        text.stdout
+    );
+    // A pipe is no terminal: data stay data, but for what would run.
+    assert!(
+        csv.ok().stdout.contains(&format!(",'{FORMULA},")),
+        "{}",
+        csv.stdout
+    );
+    assert!(csv.stdout.contains(COLOR));
+    assert!(
+        raw.ok().stdout.contains(&format!(",{FORMULA},")),
+        "{}",
+        raw.stdout
+    );
+    let line = json.stdout.lines().next().unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert!([FORMULA, COLOR].contains(&line["label"].as_str().unwrap()));
 }

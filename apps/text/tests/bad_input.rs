@@ -451,7 +451,7 @@ const WRONG: &[(&str, &[&str])] = &[
         &["unknown key `model.heads`", "`model.kind=encoder`"],
     ),
     ("train --folds 1", &["split.folds"]),
-    ("summarize --run x", &["did you mean `text summarise`?"]),
+    ("summary --run x", &["did you mean `text summarize`?"]),
     ("test --run x", &["did you mean `text eval`?"]),
     (
         "explain --run x --out why.pdf hello",
