@@ -493,11 +493,15 @@ mod tests {
             let truth = if task == Task::Labels {
                 let flags = |row: &Vec<f32>| row.iter().map(|&p| p >= 0.5).collect();
                 let mut flags: Vec<Vec<bool>> = before.iter().map(flags).collect();
-                flags[..4].iter_mut().for_each(|row| row[0] = !row[0]);
+                for row in &mut flags[..4] {
+                    row[0] = !row[0];
+                }
                 Truth::Labels(flags)
             } else {
                 let mut classes: Vec<usize> = before.iter().map(likeliest).collect();
-                classes[..4].iter_mut().for_each(|c| *c = (*c + 1) % 3);
+                for class in &mut classes[..4] {
+                    *class = (*class + 1) % 3;
+                }
                 Truth::Classes(classes)
             };
             let loss = |committee: &Committee| {
