@@ -151,8 +151,9 @@ fn open_folder(data: &Data) -> Result<Splits, DataError> {
     let options = FolderOptions {
         decode,
         skip_broken: *skip_broken,
+        check_pixels: true,
     };
-    let folders = ImageFolder::open_splits(Path::new(path), &options)?;
+    let folders = ImageFolder::open_splits(Path::new(path), &options, None)?;
     let skipped = [
         Some(&folders.train),
         folders.valid.as_ref(),
