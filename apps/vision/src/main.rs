@@ -1,5 +1,8 @@
 //! Train, evaluate and use image classifiers from one command.
 
+mod choose;
+mod inspect;
+mod predict;
 mod textbook;
 mod train;
 mod usage;
@@ -8,9 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{
-    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, check, finish, list_devices,
-};
+use tinderbox_cli::{EvalArgs, Failure, RecipesArgs, TrainArgs, check, finish, list_devices};
 use tinderbox_recipes::vision::{BUILTIN, Recipe};
 
 /// The recipes of this app.
@@ -33,8 +34,10 @@ enum Command {
     Train(TrainArgs),
     /// Measure a trained model on a split
     Eval(EvalArgs),
-    /// Classify image files
-    Predict(PredictArgs),
+    /// Classify images: files, folders and archives
+    Predict(predict::Args),
+    /// Show statistics and problems of a data set
+    Inspect(inspect::Args),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
     /// List the devices of this binary and this machine
@@ -51,7 +54,8 @@ fn main() -> ExitCode {
         None => train::run(&TrainArgs::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => usage::predict(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Recipes(args)) => RECIPES.print(&args),
         Some(Command::Devices) => list_devices(),
         Some(Command::Doctor) => check::doctor(),

@@ -540,7 +540,7 @@ mod tests {
         let bytes = encode(&picture, ImageFormat::Png);
         let cut = &bytes[..bytes.len() / 2];
         let error = decode_as(cut, &DecodeOptions::new(8, 8, 1)).unwrap_err();
-        assert!(matches!(error, ImageError::Decode { .. }), "{error:?}");
+        assert!(matches!(error, ImageError::Incomplete { .. }), "{error:?}");
         assert!(error.to_string().contains("test.jpg"));
     }
 

@@ -21,11 +21,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use burn::data::dataset::{Dataset, DatasetError};
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tracing::warn;
 
 use crate::archive::{self, ArchiveError};
+use crate::content::content_hash;
 use crate::files::{LeftOut, SplitFoldersError, SplitName, WalkError, find_splits, list};
 use crate::image::{DecodeOptions, Image, ImageError, LabelledImage, check_bytes, decode_bytes};
 use listing::Listing;
@@ -473,14 +473,7 @@ fn check_file(file: &ImageFile, options: &DecodeOptions, decode: bool) -> Result
     } else {
         check_bytes(&bytes, file.path(), options.max_pixels)?;
     }
-    Ok(content_of(&bytes))
-}
-
-/// A hash of the content of a file.
-fn content_of(bytes: &[u8]) -> u64 {
-    let mut first = [0; 8];
-    first.copy_from_slice(&Sha256::digest(bytes)[..8]);
-    u64::from_le_bytes(first)
+    Ok(content_hash(&bytes))
 }
 
 /// The images in a folder, its sub-folders or an archive, without classes, and what was left out.

@@ -8,6 +8,7 @@
 
 pub mod calibration;
 pub mod classify;
+pub mod memory;
 pub mod metrics;
 pub mod model_dir;
 pub mod overlay;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::listing::ImageFile;
 use super::parallel::in_parallel;
-use super::{FolderError, Part, content_of, find_parts, with_cause};
+use super::{FolderError, Part, find_parts, with_cause};
+use crate::content::content_hash;
 use crate::files::{LeftOut, SplitName};
 use crate::image::{DecodeOptions, ImageError, MAX_PIXELS, check_bytes, decode_bytes, format_name};
 
@@ -62,7 +63,7 @@ fn facts(file: &ImageFile) -> Result<Facts, ImageError> {
     Ok(Facts {
         format: format_name(&bytes).unwrap_or("unknown"),
         size,
-        content: content_of(&bytes),
+        content: content_hash(&bytes),
     })
 }
 
