@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         })?;
         recipes.push(assign(tuned, &args.set).or_input()?);
     }
-    let interrupter = interrupter()?;
+    let interrupter = interrupter();
     let head = [
         "recipe",
         "final return",

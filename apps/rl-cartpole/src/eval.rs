@@ -6,14 +6,12 @@ use burn::tensor::Device;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
+use tinderbox_cli::report::model_dir;
 use tinderbox_cli::{Failure, OrInput as _, Output, open_device};
-use tinderbox_recipes::run_dir::MODEL_DIR;
 use tinderbox_rl::RlError;
 use tinderbox_rl::env::Native;
 use tinderbox_rl::environment::Environment as _;
-use tinderbox_rl::evaluation::evaluate;
-use tinderbox_rl::policy::Policy;
-use tinderbox_rl::random::Purpose;
+use tinderbox_rl::policy::{Policy, TestEpisodes};
 
 use crate::failure;
 
@@ -23,13 +21,12 @@ pub(crate) struct Args {
     /// Directory of a finished run
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Number of episodes
-    #[arg(long, value_name = "N", default_value_t = 100,
-          value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    episodes: u32,
-    /// Seed of the episodes
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Number of episodes [default: as in the test after training]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    episodes: Option<u32>,
+    /// Seed of the episodes [default: that of the run, for the same episodes as after training]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Environment, which must be the one it was trained in
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
@@ -47,14 +44,7 @@ pub(crate) fn load(
     env: Option<&str>,
     device: &Device,
 ) -> Result<(Policy, Native), Failure> {
-    let dir = run.join(MODEL_DIR);
-    if !dir.is_dir() {
-        return Err(Failure::input(format!(
-            "`{}` holds no trained agent: it has no `{MODEL_DIR}` folder",
-            run.display()
-        )));
-    }
-    let policy = Policy::load(&dir, device).or_input()?;
+    let policy = Policy::load(&model_dir(run)?, device).or_input()?;
     let env: Native = env.unwrap_or(policy.environment()).parse().or_input()?;
     policy
         .check(&env.spec())
@@ -65,21 +55,31 @@ pub(crate) fn load(
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(args.device, "rl-cartpole")?.device;
     let (policy, env) = load(&args.run, args.env.as_deref(), &device)?;
-    let seed = Purpose::Test.seed(args.seed, 1);
-    let evaluation = evaluate(&env, args.episodes as usize, seed, |rows| policy.act(rows))
+    let tested = policy.test().unwrap_or(TestEpisodes {
+        seed: 0,
+        episodes: 100,
+    });
+    let test = TestEpisodes {
+        seed: args.seed.unwrap_or(tested.seed),
+        episodes: args
+            .episodes
+            .map_or(tested.episodes, |episodes| episodes as usize),
+    };
+    let evaluation = test
+        .evaluate(&policy, &env)
         .map_err(|error| failure(error.into()))?;
     let (mean, std) = (evaluation.mean(), evaluation.std());
     let line = if args.json {
         let test = json!({ "return_mean": mean, "return_std": std });
         json!({
-            "run": args.run, "split": "test", "samples": args.episodes, "test": test,
+            "run": args.run, "split": "test", "samples": evaluation.returns.len(), "test": test,
         })
         .to_string()
     } else {
         format!(
             "{}: return {mean:.1} ± {std:.1} over {} greedy episodes",
             policy.environment(),
-            args.episodes
+            evaluation.returns.len()
         )
     };
     Output::Stdout.line(&line)

@@ -47,7 +47,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tinderbox_cli::init_logging();
+    tinderbox_cli::init(env!("CARGO_PKG_NAME"));
     finish(match Cli::parse().command {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),

@@ -1,16 +1,14 @@
 //! The `play` command.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, IsTerminal as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
-use tinderbox_cli::{Failure, OrInput as _, Output, open_device};
+use tinderbox_cli::{Failure, Output, open_device};
 use tinderbox_rl::env::Native;
 use tinderbox_rl::environment::{Environment as _, Step};
 use tinderbox_rl::policy::Policy;
@@ -174,39 +172,21 @@ impl Game {
 
     /// Writes every step as a frame.
     fn write(self, path: &Path) -> Result<(), Failure> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".tmp");
-        let temporary = PathBuf::from(temporary);
-        let result = self.write_to(&temporary).and_then(|returns| {
-            fs::rename(&temporary, path)
-                .with_context(|| format!("cannot write `{}`", path.display()))
-                .or_input()?;
-            tell(&returns)
-        });
-        if result.is_err() {
-            // Nothing half-written stays; if even this fails, the first error says more.
-            let _ = fs::remove_file(&temporary);
-        }
-        result
+        let mut out = Output::new(Some(path))?;
+        let returns = self.write_to(&mut out)?;
+        out.finish()?;
+        tell(&returns)
     }
 
-    fn write_to(self, path: &Path) -> Result<Vec<f64>, Failure> {
+    fn write_to(self, out: &mut Output) -> Result<Vec<f64>, Failure> {
         let scene = self.env.scene();
         let ratio = (scene.y[1] - scene.y[0]) / (scene.x[1] - scene.x[0]);
         let height = (f64::from(WIDTH) * ratio).round() as u16;
-        let wrong = || format!("cannot write `{}`", path.display());
-        let file = File::create(path).with_context(wrong).or_input()?;
-        let out = BufWriter::new(file.try_clone()?);
-        let mut gif = Gif::new(out, WIDTH, height, self.env.frame_s())
-            .with_context(wrong)
-            .or_input()?;
-        let returns = self.play(|env, _| {
+        let mut gif = Gif::new(out, WIDTH, height, self.env.frame_s())?;
+        self.play(|env, _| {
             let picture = Picture::new(&env.scene(), WIDTH.into(), height.into());
-            gif.frame(&picture).with_context(wrong).or_input()?;
+            gif.frame(&picture)?;
             Ok(true)
-        })?;
-        drop(gif);
-        file.sync_all().with_context(wrong).or_input()?;
-        Ok(returns)
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::recipe::default_out;
+use tinderbox_cli::recipe::run_dir;
 use tinderbox_cli::{Failure, OrInput as _, Output, RunArgs, interrupter, note, open_device};
 use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::{BURN_VERSION, RECIPE_FILE, RunDir, peak_rss_bytes};
@@ -30,20 +30,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(args.run.device, "rl-cartpole")?;
     let recipe = resolve(args)?;
     let env = recipe.native().or_input()?;
-    let resume = args.run.resume.is_some();
-    let dir = args.run.resume.clone().or(args.run.out.clone());
-    let dir = dir.unwrap_or_else(|| default_out(&recipe.name, recipe.train.seed));
+    let (dir, resume) = run_dir(&args.run, &recipe.name, recipe.train.seed)?;
     recipe
         .validate(&tinderbox_rl::environment::Environment::spec(&env))
         .or_input()?;
     let text = toml::to_string(&recipe)?;
-    let run = if resume {
-        let (run, stored) = RunDir::unfinished(&dir).or_input()?;
-        run.check_recipe(&stored, &text).or_input()?;
-        run
-    } else {
-        RunDir::create(&dir, &text).or_input()?
-    };
+    let run = RunDir::open(&dir, resume, &text).or_input()?;
     let quiet = args.run.quiet;
     if !quiet {
         note(&format!(
@@ -54,10 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             device.backend,
             thousands(recipe.train.steps)
         ));
-        let verb = if resume { "going on in" } else { "writing to" };
+        let verb = if resume { "resuming in" } else { "writing to" };
         note(&format!("{verb} {}", dir.display()));
     }
-    let interrupter = interrupter()?;
+    let interrupter = interrupter();
     let asked = interrupter.clone();
     let mut view = View::new(quiet, &recipe, &interrupter);
     let options = Options {
@@ -65,17 +57,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         resume,
         should_stop: Box::new(move || asked.should_stop()),
         observer: Box::new(move |progress| view.show(progress)),
-        on_damage: Box::new(|error| note(&format!("{error}; going on from the one before"))),
+        on_damage: Box::new(|error| note(&format!("{error}; using the previous checkpoint"))),
     };
-    let trained = train(&recipe, &env, &device.device, options).map_err(|error| {
-        if error.is_interrupted() {
-            note(&format!(
-                "go on with `rl-cartpole train --resume {}`",
-                dir.display()
-            ));
+    let trained = match train(&recipe, &env, &device.device, options) {
+        Ok(trained) => trained,
+        Err(error) => {
+            if error.is_input() {
+                run.discard_untrained();
+            }
+            return Err(failure(error));
         }
-        failure(error)
-    })?;
+    };
     trained.policy.save(&run.model_dir())?;
     let summary = summary(&recipe, &device, &trained);
     run.finish(&summary)?;
@@ -87,7 +79,7 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
     let run = &args.run;
     let mut recipe = match (&run.resume, &args.env) {
         (Some(dir), _) if run.recipe.is_none() => {
-            let (_, text) = RunDir::unfinished(dir).or_input()?;
+            let text = RunDir::recipe(dir).or_input()?;
             assign(RECIPES.load(&text, &dir.join(RECIPE_FILE))?, &run.set).or_input()?
         }
         (_, Some(env)) => {

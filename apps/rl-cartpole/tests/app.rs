@@ -63,6 +63,11 @@ fn a_run_leaves_what_the_contract_says_and_can_be_used() {
             assert!(line.get(key).is_some(), "{line}");
         }
     }
+    // The same episodes as after training.
+    let ran = dir.run(&["eval", "--run", "run", "--json"]);
+    let eval: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(eval["test"], summary["test"]);
+    assert_eq!(eval["samples"], 5);
     // Only `model/` is read from here on.
     fs::create_dir(dir.path("bare")).unwrap();
     fs::rename(place.join("model"), dir.path("bare/model")).unwrap();
@@ -127,10 +132,21 @@ fn killed_and_resumed_equals_never_killed() {
             assert!(Instant::now() < deadline, "no checkpoint was written");
             std::thread::sleep(Duration::from_millis(2));
         }
+        let resume = ["train", "--resume", "killed"];
+        let second = dir.run(&resume);
+        assert_eq!(second.code, Some(2), "{}", second.stderr);
+        assert!(
+            second.stderr.contains("in use by another process"),
+            "{}",
+            second.stderr
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!dir.path("killed/summary.json").exists());
-        let ran = dir.run(&["train", "--resume", "killed"]);
+        let eval = dir.run(&["eval", "--run", "killed"]);
+        assert_eq!(eval.code, Some(0), "{}", eval.stderr);
+        assert!(eval.stderr.contains("is not finished"), "{}", eval.stderr);
+        let ran = dir.run(&resume);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let [a, b] = ["whole", "killed"].map(|run| result(&dir.path(run)));
         assert!(a == b, "{recipe}: the runs differ");
@@ -165,7 +181,7 @@ fn bad_input_is_one_clear_error_and_code_2() {
             &["train", "--set", "environment=Pendulum-v1"],
             "numbered actions",
         ),
-        (&["eval", "--run", "nowhere"], "holds no trained agent"),
+        (&["eval", "--run", "nowhere"], "contains no trained model"),
         (&["play", "--run", "nowhere", "--out", "a.mp4"], ".gif"),
     ];
     for (args, expected) in cases {

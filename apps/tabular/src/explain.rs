@@ -115,7 +115,7 @@ fn show(args: &Args, title: &str, bars: &[Bar]) -> Result<(), Failure> {
     out.line(title)?;
     out.line(&lines(bars))?;
     if let Some(path) = &args.out {
-        let mut file = Output::new(Some(path));
+        let mut file = Output::new(Some(path))?;
         file.write_all(svg(title, bars).as_bytes())?;
         file.finish()?;
         out.line(&format!("chart {}", path.display()))?;

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, OrInput as _, Output, table};
 use tinderbox_datasets::table::{
-    ColumnInspection, Inspection, ReadReport, Summary, Table, TargetInspection, inspect, read,
-    read_csv,
+    ColumnInspection, Finding, Inspection, Kind, ReadReport, Summary, Table, TargetInspection,
+    inspect, read, read_csv,
 };
 use tinderbox_recipes::overlay::assign;
-use tinderbox_recipes::tabular::{DataError, read_options};
+use tinderbox_recipes::tabular::{DataError, describe_note, read_options};
 
 use crate::RECIPES;
 
@@ -27,7 +27,7 @@ const KEYS: [&str; 6] = [
 /// What `inspect` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// CSV or Parquet file; `-` reads stdin
+    /// CSV, JSON or Parquet file; `-` reads stdin
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// Column that will be predicted
@@ -58,6 +58,7 @@ fn open(args: &Args) -> Result<(Table, ReadReport), Failure> {
         .or_input()?;
     let mut options = read_options(&recipe.data).or_input()?;
     options.sample = args.sample;
+    options.target.clone_from(&args.target);
     if args.data.as_os_str() == "-" {
         read_csv(std::io::stdin(), "-", &options)
     } else {
@@ -75,26 +76,40 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let line = serde_json::json!({ "report": report, "inspection": inspection });
         return out.line(&line.to_string());
     }
-    out.line(&format!(
-        "{}: {} rows, {} columns",
-        inspection.name,
-        thousands(inspection.rows),
-        inspection.columns.len()
-    ))?;
-    out.line(&table(&columns(&inspection)))?;
-    if let Some(target) = &inspection.target {
-        out.line(&of_target(target))?;
-    }
-    for note in &report.notes {
-        out.line(&format!("note: {note}"))?;
-    }
-    for finding in &inspection.findings {
-        out.line(&format!("look at: {finding}"))?;
-    }
+    out.line(&render(&inspection, &report))
+}
+
+/// What is printed for people.
+fn render(inspection: &Inspection, report: &ReadReport) -> String {
+    let mut lines = vec![
+        format!(
+            "{}: {} rows, {} columns",
+            inspection.name,
+            thousands(inspection.rows),
+            thousands(inspection.columns.len())
+        ),
+        table(&columns(inspection)),
+    ];
+    let target = inspection.target.as_ref();
+    lines.extend(target.map(|target| of_target(target, inspection)));
+    let notes = report.notes.iter();
+    lines.extend(notes.map(|note| format!("note: {}", describe_note(note))));
+    let findings = inspection.findings.iter();
+    lines.extend(findings.map(|finding| format!("warning: {finding}{}", advice(finding))));
     if inspection.findings.is_empty() {
-        out.line("nothing stands out")?;
+        lines.push("no issues found".to_owned());
     }
-    Ok(())
+    lines.join("\n")
+}
+
+/// The recipe key that decides otherwise.
+fn advice(finding: &Finding) -> String {
+    match finding {
+        Finding::NumbersAsWords { column, .. } => {
+            format!("; if they are quantities, train with `--set 'data.numeric=[\"{column}\"]'`")
+        }
+        _ => String::new(),
+    }
 }
 
 fn columns(inspection: &Inspection) -> Vec<Vec<String>> {
@@ -127,13 +142,13 @@ fn column(column: &ColumnInspection) -> Vec<String> {
     vec![
         column.name.clone(),
         column.kind.name().to_owned(),
-        format!("{:.1} %", 100.0 * column.missing_share),
+        format!("{:.1}%", 100.0 * column.missing_share),
         thousands(column.distinct),
         values,
     ]
 }
 
-fn of_target(target: &TargetInspection) -> String {
+fn of_target(target: &TargetInspection, inspection: &Inspection) -> String {
     match target {
         TargetInspection::Classes { column, counts } => {
             let all: usize = counts.iter().map(|(_, rows)| rows).sum();
@@ -141,35 +156,145 @@ fn of_target(target: &TargetInspection) -> String {
                 .iter()
                 .map(|(class, rows)| {
                     let share = 100.0 * *rows as f64 / all.max(1) as f64;
-                    vec![class.clone(), thousands(*rows), format!("{share:.1} %")]
+                    vec![class.clone(), thousands(*rows), format!("{share:.1}%")]
                 })
                 .collect();
+            let mut columns = inspection.columns.iter();
+            let numeric = columns.any(|other| other.name == *column && other.kind == Kind::Numeric);
+            let key = if numeric {
+                " (to predict it as a number, train with `--set data.task=regression`)"
+            } else {
+                ""
+            };
             format!(
-                "the target `{column}` has {} classes\n{}",
-                counts.len(),
+                "target `{column}`: {} classes{key}\n{}",
+                thousands(counts.len()),
                 table(&rows)
             )
         }
         TargetInspection::Numbers { column, quantiles } => {
-            let names = ["least", "5 %", "25 %", "50 %", "75 %", "95 %", "most"];
+            let names = ["min", "5%", "25%", "median", "75%", "95%", "max"];
             let rows = vec![
                 names.map(str::to_owned).to_vec(),
                 quantiles.map(short).to_vec(),
             ];
-            format!("the target `{column}` is a number\n{}", table(&rows))
+            format!(
+                "target `{column}`: a number (to predict classes, train with `--set \
+                 data.task=classification`)\n{}",
+                table(&rows)
+            )
         }
     }
 }
 
-/// Five digits at most.
+/// A value in about five significant digits, with commas between thousands: `218,187`, `0.0125`,
+/// `1.235e18`.
 fn short(value: f64) -> String {
-    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
-        let digits = (4 - value.abs().max(1.0).log10().floor() as usize).min(4);
-        let text = format!("{value:.digits$}");
-        if text.contains('.') {
-            return text.trim_end_matches('0').trim_end_matches('.').to_owned();
-        }
-        return text;
+    /// From here on digits are no easier to read than an exponent.
+    const LARGE: f64 = 1e15;
+    let size = value.abs();
+    if !value.is_finite() {
+        return value.to_string();
     }
-    format!("{value:.3e}")
+    if value != 0.0 && !(1e-3..LARGE).contains(&size) {
+        return format!("{value:.3e}");
+    }
+    let digits_before_point = size.max(1.0).log10().floor() as usize + 1;
+    let text = format!("{value:.*}", 5_usize.saturating_sub(digits_before_point));
+    let text = match text.split_once('.') {
+        Some((whole, decimals)) if decimals.bytes().all(|digit| digit == b'0') => whole.to_owned(),
+        Some(_) => text.trim_end_matches('0').to_owned(),
+        None => text,
+    };
+    with_commas(&text)
+}
+
+/// Puts a comma between each three digits before the decimal point.
+fn with_commas(number: &str) -> String {
+    let digits = number.trim_start_matches('-');
+    let whole = digits.find('.').unwrap_or(digits.len());
+    let mut text = number[..number.len() - digits.len()].to_owned();
+    for (at, letter) in digits.chars().enumerate() {
+        if at > 0 && at < whole && (whole - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(letter);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use proptest::prelude::*;
+    use tinderbox_datasets::table::ReadOptions;
+
+    use super::*;
+
+    #[test]
+    fn values_are_shown_in_about_five_digits_with_commas() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.5, "-0.5"),
+            (0.001_234_56, "0.0012"),
+            (0.000_123, "1.230e-4"),
+            (12.345_678, "12.346"),
+            (999.999, "1,000"),
+            (1_234.56, "1,234.6"),
+            (99_999.6, "100,000"),
+            (100_000.0, "100,000"),
+            (218_187.0, "218,187"),
+            (-9_999_999.4, "-9,999,999"),
+            (10_000_000.0, "10,000,000"),
+            (1e15, "1.000e15"),
+            (-1.5e300, "-1.500e300"),
+            (f64::MAX, "1.798e308"),
+            (f64::MIN_POSITIVE, "2.225e-308"),
+        ] {
+            assert_eq!(short(value), text, "{value}");
+        }
+    }
+
+    /// A cell of any kind and size.
+    fn cell() -> impl Strategy<Value = String> {
+        prop_oneof![
+            (-1.0..1.0_f64, -300..300_i32)
+                .prop_map(|(x, power)| (x * 10_f64.powi(power)).to_string()),
+            any::<i64>().prop_map(|x| x.to_string()),
+            (0..10_000_000_i64).prop_map(|x| x.to_string()),
+            (0..2_u8).prop_map(|x| x.to_string()),
+            (1..9999_i32, 1..13_u8, 1..29_u8).prop_map(|(y, m, d)| format!("{y:04}-{m:02}-{d:02}")),
+            (1..29_u8, 1..13_u8, 0..24_u8).prop_map(|(d, m, h)| format!("{d}/{m}/2024 {h}:30")),
+            "[a-zäß€]{1,8}( [a-z]{1,5}){0,7}",
+            (0..9_999_999_i64).prop_map(|x| format!("$ {x}.50")),
+            Just("NA".to_owned()),
+            Just(String::new()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_table_that_can_be_read_can_be_shown(
+            same in cell(),
+            one in proptest::collection::vec(cell(), 40),
+            rows in 1..40_usize,
+            power in -300..300_i32,
+        ) {
+            let mut csv = String::from("\"same\",\"mixed\",\"size\",\"whole\",\"day\"\n");
+            for (row, cell) in one.iter().take(rows).enumerate() {
+                let size = (row as f64 - 5.5) * 10_f64.powi(power);
+                let whole = row as i64 * 10_i64.pow(power.unsigned_abs() % 15);
+                let day = format!("{:04}-01-{:02}", 1000 + row * 97, row % 28 + 1);
+                writeln!(csv, "\"{same}\",\"{cell}\",{size:e},{whole},{day}").unwrap();
+            }
+            let (table, report) = read_csv(csv.as_bytes(), "t.csv", &ReadOptions::default()).unwrap();
+            for target in [None, Some("same"), Some("mixed"), Some("size"), Some("whole"), Some("day")] {
+                let text = render(&inspect(&table, target).unwrap(), &report);
+                prop_assert!(text.starts_with(&format!("t.csv: {rows} rows, 5 columns\n")), "{text}");
+            }
+        }
+    }
 }

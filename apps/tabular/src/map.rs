@@ -33,7 +33,7 @@ pub(crate) fn draw(prepared: &Prepared, prospects: &Prospects, path: &Path) -> R
     picture
         .write_to(&mut bytes, ImageFormat::Png)
         .context("cannot encode the map")?;
-    let mut out = Output::new(Some(path));
+    let mut out = Output::new(Some(path))?;
     out.write_all(bytes.get_ref())?;
     out.finish()
 }

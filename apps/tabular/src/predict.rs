@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
-use tinderbox_datasets::table::{Carry, TableReader};
+use tinderbox_datasets::table::{Carry, Chunk, TableReader};
 use tinderbox_recipes::tabular::{Prediction, Predictor, Target, UnseenCategories};
 
 use crate::failure;
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             (false, false) => Format::Text,
         },
         to_stdout: out.is_none(),
-        out: Output::new(out.as_deref()),
+        out: Output::new(out.as_deref())?,
         carried: None,
     };
     for input in inputs {
@@ -100,20 +100,29 @@ fn predict_file(
             }
             Err(error) => return Err(error).or_input(),
         };
-        merge(
-            &mut unseen,
-            model.encoder().unseen_categories(&chunk.table)?,
-        );
-        let predictions = model.predict(&chunk.table).map_err(failure)?;
-        for (at, (prediction, number)) in predictions.iter().zip(&chunk.rows).enumerate() {
-            let carried: Vec<&str> = chunk
-                .carried
-                .iter()
-                .map(|cells| cells[at].as_str())
-                .collect();
-            writer.row(&name, *number, &carried, prediction)?;
+        let mut rest = Some(chunk);
+        while let Some(chunk) = rest.take() {
+            let count = chunk.rows.len();
+            let (usable, bad) = match model.first_unusable(&chunk.table) {
+                None => (chunk, None),
+                Some((row, error)) => {
+                    rest = (row + 1 < count).then(|| chunk.slice(row + 1..count));
+                    (chunk.slice(0..row), Some(error))
+                }
+            };
+            if !usable.rows.is_empty() {
+                let new = model.encoder().unseen_categories(&usable.table)?;
+                merge(&mut unseen, new);
+                let predictions = model.predict(&usable.table).map_err(failure)?;
+                writer.chunk(&name, &usable, &predictions)?;
+                rows += usable.rows.len();
+            }
+            match bad {
+                None => {}
+                Some(error) if args.skip_errors => skipped.add(&error),
+                Some(error) => return Err(error).or_input(),
+            }
         }
-        rows += predictions.len();
         progress.set(reader.position(), rows);
     }
     drop(progress);
@@ -217,6 +226,19 @@ impl Writer {
             _ => {}
         }
         self.carried = Some(carried);
+        Ok(())
+    }
+
+    fn chunk(
+        &mut self,
+        input: &str,
+        chunk: &Chunk,
+        predictions: &[Prediction],
+    ) -> Result<(), Failure> {
+        for (at, (prediction, row)) in predictions.iter().zip(&chunk.rows).enumerate() {
+            let carried = chunk.carried.iter().map(|cells| cells[at].as_str());
+            self.row(input, *row, &carried.collect::<Vec<_>>(), prediction)?;
+        }
         Ok(())
     }
 

@@ -13,7 +13,8 @@ use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, tab
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
-    self, Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth, pooled,
+    self, Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth,
+    describe_note, pooled,
 };
 use tinderbox_recipes::train::Metrics;
 
@@ -45,16 +46,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
-    let options = progress::watch(&args.train, &dir, resume)?;
-    let report = prepared.train(&device.device, options).map_err(|error| {
-        if error.is_interrupted() {
-            note(&format!(
-                "go on with `tabular train --resume {}`",
-                dir.display()
-            ));
-        }
-        failure(error)
-    })?;
+    let options = progress::watch(&args.train, &dir, resume);
+    let report = prepared.train(&device.device, options).map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;
@@ -134,11 +127,11 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     }
     if let Some(report) = &opened.report {
         for found in &report.notes {
-            note(&found.to_string());
+            note(&describe_note(found));
         }
     }
     note(&table(&layer_rows(prepared.layers())));
-    let verb = if resume { "going on in" } else { "writing to" };
+    let verb = if resume { "resuming in" } else { "writing to" };
     note(&format!(
         "on {} ({}), {verb} {}",
         device.spec,

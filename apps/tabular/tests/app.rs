@@ -5,6 +5,9 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+#[cfg(unix)]
+mod process;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -457,6 +460,104 @@ fn recipes_are_listed_and_printed() {
     assert!(ran.ok().stdout.contains("cancer") && ran.stdout.contains("churn"));
     let ran = place.run(&["recipes", "churn"]);
     assert!(ran.ok().stdout.contains("target = \"Churn\""));
+}
+
+#[test]
+fn every_command_runs_on_the_data_that_ship() {
+    let place = Place::new(env!("CARGO_BIN_EXE_tabular"));
+    let data = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../crates/datasets/data/breast-cancer.csv.gz"
+    );
+    let train = ["train", "--out", "run", "--no-baseline", "--quiet", "--set"];
+    for args in [
+        &[&train[..], &["train.epochs=1"]].concat()[..],
+        &["eval", "--run", "run"],
+        &["eval", "--run", "run", "--json", "--split", "train"],
+        &["predict", "--run", "run", data],
+        &["predict", "--run", "run", "--json", data],
+        &["predict", "--run", "run", "--csv", data],
+        &["inspect", "--data", data, "--target", "diagnosis"],
+        &["inspect", "--data", data, "--json"],
+        &["explain", "--run", "run", "--data", data, "--repeats", "1"],
+        &[
+            "explain",
+            "--run",
+            "run",
+            "--data",
+            data,
+            "--row",
+            "1",
+            "--repeats",
+            "5",
+        ],
+        &["recipes"],
+        &["recipes", "cancer"],
+        &["devices"],
+    ] {
+        let ran = place.run(args);
+        assert_eq!(ran.code, Some(0), "{args:?}\n{}", ran.stderr);
+        assert!(!ran.stderr.contains("panicked"), "{args:?}\n{}", ran.stderr);
+        assert!(!ran.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn large_values_are_shown_with_commas() {
+    let place = place();
+    let houses = (0..60).fold("sqft,price\n".to_owned(), |text, at| {
+        text + &format!("{},{}\n", 800 + at * 7, 99_000 + at * 160_000)
+    });
+    place.write("houses.csv", houses);
+    let ran = place.run(&["inspect", "--data", "houses.csv", "--target", "price"]);
+    let text = &ran.ok().stdout;
+    assert!(
+        text.contains("99,000 to 9,539,000, median 4,819,000"),
+        "{text}"
+    );
+    assert!(text.contains("data.task=classification"), "{text}");
+}
+
+#[test]
+fn json_is_trained_on_and_predicted_like_csv() {
+    let place = place();
+    let csv = customers();
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let names = lines.next().unwrap();
+    let object = |cells: Vec<&str>| {
+        let fields = names.iter().zip(cells).map(|(name, cell)| match cell {
+            "" => format!("\"{name}\": null"),
+            cell if cell.parse::<f64>().is_ok() => format!("\"{name}\": {cell}"),
+            cell => format!("\"{name}\": \"{cell}\""),
+        });
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+    };
+    let objects: Vec<String> = lines.map(object).collect();
+    place.write("lines.json", objects.join("\n"));
+    place.write("array.json", format!("[{}]", objects.join(",\n")));
+    let inspect = |file: &str| {
+        let ran = place.run(&["inspect", "--json", "--data", file]);
+        json(&ran.ok().stdout)["inspection"]["columns"].clone()
+    };
+    assert_eq!(inspect("lines.json"), inspect("customers.csv"));
+    assert_eq!(inspect("array.json"), inspect("customers.csv"));
+    let args = [
+        "train",
+        "--data",
+        "array.json",
+        "--target",
+        "leaves",
+        "--out",
+        "run",
+    ];
+    place
+        .run(&[&args[..], &["--quiet", "--no-baseline"], &SHORT].concat())
+        .ok();
+    let predict = |file: &str| {
+        let ran = place.run(&["predict", "--run", "run", "--csv", file]);
+        ran.ok().stdout.replace(file, "")
+    };
+    assert_eq!(predict("lines.json"), predict("customers.csv"));
 }
 
 /// Rows whose class is decided by the month of a date, written as in the United States.

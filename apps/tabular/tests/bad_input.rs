@@ -320,3 +320,74 @@ fn a_folder_needs_one_table_and_maps_where_maps_are_read() {
     let none = ["train", "--data", "empty", "--target", "y"];
     place.run(&none).failed(2, &["no table"]);
 }
+
+#[test]
+fn what_is_wrong_is_named_with_the_key_that_helps() {
+    let rows = |cell: fn(usize) -> String| rows(60, cell);
+    // Classes that look like marks of missing cells.
+    let regions = rows(|at| ["NA", "EU", "AP"][at % 3].to_owned());
+    let more = ["--target", "more"];
+    let words = [
+        "20 rows",
+        "`NA`",
+        "--set 'data.format.missing=[\"?\",\"N/A\"",
+    ];
+    refused(regions, &more, &words);
+    // A file without a header.
+    let headless = rows(|at| at.to_string()).replacen("x,more,y\n", "", 1);
+    let words = [
+        "`rings`",
+        "`column_1`, `column_2`, `column_3`",
+        "data.format.header",
+    ];
+    refused(headless, &["--target", "rings"], &words);
+    // Numbers that a network cannot hold.
+    let huge = rows(|at| {
+        if at == 4 {
+            "1e300".to_owned()
+        } else {
+            at.to_string()
+        }
+    });
+    refused(huge, &Y, &["line 6", "`more`", "1e300", "data.drop"]);
+    // Nothing but the number of the row.
+    let time = (0..60).fold("t,y\n".to_owned(), |text, at| {
+        text + &format!("{at},{}.5\n", at * 7 % 11)
+    });
+    refused(time, &Y, &["`t`", "identifier", "data.numeric"]);
+    // Splits that cannot be made, and why.
+    refused(
+        "x,y\n1,2.5\n2,3.5\n3,4.5\n",
+        &Y,
+        &["3 rows are too few", "10"],
+    );
+    let words = (0..40).fold("x,y\n".to_owned(), |text, at| {
+        text + &format!("{at}.5,{at}.50 kg\n")
+    });
+    refused(
+        words,
+        &Y,
+        &["40 classes in 40 rows", "kg`", "data.task=regression"],
+    );
+    let cells = rows(|_| "1".to_owned()) + &",".repeat(200_000);
+    refused(cells, &Y, &["line 62", "expected 3 cells"]);
+}
+
+#[test]
+fn a_model_refuses_files_in_which_rows_are_lost_or_numbers_too_large() {
+    let place = trained();
+    let clean = rows(120, |at| format!("{}.5", at % 9));
+    place.write(
+        "stray.csv",
+        clean
+            .replace("\n0,5.5,low\n", "\n0,5.5,\"low\n")
+            .replace("\n3,7.5,low", "\n3,7.5,\"low"),
+    );
+    place
+        .run(&["predict", "--run", "run", "stray.csv"])
+        .failed(2, &["stray.csv", "in quotes", "line "]);
+    place.write("huge.csv", "x,more\n1,2\n2,-1e39\n");
+    place
+        .run(&["predict", "--run", "run", "huge.csv"])
+        .failed(2, &["huge.csv", "line 3", "`more`"]);
+}

@@ -52,8 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             all.push(Explained { text, label, words });
         }
     }
+    usage::warn_truncated(&model);
     if let Some(path) = &args.out {
-        let mut page = Output::new(Some(path));
+        let mut page = Output::new(Some(path))?;
         page.write_all(html(&all).as_bytes())?;
         page.finish()?;
     }

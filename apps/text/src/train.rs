@@ -58,16 +58,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
-    let options = progress::watch(&args.train, &dir, resume)?;
-    let report = prepared.train(&device.device, options).map_err(|error| {
-        if error.is_interrupted() {
-            note(&format!(
-                "go on with `text train --resume {}`",
-                dir.display()
-            ));
-        }
-        failure(error)
-    })?;
+    let options = progress::watch(&args.train, &dir, resume);
+    let report = prepared.train(&device.device, options).map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;
@@ -203,7 +195,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     ));
     note(&table(&layer_rows(prepared.layers())));
     let total: usize = prepared.layers().iter().map(|layer| layer.parameters).sum();
-    let verb = if resume { "going on in" } else { "writing to" };
+    let verb = if resume { "resuming in" } else { "writing to" };
     note(&format!(
         "{} parameters on {} ({}), {verb} {}",
         thousands(total),
@@ -249,7 +241,7 @@ fn details(report: &Report) -> Map<String, Value> {
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
     put("tokens_per_s", json!(report.tokens_per_s));
-    put("cut_texts", json!(report.cut));
+    put("cut_texts", json!(report.truncation.fraction()));
     if report.text_s > 0.0 {
         put("predict_text_us", json!(report.text_s * 1e6));
     }
@@ -326,12 +318,9 @@ fn print(
         out.line(&table(&fold_rows(&report.folds, &names)))?;
     }
     verdict(&mut out, prepared, report, summary)?;
-    if report.cut > 0.0 {
-        out.line(&format!(
-            "{:.1} % of the training texts are longer than {} tokens; of these the beginning was read",
-            100.0 * report.cut,
-            prepared.sizes().max_len
-        ))?;
+    let max_len = prepared.sizes().max_len;
+    if let Some(count) = usage::truncated(report.truncation, "training texts", max_len) {
+        out.line(&format!("{count}; raise `tokenizer.max_len` to read more"))?;
     }
     let alone = if report.text_s > 0.0 {
         format!(", {:.2} ms for one text alone", report.text_s * 1e3)

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
-use tinderbox_cli::{EvalArgs, Failure, Output, open_device, table};
-use tinderbox_recipes::text::{Answers, Data, Input, Prediction, Predictor, Task};
+use tinderbox_cli::{EvalArgs, Failure, Output, note, open_device, table};
+use tinderbox_recipes::text::{Answers, Data, Input, Prediction, Predictor, Task, Truncation};
 
 use crate::{failure, input};
 
@@ -26,6 +26,32 @@ pub(crate) struct PredictArgs {
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &Device) -> Result<Predictor, Failure> {
     Predictor::load(&model_dir(run)?, device).map_err(failure)
+}
+
+/// "402 training texts (4.1%) were truncated to 64 tokens"; nothing if all were read to their end.
+pub(crate) fn truncated(counted: Truncation, texts: &str, max_len: usize) -> Option<String> {
+    let percent = 100.0 * counted.fraction();
+    let percent = if percent < 0.1 {
+        "less than 0.1".to_owned()
+    } else {
+        format!("{percent:.1}")
+    };
+    (counted.truncated > 0).then(|| {
+        format!(
+            "{} {texts} ({percent}%) were truncated to {} tokens",
+            thousands(counted.truncated),
+            thousands(max_len)
+        )
+    })
+}
+
+/// The same of what a model was given so far, on stderr.
+pub(crate) fn warn_truncated(model: &Predictor) {
+    if let Some(count) = truncated(model.truncation(), "texts", model.max_len()) {
+        note(&format!(
+            "warning: {count}; train with a larger `tokenizer.max_len` to read more"
+        ));
+    }
 }
 
 /// Whether a file of such data is measured as a whole: public sets keep their own parts.
@@ -55,6 +81,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         whole = other && has_no_parts(&data);
     }
     let answers = model.evaluate(&data, &args.split, whole).map_err(failure)?;
+    warn_truncated(&model);
     let metrics = answers.metrics();
     let mut out = Output::Stdout;
     if args.json {
@@ -118,7 +145,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let common = &args.predict;
     let device = open_device(common.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&common.run, &device)?;
-    let mut out = Output::new(common.out.as_deref());
+    let mut out = Output::new(common.out.as_deref())?;
     if common.csv {
         let head = ["input", "label"].into_iter();
         let labels = model.labels().iter().map(String::as_str);
@@ -146,6 +173,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
             }
         }
     }
+    warn_truncated(&model);
     out.finish()
 }
 

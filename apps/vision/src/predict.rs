@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(common.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&common.run, &device)?;
     let inputs = find_inputs(&common.inputs)?;
-    let mut out = Output::new(common.out.as_deref());
+    let mut out = Output::new(common.out.as_deref())?;
     if common.csv {
         out.csv(&head(model.labels()))?;
     }

@@ -30,28 +30,20 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     if !args.run.quiet {
         describe(&prepared, &device, &dir, resume);
     }
-    let interrupter = interrupter()?;
+    let interrupter = interrupter();
     let options = Options {
         dir: dir.clone(),
         resume,
         renderer: progress::renderer(args, &interrupter),
         interrupter,
-        on_damage: Box::new(|error| note(&format!("{error}; going on from the one before"))),
+        on_damage: Box::new(|error| note(&format!("{error}; using the previous checkpoint"))),
         on_step: if shown {
             Some(textbook::listener())
         } else {
             None
         },
     };
-    let report = prepared.train(&device.device, options).map_err(|error| {
-        if error.is_interrupted() {
-            note(&format!(
-                "go on with `vision train --resume {}`",
-                dir.display()
-            ));
-        }
-        failure(error)
-    })?;
+    let report = prepared.train(&device.device, options).map_err(failure)?;
     if shown {
         textbook::loss_curve(report.run.path());
     }
@@ -136,7 +128,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         device.spec,
         device.backend
     ));
-    let verb = if resume { "going on in" } else { "writing to" };
+    let verb = if resume { "resuming in" } else { "writing to" };
     note(&format!("{verb} {}", dir.display()));
 }
 

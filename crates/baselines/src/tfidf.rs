@@ -2,12 +2,18 @@
 
 use std::collections::HashMap;
 
+use crate::words::{Word, words};
 use crate::{BaselineError, SparseRows};
+
+/// Most characters in a run of a script without spaces: as many as most words of these have, and
+/// longer runs are too rare to learn from.
+const LONGEST_RUN: usize = 3;
 
 /// What a term is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terms {
-    /// Runs of words. A word is two or more letters, digits or underscores in a row.
+    /// Runs of [`words`]. In scripts without spaces, where these are characters, a run has up to
+    /// three of them, or `most` if that is more.
     Words {
         /// Fewest words of a term.
         fewest: usize,
@@ -206,15 +212,18 @@ impl Terms {
         let text = text.to_lowercase();
         match self {
             Self::Words { fewest, most } => {
-                let words: Vec<&str> = words(&text).collect();
+                let words = words(&text);
                 let mut term = String::new();
                 for start in 0..words.len() {
                     term.clear();
-                    for (at, word) in words[start..].iter().take(most).enumerate() {
-                        if at > 0 {
+                    for (at, word) in words[start..].iter().enumerate() {
+                        if at >= most && !is_run(&words[start..=start + at]) {
+                            break;
+                        }
+                        if at > 0 && !word.continues {
                             term.push(' ');
                         }
-                        term.push_str(word);
+                        term.push_str(&text[word.at.clone()]);
                         if at + 1 >= fewest {
                             each(&term);
                         }
@@ -230,11 +239,9 @@ impl Terms {
     }
 }
 
-/// scikit-learn's `\b\w\w+\b`, but for the marks that some scripts write above and below letters,
-/// which are part of a word here.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| word.chars().nth(1).is_some())
+/// Whether these are characters in a row, and not too many.
+fn is_run(words: &[Word]) -> bool {
+    words.len() <= LONGEST_RUN && words[1..].iter().all(|word| word.continues)
 }
 
 fn runs(word: &str, fewest: usize, most: usize, each: &mut impl FnMut(&str)) {
@@ -289,6 +296,55 @@ mod tests {
         assert_eq!(words_of("See -- you, @ a at", 1, 2), expected);
         assert_eq!(words_of("one two three", 3, 3), ["one two three"]);
         assert_eq!(words_of("one two", 3, 3), [""; 0]);
+    }
+
+    #[test]
+    fn scripts_without_spaces_have_runs_of_characters() {
+        let expected = ["我", "我们", "我们好", "们", "们好", "好", "好 ok", "ok"];
+        assert_eq!(words_of("我们好, OK", 1, 2), expected);
+        assert_eq!(
+            words_of("日本語", 1, 1),
+            ["日", "日本", "日本語", "本", "本語", "語"]
+        );
+        assert_eq!(words_of("น้ำ", 1, 2), ["น้ำ"]);
+    }
+
+    /// Sentences with no space in them, told apart by a word inside.
+    #[test]
+    fn sentences_without_spaces_are_told_apart() {
+        for (first, second, middle) in [
+            (
+                ["猫", "小猫"],
+                ["狗", "小狗"],
+                ["我昨天看见一只", "在院子里"],
+            ),
+            (
+                ["ねこ", "こねこ"],
+                ["いぬ", "こいぬ"],
+                ["きのう", "をみました"],
+            ),
+            (["แมว", "ลูกแมว"], ["หมา", "ลูกหมา"], ["เมื่อวานฉันเห็น", "ในสวน"]),
+        ] {
+            let text = |word: &str, at: usize| match at % 3 {
+                0 => format!("{}{word}{}", middle[0], middle[1]),
+                1 => format!("{word}{}", middle[1]),
+                _ => format!("{}{word}", middle[0]),
+            };
+            let (texts, labels): (Vec<String>, Vec<usize>) = (0..12)
+                .map(|at| (text([first, second][at % 2][0], at / 2), at % 2))
+                .unzip();
+            let tfidf = TfidfConfig::default().fit(&texts).unwrap();
+            let rows = tfidf.transform(&texts);
+            let model = crate::LogisticConfig::default()
+                .fit(&rows, &labels, 2)
+                .unwrap();
+            for (words, class) in [(first, 0), (second, 1)] {
+                // Another word around it, in a sentence that was not learned from.
+                let new = format!("{}{}{}", middle[0], words[1], middle[0]);
+                let said = model.predict(&tfidf.transform(&[&new])).unwrap();
+                assert!(said[class] > 0.5, "{new} {said:?}");
+            }
+        }
     }
 
     /// Expected: scikit-learn 1.9.1, `TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))`.

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
+use crate::interrupt;
+
 /// Why a command did not succeed, and so with which code the program ends.
 #[derive(Debug)]
 pub enum Failure {
     /// The command line, the recipe or the data is wrong: 2.
     Input(Error),
-    /// The user stopped it, and it can be gone on with: 130.
+    /// The user stopped it, and it can be resumed: 130.
     Interrupted(Error),
     /// Anything else: 1.
     Other(Error),
@@ -36,7 +38,7 @@ impl Failure {
     fn parts(&self) -> (u8, &Error) {
         match self {
             Self::Input(error) => (2, error),
-            Self::Interrupted(error) => (130, error),
+            Self::Interrupted(error) => (interrupt::EXIT_CODE, error),
             Self::Other(error) => (1, error),
         }
     }
@@ -64,8 +66,13 @@ impl<T, E: Into<Error>> OrInput<T> for Result<T, E> {
     }
 }
 
-/// Says what went wrong, once, and gives the exit code.
+/// Reports what went wrong, once, and gives the exit code.
 pub fn finish(result: Result<(), Failure>) -> ExitCode {
+    interrupt::leave();
+    exit_code(result)
+}
+
+fn exit_code(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else {
         return ExitCode::SUCCESS;
     };
@@ -73,8 +80,12 @@ pub fn finish(result: Result<(), Failure>) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
+    let text = match &failure {
+        Failure::Interrupted(_) => interrupt::report(&message(error)),
+        _ => format!("error: {}", message(error)),
+    };
     // If stderr is gone too, there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "error: {}", message(error));
+    let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(code)
 }
 
@@ -115,6 +126,6 @@ mod tests {
     #[test]
     fn a_closed_pipe_is_no_failure() {
         let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
-        assert_eq!(finish(Err(pipe.into())), ExitCode::SUCCESS);
+        assert_eq!(exit_code(Err(pipe.into())), ExitCode::SUCCESS);
     }
 }

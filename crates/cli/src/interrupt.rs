@@ -1,23 +1,156 @@
-//! The interrupt signal.
+//! Interrupt signals: Ctrl-C, and requests to terminate or hang up.
+//!
+//! A training finishes its step, saves its state and ends; everything else ends at once, because
+//! no file is ever half-written. A second signal always ends the program at once. The exit code is
+//! 130.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use burn::train::Interrupter;
+use tinderbox_datasets::atomic_file::remove_unfinished;
+use tinderbox_recipes::run_dir::RECIPE_FILE;
+use tinderbox_recipes::train::saves_when_interrupted;
 
-use crate::Failure;
+use crate::{dashboard, note};
 
-/// Gives a handle that Ctrl-C, or a request to terminate, pulls. A second one ends the program on
-/// the spot.
+/// Exit code of a program that was interrupted.
+pub const EXIT_CODE: u8 = 130;
+
+/// How often a training is asked whether it has saved its state.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Time for the main thread to report that it was interrupted.
+const GRACE: Duration = Duration::from_millis(500);
+
+static INTERRUPTER: LazyLock<Interrupter> = LazyLock::new(Interrupter::new);
+
+/// Whether a thread has begun to report how the program ends: only one does.
+static LEAVING: AtomicBool = AtomicBool::new(false);
+
+/// Name of the program in the command that resumes a run.
+static APP: OnceLock<&str> = OnceLock::new();
+
+/// The run under way.
+static RUN: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Handles signals from now on, in the program named `app`.
 ///
 /// # Errors
 ///
-/// If the system does not let signals be handled.
-pub fn interrupter() -> Result<Interrupter, Failure> {
-    let interrupter = Interrupter::new();
-    let handle = interrupter.clone();
-    ctrlc::set_handler(move || {
-        if handle.should_stop() {
-            std::process::exit(130);
+/// If the system does not let signals be handled, or they are already.
+pub fn install(app: &'static str) -> Result<(), ctrlc::Error> {
+    let _ = APP.set(app);
+    ctrlc::set_handler(on_signal)
+}
+
+/// A handle that a signal pulls.
+pub fn interrupter() -> Interrupter {
+    INTERRUPTER.clone()
+}
+
+/// Makes an interruption from now on print how to resume the run in `dir`, if it has begun.
+pub(crate) fn set_run(dir: &Path) {
+    *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(dir.to_owned());
+}
+
+/// The command that resumes the run, if there is one to resume.
+pub(crate) fn resume_command() -> Option<String> {
+    let app = APP.get()?;
+    let run = RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = run.as_ref()?;
+    let exists = dir.join(RECIPE_FILE).is_file();
+    exists.then(|| format!("{app} train --resume {}", quoted(&dir.to_string_lossy())))
+}
+
+/// Claims the end of the program for the calling thread, which may then report it; any other
+/// thread that calls it waits for the process to exit.
+pub(crate) fn leave() {
+    if LEAVING.swap(true, Ordering::SeqCst) {
+        loop {
+            thread::park();
         }
-        handle.stop(Some("signal"));
-    })?;
-    Ok(interrupter)
+    }
+}
+
+/// What an interrupted program prints last.
+pub(crate) fn report(reason: &str) -> String {
+    match resume_command() {
+        Some(command) => format!("{reason}; resume with `{command}`"),
+        None => reason.to_owned(),
+    }
+}
+
+fn on_signal() {
+    let again = INTERRUPTER.should_stop() || LEAVING.load(Ordering::SeqCst);
+    INTERRUPTER.stop(Some("signal"));
+    if again || !saves_when_interrupted() {
+        LEAVING.store(true, Ordering::SeqCst);
+        exit();
+    }
+    announce();
+    thread::spawn(|| {
+        while saves_when_interrupted() {
+            thread::sleep(POLL);
+        }
+        // The training may have come to its end instead, and what follows would take its time.
+        thread::sleep(GRACE);
+        leave();
+        exit();
+    });
+}
+
+fn announce() {
+    if dashboard::has_terminal() {
+        return;
+    }
+    // Below a progress bar.
+    let line = if io::stderr().is_terminal() { "\n" } else { "" };
+    note(&format!(
+        "{line}stopping after this step to save the state; interrupt again to stop at once"
+    ));
+}
+
+/// Ends the program, and leaves nothing unfinished.
+fn exit() -> ! {
+    dashboard::restore_terminal();
+    remove_unfinished();
+    let _ = writeln!(io::stderr(), "{}", report("interrupted"));
+    process::exit(EXIT_CODE.into())
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+=:,@%".contains(letter);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_needs_it() {
+        for (path, shell) in [
+            (
+                "runs/mnist/20260102T030405Z-42",
+                "runs/mnist/20260102T030405Z-42",
+            ),
+            ("my runs/a", "'my runs/a'"),
+            ("it's", r"'it'\''s'"),
+            ("größe", "größe"),
+            ("a;b", "'a;b'"),
+        ] {
+            assert_eq!(quoted(path), shell);
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod check;
+pub mod dashboard;
 pub mod device;
 pub mod failure;
 pub mod interrupt;
@@ -17,6 +18,7 @@ pub mod report;
 pub mod splits;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod threads;
 
 pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};
@@ -30,8 +32,17 @@ pub use read_progress::ReadProgress;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Prepares the program named `app`: its log, its signals and its threads.
+pub fn init(app: &'static str) {
+    init_logging();
+    if let Err(error) = interrupt::install(app) {
+        note(&format!("warning: signals cannot be handled: {error}"));
+    }
+    threads::limit();
+}
+
 /// Sends the log to stderr: warnings, or what `TINDERBOX_LOG` says, as in `debug`.
-pub fn init_logging() {
+fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TINDERBOX_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A second call, as from a test, changes nothing.

@@ -1,44 +1,51 @@
 //! What a person or a program reads.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use tinderbox_datasets::atomic_file::AtomicFile;
 
 use crate::{Failure, OrInput as _};
 
-/// Where results go: stdout, or a file that appears only when it is whole.
+/// Where results go: stdout, or a file that appears only when it is complete.
 #[derive(Debug)]
 pub enum Output {
     /// To stdout, at once.
     Stdout,
-    /// To a file, at the end.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What it will hold.
-        content: Vec<u8>,
-    },
+    /// To a file, as it comes, under a temporary name until the end.
+    File(OutputFile),
+}
+
+/// A file that results are written to.
+#[derive(Debug)]
+pub struct OutputFile {
+    path: PathBuf,
+    file: AtomicFile,
 }
 
 impl Output {
-    /// To a file if one is named, else to stdout.
-    pub fn new(file: Option<&Path>) -> Self {
-        match file {
-            None => Self::Stdout,
-            Some(path) => Self::File {
-                path: path.to_owned(),
-                content: Vec::new(),
-            },
-        }
+    /// To a file if one is named, else to stdout, which `-` stands for too.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be created.
+    pub fn new(file: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = file.filter(|path| !is_stdout(path)) else {
+            return Ok(Self::Stdout);
+        };
+        let file = AtomicFile::create(path)
+            .with_context(|| format!("cannot write `{}`", path.display()))
+            .or_input()?;
+        let path = path.to_owned();
+        Ok(Self::File(OutputFile { path, file }))
     }
 
     /// Appends a line.
     ///
     /// # Errors
     ///
-    /// If stdout cannot be written, as when its reader is gone.
+    /// If it cannot be written, as when the reader of stdout is gone.
     pub fn line(&mut self, line: &str) -> Result<(), Failure> {
         writeln!(self, "{line}")?;
         Ok(())
@@ -62,12 +69,10 @@ impl Output {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn finish(mut self) -> Result<(), Failure> {
-        self.flush()?;
-        if let Self::File { path, content } = &self {
-            write_file(path, content)
-                .with_context(|| format!("cannot write `{}`", path.display()))
-                .or_input()?;
+    pub fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => io::stdout().flush()?,
+            Self::File(OutputFile { path, file }) => file.commit().map_err(at(&path))?,
         }
         Ok(())
     }
@@ -77,29 +82,32 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout => io::stdout().write(bytes),
-            Self::File { content, .. } => content.write(bytes),
+            Self::File(OutputFile { path, file }) => file.write(bytes).map_err(at(path)),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout => io::stdout().flush(),
-            Self::File { .. } => Ok(()),
+            Self::File(OutputFile { path, file }) => file.flush().map_err(at(path)),
         }
     }
 }
 
-fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let attempt = fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if attempt.is_err() {
-        let _ = fs::remove_file(&temporary);
+/// Names the file in an error.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| {
+        let message = format!("cannot write `{}`: {error}", path.display());
+        io::Error::new(error.kind(), message)
     }
-    attempt
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+        || cfg!(unix)
+            && ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+                .iter()
+                .any(|name| path == Path::new(name))
 }
 
 /// Tells a person something, on stderr.
@@ -156,6 +164,8 @@ pub fn thousands(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -187,15 +197,36 @@ mod tests {
     }
 
     #[test]
-    fn a_file_appears_only_when_it_is_whole() {
+    fn a_file_appears_only_when_it_is_complete() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.csv");
-        let mut output = Output::new(Some(&path));
+        let mut output = Output::new(Some(&path)).unwrap();
         output.line("a,b").unwrap();
         assert!(!path.exists());
         output.finish().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n");
-        let missing = Output::new(Some(&dir.path().join("no/out.csv")));
-        assert!(matches!(missing.finish(), Err(Failure::Input(_))));
+        // A file that cannot be written is found before anything is computed.
+        for wrong in [dir.path().join("no/out.csv"), dir.path().to_owned()] {
+            assert!(matches!(Output::new(Some(&wrong)), Err(Failure::Input(_))));
+        }
+        assert!(matches!(
+            Output::new(Some(Path::new("-"))),
+            Ok(Output::Stdout)
+        ));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_error_while_writing_names_the_file() {
+        let mut output = Output::new(Some(Path::new("/dev/full"))).unwrap();
+        output.line("a").unwrap();
+        let failure = output.finish().unwrap_err();
+        let Failure::Other(error) = failure else {
+            panic!("{failure:?}")
+        };
+        assert!(
+            error.to_string().starts_with("cannot write `/dev/full`: "),
+            "{error}"
+        );
     }
 }

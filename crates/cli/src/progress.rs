@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
 use burn::train::metric::{MetricAttributes, MetricDefinition, MetricId, NumericEntry};
-use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
@@ -19,7 +18,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tinderbox_recipes::train::{Silent, metric_name};
 use tinderbox_recipes::watch::Options;
 
-use crate::{Failure, TrainArgs, interrupter, note};
+use crate::dashboard::Dashboard;
+use crate::{TrainArgs, interrupter, note};
 
 /// How fast a running value on the bar follows the batches.
 const SMOOTHING: f64 = 0.05;
@@ -29,21 +29,20 @@ pub fn renderer(args: &TrainArgs, interrupter: &Interrupter) -> Box<dyn MetricsR
     if args.run.quiet {
         Box::new(Silent)
     } else if args.tui && std::io::stdout().is_terminal() {
-        Box::new(TuiMetricsRendererWrapper::new(interrupter.clone(), None))
+        Box::new(Dashboard::new(interrupter.clone()))
     } else {
         Box::new(Progress::new(std::io::stderr().is_terminal()))
     }
 }
 
+/// Longest silence without a terminal.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Watches a run of several trainings, each with its own progress, until it ends or is interrupted.
-///
-/// # Errors
-///
-/// If the signal cannot be caught.
-pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Result<Options, Failure> {
-    let interrupter = interrupter()?;
+pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Options {
+    let interrupter = interrupter();
     let (args, handle) = (args.clone(), interrupter.clone());
-    Ok(Options {
+    Options {
         resume,
         baselines: !args.no_baseline,
         renderer: Box::new(move |stage| {
@@ -53,9 +52,9 @@ pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Result<Options, Fail
             renderer(&args, &handle)
         }),
         interrupter,
-        on_damage: |error| note(&format!("{error}; going on from the one before")),
+        on_damage: |error| note(&format!("{error}; using the previous checkpoint")),
         ..Options::new(dir)
-    })
+    }
 }
 
 /// Bars, or a line per epoch.
@@ -69,6 +68,33 @@ pub struct Progress {
     epoch: usize,
     epochs: usize,
     started: Instant,
+    split: SplitProgress,
+    last_line: Instant,
+}
+
+/// How far a split of an epoch is.
+struct SplitProgress {
+    is_train: bool,
+    items: usize,
+    done: usize,
+    started: Instant,
+}
+
+impl SplitProgress {
+    fn new(is_train: bool, items: usize) -> Self {
+        Self {
+            is_train,
+            items,
+            done: 0,
+            started: Instant::now(),
+        }
+    }
+
+    /// Time to the end of the split at its pace so far.
+    fn left(&self, elapsed: Duration) -> Duration {
+        let left = self.items.saturating_sub(self.done) as f64;
+        elapsed.mul_f64(left / self.done.max(1) as f64)
+    }
 }
 
 impl Progress {
@@ -84,6 +110,8 @@ impl Progress {
             epoch: 1,
             epochs: 1,
             started: Instant::now(),
+            split: SplitProgress::new(true, 0),
+            last_line: Instant::now(),
         }
     }
 
@@ -118,6 +146,23 @@ impl Progress {
         )
     }
 
+    /// A line within a long epoch, as in `epoch 1/10, 45%, loss 1.9200, 2 min left`.
+    fn split_line(&self, elapsed: Duration) -> String {
+        let split = &self.split;
+        let mut parts = vec![format!("epoch {}/{}", self.epoch, self.epochs)];
+        if !split.is_train {
+            parts.push("validation".to_owned());
+        }
+        parts.push(format!("{}%", 100 * split.done / split.items.max(1)));
+        if split.is_train
+            && let Some(loss) = self.running.get("loss")
+        {
+            parts.push(format!("loss {loss:.4}"));
+        }
+        parts.push(format!("{} left", rounded(split.left(elapsed))));
+        parts.join(", ")
+    }
+
     fn show_running(&self) {
         let Some(bar) = &self.bar else { return };
         let shown = self
@@ -143,12 +188,14 @@ impl TrainingProgressLogger for Progress {
             bar.finish_and_clear();
         }
         note(&self.epoch_line(epoch));
+        self.last_line = Instant::now();
         self.epoch = epoch + 1;
         self.started = Instant::now();
         self.running.clear();
     }
 
     fn start_split(&mut self, split: &str, items: usize) {
+        self.split = SplitProgress::new(split == "train", items);
         if !self.bars {
             return;
         }
@@ -174,6 +221,11 @@ impl TrainingProgressLogger for Progress {
     fn update_split(&mut self, items: usize) {
         if let Some(bar) = &self.bar {
             bar.set_position(items as u64);
+        }
+        self.split.done = items;
+        if !self.bars && self.last_line.elapsed() >= SILENCE {
+            note(&self.split_line(self.split.started.elapsed()));
+            self.last_line = Instant::now();
         }
     }
 
@@ -240,5 +292,47 @@ impl MetricsRenderer for Progress {
         let scale = if percent { 0.01 } else { 1.0 };
         self.names
             .insert(definition.metric_id, (metric_name(&definition.name), scale));
+    }
+}
+
+/// A duration as a person says it, as in `2 min`.
+fn rounded(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..90 => format!("{seconds} s"),
+        seconds @ 90..5400 => format!("{} min", (seconds + 30) / 60),
+        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_epoch_says_how_far_it_is() {
+        let mut progress = Progress::new(false);
+        progress.start(10, 1, None, None);
+        progress.start_split("train", 200);
+        progress.running.insert("loss".to_owned(), 1.92);
+        progress.update_split(90);
+        let line = progress.split_line(Duration::from_secs(90));
+        assert_eq!(line, "epoch 1/10, 45%, loss 1.9200, 2 min left");
+        progress.start_split("valid", 40);
+        progress.update_split(10);
+        let line = progress.split_line(Duration::from_secs(3));
+        assert_eq!(line, "epoch 1/10, validation, 25%, 9 s left");
+    }
+
+    #[test]
+    fn durations_are_rounded() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (89, "89 s"),
+            (90, "2 min"),
+            (3_600, "60 min"),
+            (9_000, "2.5 h"),
+        ] {
+            assert_eq!(rounded(Duration::from_secs(seconds)), text);
+        }
     }
 }

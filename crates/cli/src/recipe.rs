@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use tinderbox_recipes::overlay::{Patchable, assign, nearest, overlay};
 use tinderbox_recipes::run_dir::{RECIPE_FILE, RunDir};
 
+use crate::interrupt::set_run;
 use crate::{Failure, OrInput as _, Output, RecipesArgs, RunArgs, table};
 
 /// The recipes of an app.
@@ -69,7 +70,7 @@ impl<T: Patchable> Catalogue<T> {
     pub fn of_run(&self, args: &RunArgs) -> Result<T, Failure> {
         match (&args.resume, &args.recipe) {
             (Some(dir), None) => {
-                let (_, text) = RunDir::unfinished(dir).or_input()?;
+                let text = RunDir::recipe(dir).or_input()?;
                 let recipe = self.load(&text, &dir.join(RECIPE_FILE))?;
                 assign(recipe, &args.set).context("`--set`").or_input()
             }
@@ -150,6 +151,7 @@ fn is_file_name(name: &str) -> bool {
 /// If a new run was asked for where something is already.
 pub fn run_dir(args: &RunArgs, recipe: &str, seed: u64) -> Result<(PathBuf, bool), Failure> {
     if let Some(dir) = &args.resume {
+        set_run(dir);
         return Ok((dir.clone(), true));
     }
     let dir = args
@@ -157,6 +159,7 @@ pub fn run_dir(args: &RunArgs, recipe: &str, seed: u64) -> Result<(PathBuf, bool
         .clone()
         .unwrap_or_else(|| default_out(recipe, seed));
     RunDir::check_free(&dir).or_input()?;
+    set_run(&dir);
     Ok((dir, false))
 }
 

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use tinderbox_backend::Opened;
 use tinderbox_models::LayerSummary;
-use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, MODEL_DIR, Summary, peak_rss_bytes};
+use tinderbox_recipes::model_dir::{Located, locate};
+use tinderbox_recipes::run_dir::{
+    BURN_VERSION, Baseline, MODEL_DIR, RECIPE_FILE, Summary, peak_rss_bytes,
+};
 use tinderbox_recipes::train::{Metrics, Timings, Trained};
 
-use crate::Failure;
 use crate::output::thousands;
+use crate::{Failure, note};
 
 /// What a summary takes besides what the training loop says.
 #[derive(Debug)]
@@ -122,20 +125,30 @@ pub fn metric_rows(metrics: &Metrics) -> Vec<Vec<String>> {
     metrics.iter().map(row).collect()
 }
 
-/// The `model/` folder of a run.
+/// The model folder of a run: of one that is not finished, the best so far.
 ///
 /// # Errors
 ///
 /// If the run has none.
 pub fn model_dir(run: &Path) -> Result<PathBuf, Failure> {
-    let dir = run.join(MODEL_DIR);
-    if dir.is_dir() {
+    if let Some(Located { dir, finished }) = locate(run) {
+        if !finished {
+            note(&format!(
+                "warning: the run in `{}` is not finished: using its best weights so far",
+                run.display()
+            ));
+        }
         return Ok(dir);
     }
-    Err(Failure::input(format!(
-        "`{}` holds no trained model: it has no `{MODEL_DIR}` folder",
-        run.display()
-    )))
+    let path = run.display();
+    Err(Failure::input(if run.join(RECIPE_FILE).exists() {
+        format!(
+            "the run in `{path}` has no trained model yet: resume it with `--resume {path}` for at \
+             least one epoch"
+        )
+    } else {
+        format!("`{path}` contains no trained model: it has no `{MODEL_DIR}` folder")
+    }))
 }
 
 /// Where the time of a run went.

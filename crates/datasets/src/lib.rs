@@ -2,7 +2,7 @@
 //!
 //! A reader checks everything a file claims before it believes it, and its error names the file.
 //! What comes out is a [`Dataset`](burn::data::dataset::Dataset) of plain items, bytes and a label, or
-//! a [`Table`](table::Table) of typed columns.
+//! a [`Table`](table::Table) of typed columns. [`atomic_file`] is how every crate writes a file.
 //!
 //! ```
 //! use burn::data::dataset::Dataset;
@@ -25,6 +25,7 @@
 //!   give equal items on every machine and with any number of workers.
 
 pub mod archive;
+pub mod atomic_file;
 pub mod augment;
 pub mod content;
 pub mod digits;

@@ -1,4 +1,5 @@
-//! Tables: rows of named columns, read from CSV and Parquet, with the kinds of the columns inferred.
+//! Tables: rows of named columns, read from CSV, JSON and Parquet, with the kinds of the columns
+//! inferred.
 //!
 //! [`read`] opens a file, [`Table`] holds it column by column, [`Schema`] remembers how it was read,
 //! and [`read_with`] reads another file in the same way. [`inspect`] says what is in a table.
@@ -24,18 +25,29 @@
 //! | the cells are | kind |
 //! |---|---|
 //! | all missing | categorical, without a level |
+//! | whole numbers, one of more than 15 digits, which an `f64` would round | as words: categorical or identifier, with a note |
 //! | 0 and 1, both of them | boolean |
 //! | whole numbers, all different, none missing, that count from 0 or 1 without a gap in 20 rows or more, or under a name such as `id` | identifier |
 //! | whole numbers that are all dates from 1900 to 2099, as `20240131` | date |
 //! | other numbers | numeric; an infinite one is an error |
 //! | dates in one order of their parts; where day and month can be swapped in every cell, the order in which the rows ascend, else day before month, with a note | date |
 //! | two opposite words: yes and no, y and n, true and false, t and f, on and off | boolean |
-//! | numbers with a decimal comma, groups of digits, a percent or currency sign, if they read in one way only | numeric |
+//! | numbers with a decimal comma, groups of digits, a percent or currency sign, negative in parentheses or with a trailing minus, if they read in one way only; in a file with commas between cells, a quoted `1,234` is 1234, with a note | numeric |
 //! | words, five and more to a cell, more than half of the cells different | text |
 //! | words, 95 % and more of them different in 20 rows or more, or all under a name such as `id` | identifier |
 //! | other words, and whole numbers filled up with zeros such as `007` | categorical |
 //!
 //! Whole numbers with few different values are numeric: whether they are codes only the user knows.
+//! [`looks_like_classes`] decides whether such a target is classes or a number. A target is never an
+//! identifier ([`ReadOptions::target`]); a first column without a name that numbers the rows is one.
+//!
+//! # What stands around a table
+//!
+//! A file that begins with an object, or with an array of objects, is JSON. The first line of other
+//! text is the header if it has a name that is asked for ([`ReadOptions::columns`]), or if it looks
+//! like names over numbers. Excel's `sep=;` is obeyed, and titles above a header are skipped with a
+//! note. A cell in quotes over lines that look like rows is noted, and an error where a known schema
+//! is read. A row has 100,000 cells and 64 MiB at most.
 //!
 //! # Memory
 //!
@@ -53,16 +65,20 @@ mod association;
 mod column;
 mod conform;
 mod csv;
+mod currency;
 mod date;
 mod decode;
 mod error;
 mod infer;
 mod inspect;
+mod json;
 mod number;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod parse;
+mod preamble;
+mod quotes;
 mod raw;
 mod read;
 mod schema;
@@ -79,11 +95,12 @@ pub(crate) use source::Source;
 
 pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;
-pub use error::TableError;
+pub use error::{HeaderLine, TableError};
 pub use inspect::{
     ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, inspect,
+    looks_like_classes,
 };
-pub use number::{DecimalMark, NumberStyle};
+pub use number::{DecimalMark, NegativeForm, NumberStyle};
 pub use options::{Encoding, ReadNote, ReadOptions, ReadReport};
 pub use read::{read, read_csv, read_csv_with, read_with};
 pub use schema::{ColumnSchema, Kind, Overrides, Schema, TruthWords, UnknownKind, default_missing};
@@ -162,11 +179,7 @@ impl Table {
         let names = || self.columns.iter().map(Column::name);
         names()
             .position(|other| other == name)
-            .ok_or_else(|| TableError::NoColumn {
-                file: self.name.clone(),
-                name: name.to_owned(),
-                nearest: error::nearest(name, names()),
-            })
+            .ok_or_else(|| TableError::no_column(&self.name, name, names(), self.header))
     }
 
     /// The line of the file that `row` starts on, counted from 1; of Parquet and of tables that were
@@ -325,10 +338,10 @@ mod tests {
         let error = table.column("salesprice").unwrap_err().to_string();
         assert_eq!(
             error,
-            "`t` has no column `salesprice`; did you mean `SalePrice`?"
+            "`t` has no column `salesprice` (did you mean `SalePrice`?); its column is `SalePrice`"
         );
         let error = table.column("zzz").unwrap_err().to_string();
-        assert_eq!(error, "`t` has no column `zzz`");
+        assert_eq!(error, "`t` has no column `zzz`; its column is `SalePrice`");
     }
 
     #[test]

@@ -226,10 +226,7 @@ fn a_word_among_numbers_is_named_as_a_possible_mark() {
     let text: Vec<String> = report.notes.iter().map(ToString::to_string).collect();
     assert_eq!(
         text,
-        [
-            "column `x` is identifier, as 1 of its cells are not numbers, such as `unknown` in line \
-          72; if that marks a missing cell, say so"
-        ]
+        ["column `x` is identifier: 1 cell is not a number, such as `unknown` in line 72"]
     );
 }
 
@@ -285,10 +282,7 @@ fn kinds_can_be_set() {
     );
     assert_eq!(table.column("when").unwrap().number(0), 20_240_131.0);
     assert_eq!(table.column("name").unwrap().kind(), Kind::Text);
-    assert_eq!(
-        kinds(csv),
-        [Numeric, Categorical, Numeric, Date, Categorical]
-    );
+    assert_eq!(kinds(csv), [Numeric, Numeric, Numeric, Date, Categorical]);
 }
 
 #[test]
@@ -310,7 +304,10 @@ fn a_kind_that_the_cells_cannot_have_is_refused() {
     );
     let message = forced("b", Kind::Date);
     assert!(message.starts_with("`t.csv` line 2, column `b`: `x` is not a date such as"));
-    assert_eq!(forced("c", Kind::Date), "`t.csv` has no column `c`");
+    assert_eq!(
+        forced("c", Kind::Date),
+        "`t.csv` has no column `c`; its columns are `a`, `b`"
+    );
 }
 
 #[test]
@@ -331,11 +328,12 @@ fn half_of_a_known_pair_is_enough_for_a_column_that_is_said_to_be_boolean() {
 fn a_ragged_row_is_named_by_line_and_counts() {
     assert_eq!(
         error("a,b,c\n1,2,3\n\n\"x\ny\",5\n"),
-        "`t.csv` line 4: expected 3 cells as in the first line, found 2"
+        "`t.csv` line 4: expected 3 cells as in the header in line 1 (`a`, `b`, `c`), found 2; a cell \
+         in quotes spans 2 lines: is there a stray quote?"
     );
     assert_eq!(
         error("a,b\n1,2\n1,2,3"),
-        "`t.csv` line 3: expected 2 cells as in the first line, found 3"
+        "`t.csv` line 3: expected 2 cells as in the header in line 1 (`a`, `b`), found 3"
     );
 }
 
@@ -410,14 +408,15 @@ fn files_without_rows_are_told_apart() {
 fn column_names_are_distinct_and_never_empty() {
     assert_eq!(
         error("a,b,a\n1,2,3\n"),
-        "`t.csv` has two columns called `a`, the 1. and the 3.; rename one"
+        "`t.csv` has two columns named `a`, columns 1 and 3; rename one"
     );
     let (table, report) = open(",b\n0.5,2\n1.5,3\n").unwrap();
     assert_eq!(table.columns()[0].name(), "column_1");
     assert_eq!(
         report.notes,
         [ReadNote::Named {
-            column: "column_1".into()
+            column: "column_1".into(),
+            index: false
         }]
     );
 }
@@ -566,7 +565,8 @@ fn the_target_may_be_absent_but_no_other_column() {
     let message = again(csv, &["sold"]).unwrap_err().to_string();
     assert_eq!(
         message,
-        "`new.csv` has no column `note`; did you mean `notes`?"
+        "`new.csv` has no column `note` (did you mean `notes`?); its columns are `id`, `when`, `price`, \
+         `colour`, `notes`"
     );
     let csv = csv.replace("notes", "note");
     let (table, report) = again(&csv, &["sold"]).unwrap();

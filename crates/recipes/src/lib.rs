@@ -8,6 +8,7 @@
 
 pub mod calibration;
 pub mod classify;
+mod finite;
 pub mod memory;
 pub mod metrics;
 pub mod model_dir;

@@ -13,9 +13,10 @@ use burn::store::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::atomic_file::{AtomicFile, write_atomic, write_dir_atomic};
 
-use crate::run_dir::BURN_VERSION;
-use crate::train::{sync_parent, write_atomic};
+use crate::finite::non_finite;
+use crate::run_dir::{BEST_DIR, BURN_VERSION, MODEL_DIR, RECIPE_FILE, SUMMARY_FILE};
 
 const SPEC_FILE: &str = "model.json";
 
@@ -51,6 +52,12 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// A number that JSON cannot hold, and that could not be read back.
+    #[error(
+        "the model cannot be saved: `{0}` is not a finite number; look for values in the data that \
+         are too large"
+    )]
+    NotFinite(String),
     /// The weights cannot be written.
     #[error(transparent)]
     Memory(#[from] WeightsError),
@@ -137,44 +144,124 @@ pub fn save_with<S: Serialize>(
     spec: &S,
     files: &[(&str, &[u8])],
 ) -> Result<(), ModelError> {
-    let mut staging = dir.as_os_str().to_owned();
-    staging.push(".tmp");
-    let staging = PathBuf::from(staging);
-    remove(&staging)?;
-    fs::create_dir_all(&staging).map_err(ModelError::io("create the folder", &staging))?;
+    let json = document(dir, spec, None)?;
+    write_dir_atomic(dir, |dir| {
+        write(&dir.join(SPEC_FILE), &json)?;
+        for (member, weights) in weights.iter().enumerate() {
+            write(&dir.join(weights_file(member)), weights.as_ref())?;
+        }
+        for (name, content) in files {
+            write(&dir.join(name), content)?;
+        }
+        Ok(())
+    })
+    .map_err(ModelError::io("write", dir))
+}
+
+/// `model.json`, with another number of networks if one is given.
+fn document<S: Serialize>(
+    dir: &Path,
+    spec: &S,
+    members: Option<usize>,
+) -> Result<Vec<u8>, ModelError> {
+    check(spec)?;
     let versions = Versions {
         tinderbox: env!("CARGO_PKG_VERSION").to_owned(),
         burn: BURN_VERSION.to_owned(),
     };
-    let json = serde_json::to_vec_pretty(&Document {
+    let document = Document {
         format: FORMAT,
         versions,
         spec,
-    })
-    .map_err(|error| ModelError::spec(&staging, error))?;
-    write(&staging.join(SPEC_FILE), &json)?;
-    for (member, weights) in weights.iter().enumerate() {
-        write(&staging.join(weights_file(member)), weights.as_ref())?;
+    };
+    let refuse = |error| ModelError::spec(dir, error);
+    let Some(members) = members else {
+        return serde_json::to_vec_pretty(&document).map_err(refuse);
+    };
+    let mut document = serde_json::to_value(&document).map_err(refuse)?;
+    if let Some(value) = document.get_mut("members") {
+        *value = members.into();
     }
-    for (name, content) in files {
-        write(&staging.join(name), content)?;
-    }
-    remove(dir)?;
-    fs::rename(&staging, dir).map_err(ModelError::io("write", dir))?;
-    sync_parent(dir).map_err(ModelError::io("write", dir))
+    serde_json::to_vec_pretty(&document).map_err(refuse)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    write_atomic(path, |file| file.write_all(bytes)).map_err(ModelError::io("write", path))
+/// Checks that what is to be saved of a model can be read back.
+///
+/// # Errors
+///
+/// Names the first number that is not finite.
+pub fn check(spec: &impl Serialize) -> Result<(), ModelError> {
+    non_finite(spec).map_or(Ok(()), |path| Err(ModelError::NotFinite(path)))
 }
 
-fn remove(dir: &Path) -> Result<(), ModelError> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(ModelError::io("replace", dir)(error))
+/// The model of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The folder that [`load_spec`] and [`load_weights`] read.
+    pub dir: PathBuf,
+    /// Whether its run is finished; if not, the weights are the best so far.
+    pub finished: bool,
+}
+
+/// Finds the model of a run: `model/`, or the best weights so far of a run that is not finished.
+///
+/// If both are there, a finished run was resumed to train longer: then the model of more networks
+/// is taken, and the later one of equals.
+pub fn locate(run: &Path) -> Option<Located> {
+    let finished = run.join(SUMMARY_FILE).exists() || !run.join(RECIPE_FILE).exists();
+    let model = run.join(MODEL_DIR);
+    let best = run.join(BEST_DIR);
+    let dir = match (model.is_dir(), best.join(SPEC_FILE).is_file()) {
+        (true, true) if !finished && members(&best) >= members(&model) => best,
+        (true, _) => model,
+        (false, true) if !finished => best,
+        (false, _) => return None,
+    };
+    Some(Located { dir, finished })
+}
+
+/// Networks of a model, which is one where it does not say.
+fn members(dir: &Path) -> u64 {
+    let read = || {
+        let text = fs::read(dir.join(SPEC_FILE)).ok()?;
+        let spec: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        spec.get("members")?.as_u64()
+    };
+    read().unwrap_or(1)
+}
+
+/// Writes the weights of the best epoch so far of a run that is not finished, as those of network
+/// `member`, from 0: a folder with what [`save_with`] writes, for this network and those before it.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn save_best<S: Serialize>(
+    dir: &Path,
+    member: usize,
+    weights: &[u8],
+    spec: &S,
+    files: &[(&str, &[u8])],
+) -> Result<(), ModelError> {
+    let json = document(dir, spec, Some(member + 1))?;
+    let name = weights_file(member);
+    // What to build comes last: it counts the networks.
+    let all = [&[(name.as_str(), weights)], files, &[(SPEC_FILE, &json)]].concat();
+    let save = || {
+        fs::create_dir_all(dir)?;
+        for (name, content) in all {
+            let mut file = AtomicFile::create(&dir.join(name))?;
+            file.write_all(content)?;
+            // Such a folder can be lost in a power cut, and training is not to wait for the disk.
+            file.commit_unsynced()?;
         }
-        _ => Ok(()),
-    }
+        Ok(())
+    };
+    save().map_err(ModelError::io("write", dir))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_atomic(path, |file| file.write_all(bytes))
 }
 
 /// The weights of a model as the SafeTensors file that [`save`] takes, with the names and layouts
@@ -258,4 +345,55 @@ pub fn load_weights_of<M>(
     let path = dir.join(weights_file(member));
     let bytes = fs::read(&path).map_err(ModelError::io("read", &path))?;
     fill(bytes).map_err(|WeightsError(reason)| ModelError::Weights { path, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn spec(members: usize) -> BTreeMap<&'static str, usize> {
+        BTreeMap::from([("members", members)])
+    }
+
+    fn located(run: &Path, best: bool, finished: bool) {
+        let dir = run.join(if best { BEST_DIR } else { MODEL_DIR });
+        assert_eq!(locate(run), Some(Located { dir, finished }));
+    }
+
+    #[test]
+    fn the_model_of_an_unfinished_run_is_the_best_so_far() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path();
+        fs::write(run.join(RECIPE_FILE), "").unwrap();
+        assert_eq!(locate(run), None);
+        let [best, model] = [BEST_DIR, MODEL_DIR].map(|name| run.join(name));
+        save_best(&best, 0, b"a", &spec(2), &[("more", b"x")]).unwrap();
+        located(run, true, false);
+        assert_eq!(members(&best), 1);
+        assert_eq!(fs::read(best.join("more")).unwrap(), b"x");
+        save_all(&model, &["a", "b"], &spec(2)).unwrap();
+        // One network of two is less than both.
+        located(run, false, false);
+        save_best(&best, 1, b"c", &spec(2), &[]).unwrap();
+        located(run, true, false);
+        assert_eq!(fs::read(best.join("weights-1.safetensors")).unwrap(), b"c");
+        fs::write(run.join(SUMMARY_FILE), "").unwrap();
+        located(run, false, true);
+        // A model alone, as somebody copies it.
+        fs::remove_file(run.join(SUMMARY_FILE)).unwrap();
+        fs::remove_file(run.join(RECIPE_FILE)).unwrap();
+        located(run, false, true);
+    }
+
+    #[test]
+    fn a_number_that_could_not_be_read_back_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model");
+        let spec = BTreeMap::from([("mean", f64::INFINITY)]);
+        let error = save(&path, b"", &spec).unwrap_err().to_string();
+        assert!(error.contains("`mean` is not a finite number"), "{error}");
+        assert!(!path.exists());
+    }
 }

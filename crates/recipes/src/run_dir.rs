@@ -1,12 +1,21 @@
-//! The folder that a training run leaves behind.
+//! The directory that a training run leaves behind.
+
+mod changes;
+mod cleanup;
+mod lock;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
+use tinderbox_datasets::atomic_file::write_atomic;
 
-use crate::train::{Metrics, Timings, write_atomic};
+use crate::train::{Metrics, Timings};
+
+use changes::Change;
+use lock::{Lock, LockError};
 
 /// Name of the resolved recipe in a run directory.
 pub const RECIPE_FILE: &str = "recipe.toml";
@@ -14,32 +23,74 @@ pub const RECIPE_FILE: &str = "recipe.toml";
 pub const SUMMARY_FILE: &str = "summary.json";
 /// Name of the folder that inference needs.
 pub const MODEL_DIR: &str = "model";
+/// Name of the folder with the best weights so far of a run that is not finished.
+pub const BEST_DIR: &str = "checkpoint/best";
 
 /// Why a run directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A finished run is there.
-    #[error("`{}` already holds a finished run; choose another `--out`", .0.display())]
+    #[error("`{}` already contains a finished run; choose another `--out`", .0.display())]
     Finished(PathBuf),
+    /// A finished run cannot be resumed as it is.
+    #[error(
+        "the run in `{}` is finished{}", path.display(),
+        epochs.map_or(String::new(), |epochs| format!(
+            "; to train it longer, resume it with more than {epochs} epochs, as with \
+             `--set train.epochs={}`", 2 * epochs
+        ))
+    )]
+    Done {
+        /// The directory.
+        path: PathBuf,
+        /// Epochs that its recipe has, if it has them.
+        epochs: Option<usize>,
+    },
     /// An unfinished run is there.
     #[error(
-        "`{}` holds an unfinished run; go on with `--resume {}` or choose another `--out`",
+        "`{}` contains an unfinished run; resume it with `--resume {}` or choose another `--out`",
         .0.display(), .0.display()
     )]
     Unfinished(PathBuf),
     /// Something else is there.
-    #[error("`{}` is not empty and holds no run; choose another `--out`", .0.display())]
+    #[error("`{}` is not empty and contains no run; choose another `--out`", .0.display())]
     Occupied(PathBuf),
-    /// Nothing to go on with.
-    #[error("`{}` holds no run to go on with: it has no `recipe.toml`", .0.display())]
+    /// Nothing to resume.
+    #[error("`{}` contains no run to resume: it has no `recipe.toml`", .0.display())]
     NoRun(PathBuf),
-    /// The run to go on with is of another recipe.
+    /// Another process writes to it.
+    #[error(
+        "`{}` is in use by another process{}; wait until it has ended", path.display(),
+        process.map_or(String::new(), |id| format!(" (process id {id})"))
+    )]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// The process, if it is known.
+        process: Option<u32>,
+    },
+    /// The run to resume is of another recipe.
     #[error("`{}` is a run of another recipe: {difference}", path.display())]
     OtherRecipe {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// The first line that differs.
         difference: String,
+    },
+    /// The run to resume was asked to end earlier than it was before.
+    #[error(
+        "`train.{key}` can only be raised when a run is resumed: `{}` has {from}, not {to}",
+        path.display()
+    )]
+    Shorter {
+        /// The directory.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value in the run.
+        from: i64,
+        /// Its value now.
+        to: i64,
     },
     /// The file system refused.
     #[error("cannot {action} `{}`", path.display())]
@@ -64,10 +115,15 @@ impl RunError {
     }
 }
 
-/// A run directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A run directory that no other process writes to for as long as this, or a clone of it, lives.
+#[derive(Clone, Debug)]
 pub struct RunDir {
     path: PathBuf,
+    lock: Arc<Lock>,
+    /// Whether this process has started it.
+    is_new: bool,
+    /// The topmost directory that was created for it.
+    top: Option<PathBuf>,
 }
 
 impl RunDir {
@@ -75,21 +131,38 @@ impl RunDir {
     ///
     /// # Errors
     ///
-    /// If something is there already.
+    /// If something is there already that a killed process has not left behind.
     pub fn check_free(path: &Path) -> Result<(), RunError> {
-        let mut entries = match fs::read_dir(path) {
+        let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(RunError::io("use the folder", path)(error)),
+            Err(error) => return Err(RunError::io("use the directory", path)(error)),
         };
         if path.join(SUMMARY_FILE).exists() {
-            Err(RunError::Finished(path.to_owned()))
-        } else if path.join(RECIPE_FILE).exists() {
-            Err(RunError::Unfinished(path.to_owned()))
-        } else if entries.next().is_some() {
-            Err(RunError::Occupied(path.to_owned()))
+            return Err(RunError::Finished(path.to_owned()));
+        }
+        if path.join(RECIPE_FILE).exists() {
+            return Err(RunError::Unfinished(path.to_owned()));
+        }
+        for entry in entries {
+            let entry = entry.map_err(RunError::io("list", path))?;
+            if !cleanup::is_leftover(&entry.file_name()) {
+                return Err(RunError::Occupied(path.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a new run in `path`, or resumes the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create`](Self::create) and [`resume`](Self::resume).
+    pub fn open(path: &Path, resume: bool, recipe: &str) -> Result<Self, RunError> {
+        if resume {
+            Self::resume(path, recipe)
         } else {
-            Ok(())
+            Self::create(path, recipe)
         }
     }
 
@@ -100,57 +173,86 @@ impl RunDir {
     /// If something is there already, or the folder cannot be written.
     pub fn create(path: &Path, recipe: &str) -> Result<Self, RunError> {
         Self::check_free(path)?;
-        fs::create_dir_all(path).map_err(RunError::io("create the folder", path))?;
+        let missing = path.ancestors().take_while(|path| !path.exists());
+        let top = missing.last().map(Path::to_owned);
+        fs::create_dir_all(path).map_err(RunError::io("create the directory", path))?;
         let run = Self {
-            path: path.to_owned(),
+            is_new: true,
+            top,
+            ..Self::lock(path)?
         };
+        // Another process may have been faster.
+        Self::check_free(path)?;
+        cleanup::remove_leftovers(path);
         run.write(RECIPE_FILE, recipe.as_bytes())?;
         Ok(run)
     }
 
-    /// Finds the unfinished run in `path`, and its recipe.
+    /// Resumes the run in `path` with the same recipe, or with one that only trains longer: then
+    /// the recipe of the run is replaced, and a finished run is no longer finished.
     ///
     /// # Errors
     ///
-    /// If there is none, or it is finished.
-    pub fn unfinished(path: &Path) -> Result<(Self, String), RunError> {
+    /// If there is none, it is finished, its recipe is another, or another process writes to it.
+    pub fn resume(path: &Path, recipe: &str) -> Result<Self, RunError> {
+        Self::recipe(path)?;
+        let run = Self::lock(path)?;
+        let stored = Self::recipe(path)?;
+        let change = changes::compare(path, &stored, recipe)?;
+        let summary = path.join(SUMMARY_FILE);
+        if change == Change::None && summary.exists() {
+            return Err(RunError::Done {
+                path: path.to_owned(),
+                epochs: changes::epochs(recipe),
+            });
+        }
+        cleanup::remove_leftovers(path);
+        if change == Change::Longer {
+            // First the summary: a run that ends between the two is an unfinished one.
+            if summary.exists() {
+                fs::remove_file(&summary).map_err(RunError::io("replace", &summary))?;
+            }
+            run.write(RECIPE_FILE, recipe.as_bytes())?;
+        }
+        Ok(run)
+    }
+
+    /// The recipe of the run in `path`, finished or not.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be read.
+    pub fn recipe(path: &Path) -> Result<String, RunError> {
         let file = path.join(RECIPE_FILE);
         if !file.exists() {
             return Err(RunError::NoRun(path.to_owned()));
         }
-        if path.join(SUMMARY_FILE).exists() {
-            return Err(RunError::Finished(path.to_owned()));
-        }
-        let recipe = fs::read_to_string(&file).map_err(RunError::io("read", &file))?;
-        Ok((
-            Self {
-                path: path.to_owned(),
-            },
-            recipe,
-        ))
+        fs::read_to_string(&file).map_err(RunError::io("read", &file))
     }
 
-    /// Checks that the recipe to go on with is the one in the folder.
-    ///
-    /// # Errors
-    ///
-    /// Names the first line that differs.
-    pub fn check_recipe(&self, stored: &str, given: &str) -> Result<(), RunError> {
-        if stored == given {
-            return Ok(());
-        }
-        let differs = stored
-            .lines()
-            .zip(given.lines())
-            .find(|(ours, theirs)| ours != theirs);
-        let difference = match differs {
-            Some((stored, given)) => format!("it has `{stored}`, not `{given}`"),
-            None => "one has more keys than the other".to_owned(),
-        };
-        Err(RunError::OtherRecipe {
-            path: self.path.clone(),
-            difference,
+    fn lock(path: &Path) -> Result<Self, RunError> {
+        let lock = Lock::new(path).map_err(|error| match error {
+            LockError::Held(process) => RunError::Locked {
+                path: path.to_owned(),
+                process,
+            },
+            LockError::Io(error) => RunError::io("lock the directory", path)(error),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            lock: Arc::new(lock),
+            is_new: false,
+            top: None,
         })
+    }
+
+    /// Removes what was created, if the run was started by this process and has not trained: after
+    /// an error of the user, the corrected command can use the same directory.
+    pub fn discard_untrained(self) {
+        if self.is_new && !cleanup::has_trained(&self.path) {
+            drop(self.lock);
+            cleanup::discard(&self.path, self.top.as_deref());
+        }
     }
 
     /// The folder.
@@ -163,6 +265,11 @@ impl RunDir {
         self.path.join(MODEL_DIR)
     }
 
+    /// The folder for the best weights so far.
+    pub fn best_dir(&self) -> PathBuf {
+        self.path.join(BEST_DIR)
+    }
+
     /// Writes the result, which makes the run a finished one.
     ///
     /// # Errors
@@ -172,7 +279,10 @@ impl RunDir {
         let file = self.path.join(SUMMARY_FILE);
         let json = serde_json::to_vec_pretty(summary)
             .map_err(|error| RunError::io("write", &file)(error.into()))?;
-        self.write(SUMMARY_FILE, &[&json[..], b"\n"].concat())
+        self.write(SUMMARY_FILE, &[&json[..], b"\n"].concat())?;
+        // They are in the model now; that they are still there does no harm.
+        let _ = fs::remove_dir_all(self.path.join(BEST_DIR));
+        Ok(())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
@@ -261,43 +371,106 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_with_anything_in_it_is_not_overwritten() {
+    fn a_directory_with_anything_in_it_is_not_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b");
-        let run = RunDir::create(&path, "name = 1").unwrap();
+        drop(RunDir::create(&path, "name = 1").unwrap());
         assert!(matches!(
             RunDir::create(&path, ""),
             Err(RunError::Unfinished(_))
         ));
-        let (found, recipe) = RunDir::unfinished(&path).unwrap();
-        assert_eq!((found, recipe.as_str()), (run, "name = 1"));
+        assert_eq!(RunDir::recipe(&path).unwrap(), "name = 1");
+        drop(RunDir::resume(&path, "name = 1").unwrap());
         fs::write(path.join(SUMMARY_FILE), "{}").unwrap();
         assert!(matches!(
             RunDir::create(&path, ""),
             Err(RunError::Finished(_))
         ));
         assert!(matches!(
-            RunDir::unfinished(&path),
-            Err(RunError::Finished(_))
+            RunDir::resume(&path, "name = 1"),
+            Err(RunError::Done { .. })
         ));
         assert!(matches!(
             RunDir::create(dir.path(), ""),
             Err(RunError::Occupied(_))
         ));
         assert!(matches!(
-            RunDir::unfinished(dir.path()),
+            RunDir::resume(dir.path(), ""),
             Err(RunError::NoRun(_))
         ));
     }
 
     #[test]
-    fn another_recipe_is_named_by_its_first_difference() {
+    fn what_a_process_killed_at_once_has_left_is_no_run() {
+        for leftover in [".lock", ".tinderbox-a1b2c3.tmp", "recipe.toml.tmp"] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join(leftover), "").unwrap();
+            assert!(matches!(
+                RunDir::resume(dir.path(), ""),
+                Err(RunError::NoRun(_))
+            ));
+            drop(RunDir::create(dir.path(), "a = 1").unwrap());
+            let names = fs::read_dir(dir.path()).unwrap();
+            assert_eq!(names.count(), 2, "{leftover} and no more than the recipe");
+        }
         let dir = tempfile::tempdir().unwrap();
-        let run = RunDir::create(&dir.path().join("run"), "").unwrap();
-        let error = run
-            .check_recipe("a = 1\nb = 2", "a = 1\nb = 3")
-            .unwrap_err()
-            .to_string();
-        assert!(error.ends_with("it has `b = 2`, not `b = 3`"), "{error}");
+        fs::write(dir.path().join("notes.tmp"), "").unwrap();
+        assert!(matches!(
+            RunDir::create(dir.path(), ""),
+            Err(RunError::Occupied(_))
+        ));
+    }
+
+    #[test]
+    fn two_at_a_time_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run");
+        let first = RunDir::create(&path, "a = 1").unwrap();
+        let error = RunDir::resume(&path, "a = 1").unwrap_err().to_string();
+        let id = std::process::id();
+        assert!(error.contains(&format!("(process id {id})")), "{error}");
+        let clone = first.clone();
+        drop(first);
+        assert!(RunDir::resume(&path, "a = 1").is_err(), "a clone holds it");
+        drop(clone);
+        drop(RunDir::resume(&path, "a = 1").unwrap());
+    }
+
+    #[test]
+    fn a_finished_run_that_trains_longer_is_unfinished() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run");
+        let run = RunDir::create(&path, "[train]\nepochs = 1\n").unwrap();
+        run.finish(&"done").unwrap();
+        drop(run);
+        drop(RunDir::resume(&path, "[train]\nepochs = 2\n").unwrap());
+        assert!(!path.join(SUMMARY_FILE).exists());
+        assert_eq!(RunDir::recipe(&path).unwrap(), "[train]\nepochs = 2\n");
+    }
+
+    #[test]
+    fn a_run_that_never_trained_is_removed_with_what_was_created_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/c");
+        fs::create_dir(dir.path().join("a")).unwrap();
+        let run = RunDir::create(&path, "").unwrap();
+        fs::create_dir(path.join("checkpoint")).unwrap();
+        fs::write(path.join("checkpoint/step-000000000.ckpt"), "").unwrap();
+        run.discard_untrained();
+        assert_eq!(fs::read_dir(dir.path().join("a")).unwrap().count(), 0);
+
+        // A directory of the user's own stays, and so does a run that has trained.
+        fs::create_dir(dir.path().join("own")).unwrap();
+        RunDir::create(&dir.path().join("own"), "")
+            .unwrap()
+            .discard_untrained();
+        assert_eq!(fs::read_dir(dir.path().join("own")).unwrap().count(), 0);
+        let run = RunDir::create(&path, "").unwrap();
+        fs::create_dir_all(path.join("folds/1/checkpoint")).unwrap();
+        fs::write(path.join("folds/1/checkpoint/step-000000001.ckpt"), "").unwrap();
+        run.discard_untrained();
+        assert!(path.join(RECIPE_FILE).exists());
+        RunDir::resume(&path, "").unwrap().discard_untrained();
+        assert!(path.join(RECIPE_FILE).exists());
     }
 }

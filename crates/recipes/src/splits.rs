@@ -4,8 +4,8 @@
 //! files were added, deleted or moved, and a resumed run notices that its data changed.
 //!
 //! For a new task: make an [`Item`] of everything that can be in a split, in the order of the data,
-//! and a [`SplitList`] of those. Write it with [`SplitList::save`] when a run starts, compare it with
-//! [`SplitList::check_run`] when one is resumed, and put [`SplitList::digest`] into the identity of
+//! and a [`SplitList`] of those. Compare it with [`SplitList::check`] before a run is resumed, write it with
+//! [`SplitList::save`] once the directory is open, and put [`SplitList::digest`] into the identity of
 //! its checkpoints. To evaluate, [`SplitList::load`] it and let [`SplitList::choose`] decide which
 //! items count.
 
@@ -15,9 +15,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::atomic_file::write_atomic;
 use tinderbox_datasets::{ContentHasher, content_hash, count_shared};
 
-use crate::train::write_atomic;
+use crate::run_dir::MODEL_DIR;
 
 /// Name of the split list in a run directory.
 pub const SPLITS_FILE: &str = "splits.json";
@@ -228,14 +229,17 @@ impl SplitList {
         write_atomic(&path, |file| file.write_all(&json)).map_err(io)
     }
 
-    /// Reads the list of a run directory, or nothing if it has none: a run of an older version, or a
-    /// model folder alone.
+    /// Reads the list of a run directory, which may be named by its `model` folder too; or nothing if
+    /// it has none: a run of an older version, or a model folder alone.
     ///
     /// # Errors
     ///
     /// If it cannot be read, or is damaged.
     pub fn load(run: &Path) -> Result<Option<Self>, SplitsError> {
-        let path = run.join(SPLITS_FILE);
+        let mut path = run.join(SPLITS_FILE);
+        if run.ends_with(MODEL_DIR) && !path.exists() {
+            path = run.with_file_name(SPLITS_FILE);
+        }
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -252,19 +256,18 @@ impl SplitList {
             .map_err(|reason| SplitsError::Damaged { path, reason })
     }
 
-    /// Checks that a run that is resumed began with this data, and stores the list if a run that was
-    /// killed early has none.
+    /// Checks that a run that is to be resumed began with this data. A run that was killed before it had
+    /// a list passes.
     ///
     /// # Errors
     ///
-    /// If the data changed, with what changed, or the list cannot be read or written.
-    pub fn check_run(&self, run: &Path) -> Result<(), SplitsError> {
+    /// If the data changed, with what changed, or the list cannot be read.
+    pub fn check(&self, run: &Path) -> Result<(), SplitsError> {
         match Self::load(run)? {
-            None => self.save(run),
-            Some(stored) if stored == *self => Ok(()),
-            Some(stored) => Err(SplitsError::DataChanged {
+            Some(stored) if stored != *self => Err(SplitsError::DataChanged {
                 changes: stored.changes(&self.items),
             }),
+            _ => Ok(()),
         }
     }
 
@@ -503,13 +506,14 @@ mod tests {
     #[test]
     fn a_resumed_run_says_what_changed() {
         let dir = tempfile::tempdir().unwrap();
-        list().check_run(dir.path()).unwrap();
-        list().check_run(dir.path()).unwrap();
+        list().check(dir.path()).unwrap();
+        list().save(dir.path()).unwrap();
+        list().check(dir.path()).unwrap();
         let mut flipped = items(0..10);
         flipped[3] = Item::new(3, "even");
         let other = |items: Vec<Item>| {
             let list = SplitList::new(items, [&[0, 1, 2, 3, 4, 5], &[6, 7], &[8, 9]]);
-            list.check_run(dir.path()).unwrap_err().to_string()
+            list.check(dir.path()).unwrap_err().to_string()
         };
         let message = other(flipped);
         assert!(message.contains("the data changed"), "{message}");

@@ -1,11 +1,12 @@
 //! How a run of several trainings is watched, and where it is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
+use burn::train::{Interrupter, LearnerModel};
 
-use crate::train::{CheckpointError, Silent};
+use crate::run_dir::RunError;
+use crate::train::{BestListener, CheckpointError, Silent, TrainConfig, Trainer};
 
 /// One of the trainings of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,56 @@ impl Stage {
     }
 }
 
+/// A training of a run: where it is kept and who hears of its best weights.
+pub(crate) struct Job<M> {
+    pub(crate) dir: PathBuf,
+    pub(crate) stage: Stage,
+    pub(crate) on_best: Option<Box<BestListener<M>>>,
+}
+
+impl<M: LearnerModel> Job<M> {
+    /// The training of a member, from 0, of `count` networks, in a folder of its own.
+    pub(crate) fn new(
+        dir: &Path,
+        part: &str,
+        member: usize,
+        count: usize,
+    ) -> Result<Self, RunError> {
+        let dir = if member == 0 {
+            dir.to_owned()
+        } else {
+            dir.join("members").join(member.to_string())
+        };
+        std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
+            action: "create the folder",
+            path: dir.clone(),
+            source,
+        })?;
+        Ok(Self {
+            dir,
+            stage: Stage::of(part, member, count),
+            on_best: None,
+        })
+    }
+
+    /// The trainer for it.
+    pub(crate) fn trainer(
+        self,
+        config: TrainConfig,
+        identity: String,
+        options: &mut Options,
+    ) -> Trainer<M> {
+        Trainer::new(config)
+            .in_dir(self.dir)
+            .identity(identity)
+            .resume(options.resume)
+            .renderer((options.renderer)(&self.stage))
+            .interrupter(options.interrupter.clone())
+            .on_damage(options.on_damage)
+            .on_best(self.on_best)
+    }
+}
+
 /// Makes what draws the progress of a training.
 pub type Renderers = dyn FnMut(&Stage) -> Box<dyn MetricsRenderer>;
 
@@ -39,7 +90,7 @@ pub type Renderers = dyn FnMut(&Stage) -> Box<dyn MetricsRenderer>;
 pub struct Options {
     /// The run directory.
     pub dir: PathBuf,
-    /// Whether to go on with the run that is there.
+    /// Whether to resume the run that is there.
     pub resume: bool,
     /// Whether classical methods are fitted on the same rows.
     pub baselines: bool,

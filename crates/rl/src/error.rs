@@ -33,7 +33,7 @@ pub enum RlError {
         steps: u64,
     },
     /// Somebody asked for it.
-    #[error("interrupted after {steps} steps; the state is saved")]
+    #[error("interrupted after {steps} steps, state saved")]
     Interrupted {
         /// Steps of the environments.
         steps: u64,

@@ -12,8 +12,11 @@ use tinderbox_recipes::train::{weights_from_bytes, weights_to_bytes};
 
 use crate::dqn::loss::argmax;
 use crate::dqn::{read, rows};
-use crate::environment::{Action, ActionSpace, BoxSpace, Spec};
+use crate::environment::{Action, ActionSpace, BoxSpace, Environment, Spec};
+use crate::evaluation::{Evaluation, evaluate};
 use crate::ppo::within;
+use crate::random::Purpose;
+use crate::vector::VectorError;
 
 /// Actions for several observations.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +55,34 @@ pub struct PolicySpec {
     pub environment: String,
     /// The network.
     pub network: Network,
+    /// The test of its training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestEpisodes>,
+}
+
+/// Episodes that an agent is tested on after its training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestEpisodes {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Number of episodes.
+    pub episodes: usize,
+}
+
+impl TestEpisodes {
+    /// Plays them in `env`, which may be the one that the policy was trained in or a like one.
+    ///
+    /// # Errors
+    ///
+    /// If an action is outside the space, or a reward or an observation is not finite.
+    pub fn evaluate<E: Environment>(
+        self,
+        policy: &Policy,
+        env: &E,
+    ) -> Result<Evaluation, VectorError> {
+        let seed = Purpose::Test.seed(self.seed, 0);
+        evaluate(env, self.episodes, seed, |rows| policy.act(rows))
+    }
 }
 
 /// A network by its kind.
@@ -119,6 +150,7 @@ impl Policy {
             spec: PolicySpec {
                 environment: environment.to_owned(),
                 network: Network::QNetwork(config),
+                test: None,
             },
             net: Net::Q(net),
             device: device.clone(),
@@ -137,6 +169,7 @@ impl Policy {
             spec: PolicySpec {
                 environment: environment.to_owned(),
                 network: Network::ActorCritic { config, bounds },
+                test: None,
             },
             net: Net::Actor(net),
             device: device.clone(),
@@ -156,6 +189,18 @@ impl Policy {
             device,
             ..self
         }
+    }
+
+    /// The same policy with the test of its training.
+    #[must_use]
+    pub fn with_test(mut self, test: TestEpisodes) -> Self {
+        self.spec.test = Some(test);
+        self
+    }
+
+    /// The test of its training, if it is known.
+    pub fn test(&self) -> Option<TestEpisodes> {
+        self.spec.test
     }
 
     /// Name of the environment that it was trained in.
@@ -248,11 +293,19 @@ impl Policy {
     ///
     /// If it cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
-        let weights = match &self.net {
+        model_dir::save(dir, &self.to_safetensors()?, &self.spec)
+    }
+
+    /// Writes such a folder for a run that is not finished.
+    pub(crate) fn save_best(&self, dir: &Path) -> Result<(), ModelError> {
+        model_dir::save_best(dir, 0, &self.to_safetensors()?, &self.spec, &[])
+    }
+
+    fn to_safetensors(&self) -> Result<Vec<u8>, ModelError> {
+        Ok(match &self.net {
             Net::Q(net) => model_dir::to_bytes(net)?,
             Net::Actor(net) => model_dir::to_bytes(net)?,
-        };
-        model_dir::save(dir, &weights, &self.spec)
+        })
     }
 
     /// Reads a folder.

@@ -10,13 +10,16 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use tinderbox_recipes::run_dir::BEST_DIR;
 use tinderbox_recipes::train::checkpoint::{Parts, Store};
-use tinderbox_recipes::train::{CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines};
+use tinderbox_recipes::train::{
+    CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving,
+};
 
 use crate::environment::{Environment, Spec};
 use crate::error::RlError;
 use crate::evaluation::{Evaluation, evaluate};
-use crate::policy::Policy;
+use crate::policy::{Policy, TestEpisodes};
 use crate::random::Purpose;
 use crate::recipe::{Loop, Recipe};
 use crate::vector::Vector;
@@ -115,6 +118,7 @@ pub fn train<E: Environment>(
     mut options: Options,
 ) -> Result<Trained, RlError> {
     let mut run = Run::start(recipe, env, device, &options)?;
+    let saving = run.store.is_some().then(Saving::begin);
     if run.state.steps == 0 {
         // Finds a folder that cannot be written now and not at the end.
         run.save()?;
@@ -147,6 +151,7 @@ pub fn train<E: Environment>(
             return Err(RlError::Interrupted { steps: after });
         }
     }
+    drop(saving);
     run.finish(env)
 }
 
@@ -161,6 +166,7 @@ struct Run<E: Environment> {
     store: Option<Store>,
     lines: MetricLines,
     metrics_path: PathBuf,
+    best_dir: Option<PathBuf>,
     started: Instant,
     /// Steps and time at the last line.
     mark: (u64, Instant),
@@ -205,6 +211,7 @@ impl<E: Environment> Run<E> {
             spec,
             store,
             metrics_path,
+            best_dir: dir.map(|dir| dir.join(BEST_DIR)),
         };
         if let Some(parts) = parts {
             run.restore(parts)?;
@@ -224,6 +231,13 @@ impl<E: Environment> Run<E> {
     fn rate(&self) -> f64 {
         let progress = self.state.steps as f64 / self.config.steps as f64;
         1.0 - (1.0 - self.config.final_rate) * progress.min(1.0)
+    }
+
+    fn test(&self) -> TestEpisodes {
+        TestEpisodes {
+            seed: self.config.seed,
+            episodes: self.config.evaluation_episodes,
+        }
     }
 
     fn write(&mut self, split: &str, name: &str, value: f64) -> Result<(), RlError> {
@@ -268,7 +282,7 @@ impl<E: Environment> Run<E> {
 
     fn evaluate(&mut self, env: &E) -> Result<Progress, RlError> {
         let started = Instant::now();
-        let policy = self.learner.policy(&self.spec.name);
+        let policy = self.learner.policy(&self.spec.name).with_test(self.test());
         let seed = Purpose::Evaluation.seed(self.config.seed, self.state.evaluations);
         let episodes = self.config.evaluation_episodes;
         let evaluation = evaluate(env, episodes, seed, |rows| policy.act(rows))?;
@@ -292,6 +306,9 @@ impl<E: Environment> Run<E> {
                 return_mean: mean,
                 return_std: std,
             });
+            if let Some(dir) = &self.best_dir {
+                policy.save_best(dir)?;
+            }
             self.best = Some(policy);
         }
         self.state.streak = if mean >= self.config.stop_return {
@@ -344,7 +361,8 @@ impl<E: Environment> Run<E> {
         self.envs = state::from_bytes(&state::part(blobs, "environments")?)?;
         if self.state.best.is_some() {
             let best = state::part(blobs, "best")?;
-            self.best = Some(self.learner.policy(&self.spec.name).with_weights(best)?);
+            let policy = self.learner.policy(&self.spec.name).with_weights(best)?;
+            self.best = Some(policy.with_test(self.test()));
         }
         self.learner.restore(blobs)
     }
@@ -352,11 +370,10 @@ impl<E: Environment> Run<E> {
     fn finish(self, env: &E) -> Result<Trained, RlError> {
         let wall_s = self.wall_s();
         let missing = || RlError::Foreign("it has no best policy".to_owned());
+        let test = self.test();
         let policy = self.best.ok_or_else(missing)?;
         let best = self.state.best.ok_or_else(missing)?;
-        let seed = Purpose::Test.seed(self.config.seed, 0);
-        let episodes = self.config.evaluation_episodes;
-        let test = evaluate(env, episodes, seed, |rows| policy.act(rows))?;
+        let test = test.evaluate(&policy, env)?;
         let mut lines = self.lines;
         for (name, value) in [("return_mean", test.mean()), ("return_std", test.std())] {
             let at = [self.state.steps, self.state.episodes].map(|count| count as usize);

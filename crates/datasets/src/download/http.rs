@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use ureq::http::StatusCode;
 use ureq::{Agent, Body};
 
 use super::{Attempt, DownloadError, PublicFile, hash_file, hex, is_good};
+use crate::atomic_file::sync_parent;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -84,7 +85,9 @@ fn lock(dir: &Path) -> Result<File, DownloadError> {
         path: dir.to_owned(),
         source,
     })?;
-    let file = File::create(&path).map_err(cache)?;
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false);
+    let file = options.open(&path).map_err(cache)?;
     match file.lock() {
         Ok(()) => Ok(file),
         // Some network file systems have no locks; the hash still guards the result.
@@ -129,9 +132,15 @@ fn fetch_one(
 
 /// Brings the part to its full length and checks its hash.
 fn request(agent: &Agent, url: &str, file: &PublicFile, part: &Path) -> Result<(), Trouble> {
-    let have = match part.metadata() {
-        Ok(found) if found.len() <= file.bytes => found.len(),
-        Ok(_) => 0,
+    let have = match part.symlink_metadata() {
+        Ok(found) if found.is_file() && found.len() <= file.bytes => found.len(),
+        Ok(found) => {
+            // A link would be followed to somebody else's file.
+            if !found.is_file() {
+                remove(part)?;
+            }
+            0
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => 0,
         Err(error) => return Err(Trouble::Disk(error)),
     };
@@ -250,17 +259,13 @@ fn remove(part: &Path) -> Result<(), Trouble> {
 }
 
 /// Gives a checked part its name.
-fn publish(part: &Path, path: &PathBuf) -> Result<(), DownloadError> {
+fn publish(part: &Path, path: &Path) -> Result<(), DownloadError> {
     fs::rename(part, path).map_err(|source| DownloadError::Cache {
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     })?;
-    // Makes the new name durable where folders can be synced; elsewhere there is nothing to do.
-    if let Some(dir) = path.parent()
-        && let Ok(dir) = File::open(dir)
-    {
-        let _ = dir.sync_all();
-    }
+    // Not every file system can sync a directory; the hash is checked at every start anyway.
+    let _ = sync_parent(path);
     Ok(())
 }
 
@@ -441,6 +446,19 @@ mod tests {
             fetch(&folder, &[&server.url], file).unwrap();
             assert_fetched(&folder);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_part_is_not_followed() {
+        let server = Server::start(|_, from| serve(&content(), from));
+        let (folder, file) = job();
+        let [mine, part] = ["mine", "data.gz.part"].map(|name| folder.path().join(name));
+        fs::write(&mine, "mine").unwrap();
+        std::os::unix::fs::symlink(&mine, part).unwrap();
+        fetch(&folder, &[&server.url], file).unwrap();
+        assert_fetched(&folder);
+        assert_eq!(fs::read(&mine).unwrap(), b"mine");
     }
 
     #[test]

@@ -317,8 +317,8 @@ impl WordsBuilder {
 /// The cells of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cells {
-    /// Numbers, booleans as 0 and 1, dates as days since 1970-01-01, and identifiers that are whole
-    /// numbers.
+    /// Numbers, booleans as 0 and 1, dates as days since 1970-01-01 with the time of day as their
+    /// fraction, and identifiers that are whole numbers.
     Numbers(Numbers),
     /// Everything else.
     Words(Words),

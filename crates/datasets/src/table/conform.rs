@@ -6,7 +6,7 @@ use super::error::TableError;
 use super::infer::{
     half_of_opposites, number_column, opposites, spread, styled_column, truth_column, words_column,
 };
-use super::number::{Styled, find_style};
+use super::number::{DecimalMark, Styled, find_style};
 use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
 use super::raw::RawColumn;
 use super::schema::{ColumnSchema, Kind, TruthWords};
@@ -30,11 +30,15 @@ pub(crate) fn force(
 fn force_numeric(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<Column, TableError> {
     let schema = ColumnSchema::new(name, Kind::Numeric);
     let scan = NumberScan::new(raw, context.markers);
-    let Some(row) = scan.first_word else {
-        return plain_numbers(schema, raw, scan, context);
+    // With a decimal comma set, `1.234` is 1234.
+    let points = context.decimal == Some(DecimalMark::Comma) && !scan.plain_integers;
+    let row = match scan.first_word {
+        Some(row) => row,
+        None if points => 0,
+        None => return plain_numbers(schema, raw, scan, context),
     };
     let words = intern(name, raw, context)?;
-    let style = match find_style(words.levels()) {
+    let style = match find_style(words.levels(), context.decimal) {
         Some(Styled::Sure(style)) => style,
         Some(Styled::Ambiguous { grouped, decimal }) => {
             if context.comma_separates {

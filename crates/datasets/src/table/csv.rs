@@ -5,8 +5,11 @@ use std::io::{Cursor, Read};
 use csv::{ByteRecord, Reader};
 
 use super::decode::{Fault, MAX_ROW, Passed, Spaces, TextReader, count};
-use super::error::TableError;
+use super::error::{HeaderLine, TableError};
+use super::json::{gather_json, is_json};
 use super::options::{ReadNote, ReadOptions};
+use super::preamble::Preamble;
+use super::quotes::{QuoteCheck, Stray};
 use super::raw::{Lines, Markers, RawColumn};
 use super::sniff::{Dialect, is_blank};
 use super::source::{MEMORY_PER_BYTE, Source, memory_limit, unpack_error};
@@ -18,7 +21,11 @@ const HEAD: usize = 1 << 18;
 /// Rows between two looks at the memory used.
 const ROWS_PER_CHECK: usize = 4096;
 
-/// What a CSV file holds, before the kinds of its columns are known.
+/// Most columns of a file. Each takes some hundred bytes whatever its cells are, and a line of nothing
+/// but delimiters is no table.
+pub(crate) const MAX_COLUMNS: usize = 100_000;
+
+/// What a file of text holds, before the kinds of its columns are known.
 #[derive(Debug)]
 pub(crate) struct Gathered {
     /// Names of all columns of the file.
@@ -27,39 +34,99 @@ pub(crate) struct Gathered {
     pub(crate) columns: Vec<RawColumn>,
     pub(crate) lines: Lines,
     pub(crate) rows_in_file: usize,
-    pub(crate) delimiter: char,
+    pub(crate) format: Format,
+    /// The character between cells, of CSV.
+    pub(crate) delimiter: Option<char>,
     pub(crate) header: bool,
+    /// Whether the first column has no name in the header.
+    pub(crate) unnamed_first: bool,
     pub(crate) encoding: &'static str,
     pub(crate) notes: Vec<ReadNote>,
+    /// Rows that were probably lost to a stray quote.
+    pub(crate) stray: Option<Stray>,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Csv,
+    Json,
+}
+
+impl Format {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// Decides from the names of a file's columns which are kept.
 pub(crate) type Keep<'k> = dyn Fn(&[String], bool) -> Result<Vec<bool>, TableError> + 'k;
 
-/// Reads all rows of `source`.
+/// Reads all rows of `source`: CSV, or JSON where the first characters are those of an object or of an
+/// array of objects.
 pub(crate) fn gather(
     source: Source<'_>,
     options: &ReadOptions,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
-    let (rows, header) = open_rows(source, options)?;
-    rows.gather(header, options, keep)
+    let (rows, header, titles) = match open_text(source, options)? {
+        Text::Json { source, head } => return gather_json(source, head, options, keep),
+        Text::Csv {
+            rows,
+            header,
+            titles,
+        } => (rows, header, titles),
+    };
+    let mut gathered = rows.gather(header, options, keep)?;
+    gathered.notes.splice(0..0, titles);
+    Ok(gathered)
 }
 
-/// Finds out how `source` is written, and whether its first line has the names of the columns.
-pub(crate) fn open_rows<'a>(
+/// A file of text whose way of writing has been found out.
+pub(crate) enum Text<'a> {
+    Csv {
+        rows: Box<Rows<'a>>,
+        /// Whether the first line has the names of the columns.
+        header: bool,
+        /// The note about lines before that one.
+        titles: Option<ReadNote>,
+    },
+    Json {
+        source: Source<'a>,
+        /// The beginning of its text.
+        head: Vec<u8>,
+    },
+}
+
+/// Finds out how `source` is written.
+pub(crate) fn open_text<'a>(
     mut source: Source<'a>,
     options: &ReadOptions,
-) -> Result<(Rows<'a>, bool), TableError> {
+) -> Result<Text<'a>, TableError> {
     options.validate()?;
     let (mut head, whole) = read_head(&mut source)?;
     if head.trim_ascii().is_empty() && whole {
         return Err(TableError::Empty { file: source.file });
     }
+    if is_json(&head) {
+        return Ok(Text::Json { source, head });
+    }
+    let preamble = Preamble::find(&head, whole, options);
+    head.drain(..preamble.bytes);
+    let options = &ReadOptions {
+        delimiter: options.delimiter.or(preamble.delimiter),
+        ..options.clone()
+    };
     let dialect = Dialect::find(&head, whole, options);
+    source.text.count_cells(dialect.delimiter);
+    let mut dropped = preamble.bytes;
     let mut spaces = Spaces::new(dialect.delimiter);
     if options.quoting && spaces.are_in(&head) {
         let kept = spaces.skip(&mut head);
+        dropped += head.len() - kept;
         head.truncate(kept);
         source.text.skip_spaces(spaces);
     }
@@ -67,9 +134,21 @@ pub(crate) fn open_rows<'a>(
     let header = match (&options.names, options.header) {
         (_, Some(header)) => header,
         (Some(_), None) => false,
-        (None, None) => dialect.has_header(&head, whole, &markers),
+        (None, None) => dialect
+            .names_expected(&head, options)
+            .unwrap_or_else(|| dialect.has_header(&head, whole, &markers)),
     };
-    Ok((Rows::new(source, head, dialect), header))
+    let mut rows = Rows::new(source, head, dialect);
+    rows.skipped = (preamble.lines, dropped as u64);
+    let titles = (preamble.titles > 0).then(|| ReadNote::Titles {
+        lines: preamble.titles,
+        header: preamble.lines + 1,
+    });
+    Ok(Text::Csv {
+        rows: Box::new(rows),
+        header,
+        titles,
+    })
 }
 
 /// Reads the beginning of the text, and whether that is all of it.
@@ -89,7 +168,7 @@ fn read_head(source: &mut Source<'_>) -> Result<(Vec<u8>, bool), TableError> {
 }
 
 /// Says what stopped the reading of text, at the row that starts on `line`.
-fn text_error(file: &str, packed: bool, line: u64, error: std::io::Error) -> TableError {
+pub(crate) fn text_error(file: &str, packed: bool, line: u64, error: std::io::Error) -> TableError {
     let file = file.to_owned();
     match error
         .get_ref()
@@ -111,6 +190,11 @@ fn text_error(file: &str, packed: bool, line: u64, error: std::io::Error) -> Tab
             line,
             mebibytes: MAX_ROW >> 20,
         },
+        Some(Fault::ManyCells) => TableError::TooManyColumns {
+            file,
+            line,
+            most: MAX_COLUMNS,
+        },
         None => unpack_error(&file, packed, error),
     }
 }
@@ -127,6 +211,10 @@ pub(crate) struct Rows<'a> {
     /// The line that `record` starts on, and whether it goes over several.
     line: u64,
     several: bool,
+    /// Lines and bytes that stand before the first row.
+    skipped: (u64, u64),
+    /// The names and where they stand, once they are known.
+    header: HeaderLine,
 }
 
 impl<'a> Rows<'a> {
@@ -142,6 +230,8 @@ impl<'a> Rows<'a> {
             record: ByteRecord::new(),
             line: 0,
             several: false,
+            skipped: (0, 0),
+            header: HeaderLine::default(),
         }
     }
 
@@ -168,7 +258,7 @@ impl<'a> Rows<'a> {
     /// Reads the next row into `record`; `false` at the end.
     pub(crate) fn next(&mut self) -> Result<bool, TableError> {
         loop {
-            let before = self.reader.position().line();
+            let before = self.reader.position().line() + self.skipped.0;
             let more = self
                 .reader
                 .read_byte_record(&mut self.record)
@@ -193,11 +283,11 @@ impl<'a> Rows<'a> {
     /// Finds the line that the row starts on.
     fn locate(&mut self) {
         if self.dialect.terminator != b'\n' {
-            self.line += 1;
+            self.line = self.line.max(self.skipped.0) + 1;
             return;
         }
         // Every row ends with a line feed, so the reader is on the line after it.
-        let last = self.reader.position().line().saturating_sub(1);
+        let last = self.reader.position().line().saturating_sub(1) + self.skipped.0;
         let inside = count(self.record.as_slice(), b'\n');
         self.line = last.saturating_sub(inside);
         self.several = inside > 0;
@@ -210,22 +300,37 @@ impl<'a> Rows<'a> {
         keep: &Keep<'_>,
     ) -> Result<Gathered, TableError> {
         let (names, notes) = self.read_names(header, options)?;
+        let unnamed_first = header && notes.iter().any(|note| is_first(note, &names));
         let kept = keep(&names, header)?;
         let kept: Vec<usize> = (0..kept.len()).filter(|&at| kept[at]).collect();
         self.first_row(header, names.len())?;
         let mut sink = Sink::new(kept, options);
-        let rows_in_file = self.fill(&mut sink, names.len())?;
+        let mut quotes = self.quote_check(names.len());
+        let rows_in_file = self.fill(&mut sink, &mut quotes, names.len())?;
         let (columns, lines) = sink.finish();
         Ok(Gathered {
             names,
             columns,
             lines,
             rows_in_file,
-            delimiter: self.dialect.delimiter.into(),
+            format: Format::Csv,
+            delimiter: Some(self.dialect.delimiter.into()),
             header,
+            unnamed_first,
             encoding: self.encoding,
             notes,
+            stray: quotes.finish(),
         })
+    }
+
+    /// A check for stray quotes in rows of so many cells.
+    pub(crate) fn quote_check(&self, width: usize) -> QuoteCheck {
+        QuoteCheck::new(self.dialect.delimiter, width)
+    }
+
+    /// Shows the current row to a check for stray quotes.
+    pub(crate) fn check_quotes(&self, quotes: &mut QuoteCheck) {
+        quotes.row(&self.record, self.line, self.several);
     }
 
     /// Reads the names of the columns and the first row.
@@ -244,12 +349,20 @@ impl<'a> Rows<'a> {
         header: bool,
         options: &ReadOptions,
     ) -> Result<(Vec<String>, Vec<ReadNote>), TableError> {
-        if self.next()? {
-            self.names(header, options)
-        } else {
+        if !self.next()? {
             let file = self.file.clone();
-            Err(TableError::Empty { file })
+            return Err(TableError::Empty { file });
         }
+        if self.record.len() > MAX_COLUMNS {
+            return Err(TableError::TooManyColumns {
+                file: self.file.clone(),
+                line: self.line,
+                most: MAX_COLUMNS,
+            });
+        }
+        let (names, notes) = self.names(header, options)?;
+        self.header = HeaderLine::new(self.line, header.then_some(&names));
+        Ok((names, notes))
     }
 
     /// Goes to the first row, behind the names if they stand in the file.
@@ -274,10 +387,16 @@ impl<'a> Rows<'a> {
     }
 
     /// Takes every row from the current one on and says how many there were.
-    fn fill(&mut self, sink: &mut Sink, width: usize) -> Result<usize, TableError> {
+    fn fill(
+        &mut self,
+        sink: &mut Sink,
+        quotes: &mut QuoteCheck,
+        width: usize,
+    ) -> Result<usize, TableError> {
         let mut rows = 0;
         loop {
             self.check_width(width)?;
+            self.check_quotes(quotes);
             sink.push(&self.record, self.line);
             rows += 1;
             if rows % ROWS_PER_CHECK == 0 {
@@ -302,14 +421,16 @@ impl<'a> Rows<'a> {
         Err(TableError::Ragged {
             file: self.file.clone(),
             line: self.line,
+            header: self.header.clone(),
             expected,
             found,
+            spans: 1 + count(self.record.as_slice(), b'\n'),
         })
     }
 
     /// Whether the row goes on to the end of the file because of a quote that nothing closes.
     fn is_open(&self) -> bool {
-        let at_end = self.reader.position().byte() == self.passed.bytes();
+        let at_end = self.reader.position().byte() + self.skipped.1 == self.passed.bytes();
         self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()
     }
 
@@ -363,8 +484,14 @@ fn named(name: String, at: usize, notes: &mut Vec<ReadNote>) -> String {
     let column = format!("column_{}", at + 1);
     notes.push(ReadNote::Named {
         column: column.clone(),
+        index: false,
     });
     column
+}
+
+/// Whether the note is that the first of several columns has no name.
+fn is_first(note: &ReadNote, names: &[String]) -> bool {
+    matches!(note, ReadNote::Named { column, .. } if names.len() > 1 && names.first() == Some(column))
 }
 
 pub(crate) fn check_distinct(names: &[String], file: &str) -> Result<(), TableError> {
@@ -383,8 +510,10 @@ pub(crate) fn check_distinct(names: &[String], file: &str) -> Result<(), TableEr
 }
 
 /// Where rows go: into the columns, or first into a sample.
-struct Sink {
+pub(crate) struct Sink {
     kept: Vec<usize>,
+    /// Whether a row may have more cells than those before it, each of which is a new column.
+    grows: bool,
     columns: Vec<RawColumn>,
     lines: Lines,
     sample: Option<Sample>,
@@ -413,6 +542,7 @@ impl Sink {
         let limit = memory_limit(options);
         Self {
             kept,
+            grows: false,
             columns,
             lines: Lines::default(),
             sample,
@@ -420,7 +550,15 @@ impl Sink {
         }
     }
 
-    fn push(&mut self, record: &ByteRecord, line: u64) {
+    /// One without columns, to which rows add them.
+    pub(crate) fn growing(options: &ReadOptions) -> Self {
+        Self {
+            grows: true,
+            ..Self::new(Vec::new(), options)
+        }
+    }
+
+    pub(crate) fn push(&mut self, record: &ByteRecord, line: u64) {
         match &mut self.sample {
             Some(sample) => sample.push(record, line),
             None => self.add(record, line),
@@ -428,14 +566,24 @@ impl Sink {
     }
 
     fn add(&mut self, record: &ByteRecord, line: u64) {
+        if self.grows {
+            self.grow(record.len());
+        }
         for (column, &at) in self.columns.iter_mut().zip(&self.kept) {
-            column.push(&record[at]);
+            column.push(record.get(at).unwrap_or_default());
         }
         self.lines.push(line);
     }
 
+    fn grow(&mut self, width: usize) {
+        for at in self.columns.len()..width {
+            self.kept.push(at);
+            self.columns.push(RawColumn::missing(self.lines.rows()));
+        }
+    }
+
     /// Of a packed file the size is known only once it has been read.
-    fn check_memory(&self, file: &str) -> Result<(), TableError> {
+    pub(crate) fn check_memory(&self, file: &str) -> Result<(), TableError> {
         let held: usize = self.columns.iter().map(RawColumn::bytes).sum();
         let needed = held as u64 * MEMORY_PER_BYTE;
         if needed > self.limit {
@@ -446,6 +594,19 @@ impl Sink {
             });
         }
         Ok(())
+    }
+
+    /// [`finish`](Self::finish) with at least so many columns.
+    pub(crate) fn finish_with(mut self, width: usize) -> (Vec<RawColumn>, Lines) {
+        if self.sample.is_none() {
+            self.grow(width);
+            return self.finish();
+        }
+        let (mut columns, lines) = self.finish();
+        columns.resize_with(columns.len().max(width), || {
+            RawColumn::missing(lines.rows())
+        });
+        (columns, lines)
     }
 
     fn finish(mut self) -> (Vec<RawColumn>, Lines) {

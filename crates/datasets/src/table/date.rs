@@ -174,12 +174,32 @@ impl<'a> Parts<'a> {
                 return None;
             }
         }
-        let separator = separator.unwrap_or(b' ');
-        (count >= 2 && !texts[0].is_empty()).then_some(Self {
+        let parts = Self {
             texts,
             count,
-            separator,
-        })
+            separator: separator.unwrap_or(b' '),
+        };
+        (count >= 2 && !texts[0].is_empty() && !parts.are_a_number(date)).then_some(parts)
+    }
+}
+
+/// Years that a date without a day may be of: other numbers of four digits are hardly years.
+const YEARS: std::ops::RangeInclusive<i32> = 1500..=2200;
+
+impl Parts<'_> {
+    /// Whether these are rather the digits of a number: a comma stands between decimals or groups
+    /// unless the month has a name (`Jan 31, 2024`), and so does a space between two parts. Two parts
+    /// in digits need a year that is one.
+    fn are_a_number(&self, date: &[u8]) -> bool {
+        if date.iter().any(u8::is_ascii_alphabetic) {
+            return false;
+        }
+        let year = || {
+            let years = self.texts.iter().filter_map(|text| full_year(text));
+            years.into_iter().any(|year| YEARS.contains(&year))
+        };
+        let short = self.count == 2 && (matches!(self.separator, b' ' | b'.') || !year());
+        date.contains(&b',') || short
     }
 }
 
@@ -262,11 +282,11 @@ fn split_time(cell: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// `14:30`, `14:30:05.25`, `2:30 PM`, each with an offset or without.
+/// `14:30`, `14:30:05.25` or `14:30:05,25`, `2:30 PM`, each with an offset or without.
 fn fraction_of_day(time: &[u8]) -> Option<f64> {
     let clock = time
         .iter()
-        .take_while(|&&byte| byte.is_ascii_digit() || byte == b':' || byte == b'.')
+        .take_while(|&&byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b','))
         .count();
     let (clock, rest) = time.split_at(clock);
     let mut parts = clock.split(|&byte| byte == b':');
@@ -284,7 +304,7 @@ fn fraction_of_day(time: &[u8]) -> Option<f64> {
 }
 
 fn seconds(text: &[u8]) -> Option<f64> {
-    let (whole, decimals) = match text.iter().position(|&byte| byte == b'.') {
+    let (whole, decimals) = match text.iter().position(|&byte| matches!(byte, b'.' | b',')) {
         Some(point) => (&text[..point], &text[point + 1..]),
         None => (text, &b"0"[..]),
     };
@@ -388,6 +408,8 @@ mod tests {
         }
         for (order, cell) in [
             (YearMonth, "2024-01"),
+            (YearMonth, "2024 Jan"),
+            (MonthYear, "Jan, 2024"),
             (MonthYear, "Jan-2024"),
             (MonthYear, "01/2024"),
         ] {
@@ -400,6 +422,9 @@ mod tests {
         let cases = [
             (YearMonthDay, "2024-01-31T18:00:00Z", 0.75),
             (YearMonthDay, "2024-01-31 18:00", 0.75),
+            (YearMonthDay, "2024-01-31 18:00:00,000", 0.75),
+            (DayMonthYear, "31 Jan 2024 18:00", 0.75),
+            (MonthDayYear, "Jan 31,2024 18:00", 0.75),
             (YearMonthDay, "2024-01-31T18:00:00+06:00", 0.5),
             (YearMonthDay, "2024-01-31T18:00:00.000-0600", 1.0),
             (MonthDayYear, "1/31/2024 6:00 PM", 0.75),
@@ -434,6 +459,24 @@ mod tests {
             "abc",
             "1-2",
             "31.01.2024.",
+            // Numbers with a decimal comma or groups of digits.
+            "1000,5",
+            "2024,5",
+            "5,2024",
+            "8363,12",
+            "1.000,5",
+            "12.12,2024",
+            "2024, 5",
+            "31, 12, 2024",
+            "2024 5",
+            "12 2024",
+            "2024.5",
+            "12.2024",
+            // Ratios and codes rather than months.
+            "1000-5",
+            "1200/12",
+            "9999-01",
+            "3/8363",
         ];
         for cell in cells {
             for order in DateOrder::ALL {

@@ -12,6 +12,10 @@ use super::options::Encoding;
 /// Most bytes of one row.
 pub(crate) const MAX_ROW: u64 = 64 << 20;
 
+/// Most delimiters of one row, in cells or between them: of more, the row would take its size many times
+/// over.
+const MAX_DELIMITERS: u64 = 4 << 20;
+
 /// What is wrong with the text of a file. It travels inside an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub(crate) enum Fault {
@@ -25,6 +29,8 @@ pub(crate) enum Fault {
     Nul { line: u64 },
     #[error("a row is too long")]
     LongRow,
+    #[error("a row has too many cells")]
+    ManyCells,
 }
 
 /// What has passed through a [`TextReader`], for the one who reads rows from it.
@@ -32,6 +38,7 @@ pub(crate) enum Fault {
 pub(crate) struct Passed {
     bytes: Rc<Cell<u64>>,
     since_row: Rc<Cell<u64>>,
+    delimiters: Rc<Cell<u64>>,
     odd_quotes: Rc<Cell<bool>>,
 }
 
@@ -39,6 +46,7 @@ impl Passed {
     /// A row ends here.
     pub(crate) fn row(&self) {
         self.since_row.set(0);
+        self.delimiters.set(0);
     }
 
     /// How many bytes were handed on.
@@ -66,6 +74,7 @@ pub(crate) struct TextReader<'a> {
     /// Whether the last line has been ended.
     ended: bool,
     passed: Passed,
+    delimiter: Option<u8>,
     spaces: Option<Spaces>,
 }
 
@@ -93,6 +102,7 @@ impl<'a> TextReader<'a> {
             lines: 0,
             ended: true,
             passed: Passed::default(),
+            delimiter: None,
             spaces: None,
         })
     }
@@ -103,6 +113,11 @@ impl<'a> TextReader<'a> {
 
     pub(crate) fn passed(&self) -> Passed {
         self.passed.clone()
+    }
+
+    /// From here on, refuses rows with far too many cells.
+    pub(crate) fn count_cells(&mut self, delimiter: u8) {
+        self.delimiter = Some(delimiter);
     }
 
     /// From here on, takes away spaces between a delimiter and a quote.
@@ -178,6 +193,13 @@ impl<'a> TextReader<'a> {
         self.passed.since_row.set(since);
         if since > MAX_ROW {
             return Err(io::Error::other(Fault::LongRow));
+        }
+        if let Some(delimiter) = self.delimiter {
+            let delimiters = self.passed.delimiters.get() + count(text, delimiter);
+            self.passed.delimiters.set(delimiters);
+            if delimiters > MAX_DELIMITERS {
+                return Err(io::Error::other(Fault::ManyCells));
+            }
         }
         Ok(())
     }

@@ -94,16 +94,60 @@ pub enum TableError {
         line: u64,
     },
     /// A row has more or fewer cells than the first.
-    #[error("`{file}` line {line}: expected {expected} cells as in the first line, found {found}")]
+    #[error(
+        "`{file}` line {line}: expected {} as in {header}, found {found}{}",
+        cells(*expected), spanned(*spans)
+    )]
     Ragged {
         /// The file.
         file: String,
         /// The line that the row starts on, counted from 1.
         line: u64,
-        /// Cells of the first line.
+        /// The line that is taken as the header, or as the first row.
+        header: HeaderLine,
+        /// Cells of that line.
         expected: usize,
         /// Cells of this one.
         found: usize,
+        /// Lines that the row goes over.
+        spans: u64,
+    },
+    /// A row has far too many cells.
+    #[error(
+        "`{file}` line {line} has more than {} cells, and a table may have as many columns at most; is \
+         the delimiter right?",
+        crate::table::options::grouped(*most as u64)
+    )]
+    TooManyColumns {
+        /// The file.
+        file: String,
+        /// The line that the row starts on, counted from 1.
+        line: u64,
+        /// Most columns.
+        most: usize,
+    },
+    /// Cells in quotes span lines that look like rows.
+    #[error(
+        "`{file}` line {line}: a cell in quotes spans lines that look like rows, so {lines} rows may be \
+         lost inside cells; remove the stray quote"
+    )]
+    StrayQuote {
+        /// The file.
+        file: String,
+        /// The line that the first such row starts on, counted from 1.
+        line: u64,
+        /// Lines that were taken as part of a cell.
+        lines: u64,
+    },
+    /// JSON that is damaged, or is no table.
+    #[error("`{file}` line {line}: {reason}")]
+    Json {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong.
+        reason: String,
     },
     /// A quote is opened and never closed.
     #[error("`{file}` line {line}: a quote is opened in this row and never closed")]
@@ -127,7 +171,7 @@ pub enum TableError {
         mebibytes: u64,
     },
     /// Two columns have one name.
-    #[error("`{file}` has two columns called `{name}`, the {first}. and the {second}.; rename one")]
+    #[error("`{file}` has two columns named `{name}`, columns {first} and {second}; rename one")]
     DuplicateColumn {
         /// The file.
         file: String,
@@ -139,7 +183,10 @@ pub enum TableError {
         second: usize,
     },
     /// There is no column of that name.
-    #[error("`{file}` has no column `{name}`{}", suggest(nearest.as_ref()))]
+    #[error(
+        "`{file}` has no column `{name}`{}; {}{}",
+        suggest(nearest.as_ref()), there_are(columns), without_header(*header)
+    )]
     NoColumn {
         /// The file.
         file: String,
@@ -147,6 +194,10 @@ pub enum TableError {
         name: String,
         /// The name most like it.
         nearest: Option<String>,
+        /// Those that there are.
+        columns: Vec<String>,
+        /// Whether the file has a header, so that the names are its own.
+        header: bool,
     },
     /// A file without a header has not as many columns as it should.
     #[error("`{file}` has {found} columns and no header; expected {expected}")]
@@ -258,18 +309,88 @@ impl TableError {
         )
     }
 
-    /// A column that is not among `names`.
-    pub(crate) fn no_column(file: &str, name: &str, names: &[String]) -> Self {
+    /// That `file` has no column `name` among `columns`; `header` says whether they are its own names.
+    pub(crate) fn no_column<'a>(
+        file: &str,
+        name: &str,
+        columns: impl Iterator<Item = &'a str>,
+        header: bool,
+    ) -> Self {
+        let columns: Vec<String> = columns.map(str::to_owned).collect();
         Self::NoColumn {
             file: file.to_owned(),
             name: name.to_owned(),
-            nearest: nearest(name, names.iter().map(String::as_str)),
+            nearest: nearest(name, columns.iter().map(String::as_str)),
+            columns,
+            header,
         }
     }
 }
 
+/// The line that was taken as the header, or the first row of a file that has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderLine {
+    line: u64,
+    names: Option<String>,
+}
+
+impl HeaderLine {
+    pub(crate) fn new(line: u64, names: Option<&Vec<String>>) -> Self {
+        Self {
+            line,
+            names: names.map(|names| listed(names, 5)),
+        }
+    }
+}
+
+impl std::fmt::Display for HeaderLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.names {
+            Some(names) => write!(f, "the header in line {} ({names})", self.line),
+            None => write!(f, "line {}", self.line),
+        }
+    }
+}
+
+/// The first `most` names in backticks, and how many more there are.
+fn listed(names: &[String], most: usize) -> String {
+    let shown = names.iter().take(most);
+    let shown: Vec<String> = shown.map(|name| format!("`{}`", shorten(name))).collect();
+    match names.len().saturating_sub(most) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn there_are(columns: &[String]) -> String {
+    match columns {
+        [] => "there is none".to_owned(),
+        [one] => format!("its column is `{}`", shorten(one)),
+        _ => format!("its columns are {}", listed(columns, 20)),
+    }
+}
+
+fn without_header(header: bool) -> &'static str {
+    if header {
+        ""
+    } else {
+        " (its first line was read as data, not as a header)"
+    }
+}
+
+fn cells(count: usize) -> String {
+    format!("{count} cell{}", if count == 1 { "" } else { "s" })
+}
+
+fn spanned(lines: u64) -> String {
+    if lines < 2 {
+        return String::new();
+    }
+    format!("; a cell in quotes spans {lines} lines: is there a stray quote?")
+}
+
 fn suggest(nearest: Option<&String>) -> String {
-    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+    nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
 fn gigabytes(bytes: u64) -> String {

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use super::column::{Cells, Column, Levels, Numbers, Words};
 use super::date::DateOrder;
 use super::error::TableError;
-use super::number::{NumberStyle, Styled, find_style};
+use super::number::{
+    DecimalMark, NegativeForm, NumberStyle, Styled, find_style, may_be_codes, unsupported,
+};
 use super::options::ReadNote;
 use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
 use super::raw::RawColumn;
@@ -43,7 +45,19 @@ pub(crate) fn infer(
         let words = intern(name, raw, context)?;
         return Ok((words_column(name, Kind::Categorical, words), None));
     }
-    if scan.is_numeric() && !scan.padded {
+    if let Some(row) = scan.long_codes() {
+        let words = intern(name, raw, context)?;
+        let column = words_column(name, word_kind(name, &words), words);
+        let note = ReadNote::LongIntegers {
+            column: name.to_owned(),
+            kind: column.kind(),
+            example: cell_at(raw, row),
+        };
+        return Ok((column, Some(note)));
+    }
+    // With a decimal comma set, `1.234` is 1234.
+    let points = context.decimal == Some(DecimalMark::Comma) && !scan.plain_integers;
+    if scan.is_numeric() && !scan.padded && !points {
         return numbers(name, raw, scan, context).map(|column| (column, None));
     }
     if let Some(found) = find_dates(raw, context) {
@@ -61,7 +75,7 @@ pub(crate) fn infer(
         ..
     } = scan;
     drop(scan.values);
-    let (column, note) = infer_words(name, intern(name, raw, context)?);
+    let (column, note) = infer_words(name, intern(name, raw, context)?, context);
     let mostly = words > 0 && words * 20 <= present && present >= MIN_IDENTIFIERS;
     let note = note.or_else(|| {
         let row = first_word.filter(|_| mostly && column.words().is_some())?;
@@ -141,24 +155,74 @@ fn is_running(values: &[f64]) -> bool {
     (low == 0.0 || low == 1.0) && high - low == values.len() as f64 - 1.0
 }
 
-/// Whether a name says that the column numbers or names the rows.
+/// Whether a name says that the column numbers or names the rows: `id`, `row number`, `user_uuid`, but
+/// neither `heat index` nor `%`.
 pub(crate) fn is_id_name(name: &str) -> bool {
-    const WHOLE: [&str; 7] = ["index", "idx", "row", "rownum", "unnamed", "uuid", "guid"];
+    const ANYWHERE: [&str; 5] = ["idx", "rownum", "unnamed", "uuid", "guid"];
+    const ROWS: [&str; 2] = ["row", "index"];
+    const NUMBERS: [&str; 9] = [
+        "number", "num", "no", "nr", "index", "idx", "label", "level", "name",
+    ];
     const OWNERS: [&str; 13] = [
         "user", "node", "customer", "account", "row", "client", "case", "record", "person",
         "patient", "product", "item", "p",
     ];
     let tokens = tokens(name);
     let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else {
-        return true;
+        return matches!(name.trim(), "" | "#");
     };
     let owned = last
         .strip_suffix("id")
         .is_some_and(|owner| OWNERS.contains(&owner));
+    let is = |list: &[&str], token: &String| list.contains(&token.as_str());
+    let of_rows = is(&ROWS, first) && tokens.get(1).is_none_or(|second| is(&NUMBERS, second));
     first == "id"
         || last == "id"
         || owned
-        || tokens.iter().any(|token| WHOLE.contains(&token.as_str()))
+        || of_rows
+        || tokens.iter().any(|token| is(&ANYWHERE, token))
+}
+
+/// Whether a column without a name of its own, the first of the file, is the index that a data frame
+/// was saved with: `` in CSV, `Unnamed: 0` after another round, `__index_level_0__` in Parquet.
+pub(crate) fn is_index_name(name: &str) -> bool {
+    let tokens = tokens(name);
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    matches!(tokens[..], ["unnamed", ..] | ["index", "level", _])
+}
+
+/// Makes an identifier of a column that is the index of the rows: whole numbers, even if some come
+/// twice, or words that are all different. Dates and others are kept, as they may tell something.
+pub(crate) fn as_index(column: &mut Column) -> bool {
+    let index = match &column.cells {
+        Cells::Numbers(numbers) => {
+            column.schema.kind == Kind::Numeric
+                && column.schema.number.is_plain()
+                && numbers.iter().all(|x| x.fract() == 0.0)
+        }
+        Cells::Words(words) => {
+            let distinct = words.levels().len() == words.len();
+            column.schema.kind == Kind::Categorical && distinct && words.len() > 1
+        }
+    };
+    if index {
+        column.schema.kind = Kind::Identifier;
+    }
+    column.schema.kind == Kind::Identifier
+}
+
+/// Makes what is to be predicted of a column that was taken for an identifier.
+pub(crate) fn as_target(column: &mut Column) {
+    if column.schema.kind != Kind::Identifier {
+        return;
+    }
+    column.schema.kind = match &mut column.cells {
+        Cells::Numbers(_) => Kind::Numeric,
+        Cells::Words(words) => {
+            words.sort();
+            Kind::Categorical
+        }
+    };
 }
 
 /// The words of a name in lower case: `customerID` is `customer` and `id`.
@@ -181,32 +245,69 @@ fn tokens(name: &str) -> Vec<String> {
     tokens
 }
 
-fn infer_words(name: &str, words: Words) -> Inferred {
+fn infer_words(name: &str, words: Words, context: &Context<'_>) -> Inferred {
     if let Some(truth) = opposites(words.levels()) {
         return (truth_column(name, &words, truth), None);
     }
-    let digits = words
-        .levels()
-        .get(0)
-        .bytes()
-        .any(|byte| byte.is_ascii_digit());
-    match find_style(words.levels()).filter(|_| digits) {
-        Some(Styled::Sure(style)) if !padded(words.levels(), &style) => {
-            return (styled_column(name, &words, style), None);
+    let levels = words.levels();
+    let column = || name.to_owned();
+    let digits = levels.get(0).bytes().any(|byte| byte.is_ascii_digit());
+    let style = find_style(levels, context.decimal).filter(|_| digits);
+    let (style, note) = match style {
+        Some(Styled::Sure(style)) if !padded(levels, &style) && !may_be_codes(levels, &style) => {
+            let example = negative_example(levels, &style);
+            let note = example.map(|(example, value)| ReadNote::NegativeNumbers {
+                column: column(),
+                example,
+                value,
+            });
+            (Some(style), note)
+        }
+        // Between cells that a comma separates, a quoted `1,234` has a comma between thousands.
+        Some(Styled::Ambiguous { grouped, .. }) if context.comma_separates => {
+            let example = levels.get(0).to_owned();
+            let value = grouped.parse(&example).unwrap_or(f64::NAN);
+            let note = ReadNote::Thousands {
+                column: column(),
+                example,
+                value,
+            };
+            (Some(grouped), Some(note))
         }
         Some(Styled::Ambiguous { .. }) => {
-            let note = ReadNote::AmbiguousNumbers {
-                column: name.to_owned(),
-                example: words.levels().get(0).to_owned(),
-            };
-            return (
-                words_column(name, word_kind(name, &words), words),
-                Some(note),
-            );
+            let example = levels.get(0).to_owned();
+            (
+                None,
+                Some(ReadNote::AmbiguousNumbers {
+                    column: column(),
+                    example,
+                }),
+            )
         }
-        _ => {}
+        _ => (None, None),
+    };
+    if let Some(style) = style {
+        return (styled_column(name, &words, style), note);
     }
-    (words_column(name, word_kind(name, &words), words), None)
+    let note = note.or_else(|| {
+        let example = unsupported(levels)?;
+        let example = super::error::shorten(example);
+        Some(ReadNote::UnsupportedNumbers {
+            column: column(),
+            example,
+        })
+    });
+    (words_column(name, word_kind(name, &words), words), note)
+}
+
+/// A negative number that is not written with a minus in front, and its value.
+fn negative_example(levels: &Levels, style: &NumberStyle) -> Option<(String, f64)> {
+    if style.negative == NegativeForm::Minus {
+        return None;
+    }
+    let value = |word: &str| style.parse(word).filter(|value| *value < 0.0);
+    let found = levels.iter().find_map(|word| Some((word, value(word)?)));
+    found.map(|(word, value)| (word.to_owned(), value))
 }
 
 /// Whether a plain style fits only because codes such as `007` look like numbers.

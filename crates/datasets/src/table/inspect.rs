@@ -33,8 +33,11 @@ const MOSTLY_MISSING: f64 = 0.5;
 /// Rows below which a class is hard to learn.
 const RARE_CLASS: usize = 20;
 
-/// Distinct whole numbers up to which a numeric target is shown as classes.
+/// Distinct whole numbers up to which a numeric target is taken as classes.
 const MOST_CLASSES: usize = 20;
+
+/// Rows to each of them, on average, from which that is so if there are more than two.
+const ROWS_OF_CLASS: usize = 5;
 
 /// What a table holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -126,8 +129,7 @@ pub enum TargetInspection {
 /// a Cramér's V of 0.95 for more or for words, a rank correlation of 0.98 for numbers, and 0.98 of
 /// the variance for words against numbers. Whether a cell is missing counts as a column as well.
 ///
-/// A numeric target with up to 20 different whole numbers, none in fewer than one row in a hundred on
-/// average, is shown as classes.
+/// Whether the target is classes or a number decides [`looks_like_classes`].
 ///
 /// # Errors
 ///
@@ -153,7 +155,7 @@ pub fn inspect(table: &Table, target: Option<&str>) -> Result<Inspection, TableE
             table,
             at,
             &sorted,
-            is_classes(&table.columns()[at], &columns[at]),
+            looks_like_classes(&table.columns()[at]),
         ));
     }
     Ok(Inspection {
@@ -287,17 +289,38 @@ fn top(mut counts: Vec<(String, usize)>) -> Vec<(String, usize)> {
     counts
 }
 
-/// Whether a target is shown as classes.
-fn is_classes(column: &Column, inspected: &ColumnInspection) -> bool {
-    match column.cells() {
-        Cells::Words(_) => true,
-        Cells::Numbers(numbers) => {
-            let whole = || numbers.iter().all(|x| x.is_nan() || x.fract() == 0.0);
-            let few = inspected.distinct <= MOST_CLASSES
-                && inspected.distinct * 100 <= column.len().max(200);
-            column.kind() == Kind::Boolean || (column.kind() == Kind::Numeric && few && whole())
+/// Whether a target is taken as classes rather than as a number: words, booleans, and up to 20
+/// different whole numbers with five rows or more to each on average.
+///
+/// ```
+/// use tinderbox_datasets::table::{Column, looks_like_classes};
+///
+/// let stars = Column::numeric("stars", [1.0, 2.0, 3.0].repeat(10));
+/// assert!(looks_like_classes(&stars));
+/// let price = Column::numeric("price", vec![12.5, 3.0, 7.25]);
+/// assert!(!looks_like_classes(&price));
+/// ```
+pub fn looks_like_classes(column: &Column) -> bool {
+    let Some(numbers) = column.numbers() else {
+        return true;
+    };
+    if column.kind() != Kind::Numeric {
+        return column.kind() == Kind::Boolean;
+    }
+    let mut seen: Vec<f64> = Vec::new();
+    let present = || numbers.iter().filter(|x| !x.is_nan());
+    for number in present() {
+        if number.fract() != 0.0 {
+            return false;
+        }
+        if !seen.contains(&number) {
+            seen.push(number);
+            if seen.len() > MOST_CLASSES {
+                return false;
+            }
         }
     }
+    seen.len() <= 2 || present().count() >= ROWS_OF_CLASS * seen.len()
 }
 
 fn show_target(
@@ -320,7 +343,7 @@ fn show_target(
             column: column.clone(),
         });
     }
-    if !is_classes(target, inspected) && !sorted.order.is_empty() {
+    if !looks_like_classes(target) && !sorted.order.is_empty() {
         let quantiles = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(|share| sorted.quantile(share));
         return TargetInspection::Numbers { column, quantiles };
     }
@@ -395,7 +418,7 @@ fn numbers_as_words(words: &Words) -> Option<String> {
     if !first.bytes().any(|byte| byte.is_ascii_digit()) || words_per_cell(words.levels()) > 2.0 {
         return None;
     }
-    match find_style(words.levels())? {
+    match find_style(words.levels(), None)? {
         Styled::Sure(style) if style == NumberStyle::default() => None,
         _ => Some(first.to_owned()),
     }

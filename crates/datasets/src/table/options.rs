@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::date::DateOrder;
 use super::error::TableError;
+use super::number::DecimalMark;
 use super::schema::{Kind, Overrides, default_missing};
 
 /// How the bytes of a file become letters.
@@ -88,6 +89,13 @@ pub struct ReadOptions {
     pub missing: Vec<String>,
     /// Kinds of columns that are not to be inferred.
     pub kinds: Overrides,
+    /// Names of columns that will be asked for: a first line that has one of them is the header.
+    pub columns: Vec<String>,
+    /// The column that will be predicted: it is never an identifier, and it counts as one of
+    /// [`columns`](Self::columns).
+    pub target: Option<String>,
+    /// The mark before decimals, where `1,234` leaves it open.
+    pub decimal: Option<DecimalMark>,
     /// The order to read dates in, for instance where `1/2/2024` leaves it open.
     pub date_order: Option<DateOrder>,
     /// Most memory that reading may take, in bytes; half of what is free now.
@@ -109,6 +117,9 @@ impl Default for ReadOptions {
             comment: None,
             missing: default_missing(),
             kinds: Overrides::new(),
+            columns: Vec::new(),
+            target: None,
+            decimal: None,
             date_order: None,
             memory: None,
             sample: None,
@@ -121,6 +132,13 @@ impl ReadOptions {
     /// Whether a character can be the delimiter or the comment sign.
     pub fn is_mark(mark: char) -> bool {
         mark.is_ascii() && !matches!(mark, '"' | '\r' | '\n')
+    }
+
+    /// Names that the first line has if it is the header: [`columns`](Self::columns), the target and
+    /// those whose kind is set.
+    pub(crate) fn expected_names(&self) -> impl Iterator<Item = &str> {
+        let columns = self.columns.iter().chain(&self.target);
+        columns.chain(self.kinds.keys()).map(String::as_str)
     }
 
     /// Checks what can be checked without a file.
@@ -151,7 +169,7 @@ impl ReadOptions {
 pub struct ReadReport {
     /// The file.
     pub file: String,
-    /// `csv` or `parquet`.
+    /// `csv`, `json` or `parquet`.
     pub format: &'static str,
     /// The character between cells; CSV only.
     pub delimiter: Option<char>,
@@ -163,6 +181,8 @@ pub struct ReadReport {
     pub rows_in_file: usize,
     /// Rows of the table: fewer if a sample was asked for.
     pub rows: usize,
+    /// A word that marks a missing cell of the target, if there is one.
+    pub target_marker: Option<String>,
     /// Columns of the file that were not asked for.
     pub ignored: Vec<String>,
     /// Columns that the schema has and the file lacks, as was allowed.
@@ -179,6 +199,56 @@ pub enum ReadNote {
     Named {
         /// The name it got.
         column: String,
+        /// Whether it is the index that a data frame was saved with, and nothing is learned from it.
+        index: bool,
+    },
+    /// Lines above the header were skipped.
+    Titles {
+        /// How many.
+        lines: u64,
+        /// The line taken as header, counted from 1.
+        header: u64,
+    },
+    /// Cells in quotes span lines that look like rows.
+    StrayQuote {
+        /// The line that the first such row starts on, counted from 1.
+        line: u64,
+        /// Lines that were taken as part of a cell.
+        lines: u64,
+    },
+    /// Whole numbers with more digits than a number holds exactly were taken as codes.
+    LongIntegers {
+        /// The column.
+        column: String,
+        /// The kind it got.
+        kind: Kind,
+        /// One of the cells.
+        example: String,
+    },
+    /// Negative numbers have no minus in front.
+    NegativeNumbers {
+        /// The column.
+        column: String,
+        /// One of the cells.
+        example: String,
+        /// What it was read as.
+        value: f64,
+    },
+    /// A comma or point before three digits was taken as the mark between thousands.
+    Thousands {
+        /// The column.
+        column: String,
+        /// One of the cells.
+        example: String,
+        /// What it was read as.
+        value: f64,
+    },
+    /// Most cells are numbers between other characters.
+    UnsupportedNumbers {
+        /// The column.
+        column: String,
+        /// One of the cells.
+        example: String,
     },
     /// The column holds lists or maps, which are no cells; it was left out.
     Nested {
@@ -217,13 +287,64 @@ pub enum ReadNote {
 impl fmt::Display for ReadNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Named { column } => write!(f, "a column without a name is called `{column}`"),
-            Self::Nested { column } => {
-                write!(
-                    f,
-                    "column `{column}` is left out: it holds lists, maps or other structures"
-                )
-            }
+            Self::Named {
+                column,
+                index: true,
+            } => write!(
+                f,
+                "the first column has no name and is taken as the row index (`{column}`): it is not \
+                 used as a feature"
+            ),
+            Self::Named { column, .. } => write!(f, "a column without a name is called `{column}`"),
+            Self::Titles { lines, header } => write!(
+                f,
+                "line {header} is taken as the header; the {} above it {} skipped",
+                counted(*lines, "line"),
+                if *lines == 1 { "is" } else { "are" }
+            ),
+            Self::StrayQuote { line, lines } => write!(
+                f,
+                "line {line}: a cell in quotes spans lines that look like rows, so {} may be lost \
+                 inside cells; remove the stray quote",
+                counted(*lines, "row")
+            ),
+            Self::Nested { column } => write!(
+                f,
+                "column `{column}` is ignored: its cells are lists, objects or other structures"
+            ),
+            Self::LongIntegers {
+                column,
+                kind,
+                example,
+            } => write!(
+                f,
+                "column `{column}` is {kind}: whole numbers of more than 15 digits, such as \
+                 `{example}`, are read as codes, because a number would not hold them exactly"
+            ),
+            Self::NegativeNumbers {
+                column,
+                example,
+                value,
+            } => write!(f, "in column `{column}`, `{example}` is read as {value}"),
+            Self::Thousands {
+                column,
+                example,
+                value,
+            } => write!(
+                f,
+                "in column `{column}`, `{example}` is read as {value}: its {} is taken as the thousands \
+                 separator",
+                if example.contains(',') {
+                    "comma"
+                } else {
+                    "point"
+                }
+            ),
+            Self::UnsupportedNumbers { column, example } => write!(
+                f,
+                "most cells of column `{column}` are numbers in a form that is not supported, such \
+                 as `{example}`, so it is read as words; write plain numbers to use it as numeric"
+            ),
             Self::MostlyNumbers {
                 column,
                 kind,
@@ -232,22 +353,47 @@ impl fmt::Display for ReadNote {
                 line,
             } => write!(
                 f,
-                "column `{column}` is {kind}, as {words} of its cells are not numbers, such as \
-                 `{example}` in line {line}; if that marks a missing cell, say so"
+                "column `{column}` is {kind}: {} not a number, such as `{example}` in line {line}",
+                match words {
+                    1 => "1 cell is".to_owned(),
+                    words => format!("{words} cells are"),
+                }
             ),
             Self::AmbiguousDates { column, order } => write!(
                 f,
-                "the dates of column `{column}` were read as `{}`, which no cell decides; set the \
-                 order if it is another",
+                "the dates of column `{column}` are read as `{}`, but no cell shows which part is \
+                 the day and which is the month",
                 order.example()
             ),
             Self::AmbiguousNumbers { column, example } => write!(
                 f,
-                "column `{column}` is kept as words: the comma of `{example}` may mark decimals or \
-                 thousands; set its kind to numeric if it holds numbers"
+                "column `{column}` is read as words: the comma of `{example}` may be a decimal \
+                 comma or a thousands separator"
             ),
         }
     }
+}
+
+/// `1 line`, `2 lines`, `1,000 lines`.
+fn counted(count: u64, what: &str) -> String {
+    format!(
+        "{} {what}{}",
+        grouped(count),
+        if count == 1 { "" } else { "s" }
+    )
+}
+
+/// A count with commas between thousands, as in `1,292`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]

@@ -16,16 +16,20 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
 
 use super::Table;
-use super::csv::check_distinct;
+use super::csv::{MAX_COLUMNS, check_distinct};
 use super::error::TableError;
+use super::number::EXACT_DIGITS;
 use super::options::{ReadNote, ReadOptions, ReadReport};
 use super::parse::Context;
 use super::raw::{Lines, Markers, RawColumn};
-use super::read::{Plan, check_overrides};
+use super::read::{Plan, check_overrides, marker_in, settle_roles};
 use super::schema::Schema;
 use super::source::{check_memory, memory_limit};
 use super::typed::{Cell, Gathered, conform_gathered, infer_gathered};
 use crate::random::{below, stream};
+
+/// The first whole number with more digits than an `f64` holds of any number.
+const LONG: u128 = 10_u128.pow(EXACT_DIGITS as u32);
 
 /// Rows decoded at once.
 const BATCH: usize = 8192;
@@ -42,18 +46,24 @@ pub(crate) fn read_parquet(
         .iter()
         .map(|column| column.name.clone())
         .collect();
-    check_overrides(&names, options, &file.name)?;
+    check_overrides(&names, true, options, &file.name)?;
     file.check_memory(|_| true, options)?;
     let (markers, lines) = (Markers::new(&options.missing), file.lines());
     let context = file.context(&markers, &lines, options);
     let (mut columns, mut report) = (Vec::new(), file.report());
     for column in &file.columns {
         let gathered = file.gather(column, options)?;
+        if options.target.as_ref() == Some(&column.name)
+            && let Gathered::Text(raw) = &gathered
+        {
+            report.target_marker = marker_in(raw, &markers);
+        }
         let kind = options.kinds.get(&column.name).copied();
         let (column, note) = infer_gathered(&column.name, gathered, kind, &context)?;
         columns.push(column);
         report.notes.extend(note);
     }
+    settle_roles(&mut columns, false, options);
     let table = Table {
         lines,
         missing: options.missing.clone(),
@@ -109,6 +119,18 @@ struct ParquetColumn {
     descriptor: ColumnDescPtr,
 }
 
+impl ParquetColumn {
+    /// Whether it holds whole numbers, which may have more digits than an `f64` holds.
+    fn is_whole(&self) -> bool {
+        let integer = matches!(self.descriptor.physical_type(), Type::INT32 | Type::INT64);
+        match self.meaning {
+            Meaning::Unsigned | Meaning::Decimal(1.0) => true,
+            Meaning::Number(1.0) => integer,
+            _ => false,
+        }
+    }
+}
+
 /// What the stored values stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Meaning {
@@ -160,6 +182,13 @@ impl ParquetFile {
         let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
         if columns.is_empty() {
             return Err(TableError::Empty { file: name });
+        }
+        if columns.len() > MAX_COLUMNS {
+            return Err(TableError::TooManyColumns {
+                file: name,
+                line: 1,
+                most: MAX_COLUMNS,
+            });
         }
         if rows == 0 {
             return Err(TableError::NoRows {
@@ -229,6 +258,7 @@ impl ParquetFile {
             markers,
             lines,
             date_order: options.date_order,
+            decimal: options.decimal,
             comma_separates: false,
         }
     }
@@ -245,20 +275,39 @@ impl ParquetFile {
             encoding: None,
             rows_in_file: self.rows,
             rows: self.sample.as_ref().map_or(self.rows, BTreeSet::len),
+            target_marker: None,
             ignored: self.nested.clone(),
             absent: Vec::new(),
             notes: nested.collect(),
         }
     }
 
-    /// Reads all cells of a column.
+    /// Reads all cells of a column; as text if there are whole numbers of more digits than an `f64`
+    /// holds, so that they are treated like those of a CSV file.
     fn gather(
         &self,
         column: &ParquetColumn,
         options: &ReadOptions,
     ) -> Result<Gathered, TableError> {
+        let (gathered, long) = self.gather_as(column, empty(column.meaning), options)?;
+        if !long {
+            return Ok(gathered);
+        }
+        drop(gathered);
+        let text = Gathered::Text(RawColumn::default());
+        Ok(self.gather_as(column, text, options)?.0)
+    }
+
+    /// Reads all cells of a column into `gathered`, and whether a whole number is too long for it.
+    fn gather_as(
+        &self,
+        column: &ParquetColumn,
+        gathered: Gathered,
+        options: &ReadOptions,
+    ) -> Result<(Gathered, bool), TableError> {
         let mut cells = Cells {
-            gathered: empty(column.meaning),
+            gathered,
+            long: false,
             row: 0,
             sample: self.sample.as_ref(),
             limit: memory_limit(options),
@@ -276,7 +325,7 @@ impl ParquetFile {
                 ),
             });
         }
-        Ok(cells.gathered)
+        Ok((cells.gathered, cells.long))
     }
 
     fn gather_group(
@@ -389,8 +438,14 @@ impl ParquetRows {
         let (mut columns, mut read) = (Vec::new(), None);
         for (reader, &at) in self.readers.iter_mut().zip(kept) {
             let column = &self.file.columns[at];
+            let whole = column.is_whole();
             let mut cells = Cells {
-                gathered: empty(column.meaning),
+                gathered: if whole {
+                    Gathered::text()
+                } else {
+                    empty(column.meaning)
+                },
+                long: false,
                 row: self.row,
                 sample: None,
                 limit: u64::MAX,
@@ -409,7 +464,11 @@ impl ParquetRows {
                     reason: format!("column `{}` has another number of rows", column.name),
                 });
             }
-            columns.push(cells.gathered);
+            columns.push(if whole && !cells.long {
+                cells.gathered.into_numbers()
+            } else {
+                cells.gathered
+            });
         }
         Ok((columns, read.unwrap_or(0)))
     }
@@ -438,6 +497,8 @@ fn damaged(file: &str, error: &ParquetError) -> TableError {
 /// Where the cells of a column go.
 struct Cells<'a> {
     gathered: Gathered,
+    /// Whether a whole number has more digits than an `f64` holds.
+    long: bool,
     row: usize,
     sample: Option<&'a BTreeSet<usize>>,
     limit: u64,
@@ -446,6 +507,9 @@ struct Cells<'a> {
 impl Cells<'_> {
     fn push(&mut self, cell: Cell<'_>) {
         if self.sample.is_none_or(|rows| rows.contains(&self.row)) {
+            if let Cell::Integer(value) = cell {
+                self.long |= value.unsigned_abs() >= LONG;
+            }
             self.gathered.push(cell);
         }
         self.row += 1;
@@ -528,15 +592,17 @@ fn each<T: DataType>(
 }
 
 fn integer(signed: i64, unsigned: u64, meaning: Meaning) -> Cell<'static> {
-    Cell::Number(match meaning {
-        Meaning::Unsigned => unsigned as f64,
-        Meaning::Number(parts) | Meaning::Moment(parts) => signed as f64 / parts,
-        _ => signed as f64,
-    })
+    match meaning {
+        Meaning::Unsigned => Cell::Integer(unsigned.into()),
+        Meaning::Number(1.0) => Cell::Integer(signed.into()),
+        Meaning::Number(parts) | Meaning::Moment(parts) => Cell::Number(signed as f64 / parts),
+        _ => Cell::Number(signed as f64),
+    }
 }
 
 fn bytes(bytes: &[u8], meaning: Meaning) -> Result<Cell<'_>, Failed> {
     match (meaning, bytes) {
+        (Meaning::Decimal(1.0), _) if bytes.len() <= 16 => Ok(Cell::Integer(whole(bytes))),
         (Meaning::Decimal(parts), _) => Ok(Cell::Number(big_endian(bytes) / parts)),
         (Meaning::Half, &[low, high]) => Ok(Cell::Number(half(u16::from_le_bytes([low, high])))),
         _ => match std::str::from_utf8(bytes) {
@@ -544,6 +610,15 @@ fn bytes(bytes: &[u8], meaning: Meaning) -> Result<Cell<'_>, Failed> {
             _ => Err(Failed::Text),
         },
     }
+}
+
+/// A whole number of up to 16 bytes in two's complement, the highest byte first.
+fn whole(bytes: &[u8]) -> i128 {
+    let negative = bytes.first().is_some_and(|&first| first >= 0x80);
+    let start = if negative { -1 } else { 0 };
+    bytes
+        .iter()
+        .fold(start, |value, &byte| value << 8 | i128::from(byte))
 }
 
 /// A number in two's complement, the highest byte first.
@@ -662,6 +737,9 @@ mod tests {
         assert_eq!(big_endian(&[0x01, 0x00]), 256.0);
         assert_eq!(big_endian(&[0xFF, 0xFE]), -2.0);
         assert_eq!(big_endian(&[]), 0.0);
+        assert_eq!(whole(&[0x01, 0x00]), 256);
+        assert_eq!(whole(&[0xFF, 0xFE]), -2);
+        assert_eq!(whole(&[]), 0);
     }
 
     #[test]

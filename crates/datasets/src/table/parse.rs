@@ -3,7 +3,7 @@
 use super::column::{Words, WordsBuilder};
 use super::date::DateOrder;
 use super::error::{TableError, shorten};
-use super::number::{Parsed, is_padded, parse_plain};
+use super::number::{DecimalMark, EXACT_DIGITS, Parsed, is_padded, parse_plain};
 use super::raw::{Lines, Markers, RawColumn};
 use super::schema::Kind;
 
@@ -15,6 +15,8 @@ pub(crate) struct Context<'a> {
     pub(crate) lines: &'a Lines,
     /// The order that the user has set.
     pub(crate) date_order: Option<DateOrder>,
+    /// The decimal mark that the user has set.
+    pub(crate) decimal: Option<DecimalMark>,
     /// Whether cells are separated by a comma, which is then hardly a decimal mark.
     pub(crate) comma_separates: bool,
 }
@@ -68,8 +70,12 @@ pub(crate) struct NumberScan {
     pub(crate) first_infinite: Option<usize>,
     /// Whether a cell is a whole number filled up with zeros.
     pub(crate) padded: bool,
-    /// Whether every cell is a whole number written as such.
+    /// Whether every cell is a whole number written as such, of at most 15 digits.
     pub(crate) plain_integers: bool,
+    /// Whether every cell is a whole number written as such, and the first with more than 15 digits,
+    /// which a number would not hold exactly.
+    integers: bool,
+    first_long: Option<usize>,
 }
 
 impl NumberScan {
@@ -78,6 +84,7 @@ impl NumberScan {
         let mut scan = Self {
             values: Vec::with_capacity(raw.rows()),
             plain_integers: true,
+            integers: true,
             ..Self::default()
         };
         for cell in raw.cells() {
@@ -101,7 +108,12 @@ impl NumberScan {
             Parsed::Finite(value) => {
                 // Cells that start with 0 are few.
                 self.padded |= cell[0] == b'0' && is_padded(cell);
-                self.plain_integers = self.plain_integers && is_plain_integer(cell);
+                let digits = integer_digits(cell);
+                self.integers &= digits.is_some();
+                self.plain_integers &= digits.is_some_and(|digits| digits <= EXACT_DIGITS);
+                if digits.is_some_and(|digits| digits > EXACT_DIGITS) {
+                    self.first_long.get_or_insert(row);
+                }
                 value
             }
             Parsed::Infinite => {
@@ -117,16 +129,25 @@ impl NumberScan {
         self.values.push(value);
     }
 
+    /// The first row with a whole number of more than 15 digits, if all are whole: two such numbers
+    /// may be one when they are held as `f64`, so they are codes.
+    pub(crate) fn long_codes(&self) -> Option<usize> {
+        self.first_long.filter(|_| self.integers && self.words == 0)
+    }
+
     /// Whether all cells are numbers.
     pub(crate) fn is_numeric(&self) -> bool {
         self.words == 0 && self.present > usize::from(self.first_infinite.is_some())
     }
 }
 
-/// Digits, perhaps after a minus; at most 15, so that an `f64` holds them.
-fn is_plain_integer(cell: &[u8]) -> bool {
+/// The number of digits of a whole number that is written as such, perhaps after a minus.
+fn integer_digits(cell: &[u8]) -> Option<usize> {
     let digits = cell.strip_prefix(b"-").unwrap_or(cell);
-    digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit)
+    digits
+        .iter()
+        .all(u8::is_ascii_digit)
+        .then_some(digits.len())
 }
 
 /// The cell of `row`, for messages.

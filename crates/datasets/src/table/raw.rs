@@ -16,6 +16,14 @@ pub(crate) struct RawColumn {
 const LONG: u8 = u8::MAX;
 
 impl RawColumn {
+    /// So many missing cells.
+    pub(crate) fn missing(rows: usize) -> Self {
+        Self {
+            bytes: vec![0; rows],
+            rows,
+        }
+    }
+
     pub(crate) fn push(&mut self, cell: &[u8]) {
         let cell = trim(cell);
         if cell.len() < usize::from(LONG) {
@@ -146,6 +154,10 @@ impl Lines {
             self.breaks.push((self.rows, line));
         }
         self.rows += 1;
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The line of `row`; rows that were never read count from 1.

@@ -10,11 +10,12 @@ use super::column::Column;
 use super::conform::{conform, force};
 use super::csv::{Gathered, gather};
 use super::error::{TableError, nearest};
-use super::infer::infer;
+use super::infer::{Inferred, as_index, as_target, infer, is_index_name};
+use super::number::DecimalMark;
 use super::options::{ReadNote, ReadOptions, ReadReport};
-use super::parse::Context;
-use super::raw::Markers;
-use super::schema::{ColumnSchema, Schema};
+use super::parse::{Context, cell_at};
+use super::raw::{Markers, RawColumn};
+use super::schema::{ColumnSchema, Kind, Schema};
 use super::source::Source;
 
 /// Reads a table, CSV or Parquet, and infers the kinds of its columns.
@@ -90,8 +91,8 @@ pub fn read_csv_with(
 
 fn infer_csv(source: Source<'_>, options: &ReadOptions) -> Result<(Table, ReadReport), TableError> {
     let file = source.file.clone();
-    let keep = |names: &[String], _| {
-        check_overrides(names, options, &file)?;
+    let keep = |names: &[String], header| {
+        check_overrides(names, header, options, &file)?;
         Ok(vec![true; names.len()])
     };
     let mut gathered = gather(source, options, &keep)?;
@@ -100,20 +101,105 @@ fn infer_csv(source: Source<'_>, options: &ReadOptions) -> Result<(Table, ReadRe
         std::mem::take(&mut gathered.columns),
     );
     let context = context(&file, &markers, &gathered, options);
-    let typed = typed(
-        gathered.names.iter().zip(columns),
-        |(name, raw)| match options.kinds.get(name) {
+    let target = gathered.names.iter().zip(&columns);
+    let target_marker = target
+        .filter(|(name, _)| options.target.as_ref() == Some(name))
+        .find_map(|(_, raw)| marker_in(raw, &markers));
+    let typed = typed(gathered.names.iter().zip(columns), |(name, raw)| {
+        match options.kinds.get(name) {
             Some(&kind) => force(name, kind, &raw, &context).map(|column| (column, None)),
             None => infer(name, &raw, &context),
-        },
-    )?;
-    let (columns, notes): (Vec<Column>, Vec<Option<ReadNote>>) = typed.into_iter().unzip();
+        }
+        .map(|inferred| (inferred, unsure(raw, options, &context)))
+    })?;
+    let typed = with_points_between_thousands(typed, &context)?;
+    let (mut columns, notes): (Vec<Column>, Vec<Option<ReadNote>>) = typed.into_iter().unzip();
+    let first_is_index = settle_roles(&mut columns, gathered.unnamed_first, options);
     let mut report = report(&file, &gathered, &columns);
+    report.target_marker = target_marker;
+    let named = report.notes.iter_mut().find_map(|note| match note {
+        ReadNote::Named { index, .. } => Some(index),
+        _ => None,
+    });
+    if let Some(index) = named.filter(|_| gathered.unnamed_first) {
+        *index = first_is_index;
+    }
     report.notes.extend(notes.into_iter().flatten());
+    report
+        .notes
+        .extend(gathered.stray.map(|stray| ReadNote::StrayQuote {
+            line: stray.line,
+            lines: stray.lines,
+        }));
     Ok((
         table(file, columns, gathered, options.missing.clone()),
         report,
     ))
+}
+
+/// The cells again, if all have a point before three digits, as in `1.234`: where other columns have
+/// decimal commas, such points hardly mark decimals.
+fn unsure(raw: RawColumn, options: &ReadOptions, context: &Context<'_>) -> Option<RawColumn> {
+    if context.comma_separates || options.decimal.is_some() {
+        return None;
+    }
+    let mut cells = raw
+        .cells()
+        .filter(|cell| !context.markers.is_missing(cell))
+        .peekable();
+    let grouped = cells.peek().is_some() && cells.all(is_grouped);
+    grouped.then_some(raw)
+}
+
+/// Whether a cell is one to three digits, a point, and three digits.
+fn is_grouped(cell: &[u8]) -> bool {
+    let digits = cell.strip_prefix(b"-").unwrap_or(cell);
+    let Some((whole, [b'.', decimals @ ..])) =
+        digits.split_at_checked(digits.len().wrapping_sub(4))
+    else {
+        return false;
+    };
+    let all = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    (1..=3).contains(&whole.len()) && whole[0] != b'0' && all(whole) && all(decimals)
+}
+
+/// Reads the columns that are [`unsure`] anew if another has decimal commas.
+fn with_points_between_thousands(
+    typed: Vec<(Inferred, Option<RawColumn>)>,
+    context: &Context<'_>,
+) -> Result<Vec<Inferred>, TableError> {
+    let commas = typed
+        .iter()
+        .any(|((column, _), _)| column.schema.number.decimal == DecimalMark::Comma);
+    let context = Context {
+        decimal: Some(DecimalMark::Comma),
+        ..*context
+    };
+    let again = |((column, note), raw): (Inferred, Option<RawColumn>)| {
+        let plain = column.kind() == Kind::Numeric && column.schema.number.is_plain();
+        let Some(raw) = raw.filter(|_| commas && plain) else {
+            return Ok((column, note));
+        };
+        let (column, _) = infer(column.name(), &raw, &context)?;
+        let row = (0..column.len())
+            .find(|&row| !column.is_missing(row))
+            .unwrap_or(0);
+        let note = ReadNote::Thousands {
+            column: column.name().to_owned(),
+            example: cell_at(&raw, row),
+            value: column.number(row),
+        };
+        Ok((column, Some(note)))
+    };
+    typed.into_iter().map(again).collect()
+}
+
+/// The first word of a column that marks a missing cell.
+pub(crate) fn marker_in(raw: &RawColumn, markers: &Markers) -> Option<String> {
+    let word = raw
+        .cells()
+        .find(|cell| !cell.is_empty() && markers.is_missing(cell))?;
+    Some(String::from_utf8_lossy(word).into_owned())
 }
 
 fn conform_csv(
@@ -137,6 +223,13 @@ fn conform_csv(
             .collect())
     };
     let mut gathered = gather(source, &options, &keep)?;
+    if let Some(stray) = gathered.stray {
+        return Err(TableError::StrayQuote {
+            file,
+            line: stray.line,
+            lines: stray.lines,
+        });
+    }
     let plan = Plan::new(&gathered.names, gathered.header, schema, optional, &file)?;
     let markers = Markers::of(schema);
     let columns = std::mem::take(&mut gathered.columns);
@@ -205,10 +298,13 @@ fn by_name(
                 .iter()
                 .map(String::as_str)
                 .filter(|name| schema.column(name).is_none());
+            let nearest = nearest(&column.name, unknown);
             return Err(TableError::NoColumn {
                 file: file.to_owned(),
                 name: column.name.clone(),
-                nearest: nearest(&column.name, unknown),
+                nearest,
+                columns: names.to_vec(),
+                header: true,
             });
         }
         Ok(place)
@@ -285,19 +381,45 @@ where
     typed.into_iter().collect()
 }
 
+/// Checks that the columns whose kind is set are there.
 pub(crate) fn check_overrides(
     names: &[String],
+    header: bool,
     options: &ReadOptions,
     file: &str,
 ) -> Result<(), TableError> {
+    let own = header || options.names.is_some();
     match options.kinds.keys().find(|name| !names.contains(name)) {
-        Some(name) => Err(TableError::NoColumn {
-            file: file.to_owned(),
-            name: name.clone(),
-            nearest: nearest(name, names.iter().map(String::as_str)),
-        }),
+        Some(name) => {
+            let names = names.iter().map(String::as_str);
+            Err(TableError::no_column(file, name, names, own))
+        }
         None => Ok(()),
     }
+}
+
+/// Settles which columns are identifiers whatever their cells are: an index is, the target is not.
+/// `unnamed_first` says that the first column has no name. Returns whether that one is an index.
+pub(crate) fn settle_roles(
+    columns: &mut [Column],
+    unnamed_first: bool,
+    options: &ReadOptions,
+) -> bool {
+    let is_target = |column: &Column| options.target.as_deref() == Some(column.name());
+    let many = columns.len() > 1;
+    let mut index = false;
+    if let Some(first) = columns.first_mut() {
+        let set = options.kinds.contains_key(first.name()) || is_target(first);
+        if many && !set && (unnamed_first || is_index_name(first.name())) {
+            index = as_index(first);
+        }
+    }
+    let mut columns = columns.iter_mut();
+    let target = columns.find(|column| is_target(column));
+    if let Some(target) = target.filter(|target| !options.kinds.contains_key(target.name())) {
+        as_target(target);
+    }
+    index
 }
 
 fn context<'a>(
@@ -311,19 +433,21 @@ fn context<'a>(
         markers,
         lines: &gathered.lines,
         date_order: options.date_order,
-        comma_separates: gathered.delimiter == ',',
+        decimal: options.decimal,
+        comma_separates: gathered.delimiter == Some(','),
     }
 }
 
 fn report(file: &str, gathered: &Gathered, columns: &[Column]) -> ReadReport {
     ReadReport {
         file: file.to_owned(),
-        format: "csv",
-        delimiter: Some(gathered.delimiter),
+        format: gathered.format.name(),
+        delimiter: gathered.delimiter,
         header: gathered.header,
         encoding: Some(gathered.encoding),
         rows_in_file: gathered.rows_in_file,
         rows: columns.first().map_or(0, Column::len),
+        target_marker: None,
         ignored: Vec::new(),
         absent: Vec::new(),
         notes: gathered.notes.clone(),
@@ -377,3 +501,6 @@ fn read_parquet_with(
 ) -> Result<(Table, ReadReport), TableError> {
     read_parquet(file, path, options)
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ pub enum Kind {
     Boolean,
     /// Words of which each stands in many rows.
     Categorical,
-    /// Moments, held as days since 1970-01-01.
+    /// Moments, held as days since 1970-01-01 with the time of day as their fraction.
     Date,
     /// A name or number of the row itself: of no use to a model.
     Identifier,

@@ -10,7 +10,7 @@ use super::options::ReadOptions;
 use super::raw::Markers;
 
 /// Delimiters looked for, the commonest in front.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub(crate) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Rows looked at.
 const ROWS: usize = 200;
@@ -63,7 +63,8 @@ impl Dialect {
             .from_reader(source)
     }
 
-    fn rows(self, head: &[u8], whole: bool) -> Vec<ByteRecord> {
+    /// The first rows of `head`, without empty lines and without one that may be cut.
+    pub(crate) fn rows(self, head: &[u8], whole: bool) -> Vec<ByteRecord> {
         let records = self.reader(head).into_byte_records();
         let mut rows: Vec<ByteRecord> = records
             .map_while(Result::ok)
@@ -76,10 +77,37 @@ impl Dialect {
         rows
     }
 
+    /// Whether the first row holds names, if names that the caller will ask for decide it: one of them
+    /// stands there, or is `column_2`, as the columns of a file without a header are called.
+    pub(crate) fn names_expected(self, head: &[u8], options: &ReadOptions) -> Option<bool> {
+        let first = self.rows(head, true).into_iter().next()?;
+        let cells: Vec<_> = first
+            .iter()
+            .map(|cell| String::from_utf8_lossy(cell.trim_ascii()))
+            .collect();
+        let mut expected = options.expected_names().peekable();
+        expected.peek()?;
+        let expected: Vec<&str> = expected.collect();
+        if expected
+            .iter()
+            .any(|name| cells.iter().any(|cell| cell == name))
+        {
+            return Some(true);
+        }
+        let made = |name: &&str| {
+            let number = name
+                .strip_prefix("column_")
+                .and_then(|rest| rest.parse().ok());
+            number.is_some_and(|number: usize| (1..=cells.len()).contains(&number))
+        };
+        expected.iter().any(made).then_some(false)
+    }
+
     /// Whether the first row of `head` holds names.
     ///
     /// It does if a word stands over numbers or dates. If it holds a number or date itself, or a
-    /// word that comes again further down, it does not. Where all is words, names are expected.
+    /// word that comes again further down, it does not, unless all its numbers are years over other
+    /// numbers. Where all is words, names are expected.
     pub(crate) fn has_header(self, head: &[u8], whole: bool, markers: &Markers) -> bool {
         let rows = self.rows(head, whole);
         let Some((first, body)) = rows.split_first() else {
@@ -101,6 +129,22 @@ impl Dialect {
         if (0..first.len()).any(|at| word(first[at]) && over_quantities(at)) {
             return true;
         }
+        let over_others = |at: usize| {
+            over_quantities(at) && !column(at).all(|cell| cell.is_empty() || year(cell).is_some())
+        };
+        let numbers: Vec<usize> = (0..first.len())
+            .filter(|&at| is_quantity(first[at]))
+            .collect();
+        let years: Vec<i32> = numbers.iter().filter_map(|&at| year(first[at])).collect();
+        if years.len() == numbers.len()
+            && are_series(&years)
+            && numbers.iter().all(|&at| over_others(at))
+        {
+            let mut seen = HashSet::new();
+            return first
+                .iter()
+                .all(|&cell| !cell.is_empty() && seen.insert(cell));
+        }
         let again = |at: usize| column(at).any(|cell| !cell.is_empty() && cell == first[at]);
         let mut seen = HashSet::new();
         let all_names = first
@@ -110,12 +154,28 @@ impl Dialect {
     }
 }
 
+/// A year of four digits.
+fn year(cell: &[u8]) -> Option<i32> {
+    let year = std::str::from_utf8(cell).ok()?.parse().ok()?;
+    (cell.len() == 4 && (1800..=2200).contains(&year)).then_some(year)
+}
+
+/// Whether years follow each other in steps of one length, of up to ten years.
+fn are_series(years: &[i32]) -> bool {
+    let mut steps = years.windows(2).map(|pair| pair[1] - pair[0]);
+    let Some(step) = steps.next() else {
+        return false;
+    };
+    (1..=10).contains(&step.abs()) && steps.all(|other| other == step)
+}
+
 /// Whether a row is an empty line.
 pub(crate) fn is_blank(row: &ByteRecord) -> bool {
     row.len() == 1 && row[0].trim_ascii().is_empty()
 }
 
-fn is_quantity(cell: &[u8]) -> bool {
+/// Whether a cell is a number or a date.
+pub(crate) fn is_quantity(cell: &[u8]) -> bool {
     let date = |text| {
         DateOrder::ALL
             .iter()
@@ -200,6 +260,12 @@ mod tests {
             ("a,b\n?,2\n3,?\n", true),
             ("x;y\n1,5;a\n2,5;b\n", true),
             ("a,b,c", true),
+            ("2019,2020,class\n0.5,7.5,up\n0.7,8.5,down\n", true),
+            ("2019,2020\n0.5,7.5\n0.7,8.5\n", true),
+            ("2019,a\n2020,b\n2021,a\n", false),
+            ("2019,2019\n0.5,7.5\n", false),
+            ("2019,7\n0.5,7.5\n", false),
+            ("1850,2010,1900\n312,2450,7\n", false),
         ] {
             assert_eq!(header(head), expected, "{head}");
         }

@@ -8,13 +8,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use csv::ByteRecord;
+
 use super::Table;
-use super::csv::{Rows, open_rows};
+use super::csv::{Rows, Text, open_text};
 use super::error::TableError;
+use super::json::JsonRows;
 use super::options::ReadOptions;
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetRows;
 use super::parse::Context;
+use super::quotes::QuoteCheck;
 use super::raw::{Lines, Markers};
 use super::read::{Plan, parquet_file, typed};
 use super::schema::Schema;
@@ -23,6 +27,9 @@ use super::typed::{Gathered, conform_gathered};
 
 /// Most bytes of text in a chunk: with long rows it has fewer of them.
 const CHUNK_BYTES: usize = 8 << 20;
+
+/// Rows that show what the rows of a file look like.
+const ENOUGH: u64 = 1000;
 
 /// Which columns of a file come along as text, in addition to those of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +76,9 @@ enum Rowwise {
         /// Whether the current row has not been taken yet.
         pending: bool,
         width: usize,
+        quotes: QuoteCheck,
     },
+    Json(Box<JsonRows>),
     #[cfg(feature = "parquet")]
     Parquet(Box<ParquetRows>),
 }
@@ -79,10 +88,33 @@ struct RawChunk {
     columns: Vec<Gathered>,
     lines: Lines,
     rows: Vec<u64>,
+    /// Bytes of text.
+    bytes: usize,
+}
+
+impl Chunk {
+    /// Some of the rows, by their positions in the chunk.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    #[must_use]
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
+        let positions: Vec<usize> = rows.clone().collect();
+        let carried = self
+            .carried
+            .iter()
+            .map(|cells| cells[rows.clone()].to_vec());
+        Self {
+            table: self.table.take(&positions),
+            carried: carried.collect(),
+            rows: self.rows[rows].to_vec(),
+        }
+    }
 }
 
 impl TableReader {
-    /// Opens a file, CSV or Parquet, or standard input if `path` is `-`.
+    /// Opens a file, CSV, JSON or Parquet, or standard input if `path` is `-`.
     ///
     /// As for [`read_with`](super::read_with), columns may come in any order, and those in `optional`
     /// may be absent.
@@ -146,12 +178,27 @@ impl TableReader {
         options: ReadOptions,
     ) -> Result<Self, TableError> {
         let file = source.file.clone();
-        let (mut rows, header) = open_rows(source, &options)?;
+        let (mut rows, header) = match open_text(source, &options)? {
+            Text::Csv { rows, header, .. } => (rows, header),
+            Text::Json { source, head } => {
+                let rows = JsonRows::open(source, head)?;
+                let names = rows.names();
+                let plan = Plan::new(&names, true, schema, optional, &file)?;
+                let new = Parts {
+                    file,
+                    names,
+                    source: Rowwise::Json(Box::new(rows)),
+                    comma_separates: false,
+                };
+                return Self::new(new, plan, schema, carry, options);
+            }
+        };
         let names = rows.start(header, &options)?;
         let plan = Plan::new(&names, header, schema, optional, &file)?;
         let comma_separates = rows.delimiter() == ',';
         let source = Rowwise::Csv {
-            rows: Box::new(rows),
+            quotes: rows.quote_check(names.len()),
+            rows,
             pending: true,
             width: names.len(),
         };
@@ -214,12 +261,17 @@ impl TableReader {
         } = parts;
         let place = |name: &String| {
             let at = names.iter().position(|other| other == name);
-            at.map(|at| (name.clone(), at))
-                .ok_or_else(|| TableError::no_column(&file, name, &names))
+            at.map(|at| (name.clone(), at)).ok_or_else(|| {
+                let known = names.iter().filter(|name| !name.is_empty());
+                TableError::no_column(&file, name, known.map(String::as_str), true)
+            })
         };
         let carried: Vec<(String, usize)> = match carry {
             Carry::Columns(columns) => columns.iter().map(place).collect::<Result<_, _>>()?,
-            Carry::All => names.iter().cloned().zip(0..).collect(),
+            Carry::All => {
+                let named = names.iter().cloned().zip(0..);
+                named.filter(|(name, _)| !name.is_empty()).collect()
+            }
         };
         let of_schema = plan.of_column.iter().copied().flatten();
         let mut kept: Vec<usize> = of_schema.chain(carried.iter().map(|(_, at)| *at)).collect();
@@ -246,10 +298,11 @@ impl TableReader {
         self.carried.iter().map(|(name, _)| name.as_str())
     }
 
-    /// How much has been read, in units of the source: bytes of CSV, rows of Parquet.
+    /// How much has been read, in units of the source: bytes of text, rows of Parquet.
     pub fn position(&self) -> u64 {
         match &self.source {
             Rowwise::Csv { rows, .. } => rows.bytes(),
+            Rowwise::Json(rows) => rows.bytes(),
             #[cfg(feature = "parquet")]
             Rowwise::Parquet(_) => self.row,
         }
@@ -258,7 +311,7 @@ impl TableReader {
     /// Number of rows, if the file says so: Parquet does.
     pub fn rows(&self) -> Option<u64> {
         match &self.source {
-            Rowwise::Csv { .. } => None,
+            Rowwise::Csv { .. } | Rowwise::Json(_) => None,
             #[cfg(feature = "parquet")]
             Rowwise::Parquet(rows) => Some(rows.len()),
         }
@@ -282,9 +335,10 @@ impl TableReader {
     /// Reads some rows and types them. An error comes after the rows that were read before it.
     fn fill(&mut self, rows: usize) -> Result<(), TableError> {
         let mut chunk = RawChunk {
-            columns: Vec::new(),
+            columns: self.kept.iter().map(|_| Gathered::text()).collect(),
             lines: Lines::default(),
             rows: Vec::new(),
+            bytes: 0,
         };
         let outcome = self.read(rows.max(1), &mut chunk);
         self.sort_out(chunk);
@@ -299,23 +353,31 @@ impl TableReader {
                 rows: source,
                 pending,
                 width,
+                quotes,
             } => {
-                chunk.columns = self.kept.iter().map(|_| Gathered::text()).collect();
-                let mut bytes = 0;
-                while chunk.rows.len() < rows && bytes < CHUNK_BYTES {
+                while chunk.rows.len() < rows && chunk.bytes < CHUNK_BYTES {
                     if !std::mem::replace(pending, false) && !source.next()? {
                         source.check_end()?;
+                        check_quotes(quotes, &self.file)?;
                         return Ok(false);
                     }
                     self.row += 1;
                     source.check_width(*width)?;
-                    let record = source.record();
-                    bytes += record.as_slice().len();
-                    for (column, &at) in chunk.columns.iter_mut().zip(&self.kept) {
-                        column.push_raw(&record[at]);
-                    }
-                    chunk.lines.push(source.line());
-                    chunk.rows.push(self.row);
+                    source.check_quotes(quotes);
+                    chunk.push(source.record(), &self.kept, source.line(), self.row);
+                }
+                if self.row >= ENOUGH {
+                    check_quotes(quotes, &self.file)?;
+                }
+                Ok(true)
+            }
+            Rowwise::Json(source) => {
+                while chunk.rows.len() < rows && chunk.bytes < CHUNK_BYTES {
+                    let Some((record, line)) = source.next()? else {
+                        return Ok(false);
+                    };
+                    self.row += 1;
+                    chunk.push(&record, &self.kept, line, self.row);
                 }
                 Ok(true)
             }
@@ -355,6 +417,7 @@ impl TableReader {
             markers: &self.markers,
             lines: &chunk.lines,
             date_order: self.options.date_order,
+            decimal: self.options.decimal,
             comma_separates: self.comma_separates,
         };
         let raw = |at: usize| self.kept.binary_search(&at).map(|at| &chunk.columns[at]);
@@ -386,7 +449,29 @@ struct Parts {
     comma_separates: bool,
 }
 
+/// Refuses rows that were lost to a stray quote.
+fn check_quotes(quotes: &QuoteCheck, file: &str) -> Result<(), TableError> {
+    match quotes.finish() {
+        None => Ok(()),
+        Some(stray) => Err(TableError::StrayQuote {
+            file: file.to_owned(),
+            line: stray.line,
+            lines: stray.lines,
+        }),
+    }
+}
+
 impl RawChunk {
+    /// Adds a row of text; cells that it lacks are missing.
+    fn push(&mut self, record: &ByteRecord, kept: &[usize], line: u64, row: u64) {
+        self.bytes += record.as_slice().len();
+        for (column, &at) in self.columns.iter_mut().zip(kept) {
+            column.push_raw(record.get(at).unwrap_or_default());
+        }
+        self.lines.push(line);
+        self.rows.push(row);
+    }
+
     fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let rows: Vec<usize> = range.clone().collect();
         Self {
@@ -397,6 +482,7 @@ impl RawChunk {
                 .collect(),
             lines: self.lines.take(&rows),
             rows: self.rows[range].to_vec(),
+            bytes: 0,
         }
     }
 }

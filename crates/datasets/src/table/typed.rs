@@ -15,6 +15,8 @@ use super::schema::{ColumnSchema, Kind, TruthWords};
 pub(crate) enum Cell<'a> {
     Missing,
     Number(f64),
+    /// A whole number, which may have more digits than an `f64` holds.
+    Integer(i128),
     Text(&'a str),
 }
 
@@ -32,12 +34,13 @@ impl Gathered {
     pub(crate) fn push(&mut self, cell: Cell<'_>) {
         match (self, cell) {
             (Self::Text(raw), Cell::Text(text)) => raw.push(text.as_bytes()),
+            (Self::Text(raw), Cell::Integer(value)) => raw.push(value.to_string().as_bytes()),
             (Self::Text(raw), _) => raw.push(b""),
             (Self::Numbers(values) | Self::Booleans(values) | Self::Dates(values), cell) => {
-                values.push(if let Cell::Number(value) = cell {
-                    value
-                } else {
-                    f64::NAN
+                values.push(match cell {
+                    Cell::Number(value) => value,
+                    Cell::Integer(value) => value as f64,
+                    Cell::Missing | Cell::Text(_) => f64::NAN,
                 });
             }
         }
@@ -73,6 +76,17 @@ impl Gathered {
             Self::Booleans(values) => Self::Booleans(values[rows].to_vec()),
             Self::Dates(values) => Self::Dates(values[rows].to_vec()),
         }
+    }
+
+    /// Whole numbers that were gathered as text, as numbers.
+    pub(crate) fn into_numbers(self) -> Self {
+        let Self::Text(raw) = &self else { return self };
+        let number = |cell: &[u8]| std::str::from_utf8(cell).ok()?.parse().ok();
+        Self::Numbers(
+            raw.cells()
+                .map(|cell| number(cell).unwrap_or(f64::NAN))
+                .collect(),
+        )
     }
 
     /// The text of each cell, as a CSV file would have it.

@@ -8,8 +8,8 @@ use tinderbox_datasets::sets::{
 };
 use tinderbox_datasets::table::{self, Cells, Column, Kind, ReadOptions, ReadReport, Table};
 use tinderbox_datasets::{
-    count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices, latest_indices,
-    rolling_folds, split_indices_by_content, stratified_folds_by_content,
+    SplitError, count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices,
+    latest_indices, rolling_folds, split_indices_by_content, stratified_folds_by_content,
     stratified_indices_by_content,
 };
 
@@ -21,7 +21,10 @@ use super::target::{Target, Truth};
 use crate::splits::Item;
 
 /// How the names of tables end.
-const TABLES: [&str; 4] = ["csv", "tsv", "txt", "parquet"];
+const TABLES: [&str; 7] = ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet"];
+
+/// Largest number of a column: beyond it a network, which holds 32 bits of each, sees infinity.
+const LARGEST: f64 = f32::MAX as f64;
 
 /// A table with its target, and what is learned from.
 #[derive(Clone, Debug)]
@@ -144,7 +147,11 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
             .map(|column| column.name().to_owned());
         return Err(DataError::NoTarget(names.collect()));
     }
-    let (target, truth) = read_target(&table, own, data)?;
+    let marker = report
+        .as_ref()
+        .and_then(|report| report.target_marker.clone());
+    let read = read_target(&table, own, data).map_err(|error| error.with_marker(marker, data))?;
+    let (target, truth) = read;
     for name in data
         .drop
         .iter()
@@ -158,6 +165,7 @@ pub fn open(data: &Data, split: &Split) -> Result<Opened, DataError> {
     if columns.is_empty() {
         return Err(DataError::NoColumns(left_out));
     }
+    check_magnitudes(&table, columns.iter().chain([&data.target]))?;
     let amounts = match data.amount.as_str() {
         "" => None,
         name => Some(amounts(table.column(name)?)?),
@@ -197,6 +205,42 @@ fn read_target(table: &Table, own: usize, data: &Data) -> Result<(Target, Truth)
     Ok((target, truth.with(more)))
 }
 
+/// Checks that no number of the columns is too large for a network.
+///
+/// # Errors
+///
+/// Names the first that is, with its column and line.
+pub(super) fn check_magnitudes<S: AsRef<str>>(
+    table: &Table,
+    columns: impl IntoIterator<Item = S>,
+) -> Result<(), DataError> {
+    first_too_large(table, columns).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// The first row with a number that is too large for a network, and what is wrong with it.
+pub(super) fn first_too_large<S: AsRef<str>>(
+    table: &Table,
+    columns: impl IntoIterator<Item = S>,
+) -> Option<(usize, DataError)> {
+    // The target may be absent.
+    let columns = columns
+        .into_iter()
+        .filter_map(|name| table.column(name.as_ref()).ok());
+    let found = columns.filter_map(|column| {
+        let numbers = column.numbers()?;
+        let row = numbers.iter().position(|x| x.abs() > LARGEST)?;
+        (column.kind() == Kind::Numeric).then_some((row, column))
+    });
+    let (row, column) = found.min_by_key(|(row, _)| *row)?;
+    let error = DataError::TooLarge {
+        file: table.name().to_owned(),
+        line: table.line(row),
+        column: column.name().to_owned(),
+        value: column.number(row),
+    };
+    Some((row, error))
+}
+
 /// How the file of a recipe is read.
 ///
 /// # Errors
@@ -215,6 +259,8 @@ pub fn read_options(data: &Data) -> Result<ReadOptions, DataError> {
         options.header = options.header.or(Some(false));
     }
     options.sample = (data.sample > 0).then_some(data.sample);
+    options.target = (!data.target.is_empty()).then(|| data.target.clone());
+    options.columns.clone_from(&data.drop);
     for (names, kind) in kinds {
         options
             .kinds
@@ -354,7 +400,8 @@ fn choose_columns(table: &Table, data: &Data, split: &Split) -> (Vec<String>, Ve
         } else if matches!(split.by, SplitBy::Group | SplitBy::Time) && name == split.column {
             "the split goes by it"
         } else if column.kind() == Kind::Identifier {
-            "it names rows"
+            "it is an identifier (to use it as a number or a category, list it in `data.numeric` or \
+             `data.categorical`)"
         } else if column.kind() == Kind::Text {
             "it is free text"
         } else if column.missing() == column.len() {
@@ -441,6 +488,7 @@ pub(super) fn hold_out(
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     let seed = split.seed.wrapping_add((purpose as u64) << 32);
     let contents = || -> Vec<u64> { rows.iter().map(|&row| opened.contents[row]).collect() };
+    let explain = |error| cannot_split(error, opened, rows);
     let (kept, held) = match (split.by, &opened.truth) {
         (SplitBy::Group | SplitBy::Place, _) => {
             let groups = groups(opened, split)?;
@@ -453,15 +501,37 @@ pub(super) fn hold_out(
             latest_indices(&times, fraction)?
         }
         (SplitBy::Rows, Truth::Numbers(_)) => {
-            split_indices_by_content(&contents(), fraction, seed)?
+            split_indices_by_content(&contents(), fraction, seed).map_err(explain)?
         }
         (SplitBy::Rows, Truth::Classes(labels)) => {
             let labels: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
-            stratified_indices_by_content(&small(&labels), &contents(), fraction, seed)?
+            let labels = small(&labels);
+            stratified_indices_by_content(&labels, &contents(), fraction, seed).map_err(explain)?
         }
     };
     let named = |places: Vec<usize>| places.into_iter().map(|place| rows[place]).collect();
     Ok((named(kept), named(held)))
+}
+
+/// The cause of a part without rows: too many classes for so few rows, or too few rows at all.
+fn cannot_split(error: SplitError, opened: &Opened, rows: &[usize]) -> DataError {
+    let SplitError::Empty { .. } = error else {
+        return error.into();
+    };
+    if let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth) {
+        let used: BTreeSet<usize> = rows.iter().map(|&row| classes[row]).collect();
+        let example = rows.first().and_then(|&row| labels.get(classes[row]));
+        if let Some(example) = example.filter(|_| used.len() > 2 && used.len() * 2 > rows.len()) {
+            return DataError::TooManyClassesToSplit {
+                classes: used.len(),
+                rows: rows.len(),
+                example: example.clone(),
+            };
+        }
+    }
+    DataError::TooFewRows {
+        rows: opened.table.rows(),
+    }
 }
 
 fn small(labels: &[usize]) -> Vec<u16> {

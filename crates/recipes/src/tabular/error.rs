@@ -6,6 +6,7 @@ use tinderbox_datasets::SplitError;
 use tinderbox_datasets::loader::LoaderError;
 use tinderbox_datasets::table::{Kind, TableError};
 
+use super::recipe::Data;
 use crate::model_dir::ModelError;
 use crate::run_dir::RunError;
 use crate::splits::SplitsError;
@@ -43,6 +44,28 @@ pub enum DataError {
     /// The rows cannot be split.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// Nearly every row is a class of its own.
+    #[error(
+        "the target has {classes} classes in {rows} rows, such as `{example}`: too few rows of each to \
+         split; if it is a number, write it as a plain number and set `data.task=regression`"
+    )]
+    TooManyClassesToSplit {
+        /// Classes.
+        classes: usize,
+        /// Rows.
+        rows: usize,
+        /// One of the classes.
+        example: String,
+    },
+    /// There are too few rows for three parts.
+    #[error(
+        "{rows} rows are too few to split into training, validation and test rows; use a file with at \
+         least 10"
+    )]
+    TooFewRows {
+        /// Rows of the table.
+        rows: usize,
+    },
     /// No file was named.
     #[error("the recipe needs a file: name it with `--data FILE` or `data.source.path`")]
     NoPath,
@@ -54,8 +77,9 @@ pub enum DataError {
     NoTarget(Vec<String>),
     /// Rows without a target.
     #[error(
-        "the target `{column}` is missing in {count} rows, first in row {first}; leave them out of \
-         the file"
+        "the target `{column}` is missing in {count} rows, first in row {first}{}; remove these rows \
+         from the file{}",
+        marked(marker.as_ref()), as_text.as_ref().map_or("", String::as_str)
     )]
     MissingTarget {
         /// The column.
@@ -64,6 +88,10 @@ pub enum DataError {
         count: usize,
         /// The first of them, from 1.
         first: usize,
+        /// The word that marks a missing cell there; none where the cell is empty.
+        marker: Option<String>,
+        /// How to read that word as a class.
+        as_text: Option<String>,
     },
     /// Nothing can be learned.
     #[error("the target `{column}` is `{value}` in every row, so there is nothing to learn")]
@@ -148,6 +176,22 @@ pub enum DataError {
     /// Nothing to learn from.
     #[error("no column is left to learn from: {}", .0.join("; "))]
     NoColumns(Vec<String>),
+    /// A number that a network cannot hold.
+    #[error(
+        "`{file}` line {line}, column `{column}`: {value:e} is too large, the limit is {:.1e}; correct \
+         it, or leave the column out with `data.drop`",
+        f32::MAX
+    )]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// Its line, from 1.
+        line: u64,
+        /// The column.
+        column: String,
+        /// The number.
+        value: f64,
+    },
     /// The split's column cannot order rows.
     #[error("`split.column` is `{0}`, which holds no numbers and no dates to order rows by")]
     NoOrder(String),
@@ -205,6 +249,27 @@ impl From<TableError> for DataError {
 }
 
 impl DataError {
+    /// Adds the word that marks a missing target, and the key that makes a class of it.
+    pub(super) fn with_marker(mut self, word: Option<String>, data: &Data) -> Self {
+        if let (
+            Self::MissingTarget {
+                marker, as_text, ..
+            },
+            Some(word),
+        ) = (&mut self, word)
+        {
+            let others = data.format.missing.iter();
+            let others = others.filter(|other| !other.eq_ignore_ascii_case(&word));
+            let others: Vec<String> = others.map(|other| format!("\"{other}\"")).collect();
+            *as_text = Some(format!(
+                ", or read `{word}` as a class with `--set 'data.format.missing=[{}]'`",
+                others.join(",")
+            ));
+            *marker = Some(word);
+        }
+        self
+    }
+
     /// Of a file that a trained model was to read, where no recipe can be changed any more.
     pub(super) fn of_new_file(error: TableError) -> Self {
         match key(&error) {
@@ -218,7 +283,13 @@ impl DataError {
 fn key(error: &TableError) -> Option<&'static str> {
     Some(match error {
         TableError::Encoding { .. } | TableError::Nul { .. } => "data.format.encoding",
-        TableError::OpenQuote { .. } => "data.format.quoting",
+        TableError::OpenQuote { .. } | TableError::StrayQuote { .. } => "data.format.quoting",
+        TableError::TooManyColumns { .. } => "data.format.delimiter",
+        TableError::NoColumn {
+            columns,
+            header: false,
+            ..
+        } if columns.first().is_some_and(|name| name == "column_1") => "data.format.header",
         TableError::Infinite { .. } => "data.format.missing",
         TableError::Memory { .. } => "data.sample",
         _ => return None,
@@ -237,6 +308,12 @@ fn shortened(names: &[String]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+fn marked(marker: Option<&String>) -> String {
+    marker.map_or_else(String::new, |word| {
+        format!(" (`{word}` marks a missing cell)")
+    })
 }
 
 /// Names of files, as a message says them.

@@ -1,7 +1,7 @@
 //! How a file is written, where that is not to be found out.
 
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::table::{DateOrder, Encoding, ReadOptions, default_missing};
+use tinderbox_datasets::table::{DateOrder, DecimalMark, Encoding, ReadOptions, default_missing};
 
 use crate::train::{ConfigError, check_range};
 
@@ -21,6 +21,8 @@ pub struct Format {
     pub comment: String,
     /// Words that mark a missing cell, without regard to case. An empty cell is always missing.
     pub missing: Vec<String>,
+    /// The mark before decimals, `.` or `,`, where numbers such as `1,234` leave it open.
+    pub decimal: String,
     /// The order of dates, for instance `day-month-year` where `1/2/2024` leaves it open.
     pub date_order: String,
     /// Most memory that reading may take, in GB; 0 for half of what is free.
@@ -49,6 +51,7 @@ impl Default for Format {
             encoding: String::new(),
             comment: String::new(),
             missing: default_missing(),
+            decimal: String::new(),
             date_order: String::new(),
             memory: 0.0,
         }
@@ -78,6 +81,7 @@ impl Format {
             encoding: self.encoding()?,
             comment: mark("data.format.comment", &self.comment)?,
             missing: self.missing.clone(),
+            decimal: self.decimal()?,
             date_order: self.date_order()?,
             memory: (self.memory > 0.0).then_some((self.memory * 1e9) as u64),
             ..ReadOptions::default()
@@ -92,6 +96,19 @@ impl Format {
         let expected = "an encoding as the web calls it, such as `utf-8` or `windows-1252`";
         let refuse = |_| ConfigError::new("data.format.encoding", label, expected);
         label.parse().map(Some).map_err(refuse)
+    }
+
+    fn decimal(&self) -> Result<Option<DecimalMark>, ConfigError> {
+        match self.decimal.as_str() {
+            "" => Ok(None),
+            "." => Ok(Some(DecimalMark::Point)),
+            "," => Ok(Some(DecimalMark::Comma)),
+            other => Err(ConfigError::new(
+                "data.format.decimal",
+                other,
+                "`.`, `,` or empty",
+            )),
+        }
     }
 
     fn date_order(&self) -> Result<Option<DateOrder>, ConfigError> {
@@ -135,6 +152,7 @@ mod tests {
             encoding: "latin1".to_owned(),
             comment: "#".to_owned(),
             missing: vec!["-9".to_owned()],
+            decimal: ",".to_owned(),
             date_order: "day-month-year".to_owned(),
             memory: 0.5,
         };
@@ -145,6 +163,7 @@ mod tests {
             encoding: Some(Encoding::WINDOWS_1252),
             comment: Some('#'),
             missing: vec!["-9".to_owned()],
+            decimal: Some(DecimalMark::Comma),
             date_order: Some(DateOrder::DayMonthYear),
             memory: Some(500_000_000),
             ..ReadOptions::default()
@@ -170,6 +189,10 @@ mod tests {
         assert_eq!(
             refused(|format| "utf-9".clone_into(&mut format.encoding)),
             "data.format.encoding"
+        );
+        assert_eq!(
+            refused(|format| "comma".clone_into(&mut format.decimal)),
+            "data.format.decimal"
         );
         assert_eq!(
             refused(|format| "dmy".clone_into(&mut format.date_order)),

@@ -24,6 +24,7 @@ mod explain;
 mod format;
 mod learner;
 mod net;
+mod notes;
 mod predict;
 mod prospect;
 mod recipe;
@@ -31,7 +32,7 @@ mod scale;
 mod target;
 mod unlabelled;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,7 @@ pub use explain::{Importance, Share};
 pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
+pub use notes::describe_note;
 pub use predict::{Evaluation, Prediction, Predictor};
 pub use prospect::{Area, Capture, Prospects};
 pub use recipe::{
@@ -62,9 +64,10 @@ pub use crate::watch::{Options, Renderers, Stage};
 
 use crate::calibration::Temperature;
 use crate::model_dir::{self, ModelError};
-use crate::run_dir::{RunDir, RunError};
+use crate::run_dir::{BEST_DIR, RunDir};
 use crate::splits::SplitList;
-use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
+use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
+use crate::watch::Job;
 use learner::Objective;
 
 /// Rows in a batch where no gradient is needed while training.
@@ -230,18 +233,26 @@ impl Prepared {
     /// # Errors
     ///
     /// If training fails or is interrupted, or a file cannot be written.
-    pub fn train(&self, device: &Device, mut options: Options) -> Result<Report, TabularError> {
+    pub fn train(&self, device: &Device, options: Options) -> Result<Report, TabularError> {
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            self.splits.check_run(run.path())?;
-            run
-        } else {
-            let run = RunDir::create(&options.dir, &text)?;
-            self.splits.save(run.path())?;
-            run
-        };
+        if options.resume {
+            self.splits.check(&options.dir)?;
+        }
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        self.splits.save(run.path())?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(TabularError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        mut options: Options,
+    ) -> Result<Report, TabularError> {
         let mut folds = Vec::new();
         for (index, parts) in self.folds.iter().enumerate() {
             let name = format!("fold {} of {}", index + 1, self.folds.len());
@@ -252,7 +263,7 @@ impl Prepared {
         let Parts { valid, test, .. } = &self.parts;
         let valid = self.answers(&fitted, valid, device)?;
         let threshold = valid.threshold();
-        self.save(&run, &fitted, threshold)?;
+        self.save(run, &fitted, threshold)?;
         let answers = self.answers(&fitted, test, device)?;
         let test = answers.metrics(threshold);
         fitted.first.log_test(&test).map_err(FitError::from)?;
@@ -260,7 +271,7 @@ impl Prepared {
         let unlabelled = self.unlabelled(&fitted, device)?;
         let row_s = self.time_of_a_row(&fitted, device)?;
         let prospects = match &self.opened.area {
-            Some(area) => Some(self.prospects(area, &fitted, &run, device, &mut options)?),
+            Some(area) => Some(self.prospects(area, &fitted, run, device, &mut options)?),
             None => None,
         };
         Ok(Report {
@@ -270,7 +281,7 @@ impl Prepared {
             } else {
                 Vec::new()
             },
-            run,
+            run: run.clone(),
             trained: fitted.first,
             valid: valid.metrics(threshold),
             test,
@@ -454,20 +465,15 @@ impl Prepared {
         let objective = Objective::new(&self.recipe.loss, &truth.take(&parts.train), &target);
         let (mut nets, mut first) = (Vec::new(), None);
         for member in 0..self.recipe.ensemble {
-            let dir = if member == 0 {
-                dir.to_owned()
-            } else {
-                dir.join("members").join(member.to_string())
-            };
-            std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
-                action: "create the folder",
-                path: dir.clone(),
-                source,
-            })?;
+            let mut job = Job::new(dir, name, member, self.recipe.ensemble)?;
+            // Folds and the like are no part of the model.
+            if name.is_empty() {
+                let spec = self.spec(&encoder, &target, Temperature::default(), None);
+                job.on_best = Some(keep_best(options.dir.join(BEST_DIR), member, spec));
+            }
             let net = self.untrained(&encoder, &samples[0], &target, member, device)?;
             let model = TabularModel::new(net, objective.clone());
-            let stage = Stage::of(name, member, self.recipe.ensemble);
-            let trained = self.fit_one(model, &samples, &dir, &stage, device, options)?;
+            let trained = self.fit_one(model, &samples, job, device, options)?;
             nets.push(trained.model.net.clone());
             first.get_or_insert(trained);
         }
@@ -518,26 +524,20 @@ impl Prepared {
         &self,
         model: TabularModel,
         [train, valid]: &[Sample; 2],
-        dir: &Path,
-        stage: &Stage,
+        job: Job<TabularModel>,
         device: &Device,
         options: &mut Options,
     ) -> Result<Trained<TabularModel>, TabularError> {
         let mut config = self.recipe.train_config();
-        config.train.seed += stage.number[0] as u64 - 1;
+        config.train.seed += job.stage.number[0] as u64 - 1;
         let batch_size = config.train.batch_size.min(train.len());
         let loader =
             LoaderConfig::train(batch_size, config.train.seed).with_workers(config.train.workers);
         let loader = Loader::new(train.shared(), train.clone(), loader, device)?;
         let eval = LoaderConfig::eval(EVAL_BATCH).with_workers(config.train.workers);
         let eval = Loader::new(valid.shared(), valid.clone(), eval, device)?;
-        let trainer = Trainer::new(config)
-            .in_dir(dir)
-            .identity(self.identity(&stage.name)?)
-            .resume(options.resume)
-            .renderer((options.renderer)(stage))
-            .interrupter(options.interrupter.clone())
-            .on_damage(options.on_damage);
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config, identity, options);
         Ok(trainer.fit(model, loader, eval, |training| training)?)
     }
 
@@ -547,11 +547,30 @@ impl Prepared {
         fitted: &Fitted,
         threshold: Option<f64>,
     ) -> Result<(), TabularError> {
-        let committee = &fitted.committee;
+        let Fitted {
+            committee, encoder, ..
+        } = fitted;
+        let spec = self.spec(encoder, &committee.target, committee.temperature, threshold);
+        let weights = committee.nets.iter().map(TabularNet::to_bytes);
+        let weights: Vec<Vec<u8>> = weights
+            .collect::<Result<_, _>>()
+            .map_err(ModelError::from)?;
+        model_dir::save_all(&run.model_dir(), &weights, &spec)?;
+        Ok(())
+    }
+
+    /// What to build around the weights.
+    fn spec(
+        &self,
+        encoder: &Encoder,
+        target: &Target,
+        temperature: Temperature,
+        threshold: Option<f64>,
+    ) -> Spec {
         let mut schema = self.opened.table.schema();
-        let target = &self.recipe.data.target;
         let is_used = |column: &ColumnSchema| {
-            column.name == *target || fitted.encoder.names().any(|name| name == column.name)
+            column.name == self.recipe.data.target
+                || encoder.names().any(|name| name == column.name)
         };
         if schema.header {
             schema.columns.retain(is_used);
@@ -561,43 +580,45 @@ impl Prepared {
             let unused = schema.columns.iter_mut().filter(|column| !is_used(column));
             unused.for_each(|column| *column = ColumnSchema::new(&column.name, Kind::Text));
         }
-        let spec = Spec {
+        Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
-            members: committee.nets.len(),
+            members: self.recipe.ensemble,
             model: self.recipe.model.clone(),
-            sizes: sizes(&fitted.encoder, &committee.target),
+            sizes: sizes(encoder, target),
             schema,
-            encoder: fitted.encoder.clone(),
-            target: committee.target.clone(),
-            temperature: committee.temperature,
+            encoder: encoder.clone(),
+            target: target.clone(),
+            temperature,
             threshold,
             data: self.recipe.data.clone(),
             split: self.recipe.split.clone(),
             data_digest: Some(self.splits.digest()),
-        };
-        let weights = committee.nets.iter().map(TabularNet::to_bytes);
-        let weights: Vec<Vec<u8>> = weights
-            .collect::<Result<_, _>>()
-            .map_err(ModelError::from)?;
-        model_dir::save_all(&run.model_dir(), &weights, &spec)?;
-        Ok(())
+        }
     }
 
-    /// What a checkpoint must share with this run: all but where the file lies and how many threads
-    /// make batches.
+    /// What a checkpoint must share with this run: all but where the data is, how long it trains and
+    /// how many threads make batches.
     fn identity(&self, stage: &str) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.source.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let (rows, data) = (self.opened.table.rows(), self.splits.digest());
         Ok(format!(
             "{}\ndata {data}\n{rows} rows\n{stage}",
             toml::to_string(&recipe)?
         ))
     }
+}
+
+/// Keeps the best weights so far of a network of the run.
+fn keep_best(dir: PathBuf, member: usize, spec: Spec) -> Box<BestListener<TabularModel>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        model_dir::save_best(&dir, member, &weights, &spec, &[])
+    })
 }
 
 /// Of two classes, the probability of the second.

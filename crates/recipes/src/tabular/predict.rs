@@ -9,7 +9,9 @@ use tinderbox_datasets::table::{
 
 use super::answers::{Answers, Committee};
 use super::contents::{contents, items};
-use super::data::{open, read_options, split as make_splits, table_of};
+use super::data::{
+    check_magnitudes, first_too_large, open, read_options, split as make_splits, table_of,
+};
 use super::encoder::{Encoded, Encoder, UnseenCategories};
 use super::error::{DataError, TabularError};
 use super::recipe::{Data, Source, Split};
@@ -150,6 +152,11 @@ impl Predictor {
             .map_err(DataError::of_new_file)
     }
 
+    /// The first row of a table from [`reader`](Self::reader) that cannot be predicted, and why.
+    pub fn first_unusable(&self, table: &Table) -> Option<(usize, DataError)> {
+        first_too_large(table, self.spec.encoder.names())
+    }
+
     fn read_file(
         &self,
         input: &Path,
@@ -163,6 +170,7 @@ impl Predictor {
             read_with(input, schema, &optional, options)
         };
         let (table, _) = read.map_err(DataError::of_new_file)?;
+        check_magnitudes(&table, self.spec.encoder.names())?;
         Ok(table)
     }
 

@@ -1,16 +1,13 @@
 //! What is predicted: classes or numbers, and the way back from a network's scores.
 
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::table::{Column, Kind};
+use tinderbox_datasets::table::{Column, Kind, looks_like_classes};
 
 use super::error::DataError;
 use super::recipe::{Data, TargetScale, Task};
 
 /// Most classes.
 const MAX_CLASSES: usize = 1_000;
-
-/// Most different whole numbers that are taken for classes.
-const MAX_NUMBERED: usize = 20;
 
 /// What the target's cells mean to a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -246,6 +243,8 @@ fn check_present(column: &Column) -> Result<(), DataError> {
         column: column.name().to_owned(),
         count: missing,
         first: first.unwrap_or(0) + 1,
+        marker: None,
+        as_text: None,
     })
 }
 
@@ -254,28 +253,6 @@ fn single(column: &Column) -> DataError {
         column: column.name().to_owned(),
         value: column.text(0).into_owned(),
     }
-}
-
-fn looks_like_classes(column: &Column) -> bool {
-    let Some(numbers) = column.numbers() else {
-        return true;
-    };
-    if column.kind() == Kind::Boolean {
-        return true;
-    }
-    let mut seen: Vec<f64> = Vec::new();
-    for number in numbers.iter() {
-        if number.fract() != 0.0 {
-            return false;
-        }
-        if !seen.contains(&number) {
-            seen.push(number);
-            if seen.len() > MAX_NUMBERED {
-                return false;
-            }
-        }
-    }
-    true
 }
 
 fn read_classes(column: &Column, data: &Data) -> Result<(Target, Truth), DataError> {
@@ -386,7 +363,7 @@ mod tests {
 
     #[test]
     fn few_whole_numbers_are_classes_and_others_are_not() {
-        let classes = Column::numeric("y", vec![2.0, 10.0, 1.0, 2.0]);
+        let classes = Column::numeric("y", [2.0, 10.0, 1.0, 2.0].repeat(5));
         let (target, _) = Target::read(&classes, &data()).unwrap();
         let labels = ["1", "2", "10"].map(str::to_owned).to_vec();
         assert_eq!(target, Target::Classes { labels });

@@ -9,6 +9,7 @@ use super::data::Truth;
 use super::error::TextRecipeError;
 use super::net::{Scored, TextInputs, TextNet};
 use super::tokenizer::Tokens;
+use crate::calibration::Temperature;
 use crate::metrics::{Labels, Predictions, perplexity};
 use crate::train::Metrics;
 use tinderbox_datasets::loader::{BatchContext, Collate as _};
@@ -207,6 +208,8 @@ pub(crate) struct Committee {
     pub(crate) padding: u32,
     /// Number of scores.
     pub(crate) outputs: usize,
+    /// Divides the logarithms of the mean probabilities of classes, or the log-odds of labels.
+    pub(crate) temperature: Temperature,
 }
 
 impl Committee {
@@ -263,14 +266,47 @@ impl Committee {
             });
             return Ok(words.collect());
         }
-        let all = self.mean(|net| {
+        let mut all = self.mean(|net| {
             let scores = net.forward(inputs.clone());
             match self.task {
                 Task::Labels => sigmoid(scores),
                 _ => softmax(scores, 1),
             }
         })?;
+        if self.temperature != Temperature::default() {
+            all = match self.task {
+                Task::Labels => self.temperature.sigmoid(&log_odds(&all)),
+                _ => self.temperature.softmax(&logarithms(&all), outputs),
+            };
+        }
         Ok(all.chunks_exact(outputs).map(<[f32]>::to_vec).collect())
+    }
+
+    /// Fits the temperature on texts that were not learned from; tags and running texts have none.
+    pub(crate) fn calibrate(
+        &mut self,
+        texts: &[Tokens],
+        truth: &Truth,
+        rows: &[usize],
+        device: &Device,
+    ) -> Result<(), TextRecipeError> {
+        let own: Vec<&Tokens> = rows.iter().map(|&row| &texts[row]).collect();
+        let fitted = match truth {
+            Truth::Classes(classes) => {
+                let classes: Vec<usize> = rows.iter().map(|&row| classes[row]).collect();
+                let said = logarithms(&self.predict(&own, device)?.concat());
+                Temperature::fit(&said, self.outputs, &classes)
+            }
+            Truth::Labels(flags) => {
+                let flags: Vec<bool> = rows.iter().flat_map(|&row| flags[row].clone()).collect();
+                let said = log_odds(&self.predict(&own, device)?.concat());
+                Temperature::fit_binary(&said, &flags)
+            }
+            Truth::Tags(_) => return Ok(()),
+        };
+        // Without validation texts the probabilities stay as they are.
+        self.temperature = fitted.unwrap_or_default();
+        Ok(())
     }
 
     fn mean(&self, of: impl Fn(&TextNet) -> Tensor<2>) -> Result<Vec<f32>, TextRecipeError> {
@@ -386,6 +422,18 @@ impl Committee {
             .map_err(TextRecipeError::device)?;
         Ok(-values.iter().sum::<f64>())
     }
+}
+
+/// Smallest probability with a finite logarithm that is told apart.
+const SMALLEST: f32 = 1e-30;
+
+fn logarithms(probabilities: &[f32]) -> Vec<f32> {
+    probabilities.iter().map(|p| p.max(SMALLEST).ln()).collect()
+}
+
+fn log_odds(probabilities: &[f32]) -> Vec<f32> {
+    let odds = |p: f32| p.max(SMALLEST).ln() - (1.0 - p).max(f32::EPSILON / 2.0).ln();
+    probabilities.iter().map(|&p| odds(p)).collect()
 }
 
 #[cfg(test)]

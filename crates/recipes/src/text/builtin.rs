@@ -70,6 +70,7 @@ fn base(name: &str, data: Data) -> Recipe {
     Recipe {
         name: name.to_owned(),
         ensemble: 1,
+        calibrate: true,
         data,
         split: Split::default(),
         tokenizer: TokenizerRecipe {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use serde::Serialize;
+use tinderbox_baselines::segments;
 
 use super::answers::Task;
 use super::error::TextRecipeError;
@@ -46,6 +47,7 @@ impl Predictor {
         let mut inputs = vec![as_read(text.to_owned())];
         inputs.extend(pieces.iter().map(without));
         let said = self.probabilities(&inputs)?;
+        self.count_truncated(&inputs[..1])?;
         let class = argmax(&said[0]);
         let full = log_odds(&said[0], class, self.task());
         let weighted = pieces.into_iter().zip(&said[1..]);
@@ -80,21 +82,10 @@ fn as_read(text: String) -> Input {
     }
 }
 
-/// Words, or as many together as there are too many of.
+/// Words with their signs and characters of scripts without spaces, or as many together as there are
+/// too many of.
 fn pieces(text: &str) -> Vec<Range<usize>> {
-    let mut words: Vec<Range<usize>> = Vec::new();
-    let mut from = None;
-    for (at, letter) in text.char_indices() {
-        match (letter.is_whitespace(), from) {
-            (true, Some(start)) => {
-                words.push(start..at);
-                from = None;
-            }
-            (false, None) => from = Some(at),
-            _ => {}
-        }
-    }
-    words.extend(from.map(|start| start..text.len()));
+    let words: Vec<Range<usize>> = segments(text).into_iter().map(|word| word.at).collect();
     let together = words.len().div_ceil(MAX_PIECES).max(1);
     let joined = words.chunks(together);
     // A tab parts two texts and belongs to neither.
@@ -126,6 +117,14 @@ mod tests {
         let text = " win a  prize ";
         let words: Vec<&str> = pieces(text).into_iter().map(|at| &text[at]).collect();
         assert_eq!(words, ["win", "a", "prize"]);
+        for (text, expected) in [
+            ("我喜欢这部电影。", "我|喜|欢|这|部|电|影|。"),
+            ("とてもタクシーは", "と|て|も|タクシー|は"),
+            ("รักน้ำ ok", "รั|ก|น้ำ|ok"),
+        ] {
+            let words: Vec<&str> = pieces(text).into_iter().map(|at| &text[at]).collect();
+            assert_eq!(words.join("|"), expected);
+        }
         let long = "word ".repeat(1000);
         let pieces = pieces(&long);
         assert_eq!(pieces.len(), 250);

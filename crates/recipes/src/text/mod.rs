@@ -27,12 +27,14 @@ mod explain;
 mod generate;
 mod learner;
 mod net;
+mod pre_tokenize;
 mod predict;
 mod recipe;
 mod summarise;
 mod tokenizer;
+mod truncation;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -59,10 +61,13 @@ pub use predict::{Prediction, Predictor};
 pub use recipe::{Augment, Data, Recipe, Split};
 pub use summarise::{Sentence, sentences};
 pub use tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe, Tokens};
+pub use truncation::Truncation;
 
+use crate::calibration::Temperature;
 use crate::model_dir::{self, ModelError};
-use crate::run_dir::{RunDir, RunError};
-use crate::train::{FitError, Metrics, Trained, Trainer, init_seeded};
+use crate::run_dir::{BEST_DIR, RunDir};
+use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
+use crate::watch::Job;
 pub use crate::watch::{Options, Renderers, Stage};
 
 /// Texts in a batch where no gradient is needed while training.
@@ -91,6 +96,9 @@ pub(crate) struct Spec {
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
+    /// Of probabilities; folders of earlier versions have none.
+    #[serde(default)]
+    temperature: Temperature,
 }
 
 /// A recipe with its texts opened and checked against each other. Nothing is written yet.
@@ -123,8 +131,8 @@ pub struct Report {
     /// Classical methods on the same texts.
     #[cfg(feature = "baseline")]
     pub baselines: Vec<baseline::Classical>,
-    /// Share of the training texts whose end was cut off.
-    pub cut: f64,
+    /// Training texts that are longer than the network reads.
+    pub truncation: Truncation,
     /// Time to tokenize and predict one text alone, in s.
     pub text_s: f64,
     /// Tokens that were trained on in a second, padding not counted.
@@ -244,16 +252,23 @@ impl Prepared {
     /// # Errors
     ///
     /// If training fails or is interrupted, or a file cannot be written.
-    pub fn train(&self, device: &Device, mut options: Options) -> Result<Report, TextRecipeError> {
+    pub fn train(&self, device: &Device, options: Options) -> Result<Report, TextRecipeError> {
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            run
-        } else {
-            RunDir::create(&options.dir, &text)?
-        };
-        let folds = self.folds(&run, device, &mut options)?;
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(TextRecipeError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        mut options: Options,
+    ) -> Result<Report, TextRecipeError> {
+        let folds = self.folds(run, device, &mut options)?;
         let parts = self.parts();
         let fitted = self.fit(
             "",
@@ -263,7 +278,7 @@ impl Prepared {
             device,
             &mut options,
         )?;
-        self.save(&run, &fitted)?;
+        self.save(run, &fitted)?;
         let valid = self.answers(&fitted, &parts.valid, "valid", device)?;
         let answers = self.answers(&fitted, &parts.test, "test", device)?;
         let mut test = answers.metrics();
@@ -272,7 +287,7 @@ impl Prepared {
             test.extend(reading.metrics());
         }
         fitted.first.log_test(&test).map_err(FitError::from)?;
-        let (cut, tokens) = self.lengths(&fitted, &parts.train);
+        let (truncation, tokens) = self.lengths(&fitted, &parts.train);
         let train_s = fitted.first.timings.compute_s + fitted.first.timings.data_s;
         Ok(Report {
             #[cfg(feature = "baseline")]
@@ -285,12 +300,12 @@ impl Prepared {
             test,
             folds,
             reading,
-            cut,
+            truncation,
             text_s: self.time_of_a_text(&fitted, &parts.test, device)?,
             tokens_per_s: tokens * fitted.first.samples as f64 / train_s.max(1e-9),
             parameters: fitted.committee.nets.iter().map(trainable_parameters).sum(),
             answers,
-            run,
+            run: run.clone(),
             trained: fitted.first,
         })
     }
@@ -359,28 +374,31 @@ impl Prepared {
         let (tokens, feed) = self.encode(tokenizer, parts)?;
         let (mut nets, mut first) = (Vec::new(), None);
         for member in 0..self.recipe.ensemble {
-            let dir = if member == 0 {
-                dir.to_owned()
-            } else {
-                dir.join("members").join(member.to_string())
-            };
-            std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
-                action: "create the folder",
-                path: dir.clone(),
-                source,
-            })?;
-            let stage = Stage::of(name, member, self.recipe.ensemble);
-            let trained = self.fit_one(sizes, &feed, &dir, &stage, device, options)?;
+            let mut job = Job::new(dir, name, member, self.recipe.ensemble)?;
+            // Folds are no part of the model.
+            if name.is_empty() {
+                let dir = options.dir.join(BEST_DIR);
+                job.on_best = Some(keep_best(dir, member, self.spec()?, tokenizer.to_json()?));
+            }
+            let trained = self.fit_one(sizes, &feed, job, device, options)?;
             nets.push(trained.model.net.clone());
             first.get_or_insert(trained);
         }
+        let mut committee = Committee {
+            nets,
+            task: self.task,
+            padding: tokenizer.padding(),
+            outputs: sizes.outputs,
+            temperature: Temperature::default(),
+        };
+        if self.recipe.calibrate
+            && let (Corpus::Rows(rows), Encoded::Rows(tokens)) = (&self.corpus, &tokens)
+        {
+            let device = &device.clone().inner();
+            committee.calibrate(tokens, &rows.truth, &parts.valid, device)?;
+        }
         Ok(Fitted {
-            committee: Committee {
-                nets,
-                task: self.task,
-                padding: tokenizer.padding(),
-                outputs: sizes.outputs,
-            },
+            committee,
             tokenizer: tokenizer.clone(),
             tokens,
             first: first.ok_or(FitError::NotRun)?,
@@ -419,13 +437,12 @@ impl Prepared {
         &self,
         sizes: Sizes,
         feed: &Feed,
-        dir: &Path,
-        stage: &Stage,
+        job: Job<TextModel>,
         device: &Device,
         options: &mut Options,
     ) -> Result<Trained<TextModel>, TextRecipeError> {
         let mut config = self.recipe.train_config();
-        config.train.seed += stage.number[0] as u64 - 1;
+        config.train.seed += job.stage.number[0] as u64 - 1;
         let on = device.clone().autodiff();
         let scored = self.task.scored();
         let net = init_seeded(config.train.seed, &on, || {
@@ -468,14 +485,9 @@ impl Prepared {
                 (one, two)
             }
         };
-        let trainer = Trainer::new(config.clone())
-            .in_dir(dir)
-            .identity(self.identity(&stage.name)?)
-            .resume(options.resume)
-            .learning_rates(rates)
-            .renderer((options.renderer)(stage))
-            .interrupter(options.interrupter.clone())
-            .on_damage(options.on_damage);
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config.clone(), identity, options);
+        let trainer = trainer.learning_rates(rates);
         let classes = self.task == Task::Classes;
         Ok(trainer.fit(model, train, valid, |training| {
             if classes {
@@ -520,16 +532,18 @@ impl Prepared {
         contracts::read(rows, test, valid)
     }
 
-    /// Share of the texts that were cut, and tokens of a text on average.
-    fn lengths(&self, fitted: &Fitted, rows: &[usize]) -> (f64, f64) {
+    /// Truncated texts, and tokens of a text on average.
+    fn lengths(&self, fitted: &Fitted, rows: &[usize]) -> (Truncation, f64) {
         match &fitted.tokens {
             Encoded::Rows(tokens) => {
-                let count = rows.len().max(1) as f64;
-                let cut = rows.iter().filter(|&&row| tokens[row].cut).count() as f64;
                 let all: usize = rows.iter().map(|&row| tokens[row].ids.len()).sum();
-                (cut / count, all as f64 / count)
+                let truncation = Truncation::of(rows.iter().map(|&row| &tokens[row]));
+                (truncation, all as f64 / rows.len().max(1) as f64)
             }
-            Encoded::Running { .. } => (0.0, self.recipe.tokenizer.max_len as f64),
+            Encoded::Running { .. } => {
+                let width = self.recipe.tokenizer.max_len as f64;
+                (Truncation::default(), width)
+            }
         }
     }
 
@@ -562,20 +576,8 @@ impl Prepared {
     fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TextRecipeError> {
         let committee = &fitted.committee;
         let spec = Spec {
-            kind: KIND.to_owned(),
-            recipe: self.recipe.name.clone(),
-            task: self.task,
-            members: committee.nets.len(),
-            architecture: self.recipe.model.clone(),
-            form: self.recipe.model.form()?,
-            sizes: self.sizes,
-            labels: match &self.corpus {
-                Corpus::Rows(rows) => rows.names.clone(),
-                Corpus::Running(_) => Vec::new(),
-            },
-            tokenizer: self.recipe.tokenizer.clone(),
-            data: self.recipe.data.clone(),
-            split: self.recipe.split.clone(),
+            temperature: committee.temperature,
+            ..self.spec()?
         };
         let weights = committee.nets.iter().map(TextNet::to_bytes);
         let weights: Vec<Vec<u8>> = weights
@@ -588,14 +590,35 @@ impl Prepared {
         Ok(())
     }
 
-    /// What a checkpoint must share with this run: all but where the files lie and how many threads
-    /// make batches.
+    /// What to build around the weights and the tokenizer.
+    fn spec(&self) -> Result<Spec, TextRecipeError> {
+        Ok(Spec {
+            kind: KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            task: self.task,
+            members: self.recipe.ensemble,
+            architecture: self.recipe.model.clone(),
+            form: self.recipe.model.form()?,
+            sizes: self.sizes,
+            labels: match &self.corpus {
+                Corpus::Rows(rows) => rows.names.clone(),
+                Corpus::Running(_) => Vec::new(),
+            },
+            tokenizer: self.recipe.tokenizer.clone(),
+            data: self.recipe.data.clone(),
+            split: self.recipe.split.clone(),
+            temperature: Temperature::default(),
+        })
+    }
+
+    /// What a checkpoint must share with this run: all but where the data is, how long it trains and
+    /// how many threads make batches.
     fn identity(&self, stage: &str) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let size = match &self.corpus {
             Corpus::Rows(rows) => rows.inputs.len(),
             Corpus::Running(text) => text.train.len(),
@@ -606,6 +629,23 @@ impl Prepared {
             toml::to_string(&recipe)?
         ))
     }
+}
+
+/// Keeps the best weights so far of a network of the run.
+fn keep_best(
+    dir: PathBuf,
+    member: usize,
+    spec: Spec,
+    tokenizer: Option<String>,
+) -> Box<BestListener<TextModel>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        let files = tokenizer
+            .as_ref()
+            .map(|json| (TOKENIZER_FILE, json.as_bytes()));
+        let files: Vec<(&str, &[u8])> = files.into_iter().collect();
+        model_dir::save_best(&dir, member, &weights, &spec, &files)
+    })
 }
 
 fn tokenizer_of_rows(

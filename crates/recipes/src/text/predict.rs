@@ -9,6 +9,7 @@ use super::data::{Corpus, open_known};
 use super::error::{DataError, TextRecipeError};
 use super::recipe::Data;
 use super::tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, Tokens};
+use super::truncation::{Truncation, TruncationCounter};
 use super::{KIND, Spec};
 use crate::metrics::argmax;
 use crate::model_dir::{self, ModelError};
@@ -46,6 +47,7 @@ pub struct Predictor {
     pub(super) tokenizer: TextTokenizer,
     pub(super) spec: Spec,
     pub(super) device: Device,
+    truncation: TruncationCounter,
 }
 
 impl Predictor {
@@ -89,12 +91,14 @@ impl Predictor {
             task: spec.task,
             padding: tokenizer.padding(),
             outputs: spec.sizes.outputs,
+            temperature: spec.temperature,
         };
         Ok(Self {
             committee,
             tokenizer,
             spec,
             device,
+            truncation: TruncationCounter::default(),
         })
     }
 
@@ -116,6 +120,12 @@ impl Predictor {
     /// Most tokens of a text.
     pub fn max_len(&self) -> usize {
         self.spec.sizes.max_len
+    }
+
+    /// How many of the texts that [`predict`](Self::predict) and [`evaluate`](Self::evaluate) were
+    /// given so far are longer than the network reads.
+    pub fn truncation(&self) -> Truncation {
+        self.truncation.get()
     }
 
     /// A line as this model reads it: a tab stands between the texts of a pair, white space between
@@ -152,7 +162,10 @@ impl Predictor {
     ///
     /// If the device fails.
     pub fn predict(&self, inputs: &[Input]) -> Result<Vec<Prediction>, TextRecipeError> {
-        let said = self.probabilities(inputs)?;
+        let tokens = self.tokenizer.encode(inputs, self.max_len())?;
+        self.truncation.add(Truncation::of(&tokens));
+        let tokens: Vec<&Tokens> = tokens.iter().collect();
+        let said = self.committee.predict(&tokens, &self.device)?;
         let all = inputs.iter().zip(said);
         Ok(all
             .map(|(input, said)| self.prediction(input, &said))
@@ -164,6 +177,13 @@ impl Predictor {
         let tokens = self.tokenizer.encode(inputs, self.max_len())?;
         let tokens: Vec<&Tokens> = tokens.iter().collect();
         self.committee.predict(&tokens, &self.device)
+    }
+
+    /// Counts those of `inputs` that are longer than the network reads.
+    pub(super) fn count_truncated(&self, inputs: &[Input]) -> Result<(), TextRecipeError> {
+        let tokens = self.tokenizer.encode(inputs, self.max_len())?;
+        self.truncation.add(Truncation::of(&tokens));
+        Ok(())
     }
 
     fn prediction(&self, input: &Input, said: &[f32]) -> Prediction {
@@ -217,6 +237,8 @@ impl Predictor {
                 let all: Vec<usize> = (0..rows.inputs.len()).collect();
                 let part = if whole { &all } else { rows.parts.get(split)? };
                 let tokens = self.tokenizer.encode(&rows.inputs, self.max_len())?;
+                let read = part.iter().map(|&row| &tokens[row]);
+                self.truncation.add(Truncation::of(read));
                 let names = &self.spec.labels;
                 self.committee
                     .answer(&tokens, &rows.truth, names, part, &self.device)

@@ -19,6 +19,9 @@ pub struct Recipe {
     pub name: String,
     /// Networks with other seeds that predict together.
     pub ensemble: usize,
+    /// Whether probabilities are calibrated by a temperature, fitted on the validation texts (Guo et
+    /// al., *On calibration of modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
+    pub calibrate: bool,
     /// Which texts.
     pub data: Data,
     /// Which of them for what.

@@ -24,6 +24,15 @@ pub struct Sentence {
     pub score: f32,
 }
 
+/// Signs that end a sentence whatever follows: of Chinese and Japanese, Hindi and its neighbors,
+/// Khmer, Burmese, Ethiopic, Arabic and Urdu.
+const ENDS: [char; 12] = [
+    '。', '｡', '！', '？', '।', '॥', '។', '။', '።', '፧', '؟', '۔',
+];
+
+/// Quotes and brackets that close behind such a sign.
+const CLOSES: [char; 5] = ['」', '』', '）', '”', '’'];
+
 impl Predictor {
     /// The `count` sentences that matter most, in the order of the text.
     ///
@@ -79,7 +88,8 @@ impl Predictor {
 }
 
 /// Where the sentences of a text lie, in bytes: they end at `.`, `!` or `?` in front of white space
-/// and a capital letter, a digit or a quote, and at empty lines.
+/// and a capital letter, a digit or a quote, at the signs of other scripts that mean nothing else, and
+/// at empty lines.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let letters: Vec<(usize, char)> = text.char_indices().collect();
     let mut found = Vec::new();
@@ -96,6 +106,11 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
         let rest = letters[index + 1..].iter().map(|&(_, letter)| letter);
         let ends = match letter {
             '.' | '!' | '?' => ends_sentence(&text[from..at], rest),
+            _ if ENDS.contains(&letter) => rest
+                .clone()
+                .next()
+                .is_none_or(|next| !CLOSES.contains(&next)),
+            _ if CLOSES.contains(&letter) => text[from..at].ends_with(ENDS),
             '\n' => rest
                 .clone()
                 .take_while(|l| l.is_whitespace())
@@ -156,5 +171,21 @@ mod tests {
             ]
         );
         assert_eq!(sentences(" \n ...").len(), 0);
+    }
+
+    #[test]
+    fn sentences_of_scripts_without_spaces_end_at_their_signs() {
+        for (text, expected) in [
+            ("今天下雨。我們走吧！好嗎？", "今天下雨。|我們走吧！|好嗎？"),
+            (
+                "彼は「行く。」と言った。終わり",
+                "彼は「行く。」|と言った。|終わり",
+            ),
+            ("यह एक है। वह दो", "यह एक है।|वह दो"),
+            ("ما اسمك؟ أنا علي", "ما اسمك؟|أنا علي"),
+        ] {
+            let found: Vec<&str> = sentences(text).into_iter().map(|at| &text[at]).collect();
+            assert_eq!(found.join("|"), expected);
+        }
     }
 }

@@ -11,10 +11,8 @@ use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::normalizers::unicode::NFKC;
 use tokenizers::normalizers::utils::{Lowercase, Sequence};
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::processors::template::TemplateProcessing;
@@ -24,6 +22,7 @@ use tokenizers::{
 };
 
 use super::error::TokenizerError;
+use super::pre_tokenize::with_words;
 use crate::train::{ConfigError, check_range};
 
 /// Name of the tokenizer's file in a model folder, as on the Hugging Face hub.
@@ -72,7 +71,7 @@ pub enum TokenKind {
     Bpe,
     /// The likeliest parts of words (Kudo 2018, <https://arxiv.org/abs/1804.10959>).
     Unigram,
-    /// Whole words and signs.
+    /// Whole words and signs; the characters of scripts without spaces.
     Words,
     /// Bytes of UTF-8.
     Bytes,
@@ -123,7 +122,7 @@ impl TokenizerRecipe {
 
     fn word_piece<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
         let mut tokenizer = Tokenizer::new(WordPiece::default());
-        self.bert_words(&mut tokenizer)?;
+        with_words(&mut tokenizer, texts, self.lowercase)?;
         let words = Self::count(&tokenizer, texts)?;
         // The letters inside words, in a known order: the trainer would number them as they come.
         let mut special: Vec<AddedToken> = special();
@@ -150,14 +149,6 @@ impl TokenizerRecipe {
         tokenizer.with_model(model);
         tokenizer.with_decoder(Some(tokenizers::decoders::wordpiece::WordPiece::default()));
         Ok(tokenizer)
-    }
-
-    /// Words as BERT cuts them: at white space, with every sign a word of its own.
-    fn bert_words(&self, tokenizer: &mut Tokenizer) -> Result<(), TokenizerError> {
-        let normalizer = BertNormalizer::new(true, true, None, self.lowercase);
-        tokenizer.with_normalizer(Some(normalizer))?;
-        tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-        Ok(())
     }
 
     fn bpe<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
@@ -216,7 +207,7 @@ impl TokenizerRecipe {
 
     fn words<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
         let mut tokenizer = Tokenizer::new(WordLevel::default());
-        self.bert_words(&mut tokenizer)?;
+        with_words(&mut tokenizer, texts, self.lowercase)?;
         let words = Self::count(&tokenizer, texts)?;
         let mut words: Vec<(String, u64)> = words.into_iter().collect();
         words.retain(|(_, count)| *count >= self.min_count as u64);

@@ -6,12 +6,14 @@
 //! The two latest are kept: a damaged one costs the steps since the one before.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tinderbox_datasets::atomic_file::write_atomic;
 
 const MAGIC: &[u8; 8] = b"TINDERC1";
 const SUFFIX: &str = "ckpt";
@@ -137,45 +139,10 @@ impl Store {
     }
 }
 
-/// Writes a file so that its name only ever stands for the whole of it.
-pub(crate) fn write_atomic(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let attempt = || {
-        let mut file = BufWriter::new(File::create(&temporary)?);
-        write(&mut file)?;
-        file.into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_parent(path)
-    };
-    let result = attempt();
-    if result.is_err() {
-        // Nothing half-written stays; if even this fails, the first error says more.
-        let _ = fs::remove_file(&temporary);
-    }
-    result
-}
-
-/// Makes a rename last through a power cut.
-pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        #[cfg(unix)]
-        Some(parent) => {
-            let parent = if parent.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                parent
-            };
-            File::open(parent)?.sync_all()
-        }
-        _ => Ok(()),
-    }
+/// The step of the checkpoint in a file of this name.
+pub(crate) fn step_of(name: &OsStr) -> Option<usize> {
+    let number = name.to_str()?.strip_prefix("step-")?;
+    number.strip_suffix(SUFFIX)?.strip_suffix('.')?.parse().ok()
 }
 
 /// Passes bytes on and keeps their checksum.
@@ -195,7 +162,7 @@ impl<W: Write> Write for Checked<W> {
     }
 }
 
-fn write_parts(file: &mut BufWriter<File>, parts: &Parts) -> io::Result<()> {
+fn write_parts(file: &mut impl Write, parts: &Parts) -> io::Result<()> {
     let blobs = parts
         .blobs
         .iter()

@@ -159,6 +159,17 @@ impl Default for Loop {
 }
 
 impl Loop {
+    /// What a checkpoint must share with the run that is resumed from it: all but how long it
+    /// trains and how many threads make batches.
+    pub(crate) fn identity(&self) -> Self {
+        Self {
+            epochs: 0,
+            patience: 0,
+            workers: 0,
+            ..self.clone()
+        }
+    }
+
     /// Checks every number.
     ///
     /// # Errors

@@ -69,6 +69,11 @@ impl MetricLines {
         Ok(())
     }
 
+    /// Length of the file, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Hands what was written to the system.
     ///
     /// # Errors

@@ -106,6 +106,16 @@ impl MetricsFile {
         })
     }
 
+    /// The state so far, for a checkpoint that is written later.
+    pub(crate) fn state(&self) -> LogState {
+        let inner = self.lock();
+        LogState {
+            bytes: inner.lines.bytes(),
+            wall_s: inner.wall_s(),
+            ..inner.state.clone()
+        }
+    }
+
     /// Time spent on this run in all sittings, in s.
     pub(crate) fn wall_s(&self) -> f64 {
         self.lock().wall_s()

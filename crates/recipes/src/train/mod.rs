@@ -15,6 +15,7 @@ mod optimizer;
 mod rates;
 mod record;
 mod relay;
+mod saving;
 mod schedule;
 mod silent;
 mod strategy;
@@ -34,7 +35,6 @@ use burn::train::{
 use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
 
 pub use checkpoint::CheckpointError;
-pub(crate) use checkpoint::{sync_parent, write_atomic};
 pub use config::{ConfigError, Goal, Loop, TrainConfig, check_name, check_range, check_share};
 pub use ema::blend;
 pub use lines::MetricLines;
@@ -42,10 +42,11 @@ pub use log::{Metrics, metric_name};
 pub use optimizer::Optimizer;
 pub use rates::layer_factors;
 pub use record::{init_seeded, weights_from_bytes, weights_to_bytes};
+pub use saving::{Saving, saves_when_interrupted};
 pub use schedule::Schedule;
 pub use silent::Silent;
 pub(crate) use strategy::panic_message;
-pub use strategy::{StepListener, Timings, TrainError};
+pub use strategy::{BestListener, StepListener, Timings, TrainError};
 
 use checkpoint::Store;
 use log::{MetricsFile, Pace};
@@ -103,6 +104,7 @@ pub struct Trainer<M: LearnerModel> {
     interrupter: Interrupter,
     on_damage: Box<dyn Fn(&CheckpointError)>,
     on_step: Option<Box<StepListener<M>>>,
+    on_best: Option<Box<BestListener<M>>>,
     rates: Vec<(String, f64)>,
 }
 
@@ -118,6 +120,7 @@ impl<M: LearnerModel> Trainer<M> {
             interrupter: Interrupter::new(),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
             on_step: None,
+            on_best: None,
             rates: Vec::new(),
         }
     }
@@ -170,6 +173,13 @@ impl<M: LearnerModel> Trainer<M> {
     #[must_use]
     pub fn on_step(mut self, listener: Box<StepListener<M>>) -> Self {
         self.on_step = Some(listener);
+        self
+    }
+
+    /// Sees the model, ready for inference, after each epoch that is the best so far.
+    #[must_use]
+    pub fn on_best(mut self, listener: Option<Box<BestListener<M>>>) -> Self {
+        self.on_best = listener;
         self
     }
 
@@ -302,6 +312,7 @@ impl<M: LearnerModel> Trainer<M> {
             metrics: metrics.clone(),
             interrupter: self.interrupter.clone(),
             on_step: self.on_step,
+            on_best: self.on_best,
             config: self.config.clone(),
         }));
         let training = SupervisedTraining::new(".", train, valid)

@@ -36,7 +36,9 @@ use super::log::{LogState, Metrics, MetricsFile};
 use super::rates::Rates;
 use super::record::{weights_from_bytes, weights_to_bytes};
 use super::relay::{Event, Relay};
+use super::saving::Saving;
 use super::schedule::PlateauState;
+use crate::model_dir::ModelError;
 
 /// Keeps the device's random stream apart from those of the data.
 const STEP: u64 = 4;
@@ -57,7 +59,7 @@ pub enum TrainError {
         step: usize,
     },
     /// The interrupt signal, or the dashboard's stop key.
-    #[error("interrupted after step {step}; the state is saved")]
+    #[error("interrupted after step {step}, state saved")]
     Interrupted {
         /// Steps done.
         step: usize,
@@ -112,6 +114,9 @@ pub enum TrainError {
          new run"
     )]
     DataChanged,
+    /// The best weights so far cannot be kept.
+    #[error(transparent)]
+    Best(#[from] ModelError),
     /// burn-train stopped with an error of its own.
     #[error("training stopped: {0}")]
     Burn(Arc<TrainingError>),
@@ -122,7 +127,11 @@ impl TrainError {
     pub fn is_input(&self) -> bool {
         matches!(
             self,
-            Self::Data(_) | Self::UnknownMonitor { .. } | Self::Foreign(_) | Self::DataChanged
+            Self::Data(_)
+                | Self::UnknownMonitor { .. }
+                | Self::Foreign(_)
+                | Self::DataChanged
+                | Self::Best(ModelError::NotFinite(_))
         )
     }
 }
@@ -155,14 +164,17 @@ struct State {
     plateau: PlateauState,
     finished: bool,
     stopped_early: bool,
+    /// Epochs and patience of the recipe, which a resumed run may raise.
+    length: [usize; 2],
     timings: Timings,
     log: LogState,
 }
 
 impl State {
-    fn new(identity: String) -> Self {
+    fn new(identity: String, config: &TrainConfig) -> Self {
         Self {
             identity,
+            length: [config.train.epochs, config.train.patience],
             epoch: 1,
             batch: 0,
             step: 0,
@@ -175,6 +187,17 @@ impl State {
             timings: Timings::default(),
             log: LogState::default(),
         }
+    }
+
+    /// Decides anew whether training is over if it may be longer than when the state was saved.
+    fn set_length(&mut self, [epochs, patience]: [usize; 2]) {
+        if self.length == [epochs, patience] {
+            return;
+        }
+        self.length = [epochs, patience];
+        let stop = patience > 0 && self.waited >= patience;
+        self.stopped_early = stop && self.epoch <= epochs;
+        self.finished = stop || self.epoch > epochs;
     }
 }
 
@@ -213,7 +236,11 @@ pub(crate) struct Job<M: LearnerModel> {
     /// Stops that burn-train's own interrupter may lose (its dashboard resets it).
     pub(crate) interrupter: Interrupter,
     pub(crate) on_step: Option<Box<StepListener<M>>>,
+    pub(crate) on_best: Option<Box<BestListener<M>>>,
 }
+
+/// Sees the model after an epoch that is the best so far.
+pub type BestListener<M> = dyn FnMut(&M) -> Result<(), ModelError> + Send;
 
 /// Sees the model and its gradients between the backward pass and the update.
 pub type StepListener<M> = dyn FnMut(&M, &GradientsParams, usize) + Send;
@@ -328,6 +355,7 @@ impl<M: LearnerModel> SupervisedLearningStrategy<M> for Strategy<M> {
             valid,
         };
         if let Some(job) = job {
+            let _saving = job.store.is_some().then(Saving::begin);
             let outcome = Run::start(job).and_then(|run| run.train(&mut events));
             *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         }
@@ -373,6 +401,8 @@ struct Run<M: LearnerModel> {
     ema: Option<Ema<M>>,
     best_weights: Option<Vec<u8>>,
     state: State,
+    /// The metrics when the latest epoch was trained, and not validated.
+    trained: LogState,
     total_steps: usize,
 }
 
@@ -384,13 +414,14 @@ impl<M: LearnerModel> Run<M> {
         let steps = job.feed.num_batches().div_ceil(config.train.accumulation);
         let total_steps = steps * config.train.epochs;
         let optimizer = config.optimizer.init();
-        let state = State::new(job.identity.clone());
+        let state = State::new(job.identity.clone(), &job.config);
         let mut run = Self {
             model,
             optimizer,
             ema,
             best_weights: None,
             state,
+            trained: LogState::default(),
             total_steps,
             job,
         };
@@ -481,9 +512,12 @@ impl<M: LearnerModel> Run<M> {
             }
         }
         drop(batches);
+        events.flush();
+        self.check_metrics(events)?;
+        // The last safe point: after it the epoch's means are logged, and its validation is not.
+        self.trained = self.job.metrics.state();
         events.train(LearnerEvent::EndSplit(epoch));
         events.flush();
-        // Not a safe point: the epoch's means are logged, and its validation is not.
         self.check_metrics(events)
     }
 
@@ -561,6 +595,11 @@ impl<M: LearnerModel> Run<M> {
             let progress: Progress = batches.progress();
             let item = TrainingItem::new(item, progress, Some(number), None);
             events.valid(LearnerEvent::ProcessedItem(item));
+            if self.is_interrupted(events) {
+                self.save_at(events, Some(self.trained.clone()))?;
+                let step = self.state.step;
+                return Err(TrainError::Interrupted { step });
+            }
         }
         events.valid(LearnerEvent::EndSplit(epoch));
         events.flush();
@@ -584,6 +623,9 @@ impl<M: LearnerModel> Run<M> {
                 valid: metrics,
             });
             self.best_weights = Some(weights(&model)?);
+            if let Some(listener) = &mut self.job.on_best {
+                listener(&model)?;
+            }
         }
         self.state.timings.valid_s += seconds(started.elapsed());
         Ok(improved)
@@ -598,14 +640,17 @@ impl<M: LearnerModel> Run<M> {
     /// Saves and stops if somebody asked for it.
     fn check_interrupt(&mut self, events: &mut Events<M>) -> Result<(), TrainError> {
         self.check_metrics(events)?;
-        let asked = self.job.interrupter.should_stop() || events.interrupter.should_stop();
-        if asked {
+        if self.is_interrupted(events) {
             self.save(events)?;
             return Err(TrainError::Interrupted {
                 step: self.state.step,
             });
         }
         Ok(())
+    }
+
+    fn is_interrupted(&self, events: &Events<M>) -> bool {
+        self.job.interrupter.should_stop() || events.interrupter.should_stop()
     }
 
     fn check_metrics(&self, events: &Events<M>) -> Result<(), TrainError> {
@@ -622,11 +667,17 @@ impl<M: LearnerModel> Run<M> {
     }
 
     fn save(&mut self, events: &mut Events<M>) -> Result<(), TrainError> {
+        self.save_at(events, None)
+    }
+
+    /// Saves the state, with that of the metrics at an earlier point if one is given.
+    fn save_at(&mut self, events: &mut Events<M>, log: Option<LogState>) -> Result<(), TrainError> {
         let started = Instant::now();
         events.flush();
         // A state after a loss that is not finite is no good state.
         self.check_metrics(events)?;
-        self.state.log = self.job.metrics.checkpoint().map_err(TrainError::Metrics)?;
+        let latest = self.job.metrics.checkpoint().map_err(TrainError::Metrics)?;
+        self.state.log = log.unwrap_or(latest);
         let Some(store) = &self.job.store else {
             return Ok(());
         };
@@ -656,6 +707,8 @@ impl<M: LearnerModel> Run<M> {
 
     fn restore(&mut self, mut parts: Parts) -> Result<(), TrainError> {
         self.state = state_of(&parts)?;
+        let train = &self.job.config.train;
+        self.state.set_length([train.epochs, train.patience]);
         let mut part = |name: &str| parts.blobs.remove(name);
         let missing = |name: &str| TrainError::Foreign(format!("`{name}` is missing"));
         let model = part("model").ok_or_else(|| missing("model"))?;

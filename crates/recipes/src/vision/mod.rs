@@ -45,7 +45,8 @@ use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
 use crate::splits::{SplitList, SplitsError};
 use crate::train::{
-    CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained, Trainer,
+    BestListener, CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained,
+    Trainer,
 };
 
 /// Most images in a batch where no gradient is needed.
@@ -153,7 +154,7 @@ const KIND: &str = "image-classifier";
 pub struct Options {
     /// The run directory.
     pub dir: PathBuf,
-    /// Whether to go on with the run that is there.
+    /// Whether to resume the run that is there.
     pub resume: bool,
     /// Draws progress.
     pub renderer: Box<dyn MetricsRenderer>,
@@ -295,18 +296,26 @@ impl Prepared {
     ///
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, VisionError> {
-        let Recipe { train, .. } = &self.recipe;
         let text = toml::to_string(&self.recipe)?;
-        let run = if options.resume {
-            let (run, stored) = RunDir::unfinished(&options.dir)?;
-            run.check_recipe(&stored, &text)?;
-            self.list.check_run(run.path())?;
-            run
-        } else {
-            let run = RunDir::create(&options.dir, &text)?;
-            self.list.save(run.path())?;
-            run
-        };
+        if options.resume {
+            self.list.check(&options.dir)?;
+        }
+        let run = RunDir::open(&options.dir, options.resume, &text)?;
+        self.list.save(run.path())?;
+        let result = self.train_in(&run, device, options);
+        if result.as_ref().is_err_and(VisionError::is_input) {
+            run.discard_untrained();
+        }
+        result
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: Options,
+    ) -> Result<Report, VisionError> {
+        let Recipe { train, .. } = &self.recipe;
         let classes = self.opened.classes.len();
         let net = recipe::init_net(
             &self.recipe,
@@ -326,7 +335,8 @@ impl Prepared {
             .resume(options.resume)
             .renderer(options.renderer)
             .interrupter(options.interrupter)
-            .on_damage(options.on_damage);
+            .on_damage(options.on_damage)
+            .on_best(Some(self.keep_best(run)));
         if let Some(listener) = options.on_step {
             trainer = trainer.on_step(listener);
         }
@@ -334,13 +344,13 @@ impl Prepared {
         let trained = trainer.fit(model, loader, valid, |training| {
             training.metrics((AccuracyMetric::new(),))
         })?;
-        self.save(&run, &trained.model.net)?;
+        self.save(run, &trained.model.net)?;
         let test = eval_loader(&self.splits.test, &self.normalize, train.workers, device)?;
         let predictions = predict_all(&trained.model.net, &test).map_err(image_error)?;
         let test = predictions.metrics();
         trained.log_test(&test).map_err(FitError::from)?;
         Ok(Report {
-            run,
+            run: run.clone(),
             trained,
             test,
             predictions,
@@ -399,11 +409,27 @@ impl Prepared {
     }
 
     fn save(&self, run: &RunDir, net: &ImageNet) -> Result<(), VisionError> {
+        let weights = net.to_bytes().map_err(ModelError::from)?;
+        model_dir::save(&run.model_dir(), &weights, &self.spec())?;
+        Ok(())
+    }
+
+    /// Keeps the best weights so far.
+    fn keep_best(&self, run: &RunDir) -> Box<BestListener<Classifier<ImageNet>>> {
+        let (dir, spec) = (run.best_dir(), self.spec());
+        Box::new(move |model| {
+            let weights = model.net.to_bytes()?;
+            model_dir::save_best(&dir, 0, &weights, &spec, &[])
+        })
+    }
+
+    /// What to build around the weights.
+    fn spec(&self) -> Spec {
         let mut data = self.recipe.data.clone();
         if let Some(path) = data.path_mut() {
             path.clear();
         }
-        let spec = Spec {
+        Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             architecture: self.recipe.model.clone(),
@@ -413,20 +439,17 @@ impl Prepared {
             decode: Some(self.opened.decode.clone()),
             data,
             data_digest: Some(self.list.digest()),
-        };
-        let weights = net.to_bytes().map_err(ModelError::from)?;
-        model_dir::save(&run.model_dir(), &weights, &spec)?;
-        Ok(())
+        }
     }
 
-    /// What a checkpoint must share with this run: all but where the images lie and how many
-    /// threads load them.
+    /// What a checkpoint must share with this run: all but where the images are, how long it trains
+    /// and how many threads load them.
     fn identity(&self) -> Result<String, toml::ser::Error> {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.path_mut() {
             path.clear();
         }
-        recipe.train.workers = 0;
+        recipe.train = recipe.train.identity();
         let shape = format!("{:?} {:?}", self.opened.shape(), self.opened.classes);
         Ok(format!(
             "{}\ndata {}\n{shape}\n{} images",

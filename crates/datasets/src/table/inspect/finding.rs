@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::options::grouped;
+
 /// How the strength of a column was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -131,42 +133,52 @@ impl fmt::Display for Finding {
             Self::TargetConstant { column } => {
                 write!(
                     f,
-                    "the target `{column}` has one value only: there is nothing to learn"
+                    "the target `{column}` has a single value: there is nothing to learn"
                 )
             }
             Self::RareClass { class, rows } => {
-                write!(f, "class `{class}` has {} only", count(*rows))
+                write!(f, "class `{class}` has only {}", count(*rows))
             }
             Self::DuplicateRows { rows } => write!(
                 f,
-                "{} repeat an earlier one; of such a pair one may be trained on and the other tested",
-                count(*rows)
+                "{} of earlier rows: a row and its copy may land in different splits",
+                match rows {
+                    1 => "1 row is a copy".to_owned(),
+                    rows => format!("{} rows are copies", grouped(*rows as u64)),
+                }
             ),
             Self::Empty { column } => write!(f, "`{column}` is empty"),
-            Self::Constant { column, value } => write!(f, "`{column}` is always `{value}`"),
-            Self::DuplicateColumn { column, of } => write!(f, "`{column}` repeats `{of}`"),
+            Self::Constant { column, value } => write!(f, "`{column}` is `{value}` in every row"),
+            Self::DuplicateColumn { column, of } => write!(f, "`{column}` is a copy of `{of}`"),
             Self::MostlyMissing { column, share } => {
                 write!(
                     f,
-                    "`{column}` is missing in {:.1} % of the rows",
+                    "`{column}` is missing in {:.1}% of the rows",
                     share * 100.0
                 )
             }
-            Self::Identifier { column } => write!(f, "`{column}` only names the rows"),
-            Self::Text { column } => write!(f, "`{column}` holds sentences"),
+            Self::Identifier { column } => {
+                write!(
+                    f,
+                    "`{column}` is an identifier: it is not used as a feature"
+                )
+            }
+            Self::Text { column } => {
+                write!(f, "`{column}` holds free text: it is not used as a feature")
+            }
             Self::ManyLevels {
                 column,
                 levels,
                 rows,
             } => write!(
                 f,
-                "`{column}` has {levels} different words, each in about {}",
+                "`{column}` has {} categories, about {} each",
+                grouped(*levels as u64),
                 count(*rows)
             ),
             Self::NumbersAsWords { column, example } => write!(
                 f,
-                "`{column}` is taken for words, but holds numbers such as `{example}`; set its kind \
-                 to numeric if they are quantities"
+                "`{column}` is read as words, but holds numbers such as `{example}`"
             ),
             Self::Leak {
                 column,
@@ -185,5 +197,6 @@ impl fmt::Display for Finding {
 
 /// `1 row`, `2 rows`.
 fn count(rows: usize) -> String {
-    format!("{rows} row{}", if rows == 1 { "" } else { "s" })
+    let digits = grouped(rows as u64);
+    format!("{digits} row{}", if rows == 1 { "" } else { "s" })
 }

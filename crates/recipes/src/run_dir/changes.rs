@@ -1,0 +1,113 @@
+//! What may change when a run is resumed: how long it trains, and nothing else.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::RunError;
+
+/// Keys of `train` that only decide when training ends.
+const LENGTH: [&str; 2] = ["epochs", "patience"];
+
+/// How a recipe differs from the one of the run to resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Not at all.
+    None,
+    /// It trains longer: `train.epochs` or `train.patience` is higher.
+    Longer,
+}
+
+/// Compares the recipe of the run in `path` with the one to resume it with.
+pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, RunError> {
+    if stored == given {
+        return Ok(Change::None);
+    }
+    if let (Ok(old), Ok(new)) = (stored.parse::<Table>(), given.parse::<Table>())
+        && without_length(&old) == without_length(&new)
+    {
+        return longer(path, &old, &new);
+    }
+    let differs = stored
+        .lines()
+        .zip(given.lines())
+        .find(|(ours, theirs)| ours != theirs);
+    let difference = match differs {
+        Some((stored, given)) => format!("it has `{stored}`, not `{given}`"),
+        None => "one has more keys than the other".to_owned(),
+    };
+    Err(RunError::OtherRecipe {
+        path: path.to_owned(),
+        difference,
+    })
+}
+
+/// Epochs that a recipe has, if it has them.
+pub(super) fn epochs(recipe: &str) -> Option<usize> {
+    let recipe = recipe.parse::<Table>().ok()?;
+    let epochs = usize::try_from(length(&recipe, "epochs")).ok()?;
+    (epochs > 0).then_some(epochs)
+}
+
+fn longer(path: &Path, old: &Table, new: &Table) -> Result<Change, RunError> {
+    for key in LENGTH {
+        let [from, to] = [old, new].map(|recipe| length(recipe, key));
+        // Without patience, training never ends early.
+        let shorter = if key == "patience" {
+            to != 0 && (from == 0 || to < from)
+        } else {
+            to < from
+        };
+        if shorter {
+            return Err(RunError::Shorter {
+                path: path.to_owned(),
+                key,
+                from,
+                to,
+            });
+        }
+    }
+    Ok(Change::Longer)
+}
+
+fn length(recipe: &Table, key: &str) -> i64 {
+    let value = recipe.get("train").and_then(|train| train.get(key));
+    value.and_then(Value::as_integer).unwrap_or(0)
+}
+
+fn without_length(recipe: &Table) -> Table {
+    let mut recipe = recipe.clone();
+    if let Some(train) = recipe.get_mut("train").and_then(Value::as_table_mut) {
+        for key in LENGTH {
+            train.remove(key);
+        }
+    }
+    recipe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(epochs: u32, patience: u32, seed: u32) -> String {
+        format!("name = \"a\"\n[train]\nepochs = {epochs}\npatience = {patience}\nseed = {seed}\n")
+    }
+
+    #[test]
+    fn a_run_can_be_resumed_for_longer_and_in_no_other_way() {
+        let change = |given: &str| compare(Path::new("run"), &recipe(10, 3, 1), given);
+        assert_eq!(change(&recipe(10, 3, 1)).unwrap(), Change::None);
+        for longer in [recipe(20, 3, 1), recipe(10, 5, 1), recipe(10, 0, 1)] {
+            assert_eq!(change(&longer).unwrap(), Change::Longer, "{longer}");
+        }
+        for (given, words) in [
+            (recipe(5, 3, 1), "`train.epochs` can only be raised"),
+            (recipe(20, 2, 1), "`train.patience` can only be raised"),
+            (recipe(20, 3, 2), "it has `epochs = 10`, not `epochs = 20`"),
+            (recipe(10, 3, 2), "it has `seed = 1`, not `seed = 2`"),
+        ] {
+            let error = change(&given).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
