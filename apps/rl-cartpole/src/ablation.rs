@@ -14,17 +14,17 @@ use crate::{RECIPES, failure};
 /// What `ablation` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// Recipes to compare [default: all that suit the environment]
+    /// Recipes to compare [default: all that fit the environment]
     #[arg(value_name = "RECIPE")]
     recipes: Vec<String>,
     /// Environment
     #[arg(long, value_name = "NAME", default_value = "CartPole-v1")]
     env: String,
-    /// Seeds of each recipe, from 0
+    /// Number of seeds per recipe, starting at 0
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
-    /// Change one key of every recipe, as in `train.steps=20000`
+    /// Override a key of every recipe, e.g. train.steps=20000
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Device to compute on

@@ -6,8 +6,7 @@ use burn::tensor::Device;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
-use tinderbox_cli::report::model_dir;
-use tinderbox_cli::{Failure, OrInput as _, Output, open_device};
+use tinderbox_cli::{Failure, OrInput as _, Output, model_dir, open_device};
 use tinderbox_rl::RlError;
 use tinderbox_rl::env::Native;
 use tinderbox_rl::environment::Environment as _;
@@ -18,7 +17,7 @@ use crate::failure;
 /// What `eval` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// Directory of a finished run
+    /// Run directory, or a model folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Number of episodes [default: as in the test after training]
@@ -44,7 +43,8 @@ pub(crate) fn load(
     env: Option<&str>,
     device: &Device,
 ) -> Result<(Policy, Native), Failure> {
-    let policy = Policy::load(&model_dir(run)?, device).or_input()?;
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let policy = Policy::load(&dir, device).or_input()?;
     let env: Native = env.unwrap_or(policy.environment()).parse().or_input()?;
     policy
         .check(&env.spec())

@@ -1,4 +1,4 @@
-//! Train agents that balance, swing and climb, and watch them.
+//! Train reinforcement-learning agents and watch them.
 
 mod ablation;
 mod eval;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{Failure, RecipesArgs, finish, list_devices};
+use tinderbox_cli::{Failure, RecipesArgs, finish, list_devices, parse};
 use tinderbox_rl::RlError;
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 
@@ -22,7 +22,7 @@ const RECIPES: Catalogue<Recipe> = Catalogue {
     builtin: Recipe::builtin,
 };
 
-/// Train agents that balance, swing and climb, and watch them
+/// Train reinforcement-learning agents and watch them
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Cli {
@@ -32,23 +32,27 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train a recipe; without a command, the default one
+    /// Train a model (the default command)
     Train(train::Args),
-    /// Measure a trained agent over 100 greedy episodes
+    /// Evaluate a trained agent over greedy episodes
     Eval(eval::Args),
-    /// Watch a trained agent, or write what it does as an animated GIF
+    /// Watch a trained agent, or write an animated GIF
     Play(play::Args),
-    /// Train several recipes with several seeds and compare them
+    /// Train several recipes with several seeds and compare the results
     Ablation(ablation::Args),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
-    /// List the devices of this binary and this machine
+    /// List compiled backends and detected devices
     Devices,
 }
 
 fn main() -> ExitCode {
     tinderbox_cli::init(env!("CARGO_PKG_NAME"));
-    finish(match Cli::parse().command {
+    let cli: Cli = match parse(&RECIPES.keys()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    finish(match cli.command {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
@@ -63,4 +67,12 @@ fn main() -> ExitCode {
 fn failure(error: RlError) -> Failure {
     let (interrupted, input) = (error.is_interrupted(), error.is_input());
     Failure::of(error, interrupted, input)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_docs_of_recipes_are_complete_and_up_to_date() {
+        tinderbox_cli::testing::check_recipe_docs(env!("CARGO_PKG_NAME"), &super::RECIPES);
+    }
 }

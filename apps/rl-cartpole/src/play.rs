@@ -26,17 +26,17 @@ const WIDTH: u16 = 480;
 /// What `play` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// Directory of a finished run
+    /// Run directory, or a model folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Write an animated GIF instead of showing it
+    /// Write an animated GIF instead of showing the agent
     #[arg(long, value_name = "FILE.gif")]
     out: Option<PathBuf>,
     /// Number of episodes
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     episodes: u32,
-    /// Seed of the episodes
+    /// Random seed of the episodes
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Device to compute on

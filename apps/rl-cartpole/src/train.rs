@@ -3,12 +3,12 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use anyhow::Context as _;
 use serde::Serialize;
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::recipe::run_dir;
+use tinderbox_cli::recipe::{overridden, run_dir};
 use tinderbox_cli::{Failure, OrInput as _, Output, RunArgs, interrupter, note, open_device};
-use tinderbox_recipes::overlay::assign;
-use tinderbox_recipes::run_dir::{BURN_VERSION, RECIPE_FILE, RunDir, peak_rss_bytes};
+use tinderbox_recipes::run_dir::{BURN_VERSION, RunDir, peak_rss_bytes};
 use tinderbox_rl::recipe::Recipe;
 use tinderbox_rl::train::{Milestone, Options, Progress, Trained, train};
 
@@ -20,7 +20,7 @@ use crate::{RECIPES, failure};
 pub(crate) struct Args {
     #[command(flatten)]
     run: RunArgs,
-    /// Environment, with the recipe's settings for it: CartPole-v1, MountainCar-v0, Acrobot-v1 or
+    /// Environment, with settings tuned for it: CartPole-v1, MountainCar-v0, Acrobot-v1 or
     /// Pendulum-v1
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     env: Option<String>,
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (dir, resume) = run_dir(&args.run, &recipe.name, recipe.train.seed)?;
     recipe
         .validate(&tinderbox_rl::environment::Environment::spec(&env))
+        .context("invalid recipe")
         .or_input()?;
     let text = toml::to_string(&recipe)?;
     let run = RunDir::open(&dir, resume, &text).or_input()?;
@@ -77,34 +78,28 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// The recipe that the flags describe.
 fn resolve(args: &Args) -> Result<Recipe, Failure> {
     let run = &args.run;
-    let mut recipe = match (&run.resume, &args.env) {
-        (Some(dir), _) if run.recipe.is_none() => {
-            let text = RunDir::recipe(dir).or_input()?;
-            assign(RECIPES.load(&text, &dir.join(RECIPE_FILE))?, &run.set).or_input()?
-        }
-        (_, Some(env)) => {
-            let named = run.recipe.as_deref().unwrap_or("dqn");
-            // A name that nothing has, and a file, are told apart by this.
-            let name = match Recipe::builtin(named) {
-                Some(recipe) => recipe.name,
-                None => RECIPES.resolve(Some(named), &[])?.name,
-            };
-            if name != named {
-                return Err(Failure::input(
-                    "`--env` goes with a built-in recipe; a file says `environment = \"…\"`",
-                ));
-            }
-            env.parse::<tinderbox_rl::env::Native>().or_input()?;
-            let tuned = Recipe::tuned(&name, env)
-                .ok_or_else(|| Failure::input(format!("there is no recipe `{name}` for {env}")))?;
-            assign(tuned, &run.set).or_input()?
-        }
-        _ => RECIPES.resolve(run.recipe.as_deref(), &run.set)?,
+    let recipe = match &args.env {
+        Some(env) if run.resume.is_none() => tuned(run.recipe.as_deref().unwrap_or("dqn"), env)?,
+        _ => RECIPES.named(run)?,
     };
-    if let Some(seed) = run.seed {
-        recipe.train.seed = seed;
+    overridden(recipe, run)
+}
+
+/// A built-in recipe with its settings for an environment.
+fn tuned(named: &str, env: &str) -> Result<Recipe, Failure> {
+    // A name that nothing has, and a file, are told apart by this.
+    let name = match Recipe::builtin(named) {
+        Some(recipe) => recipe.name,
+        None => RECIPES.resolve(Some(named), &[])?.name,
+    };
+    if name != named {
+        return Err(Failure::input(
+            "`--env` needs a built-in recipe; in a file, set `environment = \"…\"`",
+        ));
     }
-    Ok(recipe)
+    env.parse::<tinderbox_rl::env::Native>().or_input()?;
+    let tuned = Recipe::tuned(&name, env);
+    tuned.ok_or_else(|| Failure::input(format!("there is no recipe `{name}` for {env}")))
 }
 
 /// Who is looking.

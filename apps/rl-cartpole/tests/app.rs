@@ -247,3 +247,51 @@ fn an_ablation_is_a_table() {
     assert_eq!(lines.len(), 3, "{}", ran.stdout);
     assert!(lines[1].contains("plain") && lines[2].contains("per"));
 }
+
+/// Wrong commands, and words of the advice.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "train --num-epochs 3",
+        &["unknown flag `--num-epochs`", "`--epochs`"],
+    ),
+    ("train --learning-rate 0.1", &["`--lr`"]),
+    (
+        "train --set lr=0.1",
+        &[
+            "unknown key `lr`",
+            "did you mean `optimizer.learning_rate`?",
+        ],
+    ),
+    (
+        "train --set optimizer.learning_rate=fast",
+        &["`optimizer.learning_rate` must be a number (got `fast`)"],
+    ),
+    (
+        "train --set optimizer.kind=lion",
+        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
+    ),
+    (
+        "train --epochs 3",
+        &["`--epochs` does not apply", "train.steps"],
+    ),
+    ("train --folds 3", &["`--folds` does not apply"]),
+    ("train --set n_envs=3", &["did you mean `train.envs`?"]),
+    ("train --set discount=0.9", &["did you mean `agent.gamma`?"]),
+    ("watch --run x", &["did you mean `rl-cartpole play`?"]),
+    ("train --environment Pendulum-v1", &["use `--env`"]),
+    (
+        "play --run nowhere",
+        &["`nowhere` contains no trained model"],
+    ),
+];
+
+#[test]
+fn wrong_commands_get_advice_and_leave_nothing_behind() {
+    let place = place();
+    for (line, words) in WRONG {
+        let args: Vec<&str> = line.split(' ').collect();
+        place.run(&args).failed(2, words);
+    }
+    let left = fs::read_dir(place.path("")).unwrap();
+    assert_eq!(left.count(), 0);
+}

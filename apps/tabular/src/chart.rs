@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use tinderbox_cli::escape::{escape_cell, escape_markup};
+use tinderbox_cli::output::{pad, shorten, width};
+
 /// A bar with its name and what is written beside it.
 pub(crate) struct Bar {
     pub(crate) name: String,
@@ -12,28 +15,26 @@ pub(crate) struct Bar {
 /// Characters of the longest bar.
 const WIDTH: f64 = 40.0;
 
-/// One line for each bar; those below zero are drawn of another character.
+/// Columns of a terminal for the longest name.
+const NAME_WIDTH: usize = 34;
+
+/// One line for each bar; those below zero are drawn with another character.
 pub(crate) fn lines(bars: &[Bar]) -> String {
     let longest = bars
         .iter()
         .map(|bar| bar.value.abs())
         .fold(f64::MIN_POSITIVE, f64::max);
-    let name = bars
-        .iter()
-        .map(|bar| bar.name.chars().count())
-        .max()
-        .unwrap_or(0);
-    let line = |bar: &Bar| {
+    let name = |bar: &Bar| shorten(&escape_cell(&bar.name), NAME_WIDTH);
+    let names: Vec<String> = bars.iter().map(name).collect();
+    let longest_name = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    let line = |(bar, name): (&Bar, &String)| {
         let length = (bar.value.abs() / longest * WIDTH).round() as usize;
         let mark = if bar.value < 0.0 { "░" } else { "█" };
-        format!(
-            "  {:<name$}  {}  {}",
-            bar.name,
-            mark.repeat(length),
-            bar.note
-        )
+        let name = pad(name, longest_name, false);
+        format!("  {name}  {}  {}", mark.repeat(length), bar.note)
     };
-    bars.iter().map(line).collect::<Vec<_>>().join("\n")
+    let lines = bars.iter().zip(&names).map(line);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Height of a bar with its gap, and the sizes of the parts beside it, in pixels.
@@ -58,7 +59,7 @@ pub(crate) fn svg(title: &str, bars: &[Bar]) -> String {
          viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"16\" y=\"28\" font-size=\"16\" font-weight=\"bold\">{}</text>\n",
-        escape(title)
+        escape_markup(title)
     );
     for (index, bar) in bars.iter().enumerate() {
         let y = TOP + ROW * index;
@@ -69,7 +70,8 @@ pub(crate) fn svg(title: &str, bars: &[Bar]) -> String {
         } else {
             "#2563eb"
         };
-        let (name, note) = (escape(&shortened(&bar.name)), escape(&bar.note));
+        let name = escape_markup(&shorten(&bar.name, NAME_WIDTH));
+        let note = escape_markup(&bar.note);
         let (middle, beside) = (y + 15, zero.max(x + size) + 8.0);
         // Writing into a string cannot fail.
         let _ = writeln!(
@@ -83,21 +85,6 @@ pub(crate) fn svg(title: &str, bars: &[Bar]) -> String {
     }
     text.push_str("</svg>\n");
     text
-}
-
-/// What fits beside a bar.
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= 34 {
-        return name.to_owned();
-    }
-    let start: String = name.chars().take(33).collect();
-    format!("{start}…")
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -121,6 +108,27 @@ mod tests {
             .map(|l| l.matches(['█', '░']).count())
             .collect();
         assert_eq!(counts, [40, 20]);
+    }
+
+    #[test]
+    fn names_of_wide_letters_and_control_characters_keep_the_bars_straight() {
+        let mut bars = bars();
+        bars[0].name = "中文".to_owned();
+        bars[1].name = "\x1b[1m\n".to_owned();
+        let text = lines(&bars);
+        let begins = |line: &str| line.split(['█', '░']).next().map(width);
+        let begins: Vec<_> = text.lines().map(begins).collect();
+        assert_eq!(begins, [Some(15); 2], "{text}");
+    }
+
+    #[test]
+    fn a_control_character_leaves_the_picture_valid() {
+        let mut bars = bars();
+        bars[0].name = "\x1b[2J\0\u{ffff}".to_owned();
+        let text = svg("bell\x07", &bars);
+        let forbidden =
+            |letter: char| letter.is_control() && letter != '\n' || letter == '\u{ffff}';
+        assert!(!text.contains(forbidden), "{text}");
     }
 
     #[test]

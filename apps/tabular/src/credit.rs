@@ -96,9 +96,9 @@ impl Curves {
 }
 
 fn row(name: &str, point: &Point, first: bool) -> Vec<String> {
-    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let share = |value: f64| format!("{:.1}%", 100.0 * value);
     let approved = if first {
-        format!("{:.0} %", 100.0 * point.approved)
+        format!("{:.0}%", 100.0 * point.approved)
     } else {
         String::new()
     };

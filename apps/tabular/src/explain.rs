@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
-use tinderbox_cli::{Failure, OrInput as _, Output, open_device};
-use tinderbox_recipes::tabular::{Importance, Predictor, Share, Target, headline};
+use tinderbox_cli::output::check_extension;
+use tinderbox_cli::{Failure, OrInput as _, Output, open_device, progress};
+use tinderbox_recipes::tabular::{Effort, Importance, Predictor, Share, Target, headline};
 
 use crate::chart::{Bar, lines, svg};
 use crate::{failure, usage};
@@ -15,22 +16,22 @@ use crate::{failure, usage};
 /// What `explain` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// Directory of a finished run
+    /// Run directory, or a model folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// CSV or Parquet file; with the target, unless `--row` is given
+    /// CSV or Parquet file; must have the target column unless `--row` is given
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// Explain the prediction for this row, from 1
+    /// Explain the prediction for one row; the first is 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     row: Option<u64>,
     /// Write the chart as SVG
     #[arg(long, value_name = "FILE.svg")]
     out: Option<PathBuf>,
-    /// Shuffles of each column, or walks to the row
+    /// Permutations per column, or samples for one row
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     repeats: Option<u32>,
-    /// Seed of everything random
+    /// Random seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Print one JSON object
@@ -42,6 +43,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(path) = &args.out {
+        check_extension(path, &["svg"])?;
+    }
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = usage::load(&args.run, &device)?;
     match args.row {
@@ -54,9 +58,14 @@ fn columns(args: &Args, model: &Predictor) -> Result<(), Failure> {
     let target = model.data().target.clone();
     let table = model.read(&args.data, false).or_input()?;
     let repeats = args.repeats.unwrap_or(5) as usize;
-    let importance = model
-        .importance(&table, &target, repeats, args.seed)
-        .map_err(failure)?;
+    let mut effort = Effort {
+        repeats,
+        seed: args.seed,
+        limit: None,
+        progress: &mut progress::counter("columns"),
+    };
+    let importance = model.importance(&table, &target, &mut effort);
+    let importance = importance.map_err(failure)?;
     if args.json {
         return Output::Stdout
             .line(&json!({ "run": args.run, "importance": importance }).to_string());

@@ -30,13 +30,13 @@ pub(crate) struct Args {
     /// CSV, JSON or Parquet file; `-` reads stdin
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// Column that will be predicted
+    /// Column to predict
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Rows kept of a large file, drawn over the whole of it
+    /// Number of rows to sample from a large file
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Change one key of how it is read, as in `data.format.encoding=windows-1252`
+    /// Override how the file is read, e.g. data.format.encoding=windows-1252
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Print one JSON object

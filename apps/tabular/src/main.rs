@@ -1,4 +1,4 @@
-//! Train, evaluate, explain and use models of tables from one command.
+//! Train, evaluate, explain and use models for tables from one command.
 
 mod chart;
 mod credit;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{EvalArgs, Failure, RecipesArgs, check, finish, list_devices};
+use tinderbox_cli::{Failure, RecipesArgs, check, finish, list_devices, parse};
 use tinderbox_recipes::tabular::{BUILTIN, Recipe, TabularError};
 
 /// The recipes of this app.
@@ -23,7 +23,7 @@ const RECIPES: Catalogue<Recipe> = Catalogue {
     builtin: Recipe::builtin,
 };
 
-/// Train, evaluate, explain and use models of tables
+/// Train, evaluate, explain and use models for tables
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Cli {
@@ -33,29 +33,33 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train a recipe; without a command, the default one
+    /// Train a model (the default command)
     Train(train::Args),
-    /// Measure a trained model on a split
-    Eval(EvalArgs),
-    /// Predict the rows of CSV or Parquet files
+    /// Evaluate a trained model on a split or on other data
+    Eval(usage::EvalArgs),
+    /// Predict each row of a CSV, JSON or Parquet file
     Predict(predict::Args),
-    /// Show what is in a file, and what could go wrong with it
+    /// Show statistics and problems of a data file
     Inspect(inspect::Args),
-    /// Show which columns a trained model goes by
+    /// Show feature importance, or explain one prediction
     Explain(explain::Args),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
-    /// List the devices of this binary and this machine
+    /// List compiled backends and detected devices
     Devices,
-    /// Probe each device for a second, with the line that mends what fails
+    /// Check each device and suggest fixes
     Doctor,
-    /// Compare layers, losses and models on each device with stored references
+    /// Compare each device with stored reference values
     Parity,
 }
 
 fn main() -> ExitCode {
     tinderbox_cli::init(env!("CARGO_PKG_NAME"));
-    finish(match Cli::parse().command {
+    let cli: Cli = match parse(&RECIPES.keys()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    finish(match cli.command {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
@@ -73,4 +77,12 @@ fn main() -> ExitCode {
 fn failure(error: TabularError) -> Failure {
     let (interrupted, input) = (error.is_interrupted(), error.is_input());
     Failure::of(error, interrupted, input)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_docs_of_recipes_are_complete_and_up_to_date() {
+        tinderbox_cli::testing::check_recipe_docs(env!("CARGO_PKG_NAME"), &super::RECIPES);
+    }
 }

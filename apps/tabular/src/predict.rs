@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
 use tinderbox_datasets::table::{Carry, Chunk, TableReader};
-use tinderbox_recipes::tabular::{Prediction, Predictor, Target, UnseenCategories};
+use tinderbox_recipes::tabular::{DataError, Prediction, Predictor, Target, UnseenCategories};
 
 use crate::failure;
-use crate::usage::load;
+use crate::usage::Which;
 
 /// Rows that are held at a time.
 const CHUNK: usize = 4_096;
@@ -20,6 +20,8 @@ pub(crate) struct Args {
     /// The flags of every `predict`.
     #[command(flatten)]
     predict: PredictArgs,
+    #[command(flatten)]
+    which: Which,
     /// Copy a column of the input into the predictions
     #[arg(long, value_name = "COLUMN")]
     id: Vec<String>,
@@ -44,14 +46,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         run,
         json,
         csv,
+        raw: _,
         out,
+        threshold,
         device,
         inputs,
     } = &args.predict;
     let device = open_device(*device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(run, &device)?;
+    let model = args.which.load(run, *threshold, &device)?;
     let csv = *csv || (!json && out.as_ref().is_some_and(|out| is_csv(out)));
     let mut writer = Writer {
+        args: &args.predict,
         format: match (json, csv) {
             (true, _) => Format::Json,
             (false, true) => Format::Csv,
@@ -77,7 +82,7 @@ fn predict_file(
     args: &Args,
     model: &Predictor,
     input: &Path,
-    writer: &mut Writer,
+    writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
     let carry = if args.keep {
         Carry::All
@@ -98,7 +103,7 @@ fn predict_file(
                 skipped.add(&error);
                 continue;
             }
-            Err(error) => return Err(error).or_input(),
+            Err(error) => return Err(DataError::of_new_file(error)).or_input(),
         };
         let mut rest = Some(chunk);
         while let Some(chunk) = rest.take() {
@@ -196,7 +201,8 @@ pub(crate) fn warn_unseen(unseen: &[UnseenCategories], rows: usize, name: &str) 
 }
 
 /// Writes predictions, with the columns of the input that come along.
-struct Writer {
+struct Writer<'a> {
+    args: &'a PredictArgs,
     format: Format,
     out: Output,
     to_stdout: bool,
@@ -204,7 +210,7 @@ struct Writer {
     carried: Option<Vec<String>>,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Starts a file: the first one decides the columns.
     fn begin(
         &mut self,
@@ -221,7 +227,8 @@ impl Writer {
                 )));
             }
             None if self.format == Format::Csv => {
-                self.out.csv(&head(model.target(), &carried))?;
+                let head = head(model.target(), &carried);
+                self.args.csv_row(&mut self.out, &head)?;
             }
             _ => {}
         }
@@ -259,7 +266,10 @@ impl Writer {
                 let line = json_line(input, row, columns, prediction).to_string();
                 self.out.line(&line)
             }
-            Format::Csv => self.out.csv(&cells(input, row, carried, prediction)),
+            Format::Csv => {
+                let cells = cells(input, row, carried, prediction);
+                self.args.csv_row(&mut self.out, &cells)
+            }
             Format::Text => {
                 let mut line = format!("{input}:{row}");
                 columns.for_each(|(name, cell)| line.push_str(&format!("  {name}={cell}")));
@@ -322,11 +332,10 @@ fn words(prediction: &Prediction) -> String {
             label,
             probabilities,
         } => {
-            let best = probabilities
-                .iter()
-                .map(|(_, value)| *value)
-                .fold(0.0, f32::max);
-            format!("{label}  {:.1}%", 100.0 * best)
+            // Below the decision threshold this is not the largest one.
+            let own = probabilities.iter().find(|(name, _)| name == label);
+            let own = own.map_or(0.0, |(_, value)| *value);
+            format!("{label}  {:.1}%", 100.0 * own)
         }
     }
 }

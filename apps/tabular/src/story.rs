@@ -1,9 +1,15 @@
 //! The result in plain words.
 
-use tinderbox_cli::{Failure, Output};
-use tinderbox_recipes::tabular::{Importance, Predictor, Prepared, Report, Target, headline};
+use std::time::Duration;
 
-use crate::failure;
+use burn::tensor::Device;
+use tinderbox_cli::report::verdict;
+use tinderbox_cli::{Failure, Output, progress};
+use tinderbox_recipes::metrics::Comparison;
+use tinderbox_recipes::tabular::{Effort, Predictor, Prepared, Report, Target, headline};
+use tinderbox_recipes::train::Goal;
+
+use crate::{failure, train, usage};
 
 /// Columns that are named.
 const NAMED: usize = 5;
@@ -11,39 +17,75 @@ const NAMED: usize = 5;
 /// Shuffles of each column.
 const REPEATS: usize = 3;
 
+/// Time that ranking the columns may take.
+const LIMIT: Duration = Duration::from_secs(4);
+
 /// Says what was predicted, how well, by what, and what to be careful of.
-pub(crate) fn tell(prepared: &Prepared, report: &Report) -> Result<(), Failure> {
+pub(crate) fn tell(
+    prepared: &Prepared,
+    report: &Report,
+    device: &Device,
+    quiet: bool,
+    warnings: Vec<String>,
+) -> Result<(), Failure> {
     let mut out = Output::Stdout;
-    let recipe = prepared.recipe();
     out.line("")?;
     out.line(&how_well(prepared, report))?;
-    let device = burn::tensor::Device::flex();
-    let model = Predictor::load(&report.run.model_dir(), &device)?;
-    let table = prepared.opened().table.take(&prepared.parts().test);
-    let importance = model
-        .importance(&table, &recipe.data.target, REPEATS, recipe.train.seed)
-        .map_err(failure)?;
-    out.line(&strongest(&importance))?;
-    for care in cares(prepared, report) {
-        out.line(&format!("Be careful: {care}."))?;
+    if let Some(comparison) = comparison(prepared, report) {
+        let f1 = usage::f1_of(&prepared.opened().target);
+        let said = verdict(&comparison, f1, report.answers.len(), "rows");
+        out.line(&format!("{}.", capitalized(&said)))?;
+    }
+    if !quiet {
+        out.line(&strongest(prepared, report, device)?)?;
+    }
+    for care in cares(prepared, report, warnings) {
+        let end = if care.ends_with('?') { "" } else { "." };
+        out.line(&format!("Warning: {care}{end}"))?;
     }
     Ok(())
 }
 
+/// This model beside the best of the baselines, over the folds if there are any.
+pub(crate) fn comparison(prepared: &Prepared, report: &Report) -> Option<Comparison> {
+    let (name, more) = headline(&prepared.opened().target);
+    let goal = if more { Goal::Highest } else { Goal::Lowest };
+    if report.folds.is_empty() {
+        let baselines = report.baselines.iter().filter_map(|method| {
+            Some((method.baseline.method.as_str(), method.answers.estimate()?))
+        });
+        return Comparison::of_rows(name, goal, &report.answers.estimate()?, baselines);
+    }
+    let mut methods = train::by_method(&report.folds)
+        .into_iter()
+        .map(|(method, metrics, _)| {
+            let values = metrics.iter().filter_map(|fold| fold.get(name).copied());
+            (method, values.collect::<Vec<f64>>())
+        });
+    let (_, own) = methods.next()?;
+    Comparison::of_folds(name, goal, &own, methods)
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
 fn how_well(prepared: &Prepared, report: &Report) -> String {
     let target = &prepared.opened().target;
-    let (name, more) = headline(target);
+    let (name, _) = headline(target);
     let own = report.test.get(name).copied().unwrap_or(f64::NAN);
     let rows = report.answers.len();
     let what = match target {
         Target::Number { .. } => format!(
             "`{}` of {rows} rows that were not learned from is predicted with half of the errors \
-             below {:.1} %",
+             below {:.1}%",
             prepared.recipe().data.target,
             100.0 * report.test.get("median_ape").copied().unwrap_or(f64::NAN)
         ),
         Target::Classes { labels } if labels.len() == 2 => format!(
-            "Of a row that is `{}` and one that is `{}`, the model finds the right one in {:.1} % \
+            "Of a row that is `{}` and one that is `{}`, the model finds the right one in {:.1}% \
              of pairs ({rows} rows that were not learned from)",
             labels[1],
             labels[0],
@@ -51,30 +93,34 @@ fn how_well(prepared: &Prepared, report: &Report) -> String {
         ),
         Target::Classes { .. } => {
             format!(
-                "{:.1} % of {rows} rows that were not learned from are right",
+                "{:.1}% of {rows} rows that were not learned from are right",
                 100.0 * own
             )
         }
     };
-    let best = report.baselines.iter().filter_map(|method| {
-        let value = method.baseline.test.get(name).copied()?;
-        Some((value, method.baseline.method.as_str()))
-    });
-    let better = |left: f64, right: f64| if more { left > right } else { left < right };
-    let best = best.reduce(|left, right| if better(left.0, right.0) { left } else { right });
-    match best {
-        None => format!("{what}."),
-        Some((value, method)) if better(value, own) => format!(
-            "{what}. {method} is better here ({name} {value:.4} against {own:.4}): prefer it, or \
-             try `--ensemble 5`."
-        ),
-        Some((value, method)) => {
-            format!("{what}; {name} is {own:.4}, and that of {method} {value:.4}.")
-        }
-    }
+    format!("{what}.")
 }
 
-fn strongest(importance: &[Importance]) -> String {
+/// The columns that the model misses most.
+fn strongest(prepared: &Prepared, report: &Report, device: &Device) -> Result<String, Failure> {
+    let recipe = prepared.recipe();
+    let model = Predictor::load(&report.run.model_dir(), device)?;
+    let table = prepared.opened().table.take(&prepared.parts().test);
+    let columns = model.encoder().names().count();
+    let mut effort = Effort {
+        repeats: REPEATS,
+        seed: recipe.train.seed,
+        limit: Some(LIMIT),
+        progress: &mut progress::counter("columns ranked"),
+    };
+    let importance = model
+        .importance(&table, &recipe.data.target, &mut effort)
+        .map_err(failure)?;
+    let looked_at = if importance.len() < columns {
+        format!(" (of the first {} of {columns} columns)", importance.len())
+    } else {
+        String::new()
+    };
     let named: Vec<String> = importance
         .iter()
         .take(NAMED)
@@ -82,15 +128,19 @@ fn strongest(importance: &[Importance]) -> String {
         .map(|column| format!("`{}`", column.column))
         .collect();
     if named.is_empty() {
-        return "No column is missed when its cells are shuffled: the model has learned nothing \
-                that holds."
-            .to_owned();
+        return Ok(format!(
+            "Shuffling any column{looked_at} leaves the score unchanged: the model has learned \
+             nothing useful."
+        ));
     }
-    format!("It goes by {} most.", named.join(", "))
+    Ok(format!(
+        "Most important columns{looked_at}: {}.",
+        named.join(", ")
+    ))
 }
 
-fn cares(prepared: &Prepared, report: &Report) -> Vec<String> {
-    let mut cares = Vec::new();
+fn cares(prepared: &Prepared, report: &Report, mut cares: Vec<String>) -> Vec<String> {
+    let leaks = !cares.is_empty();
     let parts = prepared.parts();
     if parts.test.len() < 200 {
         cares.push(format!(
@@ -119,7 +169,7 @@ fn cares(prepared: &Prepared, report: &Report) -> Vec<String> {
             ));
         }
     }
-    if report.test.get("auroc").is_some_and(|auroc| *auroc > 0.999) {
+    if !leaks && nearly_perfect(prepared, report) {
         cares.push(
             "nearly everything is right, which often means that a column gives the answer away \
              (`tabular inspect`)"
@@ -130,4 +180,17 @@ fn cares(prepared: &Prepared, report: &Report) -> Vec<String> {
         cares.push("rows from another time or place than these may be harder".to_owned());
     }
     cares
+}
+
+/// Whether this model or a baseline is right nearly everywhere.
+fn nearly_perfect(prepared: &Prepared, report: &Report) -> bool {
+    let (name, limit) = match &prepared.opened().target {
+        Target::Number { .. } => ("r2", 0.995),
+        Target::Classes { labels } if labels.len() == 2 => ("auroc", 0.999),
+        Target::Classes { .. } => ("accuracy", 0.999),
+    };
+    let baselines = report.baselines.iter().map(|method| &method.baseline.test);
+    std::iter::once(&report.test)
+        .chain(baselines)
+        .any(|metrics| metrics.get(name).is_some_and(|value| *value > limit))
 }

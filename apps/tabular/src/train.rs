@@ -7,9 +7,11 @@ use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
-use tinderbox_cli::report::{Finished, layer_rows, scores, times};
+use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times};
 use tinderbox_cli::splits::{ROW, SplitLine, copies_note, shared_note, split_lines};
-use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_datasets::table::find_leaks;
+use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
@@ -18,6 +20,7 @@ use tinderbox_recipes::tabular::{
 };
 use tinderbox_recipes::train::Metrics;
 
+use crate::usage::{f1_of, shown};
 use crate::{RECIPES, credit, failure, map, story};
 
 /// What `train` takes.
@@ -29,12 +32,9 @@ pub(crate) struct Args {
     /// Column to predict
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Parts of a cross-validation before the training proper
-    #[arg(long, value_name = "N")]
-    folds: Option<usize>,
-    /// Networks that predict together
-    #[arg(long, value_name = "N")]
-    ensemble: Option<usize>,
+    /// Keep the fitted baselines in the model folder, for `--model` of `eval` and `predict`
+    #[arg(long, conflicts_with = "no_baseline")]
+    keep_baselines: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -43,15 +43,39 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = resolve(args)?;
     let (dir, resume) = run_dir(common, &recipe.name, recipe.train.seed)?;
     let prepared = Prepared::new(recipe).map_err(failure)?;
+    let warnings = warnings(&prepared)?;
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
+        for warning in &warnings {
+            note(&format!("warning: {warning}"));
+        }
     }
-    let options = progress::watch(&args.train, &dir, resume);
+    let mut options = progress::watch(&args.train, &dir, resume);
+    options.keep_baselines = args.keep_baselines;
     let report = prepared.train(&device.device, options).map_err(failure)?;
     let summary = summary(&prepared, &device, &report);
     report.run.finish(&summary)?;
     print(&prepared, &report, &summary, &dir)?;
-    story::tell(&prepared, &report)
+    story::tell(&prepared, &report, &device.device, common.quiet, warnings)
+}
+
+/// What is suspicious before anything was learned: columns that give the target away, rare classes.
+fn warnings(prepared: &Prepared) -> Result<Vec<String>, Failure> {
+    let (opened, parts) = (prepared.opened(), prepared.parts());
+    let target = &prepared.recipe().data.target;
+    let leaks = find_leaks(&opened.table, target, &opened.columns).or_input()?;
+    let mut warnings: Vec<String> = leaks.iter().map(ToString::to_string).collect();
+    if let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth) {
+        let counts = |rows: &[usize]| {
+            let mut counts = vec![0; labels.len()];
+            rows.iter().for_each(|&row| counts[classes[row]] += 1);
+            counts
+        };
+        let [train, test] = [&parts.train, &parts.test].map(|rows| counts(rows));
+        let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+        warnings.extend(class_warnings(labels, &train, &test, "rows", weighted));
+    }
+    Ok(warnings)
 }
 
 /// The recipe that the flags describe: for a file of one's own none has to be named.
@@ -62,17 +86,8 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
         common.recipe = Some("file".to_owned());
     }
     let mut recipe = RECIPES.of_run(&common)?;
-    if let Some(seed) = common.seed {
-        recipe.train.seed = seed;
-    }
     if let Some(target) = &args.target {
         target.clone_into(&mut recipe.data.target);
-    }
-    if let Some(folds) = args.folds {
-        recipe.split.folds = folds;
-    }
-    if let Some(ensemble) = args.ensemble {
-        recipe.ensemble = ensemble;
     }
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.source.path_mut() else {
@@ -211,6 +226,12 @@ fn details(prepared: &Prepared, report: &Report) -> Map<String, Value> {
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
     put("predict_row_us", json!(report.row_s * 1e6));
+    if let Some(threshold) = report.answers.threshold() {
+        put("threshold", json!(threshold));
+    }
+    if let Some(comparison) = story::comparison(prepared, report) {
+        put("comparison", json!(comparison));
+    }
     if !report.folds.is_empty() {
         put("folds", folds(&report.folds));
     }
@@ -334,7 +355,7 @@ impl Screen {
 }
 
 /// The methods of a cross-validation with each fold's metrics and answers, this model first.
-fn by_method(folds: &[FoldReport]) -> Vec<(&str, Vec<Metrics>, Vec<&Answers>)> {
+pub(crate) fn by_method(folds: &[FoldReport]) -> Vec<(&str, Vec<Metrics>, Vec<&Answers>)> {
     let own = folds.iter().map(|fold| (fold.test.clone(), &fold.answers));
     let (metrics, answers) = own.unzip();
     let mut methods = vec![("this model", metrics, answers)];
@@ -384,9 +405,12 @@ fn print(
         ],
         Target::Classes { .. } => &["accuracy", "f1", "auroc", "loss", "ece"],
     };
-    out.line(&table(&scores(summary, names, thousands)))?;
+    let f1 = f1_of(&prepared.opened().target);
+    let mut rows = scores(summary, names, f1, thousands);
+    add_thresholds(&mut rows, report);
+    out.line(&table(&rows))?;
     if !report.folds.is_empty() {
-        out.line(&table(&fold_rows(&report.folds, names)))?;
+        out.line(&table(&fold_rows(&report.folds, names, f1)))?;
     }
     print_ranked(&mut out, prepared, report)?;
     if let Some(curves) = credit::Curves::new(prepared, report) {
@@ -410,14 +434,27 @@ fn print(
     out.line(&format!("run {}", dir.display()))
 }
 
+/// Adds the decision threshold of two classes behind the metrics of each method.
+fn add_thresholds(rows: &mut [Vec<String>], report: &Report) {
+    if report.answers.threshold().is_none() {
+        return;
+    }
+    let thresholds = methods(report).into_iter();
+    let thresholds = thresholds.map(|(_, answers)| answers.threshold().map_or("-".into(), shown));
+    let column = std::iter::once("threshold".to_owned()).chain(thresholds);
+    for (row, cell) in rows.iter_mut().zip(column) {
+        row.push(cell);
+    }
+}
+
 /// What a ranking of two classes is good for.
 fn print_ranked(out: &mut Output, prepared: &Prepared, report: &Report) -> Result<(), Failure> {
-    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let share = |value: f64| format!("{:.1}%", 100.0 * value);
     let head = [
         "ranked by probability",
-        "positives in the top 10 %",
-        "rows to look at for 80 % of them",
-        "positives left among the lowest 80 %",
+        "positives in the top 10%",
+        "rows to look at for 80% of them",
+        "positives left among the lowest 80%",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let mut add = |name: &str, ranked: &Ranked| {
@@ -444,7 +481,7 @@ fn print_ranked(out: &mut Output, prepared: &Prepared, report: &Report) -> Resul
         let [auroc, capture] = [ranking.auroc(), ranking.capture(0.1)];
         out.line(&format!(
             "an autoencoder that knows no label ranks the {} rows with an auroc of {:.4}; its top \
-             10 % hold {} of the positives",
+             10% hold {} of the positives",
             thousands(count),
             auroc.unwrap_or(f64::NAN),
             share(capture.unwrap_or(f64::NAN))
@@ -464,11 +501,11 @@ fn print_ranked(out: &mut Output, prepared: &Prepared, report: &Report) -> Resul
 }
 
 fn capture_rows(captures: &[Capture]) -> Vec<Vec<String>> {
-    let head = CAPTURED.map(|share| format!("top {:.0} % of the area", 100.0 * share));
+    let head = CAPTURED.map(|share| format!("top {:.0}% of the area", 100.0 * share));
     let head = std::iter::once("deposits never seen, found in".to_owned()).chain(head);
     let mut rows = vec![head.collect()];
     rows.extend(captures.iter().map(|capture| {
-        let values = CAPTURED.map(|share| format!("{:.1} %", 100.0 * capture.within(share)));
+        let values = CAPTURED.map(|share| format!("{:.1}%", 100.0 * capture.within(share)));
         std::iter::once(capture.method.clone())
             .chain(values)
             .collect()
@@ -476,13 +513,15 @@ fn capture_rows(captures: &[Capture]) -> Vec<Vec<String>> {
     rows
 }
 
-fn fold_rows(folds: &[FoldReport], names: &[&str]) -> Vec<Vec<String>> {
+fn fold_rows(folds: &[FoldReport], names: &[&str], f1: F1) -> Vec<Vec<String>> {
     let line = |what: String, value: &dyn Fn(&str) -> String| -> Vec<String> {
         let values = names.iter().map(|name| value(name));
         std::iter::once(what).chain(values).collect()
     };
     let count = folds.len();
-    let mut rows = vec![line(format!("mean of {count} folds"), &ToString::to_string)];
+    let mut rows = vec![line(format!("mean of {count} folds"), &|name| {
+        f1.label(name)
+    })];
     for (method, metrics, answers) in by_method(folds) {
         let spread = spread(&metrics);
         rows.push(line(method.to_owned(), &|name| {

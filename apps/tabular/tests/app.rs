@@ -122,8 +122,11 @@ fn what_was_found_and_left_out_is_said_and_the_result_is_in_plain_words() {
     for words in [
         "logistic regression",
         "boosted trees",
-        "It goes by",
-        "Be careful",
+        "Most important columns",
+        "Warning:",
+        "test rows",
+        "f1 (binary)",
+        "threshold",
         "auroc",
     ] {
         assert!(
@@ -320,6 +323,149 @@ fn an_evaluation_gives_the_numbers_of_the_run() {
     assert_eq!(line["samples"], 48);
     let ran = place.run(&["eval", "--run", "run", "--split", "valid", "--json"]);
     assert_eq!(json(&ran.ok().stdout)["valid"], summary["valid"]);
+}
+
+/// The labels that `predict` gives with these flags, and the probabilities of `Yes`.
+fn predicted(place: &Place, flags: &[&str]) -> Vec<(bool, f64)> {
+    let predict = ["predict", "--run", "run", "--json", "customers.csv"];
+    let ran = place.run(&[&predict[..], flags].concat());
+    let lines = ran.ok().stdout.lines();
+    lines
+        .map(|line| {
+            let line = json(line);
+            (
+                line["label"] == "Yes",
+                line["probabilities"]["Yes"].as_f64().unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn one_threshold_decides_everything_and_can_be_overridden() {
+    let place = trained(&["--keep-baselines"]);
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let model = json(&fs::read_to_string(place.path("run/model/model.json")).unwrap());
+    assert_eq!(summary["threshold"], model["threshold"]);
+    assert!(summary["comparison"]["verdict"].is_string(), "{summary}");
+    let eval = |flags: &[&str]| {
+        let ran = place.run(&[&["eval", "--run", "run", "--json"][..], flags].concat());
+        json(&ran.ok().stdout)
+    };
+    let own = summary["threshold"].as_f64().unwrap();
+    for (flags, threshold) in [(&[][..], own), (&["--threshold", "0.8"], 0.8)] {
+        assert_eq!(eval(flags)["threshold"], threshold);
+        for (label, probability) in predicted(&place, flags) {
+            assert_eq!(label, probability >= threshold, "{flags:?}");
+        }
+    }
+    // A threshold that nothing reaches: no row is positive.
+    let none = eval(&["--threshold", "1"]);
+    assert_eq!(none["test"]["f1"], 0.0);
+    assert_eq!(none["test"]["auroc"], eval(&[])["test"]["auroc"]);
+    // The baselines are what they were in training.
+    for (at, name) in ["linear", "trees"].into_iter().enumerate() {
+        let baseline = &summary["baselines"][at];
+        let found = eval(&["--model", name]);
+        assert_eq!(found["test"], baseline["test"], "{name}");
+        assert_eq!(found["threshold"], baseline["threshold"], "{name}");
+        let threshold = baseline["threshold"].as_f64().unwrap();
+        for (label, probability) in predicted(&place, &["--model", name]) {
+            assert_eq!(label, probability >= threshold, "{name}");
+        }
+    }
+    for flags in [["--threshold", "1.5"], ["--model", "forest"]] {
+        let args = ["eval", "--run", "run"];
+        let ran = place.run(&[&args[..], &flags].concat());
+        assert_eq!(ran.code, Some(2), "{flags:?}: {}", ran.stderr);
+    }
+    fs::remove_file(place.path("run/model/baselines.json")).unwrap();
+    let ran = place.run(&[
+        "predict",
+        "--run",
+        "run",
+        "--model",
+        "trees",
+        "customers.csv",
+    ]);
+    ran.failed(2, &["baselines.json", "--keep-baselines"]);
+}
+
+#[test]
+fn columns_that_give_the_target_away_and_rare_classes_are_warned_of() {
+    let place = place();
+    let mut text = String::from("net,tax,gross,rare\n");
+    for at in 0..400_u32 {
+        let (net, tax) = (at * 37 % 101, at * 53 % 89);
+        writeln!(
+            text,
+            "{net},{tax},{},{}",
+            net + tax,
+            u32::from(at % 50 == 0)
+        )
+        .unwrap();
+    }
+    place.write("sales.csv", text);
+    let train = |target: &str, more: &[&str]| {
+        let args = [
+            "train",
+            "--data",
+            "sales.csv",
+            "--no-baseline",
+            "--target",
+            target,
+        ];
+        place.run(&[&args[..], &SHORT, more].concat())
+    };
+    let ran = train("gross", &["--out", "gross"]);
+    let words = "weighted sum or difference of `net`, `tax`";
+    assert!(ran.ok().stderr.contains(words), "{}", ran.stderr);
+    assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    let balanced = ["--set", "loss.class_weights=balanced"];
+    let sampled = ["--set", "train.balanced_sampling=true"];
+    let ran = train(
+        "rare",
+        &[&["--out", "rare"], &balanced[..], &sampled].concat(),
+    );
+    for words in ["imbalanced", "only 2 test rows are `1`"] {
+        assert!(ran.ok().stderr.contains(words), "{}", ran.stderr);
+    }
+    let ran = place.run(&["inspect", "--data", "sales.csv", "--target", "rare"]);
+    assert!(
+        ran.ok().stdout.contains("8 rows of 400 (2.00%)"),
+        "{}",
+        ran.stdout
+    );
+    // A number has no classes to weigh.
+    let ran = train("gross", &[&["--out", "no"], &balanced[..]].concat());
+    ran.failed(2, &["loss.class_weights"]);
+    assert!(!place.path("no").exists());
+}
+
+#[test]
+fn numbers_that_are_too_large_are_refused_before_training() {
+    let place = place();
+    let rows: String = (0..100)
+        .map(|at| format!("{},{at}e299,{}.5\n", at * 7 % 31, at * 13 % 97))
+        .collect();
+    place.write("large.csv", format!("x,huge,y\n{rows}"));
+    for (target, set) in [
+        ("huge", "features.numeric=quantile"),
+        ("y", "features.numeric=standard"),
+    ] {
+        let args = [
+            "train",
+            "--data",
+            "large.csv",
+            "--target",
+            target,
+            "--out",
+            "run",
+        ];
+        let ran = place.run(&[&args[..], &["--set", set]].concat());
+        ran.failed(2, &["`huge`", "too large"]);
+        assert!(!place.path("run").exists(), "{target}");
+    }
 }
 
 #[test]

@@ -391,3 +391,64 @@ fn a_model_refuses_files_in_which_rows_are_lost_or_numbers_too_large() {
         .run(&["predict", "--run", "run", "huge.csv"])
         .failed(2, &["huge.csv", "line 3", "`more`"]);
 }
+
+/// Wrong commands, and words of the advice.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "train --num-epochs 3",
+        &["unknown flag `--num-epochs`", "`--epochs`"],
+    ),
+    ("train --learning-rate 0.1", &["`--lr`"]),
+    (
+        "train --set lr=0.1",
+        &[
+            "unknown key `lr`",
+            "did you mean `optimizer.learning_rate`?",
+        ],
+    ),
+    (
+        "train --set optimizer.learning_rate=fast",
+        &["`optimizer.learning_rate` must be a number (got `fast`)"],
+    ),
+    (
+        "train --set optimizer.kind=lion",
+        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
+    ),
+    (
+        "train --set dropout=0.5",
+        &["did you mean `model.net.dropout`?"],
+    ),
+    (
+        "train --set train.goal=up",
+        &["`train.goal` must be `lowest` or `highest` (got `up`)"],
+    ),
+    (
+        "train --ensemble 0",
+        &["`ensemble` must be at least 1 and at most 100 (got 0)"],
+    ),
+    (
+        "train --label price",
+        &["unknown flag `--label`: use `--target`"],
+    ),
+    (
+        "train my.csv",
+        &["did you mean `tabular train --data my.csv`?"],
+    ),
+    ("my.csv", &["did you mean `tabular train --data my.csv`?"]),
+    ("fit --data my.csv", &["did you mean `tabular train`?"]),
+    (
+        "explain --run x --data x.csv --out chart.png",
+        &["`chart.png`", "must end in `.svg`"],
+    ),
+];
+
+#[test]
+fn wrong_commands_get_advice_and_leave_nothing_behind() {
+    let place = place();
+    for (line, words) in WRONG {
+        let args: Vec<&str> = line.split(' ').collect();
+        place.run(&args).failed(2, words);
+    }
+    let left = fs::read_dir(place.path("")).unwrap();
+    assert_eq!(left.count(), 0);
+}

@@ -1,7 +1,9 @@
-//! Train, evaluate and use models of texts from one command.
+//! Train, evaluate and use text models from one command.
 
 mod explain;
 mod input;
+mod inspect;
+mod predict;
 mod reading;
 mod train;
 mod usage;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{EvalArgs, Failure, RecipesArgs, check, finish, list_devices};
+use tinderbox_cli::{EvalArgs, Failure, RecipesArgs, check, finish, list_devices, parse};
 use tinderbox_recipes::text::{BUILTIN, Recipe, TextRecipeError};
 
 /// The recipes of this app.
@@ -20,7 +22,7 @@ const RECIPES: Catalogue<Recipe> = Catalogue {
     builtin: Recipe::builtin,
 };
 
-/// Train, evaluate and use models of texts, and let one write
+/// Train, evaluate and use text models
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Cli {
@@ -30,37 +32,44 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train a recipe; without a command, the default one
+    /// Train a model (the default command)
     Train(train::Args),
-    /// Measure a trained model on a split, or on another file
+    /// Evaluate a trained model on a split or on other data
     Eval(EvalArgs),
-    /// Say what texts are
-    Predict(usage::PredictArgs),
-    /// Go on with a text
+    /// Classify texts
+    Predict(predict::Args),
+    /// Show statistics and problems of a data set
+    Inspect(inspect::Args),
+    /// Generate text from a prompt
     Generate(write::Args),
-    /// Pick the sentences of a text that matter
+    /// Summarize a text by its most important sentences
     Summarise(reading::SummariseArgs),
-    /// Find the texts of a folder that are most like a query
+    /// Find the texts most similar to a query
     Similar(reading::SimilarArgs),
-    /// Show which words carried a decision
+    /// Show which words decided a prediction
     Explain(explain::Args),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
-    /// List the devices of this binary and this machine
+    /// List compiled backends and detected devices
     Devices,
-    /// Probe each device for a second, with the line that mends what fails
+    /// Check each device and suggest fixes
     Doctor,
-    /// Compare layers, losses and models on each device with stored references
+    /// Compare each device with stored reference values
     Parity,
 }
 
 fn main() -> ExitCode {
     tinderbox_cli::init(env!("CARGO_PKG_NAME"));
-    finish(match Cli::parse().command {
+    let cli: Cli = match parse(&RECIPES.keys()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    finish(match cli.command {
         None => train::run(&train::Args::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => usage::predict(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Generate(args)) => write::run(&args),
         Some(Command::Summarise(args)) => reading::summarise(&args),
         Some(Command::Similar(args)) => reading::similar(&args),
@@ -76,4 +85,12 @@ fn main() -> ExitCode {
 fn failure(error: TextRecipeError) -> Failure {
     let (interrupted, input) = (error.is_interrupted(), error.is_input());
     Failure::of(error, interrupted, input)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_docs_of_recipes_are_complete_and_up_to_date() {
+        tinderbox_cli::testing::check_recipe_docs(env!("CARGO_PKG_NAME"), &super::RECIPES);
+    }
 }

@@ -1,14 +1,14 @@
 //! The commands that read for a person: `summarise` and `similar`.
 
-use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::report::confusion_rows;
-use tinderbox_cli::{Failure, OrInput as _, Output, open_device, table};
+use tinderbox_cli::{Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_datasets::text::{Labels, Place, PlainText, RowOptions, TextOptions, each_text};
 use tinderbox_recipes::metrics::rouge;
 use tinderbox_recipes::text::{Embedder, Input, Reading, VERDICTS, sentences};
 
@@ -17,13 +17,13 @@ use crate::{failure, input, usage};
 /// What `summarise` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SummariseArgs {
-    /// Directory of a finished run
+    /// Run directory, or a model folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Sentences to pick [default: a fifth of them, at most 10]
+    /// Number of sentences to pick [default: one in five, at most 10]
     #[arg(long, value_name = "N")]
     sentences: Option<usize>,
-    /// Compare with this summary, by ROUGE
+    /// Reference summary to compare with by ROUGE
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
     /// Print one JSON object
@@ -80,17 +80,17 @@ pub(crate) fn summarise(args: &SummariseArgs) -> Result<(), Failure> {
 /// What `similar` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SimilarArgs {
-    /// Directory of a finished run
+    /// Run directory, or a model folder
     #[arg(long, value_name = "DIR", required_unless_present = "weights")]
     run: Option<PathBuf>,
-    /// Folder with published weights of a sentence encoder, instead of a run: config.json,
-    /// tokenizer.json, model.safetensors
+    /// Folder with a pretrained sentence encoder instead of a run: config.json, tokenizer.json,
+    /// model.safetensors
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     weights: Option<PathBuf>,
-    /// Text to look for
+    /// Query text
     #[arg(long, value_name = "TEXT")]
     query: String,
-    /// Texts to show
+    /// Number of texts to show
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
     /// Print one JSON line per text
@@ -99,7 +99,7 @@ pub(crate) struct SimilarArgs {
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     device: DeviceSpec,
-    /// Folder of `.txt` files, or a file with a text on each line
+    /// Folder of `.txt` files, or a file with one text per line
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }
@@ -135,53 +135,56 @@ pub(crate) fn similar(args: &SimilarArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Texts with their names: files of a folder and the folders in it, or lines of a file.
+/// Texts with their names: files of a folder and the folders in it, rows of a table, or lines of a file.
 fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     if path.as_os_str() != "-" && !path.exists() {
         return Err(Failure::input(format!(
-            "there is no `{}`: name a folder of `.txt` files, or a file with a text on each line",
+            "there is no `{}`: name a folder of text files, a table, or a file with a text on each line",
             path.display()
         )));
     }
-    if !path.is_dir() {
-        let lines = input::texts(path, false)?;
-        let named = lines.into_iter().enumerate();
-        let name = |at: usize| format!("{}:{}", path.display(), at + 1);
-        return Ok(named.map(|(at, line)| (name(at), line)).collect());
-    }
-    let mut folders = vec![path.to_owned()];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let list = fs::read_dir(&folder);
-        let list = list.with_context(|| format!("cannot read `{}`", folder.display()));
-        for entry in list.or_input()? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "txt") {
-                files.push(path);
-            }
+    let rows = RowOptions {
+        labels: Labels::None,
+        pair: false,
+        cells: false,
+        plain: PlainText::TableOrLines,
+    };
+    let (mut texts, mut failed) = (Vec::new(), None);
+    let report = each_text(path, rows, &TextOptions::default(), &mut |row| match row {
+        Ok(row) => {
+            let name = match &row.place {
+                Place::Line { file, line } => format!("{file}:{line}"),
+                Place::Element { file, number } => format!("{file}:{number}"),
+                Place::File(file) => file.clone(),
+            };
+            texts.push((name, row.text()));
+            ControlFlow::Continue(())
         }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error).or_input();
     }
-    files.sort();
-    if files.is_empty() {
-        return Err(Failure::input(format!(
-            "`{}` holds no `.txt` file",
-            path.display()
-        )));
+    for message in report.or_input()?.messages() {
+        note(&format!("warning: {message}"));
     }
-    let read = |file: PathBuf| Ok((file.display().to_string(), input::read(&file)?));
-    files.into_iter().map(read).collect()
+    if texts.is_empty() {
+        return Err(input::nothing(path));
+    }
+    Ok(texts)
 }
 
 /// What agreements are read as.
 pub(crate) fn print(out: &mut Output, reading: &Reading) -> Result<(), Failure> {
     let names = VERDICTS.map(str::to_owned);
-    out.line("what agreements say to claims: true verdict (row) against given verdict (column)")?;
+    out.line("Verdicts on hypotheses (rows: true, columns: predicted)")?;
     out.line(&table(&confusion_rows(&names, &reading.confusion)))?;
-    let percent = |value: f64| format!("{:.1} %", 100.0 * value);
+    let percent = |value: f64| format!("{:.1}%", 100.0 * value);
     out.line(&format!(
-        "a reader who wants 95 % of the evidence can skip {} of an agreement's lines; for one claim, {}",
+        "to find 95% of the evidence, {} of the lines can be skipped; for a single hypothesis, {}",
         percent(reading.skipped),
         percent(reading.skipped_per_claim)
     ))

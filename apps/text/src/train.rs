@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::recipe::{data_path, run_dir};
-use tinderbox_cli::report::{Finished, layer_rows, scores, times};
-use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
-use tinderbox_recipes::metrics::spread;
-use tinderbox_recipes::overlay::assign;
+use tinderbox_cli::recipe::{data_path, overridden, run_dir};
+use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
+use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_recipes::classify::ClassWeights;
+use tinderbox_recipes::metrics::{Comparison, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
     Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Sampling, Task, TokenKind,
+    Truth,
 };
-use tinderbox_recipes::train::Metrics;
+use tinderbox_recipes::train::{Goal, Metrics};
 
 use crate::{RECIPES, failure, reading, usage};
 
@@ -32,21 +32,15 @@ pub(crate) struct Args {
     /// The flags of every `train` on data.
     #[command(flatten)]
     train: TrainArgs,
-    /// Column or key of the text; several are joined, or are the two of a pair
+    /// Column or key of the text; repeat it to join columns, or for the two texts of a pair
     #[arg(long, value_name = "COLUMN")]
     text: Vec<String>,
     /// Column or key of the label
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// Folder with published weights: config.json, tokenizer.json, model.safetensors
+    /// Folder with pretrained weights: config.json, tokenizer.json, model.safetensors
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
-    /// Parts of a cross-validation before the training proper; 0 for none
-    #[arg(long, value_name = "N")]
-    folds: Option<usize>,
-    /// Networks that predict together
-    #[arg(long, value_name = "N")]
-    ensemble: Option<usize>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -55,6 +49,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = resolve(args)?;
     let (dir, resume) = run_dir(common, &recipe.name, recipe.train.seed)?;
     let prepared = Prepared::new(recipe).map_err(failure)?;
+    // What was dropped is told even where nothing else is.
+    for message in prepared.corpus().report().messages() {
+        note(&format!("warning: {message}"));
+    }
     if !common.quiet {
         describe(&prepared, &device, &dir, resume);
     }
@@ -77,22 +75,12 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
             common.recipe = Some("texts".to_owned());
         }
     }
-    let sets = std::mem::take(&mut common.set);
-    let mut recipe = RECIPES.of_run(&common)?;
+    let mut recipe = RECIPES.named(&common)?;
     if let Some(dir) = &args.weights {
         fine_tune(&mut recipe, data_path(dir)?)?;
     }
-    recipe = assign(recipe, &sets).context("`--set`").or_input()?;
-    if let Some(seed) = common.seed {
-        recipe.train.seed = seed;
-    }
-    if let Some(folds) = args.folds {
-        recipe.split.folds = folds;
-    }
-    if let Some(ensemble) = args.ensemble {
-        recipe.ensemble = ensemble;
-    }
-    columns(&mut recipe, args)?;
+    let mut recipe = overridden(recipe, &common)?;
+    columns(&mut recipe, &args.text, args.label.as_ref())?;
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.path_mut() else {
             return Err(Failure::input(format!(
@@ -126,8 +114,12 @@ fn fine_tune(recipe: &mut Recipe, dir: &str) -> Result<(), Failure> {
 }
 
 /// Where in a file of one's own the texts and labels are.
-fn columns(recipe: &mut Recipe, args: &Args) -> Result<(), Failure> {
-    if args.text.is_empty() && args.label.is_none() {
+pub(crate) fn columns(
+    recipe: &mut Recipe,
+    texts: &[String],
+    labels: Option<&String>,
+) -> Result<(), Failure> {
+    if texts.is_empty() && labels.is_none() {
         return Ok(());
     }
     let name = recipe.name.clone();
@@ -138,21 +130,21 @@ fn columns(recipe: &mut Recipe, args: &Args) -> Result<(), Failure> {
         )))
     };
     match &mut recipe.data {
-        Data::Texts { text, .. } if !args.text.is_empty() => text.clone_from(&args.text),
-        Data::MultiLabel { text, .. } if args.text.len() == 1 => text.clone_from(&args.text[0]),
-        Data::Pairs { first, second, .. } if args.text.len() == 2 => {
-            first.clone_from(&args.text[0]);
-            second.clone_from(&args.text[1]);
+        Data::Texts { text, .. } if !texts.is_empty() => *text = texts.to_vec(),
+        Data::MultiLabel { text, .. } if texts.len() == 1 => text.clone_from(&texts[0]),
+        Data::Pairs { first, second, .. } if texts.len() == 2 => {
+            first.clone_from(&texts[0]);
+            second.clone_from(&texts[1]);
         }
-        Data::Pairs { .. } if !args.text.is_empty() => {
+        Data::Pairs { .. } if !texts.is_empty() => {
             return Err(Failure::input(
                 "a pair has two texts: give `--text` twice, as in `--text premise --text hypothesis`",
             ));
         }
-        _ if !args.text.is_empty() => return refuse("--text"),
+        _ if !texts.is_empty() => return refuse("--text"),
         _ => {}
     }
-    let Some(wanted) = &args.label else {
+    let Some(wanted) = labels else {
         return Ok(());
     };
     match &mut recipe.data {
@@ -186,6 +178,14 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         }
     };
     note(&format!("recipe {}: {counts}", recipe.name));
+    if let Corpus::Rows(rows) = prepared.corpus()
+        && let Some(located) = rows.located.as_ref().filter(|located| located.has_splits())
+    {
+        note(&located.to_string());
+    }
+    for warning in warnings(prepared) {
+        note(&format!("warning: {warning}"));
+    }
     let sizes = prepared.sizes();
     note(&format!(
         "{} different tokens ({}), at most {} of them in a text",
@@ -203,6 +203,24 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         device.backend,
         dir.display()
     ));
+}
+
+/// Classes that are too rare to be sure of.
+fn warnings(prepared: &Prepared) -> Vec<String> {
+    let Corpus::Rows(rows) = prepared.corpus() else {
+        return Vec::new();
+    };
+    let Truth::Classes(classes) = &rows.truth else {
+        return Vec::new();
+    };
+    let counts = |part: &[usize]| {
+        let mut counts = vec![0; rows.names.len()];
+        part.iter().for_each(|&row| counts[classes[row]] += 1);
+        counts
+    };
+    let [train, test] = [&rows.parts.train, &rows.parts.test].map(|part| counts(part));
+    let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+    class_warnings(&rows.names, &train, &test, "texts", weighted)
 }
 
 fn kind_name(kind: TokenKind) -> &'static str {
@@ -231,17 +249,20 @@ fn summary(prepared: &Prepared, device: &Opened, report: &Report) -> Summary {
             .iter()
             .map(|method| method.baseline.clone())
             .collect(),
-        details: details(report),
+        details: details(prepared, report),
     };
     finished.summary(&report.trained)
 }
 
 /// What only texts have.
-fn details(report: &Report) -> Map<String, Value> {
+fn details(prepared: &Prepared, report: &Report) -> Map<String, Value> {
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
     put("tokens_per_s", json!(report.tokens_per_s));
     put("cut_texts", json!(report.truncation.fraction()));
+    if let Some(comparison) = comparison(prepared, report) {
+        put("comparison", json!(comparison));
+    }
     if report.text_s > 0.0 {
         put("predict_text_us", json!(report.text_s * 1e6));
     }
@@ -307,7 +328,7 @@ fn print(
     let mut out = Output::Stdout;
     let known = |name: &&&str| summary.test.contains_key(**name);
     let names: Vec<&str> = headline(prepared).iter().filter(known).copied().collect();
-    out.line(&table(&scores(summary, &names, thousands)))?;
+    out.line(&table(&scores(summary, &names, F1::Macro, thousands)))?;
     if let Corpus::Rows(rows) = prepared.corpus() {
         usage::print_classes(&mut out, &report.answers, &rows.names)?;
     }
@@ -317,7 +338,10 @@ fn print(
     if !report.folds.is_empty() {
         out.line(&table(&fold_rows(&report.folds, &names)))?;
     }
-    verdict(&mut out, prepared, report, summary)?;
+    if let Some(comparison) = comparison(prepared, report) {
+        let texts = report.answers.len();
+        out.line(&verdict(&comparison, F1::Macro, texts, "texts"))?;
+    }
     let max_len = prepared.sizes().max_len;
     if let Some(count) = usage::truncated(report.truncation, "training texts", max_len) {
         out.line(&format!("{count}; raise `tokenizer.max_len` to read more"))?;
@@ -340,7 +364,10 @@ fn print(
 
 fn fold_rows(folds: &[FoldReport], names: &[&str]) -> Vec<Vec<String>> {
     let head = std::iter::once(format!("mean of {} folds", folds.len()));
-    let mut rows = vec![head.chain(names.iter().map(ToString::to_string)).collect()];
+    let mut rows = vec![
+        head.chain(names.iter().map(|name| F1::Macro.label(name)))
+            .collect(),
+    ];
     for (method, metrics) in by_method(folds) {
         let spread = spread(&metrics);
         let value = |name: &&str| {
@@ -355,50 +382,31 @@ fn fold_rows(folds: &[FoldReport], names: &[&str]) -> Vec<Vec<String>> {
     rows
 }
 
-/// Says which method a user should pick.
-fn verdict(
-    out: &mut Output,
-    prepared: &Prepared,
-    report: &Report,
-    summary: &Summary,
-) -> Result<(), Failure> {
+/// This model beside its baseline, over the folds if there are any.
+fn comparison(prepared: &Prepared, report: &Report) -> Option<Comparison> {
     let name = if report.reading.is_some() {
         "verdict_f1"
     } else {
         prepared.task().headline()
     };
-    let mean = |folds: &[Metrics]| {
-        let all = spread(folds);
-        all.iter().find(|(n, _)| n == name).map(|(_, s)| s.mean)
-    };
-    let (own, classical) = if report.folds.is_empty() {
-        let classical = summary.baselines.first();
-        (
-            summary.test.get(name).copied(),
-            classical.and_then(|b| b.test.get(name).copied()),
-        )
-    } else {
+    let goal = Goal::Highest;
+    if !report.folds.is_empty() {
         let methods = by_method(&report.folds);
-        (
-            mean(&methods[0].1),
-            methods.get(1).and_then(|(_, folds)| mean(folds)),
-        )
-    };
-    let (Some(own), Some(classical)) = (own, classical) else {
-        return Ok(());
-    };
-    let said = if own > classical {
-        format!(
-            "this model is ahead of TF-IDF with a linear model by {:.4} in {name}",
-            own - classical
-        )
-    } else {
-        format!(
-            "TF-IDF with a linear model is ahead by {:.4} in {name}: it is the better choice here",
-            classical - own
-        )
-    };
-    out.line(&said)
+        let mut methods = methods.iter().map(|(method, folds)| {
+            let values = folds.iter().filter_map(|fold| fold.get(name).copied());
+            (method.as_str(), values.collect::<Vec<f64>>())
+        });
+        let (_, own) = methods.next()?;
+        return Comparison::of_folds(name, goal, &own, methods);
+    }
+    let baseline = report.baselines.first()?;
+    let method = &baseline.baseline.method;
+    if report.reading.is_some() {
+        let [own, other] = [&report.test, &baseline.baseline.test].map(|test| test.get(name));
+        return Some(Comparison::of_values(name, goal, *own?, method, *other?));
+    }
+    let other = (method.as_str(), baseline.answers.estimate()?);
+    Comparison::of_rows(name, goal, &report.answers.estimate()?, [other])
 }
 
 /// Shows what the model of the default recipe says of texts that it has not seen, and what a

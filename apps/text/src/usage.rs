@@ -1,31 +1,21 @@
-//! The commands that use a trained model: `eval` and `predict`.
+//! The `eval` command, and predictions as a person reads them.
 
 use std::path::Path;
 
 use burn::tensor::Device;
-use serde_json::{Map, Value, json};
+use serde_json::json;
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
-use tinderbox_cli::{EvalArgs, Failure, Output, note, open_device, table};
-use tinderbox_recipes::text::{Answers, Data, Input, Prediction, Predictor, Task, Truncation};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
+use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_recipes::text::{Answers, Data, Prediction, Predictor, Task, Truncation};
 
-use crate::{failure, input};
-
-/// What `predict` takes.
-#[derive(clap::Args, Clone, Debug)]
-pub(crate) struct PredictArgs {
-    /// The flags of every `predict`.
-    #[command(flatten)]
-    predict: tinderbox_cli::PredictArgs,
-    /// Read each file as one text, and not line by line
-    #[arg(long)]
-    whole: bool,
-}
+use crate::{RECIPES, failure};
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).map_err(failure)
+    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).map_err(failure)
 }
 
 /// "402 training texts (4.1%) were truncated to 64 tokens"; nothing if all were read to their end.
@@ -66,10 +56,32 @@ fn has_no_parts(data: &Data) -> bool {
     )
 }
 
+/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let recipe = recipe_file(&dir)
+        .map(|file| RECIPES.read(&file))
+        .transpose()?;
+    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
+}
+
+/// The same with a decision threshold of the user's own.
+pub(crate) fn load_at(
+    run: &Path,
+    threshold: Option<f64>,
+    device: &Device,
+) -> Result<Predictor, Failure> {
+    let model = load(run, device)?;
+    match threshold {
+        Some(threshold) => model.with_threshold(threshold).or_input(),
+        None => Ok(model),
+    }
+}
+
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&args.run, &device)?;
-    let mut data = model.data().clone();
+    let model = load_at(&args.run, args.threshold, &device)?;
+    let mut data = training_data(&args.run, &model)?;
     let mut whole = false;
     if let Some(path) = &args.data {
         let slot = data.path_mut().ok_or_else(|| {
@@ -104,7 +116,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         &args.split
     };
     out.line(&format!("{of}, {} {what}", thousands(answers.len())))?;
-    out.line(&table(&metric_rows(&metrics)))?;
+    out.line(&table(&metric_rows(&metrics, F1::Macro)))?;
     print_classes(&mut out, &answers, model.labels())
 }
 
@@ -137,76 +149,22 @@ pub(crate) fn print_classes(
     if labels.len() > 12 {
         return Ok(());
     }
-    out.line("true class (row) against predicted class (column)")?;
+    out.line("Confusion matrix (rows: true, columns: predicted)")?;
     out.line(&table(&confusion_rows(labels, &predictions.confusion())))
-}
-
-pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
-    let common = &args.predict;
-    let device = open_device(common.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&common.run, &device)?;
-    let mut out = Output::new(common.out.as_deref())?;
-    if common.csv {
-        let head = ["input", "label"].into_iter();
-        let labels = model.labels().iter().map(String::as_str);
-        out.csv(&head.chain(labels).collect::<Vec<_>>())?;
-    }
-    for argument in &common.inputs {
-        let texts = input::texts(argument, args.whole)?;
-        // One file as a whole is known by its name.
-        let named = args.whole && argument.is_file();
-        let inputs = texts.iter().map(|text| model.input(text));
-        let inputs: Vec<Input> = inputs.collect::<Result<_, _>>().map_err(failure)?;
-        let said = model.predict(&inputs).map_err(failure)?;
-        for (text, prediction) in texts.iter().zip(&said) {
-            let name = if named {
-                argument.display().to_string()
-            } else {
-                text.clone()
-            };
-            if common.json {
-                out.line(&json_line(&name, prediction).to_string())?;
-            } else if common.csv {
-                out.csv(&cells(&name, prediction))?;
-            } else {
-                out.line(&words(&name, prediction))?;
-            }
-        }
-    }
-    warn_truncated(&model);
-    out.finish()
-}
-
-fn cells(name: &str, prediction: &Prediction) -> Vec<String> {
-    let numbers = |all: &[(String, f32)]| -> Vec<String> {
-        all.iter().map(|(_, value)| value.to_string()).collect()
-    };
-    let (label, rest) = match prediction {
-        Prediction::Class {
-            label,
-            probabilities,
-        } => (label.clone(), numbers(probabilities)),
-        Prediction::Labels {
-            labels,
-            probabilities,
-        } => (labels.join("|"), numbers(probabilities)),
-        Prediction::Tags(tags) => {
-            let tags: Vec<&str> = tags.iter().map(|(_, tag)| tag.as_str()).collect();
-            (tags.join(" "), Vec::new())
-        }
-    };
-    [vec![name.to_owned(), label], rest].concat()
 }
 
 /// A line for a person: a long text is cut.
 pub(crate) fn words(name: &str, prediction: &Prediction) -> String {
-    let percent = |value: f32| format!("{:.1} %", 100.0 * value);
-    let most = |all: &[(String, f32)]| all.iter().map(|(_, p)| *p).fold(0.0, f32::max);
+    let percent = |value: f32| format!("{:.1}%", 100.0 * value);
     let said = match prediction {
         Prediction::Class {
             label,
             probabilities,
-        } => format!("{label}  {}", percent(most(probabilities))),
+        } => {
+            // Of two classes this need not be the larger one: see `--threshold`.
+            let own = probabilities.iter().find(|(name, _)| name == label);
+            format!("{label}  {}", percent(own.map_or(0.0, |(_, p)| *p)))
+        }
         Prediction::Labels {
             labels,
             probabilities,
@@ -237,22 +195,4 @@ pub(crate) fn shorten(text: &str, most: usize) -> String {
         return line;
     }
     line.chars().take(most - 1).chain(['…']).collect()
-}
-
-fn json_line(input: &str, prediction: &Prediction) -> Value {
-    let object = |all: &[(String, f32)]| -> Map<String, Value> {
-        let pairs = all.iter();
-        pairs.map(|(label, p)| (label.clone(), json!(p))).collect()
-    };
-    match prediction {
-        Prediction::Class {
-            label,
-            probabilities,
-        } => json!({ "input": input, "label": label, "probabilities": object(probabilities) }),
-        Prediction::Labels {
-            labels,
-            probabilities,
-        } => json!({ "input": input, "labels": labels, "probabilities": object(probabilities) }),
-        Prediction::Tags(tags) => json!({ "input": input, "tags": tags }),
-    }
 }

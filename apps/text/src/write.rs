@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
+use tinderbox_cli::escape::escape_document;
 use tinderbox_cli::{Failure, Output, note, open_device};
 use tinderbox_recipes::text::Sampling;
 
@@ -15,26 +16,26 @@ use crate::{failure, usage};
 /// What `generate` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// Directory of a finished run of a language model
+    /// Run directory of a language model, or its model folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Text to go on with
+    /// Prompt to continue
     #[arg(long, value_name = "TEXT", default_value = "\n")]
     prompt: String,
-    /// Tokens to write
+    /// Number of tokens to generate
     #[arg(long, value_name = "N", default_value_t = 200,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     tokens: u32,
-    /// Below 1 for the likely, above for the surprising; 0 always takes the likeliest
+    /// Sampling temperature; 0 is greedy
     #[arg(long, value_name = "T", default_value_t = 0.8)]
     temperature: f64,
-    /// Choose from this many of the likeliest tokens; 0 for all
+    /// Sample from the K most likely tokens; 0 for all
     #[arg(long, value_name = "K", default_value_t = 0)]
     top_k: usize,
-    /// Seed of the choices
+    /// Random seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Compute everything anew for each token, to see what the cache saves
+    /// Disable the key-value cache
     #[arg(long)]
     no_cache: bool,
     /// Print one JSON object
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let text = writer.text().map_err(failure)?;
         // A letter of which only some bytes are there waits for the rest.
         if text.len() > shown && !text.ends_with('\u{fffd}') && text.is_char_boundary(shown) {
-            write!(out, "{}", &text[shown..])?;
+            write!(out, "{}", escape_document(&text[shown..]))?;
             out.flush()?;
             shown = text.len();
         }
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return out.line(&line.to_string());
     }
     if text.is_char_boundary(shown) {
-        out.line(&text[shown..])?;
+        writeln!(out, "{}", escape_document(&text[shown..]))?;
     }
     note(&format!(
         "{:.0} tokens/s",

@@ -483,3 +483,161 @@ fn the_default_command_classifies_lines_that_are_not_in_its_data() {
     );
     assert!(ran.stderr.contains("epoch 1/1"), "{}", ran.stderr);
 }
+
+/// Labels that `predict --json` gives, line by line.
+fn labels(ran: &Ran) -> Vec<String> {
+    let lines = ran.stdout.lines().map(json);
+    lines
+        .map(|line| line["label"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn predict_reads_every_file_that_train_reads_by_the_text_column() {
+    let place = trained();
+    let texts = ["a superb, lovely film", "a dull and boring film"];
+    place.write(
+        "new.csv",
+        "id,label,more,text\n7,bad,zz,\"a superb, lovely film\"\n8,good,zz,a dull and boring film\n",
+    );
+    let [first, second] = texts;
+    place.write("new.tsv", format!("text\tmore\n{first}\tx\n{second}\ty\n"));
+    let object = |text: &str| format!("{{\"text\": \"{text}\", \"label\": \"?\"}}");
+    place.write(
+        "new.jsonl",
+        format!("{}\n{}\n", object(first), object(second)),
+    );
+    place.write(
+        "new.json",
+        format!("[{},\n{}]", object(first), object(second)),
+    );
+    place.write("new.txt", format!("{first}\n{second}\n"));
+    fs::create_dir_all(place.path("new/inner")).unwrap();
+    place.write("new/1.txt", first);
+    place.write("new/inner/2.md", second);
+    for file in [
+        "new.csv",
+        "new.tsv",
+        "new.jsonl",
+        "new.json",
+        "new.txt",
+        "new",
+    ] {
+        let ran = place.run(&["predict", "--run", "run", "--json", file]);
+        assert_eq!(labels(ran.ok()), ["good", "bad"], "{file}: {}", ran.stdout);
+        if file != "new" {
+            let inputs = ran.stdout.lines().map(|line| json(line)["input"].clone());
+            assert_eq!(inputs.collect::<Vec<_>>(), texts, "{file}");
+        }
+    }
+    let args = ["predict", "--run", "run", "--csv", "--id", "id", "new.csv"];
+    let ran = place.run(&args);
+    let lines: Vec<&str> = ran.ok().stdout.lines().collect();
+    assert_eq!(lines[0], "input,id,label,bad,good");
+    assert!(
+        lines[1].starts_with("\"a superb, lovely film\",7,good,"),
+        "{}",
+        lines[1]
+    );
+    let ran = place.run(&["predict", "--run", "run", "--csv", "--keep", "new.csv"]);
+    assert_eq!(
+        ran.ok().stdout.lines().next().unwrap(),
+        "input,id,label_input,more,text,label,bad,good"
+    );
+}
+
+#[test]
+fn rows_that_cannot_be_predicted_are_skipped_and_counted_where_asked_for() {
+    let place = trained();
+    place.write(
+        "new.csv",
+        "id,text\n1,a superb film\n2\n3,\n4,a dull film\n",
+    );
+    let args = ["predict", "--run", "run", "--json", "new.csv"];
+    let ran = place.run(&args);
+    ran.failed(2, &["new.csv", "line 3", "--skip-errors"]);
+    assert_eq!(
+        labels(&ran),
+        ["good"],
+        "the answer before the bad row is lost"
+    );
+    let ran = place.run(&[&args[..], &["--skip-errors"]].concat());
+    assert_eq!(labels(ran.ok()), ["good", "bad"]);
+    assert!(
+        ran.stderr.contains("skipped 2 texts of `new.csv`"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("line 3"), "{}", ran.stderr);
+}
+
+#[test]
+fn split_folders_are_used_as_such_and_inspected() {
+    let place = place();
+    for (split, count) in [("Train", 60), ("Validation", 20), ("testing", 12)] {
+        for at in 0..count {
+            let (words, label) = [(GOOD, "good"), (BAD, "bad")][at % 2];
+            let folder = format!("films/{split}/{label}/{}", at % 3);
+            fs::create_dir_all(place.path(&folder)).unwrap();
+            let word = words[at % 4];
+            fs::write(
+                place.path(&folder).join(format!("{at}.txt")),
+                format!("a {word} film, {split} {at}"),
+            )
+            .unwrap();
+        }
+    }
+    place.write("films/Train/good/cover.pdf", "%PDF");
+    let ran = place.run(&["inspect", "--data", "films", "--json"]);
+    let found = json(ran.ok().stdout.trim());
+    let counts = found["splits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|split| split["texts"].as_u64());
+    assert_eq!(counts.collect::<Vec<_>>(), [Some(60), Some(20), Some(12)]);
+    assert_eq!(
+        found["warnings"][0],
+        "1 file left out: 1 not a text file (.pdf)"
+    );
+    let ran = place.run(&["inspect", "--data", "films.csv"]);
+    assert!(
+        ran.ok().stdout.contains("no issues found"),
+        "{}",
+        ran.stdout
+    );
+
+    let args = [
+        "train",
+        "--data",
+        "films",
+        "--out",
+        "run",
+        "--set",
+        "train.epochs=1",
+    ];
+    let loud = SMALL.iter().filter(|flag| **flag != "--quiet");
+    let ran = place.run(&args.iter().chain(loud).copied().collect::<Vec<_>>());
+    for words in [
+        "films/Train` is the train split",
+        "films/Validation` the validation",
+        "1 not a text",
+    ] {
+        assert!(ran.ok().stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    assert_eq!(json(ran.ok().stdout.trim())["samples"], 12);
+    // A model of files reads a plain text file as one text.
+    place.write("page.txt", "a superb film\n\nand a lovely one\n");
+    let ran = place.run(&["predict", "--run", "run", "--json", "page.txt"]);
+    assert_eq!(ran.ok().stdout.lines().count(), 1);
+    let ran = place.run(&[
+        "predict",
+        "--run",
+        "run",
+        "--lines",
+        "--skip-errors",
+        "page.txt",
+    ]);
+    assert_eq!(ran.ok().stdout.lines().count(), 2);
+}

@@ -65,7 +65,63 @@ fn an_empty_file_is_named() {
 #[test]
 fn an_empty_text_is_named_by_line() {
     let text = rows(60).replace("the sun shines on number 2,", " ,");
-    refused("my.csv", text, &[], &["line 4", "empty"]);
+    refused(
+        "my.csv",
+        &text,
+        &[],
+        &["line 4", "empty", "data.skip_empty=true"],
+    );
+    let place = place();
+    place.write("my.csv", text);
+    let ran = train(&place, "my.csv", &["--set", "data.skip_empty=true"]);
+    assert!(
+        ran.ok().stderr.contains("1 empty text skipped"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn one_column_cannot_be_both_the_text_and_the_label() {
+    let more = ["--text", "text", "--label", "text"];
+    refused("my.csv", rows(60), &more, &["data.label", "another column"]);
+}
+
+#[test]
+fn weights_that_are_no_folder_are_named_with_what_to_put_there() {
+    let place = place();
+    place.write("my.csv", rows(60));
+    let args = [
+        "train",
+        "--data",
+        "my.csv",
+        "--out",
+        "run",
+        "--weights",
+        "bert-base-uncased",
+    ];
+    place.run(&args).failed(
+        2,
+        &["bert-base-uncased", "does not exist", "model.safetensors"],
+    );
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_taken_for_a_text() {
+    let place = trained();
+    place
+        .run(&["predict", "--run", "run", "tset.csv"])
+        .failed(2, &["no file `tset.csv`"]);
+    place.write("my.tsv", "body\tlabel\na sun\tday\n");
+    place
+        .run(&["predict", "--run", "run", "my.tsv"])
+        .failed(2, &["no column `text`", "`body`", "--text"]);
+    let args = [
+        "predict", "--run", "run", "--text", "body", "--id", "no", "my.tsv",
+    ];
+    place.run(&args).failed(2, &["no column `no`"]);
+    place.run(&[&args[..5], &["my.tsv"]].concat()).ok();
 }
 
 #[test]
@@ -323,6 +379,22 @@ fn a_tokenizer_of_another_size_is_refused() {
 }
 
 #[test]
+fn a_hostile_tokenizer_is_refused_without_a_panic() {
+    for (from, to) in [
+        (
+            "\"max_input_chars_per_word\":100",
+            "\"max_input_chars_per_word\":18446744073709551615",
+        ),
+        ("\"vocab\":{", "\"vocab\":{\"huge\":4294967295,"),
+    ] {
+        refused_weights(
+            |dir| replace(&dir.join("tokenizer.json"), from, to),
+            &["tokenizer.json", "cannot be used as a tokenizer"],
+        );
+    }
+}
+
+#[test]
 fn a_model_folder_that_was_tampered_with_is_refused() {
     let place = trained();
     let model = place.path("run/model");
@@ -339,4 +411,59 @@ fn a_model_folder_that_was_tampered_with_is_refused() {
     predict().failed(2, &["weights.safetensors"]);
     fs::remove_file(model.join("tokenizer.json")).unwrap();
     predict().failed(2, &["tokenizer.json"]);
+}
+
+/// Wrong commands, and words of the advice.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "train --num-epochs 3",
+        &["unknown flag `--num-epochs`", "`--epochs`"],
+    ),
+    ("train --learning-rate 0.1", &["`--lr`"]),
+    (
+        "train --set lr=0.1",
+        &[
+            "unknown key `lr`",
+            "did you mean `optimizer.learning_rate`?",
+        ],
+    ),
+    (
+        "train --set optimizer.learning_rate=fast",
+        &["`optimizer.learning_rate` must be a number (got `fast`)"],
+    ),
+    (
+        "train --set optimizer.kind=lion",
+        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
+    ),
+    ("train --set epochs=3", &["did you mean `train.epochs`?"]),
+    (
+        "train --set max_length=512",
+        &["did you mean `tokenizer.max_len`?"],
+    ),
+    (
+        "train --set train.batch_size=-4",
+        &["`train.batch_size` must be a whole number, 0 or more (got -4)"],
+    ),
+    (
+        "train --set model.kind=cnn --set model.heads=2",
+        &["unknown key `model.heads`", "`model.kind=encoder`"],
+    ),
+    ("train --folds 1", &["split.folds"]),
+    ("summarize --run x", &["did you mean `text summarise`?"]),
+    ("test --run x", &["did you mean `text eval`?"]),
+    (
+        "explain --run x --out why.pdf hello",
+        &["`why.pdf`", "must end in `.html`"],
+    ),
+];
+
+#[test]
+fn wrong_commands_get_advice_and_leave_nothing_behind() {
+    let place = place();
+    for (line, words) in WRONG {
+        let args: Vec<&str> = line.split(' ').collect();
+        place.run(&args).failed(2, words);
+    }
+    let left = fs::read_dir(place.path("")).unwrap();
+    assert_eq!(left.count(), 0);
 }

@@ -11,7 +11,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{EvalArgs, Failure, RecipesArgs, TrainArgs, check, finish, list_devices};
+use tinderbox_cli::{
+    EvalArgs, Failure, RecipesArgs, TrainArgs, check, finish, list_devices, parse,
+};
 use tinderbox_recipes::vision::{BUILTIN, Recipe};
 
 /// The recipes of this app.
@@ -30,9 +32,9 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train a recipe; without a command, the default one
+    /// Train a model (the default command)
     Train(TrainArgs),
-    /// Measure a trained model on a split
+    /// Evaluate a trained model on a split or on other data
     Eval(EvalArgs),
     /// Classify images: files, folders and archives
     Predict(predict::Args),
@@ -40,17 +42,21 @@ enum Command {
     Inspect(inspect::Args),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
-    /// List the devices of this binary and this machine
+    /// List compiled backends and detected devices
     Devices,
-    /// Probe each device for a second, with the line that mends what fails
+    /// Check each device and suggest fixes
     Doctor,
-    /// Compare layers, losses and models on each device with stored references
+    /// Compare each device with stored reference values
     Parity,
 }
 
 fn main() -> ExitCode {
     tinderbox_cli::init(env!("CARGO_PKG_NAME"));
-    finish(match Cli::parse().command {
+    let cli: Cli = match parse(&RECIPES.keys()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    finish(match cli.command {
         None => train::run(&TrainArgs::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
@@ -67,4 +73,12 @@ fn main() -> ExitCode {
 fn failure(error: tinderbox_recipes::vision::VisionError) -> Failure {
     let (interrupted, input) = (error.is_interrupted(), error.is_input());
     Failure::of(error, interrupted, input)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_docs_of_recipes_are_complete_and_up_to_date() {
+        tinderbox_cli::testing::check_recipe_docs(env!("CARGO_PKG_NAME"), &super::RECIPES);
+    }
 }

@@ -45,11 +45,11 @@ enum Source {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let common = &args.predict;
     let device = open_device(common.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&common.run, &device)?;
+    let model = load(&common.run, common.threshold, &device)?;
     let inputs = find_inputs(&common.inputs)?;
     let mut out = Output::new(common.out.as_deref())?;
     if common.csv {
-        out.csv(&head(model.labels()))?;
+        common.csv_row(&mut out, &head(model.labels()))?;
     }
     let total = inputs.len();
     let mut progress = ReadProgress::new("predict", Some(total as u64), common.out.is_none());
@@ -169,10 +169,12 @@ fn write(
         let numbers: Vec<String> = numbers.map(|(_, value)| value.to_string()).collect();
         let cells = [name, &*prediction.label].into_iter();
         let cells = cells.chain(numbers.iter().map(String::as_str));
-        return out.csv(&cells.collect::<Vec<_>>());
+        return args.csv_row(out, &cells.collect::<Vec<_>>());
     }
-    let best = prediction.probabilities.iter().map(|(_, value)| *value);
-    let best = best.fold(0.0, f32::max);
+    // Of two classes this need not be the larger one: see `--threshold`.
+    let own = |(name, _): &&(String, f32)| *name == prediction.label;
+    let best = prediction.probabilities.iter().find(own);
+    let best = best.map_or(0.0, |(_, value)| *value);
     out.line(&format!(
         "{name}  {}  {:.1}%",
         prediction.label,

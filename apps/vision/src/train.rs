@@ -6,13 +6,15 @@ use anyhow::Context as _;
 use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
-use tinderbox_cli::report::{Finished, layer_rows, scores, times};
+use tinderbox_cli::report::{F1, Finished, layer_rows, scores, times, verdict};
 use tinderbox_cli::splits::{IMAGE, SplitLine, copies_note, shared_note, split_lines};
 use tinderbox_cli::{
     Failure, OrInput as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
 };
+use tinderbox_recipes::metrics::{Comparison, Predictions};
 use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::{Baseline, Summary};
+use tinderbox_recipes::train::Goal;
 use tinderbox_recipes::vision::{Architecture, Options, Prepared, Recipe, Report};
 
 use crate::choose::Choice;
@@ -47,10 +49,24 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     if shown {
         textbook::loss_curve(report.run.path());
     }
-    let baseline = baseline(args, &prepared);
-    let summary = summary(&prepared, &device, &report, baseline);
+    let (baseline, predictions) = baseline(args, &prepared).unzip();
+    let comparison = predictions.as_ref().and_then(|other| {
+        let own = report.predictions.accuracy_estimate()?;
+        let other = ("logistic regression", other.accuracy_estimate()?);
+        Comparison::of_rows("accuracy", Goal::Highest, &own, [other])
+    });
+    let mut summary = summary(&prepared, &device, &report, baseline);
+    if let Some(comparison) = &comparison {
+        let comparison = serde_json::json!(comparison);
+        summary.details.insert("comparison".to_owned(), comparison);
+    }
     report.run.finish(&summary)?;
-    print(&summary, &dir)
+    print(
+        &summary,
+        comparison.as_ref(),
+        report.predictions.len(),
+        &dir,
+    )
 }
 
 /// The recipe that the flags describe: for images of one's own none has to be named.
@@ -72,9 +88,6 @@ fn resolve(args: &TrainArgs) -> Result<Recipe, Failure> {
             note(&choice.note(data));
         }
         recipe = assign(recipe, &sets).context("`--set`").or_input()?;
-    }
-    if let Some(seed) = args.run.seed {
-        recipe.train.seed = seed;
     }
     if let Some(data) = &args.data {
         let Some(slot) = recipe.data.path_mut() else {
@@ -133,7 +146,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
 }
 
 /// What a classical method gets; `None` if it is not wanted or cannot be fitted.
-fn baseline(args: &TrainArgs, prepared: &Prepared) -> Option<Baseline> {
+fn baseline(args: &TrainArgs, prepared: &Prepared) -> Option<(Baseline, Predictions)> {
     if args.no_baseline {
         return None;
     }
@@ -170,10 +183,19 @@ fn summary(
     finished.summary(&report.trained)
 }
 
-fn print(summary: &Summary, dir: &Path) -> Result<(), Failure> {
+fn print(
+    summary: &Summary,
+    comparison: Option<&Comparison>,
+    images: usize,
+    dir: &Path,
+) -> Result<(), Failure> {
     let mut out = Output::Stdout;
-    let rows = scores(summary, &["accuracy", "loss", "f1", "ece"], thousands);
+    let names = ["accuracy", "loss", "f1", "ece"];
+    let rows = scores(summary, &names, F1::Macro, thousands);
     out.line(&table(&rows))?;
+    if let Some(comparison) = comparison {
+        out.line(&verdict(comparison, F1::Macro, images, "images"))?;
+    }
     out.line(&format!(
         "best epoch {} of {}, {:.0} images/s",
         summary.best_epoch, summary.epochs, summary.samples_per_s

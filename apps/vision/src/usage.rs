@@ -2,40 +2,45 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use serde_json::json;
+use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::report::{confusion_rows, metric_rows, model_dir};
+use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, IMAGE};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
-use tinderbox_recipes::run_dir::RECIPE_FILE;
 use tinderbox_recipes::splits::{Scope, SplitList};
 use tinderbox_recipes::vision::{Data, Evaluation, Predictor};
 
 use crate::{RECIPES, failure};
 
-/// A model, read from its run.
-pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run)?, device).or_input()
+/// A model, read from its run, with a decision threshold of the user's own.
+pub(crate) fn load(
+    run: &Path,
+    threshold: Option<f64>,
+    device: &burn::tensor::Device,
+) -> Result<Predictor, Failure> {
+    let model = Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()?;
+    match threshold {
+        Some(threshold) => model.with_threshold(threshold).or_input(),
+        None => Ok(model),
+    }
 }
 
-/// Where the training data is: the recipe of the run knows, a model folder by itself does not.
-fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
-    let file = run.join(RECIPE_FILE);
-    if !file.is_file() {
-        return Ok(model.data().clone());
-    }
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read `{}`", file.display()))
-        .or_input()?;
-    Ok(RECIPES.load(&text, &file)?.data)
+/// Where the training data is, and which items are in which split: the run knows, a model folder by
+/// itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitList>), Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let Some(file) = recipe_file(&dir) else {
+        return Ok((model.data().clone(), None));
+    };
+    let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
+    Ok((RECIPES.read(&file)?.data, list))
 }
 
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = load(&args.run, &device)?;
-    let data = training_data(&args.run, &model)?;
-    let list = SplitList::load(&args.run).or_input()?;
+    let model = load(&args.run, args.threshold, &device)?;
+    let (data, list) = training_data(&args.run, &model)?;
     let evaluated = model.evaluate(&data, args.data.as_deref(), list.as_ref(), &args.split);
     let Evaluation {
         predictions,
@@ -73,7 +78,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         format!("{} split", args.split)
     };
     out.line(&format!("{of}, {} images", thousands(count)))?;
-    out.line(&table(&metric_rows(&metrics)))?;
+    out.line(&table(&metric_rows(&metrics, F1::Macro)))?;
     out.line("Confusion matrix (rows: true, columns: predicted)")?;
     let rows = confusion_rows(model.labels(), &predictions.confusion());
     out.line(&table(&rows))

@@ -328,3 +328,69 @@ fn a_changed_model_folder_is_refused() {
     fs::write(&spec, text.replace("\"hidden\": 8", "\"hidden\": 9")).unwrap();
     place.run(&eval).failed(2, &["weights.safetensors"]);
 }
+
+/// Wrong commands, and words of the advice.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "train --num-epochs 3",
+        &["unknown flag `--num-epochs`", "`--epochs`"],
+    ),
+    ("train --learning-rate 0.1", &["`--lr`"]),
+    (
+        "train --set lr=0.1",
+        &[
+            "unknown key `lr`",
+            "did you mean `optimizer.learning_rate`?",
+        ],
+    ),
+    (
+        "train --set optimizer.learning_rate=fast",
+        &["`optimizer.learning_rate` must be a number (got `fast`)"],
+    ),
+    (
+        "train --set optimizer.kind=lion",
+        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
+    ),
+    ("train --set epochs=3", &["did you mean `train.epochs`?"]),
+    (
+        "train --set early_stopping=3",
+        &["did you mean `train.patience`?"],
+    ),
+    (
+        "train --set train.epochs=many",
+        &["`train.epochs` must be a whole number (got `many`)"],
+    ),
+    (
+        "train --epochs 0",
+        &["invalid recipe", "`train.epochs` must be between 1 and"],
+    ),
+    (
+        "train --folds 5",
+        &["`--folds` does not apply", "cross-validation"],
+    ),
+    ("train --ensemble 3", &["`--ensemble` does not apply"]),
+    (
+        "train photos/",
+        &["did you mean `vision train --data photos/`?"],
+    ),
+    ("classify x.png", &["did you mean `vision predict`?"]),
+    (
+        "predict --model m x.png",
+        &["unknown flag `--model`: use `--run`"],
+    ),
+    (
+        "predict --run nowhere x.png",
+        &["`nowhere` contains no trained model"],
+    ),
+];
+
+#[test]
+fn wrong_commands_get_advice_and_leave_nothing_behind() {
+    let place = Place::new();
+    for (line, words) in WRONG {
+        let args: Vec<&str> = line.split(' ').collect();
+        place.run(&args).failed(2, words);
+    }
+    let left = fs::read_dir(place.path("")).unwrap();
+    assert_eq!(left.count(), 1);
+}

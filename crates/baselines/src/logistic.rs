@@ -1,5 +1,7 @@
 //! Logistic regression on sparse rows: binary, multinomial, and one per label.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{check_counts, check_setting, present_classes};
 use crate::lbfgs::{Stop, minimize};
 use crate::{BaselineError, SparseRows};
@@ -40,7 +42,7 @@ impl Default for LogisticConfig {
 }
 
 /// What makes probabilities of scores.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Link {
     /// The outputs exclude each other.
     Softmax,
@@ -49,7 +51,7 @@ enum Link {
 }
 
 /// A logistic regression that was fitted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Logistic {
     link: Link,
     /// Weight of each column for each output, column after column; the last row is the intercepts.
@@ -254,6 +256,25 @@ pub(crate) fn softmax(scores: &mut [f64]) {
 }
 
 impl Logistic {
+    /// Whether the parts fit each other and take rows of `width` columns, which a stored model may
+    /// not.
+    pub fn is_sound(&self, width: usize) -> bool {
+        let outputs = match (self.link, self.present.len()) {
+            (Link::Sigmoid, 0) => self.answers,
+            (Link::Sigmoid, 2) => 1,
+            (Link::Softmax, present) => present,
+            _ => 0,
+        };
+        outputs > 0
+            && self.outputs == outputs
+            && self.width == width
+            && width
+                .checked_add(1)
+                .and_then(|rows| rows.checked_mul(outputs))
+                == Some(self.weights.len())
+            && self.present.iter().all(|&class| class < self.answers)
+    }
+
     /// Number of probabilities for each row: the classes or the labels.
     pub fn answers(&self) -> usize {
         self.answers

@@ -1,5 +1,7 @@
 //! Ridge regression on sparse rows.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{check_counts, check_setting, check_targets};
 use crate::lbfgs::{add, dot};
 use crate::{BaselineError, SparseRows};
@@ -35,7 +37,7 @@ impl Default for RidgeConfig {
 }
 
 /// A ridge regression that was fitted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ridge {
     weights: Vec<f64>,
     intercept: f64,
@@ -131,6 +133,11 @@ fn transposed(rows: &SparseRows, errors: &[f64]) -> Vec<f64> {
 }
 
 impl Ridge {
+    /// Whether the model takes rows of `width` columns, which a stored one may not.
+    pub fn is_sound(&self, width: usize) -> bool {
+        self.weights.len() == width
+    }
+
     /// Weight of each column.
     pub fn weights(&self) -> &[f64] {
         &self.weights

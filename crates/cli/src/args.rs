@@ -5,8 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use tinderbox_backend::DeviceSpec;
 
+use crate::{Failure, Output};
+
 /// Help of `--device`.
 pub const DEVICE_HELP: &str = "Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]";
+
+/// Help of `--run`.
+pub const RUN_HELP: &str = "Run directory, or a model folder";
 
 /// What every `train` takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -14,28 +19,96 @@ pub struct RunArgs {
     /// Built-in recipe or TOML file
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub recipe: Option<String>,
-    /// Change one key, as in `train.seed=3`
+    /// Override a recipe key, e.g. train.epochs=3
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Run directory
-    #[arg(
-        long,
-        value_name = "DIR",
-        help = "Run directory [default: runs/<recipe>/<UTC time>-<seed>]"
-    )]
+    /// Passes over the training data
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Items per batch
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Learning rate
+    #[arg(long, value_name = "X")]
+    pub lr: Option<f64>,
+    /// Cross-validation folds before the final training; 0 for none
+    #[arg(long, value_name = "K")]
+    pub folds: Option<usize>,
+    /// Number of networks whose predictions are averaged
+    #[arg(long, value_name = "N")]
+    pub ensemble: Option<usize>,
+    /// Random seed
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// New run directory [default: runs/<recipe>/<UTC time>-<seed>]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Go on with the unfinished run in this directory
+    /// Resume the run in this directory
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub resume: Option<PathBuf>,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
-    /// Seed of everything random
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
     /// Print the result only
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// A flag of `train` that stands for a key of the recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Shortcut {
+    /// The flag.
+    pub(crate) flag: &'static str,
+    /// The keys that it stands for, of which a recipe has at most one.
+    pub(crate) keys: &'static [&'static str],
+    /// What a recipe without any of them lacks.
+    pub(crate) lacks: &'static str,
+    /// The value given.
+    pub(crate) value: String,
+}
+
+impl RunArgs {
+    /// The flags given that stand for keys.
+    pub(crate) fn shortcuts(&self) -> Vec<Shortcut> {
+        let shortcut = |flag, keys, lacks, value: Option<String>| {
+            value.map(|value| Shortcut {
+                flag,
+                keys,
+                lacks,
+                value,
+            })
+        };
+        let count = |value: Option<usize>| value.map(|value| value.to_string());
+        let all = [
+            shortcut("--epochs", &["train.epochs"], "epochs", count(self.epochs)),
+            shortcut(
+                "--batch-size",
+                &["train.batch_size", "agent.batch_size"],
+                "batch size",
+                count(self.batch_size),
+            ),
+            shortcut(
+                "--lr",
+                &["optimizer.learning_rate"],
+                "learning rate",
+                // TOML needs the decimal point or the exponent that `{:?}` keeps.
+                self.lr.map(|rate| format!("{rate:?}")),
+            ),
+            shortcut(
+                "--folds",
+                &["split.folds"],
+                "cross-validation",
+                count(self.folds),
+            ),
+            shortcut(
+                "--ensemble",
+                &["ensemble"],
+                "ensemble",
+                count(self.ensemble),
+            ),
+        ];
+        all.into_iter().flatten().collect()
+    }
 }
 
 /// What `train` takes where there is data.
@@ -44,13 +117,13 @@ pub struct TrainArgs {
     /// The flags of every `train`.
     #[command(flatten)]
     pub run: RunArgs,
-    /// Folder or file with the data
+    /// File or folder with the data
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// Show a dashboard in the terminal
     #[arg(long, conflicts_with = "quiet")]
     pub tui: bool,
-    /// Skip the classical method on the same split
+    /// Skip the classical baseline on the same split
     #[arg(long)]
     pub no_baseline: bool,
 }
@@ -59,18 +132,21 @@ pub struct TrainArgs {
 #[derive(Args, Clone, Debug)]
 pub struct EvalArgs {
     /// Directory of a finished run
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = RUN_HELP)]
     pub run: PathBuf,
-    /// Folder or file with the data [default: where it was in training]
+    /// File or folder with the data [default: the training data]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
-    /// Which split
+    /// Split to evaluate
     #[arg(long, value_name = "SPLIT", default_value = "test",
           value_parser = ["test", "valid", "train"])]
     pub split: String,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Decision threshold of two classes [default: the model's]
+    #[arg(long, value_name = "X")]
+    pub threshold: Option<f64>,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
@@ -80,17 +156,24 @@ pub struct EvalArgs {
 #[derive(Args, Clone, Debug)]
 pub struct PredictArgs {
     /// Directory of a finished run
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = RUN_HELP)]
     pub run: PathBuf,
     /// Print one JSON line per input
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
-    /// Print a table as CSV
+    /// Print CSV
     #[arg(long)]
     pub csv: bool,
+    /// Leave CSV cells unchanged; by default `'` is put before cells that a spreadsheet would run as a
+    /// formula
+    #[arg(long)]
+    pub raw: bool,
     /// Write to a file instead of the terminal
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Decision threshold of two classes [default: the model's]
+    #[arg(long, value_name = "X")]
+    pub threshold: Option<f64>,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
@@ -99,9 +182,41 @@ pub struct PredictArgs {
     pub inputs: Vec<PathBuf>,
 }
 
+impl PredictArgs {
+    /// Writes a row of CSV as `--raw` says.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn csv_row<S: AsRef<str>>(&self, out: &mut Output, cells: &[S]) -> Result<(), Failure> {
+        if self.raw {
+            out.csv_raw(cells)
+        } else {
+            out.csv(cells)
+        }
+    }
+}
+
 /// What `recipes` takes.
 #[derive(Args, Clone, Debug)]
 pub struct RecipesArgs {
-    /// Print this recipe as TOML, ready to save and edit
+    /// Print this recipe as TOML, with comments, ready to edit
     pub name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shortcuts_are_values_of_toml() {
+        let args = RunArgs {
+            lr: Some(1.0),
+            epochs: Some(3),
+            ..RunArgs::default()
+        };
+        let values: Vec<String> = args.shortcuts().into_iter().map(|s| s.value).collect();
+        assert_eq!(values, ["3", "1.0"]);
+        assert!(RunArgs::default().shortcuts().is_empty());
+    }
 }

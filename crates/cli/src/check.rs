@@ -1,4 +1,4 @@
-//! `doctor` and `parity`: whether each device of this binary computes what it should.
+//! `doctor` and `parity`: whether each device computes the right numbers.
 
 use std::panic;
 
@@ -14,11 +14,11 @@ struct Opened {
     spec: DeviceSpec,
     device: Device,
     description: String,
-    /// What to look for if it fails.
+    /// What it needs to work.
     needs: &'static str,
 }
 
-/// Probes every device for a second, and says what mends those that fail.
+/// Checks each device for a second, and suggests a fix for those that fail.
 ///
 /// # Errors
 ///
@@ -39,15 +39,18 @@ pub fn doctor() -> Result<(), Failure> {
             found.description.clone(),
         ]);
         if !worst.passed() {
-            failed.push(format!("`{}`: it needs {}", found.spec, found.needs));
+            failed.push(format!(
+                "`{}` computes wrong numbers; it needs {}",
+                found.spec, found.needs
+            ));
         }
     }
-    print(&["device", "", "difference", ""], rows)?;
+    print(&["device", "result", "difference", "name"], rows)?;
     conclude(&failed)
 }
 
-/// Compares every layer, loss and model on every device with the references, and the devices with
-/// each other.
+/// Compares every layer, loss and model on each device with stored reference values, and the devices
+/// with each other.
 ///
 /// # Errors
 ///
@@ -64,7 +67,7 @@ pub fn parity() -> Result<(), Failure> {
             checks
         }));
     }
-    let mut header = vec!["largest relative difference", "at most"];
+    let mut header = vec!["largest relative difference", "tolerance"];
     let names: Vec<String> = opened.iter().map(|found| found.spec.to_string()).collect();
     header.extend(names.iter().map(String::as_str));
     let count = columns.iter().map(Vec::len).max().unwrap_or(0);
@@ -94,14 +97,14 @@ pub fn parity() -> Result<(), Failure> {
     conclude(&failed)
 }
 
-/// Every device of this machine that this binary has, and what is wrong with the rest.
+/// Every compiled device that was found on this machine, and the problems of the others.
 fn open_all() -> (Vec<Opened>, Vec<String>) {
     let (mut opened, mut failed) = (Vec::new(), Vec::new());
     for status in devices() {
         let info = status.info;
         if info.is_compiled() && status.found.is_empty() {
             failed.push(format!(
-                "`{}`: none found; it needs {}",
+                "`{}` was not found on this machine; it needs {}",
                 info.device, info.needs
             ));
         }
@@ -120,7 +123,7 @@ fn open_all() -> (Vec<Opened>, Vec<String>) {
     (opened, failed)
 }
 
-/// Runs checks without the messages of their panics: a check keeps its own.
+/// Runs checks without panic messages: each check keeps its own.
 fn quietly<T>(run: impl FnOnce() -> T) -> T {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
@@ -129,7 +132,7 @@ fn quietly<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The check that is furthest beyond, or else nearest to, what it may differ.
+/// The check with the largest difference relative to its tolerance.
 fn worst(checks: &[Check]) -> Option<&Check> {
     let share = |check: &Check| {
         let difference = check.difference.as_ref().copied();
@@ -170,7 +173,7 @@ fn conclude(failed: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Other(anyhow!(
-        "not every device works\n  {}",
-        failed.join("\n  ")
+        "some devices do not work\n{}",
+        failed.join("\n")
     )))
 }

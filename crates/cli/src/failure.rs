@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
+use crate::escape::escape;
 use crate::interrupt;
 
 /// Why a command did not succeed, and so with which code the program ends.
@@ -85,8 +86,14 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
         _ => format!("error: {}", message(error)),
     };
     // If stderr is gone too, there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", shown(&text));
     ExitCode::from(code)
+}
+
+/// A message with control characters escaped; lines after the first are indented, so that none can
+/// pass for a message of its own.
+pub(crate) fn shown(message: &str) -> String {
+    escape(message).replace('\n', "\n  ")
 }
 
 /// The whole chain in one line, without repeating what a transparent error says twice.
@@ -121,6 +128,17 @@ mod tests {
         assert_eq!(message(&error), "cannot write `a`: disk full");
         let error = Error::from(io::Error::other("disk full")).context("disk full");
         assert_eq!(message(&error), "disk full");
+    }
+
+    #[test]
+    fn a_name_in_a_message_cannot_act_on_the_terminal() {
+        for (message, seen) in [
+            ("cannot read `\x1b[2J.csv`", "cannot read `\\u001b[2J.csv`"),
+            ("cannot read `a\nerror: b`", "cannot read `a\n  error: b`"),
+            ("`a\u{202e}b` is not a class", "`a\\u202eb` is not a class"),
+        ] {
+            assert_eq!(shown(message), seen);
+        }
     }
 
     #[test]

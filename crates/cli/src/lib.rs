@@ -8,9 +8,13 @@ pub mod args;
 pub mod check;
 pub mod dashboard;
 pub mod device;
+mod epoch_line;
+pub mod escape;
 pub mod failure;
 pub mod interrupt;
+pub mod model_dir;
 pub mod output;
+pub mod parse;
 pub mod progress;
 pub mod read_progress;
 pub mod recipe;
@@ -24,7 +28,9 @@ pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};
 pub use failure::{Failure, OrInput, finish};
 pub use interrupt::interrupter;
+pub use model_dir::model_dir;
 pub use output::{Output, note, table};
+pub use parse::parse;
 pub use progress::Progress;
 pub use read_progress::ReadProgress;
 
@@ -58,7 +64,7 @@ fn init_logging() {
         let full = panic
             .payload_as_str()
             .is_some_and(|text| text.to_lowercase().contains("out of memory"));
-        if !full {
+        if !full && !tinderbox_recipes::contain::is_contained() {
             report(panic);
         }
     }));

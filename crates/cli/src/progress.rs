@@ -19,10 +19,22 @@ use tinderbox_recipes::train::{Silent, metric_name};
 use tinderbox_recipes::watch::Options;
 
 use crate::dashboard::Dashboard;
+use crate::epoch_line::{EpochLine, fitting};
+use crate::output::stderr_width;
 use crate::{TrainArgs, interrupter, note};
 
 /// How fast a running value on the bar follows the batches.
 const SMOOTHING: f64 = 0.05;
+
+/// Columns that a bar takes without its metrics, at most as a rule.
+const BESIDE: usize = 60;
+
+/// Columns of the terminal; 80 where it does not say.
+fn room() -> usize {
+    stderr_width().unwrap_or(80)
+}
+/// How often a count is told where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// What `--quiet`, `--tui` and the terminal ask for.
 pub fn renderer(args: &TrainArgs, interrupter: &Interrupter) -> Box<dyn MetricsRenderer> {
@@ -54,6 +66,30 @@ pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Options {
         interrupter,
         on_damage: |error| note(&format!("{error}; using the previous checkpoint")),
         ..Options::new(dir)
+    }
+}
+
+/// A bar that counts `items` on a terminal, and a line every ten seconds elsewhere; nothing of what
+/// takes less than that.
+pub fn counter(items: &'static str) -> impl FnMut(usize, usize) {
+    let terminal = std::io::stderr().is_terminal();
+    let mut bar: Option<ProgressBar> = None;
+    let mut told = Instant::now();
+    move |done, total| {
+        if terminal {
+            let bar = bar.get_or_insert_with(|| {
+                let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}, {eta} left");
+                let bar = ProgressBar::new(total as u64).with_message(items);
+                bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            });
+            bar.set_position(done as u64);
+            if done == total {
+                bar.finish_and_clear();
+            }
+        } else if told.elapsed() >= LINE_EVERY && done < total {
+            told = Instant::now();
+            note(&format!("{done} of {total} {items}"));
+        }
     }
 }
 
@@ -125,25 +161,17 @@ impl Progress {
     }
 
     fn epoch_line(&self, epoch: usize) -> String {
-        let width = self.epochs.to_string().len();
-        let columns = |metrics: &BTreeMap<String, f64>| {
-            let shown = metrics.iter().filter(|(name, _)| *name != "learning_rate");
-            shown
-                .map(|(name, value)| format!("{name} {value:.4}"))
-                .collect::<Vec<_>>()
-                .join("  ")
+        let line = EpochLine {
+            epoch,
+            epochs: self.epochs,
+            train: &self.train,
+            valid: &self.valid,
+            seconds: self.started.elapsed().as_secs_f64(),
         };
-        let rate = self.train.get("learning_rate");
-        let rate = rate
-            .map(|rate| format!("  learning_rate {rate:.2e}"))
-            .unwrap_or_default();
-        format!(
-            "epoch {epoch:>width$}/{}  train  {}{rate}  valid  {}  {:.1} s",
-            self.epochs,
-            columns(&self.train),
-            columns(&self.valid),
-            self.started.elapsed().as_secs_f64()
-        )
+        match stderr_width().filter(|_| self.bars) {
+            Some(columns) => line.fitted(columns),
+            None => line.full(),
+        }
     }
 
     /// A line within a long epoch, as in `epoch 1/10, 45%, loss 1.9200, 2 min left`.
@@ -172,7 +200,7 @@ impl Progress {
         let text: Vec<String> = shown
             .map(|(name, value)| format!("{name} {value:.4}"))
             .collect();
-        bar.set_message(text.join("  "));
+        bar.set_message(fitting(&text, room().saturating_sub(BESIDE)));
     }
 }
 
@@ -203,7 +231,11 @@ impl TrainingProgressLogger for Progress {
             bar.finish_and_clear();
         }
         let bar = ProgressBar::with_draw_target(Some(items as u64), ProgressDrawTarget::stderr());
-        let template = "{prefix} {bar:24} {pos}/{len}  {rate}  {eta} left  {msg}";
+        let template = if room() < BESIDE {
+            "{prefix} {percent}%  {eta} left"
+        } else {
+            "{prefix} {bar:12} {pos}/{len}  {rate}  {eta} left  {msg}"
+        };
         bar.set_style(
             ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use time::OffsetDateTime;
-use tinderbox_recipes::overlay::{Patchable, assign, nearest, overlay};
+use tinderbox_recipes::overlay::{Patchable, annotated, assign, keys, nearest, overlay, reference};
 use tinderbox_recipes::run_dir::{RECIPE_FILE, RunDir};
+use toml::Table;
 
 use crate::interrupt::set_run;
 use crate::{Failure, OrInput as _, Output, RecipesArgs, RunArgs, table};
@@ -49,42 +50,78 @@ impl<T: Patchable> Catalogue<T> {
         let default = self.names.first().map_or("", |(name, _)| name);
         let recipe = match name_or_file {
             None => self.get(default)?,
-            Some(file) if is_file_name(file) => {
-                let path = Path::new(file);
-                let text = fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the recipe `{file}`"))
-                    .or_input()?;
-                self.parse(&text, default).with_context_of(path)?
-            }
+            Some(file) if is_file_name(file) => self.read(Path::new(file))?,
             Some(name) => self.get(name)?,
         };
         assign(recipe, sets).context("`--set`").or_input()
     }
 
-    /// The recipe that the flags describe: that of the run to go on with, or a built-in one or a
-    /// file, with what `--set` changes.
+    /// The recipe that the flags name, with nothing overridden: that of the run to resume, or a
+    /// built-in one or a file.
     ///
     /// # Errors
     ///
-    /// As for [`resolve`](Self::resolve), or if there is no run to go on with.
-    pub fn of_run(&self, args: &RunArgs) -> Result<T, Failure> {
+    /// As for [`resolve`](Self::resolve), or if there is no run to resume.
+    pub fn named(&self, args: &RunArgs) -> Result<T, Failure> {
         match (&args.resume, &args.recipe) {
             (Some(dir), None) => {
                 let text = RunDir::recipe(dir).or_input()?;
-                let recipe = self.load(&text, &dir.join(RECIPE_FILE))?;
-                assign(recipe, &args.set).context("`--set`").or_input()
+                self.load(&text, &dir.join(RECIPE_FILE))
             }
-            (_, recipe) => self.resolve(recipe.as_deref(), &args.set),
+            (_, recipe) => self.resolve(recipe.as_deref(), &[]),
         }
     }
 
-    /// A built-in recipe as TOML, ready to save and edit.
+    /// The recipe that the flags describe: the named one, with the keys that `--set` and the
+    /// shortcuts override.
+    ///
+    /// # Errors
+    ///
+    /// As for [`named`](Self::named) and [`overridden`].
+    pub fn of_run(&self, args: &RunArgs) -> Result<T, Failure> {
+        overridden(self.named(args)?, args)
+    }
+
+    /// Every key that some recipe has, those of the default recipe first.
+    pub fn keys(&self) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for recipe in self.all() {
+            let table = Table::try_from(recipe).ok();
+            for key in table.as_ref().map(keys).unwrap_or_default() {
+                if !all.contains(&key) {
+                    all.push(key);
+                }
+            }
+        }
+        all
+    }
+
+    /// A built-in recipe as TOML with a comment on every key, ready to save and edit.
     ///
     /// # Errors
     ///
     /// If there is none of that name.
     pub fn text(&self, name: &str) -> Result<String, Failure> {
-        Ok(toml::to_string(&self.get(name)?)?)
+        Ok(annotated(&self.get(name)?)?)
+    }
+
+    /// The part of `docs/recipes.md` about this app.
+    ///
+    /// # Errors
+    ///
+    /// If a recipe cannot be written as TOML.
+    pub fn reference(&self) -> Result<String, Failure> {
+        let mut text = String::from("\n| recipe | |\n|---|---|\n");
+        for (name, line) in self.names {
+            text.push_str(&format!("| `{name}` | {line} |\n"));
+        }
+        Ok(text + &reference(&self.all())?)
+    }
+
+    /// Every built-in recipe, the default one first.
+    pub fn all(&self) -> Vec<T> {
+        let recipes = self.names.iter().map(|(name, _)| (self.builtin)(name));
+        recipes.flatten().collect()
     }
 
     /// Prints the list of recipes, or one of them.
@@ -102,6 +139,18 @@ impl<T: Patchable> Catalogue<T> {
         Output::Stdout.line(text.trim_end())
     }
 
+    /// The recipe in a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or has an unknown key or a value that does not fit.
+    pub fn read(&self, path: &Path) -> Result<T, Failure> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the recipe `{}`", path.display()))
+            .or_input()?;
+        self.load(&text, path)
+    }
+
     /// A stored recipe.
     ///
     /// # Errors
@@ -114,7 +163,7 @@ impl<T: Patchable> Catalogue<T> {
 
     fn parse(&self, text: &str, default: &str) -> anyhow::Result<T> {
         let name = text
-            .parse::<toml::Table>()
+            .parse::<Table>()
             .ok()
             .and_then(|table| table.get("name")?.as_str().map(str::to_owned));
         let base = name
@@ -123,6 +172,48 @@ impl<T: Patchable> Catalogue<T> {
             .or_else(|| (self.builtin)(default))
             .ok_or_else(|| anyhow!("there is no default recipe"))?;
         Ok(overlay(&base, text)?)
+    }
+}
+
+/// A recipe with the keys that the flags override: `--set` first, then the shortcuts, then the seed.
+///
+/// # Errors
+///
+/// If the recipe has no such key, or the value does not fit.
+pub fn overridden<T: Patchable>(recipe: T, args: &RunArgs) -> Result<T, Failure> {
+    let mut recipe = assign(recipe, &args.set).context("`--set`").or_input()?;
+    let known = keys(&Table::try_from(&recipe)?);
+    for shortcut in args.shortcuts() {
+        let flag = shortcut.flag;
+        let has = |key: &&&str| known.iter().any(|known| known == **key);
+        let key = shortcut.keys.iter().find(has).ok_or_else(|| {
+            Failure::input(format!(
+                "`{flag}` does not apply to this recipe, which has no {}{}",
+                shortcut.lacks,
+                instead(flag, &known)
+            ))
+        })?;
+        let assignment = format!("{key}={}", shortcut.value);
+        recipe = assign(recipe, &[assignment])
+            .context(format!("`{flag}`"))
+            .or_input()?;
+    }
+    if let Some(seed) = args.seed {
+        let assignment = format!("train.seed={seed}");
+        recipe = assign(recipe, &[assignment])
+            .context("`--seed`")
+            .or_input()?;
+    }
+    Ok(recipe)
+}
+
+/// What sets the length of a training that has no epochs.
+fn instead(flag: &str, known: &[String]) -> &'static str {
+    let steps = known.iter().any(|key| key == "train.steps");
+    if flag == "--epochs" && steps {
+        "; its length is `--set train.steps=N`"
+    } else {
+        ""
     }
 }
 

@@ -1,17 +1,12 @@
-//! What a finished run says: `summary.json`, and lines for people.
-
-use std::path::{Path, PathBuf};
+//! The result of a run: `summary.json`, and lines for people.
 
 use tinderbox_backend::Opened;
 use tinderbox_models::LayerSummary;
-use tinderbox_recipes::model_dir::{Located, locate};
-use tinderbox_recipes::run_dir::{
-    BURN_VERSION, Baseline, MODEL_DIR, RECIPE_FILE, Summary, peak_rss_bytes,
-};
+use tinderbox_recipes::metrics::{Comparison, Verdict};
+use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, Summary, peak_rss_bytes};
 use tinderbox_recipes::train::{Metrics, Timings, Trained};
 
 use crate::output::thousands;
-use crate::{Failure, note};
 
 /// What a summary takes besides what the training loop says.
 #[derive(Debug)]
@@ -67,10 +62,126 @@ impl Finished<'_> {
     }
 }
 
+/// Which F1 the metric `f1` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum F1 {
+    /// Of the positive class of two.
+    Binary,
+    /// The mean over all classes or labels.
+    Macro,
+}
+
+impl F1 {
+    /// The name of a metric for people, which says how an F1 is averaged.
+    pub fn label(self, name: &str) -> String {
+        let averaged = match (name, self) {
+            ("f1", Self::Macro) => "f1 (macro)",
+            ("f1", Self::Binary) | ("f1_positive", _) => "f1 (binary)",
+            ("f1_micro", _) => "f1 (micro)",
+            ("f1_spans", _) => "f1 (spans)",
+            (name, _) => name,
+        };
+        averaged.to_owned()
+    }
+}
+
+/// One sentence on whether a model is better than the best of its baselines on `rows` test `items`,
+/// such as `rows` or `images`.
+pub fn verdict(comparison: &Comparison, f1: F1, rows: usize, items: &str) -> String {
+    let Comparison {
+        metric,
+        model,
+        baseline,
+        method,
+        half_width,
+        folds,
+        verdict,
+    } = comparison;
+    let metric = f1.label(metric);
+    let over = match folds {
+        0 => format!("{} test {items}", thousands(rows)),
+        folds => format!("{folds} folds"),
+    };
+    let difference = (model - baseline).abs();
+    let sure = match half_width {
+        Some(half) => {
+            format!("difference {difference:.4} ± {half:.4}, 95% confidence interval over {over}")
+        }
+        None => format!("difference {difference:.4}, one test split"),
+    };
+    match verdict {
+        Verdict::Tie => format!("tie: {metric} {model:.4} for this model and for {method}"),
+        Verdict::Noise => format!(
+            "no clear winner: {metric} {model:.4} for this model, {baseline:.4} for {method}; the \
+             difference is within the noise ({sure})"
+        ),
+        Verdict::Better => format!(
+            "this model is better than the best baseline: {metric} {model:.4}, {baseline:.4} for \
+             {method} ({sure})"
+        ),
+        Verdict::Worse => format!(
+            "the baseline is better: {metric} {baseline:.4} for {method}, {model:.4} for this model \
+             ({sure}); prefer {method} here"
+        ),
+    }
+}
+
+/// How many times the rarest class the largest one may have without a warning.
+const IMBALANCE: usize = 20;
+
+/// Fewest test items of a class whose scores are taken for sure.
+const FEW_TESTED: usize = 30;
+
+/// What to be careful of in the numbers of items of each class: a rare one in the training split, or
+/// too few of it in the test split. `weighted` says whether the recipe weighs the classes already.
+pub fn class_warnings(
+    classes: &[String],
+    train: &[usize],
+    test: &[usize],
+    items: &str,
+    weighted: bool,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let counted = train.iter().zip(classes);
+    let rarest = counted.min_by_key(|(count, _)| **count);
+    let most = train.iter().copied().max().unwrap_or(0);
+    if let Some((&count, class)) = rarest
+        && most >= IMBALANCE * count.max(1)
+    {
+        let all: usize = train.iter().sum();
+        let advice = if weighted {
+            ""
+        } else {
+            "; `--set loss.class_weights=balanced` weighs the classes equally"
+        };
+        warnings.push(format!(
+            "the classes are imbalanced: `{class}` has {} of {} training {items} ({:.2}%), so look at \
+             F1 and not at accuracy{advice}",
+            thousands(count),
+            thousands(all),
+            100.0 * count as f64 / all.max(1) as f64
+        ));
+    }
+    let few = test.iter().zip(classes).filter(|(count, _)| {
+        let most = test.iter().copied().max().unwrap_or(0);
+        **count < FEW_TESTED && most >= IMBALANCE * **count
+    });
+    if let Some((count, class)) = few.min_by_key(|(count, _)| **count) {
+        warnings.push(format!(
+            "only {count} test {items} are `{class}`: its recall is uncertain by about {:.0} points",
+            100.0 / (*count.max(&1) as f64).sqrt()
+        ));
+    }
+    warnings
+}
+
 /// Rows for a table: names of metrics, and their values for this model and the classical methods.
+///
+/// `f1` says which F1 it is.
 pub fn scores(
     summary: &Summary,
     names: &[&str],
+    f1: F1,
     count: impl Fn(usize) -> String,
 ) -> Vec<Vec<String>> {
     let row = |what: &str, metrics: &Metrics| {
@@ -81,9 +192,9 @@ pub fn scores(
         let values = names.iter().map(value);
         std::iter::once(what.to_owned()).chain(values).collect()
     };
-    let head = std::iter::once("test").chain(names.iter().copied());
+    let head = names.iter().map(|name| f1.label(name));
     let mut rows = vec![
-        head.map(str::to_owned).collect(),
+        std::iter::once("test".to_owned()).chain(head).collect(),
         row("this model", &summary.test),
     ];
     for baseline in &summary.baselines {
@@ -119,36 +230,10 @@ pub fn confusion_rows(classes: &[String], confusion: &[Vec<usize>]) -> Vec<Vec<S
     rows
 }
 
-/// Metrics as rows of a table.
-pub fn metric_rows(metrics: &Metrics) -> Vec<Vec<String>> {
-    let row = |(name, value): (&String, &f64)| vec![name.clone(), format!("{value:.4}")];
+/// Metrics as rows of a table; `f1` says which F1 it is.
+pub fn metric_rows(metrics: &Metrics, f1: F1) -> Vec<Vec<String>> {
+    let row = |(name, value): (&String, &f64)| vec![f1.label(name), format!("{value:.4}")];
     metrics.iter().map(row).collect()
-}
-
-/// The model folder of a run: of one that is not finished, the best so far.
-///
-/// # Errors
-///
-/// If the run has none.
-pub fn model_dir(run: &Path) -> Result<PathBuf, Failure> {
-    if let Some(Located { dir, finished }) = locate(run) {
-        if !finished {
-            note(&format!(
-                "warning: the run in `{}` is not finished: using its best weights so far",
-                run.display()
-            ));
-        }
-        return Ok(dir);
-    }
-    let path = run.display();
-    Err(Failure::input(if run.join(RECIPE_FILE).exists() {
-        format!(
-            "the run in `{path}` has no trained model yet: resume it with `--resume {path}` for at \
-             least one epoch"
-        )
-    } else {
-        format!("`{path}` contains no trained model: it has no `{MODEL_DIR}` folder")
-    }))
 }
 
 /// Where the time of a run went.
@@ -162,12 +247,73 @@ pub fn times(timings: &Timings, wall_s: f64) -> String {
     } = *timings;
     let other = (wall_s - data_s - compute_s - valid_s - checkpoint_s).max(0.0);
     format!(
-        "time {wall_s:.1} s: compute {:.1} %, data wait {:.1} %, validation {:.1} %, checkpoint \
-         {:.1} %, other {:.1} %",
+        "time {wall_s:.1} s: compute {:.1}%, data wait {:.1}%, validation {:.1}%, checkpoint {:.1}%, \
+         other {:.1}%",
         share(compute_s),
         share(data_s),
         share(valid_s),
         share(checkpoint_s),
         share(other)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tinderbox_recipes::train::Goal;
+
+    use super::*;
+
+    #[test]
+    fn rare_classes_are_warned_of_in_training_and_test() {
+        let classes = ["no", "yes"].map(str::to_owned);
+        let warn = |train: [usize; 2], test: [usize; 2]| {
+            class_warnings(&classes, &train, &test, "rows", false).join("\n")
+        };
+        assert_eq!(warn([500, 400], [50, 40]), "");
+        assert_eq!(warn([500, 50], [50, 5]), "");
+        let both = warn([16_000, 80], [4_000, 20]);
+        for words in [
+            "`yes` has 80 of",
+            "0.50%",
+            "only 20 test rows are `yes`",
+            "22 points",
+        ] {
+            assert!(both.contains(words), "`{words}` is not in: {both}");
+        }
+        assert!(warn([16_000, 400], [4_000, 100]).contains("class_weights"));
+        let weighted = class_warnings(&classes, &[16_000, 400], &[4_000, 100], "rows", true);
+        assert!(weighted.len() == 1 && !weighted[0].contains("class_weights"));
+        assert!(warn([500, 400], [50, 0]).contains("only 0 test rows"));
+    }
+
+    #[test]
+    fn the_verdict_names_the_winner_or_says_that_there_is_none() {
+        let folds = |baseline: [f64; 3]| {
+            let own = [0.90, 0.91, 0.92];
+            let all = [("boosted trees", baseline.to_vec())];
+            let found = Comparison::of_folds("f1", Goal::Highest, &own, all).unwrap();
+            verdict(&found, F1::Macro, 400, "rows")
+        };
+        for (baseline, words) in [
+            (
+                [0.90, 0.91, 0.92],
+                "tie: f1 (macro) 0.9100 for this model and for boosted trees",
+            ),
+            (
+                [0.80, 0.81, 0.82],
+                "this model is better than the best baseline: f1 (macro) 0.9100",
+            ),
+            ([0.95, 0.96, 0.97], "prefer boosted trees here"),
+            ([0.85, 0.95, 0.92], "within the noise (difference 0.0033 ± "),
+        ] {
+            let said = folds(baseline);
+            assert!(said.contains(words), "`{words}` is not in: {said}");
+        }
+        let found = Comparison::of_values("rmse", Goal::Lowest, 2.0, "ridge regression", 1.0);
+        let said = verdict(&found, F1::Binary, 1_400, "rows");
+        assert!(
+            said.contains("the baseline is better: rmse 1.0000"),
+            "{said}"
+        );
+    }
 }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
+use tinderbox_recipes::overlay::{Patchable, undocumented};
+
+use crate::recipe::Catalogue;
 
 /// A folder for one test, in which a binary is run.
 #[derive(Debug)]
@@ -120,4 +123,42 @@ pub fn result(run: &Path) -> Vec<(String, Vec<u8>)> {
     let timeless = timeless.collect::<Vec<_>>().join("\n").into_bytes();
     files.push(("metrics.jsonl".to_owned(), timeless));
     files
+}
+
+/// Checks the comments of an app's recipes, and its part of `docs/recipes.md`; with
+/// `TINDERBOX_UPDATE_DOCS` in the environment it writes that part.
+pub fn check_recipe_docs<T: Patchable + PartialEq + std::fmt::Debug>(
+    app: &str,
+    recipes: &Catalogue<T>,
+) {
+    let all = recipes.all();
+    assert_eq!(undocumented(&all).unwrap(), Vec::<String>::new());
+    for ((name, _), recipe) in recipes.names.iter().zip(&all) {
+        let text = recipes.text(name).unwrap();
+        let path = Path::new("recipe.toml");
+        assert_eq!(recipes.load(&text, path).unwrap(), *recipe, "{name}");
+        let keys = |line: &&str| !line.starts_with(['#', '[']) && !line.is_empty();
+        let lines: Vec<&str> = text.lines().collect();
+        let bare = lines
+            .windows(2)
+            .filter(|pair| keys(&pair[1]) && !pair[0].starts_with('#'));
+        assert_eq!(bare.count(), 0, "a key of `{name}` has no comment");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/recipes.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (begin, end) = (
+        format!("<!-- begin {app} -->\n"),
+        format!("<!-- end {app} -->\n"),
+    );
+    let (head, rest) = page.split_once(&begin).unwrap();
+    let (stored, tail) = rest.split_once(&end).unwrap();
+    let part = recipes.reference().unwrap();
+    if std::env::var_os("TINDERBOX_UPDATE_DOCS").is_some() {
+        fs::write(&path, format!("{head}{begin}{part}{end}{tail}")).unwrap();
+        return;
+    }
+    assert!(
+        stored == part,
+        "docs/recipes.md is out of date: run `TINDERBOX_UPDATE_DOCS=1 cargo test -p {app} docs`"
+    );
 }

@@ -21,13 +21,14 @@ use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::Device;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::random::{permutation, stream};
+use crate::random::{below, permutation, stream};
 
 /// Words that keep the streams of one seed apart.
 const SHUFFLE: u64 = 1;
 const ITEM: u64 = 2;
 const BATCH: u64 = 3;
 const GROUP: u64 = 4;
+const CLASS: u64 = 5;
 
 /// Batches that are sorted by length together: enough that each holds items of about one length,
 /// few enough that its items differ from epoch to epoch.
@@ -197,6 +198,8 @@ pub struct Loader<I, O> {
     config: LoaderConfig,
     /// Length of each item of the dataset, if batches are to hold items of about one length.
     lengths: Option<Arc<[usize]>>,
+    /// Class of each item of the dataset, if all classes are to be drawn equally often.
+    classes: Option<Arc<[usize]>>,
     /// Epoch of the next [`DataLoader::iter`].
     next_epoch: AtomicUsize,
     /// Whether batches have turned out to take time.
@@ -263,14 +266,20 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
             range,
             device,
         };
-        Ok(Self::of(source, config, None))
+        Ok(Self::of(source, config, None, None))
     }
 
-    fn of(source: Source<I, O>, config: LoaderConfig, lengths: Option<Arc<[usize]>>) -> Self {
+    fn of(
+        source: Source<I, O>,
+        config: LoaderConfig,
+        lengths: Option<Arc<[usize]>>,
+        classes: Option<Arc<[usize]>>,
+    ) -> Self {
         Self {
             source,
             config,
             lengths,
+            classes,
             next_epoch: AtomicUsize::new(1),
             worth_threads: Arc::default(),
         }
@@ -287,6 +296,21 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
         let items = self.source.dataset.len();
         assert_eq!(lengths.len(), items, "one length for each item");
         self.lengths = Some(lengths.into());
+        self
+    }
+
+    /// The same loader with items of every class equally often (balanced sampling): an epoch is as
+    /// long as before, items of rare classes come several times in it, and some of frequent classes
+    /// not at all. Has no effect where batches are not shuffled.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one class for each item of the dataset.
+    #[must_use]
+    pub fn balanced(mut self, classes: Vec<usize>) -> Self {
+        let items = self.source.dataset.len();
+        assert_eq!(classes.len(), items, "one class for each item");
+        self.classes = Some(classes.into());
         self
     }
 
@@ -354,7 +378,10 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
 
     fn plan(&self, epoch: usize) -> Plan {
         let (start, end) = self.source.range;
-        let mut order: Vec<usize> = if self.config.shuffle {
+        let balanced = self.classes.as_ref().filter(|_| self.config.shuffle);
+        let mut order: Vec<usize> = if let Some(classes) = balanced {
+            self.draw_balanced(classes, epoch)
+        } else if self.config.shuffle {
             let mut stream = stream(self.config.seed, &[SHUFFLE, epoch as u64]);
             permutation(end - start, &mut stream)
                 .into_iter()
@@ -376,6 +403,29 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
 }
 
 impl<I: 'static, O: Send + 'static> Loader<I, O> {
+    /// As many items as there are, whose classes come by chance with equal frequency. The items of a
+    /// class come in an order by chance, and again when all have come.
+    fn draw_balanced(&self, classes: &[usize], epoch: usize) -> Vec<usize> {
+        let (start, end) = self.source.range;
+        let mut by_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for item in start..end {
+            by_class.entry(classes[item]).or_default().push(item);
+        }
+        let classes: Vec<Vec<usize>> = by_class.into_values().collect();
+        let mut stream = stream(self.config.seed, &[CLASS, epoch as u64]);
+        let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); classes.len()];
+        let mut order = Vec::with_capacity(end - start);
+        while order.len() < end - start {
+            let class = below(&mut stream, classes.len());
+            if waiting[class].is_empty() {
+                let own = permutation(classes[class].len(), &mut stream).into_iter();
+                waiting[class] = own.map(|at| classes[class][at]).collect();
+            }
+            order.extend(waiting[class].pop());
+        }
+        order
+    }
+
     /// Sorts by length: everything, or a number of batches at a time whose order is then shuffled.
     fn grouped(&self, mut order: Vec<usize>, lengths: &[usize], epoch: usize) -> Vec<usize> {
         if !self.config.shuffle {
@@ -414,7 +464,12 @@ impl<I: 'static, O: Send + 'static> DataLoader<O> for Loader<I, O> {
             device: device.clone(),
             ..self.source.clone()
         };
-        Arc::new(Self::of(source, self.config.clone(), self.lengths.clone()))
+        Arc::new(Self::of(
+            source,
+            self.config.clone(),
+            self.lengths.clone(),
+            self.classes.clone(),
+        ))
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<O>> {
@@ -427,6 +482,7 @@ impl<I: 'static, O: Send + 'static> DataLoader<O> for Loader<I, O> {
             },
             self.config.clone(),
             self.lengths.clone(),
+            self.classes.clone(),
         ))
     }
 }
@@ -835,6 +891,45 @@ mod tests {
         assert!(first.iter().map(spread).sum::<usize>() < 10 * first.len());
         assert_eq!(first, batches(1));
         assert_ne!(first, batches(2));
+    }
+
+    #[test]
+    fn balanced_batches_hold_every_class_equally_often() {
+        // 10 of 1000 items are of class 1.
+        let classes: Vec<usize> = (0..1000).map(|item| usize::from(item % 100 == 7)).collect();
+        let config = LoaderConfig::train(8, 3).with_workers(0);
+        let loader = Loader::new(numbers(1000), Plain, config, &Device::flex()).unwrap();
+        let loader = loader.balanced(classes);
+        let items = |epoch| -> Vec<u64> {
+            let batches: Vec<Vec<u64>> = loader
+                .iter_from(epoch, 0)
+                .collect::<Result<_, _>>()
+                .unwrap();
+            batches.concat()
+        };
+        let first = items(1);
+        assert_eq!(first.len(), 1000);
+        let rare: Vec<u64> = first
+            .iter()
+            .copied()
+            .filter(|item| item % 100 == 7)
+            .collect();
+        assert!((440..560).contains(&rare.len()), "{}", rare.len());
+        // Each of the ten about equally often.
+        for item in (7..1000).step_by(100) {
+            let times = rare.iter().filter(|&&found| found == item).count();
+            assert!(times.abs_diff(rare.len() / 10) <= 1, "{item}: {times}");
+        }
+        // None of a frequent class twice.
+        let mut others: Vec<u64> = first
+            .iter()
+            .copied()
+            .filter(|item| item % 100 != 7)
+            .collect();
+        others.sort_unstable();
+        assert!(others.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(first, items(1));
+        assert_ne!(first, items(2));
     }
 
     struct Plain;

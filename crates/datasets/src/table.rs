@@ -81,6 +81,7 @@ mod preamble;
 mod quotes;
 mod raw;
 mod read;
+mod rows;
 mod schema;
 mod sniff;
 mod source;
@@ -90,14 +91,17 @@ mod write;
 
 use crate::table::raw::Lines;
 
-pub(crate) use csv::{Gathered, gather};
+pub(crate) use csv::{Gathered, gather_with};
+pub(crate) use quotes::Stray;
+pub(crate) use rows::RowStream;
+pub(crate) use sniff::Hints;
 pub(crate) use source::Source;
 
 pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;
 pub use error::{HeaderLine, TableError};
 pub use inspect::{
-    ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, inspect,
+    ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, find_leaks, inspect,
     looks_like_classes,
 };
 pub use number::{DecimalMark, NegativeForm, NumberStyle};

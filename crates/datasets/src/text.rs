@@ -1,15 +1,17 @@
 //! Texts with a class each, from the files that people keep them in.
 //!
+//! The content of a file decides how it is read:
+//!
 //! | file | what is read |
 //! |---|---|
-//! | CSV, also packed with gzip | a column of text and one of labels |
-//! | TSV, `.tsv`, `.txt` or without an ending | the same; without a header, the column with fewer different cells holds the labels |
-//! | JSON lines, `.jsonl`, `.ndjson` | an object per line, with a key for the text and one for the label |
-//! | a folder | a folder per class with `.txt` files in it |
-//! | `.tar`, `.tar.gz`, `.tgz` | the same, packed |
+//! | CSV, TSV, packed with gzip or not | a column of text and one of labels; without a header, the column with fewer different cells holds the labels |
+//! | JSON lines, a JSON array of objects | a key for the text and one for the label |
+//! | a folder | a folder per class with text files in it, and in its sub-folders |
+//! | a tar archive, packed with gzip or not | the same, packed |
 //!
 //! Other tasks have readers of their own: [`read_pairs`] two texts with a class, [`read_multi_label`] a
-//! text with several, [`read_tagged`] words with a tag each, [`read_corpus`] plain text.
+//! text with several, [`read_tagged`] words with a tag each, [`read_corpus`] plain text. [`each_text`]
+//! hands on one text after the other, with or without labels.
 //!
 //! Texts stay as they are but for white space at both ends. Reading checks what a model would stumble
 //! over: an empty text, one class only, bytes that are not text, a text too long to be one.
@@ -29,41 +31,50 @@ mod corpus;
 mod delimited;
 mod documents;
 mod error;
-mod json_lines;
+mod json;
+mod lines;
+mod locate;
 mod multi_label;
 mod pairs;
 mod rows;
 mod set;
+mod source;
 mod tagged;
 
 use std::path::Path;
 
-pub use corpus::{MAX_CORPUS, read_corpus};
+pub use corpus::{MAX_CORPUS, read_corpus, read_corpus_with_report};
 pub(crate) use delimited::{cells, open as open_delimited, position};
 pub use delimited::{read_columns, read_delimited};
-pub(crate) use documents::{find_in_folder, find_in_tar, open};
+pub(crate) use documents::{open, rows_in_folder, rows_in_tar};
 pub use documents::{read_folder, read_tar};
 pub use error::{Place, TextError};
-pub use json_lines::read_json_lines;
-pub use multi_label::{MultiLabelSet, TextWithLabels, read_multi_label};
-pub use pairs::{LabelledPair, PairSet, read_pairs};
-pub(crate) use set::Found;
+pub use json::read_json_lines;
+pub use locate::{Located, locate};
+pub use multi_label::{
+    MultiLabelSet, TextWithLabels, read_multi_label, read_multi_label_with_report,
+};
+pub use pairs::{LabelledPair, PairSet, read_pairs, read_pairs_with_report};
+pub use rows::{Labels, PlainText, RowOptions, TextReport, TextRow, TextSink, each_text};
 pub use set::{LabelledText, TextSet};
-pub use tagged::{TaggedSentence, TaggedSet, read_tagged};
+pub use source::TextFormat;
+pub use tagged::{
+    SentenceSink, TaggedSentence, TaggedSet, each_sentence, read_tagged, read_tagged_with_report,
+};
 
 use crate::table::Encoding;
 
 /// Most bytes of one text, 16 MiB, unless set otherwise.
 const MAX_BYTES: usize = 16 << 20;
 
-/// Endings of files with a JSON object per line.
-const JSON_LINES: [&str; 4] = [".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"];
-
 /// Where texts and labels are found in a file, and what is accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextOptions {
     /// The column or key of the text; several are joined by a space.
     pub text: Vec<String>,
+    /// The columns of the text in a table without a header, such as `column_2`; those in `text`, or of
+    /// two columns the one that does not look like labels, if not given.
+    pub headerless: Vec<String>,
     /// The column or key of the label.
     pub label: String,
     /// The classes, in their order; found in the file if not given. A label that is none of them is an
@@ -72,8 +83,15 @@ pub struct TextOptions {
     /// Whether the first line of a CSV or TSV file holds the names of the columns; found out if not
     /// given.
     pub header: Option<bool>,
+    /// The character between the cells of a table; found out if not given.
+    pub delimiter: Option<char>,
+    /// Whether quotes enclose the cells of a table. If not given, they do; but where tabs separate the
+    /// cells, only if every cell of the first line is in quotes, or they evidently do.
+    pub quoting: Option<bool>,
     /// The encoding; UTF-8 unless a byte order mark says otherwise.
     pub encoding: Option<Encoding>,
+    /// Whether rows with an empty text are skipped and counted; otherwise the first one is an error.
+    pub skip_empty: bool,
     /// Most bytes of one text.
     pub max_bytes: usize,
 }
@@ -83,16 +101,20 @@ impl Default for TextOptions {
     fn default() -> Self {
         Self {
             text: vec!["text".to_owned()],
+            headerless: Vec::new(),
             label: "label".to_owned(),
             classes: None,
             header: None,
+            delimiter: None,
+            quoting: None,
             encoding: None,
+            skip_empty: false,
             max_bytes: MAX_BYTES,
         }
     }
 }
 
-/// Reads labelled texts; the name of `path` says how, as in the table of the [module](self).
+/// Reads labelled texts; the content of the file decides how, as in the table of the [module](self).
 ///
 /// # Errors
 ///
@@ -100,18 +122,21 @@ impl Default for TextOptions {
 /// a text is too long, there is one class only, or a label is none of those given. Every error names
 /// the file, and the line where there is one.
 pub fn read_texts(path: &Path, options: &TextOptions) -> Result<TextSet, TextError> {
-    if path.is_dir() {
-        return read_folder(path, options);
-    }
-    let file = documents::open(path)?;
-    let source = path.display().to_string();
-    if ends(path, &[".tar", ".tar.gz", ".tgz"]) {
-        read_tar(file, &source, options)
-    } else if ends(path, &JSON_LINES) {
-        read_json_lines(file, &source, options)
-    } else {
-        read_delimited(file, &source, options)
-    }
+    Ok(read_texts_with_report(path, options)?.0)
+}
+
+/// As [`read_texts`], with what was found out about the file.
+///
+/// # Errors
+///
+/// As [`read_texts`].
+pub fn read_texts_with_report(
+    path: &Path,
+    options: &TextOptions,
+) -> Result<(TextSet, TextReport), TextError> {
+    let (rows, report) = rows::read_rows(path, Labels::One, false, options)?;
+    let set = TextSet::of_rows(&path.display().to_string(), rows, options)?;
+    Ok((set, report))
 }
 
 /// Whether the name of a file ends in one of `endings`, without regard to case.

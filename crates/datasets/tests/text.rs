@@ -6,9 +6,11 @@ use std::path::Path;
 
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
+use std::ops::ControlFlow;
+
 use tinderbox_datasets::text::{
-    TextError, TextOptions, TextSet, read_columns, read_delimited, read_json_lines, read_tar,
-    read_texts,
+    Labels, PlainText, RowOptions, TextError, TextOptions, TextReport, TextSet, each_text,
+    read_columns, read_delimited, read_json_lines, read_tar, read_texts, read_texts_with_report,
 };
 
 const MIB: usize = 1 << 20;
@@ -86,7 +88,7 @@ fn folders_and_archives_of_them_are_read_alike() {
         ("pos/a.txt", b"\xEF\xBB\xBFfine\n"),
         ("neg/c.txt", b"bad"),
         ("neg/.d.txt", b""),
-        ("pos/notes.md", b"no text"),
+        ("pos/notes.pdf", b"no text"),
     ];
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &files);
@@ -313,4 +315,245 @@ fn damaged_archives_are_errors() {
         read_tar(cut, "t.tar.gz", &TextOptions::default()),
         Err(TextError::Read { .. })
     ));
+}
+
+#[test]
+fn the_content_decides_between_tables_and_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = b"{\"label\": \"x\", \"text\": \"a, b\"}\n{\"label\": \"y\", \"text\": \"c\"}\n";
+    let array =
+        b"[\n {\"label\": \"x\", \"text\": \"a, b\"},\n {\"label\": \"y\", \"text\": \"c\"}\n]";
+    let table = b"label,text\nx,\"a, b\"\ny,c\n";
+    let files: [(&str, &[u8]); 5] = [
+        ("lines.json", lines),
+        ("array.json", array),
+        ("lines.csv", lines),
+        ("array.txt", array),
+        ("table.txt", table),
+    ];
+    write(dir.path(), &files);
+    for (name, _) in files {
+        let set = read_texts(&dir.path().join(name), &TextOptions::default()).unwrap();
+        assert_eq!(pairs(&set), [("a, b", "x"), ("c", "y")], "{name}");
+    }
+    for (text, expected) in [
+        (
+            "[{\"text\": \"a\", \"label\": 1}, {\"text\": \"b\"}]",
+            "element 2 has no key `label`",
+        ),
+        (
+            "[{\"text\": \"a\", \"label\": 1}, 7]",
+            "element 2: `7` is not a JSON object",
+        ),
+        (
+            "[{\"text\": \"a\", \"label\": 1}, {\"te",
+            "is no JSON array of objects: EOF",
+        ),
+        (
+            "{\"text\": {\"0\": \"a\"}, \"label\": {\"0\": 1}}",
+            "orient=\"records\"",
+        ),
+        ("text,label\na,b\n", "line 1 is no JSON object"),
+    ] {
+        write(dir.path(), &[("bad.json", text.as_bytes())]);
+        let read = read_texts(&dir.path().join("bad.json"), &TextOptions::default());
+        let text = message(read);
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn quotes_enclose_cells_between_tabs_where_that_is_evident_or_set() {
+    let expected = [("a b", "x"), ("c\td", "y"), ("e", "x")];
+    let quoted = "\"text\"\t\"label\"\n\"a b\"\t\"x\"\n\"c\td\"\t\"y\"\n\"e\"\t\"x\"\n";
+    assert_eq!(pairs(&csv(quoted).unwrap()), expected);
+    // A quote in the first cell alone decides nothing; the user may.
+    let text = "text\tlabel\n\"Ok\" he said\tx\n\"c\"\ty\n";
+    assert_eq!(csv(text).unwrap().texts()[1], "\"c\"");
+    let options = TextOptions {
+        quoting: Some(true),
+        ..TextOptions::default()
+    };
+    let set = read_delimited(text.as_bytes(), "t.tsv", &options).unwrap();
+    assert_eq!(set.texts()[1], "c");
+}
+
+#[test]
+fn the_name_of_a_column_in_line_1_makes_it_the_header() {
+    // The body holds both names again, which looks like a file without a header.
+    let text = "text,label\nread the label,x\ntext,y\nsee you,label\n";
+    assert_eq!(csv(text).unwrap().class_names(), ["label", "x", "y"]);
+    // In any case, if there is only one such column.
+    let text = "Text,LABEL\nread the label,x\nText,y\nText,LABEL\n";
+    assert_eq!(csv(text).unwrap().class_names(), ["LABEL", "x", "y"]);
+    let text = message(csv("1,Body,Topic\n2,read the label,x\n"));
+    assert!(
+        text.contains("`column_3`; line 1 (`1, Body, Topic`) is read as data"),
+        "{text}"
+    );
+}
+
+#[test]
+fn empty_texts_are_skipped_and_counted_where_asked_for() {
+    let options = TextOptions {
+        skip_empty: true,
+        ..TextOptions::default()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let files: [(&str, &[u8]); 4] = [
+        ("t.csv", b"text,label\na,x\n,x\n \xE2\x80\x8B,y\nb,y\n"),
+        (
+            "t.json",
+            b"[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": null, \"label\": \"x\"},\n\
+            {\"text\": \" \", \"label\": \"x\"}, {\"text\": \"b\", \"label\": \"y\"}]",
+        ),
+        ("folder/x/1.txt", b"a"),
+        ("folder/y/2.txt", b"b"),
+    ];
+    write(dir.path(), &files);
+    write(
+        dir.path(),
+        &[("folder/x/3.txt", b" \n"), ("folder/y/4.txt", b"")],
+    );
+    for name in ["t.csv", "t.json", "folder"] {
+        let read = read_texts_with_report(&dir.path().join(name), &options);
+        let (set, report) = read.unwrap();
+        assert_eq!(pairs(&set), [("a", "x"), ("b", "y")], "{name}");
+        assert_eq!(report.messages(), ["2 empty texts skipped"], "{name}");
+        let strict = read_texts(&dir.path().join(name), &TextOptions::default());
+        assert!(matches!(strict, Err(TextError::EmptyText { .. })), "{name}");
+    }
+}
+
+#[test]
+fn sub_folders_are_read_and_other_files_counted() {
+    let files: [(&str, &[u8]); 12] = [
+        ("pos/a.txt", b"fine"),
+        ("pos/2024/b.md", b"good"),
+        ("pos/2024/c", b"grand"),
+        ("pos/2024/d", b"\0\x01"),
+        ("pos/e.pdf", b"%PDF"),
+        ("neg/f.TXT", b"bad"),
+        ("neg/g.docx", b"PK"),
+        ("neg/Thumbs.db", b"\0"),
+        ("neg/.DS_Store", b"\0"),
+        ("__MACOSX/neg/._f.txt", b"\0"),
+        ("README.md", b"about"),
+        ("LICENSE", b"free"),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &files);
+    let expected = [
+        ("bad", "neg"),
+        ("grand", "pos"),
+        ("good", "pos"),
+        ("fine", "pos"),
+    ];
+    let left_out = "5 files left out: 1 not a text file (.docx), 1 not a text file (.pdf), \
+                    1 not text, 2 outside the class folders";
+    let check = |name: &str, path: &Path, options: &TextOptions| {
+        let (set, report) = read_texts_with_report(path, options).unwrap();
+        let mut found = pairs(&set);
+        found.sort_unstable();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(report.messages(), [left_out], "{name}");
+    };
+    check("folder", dir.path(), &TextOptions::default());
+    let outside = tempfile::tempdir().unwrap();
+    let archive = outside.path().join("texts.tgz");
+    std::fs::write(&archive, packed(&files)).unwrap();
+    check("archive", &archive, &TextOptions::default());
+}
+
+#[test]
+fn an_archive_with_split_folders_is_refused() {
+    let files: [(&str, &[u8]); 4] = [
+        ("root/train/pos/a.txt", b"a"),
+        ("root/train/neg/b.txt", b"b"),
+        ("root/test/pos/c.txt", b"c"),
+        ("root/test/neg/d.txt", b"d"),
+    ];
+    let archive = packed(&files);
+    let read = read_tar(archive.as_slice(), "t.tgz", &TextOptions::default());
+    assert!(message(read).contains("unpack it"));
+}
+
+/// The texts of a file without labels, with what was found out, and the errors of rows.
+fn unlabelled(path: &Path, plain: PlainText) -> (Vec<String>, Vec<String>, TextReport) {
+    let rows = RowOptions {
+        labels: Labels::None,
+        pair: false,
+        cells: true,
+        plain,
+    };
+    let (mut texts, mut errors) = (Vec::new(), Vec::new());
+    let report = each_text(path, rows, &TextOptions::default(), &mut |row| {
+        match row {
+            Ok(row) => texts.push(row.text()),
+            Err(error) => errors.push(error.to_string()),
+        }
+        ControlFlow::Continue(())
+    });
+    (texts, errors, report.unwrap())
+}
+
+#[test]
+fn texts_without_labels_come_from_every_kind_of_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let files: [(&str, &[u8]); 9] = [
+        ("t.csv", b"id,label,text\n1,x,\"a, b\"\n2,y,c\n"),
+        ("only.csv", b"text\n\"a, b\"\nc\n"),
+        ("header.txt", b"id\ttext\n1\ta, b\n2\tc\n"),
+        ("t.jsonl", b"{\"text\": \"a, b\"}\n{\"text\": \"c\"}\n"),
+        (
+            "t.json",
+            b"[{\"text\": \"a, b\"}, {\"text\": \"c\", \"label\": 1}]",
+        ),
+        ("list.json", b"[\"a, b\", \"c\"]"),
+        ("lines.txt", b"\xEF\xBB\xBFa, b\r\nc\n\n"),
+        ("docs/1.txt", b"a, b\n"),
+        ("docs/more/2.md", b"c"),
+    ];
+    write(dir.path(), &files);
+    for name in [
+        "t.csv",
+        "only.csv",
+        "header.txt",
+        "t.jsonl",
+        "t.json",
+        "list.json",
+        "lines.txt",
+        "docs",
+    ] {
+        let (texts, errors, _) = unlabelled(&dir.path().join(name), PlainText::TableOrLines);
+        assert_eq!(texts, ["a, b", "c"], "{name}");
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    let (texts, _, report) = unlabelled(&dir.path().join("lines.txt"), PlainText::TableOrWhole);
+    assert_eq!(texts, ["a, b\r\nc"]);
+    assert!(report.documents);
+}
+
+#[test]
+fn a_bad_row_is_named_and_the_next_one_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let files: [(&str, &[u8]); 3] = [
+        ("t.csv", b"id,text\n1,a\n2\n3,\n4,b\n"),
+        (
+            "t.jsonl",
+            b"{\"text\": \"a\"}\nno\n{\"body\": 1}\n{\"text\": \"b\"}\n",
+        ),
+        ("t.txt", b"a\n\nb\xFF\nb\n\n"),
+    ];
+    write(dir.path(), &files);
+    for (name, lines) in [("t.csv", [3, 4]), ("t.jsonl", [2, 3]), ("t.txt", [2, 3])] {
+        let (texts, errors, _) = unlabelled(&dir.path().join(name), PlainText::TableOrLines);
+        assert_eq!(texts, ["a", "b"], "{name}");
+        assert_eq!(errors.len(), 2, "{name}: {errors:?}");
+        for (error, line) in errors.iter().zip(lines) {
+            assert!(error.contains(&format!("line {line}")), "{name}: {error}");
+        }
+    }
 }

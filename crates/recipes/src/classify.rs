@@ -51,6 +51,68 @@ pub struct Mixed {
     pub weight: f32,
 }
 
+/// How much the items of each class count while training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassWeights {
+    /// All items count the same.
+    #[default]
+    None,
+    /// All classes count the same, however many items they have: as `class_weight="balanced"` of
+    /// scikit-learn.
+    Balanced,
+}
+
+impl ClassWeights {
+    /// The weight of each of `classes` classes, by the training items' classes: 1 on average over
+    /// the items. Empty where all weigh the same.
+    pub fn of(self, labels: impl IntoIterator<Item = usize>, classes: usize) -> Vec<f32> {
+        if self == Self::None {
+            return Vec::new();
+        }
+        let mut counts = vec![0_usize; classes];
+        for label in labels {
+            counts[label] += 1;
+        }
+        let items: usize = counts.iter().sum();
+        let weight = |count: usize| items as f32 / (classes * count.max(1)) as f32;
+        counts.into_iter().map(weight).collect()
+    }
+}
+
+/// Checks that a recipe weighs or draws by class only where there are classes.
+///
+/// # Errors
+///
+/// Names the key that is set where an item has no single class.
+pub fn check_by_class(
+    weights: ClassWeights,
+    balanced_sampling: bool,
+    classes: bool,
+) -> Result<(), ConfigError> {
+    let expected = "left out: it needs a target with one class for each item";
+    if classes {
+        return Ok(());
+    }
+    if weights != ClassWeights::None {
+        let value = "\"balanced\"";
+        return Err(ConfigError::new("loss.class_weights", value, expected));
+    }
+    if balanced_sampling {
+        return Err(ConfigError::new("train.balanced_sampling", true, expected));
+    }
+    Ok(())
+}
+
+/// Multiplies the loss of each item, `[batch]`, by the weight of its class, if there are weights.
+pub(crate) fn weighted(loss: Tensor<1>, labels: Tensor<1, Int>, weights: &[f32]) -> Tensor<1> {
+    if weights.is_empty() {
+        return loss;
+    }
+    let weights = Tensor::<1>::from_floats(weights, &loss.device());
+    loss * weights.select(0, labels)
+}
+
 /// Cross-entropy, with label smoothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,12 +120,17 @@ pub struct Loss {
     /// Probability spread evenly over all classes while training (Szegedy et al., *Rethinking the
     /// Inception Architecture*, 2016, <https://arxiv.org/abs/1512.00567>), in `[0, 1)`.
     pub label_smoothing: f64,
+    /// `balanced` to let all classes count the same while training, however rare; `none` to let all
+    /// items do so.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
 }
 
 impl Default for Loss {
     fn default() -> Self {
         Self {
             label_smoothing: 0.0,
+            class_weights: ClassWeights::None,
         }
     }
 }
@@ -94,13 +161,18 @@ impl Loss {
         logits: Tensor<2>,
         labels: Tensor<1, Int>,
         mixed: Option<Mixed>,
+        weights: &[f32],
     ) -> Tensor<1> {
         let log_probabilities = log_softmax(logits, 1);
-        let loss = cross_entropy(&log_probabilities, labels, self.label_smoothing);
+        let of = |labels: Tensor<1, Int>| {
+            let loss = cross_entropy(&log_probabilities, labels.clone(), self.label_smoothing);
+            weighted(loss, labels, weights)
+        };
+        let loss = of(labels);
         match mixed {
             None => loss,
             Some(Mixed { labels, weight }) => {
-                let other = cross_entropy(&log_probabilities, labels, self.label_smoothing);
+                let other = of(labels);
                 loss.mul_scalar(1.0 - weight) + other.mul_scalar(weight)
             }
         }
@@ -132,12 +204,26 @@ pub struct Classifier<N> {
     pub net: N,
     #[module(skip)]
     loss: Loss,
+    /// Of each class; empty for equal ones.
+    #[module(skip)]
+    weights: Vec<f32>,
 }
 
 impl<N: Classify> Classifier<N> {
     /// Pairs a network with its loss.
     pub fn new(net: N, loss: Loss) -> Self {
-        Self { net, loss }
+        Self {
+            net,
+            loss,
+            weights: Vec::new(),
+        }
+    }
+
+    /// The same with the weight of each class, as [`ClassWeights::of`] gives it.
+    #[must_use]
+    pub fn with_class_weights(mut self, weights: Vec<f32>) -> Self {
+        self.weights = weights;
+        self
     }
 }
 
@@ -154,7 +240,7 @@ impl<N: Classify> TrainStep for Classifier<N> {
         let logits = self.net.classify(inputs);
         let loss = self
             .loss
-            .forward_mixed(logits.clone(), labels.clone(), mixed);
+            .forward_mixed(logits.clone(), labels.clone(), mixed, &self.weights);
         let grads = loss.clone().mean().backward();
         TrainOutput::new(self, grads, ClassificationOutput::new(loss, logits, labels))
     }
@@ -231,6 +317,7 @@ mod tests {
         let labels = Tensor::from_ints([0, 2], &device);
         let loss = Loss {
             label_smoothing: 0.3,
+            ..Loss::default()
         }
         .forward(logits(&device), labels);
         let expected = [
@@ -243,6 +330,48 @@ mod tests {
     }
 
     #[test]
+    fn balanced_classes_count_the_same() {
+        let labels = [0, 0, 0, 1];
+        assert_eq!(ClassWeights::Balanced.of(labels, 2), [4.0 / 6.0, 2.0]);
+        assert_eq!(ClassWeights::None.of(labels, 2), [0.0_f32; 0]);
+        // A class without items has no say.
+        assert_eq!(ClassWeights::Balanced.of([0, 1], 3).len(), 3);
+    }
+
+    #[test]
+    fn weights_multiply_the_loss_of_their_class_mixed_ones_too() {
+        let device = Device::flex();
+        let labels = || Tensor::from_ints([0, 2], &device);
+        let weights = [2.0, 1.0, 0.5];
+        let plain = Loss::default().forward_mixed(logits(&device), labels(), None, &[]);
+        let found = Loss::default().forward_mixed(logits(&device), labels(), None, &weights);
+        let plain = values(plain);
+        let found = values(found);
+        assert!((found[0] - 2.0 * plain[0]).abs() < 1e-6, "{found:?}");
+        assert!((found[1] - 0.5 * plain[1]).abs() < 1e-6, "{found:?}");
+        let mixed = Some(Mixed {
+            labels: Tensor::from_ints([1, 2], &device),
+            weight: 0.25,
+        });
+        let found = Loss::default().forward_mixed(logits(&device), labels(), mixed, &weights);
+        let expected = by_hand([2.0, 0.0, -1.0], [0.75 * 2.0, 0.25, 0.0]);
+        assert!((values(found)[0] - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn weights_without_classes_are_refused_by_key() {
+        let check = |weights, sampling, classes| check_by_class(weights, sampling, classes);
+        assert_eq!(check(ClassWeights::Balanced, true, true), Ok(()));
+        assert_eq!(check(ClassWeights::None, false, false), Ok(()));
+        for (weights, sampling, key) in [
+            (ClassWeights::Balanced, false, "loss.class_weights"),
+            (ClassWeights::None, true, "train.balanced_sampling"),
+        ] {
+            assert_eq!(check(weights, sampling, false).unwrap_err().key, key);
+        }
+    }
+
+    #[test]
     fn mixing_equals_the_written_out_target() {
         let device = Device::flex();
         let labels = Tensor::from_ints([0, 2], &device);
@@ -251,7 +380,7 @@ mod tests {
             labels: partners,
             weight: 0.25,
         });
-        let loss = Loss::default().forward_mixed(logits(&device), labels, mixed);
+        let loss = Loss::default().forward_mixed(logits(&device), labels, mixed, &[]);
         let expected = [
             by_hand([2.0, 0.0, -1.0], [0.75, 0.25, 0.0]),
             by_hand([0.5; 3], [0.0, 0.0, 1.0]),

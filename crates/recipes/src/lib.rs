@@ -8,6 +8,7 @@
 
 pub mod calibration;
 pub mod classify;
+pub mod contain;
 mod finite;
 pub mod memory;
 pub mod metrics;

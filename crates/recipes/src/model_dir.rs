@@ -18,7 +18,8 @@ use tinderbox_datasets::atomic_file::{AtomicFile, write_atomic, write_dir_atomic
 use crate::finite::non_finite;
 use crate::run_dir::{BEST_DIR, BURN_VERSION, MODEL_DIR, RECIPE_FILE, SUMMARY_FILE};
 
-const SPEC_FILE: &str = "model.json";
+/// Name of the file that says what to build around the weights.
+pub const SPEC_FILE: &str = "model.json";
 
 /// Version of the folder's layout.
 const FORMAT: u32 = 1;
@@ -85,6 +86,15 @@ impl ModelError {
             reason: reason.to_string(),
         }
     }
+}
+
+/// A path as a model folder holds it: none of the machine that it was trained on. The recipe of the
+/// run keeps it whole.
+pub(crate) fn portable(path: &str) -> String {
+    if Path::new(path).is_absolute() {
+        return String::new();
+    }
+    path.to_owned()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -395,5 +405,16 @@ mod tests {
         let error = save(&path, b"", &spec).unwrap_err().to_string();
         assert!(error.contains("`mean` is not a finite number"), "{error}");
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_relative_paths_are_portable() {
+        for (path, kept) in [
+            ("/home/me/data.csv", ""),
+            ("data/a.csv", "data/a.csv"),
+            ("", ""),
+        ] {
+            assert_eq!(portable(path), kept);
+        }
     }
 }

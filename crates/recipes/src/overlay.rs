@@ -4,9 +4,19 @@
 //! misspelt key must name its nearest neighbour, and a section that changes its `kind` must drop
 //! the keys of the old one.
 
+mod docs;
+mod refusal;
+mod suggest;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+
+pub use docs::{KeyDoc, annotated, reference, undocumented};
+pub use refusal::{choices, kinds};
+pub use suggest::{keys, suggest};
+
+use suggest::joined;
 
 /// Why a patch was refused.
 #[derive(Debug, thiserror::Error)]
@@ -18,33 +28,29 @@ pub enum OverlayError {
     #[error("`{0}` is not of the form `key=value`, as in `train.epochs=3`")]
     NotAnAssignment(String),
     /// A key that the recipe does not have.
-    #[error("unknown key `{key}`{}", suggestion(.nearest.as_deref()))]
+    #[error("unknown key `{key}`{hint}")]
     UnknownKey {
         /// The key with its path.
         key: String,
-        /// The known key that looks most like it.
-        nearest: Option<String>,
+        /// What was probably meant, as the end of a sentence; empty if nothing is like it.
+        hint: String,
     },
-    /// A value of another type than the recipe's.
-    #[error("`{key}` must be {expected}, and `{found}` is not")]
-    WrongType {
+    /// A value that the recipe's type refuses.
+    #[error("`{key}` must be {expected} (got {found})")]
+    BadValue {
         /// The key with its path.
         key: String,
-        /// What the recipe holds there.
-        expected: &'static str,
+        /// What it may be.
+        expected: String,
         /// What the patch says.
         found: String,
     },
-    /// A value that the recipe's type refuses.
+    /// Values that do not go together.
     #[error("{0}")]
     Invalid(String),
     /// The recipe itself cannot be written as TOML: a mistake of ours.
     #[error("this recipe cannot be written as TOML: {0}")]
     Unwritable(#[from] toml::ser::Error),
-}
-
-fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |key| format!(", did you mean `{key}`?"))
 }
 
 /// A recipe that can be patched.
@@ -54,6 +60,11 @@ pub trait Patchable: Serialize + DeserializeOwned {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         let _ = (path, kind);
         None
+    }
+
+    /// What each key means.
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[]
     }
 }
 
@@ -87,10 +98,50 @@ pub fn assign<T: Patchable>(base: T, assignments: &[String]) -> Result<T, Overla
 }
 
 fn overlay_table<T: Patchable>(base: &T, patch: Table) -> Result<T, OverlayError> {
-    let mut resolved = Table::try_from(base)?;
-    merge::<T>(&mut resolved, patch, "")?;
-    let invalid = |error: toml::de::Error| OverlayError::Invalid(error.message().to_owned());
-    Value::Table(resolved).try_into().map_err(invalid)
+    let base = Table::try_from(base)?;
+    let mut resolved = base.clone();
+    merge::<T>(&mut resolved, patch.clone(), "").map_err(|error| error.with_hint::<T>(&base))?;
+    let resolved = Value::Table(resolved).try_into();
+    resolved.map_err(|error| refusal::explain::<T>(base, patch, &error))
+}
+
+impl OverlayError {
+    /// Adds what was probably meant by an unknown key, and the words that a key takes.
+    fn with_hint<T: Patchable>(self, base: &Table) -> Self {
+        let key = match self {
+            Self::UnknownKey { key, .. } => key,
+            Self::BadValue {
+                key,
+                expected,
+                found,
+            } => {
+                let words = refusal::choices::<T>(base, &key);
+                let words = words.iter().map(|word| format!("`{word}`"));
+                let expected = alternatives(&words.collect::<Vec<_>>()).unwrap_or(expected);
+                return Self::BadValue {
+                    key,
+                    expected,
+                    found,
+                };
+            }
+            other => return other,
+        };
+        let hint = refusal::other_kind::<T>(base, &key).or_else(|| {
+            let keys = keys(base);
+            suggest(&keys, &key).map(|meant| format!(", did you mean `{meant}`?"))
+        });
+        let hint = hint.unwrap_or_default();
+        Self::UnknownKey { key, hint }
+    }
+}
+
+/// `a`, `a or b`, or `a, b or c`.
+fn alternatives(words: &[String]) -> Option<String> {
+    let (last, rest) = words.split_last()?;
+    if rest.is_empty() {
+        return Some(last.clone());
+    }
+    Some(format!("{} or {last}", rest.join(", ")))
 }
 
 fn parse_value(text: &str) -> Value {
@@ -118,20 +169,10 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
         *base = other;
     }
     for (name, value) in patch {
-        let key = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
+        let key = joined(path, &name);
         let Some(slot) = base.get_mut(&name) else {
-            let nearest = nearest(&name, base.keys().map(String::as_str)).map(|near| {
-                if path.is_empty() {
-                    near.to_owned()
-                } else {
-                    format!("{path}.{near}")
-                }
-            });
-            return Err(OverlayError::UnknownKey { key, nearest });
+            let hint = String::new();
+            return Err(OverlayError::UnknownKey { key, hint });
         };
         *slot = match (std::mem::replace(slot, Value::Boolean(false)), value) {
             (Value::Table(mut inner), Value::Table(patch)) => {
@@ -139,17 +180,25 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
                 Value::Table(inner)
             }
             (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
+            (Value::String(old), Value::Boolean(yes)) if is_choice(&old) => {
+                Value::String(if yes { "yes" } else { "no" }.to_owned())
+            }
             (old, new) if old.same_type(&new) => new,
             (old, new) => {
-                return Err(OverlayError::WrongType {
+                return Err(OverlayError::BadValue {
                     key,
-                    expected: describe(&old),
-                    found: new.to_string(),
+                    expected: describe(&old).to_owned(),
+                    found: refusal::shown(&new),
                 });
             }
         };
     }
     Ok(())
+}
+
+/// Whether a key takes `auto`, `yes` or `no`, of which `true` and `false` mean the latter two.
+fn is_choice(value: &str) -> bool {
+    ["auto", "yes", "no"].contains(&value)
 }
 
 fn describe(value: &Value) -> &'static str {
@@ -186,10 +235,18 @@ mod tests {
         Cnn { width: usize },
     }
 
+    #[derive(Serialize, Deserialize, PartialEq, Debug, Clone, Copy)]
+    #[serde(rename_all = "kebab-case")]
+    enum Goal {
+        Lowest,
+        Highest,
+    }
+
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Recipe {
         name: String,
         rate: f64,
+        goal: Goal,
         model: Model,
     }
 
@@ -208,6 +265,7 @@ mod tests {
         Recipe {
             name: "base".into(),
             rate: 0.5,
+            goal: Goal::Lowest,
             model: Model::Mlp { hidden: vec![4, 4] },
         }
     }
@@ -242,22 +300,56 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_lists_the_known_ones() {
-        let error = assign(base(), &["model.kind=gnn".into()])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("`mlp`") && error.contains("`cnn`"),
-            "{error}"
+    fn a_key_of_another_kind_names_that_kind() {
+        let error = assign(base(), &["model.width=3".into()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown key `model.width`: it belongs to `model.kind=cnn`, and this is `mlp`"
         );
     }
 
     #[test]
-    fn a_wrong_type_says_what_is_expected() {
-        let error = assign(base(), &["rate=fast".into()]).unwrap_err();
+    fn a_bad_value_names_its_key_and_what_it_may_be() {
+        for (key, value, message) in [
+            ("rate", "\"fast\"", "`rate` must be a number (got `fast`)"),
+            ("name", "3", "`name` must be text (got 3)"),
+            (
+                "goal",
+                "\"up\"",
+                "`goal` must be `lowest` or `highest` (got `up`)",
+            ),
+            (
+                "goal",
+                "true",
+                "`goal` must be `lowest` or `highest` (got true)",
+            ),
+            (
+                "model.kind",
+                "\"gnn\"",
+                "`model.kind` must be `mlp` or `cnn` (got `gnn`)",
+            ),
+            (
+                "model.hidden",
+                "[4, -1]",
+                "`model.hidden` must be a list of whole numbers, 0 or more (got [4, -1])",
+            ),
+            ("model.hidden", "8", "`model.hidden` must be a list (got 8)"),
+            (
+                "model.hidden",
+                "[\"a\"]",
+                "`model.hidden` must be a list of whole numbers, 0 or more (got [\"a\"])",
+            ),
+            ("model", "3", "`model` must be a section (got 3)"),
+        ] {
+            let set = assign(base(), &[format!("{key}={value}")]).unwrap_err();
+            let file = overlay(&base(), &format!("{key} = {value}")).unwrap_err();
+            assert_eq!([set.to_string(), file.to_string()], [message; 2]);
+        }
+        let patch = "rate = 1\n[model]\nkind = \"cnn\"\nwidth = -3";
+        let error = overlay(&base(), patch).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`rate` must be a number, and `\"fast\"` is not"
+            "`model.width` must be a whole number, 0 or more (got -3)"
         );
     }
 

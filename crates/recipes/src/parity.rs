@@ -341,7 +341,11 @@ impl Layer {
             "cross-entropy" => Loss::default().forward(x.next(), x.labels()),
             "cross-entropy-smoothed" => {
                 let label_smoothing = 0.1;
-                Loss { label_smoothing }.forward(x.next(), x.labels())
+                Loss {
+                    label_smoothing,
+                    ..Loss::default()
+                }
+                .forward(x.next(), x.labels())
             }
             "cross-entropy-mixed" => {
                 let mut partners = self.labels.clone();
@@ -350,7 +354,7 @@ impl Layer {
                     labels: labels(&partners, x.device),
                     weight: 0.3,
                 };
-                Loss::default().forward_mixed(x.next(), x.labels(), Some(mixed))
+                Loss::default().forward_mixed(x.next(), x.labels(), Some(mixed), &[])
             }
             name => {
                 #[cfg(feature = "text")]

@@ -349,6 +349,9 @@ pub struct Baseline {
     pub samples: usize,
     /// Time to fit it and to predict, in s.
     pub wall_s: f64,
+    /// The decision threshold of two classes, where it was tuned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// Its metrics on the test split.
     pub test: Metrics,
 }

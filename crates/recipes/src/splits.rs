@@ -18,8 +18,6 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::atomic_file::write_atomic;
 use tinderbox_datasets::{ContentHasher, content_hash, count_shared};
 
-use crate::run_dir::MODEL_DIR;
-
 /// Name of the split list in a run directory.
 pub const SPLITS_FILE: &str = "splits.json";
 
@@ -229,17 +227,13 @@ impl SplitList {
         write_atomic(&path, |file| file.write_all(&json)).map_err(io)
     }
 
-    /// Reads the list of a run directory, which may be named by its `model` folder too; or nothing if
-    /// it has none: a run of an older version, or a model folder alone.
+    /// Reads the list of a run directory, or nothing if it has none: a run of an older version.
     ///
     /// # Errors
     ///
     /// If it cannot be read, or is damaged.
     pub fn load(run: &Path) -> Result<Option<Self>, SplitsError> {
-        let mut path = run.join(SPLITS_FILE);
-        if run.ends_with(MODEL_DIR) && !path.exists() {
-            path = run.with_file_name(SPLITS_FILE);
-        }
+        let path = run.join(SPLITS_FILE);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

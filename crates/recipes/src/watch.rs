@@ -94,6 +94,8 @@ pub struct Options {
     pub resume: bool,
     /// Whether classical methods are fitted on the same rows.
     pub baselines: bool,
+    /// Whether these are kept in `model/`, for `eval` and `predict`.
+    pub keep_baselines: bool,
     /// Draws the progress of each training.
     pub renderer: Box<Renderers>,
     /// Stops the run from outside.
@@ -109,6 +111,7 @@ impl Options {
             dir: dir.into(),
             resume: false,
             baselines: false,
+            keep_baselines: false,
             renderer: Box::new(|_| Box::new(Silent)),
             interrupter: Interrupter::new(),
             on_damage: |error| tracing::warn!("{error}"),

@@ -30,6 +30,7 @@
 //! [`Device`](burn::tensor::Device)).
 
 pub mod burn_traits;
+mod docs;
 pub mod dqn;
 pub mod env;
 pub mod environment;

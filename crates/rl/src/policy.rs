@@ -51,6 +51,9 @@ impl Actions {
 /// What to build around stored weights.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolicySpec {
+    /// What the folder holds, which tells it from models of other tasks.
+    #[serde(default = "kind")]
+    pub kind: String,
     /// Name of the environment that it was trained in.
     pub environment: String,
     /// The network.
@@ -83,6 +86,11 @@ impl TestEpisodes {
         let seed = Purpose::Test.seed(self.seed, 0);
         evaluate(env, self.episodes, seed, |rows| policy.act(rows))
     }
+}
+
+/// What `model.json` calls an agent; also of those saved before it did.
+fn kind() -> String {
+    "agent".to_owned()
 }
 
 /// A network by its kind.
@@ -148,6 +156,7 @@ impl Policy {
     ) -> Self {
         Self {
             spec: PolicySpec {
+                kind: kind(),
                 environment: environment.to_owned(),
                 network: Network::QNetwork(config),
                 test: None,
@@ -167,6 +176,7 @@ impl Policy {
     ) -> Self {
         Self {
             spec: PolicySpec {
+                kind: kind(),
                 environment: environment.to_owned(),
                 network: Network::ActorCritic { config, bounds },
                 test: None,

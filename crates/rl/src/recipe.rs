@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use tinderbox_models::ActorCriticConfig;
-use tinderbox_recipes::overlay::Patchable;
+use tinderbox_recipes::overlay::{KeyDoc, Patchable};
+use tinderbox_recipes::train::docs::OPTIMIZER_DOCS;
 use tinderbox_recipes::train::{ConfigError, Optimizer, check_name, check_range};
 use toml::Table;
 
+use crate::docs::DOCS;
 use crate::dqn::DqnConfig;
 use crate::env::{Native, UnknownEnvironment};
 use crate::environment::{ActionSpace, BoxSpace, Environment as _, Spec};
@@ -86,7 +88,11 @@ impl Loop {
             if (least..=most).contains(&value) {
                 return Ok(());
             }
-            Err(ConfigError::new(key, value, format!("{least} to {most}")))
+            Err(ConfigError::new(
+                key,
+                value,
+                format!("between {least} and {most}"),
+            ))
         };
         count("train.steps", self.steps, 1, 1 << 40)?;
         count("train.envs", self.envs, 1, 65_536)?;
@@ -124,6 +130,10 @@ impl Patchable for Recipe {
             ("optimizer", kind) => Table::try_from(Optimizer::of_kind(kind)?).ok(),
             _ => None,
         }
+    }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[DOCS, OPTIMIZER_DOCS]
     }
 }
 

@@ -135,10 +135,24 @@ fn measure(seconds: f64, mut run: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(times.iter().sum::<f64>() / times.len() as f64)
 }
 
+const HELP: &str = "\
+Measure Candle on the shapes of the benchmarks: one JSON object per case
+
+Usage: candle-steps [OPTIONS]
+
+Options:
+      --seconds <S>  Seconds per measurement [default: 2]
+      --case <NAME>  Measure one case only; can be repeated [default: all]
+  -h, --help         Print help";
+
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let (mut seconds, mut only) = (2.0, Vec::new());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        if matches!(word.as_str(), "-h" | "--help") {
+            println!("{HELP}");
+            return Ok(());
+        }
         let value = words.next().ok_or("a value is missing")?;
         match word.as_str() {
             "--seconds" => seconds = value.parse()?,

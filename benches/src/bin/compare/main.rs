@@ -21,69 +21,53 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{DeviceConfig, FloatDType};
+use clap::Parser;
 use serde::Deserialize;
 use tinderbox_backend::{DeviceSpec, Opened, open};
 use tinderbox_benches::{Case, Work, cases, works};
 
-/// What the command line asks for.
+/// Measure training steps and inference next to PyTorch and Candle, and print a table
+#[derive(Parser, Debug)]
+#[command(name = "compare")]
 struct Options {
+    /// Python interpreter with PyTorch
+    #[arg(long, value_name = "FILE", default_value = "python3")]
     python: String,
+    /// Also measure compiled PyTorch; needs a C++ compiler
+    #[arg(long)]
     compile: bool,
-    /// Nobody but us, to try a setting.
+    /// Measure Tinderbox only
+    #[arg(long)]
     alone: bool,
-    /// Names of what is measured; empty for everything.
+    /// Measure one case only, or `data` or `app`; can be repeated [default: everything]
+    #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Number of rounds
+    #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
+    /// Seconds per measurement
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
     seconds: f64,
-    /// Items in a training batch, where not the case's own.
+    /// Items per training batch [default: the case's own]
+    #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Whether everything is in bfloat16, ours and PyTorch's.
+    /// Compute in bfloat16, here and in PyTorch
+    #[arg(long)]
     bf16: bool,
+    /// Device of Tinderbox
+    #[arg(long, value_name = "DEV", default_value_t = DeviceSpec::Auto)]
     device: DeviceSpec,
-    /// Where PyTorch runs.
+    /// Device of PyTorch
+    #[arg(long, value_name = "DEV", default_value = "cpu")]
     peer_device: String,
+    /// Write the table to a file as well
+    #[arg(long, value_name = "FILE")]
     out: Option<String>,
 }
 
 impl Options {
-    fn parse() -> Result<Self, Box<dyn Error>> {
-        let mut options = Self {
-            python: "python3".to_owned(),
-            compile: false,
-            alone: false,
-            only: Vec::new(),
-            rounds: 5,
-            seconds: 2.0,
-            batch: None,
-            bf16: false,
-            device: DeviceSpec::Auto,
-            peer_device: "cpu".to_owned(),
-            out: None,
-        };
-        let mut words = std::env::args().skip(1);
-        while let Some(word) = words.next() {
-            let mut value = || words.next().ok_or(format!("`{word}` takes a value"));
-            match word.as_str() {
-                "--python" => options.python = value()?,
-                "--compile" => options.compile = true,
-                "--alone" => options.alone = true,
-                "--only" => options.only.push(value()?),
-                "--rounds" => options.rounds = value()?.parse()?,
-                "--seconds" => options.seconds = value()?.parse()?,
-                "--batch" => options.batch = Some(value()?.parse()?),
-                "--bf16" => options.bf16 = true,
-                "--device" => options.device = value()?.parse()?,
-                "--peer-device" => options.peer_device = value()?,
-                "--out" => options.out = Some(value()?),
-                _ => {
-                    return Err(format!(
-                        "`{word}` is none of --alone, --only, --python, --compile, --rounds, \
-                         --seconds, --batch, --bf16, --device, --peer-device, --out"
-                    )
-                    .into());
-                }
-            }
-        }
+    fn read() -> Result<Self, Box<dyn Error>> {
+        let options = Self::parse();
         options.check_names()?;
         Ok(options)
     }
@@ -96,7 +80,10 @@ impl Options {
             .iter()
             .find(|name| !names.contains(&name.as_str()))
         {
-            Some(name) => Err(format!("`{name}` is none of {}", names.join(", ")).into()),
+            Some(name) => {
+                let known = names.join(", ");
+                Err(format!("unknown case `{name}`; known cases are {known}").into())
+            }
             None => Ok(()),
         }
     }
@@ -139,7 +126,7 @@ const DATA: &str = "data";
 const APP: &str = "app";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse()?;
+    let options = Options::read()?;
     let mut opened = open(options.device)?;
     if options.bf16 {
         let config = DeviceConfig::default().float_dtype(FloatDType::BF16);

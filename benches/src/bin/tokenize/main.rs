@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use clap::Parser;
 use tinderbox_recipes::text::{Input, TextTokenizer, TokenKind, TokenizerRecipe};
 
 /// Lines that are tokenized together; the peer takes as many.
@@ -20,12 +21,25 @@ const PORTION: usize = 65_536;
 
 const ROUNDS: usize = 3;
 
+/// Measure tokenization next to Python's `tokenizers`, with the same file and as many threads
+#[derive(Parser, Debug)]
+#[command(name = "tokenize")]
+struct Options {
+    /// Text file, repeated until it is large enough
+    text: String,
+    /// Size of the text, in MB
+    megabytes: usize,
+    /// Python interpreter with the package `tokenizers`
+    #[arg(default_value = "python3")]
+    python: String,
+}
+
 fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [text, megabytes, python] = arguments.as_slice() else {
-        bail!("give a text file, a number of megabytes, and a Python with `tokenizers`");
-    };
-    let megabytes: usize = megabytes.parse().context("megabytes")?;
+    let Options {
+        text,
+        megabytes,
+        python,
+    } = &Options::parse();
     let source = fs::read_to_string(text).with_context(|| format!("cannot read `{text}`"))?;
     let times = (megabytes * 1_000_000).div_ceil(source.len().max(1));
     let text = source.repeat(times);

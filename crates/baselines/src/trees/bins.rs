@@ -64,8 +64,8 @@ impl Cuts {
     /// The largest value of a bin that is not the last.
     pub(super) fn upper(&self, column: usize, bin: u8) -> f64 {
         let cuts = &self.0[column];
-        // Behind the last bin are only missing values.
-        cuts.get(usize::from(bin)).copied().unwrap_or(f64::INFINITY)
+        // Behind the last bin are only missing values; an infinity could not be stored as JSON.
+        cuts.get(usize::from(bin)).copied().unwrap_or(f64::MAX)
     }
 
     fn bin(&self, column: usize, value: f64) -> u8 {

@@ -1,15 +1,16 @@
 //! One regression tree, grown leaf by leaf on histograms of gradients.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::BoostingConfig;
 use super::bins::{Binned, MISSING};
 
 /// A tree as a list of nodes, the root first.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tree(Vec<Node>);
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Node {
     Leaf(f64),
     Split {
@@ -22,7 +23,38 @@ enum Node {
     },
 }
 
+#[cfg(test)]
 impl Tree {
+    /// A tree whose only split leads to itself.
+    pub(super) fn leading_to_itself() -> Self {
+        Self(vec![Node::Split {
+            column: 0,
+            threshold: 0.0,
+            missing_left: true,
+            left: 0,
+            right: 0,
+        }])
+    }
+}
+
+impl Tree {
+    /// Whether every path ends in a leaf and looks at one of `columns` columns only.
+    pub(super) fn is_sound(&self, columns: usize) -> bool {
+        let sound = |(at, node): (usize, &Node)| match node {
+            Node::Leaf(value) => value.is_finite(),
+            Node::Split {
+                column,
+                left,
+                right,
+                ..
+            } => {
+                let below = |child: u32| (at + 1..self.0.len()).contains(&(child as usize));
+                (*column as usize) < columns && below(*left) && below(*right)
+            }
+        };
+        !self.0.is_empty() && self.0.iter().enumerate().all(sound)
+    }
+
     pub(super) fn predict(&self, row: &[f64]) -> f64 {
         let mut at = 0;
         loop {

@@ -14,6 +14,7 @@ mod bins;
 mod grow;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{check_counts, check_setting, check_targets, present_classes};
 use crate::logistic::{sigmoid, softmax};
@@ -64,7 +65,7 @@ impl Default for BoostingConfig {
 }
 
 /// Boosted trees that were fitted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoostedTrees {
     loss: Loss,
     /// Where each output starts before the first tree.
@@ -78,7 +79,7 @@ pub struct BoostedTrees {
     gains: Vec<f64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Loss {
     /// Half the squared error.
     Square,
@@ -226,6 +227,27 @@ impl BoostedTrees {
             answers,
             gains: vec![0.0; columns],
         }
+    }
+
+    /// Whether the parts fit each other and take `columns` columns, which a stored model may not.
+    pub fn is_sound(&self, columns: usize) -> bool {
+        let outputs = self.starts.len();
+        let present = match self.loss {
+            Loss::Square => self.present.is_empty() && outputs == 1 && self.answers == 1,
+            Loss::Binary => self.present.len() == 2 && outputs == 1,
+            Loss::Softmax => self.present.len() == outputs,
+        };
+        present
+            && outputs > 0
+            && self.trees.len().is_multiple_of(outputs)
+            && self.gains.len() == columns
+            && self.present.iter().all(|&class| class < self.answers)
+            && self.trees.iter().all(|tree| tree.is_sound(columns))
+    }
+
+    /// Number of values or probabilities for each row.
+    pub fn answers(&self) -> usize {
+        self.answers
     }
 
     /// The value of each row, or the probability of each class, row after row.

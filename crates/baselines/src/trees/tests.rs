@@ -184,3 +184,26 @@ fn what_cannot_be_fitted_is_said() {
         })
     );
 }
+
+#[test]
+fn a_model_that_was_changed_on_disk_is_not_sound() {
+    let values: Vec<f64> = (0..200).map(f64::from).collect();
+    let labels: Vec<usize> = (0..200)
+        .map(|at| usize::from((30..60).contains(&at)))
+        .collect();
+    let table = Table::new(values, 1).unwrap();
+    let model = BoostingConfig::default()
+        .fit_classes(&table, &labels, 2)
+        .unwrap();
+    assert!(model.is_sound(1) && !model.is_sound(2));
+    // A split that leads back to the root would never end.
+    let mut loops = model.clone();
+    loops.trees[0] = grow::Tree::leading_to_itself();
+    assert!(!loops.is_sound(1));
+    let mut classes = model.clone();
+    classes.present = vec![0, 7];
+    assert!(!classes.is_sound(1));
+    let mut rounds = model;
+    rounds.starts.push(0.0);
+    assert!(!rounds.is_sound(1));
+}

@@ -40,7 +40,7 @@ pub fn cuad(path: &Path) -> Result<(TextSet, Vec<usize>), TextError> {
     let types = types(&gathered);
     if types.len() < 2 {
         // Its error names the columns that are there.
-        position(&gathered, "Parties-Answer", &file)?;
+        position(&gathered.names, "Parties-Answer", &file)?;
     }
     let (set, contracts) = passages(&gathered, &types, &file)?;
     if contracts.is_empty() {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::text::{
-    Found, Place, TextError, TextOptions, TextSet, find_in_folder, find_in_tar, open,
+    Place, TextError, TextOptions, TextRow, TextSet, open, rows_in_folder, rows_in_tar,
 };
 
 /// Names that the archive and the folder in it have.
@@ -31,13 +31,13 @@ pub fn movie_reviews(path: &Path) -> Result<(TextSet, Vec<usize>), TextError> {
         classes: Some(["neg", "pos"].map(str::to_owned).to_vec()),
         ..TextOptions::default()
     };
-    let found = if path.is_dir() {
-        find_in_folder(&path, &options)?
+    let (rows, _) = if path.is_dir() {
+        rows_in_folder(&path, &options)?
     } else {
-        find_in_tar(open(&path)?, &name, &options)?
+        rows_in_tar(open(&path)?, &name, &options)?
     };
-    let folds: Result<Vec<usize>, TextError> = found.iter().map(fold).collect();
-    Ok((TextSet::gather(&name, found, &options)?, folds?))
+    let folds: Result<Vec<usize>, TextError> = rows.iter().map(fold).collect();
+    Ok((TextSet::of_rows(&name, rows, &options)?, folds?))
 }
 
 fn locate(path: &Path) -> PathBuf {
@@ -48,7 +48,7 @@ fn locate(path: &Path) -> PathBuf {
 }
 
 /// The fold that the name of a file tells, as in `cv123_29416.txt`.
-fn fold(found: &Found) -> Result<usize, TextError> {
+fn fold(found: &TextRow) -> Result<usize, TextError> {
     let Place::File(file) = &found.place else {
         return Ok(0);
     };

@@ -354,6 +354,15 @@ impl Column {
         }
     }
 
+    /// A column of dates, as days since 1970-01-01 with the time of day as their fraction; NaN is
+    /// missing.
+    pub fn date(name: impl Into<String>, days: Vec<f64>) -> Self {
+        Self {
+            schema: ColumnSchema::new(name, Kind::Date),
+            cells: Cells::Numbers(Numbers::new(days)),
+        }
+    }
+
     /// A column of whole numbers that name the rows.
     pub fn identifier(name: impl Into<String>, values: Vec<f64>) -> Self {
         Self {

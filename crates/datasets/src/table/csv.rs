@@ -11,7 +11,7 @@ use super::options::{ReadNote, ReadOptions};
 use super::preamble::Preamble;
 use super::quotes::{QuoteCheck, Stray};
 use super::raw::{Lines, Markers, RawColumn};
-use super::sniff::{Dialect, is_blank};
+use super::sniff::{Dialect, Hints, is_blank};
 use super::source::{MEMORY_PER_BYTE, Source, memory_limit, unpack_error};
 use crate::random::{Stream, below, stream};
 
@@ -72,17 +72,10 @@ pub(crate) fn gather(
     options: &ReadOptions,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
-    let (rows, header, titles) = match open_text(source, options)? {
-        Text::Json { source, head } => return gather_json(source, head, options, keep),
-        Text::Csv {
-            rows,
-            header,
-            titles,
-        } => (rows, header, titles),
-    };
-    let mut gathered = rows.gather(header, options, keep)?;
-    gathered.notes.splice(0..0, titles);
-    Ok(gathered)
+    match open_text(source, options)? {
+        Text::Json { source, head } => gather_json(source, head, options, keep),
+        Text::Csv { rows, header } => rows.gather(header, options, keep),
+    }
 }
 
 /// A file of text whose way of writing has been found out.
@@ -91,8 +84,6 @@ pub(crate) enum Text<'a> {
         rows: Box<Rows<'a>>,
         /// Whether the first line has the names of the columns.
         header: bool,
-        /// The note about lines before that one.
-        titles: Option<ReadNote>,
     },
     Json {
         source: Source<'a>,
@@ -107,48 +98,92 @@ pub(crate) fn open_text<'a>(
     options: &ReadOptions,
 ) -> Result<Text<'a>, TableError> {
     options.validate()?;
-    let (mut head, whole) = read_head(&mut source)?;
-    if head.trim_ascii().is_empty() && whole {
-        return Err(TableError::Empty { file: source.file });
-    }
-    if is_json(&head) {
+    let head = Head::read(&mut source)?;
+    if is_json(&head.bytes) {
+        let head = head.bytes;
         return Ok(Text::Json { source, head });
     }
-    let preamble = Preamble::find(&head, whole, options);
-    head.drain(..preamble.bytes);
+    let (rows, header) = open_csv(source, head, options, &Hints::default());
+    let rows = Box::new(rows);
+    Ok(Text::Csv { rows, header })
+}
+
+/// Reads all rows of `source`, of which something is known.
+pub(crate) fn gather_with(
+    source: Source<'_>,
+    options: &ReadOptions,
+    hints: &Hints,
+    keep: &Keep<'_>,
+) -> Result<Gathered, TableError> {
+    let (rows, header) = open_rows(source, options, hints)?;
+    rows.gather(header, options, keep)
+}
+
+/// Finds out how CSV is written, and whether its first row holds names.
+pub(crate) fn open_rows<'a>(
+    mut source: Source<'a>,
+    options: &ReadOptions,
+    hints: &Hints,
+) -> Result<(Rows<'a>, bool), TableError> {
+    options.validate()?;
+    let head = Head::read(&mut source)?;
+    Ok(open_csv(source, head, options, hints))
+}
+
+/// The beginning of a file.
+struct Head {
+    bytes: Vec<u8>,
+    /// Whether that is all of it.
+    whole: bool,
+}
+
+impl Head {
+    fn read(source: &mut Source<'_>) -> Result<Self, TableError> {
+        let (bytes, whole) = read_head(source)?;
+        if bytes.trim_ascii().is_empty() && whole {
+            let file = source.file.clone();
+            return Err(TableError::Empty { file });
+        }
+        Ok(Self { bytes, whole })
+    }
+}
+
+fn open_csv<'a>(
+    mut source: Source<'a>,
+    head: Head,
+    options: &ReadOptions,
+    hints: &Hints,
+) -> (Rows<'a>, bool) {
+    let Head { mut bytes, whole } = head;
+    let preamble = Preamble::find(&bytes, whole, options);
+    bytes.drain(..preamble.bytes);
     let options = &ReadOptions {
         delimiter: options.delimiter.or(preamble.delimiter),
         ..options.clone()
     };
-    let dialect = Dialect::find(&head, whole, options);
+    let dialect = Dialect::with_hints(&bytes, whole, options, hints);
     source.text.count_cells(dialect.delimiter);
     let mut dropped = preamble.bytes;
     let mut spaces = Spaces::new(dialect.delimiter);
-    if options.quoting && spaces.are_in(&head) {
-        let kept = spaces.skip(&mut head);
-        dropped += head.len() - kept;
-        head.truncate(kept);
+    if dialect.quoting && spaces.are_in(&bytes) {
+        let kept = spaces.skip(&mut bytes);
+        dropped += bytes.len() - kept;
+        bytes.truncate(kept);
         source.text.skip_spaces(spaces);
     }
     let markers = Markers::new(&options.missing);
     let header = match (&options.names, options.header) {
         (_, Some(header)) => header,
         (Some(_), None) => false,
-        (None, None) => dialect
-            .names_expected(&head, options)
-            .unwrap_or_else(|| dialect.has_header(&head, whole, &markers)),
+        (None, None) => dialect.names_expected(&bytes, options).unwrap_or_else(|| {
+            dialect.names_one_of(&bytes, &hints.columns)
+                || dialect.has_header(&bytes, whole, &markers)
+        }),
     };
-    let mut rows = Rows::new(source, head, dialect);
+    let mut rows = Rows::new(source, bytes, dialect);
     rows.skipped = (preamble.lines, dropped as u64);
-    let titles = (preamble.titles > 0).then(|| ReadNote::Titles {
-        lines: preamble.titles,
-        header: preamble.lines + 1,
-    });
-    Ok(Text::Csv {
-        rows: Box::new(rows),
-        header,
-        titles,
-    })
+    rows.titles = preamble.titles;
+    (rows, header)
 }
 
 /// Reads the beginning of the text, and whether that is all of it.
@@ -201,20 +236,22 @@ pub(crate) fn text_error(file: &str, packed: bool, line: u64, error: std::io::Er
 
 /// Rows with the lines they start on.
 pub(crate) struct Rows<'a> {
-    file: String,
+    pub(super) file: String,
     packed: bool,
     reader: Reader<std::io::Chain<Cursor<Vec<u8>>, TextReader<'a>>>,
     passed: Passed,
     encoding: &'static str,
-    dialect: Dialect,
-    record: ByteRecord,
+    pub(super) dialect: Dialect,
+    pub(super) record: ByteRecord,
     /// The line that `record` starts on, and whether it goes over several.
-    line: u64,
-    several: bool,
+    pub(super) line: u64,
+    pub(super) several: bool,
     /// Lines and bytes that stand before the first row.
     skipped: (u64, u64),
+    /// Lines of them that are titles.
+    titles: u64,
     /// The names and where they stand, once they are known.
-    header: HeaderLine,
+    pub(super) header: HeaderLine,
 }
 
 impl<'a> Rows<'a> {
@@ -231,6 +268,7 @@ impl<'a> Rows<'a> {
             line: 0,
             several: false,
             skipped: (0, 0),
+            titles: 0,
             header: HeaderLine::default(),
         }
     }
@@ -256,7 +294,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Reads the next row into `record`; `false` at the end.
-    pub(crate) fn next(&mut self) -> Result<bool, TableError> {
+    pub(super) fn next(&mut self) -> Result<bool, TableError> {
         loop {
             let before = self.reader.position().line() + self.skipped.0;
             let more = self
@@ -410,7 +448,7 @@ impl<'a> Rows<'a> {
         Ok(rows)
     }
 
-    pub(crate) fn check_width(&self, expected: usize) -> Result<(), TableError> {
+    pub(super) fn check_width(&self, expected: usize) -> Result<(), TableError> {
         let found = self.record.len();
         if found == expected {
             return Ok(());
@@ -429,12 +467,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Whether the row goes on to the end of the file because of a quote that nothing closes.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let at_end = self.reader.position().byte() + self.skipped.1 == self.passed.bytes();
         self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()
     }
 
-    fn open_quote(&self) -> TableError {
+    pub(super) fn open_quote(&self) -> TableError {
         // The last line feed is part of the cell and ends no row.
         TableError::OpenQuote {
             file: self.file.clone(),
@@ -443,12 +481,18 @@ impl<'a> Rows<'a> {
     }
 
     /// The names in the current row, or made for it.
-    fn names(
+    pub(super) fn names(
         &self,
         header: bool,
         options: &ReadOptions,
     ) -> Result<(Vec<String>, Vec<ReadNote>), TableError> {
         let mut notes = Vec::new();
+        if self.titles > 0 {
+            notes.push(ReadNote::Titles {
+                lines: self.titles,
+                header: self.skipped.0 + 1,
+            });
+        }
         let width = self.record.len();
         let names: Vec<String> = match &options.names {
             Some(names) if names.len() != width => {

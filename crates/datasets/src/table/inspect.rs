@@ -1,6 +1,7 @@
 //! What is in a table, and what a model would stumble over.
 
 mod finding;
+mod formula;
 mod leaks;
 
 use std::collections::HashMap;
@@ -29,6 +30,12 @@ const FEW_ROWS: usize = 20;
 
 /// Share of missing cells above which a column says little.
 const MOSTLY_MISSING: f64 = 0.5;
+
+/// Rows that leaks are looked for in before a training.
+const LEAK_ROWS: usize = 20_000;
+
+/// How many times the rarest class the largest one may have.
+const IMBALANCE: usize = 20;
 
 /// Rows below which a class is hard to learn.
 const RARE_CLASS: usize = 20;
@@ -151,12 +158,11 @@ pub fn inspect(table: &Table, target: Option<&str>) -> Result<Inspection, TableE
     }
     findings.extend(duplicate_columns(table, &columns));
     if let Some(at) = target {
-        findings.extend(leaks::find(
-            table,
-            at,
-            &sorted,
-            looks_like_classes(&table.columns()[at]),
-        ));
+        let all: Vec<&Column> = table.columns().iter().collect();
+        let classes = looks_like_classes(all[at]);
+        findings.extend(leaks::find(&all, at, &sorted, classes));
+        let others: Vec<&Column> = [&all[..at], &all[at + 1..]].concat();
+        findings.extend(formula::find(&others, all[at]));
     }
     Ok(Inspection {
         name: table.name().to_owned(),
@@ -165,6 +171,30 @@ pub fn inspect(table: &Table, target: Option<&str>) -> Result<Inspection, TableE
         target: shown,
         findings,
     })
+}
+
+/// The columns among `columns`, alone or together, from which `target` can be read off nearly without
+/// error, by the same limits as [`inspect`]. Of a large table, rows spread over it are looked at.
+///
+/// # Errors
+///
+/// If there is no such column.
+pub fn find_leaks(
+    table: &Table,
+    target: &str,
+    columns: &[String],
+) -> Result<Vec<Finding>, TableError> {
+    let every = table.rows().div_ceil(LEAK_ROWS).max(1);
+    let rows: Vec<usize> = (0..table.rows()).step_by(every).collect();
+    let names = std::iter::once(target).chain(columns.iter().map(String::as_str));
+    let taken = names.map(|name| Ok(table.column(name)?.take(&rows)));
+    let taken: Vec<Column> = taken.collect::<Result<_, TableError>>()?;
+    let all: Vec<&Column> = taken.iter().collect();
+    let sorted: Vec<Sorted> = all.par_iter().map(|column| Sorted::new(column)).collect();
+    let classes = looks_like_classes(all[0]);
+    let mut findings = leaks::find(&all, 0, &sorted, classes);
+    findings.extend(formula::find(&all[1..], all[0]));
+    Ok(findings)
 }
 
 /// A column with what most questions need: its numbers, and their rows in ascending order.
@@ -356,6 +386,15 @@ fn show_target(
         findings.push(Finding::RareClass {
             class: class.clone(),
             rows: *rows,
+        });
+    }
+    if let (Some((_, most)), Some((class, rows))) = (counts.first(), counts.last())
+        && *most >= IMBALANCE * rows
+    {
+        findings.push(Finding::Imbalance {
+            class: class.clone(),
+            rows: *rows,
+            of: counts.iter().map(|(_, rows)| rows).sum(),
         });
     }
     TargetInspection::Classes { column, counts }

@@ -15,6 +15,18 @@ pub(crate) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Rows looked at.
 const ROWS: usize = 200;
 
+/// What is known of a file before it is read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hints {
+    /// Names of columns that the reader needs: a first row with one of them, in any case, holds names.
+    pub(crate) columns: Vec<String>,
+    /// Whether the cells are running text. Then a tab in the first line is the delimiter, and quotes
+    /// in such a file are letters unless they evidently enclose cells.
+    pub(crate) texts: bool,
+    /// Whether quotes enclose cells, where the user decided.
+    pub(crate) quoting: Option<bool>,
+}
+
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dialect {
@@ -47,6 +59,46 @@ impl Dialect {
         // Of equals the last wins, so the commonest comes last.
         let best = scored.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0));
         dialect(best.map_or(b',', |(_, delimiter)| delimiter))
+    }
+
+    /// As [`find`](Self::find), with what is known of the file.
+    pub(crate) fn with_hints(
+        head: &[u8],
+        whole: bool,
+        options: &ReadOptions,
+        hints: &Hints,
+    ) -> Self {
+        let mut options = options.clone();
+        if let Some(quoting) = hints.quoting {
+            options.quoting = quoting;
+        }
+        let first = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let tabs = match options.delimiter {
+            None => hints.texts && first.contains(&b'\t'),
+            Some(delimiter) => hints.texts && delimiter == '\t',
+        };
+        if tabs {
+            options.delimiter = Some('\t');
+            if hints.quoting.is_none() {
+                options.quoting = quotes_enclose(head, whole, &options);
+            }
+        }
+        Self::find(head, whole, &options)
+    }
+
+    /// Whether the first row holds one of those names.
+    pub(crate) fn names_one_of(self, head: &[u8], names: &[String]) -> bool {
+        if names.is_empty() {
+            return false;
+        }
+        let first = self.rows(head, true).into_iter().next().unwrap_or_default();
+        let is_name = |cell: &[u8]| {
+            let cell = cell.trim_ascii();
+            names
+                .iter()
+                .any(|name| name.as_bytes().eq_ignore_ascii_case(cell))
+        };
+        first.iter().any(is_name)
     }
 
     /// A reader that ends rows at line feeds only, so that lines can be counted; the carriage
@@ -154,6 +206,47 @@ impl Dialect {
     }
 }
 
+/// Whether the quotes of a file of texts with tabs enclose cells, as its beginning shows: every cell of
+/// the first line is in quotes, or only with quotes have all rows as many cells, or a cell in quotes
+/// holds a doubled one and no quote is out of place.
+fn quotes_enclose(head: &[u8], whole: bool, options: &ReadOptions) -> bool {
+    let rows = |quoting| {
+        let options = ReadOptions {
+            quoting,
+            ..options.clone()
+        };
+        Dialect::find(head, whole, &options).rows(head, whole)
+    };
+    let plain = rows(false);
+    let in_quotes =
+        |cell: &[u8]| cell.len() > 1 && cell.starts_with(b"\"") && cell.ends_with(b"\"");
+    let Some(first) = plain.first() else {
+        return false;
+    };
+    if first.iter().all(|cell| in_quotes(cell.trim_ascii())) {
+        return true;
+    }
+    let even = |rows: &[ByteRecord]| rows.iter().all(|row| row.len() == first.len());
+    if !even(&plain) {
+        return even(&rows(true));
+    }
+    let (mut doubled, mut stray) = (false, false);
+    for cell in plain.iter().flatten().map(<[u8]>::trim_ascii) {
+        if cell.starts_with(b"\"") {
+            let inner = cell.get(1..cell.len() - 1).unwrap_or_default();
+            doubled |= inner.contains(&b'"');
+            stray |= !in_quotes(cell) || !well_formed(inner);
+        }
+    }
+    doubled && !stray
+}
+
+/// Whether every quote within a cell is doubled.
+fn well_formed(inner: &[u8]) -> bool {
+    let mut quotes = inner.split(|&byte| byte != b'"').map(<[u8]>::len);
+    quotes.all(|run| run % 2 == 0)
+}
+
 /// A year of four digits.
 fn year(cell: &[u8]) -> Option<i32> {
     let year = std::str::from_utf8(cell).ok()?.parse().ok()?;
@@ -234,6 +327,43 @@ mod tests {
         ] {
             assert_eq!(delimiter(head), expected, "{head}");
         }
+    }
+
+    #[test]
+    fn quotes_in_texts_with_tabs_enclose_cells_only_where_that_is_evident() {
+        let hints = |quoting| Hints {
+            texts: true,
+            quoting,
+            ..Hints::default()
+        };
+        let quoting = |head: &str, set| {
+            let options = ReadOptions::default();
+            Dialect::with_hints(head.as_bytes(), true, &options, &hints(set)).quoting
+        };
+        for (head, expected) in [
+            ("\"text\"\t\"label\"\n\"a\"\t\"x\"\n", true),
+            ("text\tlabel\n\"a \"\"b\"\" c\"\tx\nd\ty\n", true),
+            ("text\tlabel\n\"a\nb\"\tx\nd\ty\n", true),
+            ("ham\tOk \"lar\nspam\tWin\n", false),
+            ("ham\t\"Ok\nspam\t\"\"Win\"\"\n", false),
+            (
+                "text\tlabel\n\"Ok\" he said\tx\n\"a \"\"b\"\" c\"\ty\n",
+                false,
+            ),
+            ("text,label\n\"a\",x\n", true),
+        ] {
+            assert_eq!(quoting(head, None), expected, "{head}");
+            assert!(quoting(head, Some(true)) && !quoting(head, Some(false)));
+        }
+    }
+
+    #[test]
+    fn a_needed_name_in_the_first_row_makes_it_a_header() {
+        let body = "text,label\nit is a label,x\nanother,label\n";
+        let dialect = Dialect::find(body.as_bytes(), true, &ReadOptions::default());
+        assert!(!dialect.has_header(body.as_bytes(), true, &Markers::new(&[])));
+        let names = |name: &str| dialect.names_one_of(body.as_bytes(), &[name.to_owned()]);
+        assert!(names("label") && names("text") && !names("another") && !names(""));
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl TableReader {
     ) -> Result<Self, TableError> {
         let file = source.file.clone();
         let (mut rows, header) = match open_text(source, &options)? {
-            Text::Csv { rows, header, .. } => (rows, header),
+            Text::Csv { rows, header } => (rows, header),
             Text::Json { source, head } => {
                 let rows = JsonRows::open(source, head)?;
                 let names = rows.names();

@@ -5,14 +5,15 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::documents::{is_text, list, open, read_error};
+use super::documents::{open, read_error, text_files};
 use super::error::{Place, TextError};
+use super::rows::TextReport;
 
 /// Most bytes of a corpus that is read whole, 1 GiB.
 pub const MAX_CORPUS: u64 = 1 << 30;
 
-/// Reads one text: a file, or all `.txt` files of a folder, in the order of their names with a line feed
-/// between them.
+/// Reads one text: a file, or all text files of a folder and its sub-folders, in the order of their names
+/// with a line feed between them.
 ///
 /// Nothing is changed but that a byte order mark is taken off.
 ///
@@ -21,14 +22,23 @@ pub const MAX_CORPUS: u64 = 1 << 30;
 /// If a file is missing or not UTF-8 (the line is named), if there is nothing but white space, or if
 /// there are more than [`MAX_CORPUS`] bytes.
 pub fn read_corpus(path: &Path) -> Result<String, TextError> {
+    Ok(read_corpus_with_report(path)?.0)
+}
+
+/// As [`read_corpus`], with the files that were left out.
+///
+/// # Errors
+///
+/// As [`read_corpus`].
+pub fn read_corpus_with_report(path: &Path) -> Result<(String, TextReport), TextError> {
     read_up_to(path, MAX_CORPUS)
 }
 
-fn read_up_to(path: &Path, limit: u64) -> Result<String, TextError> {
+fn read_up_to(path: &Path, limit: u64) -> Result<(String, TextReport), TextError> {
     let file = path.display().to_string();
-    let mut corpus = String::new();
+    let (mut corpus, mut report) = (String::new(), TextReport::default());
     if path.is_dir() {
-        for path in list(path)?.into_iter().filter(|path| is_text(path)) {
+        for path in text_files(path, &mut report)? {
             if !corpus.is_empty() && !corpus.ends_with('\n') {
                 corpus.push('\n');
             }
@@ -48,13 +58,21 @@ fn read_up_to(path: &Path, limit: u64) -> Result<String, TextError> {
     if corpus.trim().is_empty() {
         return Err(TextError::Empty { file });
     }
-    Ok(corpus)
+    Ok((corpus, report))
 }
 
 /// The text of a file of at most `limit` bytes, packed with gzip or not.
 pub(super) fn read_utf8(path: &Path, limit: u64) -> Result<String, TextError> {
-    let file = path.display().to_string();
-    let mut bytes = read_bytes(path, limit)?;
+    let name = path.display().to_string();
+    utf8(read_bytes(path, limit)?, &name)
+}
+
+/// The text of a stream of at most `limit` bytes; `name` stands for it in messages.
+pub(super) fn utf8_of(reader: impl Read, name: &str, limit: u64) -> Result<String, TextError> {
+    utf8(up_to(reader, name, limit)?, name)
+}
+
+fn utf8(mut bytes: Vec<u8>, file: &str) -> Result<String, TextError> {
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         bytes.drain(..3);
     }
@@ -62,7 +80,10 @@ pub(super) fn read_utf8(path: &Path, limit: u64) -> Result<String, TextError> {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|&byte| byte == b'\n').count() as u64;
         TextError::Encoding {
-            place: Place::Line { file, line },
+            place: Place::Line {
+                file: file.to_owned(),
+                line,
+            },
             encoding: "UTF-8",
         }
     })
@@ -81,11 +102,17 @@ fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, TextError> {
     } else {
         Box::new(reader)
     };
+    up_to(text, &file, limit)
+}
+
+fn up_to(reader: impl Read, file: &str, limit: u64) -> Result<Vec<u8>, TextError> {
     let mut bytes = Vec::new();
-    text.take(limit.saturating_add(1))
+    reader
+        .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
-        .map_err(failed)?;
+        .map_err(|source| read_error(file, source))?;
     if bytes.len() as u64 > limit {
+        let file = file.to_owned();
         return Err(TextError::TooLarge { file, limit });
     }
     Ok(bytes)
@@ -108,10 +135,16 @@ mod tests {
         let dir = write(&[
             ("b.txt", b"two\n"),
             ("a.txt", b"\xEF\xBB\xBFone"),
-            ("c.md", b"no"),
+            ("c.pdf", b"no"),
+            (".DS_Store", b"\0"),
         ]);
-        assert_eq!(read_corpus(dir.path()).unwrap(), "one\ntwo\n");
-        assert_eq!(read_corpus(&dir.path().join("c.md")).unwrap(), "no");
+        std::fs::create_dir(dir.path().join("more")).unwrap();
+        std::fs::write(dir.path().join("more/d.md"), "three").unwrap();
+        let (corpus, report) = read_corpus_with_report(dir.path()).unwrap();
+        assert_eq!(corpus, "one\ntwo\nthree");
+        let left_out = "1 file left out: 1 not a text file (.pdf)";
+        assert_eq!(report.messages(), [left_out]);
+        assert_eq!(read_corpus(&dir.path().join("c.pdf")).unwrap(), "no");
     }
 
     #[test]
@@ -133,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_too_large_is_refused_with_advice() {
         let dir = write(&[("a.txt", b"12345"), ("b.txt", b"6789")]);
-        assert_eq!(read_up_to(dir.path(), 10).unwrap(), "12345\n6789");
+        assert_eq!(read_up_to(dir.path(), 10).unwrap().0, "12345\n6789");
         let message = read_up_to(dir.path(), 9).unwrap_err().to_string();
         assert!(message.contains("more than 9 bytes"), "{message}");
         assert!(read_up_to(&dir.path().join("a.txt"), 4).is_err());

@@ -1,14 +1,18 @@
 //! Texts in the columns of a CSV or TSV file.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Read};
-
-use flate2::bufread::MultiGzDecoder;
+use std::io::Read;
 
 use super::TextOptions;
 use super::error::{Place, TextError};
-use super::set::{Found, TextSet};
-use crate::table::{Gathered, ReadOptions, Source, gather};
+use super::rows::{
+    Labels, PlainText, RowOptions, TextReport, TextRow, TextSink, each_opened, gather,
+};
+use super::set::TextSet;
+use super::source::Opened;
+use crate::table::{
+    Gathered, Hints, ReadNote, ReadOptions, RowStream, Source, Stray, TableError, gather_with,
+};
 
 /// Reads labelled texts from a stream of CSV or TSV; `name` stands for it in messages.
 ///
@@ -20,28 +24,15 @@ pub fn read_delimited(
     name: &str,
     options: &TextOptions,
 ) -> Result<TextSet, TextError> {
-    let gathered = open(reader, name, options)?;
-    let columns = Columns::find(&gathered, name, options)?;
-    let mut found = Vec::new();
-    for row in 0..gathered.rows_in_file {
-        let place = Place::Line {
-            file: name.to_owned(),
-            line: gathered.lines.line(row),
-        };
-        let text = columns
-            .text
-            .iter()
-            .map(|&at| columns.cells[at][row])
-            .collect::<Vec<_>>()
-            .join(" ");
-        found.push(Found::new(
-            &text,
-            columns.cells[columns.label][row],
-            place,
-            options,
-        )?);
-    }
-    TextSet::gather(name, found, options)
+    let wanted = RowOptions {
+        labels: Labels::One,
+        pair: false,
+        cells: false,
+        plain: PlainText::Table,
+    };
+    let opened = Opened::new(reader, name)?;
+    let (rows, _) = gather(|sink| each_opened(opened, wanted, options, sink), options)?;
+    TextSet::of_rows(name, rows, options)
 }
 
 /// Reads columns of text by name, a list of cells for each: pairs of sentences, several labels, or
@@ -68,51 +59,125 @@ pub fn read_columns(
     let gathered = open(reader, name, options)?;
     let cells = cells(&gathered);
     let owned = |column: &&str| {
-        let at = position(&gathered, column, name)?;
+        let at = position(&gathered.names, column, name)?;
         Ok(cells[at].iter().map(|&cell| cell.to_owned()).collect())
     };
     columns.iter().map(owned).collect()
 }
 
-/// Reads all cells; quotes are letters where a tab separates.
-pub(crate) fn open(
+/// Hands every row of a table to `sink`.
+pub(super) fn each_delimited(
     reader: impl Read,
     name: &str,
+    wanted: RowOptions,
     options: &TextOptions,
-) -> Result<Gathered, TextError> {
-    let failed = |source| TextError::Read {
-        file: name.to_owned(),
-        source,
+    sink: &mut TextSink<'_>,
+) -> Result<TextReport, TextError> {
+    let (read, hints) = how(options);
+    let source = Source::new(Box::new(reader), name, &read)?;
+    let mut rows = RowStream::open(source, &read, &hints)?;
+    // The first rows decide which of two columns without a name holds the labels.
+    let (mut held, mut bytes) = (Vec::new(), 0);
+    while bytes < DECIDING
+        && let Some((line, row)) = rows.next()?
+    {
+        bytes += row.as_ref().map_or(1, |row| row.as_slice().len());
+        held.push((line, row.map(texts)));
+    }
+    if held.is_empty() {
+        let (file, columns) = (name.to_owned(), rows.names().len());
+        return Err(TableError::NoRows { file, columns }.into());
+    }
+    let columns = Columns::find(&rows, &held, wanted.labels, name, options)?;
+    let mut report = TextReport {
+        text_columns: columns
+            .text
+            .iter()
+            .map(|&at| rows.names()[at].clone())
+            .collect(),
+        warnings: rows
+            .notes()
+            .iter()
+            .filter(|note| !matches!(note, ReadNote::Named { .. }))
+            .map(|note| format!("`{name}`: {note}"))
+            .collect(),
+        ..TextReport::default()
     };
-    let mut start = Vec::new();
-    let mut reader = BufReader::new(reader);
-    let packed = reader
-        .fill_buf()
-        .map_err(failed)?
-        .starts_with(&[0x1F, 0x8B]);
-    // A tab among packed bytes says nothing about the text.
-    let mut reader: Box<dyn Read + '_> = if packed {
-        Box::new(MultiGzDecoder::new(reader))
-    } else {
-        Box::new(reader)
+    let names = rows.names().to_vec();
+    let mut hand_on = |line, row: Result<Vec<String>, TableError>| {
+        let place = Place::Line {
+            file: name.to_owned(),
+            line,
+        };
+        let row = row.map_err(TextError::from);
+        sink(row.and_then(|cells| columns.row(cells, &names, place, wanted, options)))
     };
-    let head = (&mut reader).take(1 << 16).read_to_end(&mut start);
-    head.map_err(failed)?;
-    let first = start
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let tabs = first.contains(&b'\t');
-    let options = ReadOptions {
-        delimiter: tabs.then_some('\t'),
-        quoting: !tabs,
+    for (line, row) in held {
+        if hand_on(line, row).is_break() {
+            return Ok(report);
+        }
+    }
+    while let Some((line, row)) = rows.next()? {
+        if hand_on(line, row.map(texts)).is_break() {
+            break;
+        }
+    }
+    match rows.stray() {
+        // Answers would be fewer than rows.
+        Some(Stray { line, lines }) if wanted.labels == Labels::None => {
+            let file = name.to_owned();
+            Err(TableError::StrayQuote { file, line, lines }.into())
+        }
+        Some(Stray { line, lines }) => {
+            let note = ReadNote::StrayQuote { line, lines };
+            report.warnings.push(format!("`{name}` {note}"));
+            Ok(report)
+        }
+        None => Ok(report),
+    }
+}
+
+/// Bytes of rows that decide which column is which where no name does.
+const DECIDING: usize = 1 << 18;
+
+fn texts(record: &csv::ByteRecord) -> Vec<String> {
+    let text = |cell: &[u8]| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
+    record.iter().map(text).collect()
+}
+
+/// How a table of texts is read.
+fn how(options: &TextOptions) -> (ReadOptions, Hints) {
+    let columns: Vec<String> = options
+        .text
+        .iter()
+        .chain([&options.label])
+        .cloned()
+        .collect();
+    let read = ReadOptions {
+        columns: columns.clone(),
+        delimiter: options.delimiter,
         header: options.header,
         encoding: options.encoding,
         missing: Vec::new(),
         ..ReadOptions::default()
     };
-    let source = Source::new(Box::new(start.as_slice().chain(reader)), name, &options)?;
-    Ok(gather(source, &options, &|names, _| {
+    let hints = Hints {
+        columns,
+        texts: true,
+        quoting: options.quoting,
+    };
+    (read, hints)
+}
+
+/// Reads all cells.
+pub(crate) fn open(
+    reader: impl Read,
+    name: &str,
+    options: &TextOptions,
+) -> Result<Gathered, TextError> {
+    let (read, hints) = how(options);
+    let source = Source::new(Box::new(reader), name, &read)?;
+    Ok(gather_with(source, &read, &hints, &|names, _| {
         Ok(vec![true; names.len()])
     })?)
 }
@@ -127,45 +192,123 @@ pub(crate) fn cells(gathered: &Gathered) -> Vec<Vec<&str>> {
         .collect()
 }
 
-pub(crate) fn position(gathered: &Gathered, column: &str, file: &str) -> Result<usize, TextError> {
-    let found = gathered.names.iter().position(|name| name == column);
-    found.ok_or_else(|| TextError::NoColumn {
-        file: file.to_owned(),
-        column: column.to_owned(),
-        columns: gathered
-            .names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect(),
-    })
+/// The column of that name, or else the only one whose name differs in case alone.
+pub(crate) fn position(names: &[String], column: &str, file: &str) -> Result<usize, TextError> {
+    if let Some(at) = names.iter().position(|name| name == column) {
+        return Ok(at);
+    }
+    let alike = |name: &String| name.to_lowercase() == column.to_lowercase();
+    let mut alike = (0..names.len()).filter(|&at| alike(&names[at]));
+    match (alike.next(), alike.next()) {
+        (Some(at), None) => Ok(at),
+        _ => Err(TextError::NoColumn {
+            file: file.to_owned(),
+            column: column.to_owned(),
+            columns: names.iter().map(|name| format!("`{name}`")).collect(),
+            hint: String::new(),
+        }),
+    }
 }
 
 /// Which columns hold what.
-struct Columns<'a> {
-    cells: Vec<Vec<&'a str>>,
+struct Columns {
     text: Vec<usize>,
-    label: usize,
+    label: Option<usize>,
 }
 
-impl<'a> Columns<'a> {
-    fn find(gathered: &'a Gathered, file: &str, options: &TextOptions) -> Result<Self, TextError> {
-        let cells = cells(gathered);
-        let named = gathered.header || options.label != TextOptions::default().label;
-        if !named && cells.len() == 2 {
-            let distinct = |at: usize| cells[at].iter().collect::<HashSet<_>>().len();
-            let label = usize::from(distinct(1) < distinct(0));
-            return Ok(Self {
-                cells,
-                text: vec![1 - label],
-                label,
-            });
+/// A row as it was read, with its line.
+type Held = (u64, Result<Vec<String>, TableError>);
+
+impl Columns {
+    fn find(
+        rows: &RowStream<'_>,
+        held: &[Held],
+        labels: Labels,
+        file: &str,
+        options: &TextOptions,
+    ) -> Result<Self, TextError> {
+        let names = rows.names();
+        let with_labels = labels != Labels::None;
+        let is_default = options.text == TextOptions::default().text
+            && options.label == TextOptions::default().label;
+        let only = |text: Vec<usize>, label| Ok(Self { text, label });
+        if !rows.header() && !with_labels && names.len() == 1 {
+            return only(vec![0], None);
         }
-        let label = position(gathered, &options.label, file)?;
-        let text = options
-            .text
-            .iter()
-            .map(|name| position(gathered, name, file))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { cells, text, label })
+        if !rows.header() && !with_labels && !options.headerless.is_empty() {
+            let known = options.headerless.iter();
+            let known = known.map(|name| position(names, name, file));
+            return only(known.collect::<Result<_, _>>()?, None);
+        }
+        if !rows.header() && labels == Labels::One && is_default && names.len() == 2 {
+            let label = label_of_two(held);
+            return only(vec![1 - label], Some(label));
+        }
+        let position = |name: &String| {
+            position(names, name, file).map_err(|error| without_header(error, rows, held))
+        };
+        let label = with_labels.then(|| position(&options.label));
+        Ok(Self {
+            text: options
+                .text
+                .iter()
+                .map(position)
+                .collect::<Result<_, _>>()?,
+            label: label.transpose()?,
+        })
     }
+
+    fn row(
+        &self,
+        mut cells: Vec<String>,
+        names: &[String],
+        place: Place,
+        wanted: RowOptions,
+        options: &TextOptions,
+    ) -> Result<TextRow, TextError> {
+        let texts: Vec<&String> = self.text.iter().map(|&at| &cells[at]).collect();
+        let labels = self.label.map(|at| wanted.labels.split(&cells[at]));
+        let labels = labels.unwrap_or_default();
+        let mut row = TextRow::new(&texts, labels, wanted.pair, place, options)?;
+        if wanted.cells {
+            let values = cells.drain(..);
+            row.cells = names.iter().cloned().zip(values).collect();
+        }
+        Ok(row)
+    }
+}
+
+/// Adds to an error what the first line was taken for, if it is not the header.
+fn without_header(error: TextError, rows: &RowStream<'_>, held: &[Held]) -> TextError {
+    match (error, held.first()) {
+        (
+            TextError::NoColumn {
+                file,
+                column,
+                columns,
+                ..
+            },
+            Some((line, Ok(cells))),
+        ) if !rows.header() => {
+            let cells: String = cells.join(", ").chars().take(80).collect();
+            TextError::NoColumn {
+                file,
+                column,
+                columns,
+                hint: format!("; line {line} (`{cells}`) is read as data"),
+            }
+        }
+        (error, _) => error,
+    }
+}
+
+/// Of two columns the one with fewer different cells holds the labels.
+fn label_of_two(held: &[Held]) -> usize {
+    let distinct = |at: usize| {
+        let rows = held.iter().filter_map(|(_, row)| row.as_ref().ok());
+        rows.filter_map(|row| row.get(at))
+            .collect::<HashSet<_>>()
+            .len()
+    };
+    usize::from(distinct(1) < distinct(0))
 }

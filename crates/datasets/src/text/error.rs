@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::files::SplitFoldersError;
 use crate::table::TableError;
 
 /// Where a text stands.
@@ -16,6 +17,13 @@ pub enum Place {
         /// The line that the text starts on.
         line: u64,
     },
+    /// In an element of a JSON array.
+    Element {
+        /// The file.
+        file: String,
+        /// The element, counted from 1.
+        number: u64,
+    },
     /// In a file of its own.
     File(String),
 }
@@ -24,6 +32,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { file, line } => write!(f, "`{file}` line {line}"),
+            Self::Element { file, number } => write!(f, "`{file}` element {number}"),
             Self::File(file) => write!(f, "`{file}`"),
         }
     }
@@ -32,6 +41,9 @@ impl fmt::Display for Place {
 /// Why texts cannot be read.
 #[derive(Debug, Error)]
 pub enum TextError {
+    /// An archive is damaged or beyond its bounds.
+    #[error(transparent)]
+    Archive(#[from] crate::archive::ArchiveError),
     /// The file cannot be read as rows of text.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -76,9 +88,7 @@ pub enum TextError {
         limit: usize,
     },
     /// The bytes are not text.
-    #[error(
-        "{place}: not {encoding}; if the file is in another encoding, set it, as in `windows-1252`"
-    )]
+    #[error("{place}: not {encoding}")]
     Encoding {
         /// Where.
         place: Place,
@@ -86,39 +96,35 @@ pub enum TextError {
         encoding: &'static str,
     },
     /// A line is no JSON object.
-    #[error("`{file}` line {line} is no JSON object: {reason}")]
+    #[error("{place} is no JSON object: {reason}")]
     Json {
-        /// The file.
-        file: String,
-        /// The line, counted from 1.
-        line: u64,
+        /// Where.
+        place: Place,
         /// What the parser said.
         reason: String,
     },
     /// An object lacks a key.
-    #[error("`{file}` line {line} has no key `{key}`; its keys are {}", keys.join(", "))]
+    #[error("{place} has no key `{key}`; its keys are {}", keys.join(", "))]
     NoKey {
-        /// The file.
-        file: String,
-        /// The line, counted from 1.
-        line: u64,
+        /// Where.
+        place: Place,
         /// The key asked for.
         key: String,
         /// Those that are there.
         keys: Vec<String>,
     },
     /// The value of a key is a list or an object.
-    #[error("`{file}` line {line}: the value of `{key}` is no text, number or truth value")]
+    #[error("{place}: the value of `{key}` is no text, number or truth value{hint}")]
     Value {
-        /// The file.
-        file: String,
-        /// The line, counted from 1.
-        line: u64,
+        /// Where.
+        place: Place,
         /// The key.
         key: String,
+        /// What to do about it, or nothing.
+        hint: &'static str,
     },
-    /// The file has two columns or more, none of them called so.
-    #[error("`{file}` has no column `{column}`; its columns are {}", columns.join(", "))]
+    /// No column of the file is called so.
+    #[error("`{file}` has no column `{column}`; its columns are {}{hint}", columns.join(", "))]
     NoColumn {
         /// The file.
         file: String,
@@ -126,6 +132,8 @@ pub enum TextError {
         column: String,
         /// Those that are there.
         columns: Vec<String>,
+        /// The column that may be meant, or nothing.
+        hint: String,
     },
     /// All texts are of one class.
     #[error("all texts of `{file}` are of the class `{class}`; at least two classes are needed")]
@@ -180,6 +188,20 @@ pub enum TextError {
     NoClass {
         /// The file.
         file: String,
+    },
+    /// Two entries of a folder are named after one split.
+    #[error(transparent)]
+    Splits(#[from] SplitFoldersError),
+    /// A folder has several tables, none named after a split.
+    #[error(
+        "`{folder}` has several files of texts ({}) and none is called `train`: name one of them",
+        files.join(", ")
+    )]
+    SeveralFiles {
+        /// The folder.
+        folder: String,
+        /// The files.
+        files: Vec<String>,
     },
     /// Something in a file is not what its format asks for.
     #[error("{place}: `{found}` is not {expected}")]

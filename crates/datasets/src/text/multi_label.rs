@@ -6,8 +6,8 @@ use burn::data::dataset::{Dataset, DatasetError};
 
 use super::TextOptions;
 use super::error::TextError;
-use super::rows::{Labels, Row, read_rows};
-use super::set::{class_names, numbers};
+use super::rows::{Labels, TextReport, TextRow, read_rows};
+use super::set::{class, class_names, numbers};
 
 /// A text and its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct MultiLabelSet {
     label_names: Vec<String>,
 }
 
-/// Reads texts with several labels from CSV, TSV or JSON lines; the name of `path` says which.
+/// Reads texts with several labels from a table or JSON; the content of the file decides.
 ///
 /// The labels of a text are separated by `|` or `;`, or are a JSON list as in `["late", "broken"]`. A
 /// text without any has an empty cell or list.
@@ -48,37 +48,41 @@ pub struct MultiLabelSet {
 ///
 /// As [`read_texts`](super::read_texts), but a text may have no label.
 pub fn read_multi_label(path: &Path, options: &TextOptions) -> Result<MultiLabelSet, TextError> {
-    let mut rows = read_rows(path, Labels::Many, options)?;
+    Ok(read_multi_label_with_report(path, options)?.0)
+}
+
+/// As [`read_multi_label`], with what was found out about the file.
+///
+/// # Errors
+///
+/// As [`read_multi_label`].
+pub fn read_multi_label_with_report(
+    path: &Path,
+    options: &TextOptions,
+) -> Result<(MultiLabelSet, TextReport), TextError> {
+    let (mut rows, report) = read_rows(path, Labels::Many, false, options)?;
     for row in &mut rows {
         row.labels.retain(|label| !label.is_empty());
     }
     let file = path.display().to_string();
     let labels = rows.iter().flat_map(|row| &row.labels);
     let label_names = class_names(&file, labels.map(String::as_str), 1, options)?;
-    MultiLabelSet::gather(rows, label_names)
+    Ok((MultiLabelSet::gather(&rows, label_names)?, report))
 }
 
 impl MultiLabelSet {
-    fn gather(rows: Vec<Row>, label_names: Vec<String>) -> Result<Self, TextError> {
+    fn gather(rows: &[TextRow], label_names: Vec<String>) -> Result<Self, TextError> {
         let number = numbers(&label_names);
-        let item = |row: Row| {
-            let mut labels = Vec::with_capacity(row.labels.len());
-            for label in row.labels {
-                let Some(&at) = number.get(label.as_str()) else {
-                    return Err(TextError::UnknownClass {
-                        place: row.place,
-                        label,
-                        classes: label_names.clone(),
-                    });
-                };
-                labels.push(at);
-            }
+        let item = |row: &TextRow| {
+            let labels = row.labels.iter();
+            let labels = labels.map(|label| class(label, row, &number, &label_names));
+            let mut labels: Vec<u16> = labels.collect::<Result<_, _>>()?;
             labels.sort_unstable();
             labels.dedup();
-            let text = row.texts.join(" ");
+            let text = row.text();
             Ok(TextWithLabels { text, labels })
         };
-        let items: Result<Vec<TextWithLabels>, TextError> = rows.into_iter().map(item).collect();
+        let items: Result<Vec<TextWithLabels>, TextError> = rows.iter().map(item).collect();
         Ok(Self {
             items: items?,
             label_names,

@@ -6,8 +6,8 @@ use burn::data::dataset::{Dataset, DatasetError};
 
 use super::TextOptions;
 use super::error::TextError;
-use super::rows::{Labels, Row, read_rows};
-use super::set::{class_names, numbers};
+use super::rows::{Labels, TextReport, TextRow, read_rows};
+use super::set::{check_labelled, class, class_names, numbers};
 
 /// Two texts and their class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct PairSet {
     class_names: Vec<String>,
 }
 
-/// Reads pairs of texts from CSV, TSV or JSON lines; the name of `path` says which. `options.text` names
+/// Reads pairs of texts from a table or JSON; the content of the file decides. `options.text` names
 /// the two columns or keys.
 ///
 /// ```
@@ -51,31 +51,34 @@ pub struct PairSet {
 ///
 /// As [`read_texts`](super::read_texts), and if `options.text` does not name two columns.
 pub fn read_pairs(path: &Path, options: &TextOptions) -> Result<PairSet, TextError> {
+    Ok(read_pairs_with_report(path, options)?.0)
+}
+
+/// As [`read_pairs`], with what was found out about the file.
+///
+/// # Errors
+///
+/// As [`read_pairs`].
+pub fn read_pairs_with_report(
+    path: &Path,
+    options: &TextOptions,
+) -> Result<(PairSet, TextReport), TextError> {
     if options.text.len() != 2 {
         let found = options.text.len();
         return Err(TextError::NotTwo { found });
     }
-    let rows = read_rows(path, Labels::One, options)?;
-    if let Some(row) = rows.iter().find(|row| row.labels[0].is_empty()) {
-        let place = row.place.clone();
-        return Err(TextError::EmptyLabel { place });
-    }
+    let (rows, report) = read_rows(path, Labels::One, true, options)?;
+    check_labelled(&rows)?;
     let labels = rows.iter().map(|row| row.labels[0].as_str());
     let class_names = class_names(&path.display().to_string(), labels, 2, options)?;
-    PairSet::gather(rows, class_names)
+    Ok((PairSet::gather(rows, class_names)?, report))
 }
 
 impl PairSet {
-    fn gather(rows: Vec<Row>, class_names: Vec<String>) -> Result<Self, TextError> {
+    fn gather(rows: Vec<TextRow>, class_names: Vec<String>) -> Result<Self, TextError> {
         let number = numbers(&class_names);
-        let pair = |mut row: Row| {
-            let Some(&label) = number.get(row.labels[0].as_str()) else {
-                return Err(TextError::UnknownClass {
-                    place: row.place,
-                    label: row.labels.swap_remove(0),
-                    classes: class_names.clone(),
-                });
-            };
+        let pair = |mut row: TextRow| {
+            let label = class(&row.labels[0], &row, &number, &class_names)?;
             let second = row.texts.pop().unwrap_or_default();
             let first = row.texts.pop().unwrap_or_default();
             Ok(LabelledPair {

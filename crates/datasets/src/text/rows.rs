@@ -1,133 +1,336 @@
-//! Rows of texts and labels, from columns or keys.
+//! Rows of texts and labels, one after the other, from every kind of file.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::delimited::{cells, open as open_delimited, position};
-use super::documents::open;
+use super::TextOptions;
+use super::delimited::each_delimited;
+use super::documents::{each_in_folder, each_in_tar, whole};
 use super::error::{Place, TextError};
-use super::json_lines::{each_object, word};
-use super::{JSON_LINES, TextOptions, ends};
+use super::json::each_json_row;
+use super::lines::each_plain_line;
+use super::source::{Opened, TextFormat};
+use crate::files::LeftOut;
 
-/// A row as it was found.
-pub(super) struct Row {
-    /// The text of every column or key named in [`TextOptions::text`].
-    pub(super) texts: Vec<String>,
-    /// The labels, without white space around them.
-    pub(super) labels: Vec<String>,
-    pub(super) place: Place,
+/// A row as it was found, without white space around its cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextRow {
+    /// The texts: one, or the two of a pair.
+    pub texts: Vec<String>,
+    /// The labels; empty where none were asked for.
+    pub labels: Vec<String>,
+    /// All columns or keys with their values, where they were asked for.
+    pub cells: Vec<(String, String)>,
+    /// Where the row is.
+    pub place: Place,
 }
 
 /// How many labels a row has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Labels {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// None are read.
+    None,
+    /// One.
     One,
     /// Any number, in a list or separated by `|` or `;`.
     Many,
 }
 
-/// Reads CSV, TSV or JSON lines, by the name of the file, and refuses texts that are empty or too long.
+/// What to read of every row.
+#[derive(Debug, Clone, Copy)]
+pub struct RowOptions {
+    /// How many labels there are.
+    pub labels: Labels,
+    /// Whether the columns in [`TextOptions::text`] stay apart, as the two texts of a pair do;
+    /// otherwise they are joined by a space.
+    pub pair: bool,
+    /// Whether [`TextRow::cells`] is filled.
+    pub cells: bool,
+    /// How plain text is read; a file that is neither JSON nor an archive.
+    pub plain: PlainText,
+}
+
+/// How a file that is neither JSON nor an archive is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainText {
+    /// As a table.
+    Table,
+    /// As a table if its name ends in `.csv` or `.tsv`, or if its first line holds the name of a text
+    /// column; otherwise each line is a text.
+    TableOrLines,
+    /// As a table in the same cases; otherwise the file is one text.
+    TableOrWhole,
+    /// The file is one text, whatever its format.
+    Whole,
+}
+
+/// What was found out about a file or folder of texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextReport {
+    /// The columns or keys that the texts are in; empty for files of one text each, and for lines.
+    pub text_columns: Vec<String>,
+    /// Whether every text is a file of its own.
+    pub documents: bool,
+    /// Whether every line is a text.
+    pub lines: bool,
+    /// Files that were not read.
+    pub left_out: LeftOut,
+    /// Empty texts that were skipped.
+    pub empty: usize,
+    /// What the user should check.
+    pub warnings: Vec<String>,
+}
+
+impl TextReport {
+    /// Adds what was found out about another part of the data.
+    pub fn merge(&mut self, other: Self) {
+        if self.text_columns.is_empty() {
+            self.text_columns = other.text_columns;
+        }
+        self.documents |= other.documents;
+        self.lines |= other.lines;
+        self.left_out.merge(&other.left_out);
+        self.empty += other.empty;
+        self.warnings.extend(other.warnings);
+    }
+
+    /// A line for everything that was dropped or assumed.
+    pub fn messages(&self) -> Vec<String> {
+        let mut messages = self.warnings.clone();
+        if !self.left_out.is_empty() {
+            messages.push(self.left_out.to_string());
+        }
+        match self.empty {
+            0 => {}
+            1 => messages.push("1 empty text skipped".to_owned()),
+            empty => messages.push(format!("{empty} empty texts skipped")),
+        }
+        messages
+    }
+}
+
+/// Takes each row, or the reason why one cannot be used, and decides whether to continue.
+pub type TextSink<'s> = dyn FnMut(Result<TextRow, TextError>) -> ControlFlow<()> + 's;
+
+/// Hands every row of a file, a folder, an archive or standard input (`-`) to `sink`, in order. Memory
+/// does not grow with the file.
+///
+/// # Errors
+///
+/// If the file cannot be read any further. An error of one row goes to `sink`, which may continue.
+pub fn each_text(
+    path: &Path,
+    rows: RowOptions,
+    options: &TextOptions,
+    sink: &mut TextSink<'_>,
+) -> Result<TextReport, TextError> {
+    if path.is_dir() {
+        return each_in_folder(path, rows.labels, options, sink);
+    }
+    each_opened(Opened::open(path)?, rows, options, sink)
+}
+
+pub(super) fn each_opened(
+    opened: Opened<'_>,
+    rows: RowOptions,
+    options: &TextOptions,
+    sink: &mut TextSink<'_>,
+) -> Result<TextReport, TextError> {
+    let format = match rows.plain {
+        PlainText::Whole => TextFormat::Plain,
+        _ => opened.format,
+    };
+    if matches!(format, TextFormat::JsonLines | TextFormat::JsonArray) {
+        return each_json_row(opened, rows, options, sink);
+    }
+    let is_table = opened.is_table || names_a_column(&opened.head, options);
+    let Opened { name, reader, .. } = opened;
+    match rows.plain {
+        _ if format == TextFormat::Tar => each_in_tar(reader, &name, rows.labels, options, sink),
+        PlainText::Table => each_delimited(reader, &name, rows, options, sink),
+        PlainText::TableOrLines | PlainText::TableOrWhole if is_table => {
+            each_delimited(reader, &name, rows, options, sink)
+        }
+        PlainText::TableOrLines => each_plain_line(reader, &name, options, sink),
+        PlainText::TableOrWhole | PlainText::Whole => whole(reader, &name, options, sink),
+    }
+}
+
+/// Whether the first line holds the name of a text column, and the second line as many cells.
+fn names_a_column(head: &[u8], options: &TextOptions) -> bool {
+    let mut lines = head.split(|&byte| byte == b'\n');
+    let mut line = || std::str::from_utf8(lines.next().unwrap_or_default()).unwrap_or_default();
+    let (first, second) = (line().trim_start_matches('\u{FEFF}').trim(), line());
+    let is_name = |cell: &str| {
+        let cell = cell.trim().trim_matches('"');
+        options.text.iter().any(|name| name == cell)
+    };
+    [',', '\t', ';', '|'].iter().any(|&delimiter| {
+        let cells = |line: &str| line.split(delimiter).count();
+        first.split(delimiter).any(is_name) && cells(second) >= cells(first)
+    })
+}
+
+/// All rows of a file; the first error of one ends the reading, but for empty texts that are to be
+/// skipped.
+pub(super) fn gather(
+    read: impl FnOnce(&mut TextSink<'_>) -> Result<TextReport, TextError>,
+    options: &TextOptions,
+) -> Result<(Vec<TextRow>, TextReport), TextError> {
+    let (mut rows, mut empty, mut failed) = (Vec::new(), 0, None);
+    let mut report = read(&mut |row| match row {
+        Ok(row) => {
+            rows.push(row);
+            ControlFlow::Continue(())
+        }
+        Err(TextError::EmptyText { .. }) if options.skip_empty => {
+            empty += 1;
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    report.empty += empty;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok((rows, report)),
+    }
+}
+
+/// All rows of a file with labels.
 pub(super) fn read_rows(
     path: &Path,
     labels: Labels,
+    pair: bool,
     options: &TextOptions,
-) -> Result<Vec<Row>, TextError> {
-    let rows = if ends(path, &JSON_LINES) {
-        json_rows(path, labels, options)?
-    } else {
-        delimited_rows(path, labels, options)?
+) -> Result<(Vec<TextRow>, TextReport), TextError> {
+    let wanted = RowOptions {
+        labels,
+        pair,
+        cells: false,
+        plain: PlainText::Table,
     };
+    let (rows, report) = gather(|sink| each_text(path, wanted, options, sink), options)?;
     if rows.is_empty() {
         let file = path.display().to_string();
         return Err(TextError::Empty { file });
     }
-    Ok(rows)
-}
-
-fn json_rows(path: &Path, labels: Labels, options: &TextOptions) -> Result<Vec<Row>, TextError> {
-    let name = path.display().to_string();
-    let mut rows = Vec::new();
-    each_object(open(path)?, &name, options, |object| {
-        let list = object.list(&options.label);
-        let labels = match list.filter(|_| labels == Labels::Many) {
-            Some(list) => list,
-            None => labels.split(&object.get(&options.label)?),
-        };
-        rows.push(Row::new(
-            object.texts(options)?,
-            labels,
-            object.place(),
-            options,
-        )?);
-        Ok(())
-    })?;
-    Ok(rows)
-}
-
-fn delimited_rows(
-    path: &Path,
-    labels: Labels,
-    options: &TextOptions,
-) -> Result<Vec<Row>, TextError> {
-    let name = path.display().to_string();
-    let gathered = open_delimited(open(path)?, &name, options)?;
-    let columns = options.text.iter();
-    let columns: Result<Vec<usize>, TextError> = columns
-        .map(|column| position(&gathered, column, &name))
-        .collect();
-    let columns = columns?;
-    let label = position(&gathered, &options.label, &name)?;
-    let cells = cells(&gathered);
-    let row = |row: usize| {
-        let place = Place::Line {
-            file: name.clone(),
-            line: gathered.lines.line(row),
-        };
-        let texts = columns.iter().map(|&at| cells[at][row].to_owned());
-        Row::new(
-            texts.collect(),
-            labels.split(cells[label][row]),
-            place,
-            options,
-        )
-    };
-    (0..gathered.rows_in_file).map(row).collect()
+    Ok((rows, report))
 }
 
 impl Labels {
     /// The labels in a cell.
-    fn split(self, cell: &str) -> Vec<String> {
+    pub(super) fn split(self, cell: &str) -> Vec<String> {
         let cell = cell.trim();
-        if self == Self::One {
-            return vec![cell.to_owned()];
+        match self {
+            Self::None => Vec::new(),
+            Self::One => vec![cell.to_owned()],
+            Self::Many => {
+                let list = serde_json::from_str::<Vec<serde_json::Value>>(cell).ok();
+                list.and_then(|list| list.iter().map(super::json::word).collect())
+                    .unwrap_or_else(|| cell.split(['|', ';']).map(str::to_owned).collect())
+            }
         }
-        let list = serde_json::from_str::<Vec<serde_json::Value>>(cell).ok();
-        list.and_then(|list| list.iter().map(word).collect())
-            .unwrap_or_else(|| cell.split(['|', ';']).map(str::to_owned).collect())
     }
 }
 
-impl Row {
-    fn new(
-        mut texts: Vec<String>,
-        mut labels: Vec<String>,
+impl TextRow {
+    /// Takes white space off, and refuses what is empty or too long.
+    pub(super) fn new(
+        texts: &[impl AsRef<str>],
+        labels: Vec<String>,
+        pair: bool,
         place: Place,
         options: &TextOptions,
     ) -> Result<Self, TextError> {
-        for cell in texts.iter_mut().chain(&mut labels) {
-            cell.truncate(cell.trim_end().len());
-            cell.drain(..cell.len() - cell.trim_start().len());
-        }
+        let texts: Vec<&str> = texts.iter().map(|text| text.as_ref().trim()).collect();
+        let texts: Vec<String> = if pair {
+            texts.into_iter().map(str::to_owned).collect()
+        } else {
+            vec![texts.join(" ").trim().to_owned()]
+        };
         let limit = options.max_bytes;
-        if texts.iter().any(String::is_empty) {
+        if texts.iter().any(|text| text.chars().all(is_blank)) {
             return Err(TextError::EmptyText { place });
         }
         if texts.iter().any(|text| text.len() > limit) {
             return Err(TextError::TooLong { place, limit });
         }
+        let labels = labels.iter().map(|label| label.trim().to_owned());
         Ok(Self {
             texts,
-            labels,
+            labels: labels.collect(),
+            cells: Vec::new(),
             place,
         })
+    }
+
+    /// The texts joined by a space.
+    pub fn text(&self) -> String {
+        self.texts.join(" ")
+    }
+}
+
+/// White space, and signs without width: a text of nothing else is an empty one.
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || matches!(letter, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_line_with_the_name_of_a_text_column_makes_a_table() {
+        let options = TextOptions::default();
+        for (text, expected) in [
+            ("id,label,text\n1,a,one, two\n", true),
+            ("text\none\ntwo\n", true),
+            ("\u{FEFF}\"label\"\t\"text\"\r\n\"a\"\t\"b\"\r\n", true),
+            ("a text, and more\nanother\n", false),
+            // A sentence that has the name between its commas.
+            ("call, text, or write\nor do not\n", false),
+            ("one\ntwo\n", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                names_a_column(text.as_bytes(), &options),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn signs_without_width_are_no_text() {
+        let row = |text: &str| {
+            let place = Place::File("a".to_owned());
+            TextRow::new(&[text], Vec::new(), false, place, &TextOptions::default())
+        };
+        assert!(matches!(
+            row("\u{200B} \u{FEFF}"),
+            Err(TextError::EmptyText { .. })
+        ));
+        assert_eq!(row(" a\u{200D}b ").unwrap().texts, ["a\u{200D}b"]);
+    }
+
+    #[test]
+    fn what_was_dropped_is_counted() {
+        let mut report = TextReport {
+            empty: 1,
+            ..TextReport::default()
+        };
+        assert_eq!(report.messages(), ["1 empty text skipped"]);
+        report.left_out.add("not text (.pdf)");
+        report.merge(report.clone());
+        assert_eq!(
+            report.messages(),
+            [
+                "2 files left out: 2 not text (.pdf)",
+                "2 empty texts skipped"
+            ]
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use burn::data::dataset::{Dataset, DatasetError};
 
 use super::TextOptions;
-use super::error::{Place, TextError};
+use super::error::TextError;
+use super::rows::TextRow;
 
 /// A text and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,43 +23,6 @@ pub struct TextSet {
     texts: Vec<String>,
     labels: Vec<u16>,
     class_names: Vec<String>,
-}
-
-/// A text with its label as it was found.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) text: String,
-    pub(crate) label: String,
-    pub(crate) place: Place,
-}
-
-impl Found {
-    /// Takes white space off, and refuses what is empty or too long.
-    pub(crate) fn new(
-        text: &str,
-        label: &str,
-        place: Place,
-        options: &TextOptions,
-    ) -> Result<Self, TextError> {
-        let (text, label) = (text.trim(), label.trim());
-        if text.is_empty() {
-            return Err(TextError::EmptyText { place });
-        }
-        if label.is_empty() {
-            return Err(TextError::EmptyLabel { place });
-        }
-        if text.len() > options.max_bytes {
-            return Err(TextError::TooLong {
-                place,
-                limit: options.max_bytes,
-            });
-        }
-        Ok(Self {
-            text: text.to_owned(),
-            label: label.to_owned(),
-            place,
-        })
-    }
 }
 
 impl TextSet {
@@ -132,29 +96,23 @@ impl TextSet {
 
     /// Numbers the labels: in the order of the classes given, else by their names, or by their
     /// numbers if all are whole.
-    pub(crate) fn gather(
+    pub(crate) fn of_rows(
         file: &str,
-        found: Vec<Found>,
+        rows: Vec<TextRow>,
         options: &TextOptions,
     ) -> Result<Self, TextError> {
-        if found.is_empty() {
+        if rows.is_empty() {
             let file = file.to_owned();
             return Err(TextError::Empty { file });
         }
-        let labels = found.iter().map(|found| found.label.as_str());
+        check_labelled(&rows)?;
+        let labels = rows.iter().map(|row| row.labels[0].as_str());
         let class_names = class_names(file, labels, 2, options)?;
         let number = numbers(&class_names);
         let (mut texts, mut labels) = (Vec::new(), Vec::new());
-        for Found { text, label, place } in found {
-            let Some(&label) = number.get(label.as_str()) else {
-                return Err(TextError::UnknownClass {
-                    place,
-                    label,
-                    classes: class_names,
-                });
-            };
-            texts.push(text);
-            labels.push(label);
+        for row in rows {
+            labels.push(class(&row.labels[0], &row, &number, &class_names)?);
+            texts.push(row.text());
         }
         Ok(Self {
             texts,
@@ -186,6 +144,34 @@ impl TextSet {
             .filter(|&row| seen.insert(&self.texts[row]))
             .collect()
     }
+}
+
+/// Refuses a row without a label.
+pub(super) fn check_labelled(rows: &[TextRow]) -> Result<(), TextError> {
+    let is_empty = |row: &&TextRow| row.labels.first().is_none_or(String::is_empty);
+    match rows.iter().find(is_empty) {
+        Some(row) => Err(TextError::EmptyLabel {
+            place: row.place.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The number of the class of a row.
+pub(super) fn class(
+    label: &str,
+    row: &TextRow,
+    number: &HashMap<&str, u16>,
+    class_names: &[String],
+) -> Result<u16, TextError> {
+    number
+        .get(label)
+        .copied()
+        .ok_or_else(|| TextError::UnknownClass {
+            place: row.place.clone(),
+            label: label.to_owned(),
+            classes: class_names.to_vec(),
+        })
 }
 
 /// The classes given, else those that occur: by their names, or by their numbers if all are whole.

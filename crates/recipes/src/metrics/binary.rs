@@ -3,18 +3,19 @@
 use super::{Ranking, f1_of, mean, named};
 use crate::train::Metrics;
 
-/// The metrics of a yes-or-no question by their names: `accuracy` (at a half), `loss`, `brier`,
-/// `ece`, `auroc`, `average_precision`, and `f1` at `threshold`, or else at a half.
+/// The metrics of a yes-or-no question by their names: `loss`, `brier`, `ece`, `auroc`,
+/// `average_precision`, and at `threshold` `accuracy` and `f1`, that of the positive class.
 ///
-/// `probabilities` are those of yes. `threshold` is what [`best_f1`] chose on validation rows.
+/// `probabilities` are those of the positive class. `threshold` is what
+/// [`decision_threshold`](Ranking::decision_threshold) chose on validation rows.
 ///
 /// # Panics
 ///
 /// If there are not as many labels as probabilities.
-pub fn binary_metrics(probabilities: &[f64], labels: &[bool], threshold: Option<f64>) -> Metrics {
+pub fn binary_metrics(probabilities: &[f64], labels: &[bool], threshold: f64) -> Metrics {
     let ranking = Ranking::new(probabilities, labels);
     let pairs = probabilities.iter().zip(labels);
-    let right = pairs.map(|(&p, &label)| f64::from(u8::from((p >= 0.5) == label)));
+    let right = pairs.map(|(&p, &label)| f64::from(u8::from((p >= threshold) == label)));
     named([
         ("accuracy", mean(right)),
         ("loss", log_loss(probabilities, labels)),
@@ -22,18 +23,8 @@ pub fn binary_metrics(probabilities: &[f64], labels: &[bool], threshold: Option<
         ("ece", ece(probabilities, labels)),
         ("auroc", ranking.auroc()),
         ("average_precision", ranking.average_precision()),
-        ("f1", f1(probabilities, labels, threshold.unwrap_or(0.5))),
+        ("f1", f1(probabilities, labels, threshold)),
     ])
-}
-
-/// The threshold of the largest F1 on these rows; `None` without positives.
-///
-/// # Panics
-///
-/// If there are not as many labels as scores.
-pub fn best_f1(scores: &[f64], labels: &[bool]) -> Option<f64> {
-    let best = Ranking::new(scores, labels).best_f1();
-    best.map(|(threshold, _)| threshold)
 }
 
 /// F1 when a score of `threshold` or more means yes. `None` if nothing is positive or called so.
@@ -130,7 +121,7 @@ mod tests {
     /// `brier_score_loss`, `log_loss`; `ece` by `numpy` from its definition.
     #[test]
     fn metrics_agree_with_scikit_learn() {
-        let metrics = binary_metrics(&PROBABILITIES, &LABELS, None);
+        let metrics = binary_metrics(&PROBABILITIES, &LABELS, 0.5);
         let expected = [
             ("accuracy", 8.0 / 12.0),
             ("auroc", 0.785_714_285_714_285_8),
@@ -147,12 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_of_other_rows_is_applied() {
-        let threshold = best_f1(&[0.9, 0.6, 0.2, 0.1], &[true, true, true, false]).unwrap();
-        assert!((threshold - 0.15).abs() < 1e-12);
-        let metrics = binary_metrics(&PROBABILITIES, &LABELS, Some(threshold));
+    fn accuracy_and_f1_share_the_threshold() {
+        // Eleven rows are called positive, among them all five positives.
+        let metrics = binary_metrics(&PROBABILITIES, &LABELS, 0.15);
         assert!((metrics["f1"] - 2.0 * 5.0 / (5.0 + 11.0)).abs() < 1e-12);
-        assert!((metrics["accuracy"] - 8.0 / 12.0).abs() < 1e-12);
+        assert!((metrics["accuracy"] - 6.0 / 12.0).abs() < 1e-12);
+        let half = binary_metrics(&PROBABILITIES, &LABELS, 0.5);
+        assert_eq!(metrics["auroc"].to_bits(), half["auroc"].to_bits());
     }
 
     /// Expected: scikit-learn 1.9.1, `calibration_curve(n_bins=7)`.
@@ -192,8 +184,8 @@ mod tests {
 
     #[test]
     fn of_nothing_nothing_is_measured() {
-        assert_eq!(binary_metrics(&[], &[], None), Metrics::new());
-        let single = binary_metrics(&[0.2, 0.4], &[false, false], None);
+        assert_eq!(binary_metrics(&[], &[], 0.5), Metrics::new());
+        let single = binary_metrics(&[0.2, 0.4], &[false, false], 0.5);
         let names: Vec<&str> = single.keys().map(String::as_str).collect();
         assert_eq!(names, ["accuracy", "brier", "ece", "loss"]);
     }

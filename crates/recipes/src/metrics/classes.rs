@@ -1,6 +1,6 @@
 //! Classes that exclude each other.
 
-use super::{Ranking, f1_of, mean};
+use super::{DEFAULT_THRESHOLD, Ranking, f1_of, mean};
 use crate::train::Metrics;
 
 /// How well one class is told from the others.
@@ -27,6 +27,9 @@ pub struct Predictions {
     pub probabilities: Vec<f32>,
     /// True class of each item.
     pub labels: Vec<usize>,
+    /// Of two classes: the probability of the second from which on it is chosen; a half if there is
+    /// none.
+    pub threshold: Option<f64>,
 }
 
 impl Predictions {
@@ -62,7 +65,7 @@ impl Predictions {
     pub fn confusion(&self) -> Vec<Vec<usize>> {
         let mut table = vec![vec![0; self.classes]; self.classes];
         for (row, label) in self.rows() {
-            table[label][argmax(row)] += 1;
+            table[label][decide(row, self.threshold)] += 1;
         }
         table
     }
@@ -99,7 +102,7 @@ impl Predictions {
     }
 
     /// Accuracy, mean cross-entropy, macro F1 and expected calibration error (Guo et al. 2017,
-    /// 15 bins), by their names.
+    /// 15 bins), by their names. Accuracy and F1 are those of [`decide`].
     pub fn metrics(&self) -> Metrics {
         let count = self.len().max(1) as f64;
         let mut correct = 0.0;
@@ -109,7 +112,7 @@ impl Predictions {
             let best = argmax(row);
             let hit = f64::from(u8::from(best == label));
             let confidence = f64::from(row[best]);
-            correct += hit;
+            correct += f64::from(u8::from(decide(row, self.threshold) == label));
             // A probability of 0 is what is left of a small one in single precision.
             loss -= f64::from(row[label]).max(f64::from(f32::MIN_POSITIVE)).ln();
             let bin = ((confidence * 15.0) as usize).min(14);
@@ -126,6 +129,15 @@ impl Predictions {
             ("f1".to_owned(), macro_f1(&self.confusion())),
             ("ece".to_owned(), ece / count),
         ])
+    }
+}
+
+/// The class that a row of probabilities means: of two classes the second if its probability is at
+/// least `threshold`, or else a half; of more the most probable.
+pub fn decide(row: &[f32], threshold: Option<f64>) -> usize {
+    match row {
+        [_, second] => usize::from(f64::from(*second) >= threshold.unwrap_or(DEFAULT_THRESHOLD)),
+        _ => argmax(row),
     }
 }
 
@@ -217,6 +229,27 @@ mod tests {
         close(predictions.auroc().unwrap(), 0.861_111_111_111_111);
         close(predictions.metrics()["f1"], 0.755_555_555_555_555_5);
         close(predictions.metrics()["loss"], 0.775_829_991_096_626_7);
+    }
+
+    #[test]
+    fn one_threshold_decides_accuracy_f1_and_confusion() {
+        let mut predictions = Predictions::default();
+        predictions.extend(2, &[0.9, 0.1, 0.6, 0.4, 0.5, 0.5, 0.2, 0.8], [0, 1, 1, 1]);
+        for (threshold, confusion, accuracy) in [
+            (None, [[1, 0], [1, 2]], 0.75),
+            (Some(0.4), [[1, 0], [0, 3]], 1.0),
+            (Some(0.9), [[1, 0], [3, 0]], 0.25),
+        ] {
+            predictions.threshold = threshold;
+            assert_eq!(predictions.confusion(), confusion, "{threshold:?}");
+            let found = predictions.metrics();
+            assert!(
+                (found["accuracy"] - accuracy).abs() < 1e-12,
+                "{threshold:?}"
+            );
+            assert!((found["ece"] - 0.35).abs() < 1e-6, "{threshold:?}");
+        }
+        assert_eq!(decide(&[0.2, 0.3, 0.5], Some(0.9)), 2);
     }
 
     #[test]

@@ -8,25 +8,30 @@
 //! | a number | [`regression_metrics`] |
 //! | texts | [`perplexity`], [`rouge`] |
 //! | several seeds or folds | [`Spread`], [`bootstrap`] |
+//! | a model beside its baselines | [`Comparison`] |
 //!
 //! A metric that is undefined on what it is given, as the auroc of a single class, is `None`, and
 //! is left out of the metrics by name.
 
 mod binary;
 mod classes;
+mod compare;
 mod labels;
 mod ranking;
 mod regression;
 mod spread;
 mod text;
+mod threshold;
 
-pub use binary::{CalibrationBin, best_f1, binary_metrics, brier, calibration, ece, f1, log_loss};
-pub use classes::{ClassScores, Predictions, argmax};
+pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, log_loss};
+pub use classes::{ClassScores, Predictions, argmax, decide};
+pub use compare::{Comparison, Estimate, Verdict};
 pub use labels::Labels;
 pub use ranking::{Approval, Ranking, Workload, approval, thin};
 pub use regression::regression_metrics;
 pub use spread::{Spread, bootstrap, spread};
 pub use text::{Rouge, perplexity, rouge};
+pub use threshold::{DEFAULT_THRESHOLD, check_threshold};
 
 /// Collects the metrics that are defined, by their names.
 fn named<const N: usize>(metrics: [(&str, Option<f64>); N]) -> crate::train::Metrics {

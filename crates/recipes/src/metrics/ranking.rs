@@ -17,15 +17,15 @@
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// After each group of equal scores; the first has no rows.
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 /// Sums over the rows of a score or higher.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Step {
-    score: f64,
-    rows: f64,
-    positives: f64,
+pub(super) struct Step {
+    pub(super) score: f64,
+    pub(super) rows: f64,
+    pub(super) positives: f64,
     weight: f64,
     /// Weight of the positives.
     positive_weight: f64,

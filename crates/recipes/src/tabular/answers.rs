@@ -9,7 +9,9 @@ use super::learner::tensors;
 use super::net::TabularNet;
 use super::target::{Target, Truth};
 use crate::calibration::Temperature;
-use crate::metrics::{Predictions, best_f1, binary_metrics, regression_metrics};
+use crate::metrics::{
+    DEFAULT_THRESHOLD, Estimate, Predictions, Ranking, binary_metrics, regression_metrics,
+};
 use crate::train::Metrics;
 
 /// Most rows in a batch where no gradient is needed.
@@ -85,12 +87,15 @@ impl Answers {
         self
     }
 
-    /// The field's metrics by their names; `threshold` is that of the F1 of two classes.
-    pub fn metrics(&self, threshold: Option<f64>) -> Metrics {
+    /// The field's metrics by their names.
+    ///
+    /// Of two classes `f1` is that of the second, of more the mean over the classes.
+    pub fn metrics(&self) -> Metrics {
         match self {
             Self::Numbers { predicted, actual } => regression_metrics(predicted, actual),
             Self::Classes(predictions) if predictions.classes == 2 => {
                 let (scores, labels) = predictions.of_yes();
+                let threshold = predictions.threshold.unwrap_or(DEFAULT_THRESHOLD);
                 binary_metrics(&scores, &labels, threshold)
             }
             Self::Classes(predictions) => {
@@ -103,12 +108,44 @@ impl Answers {
         }
     }
 
-    /// Where to cut the probability of two classes for the best F1 on these rows.
+    /// The same answers, of two classes decided at another threshold.
+    #[must_use]
+    pub fn decided_at(mut self, threshold: Option<f64>) -> Self {
+        if let Self::Classes(predictions) = &mut self {
+            predictions.threshold = threshold.filter(|_| predictions.classes == 2);
+        }
+        self
+    }
+
+    /// The metric that the task is first judged by, [`headline`], with how sure it is.
+    pub fn estimate(&self) -> Option<Estimate> {
+        match self {
+            Self::Numbers { predicted, actual } => Estimate::rmse(predicted, actual),
+            Self::Classes(predictions) if predictions.classes == 2 => {
+                let (scores, labels) = predictions.of_yes();
+                Estimate::auroc(&scores, &labels)
+            }
+            Self::Classes(predictions) => predictions.accuracy_estimate(),
+        }
+    }
+
+    /// The threshold that two classes are decided at.
     pub fn threshold(&self) -> Option<f64> {
         match self {
             Self::Classes(predictions) if predictions.classes == 2 => {
+                Some(predictions.threshold.unwrap_or(DEFAULT_THRESHOLD))
+            }
+            _ => None,
+        }
+    }
+
+    /// The threshold that these rows suggest for two classes; see
+    /// [`Ranking::decision_threshold`].
+    pub(crate) fn tuned_threshold(&self) -> Option<f64> {
+        match self {
+            Self::Classes(predictions) if predictions.classes == 2 => {
                 let (scores, labels) = predictions.of_yes();
-                best_f1(&scores, &labels)
+                Some(Ranking::new(&scores, &labels).decision_threshold())
             }
             _ => None,
         }

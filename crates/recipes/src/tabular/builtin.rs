@@ -7,6 +7,7 @@ use super::net::Architecture;
 use super::recipe::{
     Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
 };
+use crate::classify::ClassWeights;
 use crate::train::{Goal, Loop, Optimizer, Schedule};
 
 /// Names of the built-in recipes with a line on each.
@@ -344,7 +345,7 @@ fn prospectivity(recipe: &mut Recipe) {
     // A deposit is where an element is far out, which ranks would hide.
     recipe.features.numeric = NumericScale::Standard;
     recipe.model.numeric = NumericEmbedding::None;
-    recipe.loss.balanced = true;
+    recipe.loss.class_weights = ClassWeights::Balanced;
     recipe.calibrate = false;
     recipe.train.batch_size = 64;
     recipe.train.epochs = 20;

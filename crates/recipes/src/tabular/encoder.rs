@@ -5,7 +5,7 @@
 //! | numbers | one number on a common scale; the median where one is missing, and on request a code that says so and, as for words, a code for each number that many rows share |
 //! | words | a code: 0 for a missing one, 1 for a rare or an unknown one, then one for each word |
 //! | yes and no | a code: 0 for a missing one, 1 for no, 2 for yes |
-//! | dates | a number as above, and codes for the month and the day of the week |
+//! | dates | a number as above, sine and cosine of the day of the year, and codes for the month and the day of the week; where there are times of day, sine and cosine of these too, and a code for the hour |
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::content_hash;
 use tinderbox_datasets::table::{Column, Kind, Table, TableError};
 
+use super::dates;
 use super::recipe::{Features, NumericScale};
 use super::scale::Scale;
 
@@ -21,9 +22,6 @@ use super::scale::Scale;
 const MISSING: i32 = 0;
 const OTHER: i32 = 1;
 const FIRST: usize = 2;
-
-/// Days between 1970-01-01, a Thursday, and the Monday before it.
-const MONDAY: f64 = 3.0;
 
 /// What is made of the cells of a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +42,12 @@ enum Coding {
         fill: f64,
         scale: Scale,
         missing: bool,
+        /// Whether there are numbers for the day of the year.
+        #[serde(default)]
+        season: bool,
+        /// Whether there are numbers and a code for the time of day.
+        #[serde(default)]
+        time: bool,
     },
     Words {
         /// In the order of their codes, from [`FIRST`] on.
@@ -200,10 +204,7 @@ impl Encoder {
     pub fn places(&self) -> Vec<Place> {
         let (mut numbers, mut codes) = (0, 0);
         let places = self.features.iter().map(|feature| {
-            let width = usize::from(matches!(
-                feature.coding,
-                Coding::Number { .. } | Coding::Date { .. }
-            ));
+            let width = feature.coding.width();
             let more = cardinalities(&feature.coding).len();
             let place = Place {
                 name: feature.name.clone(),
@@ -233,6 +234,35 @@ impl Encoder {
         Ok(unseen.into_iter().flatten().collect())
     }
 
+    /// The numbers of all rows on no scale, `[rows, n_numeric]`; NaN where a cell is missing.
+    ///
+    /// # Errors
+    ///
+    /// If the table lacks a column.
+    #[cfg(any(feature = "baseline", test))]
+    pub(crate) fn plain(&self, table: &Table) -> Result<Vec<f64>, TableError> {
+        let n_numeric = self.n_numeric();
+        let mut plain = vec![f64::NAN; table.rows() * n_numeric];
+        for (feature, place) in self.features.iter().zip(self.places()) {
+            let column = table.column(&feature.name)?;
+            if place.numeric.is_empty() {
+                continue;
+            }
+            for (row, plain) in plain.chunks_exact_mut(n_numeric).enumerate() {
+                let numbers = feature.coding.numbers(column.number(row));
+                plain[place.numeric.clone()].copy_from_slice(&numbers);
+            }
+        }
+        Ok(plain)
+    }
+
+    /// The columns whose codes say more than their numbers, in the order of the columns.
+    #[cfg(feature = "baseline")]
+    pub(crate) fn has_own_codes(&self) -> impl Iterator<Item = bool> {
+        let features = self.features.iter();
+        features.map(|feature| !matches!(feature.coding, Coding::Number { .. }))
+    }
+
     /// Encodes all rows of a table that has these columns.
     ///
     /// # Errors
@@ -256,6 +286,33 @@ impl Encoder {
     }
 }
 
+impl Coding {
+    /// Numbers that a cell becomes.
+    fn width(&self) -> usize {
+        match self {
+            Self::Number { .. } => 1,
+            Self::Date { season, time, .. } => {
+                1 + 2 * usize::from(*season) + 2 * usize::from(*time)
+            }
+            Self::Words { .. } | Self::Truth {} => 0,
+        }
+    }
+
+    /// The numbers of a cell on no scale yet; NaN where it is missing.
+    fn numbers(&self, cell: f64) -> Vec<f64> {
+        match self {
+            Self::Number { .. } => vec![cell],
+            Self::Date { season, time, .. } => {
+                let season = season.then(|| dates::season(cell));
+                let time = time.then(|| dates::time_of_day(cell));
+                let cycles = season.into_iter().chain(time).flatten();
+                std::iter::once(cell).chain(cycles).collect()
+            }
+            Self::Words { .. } | Self::Truth {} => Vec::new(),
+        }
+    }
+}
+
 fn cardinalities(coding: &Coding) -> Vec<usize> {
     match coding {
         Coding::Number {
@@ -265,7 +322,12 @@ fn cardinalities(coding: &Coding) -> Vec<usize> {
             let missing = missing.then_some(2);
             values.into_iter().chain(missing).collect()
         }
-        Coding::Date { missing, .. } => [vec![13, 8], vec![2; usize::from(*missing)]].concat(),
+        Coding::Date { missing, time, .. } => [
+            vec![13, 8],
+            vec![25; usize::from(*time)],
+            vec![2; usize::from(*missing)],
+        ]
+        .concat(),
         Coding::Words { words, .. } => vec![words.len() + FIRST],
         Coding::Truth {} => vec![3],
     }
@@ -289,6 +351,8 @@ fn fit_column(column: &Column, rows: &[usize], features: &Features) -> Coding {
                 fill,
                 scale,
                 missing,
+                season: true,
+                time: rows.iter().any(|&row| dates::has_time(column.number(row))),
             }
         }
         Kind::Categorical | Kind::Identifier | Kind::Text => {
@@ -366,8 +430,8 @@ fn bits(number: f64) -> u64 {
 
 fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut Encoded) {
     let (rows, n_numeric, n_codes) = (encoded.rows, encoded.n_numeric, encoded.n_codes);
-    let mut number = |row: usize, value: f32| {
-        encoded.numeric[row * n_numeric + place.numeric.start] = value;
+    let mut number = |row: usize, offset: usize, value: f32| {
+        encoded.numeric[row * n_numeric + place.numeric.start + offset] = value;
     };
     let mut code = |row: usize, offset: usize, value: i32| {
         encoded.codes[row * n_codes + place.codes.start + offset] = value;
@@ -376,30 +440,41 @@ fn encode_column(column: &Column, coding: &Coding, place: &Place, encoded: &mut 
         Coding::Number {
             fill,
             scale,
-            missing,
-            ..
-        }
-        | Coding::Date {
-            fill,
-            scale,
+            values,
             missing,
         } => {
-            let date = matches!(coding, Coding::Date { .. });
-            let shared = match coding {
-                Coding::Number { values, .. } => number_codes(values),
-                _ => None,
-            };
+            let shared = number_codes(values);
             for row in 0..rows {
                 let cell = column.number(row);
                 let known = if cell.is_nan() { *fill } else { cell };
-                number(row, scale.apply(known));
-                if date {
-                    let [month, weekday] = date_codes(cell);
-                    code(row, 0, month);
-                    code(row, 1, weekday);
-                }
+                number(row, 0, scale.apply(known));
                 if let Some(shared) = &shared {
                     code(row, 0, shared(cell));
+                }
+                if *missing {
+                    code(row, place.codes.len() - 1, i32::from(cell.is_nan()));
+                }
+            }
+        }
+        Coding::Date {
+            fill,
+            scale,
+            missing,
+            time,
+            ..
+        } => {
+            for row in 0..rows {
+                let cell = column.number(row);
+                let known = if cell.is_nan() { *fill } else { cell };
+                number(row, 0, scale.apply(known));
+                // A missing date has no place on a circle: its middle.
+                let cycles = coding.numbers(cell).into_iter().enumerate().skip(1);
+                for (offset, value) in cycles {
+                    number(row, offset, if value.is_nan() { 0.0 } else { value as f32 });
+                }
+                let codes = dates::codes(cell).into_iter().take(2 + usize::from(*time));
+                for (offset, value) in codes.enumerate() {
+                    code(row, offset, value);
                 }
                 if *missing {
                     code(row, place.codes.len() - 1, i32::from(cell.is_nan()));
@@ -485,28 +560,6 @@ fn word_codes<'a>(column: &'a Column, known: &[String]) -> impl Fn(usize) -> i32
 /// A code, of which there are never as many.
 fn code_of(at: usize) -> i32 {
     i32::try_from(at).unwrap_or(i32::MAX)
-}
-
-/// Month and day of the week, from 1; 0 for a missing date.
-fn date_codes(days: f64) -> [i32; 2] {
-    if days.is_nan() {
-        return [0, 0];
-    }
-    let weekday = (days.floor() + MONDAY).rem_euclid(7.0) as i32 + 1;
-    [month(days.floor() as i64), weekday]
-}
-
-/// Month of a day since 1970-01-01 in the Gregorian calendar.
-///
-/// Reference: Hinnant, *chrono-compatible low-level date algorithms*, 2013,
-/// <https://howardhinnant.github.io/date_algorithms.html>: years begin in March, so that the odd
-/// day is their last.
-fn month(days: i64) -> i32 {
-    let day_of_era = (days + 719_468).rem_euclid(146_097);
-    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    ((from_march + 2) % 12 + 1) as i32
 }
 
 #[cfg(test)]
@@ -632,18 +685,41 @@ mod tests {
     }
 
     #[test]
-    fn dates_have_a_month_and_a_day_of_the_week() {
-        // 1970-01-01 was a Thursday, 2024-02-29 a Thursday, 1969-12-31 a Wednesday, and 2000-03-01
-        // a Wednesday.
-        for (days, codes) in [
-            (0.0, [1, 4]),
-            (19_782.5, [2, 4]),
-            (-1.0, [12, 3]),
-            (11_017.0, [3, 3]),
-            (f64::NAN, [0, 0]),
-        ] {
-            assert_eq!(date_codes(days), codes, "{days}");
-        }
+    fn dates_are_told_by_season_weekday_and_if_there_is_one_time_of_day() {
+        let noon = 19_782.5;
+        let columns =
+            |times: Vec<f64>| Table::new("test", vec![Column::date("at", times)]).unwrap();
+        let days = columns(vec![19_782.0, 19_783.0, f64::NAN]);
+        let times = columns(vec![noon, 19_783.0, f64::NAN]);
+        let names = ["at".to_owned()];
+        let fit = |table: &Table| Encoder::fit(table, &names, &[0, 1, 2], &features(true)).unwrap();
+        assert_eq!(fit(&days).cardinalities(), [13, 8, 2]);
+        assert_eq!(fit(&days).n_numeric(), 3);
+        let encoder = fit(&times);
+        assert_eq!(encoder.cardinalities(), [13, 8, 25, 2]);
+        let encoded = encoder.encode(&times).unwrap();
+        assert_eq!(encoded.n_numeric, 5);
+        assert_eq!(encoded.row_codes(0), [2, 4, 13, 0]);
+        assert_eq!(encoded.row_codes(1), [3, 5, 1, 0]);
+        assert_eq!(encoded.row_codes(2), [0, 0, 0, 1]);
+        // Noon is opposite to midnight.
+        assert!((encoded.numbers(0)[4] + 1.0).abs() < 1e-6);
+        assert!((encoded.numbers(1)[4] - 1.0).abs() < 1e-6);
+        assert_eq!(encoded.numbers(2)[1..], [0.0; 4]);
+        let plain = encoder.plain(&times).unwrap();
+        assert_eq!(plain[0].to_bits(), noon.to_bits());
+        assert!(plain[10..].iter().all(|value| value.is_nan()));
+    }
+
+    #[test]
+    fn an_encoder_stored_without_parts_of_dates_is_read() {
+        let text = r#"[{"name":"at","coding":{"kind":"date","fill":0.0,
+            "scale":{"kind":"standard","mean":0.0,"deviation":1.0},"missing":false}}]"#;
+        let encoder: Encoder = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (encoder.n_numeric(), encoder.cardinalities()),
+            (1, vec![13, 8])
+        );
     }
 
     #[test]

@@ -271,7 +271,7 @@ impl DataError {
     }
 
     /// Of a file that a trained model was to read, where no recipe can be changed any more.
-    pub(super) fn of_new_file(error: TableError) -> Self {
+    pub fn of_new_file(error: TableError) -> Self {
         match key(&error) {
             Some(key) if key.starts_with("data.format.") => Self::Foreign(error),
             _ => Self::Table(error),
@@ -333,10 +333,10 @@ fn listed(paths: &[PathBuf]) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum TabularError {
     /// A number in the recipe.
-    #[error("the recipe makes no sense")]
+    #[error("invalid recipe")]
     Config(#[from] ConfigError),
     /// The network does not fit the columns.
-    #[error("the recipe's `model` makes no sense")]
+    #[error("invalid recipe: the section `model`")]
     Architecture(#[from] tinderbox_models::ConfigError),
     /// The bins of the numeric columns do not fit the network: a mistake of ours.
     #[error("the bins do not fit the network")]

@@ -1,5 +1,7 @@
 //! Which columns a model goes by: over all rows, and for one.
 
+use std::time::{Duration, Instant};
+
 use rayon::prelude::*;
 use serde::Serialize;
 use tinderbox_datasets::random::{below, permutation, stream};
@@ -13,6 +15,9 @@ use super::target::{Target, Truth};
 
 /// Most rows that columns are shuffled over.
 const MAX_ROWS: usize = 2_000;
+
+/// Fewest rows that they are shuffled over for want of time.
+const FEWEST_ROWS: usize = 200;
 
 /// Words that keep the streams of one seed apart.
 const SHUFFLE: u64 = 11;
@@ -41,6 +46,35 @@ pub struct Share {
     pub effect: f64,
 }
 
+/// How thoroughly columns are shuffled.
+pub struct Effort<'a> {
+    /// Shuffles of each column.
+    pub repeats: usize,
+    /// Seed of the shuffles.
+    pub seed: u64,
+    /// Time that it may take: with little of it, fewer rows are shuffled once. Where even that is
+    /// too slow, columns are left out after twice the time.
+    pub limit: Option<Duration>,
+    /// Hears how many columns of how many are done.
+    pub progress: &'a mut dyn FnMut(usize, usize),
+}
+
+impl Effort<'_> {
+    /// Shuffles and rows that fit the limit, where one pass over `rows` rows took `pass`.
+    fn fit(&self, columns: usize, rows: usize, pass: Duration) -> (usize, usize) {
+        let repeats = self.repeats.max(1);
+        let Some(limit) = self.limit else {
+            return (repeats, rows);
+        };
+        let all = pass.as_secs_f64() * columns as f64;
+        let passes = limit.as_secs_f64() / all.max(1e-9);
+        let affordable = (passes.floor() as usize).clamp(1, repeats);
+        let share = passes.min(1.0);
+        let fewer = (rows as f64 * share) as usize;
+        (affordable, fewer.clamp(FEWEST_ROWS.min(rows), rows))
+    }
+}
+
 impl Predictor {
     /// How much worse the model gets, by the task's first metric, when the cells of a column are
     /// shuffled among rows; the most important column first.
@@ -56,26 +90,33 @@ impl Predictor {
         &self,
         table: &Table,
         target: &str,
-        repeats: usize,
-        seed: u64,
+        effort: &mut Effort<'_>,
     ) -> Result<Vec<Importance>, TabularError> {
-        let every = table.rows().div_ceil(MAX_ROWS).max(1);
-        let rows: Vec<usize> = (0..table.rows()).step_by(every).collect();
-        let table = table.take(&rows);
-        let truth = self
-            .target()
-            .read_as(table.column(target).map_err(DataError::from)?, |row| {
-                table.line(row)
-            })?;
-        let encoded = self.encode(&table)?;
-        let intact = self.score(&encoded, &truth)?;
+        let table = spread_over(table, MAX_ROWS);
+        let column = |table: &Table| -> Result<Truth, TabularError> {
+            let column = table.column(target).map_err(DataError::from)?;
+            Ok(self.target().read_as(column, |row| table.line(row))?)
+        };
+        let (mut truth, mut encoded) = (column(&table)?, self.encode(&table)?);
+        let started = Instant::now();
+        let mut intact = self.score(&encoded, &truth)?;
         let places = self.encoder().places();
+        let (repeats, rows) = effort.fit(places.len(), encoded.rows, started.elapsed());
+        if rows < encoded.rows {
+            let table = spread_over(&table, rows);
+            (truth, encoded) = (column(&table)?, self.encode(&table)?);
+            intact = self.score(&encoded, &truth)?;
+        }
         let mut importances = Vec::new();
         for (index, place) in places.iter().enumerate() {
+            let late = |limit| started.elapsed() > 2 * limit;
+            if effort.limit.is_some_and(late) {
+                break;
+            }
             let mut losses = Vec::new();
-            for repeat in 0..repeats.max(1) {
+            for repeat in 0..repeats {
                 let words = [SHUFFLE, index as u64, repeat as u64];
-                let order = permutation(encoded.rows, &mut stream(seed, &words));
+                let order = permutation(encoded.rows, &mut stream(effort.seed, &words));
                 let mut shuffled = encoded.clone();
                 for (row, from) in order.into_iter().enumerate() {
                     shuffled.put(row, &encoded, from, place);
@@ -88,6 +129,7 @@ impl Predictor {
                 mean: spread.as_ref().map_or(0.0, |spread| spread.mean),
                 deviation: spread.as_ref().map_or(0.0, |spread| spread.deviation),
             });
+            (effort.progress)(index + 1, places.len());
         }
         importances.sort_by(|left, right| right.mean.total_cmp(&left.mean));
         Ok(importances)
@@ -182,14 +224,50 @@ impl Predictor {
     }
 }
 
+/// Up to `most` rows of a table, spread over it.
+fn spread_over(table: &Table, most: usize) -> Table {
+    let every = table.rows().div_ceil(most.max(1)).max(1);
+    let rows: Vec<usize> = (0..table.rows()).step_by(every).collect();
+    table.take(&rows)
+}
+
 fn goodness(answers: &Answers, target: &Target) -> f64 {
     let (name, more) = headline(target);
-    let metrics = answers.metrics(None);
+    let metrics = answers.metrics();
     // One class alone has no auroc; the loss always is.
     let value = metrics.get(name).copied();
     match value {
         Some(value) if more => value,
         Some(value) => -value,
         None => -metrics.get("loss").copied().unwrap_or(0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effort_fits_the_limit() {
+        let fit = |limit: Option<u64>, columns: usize, pass: u64| {
+            let effort = Effort {
+                repeats: 3,
+                seed: 0,
+                limit: limit.map(Duration::from_secs),
+                progress: &mut |_, _| {},
+            };
+            effort.fit(columns, 2_000, Duration::from_millis(pass))
+        };
+        for (found, expected) in [
+            (fit(None, 1_000, 100), (3, 2_000)),
+            (fit(Some(5), 10, 20), (3, 2_000)),
+            // 400 columns at 10 ms take 4 s once.
+            (fit(Some(5), 400, 10), (1, 2_000)),
+            // 800 columns at 25 ms take 20 s: a quarter of the rows.
+            (fit(Some(5), 800, 25), (1, 500)),
+            (fit(Some(5), 10_000, 100), (1, 200)),
+        ] {
+            assert_eq!(found, expected);
+        }
     }
 }

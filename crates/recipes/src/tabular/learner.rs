@@ -14,6 +14,7 @@ use super::encoder::Encoded;
 use super::net::TabularNet;
 use super::recipe::Loss;
 use super::target::{Target, Truth};
+use crate::classify::weighted;
 
 /// Rows with what is true of them.
 #[derive(Clone, Debug)]
@@ -64,6 +65,14 @@ impl Sample {
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows.rows
+    }
+
+    /// Class of each row; empty for numbers.
+    pub(crate) fn classes(&self) -> Vec<usize> {
+        let classes = self.classes.iter();
+        classes
+            .map(|&class| usize::try_from(class).unwrap_or(0))
+            .collect()
     }
 
     /// All numbers of an encoded column.
@@ -148,16 +157,12 @@ pub(crate) struct Objective {
 impl Objective {
     /// Measures class weights on the training rows: each class together weighs the same.
     pub(crate) fn new(loss: &Loss, truth: &Truth, target: &Target) -> Self {
-        let mut weights = Vec::new();
-        if let (true, Truth::Classes(labels)) = (loss.balanced, truth) {
-            let classes = target.d_output();
-            let mut counts = vec![0_usize; classes];
-            for &label in labels {
-                counts[label] += 1;
-            }
-            let weight = |count: usize| labels.len() as f32 / (classes * count.max(1)) as f32;
-            weights = counts.into_iter().map(weight).collect();
-        }
+        let weights = match truth {
+            Truth::Classes(labels) => loss
+                .class_weights
+                .of(labels.iter().copied(), target.d_output()),
+            Truth::Numbers(_) => Vec::new(),
+        };
         Self {
             loss: loss.clone(),
             weights,
@@ -189,11 +194,7 @@ impl Objective {
             loss = loss * wrong.powf_scalar(self.loss.focal);
         }
         let loss = loss.mean_dim(1).reshape([batch]);
-        if self.weights.is_empty() {
-            return loss;
-        }
-        let weights = Tensor::<1>::from_floats(self.weights.as_slice(), &loss.device());
-        loss * weights.select(0, labels)
+        weighted(loss, labels, &self.weights)
     }
 
     fn numbers(&self, scores: Tensor<3>, values: Tensor<1>) -> Tensor<1> {
@@ -369,7 +370,7 @@ mod tests {
     #[test]
     fn balanced_classes_weigh_the_same() {
         let loss = Loss {
-            balanced: true,
+            class_weights: crate::classify::ClassWeights::Balanced,
             ..Loss::default()
         };
         let labels = ["a", "b"].map(str::to_owned).to_vec();

@@ -18,6 +18,8 @@ mod baseline;
 mod builtin;
 mod contents;
 mod data;
+mod dates;
+mod docs;
 mod encoder;
 mod error;
 mod explain;
@@ -25,6 +27,8 @@ mod format;
 mod learner;
 mod net;
 mod notes;
+#[cfg(feature = "baseline")]
+mod plain;
 mod predict;
 mod prospect;
 mod recipe;
@@ -43,12 +47,12 @@ use tinderbox_models::{LayerSummary, quantile_bins, trainable_parameters};
 use answers::Committee;
 pub use answers::{Answers, headline};
 #[cfg(feature = "baseline")]
-pub use baseline::Classical;
+pub use baseline::{BaselineKind, Classical};
 pub use builtin::BUILTIN;
 pub use data::{Opened, Parts, folds, open, read_options, split};
 pub use encoder::{Encoded, Encoder, Place, UnseenCategories};
 pub use error::{DataError, TabularError};
-pub use explain::{Importance, Share};
+pub use explain::{Effort, Importance, Share};
 pub use format::{Format, Header};
 pub use learner::{BatchTruth, Sample, TableBatch, TabularModel};
 pub use net::{Architecture, Sizes, TabularNet};
@@ -63,6 +67,7 @@ pub use target::{Target, Truth};
 pub use crate::watch::{Options, Renderers, Stage};
 
 use crate::calibration::Temperature;
+use crate::classify::check_by_class;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{BEST_DIR, RunDir};
 use crate::splits::SplitList;
@@ -93,7 +98,7 @@ pub(crate) struct Spec {
     target: Target,
     /// By which the networks' log-probabilities are divided.
     temperature: Temperature,
-    /// Where to cut the probability of two classes for the best F1.
+    /// The decision threshold of two classes, tuned on the validation rows.
     threshold: Option<f64>,
     /// Where the parts came from, for a later evaluation.
     data: Data,
@@ -154,10 +159,39 @@ pub struct FoldReport {
 /// Metrics of all folds' rows together, of which each was in the test part once.
 ///
 /// Calibration and rankings are steadier so than as a mean over small parts; probabilities of
-/// different models are mixed, though.
-pub fn pooled<'a>(folds: impl Iterator<Item = &'a Answers>) -> Metrics {
-    let all = folds.cloned().reduce(Answers::with);
-    all.map(|all| all.metrics(None)).unwrap_or_default()
+/// different models are mixed, though. Each fold's rows are decided at the threshold of its model.
+pub fn pooled<'a>(folds: impl Iterator<Item = &'a Answers> + Clone) -> Metrics {
+    let all = folds.clone().cloned().reduce(Answers::with);
+    let mut metrics = all.map(|all| all.metrics()).unwrap_or_default();
+    metrics.extend(decisions(folds));
+    metrics
+}
+
+/// Accuracy and F1 of two classes over all folds.
+fn decisions<'a>(folds: impl Iterator<Item = &'a Answers>) -> Metrics {
+    let mut sums = [[0_usize; 2]; 2];
+    for fold in folds {
+        let Answers::Classes(predictions) = fold else {
+            return Metrics::new();
+        };
+        if predictions.classes != 2 {
+            return Metrics::new();
+        }
+        for (sums, counts) in sums.iter_mut().zip(predictions.confusion()) {
+            sums.iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
+        }
+    }
+    let [[right_no, wrong_yes], [wrong_no, right_yes]] =
+        sums.map(|row| row.map(|count| count as f64));
+    let (right, wrong) = (right_no + right_yes, wrong_no + wrong_yes);
+    let mut metrics = Metrics::from([("accuracy".to_owned(), right / (right + wrong).max(1.0))]);
+    if right_yes + wrong > 0.0 {
+        let f1 = 2.0 * right_yes / (2.0 * right_yes + wrong);
+        metrics.insert("f1".to_owned(), f1);
+    }
+    metrics
 }
 
 /// A trained committee with what it was measured with.
@@ -181,6 +215,12 @@ impl Prepared {
         recipe.validate()?;
         let opened = open(&recipe.data, &recipe.split)?;
         settle(&mut recipe.data, &opened);
+        let classes = matches!(opened.target, Target::Classes { .. });
+        check_by_class(
+            recipe.loss.class_weights,
+            recipe.train.balanced_sampling,
+            classes,
+        )?;
         let parts = split(&opened, &recipe.split)?;
         let folds = if recipe.split.folds > 0 {
             folds(&opened, &recipe.split)?
@@ -262,10 +302,11 @@ impl Prepared {
         let fitted = self.fit("", &self.parts, run.path(), device, &mut options)?;
         let Parts { valid, test, .. } = &self.parts;
         let valid = self.answers(&fitted, valid, device)?;
-        let threshold = valid.threshold();
-        self.save(run, &fitted, threshold)?;
-        let answers = self.answers(&fitted, test, device)?;
-        let test = answers.metrics(threshold);
+        let threshold = valid.tuned_threshold();
+        let valid = valid.decided_at(threshold);
+        self.save(run, &fitted, threshold, &[])?;
+        let answers = self.answers(&fitted, test, device)?.decided_at(threshold);
+        let test = answers.metrics();
         fitted.first.log_test(&test).map_err(FitError::from)?;
         let parameters = fitted.committee.nets.iter().map(trainable_parameters).sum();
         let unlabelled = self.unlabelled(&fitted, device)?;
@@ -274,16 +315,25 @@ impl Prepared {
             Some(area) => Some(self.prospects(area, &fitted, run, device, &mut options)?),
             None => None,
         };
+        #[cfg(feature = "baseline")]
+        let baselines = if options.baselines {
+            self.rows(&fitted, &self.parts).baselines()?
+        } else {
+            Vec::new()
+        };
+        #[cfg(feature = "baseline")]
+        if options.keep_baselines && !baselines.is_empty() {
+            let json = baseline::to_json(&baselines);
+            let json = json.map_err(|error| ModelError::spec(&run.model_dir(), error))?;
+            let files = [(baseline::BASELINES_FILE, &json[..])];
+            self.save(run, &fitted, threshold, &files)?;
+        }
         Ok(Report {
             #[cfg(feature = "baseline")]
-            baselines: if options.baselines {
-                self.rows(&fitted, &self.parts).baselines()?
-            } else {
-                Vec::new()
-            },
+            baselines,
             run: run.clone(),
             trained: fitted.first,
-            valid: valid.metrics(threshold),
+            valid: valid.metrics(),
             test,
             answers,
             folds,
@@ -303,8 +353,11 @@ impl Prepared {
         options: &mut Options,
     ) -> Result<FoldReport, TabularError> {
         let fitted = self.fit(name, parts, dir, device, options)?;
-        let threshold = self.answers(&fitted, &parts.valid, device)?.threshold();
+        let threshold = self
+            .answers(&fitted, &parts.valid, device)?
+            .tuned_threshold();
         let answers = self.answers(&fitted, &parts.test, device)?;
+        let answers = answers.decided_at(threshold);
         #[cfg(feature = "baseline")]
         let baselines = if options.baselines {
             let classical = self.rows(&fitted, parts).baselines()?.into_iter();
@@ -317,7 +370,7 @@ impl Prepared {
         #[cfg(not(feature = "baseline"))]
         let baselines = Vec::new();
         Ok(FoldReport {
-            test: answers.metrics(threshold),
+            test: answers.metrics(),
             answers,
             baselines,
         })
@@ -427,7 +480,8 @@ impl Prepared {
             encoded: &fitted.encoded,
             truth: &self.opened.truth,
             target: &fitted.committee.target,
-            fitted: [&parts.train[..], &parts.valid].concat(),
+            train: &parts.train,
+            valid: &parts.valid,
             test: &parts.test,
         }
     }
@@ -533,7 +587,10 @@ impl Prepared {
         let batch_size = config.train.batch_size.min(train.len());
         let loader =
             LoaderConfig::train(batch_size, config.train.seed).with_workers(config.train.workers);
-        let loader = Loader::new(train.shared(), train.clone(), loader, device)?;
+        let mut loader = Loader::new(train.shared(), train.clone(), loader, device)?;
+        if config.train.balanced_sampling {
+            loader = loader.balanced(train.classes());
+        }
         let eval = LoaderConfig::eval(EVAL_BATCH).with_workers(config.train.workers);
         let eval = Loader::new(valid.shared(), valid.clone(), eval, device)?;
         let identity = self.identity(&job.stage.name)?;
@@ -546,6 +603,7 @@ impl Prepared {
         run: &RunDir,
         fitted: &Fitted,
         threshold: Option<f64>,
+        files: &[(&str, &[u8])],
     ) -> Result<(), TabularError> {
         let Fitted {
             committee, encoder, ..
@@ -555,7 +613,7 @@ impl Prepared {
         let weights: Vec<Vec<u8>> = weights
             .collect::<Result<_, _>>()
             .map_err(ModelError::from)?;
-        model_dir::save_all(&run.model_dir(), &weights, &spec)?;
+        model_dir::save_with(&run.model_dir(), &weights, &spec, files)?;
         Ok(())
     }
 
@@ -591,7 +649,7 @@ impl Prepared {
             target: target.clone(),
             temperature,
             threshold,
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
             data_digest: Some(self.splits.digest()),
         }

@@ -1,5 +1,7 @@
 //! A trained model of a table, read from its folder.
 
+#[cfg(feature = "baseline")]
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -8,6 +10,8 @@ use tinderbox_datasets::table::{
 };
 
 use super::answers::{Answers, Committee};
+#[cfg(feature = "baseline")]
+use super::baseline::{BASELINES_FILE, BaselineKind, FittedBaseline};
 use super::contents::{contents, items};
 use super::data::{
     check_magnitudes, first_too_large, open, read_options, split as make_splits, table_of,
@@ -15,11 +19,12 @@ use super::data::{
 use super::encoder::{Encoded, Encoder, UnseenCategories};
 use super::error::{DataError, TabularError};
 use super::recipe::{Data, Source, Split};
-use super::target::Target;
+use super::target::{Target, Truth};
 use super::{KIND, Spec};
-use crate::metrics::argmax;
+use crate::metrics::{check_threshold, decide};
 use crate::model_dir::{self, ModelError};
 use crate::splits::{Scope, SplitList, digest};
+use crate::train::ConfigError;
 
 /// Most networks of a folder.
 const MAX_MEMBERS: usize = 100;
@@ -29,7 +34,7 @@ const MAX_MEMBERS: usize = 100;
 pub enum Prediction {
     /// A class.
     Class {
-        /// Name of the most probable one.
+        /// Its name: of two classes by the decision threshold, of more the most probable one.
         label: String,
         /// Probability of each class, in the order of the labels.
         probabilities: Vec<(String, f32)>,
@@ -54,6 +59,9 @@ pub struct Predictor {
     pub(super) committee: Committee,
     pub(super) spec: Spec,
     pub(super) device: Device,
+    /// A classical method that answers in the networks' place.
+    #[cfg(feature = "baseline")]
+    pub(super) baseline: Option<FittedBaseline>,
 }
 
 impl Predictor {
@@ -95,7 +103,54 @@ impl Predictor {
             },
             spec,
             device,
+            #[cfg(feature = "baseline")]
+            baseline: None,
         })
+    }
+
+    /// The same model with a baseline that was kept beside it in the networks' place, threshold
+    /// included.
+    ///
+    /// # Errors
+    ///
+    /// If none was kept, or it is damaged.
+    #[cfg(feature = "baseline")]
+    pub fn with_baseline(mut self, dir: &Path, kind: BaselineKind) -> Result<Self, ModelError> {
+        let path = dir.join(BASELINES_FILE);
+        let refuse = |reason: String| ModelError::Spec {
+            path: path.clone(),
+            reason,
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => refuse(
+                "it does not exist; train with `--keep-baselines` to keep the baselines".to_owned(),
+            ),
+            _ => refuse(error.to_string()),
+        })?;
+        let mut kept: BTreeMap<BaselineKind, FittedBaseline> =
+            serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        let baseline = kept
+            .remove(&kind)
+            .filter(|baseline| baseline.fits(&self.spec.encoder, &self.spec.target))
+            .ok_or_else(|| refuse("it does not fit `model.json`".to_owned()))?;
+        self.spec.threshold = baseline.threshold();
+        self.baseline = Some(baseline);
+        Ok(self)
+    }
+
+    /// Probabilities of the classes of each row, or a number in the target's own unit.
+    fn outputs_of(&self, table: &Table, rows: &Encoded) -> Result<Vec<f64>, TabularError> {
+        #[cfg(feature = "baseline")]
+        if let Some(baseline) = &self.baseline {
+            let said = baseline.predict(&self.spec.encoder, table, rows)?;
+            let own = baseline.target();
+            return Ok(said.into_iter().map(|score| own.unscaled(score)).collect());
+        }
+        #[cfg(not(feature = "baseline"))]
+        let _ = table;
+        let said = self.committee.predict(rows, &self.device)?;
+        let own = &self.spec.target;
+        Ok(said.into_iter().map(|score| own.unscaled(score)).collect())
     }
 
     /// The columns that are learned from, the target, and how a file of them is read.
@@ -184,9 +239,23 @@ impl Predictor {
         &self.spec.encoder
     }
 
-    /// Where to cut the probability of two classes for the best F1, as found on validation rows.
+    /// The decision threshold of two classes, tuned on the validation rows.
     pub fn threshold(&self) -> Option<f64> {
         self.spec.threshold
+    }
+
+    /// The same model with another decision threshold.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not have two classes.
+    pub fn with_threshold(mut self, threshold: f64) -> Result<Self, ConfigError> {
+        let classes = match &self.spec.target {
+            Target::Classes { labels } => labels.len(),
+            Target::Number { .. } => 0,
+        };
+        self.spec.threshold = Some(check_threshold(threshold, classes)?);
+        Ok(self)
     }
 
     /// Encodes the rows of a table with the model's columns.
@@ -204,30 +273,18 @@ impl Predictor {
     ///
     /// If it lacks one, or the device fails.
     pub fn predict(&self, table: &Table) -> Result<Vec<Prediction>, TabularError> {
-        self.predict_encoded(&self.encode(table)?)
-    }
-
-    /// Predicts rows that [`encode`](Self::encode) gave.
-    ///
-    /// # Errors
-    ///
-    /// If the device fails.
-    pub fn predict_encoded(&self, rows: &Encoded) -> Result<Vec<Prediction>, TabularError> {
-        let said = self.committee.predict(rows, &self.device)?;
+        let said = self.outputs_of(table, &self.encode(table)?)?;
         Ok(match &self.spec.target {
-            Target::Number { .. } => {
-                let unscaled = said
-                    .into_iter()
-                    .map(|score| self.spec.target.unscaled(score));
-                unscaled.map(Prediction::Number).collect()
-            }
-            Target::Classes { labels } => said
-                .chunks_exact(labels.len())
-                .map(|row| Prediction::Class {
-                    label: labels[argmax(row)].clone(),
+            Target::Number { .. } => said.into_iter().map(Prediction::Number).collect(),
+            Target::Classes { labels } => {
+                let said: Vec<f32> = said.into_iter().map(|value| value as f32).collect();
+                let rows = said.chunks_exact(labels.len());
+                rows.map(|row| Prediction::Class {
+                    label: labels[decide(row, self.spec.threshold)].clone(),
                     probabilities: labels.iter().cloned().zip(row.iter().copied()).collect(),
                 })
-                .collect(),
+                .collect()
+            }
         })
     }
 
@@ -275,9 +332,8 @@ impl Predictor {
         }
         let table = table.take(&rows);
         let unseen = self.spec.encoder.unseen_categories(&table)?;
-        let (encoded, truth) = (self.encode(&table)?, truth.take(&rows));
         Ok(Evaluation {
-            answers: self.committee.answer(&encoded, &truth, &self.device)?,
+            answers: self.answer(&table, &data.target)?,
             scope,
             unseen,
         })
@@ -326,7 +382,17 @@ impl Predictor {
     pub fn answer(&self, table: &Table, target: &str) -> Result<Answers, TabularError> {
         let column = table.column(target).map_err(DataError::from)?;
         let truth = self.spec.target.read_as(column, |row| table.line(row))?;
-        self.committee
-            .answer(&self.encode(table)?, &truth, &self.device)
+        let said = self.outputs_of(table, &self.encode(table)?)?;
+        let answers = match truth {
+            Truth::Classes(_) => {
+                let said: Vec<f32> = said.into_iter().map(|value| value as f32).collect();
+                Answers::new(&said, f64::from, &truth)
+            }
+            Truth::Numbers(actual) => Answers::Numbers {
+                predicted: said,
+                actual,
+            },
+        };
+        Ok(answers.decided_at(self.spec.threshold))
     }
 }

@@ -5,9 +5,13 @@ use tinderbox_models::{CategoricalEmbedding, NumericEmbedding};
 use toml::Table as TomlTable;
 
 use super::builtin;
+use super::docs::DOCS;
 use super::format::Format;
 use super::net::Architecture;
-use crate::overlay::Patchable;
+use crate::classify::ClassWeights;
+use crate::model_dir::portable;
+use crate::overlay::{KeyDoc, Patchable};
+use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::train::{
     ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
 };
@@ -268,8 +272,10 @@ pub struct Model {
 pub struct Loss {
     /// Probability spread evenly over all classes while training, in `[0, 1)`.
     pub label_smoothing: f64,
-    /// Whether rare classes weigh as much as frequent ones.
-    pub balanced: bool,
+    /// `balanced` to let all classes count the same while training, however rare; `none` to let all
+    /// rows do so.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
     /// Power by which rows that are already right count less (Lin et al., *Focal loss for dense
     /// object detection*, 2017, <https://arxiv.org/abs/1708.02002>); 0 for none.
     pub focal: f64,
@@ -282,7 +288,7 @@ impl Default for Loss {
     fn default() -> Self {
         Self {
             label_smoothing: 0.0,
-            balanced: false,
+            class_weights: ClassWeights::None,
             focal: 0.0,
             huber: 0.0,
         }
@@ -303,6 +309,10 @@ impl Patchable for Recipe {
             "schedule" => table(Schedule::of_kind(kind)),
             _ => None,
         }
+    }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
     }
 }
 
@@ -347,6 +357,18 @@ impl Recipe {
 }
 
 impl Data {
+    /// The same without paths of this machine, as a model folder holds it.
+    pub(super) fn portable(&self) -> Self {
+        let mut data = self.clone();
+        if let Source::File { test, .. } = &mut data.source {
+            *test = portable(test);
+        }
+        if let Some(path) = data.source.path_mut() {
+            *path = portable(path);
+        }
+        data
+    }
+
     /// Checks how the file is to be read, and that there is one to be read so.
     fn validate(&self) -> Result<(), ConfigError> {
         self.format.options()?;

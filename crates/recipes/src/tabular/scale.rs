@@ -51,6 +51,15 @@ impl Scale {
         Self::Quantile { quantiles }
     }
 
+    /// Whether every number stored is one that JSON can hold.
+    #[cfg(feature = "baseline")]
+    pub(crate) fn is_finite(&self) -> bool {
+        match self {
+            Self::Standard { mean, deviation } => mean.is_finite() && deviation.is_finite(),
+            Self::Quantile { quantiles } => quantiles.iter().all(|value| value.is_finite()),
+        }
+    }
+
     pub(crate) fn apply(&self, number: f64) -> f32 {
         match self {
             Self::Standard { mean, deviation } => {

@@ -10,7 +10,7 @@ use super::error::TextRecipeError;
 use super::net::{Scored, TextInputs, TextNet};
 use super::tokenizer::Tokens;
 use crate::calibration::Temperature;
-use crate::metrics::{Labels, Predictions, perplexity};
+use crate::metrics::{Estimate, Labels, Predictions, perplexity};
 use crate::train::Metrics;
 use tinderbox_datasets::loader::{BatchContext, Collate as _};
 
@@ -92,6 +92,25 @@ impl Answers {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The metric that decides between two models, [`Task::headline`], with how sure it is; `None`
+    /// for tasks without a baseline.
+    pub fn estimate(&self) -> Option<Estimate> {
+        match self {
+            Self::Classes(predictions) => predictions.accuracy_estimate(),
+            Self::Labels(labels) => labels.f1_estimate(),
+            Self::Tags { .. } | Self::Next { .. } => None,
+        }
+    }
+
+    /// The same answers, of two classes decided at another threshold than a half.
+    #[must_use]
+    pub(crate) fn decided_at(mut self, threshold: Option<f64>) -> Self {
+        if let Self::Classes(predictions) = &mut self {
+            predictions.threshold = threshold;
+        }
+        self
     }
 
     /// The field's metrics by their names.

@@ -45,6 +45,7 @@ impl Prepared {
                 method: "TF-IDF + logistic regression".to_owned(),
                 samples: fitted.len(),
                 wall_s: started.elapsed().as_secs_f64(),
+                threshold: None,
                 test,
             },
             answers,

@@ -115,6 +115,14 @@ impl Sample {
         self
     }
 
+    /// Class of each text; empty for another task.
+    pub(crate) fn classes(&self) -> Vec<usize> {
+        match &*self.truth {
+            Truth::Classes(classes) => self.rows.iter().map(|&row| classes[row]).collect(),
+            Truth::Labels(_) | Truth::Tags(_) => Vec::new(),
+        }
+    }
+
     /// Tokens of each text.
     pub(crate) fn lengths(&self) -> Vec<usize> {
         let rows = self.rows.iter();

@@ -22,7 +22,9 @@ pub(super) fn split_list(corpus: &Corpus) -> SplitList {
             let parts = [&rows.parts.train[..], &rows.parts.valid, &rows.parts.test];
             SplitList::new(items(rows), parts)
         }
-        Corpus::Running(Running { train, valid, test }) => {
+        Corpus::Running(Running {
+            train, valid, test, ..
+        }) => {
             let part = |text: &String| [Item::new(content_hash(text.as_bytes()), "")];
             SplitList::of_sets([&part(train), &part(valid), &part(test)])
         }
@@ -64,6 +66,8 @@ mod tests {
             parts: Parts::default(),
             folds: Vec::new(),
             agreements: Vec::new(),
+            located: None,
+            report: tinderbox_datasets::text::TextReport::default(),
         };
         let first = items(&rows(vec![one("a"), one("b")], ["ham", "spam"], vec![0, 1]));
         let second = items(&rows(vec![one("a"), one("b")], ["spam", "ham"], vec![1, 0]));

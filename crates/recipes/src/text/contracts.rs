@@ -227,6 +227,8 @@ mod tests {
                 agreement(0..2, Answer::Entailment),
                 agreement(2..4, Answer::NotMentioned),
             ],
+            located: None,
+            report: tinderbox_datasets::text::TextReport::default(),
         };
         let said = Answers::Labels(Labels {
             labels: 2,

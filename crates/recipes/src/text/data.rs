@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tinderbox_datasets::download;
 use tinderbox_datasets::sets::{self, Answer, Nda};
 use tinderbox_datasets::text::{
-    TextOptions, TextSet, read_corpus, read_multi_label, read_pairs, read_tagged, read_texts,
+    Located, TextOptions, TextReport, TextSet, locate, read_corpus_with_report,
 };
 use tinderbox_datasets::{
     Fold, folds as plain_folds, grouped_folds, grouped_indices, split_indices, stratified_folds,
@@ -14,6 +14,7 @@ use tinderbox_datasets::{
 
 use super::error::DataError;
 use super::net::Scored;
+use super::own::{Set, read_set};
 use super::recipe::{Data, Split};
 use super::tokenizer::Input;
 
@@ -70,6 +71,10 @@ pub struct Rows {
     pub folds: Vec<Parts>,
     /// Agreements that the rows are lines of, for `ContractNLI`.
     pub agreements: Vec<Agreement>,
+    /// The files and folders that the splits are from, for the user's own data.
+    pub located: Option<Located>,
+    /// What was found out while reading.
+    pub report: TextReport,
 }
 
 /// The rows of an agreement, with what is true of it as a whole.
@@ -92,6 +97,8 @@ pub struct Running {
     pub valid: String,
     /// Measured on, once.
     pub test: String,
+    /// What was found out while reading.
+    pub report: TextReport,
 }
 
 /// What a recipe learns from.
@@ -104,6 +111,14 @@ pub enum Corpus {
 }
 
 impl Corpus {
+    /// What was found out while reading.
+    pub fn report(&self) -> &TextReport {
+        match self {
+            Self::Rows(rows) => &rows.report,
+            Self::Running(text) => &text.report,
+        }
+    }
+
     /// What a network is to score.
     pub fn scored(&self) -> Scored {
         match self {
@@ -138,8 +153,11 @@ pub(crate) fn open_known(
         return Err(DataError::NoPath);
     }
     if let Data::Running { path } = data {
-        let text = read_corpus(Path::new(path))?;
-        return Ok(Corpus::Running(cut(&text, split)));
+        let (text, report) = read_corpus_with_report(Path::new(path))?;
+        return Ok(Corpus::Running(Running {
+            report,
+            ..cut(&text, split)
+        }));
     }
     open_rows(data, split, known).map(Corpus::Rows)
 }
@@ -157,7 +175,7 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
     match data {
         Data::Requests { seed } => {
             let sets::Requests { train, valid, test } = sets::requests(*seed);
-            Ok(given(&[train, valid, test]))
+            given(&[train, valid, test], split)
         }
         Data::AgNews { path } => {
             let (train, test) = sets::ag_news(&fetched("ag-news", path)?)?;
@@ -166,7 +184,7 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
         Data::SmsSpam { path } => all_of(&sets::sms_spam(Path::new(path))?, split),
         Data::Sst2 { path } => {
             let (train, dev, test) = sets::sst2(Path::new(path))?;
-            Ok(given(&[train, dev, test]))
+            given(&[train, dev, test], split)
         }
         Data::Reviews { path } => {
             let (set, fold) = sets::movie_reviews(Path::new(path))?;
@@ -180,75 +198,42 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
             let (train, test) = sets::contract_nli(Path::new(path))?;
             agreements(&train, &test, split)
         }
-        Data::Texts {
-            path,
-            test,
-            text,
-            label,
-        } => {
-            let mut options = TextOptions {
-                text: text.clone(),
-                label: label.clone(),
-                classes,
-                ..TextOptions::default()
-            };
-            let set = read_texts(Path::new(path), &options)?;
-            if test.is_empty() {
-                return all_of(&set, split);
-            }
-            options.classes = Some(set.class_names().to_vec());
-            with_test(&set, &read_texts(Path::new(test), &options)?, split)
-        }
-        Data::Pairs {
-            path,
-            first,
-            second,
-            label,
-        } => {
-            let options = TextOptions {
-                text: vec![first.clone(), second.clone()],
-                label: label.clone(),
-                classes,
-                ..TextOptions::default()
-            };
-            let set = read_pairs(Path::new(path), &options)?;
-            let pairs = set.pairs().iter();
-            let inputs = pairs.map(|pair| Input::Two(pair.first.clone(), pair.second.clone()));
-            let labels = set.pairs().iter().map(|pair| usize::from(pair.label));
-            let names = set.class_names();
-            by_class(inputs.collect(), labels.collect(), names, split)
-        }
-        Data::MultiLabel { path, text, label } => {
-            let options = TextOptions {
-                text: vec![text.clone()],
-                label: label.clone(),
-                classes,
-                ..TextOptions::default()
-            };
-            let set = read_multi_label(Path::new(path), &options)?;
-            let names = set.label_names().to_vec();
-            let inputs = set.items().iter().map(|item| Input::One(item.text.clone()));
-            let has = |own: &[u16], label: usize| own.iter().any(|&l| usize::from(l) == label);
-            let flags = set.items().iter().map(|item| {
-                let labels = 0..names.len();
-                labels.map(|label| has(&item.labels, label)).collect()
-            });
-            let truth = Truth::Labels(flags.collect());
-            at_random(inputs.collect(), truth, names, split)
-        }
-        Data::Tagged { path } => {
-            let set = read_tagged(Path::new(path))?;
-            let sentences = set.sentences().iter();
-            let inputs = sentences
-                .clone()
-                .map(|one| Input::Words(one.tokens.clone()));
-            let tags = |tags: &[u16]| tags.iter().copied().map(usize::from).collect();
-            let truth = Truth::Tags(sentences.map(|one| tags(&one.tags)).collect());
-            let names = set.tag_names().to_vec();
-            at_random(inputs.collect(), truth, names, split)
-        }
         Data::Running { .. } => Err(DataError::NoPath),
+        Data::Texts { .. } | Data::Pairs { .. } | Data::MultiLabel { .. } | Data::Tagged { .. } => {
+            own(data, split, classes)
+        }
     }
+}
+
+/// The user's own files: with the splits that they have, and the others held out of the training texts.
+fn own(data: &Data, split: &Split, classes: Option<Vec<String>>) -> Result<Rows, DataError> {
+    let options = data.options()?.unwrap_or_default();
+    let mut named = data.clone();
+    let path = named.path_mut().cloned().unwrap_or_default();
+    let mut located = locate(Path::new(&path))?;
+    if let Data::Texts { test, .. } = data
+        && !test.is_empty()
+    {
+        located.test = Some(PathBuf::from(test));
+    }
+    let known = TextOptions {
+        classes,
+        ..options.clone()
+    };
+    let train = read_set(data, &located.train, &known)?;
+    let known = TextOptions {
+        classes: Some(train.names.clone()),
+        ..options
+    };
+    let read = |path: &Option<PathBuf>| {
+        let path = path.as_ref();
+        path.map(|path| read_set(data, path, &known)).transpose()
+    };
+    let (valid, test) = (read(&located.valid)?, read(&located.test)?);
+    Ok(Rows {
+        located: Some(located),
+        ..in_splits(train, valid, test, split)?
+    })
 }
 
 /// Cuts a running text in three, at the ends of lines where there are some.
@@ -269,153 +254,110 @@ fn cut(text: &str, split: &Split) -> Running {
         train: text[..valid].to_owned(),
         valid: text[valid..test].to_owned(),
         test: text[test..].to_owned(),
-    }
-}
-
-fn numbers(set: &TextSet) -> Vec<usize> {
-    set.labels().iter().copied().map(usize::from).collect()
-}
-
-fn ones(sets: &[&TextSet]) -> Vec<Input> {
-    let texts = sets.iter().flat_map(|set| set.texts());
-    texts.cloned().map(Input::One).collect()
-}
-
-fn rows_of(sets: &[&TextSet], parts: Parts) -> Rows {
-    Rows {
-        inputs: ones(sets),
-        truth: Truth::Classes(sets.iter().flat_map(|set| numbers(set)).collect()),
-        names: sets[0].class_names().to_vec(),
-        parts,
-        folds: Vec::new(),
-        agreements: Vec::new(),
+        report: TextReport::default(),
     }
 }
 
 /// Three parts that the data has itself.
-fn given([train, valid, test]: &[TextSet; 3]) -> Rows {
-    let sets = [train, valid, test];
-    let [a, b, c] = sets.map(|set| set.texts().len());
-    let parts = Parts {
-        train: (0..a).collect(),
-        valid: (a..a + b).collect(),
-        test: (a + b..a + b + c).collect(),
-    };
-    rows_of(&sets, parts)
+fn given([train, valid, test]: &[TextSet; 3], split: &Split) -> Result<Rows, DataError> {
+    let [valid, test] = [valid, test].map(|set| Some(Set::of(set)));
+    in_splits(Set::of(train), valid, test, split)
 }
 
 /// A test that the data has itself, and validation texts held out of the rest.
 fn with_test(train: &TextSet, test: &TextSet, split: &Split) -> Result<Rows, DataError> {
-    let labels = numbers(train);
-    let (kept, valid) = stratified(&labels, split.valid_fraction, split.seed)?;
-    let from = labels.len();
-    let parts = Parts {
-        train: kept,
-        valid,
-        test: (from..from + test.texts().len()).collect(),
-    };
-    Ok(rows_of(&[train, test], parts))
+    in_splits(Set::of(train), None, Some(Set::of(test)), split)
 }
 
 fn all_of(set: &TextSet, split: &Split) -> Result<Rows, DataError> {
-    by_class(ones(&[set]), numbers(set), set.class_names(), split)
+    in_splits(Set::of(set), None, None, split)
 }
 
-fn by_class(
-    inputs: Vec<Input>,
-    labels: Vec<usize>,
-    names: &[String],
+/// The splits that are given, and the others held out of the training texts.
+fn in_splits(
+    train: Set,
+    valid: Option<Set>,
+    test: Option<Set>,
     split: &Split,
 ) -> Result<Rows, DataError> {
-    let (rest, test) = stratified(&labels, split.test_fraction, split.seed)?;
-    let parts = hold_out(&rest, test, &labels, split)?;
-    let folds = if split.folds > 0 {
-        let short: Vec<u16> = labels.iter().map(|&label| label as u16).collect();
-        let folds = stratified_folds(&short, names, split.folds, split.seed)?;
-        folds_with_valid(folds, &labels, split)?
-    } else {
-        Vec::new()
+    let all: Vec<usize> = (0..train.inputs.len()).collect();
+    let mut set = train;
+    let mut append = |more: Option<Set>| {
+        let more = more?;
+        let from = set.inputs.len();
+        set.append(more);
+        Some((from..set.inputs.len()).collect::<Vec<usize>>())
     };
-    Ok(Rows {
-        inputs,
-        truth: Truth::Classes(labels),
-        names: names.to_vec(),
-        parts,
-        folds,
-        agreements: Vec::new(),
-    })
-}
-
-/// The rows that stay and those that are held out, each class in its share.
-fn stratified(
-    labels: &[usize],
-    share: f64,
-    seed: u64,
-) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let labels: Vec<u16> = labels.iter().map(|&label| label as u16).collect();
-    Ok(stratified_indices(&labels, share, seed)?)
-}
-
-/// Holds validation rows out of `rest`.
-fn hold_out(
-    rest: &[usize],
-    test: Vec<usize>,
-    labels: &[usize],
-    split: &Split,
-) -> Result<Parts, DataError> {
-    let own: Vec<usize> = rest.iter().map(|&row| labels[row]).collect();
-    let (train, valid) = stratified(&own, split.valid_fraction, split.seed)?;
-    let rows = |of: Vec<usize>| of.into_iter().map(|at| rest[at]).collect();
-    Ok(Parts {
-        train: rows(train),
-        valid: rows(valid),
-        test,
-    })
-}
-
-fn folds_with_valid(
-    folds: Vec<Fold>,
-    labels: &[usize],
-    split: &Split,
-) -> Result<Vec<Parts>, DataError> {
-    let part = |(train, test): Fold| hold_out(&train, test, labels, split);
-    folds.into_iter().map(part).collect()
-}
-
-fn at_random(
-    inputs: Vec<Input>,
-    truth: Truth,
-    names: Vec<String>,
-    split: &Split,
-) -> Result<Rows, DataError> {
-    let random = |rest: &[usize], share: f64| -> Result<(Vec<usize>, Vec<usize>), DataError> {
-        let (kept, out) = split_indices(rest.len(), share, split.seed)?;
-        let rows = |of: Vec<usize>| of.into_iter().map(|at| rest[at]).collect();
-        Ok((rows(kept), rows(out)))
+    let (given_valid, given_test) = (append(valid), append(test));
+    let own = &set;
+    let (rest, test) = match given_test {
+        Some(test) => (all.clone(), test),
+        None => own.hold_out(&all, split.test_fraction, split.seed)?,
     };
-    let all: Vec<usize> = (0..inputs.len()).collect();
-    let (rest, test) = random(&all, split.test_fraction)?;
-    let (train, valid) = random(&rest, split.valid_fraction)?;
+    let train_and_valid = |rest: &[usize]| match &given_valid {
+        Some(valid) => Ok((rest.to_vec(), valid.clone())),
+        None => own.hold_out(rest, split.valid_fraction, split.seed),
+    };
+    let (train, valid) = train_and_valid(&rest)?;
     let mut folds = Vec::new();
     if split.folds > 0 {
-        for (train, test) in plain_folds(inputs.len(), split.folds, split.seed)? {
-            let (train, valid) = random(&train, split.valid_fraction)?;
+        for (rest, test) in own.folds(&all, split)? {
+            let (train, valid) = train_and_valid(&rest)?;
             folds.push(Parts { train, valid, test });
         }
     }
-    Ok(Rows {
-        inputs,
-        truth,
-        names,
-        parts: Parts { train, valid, test },
-        folds,
-        agreements: Vec::new(),
-    })
+    Ok(set.into_rows(Parts { train, valid, test }, folds))
+}
+
+impl Set {
+    /// The rows that stay and those that are held out, of `rest`; each class in its share.
+    fn hold_out(
+        &self,
+        rest: &[usize],
+        share: f64,
+        seed: u64,
+    ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+        let (kept, out) = match self.labels_of(rest) {
+            Some(labels) => stratified_indices(&labels, share, seed)?,
+            None => split_indices(rest.len(), share, seed)?,
+        };
+        let rows = |of: Vec<usize>| of.into_iter().map(|at| rest[at]).collect();
+        Ok((rows(kept), rows(out)))
+    }
+
+    fn folds(&self, rest: &[usize], split: &Split) -> Result<Vec<Fold>, DataError> {
+        let folds = match self.labels_of(rest) {
+            Some(labels) => stratified_folds(&labels, &self.names, split.folds, split.seed)?,
+            None => plain_folds(rest.len(), split.folds, split.seed)?,
+        };
+        Ok(folds)
+    }
+
+    /// The classes of those rows, where each has one.
+    fn labels_of(&self, rows: &[usize]) -> Option<Vec<u16>> {
+        match &self.truth {
+            Truth::Classes(labels) => Some(rows.iter().map(|&row| labels[row] as u16).collect()),
+            Truth::Labels(_) | Truth::Tags(_) => None,
+        }
+    }
+
+    fn into_rows(self, parts: Parts, folds: Vec<Parts>) -> Rows {
+        Rows {
+            inputs: self.inputs,
+            truth: self.truth,
+            names: self.names,
+            parts,
+            folds,
+            agreements: Vec::new(),
+            located: None,
+            report: self.report,
+        }
+    }
 }
 
 /// The authors' folds; the last of them is the test of the training proper.
 fn reviews(set: &TextSet, fold: &[usize], split: &Split) -> Result<Rows, DataError> {
-    let labels = numbers(set);
+    let own = Set::of(set);
     let part = |number: usize| {
         let (mut rest, mut test) = (Vec::new(), Vec::new());
         for (row, &own) in fold.iter().enumerate() {
@@ -425,14 +367,14 @@ fn reviews(set: &TextSet, fold: &[usize], split: &Split) -> Result<Rows, DataErr
                 rest.push(row);
             }
         }
-        hold_out(&rest, test, &labels, split)
+        let (train, valid) = own.hold_out(&rest, split.valid_fraction, split.seed)?;
+        Ok::<Parts, DataError>(Parts { train, valid, test })
     };
     let count = fold.iter().max().map_or(0, |last| last + 1);
     let folds = (0..split.folds.min(count)).map(part);
-    Ok(Rows {
-        folds: folds.collect::<Result<_, _>>()?,
-        ..rows_of(&[set], part(count.saturating_sub(1))?)
-    })
+    let folds = folds.collect::<Result<_, _>>()?;
+    let parts = part(count.saturating_sub(1))?;
+    Ok(own.into_rows(parts, folds))
 }
 
 /// All clauses of a contract in one part.
@@ -454,10 +396,7 @@ fn in_groups(set: &TextSet, groups: &[usize], split: &Split) -> Result<Rows, Dat
             folds.push(Parts { train, valid, test });
         }
     }
-    Ok(Rows {
-        folds,
-        ..rows_of(&[set], Parts { train, valid, test })
-    })
+    Ok(Set::of(set).into_rows(Parts { train, valid, test }, folds))
 }
 
 /// Every line of every agreement, with a label for each claim that it speaks for and one for each
@@ -494,6 +433,8 @@ fn agreements(train: &[Nda], test: &[Nda], split: &Split) -> Result<Rows, DataEr
         parts: Parts { train, valid, test },
         folds: Vec::new(),
         agreements,
+        located: None,
+        report: TextReport::default(),
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tinderbox_datasets::SplitError;
 use tinderbox_datasets::download::DownloadError;
 use tinderbox_datasets::loader::LoaderError;
+use tinderbox_datasets::table::TableError;
 use tinderbox_datasets::text::TextError;
 use tinderbox_models::PretrainedError;
 
@@ -29,6 +30,9 @@ pub enum TokenizerError {
     /// A text that it cannot take.
     #[error("the tokenizer failed: {0}")]
     Failed(#[from] tokenizers::Error),
+    /// A panic of the tokenizers crate, which a damaged file can cause.
+    #[error("the tokenizer failed, its `tokenizer.json` may be damaged: {0}")]
+    Panicked(String),
 }
 
 /// Why the texts of a recipe cannot be used.
@@ -36,7 +40,18 @@ pub enum TokenizerError {
 pub enum DataError {
     /// A file of texts.
     #[error(transparent)]
-    Text(#[from] TextError),
+    Text(TextError),
+    /// A file of texts that a key of the recipe reads in another way.
+    #[error("{error}; {advice}")]
+    Keyed {
+        /// What is wrong with the file.
+        error: TextError,
+        /// The key, and what to set it to.
+        advice: &'static str,
+    },
+    /// A key of `data.format`.
+    #[error(transparent)]
+    Format(#[from] ConfigError),
     /// A download.
     #[error(transparent)]
     Download(#[from] DownloadError),
@@ -70,14 +85,42 @@ pub enum DataError {
     },
 }
 
+impl From<TextError> for DataError {
+    /// With the key that reads the file in another way, if there is one.
+    fn from(error: TextError) -> Self {
+        match advice(&error) {
+            Some(advice) => Self::Keyed { error, advice },
+            None => Self::Text(error),
+        }
+    }
+}
+
+fn advice(error: &TextError) -> Option<&'static str> {
+    Some(match error {
+        TextError::EmptyText { .. } => "to skip such rows, use `--set data.skip_empty=true`",
+        TextError::Encoding { .. }
+        | TextError::Table(TableError::Encoding { .. } | TableError::Nul { .. }) => {
+            "to read another encoding, use e.g. `--set data.format.encoding=windows-1252`"
+        }
+        TextError::Table(TableError::OpenQuote { .. }) => {
+            "if quotes are part of the texts, use `--set data.format.quoting=no`"
+        }
+        TextError::Table(TableError::Ragged { .. }) => {
+            "if quotes enclose cells that span lines or hold delimiters, use `--set \
+             data.format.quoting=yes`"
+        }
+        _ => return None,
+    })
+}
+
 /// Why a text recipe could not be trained or used.
 #[derive(Debug, thiserror::Error)]
 pub enum TextRecipeError {
     /// A number in the recipe.
-    #[error("the recipe makes no sense")]
+    #[error("invalid recipe")]
     Config(#[from] ConfigError),
     /// The network does not fit the texts.
-    #[error("the recipe's `model` makes no sense")]
+    #[error("invalid recipe: the section `model`")]
     Architecture(#[from] tinderbox_models::ConfigError),
     /// A network that does not do what the texts are for.
     #[error("the recipe's `model.kind` is `{kind}`, which cannot {task}; use {instead}")]

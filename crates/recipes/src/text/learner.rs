@@ -7,7 +7,7 @@ use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 
 use super::batch::{BatchTruth, TextBatch};
 use super::net::TextNet;
-use crate::classify::Loss;
+use crate::classify::{Loss, weighted};
 
 /// A network for texts with its loss.
 #[derive(Module, Debug)]
@@ -16,19 +16,35 @@ pub struct TextModel {
     pub net: TextNet,
     #[module(skip)]
     loss: Loss,
+    /// Of each class of a text; empty for equal ones.
+    #[module(skip)]
+    weights: Vec<f32>,
 }
 
 impl TextModel {
     /// Pairs a network with its loss.
     pub fn new(net: TextNet, loss: Loss) -> Self {
-        Self { net, loss }
+        Self {
+            net,
+            loss,
+            weights: Vec::new(),
+        }
     }
 
-    fn output(&self, batch: TextBatch, loss: &Loss) -> ClassificationOutput {
+    /// The same with the weight of each class, as
+    /// [`ClassWeights::of`](crate::classify::ClassWeights::of) gives it.
+    #[must_use]
+    pub fn with_class_weights(mut self, weights: Vec<f32>) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    fn output(&self, batch: TextBatch, loss: &Loss, weights: &[f32]) -> ClassificationOutput {
         match batch.truth {
             BatchTruth::Classes(labels) => {
                 let logits = self.net.forward(batch.inputs);
                 let loss = loss.forward(logits.clone(), labels.clone());
+                let loss = weighted(loss, labels.clone(), weights);
                 ClassificationOutput::new(loss, logits, labels)
             }
             BatchTruth::Labels(flags) => {
@@ -69,7 +85,7 @@ impl TrainStep for TextModel {
     type Output = ClassificationOutput;
 
     fn step(&self, batch: TextBatch) -> TrainOutput<ClassificationOutput> {
-        let output = self.output(batch, &self.loss);
+        let output = self.output(batch, &self.loss, &self.weights);
         let grads = output.loss.clone().mean().backward();
         TrainOutput::new(self, grads, output)
     }
@@ -81,7 +97,7 @@ impl InferenceStep for TextModel {
 
     fn step(&self, batch: TextBatch) -> ClassificationOutput {
         // Without smoothing, so that the numbers of two recipes can be compared.
-        self.output(batch, &Loss::default())
+        self.output(batch, &Loss::default(), &[])
     }
 }
 

@@ -21,17 +21,23 @@ mod builtin;
 mod contents;
 mod contracts;
 mod data;
+mod docs;
 mod embed;
 mod error;
 mod explain;
+mod format;
 mod generate;
+mod inspect;
 mod learner;
 mod net;
+mod own;
 mod pre_tokenize;
 mod predict;
+mod read;
 mod recipe;
 mod summarise;
 mod tokenizer;
+mod tokenizer_file;
 mod truncation;
 
 use std::path::{Path, PathBuf};
@@ -52,18 +58,22 @@ pub use data::{Agreement, Corpus, Parts, Rows, Running, Truth, open};
 pub use embed::Embedder;
 pub use error::{DataError, TextRecipeError, TokenizerError};
 pub use explain::Weighted;
+pub use format::{Choice, Format};
 pub use generate::{Sampling, Writer};
+pub use inspect::{Inspection, Quantiles, SplitInspection, inspect};
 pub use learner::TextModel;
 pub(crate) use learner::label_loss;
 use net::BertForm;
 pub use net::{Architecture, FineTune, Scored, Sizes, TextInputs, TextNet};
 pub use predict::{Prediction, Predictor};
+pub use read::{ReadOptions, ReadText, ReadTextSink};
 pub use recipe::{Augment, Data, Recipe, Split};
 pub use summarise::{Sentence, sentences};
 pub use tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe, Tokens};
 pub use truncation::Truncation;
 
 use crate::calibration::Temperature;
+use crate::classify::check_by_class;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{BEST_DIR, RunDir};
 use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
@@ -96,6 +106,12 @@ pub(crate) struct Spec {
     /// Where the parts came from, for a later evaluation.
     data: Data,
     split: Split,
+    /// The columns of the training texts, where they were in a table.
+    #[serde(default)]
+    text_columns: Vec<String>,
+    /// Whether every training text was a file of its own.
+    #[serde(default)]
+    documents: bool,
     /// Of probabilities; folders of earlier versions have none.
     #[serde(default)]
     temperature: Temperature,
@@ -202,6 +218,11 @@ impl Prepared {
             Corpus::Running(text) => tokenizer_of(&recipe, &[text.train.as_str()])?,
             Corpus::Rows(rows) => tokenizer_of_rows(&recipe, rows, &rows.parts.train)?,
         };
+        check_by_class(
+            recipe.loss.class_weights,
+            recipe.train.balanced_sampling,
+            task == Task::Classes,
+        )?;
         let vocabulary = tokenizer.vocabulary();
         let sizes = Sizes {
             vocabulary,
@@ -449,7 +470,13 @@ impl Prepared {
             self.recipe.model.init(sizes, scored, &on)
         })?;
         let rates = self.recipe.model.learning_rates(&net);
-        let model = TextModel::new(net, self.recipe.loss.clone());
+        let classes = match feed {
+            Feed::Rows(train, _) => train.classes(),
+            Feed::Running(..) => Vec::new(),
+        };
+        let weights = self.recipe.loss.class_weights;
+        let weights = weights.of(classes.iter().copied(), sizes.outputs);
+        let model = TextModel::new(net, self.recipe.loss.clone()).with_class_weights(weights);
         let [seed, workers] = [config.train.seed, config.train.workers as u64];
         let workers = workers as usize;
         let of_train = |items: usize| {
@@ -474,6 +501,11 @@ impl Prepared {
                     of_valid(most),
                     device,
                 )?;
+                let one = if config.train.balanced_sampling {
+                    one.balanced(classes)
+                } else {
+                    one
+                };
                 (one.by_length(a), two.by_length(b))
             }
             Feed::Running(train, valid) => {
@@ -597,7 +629,7 @@ impl Prepared {
             recipe: self.recipe.name.clone(),
             task: self.task,
             members: self.recipe.ensemble,
-            architecture: self.recipe.model.clone(),
+            architecture: self.recipe.model.portable(),
             form: self.recipe.model.form()?,
             sizes: self.sizes,
             labels: match &self.corpus {
@@ -605,8 +637,11 @@ impl Prepared {
                 Corpus::Running(_) => Vec::new(),
             },
             tokenizer: self.recipe.tokenizer.clone(),
-            data: self.recipe.data.clone(),
+            data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
+            text_columns: self.corpus.report().text_columns.clone(),
+            documents: self.corpus.report().documents
+                || matches!(self.recipe.data, Data::Reviews { .. }),
             temperature: Temperature::default(),
         })
     }
@@ -660,6 +695,23 @@ fn tokenizer_of_rows(
     tokenizer_of(recipe, &texts)
 }
 
+/// Refuses what is no folder of published weights, such as the name of a model on the hub.
+fn check_weights(dir: &Path) -> Result<(), TextRecipeError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let name = dir.display();
+    let is_file = if dir.exists() {
+        "is not a folder"
+    } else {
+        "does not exist"
+    };
+    Err(TextRecipeError::Asked(format!(
+        "the weights folder `{name}` {is_file}: nothing is downloaded; name a folder with config.json, \
+         tokenizer.json and model.safetensors, e.g. from `hf download {name} --local-dir weights`"
+    )))
+}
+
 fn tokenizer_of(recipe: &Recipe, texts: &[&str]) -> Result<TextTokenizer, TextRecipeError> {
     if let Architecture::Bert { weights, .. } = &recipe.model {
         if weights.is_empty() {
@@ -667,6 +719,7 @@ fn tokenizer_of(recipe: &Recipe, texts: &[&str]) -> Result<TextTokenizer, TextRe
                            or `model.weights`";
             return Err(TextRecipeError::Asked(message.to_owned()));
         }
+        check_weights(Path::new(weights))?;
         return Ok(TextTokenizer::load(
             &Path::new(weights).join(TOKENIZER_FILE),
         )?);

@@ -13,7 +13,7 @@ use tinderbox_models::{
 };
 
 use super::error::TextRecipeError;
-use crate::model_dir::{self, WeightsError};
+use crate::model_dir::{self, WeightsError, portable};
 use crate::train::{ConfigError, layer_factors};
 
 /// Which network, without the sizes that follow from the data.
@@ -235,6 +235,15 @@ pub(crate) struct BertForm {
 }
 
 impl Architecture {
+    /// The same without paths of this machine, as a model folder holds it.
+    pub(super) fn portable(&self) -> Self {
+        let mut model = self.clone();
+        if let Self::Bert { weights, .. } = &mut model {
+            *weights = portable(weights);
+        }
+        model
+    }
+
     /// One of each kind, as a recipe that only names the kind gets it.
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {

@@ -11,8 +11,9 @@ use super::recipe::Data;
 use super::tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, Tokens};
 use super::truncation::{Truncation, TruncationCounter};
 use super::{KIND, Spec};
-use crate::metrics::argmax;
+use crate::metrics::{argmax, check_threshold, decide};
 use crate::model_dir::{self, ModelError};
+use crate::train::ConfigError;
 
 /// Most networks of a folder.
 const MAX_MEMBERS: usize = 100;
@@ -48,6 +49,8 @@ pub struct Predictor {
     pub(super) spec: Spec,
     pub(super) device: Device,
     truncation: TruncationCounter,
+    /// Of two classes, the decision threshold if it is not a half.
+    threshold: Option<f64>,
 }
 
 impl Predictor {
@@ -99,7 +102,22 @@ impl Predictor {
             spec,
             device,
             truncation: TruncationCounter::default(),
+            threshold: None,
         })
+    }
+
+    /// The same model with another decision threshold.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not tell two classes of a text.
+    pub fn with_threshold(mut self, threshold: f64) -> Result<Self, ConfigError> {
+        let classes = match self.spec.task {
+            Task::Classes => self.spec.labels.len(),
+            _ => 0,
+        };
+        self.threshold = Some(check_threshold(threshold, classes)?);
+        Ok(self)
     }
 
     /// What is said of a text.
@@ -205,7 +223,10 @@ impl Predictor {
                 }
             }
             Task::Classes | Task::Next => Prediction::Class {
-                label: labels.get(argmax(said)).cloned().unwrap_or_default(),
+                label: labels
+                    .get(decide(said, self.threshold))
+                    .cloned()
+                    .unwrap_or_default(),
                 probabilities: named(),
             },
         }
@@ -240,8 +261,10 @@ impl Predictor {
                 let read = part.iter().map(|&row| &tokens[row]);
                 self.truncation.add(Truncation::of(read));
                 let names = &self.spec.labels;
-                self.committee
-                    .answer(&tokens, &rows.truth, names, part, &self.device)
+                let answers =
+                    self.committee
+                        .answer(&tokens, &rows.truth, names, part, &self.device)?;
+                Ok(answers.decided_at(self.threshold))
             }
             Corpus::Running(text) => {
                 let all = [&text.train[..], &text.valid, &text.test].concat();

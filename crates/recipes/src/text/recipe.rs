@@ -1,12 +1,17 @@
 //! What decides a model of texts.
 
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::text::TextOptions;
 use toml::Table;
 
+use super::docs::DOCS;
+use super::format::Format;
 use super::net::Architecture;
 use super::tokenizer::{TokenKind, TokenizerRecipe};
 use crate::classify::Loss;
-use crate::overlay::Patchable;
+use crate::model_dir::portable;
+use crate::overlay::{KeyDoc, Patchable};
+use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::train::{
     ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
 };
@@ -91,6 +96,12 @@ pub enum Data {
         text: Vec<String>,
         /// Column or key of the label.
         label: String,
+        /// Whether rows with an empty text are skipped and counted.
+        #[serde(default)]
+        skip_empty: bool,
+        /// How the file is written.
+        #[serde(default)]
+        format: Format,
     },
     /// A file of pairs of texts with a class each.
     Pairs {
@@ -102,6 +113,12 @@ pub enum Data {
         second: String,
         /// Column or key of the label.
         label: String,
+        /// Whether rows with an empty text are skipped and counted.
+        #[serde(default)]
+        skip_empty: bool,
+        /// How the file is written.
+        #[serde(default)]
+        format: Format,
     },
     /// A file of texts with any number of labels each.
     MultiLabel {
@@ -111,9 +128,15 @@ pub enum Data {
         text: String,
         /// Column or key of the labels.
         label: String,
+        /// Whether rows with an empty text are skipped and counted.
+        #[serde(default)]
+        skip_empty: bool,
+        /// How the file is written.
+        #[serde(default)]
+        format: Format,
     },
-    /// A file of sentences with a tag for each word: a word and its tag in a line, an empty line
-    /// between sentences.
+    /// A file of sentences with a tag for each word: a word and its tag in a line and an empty line
+    /// between sentences, or JSON with `tokens` and `tags`.
     Tagged {
         /// The file.
         path: String,
@@ -143,14 +166,24 @@ impl Data {
                 test: String::new(),
                 text: vec![text],
                 label,
+                skip_empty: false,
+                format: Format::default(),
             },
             "pairs" => Self::Pairs {
                 path,
                 first: "first".to_owned(),
                 second: "second".to_owned(),
                 label,
+                skip_empty: false,
+                format: Format::default(),
             },
-            "multi-label" => Self::MultiLabel { path, text, label },
+            "multi-label" => Self::MultiLabel {
+                path,
+                text,
+                label,
+                skip_empty: false,
+                format: Format::default(),
+            },
             "tagged" => Self::Tagged { path },
             "running" => Self::Running { path },
             _ => return None,
@@ -172,6 +205,79 @@ impl Data {
             | Self::MultiLabel { path, .. }
             | Self::Tagged { path }
             | Self::Running { path } => Some(path),
+        }
+    }
+
+    /// The same without paths of this machine, as a model folder holds it.
+    pub(super) fn portable(&self) -> Self {
+        let mut data = self.clone();
+        if let Self::Texts { test, .. } = &mut data {
+            *test = portable(test);
+        }
+        if let Some(path) = data.path_mut() {
+            *path = portable(path);
+        }
+        data
+    }
+
+    /// How the user's file is read; `None` for public data sets and plain text.
+    ///
+    /// # Errors
+    ///
+    /// If a key of `data.format` means nothing.
+    pub fn options(&self) -> Result<Option<TextOptions>, ConfigError> {
+        let (text, label, skip_empty, format) = match self {
+            Self::Texts {
+                text,
+                label,
+                skip_empty,
+                format,
+                ..
+            } => (text.clone(), label, *skip_empty, format),
+            Self::Pairs {
+                first,
+                second,
+                label,
+                skip_empty,
+                format,
+                ..
+            } => (
+                vec![first.clone(), second.clone()],
+                label,
+                *skip_empty,
+                format,
+            ),
+            Self::MultiLabel {
+                text,
+                label,
+                skip_empty,
+                format,
+                ..
+            } => (vec![text.clone()], label, *skip_empty, format),
+            Self::Tagged { .. } => return Ok(Some(TextOptions::default())),
+            _ => return Ok(None),
+        };
+        let mut options = TextOptions {
+            text,
+            label: label.clone(),
+            skip_empty,
+            ..TextOptions::default()
+        };
+        format.apply(&mut options)?;
+        if options.text.contains(label) {
+            let expected = "another column than the text, which `data.text` or `--text` names";
+            return Err(ConfigError::new("data.label", label, expected));
+        }
+        Ok(Some(options))
+    }
+
+    /// Skips rows with an empty text, where that is possible.
+    pub fn set_skip_empty(&mut self) {
+        if let Self::Texts { skip_empty, .. }
+        | Self::Pairs { skip_empty, .. }
+        | Self::MultiLabel { skip_empty, .. } = self
+        {
+            *skip_empty = true;
         }
     }
 
@@ -229,6 +335,10 @@ impl Patchable for Recipe {
             _ => None,
         }
     }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+    }
 }
 
 impl Recipe {
@@ -267,6 +377,7 @@ impl Recipe {
             let found = self.augment.drop_tokens;
             return Err(ConfigError::new("augment.drop_tokens", found, expected));
         }
+        self.data.options()?;
         self.tokenizer.validate()?;
         let pretrained = matches!(self.model, Architecture::Bert { .. });
         if pretrained != (self.tokenizer.kind == TokenKind::Pretrained) {

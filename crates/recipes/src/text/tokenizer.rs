@@ -23,19 +23,21 @@ use tokenizers::{
 
 use super::error::TokenizerError;
 use super::pre_tokenize::with_words;
+use super::tokenizer_file::{CheckedFile, MAX_FILE, checked};
+use crate::contain::contained;
 use crate::train::{ConfigError, check_range};
 
 /// Name of the tokenizer's file in a model folder, as on the Hugging Face hub.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
-
-/// Largest file of a tokenizer, in bytes.
-const MAX_FILE: u64 = 256 << 20;
 
 const PADDING: &str = "[PAD]";
 const UNKNOWN: &str = "[UNK]";
 const FIRST: &str = "[CLS]";
 const BETWEEN: &str = "[SEP]";
 const SPECIAL: [&str; 4] = [PADDING, UNKNOWN, FIRST, BETWEEN];
+
+/// A text with letters of every length, digits, signs and white space, to try a file with.
+const TRIAL: &str = "Hello, world! It's 3.14 €\n\tÄrger ﬁn ½ Привет 你好 ไทย 👍🏽";
 
 /// Byte that stands between the texts of a pair, which no text holds.
 const SEPARATOR: u8 = 0;
@@ -427,8 +429,26 @@ impl TextTokenizer {
             return Err(refuse(format!("it has {} bytes", size.len())));
         }
         let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        let tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| refuse(error.to_string()))?;
-        Self::of(tokenizer)
+        let CheckedFile { json, added } = checked(&bytes).map_err(refuse)?;
+        let tokenizer = contained(|| Tokenizer::from_bytes(&json)).map_err(refuse)?;
+        let tokenizer = tokenizer.map_err(|error| refuse(error.to_string()))?;
+        for (content, id) in added {
+            let found = tokenizer.token_to_id(&content);
+            if found.is_none_or(|found| found as usize != id) {
+                return Err(refuse(format!(
+                    "the token `{content}` has the number {id} in `added_tokens` and another in \
+                     `model.vocab`"
+                )));
+            }
+        }
+        let tokenizer = Self::of(tokenizer)?;
+        // What is damaged may show only in use.
+        let trial = Input::One(TRIAL.to_owned());
+        let tokens = tokenizer.encode_all(&trial, usize::MAX);
+        match tokens.and_then(|tokens| tokenizer.decode(&tokens.ids)) {
+            Err(TokenizerError::Panicked(reason)) => Err(refuse(reason)),
+            _ => Ok(tokenizer),
+        }
     }
 
     /// The file that [`load`](Self::load) reads; bytes have none.
@@ -508,11 +528,14 @@ impl TextTokenizer {
         };
         // The fast way forgets which word a token is of.
         let in_words = matches!(input, Input::Words(_));
-        let encoding = if in_words {
-            hub.encode(wanted, true)?
-        } else {
-            hub.encode_fast(wanted, true)?
-        };
+        let encoding = contained(|| {
+            if in_words {
+                hub.encode(wanted, true)
+            } else {
+                hub.encode_fast(wanted, true)
+            }
+        });
+        let encoding = encoding.map_err(TokenizerError::Panicked)??;
         Ok(tokens(&encoding, in_words, max_len))
     }
 
@@ -529,7 +552,11 @@ impl TextTokenizer {
         let parts: Vec<&str> = text.split_inclusive('\n').collect();
         let parts = parts
             .par_iter()
-            .map(|part| Ok(hub.encode_fast(*part, false)?.get_ids().to_vec()))
+            .map(|part| {
+                let encoding = contained(|| hub.encode_fast(*part, false));
+                let encoding = encoding.map_err(TokenizerError::Panicked)??;
+                Ok(encoding.get_ids().to_vec())
+            })
             .collect::<Result<Vec<Vec<u32>>, TokenizerError>>()?;
         Ok(parts.concat())
     }
@@ -545,7 +572,10 @@ impl TextTokenizer {
                 let bytes: Vec<u8> = ids.iter().map(|&id| id as u8).collect();
                 Ok(String::from_utf8_lossy(&bytes).into_owned())
             }
-            Some(hub) => Ok(hub.decode(ids, true)?),
+            Some(hub) => {
+                let text = contained(|| hub.decode(ids, true));
+                Ok(text.map_err(TokenizerError::Panicked)??)
+            }
         }
     }
 }

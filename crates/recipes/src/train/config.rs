@@ -1,7 +1,7 @@
 //! What decides a training run besides its data and its model.
 
 use std::fmt::Display;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::schedule::Schedule;
 
 /// A value that no training could use.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("`{key}` is {value}, and must be {expected}")]
+#[error("`{key}` must be {expected} (got {value})")]
 pub struct ConfigError {
     /// The key with its path in a recipe.
     pub key: String,
@@ -36,16 +36,28 @@ impl ConfigError {
 /// # Errors
 ///
 /// If it does not, NaN included.
-pub fn check_range(
-    key: &str,
-    value: f64,
-    range: impl RangeBounds<f64> + std::fmt::Debug,
-) -> Result<(), ConfigError> {
+pub fn check_range(key: &str, value: f64, range: impl RangeBounds<f64>) -> Result<(), ConfigError> {
     if range.contains(&value) {
         Ok(())
     } else {
-        Err(ConfigError::new(key, value, format!("in {range:?}")))
+        Err(ConfigError::new(key, value, bounds(&range)))
     }
+}
+
+/// A range in words, as in `at least 0 and below 1`.
+fn bounds(range: &impl RangeBounds<f64>) -> String {
+    let low = match range.start_bound() {
+        Bound::Included(low) => Some(format!("at least {low}")),
+        Bound::Excluded(low) => Some(format!("above {low}")),
+        Bound::Unbounded => None,
+    };
+    let high = match range.end_bound() {
+        Bound::Included(high) => Some(format!("at most {high}")),
+        Bound::Excluded(high) => Some(format!("below {high}")),
+        Bound::Unbounded => None,
+    };
+    let parts: Vec<String> = [low, high].into_iter().flatten().collect();
+    parts.join(" and ")
 }
 
 /// Checks that a share lies between 0 and 1, both left out.
@@ -57,7 +69,7 @@ pub fn check_share(key: &str, value: f64) -> Result<(), ConfigError> {
     if value > 0.0 && value < 1.0 {
         Ok(())
     } else {
-        Err(ConfigError::new(key, value, "between 0 and 1"))
+        Err(ConfigError::new(key, value, "above 0 and below 1"))
     }
 }
 
@@ -83,7 +95,11 @@ fn check_count(
     if range.contains(&value) {
         Ok(())
     } else {
-        let expected = format!("from {} to {}", range.start(), range.end());
+        let expected = if *range.end() == usize::MAX {
+            format!("at least {}", range.start())
+        } else {
+            format!("between {} and {}", range.start(), range.end())
+        };
         Err(ConfigError::new(key, value, expected))
     }
 }
@@ -118,6 +134,10 @@ pub struct Loop {
     pub batch_size: usize,
     /// Seed of everything random: initial weights, shuffling, augmentation, dropout.
     pub seed: u64,
+    /// Whether every class is drawn equally often, items of rare classes several times in an epoch;
+    /// for classification.
+    #[serde(default)]
+    pub balanced_sampling: bool,
     /// Batches whose gradients are averaged before one step of the optimizer.
     pub accumulation: usize,
     /// Largest global norm of the gradient (Pascanu et al. 2013); 0 switches clipping off.
@@ -145,6 +165,7 @@ impl Default for Loop {
             epochs: 10,
             batch_size: 64,
             seed: 42,
+            balanced_sampling: false,
             accumulation: 1,
             clip_norm: 0.0,
             ema_decay: 0.0,
@@ -282,9 +303,26 @@ mod tests {
 
     #[test]
     fn hostile_numbers_are_refused_by_key() {
-        assert!(refusal(|c| c.train.epochs = 0).contains("`train.epochs` is 0"));
-        assert!(refusal(|c| c.train.batch_size = 1 << 40).contains("`train.batch_size`"));
-        assert!(refusal(|c| c.train.ema_decay = f64::NAN).contains("`train.ema_decay` is NaN"));
+        for (change, message) in [
+            (
+                (|c| c.train.epochs = 0) as fn(&mut TrainConfig),
+                "`train.epochs` must be between 1 and 1000000 (got 0)",
+            ),
+            (
+                |c| c.train.batch_size = 1 << 40,
+                "`train.batch_size` must be between 1 and 65536 (got 1099511627776)",
+            ),
+            (
+                |c| c.train.ema_decay = f64::NAN,
+                "`train.ema_decay` must be at least 0 and below 1 (got NaN)",
+            ),
+            (
+                |c| c.train.log_every = 0,
+                "`train.log_every` must be at least 1 (got 0)",
+            ),
+        ] {
+            assert_eq!(refusal(change), message);
+        }
         assert!(refusal(|c| c.train.seed = u64::MAX).contains("`train.seed`"));
         for rate in [0.0, -0.1, f64::NAN, f64::INFINITY] {
             let message = refusal(|c| *c.optimizer.learning_rate_mut() = rate);

@@ -7,6 +7,7 @@
 mod adam;
 pub mod checkpoint;
 mod config;
+pub mod docs;
 mod ema;
 pub mod gradients;
 mod lines;

@@ -15,6 +15,7 @@
 mod batch;
 mod concat;
 mod data;
+mod docs;
 mod net;
 mod predict;
 mod recipe;
@@ -38,7 +39,7 @@ pub use net::{Architecture, ImageNet};
 pub use predict::{Evaluation, Prediction, Predictor};
 pub use recipe::{BUILTIN, Data, Preprocess, Recipe};
 
-use crate::classify::{Classifier, Labelled, predict_all};
+use crate::classify::{ClassWeights, Classifier, Labelled, predict_all};
 use crate::memory::{MemoryError, check_memory};
 use crate::metrics::Predictions;
 use crate::model_dir::{self, ModelError};
@@ -63,7 +64,7 @@ pub enum VisionError {
     #[error("invalid recipe")]
     Config(#[from] ConfigError),
     /// The network does not fit the images.
-    #[error("invalid recipe: `model`")]
+    #[error("invalid recipe: the section `model`")]
     Architecture(#[from] tinderbox_models::ConfigError),
     /// The images.
     #[error(transparent)]
@@ -324,11 +325,24 @@ impl Prepared {
             &device.clone().autodiff(),
         )?;
         let parameters = trainable_parameters(&net);
-        let model = Classifier::new(net, self.recipe.loss.clone());
+        let by_class = self.recipe.loss.class_weights != ClassWeights::None;
+        let labels = if by_class || train.balanced_sampling {
+            let labels = &self.opened.labels;
+            let rows = self.splits.rows[0].iter();
+            rows.map(|&row| usize::from(labels[row])).collect()
+        } else {
+            Vec::new()
+        };
+        let weights = self.recipe.loss.class_weights;
+        let weights = weights.of(labels.iter().copied(), classes);
+        let model = Classifier::new(net, self.recipe.loss.clone()).with_class_weights(weights);
 
         let config = LoaderConfig::train(train.batch_size, train.seed).with_workers(train.workers);
         let collate = ImageCollate::train(self.normalize.clone(), self.recipe.augment.clone());
-        let loader = Loader::new(Arc::clone(&self.splits.train), collate, config, device)?;
+        let mut loader = Loader::new(Arc::clone(&self.splits.train), collate, config, device)?;
+        if train.balanced_sampling {
+            loader = loader.balanced(labels);
+        }
         let mut trainer = Trainer::new(self.recipe.train_config())
             .in_dir(run.path())
             .identity(self.identity()?)
@@ -364,7 +378,7 @@ impl Prepared {
     ///
     /// If an image cannot be loaded or the regression cannot be fitted.
     #[cfg(feature = "baseline")]
-    pub fn baseline(&self) -> Result<crate::run_dir::Baseline, VisionError> {
+    pub fn baseline(&self) -> Result<(crate::run_dir::Baseline, Predictions), VisionError> {
         use tinderbox_baselines::{MAX_VALUES, logistic_regression};
         let started = std::time::Instant::now();
         let features = self.opened.shape().iter().product::<usize>();
@@ -374,18 +388,20 @@ impl Prepared {
         let classes = self.opened.classes.len();
         let labels = test.labels.clone();
         let probabilities = logistic_regression(train, test, classes)?;
-        let test = Predictions {
+        let predictions = Predictions {
             classes,
             probabilities,
             labels,
-        }
-        .metrics();
-        Ok(crate::run_dir::Baseline {
+            threshold: None,
+        };
+        let baseline = crate::run_dir::Baseline {
             method: "logistic regression".to_owned(),
             samples,
             wall_s: started.elapsed().as_secs_f64(),
-            test,
-        })
+            threshold: None,
+            test: predictions.metrics(),
+        };
+        Ok((baseline, predictions))
     }
 
     #[cfg(feature = "baseline")]
@@ -425,10 +441,6 @@ impl Prepared {
 
     /// What to build around the weights.
     fn spec(&self) -> Spec {
-        let mut data = self.recipe.data.clone();
-        if let Some(path) = data.path_mut() {
-            path.clear();
-        }
         Spec {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
@@ -437,7 +449,7 @@ impl Prepared {
             normalize: self.normalize.clone(),
             labels: self.opened.classes.clone(),
             decode: Some(self.opened.decode.clone()),
-            data,
+            data: self.recipe.data.portable(),
             data_digest: Some(self.list.digest()),
         }
     }

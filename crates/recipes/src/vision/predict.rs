@@ -9,9 +9,10 @@ use super::data::{DataError, Opened, Splits, open, open_other};
 use super::recipe::Data;
 use super::{ImageNet, KIND, Spec, VisionError, eval_loader, image_error};
 use crate::classify::{predict_all, probabilities};
-use crate::metrics::{Predictions, argmax};
+use crate::metrics::{Predictions, check_threshold, decide};
 use crate::model_dir::{self, ModelError};
 use crate::splits::{Scope, SplitList, digest};
+use crate::train::ConfigError;
 
 /// What a network says of an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub struct Predictor {
     net: ImageNet,
     spec: Spec,
     device: Device,
+    /// Of two classes, the decision threshold if it is not a half.
+    threshold: Option<f64>,
 }
 
 impl Predictor {
@@ -82,7 +85,18 @@ impl Predictor {
             net,
             spec,
             device: device.clone(),
+            threshold: None,
         })
+    }
+
+    /// The same model with another decision threshold.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not have two classes.
+    pub fn with_threshold(mut self, threshold: f64) -> Result<Self, ConfigError> {
+        self.threshold = Some(check_threshold(threshold, self.spec.labels.len())?);
+        Ok(self)
     }
 
     /// Names of the classes, in the order of their labels.
@@ -147,7 +161,7 @@ impl Predictor {
         let scores = probabilities(&self.net, batch);
         // A single small read: it can only fail with the device itself.
         let scores: Vec<f32> = scores.into_data().iter::<f32>().collect();
-        let label = self.spec.labels[argmax(&scores)].clone();
+        let label = self.spec.labels[decide(&scores, self.threshold)].clone();
         let probabilities = self.spec.labels.iter().cloned().zip(scores).collect();
         Prediction {
             label,
@@ -207,7 +221,8 @@ impl Predictor {
         }
         let images = opened.select(rows)?;
         let loader = eval_loader(&images, &self.spec.normalize, 1, &self.device)?;
-        let predictions = predict_all(&self.net, &loader).map_err(image_error)?;
+        let mut predictions = predict_all(&self.net, &loader).map_err(image_error)?;
+        predictions.threshold = self.threshold;
         Ok(Evaluation {
             predictions,
             scope,

@@ -6,9 +6,12 @@ use tinderbox_datasets::{Augment, Fit};
 use tinderbox_models::Activation;
 use toml::Table;
 
+use super::docs::DOCS;
 use super::net::Architecture;
 use crate::classify::Loss;
-use crate::overlay::Patchable;
+use crate::model_dir::portable;
+use crate::overlay::{KeyDoc, Patchable};
+use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::train::{
     ConfigError, Goal, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range,
     check_share, init_seeded,
@@ -172,6 +175,15 @@ impl Data {
         }
     }
 
+    /// The same without paths of this machine, as a model folder holds it.
+    pub(super) fn portable(&self) -> Self {
+        let mut data = self.clone();
+        if let Some(path) = data.path_mut() {
+            *path = portable(path);
+        }
+        data
+    }
+
     fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::Digits { valid_fraction, .. } => {
@@ -183,7 +195,7 @@ impl Data {
                 ..
             } => {
                 if !(2..=65_536).contains(&classes.len()) {
-                    let expected = "a list of 2 to 65536 names";
+                    let expected = "a list of between 2 and 65536 names";
                     return Err(ConfigError::new("data.classes", classes.len(), expected));
                 }
                 check_share("data.valid_fraction", *valid_fraction)
@@ -209,6 +221,10 @@ impl Patchable for Recipe {
             "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             _ => None,
         }
+    }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
     }
 }
 
@@ -242,9 +258,10 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_name(&self.name)?;
         self.data.validate()?;
-        self.augment
-            .validate()
-            .map_err(|error| ConfigError::new("augment", error, "within these bounds"))?;
+        self.augment.validate().map_err(|error| {
+            let key = format!("augment.{}", error.key);
+            ConfigError::new(key, error.value, format!("in {}", error.range))
+        })?;
         self.loss.validate()?;
         self.train_config().validate()?;
         self.train.check_monitor(&["loss", "accuracy"])?;

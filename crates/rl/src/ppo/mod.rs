@@ -83,7 +83,11 @@ impl PpoConfig {
             if (1..=most).contains(&value) {
                 return Ok(());
             }
-            Err(ConfigError::new(key, value, format!("1 to {most}")))
+            Err(ConfigError::new(
+                key,
+                value,
+                format!("between 1 and {most}"),
+            ))
         };
         count("agent.rollout", self.rollout, 1 << 20)?;
         count("agent.epochs", self.epochs, 1 << 16)?;

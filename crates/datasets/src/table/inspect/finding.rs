@@ -54,6 +54,24 @@ pub enum Finding {
         /// Its rows.
         rows: usize,
     },
+    /// A class has few rows beside the largest one.
+    Imbalance {
+        /// The rarest class.
+        class: String,
+        /// Its rows.
+        rows: usize,
+        /// All rows that have a class.
+        of: usize,
+    },
+    /// Several columns tell the target nearly without error.
+    Formula {
+        /// The columns, at least two.
+        columns: Vec<String>,
+        /// Whether they are multiplied or divided rather than added or subtracted.
+        product: bool,
+        /// Share of the target's variance that they explain; of its logarithm's for a product.
+        r2: f64,
+    },
     /// Rows repeat an earlier one, identifiers aside.
     DuplicateRows {
         /// How many do.
@@ -138,6 +156,31 @@ impl fmt::Display for Finding {
             }
             Self::RareClass { class, rows } => {
                 write!(f, "class `{class}` has only {}", count(*rows))
+            }
+            Self::Imbalance { class, rows, of } => write!(
+                f,
+                "class `{class}` has {} of {of} ({:.2}%): accuracy says little about it, and a fifth \
+                 of the rows as a test split holds about {} of it",
+                count(*rows),
+                100.0 * *rows as f64 / *of as f64,
+                rows / 5
+            ),
+            Self::Formula {
+                columns,
+                product,
+                r2,
+            } => {
+                let names: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
+                let how = if *product {
+                    "product or ratio"
+                } else {
+                    "weighted sum or difference"
+                };
+                write!(
+                    f,
+                    "the target is a {how} of {} (R² {r2:.4}): are they known before the target is?",
+                    names.join(", ")
+                )
             }
             Self::DuplicateRows { rows } => write!(
                 f,

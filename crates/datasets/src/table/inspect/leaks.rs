@@ -4,7 +4,6 @@ use rayon::prelude::*;
 
 use super::Sorted;
 use super::finding::{Finding, Measure};
-use crate::table::Table;
 use crate::table::association::{auroc, bins, correlation, cramers_v, explained, ranks};
 use crate::table::column::{Cells, Column, Words};
 use crate::table::schema::Kind;
@@ -30,10 +29,14 @@ enum Target {
 }
 
 /// The columns that tell the target, in their order.
-pub(super) fn find(table: &Table, at: usize, sorted: &[Sorted], classes: bool) -> Vec<Finding> {
-    let target = Target::new(&table.columns()[at], &sorted[at], classes);
-    let others = table
-        .columns()
+pub(super) fn find(
+    columns: &[&Column],
+    at: usize,
+    sorted: &[Sorted],
+    classes: bool,
+) -> Vec<Finding> {
+    let target = Target::new(columns[at], &sorted[at], classes);
+    let others = columns
         .par_iter()
         .zip(sorted)
         .enumerate()
@@ -113,20 +116,24 @@ fn by_value(column: &Column, sorted: &Sorted, target: &Target) -> Option<(Measur
             .map(|words| target.told_by(codes(words).into_iter()));
     };
     let Sorted { values, order } = sorted;
-    Some(match target {
+    let in_order = match target {
         Target::Classes(labels, 2) => {
             let area = auroc(order, values, |row| {
                 labels[row as usize].map(|label| label == 1)
             })?;
-            (Measure::Auroc, area.max(1.0 - area))
+            Some((Measure::Auroc, area.max(1.0 - area)))
         }
-        Target::Classes(..) => target.told_by(bins(order, values).into_iter()),
+        Target::Classes(..) => None,
         Target::Numbers(_, target) => {
             let ranks = ranks(order, values);
             let pairs = ranks.iter().copied().zip(target.iter().copied());
-            (Measure::RankCorrelation, correlation(pairs).abs())
+            Some((Measure::RankCorrelation, correlation(pairs).abs()))
         }
-    })
+    };
+    // What rises and falls tells the target without any order.
+    in_order
+        .filter(|&(measure, value)| value >= limit(measure))
+        .or_else(|| Some(target.told_by(bins(order, values).into_iter())))
 }
 
 fn by_missing(column: &Column, target: &Target) -> Option<(Measure, f64)> {

@@ -239,3 +239,54 @@ fn several_classes_are_told_by_bins() {
     let inspection = inspect(&table, Some("y")).unwrap();
     assert_eq!(leaks(&inspection), [("size", false, Measure::CramersV)]);
 }
+
+#[test]
+fn imbalance_is_measured_against_the_largest_class() {
+    let imbalance = |every: usize, classes: usize| {
+        let table = made("x,y", 2_000, |row| {
+            let class = if row % every == 0 {
+                "rare".to_owned()
+            } else {
+                format!("c{}", row % classes)
+            };
+            format!("{row},{class}")
+        });
+        let findings = inspect(&table, Some("y")).unwrap().findings;
+        findings.into_iter().find_map(|finding| match finding {
+            Finding::Imbalance { class, rows, of } => Some((class, rows, of)),
+            _ => None,
+        })
+    };
+    assert_eq!(imbalance(200, 1), Some(("rare".to_owned(), 10, 2_000)));
+    assert_eq!(imbalance(10, 1), None);
+    // Of many classes each is small.
+    assert_eq!(imbalance(40, 39), None);
+}
+
+#[test]
+fn leaks_are_looked_for_among_the_columns_that_are_learned_from() {
+    let table = made("part,rest,x,y,name", 300, |row| {
+        let (part, rest) = (row * 37 % 101, row * 53 % 89);
+        format!("{part},{rest},{},{},n{row}", row * 71 % 97, part + rest)
+    });
+    let columns =
+        |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    let found = |names: &[&str]| find_leaks(&table, "y", &columns(names)).unwrap();
+    assert!(matches!(
+        &found(&["part", "rest", "x"])[..],
+        [Finding::Formula { columns, product: false, r2 }]
+            if *columns == ["part", "rest"] && *r2 > 0.9999
+    ));
+    assert_eq!(found(&["part", "x"]), []);
+    assert!(find_leaks(&table, "y", &columns(&["no such"])).is_err());
+}
+
+#[test]
+fn a_column_that_tells_the_target_without_an_order_is_a_leak() {
+    let table = made("x,y", 400, |row| {
+        let x = row as f64 / 100.0 - 2.0;
+        format!("{x},{}", x * x)
+    });
+    let inspection = inspect(&table, Some("y")).unwrap();
+    assert_eq!(leaks(&inspection), [("x", false, Measure::Explained)]);
+}

@@ -1,0 +1,188 @@
+//! From `--run` to the folder that inference needs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tinderbox_recipes::model_dir::{Located, SPEC_FILE, locate};
+use tinderbox_recipes::run_dir::{MODEL_DIR, RECIPE_FILE};
+
+use crate::{Failure, note};
+
+/// What `model.json` calls each kind of model, the app that uses it, and commands that do.
+const KINDS: [(&str, &str, &str); 4] = [
+    (
+        "image-classifier",
+        "vision",
+        "`vision predict` or `vision eval`",
+    ),
+    ("text-model", "text", "`text predict` or `text eval`"),
+    (
+        "table-model",
+        "tabular",
+        "`tabular predict` or `tabular eval`",
+    ),
+    (
+        "agent",
+        "rl-cartpole",
+        "`rl-cartpole play` or `rl-cartpole eval`",
+    ),
+];
+
+/// The model folder that `--run` names: that of a run directory, which is the best so far of a run
+/// that is not finished, or a model folder itself, or a file in it.
+///
+/// # Errors
+///
+/// If there is none, or the model is one of another app.
+pub fn model_dir(run: &Path, app: &str) -> Result<PathBuf, Failure> {
+    let name = run.display();
+    let Located { dir, finished } = find(run).ok_or_else(|| Failure::input(missing(run, app)))?;
+    if let Some((_, owner, commands)) = kind(&dir)
+        && owner != app
+    {
+        return Err(Failure::input(format!(
+            "`{name}` is a `{owner}` run: use {commands}"
+        )));
+    }
+    if !finished {
+        note(&format!(
+            "warning: the run in `{name}` is not finished: using its best weights so far"
+        ));
+    }
+    Ok(dir)
+}
+
+/// The recipe of the run that a model folder is part of, if it is part of one: it knows where the
+/// training data is.
+pub fn recipe_file(model: &Path) -> Option<PathBuf> {
+    // Of a relative folder such as `.` the parent is not in its name.
+    let model = fs::canonicalize(model).ok()?;
+    // The best so far is in the folder of checkpoints.
+    let folders = model.ancestors().skip(1).take(2);
+    let files = folders.map(|folder| folder.join(RECIPE_FILE));
+    files.into_iter().find(|file| file.is_file())
+}
+
+fn find(run: &Path) -> Option<Located> {
+    if let Some(located) = locate(run) {
+        return Some(located);
+    }
+    let folder = if run.is_file() { run.parent()? } else { run };
+    let dir = if folder.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        folder.to_owned()
+    };
+    let is_model = dir.join(SPEC_FILE).is_file();
+    is_model.then_some(Located {
+        dir,
+        finished: true,
+    })
+}
+
+fn kind(dir: &Path) -> Option<(&'static str, &'static str, &'static str)> {
+    let text = fs::read_to_string(dir.join(SPEC_FILE)).ok()?;
+    let spec: Value = serde_json::from_str(&text).ok()?;
+    let kind = match spec.get("kind").and_then(Value::as_str) {
+        Some(kind) => kind,
+        // Agents were once saved without it.
+        None if spec.get("environment").is_some() => "agent",
+        None => return None,
+    };
+    KINDS.into_iter().find(|(known, _, _)| *known == kind)
+}
+
+/// Why there is no model, and which one may be meant.
+fn missing(run: &Path, app: &str) -> String {
+    let name = run.display();
+    if !run.exists() {
+        return format!("`{name}` contains no trained model: there is no such file or folder");
+    }
+    if run.join(RECIPE_FILE).is_file() {
+        return format!(
+            "the run in `{name}` has no trained model yet: resume it with `{app} train --resume {name}` \
+             for at least one epoch"
+        );
+    }
+    let hint = latest(run).map_or_else(String::new, |found| {
+        format!(", did you mean `{}`?", found.display())
+    });
+    format!("`{name}` contains no trained model: it has no `{MODEL_DIR}` folder{hint}")
+}
+
+/// The latest of the runs in a folder, whose names begin with their times.
+fn latest(folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let runs = entries.map(|entry| entry.path());
+    runs.filter(|run| run.join(MODEL_DIR).is_dir()).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(dir: &Path, spec: &str) {
+        fs::create_dir_all(dir).unwrap();
+        fs::write(dir.join(SPEC_FILE), spec).unwrap();
+    }
+
+    #[test]
+    fn a_run_its_model_folder_and_a_copy_of_it_are_found() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        model(&at("run/model"), r#"{"kind": "text-model"}"#);
+        model(&at("exported"), r#"{"kind": "text-model"}"#);
+        for (given, found) in [
+            ("run", "run/model"),
+            ("run/model", "run/model"),
+            ("run/model/model.json", "run/model"),
+            ("exported", "exported"),
+        ] {
+            assert_eq!(model_dir(&at(given), "text").unwrap(), at(found), "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_model_of_the_app_is_refused_with_advice() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        model(&at("runs/20260101/model"), r#"{"kind": "text-model"}"#);
+        model(&at("runs/20260102/model"), r#"{"kind": "text-model"}"#);
+        model(&at("image"), r#"{"kind": "image-classifier"}"#);
+        model(&at("table"), r#"{"kind": "table-model"}"#);
+        model(&at("agent"), r#"{"kind": "agent"}"#);
+        model(&at("old-agent"), r#"{"environment": "CartPole-v1"}"#);
+        fs::create_dir(at("empty")).unwrap();
+        fs::create_dir(at("unfinished")).unwrap();
+        fs::write(at("unfinished/recipe.toml"), "").unwrap();
+        for (given, app, words) in [
+            (
+                "runs/20260101",
+                "tabular",
+                "is a `text` run: use `text predict`",
+            ),
+            ("image", "text", "is a `vision` run: use `vision predict`"),
+            (
+                "table",
+                "rl-cartpole",
+                "is a `tabular` run: use `tabular predict`",
+            ),
+            (
+                "agent",
+                "vision",
+                "is a `rl-cartpole` run: use `rl-cartpole play`",
+            ),
+            ("old-agent", "tabular", "is a `rl-cartpole` run"),
+            ("absent", "text", "there is no such file or folder"),
+            ("empty", "text", "it has no `model` folder"),
+            ("runs", "text", "20260102`?"),
+            ("unfinished", "text", "resume it with `text train --resume"),
+        ] {
+            let Err(Failure::Input(error)) = model_dir(&at(given), app) else {
+                unreachable!("{given} is no model of {app}");
+            };
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}

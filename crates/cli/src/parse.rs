@@ -1,0 +1,344 @@
+//! The command line of an app, with advice by meaning where a word is not known.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, Error, Parser};
+use tinderbox_recipes::overlay::{nearest, suggest};
+
+use crate::failure::shown;
+
+/// Flags in use elsewhere, and the ones that mean the same here, the best one first.
+const FLAGS: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "epoch",
+            "iterations",
+            "max-epochs",
+            "n-epochs",
+            "num-epochs",
+            "num-train-epochs",
+        ],
+        &["--epochs"],
+    ),
+    (&["learning-rate", "rate"], &["--lr"]),
+    (&["batch", "batchsize", "bs"], &["--batch-size"]),
+    (
+        &[
+            "cross-validation",
+            "cv",
+            "k-fold",
+            "kfold",
+            "n-folds",
+            "n-splits",
+        ],
+        &["--folds"],
+    ),
+    (&["members", "n-estimators", "n-models"], &["--ensemble"]),
+    (&["random-seed", "random-state"], &["--seed"]),
+    (&["cuda", "gpu", "use-cuda", "use-gpu"], &["--device cuda"]),
+    (&["cpu", "no-cuda"], &["--device cpu"]),
+    (&["config", "preset"], &["--recipe"]),
+    (
+        &[
+            "log-dir",
+            "output",
+            "output-dir",
+            "outdir",
+            "save",
+            "save-dir",
+            "o",
+        ],
+        &["--out"],
+    ),
+    (
+        &[
+            "csv-file",
+            "dataset",
+            "dir",
+            "file",
+            "folder",
+            "input",
+            "path",
+            "train-data",
+            "train-file",
+        ],
+        &["--data"],
+    ),
+    (
+        &["class", "label", "label-column", "target-column", "y"],
+        &["--target", "--label"],
+    ),
+    (&["content", "text-column", "x"], &["--text"]),
+    (
+        &[
+            "checkpoint",
+            "ckpt",
+            "load",
+            "model",
+            "model-dir",
+            "run-dir",
+            "weights",
+        ],
+        &["--run", "--weights", "--set model.kind=…"],
+    ),
+    (
+        &[
+            "continue",
+            "restart",
+            "resume-from",
+            "resume-from-checkpoint",
+        ],
+        &["--resume"],
+    ),
+    (&["env-name", "environment"], &["--env"]),
+    (&["silent"], &["--quiet"]),
+    (
+        &["baseline", "baselines", "skip-baseline"],
+        &["--no-baseline"],
+    ),
+    (&["format", "json-output"], &["--json"]),
+    (
+        &["debug", "v", "verbose", "vv"],
+        &["the variable TINDERBOX_LOG=debug"],
+    ),
+];
+
+/// Commands in use elsewhere, and the ones that mean the same here.
+const COMMANDS: &[(&[&str], &[&str])] = &[
+    (&["finetune", "fit", "learn", "run"], &["train"]),
+    (&["evaluate", "score", "test", "validate"], &["eval"]),
+    (&["classify", "infer", "inference", "label"], &["predict"]),
+    (
+        &["analyze", "describe", "info", "profile", "stats"],
+        &["inspect"],
+    ),
+    (&["importance", "interpret", "shap"], &["explain"]),
+    (&["list", "ls", "models", "show"], &["recipes"]),
+    (&["cuda", "gpu", "gpus"], &["devices"]),
+    (&["check", "diagnose", "selftest"], &["doctor"]),
+    (&["complete", "sample", "write"], &["generate"]),
+    (&["summarize", "summary"], &["summarise"]),
+    (&["search"], &["similar"]),
+    (&["render", "view", "watch"], &["play"]),
+    (&["benchmark", "compare"], &["ablation"]),
+];
+
+/// Reads the command line; `keys` are those that `--set` takes.
+///
+/// # Errors
+///
+/// The exit code: 2 after a message on what is wrong, 0 after help or the version.
+pub fn parse<T: Parser>(keys: &[String]) -> Result<T, ExitCode> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    T::try_parse_from(&args).map_err(|error| {
+        let message = advice(&error, &args, &T::command(), keys);
+        if message.is_none() && !error.to_string().contains(is_odd) {
+            // If stderr is gone, there is nobody left to tell.
+            let _ = error.print();
+        } else {
+            let text = message.unwrap_or_else(|| error.to_string());
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let _ = writeln!(io::stderr(), "error: {}", shown(text.trim_end()));
+        }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
+}
+
+fn is_odd(letter: char) -> bool {
+    letter.is_control() && letter != '\n'
+}
+
+/// A message in place of clap's, where a word of the command line has a meaning of its own.
+fn advice(error: &Error, args: &[OsString], app: &Command, keys: &[String]) -> Option<String> {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let word = context(ContextKind::InvalidArg)?;
+            let command = args.get(1)?.to_str()?;
+            let command = app.find_subcommand(command).unwrap_or(app);
+            unknown_argument(word, app.get_name(), command, keys)
+        }
+        ErrorKind::InvalidSubcommand => {
+            let word = context(ContextKind::InvalidSubcommand)?;
+            unknown_command(word, app)
+        }
+        _ => None,
+    }
+}
+
+fn unknown_argument(word: &str, app: &str, command: &Command, keys: &[String]) -> Option<String> {
+    let name = command.get_name();
+    if name == app && word.starts_with("--") {
+        return Some(format!(
+            "unknown flag `{word}`: a command comes first, as in `{app} train {word} …`"
+        ));
+    }
+    let takes = |flag: &str| {
+        let flag = flag.strip_prefix("--").unwrap_or_default();
+        let flag = flag.split(' ').next().unwrap_or_default();
+        command
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(flag))
+    };
+    let Some(flag) = word.strip_prefix('-') else {
+        let known = if takes("--data") {
+            "--data"
+        } else {
+            return None;
+        };
+        return Some(format!(
+            "unexpected argument `{word}`: did you mean `{app} {name} {known} {word}`?"
+        ));
+    };
+    let flag = flag.trim_start_matches('-').split('=').next()?;
+    let plain = flag.to_lowercase().replace('_', "-");
+    let meant = FLAGS
+        .iter()
+        .find(|(words, _)| words.contains(&plain.as_str()));
+    let meant = meant.and_then(|(_, meant)| {
+        let known = |meant: &&&str| !meant.starts_with("--") || takes(meant);
+        meant.iter().find(known)
+    });
+    let end = "; all flags: ";
+    let help = format!("`{app} {name} --help`");
+    if let Some(meant) = meant {
+        return Some(format!("unknown flag `{word}`: use `{meant}`{end}{help}"));
+    }
+    let longs: Vec<&str> = command
+        .get_arguments()
+        .filter_map(clap::Arg::get_long)
+        .collect();
+    let slip = |near: &&str| strsim::jaro_winkler(&plain, near) > 0.88;
+    if let Some(near) = nearest(&plain, longs.iter().copied()).filter(slip) {
+        return Some(format!(
+            "unknown flag `{word}`: did you mean `--{near}`?{end}{help}"
+        ));
+    }
+    if takes("--set")
+        && let Some(key) = suggest(keys, &plain)
+    {
+        return Some(format!(
+            "unknown flag `{word}`: use `--set {key}=…`{end}{help}"
+        ));
+    }
+    Some(format!("unknown flag `{word}`{end}{help}"))
+}
+
+fn unknown_command(word: &str, app: &Command) -> Option<String> {
+    let name = app.get_name();
+    let has = |command: &&&str| app.find_subcommand(command).is_some();
+    let plain = word.to_lowercase();
+    let meant = COMMANDS
+        .iter()
+        .find(|(words, _)| words.contains(&plain.as_str()));
+    if let Some(meant) = meant.and_then(|(_, meant)| meant.iter().find(has)) {
+        return Some(format!(
+            "unknown command `{word}`: did you mean `{name} {meant}`?"
+        ));
+    }
+    let train = app.find_subcommand("train")?;
+    let takes_data = train
+        .get_arguments()
+        .any(|arg| arg.get_long() == Some("data"));
+    if takes_data && (Path::new(word).exists() || word.contains(['/', '.'])) {
+        return Some(format!(
+            "`{word}` is not a command: did you mean `{name} train --data {word}`?"
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Subcommand;
+
+    #[derive(Parser, Debug)]
+    #[command(name = "app")]
+    struct Cli {
+        #[command(subcommand)]
+        command: Option<Commands>,
+    }
+
+    #[derive(Subcommand, Debug)]
+    enum Commands {
+        Train(crate::TrainArgs),
+        Eval(crate::EvalArgs),
+        Predict(crate::PredictArgs),
+    }
+
+    fn message(line: &str) -> Option<String> {
+        let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let keys = [
+            "train.epochs",
+            "train.patience",
+            "model.dropout",
+            "model.kind",
+        ];
+        let keys = keys.map(str::to_owned);
+        let error = Cli::try_parse_from(&args).unwrap_err();
+        advice(
+            &error,
+            &args,
+            &<Cli as clap::CommandFactory>::command(),
+            &keys,
+        )
+    }
+
+    #[test]
+    fn a_word_in_use_elsewhere_gets_advice() {
+        for (line, words) in [
+            ("app train --learning-rate 0.1", "use `--lr`"),
+            ("app train --learning_rate=0.1", "use `--lr`"),
+            ("app train --num-epochs 3", "use `--epochs`"),
+            ("app train --epoch 3", "use `--epochs`"),
+            ("app train --batch_size 3", "did you mean `--batch-size`?"),
+            ("app train --n-splits 5", "use `--folds`"),
+            ("app train --gpu", "use `--device cuda`"),
+            ("app train --output x", "use `--out`"),
+            (
+                "app train --early-stopping 3",
+                "use `--set train.patience=…`",
+            ),
+            ("app train --dropout 0.3", "use `--set model.dropout=…`"),
+            ("app train --model mlp", "use `--set model.kind=…`"),
+            ("app train --qiuet", "did you mean `--quiet`?"),
+            ("app predict --model m x.csv", "use `--run`"),
+            ("app eval --checkpoint m", "use `--run`"),
+            (
+                "app train my.csv",
+                "did you mean `app train --data my.csv`?",
+            ),
+            ("app my.csv", "did you mean `app train --data my.csv`?"),
+            ("app --data my.csv", "as in `app train --data …`"),
+            ("app fit", "did you mean `app train`?"),
+            ("app test", "did you mean `app eval`?"),
+            (
+                "app train --xyzzy",
+                "unknown flag `--xyzzy`; all flags: `app train --help`",
+            ),
+        ] {
+            let message = message(line).unwrap_or_default();
+            assert!(message.contains(words), "{line}: {message}");
+        }
+        assert_eq!(message("app train --epochs many"), None);
+    }
+
+    #[test]
+    fn no_word_means_two_things() {
+        for table in [FLAGS, COMMANDS] {
+            let words: Vec<&&str> = table.iter().flat_map(|(words, _)| *words).collect();
+            let mut once = words.clone();
+            once.sort();
+            once.dedup();
+            assert_eq!(once.len(), words.len());
+        }
+    }
+}

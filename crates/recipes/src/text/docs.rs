@@ -1,0 +1,261 @@
+//! The keys of a text model's recipe, for those who edit one.
+
+use crate::overlay::KeyDoc;
+
+/// The keys that only a text model has.
+pub(super) const DOCS: &[KeyDoc] = &[
+    KeyDoc::new(
+        "name",
+        "Name of the recipe and of its folder under runs/",
+        "letters, digits, -, _ and .",
+    ),
+    KeyDoc::new(
+        "ensemble",
+        "Number of networks, with different seeds, whose predictions are averaged",
+        "1 to 100",
+    ),
+    KeyDoc::new(
+        "calibrate",
+        "Calibrate probabilities by temperature scaling on the validation texts",
+        "true or false",
+    ),
+    KeyDoc::new("data", "Texts", ""),
+    KeyDoc::new("data.kind", "Format of the data and the task", ""),
+    KeyDoc::new(
+        "data.path",
+        "File or folder of the texts",
+        "path; empty: named with --data",
+    ),
+    KeyDoc::new(
+        "data.test",
+        "File or folder of the test texts; empty to hold some out",
+        "path or empty",
+    ),
+    KeyDoc::new(
+        "data(texts).text",
+        "Columns or keys of the text, joined by a space",
+        "list of names",
+    ),
+    KeyDoc::new(
+        "data(multi-label).text",
+        "Column or key of the text",
+        "name",
+    ),
+    KeyDoc::new("data.label", "Column or key of the label", "name"),
+    KeyDoc::new(
+        "data.first",
+        "Column or key of the first text of a pair",
+        "name",
+    ),
+    KeyDoc::new(
+        "data.second",
+        "Column or key of the second text of a pair",
+        "name",
+    ),
+    KeyDoc::new(
+        "data.seed",
+        "Random seed of the generated texts",
+        "0 or more",
+    ),
+    KeyDoc::new(
+        "data.skip_empty",
+        "Skip rows with an empty text and count them, instead of stopping",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "data.format",
+        "File format; what is empty or auto is inferred from the file",
+        "",
+    ),
+    KeyDoc::new(
+        "data.format.delimiter",
+        "Character between cells",
+        "one character, tab, or empty",
+    ),
+    KeyDoc::new(
+        "data.format.quoting",
+        "Double quotes enclose cells that hold delimiters or line breaks",
+        "",
+    ),
+    KeyDoc::new(
+        "data.format.header",
+        "Whether the first line holds the column names",
+        "",
+    ),
+    KeyDoc::new(
+        "data.format.encoding",
+        "Encoding of the file",
+        "e.g. utf-8, windows-1252, utf-16le, or empty",
+    ),
+    KeyDoc::new("split", "Splits, where the data has none of its own", ""),
+    KeyDoc::new(
+        "split.test_fraction",
+        "Share held out for the test",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new(
+        "split.valid_fraction",
+        "Share of the rest held out for validation",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new(
+        "split.folds",
+        "Cross-validation folds before the final training; 0 for none",
+        "0, or 2 to 1,000",
+    ),
+    KeyDoc::new("split.seed", "Random seed of the splits", "0 or more"),
+    KeyDoc::new("tokenizer", "Tokenizer", ""),
+    KeyDoc::new("tokenizer.kind", "Kind of tokens", ""),
+    KeyDoc::new(
+        "tokenizer.vocabulary",
+        "Largest size of the vocabulary",
+        "8 to 1,000,000",
+    ),
+    KeyDoc::new(
+        "tokenizer.min_count",
+        "Number of occurrences that a token needs to get into the vocabulary",
+        "1 to 1,000,000",
+    ),
+    KeyDoc::new(
+        "tokenizer.lowercase",
+        "Convert texts to lowercase",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "tokenizer.max_len",
+        "Largest number of tokens per text; longer texts are truncated",
+        "4 to 1,048,576",
+    ),
+    KeyDoc::new(
+        "tokenizer.distinct",
+        "Count each token once per text; only for model.kind = bag with model.phrases = 1",
+        "true or false",
+    ),
+    KeyDoc::new("augment", "Random changes of training texts", ""),
+    KeyDoc::new(
+        "augment.drop_tokens",
+        "Probability of leaving a token out",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "augment.hide_tokens",
+        "Probability of replacing a token by the unknown token",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new("model", "Network", ""),
+    KeyDoc::new("model.kind", "Architecture", ""),
+    KeyDoc::new("model.d_model", "Width of the hidden states", "1 to 65,536"),
+    KeyDoc::new(
+        "model.heads",
+        "Attention heads; d_model is a multiple of it",
+        "1 to 65,536",
+    ),
+    KeyDoc::new("model.layers", "Number of layers", "1 or more"),
+    KeyDoc::new(
+        "model.d_feed_forward",
+        "Width of the feed-forward layers",
+        "1 to 65,536",
+    ),
+    KeyDoc::new("model.positions", "Position encoding", ""),
+    KeyDoc::new(
+        "model(encoder).pooling",
+        "How token states become one vector",
+        "",
+    ),
+    KeyDoc::new("model(recurrent).pooling", "Which states are read", ""),
+    KeyDoc::new(
+        "model.d_embedding",
+        "Width of the token embeddings",
+        "1 to 65,536",
+    ),
+    KeyDoc::new(
+        "model.phrases",
+        "Longest phrase, in tokens, with an embedding of its own; 1 for none",
+        "1 or more",
+    ),
+    KeyDoc::new(
+        "model.buckets",
+        "Number of embeddings that all phrases share",
+        "1 or more",
+    ),
+    KeyDoc::new(
+        "model.windows",
+        "Widths of the filters, in tokens",
+        "list of 1 or more",
+    ),
+    KeyDoc::new("model.filters", "Filters of each width", "1 to 65,536"),
+    KeyDoc::new("model.cell", "Recurrent cell", ""),
+    KeyDoc::new(
+        "model.d_hidden",
+        "Width of the recurrent state",
+        "1 to 65,536",
+    ),
+    KeyDoc::new(
+        "model.bidirectional",
+        "Read texts in both directions",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "model.d_byte",
+        "Width of the byte embeddings",
+        "1 to 65,536",
+    ),
+    KeyDoc::new(
+        "model.window",
+        "Bytes that the local layer sees at a time",
+        "1 or more",
+    ),
+    KeyDoc::new("model.patch", "Bytes joined into one patch", "1 or more"),
+    KeyDoc::new(
+        "model.weights",
+        "Folder with config.json, tokenizer.json and model.safetensors",
+        "path",
+    ),
+    KeyDoc::new("model.fine_tune", "Fine-tuning", ""),
+    KeyDoc::new(
+        "model.fine_tune.layer_decay",
+        "Factor of the learning rate from each layer to the one below",
+        "above 0 and at most 1",
+    ),
+    KeyDoc::new(
+        "model.fine_tune.frozen_layers",
+        "Number of lowest layers that are not trained",
+        "0 or more",
+    ),
+    KeyDoc::new(
+        "model.fine_tune.freeze_embeddings",
+        "Do not train the token embeddings",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "model.fine_tune.lora_rank",
+        "Rank of LoRA adapters; 0 trains the whole network",
+        "0 or more",
+    ),
+    KeyDoc::new(
+        "model.fine_tune.lora_alpha",
+        "Scale of LoRA adapters",
+        "above 0",
+    ),
+    KeyDoc::new(
+        "model.tied",
+        "Share weights between embedding and output layer",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "model.dropout",
+        "Dropout probability",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new("loss", "Loss", ""),
+    KeyDoc::new(
+        "loss.label_smoothing",
+        "Label smoothing",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "loss.class_weights",
+        "Weight classes by the inverse of their frequency",
+        "",
+    ),
+];
