@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, OrInput as _, Output, table};
 use tinderbox_datasets::table::{
-    ColumnInspection, Finding, Inspection, Kind, ReadReport, Summary, Table, TargetInspection,
-    inspect, read, read_csv,
+    ColumnInspection, Finding, Inspection, Kind, ReadNote, ReadReport, Summary, Table,
+    TargetInspection, inspect, read, read_csv,
 };
 use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::tabular::{DataError, describe_note, read_options};
@@ -93,21 +93,35 @@ fn render(inspection: &Inspection, report: &ReadReport) -> String {
     let target = inspection.target.as_ref();
     lines.extend(target.map(|target| of_target(target, inspection)));
     let notes = report.notes.iter();
-    lines.extend(notes.map(|note| format!("note: {}", describe_note(note))));
+    lines.extend(notes.map(|note| format!("{}: {}", weight(note), describe_note(note))));
     let findings = inspection.findings.iter();
+    let advice = |finding| advice(finding, report);
     lines.extend(findings.map(|finding| format!("warning: {finding}{}", advice(finding))));
-    if inspection.findings.is_empty() {
+    if report.notes.is_empty() && inspection.findings.is_empty() {
         lines.push("no issues found".to_owned());
     }
     lines.join("\n")
 }
 
+/// How a note begins: one of lost rows is a warning.
+pub(crate) fn weight(note: &ReadNote) -> &'static str {
+    if matches!(note, ReadNote::StrayQuote { .. }) {
+        "warning"
+    } else {
+        "note"
+    }
+}
+
 /// The recipe key that decides otherwise.
-fn advice(finding: &Finding) -> String {
-    match finding {
-        Finding::NumbersAsWords { column, .. } => {
+fn advice(finding: &Finding, report: &ReadReport) -> String {
+    match (finding, &report.target_marker) {
+        (Finding::NumbersAsWords { column, .. }, _) => {
             format!("; if they are quantities, train with `--set 'data.numeric=[\"{column}\"]'`")
         }
+        (Finding::TargetMissing { .. }, Some(word)) => format!(
+            "; `{word}` marks a missing cell: to read it as a class, leave it out of \
+             `data.format.missing`"
+        ),
         _ => String::new(),
     }
 }

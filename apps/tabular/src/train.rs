@@ -20,6 +20,7 @@ use tinderbox_recipes::tabular::{
 };
 use tinderbox_recipes::train::Metrics;
 
+use crate::inspect::weight;
 use crate::usage::{f1_of, shown};
 use crate::{RECIPES, credit, failure, map, story};
 
@@ -49,6 +50,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         for warning in &warnings {
             note(&format!("warning: {warning}"));
         }
+    } else if let Some(report) = &prepared.opened().report {
+        // Lost rows are worth a line even where no other is wanted.
+        let lost = report
+            .notes
+            .iter()
+            .filter(|found| weight(found) == "warning");
+        lost.for_each(|found| note(&format!("warning: {}", describe_note(found))));
     }
     let mut options = progress::watch(&args.train, &dir, resume);
     options.keep_baselines = args.keep_baselines;
@@ -142,7 +150,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     }
     if let Some(report) = &opened.report {
         for found in &report.notes {
-            note(&describe_note(found));
+            note(&format!("{}: {}", weight(found), describe_note(found)));
         }
     }
     note(&table(&layer_rows(prepared.layers())));

@@ -19,7 +19,7 @@ pub enum DataError {
     #[error(transparent)]
     Table(TableError),
     /// The file is written in another way than it looks, which the recipe can say.
-    #[error("{error}: `{key}` in the recipe, or `--set {key}=…`")]
+    #[error("{error}; set `{key}`, for example with `--set {key}=…`")]
     Written {
         /// What is wrong with the file.
         error: TableError,

@@ -300,10 +300,11 @@ fn second_is_negative(
     })
 }
 
-/// Numbers by size, then words by letters.
+/// Numbers by size, then words by letters. Only equal texts are equal: codes of many digits may be one
+/// number, and so may `7` and `07`.
 fn natural(left: &str, right: &str) -> std::cmp::Ordering {
     match (left.parse::<f64>(), right.parse::<f64>()) {
-        (Ok(left), Ok(right)) => left.total_cmp(&right),
+        (Ok(a), Ok(b)) => a.total_cmp(&b).then_with(|| left.cmp(right)),
         (Ok(_), Err(_)) => std::cmp::Ordering::Less,
         (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
         (Err(_), Err(_)) => left.cmp(right),
@@ -373,6 +374,18 @@ mod tests {
         let many = Column::numeric("y", (0..50).map(f64::from).collect());
         let (target, _) = Target::read(&many, &data()).unwrap();
         assert!(matches!(target, Target::Number { .. }));
+    }
+
+    #[test]
+    fn codes_that_are_one_number_are_different_classes() {
+        let codes = ["9007199254740993", "9007199254740992", "7", "07"];
+        let rows = codes.repeat(6);
+        let column = Column::categorical("y", rows.iter().copied().map(Some));
+        let (target, truth) = Target::read(&column, &data()).unwrap();
+        let labels = ["07", "7", "9007199254740992", "9007199254740993"];
+        let labels = labels.map(str::to_owned).to_vec();
+        assert_eq!(target, Target::Classes { labels });
+        assert_eq!(truth, Truth::Classes([3, 2, 1, 0].repeat(6)));
     }
 
     #[test]

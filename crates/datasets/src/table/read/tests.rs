@@ -439,3 +439,56 @@ fn the_word_that_marks_a_missing_target_is_known() {
         None
     );
 }
+
+/// Files of every form, with bytes changed, doubled and cut at random: an error at worst.
+#[test]
+fn damaged_files_are_errors_and_no_panics() {
+    use crate::random::{below, stream};
+
+    let seeds = [
+        "a,b,c\n1,x,2024-01-31\n2,\"y, \"\"z\"\"\",2024-02-29\n3,\"w\nv\",NA\n",
+        "sep=;\na;b\n(1,5);3 kr\n2,25;R$ 4\n",
+        "Title\n\na\tb\n1.000\t\"x\"\n2.000\t\"y\"\n",
+        "{\"a\": 1, \"b\": \"x\\n\"}\n{\"b\": null, \"c\": [1, {}]}\n",
+        "[{\"a\": 12345678901234567890}, {\"a\": -1.5e3}]",
+        ",1\n\"\",$(3)-\n1152921504606846977,€ 1,09,203\n",
+    ];
+    let bytes = b",;\t|\"\n\r{}[]:-()0123456789.eE%$ \xC3\xA9\0nax=";
+    let mut random = stream(7, &[]);
+    for round in 0..4000 {
+        let mut file = seeds[round % seeds.len()].as_bytes().to_vec();
+        for _ in 0..=below(&mut random, 6) {
+            let at = below(&mut random, file.len() + 1);
+            let byte = bytes[below(&mut random, bytes.len())];
+            match below(&mut random, 4) {
+                0 => file.insert(at, byte),
+                1 if at < file.len() => file[at] = byte,
+                2 => file.truncate(at),
+                _ => {
+                    let again = file[at..].to_vec();
+                    file.extend_from_slice(&again);
+                }
+            }
+            file.truncate(4096);
+        }
+        let options = ReadOptions {
+            target: (round % 3 == 0).then(|| "a".to_owned()),
+            decimal: (round % 5 == 0).then_some(DecimalMark::Comma),
+            sample: (round % 7 == 0).then_some(2),
+            ..ReadOptions::default()
+        };
+        let Ok((table, _)) = read_csv(&file[..], "t", &options) else {
+            continue;
+        };
+        let schema = table.schema();
+        let again = read_csv_with(&file[..], "t", &schema, &[], &ReadOptions::default());
+        if options.sample.is_none() && options.decimal.is_none() {
+            let again = again.map(|(again, _)| again.rows());
+            let same = matches!(&again, Ok(rows) if *rows == table.rows());
+            let other = matches!(again, Err(TableError::StrayQuote { .. }));
+            let text = String::from_utf8_lossy(&file);
+            assert!(same || other, "{text:?}: {again:?}, not {}", table.rows());
+        }
+        crate::table::inspect(&table, Some(table.columns()[0].name())).unwrap();
+    }
+}
