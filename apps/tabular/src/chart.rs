@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tinderbox_cli::escape::{escape_cell, escape_markup};
-use tinderbox_cli::output::{pad, shorten, width};
+use tinderbox_cli::output::{pad, shorten, stdout_width, width};
 
 /// A bar with its name and what is written beside it.
 pub(crate) struct Bar {
@@ -12,8 +12,8 @@ pub(crate) struct Bar {
     pub(crate) note: String,
 }
 
-/// Characters of the longest bar.
-const WIDTH: f64 = 40.0;
+/// Characters of the longest bar, where there is room.
+const WIDTH: usize = 40;
 
 /// Columns of a terminal for the longest name.
 const NAME_WIDTH: usize = 34;
@@ -27,8 +27,12 @@ pub(crate) fn lines(bars: &[Bar]) -> String {
     let name = |bar: &Bar| shorten(&escape_cell(&bar.name), NAME_WIDTH);
     let names: Vec<String> = bars.iter().map(name).collect();
     let longest_name = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    let notes = bars.iter().map(|bar| width(&bar.note)).max().unwrap_or(0);
+    let beside = longest_name + notes + 6;
+    let room = stdout_width().map_or(WIDTH, |columns| columns.saturating_sub(beside));
+    let most = room.clamp(5, WIDTH) as f64;
     let line = |(bar, name): (&Bar, &String)| {
-        let length = (bar.value.abs() / longest * WIDTH).round() as usize;
+        let length = (bar.value.abs() / longest * most).round() as usize;
         let mark = if bar.value < 0.0 { "░" } else { "█" };
         let name = pad(name, longest_name, false);
         format!("  {name}  {}  {}", mark.repeat(length), bar.note)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use burn::tensor::Device;
+use tinderbox_cli::output::thousands;
 use tinderbox_cli::report::verdict;
 use tinderbox_cli::{Failure, Output, progress};
 use tinderbox_recipes::metrics::Comparison;
@@ -74,31 +75,28 @@ fn capitalized(text: &str) -> String {
 
 fn how_well(prepared: &Prepared, report: &Report) -> String {
     let target = &prepared.opened().target;
-    let (name, _) = headline(target);
-    let own = report.test.get(name).copied().unwrap_or(f64::NAN);
-    let rows = report.answers.len();
-    let what = match target {
+    let rows = thousands(report.answers.len());
+    let percent = |name: &str| {
+        let value = report.test.get(name);
+        value.map_or("-".to_owned(), |value| format!("{:.1}%", 100.0 * value))
+    };
+    match target {
         Target::Number { .. } => format!(
-            "`{}` of {rows} rows that were not learned from is predicted with half of the errors \
-             below {:.1}%",
+            "`{}`: median absolute percentage error {} on {rows} test rows.",
             prepared.recipe().data.target,
-            100.0 * report.test.get("median_ape").copied().unwrap_or(f64::NAN)
+            percent("median_ape")
         ),
         Target::Classes { labels } if labels.len() == 2 => format!(
-            "Of a row that is `{}` and one that is `{}`, the model finds the right one in {:.1}% \
-             of pairs ({rows} rows that were not learned from)",
+            "AUROC {}: of a `{}` and a `{}` test row, how often the first gets the higher \
+             probability ({rows} test rows).",
+            percent("auroc"),
             labels[1],
-            labels[0],
-            100.0 * own
+            labels[0]
         ),
         Target::Classes { .. } => {
-            format!(
-                "{:.1}% of {rows} rows that were not learned from are right",
-                100.0 * own
-            )
+            format!("Accuracy {} on {rows} test rows.", percent("accuracy"))
         }
-    };
-    format!("{what}.")
+    }
 }
 
 /// The columns that the model misses most.

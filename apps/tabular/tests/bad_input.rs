@@ -452,3 +452,45 @@ fn wrong_commands_get_advice_and_leave_nothing_behind() {
     let left = fs::read_dir(place.path("")).unwrap();
     assert_eq!(left.count(), 0);
 }
+
+/// A class that a spreadsheet would run, and one that would color a terminal.
+const FORMULA: &str = "=cmd|'/c calc'!A0";
+const COLOR: &str = "\u{1b}[31mred\u{202e}";
+
+#[test]
+fn names_from_data_act_neither_on_a_terminal_nor_in_a_spreadsheet() {
+    let place = place();
+    let class = |at: usize| if at * 7 % 50 < 25 { FORMULA } else { COLOR };
+    let content = rows(120, |at| class(at).to_owned());
+    let target = ["--target", "more", "--set", "data.drop=[\"y\"]"];
+    let mut shown = vec![train(&place, content, &target)];
+    let run = |args: &[&str]| place.run(&[args, &["--run", "run", "my.csv"]].concat());
+    let [text, csv, raw, json] = [&[][..], &["--csv"], &["--csv", "--raw"], &["--json"]]
+        .map(|more| run(&[&["predict"], more].concat()));
+    shown.push(place.run(&["eval", "--run", "run"]));
+    for ran in shown.iter().chain([&text, &json]) {
+        let printed = format!("{}{}", ran.ok().stdout, ran.stderr);
+        let acts = |letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}';
+        assert!(!printed.contains(acts), "{printed:?}");
+    }
+    assert!(
+        text.stdout.contains("\\u001b[31mred\\u202e"),
+        "{}",
+        text.stdout
+    );
+    // A pipe is no terminal: data stay data, but for what would run.
+    assert!(
+        csv.ok().stdout.contains(&format!(",'{FORMULA},")),
+        "{}",
+        csv.stdout
+    );
+    assert!(csv.stdout.contains(COLOR));
+    assert!(
+        raw.ok().stdout.contains(&format!(",{FORMULA},")),
+        "{}",
+        raw.stdout
+    );
+    let line = json.stdout.lines().next().unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert!([FORMULA, COLOR].contains(&line["label"].as_str().unwrap()));
+}

@@ -20,13 +20,13 @@ const FEW: usize = 10;
 /// What `inspect` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// Folder or file with the data
+    /// File or folder with the data
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// Recipe that would be trained on the data
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "texts")]
     recipe: String,
-    /// Column or key of the text; several are joined, or are the two of a pair
+    /// Column or key of the text; repeat it to join columns, or for the two texts of a pair
     #[arg(long, value_name = "COLUMN")]
     text: Vec<String>,
     /// Column or key of the label

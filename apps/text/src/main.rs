@@ -43,6 +43,7 @@ enum Command {
     /// Generate text from a prompt
     Generate(write::Args),
     /// Summarize a text by its most important sentences
+    #[command(name = "summarize", alias = "summarise")]
     Summarise(reading::SummariseArgs),
     /// Find the texts most similar to a query
     Similar(reading::SimilarArgs),

@@ -7,13 +7,14 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, overridden, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
+use tinderbox_cli::splits::{SplitLine, TEXT, copies_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Comparison, spread};
 use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
-    Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Sampling, Task, TokenKind,
-    Truth,
+    Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Rows, Sampling, Task,
+    TokenKind, Truth,
 };
 use tinderbox_recipes::train::{Goal, Metrics};
 
@@ -106,6 +107,8 @@ fn fine_tune(recipe: &mut Recipe, dir: &str) -> Result<(), Failure> {
         recipe.optimizer = tuned.optimizer;
         recipe.schedule = tuned.schedule;
         recipe.train.epochs = tuned.train.epochs;
+        recipe.train.patience = tuned.train.patience;
+        recipe.train.ema_decay = tuned.train.ema_decay;
     }
     if let Architecture::Bert { weights, .. } = &mut recipe.model {
         dir.clone_into(weights);
@@ -178,10 +181,8 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         }
     };
     note(&format!("recipe {}: {counts}", recipe.name));
-    if let Corpus::Rows(rows) = prepared.corpus()
-        && let Some(located) = rows.located.as_ref().filter(|located| located.has_splits())
-    {
-        note(&located.to_string());
+    if let Corpus::Rows(rows) = prepared.corpus() {
+        describe_splits(rows, prepared.task());
     }
     for warning in warnings(prepared) {
         note(&format!("warning: {warning}"));
@@ -221,6 +222,28 @@ fn warnings(prepared: &Prepared) -> Vec<String> {
     let [train, test] = [&rows.parts.train, &rows.parts.test].map(|part| counts(part));
     let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
     class_warnings(&rows.names, &train, &test, "texts", weighted)
+}
+
+/// A line for each split, and one for copies.
+fn describe_splits(rows: &Rows, task: Task) {
+    let inspection = rows.inspect();
+    let lines = inspection.splits.iter().map(|split| SplitLine {
+        name: split.name.to_owned(),
+        count: split.texts,
+        source: split.source.clone(),
+        classes: if task == Task::Classes {
+            split.classes.clone()
+        } else {
+            Vec::new()
+        },
+    });
+    note(&split_lines(&lines.collect::<Vec<_>>(), TEXT).join("\n"));
+    let copies = copies_note(rows.copies(), rows.inputs.len(), TEXT);
+    let shared = shared_note(rows.shared(), rows.parts.test.len(), TEXT);
+    copies
+        .into_iter()
+        .chain(shared)
+        .for_each(|line| note(&line));
 }
 
 fn kind_name(kind: TokenKind) -> &'static str {
@@ -343,7 +366,7 @@ fn print(
         out.line(&verdict(&comparison, F1::Macro, texts, "texts"))?;
     }
     let max_len = prepared.sizes().max_len;
-    if let Some(count) = usage::truncated(report.truncation, "training texts", max_len) {
+    if let Some(count) = usage::truncated(report.truncation, "training text", max_len) {
         out.line(&format!("{count}; raise `tokenizer.max_len` to read more"))?;
     }
     let alone = if report.text_s > 0.0 {

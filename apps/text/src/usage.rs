@@ -8,8 +8,10 @@ use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
+use tinderbox_cli::splits::{self, TEXT};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
-use tinderbox_recipes::text::{Answers, Data, Prediction, Predictor, Task, Truncation};
+use tinderbox_recipes::splits::{Scope, SplitList};
+use tinderbox_recipes::text::{Answers, Data, Evaluation, Prediction, Predictor, Task, Truncation};
 
 use crate::{RECIPES, failure};
 
@@ -19,7 +21,12 @@ pub(crate) fn load(run: &Path, device: &Device) -> Result<Predictor, Failure> {
 }
 
 /// "402 training texts (4.1%) were truncated to 64 tokens"; nothing if all were read to their end.
-pub(crate) fn truncated(counted: Truncation, texts: &str, max_len: usize) -> Option<String> {
+pub(crate) fn truncated(counted: Truncation, text: &str, max_len: usize) -> Option<String> {
+    let (s, were) = if counted.truncated == 1 {
+        ("", "was")
+    } else {
+        ("s", "were")
+    };
     let percent = 100.0 * counted.fraction();
     let percent = if percent < 0.1 {
         "less than 0.1".to_owned()
@@ -28,7 +35,7 @@ pub(crate) fn truncated(counted: Truncation, texts: &str, max_len: usize) -> Opt
     };
     (counted.truncated > 0).then(|| {
         format!(
-            "{} {texts} ({percent}%) were truncated to {} tokens",
+            "{} {text}{s} ({percent}%) {were} truncated to {} tokens",
             thousands(counted.truncated),
             thousands(max_len)
         )
@@ -37,32 +44,22 @@ pub(crate) fn truncated(counted: Truncation, texts: &str, max_len: usize) -> Opt
 
 /// The same of what a model was given so far, on stderr.
 pub(crate) fn warn_truncated(model: &Predictor) {
-    if let Some(count) = truncated(model.truncation(), "texts", model.max_len()) {
+    if let Some(count) = truncated(model.truncation(), "text", model.max_len()) {
         note(&format!(
             "warning: {count}; train with a larger `tokenizer.max_len` to read more"
         ));
     }
 }
 
-/// Whether a file of such data is measured as a whole: public sets keep their own parts.
-fn has_no_parts(data: &Data) -> bool {
-    matches!(
-        data,
-        Data::Texts { .. }
-            | Data::Pairs { .. }
-            | Data::MultiLabel { .. }
-            | Data::Tagged { .. }
-            | Data::Running { .. }
-    )
-}
-
-/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
-fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
+/// Where the training data is, and which texts are in which split: the run knows, a model folder by
+/// itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitList>), Failure> {
     let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
-    let recipe = recipe_file(&dir)
-        .map(|file| RECIPES.read(&file))
-        .transpose()?;
-    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
+    let Some(file) = recipe_file(&dir) else {
+        return Ok((model.data().clone(), None));
+    };
+    let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
+    Ok((RECIPES.read(&file)?.data, list))
 }
 
 /// The same with a decision threshold of the user's own.
@@ -81,18 +78,29 @@ pub(crate) fn load_at(
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load_at(&args.run, args.threshold, &device)?;
-    let mut data = training_data(&args.run, &model)?;
-    let mut whole = false;
+    let (mut data, list) = training_data(&args.run, &model)?;
     if let Some(path) = &args.data {
         let slot = data.path_mut().ok_or_else(|| {
-            Failure::input("`--data` does not fit this model, whose texts the app makes up")
+            Failure::input("`--data` does not fit this model, which generates its own texts")
         })?;
-        let path = data_path(path)?;
-        let other = slot != path;
-        path.clone_into(slot);
-        whole = other && has_no_parts(&data);
+        data_path(path)?.clone_into(slot);
     }
-    let answers = model.evaluate(&data, &args.split, whole).map_err(failure)?;
+    let evaluated = model.evaluate(&data, list.as_ref(), &args.split, args.data.is_some());
+    let Evaluation {
+        answers,
+        scope,
+        report,
+    } = evaluated.map_err(failure)?;
+    for message in report.messages() {
+        note(&format!("warning: {message}"));
+    }
+    match &scope {
+        Some(scope) => splits::scope_notes(scope, &args.split, answers.len(), TEXT)
+            .iter()
+            .for_each(|line| note(line)),
+        None => note(&splits::no_list_note(&args.split)),
+    }
+    let whole = matches!(scope, Some(Scope::Whole { .. }));
     warn_truncated(&model);
     let metrics = answers.metrics();
     let mut out = Output::Stdout;
@@ -111,9 +119,9 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         "texts"
     };
     let of = if whole {
-        "all of the file"
+        "other data".to_owned()
     } else {
-        &args.split
+        format!("{} split", args.split)
     };
     out.line(&format!("{of}, {} {what}", thousands(answers.len())))?;
     out.line(&table(&metric_rows(&metrics, F1::Macro)))?;

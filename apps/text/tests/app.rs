@@ -36,8 +36,10 @@ fn films() -> String {
     text
 }
 
-const SMALL: [&str; 12] = [
+const SMALL: [&str; 18] = [
     "--no-baseline",
+    "--set",
+    "model.kind=encoder",
     "--set",
     "model.d_model=16",
     "--set",
@@ -47,7 +49,11 @@ const SMALL: [&str; 12] = [
     "--set",
     "optimizer.learning_rate=0.01",
     "--set",
-    "tokenizer.kind=words",
+    "train.epochs=8",
+    "--set",
+    "train.patience=0",
+    "--set",
+    "train.ema_decay=0",
     "--quiet",
 ];
 
@@ -98,6 +104,63 @@ fn texts_of_ones_own_are_learned_measured_and_told_apart() {
     assert_eq!(said["input"], "such a dreadful film");
     assert_eq!(said["label"], "bad");
     assert!(said["probabilities"]["bad"].as_f64().unwrap() > 0.5);
+
+    // The second of two classes from this probability on.
+    let at = |threshold: &'static str| ["--run", "run", "--json", "--threshold", threshold];
+    let ran = place.run(&[&["predict"][..], &at("0"), &["such a dreadful film"]].concat());
+    assert_eq!(json(ran.ok().stdout.trim())["label"], "good");
+    let ran = place.run(&[&["eval"][..], &at("0")].concat());
+    let all = json(ran.ok().stdout.trim());
+    assert!(all["test"]["accuracy"].as_f64().unwrap() < 0.8, "{all}");
+    assert_eq!(all["test"]["auroc"], measured["test"]["auroc"]);
+    let ran = place.run(&[&["eval"][..], &at("2")].concat());
+    ran.failed(2, &["--threshold", "between 0 and 1"]);
+}
+
+#[test]
+fn truncated_texts_are_counted_by_every_command() {
+    let place = place();
+    let args = [
+        "train",
+        "--data",
+        "films.csv",
+        "--out",
+        "run",
+        "--quiet",
+        "--no-baseline",
+    ];
+    let sets = ["--set", "train.epochs=1", "--set", "tokenizer.max_len=4"];
+    let ran = place.run(&[&args[..], &sets].concat());
+    let expected = " training texts (100.0%) were truncated to 4 tokens; raise `tokenizer.max_len`";
+    assert!(ran.ok().stdout.contains(expected), "{}", ran.stdout);
+    let long = "a dull film, and a boring one to see";
+    for (args, expected) in [
+        (
+            &["eval", "--run", "run"][..],
+            "32 texts (100.0%) were truncated to 4",
+        ),
+        (
+            &["predict", "--run", "run", "dull", long],
+            "1 text (50.0%) was truncated to 4",
+        ),
+        (
+            &["explain", "--run", "run", long],
+            "1 text (100.0%) was truncated to 4",
+        ),
+    ] {
+        let ran = place.run(args);
+        assert!(
+            ran.ok().stderr.contains(expected),
+            "{args:?} {}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr
+                .contains("train with a larger `tokenizer.max_len`")
+        );
+    }
+    let ran = place.run(&["predict", "--run", "run", "dull"]);
+    assert!(!ran.ok().stderr.contains("truncated"), "{}", ran.stderr);
 }
 
 #[test]
@@ -619,8 +682,8 @@ fn split_folders_are_used_as_such_and_inspected() {
     let loud = SMALL.iter().filter(|flag| **flag != "--quiet");
     let ran = place.run(&args.iter().chain(loud).copied().collect::<Vec<_>>());
     for words in [
-        "films/Train` is the train split",
-        "films/Validation` the validation",
+        "texts from films/Train:",
+        "texts from films/Validation:",
         "1 not a text",
     ] {
         assert!(ran.ok().stderr.contains(words), "{words}: {}", ran.stderr);
@@ -640,4 +703,70 @@ fn split_folders_are_used_as_such_and_inspected() {
         "page.txt",
     ]);
     assert_eq!(ran.ok().stdout.lines().count(), 2);
+}
+
+#[test]
+fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together() {
+    let place = place();
+    // Every film stands there four times; the words tell nothing of the label.
+    let mut text = String::from("text,label\n");
+    for at in (0..4).flat_map(|_| 0..40) {
+        let label = ["good", "bad"][at * 7 % 5 % 2];
+        writeln!(text, "film {at} of {},{label}", at * 31 % 17).unwrap();
+    }
+    place.write("copies.csv", &text);
+    let args = [
+        "train",
+        "--data",
+        "copies.csv",
+        "--out",
+        "run",
+        "--set",
+        "train.epochs=1",
+    ];
+    let loud = SMALL.iter().filter(|flag| **flag != "--quiet");
+    let ran = place.run(&args.iter().chain(loud).copied().collect::<Vec<_>>());
+    let note = "120 of 160 texts are copies of another text; copies stay in one split";
+    assert!(ran.ok().stderr.contains(note), "{}", ran.stderr);
+
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    let stored = json(ran.ok().stdout.trim());
+    let samples = stored["samples"].as_u64().unwrap();
+    assert_eq!(samples % 4, 0, "a copy is in another split: {stored}");
+    // The same file by its name is the same data.
+    let ran = place.run(&["eval", "--run", "run", "--data", "copies.csv", "--json"]);
+    assert_eq!(
+        json(ran.ok().stdout.trim())["samples"].as_u64(),
+        Some(samples)
+    );
+    // Another file is evaluated as a whole, however small.
+    place.write(
+        "other.csv",
+        "text,label\na new film,good\nan old film,bad\na third,good\n",
+    );
+    let ran = place.run(&["eval", "--run", "run", "--data", "other.csv", "--json"]);
+    assert_eq!(json(ran.ok().stdout.trim())["samples"], 3);
+    assert!(
+        ran.stderr.contains("evaluating all 3 texts"),
+        "{}",
+        ran.stderr
+    );
+    // A text was added and one removed: the split stays, and that is told.
+    let changed = text.replacen("film 0 of 0,", "another film,", 1) + "one more film,bad\n";
+    place.write("copies.csv", changed);
+    let ran = place.run(&["eval", "--run", "run"]);
+    assert!(
+        ran.ok().stderr.contains("new since training"),
+        "{}",
+        ran.stderr
+    );
+    let ran = place.run(&[
+        "train",
+        "--resume",
+        "run",
+        "--set",
+        "train.epochs=2",
+        "--quiet",
+    ]);
+    ran.failed(2, &["the data changed"]);
 }

@@ -24,11 +24,13 @@ fn rows(count: usize) -> String {
     text
 }
 
-const SHORT: [&str; 10] = [
+const SHORT: [&str; 12] = [
     "--quiet",
     "--no-baseline",
     "--set",
     "train.epochs=1",
+    "--set",
+    "model.kind=encoder",
     "--set",
     "model.d_model=8",
     "--set",
@@ -449,7 +451,7 @@ const WRONG: &[(&str, &[&str])] = &[
         &["unknown key `model.heads`", "`model.kind=encoder`"],
     ),
     ("train --folds 1", &["split.folds"]),
-    ("summarize --run x", &["did you mean `text summarise`?"]),
+    ("summary --run x", &["did you mean `text summarize`?"]),
     ("test --run x", &["did you mean `text eval`?"]),
     (
         "explain --run x --out why.pdf hello",

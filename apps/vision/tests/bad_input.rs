@@ -280,7 +280,7 @@ fn a_finished_run_is_not_overwritten_and_another_recipe_not_resumed() {
         .failed(2, &["run", "finished run", "--out"]);
     place
         .run(&["train", "--resume", "run"])
-        .failed(2, &["`run` is finished", "--set train.epochs=6"]);
+        .failed(2, &["`run` is finished", "--epochs 6"]);
     assert_eq!(fs::read(place.path("run/summary.json")).unwrap(), before);
 
     fs::remove_file(place.path("run/summary.json")).unwrap();

@@ -120,6 +120,11 @@ fn eval_repeats_the_test_score_of_the_run() {
     assert_eq!(line["test"]["accuracy"], summary["test"]["accuracy"]);
     let ran = place.run(&["eval", "--run", "run", "--split", "valid", "--data", "data"]);
     assert!(ran.ok().stdout.contains("valid split"), "{}", ran.stdout);
+    // Everything is the second of the two classes.
+    let ran = place.run(&["eval", "--run", "run", "--json", "--threshold", "0"]);
+    let all: Value = serde_json::from_str(&ran.ok().stdout).unwrap();
+    assert_eq!(all["test"]["accuracy"], 0.5);
+    assert_eq!(all["test"]["loss"], line["test"]["loss"]);
 }
 
 #[test]

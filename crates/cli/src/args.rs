@@ -8,7 +8,7 @@ use tinderbox_backend::DeviceSpec;
 use crate::{Failure, Output};
 
 /// Help of `--device`.
-pub const DEVICE_HELP: &str = "Device: auto, cpu, ndarray, libtorch, cuda[:N] or wgpu[:N]";
+pub const DEVICE_HELP: &str = "Device: auto, cpu, cuda[:N], wgpu[:N], libtorch or ndarray";
 
 /// Help of `--run`.
 pub const RUN_HELP: &str = "Run directory, or a model folder";

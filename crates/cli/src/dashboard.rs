@@ -59,6 +59,8 @@ impl Dashboard {
         let result = catch_unwind(AssertUnwindSafe(|| call(inner)));
         if result.is_err() {
             self.close();
+            // All that its panic has not put right.
+            let _ = execute!(io::stdout(), Show);
         }
         if result.is_err() || self.keys.should_stop() {
             self.interrupter.stop(Some("dashboard"));

@@ -4,7 +4,7 @@
 //! no file is ever half-written. A second signal always ends the program at once. The exit code is
 //! 130.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,7 +120,7 @@ fn announce() {
 fn exit() -> ! {
     dashboard::restore_terminal();
     remove_unfinished();
-    let _ = writeln!(io::stderr(), "{}", report("interrupted"));
+    note(&report("interrupted"));
     process::exit(EXIT_CODE.into())
 }
 

@@ -50,7 +50,16 @@ impl Output {
     ///
     /// If it cannot be written, as when the reader of stdout is gone.
     pub fn line(&mut self, line: &str) -> Result<(), Failure> {
-        writeln!(self, "{}", escape(line))?;
+        let line = escape(line);
+        // A line of JSON is for programs, also where a person looks on.
+        let columns = match self {
+            Self::Stdout if !line.starts_with('{') => stdout_width(),
+            _ => None,
+        };
+        match columns {
+            Some(columns) => writeln!(self, "{}", wrap(&line, columns))?,
+            None => writeln!(self, "{line}")?,
+        }
         Ok(())
     }
 
@@ -162,8 +171,47 @@ pub fn check_extension(path: &Path, known: &[&str]) -> Result<(), Failure> {
 
 /// Tells a person something, on stderr.
 pub fn note(text: &str) {
+    let text = escape(text);
+    let text = match stderr_width() {
+        Some(columns) => wrap(&text, columns),
+        None => text.into_owned(),
+    };
     // A message that nobody can read is no reason to stop.
-    let _ = writeln!(io::stderr(), "{}", escape(text));
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Breaks lines that are longer than a terminal is wide, between words; what follows is indented.
+pub fn wrap(text: &str, columns: usize) -> String {
+    let lines = text.split('\n').map(|line| wrap_line(line, columns));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn wrap_line(line: &str, columns: usize) -> String {
+    if width(line) <= columns {
+        return line.to_owned();
+    }
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let (mut text, mut at) = (line[..indent].to_owned(), indent);
+    for (number, word) in line[indent..].split(' ').enumerate() {
+        let gap = usize::from(number > 0);
+        if number > 0 && at + gap + width(word) > columns {
+            text.push('\n');
+            text.push_str(&" ".repeat(indent + 2));
+            at = indent + 2;
+        } else if gap > 0 {
+            text.push(' ');
+            at += 1;
+        }
+        text.push_str(word);
+        at += width(word);
+    }
+    text
+}
+
+/// Columns of the terminal that stdout goes to; none where it goes elsewhere.
+pub fn stdout_width() -> Option<usize> {
+    let (_, columns) = console::Term::stdout().size_checked()?;
+    Some(columns.into())
 }
 
 /// Columns of the terminal that stderr goes to; none where it goes elsewhere.
@@ -173,8 +221,13 @@ pub fn stderr_width() -> Option<usize> {
 }
 
 /// Lays rows out in columns: to the right where a row has a number, else to the left. Control
-/// characters in cells are escaped.
+/// characters in cells are escaped. Where a terminal is too narrow, the columns are shown in turn,
+/// each time behind the first.
 pub fn table(rows: &[Vec<String>]) -> String {
+    table_within(rows, stdout_width().or_else(stderr_width))
+}
+
+fn table_within(rows: &[Vec<String>], room: Option<usize>) -> String {
     let cells = |row: &Vec<String>| {
         row.iter()
             .map(|cell| escape_cell(cell).into_owned())
@@ -188,12 +241,38 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let numeric: Vec<bool> = (0..columns)
         .map(|at| column(at).any(|cell| is_number(cell)))
         .collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).zip(&numeric);
-        let cells = cells.map(|((cell, &width), &numeric)| pad(cell, width, numeric));
-        format!("  {}", cells.collect::<Vec<_>>().join("  ").trim_end())
+    let line = |row: &Vec<String>, shown: &[usize]| {
+        let cell = |at: &usize| Some(pad(row.get(*at)?, widths[*at], numeric[*at]));
+        let cells: Vec<String> = shown.iter().filter_map(cell).collect();
+        format!("  {}", cells.join("  ").trim_end())
     };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    let block = |shown: Vec<usize>| {
+        let lines = rows.iter().map(|row| line(row, &shown));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let blocks = blocks(&widths, room.unwrap_or(usize::MAX));
+    blocks
+        .into_iter()
+        .map(block)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// Which columns are shown together: as many as fit, each time with the first.
+fn blocks(widths: &[usize], room: usize) -> Vec<Vec<usize>> {
+    let mut blocks = vec![Vec::new()];
+    let mut used = 0;
+    for (at, width) in widths.iter().enumerate() {
+        if at > 1 && used + 2 + width > room {
+            blocks.push(vec![0]);
+            used = 2 + widths[0];
+        }
+        used += 2 + width;
+        if let Some(block) = blocks.last_mut() {
+            block.push(at);
+        }
+    }
+    blocks
 }
 
 /// Columns of a terminal that text takes: some letters take two, some none.
@@ -271,7 +350,7 @@ mod tests {
             "  a     1,000  8x8",
             "  bcde      5  x",
         ];
-        assert_eq!(table(&rows), lines.join("\n"));
+        assert_eq!(table_within(&rows, None), lines.join("\n"));
     }
 
     #[test]
@@ -301,7 +380,41 @@ mod tests {
             "  \\u001b[1m  95.8%",
             "  a\\nb       1,292",
         ];
-        assert_eq!(table(&rows), lines.join("\n"));
+        assert_eq!(table_within(&rows, None), lines.join("\n"));
+    }
+
+    #[test]
+    fn a_table_wider_than_the_terminal_is_shown_in_parts() {
+        let rows = [
+            ["test", "accuracy", "loss"],
+            ["this model", "0.9800", "0.0500"],
+        ];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        let first = "  test        accuracy\n  this model    0.9800";
+        let second = "  test          loss\n  this model  0.0500";
+        for (room, parts) in [
+            (Some(29), vec![first, second]),
+            (Some(1), vec![first, second]),
+        ] {
+            assert_eq!(table_within(&rows, room), parts.join("\n\n"));
+        }
+        let whole = table_within(&rows, None);
+        assert_eq!(table_within(&rows, Some(30)), whole);
+        assert_eq!(whole.lines().count(), 2);
+    }
+
+    #[test]
+    fn long_lines_break_between_words() {
+        for (text, columns, wrapped) in [
+            ("a few words", 20, "a few words"),
+            ("a few words", 6, "a few\n  words"),
+            ("  indented words", 12, "  indented\n    words"),
+            ("unbreakable", 4, "unbreakable"),
+            ("one\ntwo three", 5, "one\ntwo\n  three"),
+            ("", 4, ""),
+        ] {
+            assert_eq!(wrap(text, columns), wrapped);
+        }
     }
 
     #[test]

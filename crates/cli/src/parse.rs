@@ -121,7 +121,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["cuda", "gpu", "gpus"], &["devices"]),
     (&["check", "diagnose", "selftest"], &["doctor"]),
     (&["complete", "sample", "write"], &["generate"]),
-    (&["summarize", "summary"], &["summarise"]),
+    (&["summary", "tldr"], &["summarize"]),
     (&["search"], &["similar"]),
     (&["render", "view", "watch"], &["play"]),
     (&["benchmark", "compare"], &["ablation"]),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::escape::escape_cell;
 use crate::note;
 use crate::output::thousands;
 
@@ -36,7 +37,7 @@ impl ReadProgress {
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
-            bar.set_message(name.to_owned());
+            bar.set_message(escape_cell(name).into_owned());
             bar
         });
         Self {

@@ -148,11 +148,26 @@ impl Bag {
     /// # Panics
     ///
     /// If the shapes differ.
+    pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
+        let x = self.embed(ids, padding);
+        project(&self.head, drop_out(&self.dropout, x))
+    }
+
+    /// One vector for each text: the mean over its tokens and phrases.
+    ///
+    /// # Shapes
+    ///
+    /// - ids, padding: as for [`forward`](Self::forward)
+    /// - output: `[batch, d_embedding]`
+    ///
+    /// # Panics
+    ///
+    /// If the shapes differ.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "called as every network for texts is"
     )]
-    pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
+    pub fn embed(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
         let [batch, seq] = ids.dims();
         assert_shape!(padding, [batch, seq]);
         let mut vectors = vec![self.tokens.forward(ids.clone())];
@@ -164,8 +179,7 @@ impl Bag {
                 marks.push(beyond);
             }
         }
-        let x = mean(Tensor::cat(vectors, 1), Tensor::cat(marks, 1));
-        project(&self.head, drop_out(&self.dropout, x))
+        mean(Tensor::cat(vectors, 1), Tensor::cat(marks, 1))
     }
 }
 
@@ -220,6 +234,19 @@ mod tests {
                 assert_eq!(logits.dims(), [2, 3]);
             }
         }
+    }
+
+    #[test]
+    fn a_vector_is_the_mean_of_those_of_the_tokens() {
+        let device = Device::flex();
+        let model = small(1).init(&device);
+        let embed = |ids: [i32; 2], len: usize| {
+            let ids = Tensor::<2, Int>::from_ints([ids], &device);
+            model.embed(ids, padding(&[len], 2, &device))
+        };
+        let [one, two] = [embed([3, 0], 1), embed([7, 0], 1)].map(values);
+        let mean: Vec<f32> = one.iter().zip(&two).map(|(a, b)| (a + b) / 2.0).collect();
+        assert_close(embed([3, 7], 2), &mean);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum RunError {
         "the run in `{}` is finished{}", path.display(),
         epochs.map_or(String::new(), |epochs| format!(
             "; to train it longer, resume it with more than {epochs} epochs, as with \
-             `--set train.epochs={}`", 2 * epochs
+             `--epochs {}`", 2 * epochs
         ))
     )]
     Done {

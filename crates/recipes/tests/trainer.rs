@@ -12,6 +12,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::{Dataset, DatasetError, InMemDataset};
@@ -292,6 +293,60 @@ fn a_run_that_was_interrupted_goes_on_to_the_same_weights() {
     let straight = fit(Trainer::new(config)).unwrap();
     assert_eq!(weights(&resumed.model), weights(&straight.model));
     assert_eq!(resumed.steps, straight.steps);
+}
+
+/// Asks for a stop while one of the validation batches is made.
+struct StopInValidation {
+    interrupter: Interrupter,
+    batches: AtomicUsize,
+    stop: usize,
+}
+
+impl Batcher<Point, Labelled<Tensor<2>>> for StopInValidation {
+    fn batch(&self, items: Vec<Point>, device: &Device) -> Labelled<Tensor<2>> {
+        if !device.is_autodiff() && self.batches.fetch_add(1, Ordering::SeqCst) + 1 == self.stop {
+            self.interrupter.stop(Some("asked"));
+        }
+        Points.batch(items, device)
+    }
+}
+
+/// The lines of a run's metrics, without their clocks.
+fn lines_without_time(dir: &Path) -> Vec<String> {
+    let text = fs::read_to_string(dir.join(METRICS_FILE)).unwrap();
+    let line = |line: &str| line.split(",\"wall_s\":").next().unwrap().to_owned();
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn a_run_that_was_interrupted_while_validating_goes_on_to_the_same_result() {
+    let [whole, broken] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut config = config();
+    // Batches are made when they are needed, not before.
+    config.train.workers = 0;
+    let straight = fit(Trainer::new(config.clone()).in_dir(whole.path())).unwrap();
+    let interrupter = Interrupter::new();
+    let points = StopInValidation {
+        interrupter: interrupter.clone(),
+        batches: AtomicUsize::new(0),
+        // The first of the second epoch.
+        stop: VALID.div_ceil(BATCH) + 1,
+    };
+    let first = Trainer::new(config.clone())
+        .in_dir(broken.path())
+        .interrupter(interrupter);
+    let first = first.fit_sets(model(), blobs(TRAIN), blobs(VALID), points);
+    let steps = 2 * TRAIN / BATCH;
+    let error = train_error(first);
+    assert!(
+        matches!(error, TrainError::Interrupted { step } if step == steps),
+        "{error}"
+    );
+    let resumed = Trainer::new(config).in_dir(broken.path()).resume(true);
+    let resumed = fit(resumed).unwrap();
+    assert_eq!(weights(&resumed.model), weights(&straight.model));
+    let [whole, broken] = [whole, broken].map(|dir| lines_without_time(dir.path()));
+    assert_eq!(broken, whole);
 }
 
 /// What one step over all points moves the weights of each layer by.

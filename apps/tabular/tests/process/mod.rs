@@ -203,9 +203,7 @@ fn a_finished_run_trains_longer_as_if_it_had_never_ended() {
     run("run", "train.epochs=3");
     run("straight", "train.epochs=8");
     let resume = ["train", "--resume", "run", "--quiet", "--no-baseline"];
-    place
-        .run(&resume)
-        .failed(2, &["is finished", "--set train.epochs=6"]);
+    place.run(&resume).failed(2, &["is finished", "--epochs 6"]);
     for (set, words) in [
         ("train.epochs=2", "can only be raised"),
         ("train.seed=7", "another recipe"),
@@ -225,9 +223,16 @@ fn a_finished_run_trains_longer_as_if_it_had_never_ended() {
 #[test]
 fn after_a_mistake_the_same_directory_can_be_used() {
     let place = place();
-    for set in ["train.monitor=banana", "features.target=log"] {
-        let args = train_args(&["--out", "new/run", "--quiet", "--set", set]);
-        assert_eq!(place.run(&args).code, Some(2), "{set}");
+    let rows = (0..60).map(|at| format!("{at},{}\n", (at * 7) % 60 - 20));
+    place.write("gains.csv", format!("x,gain\n{}", rows.collect::<String>()));
+    let wrong = ["--out", "new/run", "--quiet", "--set"];
+    let gains = ["train", "--data", "gains.csv", "--target", "gain"];
+    for (args, set) in [
+        (train_args(&wrong), "train.monitor=banana"),
+        ([&gains[..], &wrong].concat(), "features.target=log"),
+    ] {
+        let ran = place.run(&[&args[..], &[set]].concat());
+        assert_eq!(ran.code, Some(2), "{set}: {}", ran.stderr);
         assert!(!place.path("new").exists(), "{set}");
     }
     // Killed before the recipe was written.

@@ -1,6 +1,5 @@
 //! Where the texts of a folder are: in split folders or files, in class folders, or in one file.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::documents::read_error;
@@ -46,20 +45,6 @@ impl Located {
     /// Whether the data has splits of its own.
     pub fn has_splits(&self) -> bool {
         self.valid.is_some() || self.test.is_some()
-    }
-}
-
-impl fmt::Display for Located {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is the train split", self.train.display())?;
-        match &self.valid {
-            Some(path) => write!(f, ", `{}` the validation split", path.display())?,
-            None => write!(f, ", the validation split is held out of train")?,
-        }
-        match &self.test {
-            Some(path) => write!(f, ", `{}` the test split", path.display()),
-            None => write!(f, ", the test split is held out of train"),
-        }
     }
 }
 

@@ -97,7 +97,7 @@ impl Estimate {
     }
 
     /// Half of the 95% confidence interval of the difference to another metric of the same rows.
-    fn paired_half_width(&self, other: &Self) -> f64 {
+    pub(crate) fn paired_half_width(&self, other: &Self) -> f64 {
         let pairs = self.influence.iter().zip(&other.influence);
         let squares: f64 = pairs.map(|(own, other)| (own - other).powi(2)).sum();
         NORMAL_95 * squares.sqrt() / self.influence.len().max(1) as f64

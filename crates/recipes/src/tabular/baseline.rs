@@ -22,6 +22,7 @@ use super::error::TabularError;
 use super::plain::{LinearInputs, PlainRows, tree_columns};
 use super::recipe::{NumericScale, TargetScale};
 use super::target::{Target, Truth};
+use crate::metrics::Estimate;
 use crate::run_dir::Baseline;
 
 /// Name of the file in `model/` that holds the fitted baselines, where they are kept.
@@ -158,21 +159,21 @@ impl Rows<'_> {
     fn fit(&self, kind: BaselineKind, plain: &PlainRows) -> Result<FittedBaseline, TabularError> {
         let mut candidates = self.candidates(kind, plain)?;
         let two_classes = self.target.d_output() == 2;
-        let mut best: Option<(f64, usize, Option<f64>)> = None;
+        let mut best: Option<(usize, Validated)> = None;
         if candidates.len() > 1 || two_classes {
             for (index, candidate) in candidates.iter().enumerate() {
-                let (loss, threshold) = match self.validate(candidate, plain) {
+                let found = match self.validate(candidate, plain) {
                     Ok(found) => found,
                     // Without the validation rows a class may be missing.
                     Err(TabularError::Baseline(BaselineError::SingleClass { .. })) => continue,
                     Err(error) => return Err(error),
                 };
-                if best.is_none_or(|(least, ..)| loss < least) {
-                    best = Some((loss, index, threshold));
+                if best.as_ref().is_none_or(|(_, best)| found.beats(best)) {
+                    best = Some((index, found));
                 }
             }
         }
-        let (index, threshold) = best.map_or((0, None), |(_, index, at)| (index, at));
+        let (index, threshold) = best.map_or((0, None), |(index, best)| (index, best.threshold));
         let candidate = candidates.swap_remove(index);
         let all = [self.train, self.valid].concat();
         Ok(FittedBaseline {
@@ -210,12 +211,11 @@ impl Rows<'_> {
         Ok(targets.iter().flat_map(of).collect())
     }
 
-    /// The loss of a candidate on the validation rows, and the threshold that they suggest.
     fn validate(
         &self,
         candidate: &Candidate,
         plain: &PlainRows,
-    ) -> Result<(f64, Option<f64>), TabularError> {
+    ) -> Result<Validated, TabularError> {
         let fitted = FittedBaseline {
             method: self.fit_one(candidate, plain, self.train)?,
             target: candidate.target.clone(),
@@ -225,8 +225,12 @@ impl Rows<'_> {
         let answers = fitted.answers(plain, self.valid, &truth)?;
         let metrics = answers.metrics();
         let loss = metrics.get("rmse").or(metrics.get("loss")).copied();
-        let loss = loss.filter(|loss| !loss.is_nan()).unwrap_or(f64::INFINITY);
-        Ok((loss, answers.tuned_threshold()))
+        Ok(Validated {
+            loss: loss.filter(|loss| !loss.is_nan()).unwrap_or(f64::INFINITY),
+            log: matches!(candidate.target, Target::Number { log: true, .. }),
+            estimate: answers.estimate(),
+            threshold: answers.tuned_threshold(),
+        })
     }
 
     fn fit_one(
@@ -262,6 +266,30 @@ impl Rows<'_> {
                     .fit_values(&plain.table(rows)?, &candidate.scaled(values))?,
             },
         })
+    }
+}
+
+/// What the validation rows say of a candidate.
+struct Validated {
+    loss: f64,
+    /// Whether the logarithm of the target is learned.
+    log: bool,
+    estimate: Option<Estimate>,
+    /// The threshold that they suggest for two classes.
+    threshold: Option<f64>,
+}
+
+impl Validated {
+    /// Whether this candidate is better than one before it. The network's logarithm is given up only
+    /// for what is better beyond noise: a few large targets decide a squared error.
+    fn beats(&self, best: &Self) -> bool {
+        let margin = match (&self.estimate, &best.estimate) {
+            (Some(own), Some(best_estimate)) if self.log != best.log => {
+                own.paired_half_width(best_estimate)
+            }
+            _ => 0.0,
+        };
+        self.loss + margin < best.loss
     }
 }
 

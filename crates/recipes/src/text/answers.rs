@@ -459,6 +459,69 @@ fn log_odds(probabilities: &[f32]) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    fn committee(task: Task, device: &Device) -> Committee {
+        Committee {
+            nets: vec![TextNet::Bag(
+                tinderbox_models::BagConfig::new(20, 3)
+                    .with_d_embedding(2)
+                    .init(device),
+            )],
+            task,
+            padding: 0,
+            outputs: 3,
+            temperature: Temperature::default(),
+        }
+    }
+
+    /// An untrained network is unsure, and here most texts are of the class that it finds likeliest.
+    #[test]
+    fn a_temperature_lowers_the_loss_and_changes_no_answer() {
+        let device = Device::flex();
+        let texts: Vec<Tokens> = (1..19_u32)
+            .map(|id| Tokens {
+                ids: vec![id],
+                second: 1,
+                ..Tokens::default()
+            })
+            .collect();
+        let rows: Vec<usize> = (0..texts.len()).collect();
+        let all: Vec<&Tokens> = texts.iter().collect();
+        for task in [Task::Classes, Task::Labels] {
+            let mut committee = committee(task, &device);
+            let before = committee.predict(&all, &device).unwrap();
+            let likeliest = |row: &Vec<f32>| crate::metrics::argmax(row);
+            let truth = match task {
+                Task::Labels => {
+                    let flags = |row: &Vec<f32>| row.iter().map(|&p| p >= 0.5).collect();
+                    let mut flags: Vec<Vec<bool>> = before.iter().map(flags).collect();
+                    flags[..4].iter_mut().for_each(|row| row[0] = !row[0]);
+                    Truth::Labels(flags)
+                }
+                _ => {
+                    let mut classes: Vec<usize> = before.iter().map(likeliest).collect();
+                    classes[..4].iter_mut().for_each(|c| *c = (*c + 1) % 3);
+                    Truth::Classes(classes)
+                }
+            };
+            let loss = |committee: &Committee| {
+                let answers = committee.answer(&texts, &truth, &[], &rows, &device);
+                answers.unwrap().metrics()["loss"]
+            };
+            let uncalibrated = loss(&committee);
+            committee.calibrate(&texts, &truth, &rows, &device).unwrap();
+            assert!(f64::from(committee.temperature) < 1.0, "{task:?}");
+            assert!(loss(&committee) < uncalibrated, "{task:?}");
+            let after = committee.predict(&all, &device).unwrap();
+            for (before, after) in before.iter().zip(&after) {
+                assert_eq!(likeliest(before), likeliest(after));
+                let yes = |row: &[f32]| row.iter().map(|&p| p >= 0.5).collect::<Vec<_>>();
+                assert!(task == Task::Classes || yes(before) == yes(after));
+            }
+            assert!(committee.calibrate(&texts, &truth, &[], &device).is_ok());
+            assert_eq!(committee.temperature, Temperature::default());
+        }
+    }
+
     #[test]
     fn spans_are_counted_whole() {
         let names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"].map(str::to_owned);

@@ -8,10 +8,12 @@ use tinderbox_datasets::text::{
     Located, TextOptions, TextReport, TextSet, locate, read_corpus_with_report,
 };
 use tinderbox_datasets::{
-    Fold, folds as plain_folds, grouped_folds, grouped_indices, split_indices, stratified_folds,
-    stratified_indices,
+    Fold, count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices,
+    split_indices, split_indices_by_content, stratified_folds_by_content,
+    stratified_indices_by_content,
 };
 
+use super::contents::content;
 use super::error::DataError;
 use super::net::Scored;
 use super::own::{Set, read_set};
@@ -75,6 +77,24 @@ pub struct Rows {
     pub located: Option<Located>,
     /// What was found out while reading.
     pub report: TextReport,
+}
+
+impl Rows {
+    /// Texts that are equal to an earlier one.
+    pub fn copies(&self) -> usize {
+        let contents: Vec<u64> = self.inputs.iter().map(content).collect();
+        count_copies(&contents)
+    }
+
+    /// Texts of the test split that are also in the train or validation split, as only given splits have
+    /// them.
+    pub fn shared(&self) -> usize {
+        let contents = |rows: &[usize]| -> Vec<u64> {
+            rows.iter().map(|&row| content(&self.inputs[row])).collect()
+        };
+        let Parts { train, valid, test } = &self.parts;
+        count_shared(contents(test), [contents(train), contents(valid)].concat())
+    }
 }
 
 /// The rows of an agreement, with what is true of it as a whole.
@@ -207,9 +227,26 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
 
 /// The user's own files: with the splits that they have, and the others held out of the training texts.
 fn own(data: &Data, split: &Split, classes: Option<Vec<String>>) -> Result<Rows, DataError> {
+    let (located, [train, valid, test]) = read_own(data, classes)?;
+    // There is always something to train on.
+    let train = train.ok_or(DataError::NoPath)?;
+    Ok(Rows {
+        located: Some(located),
+        ..in_splits(train, valid, test, split)?
+    })
+}
+
+/// The train, validation and test texts of the user's own files.
+fn read_own(
+    data: &Data,
+    classes: Option<Vec<String>>,
+) -> Result<(Located, [Option<Set>; 3]), DataError> {
     let options = data.options()?.unwrap_or_default();
     let mut named = data.clone();
     let path = named.path_mut().cloned().unwrap_or_default();
+    if path.is_empty() {
+        return Err(DataError::NoPath);
+    }
     let mut located = locate(Path::new(&path))?;
     if let Data::Texts { test, .. } = data
         && !test.is_empty()
@@ -230,9 +267,30 @@ fn own(data: &Data, split: &Split, classes: Option<Vec<String>>) -> Result<Rows,
         path.map(|path| read_set(data, path, &known)).transpose()
     };
     let (valid, test) = (read(&located.valid)?, read(&located.test)?);
+    Ok((located, [Some(train), valid, test]))
+}
+
+/// All texts of the user's own files, for a model that knows its classes. Its parts are the splits that
+/// the files have; nothing is held out.
+pub(super) fn open_all(data: &Data, known: &[String]) -> Result<Rows, DataError> {
+    let (located, sets) = read_own(data, Some(known.to_vec()))?;
+    let mut all: Option<Set> = None;
+    let [train, valid, test] = sets.map(|set| {
+        let Some(set) = set else {
+            return Vec::new();
+        };
+        let from = all.as_ref().map_or(0, |all| all.inputs.len());
+        let rows = (from..from + set.inputs.len()).collect();
+        match &mut all {
+            Some(all) => all.append(set),
+            None => all = Some(set),
+        }
+        rows
+    });
+    let all = all.ok_or(DataError::NoPath)?;
     Ok(Rows {
         located: Some(located),
-        ..in_splits(train, valid, test, split)?
+        ..all.into_rows(Parts { train, valid, test }, Vec::new())
     })
 }
 
@@ -317,20 +375,30 @@ impl Set {
         share: f64,
         seed: u64,
     ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+        let contents = self.contents_of(rest);
         let (kept, out) = match self.labels_of(rest) {
-            Some(labels) => stratified_indices(&labels, share, seed)?,
-            None => split_indices(rest.len(), share, seed)?,
+            Some(labels) => stratified_indices_by_content(&labels, &contents, share, seed)?,
+            None => split_indices_by_content(&contents, share, seed)?,
         };
         let rows = |of: Vec<usize>| of.into_iter().map(|at| rest[at]).collect();
         Ok((rows(kept), rows(out)))
     }
 
     fn folds(&self, rest: &[usize], split: &Split) -> Result<Vec<Fold>, DataError> {
+        let contents = self.contents_of(rest);
         let folds = match self.labels_of(rest) {
-            Some(labels) => stratified_folds(&labels, &self.names, split.folds, split.seed)?,
-            None => plain_folds(rest.len(), split.folds, split.seed)?,
+            Some(labels) => {
+                let (names, k) = (&self.names, split.folds);
+                stratified_folds_by_content(&labels, &contents, names, k, split.seed)?
+            }
+            None => folds_by_content(&contents, split.folds, split.seed)?,
         };
         Ok(folds)
+    }
+
+    /// Hashes of those texts: copies stay in one split.
+    fn contents_of(&self, rows: &[usize]) -> Vec<u64> {
+        rows.iter().map(|&row| content(&self.inputs[row])).collect()
     }
 
     /// The classes of those rows, where each has one.

@@ -31,7 +31,7 @@ impl Embedder {
     ///
     /// # Errors
     ///
-    /// If it gives no such vectors: only networks of kind `encoder` and `bert` do.
+    /// If it gives no such vectors: only networks of kind `bag`, `encoder` and `bert` do.
     pub fn trained(model: Predictor) -> Result<Self, TextRecipeError> {
         let kind = model.spec.architecture.kind();
         let max_len = model.max_len();
@@ -111,7 +111,7 @@ impl Embedder {
 
 fn no_vectors(kind: &str) -> TextRecipeError {
     TextRecipeError::Asked(format!(
-        "a model of kind `{kind}` gives no vector of a text; train one of kind `encoder` or `bert`, \
-         or name published weights with `--weights DIR`"
+        "a model of kind `{kind}` has no text embeddings; train one of kind `bag`, `encoder` or \
+         `bert`, or name published weights with `--weights DIR`"
     ))
 }

@@ -11,6 +11,7 @@ use tinderbox_models::PretrainedError;
 
 use crate::model_dir::ModelError;
 use crate::run_dir::RunError;
+use crate::splits::SplitsError;
 use crate::train::{ConfigError, FitError, TrainError};
 
 /// Why a tokenizer cannot be trained or used.
@@ -75,6 +76,9 @@ pub enum DataError {
     /// There is no such split.
     #[error("there is no split `{0}`")]
     NoSplit(String),
+    /// A split without texts.
+    #[error("the {0} split has no text in this data")]
+    EmptySplit(String),
     /// A class that was not learned.
     #[error("there is no class `{class}`; there are {}", known.join(", "))]
     UnknownClass {
@@ -158,6 +162,9 @@ pub enum TextRecipeError {
     /// The run directory.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The list of the splits of a run.
+    #[error(transparent)]
+    Splits(#[from] SplitsError),
     /// Training itself.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -183,6 +190,7 @@ impl TextRecipeError {
     /// Whether the user's recipe, flags or files are wrong, as opposed to anything else.
     pub fn is_input(&self) -> bool {
         match self {
+            Self::Splits(error) => error.is_input(),
             Self::Run(error) => !matches!(error, RunError::Io { .. }),
             Self::Fit(FitError::Train(error)) => error.is_input(),
             Self::Fit(FitError::Config(_)) => true,

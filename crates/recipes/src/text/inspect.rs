@@ -115,6 +115,13 @@ fn of_texts(texts: &[impl AsRef<str>]) -> Inspection {
     }
 }
 
+impl Rows {
+    /// Statistics of the texts.
+    pub fn inspect(&self) -> Inspection {
+        of_rows(self)
+    }
+}
+
 fn of_rows(rows: &Rows) -> Inspection {
     let texts: Vec<String> = rows.inputs.iter().map(super::Input::joined).collect();
     let mut first: HashMap<&str, usize> = HashMap::new();

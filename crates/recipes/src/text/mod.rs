@@ -65,7 +65,7 @@ pub use learner::TextModel;
 pub(crate) use learner::label_loss;
 use net::BertForm;
 pub use net::{Architecture, FineTune, Scored, Sizes, TextInputs, TextNet};
-pub use predict::{Prediction, Predictor};
+pub use predict::{Evaluation, Prediction, Predictor};
 pub use read::{ReadOptions, ReadText, ReadTextSink};
 pub use recipe::{Augment, Data, Recipe, Split};
 pub use summarise::{Sentence, sentences};
@@ -275,7 +275,12 @@ impl Prepared {
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, TextRecipeError> {
         let text = toml::to_string(&self.recipe)?;
+        let splits = contents::split_list(&self.corpus);
+        if options.resume {
+            splits.check(&options.dir)?;
+        }
         let run = RunDir::open(&options.dir, options.resume, &text)?;
+        splits.save(run.path())?;
         let result = self.train_in(&run, device, options);
         if result.as_ref().is_err_and(TextRecipeError::is_input) {
             run.discard_untrained();

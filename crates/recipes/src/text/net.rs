@@ -716,6 +716,7 @@ impl TextNet {
         let TextInputs { ids, padding, .. } = inputs;
         match self {
             Self::Encoder(net) => Some(net.embed(ids, padding)),
+            Self::Bag(net) => Some(net.embed(ids, padding)),
             Self::Bert(net) => Some(net.bert().embed(ids, padding)),
             Self::Tagger(net) => Some(net.bert().embed(ids, padding)),
             _ => None,

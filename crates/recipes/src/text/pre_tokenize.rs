@@ -12,9 +12,10 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior,
 
 use super::error::TokenizerError;
 
-/// Characters of scripts without spaces one by one, with their marks; Katakana stays together. The
+/// Characters of scripts without spaces one by one, with their marks and the consonants stacked below;
+/// Katakana stays together. The
 /// words of [`tinderbox_baselines::words`], as `tokenizer.json` can hold them.
-const CHARACTERS: &str = r"(?:[\p{Katakana}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]\p{M}*)+|[\p{L}&&[\p{Han}\p{Hiragana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}]][\p{M}\x{0E33}\x{0EB3}]*";
+const CHARACTERS: &str = r"(?:[\p{Katakana}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]\p{M}*)+|[\p{L}&&[\p{Han}\p{Hiragana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}]](?:[\x{1039}\x{17D2}\x{1A60}][\p{L}&&[\p{Khmer}\p{Myanmar}\p{Tai_Tham}]]|[\p{M}\x{0E33}\x{0EB3}])*";
 
 /// Accents that are left out with the capital letters: those of Latin, Greek, Cyrillic, Hebrew and
 /// Arabic. In other scripts a mark is a vowel or a tone, and without it the word is another.
@@ -79,8 +80,7 @@ fn has_others(text: &str) -> bool {
 mod tests {
     use tinderbox_baselines::words;
 
-    use super::super::{TokenKind, TokenizerRecipe};
-    use crate::text::Input;
+    use crate::text::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe};
 
     const TEXTS: [&str; 9] = [
         "我們在2024年買iPhone。",
@@ -149,8 +149,15 @@ mod tests {
             let text = "きのうとうきょうでともだちにあいました".repeat(8);
             let tokenizer = recipe(kind).train(&[&text]).unwrap();
             let other = Input::One("ともだちときのうあいました".repeat(10));
-            let tokens = tokenizer.encode(&[other], 256).unwrap().remove(0);
+            let tokens = tokenizer.encode(std::slice::from_ref(&other), 256);
+            let tokens = tokens.unwrap().remove(0);
             let unknown = tokenizer.unknown().unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(TOKENIZER_FILE);
+            std::fs::write(&path, tokenizer.to_json().unwrap().unwrap()).unwrap();
+            let loaded = TextTokenizer::load(&path).unwrap();
+            let again = loaded.encode(&[other], 256).unwrap().remove(0);
+            assert_eq!(tokens, again, "{kind:?}");
             assert!(
                 tokens.ids.len() > 100 && !tokens.ids.contains(&unknown),
                 "{kind:?}"

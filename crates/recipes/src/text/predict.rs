@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use tinderbox_datasets::text::{Located, TextReport};
 
 use super::answers::{Answers, Committee, Task};
-use super::data::{Corpus, open_known};
+use super::contents::{items, split_list};
+use super::data::{Corpus, open_all, open_known};
 use super::error::{DataError, TextRecipeError};
 use super::recipe::Data;
 use super::tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, Tokens};
@@ -13,6 +15,7 @@ use super::truncation::{Truncation, TruncationCounter};
 use super::{KIND, Spec};
 use crate::metrics::{argmax, check_threshold, decide};
 use crate::model_dir::{self, ModelError};
+use crate::splits::{Scope, SplitList};
 use crate::train::ConfigError;
 
 /// Most networks of a folder.
@@ -40,6 +43,16 @@ pub enum Prediction {
     },
     /// A tag for each word.
     Tags(Vec<(String, String)>),
+}
+
+/// What an evaluation gave.
+pub struct Evaluation {
+    /// What was predicted of every text, and what is true of it.
+    pub answers: Answers,
+    /// What was evaluated; `None` where nothing tells whether the data is that of the training.
+    pub scope: Option<Scope>,
+    /// What was found out while reading.
+    pub report: TextReport,
 }
 
 /// A trained model of texts.
@@ -232,7 +245,11 @@ impl Predictor {
         }
     }
 
-    /// Measures the model on a split of its own data, or on all texts of another file.
+    /// Evaluates the model on a split of the data that it was trained on, or on all texts of other data.
+    ///
+    /// `data` is [`data`](Self::data), with another path where the user named one, which `other` says.
+    /// `list` is that of the run, if it has one: see [`SplitList::choose`] for what is evaluated. Other
+    /// data with splits of its own is evaluated on its `split`.
     ///
     /// # Errors
     ///
@@ -240,47 +257,100 @@ impl Predictor {
     pub fn evaluate(
         &self,
         data: &Data,
+        list: Option<&SplitList>,
         split: &str,
-        whole: bool,
-    ) -> Result<Answers, TextRecipeError> {
-        let known = (self.spec.task != Task::Next).then_some(&self.spec.labels[..]);
-        match open_known(data, &self.spec.split, known)? {
-            Corpus::Rows(rows) => {
-                if rows.names != self.spec.labels {
-                    let known = &self.spec.labels;
-                    let class = rows.names.iter().find(|name| !known.contains(name));
-                    return Err(DataError::UnknownClass {
-                        class: class.unwrap_or(&rows.names[0]).clone(),
-                        known: known.clone(),
-                    }
-                    .into());
-                }
-                let all: Vec<usize> = (0..rows.inputs.len()).collect();
-                let part = if whole { &all } else { rows.parts.get(split)? };
-                let tokens = self.tokenizer.encode(&rows.inputs, self.max_len())?;
-                let read = part.iter().map(|&row| &tokens[row]);
-                self.truncation.add(Truncation::of(read));
-                let names = &self.spec.labels;
-                let answers =
-                    self.committee
-                        .answer(&tokens, &rows.truth, names, part, &self.device)?;
-                Ok(answers.decided_at(self.threshold))
-            }
-            Corpus::Running(text) => {
-                let all = [&text.train[..], &text.valid, &text.test].concat();
-                let part = match split {
-                    _ if whole => &all,
-                    "train" => &text.train,
-                    "valid" => &text.valid,
-                    "test" => &text.test,
-                    _ => return Err(DataError::NoSplit(split.to_owned()).into()),
-                };
-                let tokens = self.tokenizer.encode_running(part)?;
-                let characters = part.chars().count();
-                let width = self.max_len();
-                self.committee
-                    .foresee(&tokens, characters, width, &self.device)
-            }
+        other: bool,
+    ) -> Result<Evaluation, TextRecipeError> {
+        if let Data::Running { .. } = data {
+            return self.evaluate_running(data, list, split, other);
         }
+        let labels = &self.spec.labels;
+        let rows = if data.is_own() && (list.is_some() || other) {
+            let mut data = data.clone();
+            if let (Data::Texts { test, .. }, true) = (&mut data, other) {
+                test.clear();
+            }
+            open_all(&data, labels)?
+        } else {
+            match open_known(data, &self.spec.split, Some(labels))? {
+                Corpus::Rows(rows) => rows,
+                Corpus::Running(_) => return Err(DataError::NoSplit(split.to_owned()).into()),
+            }
+        };
+        if rows.names != *labels {
+            let class = rows.names.iter().find(|name| !labels.contains(name));
+            return Err(DataError::UnknownClass {
+                class: class.unwrap_or(&rows.names[0]).clone(),
+                known: labels.clone(),
+            }
+            .into());
+        }
+        let scope = match list {
+            Some(list) => Some(list.choose(&items(&rows), split, other)),
+            None => other.then_some(Scope::Whole { trained_on: 0 }),
+        };
+        let has_splits = rows.located.as_ref().is_none_or(Located::has_splits);
+        let part: Vec<usize> = match &scope {
+            Some(Scope::Stored { rows, .. }) => rows.clone(),
+            Some(Scope::Whole { .. }) if !has_splits => (0..rows.inputs.len()).collect(),
+            _ => rows.parts.get(split)?.to_vec(),
+        };
+        if part.is_empty() {
+            return Err(DataError::EmptySplit(split.to_owned()).into());
+        }
+        let tokens = self.tokenizer.encode(&rows.inputs, self.max_len())?;
+        let read = part.iter().map(|&row| &tokens[row]);
+        self.truncation.add(Truncation::of(read));
+        let answers = self
+            .committee
+            .answer(&tokens, &rows.truth, labels, &part, &self.device)?;
+        Ok(Evaluation {
+            answers: answers.decided_at(self.threshold),
+            scope,
+            report: rows.report,
+        })
+    }
+
+    fn evaluate_running(
+        &self,
+        data: &Data,
+        list: Option<&SplitList>,
+        split: &str,
+        other: bool,
+    ) -> Result<Evaluation, TextRecipeError> {
+        let corpus = open_known(data, &self.spec.split, None)?;
+        let current = split_list(&corpus);
+        let Corpus::Running(text) = corpus else {
+            return Err(DataError::NoSplit(split.to_owned()).into());
+        };
+        let is_known = list.is_some_and(|list| *list == current);
+        let all = [&text.train[..], &text.valid, &text.test].concat();
+        let whole = other && !is_known;
+        let part = match split {
+            _ if whole => &all,
+            "train" => &text.train,
+            "valid" => &text.valid,
+            "test" => &text.test,
+            _ => return Err(DataError::NoSplit(split.to_owned()).into()),
+        };
+        let scope = match list {
+            _ if whole => Some(Scope::Whole { trained_on: 0 }),
+            Some(list) => Some(Scope::Stored {
+                rows: vec![0],
+                changes: list.changes(current.items()),
+            }),
+            None => None,
+        };
+        let tokens = self.tokenizer.encode_running(part)?;
+        let characters = part.chars().count();
+        let width = self.max_len();
+        let answers = self
+            .committee
+            .foresee(&tokens, characters, width, &self.device)?;
+        Ok(Evaluation {
+            answers,
+            scope,
+            report: text.report,
+        })
     }
 }

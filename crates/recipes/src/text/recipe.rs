@@ -271,6 +271,14 @@ impl Data {
         Ok(Some(options))
     }
 
+    /// Whether the files are the user's own, and have no splits of their authors.
+    pub fn is_own(&self) -> bool {
+        matches!(
+            self,
+            Self::Texts { .. } | Self::Pairs { .. } | Self::MultiLabel { .. } | Self::Tagged { .. }
+        )
+    }
+
     /// Skips rows with an empty text, where that is possible.
     pub fn set_skip_empty(&mut self) {
         if let Self::Texts { skip_empty, .. }

@@ -59,6 +59,11 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
         "0 or more",
     ),
     KeyDoc::new(
+        "train.balanced_sampling",
+        "Draw every class equally often; for classification",
+        "",
+    ),
+    KeyDoc::new(
         "train.accumulation",
         "Batches whose gradients are averaged before one optimizer step",
         "1 to 65,536",
