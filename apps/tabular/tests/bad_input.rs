@@ -182,7 +182,7 @@ fn a_column_of_another_type_or_missing_is_named_at_predict() {
     ran.failed(2, &["`x`", "line 3", "`many`", "number"]);
     place.write("latin.csv", b"x,more\n1,2\n2,\xF6\n");
     let ran = place.run(&["predict", "--run", "run", "latin.csv"]);
-    ran.failed(2, &["line 3", "UTF-8", "the one it learned from"]);
+    ran.failed(2, &["line 3", "UTF-8", "the format of its training file"]);
     place.write("short.csv", "x\n1\n");
     place
         .run(&["predict", "--run", "run", "short.csv"])

@@ -114,8 +114,8 @@ pub enum TableError {
     },
     /// A row has far too many cells.
     #[error(
-        "`{file}` line {line} has more than {} cells, and a table may have as many columns at most; is \
-         the delimiter right?",
+        "`{file}` line {line} has more than {} cells, the most columns that a table may have; check \
+         the delimiter",
         crate::table::options::grouped(*most as u64)
     )]
     TooManyColumns {

@@ -230,14 +230,12 @@ impl Rows {
         }
         let name = self.text(key, line)?;
         // One name may be written in two ways, as in `\u0061`.
-        let at = self
-            .names
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or(at);
+        let plain = serde_json::to_vec(&name).unwrap_or_default();
+        let at = self.places.get(&plain).copied().unwrap_or(at);
         if at == self.names.len() {
             self.names.push(name);
             self.nested.push(false);
+            self.places.insert(plain, at);
         }
         self.places.insert(key.to_vec(), at);
         Ok(at)
@@ -546,6 +544,7 @@ mod tests {
             ("[{\"a\": 1}\n{\"a\": 2}]\n", 2, "found `{`"),
             ("{\"a\": 1}\n{\"a\": \"x\n", 3, "ends within"),
             ("{\"a\": 1, \"a\": 2}\n", 1, "twice"),
+            ("{\"a\": 1, \"\\u0061\": 2}\n", 1, "twice"),
             ("{\"a\": \"\\u0000\"}\n", 1, "NUL"),
         ] {
             let error = read(text).unwrap_err().to_string();

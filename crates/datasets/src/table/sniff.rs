@@ -133,26 +133,19 @@ impl Dialect {
     /// stands there, or is `column_2`, as the columns of a file without a header are called.
     pub(crate) fn names_expected(self, head: &[u8], options: &ReadOptions) -> Option<bool> {
         let first = self.rows(head, true).into_iter().next()?;
-        let cells: Vec<_> = first
-            .iter()
-            .map(|cell| String::from_utf8_lossy(cell.trim_ascii()))
-            .collect();
+        let cells: HashSet<&[u8]> = first.iter().map(<[u8]>::trim_ascii).collect();
         let mut expected = options.expected_names().peekable();
         expected.peek()?;
-        let expected: Vec<&str> = expected.collect();
-        if expected
-            .iter()
-            .any(|name| cells.iter().any(|cell| cell == name))
-        {
+        if expected.any(|name| cells.contains(name.as_bytes())) {
             return Some(true);
         }
-        let made = |name: &&str| {
+        let made = |name: &str| {
             let number = name
                 .strip_prefix("column_")
                 .and_then(|rest| rest.parse().ok());
-            number.is_some_and(|number: usize| (1..=cells.len()).contains(&number))
+            number.is_some_and(|number: usize| (1..=first.len()).contains(&number))
         };
-        expected.iter().any(made).then_some(false)
+        options.expected_names().any(made).then_some(false)
     }
 
     /// Whether the first row of `head` holds names.

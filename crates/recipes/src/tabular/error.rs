@@ -27,10 +27,7 @@ pub enum DataError {
         key: &'static str,
     },
     /// The file is written in another way than a trained model reads.
-    #[error(
-        "{0}; this model reads files that are written as the one it learned from: write this one so, \
-         too"
-    )]
+    #[error("{0}; the model reads files in the format of its training file")]
     Foreign(TableError),
     /// A key of `data.format`.
     #[error(transparent)]
@@ -71,7 +68,7 @@ pub enum DataError {
     NoPath,
     /// No target was named.
     #[error(
-        "what is to be predicted? Name a column with `--target COLUMN` or `data.target`; there are {}",
+        "no target column: name one with `--target COLUMN` or `data.target`; the columns are {}",
         .0.join(", ")
     )]
     NoTarget(Vec<String>),
@@ -94,7 +91,9 @@ pub enum DataError {
         as_text: Option<String>,
     },
     /// Nothing can be learned.
-    #[error("the target `{column}` is `{value}` in every row, so there is nothing to learn")]
+    #[error(
+        "the target `{column}` is `{value}` in every row, so there is nothing to learn from it"
+    )]
     SingleTarget {
         /// The column.
         column: String,
@@ -104,7 +103,7 @@ pub enum DataError {
     /// The target is no class.
     #[error(
         "the target `{column}` has {count} different values, and at most {most} can be told apart; \
-         if it is a number, say `data.task = \"regression\"`"
+         if it is a number, set `data.task=regression`"
     )]
     TooManyClasses {
         /// The column.
@@ -115,7 +114,7 @@ pub enum DataError {
         most: usize,
     },
     /// A number was asked for.
-    #[error("the target `{0}` is no column of numbers; say `data.task = \"classification\"`")]
+    #[error("the target `{0}` does not hold numbers; for classes, set `data.task=classification`")]
     TargetIsNoNumber(String),
     /// A class that was not learned.
     #[error("there is no class `{class}`; there are {}", known.join(", "))]
