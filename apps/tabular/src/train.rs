@@ -120,11 +120,9 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         Target::Classes { labels } => format!("one of {} classes", labels.len()),
     };
     note(&format!(
-        "recipe {}: {} train, {} valid, {} test rows of {} columns; predicts `{}`, {what}",
+        "recipe {}: {} rows of {} columns; predicts `{}`, {what}",
         recipe.name,
-        thousands(parts.train.len()),
-        thousands(parts.valid.len()),
-        thousands(parts.test.len()),
+        thousands(opened.table.rows()),
         opened.columns.len(),
         recipe.data.target,
     ));

@@ -426,7 +426,7 @@ fn a_part_that_the_model_does_not_have_is_refused() {
         .err()
         .unwrap();
     assert!(matches!(error, FitError::Config(_)), "{error}");
-    assert!(error.to_string().contains("is layers.0,"), "{error}");
+    assert!(error.to_string().contains("(got layers.0)"), "{error}");
 }
 
 #[test]

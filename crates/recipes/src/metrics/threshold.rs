@@ -26,10 +26,12 @@ impl Ranking {
     /// The probability of the positive class from which on a row is called positive.
     ///
     /// It is the one with the largest F1 of the positive class on these rows, less the F1's standard
-    /// error: a handful of positives does not move it to wherever chance put the first of them. If a
-    /// half has an F1 within one standard error of that, a half is kept (the one-standard-error rule
-    /// of Breiman et al., *Classification and regression trees*, 1984). Choose the threshold on
-    /// validation rows, and use it for every decision on others.
+    /// error: a handful of positives does not move it to wherever chance put the first of them. Only
+    /// thresholds are considered at which the mean F1 of both classes is no lower than at a half, so
+    /// that not everything is called positive. If a half has an F1 within one standard error of the
+    /// best, a half is kept (the one-standard-error rule of Breiman et al., *Classification and
+    /// regression trees*, 1984). Choose the threshold on validation rows, and use it for every
+    /// decision on others.
     ///
     /// ```
     /// use tinderbox_recipes::metrics::Ranking;
@@ -44,38 +46,38 @@ impl Ranking {
         if actual == 0.0 {
             return DEFAULT_THRESHOLD;
         }
-        let scored: Vec<(f64, [f64; 2])> = self
-            .pairs_with_next()
-            .map(|(step, next)| {
-                let f1 = f1_with_error(step.positives, step.rows, actual);
-                (between(step.score, next), f1)
-            })
-            .collect();
-        let bound = |[f1, error]: [f64; 2]| f1 - error;
-        let best = scored.iter().copied();
-        let best = best.reduce(|best, next| {
-            if bound(next.1) > bound(best.1) {
-                next
-            } else {
-                best
-            }
-        });
-        let Some((threshold, f1)) = best else {
-            return DEFAULT_THRESHOLD;
-        };
         // The last rows that a half lets pass.
-        let at_half = self
+        let half = self
             .steps
             .iter()
             .rfind(|step| step.score >= DEFAULT_THRESHOLD);
-        let at_half = at_half.map_or(0.0, |step| {
-            f1_with_error(step.positives, step.rows, actual)[0]
+        let [half_f1, half_mean] = half.map_or([0.0; 2], |step| {
+            let [f1, _] = f1_with_error(step.positives, step.rows, actual);
+            [f1, self.mean_f1(step)]
         });
-        if at_half >= bound(f1) {
-            DEFAULT_THRESHOLD
-        } else {
-            threshold
+        let candidates = self
+            .pairs_with_next()
+            .filter(|(step, _)| self.mean_f1(step) >= half_mean - 1e-12);
+        let bounds = candidates.map(|(step, next)| {
+            let [f1, error] = f1_with_error(step.positives, step.rows, actual);
+            (between(step.score, next), f1 - error)
+        });
+        let best = bounds.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        match best {
+            Some((threshold, bound)) if bound > half_f1 => threshold,
+            _ => DEFAULT_THRESHOLD,
         }
+    }
+
+    /// Mean F1 of both classes where the rows of a step and those above it are called positive.
+    fn mean_f1(&self, step: &super::ranking::Step) -> f64 {
+        let Some(all) = self.steps.last() else {
+            return 0.0;
+        };
+        let wrong = step.rows + all.positives - 2.0 * step.positives;
+        let right_no = all.rows - step.rows - (all.positives - step.positives);
+        let f1 = |right: f64| 2.0 * right / (2.0 * right + wrong).max(f64::MIN_POSITIVE);
+        f64::midpoint(f1(step.positives), f1(right_no))
     }
 
     /// Each group of equal scores with the next lower score, 0 behind the last.
@@ -145,6 +147,15 @@ mod tests {
         let labels: Vec<bool> = (0..300).map(|at| at % 25 == 0).collect();
         let found = threshold(&scores, &labels);
         assert!(found < 0.9, "{found}");
+    }
+
+    #[test]
+    fn not_everything_is_called_positive() {
+        // Scores that say nothing of two classes of one size: all positive has the largest F1.
+        let scores: Vec<f64> = (0..400).map(|at| f64::from(at * 7 % 101) / 101.0).collect();
+        let labels: Vec<bool> = (0..400).map(|at| at % 2 == 0).collect();
+        let found = threshold(&scores, &labels);
+        assert!((found - 0.5).abs() < 1e-12, "{found}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "train.balanced_sampling",
         "Draw every class equally often; for classification",
-        "",
+        "true or false",
     ),
     KeyDoc::new(
         "train.accumulation",
