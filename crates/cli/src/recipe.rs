@@ -111,11 +111,13 @@ impl<T: Patchable> Catalogue<T> {
     ///
     /// If a recipe cannot be written as TOML.
     pub fn reference(&self) -> Result<String, Failure> {
-        let mut text = String::from("\n| recipe | |\n|---|---|\n");
-        for (name, line) in self.names {
-            text.push_str(&format!("| `{name}` | {line} |\n"));
-        }
-        Ok(text + &reference(&self.all())?)
+        let rows = self.names.iter();
+        let rows: Vec<String> = rows
+            .map(|(name, line)| format!("| `{name}` | {line} |"))
+            .collect();
+        let list = rows.join("\n");
+        let keys = reference(&self.all())?;
+        Ok(format!("\n| recipe | |\n|---|---|\n{list}\n{keys}"))
     }
 
     /// Every built-in recipe, the default one first.
