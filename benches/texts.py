@@ -2,11 +2,13 @@
 """Compares settings of the recipe `texts` with the linear baseline, on six sets of texts.
 
     python3 benches/texts.py prepare DATA WORK      write train.csv, dev.csv, valid.csv, test.csv per set
+    python3 benches/texts.py sample WORK SMALL      the same with 2,000 texts of dev.csv and 700 of valid.csv
     python3 benches/texts.py compare WORK NAME...   train candidates on dev.csv, measure on valid.csv
     python3 benches/texts.py final WORK             train the default on train.csv, measure on test.csv
 
 `compare` is for choosing and never reads test.csv. dev.csv and valid.csv are parts of train.csv; `text
 train` holds its own validation texts out of the file that it learns from. Without NAME, all candidates.
+SETS=sst2,headlines restricts the sets, TEXT names the binary, THREADS (1) the threads.
 """
 
 import ast
@@ -17,9 +19,11 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
-SETS = ["sst2", "sms-spam", "ag-news", "headlines", "contracts", "languages"]
+ALL = ["sst2", "sms-spam", "ag-news", "headlines", "contracts", "languages"]
+SETS = os.environ.get("SETS", ",".join(ALL)).split(",")
 BINARY = os.environ.get("TEXT", "target/debug/text")
 
 # Keys of the recipe.
@@ -42,6 +46,20 @@ def prepare(data, work):
         write(work / name, train=train, test=test)
         write(work / name, dev=dev, valid=valid)
         print(name, len(dev), len(valid), len(test))
+
+
+def sample(work, small):
+    """Classes with fewer than ten texts in the sample are left out."""
+    for name in SETS:
+        parts = {}
+        for part, count in (("dev", 2000), ("valid", 700)):
+            with open(work / name / f"{part}.csv", newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file))[1:]
+            random.Random(5).shuffle(rows)
+            parts[part] = rows[:count]
+        counts = Counter(label for _, label in parts["dev"])
+        parts = {part: [row for row in rows if counts[row[1]] >= 10] for part, rows in parts.items()}
+        write(small / name, **parts)
 
 
 def split(groups, share):
@@ -140,7 +158,7 @@ def line(name, scores, seconds):
 def compare(work, names):
     print("| set, candidate | accuracy | macro F1 | loss | ece | time |\n|---|---|---|---|---|---|")
     for name in names or CANDIDATES:
-        for one in os.environ.get("SETS", ",".join(SETS)).split(","):
+        for one in SETS:
             plain = [] if not (work / one / "linear.json").exists() else ["--no-baseline"]
             out = work / "runs" / f"{one}-{name}"
             summary = train(work / one, ("dev", "valid"), out, plain + sets(CANDIDATES[name]))
@@ -165,6 +183,8 @@ if __name__ == "__main__":
     paths = [Path(path) for path in rest[:2]]
     if verb == "prepare":
         prepare(*paths)
+    elif verb == "sample":
+        sample(*paths)
     elif verb == "compare":
         compare(paths[0], rest[1:])
     elif verb == "final":

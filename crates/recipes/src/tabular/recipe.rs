@@ -351,7 +351,7 @@ impl Recipe {
         if rows > 1 || !self.model.net.normalizes_batches() {
             return Ok(());
         }
-        let expected = "at least 2: batch normalization cannot learn from a single row";
+        let expected = "at least 2 with batch normalization";
         Err(ConfigError::new("train.batch_size", rows, expected))
     }
 }

@@ -490,18 +490,19 @@ mod tests {
             let mut committee = committee(task, &device);
             let before = committee.predict(&all, &device).unwrap();
             let likeliest = |row: &Vec<f32>| crate::metrics::argmax(row);
-            let truth = match task {
-                Task::Labels => {
-                    let flags = |row: &Vec<f32>| row.iter().map(|&p| p >= 0.5).collect();
-                    let mut flags: Vec<Vec<bool>> = before.iter().map(flags).collect();
-                    flags[..4].iter_mut().for_each(|row| row[0] = !row[0]);
-                    Truth::Labels(flags)
+            let truth = if task == Task::Labels {
+                let flags = |row: &Vec<f32>| row.iter().map(|&p| p >= 0.5).collect();
+                let mut flags: Vec<Vec<bool>> = before.iter().map(flags).collect();
+                for row in &mut flags[..4] {
+                    row[0] = !row[0];
                 }
-                _ => {
-                    let mut classes: Vec<usize> = before.iter().map(likeliest).collect();
-                    classes[..4].iter_mut().for_each(|c| *c = (*c + 1) % 3);
-                    Truth::Classes(classes)
+                Truth::Labels(flags)
+            } else {
+                let mut classes: Vec<usize> = before.iter().map(likeliest).collect();
+                for class in &mut classes[..4] {
+                    *class = (*class + 1) % 3;
                 }
+                Truth::Classes(classes)
             };
             let loss = |committee: &Committee| {
                 let answers = committee.answer(&texts, &truth, &[], &rows, &device);

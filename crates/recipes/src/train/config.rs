@@ -292,11 +292,8 @@ mod tests {
             (&["loss"], "must be \"loss\""),
         ] {
             let message = train.check_monitor(known).unwrap_err().to_string();
-            assert!(
-                message.starts_with("`train.monitor` is \"banana\""),
-                "{message}"
-            );
-            assert!(message.ends_with(words), "{message}");
+            let expected = format!("`train.monitor` {words} (got \"banana\")");
+            assert_eq!(message, expected);
         }
         assert_eq!(Loop::default().check_monitor(&["loss"]), Ok(()));
     }
