@@ -272,7 +272,9 @@ impl Writer<'_> {
             }
             Format::Text => {
                 let mut line = format!("{input}:{row}");
-                columns.for_each(|(name, cell)| line.push_str(&format!("  {name}={cell}")));
+                for (name, cell) in columns {
+                    line.extend(["  ", name, "=", cell]);
+                }
                 self.out.line(&format!("{line}  {}", words(prediction)))
             }
         }

@@ -1,5 +1,8 @@
 //! Train, evaluate and use image classifiers from one command.
 
+mod choose;
+mod inspect;
+mod predict;
 mod textbook;
 mod train;
 mod usage;
@@ -9,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tinderbox_cli::recipe::Catalogue;
 use tinderbox_cli::{
-    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, check, finish, list_devices, parse,
+    EvalArgs, Failure, RecipesArgs, TrainArgs, check, finish, list_devices, parse,
 };
 use tinderbox_recipes::vision::{BUILTIN, Recipe};
 
@@ -33,8 +36,10 @@ enum Command {
     Train(TrainArgs),
     /// Evaluate a trained model on a split or on other data
     Eval(EvalArgs),
-    /// Classify images
-    Predict(PredictArgs),
+    /// Classify images: files, folders and archives
+    Predict(predict::Args),
+    /// Show statistics and problems of a data set
+    Inspect(inspect::Args),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
     /// List compiled backends and detected devices
@@ -55,7 +60,8 @@ fn main() -> ExitCode {
         None => train::run(&TrainArgs::default()),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => usage::predict(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Recipes(args)) => RECIPES.print(&args),
         Some(Command::Devices) => list_devices(),
         Some(Command::Doctor) => check::doctor(),

@@ -2,21 +2,30 @@
 
 use std::path::Path;
 
-use tinderbox_backend::Opened;
+use anyhow::Context as _;
+use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, layer_rows, scores, times, verdict};
-use tinderbox_cli::{Failure, Output, TrainArgs, interrupter, note, open_device, progress, table};
+use tinderbox_cli::splits::{IMAGE, SplitLine, copies_note, shared_note, split_lines};
+use tinderbox_cli::{
+    Failure, OrInput as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
+};
 use tinderbox_recipes::metrics::{Comparison, Predictions};
+use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::{Baseline, Summary};
 use tinderbox_recipes::train::Goal;
 use tinderbox_recipes::vision::{Architecture, Options, Prepared, Recipe, Report};
 
+use crate::choose::Choice;
 use crate::{RECIPES, failure, textbook};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let device = open_device(args.run.device, "vision")?;
     let recipe = resolve(args)?;
+    if matches!(device.spec, DeviceSpec::Cpu | DeviceSpec::NdArray) {
+        Prepared::check_memory(&recipe).map_err(failure)?;
+    }
     let (dir, resume) = run_dir(&args.run, &recipe.name, recipe.train.seed)?;
     let prepared = Prepared::new(recipe).map_err(failure)?;
     let shown = matches!(prepared.recipe().model, Architecture::Mlp { .. }) && !args.run.quiet;
@@ -60,14 +69,31 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     )
 }
 
-/// The recipe that the flags describe.
+/// The recipe that the flags describe: for images of one's own none has to be named.
 fn resolve(args: &TrainArgs) -> Result<Recipe, Failure> {
-    let mut recipe = RECIPES.of_run(&args.run)?;
+    let mut run = args.run.clone();
+    let choice = match &args.data {
+        Some(data) if run.recipe.is_none() && run.resume.is_none() => Some(Choice::of(data)?),
+        _ => None,
+    };
+    let mut sets = Vec::new();
+    if let Some(choice) = &choice {
+        run.recipe = Some(choice.name.to_owned());
+        sets = std::mem::take(&mut run.set);
+    }
+    let mut recipe = RECIPES.of_run(&run)?;
+    if let (Some(choice), Some(data)) = (&choice, &args.data) {
+        choice.apply(&mut recipe);
+        if !run.quiet {
+            note(&choice.note(data));
+        }
+        recipe = assign(recipe, &sets).context("`--set`").or_input()?;
+    }
     if let Some(data) = &args.data {
         let Some(slot) = recipe.data.path_mut() else {
             return Err(Failure::input(format!(
-                "`--data` does not fit the recipe `{}`, whose images ship with the app; choose \
-                 another with `--recipe`",
+                "`--data` does not fit the recipe `{}`, whose images ship with the app; leave out \
+                 `--recipe` to have it chosen from the data",
                 recipe.name
             )));
         };
@@ -77,19 +103,36 @@ fn resolve(args: &TrainArgs) -> Result<Recipe, Failure> {
 }
 
 fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
-    let (recipe, splits) = (prepared.recipe(), prepared.splits());
-    let [height, width, channels] = splits.shape;
+    let (recipe, opened, splits) = (prepared.recipe(), prepared.opened(), prepared.splits());
+    let [height, width, channels] = opened.shape();
     note(&format!(
-        "recipe {}: {} train, {} valid, {} test images of {height}x{width}x{channels}, {} classes",
+        "recipe {}: images of {height}x{width}x{channels}, {} classes",
         recipe.name,
-        thousands(splits.train.len()),
-        thousands(splits.valid.len()),
-        thousands(splits.test.len()),
-        splits.classes.len()
+        thousands(opened.classes.len())
     ));
-    if splits.skipped > 0 {
-        note(&format!("left out {} broken images", splits.skipped));
+    let names = ["train", "valid", "test"];
+    let lines: Vec<SplitLine> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| SplitLine {
+            name: (*name).to_owned(),
+            count: splits.rows[at].len(),
+            source: splits.sources[at].clone(),
+            classes: prepared.class_counts(at),
+        })
+        .collect();
+    note(&split_lines(&lines, IMAGE).join("\n"));
+    opened.notes.iter().for_each(|line| note(line));
+    if !opened.left_out.is_empty() {
+        note(&opened.left_out.to_string());
     }
+    let images = opened.labels.len();
+    let copies = copies_note(splits.copies, images, IMAGE);
+    let shared = shared_note(splits.shared, splits.rows[2].len(), IMAGE);
+    copies
+        .into_iter()
+        .chain(shared)
+        .for_each(|line| note(&line));
     note(&table(&layer_rows(prepared.layers())));
     let total: usize = prepared.layers().iter().map(|layer| layer.parameters).sum();
     note(&format!(

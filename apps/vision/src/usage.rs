@@ -1,29 +1,20 @@
-//! The commands that use a trained model: `eval` and `predict`.
+//! The `eval` command.
 
-use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::Context as _;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
-use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, PredictArgs, open_device, table};
-use tinderbox_recipes::vision::{Data, Prediction, Predictor, VisionError, open as open_data};
+use tinderbox_cli::splits::{self, IMAGE};
+use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_recipes::splits::{Scope, SplitList};
+use tinderbox_recipes::vision::{Data, Evaluation, Predictor};
 
 use crate::{RECIPES, failure};
 
-/// Where the training data is: the recipe of the run knows, a model folder by itself may not.
-fn training_data(run: &Path, model: &Predictor) -> Result<Data, Failure> {
-    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
-    let recipe = recipe_file(&dir)
-        .map(|file| RECIPES.read(&file))
-        .transpose()?;
-    Ok(recipe.map_or_else(|| model.data().clone(), |recipe| recipe.data))
-}
-
 /// A model, read from its run, with a decision threshold of the user's own.
-fn load(
+pub(crate) fn load(
     run: &Path,
     threshold: Option<f64>,
     device: &burn::tensor::Device,
@@ -35,109 +26,60 @@ fn load(
     }
 }
 
+/// Where the training data is, and which items are in which split: the run knows, a model folder by
+/// itself may not.
+fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitList>), Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let Some(file) = recipe_file(&dir) else {
+        return Ok((model.data().clone(), None));
+    };
+    let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
+    Ok((RECIPES.read(&file)?.data, list))
+}
+
 pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
-    let device = open_device(args.device, "vision")?.device;
+    let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&args.run, args.threshold, &device)?;
-    let mut data = training_data(&args.run, &model)?;
-    if let Some(path) = &args.data {
-        let path = path
-            .to_str()
-            .ok_or_else(|| Failure::input("`--data` is not UTF-8"))?;
-        let slot = data.path_mut().ok_or_else(|| {
-            Failure::input("`--data` does not fit this model, whose images ship with the app")
-        })?;
-        path.clone_into(slot);
+    let (data, list) = training_data(&args.run, &model)?;
+    let evaluated = model.evaluate(&data, args.data.as_deref(), list.as_ref(), &args.split);
+    let Evaluation {
+        predictions,
+        scope,
+        named,
+        notes,
+    } = evaluated.map_err(failure)?;
+    notes.iter().for_each(|line| note(line));
+    let count = predictions.len();
+    match (&scope, &named) {
+        (Some(Scope::Whole { .. }), Some(source)) => note(&format!(
+            "this is not the data that the model was trained on: evaluating its {} split ({source})",
+            args.split
+        )),
+        (Some(scope), _) => splits::scope_notes(scope, &args.split, count, IMAGE)
+            .iter()
+            .for_each(|line| note(line)),
+        (None, _) => note(&splits::no_list_note(&args.split)),
     }
-    let splits = open_data(&data).map_err(|error| failure(VisionError::from(error)))?;
-    if splits.classes != model.labels() || splits.shape != model.shape() {
-        return Err(Failure::input(format!(
-            "the data has images of {:?} (height, width, channels) and the classes {:?}, and the \
-             model was trained on {:?} and {:?}",
-            splits.shape,
-            splits.classes,
-            model.shape(),
-            model.labels()
-        )));
-    }
-    let images = splits
-        .get(&args.split)
-        .ok_or_else(|| Failure::input(format!("there is no split `{}`", args.split)))?;
-    let predictions = model.evaluate(images).map_err(failure)?;
+    let whole = matches!(scope, Some(Scope::Whole { .. })) && named.is_none();
     let metrics = predictions.metrics();
     let mut out = Output::Stdout;
     if args.json {
         let line = json!({
             "run": args.run,
             "split": args.split,
-            "samples": predictions.len(),
+            "samples": count,
             &args.split: metrics,
         });
         return out.line(&line.to_string());
     }
-    let count = thousands(predictions.len());
-    out.line(&format!("{} split, {count} images", args.split))?;
+    let of = if whole {
+        "all data".to_owned()
+    } else {
+        format!("{} split", args.split)
+    };
+    out.line(&format!("{of}, {} images", thousands(count)))?;
     out.line(&table(&metric_rows(&metrics, F1::Macro)))?;
     out.line("Confusion matrix (rows: true, columns: predicted)")?;
-    let rows = confusion_rows(&splits.classes, &predictions.confusion());
+    let rows = confusion_rows(model.labels(), &predictions.confusion());
     out.line(&table(&rows))
-}
-
-pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
-    let device = open_device(args.device, "vision")?.device;
-    let model = load(&args.run, args.threshold, &device)?;
-    let mut out = Output::new(args.out.as_deref())?;
-    if args.csv {
-        let head = ["input", "label"]
-            .into_iter()
-            .chain(model.labels().iter().map(String::as_str));
-        args.csv_row(&mut out, &head.collect::<Vec<_>>())?;
-    }
-    for input in &args.inputs {
-        let prediction = classify(&model, input)?;
-        let name = input.to_string_lossy();
-        if args.json {
-            out.line(&json_line(&name, &prediction).to_string())?;
-        } else if args.csv {
-            let numbers: Vec<String> = prediction
-                .probabilities
-                .iter()
-                .map(|(_, value)| value.to_string())
-                .collect();
-            let cells = [&*name, &*prediction.label].into_iter();
-            let cells = cells.chain(numbers.iter().map(String::as_str));
-            args.csv_row(&mut out, &cells.collect::<Vec<_>>())?;
-        } else {
-            // Of two classes this need not be the larger one: see `--threshold`.
-            let own = |(name, _): &&(String, f32)| *name == prediction.label;
-            let best = prediction.probabilities.iter().find(own);
-            let best = best.map_or(0.0, |(_, value)| *value);
-            out.line(&format!(
-                "{name}  {}  {:.1}%",
-                prediction.label,
-                100.0 * best
-            ))?;
-        }
-    }
-    out.finish()
-}
-
-fn classify(model: &Predictor, input: &Path) -> Result<Prediction, Failure> {
-    if input.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .context("cannot read stdin")
-            .or_input()?;
-        return model.predict_bytes(&bytes).or_input();
-    }
-    model.predict_file(input).or_input()
-}
-
-fn json_line(input: &str, prediction: &Prediction) -> Value {
-    let probabilities: Map<String, Value> = prediction
-        .probabilities
-        .iter()
-        .map(|(label, value)| (label.clone(), json!(value)))
-        .collect();
-    json!({ "input": input, "label": prediction.label, "probabilities": probabilities })
 }

@@ -71,7 +71,8 @@ fn add_classes(line: &mut String, classes: &[(String, usize)]) {
         // Room for the words that count the rest, unless this is the last class.
         let room = if rest == 1 { 0 } else { 18 };
         if at > 0 && line.chars().count() + next.chars().count() + room > WIDTH {
-            line.push_str(&format!(", {} more classes", thousands(rest)));
+            let rest = thousands(rest);
+            line.extend([", ", &rest, " more classes"]);
             return;
         }
         line.push_str(&next);

@@ -122,7 +122,7 @@ pub enum IdxError {
         bytes: u64,
     },
     /// The file ends early.
-    #[error("`{}` is cut short: expected {expected} bytes, found {found}", path.display())]
+    #[error("`{}` is truncated: expected {expected} bytes, found {found}", path.display())]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -132,7 +132,7 @@ pub enum IdxError {
         found: u64,
     },
     /// The file goes on after its last item.
-    #[error("`{}` goes on after the {expected} bytes that its header announces", path.display())]
+    #[error("`{}` has more than the {expected} bytes that its header announces", path.display())]
     Trailing {
         /// The file.
         path: PathBuf,
@@ -293,6 +293,25 @@ pub fn open_idx_folder(
         test_set.transpose();
     }
     Ok((train_set, test_set))
+}
+
+/// Whether a folder holds the training images of an IDX set, by the names of its files.
+pub fn is_idx_folder(dir: &Path) -> bool {
+    let plain = candidates("train-images", 3);
+    let plain = plain.iter().any(|name| dir.join(name).is_file());
+    plain || (dir.is_dir() && emnist_splits(dir).is_ok_and(|splits| !splits.is_empty()))
+}
+
+/// The number of classes that the labels of a folder's training set count from 0; at least 2.
+///
+/// # Errors
+///
+/// If the folder or the file of labels is missing or damaged.
+pub fn count_classes(dir: &Path) -> Result<usize, IdxError> {
+    let Files { train, .. } = find_files(dir)?;
+    let (_, labels) = read_file::<1>(&train[1])?;
+    let last = labels.iter().copied().max().unwrap_or(0);
+    Ok((usize::from(last) + 1).max(2))
 }
 
 /// Paths of images and labels.

@@ -1,17 +1,24 @@
 //! Images as plain bytes, and the one place where image files are decoded.
 //!
-//! A file is never believed: its format is read from its content, not from its name, and the size
-//! in its header is checked before a single pixel is allocated.
+//! A file is never believed: its format is read from its content, not from its name, the size in its
+//! header is checked before a single pixel is allocated, and a file that was cut is an error. Of an
+//! animated GIF the first frame is read, of a TIFF the first page.
+
+mod complete;
+mod fit;
+mod ink;
+mod jpeg;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use ink::InkRule;
 
 /// Most pixels an image file may claim unless [`DecodeOptions::max_pixels`] says otherwise.
 pub const MAX_PIXELS: u64 = 64_000_000;
@@ -19,8 +26,8 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// Longest side an image can be scaled to, in pixels.
 pub const MAX_SIDE: usize = 16_384;
 
-/// Bytes at the start of a file that nearly always hold the whole header.
-const HEADER_BYTES: u64 = 64 * 1024;
+/// Most bytes of an image file, 1 GiB.
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// An image as bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +36,7 @@ pub struct Image {
     pub height: usize,
     /// Number of columns.
     pub width: usize,
-    /// Values per pixel: 1 for grey, 3 for red, green and blue.
+    /// Values per pixel: 1 for gray, 3 for red, green and blue.
     pub channels: usize,
     /// The values `[height, width, channels]`, 0 being black.
     pub pixels: Vec<u8>,
@@ -44,15 +51,31 @@ pub struct LabelledImage {
     pub label: u16,
 }
 
-/// How an image of another shape is brought to the wanted size.
+/// How an image of another shape is resized to the input size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fit {
-    /// Scales each side on its own: nothing is lost, proportions change.
+    /// Scales each side on its own: nothing is lost, the aspect ratio changes.
     #[default]
     Stretch,
-    /// Scales the shorter side and cuts both ends of the longer one: proportions are kept.
+    /// Scales the shorter side and cuts both ends of the longer one: the aspect ratio is kept.
     Crop,
+    /// Scales the longer side and fills the rest with the color of the border: the aspect ratio is
+    /// kept and nothing is lost.
+    Pad,
+}
+
+/// Which background the images of a network have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Polarity {
+    /// Any: images are taken as they are.
+    #[default]
+    AsIs,
+    /// Light marks on a dark background: an image whose border is lighter than its marks is inverted.
+    DarkBackground,
+    /// Dark marks on a light background: an image whose border is darker than its marks is inverted.
+    LightBackground,
 }
 
 /// What a decoded image looks like.
@@ -65,9 +88,17 @@ pub struct DecodeOptions {
     pub width: usize,
     /// Values per pixel: 1 for grey, 3 for red, green and blue.
     pub channels: usize,
-    /// How another shape is brought to this size.
+    /// How another shape is resized to this size.
     #[serde(default)]
     pub fit: Fit,
+    /// Which background images are brought to.
+    #[serde(default)]
+    pub polarity: Polarity,
+    /// Longest side of the ink, in pixels: an image of another size is cropped to its ink, which is
+    /// scaled to this and centered, as the digits of MNIST are; 0 takes the whole image. Needs one
+    /// channel.
+    #[serde(default)]
+    pub ink_size: usize,
     /// Most pixels a file may claim in its header.
     #[serde(default = "max_pixels")]
     pub max_pixels: u64,
@@ -85,6 +116,8 @@ impl DecodeOptions {
             width,
             channels,
             fit: Fit::default(),
+            polarity: Polarity::default(),
+            ink_size: 0,
             max_pixels: MAX_PIXELS,
         }
     }
@@ -93,7 +126,7 @@ impl DecodeOptions {
     ///
     /// # Errors
     ///
-    /// If `channels` is neither 1 nor 3, or a side is not in `1..=16384`.
+    /// If `channels` is neither 1 nor 3, a side is not in `1..=16384`, or the ink does not fit.
     pub fn validate(&self) -> Result<(), ImageError> {
         if !matches!(self.channels, 1 | 3) {
             return Err(ImageError::Channels {
@@ -105,6 +138,17 @@ impl DecodeOptions {
                 return Err(ImageError::Side { key, side });
             }
         }
+        let most = if self.channels == 1 {
+            self.height.min(self.width)
+        } else {
+            0
+        };
+        if self.ink_size > most {
+            return Err(ImageError::InkSize {
+                ink_size: self.ink_size,
+                most,
+            });
+        }
         Ok(())
     }
 }
@@ -113,18 +157,28 @@ impl DecodeOptions {
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// The wanted number of channels is not supported.
-    #[error("`channels` must be 1 or 3, is {channels}")]
+    #[error("`channels` must be 1 or 3 (got {channels})")]
     Channels {
         /// The number asked for.
         channels: usize,
     },
     /// The wanted size is not supported.
-    #[error("`{key}` must lie in 1..={MAX_SIDE}, is {side}")]
+    #[error("`{key}` must be from 1 to {MAX_SIDE} (got {side})")]
     Side {
         /// `height` or `width`.
         key: &'static str,
         /// The side asked for, in pixels.
         side: usize,
+    },
+    /// The ink does not fit into the image.
+    #[error(
+        "`ink_size` must be at most {most} for images of this size and number of channels (got {ink_size})"
+    )]
+    InkSize {
+        /// The size asked for, in pixels.
+        ink_size: usize,
+        /// Largest size allowed.
+        most: usize,
     },
     /// The file cannot be read.
     #[error("cannot read the image `{}`", path.display())]
@@ -135,13 +189,21 @@ pub enum ImageError {
         source: std::io::Error,
     },
     /// The content is in no known format.
-    #[error("`{}` is not an image in a known format (jpeg, png, webp or bmp)", path.display())]
+    #[error("`{}` is not an image in a known format (JPEG, PNG, GIF, TIFF, WebP or BMP)", path.display())]
     Format {
         /// The file.
         path: PathBuf,
     },
+    /// The file is longer than an image can be.
+    #[error("`{}` has more than {limit} bytes, too many for an image", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes allowed.
+        limit: u64,
+    },
     /// The header says that there is no pixel.
-    #[error("`{}` claims {width} x {height} pixels, there is nothing to see", path.display())]
+    #[error("the image `{}` is {width} x {height} pixels: it has no content", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
@@ -152,7 +214,7 @@ pub enum ImageError {
     },
     /// The header claims more pixels than allowed.
     #[error(
-        "`{}` claims {width} x {height} pixels, the limit is {limit} pixels in all",
+        "`{}` claims to be {width} x {height} pixels, expected at most {limit} pixels in total",
         path.display()
     )]
     TooLarge {
@@ -164,6 +226,14 @@ pub enum ImageError {
         height: u32,
         /// Most pixels allowed.
         limit: u64,
+    },
+    /// The file was cut.
+    #[error("the image `{}` is damaged: {missing}", path.display())]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        missing: &'static str,
     },
     /// Header or pixels are damaged.
     #[error("the image `{}` is damaged or of an unsupported kind", path.display())]
@@ -182,9 +252,9 @@ pub enum ImageError {
 /// # Errors
 ///
 /// If the options are invalid, or the file cannot be read, is no image, claims too many pixels or
-/// is damaged.
+/// is damaged or cut.
 pub fn decode_image(path: &Path, options: &DecodeOptions) -> Result<Image, ImageError> {
-    decode(BufReader::new(open(path)?), path, options)
+    decode_bytes(&read_file(path)?, path, options)
 }
 
 /// Decodes an image from memory, as [`decode_image`] does; `name` is its name in an error.
@@ -197,78 +267,109 @@ pub fn decode_bytes(
     name: &Path,
     options: &DecodeOptions,
 ) -> Result<Image, ImageError> {
-    decode(Cursor::new(bytes), name, options)
+    options.validate()?;
+    let (format, mut decoder) = open_decoder(bytes, name, options.max_pixels)?;
+    check_complete(format, bytes, name)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let strict = match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes),
+        _ => Ok(None),
+    };
+    let picture = strict.and_then(|picture| match picture {
+        Some(picture) => Ok(picture),
+        None => DynamicImage::from_decoder(decoder),
+    });
+    let mut picture = picture.map_err(|source| ImageError::Decode {
+        path: name.to_owned(),
+        source,
+    })?;
+    picture.apply_orientation(orientation);
+    Ok(fit::fit(picture, options))
 }
 
-/// Reads only the header of an image file and returns its claimed height and width.
+/// Checks the header of an image and that it was not cut, without decoding it; returns its claimed
+/// height and width. `name` is its name in an error.
 ///
 /// # Errors
 ///
-/// If the file cannot be read, is no image, or claims no or more than `max_pixels` pixels.
-pub fn check_header(path: &Path, max_pixels: u64) -> Result<(usize, usize), ImageError> {
+/// If it is no image, is cut, or claims no or more than `max_pixels` pixels.
+pub fn check_bytes(
+    bytes: &[u8],
+    name: &Path,
+    max_pixels: u64,
+) -> Result<(usize, usize), ImageError> {
+    let (format, decoder) = open_decoder(bytes, name, max_pixels)?;
+    check_complete(format, bytes, name)?;
+    let (width, height) = decoder.dimensions();
+    Ok((height as usize, width as usize))
+}
+
+/// The name of the image format that the content begins with; none if it is in no known format.
+pub fn format_name(bytes: &[u8]) -> Option<&'static str> {
+    Some(match known_format(bytes)? {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::Tiff => "TIFF",
+        _ => "BMP",
+    })
+}
+
+/// Reads the bytes of an image file.
+///
+/// # Errors
+///
+/// If it cannot be read, or has more than 1 GiB.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, ImageError> {
     let read = |source| ImageError::Read {
         path: path.to_owned(),
         source,
     };
-    let mut file = open(path)?;
-    let mut start = Vec::new();
-    (&mut file)
-        .take(HEADER_BYTES)
-        .read_to_end(&mut start)
+    let file = File::open(path).map_err(read)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
         .map_err(read)?;
-    let size = match open_decoder(Cursor::new(&start), path, max_pixels) {
-        // A long comment or thumbnail pushed the size further down.
-        Err(ImageError::Decode { .. }) if start.len() as u64 == HEADER_BYTES => {
-            file.rewind().map_err(read)?;
-            open_decoder(BufReader::new(file), path, max_pixels)?.dimensions()
-        }
-        decoder => decoder?.dimensions(),
-    };
-    Ok((size.1 as usize, size.0 as usize))
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(ImageError::TooLong {
+            path: path.to_owned(),
+            limit: MAX_FILE_BYTES,
+        });
+    }
+    Ok(bytes)
 }
 
-fn open(path: &Path) -> Result<File, ImageError> {
-    File::open(path).map_err(|source| ImageError::Read {
-        path: path.to_owned(),
-        source,
+fn known_format(bytes: &[u8]) -> Option<ImageFormat> {
+    image::guess_format(bytes).ok().filter(|format| {
+        matches!(
+            format,
+            ImageFormat::Jpeg
+                | ImageFormat::Png
+                | ImageFormat::WebP
+                | ImageFormat::Gif
+                | ImageFormat::Tiff
+                | ImageFormat::Bmp
+        )
     })
 }
 
-fn decode(
-    reader: impl BufRead + Seek,
-    path: &Path,
-    options: &DecodeOptions,
-) -> Result<Image, ImageError> {
-    options.validate()?;
-    let mut decoder = open_decoder(reader, path, options.max_pixels)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|source| ImageError::Decode {
+fn check_complete(format: ImageFormat, bytes: &[u8], path: &Path) -> Result<(), ImageError> {
+    complete::check_complete(format, bytes).map_err(|missing| ImageError::Incomplete {
         path: path.to_owned(),
-        source,
-    })?;
-    picture.apply_orientation(orientation);
-    Ok(fit(picture, options))
+        missing,
+    })
 }
 
 /// Reads the header and checks the claimed size.
 fn open_decoder<'a>(
-    reader: impl BufRead + Seek + 'a,
+    bytes: &'a [u8],
     path: &Path,
     limit: u64,
-) -> Result<impl ImageDecoder + 'a, ImageError> {
+) -> Result<(ImageFormat, impl ImageDecoder + 'a), ImageError> {
     let path = || path.to_owned();
-    let mut reader = ImageReader::new(reader)
-        .with_guessed_format()
-        .map_err(|source| ImageError::Read {
-            path: path(),
-            source,
-        })?;
-    if !matches!(
-        reader.format(),
-        Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Bmp)
-    ) {
-        return Err(ImageError::Format { path: path() });
-    }
+    let format = known_format(bytes).ok_or_else(|| ImageError::Format { path: path() })?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     // Four channels of 16 bits are the most that these formats store.
     limits.max_alloc = Some(limit.saturating_mul(8).max(1 << 20));
@@ -290,78 +391,13 @@ fn open_decoder<'a>(
             height,
             limit,
         }),
-        _ => Ok(decoder),
+        _ => Ok((format, decoder)),
     }
-}
-
-/// Brings a decoded picture to the wanted channels and size.
-fn fit(picture: DynamicImage, options: &DecodeOptions) -> Image {
-    let picture = if picture.color().has_alpha() {
-        on_white(&picture)
-    } else {
-        picture
-    };
-    // Grey first: there is a third as much to scale.
-    let picture = match options.channels {
-        1 => DynamicImage::ImageLuma8(picture.into_luma8()),
-        _ => DynamicImage::ImageRgb8(picture.into_rgb8()),
-    };
-    let picture = match options.fit {
-        Fit::Stretch => picture,
-        Fit::Crop => crop_to_shape(picture, options),
-    };
-    let (height, width) = (options.height, options.width);
-    let same = picture.width() as usize == width && picture.height() as usize == height;
-    let picture = if same {
-        picture
-    } else {
-        picture.resize_exact(width as u32, height as u32, FilterType::Triangle)
-    };
-    Image {
-        height,
-        width,
-        channels: options.channels,
-        pixels: picture.into_bytes(),
-    }
-}
-
-/// Lays a partly transparent picture on white paper.
-fn on_white(picture: &DynamicImage) -> DynamicImage {
-    let picture = picture.to_rgba8();
-    let (width, height) = picture.dimensions();
-    let mut paper = RgbImage::new(width, height);
-    for (on, pixel) in paper.chunks_exact_mut(3).zip(picture.chunks_exact(4)) {
-        let alpha = u16::from(pixel[3]);
-        for (to, &from) in on.iter_mut().zip(pixel) {
-            *to = ((u16::from(from) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-        }
-    }
-    DynamicImage::ImageRgb8(paper)
-}
-
-/// Cuts the centre that has the wanted proportions.
-fn crop_to_shape(picture: DynamicImage, options: &DecodeOptions) -> DynamicImage {
-    let (width, height) = (u64::from(picture.width()), u64::from(picture.height()));
-    let (want_width, want_height) = (options.width as u64, options.height as u64);
-    let keep = |side: u64, other: u64, want: u64, want_other: u64| {
-        ((other * want + want_other / 2) / want_other).clamp(1, side)
-    };
-    let kept_width = keep(width, height, want_width, want_height);
-    let kept_height = keep(height, width, want_height, want_width);
-    if (kept_width, kept_height) == (width, height) {
-        return picture;
-    }
-    picture.crop_imm(
-        ((width - kept_width) / 2) as u32,
-        ((height - kept_height) / 2) as u32,
-        kept_width as u32,
-        kept_height as u32,
-    )
 }
 
 #[cfg(test)]
 mod tests {
-    use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbaImage};
+    use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage, RgbaImage};
 
     use super::*;
 
@@ -398,6 +434,8 @@ mod tests {
             ImageFormat::Bmp,
             ImageFormat::WebP,
             ImageFormat::Jpeg,
+            ImageFormat::Gif,
+            ImageFormat::Tiff,
         ] {
             let bytes = encode(&DynamicImage::ImageRgb8(grey.to_rgb8()), format);
             let image = decode_as(&bytes, &DecodeOptions::new(4, 5, 1)).unwrap();
@@ -473,8 +511,8 @@ mod tests {
     fn a_size_bomb_is_refused_from_its_header() {
         let bytes = png_header(100_000, 100_000);
         let error = decode_as(&bytes, &DecodeOptions::new(8, 8, 1)).unwrap_err();
-        let expected = "`test.jpg` claims 100000 x 100000 pixels, the limit is 64000000 pixels \
-                        in all";
+        let expected = "`test.jpg` claims to be 100000 x 100000 pixels, expected at most 64000000 \
+                        pixels in total";
         assert_eq!(error.to_string(), expected);
         let error = decode_as(&png_header(u32::MAX / 2, 9), &DecodeOptions::new(8, 8, 1));
         assert!(error.is_err());
@@ -502,16 +540,16 @@ mod tests {
         let bytes = encode(&picture, ImageFormat::Png);
         let cut = &bytes[..bytes.len() / 2];
         let error = decode_as(cut, &DecodeOptions::new(8, 8, 1)).unwrap_err();
-        assert!(matches!(error, ImageError::Decode { .. }), "{error:?}");
+        assert!(matches!(error, ImageError::Incomplete { .. }), "{error:?}");
         assert!(error.to_string().contains("test.jpg"));
     }
 
     #[test]
     fn bad_options_are_refused_by_key() {
         let error = DecodeOptions::new(8, 8, 2).validate().unwrap_err();
-        assert_eq!(error.to_string(), "`channels` must be 1 or 3, is 2");
+        assert_eq!(error.to_string(), "`channels` must be 1 or 3 (got 2)");
         let error = DecodeOptions::new(8, 0, 3).validate().unwrap_err();
-        assert_eq!(error.to_string(), "`width` must lie in 1..=16384, is 0");
+        assert_eq!(error.to_string(), "`width` must be from 1 to 16384 (got 0)");
     }
 
     #[test]
@@ -525,8 +563,6 @@ mod tests {
 
     #[test]
     fn the_header_is_read_past_a_long_comment() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("long.jpg");
         let jpeg = encode(&solid(6, 9, [1, 2, 3]), ImageFormat::Jpeg);
         let mut bytes = jpeg[..2].to_vec();
         for _ in 0..3 {
@@ -534,11 +570,102 @@ mod tests {
             bytes.extend(vec![b' '; 0xFFFD]);
         }
         bytes.extend(&jpeg[2..]);
-        std::fs::write(&path, bytes).unwrap();
-        assert_eq!(check_header(&path, MAX_PIXELS).unwrap(), (6, 9));
-        assert!(matches!(
-            check_header(&path, 53),
-            Err(ImageError::TooLarge { .. })
-        ));
+        let check = |most| check_bytes(&bytes, Path::new("long.jpg"), most);
+        assert_eq!(check(MAX_PIXELS).unwrap(), (6, 9));
+        assert!(matches!(check(53), Err(ImageError::TooLarge { .. })));
+    }
+
+    /// A picture whose every part differs, so that none of it compresses to nothing.
+    fn varied() -> DynamicImage {
+        DynamicImage::ImageRgb8(RgbImage::from_fn(40, 40, |x, y| {
+            let noise = (x * 7919 + y * 104_729) % 251;
+            Rgb([noise as u8, (x * 6) as u8, (y * 6) as u8])
+        }))
+    }
+
+    #[test]
+    fn a_file_that_was_cut_is_damaged_in_every_format() {
+        let options = DecodeOptions::new(8, 8, 3);
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::WebP,
+            ImageFormat::Gif,
+            ImageFormat::Bmp,
+            ImageFormat::Tiff,
+        ] {
+            let bytes = encode(&varied(), format);
+            assert!(decode_as(&bytes, &options).is_ok(), "{format:?}");
+            assert!(check_bytes(&bytes, Path::new("a"), MAX_PIXELS).is_ok());
+            for percent in [10, 40, 60, 80, 95, 99] {
+                let cut = &bytes[..bytes.len() * percent / 100];
+                let result = decode_as(cut, &options);
+                assert!(result.is_err(), "{format:?} at {percent}%");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_decoder_would_not_miss_is_found_without_decoding() {
+        for (format, missing) in [
+            (ImageFormat::Jpeg, "end marker of a JPEG"),
+            (ImageFormat::Png, "IEND chunk of a PNG"),
+            (ImageFormat::Gif, "trailer of a GIF"),
+            (ImageFormat::WebP, "WebP header"),
+        ] {
+            let bytes = encode(&varied(), format);
+            let cut = &bytes[..bytes.len() - 1];
+            let cut = if format == ImageFormat::WebP {
+                &bytes[..bytes.len() - 3]
+            } else {
+                cut
+            };
+            let error = check_bytes(cut, Path::new("a.jpg"), MAX_PIXELS).unwrap_err();
+            let message = error.to_string();
+            assert!(
+                message.starts_with("the image `a.jpg` is damaged: it"),
+                "{message}"
+            );
+            assert!(message.contains(missing), "{message}");
+            // More behind the end is harmless, as cameras write it.
+            let longer = [&bytes[..], &[0; 9]].concat();
+            assert!(check_bytes(&longer, Path::new("a"), MAX_PIXELS).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_damaged_scan_of_a_jpeg_is_an_error() {
+        let mut bytes = encode(&varied(), ImageFormat::Jpeg);
+        let middle = bytes.len() / 2;
+        // Huffman codes of ones only are not assigned.
+        bytes[middle..middle + 40].copy_from_slice(&[0xFF, 0x00].repeat(20));
+        let result = decode_as(&bytes, &DecodeOptions::new(8, 8, 3));
+        assert!(
+            matches!(result, Err(ImageError::Decode { .. })),
+            "{result:?}"
+        );
+    }
+
+    #[test]
+    fn strict_decoding_gives_the_same_pixels() {
+        for picture in [varied(), DynamicImage::ImageLuma8(varied().to_luma8())] {
+            let bytes = encode(&picture, ImageFormat::Jpeg);
+            let strict = jpeg::decode(&bytes).unwrap().unwrap();
+            let lenient = image::load_from_memory(&bytes).unwrap();
+            assert_eq!(strict, lenient);
+        }
+    }
+
+    #[test]
+    fn names_of_formats_go_by_the_content() {
+        assert_eq!(
+            format_name(&encode(&varied(), ImageFormat::Gif)),
+            Some("GIF")
+        );
+        assert_eq!(
+            format_name(&encode(&varied(), ImageFormat::Tiff)),
+            Some("TIFF")
+        );
+        assert_eq!(format_name(b"hello"), None);
     }
 }

@@ -24,6 +24,7 @@
 //! - depend on chance it does not own: every random choice comes from [`random`], so equal seeds
 //!   give equal items on every machine and with any number of workers.
 
+pub mod archive;
 pub mod atomic_file;
 pub mod augment;
 pub mod content;
@@ -47,7 +48,10 @@ pub use content::{ContentHasher, content_hash};
 pub use digits::{DigitsError, digits};
 pub use download::{DownloadError, PublicSet, fetch, public_set};
 pub use idx::{IdxError, open_idx_folder, read_idx};
-pub use image::{DecodeOptions, Fit, Image, ImageError, LabelledImage, decode_bytes, decode_image};
+pub use image::{
+    DecodeOptions, Fit, Image, ImageError, InkRule, LabelledImage, Polarity, decode_bytes,
+    decode_image,
+};
 pub use image_folder::{FolderError, FolderOptions, FolderSplits, ImageFolder};
 pub use image_set::{ImageSet, ImageSetError};
 pub use random::Stream;

@@ -10,6 +10,7 @@ pub mod calibration;
 pub mod classify;
 pub mod contain;
 mod finite;
+pub mod memory;
 pub mod metrics;
 pub mod model_dir;
 pub mod overlay;

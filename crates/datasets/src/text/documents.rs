@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
-use tar::Archive;
 
 use super::TextOptions;
 use super::error::{Place, TextError};
 use super::rows::{Labels, TextReport, TextRow, TextSink, gather};
 use super::set::TextSet;
-use crate::files::{SplitName, WalkError, has_hidden_part, walk};
+use crate::archive::{self, ArchiveError, Limits};
+use crate::files::{SplitName, WalkError, walk};
 use crate::table::Encoding;
 
 /// Extensions of text files, in any case; files without an extension are read as well.
@@ -178,30 +178,25 @@ pub(super) fn each_in_tar(
         ..TextReport::default()
     };
     let mut found: Vec<(PathBuf, Result<TextRow, TextError>)> = Vec::new();
-    let failed = |source| read_error(name, source);
-    for entry in Archive::new(reader).entries().map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path().map_err(failed)?.into_owned();
-        if !entry.header().entry_type().is_file() || has_hidden_part(&path) {
-            continue;
-        }
+    let read = archive::read_tar(reader, name, &Limits::default(), |member| {
+        let path = member.path;
         let is_class_file = path
             .parent()
             .is_some_and(|parent| parent.iter().next().is_some());
         if !is_text(&path) {
             report.left_out.add(not_text(&path));
-            continue;
+            return Ok(());
         }
         if labels != Labels::None && !is_class_file && is_description(&path) {
             report.left_out.add("outside the class folders");
-            continue;
+            return Ok(());
         }
         let file = format!("{name}:{}", path.display());
         let class = (labels != Labels::None).then(String::new);
-        let row = match document(entry, &file, class, options) {
+        let row = match document(member.content, &file, class, options) {
             Ok(None) => {
                 report.left_out.add("not text");
-                continue;
+                return Ok(());
             }
             Ok(Some(row)) => Ok(row),
             Err(error) => Err(error),
@@ -209,8 +204,14 @@ pub(super) fn each_in_tar(
         if labels != Labels::None {
             found.push((path, row));
         } else if sink(row).is_break() {
-            return Ok(report);
+            return Err(Stop::Enough);
         }
+        Ok(())
+    });
+    match read {
+        Ok(()) => {}
+        Err(Stop::Enough) => return Ok(report),
+        Err(Stop::Archive(error)) => return Err(error.into()),
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
     for row in with_classes(found, name)? {
@@ -219,6 +220,18 @@ pub(super) fn each_in_tar(
         }
     }
     Ok(report)
+}
+
+/// Why an archive is not read to its end.
+enum Stop {
+    Enough,
+    Archive(ArchiveError),
+}
+
+impl From<ArchiveError> for Stop {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(error)
+    }
 }
 
 /// Labels the files of an archive by the folders that they lie in.

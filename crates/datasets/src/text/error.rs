@@ -41,6 +41,9 @@ impl fmt::Display for Place {
 /// Why texts cannot be read.
 #[derive(Debug, Error)]
 pub enum TextError {
+    /// An archive is damaged or beyond its bounds.
+    #[error(transparent)]
+    Archive(#[from] crate::archive::ArchiveError),
     /// The file cannot be read as rows of text.
     #[error(transparent)]
     Table(#[from] TableError),

@@ -149,11 +149,10 @@ fn replace(table: &mut Table, path: &str, section: Table) {
     let (name, rest) = path
         .split_once('.')
         .map_or((path, None), |(a, b)| (a, Some(b)));
-    match (table.get_mut(name), rest) {
-        (Some(Value::Table(inner)), Some(rest)) => replace(inner, rest, section),
-        _ => {
-            table.insert(name.to_owned(), Value::Table(section));
-        }
+    if let (Some(Value::Table(inner)), Some(rest)) = (table.get_mut(name), rest) {
+        replace(inner, rest, section);
+    } else {
+        table.insert(name.to_owned(), Value::Table(section));
     }
 }
 

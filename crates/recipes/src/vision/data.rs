@@ -1,16 +1,24 @@
-//! From the data section of a recipe to three splits.
+//! From the data section of a recipe to images in one order, and to three splits of them.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::data::dataset::{Dataset, DatasetError};
 use tinderbox_datasets::download::{self, DownloadError};
+use tinderbox_datasets::files::{LeftOut, SplitName};
 use tinderbox_datasets::{
-    DecodeOptions, DigitsError, FolderError, FolderOptions, IdxError, ImageFolder, ImageSet,
-    LabelledImage, SplitError, Subset, digits, open_idx_folder, stratified_indices,
+    DecodeOptions, DigitsError, FolderError, FolderOptions, FolderSplits, IdxError, ImageFolder,
+    ImageSet, InkRule, LabelledImage, SplitError, Subset, content_hash, count_copies, count_shared,
+    digits, open_idx_folder, stratified_indices_by_content,
 };
 
-use super::recipe::Data;
+use super::concat::Concat;
+use super::recipe::{Data, Preprocess};
+use crate::splits::{Item, SplitList};
+
+/// Most images that the rule for ink and background is measured on.
+const MAX_MEASURED: usize = 1000;
 
 /// Why the images of a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +44,94 @@ pub enum DataError {
     /// No folder was named.
     #[error("the recipe needs a folder of images: name it with `--data FOLDER` or `data.path`")]
     NoPath,
+    /// Images of another size than the network takes.
+    #[error(
+        "the images are {found:?} (height, width, channels), and the model expects {expected:?}"
+    )]
+    Shape {
+        /// What they are.
+        found: [usize; 3],
+        /// What the model takes.
+        expected: [usize; 3],
+    },
+    /// Images of other classes than the model knows.
+    #[error("the images have the classes {found:?}, and the model expects {expected:?}")]
+    Classes {
+        /// What they are.
+        found: Vec<String>,
+        /// What the model knows.
+        expected: Vec<String>,
+    },
+    /// A split that the data does not have.
+    #[error("no image of the {0} split is left in the data")]
+    Empty(String),
 }
 
-/// Images with their classes, in three parts that share none.
+/// A split that the data itself has: its images and where they are from.
+#[derive(Clone, Debug)]
+pub struct NamedSplit {
+    /// Positions of its images.
+    pub range: Range<usize>,
+    /// Where they are from, as in `Training/`.
+    pub source: String,
+}
+
+/// All images of a data set in one order.
+pub struct Opened {
+    /// The images.
+    pub images: Arc<dyn Dataset<LabelledImage>>,
+    /// The class of each.
+    pub labels: Vec<u16>,
+    /// A hash of the content of each: equal ones are copies.
+    pub contents: Vec<u64>,
+    /// Names of the classes, in the order of their labels.
+    pub classes: Vec<String>,
+    /// How an image file is brought to the input of the network.
+    pub decode: DecodeOptions,
+    /// The splits that the data itself has: train, valid and test.
+    pub named: [Option<NamedSplit>; 3],
+    /// Files that are not used.
+    pub left_out: LeftOut,
+    /// What else a person should know.
+    pub notes: Vec<String>,
+}
+
+impl Opened {
+    /// `[height, width, channels]` of every image.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.decode.height, self.decode.width, self.decode.channels]
+    }
+
+    /// The images as a split list holds them.
+    pub fn items(&self) -> Vec<Item> {
+        let classes: Vec<Item> = self.classes.iter().map(|name| Item::new(0, name)).collect();
+        let items = self.contents.iter().zip(&self.labels);
+        let item = |(&content, &label): (&u64, &u16)| Item {
+            content,
+            ..classes[usize::from(label)]
+        };
+        items.map(item).collect()
+    }
+
+    /// Some of the images.
+    ///
+    /// # Errors
+    ///
+    /// If one does not exist.
+    pub fn select(&self, rows: Vec<usize>) -> Result<Arc<dyn Dataset<LabelledImage>>, DataError> {
+        Ok(Arc::new(Subset::new(Arc::clone(&self.images), rows)?))
+    }
+
+    /// The images of a split that the data itself has, as `train`, `valid` or `test`.
+    pub fn named(&self, split: &str) -> Option<&NamedSplit> {
+        let place = ["train", "valid", "test"]
+            .iter()
+            .position(|name| *name == split)?;
+        self.named[place].as_ref()
+    }
+}
+
+/// Images in three splits that share none.
 pub struct Splits {
     /// Learned from.
     pub train: Arc<dyn Dataset<LabelledImage>>,
@@ -46,15 +139,71 @@ pub struct Splits {
     pub valid: Arc<dyn Dataset<LabelledImage>>,
     /// Measured on, once.
     pub test: Arc<dyn Dataset<LabelledImage>>,
-    /// Names of the classes, in the order of their labels.
-    pub classes: Vec<String>,
-    /// `[height, width, channels]` of every image.
-    pub shape: [usize; 3],
-    /// Broken images that were left out.
-    pub skipped: usize,
+    /// Positions of the images of each, in the order train, valid, test.
+    pub rows: [Vec<usize>; 3],
+    /// Where the images of each are from.
+    pub sources: [String; 3],
+    /// Images that are a copy of another one, among those that are split here.
+    pub copies: usize,
+    /// Test images that are also trained on or chosen by, where the data itself has splits.
+    pub shared: usize,
 }
 
 impl Splits {
+    /// Splits the images as the data section says.
+    ///
+    /// # Errors
+    ///
+    /// If there are too few.
+    pub fn new(opened: &Opened, data: &Data) -> Result<Self, DataError> {
+        let (fractions, seed) = data.fractions();
+        let [train, valid, test] = &opened.named;
+        let mut rest: Vec<usize> = match train {
+            Some(train) => train.range.clone().collect(),
+            None => (0..opened.labels.len()).collect(),
+        };
+        let contents: Vec<u64> = rest.iter().map(|&row| opened.contents[row]).collect();
+        let copies = count_copies(&contents);
+        let mut hold_out = |given: &Option<NamedSplit>, fraction: f64, name: &str| {
+            if let Some(given) = given {
+                return Ok((given.range.clone().collect(), given.source.clone()));
+            }
+            let (kept, held) = hold_out(opened, &rest, fraction, seed)?;
+            rest = kept;
+            let percent = round(100.0 * fraction);
+            let source = match train {
+                // Of a folder, a split that is not there may be missed.
+                Some(train) if train.source.starts_with('`') => {
+                    format!("{percent}% of {} (no {name} split found)", train.source)
+                }
+                Some(train) => format!("{percent}% of {}", train.source),
+                None => format!("{percent}% of the images"),
+            };
+            Ok::<_, DataError>((held, source))
+        };
+        let (test, test_source) = hold_out(test, fractions[1], "test")?;
+        let (valid, valid_source) = hold_out(valid, fractions[0], "validation")?;
+        let train_source = train.as_ref().map_or(String::new(), |train| {
+            if rest.len() < train.range.len() {
+                format!("{} without those held out", train.source)
+            } else {
+                train.source.clone()
+            }
+        });
+        let content =
+            |rows: &[usize]| -> Vec<u64> { rows.iter().map(|&row| opened.contents[row]).collect() };
+        let known = [content(&rest), content(&valid)].concat();
+        Ok(Self {
+            train: opened.select(rest.clone())?,
+            valid: opened.select(valid.clone())?,
+            test: opened.select(test.clone())?,
+            shared: count_shared(content(&test), known),
+            rows: [rest, valid, test],
+            sources: [train_source, valid_source, test_source],
+            copies,
+        })
+    }
+
     /// A split by its name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Dataset<LabelledImage>>> {
         match name {
@@ -64,28 +213,50 @@ impl Splits {
             _ => None,
         }
     }
+
+    /// Which image is in which split, for the run directory.
+    pub fn list(&self, opened: &Opened) -> SplitList {
+        let [train, valid, test] = &self.rows;
+        SplitList::new(opened.items(), [train, valid, test])
+    }
 }
 
-/// Opens the images and splits them.
+/// Two digits at most, without zeros at the end.
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+/// Holds out a fraction of some images, copies together and every class in proportion.
+fn hold_out(
+    opened: &Opened,
+    rows: &[usize],
+    fraction: f64,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    let labels: Vec<u16> = rows.iter().map(|&row| opened.labels[row]).collect();
+    let contents: Vec<u64> = rows.iter().map(|&row| opened.contents[row]).collect();
+    let (kept, held) = stratified_indices_by_content(&labels, &contents, fraction, seed)?;
+    let named = |places: Vec<usize>| places.into_iter().map(|place| rows[place]).collect();
+    Ok((named(kept), named(held)))
+}
+
+/// Opens all images of a data section.
 ///
 /// # Errors
 ///
-/// If they are missing, broken, or too few to be split.
-pub fn open(data: &Data) -> Result<Splits, DataError> {
+/// If they are missing or broken.
+pub fn open(data: &Data) -> Result<Opened, DataError> {
     match data {
-        Data::Digits {
-            valid_fraction,
-            split_seed,
-        } => {
+        Data::Digits { preprocess, .. } => {
             let (train, test) = digits()?;
-            from_sets(train, test, *valid_fraction, *split_seed)
+            Ok(of_sets(train, test, *preprocess, "the bundled digits"))
         }
         Data::Idx {
             path,
             download,
             classes,
-            valid_fraction,
-            split_seed,
+            preprocess,
+            ..
         } => {
             let dir = if path.is_empty() {
                 fetch(download)?
@@ -93,10 +264,62 @@ pub fn open(data: &Data) -> Result<Splits, DataError> {
                 PathBuf::from(path)
             };
             let (train, test) = open_idx_folder(&dir, classes)?;
-            from_sets(train, test, *valid_fraction, *split_seed)
+            Ok(of_sets(train, test, *preprocess, "the IDX files"))
         }
-        Data::ImageFolder { .. } => open_folder(data),
+        Data::ImageFolder {
+            path,
+            height,
+            width,
+            channels,
+            fit,
+            skip_broken,
+            ..
+        } => {
+            if path.is_empty() {
+                return Err(DataError::NoPath);
+            }
+            let options = FolderOptions {
+                decode: DecodeOptions {
+                    fit: *fit,
+                    ..DecodeOptions::new(*height, *width, *channels)
+                },
+                skip_broken: *skip_broken,
+                check_pixels: true,
+            };
+            of_folder(Path::new(path), &options, None)
+        }
     }
+}
+
+/// Opens other images for a trained model, in whatever form they are: a folder, an archive, a table of
+/// paths or IDX files. They are brought to the model's input as its training images were.
+///
+/// # Errors
+///
+/// If they are missing or broken, or of other classes.
+pub fn open_other(
+    path: &Path,
+    decode: &DecodeOptions,
+    classes: &[String],
+    skip_broken: bool,
+) -> Result<Opened, DataError> {
+    if tinderbox_datasets::idx::is_idx_folder(path) {
+        let (train, test) = open_idx_folder(path, classes)?;
+        let found = [train.height(), train.width(), train.channels()];
+        let expected = [decode.height, decode.width, decode.channels];
+        if found != expected {
+            return Err(DataError::Shape { found, expected });
+        }
+        let mut opened = of_sets(train, test, Preprocess::default(), "the IDX files");
+        opened.decode = decode.clone();
+        return Ok(opened);
+    }
+    let options = FolderOptions {
+        decode: decode.clone(),
+        skip_broken,
+        check_pixels: false,
+    };
+    of_folder(path, &options, Some(classes))
 }
 
 fn fetch(name: &str) -> Result<PathBuf, DataError> {
@@ -106,86 +329,95 @@ fn fetch(name: &str) -> Result<PathBuf, DataError> {
     Ok(download::fetch(name)?)
 }
 
-fn from_sets(
-    train: ImageSet,
-    test: ImageSet,
-    valid_fraction: f64,
-    seed: u64,
-) -> Result<Splits, DataError> {
-    let shape = [train.height(), train.width(), train.channels()];
-    let classes = train.class_names().to_vec();
-    let (kept, held) = stratified_indices(train.labels(), valid_fraction, seed)?;
-    let all = Arc::new(train);
-    Ok(Splits {
-        train: Arc::new(Subset::new(Arc::clone(&all), kept)?),
-        valid: Arc::new(Subset::new(all, held)?),
-        test: Arc::new(test),
-        classes,
-        shape,
-        skipped: 0,
-    })
+fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess, source: &str) -> Opened {
+    let decode = decode_options(&train, preprocess);
+    let contents = |set: &ImageSet| -> Vec<u64> {
+        let size = set.pixels().len() / set.labels().len();
+        set.pixels().chunks_exact(size).map(content_hash).collect()
+    };
+    let named = |range: Range<usize>, split: SplitName| {
+        let source = format!("{source} for {split}ing");
+        Some(NamedSplit { range, source })
+    };
+    let (count, total) = (
+        train.labels().len(),
+        train.labels().len() + test.labels().len(),
+    );
+    Opened {
+        labels: [train.labels(), test.labels()].concat(),
+        contents: [contents(&train), contents(&test)].concat(),
+        classes: train.class_names().to_vec(),
+        images: Arc::new(Concat::new(vec![Arc::new(train), Arc::new(test)])),
+        decode,
+        named: [
+            named(0..count, SplitName::Train),
+            None,
+            named(count..total, SplitName::Test),
+        ],
+        left_out: LeftOut::default(),
+        notes: Vec::new(),
+    }
 }
 
-fn open_folder(data: &Data) -> Result<Splits, DataError> {
-    let Data::ImageFolder {
-        path,
-        height,
-        width,
-        channels,
-        fit,
-        skip_broken,
-        test_fraction,
-        valid_fraction,
-        split_seed,
-    } = data
-    else {
-        return Err(DataError::NoPath);
+/// How an image file becomes like the images of a set: what these have in common is measured.
+fn decode_options(set: &ImageSet, preprocess: Preprocess) -> DecodeOptions {
+    let every = set.len().div_ceil(MAX_MEASURED).max(1);
+    let images = (0..set.len()).step_by(every);
+    let images: Vec<_> = images.filter_map(|at| set.get(at).ok()).collect();
+    let rule = InkRule::measure(images.iter().map(|item| &item.image));
+    let mut decode = DecodeOptions {
+        fit: preprocess.fit,
+        ..DecodeOptions::new(set.height(), set.width(), set.channels())
     };
-    if path.is_empty() {
-        return Err(DataError::NoPath);
+    if preprocess.match_background {
+        decode.polarity = rule.polarity;
     }
-    let decode = DecodeOptions {
-        fit: *fit,
-        ..DecodeOptions::new(*height, *width, *channels)
-    };
-    let options = FolderOptions {
-        decode,
-        skip_broken: *skip_broken,
-    };
-    let folders = ImageFolder::open_splits(Path::new(path), &options)?;
-    let skipped = [
-        Some(&folders.train),
-        folders.valid.as_ref(),
-        folders.test.as_ref(),
-    ]
-    .into_iter()
-    .flatten()
-    .map(ImageFolder::skipped)
-    .sum();
-    let classes = folders.train.class_names().to_vec();
-    let train = Arc::new(folders.train);
-    let rows: Vec<usize> = (0..train.labels().len()).collect();
-    let (rows, test): (_, Arc<dyn Dataset<LabelledImage>>) = if let Some(test) = folders.test {
-        (rows, Arc::new(test))
-    } else {
-        let (kept, held) = stratified_indices(train.labels(), *test_fraction, *split_seed)?;
-        (kept, Arc::new(Subset::new(Arc::clone(&train), held)?))
-    };
-    let (rows, valid): (_, Arc<dyn Dataset<LabelledImage>>) = if let Some(valid) = folders.valid {
-        (rows, Arc::new(valid))
-    } else {
-        let labels: Vec<u16> = rows.iter().map(|&row| train.labels()[row]).collect();
-        let (kept, held) = stratified_indices(&labels, *valid_fraction, *split_seed)?;
-        let held = held.into_iter().map(|at| rows[at]).collect();
-        let kept = kept.into_iter().map(|at| rows[at]).collect();
-        (kept, Arc::new(Subset::new(Arc::clone(&train), held)?))
-    };
-    Ok(Splits {
-        train: Arc::new(Subset::new(train, rows)?),
+    if preprocess.match_ink {
+        decode.ink_size = rule.ink_size;
+    }
+    decode
+}
+
+fn of_folder(
+    path: &Path,
+    options: &FolderOptions,
+    classes: Option<&[String]>,
+) -> Result<Opened, DataError> {
+    let FolderSplits {
+        train,
         valid,
         test,
+        sources,
+        left_out,
+        notes,
+    } = ImageFolder::open_splits(path, options, classes)?;
+    let classes = train.class_names().to_vec();
+    let (mut labels, mut contents) = (Vec::new(), Vec::new());
+    let mut parts: Vec<Arc<dyn Dataset<LabelledImage>>> = Vec::new();
+    let mut add = |folder: ImageFolder, split: SplitName| {
+        let start = labels.len();
+        labels.extend_from_slice(folder.labels());
+        contents.extend_from_slice(folder.contents());
+        parts.push(Arc::new(folder));
+        let source = sources.iter().find(|(name, _)| *name == split);
+        source.map(|(_, source)| NamedSplit {
+            range: start..labels.len(),
+            source: format!("`{source}`"),
+        })
+    };
+    let named = [
+        add(train, SplitName::Train),
+        valid.and_then(|valid| add(valid, SplitName::Valid)),
+        test.and_then(|test| add(test, SplitName::Test)),
+    ];
+    Ok(Opened {
+        images: Arc::new(Concat::new(parts)),
+        labels,
+        contents,
         classes,
-        shape: [*height, *width, *channels],
-        skipped,
+        decode: options.decode.clone(),
+        named,
+        left_out,
+        notes,
     })
 }

@@ -13,7 +13,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("data.kind", "Format of the images", ""),
     KeyDoc::new(
         "data.path",
-        "Folder of the images",
+        "Folder, archive or table of the images",
         "path; empty: downloaded or named with --data",
     ),
     KeyDoc::new(
@@ -54,6 +54,26 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "above 0 and below 1",
     ),
     KeyDoc::new("data.split_seed", "Random seed of the splits", "0 or more"),
+    KeyDoc::new(
+        "data.preprocess",
+        "How an image file becomes like the training images",
+        "",
+    ),
+    KeyDoc::new(
+        "data.preprocess.fit",
+        "How files of another shape are resized",
+        "",
+    ),
+    KeyDoc::new(
+        "data.preprocess.match_background",
+        "Invert files whose background is not that of the training images",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "data.preprocess.match_ink",
+        "Crop files to their ink and center it where the training images are so",
+        "true or false",
+    ),
     KeyDoc::new("augment", "Random changes of training images", ""),
     KeyDoc::new(
         "augment.shift",

@@ -13,6 +13,7 @@
 //! ```
 
 mod batch;
+mod concat;
 mod data;
 mod docs;
 mod net;
@@ -28,27 +29,33 @@ use burn::train::Interrupter;
 use burn::train::metric::AccuracyMetric;
 use burn::train::renderer::MetricsRenderer;
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::LabelledImage;
 use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
+use tinderbox_datasets::{DecodeOptions, LabelledImage};
 use tinderbox_models::{LayerSummary, trainable_parameters};
 
 pub use batch::{ImageCollate, Normalize};
-pub use data::{DataError, Splits, open};
+pub use data::{DataError, NamedSplit, Opened, Splits, open, open_other};
 pub use net::{Architecture, ImageNet};
-pub use predict::{Prediction, Predictor};
-pub use recipe::{BUILTIN, Data, Recipe};
+pub use predict::{Evaluation, Prediction, Predictor};
+pub use recipe::{BUILTIN, Data, Preprocess, Recipe};
 
 use crate::classify::{ClassWeights, Classifier, Labelled, predict_all};
+use crate::memory::{MemoryError, check_memory};
 use crate::metrics::Predictions;
 use crate::model_dir::{self, ModelError};
 use crate::run_dir::{RunDir, RunError};
+use crate::splits::{SplitList, SplitsError};
 use crate::train::{
     BestListener, CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained,
     Trainer,
 };
 
-/// Images in a batch where no gradient is needed.
+/// Most images in a batch where no gradient is needed.
 const EVAL_BATCH: usize = 250;
+
+/// Values of the images in such a batch, at which large images come in smaller batches: those of 250
+/// images of 64×64 pixels in color.
+const EVAL_VALUES: usize = EVAL_BATCH * 64 * 64 * 3;
 
 /// Why an image recipe could not be trained or used.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +72,12 @@ pub enum VisionError {
     /// The images cannot be put in batches.
     #[error("cannot make batches")]
     Loader(#[from] LoaderError),
+    /// The network would not fit in memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The list of the splits.
+    #[error(transparent)]
+    Splits(#[from] SplitsError),
     /// The run directory.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -92,7 +105,9 @@ impl VisionError {
             | Self::Data(_)
             | Self::Loader(_)
             | Self::Model(_)
+            | Self::Memory(_)
             | Self::Fit(FitError::Config(_)) => true,
+            Self::Splits(error) => error.is_input(),
             Self::Run(error) => !matches!(error, RunError::Io { .. }),
             Self::Fit(FitError::Train(error)) => error.is_input(),
             _ => false,
@@ -124,8 +139,14 @@ pub(crate) struct Spec {
     shape: [usize; 3],
     normalize: Normalize,
     labels: Vec<String>,
-    /// Where the splits came from, for a later evaluation.
+    /// How an image file is brought to that shape; none in models of older versions.
+    #[serde(default)]
+    decode: Option<DecodeOptions>,
+    /// Where the splits came from, for a later evaluation, without the path of this machine.
     data: Data,
+    /// Hash of the images that the splits were made of, to recognize them; none in older models.
+    #[serde(default)]
+    data_digest: Option<String>,
 }
 
 const KIND: &str = "image-classifier";
@@ -163,7 +184,9 @@ impl Options {
 /// A recipe with its images opened and checked against each other. Nothing is written yet.
 pub struct Prepared {
     recipe: Recipe,
+    opened: Opened,
     splits: Splits,
+    list: SplitList,
     normalize: Normalize,
     layers: Vec<LayerSummary>,
 }
@@ -187,19 +210,52 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// If the recipe makes no sense, the images cannot be used, or they do not fit each other.
+    /// If the recipe is invalid, the images cannot be used, or they do not fit each other.
     pub fn new(recipe: Recipe) -> Result<Self, VisionError> {
         recipe.validate()?;
-        recipe.train.check_monitor(&["loss", "accuracy"])?;
-        let splits = open(&recipe.data)?;
-        let layers = recipe.model.layers(splits.shape, splits.classes.len())?;
-        let normalize = Normalize::measure(&splits.train, splits.shape[2]).map_err(image_error)?;
+        let opened = open(&recipe.data)?;
+        let splits = Splits::new(&opened, &recipe.data)?;
+        recipe.check_batch(recipe.train.batch_size.min(splits.train.len()))?;
+        let layers = recipe.model.layers(opened.shape(), opened.classes.len())?;
+        let [_, _, channels] = opened.shape();
+        let normalize = Normalize::measure(&splits.train, channels).map_err(image_error)?;
         Ok(Self {
+            list: splits.list(&opened),
             recipe,
+            opened,
             splits,
             normalize,
             layers,
         })
+    }
+
+    /// Checks that training would fit in the memory of this machine, as far as that can be known before
+    /// the images are read. It does not count for a device with memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// If it would not, with the number of bytes.
+    pub fn check_memory(recipe: &Recipe) -> Result<(), VisionError> {
+        recipe.validate()?;
+        // Sets of arrays are small; for files the recipe names the size.
+        let Data::ImageFolder {
+            height,
+            width,
+            channels,
+            ..
+        } = recipe.data
+        else {
+            return Ok(());
+        };
+        let shape = [height, width, channels];
+        let layers = recipe.model.layers(shape, 2)?;
+        let input = height.saturating_mul(width).saturating_mul(channels);
+        Ok(check_memory(
+            &layers,
+            input,
+            recipe.train.batch_size,
+            "`data.height`, `data.width`, `train.batch_size` or `model`",
+        )?)
     }
 
     /// The recipe.
@@ -208,8 +264,23 @@ impl Prepared {
     }
 
     /// The images.
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// Their splits.
     pub fn splits(&self) -> &Splits {
         &self.splits
+    }
+
+    /// Classes of a split with the number of their images; `split` is its place among train, valid and
+    /// test.
+    pub fn class_counts(&self, split: usize) -> Vec<(String, usize)> {
+        let mut counts = vec![0; self.opened.classes.len()];
+        for &row in &self.splits.rows[split] {
+            counts[usize::from(self.opened.labels[row])] += 1;
+        }
+        self.opened.classes.iter().cloned().zip(counts).collect()
     }
 
     /// The layers of the network.
@@ -227,7 +298,11 @@ impl Prepared {
     /// If training fails or is interrupted, or a file cannot be written.
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, VisionError> {
         let text = toml::to_string(&self.recipe)?;
+        if options.resume {
+            self.list.check(&options.dir)?;
+        }
         let run = RunDir::open(&options.dir, options.resume, &text)?;
+        self.list.save(run.path())?;
         let result = self.train_in(&run, device, options);
         if result.as_ref().is_err_and(VisionError::is_input) {
             run.discard_untrained();
@@ -242,17 +317,19 @@ impl Prepared {
         options: Options,
     ) -> Result<Report, VisionError> {
         let Recipe { train, .. } = &self.recipe;
-        let classes = self.splits.classes.len();
+        let classes = self.opened.classes.len();
         let net = recipe::init_net(
             &self.recipe,
-            self.splits.shape,
+            self.opened.shape(),
             classes,
             &device.clone().autodiff(),
         )?;
         let parameters = trainable_parameters(&net);
         let by_class = self.recipe.loss.class_weights != ClassWeights::None;
         let labels = if by_class || train.balanced_sampling {
-            labels(&self.splits.train)?
+            let labels = &self.opened.labels;
+            let rows = self.splits.rows[0].iter();
+            rows.map(|&row| usize::from(labels[row])).collect()
         } else {
             Vec::new()
         };
@@ -304,11 +381,11 @@ impl Prepared {
     pub fn baseline(&self) -> Result<(crate::run_dir::Baseline, Predictions), VisionError> {
         use tinderbox_baselines::{MAX_VALUES, logistic_regression};
         let started = std::time::Instant::now();
-        let features = self.splits.shape.iter().product::<usize>();
+        let features = self.opened.shape().iter().product::<usize>();
         let train = self.rows(&self.splits.train, MAX_VALUES / features.max(1))?;
         let samples = train.labels.len();
         let test = self.rows(&self.splits.test, usize::MAX)?;
-        let classes = self.splits.classes.len();
+        let classes = self.opened.classes.len();
         let labels = test.labels.clone();
         let probabilities = logistic_regression(train, test, classes)?;
         let predictions = Predictions {
@@ -335,7 +412,7 @@ impl Prepared {
     ) -> Result<tinderbox_baselines::Rows, VisionError> {
         let every = images.len().div_ceil(most.max(1)).max(1);
         let mut rows = tinderbox_baselines::Rows::default();
-        let size = self.splits.shape.iter().product::<usize>();
+        let size = self.opened.shape().iter().product::<usize>();
         rows.features
             .reserve_exact(images.len().div_ceil(every) * size);
         for index in (0..images.len()).step_by(every) {
@@ -368,10 +445,12 @@ impl Prepared {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             architecture: self.recipe.model.clone(),
-            shape: self.splits.shape,
+            shape: self.opened.shape(),
             normalize: self.normalize.clone(),
-            labels: self.splits.classes.clone(),
+            labels: self.opened.classes.clone(),
+            decode: Some(self.opened.decode.clone()),
             data: self.recipe.data.portable(),
+            data_digest: Some(self.list.digest()),
         }
     }
 
@@ -383,19 +462,14 @@ impl Prepared {
             path.clear();
         }
         recipe.train = recipe.train.identity();
-        let shape = format!("{:?} {:?}", self.splits.shape, self.splits.classes);
+        let shape = format!("{:?} {:?}", self.opened.shape(), self.opened.classes);
         Ok(format!(
-            "{}\n{shape}\n{} images",
+            "{}\ndata {}\n{shape}\n{} images",
             toml::to_string(&recipe)?,
+            self.list.digest(),
             self.splits.train.len()
         ))
     }
-}
-
-/// The class of each image.
-fn labels(images: &Arc<dyn Dataset<LabelledImage>>) -> Result<Vec<usize>, VisionError> {
-    let label = |index| Ok(usize::from(images.get(index).map_err(image_error)?.label));
-    (0..images.len()).map(label).collect()
 }
 
 pub(crate) fn eval_loader(
@@ -405,6 +479,11 @@ pub(crate) fn eval_loader(
     device: &Device,
 ) -> Result<Loader<LabelledImage, Labelled<Tensor<4>>>, LoaderError> {
     let collate = ImageCollate::eval(normalize.clone());
-    let config = LoaderConfig::eval(EVAL_BATCH).with_workers(workers);
+    let values = match images.is_empty() {
+        true => 1,
+        false => images.get(0).map_or(1, |item| item.image.pixels.len()),
+    };
+    let batch = (EVAL_VALUES / values.max(1)).clamp(1, EVAL_BATCH);
+    let config = LoaderConfig::eval(batch).with_workers(workers);
     Loader::new(Arc::clone(images), collate, config, device)
 }

@@ -128,6 +128,14 @@ impl Architecture {
         }
     }
 
+    /// Whether the network has batch normalization, which needs two images in a batch.
+    pub fn normalizes_batches(&self) -> bool {
+        match self {
+            Self::Mlp { normalization, .. } => *normalization == Normalization::Batch,
+            Self::Cnn { .. } | Self::Resnet { .. } => true,
+        }
+    }
+
     /// Makes the network, untrained, for images of `[height, width, channels]`.
     ///
     /// # Errors

@@ -1,19 +1,17 @@
 //! A trained image classifier, read from its folder.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use burn::data::dataset::Dataset;
 use burn::tensor::Device;
-use tinderbox_datasets::{
-    DecodeOptions, Fit, Image, ImageError, LabelledImage, decode_bytes, decode_image,
-};
+use tinderbox_datasets::{DecodeOptions, Fit, Image, ImageError, decode_bytes, decode_image};
 
+use super::data::{DataError, Opened, Splits, open, open_other};
 use super::recipe::Data;
 use super::{ImageNet, KIND, Spec, VisionError, eval_loader, image_error};
 use crate::classify::{predict_all, probabilities};
 use crate::metrics::{Predictions, check_threshold, decide};
 use crate::model_dir::{self, ModelError};
+use crate::splits::{Scope, SplitList, digest};
 use crate::train::ConfigError;
 
 /// What a network says of an image.
@@ -23,6 +21,19 @@ pub struct Prediction {
     pub label: String,
     /// Probability of each class, in the order of the labels.
     pub probabilities: Vec<(String, f32)>,
+}
+
+/// What an evaluation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// What was predicted of each image, with its class.
+    pub predictions: Predictions,
+    /// Which images these are; none if the run has no split list, and the split was made again.
+    pub scope: Option<Scope>,
+    /// Where they are from, if other data has a split of its own of the name asked for.
+    pub named: Option<String>,
+    /// What else a person should know, such as files left out.
+    pub notes: Vec<String>,
 }
 
 /// A trained image classifier.
@@ -54,6 +65,17 @@ impl Predictor {
                 "its `normalize` does not fit its `shape`",
             ));
         }
+        if let Some(decode) = &spec.decode {
+            decode
+                .validate()
+                .map_err(|error| ModelError::spec(dir, error))?;
+            if [decode.height, decode.width, decode.channels] != spec.shape {
+                return Err(ModelError::spec(
+                    dir,
+                    "its `decode` does not fit its `shape`",
+                ));
+            }
+        }
         let net = spec
             .architecture
             .init(spec.shape, spec.labels.len(), device)
@@ -82,12 +104,29 @@ impl Predictor {
         &self.spec.labels
     }
 
-    /// The data that the model was trained on, for an evaluation on its splits.
+    /// The data that the model was trained on, without its path.
     pub fn data(&self) -> &Data {
         &self.spec.data
     }
 
-    /// Reads and classifies an image file of any size and colour type.
+    /// How an image file is brought to the input of the network, as it was decided at training.
+    pub fn decode_options(&self) -> DecodeOptions {
+        if let Some(decode) = &self.spec.decode {
+            return decode.clone();
+        }
+        // Models of older versions: what these did.
+        let [height, width, channels] = self.spec.shape;
+        let fit = match self.spec.data {
+            Data::ImageFolder { fit, .. } => fit,
+            Data::Digits { .. } | Data::Idx { .. } => Fit::Stretch,
+        };
+        DecodeOptions {
+            fit,
+            ..DecodeOptions::new(height, width, channels)
+        }
+    }
+
+    /// Reads and classifies an image file of any size and color type.
     ///
     /// # Errors
     ///
@@ -107,18 +146,6 @@ impl Predictor {
             Path::new("-"),
             &self.decode_options(),
         )?))
-    }
-
-    fn decode_options(&self) -> DecodeOptions {
-        let [height, width, channels] = self.spec.shape;
-        let fit = match self.spec.data {
-            Data::ImageFolder { fit, .. } => fit,
-            Data::Digits { .. } | Data::Idx { .. } => Fit::Stretch,
-        };
-        DecodeOptions {
-            fit,
-            ..DecodeOptions::new(height, width, channels)
-        }
     }
 
     /// Classifies an image of the size that the network takes.
@@ -142,19 +169,98 @@ impl Predictor {
         }
     }
 
-    /// Runs the network over a labelled set of images of its size.
+    /// Evaluates a stored split of the data that the model was trained on, or all images of other data.
+    ///
+    /// `data` is that of the recipe; `other` is the path that the user named. `list` is that of the run, if
+    /// it has one: see [`SplitList::choose`] for what is evaluated. Of other data with a split of this
+    /// name, only the split is evaluated.
     ///
     /// # Errors
     ///
-    /// If an image cannot be loaded or has another size.
+    /// If the images cannot be read, are of other classes or another size, or none are left.
     pub fn evaluate(
         &self,
-        images: &Arc<dyn Dataset<LabelledImage>>,
-    ) -> Result<Predictions, VisionError> {
-        let loader = eval_loader(images, &self.spec.normalize, 1, &self.device)?;
+        data: &Data,
+        other: Option<&Path>,
+        list: Option<&SplitList>,
+        split: &str,
+    ) -> Result<Evaluation, VisionError> {
+        let mut opened = self.open(data, other)?;
+        let items = opened.items();
+        let scope = match list {
+            Some(list) => Some(list.choose(&items, split, other.is_some())),
+            None if other.is_some() && self.spec.data_digest.as_ref() != Some(&digest(&items)) => {
+                Some(Scope::Whole { trained_on: 0 })
+            }
+            None => None,
+        };
+        let mut notes = std::mem::take(&mut opened.notes);
+        if !opened.left_out.is_empty() {
+            notes.push(opened.left_out.to_string());
+        }
+        let mut named = None;
+        let rows = match &scope {
+            Some(Scope::Stored { rows, .. }) => rows.clone(),
+            Some(Scope::Whole { .. }) => match opened.named(split) {
+                Some(own) => {
+                    named = Some(own.source.clone());
+                    own.range.clone().collect()
+                }
+                None => (0..items.len()).collect(),
+            },
+            None => {
+                let splits = Splits::new(&opened, data)?;
+                let place = ["train", "valid", "test"]
+                    .iter()
+                    .position(|name| *name == split);
+                place.map_or(Vec::new(), |place| splits.rows[place].clone())
+            }
+        };
+        if rows.is_empty() {
+            return Err(DataError::Empty(split.to_owned()).into());
+        }
+        let images = opened.select(rows)?;
+        let loader = eval_loader(&images, &self.spec.normalize, 1, &self.device)?;
         let mut predictions = predict_all(&self.net, &loader).map_err(image_error)?;
         predictions.threshold = self.threshold;
-        Ok(predictions)
+        Ok(Evaluation {
+            predictions,
+            scope,
+            named,
+            notes,
+        })
+    }
+
+    /// Opens the images that the model was trained on, or others.
+    fn open(&self, data: &Data, other: Option<&Path>) -> Result<Opened, VisionError> {
+        let skip_broken = matches!(
+            data,
+            Data::ImageFolder {
+                skip_broken: true,
+                ..
+            }
+        );
+        let (decode, labels) = (self.decode_options(), &self.spec.labels);
+        let own = match data {
+            Data::ImageFolder { path, .. } if !path.is_empty() => Some(Path::new(path)),
+            _ => None,
+        };
+        let opened = match (other, own) {
+            (Some(path), _) | (None, Some(path)) => open_other(path, &decode, labels, skip_broken)?,
+            (None, None) => open(data)?,
+        };
+        let (found, expected) = (opened.shape(), self.spec.shape);
+        if found != expected {
+            return Err(DataError::Shape { found, expected }.into());
+        }
+        if opened.classes != *labels {
+            return Err(DataError::Classes {
+                found: opened.classes,
+                expected: labels.clone(),
+            }
+            .into());
+        }
+        Ok(opened)
     }
 
     /// `[height, width, channels]` of the images that the network takes.

@@ -39,6 +39,31 @@ pub struct Recipe {
     pub train: Loop,
 }
 
+/// How an image file that is predicted becomes like the images that were learned from, where these are
+/// arrays of one size. What the rules come to is measured at training and stored in the model folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// How a file of another size is resized.
+    pub fit: Fit,
+    /// Whether a file with the other background is inverted, such as black digits on white paper, where
+    /// nearly all training images have one background.
+    pub match_background: bool,
+    /// Whether a file of another size is cropped to its ink, scaled and centered, where the training
+    /// images were.
+    pub match_ink: bool,
+}
+
+impl Default for Preprocess {
+    fn default() -> Self {
+        Self {
+            fit: Fit::Pad,
+            match_background: true,
+            match_ink: true,
+        }
+    }
+}
+
 /// Where the images come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -49,6 +74,9 @@ pub enum Data {
         valid_fraction: f64,
         /// Seed of that split.
         split_seed: u64,
+        /// How a file becomes like a digit of 8×8 pixels.
+        #[serde(default)]
+        preprocess: Preprocess,
     },
     /// A folder of four IDX files, as MNIST has them.
     Idx {
@@ -62,25 +90,29 @@ pub enum Data {
         valid_fraction: f64,
         /// Seed of that split.
         split_seed: u64,
+        /// How a file becomes like one of these images.
+        #[serde(default)]
+        preprocess: Preprocess,
     },
-    /// A folder with one sub-folder of images per class, or with `train/` and `test/` of these.
+    /// A folder with one sub-folder of images per class, or with `train/` and `test/` of these; an
+    /// archive of such a folder; or a table of paths and labels.
     ImageFolder {
-        /// The folder.
+        /// The folder, archive or table.
         path: String,
-        /// Height that images are brought to, in pixels.
+        /// Height that images are resized to, in pixels.
         height: usize,
-        /// Width that images are brought to, in pixels.
+        /// Width that images are resized to, in pixels.
         width: usize,
-        /// 1 for grey, 3 for colour.
+        /// 1 for gray, 3 for color.
         channels: usize,
-        /// How an image of another shape is brought to that size.
+        /// How an image of another shape is resized.
         fit: Fit,
-        /// Whether broken images are left out (and counted) instead of refused.
+        /// Whether damaged images are left out (and counted) instead of refused.
         skip_broken: bool,
-        /// Share held out for the test, in `(0, 1)`, where there is no `test/`.
+        /// Share held out for the test, in `(0, 1)`, where there is no test split.
         test_fraction: f64,
         /// Share of the rest that is held out for validation, in `(0, 1)`, where there is no
-        /// `valid/`.
+        /// validation split.
         valid_fraction: f64,
         /// Seed of these splits.
         split_seed: u64,
@@ -94,6 +126,7 @@ impl Data {
             "digits" => Self::Digits {
                 valid_fraction: 0.1,
                 split_seed: 0,
+                preprocess: Preprocess::default(),
             },
             "idx" => idx("", &DIGITS),
             "image-folder" => Self::ImageFolder {
@@ -109,6 +142,29 @@ impl Data {
             },
             _ => return None,
         })
+    }
+
+    /// Shares held out for validation and test where the data has no such split, and the seed.
+    pub(super) fn fractions(&self) -> ([f64; 2], u64) {
+        match self {
+            // Both have a test split of their own.
+            Self::Digits {
+                valid_fraction,
+                split_seed,
+                ..
+            }
+            | Self::Idx {
+                valid_fraction,
+                split_seed,
+                ..
+            } => ([*valid_fraction, 0.0], *split_seed),
+            Self::ImageFolder {
+                valid_fraction,
+                test_fraction,
+                split_seed,
+                ..
+            } => ([*valid_fraction, *test_fraction], *split_seed),
+        }
     }
 
     /// The folder of the images, for the kinds that have one.
@@ -208,6 +264,8 @@ impl Recipe {
         })?;
         self.loss.validate()?;
         self.train_config().validate()?;
+        self.train.check_monitor(&["loss", "accuracy"])?;
+        self.check_batch(self.train.batch_size)?;
         check_range(
             "train.batch_size",
             self.train.batch_size as f64,
@@ -216,21 +274,36 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// Checks that a batch has as many images as the network needs.
+    ///
+    /// # Errors
+    ///
+    /// If it has one image and the network normalizes over the images.
+    pub(super) fn check_batch(&self, images: usize) -> Result<(), ConfigError> {
+        if images > 1 || !self.model.normalizes_batches() {
+            return Ok(());
+        }
+        let expected = "at least 2: batch normalization cannot learn from a single image";
+        Err(ConfigError::new("train.batch_size", images, expected))
+    }
+}
+
 /// Names of the built-in recipes with a line on each.
 pub const BUILTIN: [(&str, &str); 5] = [
     (
         "digits",
-        "8x8 digits that ship with the app, a small CNN; the default",
+        "8x8 digits that ship with the app, a small CNN; the default without `--data`",
     ),
     ("mnist", "28x28 handwritten digits, CNN"),
-    ("fashion-mnist", "28x28 pictures of clothes, CNN"),
+    ("fashion-mnist", "28x28 images of clothing, CNN"),
     (
         "mlp-digits",
         "the textbook feed-forward net, shown step by step",
     ),
     (
         "image-folder",
-        "your own images, one sub-folder per class, ResNet",
+        "your own images: a folder per class, an archive or a CSV of paths; ResNet",
     ),
 ];
 
@@ -255,6 +328,7 @@ fn idx(download: &str, classes: &[&str]) -> Data {
         classes: classes.iter().map(|&class| class.to_owned()).collect(),
         valid_fraction: 0.05,
         split_seed: 0,
+        preprocess: Preprocess::default(),
     }
 }
 
@@ -283,6 +357,7 @@ fn digits() -> Recipe {
     let data = Data::Digits {
         valid_fraction: 0.1,
         split_seed: 0,
+        preprocess: Preprocess::default(),
     };
     let model = Architecture::Cnn {
         blocks: vec![32, 64],
@@ -337,6 +412,10 @@ fn fashion_mnist() -> Recipe {
         dropout: 0.3,
     };
     let mut recipe = base("fashion-mnist", idx("fashion-mnist", &CLOTHES), model);
+    if let Data::Idx { preprocess, .. } = &mut recipe.data {
+        // Clothes have shades, which a cut along the ink would flatten.
+        preprocess.match_ink = false;
+    }
     recipe.augment = Augment {
         shift: 0.04,
         flip: 0.5,
@@ -356,6 +435,7 @@ fn mlp_digits() -> Recipe {
     let data = Data::Digits {
         valid_fraction: 0.1,
         split_seed: 0,
+        preprocess: Preprocess::default(),
     };
     let model = Architecture::Mlp {
         hidden: vec![64, 32],
@@ -380,6 +460,7 @@ fn image_folder() -> Recipe {
     let data = Data::of_kind("image-folder").unwrap_or(Data::Digits {
         valid_fraction: 0.1,
         split_seed: 0,
+        preprocess: Preprocess::default(),
     });
     let model = Architecture::of_kind("resnet").unwrap_or(Architecture::Cnn {
         blocks: vec![32, 64],
@@ -443,6 +524,22 @@ mod tests {
             Architecture::Resnet { width: 8, .. }
         ));
         assert!(matches!(recipe.optimizer, Optimizer::Sgd { .. }));
+    }
+
+    #[test]
+    fn a_batch_of_one_image_is_refused_with_batch_norm() {
+        for (recipe, refused) in [
+            (digits(), true),
+            (image_folder(), true),
+            (mlp_digits(), false),
+        ] {
+            let recipe = assign(recipe, &["train.batch_size=1".to_owned()]).unwrap();
+            let result = recipe.validate();
+            assert_eq!(result.is_err(), refused, "{}", recipe.name);
+            if let Err(error) = result {
+                assert!(error.to_string().contains("batch normalization"), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,163 @@
+//! A table of image paths and labels: CSV with the columns `path`, `label` and maybe `split`.
+
+use std::path::Path;
+
+use super::FolderError;
+use super::listing::ImageFile;
+use crate::files::SplitName;
+
+/// Names of the column with the path of the image, in lower case.
+const PATHS: [&str; 13] = [
+    "path",
+    "image",
+    "images",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "image_path",
+    "img",
+    "img_path",
+    "image_file",
+    "image_id",
+];
+
+/// Names of the column with the class.
+const LABELS: [&str; 12] = [
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "class_name",
+    "category",
+    "target",
+    "y",
+    "tag",
+    "species",
+    "class_id",
+    "class_index",
+];
+
+/// Names of the column with the split.
+const SPLITS: [&str; 5] = ["split", "set", "subset", "partition", "fold_name"];
+
+/// Most rows of the table.
+const MAX_ROWS: usize = 10_000_000;
+
+/// An image with its class and, where the table says so, its split.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) file: ImageFile,
+    pub(super) class: String,
+    pub(super) split: Option<SplitName>,
+}
+
+/// Reads the table; relative paths start at its folder.
+pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
+    let bad = |line: u64, reason: String| FolderError::Table {
+        path: table.to_owned(),
+        line,
+        reason,
+    };
+    let delimiter = delimiter(table)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(false)
+        .trim(csv::Trim::All)
+        .from_path(table)
+        .map_err(|error| bad(1, error.to_string()))?;
+    let header = reader
+        .headers()
+        .map_err(|error| bad(1, error.to_string()))?
+        .clone();
+    let position = |names: &[&str]| {
+        let named = |name: &&str| {
+            let is = |cell: &str| {
+                cell.trim_start_matches('\u{feff}')
+                    .eq_ignore_ascii_case(name)
+            };
+            header.iter().position(is)
+        };
+        names.iter().find_map(named)
+    };
+    let (Some(path_at), Some(label_at)) = (position(&PATHS), position(&LABELS)) else {
+        let found: Vec<String> = header.iter().map(|cell| format!("`{cell}`")).collect();
+        return Err(bad(
+            1,
+            format!(
+                "expected a header with the columns `path` and `label`, found {}",
+                found.join(", ")
+            ),
+        ));
+    };
+    let split_at = position(&SPLITS);
+    let folder = table.parent().unwrap_or(Path::new(""));
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| {
+            let line = error.position().map_or(0, csv::Position::line);
+            bad(line, error.to_string())
+        })?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let cell = |at: usize| record.get(at).unwrap_or_default();
+        let (name, class) = (cell(path_at), cell(label_at));
+        for (what, value) in [("path", name), ("label", class)] {
+            if value.is_empty() {
+                return Err(bad(line, format!("the {what} is empty")));
+            }
+        }
+        let path = folder.join(name);
+        if !path.is_file() {
+            return Err(bad(line, format!("there is no file `{}`", path.display())));
+        }
+        let split = match split_at.map(cell).filter(|cell| !cell.is_empty()) {
+            None => None,
+            Some(cell) => Some(SplitName::parse(cell).ok_or_else(|| {
+                bad(
+                    line,
+                    format!("`{cell}` is no split, expected train, valid or test"),
+                )
+            })?),
+        };
+        if rows.len() == MAX_ROWS {
+            return Err(bad(line, format!("more than {MAX_ROWS} rows")));
+        }
+        rows.push(Row {
+            file: ImageFile::on_disk(name.to_owned(), path),
+            class: class.to_owned(),
+            split,
+        });
+    }
+    let with_split = rows.iter().filter(|row| row.split.is_some()).count();
+    if with_split > 0 && with_split < rows.len() {
+        let reason = format!(
+            "{} of {} rows have no split: fill in the column or remove it",
+            rows.len() - with_split,
+            rows.len()
+        );
+        return Err(bad(1, reason));
+    }
+    Ok(rows)
+}
+
+/// The delimiter that the first line has most of.
+fn delimiter(table: &Path) -> Result<u8, FolderError> {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    let read = |source| FolderError::Read {
+        dir: table.to_owned(),
+        source,
+    };
+    let file = std::fs::File::open(table).map_err(read)?;
+    let mut line = Vec::new();
+    BufReader::new(file)
+        .take(1 << 16)
+        .read_until(b'\n', &mut line)
+        .map_err(read)?;
+    let count = |delimiter: u8| line.iter().filter(|&&byte| byte == delimiter).count();
+    let best = [b',', b';', b'\t']
+        .into_iter()
+        .rev()
+        .max_by_key(|&byte| count(byte));
+    Ok(best.unwrap_or(b','))
+}
