@@ -45,7 +45,7 @@ impl<T: Patchable> Catalogue<T> {
     ///
     /// # Errors
     ///
-    /// If it is not there, or has a key or a value that makes no sense.
+    /// If it is not there, or has an unknown key or an invalid value.
     pub fn resolve(&self, name_or_file: Option<&str>, sets: &[String]) -> Result<T, Failure> {
         let default = self.names.first().map_or("", |(name, _)| name);
         let recipe = match name_or_file {
@@ -235,7 +235,7 @@ fn is_file_name(name: &str) -> bool {
         || name.contains(std::path::MAIN_SEPARATOR)
 }
 
-/// The run directory that the flags describe, and whether to go on with what is there.
+/// The run directory that the flags describe, and whether to resume the run that is there.
 ///
 /// # Errors
 ///
