@@ -68,8 +68,7 @@ pub fn escape_markup(text: &str) -> String {
             '>' => shown.push_str("&gt;"),
             '"' => shown.push_str("&quot;"),
             letter if is_outside_xml(letter) => shown.push('\u{fffd}'),
-            '\n' | '\r' | '\t' => shown.push(letter),
-            letter if acts_on_a_terminal(letter) => {
+            letter if acts_on_a_terminal(letter) && !"\n\r\t".contains(letter) => {
                 let _ = write!(shown, "\\u{:04x}", u32::from(letter));
             }
             letter => shown.push(letter),

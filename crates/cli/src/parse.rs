@@ -188,14 +188,9 @@ fn unknown_argument(word: &str, app: &str, command: &Command, keys: &[String]) -
             .any(|arg| arg.get_long() == Some(flag))
     };
     let Some(flag) = word.strip_prefix('-') else {
-        let known = if takes("--data") {
-            "--data"
-        } else {
-            return None;
-        };
-        return Some(format!(
-            "unexpected argument `{word}`: did you mean `{app} {name} {known} {word}`?"
-        ));
+        return takes("--data").then(|| {
+            format!("unexpected argument `{word}`: did you mean `{app} {name} --data {word}`?")
+        });
     };
     let flag = flag.trim_start_matches('-').split('=').next()?;
     let plain = flag.to_lowercase().replace('_', "-");

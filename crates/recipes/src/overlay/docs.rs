@@ -149,11 +149,10 @@ fn replace(table: &mut Table, path: &str, section: Table) {
     let (name, rest) = path
         .split_once('.')
         .map_or((path, None), |(a, b)| (a, Some(b)));
-    match (table.get_mut(name), rest) {
-        (Some(Value::Table(inner)), Some(rest)) => replace(inner, rest, section),
-        _ => {
-            table.insert(name.to_owned(), Value::Table(section));
-        }
+    if let (Some(Value::Table(inner)), Some(rest)) = (table.get_mut(name), rest) {
+        replace(inner, rest, section);
+    } else {
+        table.insert(name.to_owned(), Value::Table(section));
     }
 }
 
@@ -183,9 +182,11 @@ pub fn undocumented<T: Patchable>(recipes: &[T]) -> Result<Vec<String>, OverlayE
     Ok(problems.into_iter().collect())
 }
 
-/// Calls `see` with every key, the kind of its section, the section, and its value unless it is a
-/// section itself.
-fn visit(table: &Table, path: &str, see: &mut dyn FnMut(&str, Option<&str>, &str, Option<&Value>)) {
+/// Takes a key, the kind of its section, the section, and the value unless the key is a section.
+type Visitor<'a> = dyn FnMut(&str, Option<&str>, &str, Option<&Value>) + 'a;
+
+/// Calls `see` with every key.
+fn visit(table: &Table, path: &str, see: &mut Visitor<'_>) {
     let kind = table.get("kind").and_then(Value::as_str);
     for (name, value) in table {
         let key = joined(path, name);
