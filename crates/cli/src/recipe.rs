@@ -45,7 +45,7 @@ impl<T: Patchable> Catalogue<T> {
     ///
     /// # Errors
     ///
-    /// If it is not there, or has a key or a value that makes no sense.
+    /// If it is not there, or has an unknown key or an invalid value.
     pub fn resolve(&self, name_or_file: Option<&str>, sets: &[String]) -> Result<T, Failure> {
         let default = self.names.first().map_or("", |(name, _)| name);
         let recipe = match name_or_file {
@@ -111,11 +111,13 @@ impl<T: Patchable> Catalogue<T> {
     ///
     /// If a recipe cannot be written as TOML.
     pub fn reference(&self) -> Result<String, Failure> {
-        let mut text = String::from("\n| recipe | |\n|---|---|\n");
-        for (name, line) in self.names {
-            text.push_str(&format!("| `{name}` | {line} |\n"));
-        }
-        Ok(text + &reference(&self.all())?)
+        let rows = self.names.iter();
+        let rows: Vec<String> = rows
+            .map(|(name, line)| format!("| `{name}` | {line} |"))
+            .collect();
+        let list = rows.join("\n");
+        let keys = reference(&self.all())?;
+        Ok(format!("\n| recipe | |\n|---|---|\n{list}\n{keys}"))
     }
 
     /// Every built-in recipe, the default one first.
@@ -235,7 +237,7 @@ fn is_file_name(name: &str) -> bool {
         || name.contains(std::path::MAIN_SEPARATOR)
 }
 
-/// The run directory that the flags describe, and whether to go on with what is there.
+/// The run directory that the flags describe, and whether to resume the run that is there.
 ///
 /// # Errors
 ///

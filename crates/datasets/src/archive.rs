@@ -292,7 +292,7 @@ pub fn read_zip<E: From<ArchiveError>>(
     mut visit: impl FnMut(Member<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let context = Context { archive, limits };
-    let damaged = |error: rawzip::Error| context.damaged(error);
+    let damaged = |error: rawzip::Error| context.damaged(&error);
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
     let zip = ZipArchive::from_seekable(reader, &mut buffer).map_err(damaged)?;
     let mut entries = zip.entries(&mut buffer);
@@ -343,7 +343,7 @@ pub fn read_zip<E: From<ArchiveError>>(
             "it announces {} members and has {members}",
             zip.entries_hint()
         );
-        return Err(E::from(context.damaged(reason)));
+        return Err(E::from(context.damaged(&reason)));
     }
     Ok(())
 }
@@ -414,7 +414,7 @@ impl Context<'_> {
     }
 
     fn failed(&self, source: io::Error) -> ArchiveError {
-        let over = source.get_ref().is_some_and(|inner| inner.is::<Over>());
+        let over = is_over(&source);
         let archive = self.archive.to_owned();
         match source.kind() {
             _ if over => self.total(),
@@ -422,12 +422,12 @@ impl Context<'_> {
             io::ErrorKind::InvalidData
             | io::ErrorKind::InvalidInput
             | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::Other => self.damaged(source),
+            | io::ErrorKind::Other => self.damaged(&source),
             _ => ArchiveError::Read { archive, source },
         }
     }
 
-    fn damaged(&self, reason: impl ToString) -> ArchiveError {
+    fn damaged(&self, reason: &impl ToString) -> ArchiveError {
         ArchiveError::Damaged {
             archive: self.archive.to_owned(),
             reason: reason.to_string(),
@@ -470,6 +470,14 @@ impl Context<'_> {
 #[error("it is larger than allowed")]
 struct Over;
 
+/// Whether reading failed because of the limit.
+fn is_over(error: &io::Error) -> bool {
+    match error.get_ref() {
+        Some(inner) => inner.is::<Over>(),
+        None => false,
+    }
+}
+
 /// A reader that fails instead of giving more than a number of bytes.
 struct Bounded<R> {
     inner: R,
@@ -503,7 +511,7 @@ impl<R: Read> Read for Content<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let result = self.reader.read(bytes);
         if let Err(error) = &result {
-            self.over |= error.get_ref().is_some_and(|inner| inner.is::<Over>());
+            self.over |= is_over(error);
         }
         result
     }

@@ -58,7 +58,9 @@ impl AtomicFile {
     pub fn create(path: &Path) -> io::Result<Self> {
         let target = match resolve(path)? {
             // Appended, for a descriptor may be that of a file that others write to.
-            Target::Special(path) => return direct(OpenOptions::new().append(true).open(path)?),
+            Target::Special(path) => {
+                return Ok(direct(OpenOptions::new().append(true).open(path)?));
+            }
             Target::Regular(target) => target,
         };
         let existing = match fs::metadata(&target) {
@@ -74,7 +76,8 @@ impl AtomicFile {
         let file = match temporary_in(directory(&target)) {
             // A file in a directory that is not ours can be writable all the same.
             Err(error) if existing.is_some() && is_forbidden(&error) => {
-                return direct(OpenOptions::new().write(true).truncate(true).open(target)?);
+                let mut options = OpenOptions::new();
+                return Ok(direct(options.write(true).truncate(true).open(target)?));
             }
             other => other?,
         };
@@ -253,9 +256,8 @@ fn directory_in(dir: &Path) -> io::Result<(TempDir, Registered)> {
     Ok((dir, registered))
 }
 
-fn direct(file: File) -> io::Result<AtomicFile> {
-    let file = BufWriter::with_capacity(BUFFER, file);
-    Ok(AtomicFile(Inner::Direct(file)))
+fn direct(file: File) -> AtomicFile {
+    AtomicFile(Inner::Direct(BufWriter::with_capacity(BUFFER, file)))
 }
 
 fn is_forbidden(error: &io::Error) -> bool {

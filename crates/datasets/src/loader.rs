@@ -408,8 +408,8 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
     fn draw_balanced(&self, classes: &[usize], epoch: usize) -> Vec<usize> {
         let (start, end) = self.source.range;
         let mut by_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for item in start..end {
-            by_class.entry(classes[item]).or_default().push(item);
+        for (item, &class) in classes.iter().enumerate().take(end).skip(start) {
+            by_class.entry(class).or_default().push(item);
         }
         let classes: Vec<Vec<usize>> = by_class.into_values().collect();
         let mut stream = stream(self.config.seed, &[CLASS, epoch as u64]);

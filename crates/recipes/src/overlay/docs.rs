@@ -182,9 +182,11 @@ pub fn undocumented<T: Patchable>(recipes: &[T]) -> Result<Vec<String>, OverlayE
     Ok(problems.into_iter().collect())
 }
 
-/// Calls `see` with every key, the kind of its section, the section, and its value unless it is a
-/// section itself.
-fn visit(table: &Table, path: &str, see: &mut dyn FnMut(&str, Option<&str>, &str, Option<&Value>)) {
+/// Takes a key, the kind of its section, the section, and the value unless the key is a section.
+type Visitor<'a> = dyn FnMut(&str, Option<&str>, &str, Option<&Value>) + 'a;
+
+/// Calls `see` with every key.
+fn visit(table: &Table, path: &str, see: &mut Visitor<'_>) {
     let kind = table.get("kind").and_then(Value::as_str);
     for (name, value) in table {
         let key = joined(path, name);
