@@ -253,7 +253,7 @@ impl<'a> HoldOut<'a> {
         }
         let counts = self.copies.counts(row, self.labels);
         let gain = |&(class, count): &(usize, usize)| {
-            let distance = |held: usize| held.abs_diff(self.wanted[class]) as i64;
+            let distance = |held: usize| i64::try_from(held.abs_diff(self.wanted[class])).unwrap_or(i64::MAX);
             distance(self.held[class]) - distance(self.held[class] + count)
         };
         let leaves_some = |&(class, count): &(usize, usize)| {

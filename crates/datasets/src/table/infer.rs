@@ -184,7 +184,7 @@ pub(crate) fn is_id_name(name: &str) -> bool {
 }
 
 /// Whether a column without a name of its own, the first of the file, is the index that a data frame
-/// was saved with: `` in CSV, `Unnamed: 0` after another round, `__index_level_0__` in Parquet.
+/// was saved with: an empty name in CSV, `Unnamed: 0` after another round, `__index_level_0__` in Parquet.
 pub(crate) fn is_index_name(name: &str) -> bool {
     let tokens = tokens(name);
     let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();

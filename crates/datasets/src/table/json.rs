@@ -184,7 +184,7 @@ impl Rows {
     /// The cells of the object that starts on `line`, in the order of the columns known.
     fn record(&mut self, object: &[u8], line: u64) -> Result<ByteRecord, TableError> {
         let wrong = |line, reason| TableError::Json {
-            file: self.file.to_owned(),
+            file: self.file.clone(),
             line,
             reason,
         };
@@ -204,7 +204,7 @@ impl Rows {
             if cells[at].is_some() {
                 let reason = format!("the key `{}` comes twice", self.names[at]);
                 return Err(TableError::Json {
-                    file: self.file.to_owned(),
+                    file: self.file.clone(),
                     line,
                     reason,
                 });
@@ -221,7 +221,7 @@ impl Rows {
         }
         let at = self.names.len();
         if at == MAX_COLUMNS {
-            let file = self.file.to_owned();
+            let file = self.file.clone();
             return Err(TableError::TooManyColumns {
                 file,
                 line,
@@ -252,12 +252,12 @@ impl Rows {
 
     fn text(&self, string: &[u8], line: u64) -> Result<String, TableError> {
         let text: String = serde_json::from_slice(string).map_err(|error| TableError::Json {
-            file: self.file.to_owned(),
+            file: self.file.clone(),
             line,
             reason: error.to_string(),
         })?;
         if text.contains('\0') {
-            let file = self.file.to_owned();
+            let file = self.file.clone();
             return Err(TableError::Nul { file, line });
         }
         Ok(text.trim().to_owned())
@@ -314,11 +314,10 @@ impl Scan {
             (true, _) if self.escaped => self.escaped = false,
             (true, b'\\') => self.escaped = true,
             (true, b'"') => self.string = false,
-            (true, _) => {}
             (false, b'"') => self.string = true,
             (false, b'{' | b'[') => self.depth += 1,
             (false, b'}' | b']') => self.depth = self.depth.saturating_sub(1),
-            (false, _) => {}
+            _ => {}
         }
     }
 }

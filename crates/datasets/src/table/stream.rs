@@ -341,7 +341,7 @@ impl TableReader {
             bytes: 0,
         };
         let outcome = self.read(rows.max(1), &mut chunk);
-        self.sort_out(chunk);
+        self.sort_out(&chunk);
         self.done |= !outcome?;
         Ok(())
     }
@@ -396,17 +396,17 @@ impl TableReader {
     }
 
     /// Types rows. Where one is bad, the rows before it and behind it are chunks of their own.
-    fn sort_out(&mut self, chunk: RawChunk) {
+    fn sort_out(&mut self, chunk: &RawChunk) {
         if chunk.rows.is_empty() {
             return;
         }
-        match self.type_chunk(&chunk) {
+        match self.type_chunk(chunk) {
             Ok(typed) => self.ready.push_back(Ok(typed)),
             Err(error) if chunk.rows.len() == 1 => self.ready.push_back(Err(error)),
             Err(_) => {
                 let middle = chunk.rows.len() / 2;
-                self.sort_out(chunk.slice(0..middle));
-                self.sort_out(chunk.slice(middle..chunk.rows.len()));
+                self.sort_out(&chunk.slice(0..middle));
+                self.sort_out(&chunk.slice(middle..chunk.rows.len()));
             }
         }
     }

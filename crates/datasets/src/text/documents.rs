@@ -288,7 +288,7 @@ pub(super) fn whole(
     name: &str,
     options: &TextOptions,
     sink: &mut TextSink<'_>,
-) -> Result<TextReport, TextError> {
+) -> TextReport {
     let row = document(reader, name, None, options).and_then(|row| {
         row.ok_or_else(|| TextError::Encoding {
             place: Place::File(name.to_owned()),
@@ -296,10 +296,10 @@ pub(super) fn whole(
         })
     });
     let _: ControlFlow<()> = sink(row);
-    Ok(TextReport {
+    TextReport {
         documents: true,
         ..TextReport::default()
-    })
+    }
 }
 
 /// Reads one text, or nothing if a file without an extension is none.

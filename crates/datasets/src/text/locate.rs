@@ -75,13 +75,13 @@ pub fn locate(path: &Path) -> Result<Located, TextError> {
         .filter(|path| ends(path, &FILES))
         .collect();
     if folders.is_empty() && !files.is_empty() {
-        return in_files(path, files);
+        return in_files(path, &files);
     }
     Ok(Located::one(path))
 }
 
 /// Files named after splits, or the only file.
-fn in_files(folder: &Path, files: Vec<PathBuf>) -> Result<Located, TextError> {
+fn in_files(folder: &Path, files: &[PathBuf]) -> Result<Located, TextError> {
     let stem =
         |path: &PathBuf| PathBuf::from(file_name(path).split('.').next().unwrap_or_default());
     let stems: Vec<PathBuf> = files.iter().map(stem).collect();
@@ -96,7 +96,7 @@ fn in_files(folder: &Path, files: Vec<PathBuf>) -> Result<Located, TextError> {
             test: splits.test.map(file),
         });
     }
-    match files.as_slice() {
+    match files {
         [one] => Ok(Located::one(one)),
         _ => Err(TextError::SeveralFiles {
             folder: folder.display().to_string(),

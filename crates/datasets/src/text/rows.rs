@@ -152,7 +152,7 @@ pub(super) fn each_opened(
             each_delimited(reader, &name, rows, options, sink)
         }
         PlainText::TableOrLines => each_plain_line(reader, &name, options, sink),
-        PlainText::TableOrWhole | PlainText::Whole => whole(reader, &name, options, sink),
+        PlainText::TableOrWhole | PlainText::Whole => Ok(whole(reader, &name, options, sink)),
     }
 }
 
@@ -258,7 +258,7 @@ impl TextRow {
         if texts.iter().any(|text| text.len() > limit) {
             return Err(TextError::TooLong { place, limit });
         }
-        let labels = labels.iter().map(|label| label.trim().to_owned());
+        let labels = labels.into_iter().map(|label| label.trim().to_owned());
         Ok(Self {
             texts,
             labels: labels.collect(),

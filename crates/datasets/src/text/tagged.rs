@@ -111,7 +111,7 @@ pub fn each_sentence(
     match opened.format {
         TextFormat::JsonLines | TextFormat::JsonArray => {
             each_object(opened, options, &mut |object| {
-                sink(object.and_then(tokens_of))
+                sink(object.and_then(|object| tokens_of(&object)))
             })?;
         }
         _ if has_tags(&opened.head, tags) => {
@@ -138,7 +138,7 @@ pub fn each_sentence(
 }
 
 /// The words of an object.
-fn tokens_of(object: Object) -> Result<(Vec<String>, Place), TextError> {
+fn tokens_of(object: &Object) -> Result<(Vec<String>, Place), TextError> {
     let place = object.place().clone();
     let tokens = TOKENS.iter().find_map(|key| object.list(key));
     match tokens {
