@@ -48,7 +48,9 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         named,
         notes,
     } = evaluated.map_err(failure)?;
-    notes.iter().for_each(|line| note(line));
+    for line in &notes {
+        note(line);
+    }
     let count = predictions.len();
     match (&scope, &named) {
         (Some(Scope::Whole { .. }), Some(source)) => note(&format!(

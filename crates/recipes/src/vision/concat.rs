@@ -30,7 +30,7 @@ impl<I: Send + Sync> Dataset<I> for Concat<I> {
     }
 
     fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.len()).sum()
+        self.parts.iter().fold(0, |sum, part| sum + part.len())
     }
 }
 

@@ -479,9 +479,10 @@ pub(crate) fn eval_loader(
     device: &Device,
 ) -> Result<Loader<LabelledImage, Labelled<Tensor<4>>>, LoaderError> {
     let collate = ImageCollate::eval(normalize.clone());
-    let values = match images.is_empty() {
-        true => 1,
-        false => images.get(0).map_or(1, |item| item.image.pixels.len()),
+    let values = if images.is_empty() {
+        1
+    } else {
+        images.get(0).map_or(1, |item| item.image.pixels.len())
     };
     let batch = (EVAL_VALUES / values.max(1)).clamp(1, EVAL_BATCH);
     let config = LoaderConfig::eval(batch).with_workers(workers);
