@@ -250,7 +250,7 @@ fn flags_and_keys_that_make_no_sense_name_what_would() {
         ),
         (
             ["--set", "split.test_fraction=2"],
-            ["split.test_fraction", "between 0 and 1"],
+            ["split.test_fraction", "above 0 and below 1"],
         ),
         (["--folds", "1"], ["split.folds", "2"]),
         (["--recipe", "chrun"], ["chrun", "churn"]),
