@@ -54,7 +54,10 @@ fn file(name: &str, data: &[u8]) -> Option<TempInput> {
 pub(crate) fn table_csv(data: &[u8]) {
     let options = ReadOptions::default();
     if let Ok((table, _)) = read_csv(data, "fuzz", &options) {
-        let target = table.columns().last().map(|column| column.name().to_owned());
+        let target = table
+            .columns()
+            .last()
+            .map(|column| column.name().to_owned());
         let _ = inspect(&table, target.as_deref());
         let _ = read_csv_with(data, "fuzz", &table.schema(), &[], &options);
     }
@@ -91,7 +94,13 @@ pub(crate) fn text_file(data: &[u8]) {
     let Some((choice, data)) = data.split_first() else {
         return;
     };
-    let names = ["texts.csv", "texts.tsv", "texts.jsonl", "texts.json", "texts"];
+    let names = [
+        "texts.csv",
+        "texts.tsv",
+        "texts.jsonl",
+        "texts.json",
+        "texts",
+    ];
     let name = names[usize::from(*choice) % names.len()];
     if let Some(input) = file(name, data) {
         let _ = read_texts(&input.path, &TextOptions::default());
@@ -130,7 +139,10 @@ pub(crate) fn checkpoint(data: &[u8]) {
 
 /// `config.json` and SafeTensors of a published model: the configuration up to the first zero byte.
 pub(crate) fn pretrained(data: &[u8]) {
-    let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
+    let end = data
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(data.len());
     let (config, weights) = data.split_at(end);
     let Ok(config) = std::str::from_utf8(config) else {
         return;

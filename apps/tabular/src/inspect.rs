@@ -300,7 +300,7 @@ mod tests {
             let mut csv = String::from("\"same\",\"mixed\",\"size\",\"whole\",\"day\"\n");
             for (row, cell) in one.iter().take(rows).enumerate() {
                 let size = (row as f64 - 5.5) * 10_f64.powi(power);
-                let whole = row as i64 * 10_i64.pow(power.unsigned_abs() % 15);
+                let whole = i64::try_from(row).unwrap() * 10_i64.pow(power.unsigned_abs() % 15);
                 let day = format!("{:04}-01-{:02}", 1000 + row * 97, row % 28 + 1);
                 writeln!(csv, "\"{same}\",\"{cell}\",{size:e},{whole},{day}").unwrap();
             }

@@ -304,7 +304,9 @@ fn head(target: &Target, carried: &[String]) -> Vec<String> {
     if let Target::Classes { labels } = target {
         let mut names = labels.clone();
         while names.iter().any(|name| head.contains(name)) {
-            names.iter_mut().for_each(|name| name.insert_str(0, "p_"));
+            for name in &mut names {
+                name.insert_str(0, "p_");
+            }
         }
         head.extend(names);
     }

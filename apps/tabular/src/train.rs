@@ -76,7 +76,9 @@ fn warnings(prepared: &Prepared) -> Result<Vec<String>, Failure> {
     if let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth) {
         let counts = |rows: &[usize]| {
             let mut counts = vec![0; labels.len()];
-            rows.iter().for_each(|&row| counts[classes[row]] += 1);
+            for &row in rows {
+                counts[classes[row]] += 1;
+            }
             counts
         };
         let [train, test] = [&parts.train, &parts.test].map(|rows| counts(rows));
@@ -194,7 +196,9 @@ fn class_counts(opened: &tabular::Opened, rows: &[usize]) -> Vec<(String, usize)
         return Vec::new();
     };
     let mut counts = vec![0; labels.len()];
-    rows.iter().for_each(|&row| counts[classes[row]] += 1);
+    for &row in rows {
+        counts[classes[row]] += 1;
+    }
     labels.iter().cloned().zip(counts).collect()
 }
 

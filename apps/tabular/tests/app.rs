@@ -445,10 +445,9 @@ fn columns_that_give_the_target_away_and_rare_classes_are_warned_of() {
 #[test]
 fn numbers_that_are_too_large_are_refused_before_training() {
     let place = place();
-    let rows: String = (0..100)
-        .map(|at| format!("{},{at}e299,{}.5\n", at * 7 % 31, at * 13 % 97))
-        .collect();
-    place.write("large.csv", format!("x,huge,y\n{rows}"));
+    let rows = (0..100).map(|at| format!("{},{at}e299,{}.5\n", at * 7 % 31, at * 13 % 97));
+    let rows: Vec<String> = rows.collect();
+    place.write("large.csv", format!("x,huge,y\n{}", rows.concat()));
     for (target, set) in [
         ("huge", "features.numeric=quantile"),
         ("y", "features.numeric=standard"),

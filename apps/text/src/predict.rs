@@ -374,7 +374,9 @@ fn head_of(labels: &[String], carried: &[String]) -> Vec<String> {
     head.push("label".to_owned());
     let mut names = labels.to_vec();
     while names.iter().any(|name| head.contains(name)) {
-        names.iter_mut().for_each(|name| name.insert_str(0, "p_"));
+        for name in &mut names {
+            name.insert_str(0, "p_");
+        }
     }
     head.extend(names);
     head

@@ -216,7 +216,9 @@ fn warnings(prepared: &Prepared) -> Vec<String> {
     };
     let counts = |part: &[usize]| {
         let mut counts = vec![0; rows.names.len()];
-        part.iter().for_each(|&row| counts[classes[row]] += 1);
+        for &row in part {
+            counts[classes[row]] += 1;
+        }
         counts
     };
     let [train, test] = [&rows.parts.train, &rows.parts.test].map(|part| counts(part));

@@ -252,7 +252,8 @@ fn a_prompt_longer_than_the_context_is_refused() {
         "model.heads=2",
     ];
     let more = ["--set", "tokenizer.max_len=32"];
-    place.run(&[&args[..], &SHORT, &more].concat()).ok();
+    let gpt = ["--set", "model.kind=gpt"];
+    place.run(&[&args[..], &SHORT, &more, &gpt].concat()).ok();
     let long = "a".repeat(32);
     place
         .run(&["generate", "--run", "run", "--prompt", &long])
@@ -271,7 +272,7 @@ fn a_prompt_longer_than_the_context_is_refused() {
         "model.heads=2",
     ];
     place
-        .run(&[&args[..], &SHORT[..8], &["--out", "other"]].concat())
+        .run(&[&args[..], &SHORT[..8], &gpt, &["--out", "other"]].concat())
         .failed(2, &["max_len"]);
 }
 

@@ -217,6 +217,16 @@ impl RunDir {
         Ok(run)
     }
 
+    /// Checks that the run in `path` can be resumed with this recipe, without touching it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no run, or its recipe is another.
+    pub fn check_recipe(path: &Path, recipe: &str) -> Result<(), RunError> {
+        changes::compare(path, &Self::recipe(path)?, recipe)?;
+        Ok(())
+    }
+
     /// The recipe of the run in `path`, finished or not.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 //! items count.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -212,11 +213,8 @@ impl SplitList {
         let items = self.items.iter();
         let document = Document {
             format: FORMAT,
-            items: items
-                .clone()
-                .map(|item| format!("{:016x}", item.content))
-                .collect(),
-            targets: items.map(|item| format!("{:08x}", item.target)).collect(),
+            items: hex(items.clone().map(|item| item.content), 16),
+            targets: hex(items.map(|item| item.target.into()), 8),
             splits: self
                 .splits
                 .iter()
@@ -304,7 +302,7 @@ impl SplitList {
             places[row].is_some_and(|at| self.items[at].target != current[row].target)
         });
         let changes = Changes {
-            missing: self.splits.iter().filter(|&&own| own == letter).count() - rows.len(),
+            missing: self.count(letter) - rows.len(),
             new: current.len() - known,
             relabeled: relabeled.count(),
             moved: false,
@@ -335,6 +333,12 @@ impl SplitList {
         )
     }
 
+    /// How many items a split has.
+    fn count(&self, letter: u8) -> usize {
+        let of_split = self.splits.iter().filter(|&&own| own == letter);
+        of_split.fold(0, |count, _| count + 1)
+    }
+
     /// For each item of `current` its place in the list. Of copies, each has a place of its own, and
     /// those with the same label find each other first.
     fn places(&self, current: &[Item]) -> Vec<Option<usize>> {
@@ -342,9 +346,9 @@ impl SplitList {
         let mut taken = vec![false; self.items.len()];
         let with_label = |item: &Item| (item.content, Some(item.target));
         let without = |item: &Item| (item.content, None);
-        let rounds: [&dyn Fn(&Item) -> (u64, Option<u32>); 2] = [&with_label, &without];
+        let rounds: [&dyn Fn(&Item) -> Key; 2] = [&with_label, &without];
         for key in rounds {
-            let mut free: HashMap<(u64, Option<u32>), Vec<usize>> = HashMap::new();
+            let mut free: HashMap<Key, Vec<usize>> = HashMap::new();
             for at in (0..self.items.len()).rev().filter(|&at| !taken[at]) {
                 free.entry(key(&self.items[at])).or_default().push(at);
             }
@@ -404,6 +408,18 @@ fn parse(text: &str) -> Result<SplitList, String> {
     Ok(SplitList {
         items: items.collect::<Result<_, String>>()?,
         splits,
+    })
+}
+
+/// What an item is found by: its content, with its label or without.
+type Key = (u64, Option<u32>);
+
+/// Numbers as hexadecimal text of `digits` each.
+fn hex(numbers: impl Iterator<Item = u64>, digits: usize) -> String {
+    numbers.fold(String::new(), |mut text, number| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{number:0digits$x}");
+        text
     })
 }
 

@@ -154,7 +154,10 @@ fn delimiter(table: &Path) -> Result<u8, FolderError> {
         .take(1 << 16)
         .read_until(b'\n', &mut line)
         .map_err(read)?;
-    let count = |delimiter: u8| line.split(|&byte| byte == delimiter).fold(0, |parts, _| parts + 1);
+    let count = |delimiter: u8| {
+        line.split(|&byte| byte == delimiter)
+            .fold(0, |parts, _| parts + 1)
+    };
     let best = [b',', b';', b'\t']
         .into_iter()
         .rev()

@@ -253,7 +253,8 @@ impl<'a> HoldOut<'a> {
         }
         let counts = self.copies.counts(row, self.labels);
         let gain = |&(class, count): &(usize, usize)| {
-            let distance = |held: usize| i64::try_from(held.abs_diff(self.wanted[class])).unwrap_or(i64::MAX);
+            let distance =
+                |held: usize| i64::try_from(held.abs_diff(self.wanted[class])).unwrap_or(i64::MAX);
             distance(self.held[class]) - distance(self.held[class] + count)
         };
         let leaves_some = |&(class, count): &(usize, usize)| {
@@ -345,7 +346,8 @@ mod tests {
             );
             // So is the walk that copies take, which keeps data with few copies near to that.
             let order = permutation(103, &mut stream(seed, &[]));
-            let walked = HoldOut::new(&[0; 103], &own, vec![21]).run(&[order.clone()], 0.2);
+            let walked =
+                HoldOut::new(&[0; 103], &own, vec![21]).run(std::slice::from_ref(&order), 0.2);
             assert_eq!(walked, split_indices(103, 0.2, seed));
             assert_eq!(folds_of(&[0; 103], &own, &[order], 5), folds(103, 5, seed));
             let orders = orders_by_class(&labels, seed);

@@ -124,9 +124,12 @@ mod tests {
             }
         }
         let located = locate(dir.path()).map_err(|error| error.to_string())?;
-        let name = |path: PathBuf| match path == dir.path() {
-            true => "itself".to_owned(),
-            false => file_name(&path),
+        let name = |path: PathBuf| {
+            if path == dir.path() {
+                "itself".to_owned()
+            } else {
+                file_name(&path)
+            }
         };
         Ok([Some(located.train), located.valid, located.test].map(|path| path.map(name)))
     }

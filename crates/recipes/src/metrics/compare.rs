@@ -142,7 +142,9 @@ impl Labels {
                 *influence += rows as f64 * (hits - f1 * own) / all;
             }
         }
-        influence.iter_mut().for_each(|row| *row /= count);
+        for row in &mut influence {
+            *row /= count;
+        }
         (count > 0.0).then(|| Estimate {
             value: sum / count,
             influence,

@@ -461,7 +461,7 @@ mod tests {
     #[test]
     fn trees_find_what_hangs_on_the_time_of_day() {
         let times: Vec<f64> = (0..3_000)
-            .map(|at| 19_000.0 + at as f64 * 7.0 / 24.0)
+            .map(|at| 19_000.0 + f64::from(at) * 7.0 / 24.0)
             .collect();
         let y = times.iter().map(|time| {
             let hour = ((time.fract() * 24.0).round() as usize) % 24;

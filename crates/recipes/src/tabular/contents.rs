@@ -19,9 +19,9 @@ pub(super) fn contents<'a>(
     let columns: Vec<Hashed<'_>> = columns.collect::<Result<_, TableError>>()?;
     let row = |row: usize| {
         let mut content = Vec::with_capacity(CELL * columns.len());
-        columns
-            .iter()
-            .for_each(|column| column.add(row, &mut content));
+        for column in &columns {
+            column.add(row, &mut content);
+        }
         content_hash(&content)
     };
     Ok((0..table.rows()).into_par_iter().map(row).collect())

@@ -391,8 +391,7 @@ fn known_words(column: &Column, rows: &[usize], rare_below: usize) -> (Vec<Strin
     }
     let counted = counts.into_iter().zip(words.levels().iter());
     let seen = counted.filter(|(count, _)| *count > 0);
-    let (mut kept, rare): (Vec<(usize, &str)>, Vec<(usize, &str)>) =
-        seen.partition(|(count, _)| *count >= rare_below);
+    let (mut kept, rare): (Vec<_>, Vec<_>) = seen.partition(|(count, _)| *count >= rare_below);
     kept.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
     let mut rare: Vec<u32> = rare.into_iter().map(|(_, word)| word_hash(word)).collect();
     rare.sort_unstable();

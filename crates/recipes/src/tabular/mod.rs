@@ -276,6 +276,7 @@ impl Prepared {
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, TabularError> {
         let text = toml::to_string(&self.recipe)?;
         if options.resume {
+            RunDir::check_recipe(&options.dir, &text)?;
             self.splits.check(&options.dir)?;
         }
         let run = RunDir::open(&options.dir, options.resume, &text)?;

@@ -277,6 +277,7 @@ impl Prepared {
         let text = toml::to_string(&self.recipe)?;
         let splits = contents::split_list(&self.corpus);
         if options.resume {
+            RunDir::check_recipe(&options.dir, &text)?;
             splits.check(&options.dir)?;
         }
         let run = RunDir::open(&options.dir, options.resume, &text)?;

@@ -63,9 +63,8 @@ impl Predictor {
         let pair = self.takes_pairs();
         let plain = match how.whole {
             Some(true) => PlainText::Whole,
-            Some(false) => PlainText::TableOrLines,
             None if self.spec.documents => PlainText::TableOrWhole,
-            None => PlainText::TableOrLines,
+            Some(false) | None => PlainText::TableOrLines,
         };
         let rows = RowOptions {
             labels: Labels::None,

@@ -299,6 +299,7 @@ impl Prepared {
     pub fn train(&self, device: &Device, options: Options) -> Result<Report, VisionError> {
         let text = toml::to_string(&self.recipe)?;
         if options.resume {
+            RunDir::check_recipe(&options.dir, &text)?;
             self.list.check(&options.dir)?;
         }
         let run = RunDir::open(&options.dir, options.resume, &text)?;

@@ -126,10 +126,13 @@ fn a_name_that_is_asked_for_settles_the_header() {
     );
 }
 
+/// A name, the cell of each row, and the kind of the column.
+type Case = (&'static str, fn(usize) -> String, Kind);
+
 #[test]
 fn an_unnamed_first_column_is_an_index_unless_it_tells_something() {
     let repeated = |at: usize| (at * 37 % 50 + 100).to_string();
-    let cases: [(&str, fn(usize) -> String, Kind); 5] = [
+    let cases: [Case; 5] = [
         ("", |at| (at * 37 % 50 + 100).to_string(), Kind::Identifier),
         (
             "Unnamed: 0",
