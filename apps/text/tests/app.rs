@@ -721,8 +721,6 @@ fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together(
         "copies.csv",
         "--out",
         "run",
-        "--set",
-        "train.epochs=1",
     ];
     let loud = SMALL.iter().filter(|flag| **flag != "--quiet");
     let ran = place.run(&args.iter().chain(loud).copied().collect::<Vec<_>>());
@@ -765,7 +763,7 @@ fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together(
         "--resume",
         "run",
         "--set",
-        "train.epochs=2",
+        "train.epochs=9",
         "--quiet",
     ]);
     ran.failed(2, &["the data changed"]);

@@ -40,8 +40,12 @@ pub struct RunArgs {
     /// Random seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// New run directory [default: runs/<recipe>/<UTC time>-<seed>]
-    #[arg(long, value_name = "DIR")]
+    /// New run directory
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "New run directory [default: runs/<recipe>/<UTC time>-<seed>]"
+    )]
     pub out: Option<PathBuf>,
     /// Resume the run in this directory
     #[arg(long, value_name = "DIR", conflicts_with = "out")]

@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(rates(&[("bias", 0.5)]).unwrap().check(&layer), Ok(()));
         let message = rates(&[("weight", 0.5), ("wight", 0.5)]).unwrap();
         let message = message.check(&layer).unwrap_err().to_string();
-        assert!(message.contains("is wight,"), "{message}");
+        assert!(message.ends_with("(got wight)"), "{message}");
     }
 
     #[test]
