@@ -1,5 +1,10 @@
 //! Columns whose file says what they hold.
 
+#![cfg_attr(
+    not(feature = "parquet"),
+    allow(dead_code, reason = "only files that hold typed cells need all of it")
+)]
+
 use std::ops::Range;
 
 use super::column::Column;
