@@ -433,10 +433,10 @@ fn print(
         out.line(&format!("map {}", map.display()))?;
     }
     out.line(&format!(
-        "best epoch {} of {}, {:.0} rows/s, {} parameters, {:.0} µs for one row alone",
+        "best epoch {} of {}, {} rows/s, {} parameters, {:.0} µs for one row alone",
         summary.best_epoch,
         summary.epochs,
-        summary.samples_per_s,
+        thousands(summary.samples_per_s as usize),
         thousands(summary.parameters),
         report.row_s * 1e6
     ))?;

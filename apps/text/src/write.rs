@@ -8,6 +8,7 @@ use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::escape::escape_document;
+use tinderbox_cli::output::thousands;
 use tinderbox_cli::{Failure, Output, note, open_device};
 use tinderbox_recipes::text::Sampling;
 
@@ -88,8 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         writeln!(out, "{}", escape_document(&text[shown..]))?;
     }
     note(&format!(
-        "{:.0} tokens/s",
-        f64::from(args.tokens) / seconds.max(f64::MIN_POSITIVE)
+        "{} tokens/s",
+        thousands((f64::from(args.tokens) / seconds.max(f64::MIN_POSITIVE)) as usize)
     ));
     Ok(())
 }

@@ -197,8 +197,10 @@ fn print(
         out.line(&verdict(comparison, F1::Macro, images, "images"))?;
     }
     out.line(&format!(
-        "best epoch {} of {}, {:.0} images/s",
-        summary.best_epoch, summary.epochs, summary.samples_per_s
+        "best epoch {} of {}, {} images/s",
+        summary.best_epoch,
+        summary.epochs,
+        thousands(summary.samples_per_s as usize)
     ))?;
     out.line(&times(&summary.timings, summary.wall_s))?;
     out.line(&format!("run {}", dir.display()))
