@@ -6,11 +6,12 @@ use anyhow::Context as _;
 use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
-use tinderbox_cli::report::{F1, Finished, layer_rows, scores, times, verdict};
+use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
 use tinderbox_cli::splits::{IMAGE, SplitLine, copies_note, shared_note, split_lines};
 use tinderbox_cli::{
     Failure, OrInput as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
 };
+use tinderbox_recipes::classify::ClassWeights;
 use tinderbox_recipes::metrics::{Comparison, Predictions};
 use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::run_dir::{Baseline, Summary};
@@ -133,6 +134,9 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         .into_iter()
         .chain(shared)
         .for_each(|line| note(&line));
+    for line in warnings(prepared) {
+        note(&format!("warning: {line}"));
+    }
     note(&table(&layer_rows(prepared.layers())));
     let total: usize = prepared.layers().iter().map(|layer| layer.parameters).sum();
     note(&format!(
@@ -143,6 +147,17 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     ));
     let verb = if resume { "resuming in" } else { "writing to" };
     note(&format!("{verb} {}", dir.display()));
+}
+
+/// Classes that are rare in training or in the test.
+fn warnings(prepared: &Prepared) -> Vec<String> {
+    let counts = |split: usize| -> Vec<usize> {
+        let counts = prepared.class_counts(split).into_iter();
+        counts.map(|(_, count)| count).collect()
+    };
+    let weighted = prepared.recipe().loss.class_weights != ClassWeights::None;
+    let classes = &prepared.opened().classes;
+    class_warnings(classes, &counts(0), &counts(2), "images", weighted)
 }
 
 /// What a classical method gets; `None` if it is not wanted or cannot be fitted.
