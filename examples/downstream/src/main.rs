@@ -46,6 +46,7 @@ impl Classify for Net {
 
 fn main() -> anyhow::Result<()> {
     let device = open(DeviceSpec::Auto)?.device;
+    device.seed(42); // the weights that training starts from
     let layer = |from, to| LinearConfig::new(from, to).init(&device);
     let model =
         Classifier::new(Net { hidden: layer(2, 32), output: layer(32, 2) }, Loss::default());
