@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
+use tinderbox_cli::skipped::Skipped;
+use tinderbox_cli::splits::ROW;
 use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
 use tinderbox_datasets::table::{Carry, Chunk, TableReader};
 use tinderbox_recipes::tabular::{DataError, Prediction, Predictor, Target, UnseenCategories};
@@ -131,7 +133,7 @@ fn predict_file(
         progress.set(reader.position(), rows);
     }
     drop(progress);
-    skipped.report(&name);
+    skipped.report(ROW, Some(&name));
     warn_unseen(&unseen, rows, &name);
     Ok(())
 }
@@ -143,33 +145,6 @@ fn plain_size(input: &Path) -> Option<u64> {
         .is_some_and(|end| end.eq_ignore_ascii_case("gz"));
     let data = std::fs::metadata(input).ok()?;
     (data.is_file() && !packed).then_some(data.len())
-}
-
-/// Rows that could not be read.
-#[derive(Default)]
-struct Skipped {
-    count: usize,
-    first: String,
-}
-
-impl Skipped {
-    fn add(&mut self, error: &impl ToString) {
-        if self.count == 0 {
-            self.first = error.to_string();
-        }
-        self.count += 1;
-    }
-
-    fn report(&self, name: &str) {
-        if self.count > 0 {
-            let rows = if self.count == 1 { "row" } else { "rows" };
-            note(&format!(
-                "warning: skipped {} {rows} of `{name}`; the first: {}",
-                thousands(self.count),
-                self.first
-            ));
-        }
-    }
 }
 
 fn merge(all: &mut Vec<UnseenCategories>, more: Vec<UnseenCategories>) {

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tinderbox_cli::output::thousands;
+use tinderbox_cli::skipped::Skipped;
+use tinderbox_cli::splits::TEXT;
 use tinderbox_cli::{Failure, Output, PredictArgs, ReadProgress, note, open_device};
 use tinderbox_datasets::text::{TextError, TextReport};
 use tinderbox_recipes::text::{
@@ -137,8 +138,8 @@ fn predict_input(
         return Err(failed);
     }
     let report = report.map_err(with_column_advice)?;
-    skipped.report(&name);
-    if done == 0 && skipped.count == 0 {
+    skipped.report(TEXT, Some(&name));
+    if done == 0 && skipped.count() == 0 {
         return Err(input::nothing(argument));
     }
     explain_rule(&report, &name, how.whole.is_none(), done);
@@ -253,33 +254,6 @@ fn carried(
         })
     };
     args.id.iter().map(find).collect()
-}
-
-/// Texts that could not be read.
-#[derive(Default)]
-struct Skipped {
-    count: usize,
-    first: String,
-}
-
-impl Skipped {
-    fn add(&mut self, error: &impl ToString) {
-        if self.count == 0 {
-            self.first = error.to_string();
-        }
-        self.count += 1;
-    }
-
-    fn report(&self, name: &str) {
-        if self.count > 0 {
-            let texts = if self.count == 1 { "text" } else { "texts" };
-            note(&format!(
-                "warning: skipped {} {texts} of `{name}`; the first: {}",
-                thousands(self.count),
-                self.first
-            ));
-        }
-    }
 }
 
 /// Writes predictions, with the columns of the input that come along.

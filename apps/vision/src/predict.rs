@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
+use tinderbox_cli::skipped::Skipped;
+use tinderbox_cli::splits::IMAGE;
 use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
 use tinderbox_datasets::files::LeftOut;
 use tinderbox_datasets::image_folder::{ImageFile, find_images, is_archive};
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let total = inputs.len();
     let mut progress = ReadProgress::new("predict", Some(total as u64), common.out.is_none());
-    let (mut skipped, mut first) = (0, String::new());
+    let mut skipped = Skipped::default();
     for (batch, chunk) in inputs.chunks(BATCH).enumerate() {
         let mut images: Vec<(&str, Image)> = Vec::with_capacity(chunk.len());
         let mut failed = None;
@@ -61,12 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let place = format!("input {} of {}", batch * BATCH + at + 1, thousands(total));
             match image {
                 Ok(image) => images.push((&input.name, image)),
-                Err(error) if args.skip_errors => {
-                    skipped += 1;
-                    if first.is_empty() {
-                        first = format!("{place}: {error:#}");
-                    }
-                }
+                Err(error) if args.skip_errors => skipped.add(&format!("{place}: {error:#}")),
                 Err(error) => {
                     failed = Some(error.context(place));
                     break;
@@ -83,13 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         progress.set(done as u64, done);
     }
     drop(progress);
-    if skipped > 0 {
-        let images = if skipped == 1 { "image" } else { "images" };
-        note(&format!(
-            "warning: skipped {} {images}; the first: {first}",
-            thousands(skipped)
-        ));
-    }
+    skipped.report(IMAGE, None);
     out.finish()
 }
 

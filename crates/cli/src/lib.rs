@@ -19,6 +19,7 @@ pub mod progress;
 pub mod read_progress;
 pub mod recipe;
 pub mod report;
+pub mod skipped;
 pub mod splits;
 #[cfg(feature = "testing")]
 pub mod testing;
