@@ -185,7 +185,7 @@ impl Splits {
         let (valid, valid_source) = hold_out(valid, fractions[0], "validation")?;
         let train_source = train.as_ref().map_or(String::new(), |train| {
             if rest.len() < train.range.len() {
-                format!("{} without those held out", train.source)
+                format!("the rest of {}", train.source)
             } else {
                 train.source.clone()
             }
@@ -249,7 +249,7 @@ pub fn open(data: &Data) -> Result<Opened, DataError> {
     match data {
         Data::Digits { preprocess, .. } => {
             let (train, test) = digits()?;
-            Ok(of_sets(train, test, *preprocess, "the bundled digits"))
+            Ok(of_sets(train, test, *preprocess))
         }
         Data::Idx {
             path,
@@ -264,7 +264,7 @@ pub fn open(data: &Data) -> Result<Opened, DataError> {
                 PathBuf::from(path)
             };
             let (train, test) = open_idx_folder(&dir, classes)?;
-            Ok(of_sets(train, test, *preprocess, "the IDX files"))
+            Ok(of_sets(train, test, *preprocess))
         }
         Data::ImageFolder {
             path,
@@ -310,7 +310,7 @@ pub fn open_other(
         if found != expected {
             return Err(DataError::Shape { found, expected });
         }
-        let mut opened = of_sets(train, test, Preprocess::default(), "the IDX files");
+        let mut opened = of_sets(train, test, Preprocess::default());
         opened.decode = decode.clone();
         return Ok(opened);
     }
@@ -329,14 +329,17 @@ fn fetch(name: &str) -> Result<PathBuf, DataError> {
     Ok(download::fetch(name)?)
 }
 
-fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess, source: &str) -> Opened {
+fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> Opened {
     let decode = decode_options(&train, preprocess);
     let contents = |set: &ImageSet| -> Vec<u64> {
         let size = set.pixels().len() / set.labels().len();
         set.pixels().chunks_exact(size).map(content_hash).collect()
     };
     let named = |range: Range<usize>, split: SplitName| {
-        let source = format!("{source} for {split}ing");
+        let source = match split {
+            SplitName::Train => "the training set".to_owned(),
+            SplitName::Valid | SplitName::Test => format!("the {split} set"),
+        };
         Some(NamedSplit { range, source })
     };
     let (count, total) = (
