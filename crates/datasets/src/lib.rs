@@ -27,6 +27,7 @@
 pub mod archive;
 pub mod atomic_file;
 pub mod augment;
+pub mod contain;
 pub mod content;
 pub mod digits;
 pub mod download;

@@ -19,6 +19,8 @@ use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
+use crate::contain::contained;
+
 /// Why a map cannot be read.
 #[derive(Debug, Error)]
 pub enum RasterError {
@@ -37,6 +39,14 @@ pub enum RasterError {
         path: PathBuf,
         /// What the decoder said.
         source: TiffError,
+    },
+    /// The decoder gives up on the file.
+    #[error("`{}` is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        reason: String,
     },
     /// There are several bands.
     #[error("`{}` holds {found}; a map has one band of numbers", path.display())]
@@ -142,6 +152,16 @@ impl Raster {
     ///
     /// If the file is missing, damaged, has more than one band, or does not say where it lies.
     pub fn read(path: &Path) -> Result<Self, RasterError> {
+        // The decoder panics on some damaged files, as where the list of sample formats is empty.
+        contained(|| Self::decode(path)).unwrap_or_else(|reason| {
+            Err(RasterError::Damaged {
+                path: path.to_owned(),
+                reason,
+            })
+        })
+    }
+
+    fn decode(path: &Path) -> Result<Self, RasterError> {
         let open = |source| RasterError::Open {
             path: path.to_owned(),
             source,

@@ -8,7 +8,7 @@
 
 pub mod calibration;
 pub mod classify;
-pub mod contain;
+pub use tinderbox_datasets::contain;
 mod finite;
 pub mod memory;
 pub mod metrics;

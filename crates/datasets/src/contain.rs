@@ -15,7 +15,7 @@ pub fn is_contained() -> bool {
 /// Runs code that may panic on damaged input.
 ///
 /// ```
-/// use tinderbox_recipes::contain::contained;
+/// use tinderbox_datasets::contain::contained;
 ///
 /// assert_eq!(contained(|| 3).unwrap(), 3);
 /// ```
