@@ -460,12 +460,11 @@ mod tests {
     use super::*;
 
     fn committee(task: Task, device: &Device) -> Committee {
+        let config = tinderbox_models::BagConfig::new(20, 3).with_d_embedding(2);
+        let net = || Ok::<_, ()>(TextNet::Bag(config.init(device)));
+        let net = crate::train::init_seeded(7, device, net).unwrap();
         Committee {
-            nets: vec![TextNet::Bag(
-                tinderbox_models::BagConfig::new(20, 3)
-                    .with_d_embedding(2)
-                    .init(device),
-            )],
+            nets: vec![net],
             task,
             padding: 0,
             outputs: 3,
