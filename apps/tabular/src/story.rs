@@ -34,15 +34,15 @@ pub(crate) fn tell(
     out.line(&how_well(prepared, report))?;
     if let Some(comparison) = comparison(prepared, report) {
         let f1 = usage::f1_of(&prepared.opened().target);
-        let said = verdict(&comparison, f1, report.answers.len(), "rows");
-        out.line(&format!("{}.", capitalized(&said)))?;
+        let sentence = verdict(&comparison, f1, report.answers.len(), "rows");
+        out.line(&format!("{}.", capitalized(&sentence)))?;
     }
     if !quiet {
         out.line(&strongest(prepared, report, device)?)?;
     }
-    for care in cares(prepared, report, warnings) {
-        let end = if care.ends_with('?') { "" } else { "." };
-        out.line(&format!("Warning: {care}{end}"))?;
+    for caveat in caveats(prepared, report, warnings) {
+        let end = if caveat.ends_with('?') { "" } else { "." };
+        out.line(&format!("Warning: {caveat}{end}"))?;
     }
     Ok(())
 }
@@ -137,17 +137,17 @@ fn strongest(prepared: &Prepared, report: &Report, device: &Device) -> Result<St
     ))
 }
 
-fn cares(prepared: &Prepared, report: &Report, mut cares: Vec<String>) -> Vec<String> {
-    let leaks = !cares.is_empty();
+fn caveats(prepared: &Prepared, report: &Report, mut caveats: Vec<String>) -> Vec<String> {
+    let leaks = !caveats.is_empty();
     let parts = prepared.parts();
     if parts.test.len() < 200 {
-        cares.push(format!(
+        caveats.push(format!(
             "{} test rows are few, so another split can give another number (`--folds 5`)",
             parts.test.len()
         ));
     }
     if let Some(ece) = report.test.get("ece").filter(|ece| **ece > 0.05) {
-        cares.push(format!(
+        caveats.push(format!(
             "probabilities are off by {:.1} points on average; rank by them rather than count on \
              them",
             100.0 * ece
@@ -161,23 +161,23 @@ fn cares(prepared: &Prepared, report: &Report, mut cares: Vec<String>) -> Vec<St
             (test - valid) / valid
         };
         if worse > 0.05 {
-            cares.push(format!(
+            caveats.push(format!(
                 "{name} is {test:.4} on the test rows and {valid:.4} on the validation rows: the \
                  parts may differ"
             ));
         }
     }
     if !leaks && nearly_perfect(prepared, report) {
-        cares.push(
+        caveats.push(
             "nearly everything is right, which often means that a column gives the answer away \
              (`tabular inspect`)"
                 .to_owned(),
         );
     }
-    if cares.is_empty() {
-        cares.push("rows from another time or place than these may be harder".to_owned());
+    if caveats.is_empty() {
+        caveats.push("rows from another time or place than these may be harder".to_owned());
     }
-    cares
+    caveats
 }
 
 /// Whether this model or a baseline is right nearly everywhere.
