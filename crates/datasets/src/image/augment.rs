@@ -19,13 +19,13 @@ use rand_xoshiro::rand_core::Rng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::image::Image;
+use super::Image;
 use crate::random::{Stream, below, beta, symmetric, uniform, uniform_f64};
 
 /// Which random changes are made, and how strong they are. The default makes none.
 ///
 /// ```
-/// use tinderbox_datasets::{Augment, Image, random::stream};
+/// use tinderbox_datasets::{image::{Augment, Image}, random::stream};
 ///
 /// let augment = Augment { shift: 0.1, rotate: 10.0, ..Augment::default() };
 /// augment.validate()?;
@@ -34,7 +34,7 @@ use crate::random::{Stream, below, beta, symmetric, uniform, uniform_f64};
 /// let first = augment.apply(image.clone(), &mut stream(seed, &[epoch, index]));
 /// let again = augment.apply(image, &mut stream(seed, &[epoch, index]));
 /// assert_eq!(first, again);
-/// # Ok::<(), tinderbox_datasets::AugmentError>(())
+/// # Ok::<(), tinderbox_datasets::image::AugmentError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
