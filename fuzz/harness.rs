@@ -13,7 +13,7 @@ use tinderbox_datasets::raster::Raster;
 use tinderbox_datasets::table::{ReadOptions, inspect, read, read_csv, read_csv_with};
 use tinderbox_datasets::text::{TextOptions, read_tagged, read_tar, read_texts};
 use tinderbox_datasets::{DecodeOptions, decode_bytes, read_idx};
-use tinderbox_models::bert::{Description, Pretrained};
+use tinderbox_models::text::bert::{Description, Pretrained};
 use tinderbox_recipes::overlay::overlay;
 use tinderbox_recipes::text::{Input, TextTokenizer};
 use tinderbox_recipes::train::checkpoint::Store;
