@@ -5,7 +5,6 @@
 //! make them. Those of texts need the feature `text`.
 
 mod tabular;
-#[cfg(feature = "text")]
 mod text;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,9 +20,9 @@ use tinderbox_kernels::{Walk, batch_norm_train, conv2d, max_pool2x2};
 use tinderbox_models::layers::{Activation, Normalization};
 use tinderbox_models::vision::{BlockKind, Stem};
 
-use crate::classify::{Classifier, Classify as _, Labelled, Loss, Mixed};
-use crate::train::{Optimizer, panic_message};
-use crate::vision::{Architecture, ImageNet};
+use tinderbox_recipes::vision::{Architecture, ImageNet};
+use tinderbox_train::classify::{Classifier, Classify as _, Labelled, Loss, Mixed};
+use tinderbox_train::{Optimizer, panic_message};
 
 /// Largest relative difference of a layer's output or gradient.
 const LAYER_TOLERANCE: f64 = 1e-5;
@@ -32,8 +31,8 @@ const LOGITS_TOLERANCE: f64 = 1e-4;
 /// Largest relative difference of a loss within 20 training steps.
 const CURVE_TOLERANCE: f64 = 1e-3;
 
-const LAYERS: &str = include_str!("../parity/layers.json");
-const MODELS: &str = include_str!("../parity/models.json");
+const LAYERS: &str = include_str!("../references/layers.json");
+const MODELS: &str = include_str!("../references/models.json");
 
 /// The checks that [`probe`] makes: the pieces that most of the time is spent in.
 const PROBED: [&str; 3] = ["matmul", "conv2d", "cnn, 20 steps of adamw"];
@@ -103,7 +102,6 @@ pub fn transfer(from: &Device, to: &Device) -> Check {
                 return Err(format!("predicts {moved_classes:?} instead of {classes:?}"));
             }
             let largest = difference(&moved_logits, &logits)?;
-            #[cfg(feature = "text")]
             let largest = largest.max(text::references()?.transfer(from, to)?);
             Ok(largest)
         },
@@ -115,7 +113,6 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
         layers,
         models,
         tables,
-        #[cfg(feature = "text")]
         texts,
     } = match References::read() {
         Ok(references) => references,
@@ -125,7 +122,6 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
     };
     let mut checks = Vec::new();
     let all = layers.iter().chain(&tables.layers);
-    #[cfg(feature = "text")]
     let all = all.chain(&texts.layers);
     for layer in all.filter(|layer| wanted(&layer.name)) {
         let name = layer.name.clone();
@@ -148,7 +144,6 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
         }
     }
     checks.extend(tables.checks(device, &wanted));
-    #[cfg(feature = "text")]
     checks.extend(texts.checks(device, &wanted));
     checks
 }
@@ -158,7 +153,6 @@ struct References {
     layers: Vec<Layer>,
     models: Vec<Model>,
     tables: tabular::References,
-    #[cfg(feature = "text")]
     texts: text::References,
 }
 
@@ -168,7 +162,6 @@ impl References {
             layers: read(LAYERS)?,
             models: read(MODELS)?,
             tables: tabular::references()?,
-            #[cfg(feature = "text")]
             texts: text::references()?,
         })
     }
@@ -358,7 +351,6 @@ impl Layer {
                 Loss::default().forward_mixed(x.next(), x.labels(), Some(mixed), &[])
             }
             name => {
-                #[cfg(feature = "text")]
                 if let Some(output) = text::layer(name, x) {
                     return Ok(output);
                 }
@@ -392,7 +384,7 @@ impl Model {
                     normalization: Normalization::Layer,
                     dropout,
                 },
-                include_bytes!("../parity/mlp.safetensors"),
+                include_bytes!("../references/mlp.safetensors"),
             ),
             "cnn" => (
                 Architecture::Cnn {
@@ -401,7 +393,7 @@ impl Model {
                     hidden: 10,
                     dropout,
                 },
-                include_bytes!("../parity/cnn.safetensors"),
+                include_bytes!("../references/cnn.safetensors"),
             ),
             "resnet" => (
                 Architecture::Resnet {
@@ -411,7 +403,7 @@ impl Model {
                     width: 4,
                     dropout,
                 },
-                include_bytes!("../parity/resnet.safetensors"),
+                include_bytes!("../references/resnet.safetensors"),
             ),
             name => return Err(format!("no architecture is called `{name}`")),
         };

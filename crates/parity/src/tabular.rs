@@ -14,11 +14,11 @@ use super::{
     CURVE_TOLERANCE, Check, Inputs, LAYER_TOLERANCE, Layer, Value, adamw, difference, flat, labels,
     read, sgd, values,
 };
-use crate::classify::Loss;
-use crate::model_dir::from_bytes;
-use crate::train::Optimizer;
+use tinderbox_predict::model_dir::from_bytes;
+use tinderbox_train::Optimizer;
+use tinderbox_train::classify::Loss;
 
-const REFERENCES: &str = include_str!("../../parity/tabular.json");
+const REFERENCES: &str = include_str!("../references/tabular.json");
 
 const N_NUMERIC: usize = 2;
 const N_BINS: usize = 3;
@@ -93,7 +93,7 @@ impl TableModel {
         let device = &device.clone().autodiff();
         macro_rules! run {
             ($config:expr, $file:literal, $forward:expr) => {{
-                let weights = include_bytes!(concat!("../../parity/", $file, ".safetensors"));
+                let weights = include_bytes!(concat!("../references/", $file, ".safetensors"));
                 let model = from_bytes(weights.to_vec(), $config.init(device));
                 let model = model.map_err(|error| error.to_string())?;
                 self.run(model, device, task, $forward)

@@ -14,13 +14,13 @@ use super::{
     CURVE_TOLERANCE, Check, Inputs, LOGITS_TOLERANCE, Layer, Value, adamw, curve, difference, flat,
     labels, read, sgd, values,
 };
-use crate::classify::Loss;
-use crate::text::{
+use tinderbox_recipes::text::{
     Architecture, BatchTruth, Scored, Sizes, TextBatch, TextInputs, TextModel, TextNet, label_loss,
 };
-use crate::train::Optimizer;
+use tinderbox_train::Optimizer;
+use tinderbox_train::classify::Loss;
 
-const REFERENCES: &str = include_str!("../../parity/text.json");
+const REFERENCES: &str = include_str!("../references/text.json");
 
 const VOCABULARY: usize = 12;
 const CLASSES: usize = 3;
@@ -267,7 +267,7 @@ fn weights(name: &str) -> Result<&'static [u8], String> {
     macro_rules! files {
         ($($name:literal),*) => {
             match name {
-                $($name => Ok(include_bytes!(concat!("../../parity/", $name, ".safetensors"))),)*
+                $($name => Ok(include_bytes!(concat!("../references/", $name, ".safetensors"))),)*
                 name => Err(format!("no network is called `{name}`")),
             }
         };

@@ -49,14 +49,14 @@ pub enum CalibrationError {
 /// themselves, below 1 if too unsure. Which class is the likeliest stays as it is.
 ///
 /// ```
-/// use tinderbox_recipes::calibration::Temperature;
+/// use tinderbox_predict::calibration::Temperature;
 ///
 /// // Sure of itself, and right three times in four.
 /// let logits = [4.0, 0.0, 4.0, 0.0, 4.0, 0.0, 4.0, 0.0];
 /// let temperature = Temperature::fit(&logits, 2, &[0, 0, 0, 1])?;
 /// let probabilities = temperature.softmax(&[4.0, 0.0], 2);
 /// assert!((probabilities[0] - 0.75).abs() < 1e-4);
-/// # Ok::<(), tinderbox_recipes::calibration::CalibrationError>(())
+/// # Ok::<(), tinderbox_predict::calibration::CalibrationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(try_from = "f64", into = "f64")]

@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::atomic_file::{AtomicFile, write_atomic, write_dir_atomic};
 
+use crate::BURN_VERSION;
 use crate::finite::non_finite;
-use crate::run_dir::{BEST_DIR, BURN_VERSION, MODEL_DIR, RECIPE_FILE, SUMMARY_FILE};
+use crate::layout::{BEST_DIR, MODEL_DIR, RECIPE_FILE, SUMMARY_FILE};
 
 /// Name of the file that says what to build around the weights.
 pub const SPEC_FILE: &str = "model.json";
@@ -90,7 +91,7 @@ impl ModelError {
 
 /// A path as a model folder holds it: none of the machine that it was trained on. The recipe of the
 /// run keeps it whole.
-pub(crate) fn portable(path: &str) -> String {
+pub fn portable(path: &str) -> String {
     if Path::new(path).is_absolute() {
         return String::new();
     }

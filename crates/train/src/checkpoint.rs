@@ -55,7 +55,7 @@ impl CheckpointError {
 
 /// The parts of a state: a few numbers as JSON, and blobs by name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parts {
+pub struct CheckpointContents {
     /// What is small. Numbers with a fraction may lose their last bit.
     pub state: Value,
     /// What is large, or must come back to the bit.
@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written; the older ones are then still there.
-    pub fn save(&self, step: usize, parts: &Parts) -> Result<(), CheckpointError> {
+    pub fn save(&self, step: usize, parts: &CheckpointContents) -> Result<(), CheckpointError> {
         fs::create_dir_all(&self.dir)
             .map_err(CheckpointError::io("create the folder", &self.dir))?;
         let path = self.dir.join(format!("step-{step:09}.{SUFFIX}"));
@@ -103,7 +103,9 @@ impl Store {
     /// # Errors
     ///
     /// If the folder or a file cannot be read at all.
-    pub fn latest(&self) -> Result<(Option<Parts>, Vec<CheckpointError>), CheckpointError> {
+    pub fn latest(
+        &self,
+    ) -> Result<(Option<CheckpointContents>, Vec<CheckpointError>), CheckpointError> {
         let mut damaged = Vec::new();
         for path in self.files()?.iter().rev() {
             match read_parts(path) {
@@ -162,7 +164,7 @@ impl<W: Write> Write for Checked<W> {
     }
 }
 
-fn write_parts(file: &mut impl Write, parts: &Parts) -> io::Result<()> {
+fn write_parts(file: &mut impl Write, parts: &CheckpointContents) -> io::Result<()> {
     let blobs = parts
         .blobs
         .iter()
@@ -186,7 +188,7 @@ fn write_parts(file: &mut impl Write, parts: &Parts) -> io::Result<()> {
     out.inner.write_all(&crc.to_le_bytes())
 }
 
-fn read_parts(path: &Path) -> Result<Parts, CheckpointError> {
+fn read_parts(path: &Path) -> Result<CheckpointContents, CheckpointError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
@@ -197,7 +199,7 @@ fn read_parts(path: &Path) -> Result<Parts, CheckpointError> {
     })
 }
 
-fn parse(bytes: &[u8]) -> Result<Parts, String> {
+fn parse(bytes: &[u8]) -> Result<CheckpointContents, String> {
     let body = bytes.len().checked_sub(4).ok_or("it is too short")?;
     let (body, crc) = bytes.split_at(body);
     if crc32fast::hash(body).to_le_bytes() != crc {
@@ -222,7 +224,7 @@ fn parse(bytes: &[u8]) -> Result<Parts, String> {
         blobs.insert(name, blob.to_vec());
         rest = after;
     }
-    Ok(Parts {
+    Ok(CheckpointContents {
         state: header.state,
         blobs,
     })
@@ -232,9 +234,9 @@ fn parse(bytes: &[u8]) -> Result<Parts, String> {
 mod tests {
     use super::*;
 
-    fn parts(step: usize) -> Parts {
+    fn parts(step: usize) -> CheckpointContents {
         let blobs = BTreeMap::from([("model".to_owned(), vec![step as u8; 100])]);
-        Parts {
+        CheckpointContents {
             state: serde_json::json!({ "step": step }),
             blobs,
         }

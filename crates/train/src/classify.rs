@@ -9,7 +9,7 @@ use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Predictions;
-use crate::train::{ConfigError, check_range};
+use crate::{ConfigError, check_range};
 
 /// A network that scores classes.
 pub trait Classify: Module + ModuleDisplay + 'static {
@@ -105,7 +105,7 @@ pub fn check_by_class(
 }
 
 /// Multiplies the loss of each item, `[batch]`, by the weight of its class, if there are weights.
-pub(crate) fn weighted(loss: Tensor<1>, labels: Tensor<1, Int>, weights: &[f32]) -> Tensor<1> {
+pub fn weighted(loss: Tensor<1>, labels: Tensor<1, Int>, weights: &[f32]) -> Tensor<1> {
     if weights.is_empty() {
         return loss;
     }
@@ -156,7 +156,9 @@ impl Loss {
         cross_entropy(&log_softmax(logits, 1), labels, self.label_smoothing)
     }
 
-    pub(crate) fn forward_mixed(
+    /// Cross-entropy of items that were blended with others, as by mixup or CutMix, in nats, `[batch]`;
+    /// `weights` are those of the classes, empty for equal ones.
+    pub fn forward_mixed(
         &self,
         logits: Tensor<2>,
         labels: Tensor<1, Int>,

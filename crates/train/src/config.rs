@@ -107,19 +107,19 @@ fn check_count(
 /// Whether more of a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Goal {
+pub enum MonitorMode {
     /// As for a loss.
-    Lowest,
+    Min,
     /// As for an accuracy.
-    Highest,
+    Max,
 }
 
-impl Goal {
+impl MonitorMode {
     /// Whether `value` beats `best`. NaN never does.
     pub fn improves(self, value: f64, best: f64) -> bool {
         match self {
-            Self::Lowest => value < best,
-            Self::Highest => value > best,
+            Self::Min => value < best,
+            Self::Max => value > best,
         }
     }
 }
@@ -127,7 +127,7 @@ impl Goal {
 /// How long and in what portions to train, and what to keep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Loop {
+pub struct TrainingOptions {
     /// Passes over the training split.
     pub epochs: usize,
     /// Items in a batch.
@@ -139,7 +139,7 @@ pub struct Loop {
     #[serde(default)]
     pub balanced_sampling: bool,
     /// Batches whose gradients are averaged before one step of the optimizer.
-    pub accumulation: usize,
+    pub gradient_accumulation: usize,
     /// Largest global norm of the gradient (Pascanu et al. 2013); 0 switches clipping off.
     pub clip_norm: f64,
     /// Decay of the exponential moving average of the weights (Polyak and Juditsky 1992), which
@@ -148,7 +148,7 @@ pub struct Loop {
     /// The validation metric that decides which weights are the best.
     pub monitor: String,
     /// Whether `monitor` should be high or low.
-    pub goal: Goal,
+    pub monitor_mode: MonitorMode,
     /// Epochs without improvement after which training stops; 0 never stops early.
     pub patience: usize,
     /// Steps between two checkpoints; 0 writes one at the end of each epoch only.
@@ -159,18 +159,18 @@ pub struct Loop {
     pub workers: usize,
 }
 
-impl Default for Loop {
+impl Default for TrainingOptions {
     fn default() -> Self {
         Self {
             epochs: 10,
             batch_size: 64,
             seed: 42,
             balanced_sampling: false,
-            accumulation: 1,
+            gradient_accumulation: 1,
             clip_norm: 0.0,
             ema_decay: 0.0,
             monitor: "loss".to_owned(),
-            goal: Goal::Lowest,
+            monitor_mode: MonitorMode::Min,
             patience: 0,
             checkpoint_every: 0,
             log_every: 10,
@@ -179,10 +179,10 @@ impl Default for Loop {
     }
 }
 
-impl Loop {
+impl TrainingOptions {
     /// What a checkpoint must share with the run that is resumed from it: all but how long it
     /// trains and how many threads make batches.
-    pub(crate) fn identity(&self) -> Self {
+    pub fn identity(&self) -> Self {
         Self {
             epochs: 0,
             patience: 0,
@@ -199,7 +199,11 @@ impl Loop {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_count("train.epochs", self.epochs, 1..=1_000_000)?;
         check_count("train.batch_size", self.batch_size, 1..=65_536)?;
-        check_count("train.accumulation", self.accumulation, 1..=65_536)?;
+        check_count(
+            "train.gradient_accumulation",
+            self.gradient_accumulation,
+            1..=65_536,
+        )?;
         check_range("train.clip_norm", self.clip_norm, 0.0..=1e9)?;
         check_range("train.ema_decay", self.ema_decay, 0.0..1.0)?;
         check_count("train.log_every", self.log_every, 1..=usize::MAX)?;
@@ -246,7 +250,7 @@ impl Loop {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainConfig {
     /// The loop.
-    pub train: Loop,
+    pub train: TrainingOptions,
     /// What turns gradients into steps.
     pub optimizer: Optimizer,
     /// How the learning rate moves.
@@ -283,9 +287,9 @@ mod tests {
 
     #[test]
     fn an_unknown_monitor_is_refused_with_the_known_ones() {
-        let train = Loop {
+        let train = TrainingOptions {
             monitor: "banana".to_owned(),
-            ..Loop::default()
+            ..TrainingOptions::default()
         };
         for (known, words) in [
             (&["loss", "accuracy"][..], "must be one of loss, accuracy"),
@@ -295,7 +299,7 @@ mod tests {
             let expected = format!("`train.monitor` {words} (got \"banana\")");
             assert_eq!(message, expected);
         }
-        assert_eq!(Loop::default().check_monitor(&["loss"]), Ok(()));
+        assert_eq!(TrainingOptions::default().check_monitor(&["loss"]), Ok(()));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
         "true or false",
     ),
     KeyDoc::new(
-        "train.accumulation",
+        "train.gradient_accumulation",
         "Batches whose gradients are averaged before one optimizer step",
         "1 to 65,536",
     ),
@@ -84,7 +84,7 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
         "name of a metric, e.g. loss, accuracy, auroc",
     ),
     KeyDoc::new(
-        "train.goal",
+        "train.monitor_mode",
         "Whether the monitored metric should be low or high",
         "",
     ),

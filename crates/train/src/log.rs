@@ -16,7 +16,7 @@ use burn::train::metric::store::{EpochSummary, MetricsUpdate, Split};
 use burn::train::metric::{MetricAttributes, MetricDefinition, MetricId, NumericEntry};
 use serde::{Deserialize, Serialize};
 
-use super::lines::MetricLines;
+use super::metrics_writer::MetricLines;
 
 /// The values of a split's metrics, by their names.
 pub type Metrics = BTreeMap<String, f64>;
@@ -25,18 +25,18 @@ pub type Metrics = BTreeMap<String, f64>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) batches_per_epoch: usize,
-    pub(crate) accumulation: usize,
+    pub(crate) gradient_accumulation: usize,
     pub(crate) log_every: usize,
 }
 
 impl Pace {
     pub(crate) fn steps_per_epoch(self) -> usize {
-        self.batches_per_epoch.div_ceil(self.accumulation)
+        self.batches_per_epoch.div_ceil(self.gradient_accumulation)
     }
 
     /// The step (from 1) that a batch (from 0) of an epoch (from 1) belongs to.
     fn step(self, epoch: usize, batch: usize) -> usize {
-        (epoch - 1) * self.steps_per_epoch() + batch / self.accumulation + 1
+        (epoch - 1) * self.steps_per_epoch() + batch / self.gradient_accumulation + 1
     }
 }
 
@@ -169,7 +169,7 @@ impl Inner {
         let batch = self.state.batches;
         self.state.batches += 1;
         let step = self.pace.step(epoch, batch);
-        let last_of_step = (batch + 1).is_multiple_of(self.pace.accumulation);
+        let last_of_step = (batch + 1).is_multiple_of(self.pace.gradient_accumulation);
         let logged = last_of_step && step.is_multiple_of(self.pace.log_every);
         for metric in &update.entries_numeric {
             let Some(Name { name, scale }) = self.name(&metric.entry.metric_id) else {
@@ -306,7 +306,7 @@ mod tests {
     fn micro_batches_of_one_step_share_its_number() {
         let pace = Pace {
             batches_per_epoch: 5,
-            accumulation: 2,
+            gradient_accumulation: 2,
             log_every: 1,
         };
         assert_eq!(pace.steps_per_epoch(), 3);

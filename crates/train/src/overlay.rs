@@ -237,16 +237,16 @@ mod tests {
 
     #[derive(Serialize, Deserialize, PartialEq, Debug, Clone, Copy)]
     #[serde(rename_all = "kebab-case")]
-    enum Goal {
-        Lowest,
-        Highest,
+    enum MonitorMode {
+        Min,
+        Max,
     }
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Recipe {
         name: String,
         rate: f64,
-        goal: Goal,
+        monitor_mode: MonitorMode,
         model: Model,
     }
 
@@ -265,7 +265,7 @@ mod tests {
         Recipe {
             name: "base".into(),
             rate: 0.5,
-            goal: Goal::Lowest,
+            monitor_mode: MonitorMode::Min,
             model: Model::Mlp { hidden: vec![4, 4] },
         }
     }
@@ -314,14 +314,14 @@ mod tests {
             ("rate", "\"fast\"", "`rate` must be a number (got `fast`)"),
             ("name", "3", "`name` must be text (got 3)"),
             (
-                "goal",
+                "monitor_mode",
                 "\"up\"",
-                "`goal` must be `lowest` or `highest` (got `up`)",
+                "`monitor_mode` must be `min` or `max` (got `up`)",
             ),
             (
-                "goal",
+                "monitor_mode",
                 "true",
-                "`goal` must be `lowest` or `highest` (got true)",
+                "`monitor_mode` must be `min` or `max` (got true)",
             ),
             (
                 "model.kind",

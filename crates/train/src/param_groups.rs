@@ -12,7 +12,7 @@ use super::config::ConfigError;
 
 /// How many times the learning rate each part of a model gets.
 #[derive(Default)]
-pub(crate) struct Rates(Vec<Part>);
+pub(crate) struct ParamGroups(Vec<Part>);
 
 struct Part {
     name: String,
@@ -20,7 +20,7 @@ struct Part {
     group: ParamGroup,
 }
 
-impl Rates {
+impl ParamGroups {
     /// # Errors
     ///
     /// If a name is no path, or a factor is not positive.
@@ -125,7 +125,7 @@ impl ModuleVisitor for Paths {
 /// above it, the embeddings that of a layer below the lowest, and the head the full rate.
 ///
 /// ```
-/// use tinderbox_recipes::train::layer_factors;
+/// use tinderbox_train::layer_factors;
 ///
 /// let factors = layer_factors(2, 0.5);
 /// let expected = [("bert", 0.125), ("layers.0", 0.25), ("layers.1", 0.5)];
@@ -150,15 +150,15 @@ mod tests {
 
     use super::*;
 
-    fn rate(rates: &Rates, path: &str) -> f64 {
+    fn rate(rates: &ParamGroups, path: &str) -> f64 {
         rates.at(0.1).lr_from_param(ParamId::from(7), Some(path))
     }
 
-    fn rates(parts: &[(&str, f64)]) -> Result<Rates, ConfigError> {
+    fn rates(parts: &[(&str, f64)]) -> Result<ParamGroups, ConfigError> {
         let parts = parts
             .iter()
             .map(|(name, factor)| ((*name).to_owned(), *factor));
-        Rates::new(&parts.collect::<Vec<_>>())
+        ParamGroups::new(&parts.collect::<Vec<_>>())
     }
 
     fn is(found: f64, expected: f64) {
@@ -182,7 +182,7 @@ mod tests {
         is(rate(&rates, "layersx1.norm"), 0.1);
         is(rate(&rates, "head.weight"), 0.1);
         is(rates.at(0.1).base(), 0.1);
-        is(rate(&Rates::default(), "bert.layers.1"), 0.1);
+        is(rate(&ParamGroups::default(), "bert.layers.1"), 0.1);
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
         let config = config.with_layers(11).with_d_feed_forward(4);
         let bert = config.init(&Device::flex());
         let model = BertClassifier::new(bert, 2, Activation::Tanh, 0.0).unwrap();
-        let rates = Rates::new(&layer_factors(model.num_layers(), 0.5)).unwrap();
+        let rates = ParamGroups::new(&layer_factors(model.num_layers(), 0.5)).unwrap();
         rates.check(&model).unwrap();
         let mut paths = Paths::default();
         model.visit(&mut paths);

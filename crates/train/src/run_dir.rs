@@ -12,19 +12,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use tinderbox_datasets::atomic_file::write_atomic;
 
-use crate::train::{Metrics, Timings};
+use crate::{Metrics, Timings};
 
 use changes::Change;
 use lock::{Lock, LockError};
 
-/// Name of the resolved recipe in a run directory.
-pub const RECIPE_FILE: &str = "recipe.toml";
-/// Name of the result in a run directory, written last.
-pub const SUMMARY_FILE: &str = "summary.json";
-/// Name of the folder that inference needs.
-pub const MODEL_DIR: &str = "model";
-/// Name of the folder with the best weights so far of a run that is not finished.
-pub const BEST_DIR: &str = "checkpoint/best";
+pub use tinderbox_predict::layout::{BEST_DIR, MODEL_DIR, RECIPE_FILE, SUMMARY_FILE};
 
 /// Why a run directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -365,9 +358,6 @@ pub struct Baseline {
     /// Its metrics on the test split.
     pub test: Metrics,
 }
-
-/// Version of Burn that the crate is built on.
-pub const BURN_VERSION: &str = "0.22.1";
 
 /// Most memory that this process has held at a time, in bytes, where the system tells.
 pub fn peak_rss_bytes() -> Option<u64> {

@@ -6,7 +6,7 @@ use burn::train::renderer::MetricsRenderer;
 use burn::train::{Interrupter, LearnerModel};
 
 use crate::run_dir::RunError;
-use crate::train::{BestListener, CheckpointError, Silent, TrainConfig, Trainer};
+use crate::{BestListener, CheckpointError, Silent, TrainConfig, Trainer};
 
 /// One of the trainings of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Stage {
 
 impl Stage {
     /// The training of a member, from 0, of `count` networks, for a part of the run.
-    pub(crate) fn of(part: &str, member: usize, count: usize) -> Self {
+    pub fn of(part: &str, member: usize, count: usize) -> Self {
         let own = if count > 1 {
             format!("model {} of {count}", member + 1)
         } else {
@@ -34,20 +34,18 @@ impl Stage {
 }
 
 /// A training of a run: where it is kept and who hears of its best weights.
-pub(crate) struct Job<M> {
-    pub(crate) dir: PathBuf,
-    pub(crate) stage: Stage,
-    pub(crate) on_best: Option<Box<BestListener<M>>>,
+pub struct Job<M> {
+    /// Folder of its checkpoints and metrics.
+    pub dir: PathBuf,
+    /// Its name and number.
+    pub stage: Stage,
+    /// Called with the best weights so far.
+    pub on_best: Option<Box<BestListener<M>>>,
 }
 
 impl<M: LearnerModel> Job<M> {
     /// The training of a member, from 0, of `count` networks, in a folder of its own.
-    pub(crate) fn new(
-        dir: &Path,
-        part: &str,
-        member: usize,
-        count: usize,
-    ) -> Result<Self, RunError> {
+    pub fn new(dir: &Path, part: &str, member: usize, count: usize) -> Result<Self, RunError> {
         let dir = if member == 0 {
             dir.to_owned()
         } else {
@@ -66,7 +64,7 @@ impl<M: LearnerModel> Job<M> {
     }
 
     /// The trainer for it.
-    pub(crate) fn trainer(
+    pub fn trainer(
         self,
         config: TrainConfig,
         identity: String,

@@ -28,17 +28,17 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::{Batches, Loader};
 use tinderbox_datasets::random::stream;
 
-use super::checkpoint::{CheckpointError, Parts, Store};
+use super::checkpoint::{CheckpointContents, CheckpointError, Store};
 use super::config::TrainConfig;
 use super::ema::Ema;
+use super::event_queue::{Event, Relay};
 use super::gradients::{average, clip_global_norm};
 use super::log::{LogState, Metrics, MetricsFile};
-use super::rates::Rates;
-use super::record::{weights_from_bytes, weights_to_bytes};
-use super::relay::{Event, Relay};
+use super::param_groups::ParamGroups;
 use super::saving::Saving;
 use super::schedule::PlateauState;
-use crate::model_dir::ModelError;
+use super::weights::{weights_from_bytes, weights_to_bytes};
+use tinderbox_predict::model_dir::ModelError;
 
 /// Keeps the device's random stream apart from those of the data.
 const STEP: u64 = 4;
@@ -86,7 +86,7 @@ pub enum TrainError {
     /// The device has no memory left for a step.
     #[error(
         "the device is out of memory at step {step} with batches of {batch_size}: try \
-         `train.batch_size` {}, with `train.accumulation` 2 for the same steps", batch_size.div_ceil(2)
+         `train.batch_size` {}, with `train.gradient_accumulation` 2 for the same steps", batch_size.div_ceil(2)
     )]
     OutOfMemory {
         /// The first such step, from 1.
@@ -226,12 +226,12 @@ type TrainInput<M> = <M as TrainStep>::Input;
 pub(crate) struct Job<M: LearnerModel> {
     pub(crate) config: TrainConfig,
     pub(crate) identity: String,
-    pub(crate) rates: Rates,
+    pub(crate) rates: ParamGroups,
     pub(crate) model: M,
     pub(crate) device: Device,
     pub(crate) feed: Box<dyn Feed<TrainInput<M>>>,
     pub(crate) store: Option<Store>,
-    pub(crate) parts: Option<Parts>,
+    pub(crate) parts: Option<CheckpointContents>,
     pub(crate) metrics: MetricsFile,
     /// Stops that burn-train's own interrupter may lose (its dashboard resets it).
     pub(crate) interrupter: Interrupter,
@@ -265,7 +265,7 @@ impl<I: 'static, O: Send + 'static> Feed<O> for Arc<Loader<I, O>> {
 }
 
 /// The log part of a stored state, which is needed before the rest.
-pub(crate) fn log_state(parts: Option<&Parts>) -> Result<LogState, TrainError> {
+pub(crate) fn log_state(parts: Option<&CheckpointContents>) -> Result<LogState, TrainError> {
     Ok(parts
         .map(state_of)
         .transpose()?
@@ -274,14 +274,14 @@ pub(crate) fn log_state(parts: Option<&Parts>) -> Result<LogState, TrainError> {
 }
 
 /// The epoch that a stored state stands in, from 1.
-pub(crate) fn epoch(parts: Option<&Parts>) -> Result<usize, TrainError> {
+pub(crate) fn epoch(parts: Option<&CheckpointContents>) -> Result<usize, TrainError> {
     Ok(parts
         .map(state_of)
         .transpose()?
         .map_or(1, |state| state.epoch))
 }
 
-fn state_of(parts: &Parts) -> Result<State, TrainError> {
+fn state_of(parts: &CheckpointContents) -> Result<State, TrainError> {
     serde_json::from_value(parts.state.clone())
         .map_err(|error| TrainError::Foreign(error.to_string()))
 }
@@ -290,7 +290,7 @@ fn state_of(parts: &Parts) -> Result<State, TrainError> {
 const DATA: &str = "data ";
 
 /// Whether a stored state is of the run that `identity` names.
-pub(crate) fn check_identity(parts: &Parts, identity: &str) -> Result<(), TrainError> {
+pub(crate) fn check_identity(parts: &CheckpointContents, identity: &str) -> Result<(), TrainError> {
     let found = state_of(parts)?.identity;
     if found == identity {
         return Ok(());
@@ -411,7 +411,10 @@ impl<M: LearnerModel> Run<M> {
         let model = job.model.clone();
         let config = &job.config;
         let ema = (config.train.ema_decay > 0.0).then(|| Ema::new(&model, config.train.ema_decay));
-        let steps = job.feed.num_batches().div_ceil(config.train.accumulation);
+        let steps = job
+            .feed
+            .num_batches()
+            .div_ceil(config.train.gradient_accumulation);
         let total_steps = steps * config.train.epochs;
         let optimizer = config.optimizer.init();
         let state = State::new(job.identity.clone(), &job.config);
@@ -469,7 +472,7 @@ impl<M: LearnerModel> Run<M> {
             epoch_number: epoch,
             total_items,
         });
-        let accumulation = self.job.config.train.accumulation;
+        let accumulation = self.job.config.train.gradient_accumulation;
         let every = self.job.config.train.checkpoint_every;
         let last = self.job.feed.num_batches();
         let mut batches = self.job.feed.batches(epoch, self.state.batch);
@@ -614,7 +617,7 @@ impl<M: LearnerModel> Run<M> {
             });
         };
         let best = self.state.best.as_ref();
-        let improved = best.is_none_or(|best| config.goal.improves(value, best.value));
+        let improved = best.is_none_or(|best| config.monitor_mode.improves(value, best.value));
         // Of equals the latest is kept: it has seen more, at a lower rate.
         if improved || best.is_some_and(|best| value == best.value) {
             self.state.best = Some(Best {
@@ -700,12 +703,12 @@ impl<M: LearnerModel> Run<M> {
         }
         let state = serde_json::to_value(&self.state)
             .map_err(|error| TrainError::Foreign(error.to_string()))?;
-        store.save(self.state.step, &Parts { state, blobs })?;
+        store.save(self.state.step, &CheckpointContents { state, blobs })?;
         self.state.timings.checkpoint_s += seconds(started.elapsed());
         Ok(())
     }
 
-    fn restore(&mut self, mut parts: Parts) -> Result<(), TrainError> {
+    fn restore(&mut self, mut parts: CheckpointContents) -> Result<(), TrainError> {
         self.state = state_of(&parts)?;
         let train = &self.job.config.train;
         self.state.set_length([train.epochs, train.patience]);
@@ -764,7 +767,7 @@ fn load<M: Module>(model: M, bytes: Vec<u8>) -> Result<M, TrainError> {
 }
 
 /// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("it panicked without a word").to_owned()

@@ -2,24 +2,7 @@
 //!
 //! [`Trainer::fit`] takes a model that knows its training step, a loader of training batches and
 //! one of validation batches, and gives back the best weights. With a folder it also leaves
-//! `metrics.jsonl` and `checkpoint/` there, and can go on from them.
-
-mod adam;
-pub mod checkpoint;
-mod config;
-pub mod docs;
-mod ema;
-pub mod gradients;
-mod lines;
-mod log;
-mod optimizer;
-mod rates;
-mod record;
-mod relay;
-mod saving;
-mod schedule;
-mod silent;
-mod strategy;
+//! `metrics.jsonl` and `checkpoint/` there, and can resume from them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,24 +18,12 @@ use burn::train::{
 };
 use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
 
-pub use checkpoint::CheckpointError;
-pub use config::{ConfigError, Goal, Loop, TrainConfig, check_name, check_range, check_share};
-pub use ema::blend;
-pub use lines::MetricLines;
-pub use log::{Metrics, metric_name};
-pub use optimizer::Optimizer;
-pub use rates::layer_factors;
-pub use record::{init_seeded, weights_from_bytes, weights_to_bytes};
-pub use saving::{Saving, saves_when_interrupted};
-pub use schedule::Schedule;
-pub use silent::Silent;
-pub(crate) use strategy::panic_message;
-pub use strategy::{BestListener, StepListener, Timings, TrainError};
-
-use checkpoint::Store;
-use log::{MetricsFile, Pace};
-use rates::Rates;
-use strategy::{Job, Strategy};
+use crate::checkpoint::{CheckpointError, Store};
+use crate::config::{ConfigError, TrainConfig, TrainingOptions};
+use crate::log::{Metrics, MetricsFile, Pace};
+use crate::param_groups::ParamGroups;
+use crate::silent::Silent;
+use crate::strategy::{self, BestListener, Job, StepListener, Strategy, Timings, TrainError};
 
 /// Name of the metrics file in a run directory.
 pub const METRICS_FILE: &str = "metrics.jsonl";
@@ -221,7 +192,7 @@ impl<M: LearnerModel> Trainer<M> {
             .into_iter()
             .next()
             .ok_or(FitError::NoParameters)?;
-        let Loop {
+        let TrainingOptions {
             batch_size,
             seed,
             workers,
@@ -257,7 +228,7 @@ impl<M: LearnerModel> Trainer<M> {
         <M as InferenceStep>::Output: Adaptor<LossInput>,
     {
         self.config.validate()?;
-        let rates = Rates::new(&self.rates)?;
+        let rates = ParamGroups::new(&self.rates)?;
         rates.check(&model)?;
         let identity = self.identity + &rates.identity();
         let device = model
@@ -293,7 +264,7 @@ impl<M: LearnerModel> Trainer<M> {
         }
         let pace = Pace {
             batches_per_epoch: train.num_batches(),
-            accumulation: self.config.train.accumulation,
+            gradient_accumulation: self.config.train.gradient_accumulation,
             log_every: self.config.train.log_every,
         };
         let epoch = strategy::epoch(parts.as_ref())?;

@@ -1,7 +1,7 @@
 //! Probabilities of a yes-or-no question.
 
 use super::{Ranking, f1_of, mean, named};
-use crate::train::Metrics;
+use crate::Metrics;
 
 /// The metrics of a yes-or-no question by their names: `loss`, `brier`, `ece`, `auroc`,
 /// `average_precision`, and at `threshold` `accuracy` and `f1`, that of the positive class.

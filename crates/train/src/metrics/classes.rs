@@ -1,7 +1,7 @@
 //! Classes that exclude each other.
 
 use super::{DEFAULT_THRESHOLD, Ranking, f1_of, mean};
-use crate::train::Metrics;
+use crate::Metrics;
 
 /// How well one class is told from the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

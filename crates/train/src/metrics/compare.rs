@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Labels, Predictions, decide, mean};
-use crate::train::Goal;
+use crate::MonitorMode;
 
 /// Two-sided 95% quantile of the normal distribution.
 const NORMAL_95: f64 = 1.96;
@@ -97,7 +97,7 @@ impl Estimate {
     }
 
     /// Half of the 95% confidence interval of the difference to another metric of the same rows.
-    pub(crate) fn paired_half_width(&self, other: &Self) -> f64 {
+    pub fn paired_half_width(&self, other: &Self) -> f64 {
         let pairs = self.influence.iter().zip(&other.influence);
         let squares: f64 = pairs.map(|(own, other)| (own - other).powi(2)).sum();
         NORMAL_95 * squares.sqrt() / self.influence.len().max(1) as f64
@@ -191,19 +191,19 @@ impl Comparison {
     /// Returns `None` if there is no baseline.
     pub fn of_rows<'a>(
         metric: &str,
-        goal: Goal,
+        mode: MonitorMode,
         model: &Estimate,
         baselines: impl IntoIterator<Item = (&'a str, Estimate)>,
     ) -> Option<Self> {
         let better =
-            |a: &(&str, Estimate), b: &(&str, Estimate)| goal.improves(b.1.value, a.1.value);
+            |a: &(&str, Estimate), b: &(&str, Estimate)| mode.improves(b.1.value, a.1.value);
         let best = baselines
             .into_iter()
             .reduce(|best, next| if better(&best, &next) { next } else { best });
         let (method, baseline) = best?;
         let half_width = Some(model.paired_half_width(&baseline));
         let values = [model.value, baseline.value];
-        Some(Self::new(metric, goal, values, method, half_width, 0))
+        Some(Self::new(metric, mode, values, method, half_width, 0))
     }
 
     /// Compares a model with the best of some baselines by a metric of each fold of a
@@ -213,7 +213,7 @@ impl Comparison {
     /// *Inference for the generalization error*, 2003, <https://doi.org/10.1023/A:1024068626366>.
     pub fn of_folds<'a>(
         metric: &str,
-        goal: Goal,
+        mode: MonitorMode,
         model: &[f64],
         baselines: impl IntoIterator<Item = (&'a str, Vec<f64>)>,
     ) -> Option<Self> {
@@ -224,7 +224,7 @@ impl Comparison {
             (values.len() == model.len()).then_some((method, values, value))
         });
         let best = baselines.reduce(|best, next| {
-            if goal.improves(next.2, best.2) {
+            if mode.improves(next.2, best.2) {
                 next
             } else {
                 best
@@ -241,17 +241,23 @@ impl Comparison {
             student(freedom) * (variance * share).sqrt()
         });
         let values = [own, value];
-        Some(Self::new(metric, goal, values, method, half_width, folds))
+        Some(Self::new(metric, mode, values, method, half_width, folds))
     }
 
     /// Compares two numbers of which it is not known how sure they are.
-    pub fn of_values(metric: &str, goal: Goal, model: f64, method: &str, baseline: f64) -> Self {
-        Self::new(metric, goal, [model, baseline], method, None, 0)
+    pub fn of_values(
+        metric: &str,
+        mode: MonitorMode,
+        model: f64,
+        method: &str,
+        baseline: f64,
+    ) -> Self {
+        Self::new(metric, mode, [model, baseline], method, None, 0)
     }
 
     fn new(
         metric: &str,
-        goal: Goal,
+        mode: MonitorMode,
         [model, baseline]: [f64; 2],
         method: &str,
         half_width: Option<f64>,
@@ -264,7 +270,7 @@ impl Comparison {
             Verdict::Tie
         } else if half_width.is_some_and(|half_width| difference <= half_width) {
             Verdict::Noise
-        } else if goal.improves(model, baseline) {
+        } else if mode.improves(model, baseline) {
             Verdict::Better
         } else {
             Verdict::Worse
@@ -301,7 +307,7 @@ mod tests {
 
     fn verdict(model: &Estimate, baseline: Estimate) -> Verdict {
         let all = [("a", baseline)];
-        Comparison::of_rows("accuracy", Goal::Highest, model, all)
+        Comparison::of_rows("accuracy", MonitorMode::Max, model, all)
             .unwrap()
             .verdict
     }
@@ -329,9 +335,9 @@ mod tests {
             ("strong", every(8)),
             ("weaker", every(3)),
         ];
-        let found = Comparison::of_rows("accuracy", Goal::Highest, &every(4), all).unwrap();
+        let found = Comparison::of_rows("accuracy", MonitorMode::Max, &every(4), all).unwrap();
         assert_eq!((&*found.method, found.verdict), ("strong", Verdict::Worse));
-        let none = Comparison::of_rows("accuracy", Goal::Highest, &every(4), []);
+        let none = Comparison::of_rows("accuracy", MonitorMode::Max, &every(4), []);
         assert_eq!(none, None);
     }
 
@@ -377,7 +383,8 @@ mod tests {
             .collect();
         let [exact, off] = [&actual, &off].map(|said| Estimate::rmse(said, &actual).unwrap());
         assert!(exact.value.abs() < 1e-12);
-        let found = Comparison::of_rows("rmse", Goal::Lowest, &off, [("exact", exact)]).unwrap();
+        let found =
+            Comparison::of_rows("rmse", MonitorMode::Min, &off, [("exact", exact)]).unwrap();
         assert_eq!(found.verdict, Verdict::Worse);
     }
 
@@ -390,7 +397,7 @@ mod tests {
                 .collect()
         };
         let compare = |baseline: Vec<f64>| {
-            Comparison::of_folds("auroc", Goal::Highest, &own, [("a", baseline)]).unwrap()
+            Comparison::of_folds("auroc", MonitorMode::Max, &own, [("a", baseline)]).unwrap()
         };
         assert_eq!(compare(lower(0.02, 0.0)).verdict, Verdict::Better);
         assert_eq!(compare(lower(-0.02, 0.0)).verdict, Verdict::Worse);

@@ -1,7 +1,7 @@
 //! Labels of which a row may have any number.
 
 use super::{Ranking, f1_of, mean, named};
-use crate::train::Metrics;
+use crate::Metrics;
 
 /// What was said of every label of every row, beside the truth.
 #[derive(Clone, Debug, Default, PartialEq)]

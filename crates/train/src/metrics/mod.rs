@@ -34,7 +34,7 @@ pub use text::{Rouge, perplexity, rouge};
 pub use threshold::{DEFAULT_THRESHOLD, check_threshold};
 
 /// Collects the metrics that are defined, by their names.
-fn named<const N: usize>(metrics: [(&str, Option<f64>); N]) -> crate::train::Metrics {
+fn named<const N: usize>(metrics: [(&str, Option<f64>); N]) -> crate::Metrics {
     let defined = metrics.into_iter();
     defined
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))

@@ -7,7 +7,7 @@
 /// score that is not a number ranks last.
 ///
 /// ```
-/// use tinderbox_recipes::metrics::Ranking;
+/// use tinderbox_train::metrics::Ranking;
 ///
 /// let ranking = Ranking::new(&[0.9, 0.7, 0.4, 0.1], &[true, false, true, false]);
 /// assert_eq!(ranking.auroc(), Some(0.75));

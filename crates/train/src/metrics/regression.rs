@@ -1,7 +1,7 @@
 //! Predicted numbers.
 
 use super::{mean, named};
-use crate::train::Metrics;
+use crate::Metrics;
 
 /// The metrics of predicted numbers by their names, in the unit of the numbers given: `rmse`,
 /// `mae`, `r2`, and the median (`median_ape`) and mean (`mape`) of the absolute error as a fraction
@@ -11,7 +11,7 @@ use crate::train::Metrics;
 /// row is passed over by the last two.
 ///
 /// ```
-/// let metrics = tinderbox_recipes::metrics::regression_metrics(&[110.0, 180.0], &[100.0, 200.0]);
+/// let metrics = tinderbox_train::metrics::regression_metrics(&[110.0, 180.0], &[100.0, 200.0]);
 /// assert!((metrics["mae"] - 15.0).abs() < 1e-9);
 /// assert!((metrics["median_ape"] - 0.1).abs() < 1e-9);
 /// ```

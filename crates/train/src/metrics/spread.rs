@@ -2,7 +2,7 @@
 
 use tinderbox_datasets::random::{below, stream};
 
-use crate::train::Metrics;
+use crate::Metrics;
 
 /// Mean and standard deviation of a metric over seeds or folds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,7 @@ impl std::fmt::Display for Spread {
 /// if there are no rows or it never is defined.
 ///
 /// ```
-/// use tinderbox_recipes::metrics::bootstrap;
+/// use tinderbox_train::metrics::bootstrap;
 ///
 /// let errors = [0.1, 0.2, 0.3, 0.4, 0.2, 0.3];
 /// let mean = |rows: &[usize]| Some(rows.iter().map(|&row| errors[row]).sum::<f64>() / 6.0);

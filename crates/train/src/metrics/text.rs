@@ -30,7 +30,7 @@ pub struct Rouge {
 /// <https://aclanthology.org/W04-1013/>.
 ///
 /// ```
-/// let rouge = tinderbox_recipes::metrics::rouge("the cat sat", "The cat.");
+/// let rouge = tinderbox_train::metrics::rouge("the cat sat", "The cat.");
 /// assert!((rouge.rouge1 - 0.8).abs() < 1e-12);
 /// ```
 pub fn rouge(candidate: &str, reference: &str) -> Rouge {

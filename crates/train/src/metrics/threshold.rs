@@ -1,7 +1,7 @@
 //! The decision threshold of two classes.
 
 use super::Ranking;
-use crate::train::ConfigError;
+use crate::ConfigError;
 
 /// The threshold that is used where no validation rows suggest another one.
 pub const DEFAULT_THRESHOLD: f64 = 0.5;
@@ -34,7 +34,7 @@ impl Ranking {
     /// decision on others.
     ///
     /// ```
-    /// use tinderbox_recipes::metrics::Ranking;
+    /// use tinderbox_train::metrics::Ranking;
     ///
     /// let scores = [0.4, 0.35, 0.3, 0.1, 0.1, 0.05, 0.02, 0.01];
     /// let labels = [true, true, true, false, false, false, false, false];

@@ -75,7 +75,7 @@ const MEANINGS: &[(&[&str], &[&str])] = &[
             "gradient_accumulation",
             "gradient_accumulation_steps",
         ],
-        &["train.accumulation"],
+        &["train.gradient_accumulation"],
     ),
     (
         &[

@@ -7,7 +7,7 @@ use std::path::Path;
 use tinderbox_datasets::atomic_file;
 
 use super::lock::LOCK_FILE;
-use crate::train::checkpoint;
+use crate::checkpoint;
 
 /// Whether a run directory with nothing but this is a new one.
 pub(super) fn is_leftover(name: &OsStr) -> bool {

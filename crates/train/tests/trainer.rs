@@ -24,10 +24,10 @@ use burn::train::Interrupter;
 use burn::train::metric::AccuracyMetric;
 use serde_json::Value;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_recipes::classify::{Classifier, Classify, Labelled, Loss};
-use tinderbox_recipes::train::{
-    FitError, Goal, METRICS_FILE, Optimizer, Schedule, StepListener, TrainConfig, TrainError,
-    Trained, Trainer,
+use tinderbox_train::classify::{Classifier, Classify, Labelled, Loss};
+use tinderbox_train::{
+    FitError, METRICS_FILE, MonitorMode, Optimizer, Schedule, StepListener, TrainConfig,
+    TrainError, Trained, Trainer,
 };
 
 const BATCH: usize = 16;
@@ -116,7 +116,7 @@ fn config() -> TrainConfig {
 /// The loss falls in every epoch, so the first is the best when the highest is wanted.
 fn never_better() -> TrainConfig {
     let mut config = config();
-    config.train.goal = Goal::Highest;
+    config.train.monitor_mode = MonitorMode::Max;
     config
 }
 
@@ -238,7 +238,7 @@ fn two_batches_of_8_with_averaged_gradients_equal_one_of_16() {
     let whole = fit(Trainer::new(config())).unwrap();
     let mut halves = config();
     halves.train.batch_size = BATCH / 2;
-    halves.train.accumulation = 2;
+    halves.train.gradient_accumulation = 2;
     let halves = fit(Trainer::new(halves)).unwrap();
     assert_eq!(whole.steps, halves.steps);
     let apart = distance(&weights(&whole.model), &weights(&halves.model));
