@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::{Augment, Fit};
+use tinderbox_datasets::image::{Augment, Fit};
 use tinderbox_models::layers::Activation;
 use toml::Table;
 
