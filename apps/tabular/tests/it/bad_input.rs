@@ -419,8 +419,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &["did you mean `model.net.dropout`?"],
     ),
     (
-        "train --set train.goal=up",
-        &["`train.goal` must be `lowest` or `highest` (got `up`)"],
+        "train --set train.monitor_mode=up",
+        &["`train.monitor_mode` must be `lowest` or `highest` (got `up`)"],
     ),
     (
         "train --ensemble 0",

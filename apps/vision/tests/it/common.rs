@@ -60,7 +60,7 @@ impl Place {
             "model.hidden=8",
             "train.epochs=3",
             "train.batch_size=8",
-            "train.accumulation=2",
+            "train.gradient_accumulation=2",
             "train.clip_norm=1",
             "train.checkpoint_every=1",
             "train.log_every=1",
