@@ -5,11 +5,9 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-mod common;
-
 use std::fs;
 
-use common::{Place, gzip, idx_images, idx_labels};
+use crate::common::{Place, gzip, idx_images, idx_labels};
 
 /// `train` on changed data fails as the user's mistake, before a run directory exists.
 fn refused(place: &Place, more: &[&str], words: &[&str]) {

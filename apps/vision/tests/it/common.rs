@@ -1,19 +1,17 @@
 #![allow(
-    dead_code,
-    unreachable_pub,
     clippy::unused_self,
     clippy::unwrap_used,
-    reason = "each test file uses its own part, and a helper that fails is a test that fails"
+    reason = "a helper that fails is a test that fails"
 )]
 //! Tiny data, and the real binary run on it.
 
 use std::io::Write as _;
 use std::ops::Deref;
 
-pub use tinderbox_cli::testing::Ran;
+pub(crate) use tinderbox_cli::testing::Ran;
 
 /// A folder for one test, with tiny data in `data`.
-pub struct Place(tinderbox_cli::testing::Place);
+pub(crate) struct Place(tinderbox_cli::testing::Place);
 
 /// Two classes of 8×8 images: a bright left or a bright right half, with noise.
 const TRAIN: usize = 96;
@@ -28,7 +26,7 @@ impl Deref for Place {
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self(tinderbox_cli::testing::Place::new(env!(
             "CARGO_BIN_EXE_vision"
         )));
@@ -44,7 +42,7 @@ impl Place {
 
     /// `train` on the tiny data with a network that has batch normalisation and dropout, and with
     /// every source of randomness switched on.
-    pub fn train_args<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn train_args<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
         let mut args = vec![
             "train",
             "--recipe",
@@ -73,12 +71,12 @@ impl Place {
         args
     }
 
-    pub fn train(&self, more: &[&str]) -> Ran {
+    pub(crate) fn train(&self, more: &[&str]) -> Ran {
         self.run(&self.train_args(more))
     }
 }
 
-pub fn idx_images(count: usize) -> Vec<u8> {
+pub(crate) fn idx_images(count: usize) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, 3];
     for size in [count as u32, 8, 8] {
         bytes.extend(size.to_be_bytes());
@@ -93,14 +91,14 @@ pub fn idx_images(count: usize) -> Vec<u8> {
     bytes
 }
 
-pub fn idx_labels(count: usize) -> Vec<u8> {
+pub(crate) fn idx_labels(count: usize) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, 1];
     bytes.extend((count as u32).to_be_bytes());
     bytes.extend((0..count).map(|image| (image % 2) as u8));
     bytes
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

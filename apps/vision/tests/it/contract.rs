@@ -5,13 +5,11 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use common::Place;
+use crate::common::Place;
 use serde_json::Value;
 use tinderbox_cli::testing::result;
 

@@ -5,14 +5,12 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::Place;
+use crate::common::Place;
 use tinderbox_cli::testing::{Ran, result};
 
 /// Starts a run and waits until it has written a checkpoint of at least this step.

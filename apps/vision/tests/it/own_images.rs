@@ -5,11 +5,9 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-mod common;
-
 use std::fs;
 
-use common::Place;
+use crate::common::Place;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use serde_json::Value;
 use tinderbox_cli::testing::Ran;

@@ -4,13 +4,11 @@
 )]
 //! Our attention and rotary places against Burn's operations, on the device that has ours.
 
-mod checks;
-
-use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
-use checks::{
+use crate::checks::{
     assert_all_close, assert_close, assert_same_for_any_threads, noise, values, with_gradients,
 };
+use burn::tensor::activation::softmax;
+use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use tinderbox_kernels::{RotaryTable, cached_attention, rotate, self_attention};
 
 /// Batch, rows, heads, numbers in a head.

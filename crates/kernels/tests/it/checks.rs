@@ -1,7 +1,6 @@
 #![allow(
-    dead_code,
     clippy::unwrap_used,
-    reason = "shared by tests, each of which uses a part; a helper that fails is a test that fails"
+    reason = "a helper that fails is a test that fails"
 )]
 //! How a kernel is compared with Burn's operations.
 

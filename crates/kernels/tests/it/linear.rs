@@ -4,14 +4,12 @@
 )]
 //! Our linear layers against Burn's own, on the device that has ours.
 
-mod checks;
-
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use burn::tensor::{DType, Device, Tensor, module};
-use checks::{
+use crate::checks::{
     assert_all_close, assert_close, assert_same_for_any_threads, noise, values, with_gradients,
 };
+use burn::tensor::{DType, Device, Tensor, module};
 use tinderbox_kernels::{linear, linear_gelu};
 
 /// Rows, columns of the input, columns of the output: around the sizes of tiles and portions.

@@ -5,11 +5,9 @@
 )]
 //! Our normalizations and gates over rows against Burn's, and what dropout leaves out.
 
-mod checks;
-
+use crate::checks::{assert_all_close, assert_same_for_any_threads, noise, values, with_gradients};
 use burn::tensor::activation::silu;
 use burn::tensor::{DType, Device, Tensor, module};
-use checks::{assert_all_close, assert_same_for_any_threads, noise, values, with_gradients};
 use tinderbox_kernels::{add_dropout, dropout, gated_silu, layer_norm, rms_norm};
 
 const SIZES: [[usize; 3]; 6] = [

@@ -4,12 +4,10 @@
 )]
 //! Our recurrent walks against the same steps made of Burn's operations.
 
-mod checks;
-
-use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
-use checks::{
+use crate::checks::{
     assert_all_close, assert_close, assert_same_for_any_threads, noise, values, with_gradients,
 };
+use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use tinderbox_kernels::{gru, lstm};
 
 /// Batch, steps, numbers of a state.
