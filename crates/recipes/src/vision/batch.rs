@@ -3,10 +3,10 @@
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::image::{Augment, Image, LabelledImage, Mix};
 use tinderbox_datasets::loader::{BatchContext, Collate};
-use tinderbox_datasets::{Augment, Image, LabelledImage, Mix};
 
-use crate::classify::{Labelled, Mixed};
+use tinderbox_train::classify::{Labelled, Mixed};
 
 /// Most images that the statistics of a training split are taken from.
 const MAX_MEASURED: usize = 10_000;
