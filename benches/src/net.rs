@@ -7,9 +7,9 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use tinderbox_models::tabular::Rows;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
-use tinderbox_recipes::classify::{Classify, Labelled};
 use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
 use tinderbox_recipes::vision::Architecture;
+use tinderbox_train::classify::{Classify, Labelled};
 
 /// A network and what it reads.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use burn::store::RecordError;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_models::rl::{ActorCritic, ActorCriticConfig, QNetwork, QNetworkConfig};
-use tinderbox_recipes::model_dir::{self, ModelError};
-use tinderbox_recipes::train::{weights_from_bytes, weights_to_bytes};
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_train::{weights_from_bytes, weights_to_bytes};
 
 use crate::dqn::loss::argmax;
 use crate::dqn::{read, rows};

@@ -7,10 +7,10 @@ use tinderbox_datasets::loader::LoaderError;
 use tinderbox_datasets::table::{Kind, TableError};
 
 use super::recipe::Data;
-use crate::model_dir::ModelError;
-use crate::run_dir::RunError;
-use crate::splits::SplitsError;
-use crate::train::{ConfigError, FitError, TrainError};
+use tinderbox_predict::model_dir::ModelError;
+use tinderbox_train::run_dir::RunError;
+use tinderbox_train::splits::SplitsError;
+use tinderbox_train::{ConfigError, FitError, TrainError};
 
 /// Why the rows of a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -21,10 +21,10 @@ use super::error::{DataError, TabularError};
 use super::recipe::{Data, Source, Split};
 use super::target::{Target, Truth};
 use super::{KIND, Spec};
-use crate::metrics::{check_threshold, decide};
-use crate::model_dir::{self, ModelError};
-use crate::splits::{Scope, SplitList, digest};
-use crate::train::ConfigError;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_train::ConfigError;
+use tinderbox_train::metrics::{check_threshold, decide};
+use tinderbox_train::splits::{Scope, SplitList, digest};
 
 /// Most networks of a folder.
 const MAX_MEMBERS: usize = 100;

@@ -13,10 +13,10 @@ use super::recipe::Data;
 use super::tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, Tokens};
 use super::truncation::{Truncation, TruncationCounter};
 use super::{KIND, Spec};
-use crate::metrics::{argmax, check_threshold, decide};
-use crate::model_dir::{self, ModelError};
-use crate::splits::{Scope, SplitList};
-use crate::train::ConfigError;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_train::ConfigError;
+use tinderbox_train::metrics::{argmax, check_threshold, decide};
+use tinderbox_train::splits::{Scope, SplitList};
 
 /// Most networks of a folder.
 const MAX_MEMBERS: usize = 100;

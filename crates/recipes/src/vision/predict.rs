@@ -10,11 +10,11 @@ use tinderbox_datasets::image::{
 use super::data::{DataError, Opened, Splits, open, open_other};
 use super::recipe::Data;
 use super::{ImageNet, KIND, Spec, VisionError, eval_loader, image_error};
-use crate::classify::{predict_all, probabilities};
-use crate::metrics::{Predictions, check_threshold, decide};
-use crate::model_dir::{self, ModelError};
-use crate::splits::{Scope, SplitList, digest};
-use crate::train::ConfigError;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_train::ConfigError;
+use tinderbox_train::classify::{predict_all, probabilities};
+use tinderbox_train::metrics::{Predictions, check_threshold, decide};
+use tinderbox_train::splits::{Scope, SplitList, digest};
 
 /// What a network says of an image.
 #[derive(Clone, Debug, PartialEq)]
