@@ -6,6 +6,9 @@ pub mod calibration;
 mod finite;
 pub mod layout;
 pub mod model_dir;
+mod prediction;
+
+pub use prediction::Prediction;
 
 /// Version of Burn that the crate is built on.
 pub const BURN_VERSION: &str = "0.22.1";

@@ -98,7 +98,8 @@ pub enum RunError {
 }
 
 impl RunError {
-    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// Adds what was attempted to an error of the file system.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
             action,

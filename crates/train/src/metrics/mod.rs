@@ -16,6 +16,7 @@
 mod binary;
 mod classes;
 mod compare;
+mod evaluation;
 mod labels;
 mod ranking;
 mod regression;
@@ -26,6 +27,7 @@ mod threshold;
 pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, log_loss};
 pub use classes::{ClassScores, Predictions, argmax, decide};
 pub use compare::{Comparison, Estimate, Verdict};
+pub use evaluation::Evaluation;
 pub use labels::Labels;
 pub use ranking::{Approval, Ranking, Workload, approval, thin};
 pub use regression::regression_metrics;
