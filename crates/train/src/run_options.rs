@@ -90,7 +90,7 @@ impl<M: LearnerModel> Job<M> {
 }
 
 /// Called with the weights and gradients of a step.
-pub type FirstStepListener = dyn FnMut(&[ParameterStats]);
+pub type FirstStepListener = dyn FnMut(&[ParameterStats]) + Send;
 
 /// Makes what draws the progress of a training.
 pub type Renderers = dyn FnMut(&Stage) -> Box<dyn MetricsRenderer>;
