@@ -86,9 +86,9 @@ fn text_encoder() -> Case {
     let config = TextEncoderConfig::new(8192, 4)
         .with_max_len(seq)
         .with_d_model(128)
-        .with_heads(4)
-        .with_layers(4)
-        .with_d_feed_forward(512)
+        .with_n_heads(4)
+        .with_n_layers(4)
+        .with_d_hidden(512)
         .with_dropout(0.0);
     Case {
         name: "text-encoder",

@@ -194,8 +194,8 @@ fn transformer() -> FtTransformerConfig {
             n_bins: N_BINS,
             rectify: true,
         })
-        .with_d_token(8)
-        .with_n_blocks(2)
+        .with_d_model(8)
+        .with_n_layers(2)
         .with_n_heads(2)
         .with_d_hidden(6)
         .with_attention_dropout(0.0)

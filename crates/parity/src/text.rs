@@ -289,9 +289,9 @@ fn bert(device: &Device) -> Result<TextNet, String> {
     let bert = BertConfig::new(VOCABULARY)
         .with_max_len(MAX_LEN)
         .with_d_model(D_MODEL)
-        .with_heads(HEADS)
-        .with_layers(2)
-        .with_d_feed_forward(D_FEED_FORWARD)
+        .with_n_heads(HEADS)
+        .with_n_layers(2)
+        .with_d_hidden(D_FEED_FORWARD)
         .with_dropout(0.0)
         .init(device);
     let net = BertClassifier::new(bert, CLASSES, Activation::Tanh, 0.0);

@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn factors_reach_every_layer_of_a_bert_and_not_its_head() {
-        let config = BertConfig::new(9).with_d_model(4).with_heads(2);
-        let config = config.with_layers(11).with_d_feed_forward(4);
+        let config = BertConfig::new(9).with_d_model(4).with_n_heads(2);
+        let config = config.with_n_layers(11).with_d_hidden(4);
         let bert = config.init(&Device::flex());
         let model = BertClassifier::new(bert, 2, Activation::Tanh, 0.0).unwrap();
         let rates = ParamGroups::new(&layer_factors(model.num_layers(), 0.5)).unwrap();

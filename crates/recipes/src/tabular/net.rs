@@ -187,8 +187,8 @@ impl Model {
                     sizes.d_output,
                 )
                 .with_numeric(self.numeric.clone())
-                .with_d_token(d_token)
-                .with_n_blocks(n_blocks)
+                .with_d_model(d_token)
+                .with_n_layers(n_blocks)
                 .with_n_heads(n_heads)
                 .with_d_hidden(d_hidden)
                 .with_attention_dropout(attention_dropout)

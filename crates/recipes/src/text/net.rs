@@ -514,9 +514,9 @@ impl Architecture {
                 TextEncoderConfig::new(vocabulary, outputs)
                     .with_max_len(max_len)
                     .with_d_model(d_model)
-                    .with_heads(heads)
-                    .with_layers(layers)
-                    .with_d_feed_forward(d_feed_forward)
+                    .with_n_heads(heads)
+                    .with_n_layers(layers)
+                    .with_d_hidden(d_feed_forward)
                     .with_positions(positions)
                     .with_pooling(pooling)
                     .with_dropout(dropout),
@@ -529,8 +529,8 @@ impl Architecture {
             } => Config::Bag(
                 BagConfig::new(vocabulary, outputs)
                     .with_d_embedding(d_embedding)
-                    .with_phrases(phrases)
-                    .with_buckets(buckets)
+                    .with_max_ngram(phrases)
+                    .with_n_buckets(buckets)
                     .with_dropout(dropout),
             ),
             Self::Cnn {
@@ -541,8 +541,8 @@ impl Architecture {
             } => Config::Cnn(
                 TextCnnConfig::new(vocabulary, outputs)
                     .with_d_embedding(d_embedding)
-                    .with_windows(windows)
-                    .with_filters(filters)
+                    .with_kernel_sizes(windows)
+                    .with_n_filters(filters)
                     .with_dropout(dropout),
             ),
             Self::Recurrent {
@@ -558,7 +558,7 @@ impl Architecture {
                     .with_cell(cell)
                     .with_d_embedding(d_embedding)
                     .with_d_hidden(d_hidden)
-                    .with_layers(layers)
+                    .with_n_layers(layers)
                     .with_bidirectional(bidirectional)
                     .with_pooling(pooling)
                     .with_dropout(dropout),
@@ -576,12 +576,12 @@ impl Architecture {
                 ByteEncoderConfig::new(outputs)
                     .with_max_len(max_len)
                     .with_d_byte(d_byte)
-                    .with_window(window)
-                    .with_patch(patch)
+                    .with_kernel_size(window)
+                    .with_patch_size(patch)
                     .with_d_model(d_model)
-                    .with_heads(heads)
-                    .with_layers(layers)
-                    .with_d_feed_forward(d_feed_forward)
+                    .with_n_heads(heads)
+                    .with_n_layers(layers)
+                    .with_d_hidden(d_feed_forward)
                     .with_dropout(dropout),
             ),
             Self::Gpt {
@@ -593,12 +593,12 @@ impl Architecture {
                 dropout,
             } => Config::Gpt(
                 GptConfig::new(vocabulary)
-                    .with_context(max_len)
+                    .with_max_len(max_len)
                     .with_d_model(d_model)
-                    .with_heads(heads)
-                    .with_layers(layers)
-                    .with_d_feed_forward(d_feed_forward)
-                    .with_tied(tied)
+                    .with_n_heads(heads)
+                    .with_n_layers(layers)
+                    .with_d_hidden(d_feed_forward)
+                    .with_tie_embeddings(tied)
                     .with_dropout(dropout),
             ),
             // Its sizes are those of the weights; nothing asks for them here.
@@ -608,10 +608,10 @@ impl Architecture {
 }
 
 fn check_vocabulary(sizes: Sizes, config: &BertConfig) -> Result<(), TextRecipeError> {
-    if sizes.vocabulary > config.vocabulary {
+    if sizes.vocabulary > config.vocab_size {
         return Err(TextRecipeError::OtherVocabulary {
             tokenizer: sizes.vocabulary,
-            weights: config.vocabulary,
+            weights: config.vocab_size,
         });
     }
     Ok(())

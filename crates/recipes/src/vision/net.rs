@@ -108,9 +108,9 @@ impl Architecture {
                 dropout,
             } => Config::Cnn(
                 CnnConfig::new(channels, height, width, classes)
-                    .with_blocks(blocks.clone())
+                    .with_block_channels(blocks.clone())
                     .with_convs_per_block(*convs_per_block)
-                    .with_hidden(*hidden)
+                    .with_d_hidden(*hidden)
                     .with_dropout(*dropout),
             ),
             Self::Resnet {
@@ -121,7 +121,7 @@ impl Architecture {
                 dropout,
             } => Config::Resnet(
                 ResNetConfig::new(channels, classes, *stem, *block, blocks.clone())
-                    .with_width(*width)
+                    .with_base_channels(*width)
                     .with_dropout(*dropout),
             ),
         }

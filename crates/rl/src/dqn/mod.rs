@@ -237,7 +237,7 @@ impl DqnConfig {
             .with_hidden(self.hidden.clone())
             .with_dueling(self.dueling)
             .with_noisy(self.noisy)
-            .with_atoms(self.atoms)
+            .with_n_atoms(self.atoms)
             .with_v_min(self.v_min)
             .with_v_max(self.v_max)
     }
