@@ -22,6 +22,14 @@
 //! Not here: operations that cannot be written with Burn's. Those belong beside the model that needs
 //! them.
 
+#![cfg_attr(
+    feature = "flex",
+    expect(
+        clippy::inline_always,
+        reason = "code uses the widest registers only when inlined into a function that enables them"
+    )
+)]
+
 mod adam;
 mod attention;
 mod batch_norm;
@@ -29,23 +37,23 @@ mod conv2d;
 mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
-mod gated;
 mod linear;
 mod max_pool;
+mod mlp;
 mod norm;
-mod perceptron;
 mod recurrent;
 mod rotary;
+mod swiglu;
 
 pub use adam::{AdamStep, Moved, adam};
 pub use attention::{cached_attention, self_attention};
 pub use batch_norm::{Normalized, batch_norm_train};
 pub use conv2d::{Walk, conv2d};
 pub use dropout::{add_dropout, dropout};
-pub use gated::gated_silu;
 pub use linear::{linear, linear_gelu};
 pub use max_pool::max_pool2x2;
+pub use mlp::{look_up, perceptron};
 pub use norm::{layer_norm, rms_norm};
-pub use perceptron::{look_up, perceptron};
 pub use recurrent::{gru, lstm};
 pub use rotary::{RotaryTable, rotate};
+pub use swiglu::gated_silu;

@@ -12,8 +12,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::parallel::{for_each_chunk, is_worth_threads};
 use super::scratch::Scratch;
-use super::work::{for_each_chunk, is_worth_threads};
 
 /// Longest portion of the inner axis: of a panel of the right factor this much stays in the
 /// nearest cache.

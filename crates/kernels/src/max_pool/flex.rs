@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::tensor;
+use crate::flex::tensors::tensor;
 
 pub(crate) fn max_pool2x2(input: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::pool(input.into_dispatch()))

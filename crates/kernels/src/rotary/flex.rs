@@ -2,11 +2,11 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use super::numbers::vectorized;
-use super::operation::{Inputs, Operation, apply};
-use super::owned;
-use super::work::{for_each_chunk, is_worth_threads};
 use crate::RotaryTable;
+use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::parallel::{for_each_chunk, is_worth_threads};
+use crate::flex::simd_math::vectorized;
+use crate::flex::tensors::owned;
 
 /// Multiplications that one number takes as long as.
 const COST: usize = 8;

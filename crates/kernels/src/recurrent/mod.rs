@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::activation::{sigmoid, tanh};
 use burn::tensor::{Bool, Tensor};
 
@@ -33,8 +36,8 @@ pub fn lstm(
 ) -> Tensor<3> {
     check(&gates, &weight, ignored.as_ref(), 4);
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&gates) {
-        return crate::flex::lstm(gates, weight, ignored, backwards);
+    if crate::flex::tensors::takes_vectors(&gates) {
+        return flex::lstm(gates, weight, ignored, backwards);
     }
     let [batch, _, _] = gates.dims();
     let [d, _] = weight.dims();
@@ -87,8 +90,8 @@ pub fn gru(
         "the bias is not as long as the weight is wide"
     );
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&gates) {
-        return crate::flex::gru(gates, weight, bias, ignored, backwards);
+    if crate::flex::tensors::takes_vectors(&gates) {
+        return flex::gru(gates, weight, bias, ignored, backwards);
     }
     let [batch, _, _] = gates.dims();
     let state = Tensor::<2>::zeros([batch, d], (&gates.device(), gates.dtype()));

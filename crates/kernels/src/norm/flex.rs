@@ -3,10 +3,10 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::numbers::{sum_of, vectorized};
-use super::operation::{Inputs, Operation, apply};
-use super::work::{PART_ROWS, add_up, is_worth_threads};
-use super::{contiguous, tensor};
+use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::parallel::{PART_ROWS, add_up, is_worth_threads};
+use crate::flex::simd_math::{sum_of, vectorized};
+use crate::flex::tensors::{contiguous, tensor};
 
 /// Multiplications that one number of a row takes as long as.
 const COST: usize = 8;

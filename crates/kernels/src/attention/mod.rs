@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::module::{attention, attention_fallback};
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Tensor};
@@ -35,8 +38,8 @@ pub fn self_attention(
         assert_eq!(ignored.dims(), [batch, seq], "the mask has another shape");
     }
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&packed) {
-        return crate::flex::self_attention(packed, heads, ignored, causal);
+    if crate::flex::tensors::takes_vectors(&packed) {
+        return flex::self_attention(packed, heads, ignored, causal);
     }
     let [queries, keys, values] = [0, 1, 2].map(|part| {
         let part = packed.clone().narrow(2, part * d_model, d_model);
@@ -85,8 +88,8 @@ pub fn cached_attention(
         );
     }
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&queries) && !queries.device().is_autodiff() {
-        return crate::flex::cached_attention(queries, [keys, values], heads);
+    if crate::flex::tensors::takes_vectors(&queries) && !queries.device().is_autodiff() {
+        return flex::cached_attention(queries, [keys, values], heads);
     }
     let [queries, keys, values] = [queries, keys, values].map(|part| split_heads(part, heads));
     let output = if rows == 1 {

@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::Tensor;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
@@ -16,8 +19,8 @@ use burn::tensor::ops::MaxPoolOptions;
 /// If a plane is smaller than 2×2.
 pub fn max_pool2x2(input: Tensor<4>) -> Tensor<4> {
     #[cfg(feature = "flex")]
-    if crate::flex::takes(&input) {
-        return crate::flex::max_pool2x2(input);
+    if crate::flex::tensors::takes(&input) {
+        return flex::max_pool2x2(input);
     }
     max_pool2d(input, MaxPoolOptions::new([2, 2]).with_stride([2, 2]))
 }

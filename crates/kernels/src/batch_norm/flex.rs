@@ -9,8 +9,8 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::tensor;
 use crate::Normalized;
+use crate::flex::tensors::tensor;
 
 /// Numbers that are summed side by side, for the processor's vectors.
 const LANES: usize = 16;

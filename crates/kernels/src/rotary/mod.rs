@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
@@ -83,8 +86,8 @@ pub fn rotate(packed: Tensor<3>, table: &RotaryTable, start: usize) -> Tensor<3>
         table.places
     );
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&packed) {
-        return crate::flex::rotate(packed, table, start);
+    if crate::flex::tensors::takes_vectors(&packed) {
+        return flex::rotate(packed, table, start);
     }
     let (heads, half) = (width / 3 / d_head, d_head / 2);
     let device = packed.device();

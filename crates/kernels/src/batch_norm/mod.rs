@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::batch_norm_train as burn_batch_norm_train;
@@ -31,8 +34,8 @@ pub fn batch_norm_train(
     rectify: bool,
 ) -> Normalized {
     #[cfg(feature = "flex")]
-    if crate::flex::takes(&input) {
-        return crate::flex::batch_norm_train(input, gamma, beta, epsilon, rectify);
+    if crate::flex::tensors::takes(&input) {
+        return flex::batch_norm_train(input, gamma, beta, epsilon, rectify);
     }
     let result = burn_batch_norm_train(input, gamma, beta, epsilon);
     Normalized {

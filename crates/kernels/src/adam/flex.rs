@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::primitive;
 use crate::adam::{AdamStep, Moved};
+use crate::flex::tensors::primitive;
 
 /// Numbers that a thread takes at a time.
 const PORTION: usize = 1 << 15;
@@ -50,10 +50,6 @@ fn portion([weights, mean, square]: [&mut [f32]; 3], gradient: &[f32], step: &Ad
     Arch::new().dispatch(|| each(weights, mean, square, gradient, step));
 }
 
-#[expect(
-    clippy::inline_always,
-    reason = "only inlined code gets the widest instructions"
-)]
 #[inline(always)]
 fn each(
     weights: &mut [f32],

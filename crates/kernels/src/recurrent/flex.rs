@@ -5,13 +5,13 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bool, Tensor};
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, Packed, Product, Right, multiply};
-use super::linear::sum_rows;
-use super::numbers::{sigmoid, tanh, vectorized};
-use super::operation::{Inputs, Operation, apply};
-use super::scratch::Scratch;
-use super::work::is_worth_threads;
-use super::{contiguous, forwards, matrix, tensor};
+use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::gemm::{Matrix, Packed, Product, Right, multiply};
+use crate::flex::parallel::is_worth_threads;
+use crate::flex::scratch::Scratch;
+use crate::flex::simd_math::{sigmoid, tanh, vectorized};
+use crate::flex::tensors::{contiguous, forwards, matrix, tensor};
+use crate::linear::flex::sum_rows;
 
 pub(crate) fn lstm(
     gates: Tensor<3>,

@@ -3,10 +3,10 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::numbers::{sigmoid, vectorized};
-use super::operation::{Inputs, Operation, apply};
-use super::work::is_worth_threads;
-use super::{contiguous, tensor};
+use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::parallel::is_worth_threads;
+use crate::flex::simd_math::{sigmoid, vectorized};
+use crate::flex::tensors::{contiguous, tensor};
 
 /// Multiplications that one number takes as long as.
 const COST: usize = 16;

@@ -1,3 +1,8 @@
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod im2col;
+
 use burn::tensor::Tensor;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
@@ -30,8 +35,8 @@ pub struct Walk {
 /// plane.
 pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, walk: Walk) -> Tensor<4> {
     #[cfg(feature = "flex")]
-    if crate::flex::takes(&input) {
-        return crate::flex::conv2d(input, weight, walk);
+    if crate::flex::tensors::takes(&input) {
+        return flex::conv2d(input, weight, walk);
     }
     let Walk { stride, padding } = walk;
     let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);

@@ -9,8 +9,8 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::{Shape, Tensor};
 
 use super::im2col::Sizes;
-use super::tensor;
 use crate::Walk;
+use crate::flex::tensors::tensor;
 
 pub(crate) fn conv2d(input: Tensor<4>, weight: Tensor<4>, walk: Walk) -> Tensor<4> {
     let output = Dispatch::convolve(input.into_dispatch(), weight.into_dispatch(), walk);

@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 
@@ -19,8 +22,8 @@ pub fn gated_silu<const D: usize>(packed: Tensor<D>) -> Tensor<D> {
         "{width} columns are not gates and values"
     );
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&packed) {
-        return crate::flex::gated_silu(packed);
+    if crate::flex::tensors::takes_vectors(&packed) {
+        return flex::gated_silu(packed);
     }
     let [gates, values] = [0, width / 2].map(|from| packed.clone().narrow(D - 1, from, width / 2));
     silu(gates) * values

@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+
 use burn::tensor::Tensor;
 use burn::tensor::module::linear as burn_linear;
 
@@ -23,10 +26,10 @@ pub fn linear<const D: usize>(
 ) -> Tensor<D> {
     check(&input, &weights, &biases);
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&input)
+    if crate::flex::tensors::takes_vectors(&input)
         && matches!((weights.len(), biases.len()), (1 | 3, _) | (2, 0))
     {
-        return crate::flex::linear(input, weights, biases, false);
+        return flex::linear(input, weights, biases, false);
     }
     let mut biases = biases.into_iter();
     let outputs = weights
@@ -56,8 +59,8 @@ pub fn linear_gelu<const D: usize>(
     let (weights, biases) = (vec![weight], Vec::from_iter(bias));
     check(&input, &weights, &biases);
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&input) {
-        return crate::flex::linear(input, weights, biases, true);
+    if crate::flex::tensors::takes_vectors(&input) {
+        return flex::linear(input, weights, biases, true);
     }
     gelu(linear(input, weights, biases))
 }

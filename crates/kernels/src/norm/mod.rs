@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::Tensor;
 use burn::tensor::module::layer_norm as burn_layer_norm;
 
@@ -26,8 +29,8 @@ pub fn layer_norm<const D: usize>(
         "gamma or beta has another length"
     );
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&input) {
-        return crate::flex::layer_norm(input, gamma, Some(beta), epsilon);
+    if crate::flex::tensors::takes_vectors(&input) {
+        return flex::layer_norm(input, gamma, Some(beta), epsilon);
     }
     burn_layer_norm(input, gamma, Some(beta), epsilon)
 }
@@ -48,8 +51,8 @@ pub fn rms_norm<const D: usize>(input: Tensor<D>, gamma: Tensor<1>, epsilon: f64
     let d_model = input.dims()[D - 1];
     assert_eq!(gamma.dims(), [d_model], "gamma has another length");
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&input) {
-        return crate::flex::layer_norm(input, gamma, None, epsilon);
+    if crate::flex::tensors::takes_vectors(&input) {
+        return flex::layer_norm(input, gamma, None, epsilon);
     }
     let square = input.clone().square().mean_dim(D - 1);
     input / (square + epsilon).sqrt() * gamma.unsqueeze()

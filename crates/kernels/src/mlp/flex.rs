@@ -2,10 +2,10 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Int, Tensor};
 
-use super::gemm::{FEW_ROWS, Matrix, Packed, multiply, multiply_rows};
-use super::linear::add_bias;
-use super::numbers::vectorized;
-use super::{contiguous, forwards, matrix, primitive, tensor};
+use crate::flex::gemm::{FEW_ROWS, Matrix, Packed, multiply, multiply_rows};
+use crate::flex::simd_math::vectorized;
+use crate::flex::tensors::{contiguous, forwards, matrix, primitive, tensor};
+use crate::linear::flex::add_bias;
 
 /// What is no number stays so: a network that came to nothing must not look sound.
 fn rectify(values: &mut [f32]) {

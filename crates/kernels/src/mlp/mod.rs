@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::activation::relu;
 use burn::tensor::module::embedding;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -19,13 +22,14 @@ use crate::linear::linear;
 /// If the shapes do not fit together.
 pub fn perceptron(input: Tensor<2>, layers: Vec<(Tensor<2>, Option<Tensor<1>>)>) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&input)
-        && crate::flex::takes_plain(&input)
+    if crate::flex::tensors::takes_vectors(&input)
+        && crate::flex::tensors::takes_plain(&input)
         && layers.iter().all(|(weight, bias)| {
-            crate::flex::takes_plain(weight) && bias.as_ref().is_none_or(crate::flex::takes_plain)
+            crate::flex::tensors::takes_plain(weight)
+                && bias.as_ref().is_none_or(crate::flex::tensors::takes_plain)
         })
     {
-        return crate::flex::perceptron(input, layers);
+        return flex::perceptron(input, layers);
     }
     let last = layers.len();
     let layers = layers.into_iter().zip(1..);
@@ -57,11 +61,13 @@ pub fn look_up(
     let [_, columns] = codes.dims();
     assert_eq!(columns, starts.len(), "each column of codes has a start");
     #[cfg(feature = "flex")]
-    if crate::flex::takes_plain(&table)
-        && numbers.as_ref().is_none_or(crate::flex::takes_plain)
-        && crate::flex::takes_codes(&codes)
+    if crate::flex::tensors::takes_plain(&table)
+        && numbers
+            .as_ref()
+            .is_none_or(crate::flex::tensors::takes_plain)
+        && crate::flex::tensors::takes_codes(&codes)
     {
-        return crate::flex::look_up(numbers, codes, starts, table);
+        return flex::look_up(numbers, codes, starts, table);
     }
     let starts = TensorData::new(starts.to_vec(), [1, columns]);
     let codes = codes.clone() + Tensor::from_data(starts, &codes.device());

@@ -5,12 +5,12 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bool, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, Packed, Product, Right};
-use super::numbers::{exp, largest_of, sum_of, vectorized};
-use super::operation::{Inputs, Operation, apply};
-use super::scratch::Scratch;
-use super::work::is_worth_threads;
-use super::{contiguous, tensor};
+use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::gemm::{Matrix, Packed, Product, Right};
+use crate::flex::parallel::is_worth_threads;
+use crate::flex::scratch::Scratch;
+use crate::flex::simd_math::{exp, largest_of, sum_of, vectorized};
+use crate::flex::tensors::{contiguous, tensor};
 
 /// Queries whose scores are in memory at a time.
 const BLOCK: usize = 64;

@@ -2,10 +2,10 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Distribution, Tensor};
 use rayon::prelude::*;
 
-use super::numbers::vectorized;
-use super::operation::{Inputs, Operation, apply};
-use super::work::{CHUNK, is_worth_threads};
-use super::{owned, tensor};
+use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::parallel::{CHUNK, is_worth_threads};
+use crate::flex::simd_math::vectorized;
+use crate::flex::tensors::{owned, tensor};
 
 /// Multiplications that one number takes as long as.
 const COST: usize = 16;

@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::Tensor;
 
 /// Constants of one step of [`adam`].
@@ -55,9 +58,9 @@ pub fn adam<const D: usize>(now: Moved<D>, gradient: Tensor<D>, step: &AdamStep)
     #[cfg(feature = "flex")]
     if [&now.weights, &now.mean, &now.square, &gradient]
         .into_iter()
-        .all(crate::flex::takes_plain)
+        .all(crate::flex::tensors::takes_plain)
     {
-        return crate::flex::adam(now, gradient, step);
+        return flex::adam(now, gradient, step);
     }
     let AdamStep { beta_1, beta_2, .. } = *step;
     let [rate, epsilon] = step.corrected();

@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::{Distribution, Tensor};
 
 /// `residual + branch`, with numbers of the branch left out at random and the others enlarged
@@ -27,8 +30,8 @@ pub fn add_dropout<const D: usize>(
         return residual + branch;
     }
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&branch) {
-        return crate::flex::add_dropout(Some(residual), branch, probability);
+    if crate::flex::tensors::takes_vectors(&branch) {
+        return flex::add_dropout(Some(residual), branch, probability);
     }
     residual + dropout(branch, probability)
 }
@@ -39,8 +42,8 @@ pub fn dropout<const D: usize>(input: Tensor<D>, probability: f64) -> Tensor<D> 
         return input;
     }
     #[cfg(feature = "flex")]
-    if crate::flex::takes_vectors(&input) {
-        return crate::flex::add_dropout(None, input, probability);
+    if crate::flex::tensors::takes_vectors(&input) {
+        return flex::add_dropout(None, input, probability);
     }
     let kept = 1.0 - probability;
     let mask = input.random_like(Distribution::Bernoulli(kept));

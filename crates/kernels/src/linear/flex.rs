@@ -3,11 +3,11 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::gemm::{FEW_ROWS, Matrix, Packed, multiply, multiply_rows};
-use super::numbers::{gelu, gelu_slope, vectorized};
-use super::operation::{Inputs, Operation, apply};
-use super::work::{CHUNK, is_worth_threads, sum_in_parts};
-use super::{contiguous, forwards, matrix, tensor};
+use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::gemm::{FEW_ROWS, Matrix, Packed, multiply, multiply_rows};
+use crate::flex::parallel::{CHUNK, is_worth_threads, sum_in_parts};
+use crate::flex::simd_math::{gelu, gelu_slope, vectorized};
+use crate::flex::tensors::{contiguous, forwards, matrix, tensor};
 
 /// Multiplications that a slope of the error linear unit takes as long as.
 const SLOPE_COST: usize = 32;
@@ -133,7 +133,7 @@ fn join(biases: &[FlexTensor]) -> Vec<f32> {
 }
 
 /// Adds the bias to each row; none if it is empty.
-pub(super) fn add_bias(output: &mut [f32], bias: &[f32]) {
+pub(crate) fn add_bias(output: &mut [f32], bias: &[f32]) {
     if bias.is_empty() {
         return;
     }
