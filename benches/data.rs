@@ -14,8 +14,8 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use tinderbox_backend::{DeviceSpec, open};
 use tinderbox_benches::works;
+use tinderbox_datasets::image::{Augment, ImageSet};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_datasets::{Augment, ImageSet};
 use tinderbox_recipes::vision::{ImageCollate, Normalize};
 
 const COUNT: usize = 10_000;

@@ -9,11 +9,11 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use tinderbox_datasets::image::{DecodeOptions, decode_bytes, read_idx};
 use tinderbox_datasets::raster::Raster;
 use tinderbox_datasets::table::{ReadOptions, inspect, read, read_csv, read_csv_with};
 use tinderbox_datasets::text::{TextOptions, read_tagged, read_tar, read_texts};
-use tinderbox_datasets::{DecodeOptions, decode_bytes, read_idx};
-use tinderbox_models::bert::{Description, Pretrained};
+use tinderbox_models::text::bert::{Description, Pretrained};
 use tinderbox_recipes::overlay::overlay;
 use tinderbox_recipes::text::{Input, TextTokenizer};
 use tinderbox_recipes::train::checkpoint::Store;

@@ -12,7 +12,8 @@ use burn::nn::{
 };
 use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
-use tinderbox_models::{CategoricalEmbedding, Rows, TextEncoderConfig};
+use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
+use tinderbox_models::text::TextEncoderConfig;
 use tinderbox_recipes::classify::{Classify, Labelled};
 use tinderbox_recipes::tabular::{self, BatchTruth, Model, Sizes, TableBatch};
 use tinderbox_recipes::vision::Architecture;

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
+use tinderbox_datasets::image::{Augment, DecodeOptions, Image, decode_bytes, read_idx};
 use tinderbox_datasets::random::{below, normal, stream};
 use tinderbox_datasets::table::{ReadOptions, read_csv};
-use tinderbox_datasets::{Augment, DecodeOptions, Image, decode_bytes, read_idx};
 
 /// What can be repeated, and how much of it is done at once.
 pub struct Work {

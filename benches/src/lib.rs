@@ -13,10 +13,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, TensorData};
-use tinderbox_models::{
-    Activation, BlockKind, CategoricalEmbedding, Normalization, NumericEmbedding, Stem,
-    TextEncoderConfig,
-};
+use tinderbox_models::layers::{Activation, Normalization};
+use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
+use tinderbox_models::text::TextEncoderConfig;
+use tinderbox_models::vision::{BlockKind, Stem};
 use tinderbox_recipes::classify::{Classifier, Loss};
 use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
 use tinderbox_recipes::vision::Architecture;
@@ -121,7 +121,7 @@ fn churn_recipe() -> tabular::Model {
         numeric: NumericEmbedding::None,
         categorical: CategoricalEmbedding::OneHot,
         net: tabular::Architecture::Tabm {
-            variant: tinderbox_models::TabMVariant::Mini,
+            variant: tinderbox_models::tabular::TabMVariant::Mini,
             n_members: 16,
             n_blocks: 2,
             d_block: 64,

@@ -4,7 +4,9 @@ use std::error::Error;
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use tinderbox_models::{Rows, TextEncoder, TextEncoderConfig, trainable_parameters};
+use tinderbox_models::tabular::Rows;
+use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
+use tinderbox_models::trainable_parameters;
 use tinderbox_recipes::classify::{Classify, Labelled};
 use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
 use tinderbox_recipes::vision::Architecture;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tinderbox_cli::{Failure, OrInput as _};
-use tinderbox_datasets::idx;
+use tinderbox_datasets::image::{count_classes, is_idx_folder};
 use tinderbox_recipes::vision::{Data, Recipe};
 
 /// Number of classes of the recipe for IDX files.
@@ -26,8 +26,8 @@ impl Choice {
     ///
     /// If there is none, or the labels of IDX files cannot be read.
     pub(crate) fn of(data: &Path) -> Result<Self, Failure> {
-        if idx::is_idx_folder(data) {
-            let count = idx::count_classes(data).or_input()?;
+        if is_idx_folder(data) {
+            let count = count_classes(data).or_input()?;
             return Ok(Self {
                 name: "mnist",
                 reason: "IDX files",

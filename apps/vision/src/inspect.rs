@@ -7,8 +7,9 @@ use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::splits::{IMAGE, SplitLine, split_lines};
 use tinderbox_cli::{Failure, OrInput as _, Output, table};
-use tinderbox_datasets::image_folder::{FolderReport, SplitReport, inspect};
-use tinderbox_datasets::{idx, open_idx_folder};
+use tinderbox_datasets::image::{
+    FolderReport, SplitReport, inspect, is_idx_folder, open_idx_folder,
+};
 use tinderbox_recipes::vision::{Data, Opened, open};
 
 use crate::RECIPES;
@@ -32,7 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    if idx::is_idx_folder(&args.data) {
+    if is_idx_folder(&args.data) {
         let report = idx_report(args)?;
         return print(args, &report);
     }

@@ -16,7 +16,7 @@ use tinderbox_cli::testing::Ran;
 
 /// Ten test digits that ship with the crate, scaled up to sheets of 200 by 300 pixels.
 fn sheets(place: &Place, folder: &str, inverted: bool) -> Vec<usize> {
-    let (_, test) = tinderbox_datasets::digits().unwrap();
+    let (_, test) = tinderbox_datasets::sets::digits().unwrap();
     fs::create_dir(place.path(folder)).unwrap();
     let mut digits = Vec::new();
     for digit in 0..10 {

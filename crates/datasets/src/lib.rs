@@ -7,7 +7,7 @@
 //! ```
 //! use burn::data::dataset::Dataset;
 //!
-//! let (train, test) = tinderbox_datasets::digits()?;
+//! let (train, test) = tinderbox_datasets::sets::digits()?;
 //! assert_eq!((train.len(), test.len()), (1437, 360));
 //! let item = train.get(0)?;
 //! assert_eq!((item.image.height, item.image.width, item.image.channels), (8, 8, 1));
@@ -26,16 +26,11 @@
 
 pub mod archive;
 pub mod atomic_file;
-pub mod augment;
 pub mod contain;
 pub mod content;
-pub mod digits;
 pub mod download;
 pub mod files;
-pub mod idx;
 pub mod image;
-pub mod image_folder;
-pub mod image_set;
 pub mod loader;
 pub mod random;
 pub mod raster;
@@ -44,17 +39,8 @@ pub mod split;
 pub mod table;
 pub mod text;
 
-pub use augment::{Augment, AugmentError, Mix, MixKind};
 pub use content::{ContentHasher, content_hash};
-pub use digits::{DigitsError, digits};
 pub use download::{DownloadError, PublicSet, fetch, public_set};
-pub use idx::{IdxError, open_idx_folder, read_idx};
-pub use image::{
-    DecodeOptions, Fit, Image, ImageError, InkRule, LabelledImage, Polarity, decode_bytes,
-    decode_image,
-};
-pub use image_folder::{FolderError, FolderOptions, FolderSplits, ImageFolder};
-pub use image_set::{ImageSet, ImageSetError};
 pub use random::Stream;
 pub use split::{
     Fold, SplitError, Subset, count_copies, count_shared, folds, folds_by_content, grouped_folds,

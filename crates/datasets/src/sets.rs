@@ -3,6 +3,7 @@
 //! | function | what it is | ships here |
 //! |---|---|---|
 //! | [`cancer`] | 569 tumours by 30 measures of their cells | yes |
+//! | [`digits`] | 1,797 handwritten digits of 8 x 8 pixels | yes |
 //! | [`adult`] | 48,842 people, who earns more than 50,000 dollars; its official split | no |
 //! | [`german_credit`] | 1,000 loans, good and bad | no |
 //! | [`Amlsim`] | accounts and payments between them, some of which launder money | no |
@@ -25,6 +26,7 @@ mod amlsim;
 mod cancer;
 mod contract_nli;
 mod cuad;
+mod digits;
 mod prospect;
 mod requests;
 mod reviews;
@@ -36,6 +38,7 @@ pub use amlsim::{Account, Alert, Amlsim, AmlsimError, Payment, Rule, ScreenLimit
 pub use cancer::cancer;
 pub use contract_nli::{Answer, Claim, Nda, contract_nli};
 pub use cuad::cuad;
+pub use digits::{DigitsError, digits};
 pub use prospect::{LabelledMaps, Prospect, ProspectError, Site};
 pub use requests::{Requests, requests};
 pub use reviews::movie_reviews;

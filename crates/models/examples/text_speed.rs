@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use tinderbox_models::{GptConfig, TextEncoderConfig};
+use tinderbox_models::text::{GptConfig, TextEncoderConfig};
 
 /// The C library's allocator gives memory back to the system at the end of each step, and a third of
 /// the time is spent on getting it again.

@@ -8,8 +8,8 @@ use burn::tensor::{Bool, Distribution, Gradients, Int, Tensor, TensorData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bert::BertConfig;
 use crate::summary::is_running_statistic;
+use crate::text::bert::BertConfig;
 
 /// Reads a tensor's elements, row by row.
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::Deserialize;
-use tinderbox_models::{Head, Pretrained};
+use tinderbox_models::text::{Head, Pretrained};
 
 /// Largest difference of an output, relative to the largest number of it.
 const TOLERANCE: f64 = 1e-5;

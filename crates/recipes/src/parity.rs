@@ -18,7 +18,8 @@ use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use burn::train::{ClassificationOutput, TrainStep};
 use serde::Deserialize;
 use tinderbox_kernels::{Walk, batch_norm_train, conv2d, max_pool2x2};
-use tinderbox_models::{Activation, BlockKind, Normalization, Stem};
+use tinderbox_models::layers::{Activation, Normalization};
+use tinderbox_models::vision::{BlockKind, Stem};
 
 use crate::classify::{Classifier, Classify as _, Labelled, Loss, Mixed};
 use crate::train::{Optimizer, panic_message};

@@ -6,7 +6,7 @@ use burn::module::Module as _;
 use burn::store::RecordError;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tinderbox_models::{ActorCritic, ActorCriticConfig, QNetwork, QNetworkConfig};
+use tinderbox_models::rl::{ActorCritic, ActorCriticConfig, QNetwork, QNetworkConfig};
 use tinderbox_recipes::model_dir::{self, ModelError};
 use tinderbox_recipes::train::{weights_from_bytes, weights_to_bytes};
 

@@ -1,7 +1,7 @@
 //! What decides an agent, and the recipes that come with the crate.
 
 use serde::{Deserialize, Serialize};
-use tinderbox_models::ActorCriticConfig;
+use tinderbox_models::rl::ActorCriticConfig;
 use tinderbox_recipes::overlay::{KeyDoc, Patchable};
 use tinderbox_recipes::train::docs::OPTIMIZER_DOCS;
 use tinderbox_recipes::train::{ConfigError, Optimizer, check_name, check_range};

@@ -13,10 +13,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::features::{Features, FeaturesConfig};
 use super::rows::Rows;
-use crate::activation::Activation;
 use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_probability};
-use crate::dense::drop_out;
-use crate::mlp::{Mlp, MlpConfig};
+use crate::layers::Activation;
+use crate::layers::dense::drop_out;
+use crate::layers::mlp::{Mlp, MlpConfig};
 use crate::summary::LayerSummary;
 
 /// Largest number of hidden layers of the encoder.
@@ -100,7 +100,7 @@ impl AutoencoderConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::{AutoencoderConfig, Rows};
+/// use tinderbox_models::tabular::{AutoencoderConfig, Rows};
 ///
 /// let device = Device::flex();
 /// let model = AutoencoderConfig::new(5, vec![]).init(&device);

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tinderbox_kernels::look_up;
 
 use crate::config::{ConfigError, check_size};
-use crate::dense::zero_rows;
-use crate::init::fan_in_uniform;
+use crate::layers::dense::zero_rows;
+use crate::layers::init::fan_in_uniform;
 
 /// What a network makes of each categorical column before its first layer, written
 /// `{ kind = "learned", d_embedding = 8 }`.

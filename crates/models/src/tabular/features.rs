@@ -128,7 +128,7 @@ pub(super) fn check_columns(n_numeric: usize, cardinalities: &[usize]) -> Result
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::{FeaturesConfig, NumericEmbedding, Rows, quantile_bins};
+/// use tinderbox_models::tabular::{FeaturesConfig, NumericEmbedding, Rows, quantile_bins};
 ///
 /// let device = Device::flex();
 /// let numeric = NumericEmbedding::PiecewiseLinear { n_bins: 2, rectify: false };
@@ -140,7 +140,7 @@ pub(super) fn check_columns(n_numeric: usize, cardinalities: &[usize]) -> Result
 /// let codes = Tensor::<2, Int>::zeros([3, 2], &device);
 /// let rows = Rows::new(Some(prices), Some(codes));
 /// assert_eq!(features.forward(rows).dims(), [3, 16 + 3 + 2]);
-/// # Ok::<(), tinderbox_models::BinsError>(())
+/// # Ok::<(), tinderbox_models::tabular::BinsError>(())
 /// ```
 #[derive(Module, Debug)]
 pub struct Features {
@@ -152,7 +152,7 @@ pub struct Features {
 
 impl Features {
     /// Takes the bins of the numeric columns: the edges of each, in rising order, as
-    /// [`quantile_bins`](crate::quantile_bins) finds them in the training rows. They are stored with
+    /// [`quantile_bins`](crate::tabular::quantile_bins) finds them in the training rows. They are stored with
     /// the weights.
     ///
     /// # Errors

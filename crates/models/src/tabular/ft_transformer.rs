@@ -27,8 +27,8 @@ use super::rows::Rows;
 use crate::config::{
     ConfigError, check_multiple, check_parameters, check_probability, check_range, check_size,
 };
-use crate::dense::{add_branch, drop_out};
-use crate::init::{fan_in_linear, fan_in_uniform, linear, linear_without_bias};
+use crate::layers::dense::{add_branch, drop_out};
+use crate::layers::init::{fan_in_linear, fan_in_uniform, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of blocks.
@@ -207,7 +207,7 @@ impl FtTransformerConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::{FtTransformerConfig, Rows};
+/// use tinderbox_models::tabular::{FtTransformerConfig, Rows};
 ///
 /// let device = Device::flex();
 /// let config = FtTransformerConfig::new(2, vec![3, 4], 1).with_d_token(16);

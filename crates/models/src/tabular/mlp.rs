@@ -13,9 +13,9 @@ use burn::tensor::{Device, Tensor};
 use super::features::{Features, FeaturesConfig};
 use super::piecewise::BinsError;
 use super::rows::Rows;
-use crate::activation::Activation;
 use crate::config::{ConfigError, check_parameters};
-use crate::mlp::{Mlp, MlpConfig, Normalization};
+use crate::layers::Activation;
+use crate::layers::mlp::{Mlp, MlpConfig, Normalization};
 use crate::summary::LayerSummary;
 
 /// Configuration to create a [`TabularMlp`] with [`init`](TabularMlpConfig::init).
@@ -90,7 +90,7 @@ impl TabularMlpConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::{FeaturesConfig, Rows, TabularMlpConfig};
+/// use tinderbox_models::tabular::{FeaturesConfig, Rows, TabularMlpConfig};
 ///
 /// let device = Device::flex();
 /// let model = TabularMlpConfig::new(FeaturesConfig::new(2, vec![3]), 1).init(&device);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::periodic::Periodic;
 use super::piecewise::{Bins, BinsError, PiecewiseLinear};
 use crate::config::{ConfigError, check_positive, check_range, check_size};
-use crate::init::fan_in_uniform;
+use crate::layers::init::fan_in_uniform;
 
 /// Largest number of bins of a numeric column.
 const MAX_BINS: usize = 4096;

@@ -5,7 +5,7 @@ use burn::nn::Initializer;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use crate::init::fan_in_uniform;
+use crate::layers::init::fan_in_uniform;
 
 /// Cosines and sines of learned frequencies, and a linear layer with a rectifier behind them.
 #[derive(Module, Debug)]

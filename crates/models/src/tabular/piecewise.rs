@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
 use super::numeric::PerColumn;
-use crate::init::fan_in_uniform;
+use crate::layers::init::fan_in_uniform;
 
 /// Why the bins of the numeric columns cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -49,7 +49,7 @@ pub enum BinsError {
 /// it, and an empty one the bin from 0 to 1.
 ///
 /// ```
-/// use tinderbox_models::quantile_bins;
+/// use tinderbox_models::tabular::quantile_bins;
 ///
 /// assert_eq!(quantile_bins(&[4.0, 1.0, 2.0, 3.0, 5.0], 2), [1.0, 3.0, 5.0]);
 /// ```

@@ -16,8 +16,8 @@ use super::features::{Features, FeaturesConfig};
 use super::piecewise::BinsError;
 use super::rows::Rows;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
-use crate::dense::{add_branch, drop_out, project};
-use crate::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
+use crate::layers::dense::{add_branch, drop_out, project};
+use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of blocks.
@@ -125,7 +125,7 @@ impl TabularResNetConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::{FeaturesConfig, Rows, TabularResNetConfig};
+/// use tinderbox_models::tabular::{FeaturesConfig, Rows, TabularResNetConfig};
 ///
 /// let device = Device::flex();
 /// let model = TabularResNetConfig::new(FeaturesConfig::new(5, vec![]), 3).init(&device);

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Int, Tensor};
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::Rows;
+/// use tinderbox_models::tabular::Rows;
 ///
 /// let device = Device::flex();
 /// let prices = Tensor::<2>::from_floats([[1.5], [-0.5]], &device);

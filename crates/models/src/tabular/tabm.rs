@@ -27,8 +27,8 @@ use super::numeric::NumericEmbedding;
 use super::piecewise::BinsError;
 use super::rows::Rows;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
-use crate::dense::{drop_out, project};
-use crate::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
+use crate::layers::dense::{drop_out, project};
+use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of members.
@@ -213,7 +213,7 @@ fn uniform(d_input: usize) -> Distribution {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::{FeaturesConfig, Rows, TabMConfig, mean_log_probabilities};
+/// use tinderbox_models::tabular::{FeaturesConfig, Rows, TabMConfig, mean_log_probabilities};
 ///
 /// let device = Device::flex();
 /// let model = TabMConfig::new(FeaturesConfig::new(5, vec![]), 3)

@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::module::embedding;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Deserialize;
-use tinderbox_models::{
+use tinderbox_models::tabular::{
     AutoencoderConfig, CategoricalEmbedding, FeaturesConfig, FtTransformerConfig, NumericEmbedding,
     Rows, TabMConfig, TabMVariant, TabularMlpConfig, TabularResNetConfig,
 };

@@ -7,9 +7,8 @@ use tinderbox_kernels::{
     RotaryTable, gated_silu, gru, layer_norm, linear, linear_gelu, lstm, rms_norm, rotate,
     self_attention,
 };
-use tinderbox_models::{
-    Activation, BertClassifier, BertConfig, CellKind, Pooling, Positions, StatePooling,
-};
+use tinderbox_models::layers::{Activation, Pooling};
+use tinderbox_models::text::{BertClassifier, BertConfig, CellKind, Positions, StatePooling};
 
 use super::{
     CURVE_TOLERANCE, Check, Inputs, LOGITS_TOLERANCE, Layer, Value, adamw, curve, difference, flat,

@@ -1,6 +1,7 @@
 //! The recipes that come with the crate.
 
-use tinderbox_models::{Activation, CategoricalEmbedding, Normalization, NumericEmbedding};
+use tinderbox_models::layers::{Activation, Normalization};
+use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 
 use super::format::Format;
 use super::net::Architecture;
@@ -157,7 +158,7 @@ fn base(name: &str) -> Recipe {
             },
             categorical: CategoricalEmbedding::OneHot,
             net: Architecture::Tabm {
-                variant: tinderbox_models::TabMVariant::Mini,
+                variant: tinderbox_models::tabular::TabMVariant::Mini,
                 n_members: 16,
                 n_blocks: 2,
                 d_block: 128,

@@ -339,7 +339,7 @@ pub enum TabularError {
     Architecture(#[from] tinderbox_models::ConfigError),
     /// The bins of the numeric columns do not fit the network: a mistake of ours.
     #[error("the bins do not fit the network")]
-    Bins(#[from] tinderbox_models::BinsError),
+    Bins(#[from] tinderbox_models::tabular::BinsError),
     /// The rows.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -8,7 +8,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep};
 use tinderbox_datasets::loader::{BatchContext, Collate};
-use tinderbox_models::Rows;
+use tinderbox_models::tabular::Rows;
 
 use super::encoder::Encoded;
 use super::net::TabularNet;

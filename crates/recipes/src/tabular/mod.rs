@@ -42,7 +42,8 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_datasets::table::{ColumnSchema, Kind, Schema};
-use tinderbox_models::{LayerSummary, quantile_bins, trainable_parameters};
+use tinderbox_models::tabular::quantile_bins;
+use tinderbox_models::{LayerSummary, trainable_parameters};
 
 use answers::Committee;
 pub use answers::{Answers, headline};

@@ -3,11 +3,12 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tinderbox_models::{
-    Activation, BinsError, ConfigError, FeaturesConfig, FtTransformer, FtTransformerConfig,
-    LayerSummary, Normalization, Rows, TabM, TabMConfig, TabMVariant, TabularMlp, TabularMlpConfig,
-    TabularResNet, TabularResNetConfig,
+use tinderbox_models::layers::{Activation, Normalization};
+use tinderbox_models::tabular::{
+    BinsError, FeaturesConfig, FtTransformer, FtTransformerConfig, Rows, TabM, TabMConfig,
+    TabMVariant, TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig,
 };
+use tinderbox_models::{ConfigError, LayerSummary};
 
 use super::recipe::Model;
 use crate::model_dir::{self, WeightsError};

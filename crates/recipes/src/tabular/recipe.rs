@@ -1,7 +1,7 @@
 //! What decides a model of a table.
 
 use serde::{Deserialize, Serialize};
-use tinderbox_models::{CategoricalEmbedding, NumericEmbedding};
+use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use toml::Table as TomlTable;
 
 use super::builtin;

@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use burn::train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_models::{Autoencoder, AutoencoderConfig};
+use tinderbox_models::tabular::{Autoencoder, AutoencoderConfig};
 
 use super::encoder::{Encoded, Encoder};
 use super::error::TabularError;

@@ -1,6 +1,7 @@
 //! The recipes that come with the crate.
 
-use tinderbox_models::{Pooling, Positions};
+use tinderbox_models::layers::Pooling;
+use tinderbox_models::text::Positions;
 
 use super::net::{Architecture, FineTune};
 use super::recipe::{Augment, Data, Recipe, Split};

@@ -7,7 +7,7 @@ use tinderbox_datasets::download::DownloadError;
 use tinderbox_datasets::loader::LoaderError;
 use tinderbox_datasets::table::TableError;
 use tinderbox_datasets::text::TextError;
-use tinderbox_models::PretrainedError;
+use tinderbox_models::text::PretrainedError;
 
 use crate::model_dir::ModelError;
 use crate::run_dir::RunError;

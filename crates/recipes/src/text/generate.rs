@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 use tinderbox_datasets::random::{Stream, stream, uniform_f64};
-use tinderbox_models::Gpt;
+use tinderbox_models::text::Gpt;
 
 use super::answers::Task;
 use super::batch::id;
@@ -46,7 +46,7 @@ pub struct Writer<'a> {
     sampling: Sampling,
     stream: Stream,
     ids: Vec<u32>,
-    cache: tinderbox_models::Cache,
+    cache: tinderbox_models::text::Cache,
     /// Tokens that the cache has not seen.
     fresh: usize,
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
-use tinderbox_models::{
-    Activation, Bag, BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoder,
-    ByteEncoderConfig, CellKind, Gpt, GptConfig, Head, LayerSummary, LoraConfig, Pooling,
-    Positions, Pretrained, Recurrent, RecurrentConfig, StatePooling, TextCnn, TextCnnConfig,
-    TextEncoder, TextEncoderConfig, merge_lora,
+use tinderbox_models::LayerSummary;
+use tinderbox_models::layers::{Activation, LoraConfig, Pooling, merge_lora};
+use tinderbox_models::text::{
+    Bag, BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoder, ByteEncoderConfig,
+    CellKind, Gpt, GptConfig, Head, Positions, Pretrained, Recurrent, RecurrentConfig,
+    StatePooling, TextCnn, TextCnnConfig, TextEncoder, TextEncoderConfig,
 };
 
 use super::error::TextRecipeError;

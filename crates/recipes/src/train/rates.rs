@@ -145,7 +145,8 @@ pub fn layer_factors(num_layers: usize, decay: f64) -> Vec<(String, f64)> {
 mod tests {
     use burn::nn::LinearConfig;
     use burn::tensor::Device;
-    use tinderbox_models::{Activation, BertClassifier, BertConfig};
+    use tinderbox_models::layers::Activation;
+    use tinderbox_models::text::{BertClassifier, BertConfig};
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::image::{Augment, Image, LabelledImage, Mix};
 use tinderbox_datasets::loader::{BatchContext, Collate};
-use tinderbox_datasets::{Augment, Image, LabelledImage, Mix};
 
 use crate::classify::{Labelled, Mixed};
 

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use burn::data::dataset::{Dataset, DatasetError};
 use tinderbox_datasets::download::{self, DownloadError};
 use tinderbox_datasets::files::{LeftOut, SplitName};
+use tinderbox_datasets::image::{
+    DecodeOptions, FolderError, FolderOptions, FolderSplits, IdxError, ImageFolder, ImageSet,
+    InkRule, LabelledImage, is_idx_folder, open_idx_folder,
+};
+use tinderbox_datasets::sets::{DigitsError, digits};
 use tinderbox_datasets::{
-    DecodeOptions, DigitsError, FolderError, FolderOptions, FolderSplits, IdxError, ImageFolder,
-    ImageSet, InkRule, LabelledImage, SplitError, Subset, content_hash, count_copies, count_shared,
-    digits, open_idx_folder, stratified_indices_by_content,
+    SplitError, Subset, content_hash, count_copies, count_shared, stratified_indices_by_content,
 };
 
 use super::concat::Concat;
@@ -303,7 +306,7 @@ pub fn open_other(
     classes: &[String],
     skip_broken: bool,
 ) -> Result<Opened, DataError> {
-    if tinderbox_datasets::idx::is_idx_folder(path) {
+    if is_idx_folder(path) {
         let (train, test) = open_idx_folder(path, classes)?;
         let found = [train.height(), train.width(), train.channels()];
         let expected = [decode.height, decode.width, decode.channels];

@@ -29,8 +29,8 @@ use burn::train::Interrupter;
 use burn::train::metric::AccuracyMetric;
 use burn::train::renderer::MetricsRenderer;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::image::{DecodeOptions, LabelledImage};
 use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
-use tinderbox_datasets::{DecodeOptions, LabelledImage};
 use tinderbox_models::{LayerSummary, trainable_parameters};
 
 pub use batch::{ImageCollate, Normalize};

@@ -3,10 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tinderbox_models::{
-    Activation, BlockKind, Cnn, CnnConfig, ConfigError, LayerSummary, Mlp, MlpConfig,
-    Normalization, ResNet, ResNetConfig, Stem,
-};
+use tinderbox_models::layers::{Activation, Mlp, MlpConfig, Normalization};
+use tinderbox_models::vision::{BlockKind, Cnn, CnnConfig, ResNet, ResNetConfig, Stem};
+use tinderbox_models::{ConfigError, LayerSummary};
 
 use crate::classify::Classify;
 use crate::model_dir::{self, WeightsError};

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::{DecodeOptions, Fit, Image, ImageError, decode_bytes, decode_image};
+use tinderbox_datasets::image::{
+    DecodeOptions, Fit, Image, ImageError, decode_bytes, decode_image,
+};
 
 use super::data::{DataError, Opened, Splits, open, open_other};
 use super::recipe::Data;

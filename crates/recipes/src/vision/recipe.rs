@@ -2,8 +2,8 @@
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::{Augment, Fit};
-use tinderbox_models::Activation;
+use tinderbox_datasets::image::{Augment, Fit};
+use tinderbox_models::layers::Activation;
 use toml::Table;
 
 use super::docs::DOCS;
@@ -440,7 +440,7 @@ fn mlp_digits() -> Recipe {
     let model = Architecture::Mlp {
         hidden: vec![64, 32],
         activation: Activation::Relu,
-        normalization: tinderbox_models::Normalization::None,
+        normalization: tinderbox_models::layers::Normalization::None,
         dropout: 0.0,
     };
     let mut recipe = base("mlp-digits", data, model);

@@ -23,7 +23,7 @@ use burn::module::Module as _;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_models::{Noise, QNetwork, QNetworkConfig};
+use tinderbox_models::rl::{Noise, QNetwork, QNetworkConfig};
 use tinderbox_recipes::train::gradients::clip_global_norm;
 use tinderbox_recipes::train::{Optimizer, blend, init_seeded};
 

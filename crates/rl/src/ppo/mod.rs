@@ -15,7 +15,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use tinderbox_models::{ActorCritic, ActorCriticConfig};
+use tinderbox_models::rl::{ActorCritic, ActorCriticConfig};
 use tinderbox_recipes::train::gradients::clip_global_norm;
 use tinderbox_recipes::train::{ConfigError, Optimizer, check_range, init_seeded};
 

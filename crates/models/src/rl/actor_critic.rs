@@ -14,9 +14,9 @@ use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use crate::activation::Activation;
 use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_size};
-use crate::init::linear;
+use crate::layers::Activation;
+use crate::layers::init::linear;
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of hidden layers.
@@ -122,7 +122,7 @@ impl ActorCriticConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::ActorCriticConfig;
+/// use tinderbox_models::rl::ActorCriticConfig;
 ///
 /// let device = Device::flex();
 /// let net = ActorCriticConfig::new(4, 2).init(&device);

@@ -20,9 +20,9 @@ use tinderbox_kernels::max_pool2x2;
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
 };
-use crate::conv_norm::{ConvNorm, ConvNormConfig, global_average};
-use crate::dense::drop_out;
-use crate::init::{HE_FAN_IN, XAVIER, linear};
+use crate::layers::conv_norm::{ConvNorm, ConvNormConfig, global_average};
+use crate::layers::dense::drop_out;
+use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of blocks.
@@ -233,7 +233,7 @@ struct BlockPlan {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::CnnConfig;
+/// use tinderbox_models::vision::CnnConfig;
 ///
 /// let device = Device::flex();
 /// let model = CnnConfig::new(1, 8, 8, 10).with_blocks(vec![16, 32]).init(&device);

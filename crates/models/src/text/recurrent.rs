@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use tinderbox_kernels::{gru, lstm};
 
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
-use crate::dense::{drop_out, project};
-use crate::init::{XAVIER, linear, linear_without_bias};
-use crate::pool::mean;
+use crate::layers::dense::{drop_out, project};
+use crate::layers::init::{XAVIER, linear, linear_without_bias};
+use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
-use crate::text_encoder::MAX_VOCABULARY;
+use crate::text::encoder::MAX_VOCABULARY;
 
 /// Largest number of layers.
 const MAX_LAYERS: usize = 64;
@@ -227,7 +227,7 @@ impl RecurrentConfig {
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::RecurrentConfig;
+/// use tinderbox_models::text::RecurrentConfig;
 ///
 /// let device = Device::flex();
 /// let model = RecurrentConfig::new(1000, 4).init(&device);

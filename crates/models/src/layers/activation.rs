@@ -7,7 +7,7 @@ use burn::nn::Initializer;
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
-use crate::init::{HE_FAN_IN, XAVIER};
+use crate::layers::init::{HE_FAN_IN, XAVIER};
 
 /// Slope of the leaky rectifier for negative inputs (Maas, Hannun and Ng, 2013).
 const LEAKY_SLOPE: f64 = 0.01;

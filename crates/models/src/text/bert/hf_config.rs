@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::BertConfig;
-use crate::activation::Activation;
 use crate::config::ConfigError;
+use crate::layers::Activation;
 
 /// Why a `config.json` is refused.
 #[derive(Debug, Error)]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use thiserror::Error;
 
-use crate::image_set::{ImageSet, ImageSetError};
+use super::set::{ImageSet, ImageSetError};
 
 /// Most bytes of one file that are held in memory, 4 GiB.
 const MAX_BYTES: u64 = 1 << 32;

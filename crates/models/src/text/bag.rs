@@ -11,11 +11,11 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, 
 use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
-use crate::dense::{drop_out, project};
-use crate::init::{XAVIER, linear};
-use crate::pool::mean;
+use crate::layers::dense::{drop_out, project};
+use crate::layers::init::{XAVIER, linear};
+use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
-use crate::text_encoder::MAX_VOCABULARY;
+use crate::text::encoder::MAX_VOCABULARY;
 
 /// Most tokens in a phrase.
 const MAX_PHRASE: usize = 5;
@@ -119,7 +119,7 @@ impl BagConfig {
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::BagConfig;
+/// use tinderbox_models::text::BagConfig;
 ///
 /// let device = Device::flex();
 /// let model = BagConfig::new(1000, 4).init(&device);

@@ -19,11 +19,11 @@ use burn::nn::{Initializer, Linear};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData, assert_shape};
 
-use crate::activation::Activation;
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_range, check_size, check_support,
 };
-use crate::init::{XAVIER, linear};
+use crate::layers::Activation;
+use crate::layers::init::{XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of hidden layers.
@@ -212,7 +212,7 @@ impl Builder<'_> {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::QNetworkConfig;
+/// use tinderbox_models::rl::QNetworkConfig;
 ///
 /// let device = Device::flex();
 /// let rainbow = QNetworkConfig::new(4, 2)

@@ -3,7 +3,7 @@
 use burn::data::dataset::{Dataset, DatasetError};
 use thiserror::Error;
 
-use crate::image::{Image, LabelledImage};
+use super::{Image, LabelledImage};
 
 /// Why pixels and labels do not make an [`ImageSet`].
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl ImageSet {
     ///
     /// ```
     /// use burn::data::dataset::Dataset;
-    /// use tinderbox_datasets::ImageSet;
+    /// use tinderbox_datasets::image::ImageSet;
     ///
     /// let names = vec!["dark".to_owned(), "light".to_owned()];
     /// let set = ImageSet::new([1, 2, 1], vec![0, 9, 250, 255], vec![0, 1], names)?;

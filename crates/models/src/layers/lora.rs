@@ -38,7 +38,7 @@ impl LoraTarget {
     }
 }
 
-/// Configuration of adapters; [`Bert::with_lora`](crate::Bert::with_lora) attaches them.
+/// Configuration of adapters; [`Bert::with_lora`](crate::text::Bert::with_lora) attaches them.
 #[derive(Config, Debug, PartialEq)]
 pub struct LoraConfig {
     /// Numbers that a row goes through: the fewer, the fewer are learned.
@@ -100,11 +100,12 @@ mod tests {
     use burn::tensor::{Device, Int};
 
     use super::*;
+    use crate::layers::Activation;
     use crate::summary::trainable_parameters;
     use crate::testing::{
         assert_close, assert_round_trips, ids, loud, padding, parameters, small_bert, values,
     };
-    use crate::{Activation, BertClassifier};
+    use crate::text::BertClassifier;
 
     const TARGETS: [LoraTarget; 2] = [LoraTarget::QueryValue, LoraTarget::All];
 

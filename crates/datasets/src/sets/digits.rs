@@ -11,11 +11,11 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use thiserror::Error;
 
-use crate::image_set::{ImageSet, ImageSetError};
+use crate::image::{ImageSet, ImageSetError};
 use crate::split::hold_out_by_class;
 
 /// Rows of 64 values in `0..=16` and the digit.
-static CSV: &[u8] = include_bytes!("../data/digits.csv.gz");
+static CSV: &[u8] = include_bytes!("../../data/digits.csv.gz");
 
 /// Height and width of a digit, in pixels.
 const SIDE: usize = 8;

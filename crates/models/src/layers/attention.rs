@@ -10,8 +10,8 @@ use burn::nn::{Initializer, Linear};
 use burn::tensor::{Bool, Device, Tensor};
 use tinderbox_kernels::{RotaryTable, cached_attention, rotate, self_attention};
 
-use crate::dense::{project, project_all};
-use crate::init::{linear, linear_without_bias};
+use crate::layers::dense::{project, project_all};
+use crate::layers::init::{linear, linear_without_bias};
 use crate::summary::linear_parameters;
 
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! What the layers of published networks are called, there and here, and their sizes.
 
 use super::BertConfig;
-use super::description::Family;
+use super::hf_config::Family;
 
 /// An axis of a tensor.
 #[derive(Clone, Copy, Debug)]

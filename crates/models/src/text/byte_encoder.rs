@@ -19,13 +19,13 @@ use crate::config::{
     ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
     check_size,
 };
-use crate::dense::{drop_out, project, project_gelu};
-use crate::init::{SMALL, XAVIER, linear};
-use crate::norm::LayerNorm;
-use crate::pool::mean;
+use crate::layers::conv1d::{silence, windows};
+use crate::layers::dense::{drop_out, project, project_gelu};
+use crate::layers::init::{SMALL, XAVIER, linear};
+use crate::layers::norm::LayerNorm;
+use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
-use crate::text_encoder::{EPSILON, EncoderLayer, EncoderLayerConfig, MAX_LAYERS, ROTARY_BASE};
-use crate::windows::{silence, windows};
+use crate::text::encoder::{EPSILON, EncoderLayer, EncoderLayerConfig, MAX_LAYERS, ROTARY_BASE};
 
 /// Bytes that there are.
 const BYTES: usize = 256;
@@ -168,7 +168,7 @@ impl ByteEncoderConfig {
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::ByteEncoderConfig;
+/// use tinderbox_models::text::ByteEncoderConfig;
 ///
 /// let device = Device::flex();
 /// let model = ByteEncoderConfig::new(4).init(&device);

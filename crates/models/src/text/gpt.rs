@@ -14,16 +14,16 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, 
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_kernels::{RotaryTable, gated_silu};
 
-use crate::attention::{AttentionConfig, KeyValues, SelfAttention};
 use crate::config::{
     ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
     check_size,
 };
-use crate::dense::{add_branch, drop_out, project, project_all};
-use crate::init::{SMALL, linear_without_bias, smaller};
-use crate::norm::RmsNorm;
+use crate::layers::attention::{AttentionConfig, KeyValues, SelfAttention};
+use crate::layers::dense::{add_branch, drop_out, project, project_all};
+use crate::layers::init::{SMALL, linear_without_bias, smaller};
+use crate::layers::norm::RmsNorm;
 use crate::summary::{LayerSummary, linear_parameters};
-use crate::text_encoder::{MAX_LAYERS, MAX_VOCABULARY, ROTARY_BASE};
+use crate::text::encoder::{MAX_LAYERS, MAX_VOCABULARY, ROTARY_BASE};
 
 /// Added to the mean square in front of its root.
 const EPSILON: f64 = 1e-5;
@@ -158,7 +158,7 @@ impl GptConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::GptConfig;
+/// use tinderbox_models::text::GptConfig;
 ///
 /// let device = Device::flex();
 /// let model = GptConfig::new(65).init(&device);

@@ -15,11 +15,11 @@ use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 use crate::config::{
     ConfigError, check_list, check_parameters, check_probability, check_range, check_size,
 };
-use crate::dense::{drop_out, project};
-use crate::init::{HE_FAN_IN, XAVIER, linear};
+use crate::layers::conv1d::{silence, windows};
+use crate::layers::dense::{drop_out, project};
+use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
-use crate::text_encoder::MAX_VOCABULARY;
-use crate::windows::{silence, windows};
+use crate::text::encoder::MAX_VOCABULARY;
 
 /// Most tokens in a window.
 const MAX_WINDOW: usize = 64;
@@ -117,7 +117,7 @@ impl TextCnnConfig {
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::TextCnnConfig;
+/// use tinderbox_models::text::TextCnnConfig;
 ///
 /// let device = Device::flex();
 /// let model = TextCnnConfig::new(1000, 4).init(&device);

@@ -9,11 +9,11 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | the network and its heads |
-//! | `description.rs` | reads `config.json` |
+//! | `hf_config.rs` | reads `config.json` |
 //! | `weights.rs` | reads `model.safetensors` |
 
-mod description;
-mod layout;
+mod hf_config;
+mod tensor_names;
 mod weights;
 
 use burn::config::Config;
@@ -21,22 +21,22 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 
-pub use description::{Description, DescriptionError};
+pub use hf_config::{Description, DescriptionError};
 pub use weights::{Head, Pretrained, PretrainedError};
 
-use crate::activation::Activation;
-use crate::attention::{AttentionConfig, SelfAttention};
 use crate::config::{
     ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
     check_size,
 };
-use crate::dense::{add_branch, drop_out, project, project_gelu};
-use crate::init::{SMALL, linear};
-use crate::lora::LoraConfig;
-use crate::norm::LayerNorm;
-use crate::pool::mean;
+use crate::layers::Activation;
+use crate::layers::attention::{AttentionConfig, SelfAttention};
+use crate::layers::dense::{add_branch, drop_out, project, project_gelu};
+use crate::layers::init::{SMALL, linear};
+use crate::layers::lora::LoraConfig;
+use crate::layers::norm::LayerNorm;
+use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
-use crate::text_encoder::{MAX_LAYERS, MAX_VOCABULARY};
+use crate::text::encoder::{MAX_LAYERS, MAX_VOCABULARY};
 
 /// Configuration to create a [`Bert`] with [`init`](BertConfig::init). The defaults are those of
 /// BERT-base.
@@ -183,7 +183,7 @@ impl BertConfig {
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::BertConfig;
+/// use tinderbox_models::text::BertConfig;
 ///
 /// let device = Device::flex();
 /// let config = BertConfig::new(1000).with_d_model(48).with_layers(2).with_d_feed_forward(64);
@@ -292,11 +292,13 @@ impl Bert {
     }
 
     /// Attaches low-rank adapters, which learn in place of the network;
-    /// [`merge_lora`](crate::merge_lora) folds them in.
+    /// [`merge_lora`](crate::layers::merge_lora) folds them in.
     ///
     /// ```
     /// use burn::tensor::Device;
-    /// use tinderbox_models::{BertConfig, LoraConfig, trainable_parameters};
+    /// use tinderbox_models::trainable_parameters;
+    /// use tinderbox_models::layers::LoraConfig;
+    /// use tinderbox_models::text::BertConfig;
     ///
     /// let config = BertConfig::new(1000).with_d_model(48).with_layers(2).with_d_feed_forward(64);
     /// let bert = config.init(&Device::flex());

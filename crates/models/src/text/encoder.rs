@@ -16,15 +16,15 @@ use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::RotaryTable;
 
-use crate::attention::{AttentionConfig, SelfAttention};
 use crate::config::{
     ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
     check_size,
 };
-use crate::dense::{add_branch, drop_out, project, project_gelu};
-use crate::init::{SMALL, linear, smaller};
-use crate::norm::LayerNorm;
-use crate::pool::{Pooling, pool};
+use crate::layers::attention::{AttentionConfig, SelfAttention};
+use crate::layers::dense::{add_branch, drop_out, project, project_gelu};
+use crate::layers::init::{SMALL, linear, smaller};
+use crate::layers::norm::LayerNorm;
+use crate::layers::pooling::{Pooling, pool};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of layers.
@@ -181,7 +181,7 @@ impl TextEncoderConfig {
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::TextEncoderConfig;
+/// use tinderbox_models::text::TextEncoderConfig;
 ///
 /// let device = Device::flex();
 /// let model = TextEncoderConfig::new(1000, 4).init(&device);

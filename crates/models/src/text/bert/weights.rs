@@ -19,11 +19,11 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use thiserror::Error;
 
-use super::description::{Description, DescriptionError, Family};
-use super::layout::{Row, Size, old_name};
+use super::hf_config::{Description, DescriptionError, Family};
+use super::tensor_names::{Row, Size, old_name};
 use super::{Bert, BertClassifier, BertConfig, BertTagger};
-use crate::activation::Activation;
 use crate::config::ConfigError;
+use crate::layers::Activation;
 
 const CONFIG_FILE: &str = "config.json";
 const WEIGHTS_FILE: &str = "model.safetensors";

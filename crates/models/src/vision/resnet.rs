@@ -28,9 +28,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
 };
-use crate::conv_norm::{ConvNorm, ConvNormConfig, global_average};
-use crate::dense::drop_out;
-use crate::init::{HE_FAN_OUT, linear};
+use crate::layers::conv_norm::{ConvNorm, ConvNormConfig, global_average};
+use crate::layers::dense::drop_out;
+use crate::layers::init::{HE_FAN_OUT, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of stages: the plane halves at each.
@@ -376,7 +376,7 @@ impl ResidualConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::ResNetConfig;
+/// use tinderbox_models::vision::ResNetConfig;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let device = Device::flex();

@@ -17,12 +17,12 @@ use burn::nn::{
 use burn::tensor::{Device, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
-use crate::activation::Activation;
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_size,
 };
-use crate::dense::{drop_out, project, project_rectified};
-use crate::init::{XAVIER, linear, linear_without_bias};
+use crate::layers::Activation;
+use crate::layers::dense::{drop_out, project, project_rectified};
+use crate::layers::init::{XAVIER, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 
 /// Largest number of hidden layers.
@@ -163,7 +163,7 @@ impl MlpConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::MlpConfig;
+/// use tinderbox_models::layers::MlpConfig;
 ///
 /// let device = Device::flex();
 /// let model = MlpConfig::new(4, 3).with_hidden(vec![16, 2, 16]).init(&device);

@@ -1,0 +1,17 @@
+//! Layers that several networks share.
+
+mod activation;
+pub(crate) mod attention;
+pub(crate) mod conv1d;
+pub(crate) mod conv_norm;
+pub(crate) mod dense;
+pub(crate) mod init;
+pub mod lora;
+pub mod mlp;
+pub(crate) mod norm;
+pub(crate) mod pooling;
+
+pub use activation::Activation;
+pub use lora::{LoraConfig, LoraTarget, merge_lora};
+pub use mlp::{Mlp, MlpConfig, Normalization};
+pub use pooling::Pooling;

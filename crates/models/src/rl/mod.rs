@@ -1,0 +1,7 @@
+//! Networks for agents: observations in, policies and values out.
+
+pub mod actor_critic;
+pub mod q_network;
+
+pub use actor_critic::{ActorCritic, ActorCriticConfig};
+pub use q_network::{Noise, QNetwork, QNetworkConfig};

@@ -1,0 +1,7 @@
+//! Networks for images, `[batch, channels, height, width]`.
+
+pub mod cnn;
+pub mod resnet;
+
+pub use cnn::{Cnn, CnnConfig};
+pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
