@@ -1,92 +1,91 @@
-use std::sync::Arc;
-
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bool, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::gemm::{Matrix, Packed, Product, Right};
-use crate::flex::parallel::is_worth_threads;
+use crate::flex::gemm::{Gemm, Matrix, PackedRhs, Rhs};
+use crate::flex::parallel::{for_each_chunk, is_worth_threads};
 use crate::flex::scratch::Scratch;
-use crate::flex::simd_math::{exp, largest_of, sum_of, vectorized};
+use crate::flex::simd_math::{exp, max, sum_pairs, vectorized};
 use crate::flex::tensors::{contiguous, tensor};
 
-/// Queries whose scores are in memory at a time.
-const BLOCK: usize = 64;
+/// Queries per block: their scores are in memory at a time.
+const BLOCK_QUERIES: usize = 64;
 
-/// Attention of packed queries, keys and values to each other.
-pub(crate) fn self_attention(
-    packed: Tensor<3>,
-    heads: usize,
-    ignored: Option<Tensor<2, Bool>>,
+pub(super) fn self_attention(
+    qkv: Tensor<3>,
+    n_heads: usize,
+    key_padding_mask: Option<Tensor<2, Bool>>,
     causal: bool,
 ) -> Tensor<3> {
-    let [batch, rows, width] = packed.dims();
+    let [batch, seq, width] = qkv.dims();
     let operation = SelfAttention(Shape {
         batch,
-        heads,
-        rows,
-        keys: rows,
-        d_head: width / 3 / heads,
-        ignored: ignored.map(|ignored| bias(&ignored.into_data(), batch)),
+        n_heads,
+        queries: seq,
+        keys: seq,
+        d_head: width / 3 / n_heads,
+        mask: key_padding_mask.map(|mask| KeyMask::new(&mask.into_data(), batch)),
         causal,
     });
-    apply(operation, Inputs::new(packed.into_dispatch(), vec![]))
+    apply(operation, Inputs::new(qkv.into_dispatch(), vec![]))
 }
 
-/// Attention of the last rows to all before them and to themselves, without a gradient.
-pub(crate) fn cached_attention(
+pub(super) fn cached_attention(
     queries: Tensor<3>,
     [keys, values]: [Tensor<3>; 2],
-    heads: usize,
+    n_heads: usize,
 ) -> Tensor<3> {
-    let [batch, rows, width] = queries.dims();
+    let [batch, n_queries, width] = queries.dims();
     let operation = CachedAttention(Shape {
         batch,
-        heads,
-        rows,
+        n_heads,
+        queries: n_queries,
         keys: keys.dims()[1],
-        d_head: width / heads,
-        ignored: None,
+        d_head: width / n_heads,
+        mask: None,
         causal: true,
     });
     let others = vec![keys.into_dispatch(), values.into_dispatch()];
     apply(operation, Inputs::new(queries.into_dispatch(), others))
 }
 
-/// What is added to the scores of each key: nothing, or negative infinity.
-#[derive(Clone, Debug)]
-struct Bias {
-    values: Vec<f32>,
-    /// Keys of each item up to the last that is not ignored.
+/// A key padding mask.
+#[derive(Debug)]
+struct KeyMask {
+    /// Added to the scores: 0, or negative infinity for padding.
+    bias: Vec<f32>,
+    /// Number of keys of each item without trailing padding.
     lengths: Vec<usize>,
 }
 
-fn bias(ignored: &TensorData, batch: usize) -> Arc<Bias> {
-    let ignored: Vec<bool> = ignored.iter::<bool>().collect();
-    let keys = ignored.len() / batch.max(1);
-    let length = |ignored: &[bool]| ignored.iter().rposition(|ignored| !ignored);
-    let value = |ignored: &bool| if *ignored { f32::NEG_INFINITY } else { 0.0 };
-    Arc::new(Bias {
-        lengths: ignored
-            .chunks(keys.max(1))
-            .map(|ignored| length(ignored).map_or(0, |last| last + 1))
-            .collect(),
-        values: ignored.iter().map(value).collect(),
-    })
+impl KeyMask {
+    fn new(mask: &TensorData, batch: usize) -> Self {
+        let mask: Vec<bool> = mask.iter::<bool>().collect();
+        let keys = mask.len() / batch.max(1);
+        let last_key = |mask: &[bool]| mask.iter().rposition(|masked| !masked);
+        let bias = |masked: &bool| if *masked { f32::NEG_INFINITY } else { 0.0 };
+        Self {
+            lengths: mask
+                .chunks(keys.max(1))
+                .map(|mask| last_key(mask).map_or(0, |last| last + 1))
+                .collect(),
+            bias: mask.iter().map(bias).collect(),
+        }
+    }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Shape {
     batch: usize,
-    heads: usize,
-    /// Queries of an item.
-    rows: usize,
-    /// Keys and values of an item.
+    n_heads: usize,
+    /// Queries per item.
+    queries: usize,
+    /// Keys per item.
     keys: usize,
     d_head: usize,
-    ignored: Option<Arc<Bias>>,
+    mask: Option<KeyMask>,
     causal: bool,
 }
 
@@ -96,123 +95,123 @@ struct Head<'a> {
     queries: Matrix<'a>,
     keys: Matrix<'a>,
     values: Matrix<'a>,
-    /// Keys that are looked at.
+    /// Number of keys without trailing padding.
     length: usize,
     bias: Option<&'a [f32]>,
 }
 
-/// Some queries of a head, and the keys that they may look at.
+/// Some queries of a head, with the keys they can attend to.
 #[derive(Clone, Copy)]
 struct Block {
     start: usize,
-    rows: usize,
+    queries: usize,
     keys: usize,
 }
 
 impl Shape {
-    fn width(&self) -> usize {
-        self.heads * self.d_head
+    fn d_model(&self) -> usize {
+        self.n_heads * self.d_head
     }
 
     fn scale(&self) -> f32 {
         (self.d_head as f32).sqrt().recip()
     }
 
-    /// Multiplications of one of the products of all heads.
-    fn work(&self) -> usize {
-        self.batch * self.rows * self.keys * self.width()
+    /// Multiply-adds of one matrix product over all heads.
+    fn cost(&self) -> usize {
+        self.batch * self.queries * self.keys * self.d_model()
     }
 
     fn head<'a>(&'a self, item: usize, [queries, keys, values]: [Matrix<'a>; 3]) -> Head<'a> {
-        let ignored = self.ignored.as_ref();
+        let mask = self.mask.as_ref();
         Head {
             shape: self,
             queries,
             keys,
             values,
-            length: ignored.map_or(self.keys, |bias| bias.lengths[item]),
-            bias: ignored.map(|bias| &bias.values[item * self.keys..(item + 1) * self.keys]),
+            length: mask.map_or(self.keys, |mask| mask.lengths[item]),
+            bias: mask.map(|mask| &mask.bias[item * self.keys..(item + 1) * self.keys]),
         }
     }
 }
 
 impl Head<'_> {
     fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
-        let rows = self.shape.rows;
-        (0..rows).step_by(BLOCK).map(move |start| {
-            let high = BLOCK.min(rows - start);
+        let total = self.shape.queries;
+        (0..total).step_by(BLOCK_QUERIES).map(move |start| {
+            let queries = BLOCK_QUERIES.min(total - start);
             Block {
                 start,
-                rows: high,
-                keys: self.visible(start + high - 1),
+                queries,
+                keys: self.visible_keys(start + queries - 1),
             }
         })
     }
 
-    /// Keys that a query may look at.
-    fn visible(&self, query: usize) -> usize {
+    /// Number of keys that a query can attend to, apart from padding.
+    fn visible_keys(&self, query: usize) -> usize {
         if self.shape.causal {
-            (self.shape.keys - self.shape.rows + query + 1).min(self.length)
+            (self.shape.keys - self.shape.queries + query + 1).min(self.length)
         } else {
             self.length
         }
     }
 
-    fn keys_across(&self) -> Packed {
-        Packed::new(self.keys.transposed(), [self.shape.d_head, self.length])
+    fn packed_keys(&self) -> PackedRhs {
+        PackedRhs::new(self.keys.transposed(), [self.shape.d_head, self.length])
     }
 
-    fn values_across(&self) -> Packed {
-        Packed::new(self.values.transposed(), [self.shape.d_head, self.length])
+    fn packed_values(&self) -> PackedRhs {
+        PackedRhs::new(self.values.transposed(), [self.shape.d_head, self.length])
     }
 
-    /// Products of queries and keys.
-    fn scores(&self, block: Block, keys: &Packed, scores: &mut Scratch) {
-        scores.set_len(block.rows * block.keys);
-        Product {
-            left: self.queries.from(block.start, 0),
-            rows: block.rows,
-            right: Right::Packed(keys),
+    /// Dot products of queries and keys.
+    fn scores(&self, block: Block, keys: &PackedRhs, scores: &mut Scratch) {
+        scores.set_len(block.queries * block.keys);
+        Gemm {
+            lhs: self.queries.from(block.start, 0),
+            rows: block.queries,
+            rhs: Rhs::Packed(keys),
             columns: block.keys,
             output: scores,
             stride: block.keys,
-            add: false,
+            accumulate: false,
         }
         .run();
     }
 
-    /// Each row of scores with the number of its query and of the keys that it may look at.
-    fn lines<'a>(
+    /// Each row of scores with the index of its query and the number of its visible keys.
+    fn rows<'a>(
         &'a self,
         block: Block,
         scores: &'a mut [f32],
     ) -> impl Iterator<Item = (usize, usize, &'a mut [f32])> {
-        let queries = block.start..block.start + block.rows;
-        let lines = scores.chunks_exact_mut(block.keys.max(1));
+        let queries = block.start..block.start + block.queries;
+        let rows = scores.chunks_exact_mut(block.keys.max(1));
         queries
-            .zip(lines)
-            .map(|(query, line)| (query, self.visible(query), line))
+            .zip(rows)
+            .map(|(query, row)| (query, self.visible_keys(query), row))
     }
 
-    /// Computes the head's columns of the output, and the logarithm of each query's sum.
-    fn forward(&self, output: &mut [f32], stride: usize, mut sums: Option<&mut [f32]>) {
+    /// Computes the head's columns of the output and the log-sum-exp of each query's scores.
+    fn forward(&self, output: &mut [f32], stride: usize, mut log_sums: Option<&mut [f32]>) {
         let scale = self.shape.scale();
-        let keys = self.keys_across();
+        let keys = self.packed_keys();
         let mut scores = Scratch::new(0);
         for block in self.blocks() {
             self.scores(block, &keys, &mut scores);
             vectorized(
                 #[inline(always)]
                 || {
-                    for (query, visible, line) in self.lines(block, &mut scores) {
-                        let sum = softmax(line, visible, scale, self.bias);
-                        if let Some(sums) = sums.as_deref_mut() {
-                            sums[query] = sum;
+                    for (query, visible, row) in self.rows(block, &mut scores) {
+                        let log_sum = softmax(row, visible, scale, self.bias);
+                        if let Some(log_sums) = log_sums.as_deref_mut() {
+                            log_sums[query] = log_sum;
                         }
                     }
                 },
             );
-            self.product(
+            self.matmul(
                 Matrix::new(&scores, block.keys),
                 block,
                 self.values,
@@ -222,97 +221,97 @@ impl Head<'_> {
         }
     }
 
-    /// Products of what is computed for each query and key with the rows of the keys or values.
-    fn product(
+    /// Product of a `[queries, keys]` matrix with the keys or values.
+    fn matmul(
         &self,
-        left: Matrix<'_>,
+        lhs: Matrix<'_>,
         block: Block,
-        right: Matrix<'_>,
+        rhs: Matrix<'_>,
         output: &mut [f32],
         stride: usize,
     ) {
-        Product {
-            left,
-            rows: block.rows,
-            right: Right::Rows {
-                matrix: right,
+        Gemm {
+            lhs,
+            rows: block.queries,
+            rhs: Rhs::Strided {
+                matrix: rhs,
                 depth: block.keys,
             },
             columns: self.shape.d_head,
             output,
             stride,
-            add: false,
+            accumulate: false,
         }
         .run();
     }
 
-    /// Adds to the gradients of the keys or values what some queries give them.
-    fn add_across(
+    /// Adds the contribution of a block of queries to the gradient of the keys or values.
+    fn add_transposed_matmul(
         &self,
-        left: &[f32],
+        lhs: &[f32],
         block: Block,
-        right: Matrix<'_>,
+        rhs: Matrix<'_>,
         output: &mut [f32],
         stride: usize,
     ) {
-        Product {
-            left: Matrix::new(left, block.keys).transposed(),
+        Gemm {
+            lhs: Matrix::new(lhs, block.keys).transposed(),
             rows: block.keys,
-            right: Right::Rows {
-                matrix: right.from(block.start, 0),
-                depth: block.rows,
+            rhs: Rhs::Strided {
+                matrix: rhs.from(block.start, 0),
+                depth: block.queries,
             },
             columns: self.shape.d_head,
             output,
             stride,
-            add: true,
+            accumulate: true,
         }
         .run();
     }
 
-    /// Computes the head's columns of the gradients of queries, keys and values, which lie `width`
-    /// apart and begin as zeros.
-    fn backward(&self, gradient: Matrix<'_>, sums: &[f32], output: &mut [f32], width: usize) {
-        let stride = 3 * width;
-        let [keys, values] = [self.keys_across(), self.values_across()];
-        let [mut scores, mut slopes] = [0, 0].map(Scratch::new);
+    /// Computes the head's columns of the gradients of queries, keys and values, which are `d_model`
+    /// columns apart and initially zero.
+    fn backward(&self, gradient: Matrix<'_>, log_sums: &[f32], output: &mut [f32], d_model: usize) {
+        let stride = 3 * d_model;
+        let [keys, values] = [self.packed_keys(), self.packed_values()];
+        let [mut scores, mut gradients] = [0, 0].map(Scratch::new);
         for block in self.blocks() {
             self.scores(block, &keys, &mut scores);
             let upstream = Head {
                 queries: gradient,
                 ..*self
             };
-            upstream.scores(block, &values, &mut slopes);
-            self.weights_and_slopes(block, &mut scores, &mut slopes, sums);
-            let left = Matrix::new(&slopes, block.keys);
+            upstream.scores(block, &values, &mut gradients);
+            self.softmax_backward(block, &mut scores, &mut gradients, log_sums);
+            let lhs = Matrix::new(&gradients, block.keys);
             let queries = &mut output[block.start * stride..];
-            self.product(left, block, self.keys, queries, stride);
-            let output = &mut output[width..];
-            self.add_across(&slopes, block, self.queries, output, stride);
-            let output = &mut output[width..];
-            self.add_across(&scores, block, gradient, output, stride);
+            self.matmul(lhs, block, self.keys, queries, stride);
+            let output = &mut output[d_model..];
+            self.add_transposed_matmul(&gradients, block, self.queries, output, stride);
+            let output = &mut output[d_model..];
+            self.add_transposed_matmul(&scores, block, gradient, output, stride);
         }
     }
 
-    /// Turns scores into weights, and the gradients of the weights into those of the scores.
-    fn weights_and_slopes(
+    /// Replaces scores by attention weights, and gradients of the weights by those of the scores.
+    fn softmax_backward(
         &self,
         block: Block,
         scores: &mut [f32],
-        slopes: &mut [f32],
-        sums: &[f32],
+        gradients: &mut [f32],
+        log_sums: &[f32],
     ) {
         let scale = self.shape.scale();
         vectorized(
             #[inline(always)]
             || {
-                let lines = self.lines(block, scores);
-                let slopes = slopes.chunks_exact_mut(block.keys.max(1));
-                for ((query, visible, weights), slopes) in lines.zip(slopes) {
-                    weigh(weights, visible, scale, self.bias, sums[query]);
-                    let mean = sum_of(weights, slopes, |weight, slope| weight * slope);
-                    for (slope, weight) in slopes.iter_mut().zip(weights) {
-                        *slope = *weight * (*slope - mean) * scale;
+                let rows = self.rows(block, scores);
+                let gradients = gradients.chunks_exact_mut(block.keys.max(1));
+                for ((query, visible, weights), gradients) in rows.zip(gradients) {
+                    softmax_again(weights, visible, scale, self.bias, log_sums[query]);
+                    let mean = sum_pairs(weights, gradients, |weight, gradient| weight * gradient);
+                    for (gradient, weight) in gradients.iter_mut().zip(weights) {
+                        *gradient = *weight * (*gradient - mean) * scale;
                     }
                 }
             },
@@ -320,133 +319,145 @@ impl Head<'_> {
     }
 }
 
-/// Turns a row of scores into weights that add up to one, and returns the logarithm of the sum that
-/// they were divided by. Without any key all are zero.
+/// Softmax of a row of scores in place; returns their log-sum-exp. Without any key, the weights are 0.
 #[inline(always)]
-fn softmax(line: &mut [f32], visible: usize, scale: f32, bias: Option<&[f32]>) -> f32 {
-    let (line, hidden) = line.split_at_mut(visible.min(line.len()));
+fn softmax(row: &mut [f32], visible: usize, scale: f32, bias: Option<&[f32]>) -> f32 {
+    let (row, hidden) = row.split_at_mut(visible.min(row.len()));
     hidden.fill(0.0);
     if let Some(bias) = bias {
-        for (score, bias) in line.iter_mut().zip(bias) {
+        for (score, bias) in row.iter_mut().zip(bias) {
             *score += *bias;
         }
     }
-    let largest = largest_of(line);
+    let largest = max(row);
     if largest == f32::NEG_INFINITY {
-        line.fill(0.0);
+        row.fill(0.0);
         return f32::INFINITY;
     }
-    for score in line.iter_mut() {
+    for score in row.iter_mut() {
         *score = exp((*score - largest) * scale);
     }
-    let sum = sum_of(line, line, |weight, _| weight);
-    let share = sum.recip();
-    for weight in line {
-        *weight *= share;
+    let sum = sum_pairs(row, row, |weight, _| weight);
+    let reciprocal = sum.recip();
+    for weight in row {
+        *weight *= reciprocal;
     }
     largest * scale + sum.ln()
 }
 
-/// The weights that [`softmax`] gave, from the logarithm that it returned.
+/// The weights of [`softmax`], from the log-sum-exp that it returned.
 #[inline(always)]
-fn weigh(line: &mut [f32], visible: usize, scale: f32, bias: Option<&[f32]>, sum: f32) {
-    let (line, hidden) = line.split_at_mut(visible.min(line.len()));
+fn softmax_again(row: &mut [f32], visible: usize, scale: f32, bias: Option<&[f32]>, log_sum: f32) {
+    let (row, hidden) = row.split_at_mut(visible.min(row.len()));
     hidden.fill(0.0);
-    for score in line.iter_mut() {
-        *score = exp(*score * scale - sum);
+    for score in row.iter_mut() {
+        *score = exp(*score * scale - log_sum);
     }
     if let Some(bias) = bias {
-        for (weight, bias) in line.iter_mut().zip(bias) {
+        for (weight, bias) in row.iter_mut().zip(bias) {
             *weight = if *bias == 0.0 { *weight } else { 0.0 };
         }
     }
 }
 
-/// Computes all heads: each item on a thread, or each head where there are few items.
+/// Computes all heads, in parallel over items or, if there are few, over heads.
 fn forward_all<'a>(
     shape: &'a Shape,
     views: impl Fn(usize, usize) -> [Matrix<'a>; 3] + Sync,
-    sums: &mut [f32],
+    log_sums: &mut [f32],
 ) -> Vec<f32> {
-    let (rows, width, d_head) = (shape.rows, shape.width(), shape.d_head);
-    let mut output = vec![0.0; shape.batch * rows * width];
+    let (queries, d_model, d_head) = (shape.queries, shape.d_model(), shape.d_head);
+    let mut output = vec![0.0; shape.batch * queries * d_model];
     if output.is_empty() {
         return output;
     }
-    let item = |item: usize, output: &mut [f32], sums: &mut [f32]| {
-        let mut sums = sums.chunks_mut(rows);
-        for index in 0..shape.heads {
+    let item = |item: usize, output: &mut [f32], log_sums: &mut [f32]| {
+        let mut log_sums = log_sums.chunks_mut(queries);
+        for index in 0..shape.n_heads {
             let head = shape.head(item, views(item, index));
-            head.forward(&mut output[index * d_head..], width, sums.next());
+            head.forward(&mut output[index * d_head..], d_model, log_sums.next());
         }
     };
-    if !is_worth_threads(shape.work()) {
-        let mut sums = sums.chunks_mut(shape.heads * rows);
-        for (index, output) in output.chunks_mut(rows * width).enumerate() {
-            item(index, output, sums.next().unwrap_or_default());
+    if !is_worth_threads(shape.cost()) {
+        let mut log_sums = log_sums.chunks_mut(shape.n_heads * queries);
+        for (index, output) in output.chunks_mut(queries * d_model).enumerate() {
+            item(index, output, log_sums.next().unwrap_or_default());
         }
-    } else if sums.is_empty() && shape.batch < rayon::current_num_threads() {
-        let heads: Vec<Vec<f32>> = (0..shape.batch * shape.heads)
-            .into_par_iter()
-            .map(|index| {
-                let (item, index) = (index / shape.heads, index % shape.heads);
-                let mut output = vec![0.0; rows * d_head];
-                let head = shape.head(item, views(item, index));
-                head.forward(&mut output, d_head, None);
-                output
-            })
-            .collect();
-        for (index, head) in heads.iter().enumerate() {
-            let (item, index) = (index / shape.heads, index % shape.heads);
-            let output = &mut output[item * rows * width + index * d_head..];
-            for (line, head) in output.chunks_mut(width).zip(head.chunks(d_head)) {
-                line[..d_head].copy_from_slice(head);
-            }
-        }
-    } else if sums.is_empty() {
-        let items = output.par_chunks_mut(rows * width).enumerate();
+    } else if log_sums.is_empty() && shape.batch < rayon::current_num_threads() {
+        forward_heads(shape, views, &mut output);
+    } else if log_sums.is_empty() {
+        let items = output.par_chunks_mut(queries * d_model).enumerate();
         items.for_each(|(index, output)| {
             item(index, output, &mut []);
         });
     } else {
-        let items = output.par_chunks_mut(rows * width).enumerate();
-        let items = items.zip(sums.par_chunks_mut(shape.heads * rows));
-        items.for_each(|((index, output), sums)| {
-            item(index, output, sums);
+        let items = output.par_chunks_mut(queries * d_model).enumerate();
+        let items = items.zip(log_sums.par_chunks_mut(shape.n_heads * queries));
+        items.for_each(|((index, output), log_sums)| {
+            item(index, output, log_sums);
         });
     }
     output
 }
 
-/// Input: queries, keys and values side by side.
+/// Computes all heads in parallel, without what the backward pass needs.
+fn forward_heads<'a>(
+    shape: &'a Shape,
+    views: impl Fn(usize, usize) -> [Matrix<'a>; 3] + Sync,
+    output: &mut [f32],
+) {
+    let (queries, d_model, d_head) = (shape.queries, shape.d_model(), shape.d_head);
+    let split = |index: usize| (index / shape.n_heads, index % shape.n_heads);
+    let heads: Vec<Vec<f32>> = (0..shape.batch * shape.n_heads)
+        .into_par_iter()
+        .map(|index| {
+            let (item, index) = split(index);
+            let mut output = vec![0.0; queries * d_head];
+            let head = shape.head(item, views(item, index));
+            head.forward(&mut output, d_head, None);
+            output
+        })
+        .collect();
+    for (index, head) in heads.iter().enumerate() {
+        let (item, index) = split(index);
+        let output = &mut output[item * queries * d_model + index * d_head..];
+        for (row, head) in output.chunks_mut(d_model).zip(head.chunks(d_head)) {
+            row[..d_head].copy_from_slice(head);
+        }
+    }
+}
+
+/// Input: the concatenated queries, keys and values.
 #[derive(Debug)]
 struct SelfAttention(Shape);
 
 impl SelfAttention {
-    fn views<'a>(&self, packed: &'a [f32], item: usize, head: usize) -> [Matrix<'a>; 3] {
-        let width = self.0.width();
-        let packed = &packed[item * self.0.rows * 3 * width..];
-        [0, 1, 2].map(|part| {
-            let first = part * width + head * self.0.d_head;
-            Matrix::strided(&packed[first..], 3 * width)
+    fn views<'a>(&self, qkv: &'a [f32], item: usize, head: usize) -> [Matrix<'a>; 3] {
+        let d_model = self.0.d_model();
+        let qkv = &qkv[item * self.0.queries * 3 * d_model..];
+        [0, 1, 2].map(|index| {
+            let first = index * d_model + head * self.0.d_head;
+            Matrix::strided(&qkv[first..], 3 * d_model)
         })
     }
 }
 
 impl Operation for SelfAttention {
     fn forward(&self, inputs: Vec<FlexTensor>, saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor {
-        let packed = contiguous(&inputs[0]);
-        let values = packed.storage::<f32>();
+        let qkv = contiguous(&inputs[0]);
+        let values = qkv.storage::<f32>();
         let shape = &self.0;
-        let sums_shape = [shape.batch, shape.heads, shape.rows];
-        let count = saved.as_ref().map_or(0, |_| sums_shape.iter().product());
-        let mut sums = vec![0.0; count];
+        let log_sums_shape = [shape.batch, shape.n_heads, shape.queries];
+        let count = saved
+            .as_ref()
+            .map_or(0, |_| log_sums_shape.iter().product());
+        let mut log_sums = vec![0.0; count];
         let views = |item, head| self.views(values, item, head);
-        let output = forward_all(shape, views, &mut sums);
+        let output = forward_all(shape, views, &mut log_sums);
         if let Some(saved) = saved {
-            saved.push(tensor(sums, sums_shape));
+            saved.push(tensor(log_sums, log_sums_shape));
         }
-        tensor(output, [shape.batch, shape.rows, shape.width()])
+        tensor(output, [shape.batch, shape.queries, shape.d_model()])
     }
 
     fn backward(
@@ -454,41 +465,36 @@ impl Operation for SelfAttention {
         inputs: &[FlexTensor],
         saved: &[FlexTensor],
         gradient: FlexTensor,
-        _wanted: &[bool],
+        _needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>> {
-        let [packed, gradient] = [&inputs[0], &gradient].map(contiguous);
-        let sums = saved[0].storage::<f32>();
-        let (values, gradient) = (packed.storage::<f32>(), gradient.storage::<f32>());
+        let [qkv, gradient] = [&inputs[0], &gradient].map(contiguous);
+        let log_sums = saved[0].storage::<f32>();
+        let (values, gradient) = (qkv.storage::<f32>(), gradient.storage::<f32>());
         let shape = &self.0;
-        let (rows, width) = (shape.rows, shape.width());
+        let (queries, d_model) = (shape.queries, shape.d_model());
         let mut output = vec![0.0; values.len()];
-        let item = |(item, output): (usize, &mut [f32])| {
-            for index in 0..shape.heads {
+        let parallel = is_worth_threads(2 * shape.cost());
+        let item_len = (queries * 3 * d_model).max(1);
+        for_each_chunk(&mut output, item_len, parallel, |item, output| {
+            for index in 0..shape.n_heads {
                 let first = index * shape.d_head;
                 let head = shape.head(item, self.views(values, item, index));
-                let gradient = Matrix::strided(&gradient[item * rows * width + first..], width);
-                let sums = &sums[(item * shape.heads + index) * rows..][..rows];
-                head.backward(gradient, sums, &mut output[first..], width);
+                let gradient =
+                    Matrix::strided(&gradient[item * queries * d_model + first..], d_model);
+                let log_sums = &log_sums[(item * shape.n_heads + index) * queries..][..queries];
+                head.backward(gradient, log_sums, &mut output[first..], d_model);
             }
-        };
-        if output.is_empty() {
-        } else if is_worth_threads(2 * shape.work()) {
-            let items = output.par_chunks_mut(rows * 3 * width).enumerate();
-            items.for_each(item);
-        } else {
-            let items = output.chunks_mut(rows * 3 * width).enumerate();
-            items.for_each(item);
-        }
-        vec![Some(tensor(output, packed.shape()))]
+        });
+        vec![Some(tensor(output, qkv.shape()))]
     }
 }
 
-/// Inputs: queries, keys and values; the latter may be views.
+/// Inputs: queries, keys and values; keys and values may be views.
 #[derive(Debug)]
 struct CachedAttention(Shape);
 
-/// The columns of a head of a tensor `[batch, rows, width]` whose columns lie side by side.
-fn view(tensor: &FlexTensor, item: usize, first: usize) -> Matrix<'_> {
+/// One head of one item of a `[batch, seq, d_model]` tensor with adjacent columns.
+fn head_view(tensor: &FlexTensor, item: usize, first: usize) -> Matrix<'_> {
     let layout = tensor.layout();
     let [batch, row, _] = [0, 1, 2].map(|axis| layout.strides()[axis].unsigned_abs());
     let start = layout.start_offset() + item * batch + first;
@@ -496,7 +502,8 @@ fn view(tensor: &FlexTensor, item: usize, first: usize) -> Matrix<'_> {
     Matrix::strided(&values[start.min(values.len())..], row)
 }
 
-fn side_by_side(tensor: &FlexTensor) -> FlexTensor {
+/// The tensor with adjacent columns; copied only if they are not.
+fn with_adjacent_columns(tensor: &FlexTensor) -> FlexTensor {
     match tensor.layout().strides() {
         &[batch, row, 1] if batch >= 0 && row >= 0 => tensor.clone(),
         _ => tensor.to_contiguous(),
@@ -506,13 +513,13 @@ fn side_by_side(tensor: &FlexTensor) -> FlexTensor {
 impl Operation for CachedAttention {
     fn forward(&self, inputs: Vec<FlexTensor>, _saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor {
         let shape = &self.0;
-        let [queries, keys, values] = [0, 1, 2].map(|index| side_by_side(&inputs[index]));
+        let inputs = [0, 1, 2].map(|index| with_adjacent_columns(&inputs[index]));
         let views = |item, head| {
             let first = head * shape.d_head;
-            [&queries, &keys, &values].map(|part| view(part, item, first))
+            inputs.each_ref().map(|input| head_view(input, item, first))
         };
         let output = forward_all(shape, views, &mut []);
-        tensor(output, [shape.batch, shape.rows, shape.width()])
+        tensor(output, [shape.batch, shape.queries, shape.d_model()])
     }
 
     fn backward(
@@ -520,9 +527,9 @@ impl Operation for CachedAttention {
         inputs: &[FlexTensor],
         _saved: &[FlexTensor],
         _gradient: FlexTensor,
-        _wanted: &[bool],
+        _needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>> {
-        // Whoever calls it has checked that there is no gradient.
+        // Called for untracked tensors only.
         inputs.iter().map(|_| None).collect()
     }
 }

@@ -2,24 +2,24 @@
 mod flex;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
+use burn::tensor::activation::relu as burn_relu;
 use burn::tensor::module::batch_norm_train as burn_batch_norm_train;
 
-/// What [`batch_norm_train`] gives.
+/// Output of [`batch_norm_train`], with the statistics for the running averages.
 #[derive(Clone, Debug)]
-pub struct Normalized {
-    /// The input, normalized, `[batch, channels, height, width]`.
+pub struct BatchNormOutput {
+    /// Normalized input, `[batch, channels, height, width]`.
     pub output: Tensor<4>,
-    /// Mean of each channel, `[channels]`; a constant to the backward pass.
+    /// Mean of each channel, `[channels]`, detached.
     pub mean: Tensor<1>,
-    /// Biased variance of each channel, `[channels]`; a constant to the backward pass.
+    /// Biased variance of each channel, `[channels]`, detached.
     pub variance: Tensor<1>,
 }
 
 /// Batch normalization with the statistics of the batch (Ioffe and Szegedy, 2015,
-/// <https://arxiv.org/abs/1502.03167>), with a rectifier behind it if `rectify`.
+/// <https://arxiv.org/abs/1502.03167>), followed by a fused ReLU if `relu`.
 ///
-/// On Flex this is two passes over the input forward and two backward, instead of about twenty.
+/// On Flex this takes two passes over the input forward and two backward, instead of about twenty.
 ///
 /// # Shapes
 ///
@@ -31,16 +31,16 @@ pub fn batch_norm_train(
     gamma: Tensor<1>,
     beta: Tensor<1>,
     epsilon: f64,
-    rectify: bool,
-) -> Normalized {
+    relu: bool,
+) -> BatchNormOutput {
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::takes(&input) {
-        return flex::batch_norm_train(input, gamma, beta, epsilon, rectify);
+    if crate::flex::tensors::is_supported(&input) {
+        return flex::batch_norm_train(input, gamma, beta, epsilon, relu);
     }
     let result = burn_batch_norm_train(input, gamma, beta, epsilon);
-    Normalized {
-        output: if rectify {
-            relu(result.output)
+    BatchNormOutput {
+        output: if relu {
+            burn_relu(result.output)
         } else {
             result.output
         },

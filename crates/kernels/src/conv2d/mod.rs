@@ -2,26 +2,28 @@
 mod flex;
 #[cfg(feature = "flex")]
 mod im2col;
+#[cfg(feature = "flex")]
+mod shape;
 
 use burn::tensor::Tensor;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 
-/// How a square kernel walks over a plane.
+/// Stride and padding of a [`conv2d`], the same along both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Walk {
-    /// Pixels from one position to the next.
+pub struct Conv2dGeometry {
+    /// Pixels between neighboring kernel positions.
     pub stride: usize,
-    /// Rows and columns of zeros around the plane.
+    /// Rows and columns of zeros added on each side.
     pub padding: usize,
 }
 
-/// Two-dimensional convolution without a bias.
+/// Two-dimensional convolution without bias.
 ///
-/// On Flex the input is unrolled (Chellapilla, Puri and Simard, *High performance convolutional
-/// neural networks for document processing*, 2006, <https://inria.hal.science/inria-00112631>) a
-/// few images at a time, without turning it into another layout first, and the gradient of the
-/// weights is one matrix product per such portion.
+/// On Flex this is im2col and a matrix product (Chellapilla, Puri and Simard, *High performance
+/// convolutional neural networks for document processing*, 2006,
+/// <https://inria.hal.science/inria-00112631>), a few images at a time and without changing the
+/// memory layout of the input.
 ///
 /// # Shapes
 ///
@@ -31,14 +33,13 @@ pub struct Walk {
 ///
 /// # Panics
 ///
-/// If the shapes do not fit together, the stride is 0, or the kernel is larger than the padded
-/// plane.
-pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, walk: Walk) -> Tensor<4> {
+/// If the shapes do not match, the stride is 0, or the kernel is larger than the padded input.
+pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, geometry: Conv2dGeometry) -> Tensor<4> {
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::takes(&input) {
-        return flex::conv2d(input, weight, walk);
+    if crate::flex::tensors::is_supported(&input) {
+        return flex::conv2d(input, weight, geometry);
     }
-    let Walk { stride, padding } = walk;
+    let Conv2dGeometry { stride, padding } = geometry;
     let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
     burn_conv2d(input, weight, None, options)
 }

@@ -3,20 +3,20 @@ mod flex;
 
 use burn::tensor::{Distribution, Tensor};
 
-/// `residual + branch`, with numbers of the branch left out at random and the others enlarged
-/// accordingly (Srivastava et al., 2014, <https://jmlr.org/papers/v15/srivastava14a.html>).
+/// `residual + dropout(branch)` (Srivastava et al., 2014,
+/// <https://jmlr.org/papers/v15/srivastava14a.html>).
 ///
-/// On Flex a number's place decides about it, together with a seed from Burn's generator: nothing is
-/// kept for the backward pass, and the number of threads changes nothing.
+/// On Flex, the mask is a hash of the element's index and a seed from Burn's generator: nothing is
+/// stored for the backward pass, and the mask does not depend on the number of threads.
 ///
 /// # Shapes
 ///
-/// - residual, branch and output: the same, any
+/// - residual, branch, output: any, all the same
 ///
 /// # Panics
 ///
 /// If the shapes differ.
-pub fn add_dropout<const D: usize>(
+pub fn dropout_add<const D: usize>(
     residual: Tensor<D>,
     branch: Tensor<D>,
     probability: f64,
@@ -30,22 +30,23 @@ pub fn add_dropout<const D: usize>(
         return residual + branch;
     }
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::takes_vectors(&branch) {
-        return flex::add_dropout(Some(residual), branch, probability);
+    if crate::flex::tensors::is_supported_simd(&branch) {
+        return flex::dropout_add(Some(residual), branch, probability);
     }
     residual + dropout(branch, probability)
 }
 
-/// As [`add_dropout`], of a branch alone.
+/// Zeroes elements with a probability in `[0, 1)` and scales the others up accordingly; see
+/// [`dropout_add`].
 pub fn dropout<const D: usize>(input: Tensor<D>, probability: f64) -> Tensor<D> {
     if probability <= 0.0 {
         return input;
     }
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::takes_vectors(&input) {
-        return flex::add_dropout(None, input, probability);
+    if crate::flex::tensors::is_supported_simd(&input) {
+        return flex::dropout_add(None, input, probability);
     }
-    let kept = 1.0 - probability;
-    let mask = input.random_like(Distribution::Bernoulli(kept));
-    input * mask / kept
+    let keep = 1.0 - probability;
+    let mask = input.random_like(Distribution::Bernoulli(keep));
+    input * mask / keep
 }

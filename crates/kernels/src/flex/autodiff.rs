@@ -1,4 +1,6 @@
-//! What every kernel with a gradient has in common with Burn: its place in the graph.
+//! Registration of an operation with Burn: the same for every kernel with a gradient.
+//!
+//! A kernel implements [`Operation`] on plain Flex tensors and is called through [`apply`].
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,36 +17,37 @@ use burn::backend::{
 };
 use burn::tensor::Tensor;
 
-/// A function of a few tensors, with its gradient.
+/// A differentiable function of a few tensors.
 pub(crate) trait Operation: Debug + Send + Sync {
-    /// Whether the gradient needs the inputs; without this it is given none.
-    fn keeps_inputs(&self) -> bool {
+    /// Whether `backward` needs the inputs; if not, it receives none.
+    fn saves_inputs(&self) -> bool {
         true
     }
 
-    /// Computes the output. What the gradient needs beside the inputs goes into `saved`, which is
-    /// absent where no gradient is wanted.
+    /// Computes the output, and pushes what else `backward` needs to `saved`, which is `None` if no
+    /// gradient is required.
     fn forward(&self, inputs: Vec<FlexTensor>, saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor;
 
-    /// Computes the gradient of each input that is wanted from that of the output.
+    /// Computes the gradient of each input from the gradient of the output. Gradients of inputs
+    /// without `needs_grad` are ignored and may be `None`.
     fn backward(
         &self,
         inputs: &[FlexTensor],
         saved: &[FlexTensor],
         gradient: FlexTensor,
-        wanted: &[bool],
+        needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>>;
 }
 
-/// Computes an operation, with its place in the graph if an input has one.
+/// Runs an operation, and adds it to the autodiff graph if an input is tracked.
 pub(crate) fn apply<const D: usize>(
     operation: impl Operation + 'static,
     inputs: Inputs<Dispatch>,
 ) -> Tensor<D> {
-    Tensor::from_dispatch(Dispatch::operate(Arc::new(operation), inputs))
+    Tensor::from_dispatch(Dispatch::run(Arc::new(operation), inputs))
 }
 
-/// As many tensors as an operation has.
+/// The inputs of an operation. Burn's extensions take no vector of tensors.
 #[derive(ExtensionType)]
 pub(crate) enum Inputs<B: Backend> {
     One(FloatTensor<B>),
@@ -68,7 +71,7 @@ pub(crate) enum Inputs<B: Backend> {
 }
 
 impl Inputs<Dispatch> {
-    /// One tensor and others: none, one, two, three or six.
+    /// One input and 0, 1, 2, 3 or 6 others.
     pub(crate) fn new(first: DispatchTensor, others: Vec<DispatchTensor>) -> Self {
         let mut others = others.into_iter();
         match std::array::from_fn::<_, 6, _>(|_| others.next()) {
@@ -79,149 +82,34 @@ impl Inputs<Dispatch> {
             [Some(b), Some(c), Some(d), Some(e), Some(f), Some(g)] => {
                 Self::Seven(first, b, c, d, e, f, g)
             }
-            _ => unreachable!("no operation has five or six tensors"),
+            _ => unreachable!("no operation has five or six inputs"),
         }
     }
 }
 
 #[backend_extension(Flex, Autodiff)]
-pub(crate) trait Operate: Backend {
-    fn operate(
+pub(crate) trait RunOperation: Backend {
+    fn run(
         operation: Arc<dyn Operation>,
         #[extension_type] inputs: Inputs<Self>,
     ) -> FloatTensor<Self>;
 }
 
-trait Differentiate: Operate {
-    /// The output alone.
-    fn output(operation: &dyn Operation, inputs: Vec<FloatTensor<Self>>) -> FloatTensor<Self>;
-
-    /// The output, and what the gradient needs.
-    fn operate_and_save(
-        operation: &dyn Operation,
-        inputs: Vec<FloatTensor<Self>>,
-    ) -> (FloatTensor<Self>, Vec<FloatTensor<Self>>);
-
-    fn gradients(
-        operation: &dyn Operation,
-        inputs: &[FloatTensor<Self>],
-        saved: &[FloatTensor<Self>],
-        gradient: FloatTensor<Self>,
-        wanted: &[bool],
-    ) -> Vec<Option<FloatTensor<Self>>>;
-}
-
-impl Operate for Flex {
-    fn operate(operation: Arc<dyn Operation>, inputs: Inputs<Self>) -> FlexTensor {
-        match inputs {
-            Inputs::One(a) => operation.forward(vec![a], None),
-            Inputs::Two(a, b) => operation.forward(vec![a, b], None),
-            Inputs::Three(a, b, c) => operation.forward(vec![a, b, c], None),
-            Inputs::Four(a, b, c, d) => operation.forward(vec![a, b, c, d], None),
-            Inputs::Seven(a, b, c, d, e, f, g) => {
-                operation.forward(vec![a, b, c, d, e, f, g], None)
-            }
-        }
-    }
-}
-
-impl Differentiate for Flex {
-    fn output(operation: &dyn Operation, inputs: Vec<FlexTensor>) -> FlexTensor {
+impl RunOperation for Flex {
+    fn run(operation: Arc<dyn Operation>, inputs: Inputs<Self>) -> FlexTensor {
+        let inputs = match inputs {
+            Inputs::One(a) => vec![a],
+            Inputs::Two(a, b) => vec![a, b],
+            Inputs::Three(a, b, c) => vec![a, b, c],
+            Inputs::Four(a, b, c, d) => vec![a, b, c, d],
+            Inputs::Seven(a, b, c, d, e, f, g) => vec![a, b, c, d, e, f, g],
+        };
         operation.forward(inputs, None)
     }
-
-    fn operate_and_save(
-        operation: &dyn Operation,
-        inputs: Vec<FlexTensor>,
-    ) -> (FlexTensor, Vec<FlexTensor>) {
-        let mut saved = Vec::new();
-        let output = operation.forward(inputs, Some(&mut saved));
-        (output, saved)
-    }
-
-    fn gradients(
-        operation: &dyn Operation,
-        inputs: &[FlexTensor],
-        saved: &[FlexTensor],
-        gradient: FlexTensor,
-        wanted: &[bool],
-    ) -> Vec<Option<FlexTensor>> {
-        operation.backward(inputs, saved, gradient, wanted)
-    }
 }
 
-#[derive(Debug)]
-struct OperationBackward;
-
-#[derive(Clone, Debug)]
-struct Saved<T> {
-    operation: Arc<dyn Operation>,
-    inputs: Vec<NodeId>,
-    tensors: Vec<T>,
-}
-
-impl<B: Differentiate, const N: usize> Backward<B, N> for OperationBackward {
-    type State = Saved<FloatTensor<B>>;
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, N>,
-        gradients: &mut Gradients,
-        checkpointer: &mut Checkpointer,
-    ) {
-        let saved = ops.state;
-        let gradient = gradients.consume::<B>(&ops.node);
-        let inputs: Vec<FloatTensor<B>> = saved
-            .inputs
-            .into_iter()
-            .map(|node| checkpointer.retrieve_node_output(node))
-            .collect();
-        let wanted = ops.parents.each_ref().map(Option::is_some);
-        let operation = saved.operation.as_ref();
-        let values = B::gradients(operation, &inputs, &saved.tensors, gradient, &wanted);
-        for (node, value) in ops.parents.into_iter().zip(values) {
-            if let (Some(node), Some(value)) = (node, value) {
-                gradients.register::<B>(node.id, value);
-            }
-        }
-    }
-}
-
-fn track<B: Differentiate, C: CheckpointStrategy, const N: usize>(
-    operation: Arc<dyn Operation>,
-    inputs: [FloatTensor<Autodiff<B, C>>; N],
-) -> FloatTensor<Autodiff<B, C>> {
-    let nodes = inputs.each_ref().map(FloatTensor::<Autodiff<B, C>>::node);
-    match OperationBackward
-        .prepare::<C>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(mut prepared) => {
-            let kept = inputs.iter().filter(|_| operation.keeps_inputs());
-            let nodes = kept.map(|input| prepared.checkpoint(input)).collect();
-            let inputs = inputs
-                .map(FloatTensor::<Autodiff<B, C>>::into_primitive)
-                .into();
-            let (output, tensors) = B::operate_and_save(operation.as_ref(), inputs);
-            let saved = Saved {
-                operation,
-                inputs: nodes,
-                tensors,
-            };
-            prepared.finish(saved, output)
-        }
-        OpsKind::UnTracked(prepared) => {
-            let inputs = inputs
-                .map(FloatTensor::<Autodiff<B, C>>::into_primitive)
-                .into();
-            prepared.finish(B::output(operation.as_ref(), inputs))
-        }
-    }
-}
-
-impl<B: Differentiate, C: CheckpointStrategy> Operate for Autodiff<B, C> {
-    fn operate(operation: Arc<dyn Operation>, inputs: Inputs<Self>) -> FloatTensor<Self> {
+impl<B: Differentiable, C: CheckpointStrategy> RunOperation for Autodiff<B, C> {
+    fn run(operation: Arc<dyn Operation>, inputs: Inputs<Self>) -> FloatTensor<Self> {
         match inputs {
             Inputs::One(a) => track::<B, C, _>(operation, [a]),
             Inputs::Two(a, b) => track::<B, C, _>(operation, [a, b]),
@@ -230,6 +118,113 @@ impl<B: Differentiate, C: CheckpointStrategy> Operate for Autodiff<B, C> {
             Inputs::Seven(a, b, c, d, e, f, g) => {
                 track::<B, C, _>(operation, [a, b, c, d, e, f, g])
             }
+        }
+    }
+}
+
+/// [`Operation`] for a generic backend, as Burn's [`Backward`] requires.
+trait Differentiable: RunOperation {
+    fn forward(
+        operation: &dyn Operation,
+        inputs: Vec<FloatTensor<Self>>,
+        saved: Option<&mut Vec<FloatTensor<Self>>>,
+    ) -> FloatTensor<Self>;
+
+    fn backward(
+        operation: &dyn Operation,
+        inputs: &[FloatTensor<Self>],
+        saved: &[FloatTensor<Self>],
+        gradient: FloatTensor<Self>,
+        needs_grad: &[bool],
+    ) -> Vec<Option<FloatTensor<Self>>>;
+}
+
+impl Differentiable for Flex {
+    fn forward(
+        operation: &dyn Operation,
+        inputs: Vec<FlexTensor>,
+        saved: Option<&mut Vec<FlexTensor>>,
+    ) -> FlexTensor {
+        operation.forward(inputs, saved)
+    }
+
+    fn backward(
+        operation: &dyn Operation,
+        inputs: &[FlexTensor],
+        saved: &[FlexTensor],
+        gradient: FlexTensor,
+        needs_grad: &[bool],
+    ) -> Vec<Option<FlexTensor>> {
+        operation.backward(inputs, saved, gradient, needs_grad)
+    }
+}
+
+#[derive(Debug)]
+struct OperationBackward;
+
+#[derive(Clone, Debug)]
+struct State<T> {
+    operation: Arc<dyn Operation>,
+    inputs: Vec<NodeId>,
+    saved: Vec<T>,
+}
+
+impl<B: Differentiable, const N: usize> Backward<B, N> for OperationBackward {
+    type State = State<FloatTensor<B>>;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, N>,
+        gradients: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let state = ops.state;
+        let gradient = gradients.consume::<B>(&ops.node);
+        let inputs: Vec<FloatTensor<B>> = state
+            .inputs
+            .into_iter()
+            .map(|node| checkpointer.retrieve_node_output(node))
+            .collect();
+        let needs_grad = ops.parents.each_ref().map(Option::is_some);
+        let operation = state.operation.as_ref();
+        let values = B::backward(operation, &inputs, &state.saved, gradient, &needs_grad);
+        for (node, value) in ops.parents.into_iter().zip(values) {
+            if let (Some(node), Some(value)) = (node, value) {
+                gradients.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+fn track<B: Differentiable, C: CheckpointStrategy, const N: usize>(
+    operation: Arc<dyn Operation>,
+    inputs: [FloatTensor<Autodiff<B, C>>; N],
+) -> FloatTensor<Autodiff<B, C>> {
+    let nodes = inputs.each_ref().map(FloatTensor::<Autodiff<B, C>>::node);
+    let primitives = |inputs: [FloatTensor<Autodiff<B, C>>; N]| {
+        let primitives = inputs.map(FloatTensor::<Autodiff<B, C>>::into_primitive);
+        Vec::from(primitives)
+    };
+    match OperationBackward
+        .prepare::<C>(nodes)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(mut prepared) => {
+            let inputs_to_save = inputs.iter().filter(|_| operation.saves_inputs());
+            let nodes = inputs_to_save.map(|input| prepared.checkpoint(input));
+            let nodes = nodes.collect();
+            let mut saved = Vec::new();
+            let output = B::forward(operation.as_ref(), primitives(inputs), Some(&mut saved));
+            let state = State {
+                operation,
+                inputs: nodes,
+                saved,
+            };
+            prepared.finish(state, output)
+        }
+        OpsKind::UnTracked(prepared) => {
+            prepared.finish(B::forward(operation.as_ref(), primitives(inputs), None))
         }
     }
 }

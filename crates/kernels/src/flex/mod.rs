@@ -1,6 +1,8 @@
-//! What the kernels for Burn's Flex backend have in common.
+//! Shared by the kernels for Burn's Flex backend: registration with Burn's autodiff, the matrix
+//! product, threads, SIMD and scratch memory.
 
 pub(crate) mod autodiff;
+pub(crate) mod bias;
 pub(crate) mod gemm;
 pub(crate) mod parallel;
 pub(crate) mod scratch;

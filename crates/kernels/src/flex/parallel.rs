@@ -1,25 +1,30 @@
-//! How work is shared between threads.
+//! Distribution of work over threads.
 
 use std::ops::Range;
 
 use pulp::Arch;
 use rayon::prelude::*;
 
-/// Multiplications and additions that take several times as long as waking a thread.
-const WORTH: usize = 1 << 22;
+/// Multiply-adds that take several times as long as waking a thread.
+const MIN_PARALLEL: usize = 1 << 22;
 
-/// Numbers that a task of a simple loop is given.
+/// Elements per task of an element-wise loop.
 pub(crate) const CHUNK: usize = 1 << 14;
 
-/// Rows that are summed apart from the others.
-pub(crate) const PART_ROWS: usize = 128;
+/// Rows that are summed independently of the others.
+pub(crate) const BLOCK_ROWS: usize = 128;
 
-/// Whether so many multiplications are faster on more than one thread.
+/// Whether this many multiply-adds are faster on several threads.
 pub(crate) fn is_worth_threads(operations: usize) -> bool {
-    operations >= WORTH && rayon::current_num_threads() > 1
+    operations >= MIN_PARALLEL && rayon::current_num_threads() > 1
 }
 
-/// Calls `visit` with each chunk and its index, on several threads or on this one.
+/// Whether the processor has SIMD registers wide enough for our kernels to pay off.
+pub(crate) fn has_simd() -> bool {
+    !matches!(Arch::new(), Arch::Scalar)
+}
+
+/// Calls `visit` with each chunk and its index, on several threads if `parallel`.
 pub(crate) fn for_each_chunk<T: Send>(
     values: &mut [T],
     size: usize,
@@ -35,39 +40,34 @@ pub(crate) fn for_each_chunk<T: Send>(
     }
 }
 
-/// Lets `add` sum ranges of rows into vectors of `width` numbers and adds those up, in an order
-/// that does not depend on the number of threads.
-pub(crate) fn sum_in_parts(
+/// Sums `rows` rows of `width` elements in blocks: `add` accumulates a range of rows. The order of
+/// the sum does not depend on the number of threads.
+pub(crate) fn sum_in_blocks(
     rows: usize,
     width: usize,
     add: impl Fn(Range<usize>, &mut [f32]) + Sync + Send,
 ) -> Vec<f32> {
-    let part = |start: usize| {
+    let block = |start: usize| {
         let mut sums = vec![0.0; width];
-        add(start..(start + PART_ROWS).min(rows), &mut sums);
+        add(start..(start + BLOCK_ROWS).min(rows), &mut sums);
         sums
     };
-    let starts: Vec<usize> = (0..rows).step_by(PART_ROWS).collect();
-    let parts: Vec<Vec<f32>> = if is_worth_threads(4 * rows * width) {
-        starts.into_par_iter().map(part).collect()
+    let starts: Vec<usize> = (0..rows).step_by(BLOCK_ROWS).collect();
+    let blocks: Vec<Vec<f32>> = if is_worth_threads(4 * rows * width) {
+        starts.into_par_iter().map(block).collect()
     } else {
-        starts.into_iter().map(part).collect()
+        starts.into_iter().map(block).collect()
     };
-    add_up(&parts, width)
+    sum_vectors(&blocks, width)
 }
 
-/// Adds vectors of `width` numbers up, first to last.
-pub(crate) fn add_up(parts: &[Vec<f32>], width: usize) -> Vec<f32> {
+/// Sums vectors of `width` elements, first to last.
+pub(crate) fn sum_vectors(vectors: &[Vec<f32>], width: usize) -> Vec<f32> {
     let mut total = vec![0.0; width];
-    for part in parts {
-        for (total, value) in total.iter_mut().zip(part) {
+    for vector in vectors {
+        for (total, value) in total.iter_mut().zip(vector) {
             *total += *value;
         }
     }
     total
-}
-
-/// Whether this processor has registers that make our kernels worth it.
-pub(crate) fn has_vectors() -> bool {
-    !matches!(Arch::new(), Arch::Scalar)
 }

@@ -1,19 +1,18 @@
-//! Functions of one number, written so that the compiler can apply them to many at once.
+//! Scalar functions that the compiler can vectorize.
 //!
-//! Inside [`vectorized`] they use the widest registers the processor has.
+//! Inside [`vectorized`] they use the widest registers of the processor.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Numbers that are summed side by side.
+/// Partial sums that are accumulated independently.
 pub(crate) const LANES: usize = 16;
 
-/// Runs a loop with the widest registers that this processor has.
+/// Runs a loop compiled for the widest registers of the processor.
 ///
-/// The closure has to be `#[inline(always)]`: outside of the function with those registers it
-/// would not use them. And it is called by reference, as a call by value goes through a function
-/// that is not inlined.
-pub(crate) fn vectorized(work: impl FnMut()) {
-    Arch::new().dispatch(Loop(work));
+/// The closure must be `#[inline(always)]`: it uses those registers only when inlined into a function
+/// that enables them. It is called by reference, because a call by value is not inlined.
+pub(crate) fn vectorized(body: impl FnMut()) {
+    Arch::new().dispatch(Loop(body));
 }
 
 struct Loop<F>(F);
@@ -27,9 +26,9 @@ impl<F: FnMut()> WithSimd for Loop<F> {
     }
 }
 
-/// Sums a function of each pair of numbers, always in the same order.
+/// Sums a function of corresponding elements, in an order that depends on the length alone.
 #[inline(always)]
-pub(crate) fn sum_of(left: &[f32], right: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+pub(crate) fn sum_pairs(left: &[f32], right: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let (left, left_rest) = left.as_chunks::<LANES>();
     let (right, right_rest) = right.as_chunks::<LANES>();
     let mut sums = [0.0_f32; LANES];
@@ -41,12 +40,12 @@ pub(crate) fn sum_of(left: &[f32], right: &[f32], term: impl Fn(f32, f32) -> f32
     for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
         *sum += term(*left, *right);
     }
-    fold(sums, |left, right| left + right)
+    reduce(sums, |left, right| left + right)
 }
 
-/// The largest of all numbers and of negative infinity; one that is not a number is left out.
+/// The maximum; negative infinity for an empty slice. NaN is ignored.
 #[inline(always)]
-pub(crate) fn largest_of(values: &[f32]) -> f32 {
+pub(crate) fn max(values: &[f32]) -> f32 {
     let (chunks, rest) = values.as_chunks::<LANES>();
     let mut best = [f32::NEG_INFINITY; LANES];
     let larger = |left: f32, right: f32| if right > left { right } else { left };
@@ -58,56 +57,56 @@ pub(crate) fn largest_of(values: &[f32]) -> f32 {
     for (best, value) in best.iter_mut().zip(rest) {
         *best = larger(*best, *value);
     }
-    fold(best, larger)
+    reduce(best, larger)
 }
 
-/// Halves with halves, until one is left.
+/// Reduces the lanes pairwise.
 #[inline(always)]
-fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+fn reduce(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
-            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+            lanes[lane] = combine(lanes[lane], lanes[lane + half]);
         }
         half /= 2;
     }
     lanes[0]
 }
 
-/// Smallest exponent whose power is a normal number.
-const LEAST: f32 = -87.0;
+/// Smallest argument of [`exp`] whose result is a normal number.
+const EXP_MIN: f32 = -87.0;
 
-/// Exponential, to two units in the last place; zero below -87, where it would be subnormal soon.
+/// Exponential function, within two units in the last place; 0 below -87, close to the subnormals.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    // 1.5 * 2^23: behind the point there is no room, so adding it rounds.
+    // 1.5 * 2^23: the sum has no fractional bits, so the addition rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts, the first with few digits, so that its multiples are exact.
+    // ln 2 in two terms, the first with few digits, so that its multiples are exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    let clamped = x.clamp(LEAST, 88.0);
+    let clamped = x.clamp(EXP_MIN, 88.0);
     let shifted = clamped.mul_add(std::f32::consts::LOG2_E, ROUND);
-    let power = shifted - ROUND;
-    let rest = power.mul_add(-LN_2_HIGH, clamped);
-    let rest = power.mul_add(-LN_2_LOW, rest);
-    // Taylor's series: the rest is at most ln 2 / 2.
+    let exponent = shifted - ROUND;
+    let rest = exponent.mul_add(-LN_2_HIGH, clamped);
+    let rest = exponent.mul_add(-LN_2_LOW, rest);
+    // Taylor series: the remainder is at most ln 2 / 2.
     let mut sum = 1.0 / 5040.0_f32;
     for divisor in [720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0_f32] {
         sum = sum.mul_add(rest, 1.0 / divisor);
     }
     let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3F80_0000));
     let value = sum * scale;
-    let value = if x < LEAST { 0.0 } else { value };
+    let value = if x < EXP_MIN { 0.0 } else { value };
     if x.is_nan() { x } else { value }
 }
 
-/// What share of the standard normal distribution is below `x`, and its density there.
+/// Cumulative distribution function and density of the standard normal distribution.
 ///
 /// Abramowitz and Stegun, *Handbook of mathematical functions*, 1964, formula 7.1.26: the error is
 /// at most 1.5e-7 / 2.
 #[inline(always)]
 fn normal(x: f32) -> [f32; 2] {
-    const SLOPE: f32 = 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2;
+    const SCALE: f32 = 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2;
     const TERMS: [f32; 5] = [
         1.061_405_4,
         -1.453_152_1,
@@ -115,31 +114,31 @@ fn normal(x: f32) -> [f32; 2] {
         -0.284_496_72,
         0.254_829_6,
     ];
-    // One over the root of 2 pi.
+    // 1 / sqrt(2 pi)
     const PEAK: f32 = 0.398_942_3;
     let bell = exp(-0.5 * x * x);
-    let t = 1.0 / x.abs().mul_add(SLOPE, 1.0);
+    let t = 1.0 / x.abs().mul_add(SCALE, 1.0);
     let mut sum = 0.0;
     for term in TERMS {
         sum = t * (sum + term);
     }
     let tail = 0.5 * sum * bell;
-    let share = if x < 0.0 { tail } else { 1.0 - tail };
-    [share, PEAK * bell]
+    let cdf = if x < 0.0 { tail } else { 1.0 - tail };
+    [cdf, PEAK * bell]
 }
 
 /// Gaussian error linear unit.
 #[inline(always)]
 pub(crate) fn gelu(x: f32) -> f32 {
-    let [share, _] = normal(x);
-    x * share
+    let [cdf, _] = normal(x);
+    x * cdf
 }
 
-/// Slope of [`gelu`].
+/// Derivative of [`gelu`].
 #[inline(always)]
-pub(crate) fn gelu_slope(x: f32) -> f32 {
-    let [share, density] = normal(x);
-    x.mul_add(density, share)
+pub(crate) fn gelu_derivative(x: f32) -> f32 {
+    let [cdf, density] = normal(x);
+    x.mul_add(density, cdf)
 }
 
 /// Logistic function.
@@ -151,9 +150,9 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
 /// Hyperbolic tangent.
 #[inline(always)]
 pub(crate) fn tanh(x: f32) -> f32 {
-    let power = exp(-2.0 * x.abs());
-    let far = ((1.0 - power) / (1.0 + power)).copysign(x);
-    // Near zero the difference above has few digits. Taylor's series:
+    let decay = exp(-2.0 * x.abs());
+    let far = ((1.0 - decay) / (1.0 + decay)).copysign(x);
+    // Near zero the difference above cancels. Taylor series:
     let square = x * x;
     let near = square.mul_add(-17.0 / 315.0, 2.0 / 15.0);
     let near = square.mul_add(near, -1.0 / 3.0);

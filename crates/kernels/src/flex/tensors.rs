@@ -1,58 +1,68 @@
 //! Tensors of Flex as slices of numbers.
 
-use burn::backend::DispatchDevice;
-use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{DType, Int, Shape, Tensor, TensorData};
+use burn::backend::{DispatchDevice, Flex};
+use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
 
 use super::gemm::Matrix;
+use super::parallel::has_simd;
 
-/// Whether a tensor is where our kernels can read it.
-pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
-    let device = tensor.device().inner();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
+fn is_flex(device: &Device) -> bool {
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
-/// As [`takes`], of a tensor that belongs to no graph.
-pub(crate) fn takes_plain<const D: usize>(tensor: &Tensor<D>) -> bool {
-    !tensor.device().is_autodiff() && takes(tensor)
+/// Whether a tensor is in single precision and on Flex, with or without autodiff.
+pub(crate) fn is_supported<const D: usize>(tensor: &Tensor<D>) -> bool {
+    is_flex(&tensor.device().inner()) && tensor.dtype() == DType::F32
 }
 
-/// The same of codes, which are 32-bit numbers.
-pub(crate) fn takes_codes(codes: &Tensor<2, Int>) -> bool {
-    let device = codes.device();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && codes.dtype() == DType::I32
+/// Like [`is_supported`], for kernels that are slower than Burn without SIMD.
+pub(crate) fn is_supported_simd<const D: usize>(tensor: &Tensor<D>) -> bool {
+    is_supported(tensor) && has_simd()
 }
 
-/// The numbers of a tensor that is in no graph.
-pub(crate) fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+/// Like [`is_supported`], for kernels without a gradient.
+pub(crate) fn is_supported_untracked<const D: usize>(tensor: &Tensor<D>) -> bool {
+    !tensor.device().is_autodiff() && is_supported(tensor)
+}
+
+/// Whether integers are 32 bits wide and on Flex, without autodiff.
+pub(crate) fn is_supported_int<const D: usize>(tensor: &Tensor<D, Int>) -> bool {
+    is_flex(&tensor.device()) && tensor.dtype() == DType::I32
+}
+
+/// Unwraps a tensor for which [`is_supported_untracked`] holds.
+pub(crate) fn into_flex<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
     let primitive = tensor.try_into_primitive::<Flex>();
-    primitive.unwrap_or_else(|error| unreachable!("the caller has looked: {error:?}"))
+    primitive.unwrap_or_else(|error| unreachable!("the caller checked the backend: {error:?}"))
 }
 
+/// Unwraps a tensor for which [`is_supported_int`] holds.
+pub(crate) fn int_into_flex<const D: usize>(tensor: Tensor<D, Int>) -> FlexTensor {
+    let primitive = tensor.try_into_primitive::<Flex>();
+    primitive.unwrap_or_else(|error| unreachable!("the caller checked the backend: {error:?}"))
+}
+
+/// Creates a tensor from values in row-major order.
 pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// Whether a tensor is where our kernels can read it, and the processor is one they are for.
-pub(crate) fn takes_vectors<const D: usize>(tensor: &Tensor<D>) -> bool {
-    takes(tensor) && super::parallel::has_vectors()
-}
-
-/// A tensor whose numbers lie in their order.
+/// The tensor in row-major order; shares the storage if it already is.
 pub(crate) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
 }
 
-/// As [`contiguous`], without holding on to the tensor: nobody else may have its numbers then.
-pub(crate) fn owned(tensor: FlexTensor) -> FlexTensor {
-    let ready = contiguous(&tensor);
+/// Like [`contiguous`], but drops the argument, so that storage nobody else shares can be written
+/// in place.
+pub(crate) fn into_contiguous(tensor: FlexTensor) -> FlexTensor {
+    let contiguous = contiguous(&tensor);
     drop(tensor);
-    ready
+    contiguous
 }
 
-/// A tensor that can be read as [`matrix`].
-pub(crate) fn forwards(tensor: &FlexTensor) -> FlexTensor {
+/// The tensor with strides that [`matrix`] can represent; copied only if one is negative.
+pub(crate) fn with_positive_strides(tensor: &FlexTensor) -> FlexTensor {
     if tensor.layout().strides().iter().all(|&stride| stride >= 0) {
         tensor.clone()
     } else {
@@ -60,7 +70,7 @@ pub(crate) fn forwards(tensor: &FlexTensor) -> FlexTensor {
     }
 }
 
-/// A tensor of two axes, wherever its rows and columns lie.
+/// View of a two-dimensional tensor, transposed or not.
 pub(crate) fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     let layout = tensor.layout();
     Matrix {

@@ -4,152 +4,134 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::gemm::{FEW_ROWS, Matrix, Packed, multiply, multiply_rows};
-use crate::flex::parallel::{CHUNK, is_worth_threads, sum_in_parts};
-use crate::flex::simd_math::{gelu, gelu_slope, vectorized};
-use crate::flex::tensors::{contiguous, forwards, matrix, tensor};
+use crate::flex::bias::{add_bias, sum_rows};
+use crate::flex::gemm::{MAX_UNPACKED_ROWS, Matrix, PackedRhs, matmul, matmul_packed};
+use crate::flex::parallel::{CHUNK, is_worth_threads};
+use crate::flex::simd_math::{gelu, gelu_derivative, vectorized};
+use crate::flex::tensors::{contiguous, matrix, tensor, with_positive_strides};
 
-/// Multiplications that a slope of the error linear unit takes as long as.
-const SLOPE_COST: usize = 32;
+/// Cost of GELU or its derivative, in multiply-adds.
+const GELU_COST: usize = 32;
 
-/// Products of one or three matrices, with all their biases or none.
-pub(crate) fn linear<const D: usize>(
+pub(super) fn linear<const D: usize>(
     input: Tensor<D>,
     weights: Vec<Tensor<2>>,
     biases: Vec<Tensor<1>>,
     gelu: bool,
 ) -> Tensor<D> {
     let operation = Linear {
-        weights: weights.len(),
+        n_weights: weights.len(),
         gelu,
     };
-    let rest: Vec<_> = weights
+    let others: Vec<_> = weights
         .into_iter()
         .map(Tensor::into_dispatch)
         .chain(biases.into_iter().map(Tensor::into_dispatch))
         .collect();
-    apply(operation, Inputs::new(input.into_dispatch(), rest))
+    apply(operation, Inputs::new(input.into_dispatch(), others))
 }
 
-/// Inputs: the rows, the weights, then as many biases or none.
+/// Inputs: the rows, the weights, then one bias per weight or none.
 #[derive(Debug)]
 struct Linear {
-    /// Number of matrices whose products lie side by side in the output.
-    weights: usize,
-    /// Whether the nonlinearity follows.
+    /// Number of weights, whose outputs are concatenated.
+    n_weights: usize,
+    /// Whether GELU follows.
     gelu: bool,
 }
 
-/// The weights, side by side.
+/// The weights, concatenated along the columns.
 struct Weights {
     tensors: Vec<FlexTensor>,
-    /// Length of a row of the input.
-    depth: usize,
+    d_input: usize,
     /// Columns of each.
-    columns: Vec<usize>,
+    d_outputs: Vec<usize>,
 }
 
 impl Weights {
     fn new(tensors: &[FlexTensor]) -> Self {
-        let sizes: Vec<[usize; 2]> = tensors.iter().map(|weight| weight.shape().dims()).collect();
+        let shapes: Vec<[usize; 2]> = tensors.iter().map(|weight| weight.shape().dims()).collect();
         Self {
-            tensors: tensors.iter().map(forwards).collect(),
-            depth: sizes[0][0],
-            columns: sizes.iter().map(|&[_, columns]| columns).collect(),
+            tensors: tensors.iter().map(with_positive_strides).collect(),
+            d_input: shapes[0][0],
+            d_outputs: shapes.iter().map(|&[_, columns]| columns).collect(),
         }
     }
 
     /// Columns of all together.
-    fn width(&self) -> usize {
-        self.columns.iter().sum()
+    fn d_output(&self) -> usize {
+        self.d_outputs.iter().sum()
     }
 
-    /// Each matrix with its number of columns and the first of them in the output.
-    fn parts(&self) -> impl Iterator<Item = (Matrix<'_>, usize, usize)> {
+    /// Each weight with its number of columns and its first column in the output.
+    fn iter(&self) -> impl Iterator<Item = (Matrix<'_>, usize, usize)> {
         let mut first = 0;
         self.tensors
             .iter()
-            .zip(&self.columns)
+            .zip(&self.d_outputs)
             .map(move |(weight, &columns)| {
                 first += columns;
                 (matrix(weight), columns, first - columns)
             })
     }
 
-    fn packed(&self) -> Packed {
-        let parts: Vec<_> = self
-            .parts()
-            .map(|(weight, columns, first)| (weight, [self.depth, columns], [0, first]))
+    fn pack(&self) -> PackedRhs {
+        let blocks: Vec<_> = self
+            .iter()
+            .map(|(weight, columns, first)| (weight, [self.d_input, columns], [0, first]))
             .collect();
-        Packed::join([self.depth, self.width()], &parts)
+        PackedRhs::from_blocks([self.d_input, self.d_output()], &blocks)
     }
 
-    fn packed_transposed(&self) -> Packed {
-        let parts: Vec<_> = self
-            .parts()
+    fn pack_transposed(&self) -> PackedRhs {
+        let blocks: Vec<_> = self
+            .iter()
             .map(|(weight, columns, first)| {
-                (weight.transposed(), [columns, self.depth], [first, 0])
+                (weight.transposed(), [columns, self.d_input], [first, 0])
             })
             .collect();
-        Packed::join([self.width(), self.depth], &parts)
+        PackedRhs::from_blocks([self.d_output(), self.d_input], &blocks)
     }
 
-    /// Products of rows, with what is done to a few of them at a time.
-    fn multiply(
+    /// Matrix product; `epilogue` is applied to some rows of the output at a time.
+    fn matmul(
         &self,
         input: &[f32],
         rows: usize,
-        finish: impl Fn(&mut [f32]) + Sync + Send,
+        epilogue: impl Fn(&mut [f32]) + Sync + Send,
     ) -> Vec<f32> {
-        let width = self.width();
-        let left = Matrix::new(input, self.depth);
-        let mut output = vec![0.0; rows * width];
-        if rows > FEW_ROWS {
-            let right = self.packed();
-            multiply_rows(left, rows, &right, &mut output, |_, output| finish(output));
+        let d_output = self.d_output();
+        let lhs = Matrix::new(input, self.d_input);
+        let mut output = vec![0.0; rows * d_output];
+        if rows > MAX_UNPACKED_ROWS {
+            let rhs = self.pack();
+            matmul_packed(lhs, rows, &rhs, &mut output, |_, output| epilogue(output));
             return output;
         }
-        for (weight, columns, first) in self.parts() {
-            let part = multiply(left, rows, weight, [self.depth, columns]);
-            if columns == width {
-                output = part;
+        for (weight, columns, first) in self.iter() {
+            let product = matmul(lhs, rows, weight, [self.d_input, columns]);
+            if columns == d_output {
+                output = product;
                 break;
             }
-            for (line, part) in output.chunks_mut(width).zip(part.chunks(columns)) {
-                line[first..first + columns].copy_from_slice(part);
+            for (row, product) in output.chunks_mut(d_output).zip(product.chunks(columns)) {
+                row[first..first + columns].copy_from_slice(product);
             }
         }
-        finish(&mut output);
+        epilogue(&mut output);
         output
     }
 }
 
-/// Biases side by side; empty if there are none.
-fn join(biases: &[FlexTensor]) -> Vec<f32> {
+/// Concatenates the biases; empty if there are none.
+fn concat(biases: &[FlexTensor]) -> Vec<f32> {
     let biases = biases.iter().map(contiguous);
     biases
         .flat_map(|bias| bias.storage::<f32>().to_vec())
         .collect()
 }
 
-/// Adds the bias to each row; none if it is empty.
-pub(crate) fn add_bias(output: &mut [f32], bias: &[f32]) {
-    if bias.is_empty() {
-        return;
-    }
-    vectorized(
-        #[inline(always)]
-        || {
-            for line in output.chunks_exact_mut(bias.len()) {
-                for (value, bias) in line.iter_mut().zip(bias) {
-                    *value += *bias;
-                }
-            }
-        },
-    );
-}
-
-fn apply_gelu(values: &mut [f32]) {
+fn gelu_in_place(values: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || {
@@ -160,7 +142,6 @@ fn apply_gelu(values: &mut [f32]) {
     );
 }
 
-/// The nonlinearity of values that are kept.
 fn gelu_of(values: &[f32]) -> Vec<f32> {
     let mut output = vec![0.0; values.len()];
     let chunk = |(output, values): (&mut [f32], &[f32])| {
@@ -173,7 +154,7 @@ fn gelu_of(values: &[f32]) -> Vec<f32> {
             },
         );
     };
-    if is_worth_threads(SLOPE_COST * values.len()) {
+    if is_worth_threads(GELU_COST * values.len()) {
         let chunks = output.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
         chunks.for_each(chunk);
     } else {
@@ -182,95 +163,122 @@ fn gelu_of(values: &[f32]) -> Vec<f32> {
     output
 }
 
-/// Turns the gradient behind the nonlinearity into the one in front of it.
-fn apply_slope(mut gradient: FlexTensor, before: &FlexTensor) -> FlexTensor {
-    let before = before.storage::<f32>();
+/// Gradient of the input of GELU from that of its output.
+fn gelu_backward(mut gradient: FlexTensor, input: &FlexTensor) -> FlexTensor {
+    let input = input.storage::<f32>();
     let values = gradient.storage_mut::<f32>();
-    let chunk = |(gradient, before): (&mut [f32], &[f32])| {
+    let chunk = |(gradient, input): (&mut [f32], &[f32])| {
         vectorized(
             #[inline(always)]
             || {
-                for (gradient, before) in gradient.iter_mut().zip(before) {
-                    *gradient *= gelu_slope(*before);
+                for (gradient, input) in gradient.iter_mut().zip(input) {
+                    *gradient *= gelu_derivative(*input);
                 }
             },
         );
     };
-    if is_worth_threads(SLOPE_COST * values.len()) {
-        let chunks = values.par_chunks_mut(CHUNK).zip(before.par_chunks(CHUNK));
+    if is_worth_threads(GELU_COST * values.len()) {
+        let chunks = values.par_chunks_mut(CHUNK).zip(input.par_chunks(CHUNK));
         chunks.for_each(chunk);
     } else {
-        chunk((values, before));
+        chunk((values, input));
     }
     gradient
 }
 
-/// Sums the rows of a matrix.
-pub(crate) fn sum_rows(values: &[f32], columns: usize) -> Vec<f32> {
-    sum_in_parts(values.len() / columns.max(1), columns, |rows, sums| {
-        vectorized(
-            #[inline(always)]
-            || {
-                for line in values[rows.start * columns..rows.end * columns].chunks_exact(columns) {
-                    for (sum, value) in sums.iter_mut().zip(line) {
-                        *sum += *value;
-                    }
-                }
-            },
-        );
-    })
-}
-
-/// Cuts the columns of a matrix apart.
-fn split(joined: Vec<f32>, columns: &[usize]) -> Vec<Vec<f32>> {
+/// Splits the columns of a matrix.
+fn split_columns(values: Vec<f32>, columns: &[usize]) -> Vec<Vec<f32>> {
     if columns.len() == 1 {
-        return vec![joined];
+        return vec![values];
     }
     let width: usize = columns.iter().sum();
     let mut first = 0;
-    let parts = columns.iter().map(|&columns| {
+    let blocks = columns.iter().map(|&columns| {
         let range = first..first + columns;
         first += columns;
-        joined
+        values
             .chunks_exact(width)
-            .flat_map(|line| line[range.clone()].to_vec())
+            .flat_map(|row| row[range.clone()].to_vec())
             .collect()
     });
-    parts.collect()
+    blocks.collect()
 }
 
 impl Linear {
-    fn shape(input: &FlexTensor, width: usize) -> Vec<usize> {
+    fn output_shape(input: &FlexTensor, d_output: usize) -> Vec<usize> {
         let mut shape = input.shape().to_vec();
         if let Some(last) = shape.last_mut() {
-            *last = width;
+            *last = d_output;
         }
         shape
+    }
+}
+
+fn input_gradient(weights: &Weights, input: &FlexTensor, gradient: &[f32]) -> FlexTensor {
+    let rhs = weights.pack_transposed();
+    let mut output = vec![0.0; input.storage::<f32>().len()];
+    let rows = output.len() / weights.d_input.max(1);
+    let lhs = Matrix::new(gradient, weights.d_output());
+    matmul_packed(lhs, rows, &rhs, &mut output, |_, _| ());
+    tensor(output, input.shape())
+}
+
+fn weight_gradients(weights: &Weights, input: &[f32], gradient: &[f32]) -> Vec<FlexTensor> {
+    let [d_input, d_output] = [weights.d_input, weights.d_output()];
+    let rows = input.len() / d_input.max(1);
+    let lhs = Matrix::new(input, d_input).transposed();
+    let rhs = Matrix::new(gradient, d_output);
+    let product = matmul(lhs, d_input, rhs, [rows, d_output]);
+    let blocks = split_columns(product, &weights.d_outputs).into_iter();
+    let blocks = blocks.zip(&weights.d_outputs);
+    blocks
+        .map(|(values, columns)| tensor(values, [d_input, *columns]))
+        .collect()
+}
+
+fn bias_gradients(weights: &Weights, gradient: &[f32]) -> Vec<FlexTensor> {
+    let sums = sum_rows(gradient, weights.d_output());
+    let blocks = split_columns(sums, &weights.d_outputs).into_iter();
+    let blocks = blocks.zip(&weights.d_outputs);
+    blocks
+        .map(|(values, columns)| tensor(values, [*columns]))
+        .collect()
+}
+
+/// The gradients if any of them is needed.
+fn if_needed(
+    needs_grad: &[bool],
+    gradients: impl FnOnce() -> Vec<FlexTensor>,
+) -> Vec<Option<FlexTensor>> {
+    if needs_grad.contains(&true) {
+        gradients().into_iter().map(Some).collect()
+    } else {
+        vec![None; needs_grad.len()]
     }
 }
 
 impl Operation for Linear {
     fn forward(&self, inputs: Vec<FlexTensor>, saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor {
         let input = contiguous(&inputs[0]);
-        let (weights, biases) = inputs[1..].split_at(self.weights);
+        let (weights, biases) = inputs[1..].split_at(self.n_weights);
         let weights = Weights::new(weights);
-        let bias = join(biases);
+        let bias = concat(biases);
         let values = input.storage::<f32>();
-        let rows = values.len() / weights.depth.max(1);
-        let shape = Self::shape(&input, weights.width());
-        let keep = self.gelu && saved.is_some();
-        let finish = |output: &mut [f32]| {
+        let rows = values.len() / weights.d_input.max(1);
+        let shape = Self::output_shape(&input, weights.d_output());
+        let save_gelu_input = self.gelu && saved.is_some();
+        let epilogue = |output: &mut [f32]| {
             add_bias(output, &bias);
-            if self.gelu && !keep {
-                apply_gelu(output);
+            if self.gelu && !save_gelu_input {
+                gelu_in_place(output);
             }
         };
-        let output = weights.multiply(values, rows, finish);
+        let output = weights.matmul(values, rows, epilogue);
         match saved {
             Some(saved) if self.gelu => {
-                let after = gelu_of(&output);
+                let activated = gelu_of(&output);
                 saved.push(tensor(output, shape.clone()));
-                tensor(after, shape)
+                tensor(activated, shape)
             }
             _ => tensor(output, shape),
         }
@@ -281,49 +289,23 @@ impl Operation for Linear {
         inputs: &[FlexTensor],
         saved: &[FlexTensor],
         gradient: FlexTensor,
-        wanted: &[bool],
+        needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>> {
         let input = contiguous(&inputs[0]);
-        let (weights, biases) = inputs[1..].split_at(self.weights);
-        let weights = Weights::new(weights);
-        let [depth, width] = [weights.depth, weights.width()];
+        let weights = Weights::new(&inputs[1..=self.n_weights]);
         let mut gradient = contiguous(&gradient);
-        if let Some(before) = saved.first() {
-            gradient = apply_slope(gradient, before);
+        if let Some(gelu_input) = saved.first() {
+            gradient = gelu_backward(gradient, gelu_input);
         }
-        let (values, gradient) = (input.storage::<f32>(), gradient.storage::<f32>());
-        let rows = values.len() / depth.max(1);
-        let (wanted_weights, wanted_biases) = wanted[1..].split_at(self.weights);
-        let mut outputs = vec![wanted[0].then(|| {
-            let right = weights.packed_transposed();
-            let mut output = vec![0.0; values.len()];
-            let left = Matrix::new(gradient, width);
-            multiply_rows(left, rows, &right, &mut output, |_, _| ());
-            tensor(output, input.shape())
-        })];
-        let mut parts = vec![None; self.weights];
-        if wanted_weights.contains(&true) {
-            let left = Matrix::new(values, depth).transposed();
-            let joined = multiply(left, depth, Matrix::new(gradient, width), [rows, width]);
-            parts = split(joined, &weights.columns)
-                .into_iter()
-                .map(Some)
-                .collect();
-        }
-        for (part, columns) in parts.into_iter().zip(&weights.columns) {
-            outputs.push(part.map(|part| tensor(part, [depth, *columns])));
-        }
-        let mut parts = vec![None; biases.len()];
-        if wanted_biases.contains(&true) {
-            let joined = sum_rows(gradient, width);
-            parts = split(joined, &weights.columns)
-                .into_iter()
-                .map(Some)
-                .collect();
-        }
-        for (part, columns) in parts.into_iter().zip(&weights.columns) {
-            outputs.push(part.map(|part| tensor(part, [*columns])));
-        }
+        let gradient = gradient.storage::<f32>();
+        let (needs_weights, needs_biases) = needs_grad[1..].split_at(self.n_weights);
+        let mut outputs = vec![needs_grad[0].then(|| input_gradient(&weights, &input, gradient))];
+        outputs.extend(if_needed(needs_weights, || {
+            weight_gradients(&weights, input.storage(), gradient)
+        }));
+        outputs.extend(if_needed(needs_biases, || {
+            bias_gradients(&weights, gradient)
+        }));
         outputs
     }
 }

@@ -5,9 +5,9 @@ use burn::tensor::Tensor;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 
-/// The largest of each 2×2 pixels; an odd last row or column is left out.
+/// Max pooling over 2×2 windows with stride 2; an odd last row or column is dropped.
 ///
-/// Of equal pixels the first gets the gradient.
+/// Among equal pixels, the first receives the gradient.
 ///
 /// # Shapes
 ///
@@ -16,10 +16,10 @@ use burn::tensor::ops::MaxPoolOptions;
 ///
 /// # Panics
 ///
-/// If a plane is smaller than 2×2.
+/// If the input is smaller than 2×2.
 pub fn max_pool2x2(input: Tensor<4>) -> Tensor<4> {
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::takes(&input) {
+    if crate::flex::tensors::is_supported(&input) {
         return flex::max_pool2x2(input);
     }
     max_pool2d(input, MaxPoolOptions::new([2, 2]).with_stride([2, 2]))

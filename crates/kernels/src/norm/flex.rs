@@ -4,15 +4,15 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::parallel::{PART_ROWS, add_up, is_worth_threads};
-use crate::flex::simd_math::{sum_of, vectorized};
+use crate::flex::parallel::{BLOCK_ROWS, is_worth_threads, sum_vectors};
+use crate::flex::simd_math::{sum_pairs, vectorized};
 use crate::flex::tensors::{contiguous, tensor};
 
-/// Multiplications that one number of a row takes as long as.
+/// Cost of an element, in multiply-adds.
 const COST: usize = 8;
 
-/// Layer normalization, or that by the root mean square if there is no `beta`.
-pub(crate) fn layer_norm<const D: usize>(
+/// Layer normalization, or RMS normalization without `beta`.
+pub(super) fn norm<const D: usize>(
     input: Tensor<D>,
     gamma: Tensor<1>,
     beta: Option<Tensor<1>>,
@@ -27,29 +27,30 @@ pub(crate) fn layer_norm<const D: usize>(
     apply(operation, Inputs::new(input.into_dispatch(), others))
 }
 
-/// Inputs: the rows, gamma, and beta if the mean is subtracted.
+/// Inputs: the rows, gamma and, if centered, beta.
 #[derive(Debug)]
 struct Norm {
+    /// Whether the mean is subtracted.
     centered: bool,
     epsilon: f64,
 }
 
 impl Norm {
-    /// Mean of a row and one over its deviation from that.
+    /// Mean of a row, 0 if not centered, and the reciprocal of its standard deviation.
     #[inline(always)]
     fn moments(&self, row: &[f32]) -> [f32; 2] {
         let count = row.len() as f32;
         let mean = if self.centered {
-            sum_of(row, row, |x, _| x) / count
+            sum_pairs(row, row, |x, _| x) / count
         } else {
             0.0
         };
-        let squares = sum_of(row, row, |x, _| (x - mean) * (x - mean));
+        let squares = sum_pairs(row, row, |x, _| (x - mean) * (x - mean));
         let variance = f64::from(squares / count) + self.epsilon;
         [mean, variance.sqrt().recip() as f32]
     }
 
-    fn rows(
+    fn forward_rows(
         &self,
         rows: (&mut [f32], &[f32]),
         moments: &mut [f32],
@@ -68,10 +69,10 @@ impl Norm {
                     .zip(&mut *moments);
                 for ((output, input), moments) in rows {
                     *moments = self.moments(input);
-                    let [mean, precision] = *moments;
+                    let [mean, inverse_std] = *moments;
                     let scaled = output.iter_mut().zip(input).zip(gamma);
                     for ((output, x), gamma) in scaled {
-                        *output = (*x - mean) * precision * *gamma;
+                        *output = (*x - mean) * inverse_std * *gamma;
                     }
                     if let Some(beta) = beta {
                         for (output, beta) in output.iter_mut().zip(beta) {
@@ -83,8 +84,8 @@ impl Norm {
         );
     }
 
-    /// Gradients of some rows; those of gamma and beta are added to `sums`.
-    fn row_gradients(
+    /// Computes the gradient of the input and adds those of gamma and beta to `sums`.
+    fn backward_rows(
         &self,
         output: &mut [f32],
         [input, gradient]: [&[f32]; 2],
@@ -103,22 +104,22 @@ impl Norm {
                     .chunks_exact_mut(width)
                     .zip(input.chunks_exact(width).zip(gradient.chunks_exact(width)))
                     .zip(moments);
-                for ((output, (input, gradient)), &[mean, precision]) in rows {
+                for ((output, (input, gradient)), &[mean, inverse_std]) in rows {
                     for ((output, gradient), gamma) in output.iter_mut().zip(gradient).zip(gamma) {
                         *output = *gradient * *gamma;
                     }
-                    let share = |x: f32| (x - mean) * precision;
-                    let slope = sum_of(output, input, |g, x| g * share(x)) / count;
+                    let normalize = |x: f32| (x - mean) * inverse_std;
+                    let slope = sum_pairs(output, input, |g, x| g * normalize(x)) / count;
                     let offset = if self.centered {
-                        sum_of(output, input, |g, _| g) / count
+                        sum_pairs(output, input, |g, _| g) / count
                     } else {
                         0.0
                     };
                     for (output, x) in output.iter_mut().zip(input) {
-                        *output = precision * (*output - offset - share(*x) * slope);
+                        *output = inverse_std * (*output - offset - normalize(*x) * slope);
                     }
                     for ((gamma, x), gradient) in gammas.iter_mut().zip(input).zip(gradient) {
-                        *gamma += *gradient * share(*x);
+                        *gamma += *gradient * normalize(*x);
                     }
                     for (beta, gradient) in betas.iter_mut().zip(gradient) {
                         *beta += *gradient;
@@ -141,14 +142,14 @@ impl Operation for Norm {
         let mut output = vec![0.0; values.len()];
         let mut moments = vec![0.0; 2 * rows];
         if is_worth_threads(COST * values.len()) {
-            let chunk = PART_ROWS * gamma.len();
+            let chunk = BLOCK_ROWS * gamma.len();
             output
                 .par_chunks_mut(chunk)
                 .zip(values.par_chunks(chunk))
-                .zip(moments.par_chunks_mut(2 * PART_ROWS))
-                .for_each(|(rows, moments)| self.rows(rows, moments, gamma, beta));
+                .zip(moments.par_chunks_mut(2 * BLOCK_ROWS))
+                .for_each(|(rows, moments)| self.forward_rows(rows, moments, gamma, beta));
         } else if rows > 0 {
-            self.rows((&mut output, values), &mut moments, gamma, beta);
+            self.forward_rows((&mut output, values), &mut moments, gamma, beta);
         }
         if let Some(saved) = saved {
             saved.push(tensor(moments, [rows, 2]));
@@ -161,7 +162,7 @@ impl Operation for Norm {
         inputs: &[FlexTensor],
         saved: &[FlexTensor],
         gradient: FlexTensor,
-        _wanted: &[bool],
+        _needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>> {
         let [input, gradient] = [&inputs[0], &gradient].map(contiguous);
         let gamma = contiguous(&inputs[1]);
@@ -169,15 +170,15 @@ impl Operation for Norm {
         let moments = saved[0].storage::<f32>();
         let (values, gradient) = (input.storage::<f32>(), gradient.storage::<f32>());
         let width = gamma.len();
-        let chunk = PART_ROWS * width;
+        let chunk = BLOCK_ROWS * width;
         let mut output = vec![0.0; values.len()];
-        let part = |(index, output): (usize, &mut [f32])| {
-            let place = index * chunk..index * chunk + output.len();
-            let rows = index * PART_ROWS..index * PART_ROWS + output.len() / width;
+        let block = |(index, output): (usize, &mut [f32])| {
+            let range = index * chunk..index * chunk + output.len();
+            let rows = index * BLOCK_ROWS..index * BLOCK_ROWS + output.len() / width;
             let mut sums = vec![0.0; 2 * width];
-            self.row_gradients(
+            self.backward_rows(
                 output,
-                [&values[place.clone()], &gradient[place]],
+                [&values[range.clone()], &gradient[range]],
                 &moments[2 * rows.start..2 * rows.end],
                 gamma,
                 &mut sums,
@@ -187,11 +188,15 @@ impl Operation for Norm {
         let sums: Vec<Vec<f32>> = if output.is_empty() {
             Vec::new()
         } else if is_worth_threads(2 * COST * values.len()) {
-            output.par_chunks_mut(chunk).enumerate().map(part).collect()
+            output
+                .par_chunks_mut(chunk)
+                .enumerate()
+                .map(block)
+                .collect()
         } else {
-            output.chunks_mut(chunk).enumerate().map(part).collect()
+            output.chunks_mut(chunk).enumerate().map(block).collect()
         };
-        let mut gammas = add_up(&sums, 2 * width);
+        let mut gammas = sum_vectors(&sums, 2 * width);
         let betas = gammas.split_off(width);
         let mut outputs = vec![
             Some(tensor(output, input.shape())),

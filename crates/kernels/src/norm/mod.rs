@@ -15,7 +15,7 @@ use burn::tensor::module::layer_norm as burn_layer_norm;
 ///
 /// # Panics
 ///
-/// If the shapes do not fit together.
+/// If the shapes do not match.
 pub fn layer_norm<const D: usize>(
     input: Tensor<D>,
     gamma: Tensor<1>,
@@ -26,16 +26,16 @@ pub fn layer_norm<const D: usize>(
     assert_eq!(
         [gamma.dims(), beta.dims()],
         [[d_model]; 2],
-        "gamma or beta has another length"
+        "gamma or beta has the wrong length"
     );
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::takes_vectors(&input) {
-        return flex::layer_norm(input, gamma, Some(beta), epsilon);
+    if crate::flex::tensors::is_supported_simd(&input) {
+        return flex::norm(input, gamma, Some(beta), epsilon);
     }
     burn_layer_norm(input, gamma, Some(beta), epsilon)
 }
 
-/// Normalization by the root mean square of the last axis (Zhang and Sennrich, 2019,
+/// Root mean square normalization over the last axis (Zhang and Sennrich, 2019,
 /// <https://arxiv.org/abs/1910.07467>).
 ///
 /// # Shapes
@@ -46,14 +46,14 @@ pub fn layer_norm<const D: usize>(
 ///
 /// # Panics
 ///
-/// If the shapes do not fit together.
+/// If the shapes do not match.
 pub fn rms_norm<const D: usize>(input: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
     let d_model = input.dims()[D - 1];
-    assert_eq!(gamma.dims(), [d_model], "gamma has another length");
+    assert_eq!(gamma.dims(), [d_model], "gamma has the wrong length");
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::takes_vectors(&input) {
-        return flex::layer_norm(input, gamma, None, epsilon);
+    if crate::flex::tensors::is_supported_simd(&input) {
+        return flex::norm(input, gamma, None, epsilon);
     }
-    let square = input.clone().square().mean_dim(D - 1);
-    input / (square + epsilon).sqrt() * gamma.unsqueeze()
+    let mean_square = input.clone().square().mean_dim(D - 1);
+    input / (mean_square + epsilon).sqrt() * gamma.unsqueeze()
 }

@@ -2,37 +2,38 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use crate::RotaryTable;
+use super::RotaryTable;
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::parallel::{for_each_chunk, is_worth_threads};
 use crate::flex::simd_math::vectorized;
-use crate::flex::tensors::owned;
+use crate::flex::tensors::into_contiguous;
 
-/// Multiplications that one number takes as long as.
+/// Cost of an element, in multiply-adds.
 const COST: usize = 8;
 
-pub(crate) fn rotate(packed: Tensor<3>, table: &RotaryTable, start: usize) -> Tensor<3> {
-    let operation = Rotate {
+pub(super) fn apply_rotary(qkv: Tensor<3>, table: &RotaryTable, start: usize) -> Tensor<3> {
+    let operation = Rotary {
         table: table.clone(),
         start,
     };
-    apply(operation, Inputs::new(packed.into_dispatch(), vec![]))
+    apply(operation, Inputs::new(qkv.into_dispatch(), vec![]))
 }
 
+/// Input: the concatenated queries, keys and values.
 #[derive(Debug)]
-struct Rotate {
+struct Rotary {
     table: RotaryTable,
     start: usize,
 }
 
-impl Rotate {
-    /// Turns in place, if nobody else has the tensor; by the opposite angle in direction -1.
-    fn turn(&self, packed: FlexTensor, direction: f32) -> FlexTensor {
-        let mut packed = owned(packed);
-        let [_, seq, width] = packed.shape().dims();
+impl Rotary {
+    /// Rotates in place if the storage is not shared; a `direction` of -1 is the inverse rotation.
+    fn rotate(&self, qkv: FlexTensor, direction: f32) -> FlexTensor {
+        let mut qkv = into_contiguous(qkv);
+        let [_, seq, width] = qkv.shape().dims();
         let [cosines, sines] = self.table.slices(self.start, seq);
         let half = self.table.d_head() / 2;
-        let values = packed.storage_mut::<f32>();
+        let values = qkv.storage_mut::<f32>();
         let parallel = is_worth_threads(COST * values.len());
         for_each_chunk(values, (seq * width).max(1), parallel, |_, item| {
             vectorized(
@@ -45,31 +46,31 @@ impl Rotate {
                             let pairs = first.iter_mut().zip(second).zip(cosines.iter().zip(sines));
                             for ((first, second), (cosine, sine)) in pairs {
                                 let sine = *sine * direction;
-                                let turned = [
+                                let rotated = [
                                     *first * *cosine - *second * sine,
                                     *second * *cosine + *first * sine,
                                 ];
-                                [*first, *second] = turned;
+                                [*first, *second] = rotated;
                             }
                         }
                     }
                 },
             );
         });
-        packed
+        qkv
     }
 }
 
-impl Operation for Rotate {
-    fn keeps_inputs(&self) -> bool {
+impl Operation for Rotary {
+    fn saves_inputs(&self) -> bool {
         false
     }
 
     fn forward(&self, inputs: Vec<FlexTensor>, _saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor {
-        let packed = inputs.into_iter().next();
-        packed.map_or_else(
+        let qkv = inputs.into_iter().next();
+        qkv.map_or_else(
             || unreachable!("it has one input"),
-            |packed| self.turn(packed, 1.0),
+            |qkv| self.rotate(qkv, 1.0),
         )
     }
 
@@ -78,8 +79,8 @@ impl Operation for Rotate {
         _inputs: &[FlexTensor],
         _saved: &[FlexTensor],
         gradient: FlexTensor,
-        _wanted: &[bool],
+        _needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>> {
-        vec![Some(self.turn(gradient, -1.0))]
+        vec![Some(self.rotate(gradient, -1.0))]
     }
 }
