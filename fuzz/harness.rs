@@ -14,10 +14,10 @@ use tinderbox_datasets::raster::Raster;
 use tinderbox_datasets::table::{ReadOptions, inspect, read, read_csv, read_csv_with};
 use tinderbox_datasets::text::{TextOptions, read_tagged, read_tar, read_texts};
 use tinderbox_models::text::bert::{Description, Pretrained};
-use tinderbox_recipes::overlay::overlay;
 use tinderbox_recipes::text::{Input, TextTokenizer};
-use tinderbox_recipes::train::checkpoint::Store;
 use tinderbox_recipes::{tabular, vision};
+use tinderbox_train::checkpoint::Store;
+use tinderbox_train::overlay::overlay;
 
 /// A fuzzed parser: its name, which is also its folder in `fuzz/corpus`, and what it is called with.
 pub(crate) type Target = (&'static str, fn(&[u8]));

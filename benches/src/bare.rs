@@ -14,9 +14,9 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_recipes::classify::{Classify, Labelled};
 use tinderbox_recipes::tabular::{self, BatchTruth, Model, Sizes, TableBatch};
 use tinderbox_recipes::vision::Architecture;
+use tinderbox_train::classify::{Classify, Labelled};
 
 use crate::net::number;
 
@@ -103,19 +103,19 @@ impl BareText {
     pub(crate) fn init(config: &TextEncoderConfig, device: &Device) -> Self {
         let d_model = config.d_model;
         Self {
-            tokens: EmbeddingConfig::new(config.vocabulary, d_model).init(device),
+            tokens: EmbeddingConfig::new(config.vocab_size, d_model).init(device),
             positions: EmbeddingConfig::new(config.max_len, d_model).init(device),
             layers: TransformerEncoderConfig::new(
                 d_model,
-                config.d_feed_forward,
-                config.heads,
-                config.layers,
+                config.d_hidden,
+                config.n_heads,
+                config.n_layers,
             )
             .with_dropout(config.dropout)
             .with_norm_first(true)
             .init(device),
             norm: LayerNormConfig::new(d_model).init(device),
-            head: LinearConfig::new(d_model, config.classes).init(device),
+            head: LinearConfig::new(d_model, config.num_classes).init(device),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is measured: the networks, their inputs, one training step of each, and the way of the data.
 //!
-//! A step is measured twice: through [`Trainer`](tinderbox_recipes::train::Trainer), as an app
+//! A step is measured twice: through [`Trainer`](tinderbox_train::Trainer), as an app
 //! trains, and with Burn's own pieces put together by hand. The first has to be as fast as the second.
 
 mod bare;
@@ -17,9 +17,9 @@ use tinderbox_models::layers::{Activation, Normalization};
 use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_models::text::TextEncoderConfig;
 use tinderbox_models::vision::{BlockKind, Stem};
-use tinderbox_recipes::classify::{Classifier, Loss};
 use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
 use tinderbox_recipes::vision::Architecture;
+use tinderbox_train::classify::{Classifier, Loss};
 
 use bare::{Bare, BareTable, BareText};
 pub use data::{Pass, Work, works};
@@ -86,9 +86,9 @@ fn text_encoder() -> Case {
     let config = TextEncoderConfig::new(8192, 4)
         .with_max_len(seq)
         .with_d_model(128)
-        .with_heads(4)
-        .with_layers(4)
-        .with_d_feed_forward(512)
+        .with_n_heads(4)
+        .with_n_layers(4)
+        .with_d_hidden(512)
         .with_dropout(0.0);
     Case {
         name: "text-encoder",
@@ -145,7 +145,7 @@ fn churn_perceptron() -> tabular::Model {
 }
 
 impl Case {
-    /// Time of `steps` steps of [`Trainer`](tinderbox_recipes::train::Trainer) with all that it does
+    /// Time of `steps` steps of [`Trainer`](tinderbox_train::Trainer) with all that it does
     /// between them.
     ///
     /// # Errors

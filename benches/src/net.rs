@@ -7,9 +7,9 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use tinderbox_models::tabular::Rows;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
-use tinderbox_recipes::classify::{Classify, Labelled};
 use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
 use tinderbox_recipes::vision::Architecture;
+use tinderbox_train::classify::{Classify, Labelled};
 
 /// A network and what it reads.
 #[derive(Clone)]
@@ -124,14 +124,14 @@ pub(crate) fn texts(
     size: usize,
     device: &Device,
 ) -> Labelled<(Tensor<2, Int>, Tensor<2, Bool>)> {
-    let ids = (0..size * seq).map(|index| number(index * 7919 % config.vocabulary));
+    let ids = (0..size * seq).map(|index| number(index * 7919 % config.vocab_size));
     let ids = TensorData::new(ids.collect::<Vec<i32>>(), [size, seq]);
     let padding = TensorData::new(vec![false; size * seq], [size, seq]);
     let inputs = (
         Tensor::from_data(ids, device),
         Tensor::from_data(padding, device),
     );
-    Labelled::new(inputs, labels(config.classes, size, device))
+    Labelled::new(inputs, labels(config.num_classes, size, device))
 }
 
 /// Rows of noise with their classes.

@@ -11,8 +11,8 @@ use burn::optim::AdamWConfig;
 use burn::tensor::Device;
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
-use tinderbox_recipes::classify::{Classifier, Classify, Labelled, Loss};
-use tinderbox_recipes::train::{TrainConfig, Trainer};
+use tinderbox_train::classify::{Classifier, Classify, Labelled, Loss};
+use tinderbox_train::{TrainConfig, Trainer};
 
 /// Time of `steps` steps of [`Trainer`] on batches of `size` that `make` gives.
 pub(crate) fn through_the_loop<M, B>(

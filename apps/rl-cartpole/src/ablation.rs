@@ -4,10 +4,10 @@ use burn::tensor::Device;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::{Failure, OrInput as _, Output, interrupter, note, open_device, table};
-use tinderbox_recipes::overlay::assign;
 use tinderbox_rl::env::Native;
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 use tinderbox_rl::train::{Options, Trained, train};
+use tinderbox_train::overlay::assign;
 
 use crate::{RECIPES, failure};
 

@@ -8,9 +8,10 @@ use serde::Serialize;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{overridden, run_dir};
 use tinderbox_cli::{Failure, OrInput as _, Output, RunArgs, interrupter, note, open_device};
-use tinderbox_recipes::run_dir::{BURN_VERSION, RunDir, peak_rss_bytes};
+use tinderbox_predict::BURN_VERSION;
 use tinderbox_rl::recipe::Recipe;
 use tinderbox_rl::train::{Milestone, Options, Progress, Trained, train};
+use tinderbox_train::run_dir::{RunDir, peak_rss_bytes};
 
 use crate::live::Live;
 use crate::{RECIPES, failure};

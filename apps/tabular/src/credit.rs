@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tinderbox_cli::table;
-use tinderbox_recipes::metrics::approval;
 use tinderbox_recipes::tabular::{Prepared, Report};
+use tinderbox_train::metrics::approval;
 
 use crate::train::{methods, yes_or_no};
 

@@ -9,8 +9,8 @@ use tinderbox_datasets::table::{
     ColumnInspection, Finding, Inspection, Kind, ReadNote, ReadReport, Summary, Table,
     TargetInspection, inspect, read, read_csv,
 };
-use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::tabular::{DataError, describe_note, read_options};
+use tinderbox_train::overlay::assign;
 
 use crate::RECIPES;
 

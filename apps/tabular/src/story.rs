@@ -6,9 +6,9 @@ use burn::tensor::Device;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::report::verdict;
 use tinderbox_cli::{Failure, Output, progress};
-use tinderbox_recipes::metrics::Comparison;
 use tinderbox_recipes::tabular::{Effort, Predictor, Prepared, Report, Target, headline};
-use tinderbox_recipes::train::Goal;
+use tinderbox_train::MonitorMode;
+use tinderbox_train::metrics::Comparison;
 
 use crate::{failure, train, usage};
 
@@ -50,12 +50,16 @@ pub(crate) fn tell(
 /// This model beside the best of the baselines, over the folds if there are any.
 pub(crate) fn comparison(prepared: &Prepared, report: &Report) -> Option<Comparison> {
     let (name, more) = headline(&prepared.opened().target);
-    let goal = if more { Goal::Highest } else { Goal::Lowest };
+    let mode = if more {
+        MonitorMode::Max
+    } else {
+        MonitorMode::Min
+    };
     if report.folds.is_empty() {
         let baselines = report.baselines.iter().filter_map(|method| {
             Some((method.baseline.method.as_str(), method.answers.estimate()?))
         });
-        return Comparison::of_rows(name, goal, &report.answers.estimate()?, baselines);
+        return Comparison::of_rows(name, mode, &report.answers.estimate()?, baselines);
     }
     let mut methods = train::by_method(&report.folds)
         .into_iter()
@@ -64,7 +68,7 @@ pub(crate) fn comparison(prepared: &Prepared, report: &Report) -> Option<Compari
             (method, values.collect::<Vec<f64>>())
         });
     let (_, own) = methods.next()?;
-    Comparison::of_folds(name, goal, &own, methods)
+    Comparison::of_folds(name, mode, &own, methods)
 }
 
 fn capitalized(text: &str) -> String {

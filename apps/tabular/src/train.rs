@@ -11,14 +11,14 @@ use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, ti
 use tinderbox_cli::splits::{ROW, SplitLine, copies_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_datasets::table::find_leaks;
-use tinderbox_recipes::classify::ClassWeights;
-use tinderbox_recipes::metrics::{Approval, Ranking, approval, spread};
-use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::tabular::{
     self, Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth,
     describe_note, pooled,
 };
-use tinderbox_recipes::train::Metrics;
+use tinderbox_train::Metrics;
+use tinderbox_train::classify::ClassWeights;
+use tinderbox_train::metrics::{Approval, Ranking, approval, spread};
+use tinderbox_train::run_dir::Summary;
 
 use crate::inspect::weight;
 use crate::usage::{f1_of, shown};

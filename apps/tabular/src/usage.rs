@@ -9,8 +9,8 @@ use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, ROW};
 use tinderbox_cli::{Failure, OrInput as _, Output, note, open_device, table};
-use tinderbox_recipes::splits::{Scope, SplitList};
 use tinderbox_recipes::tabular::{Answers, BaselineKind, Data, Evaluation, Predictor, Target};
+use tinderbox_train::splits::{Scope, SplitList};
 
 use crate::predict::warn_unseen;
 use crate::{RECIPES, failure};

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::{Failure, OrInput as _, Output, table};
-use tinderbox_recipes::overlay::assign;
 use tinderbox_recipes::text::{Inspection, Quantiles, Recipe, SplitInspection, inspect, open};
+use tinderbox_train::overlay::assign;
 
 use crate::{RECIPES, train};
 

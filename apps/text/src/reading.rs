@@ -9,8 +9,8 @@ use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::report::confusion_rows;
 use tinderbox_cli::{Failure, OrInput as _, Output, note, open_device, table};
 use tinderbox_datasets::text::{Labels, Place, PlainText, RowOptions, TextOptions, each_text};
-use tinderbox_recipes::metrics::rouge;
 use tinderbox_recipes::text::{Embedder, Input, Reading, VERDICTS, sentences};
+use tinderbox_train::metrics::rouge;
 
 use crate::{failure, input, usage};
 

@@ -9,14 +9,14 @@ use tinderbox_cli::recipe::{data_path, overridden, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
 use tinderbox_cli::splits::{SplitLine, TEXT, copies_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
-use tinderbox_recipes::classify::ClassWeights;
-use tinderbox_recipes::metrics::{Comparison, spread};
-use tinderbox_recipes::run_dir::Summary;
 use tinderbox_recipes::text::{
     Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Rows, Sampling, Task,
     TokenKind, Truth,
 };
-use tinderbox_recipes::train::{Goal, Metrics};
+use tinderbox_train::classify::ClassWeights;
+use tinderbox_train::metrics::{Comparison, spread};
+use tinderbox_train::run_dir::Summary;
+use tinderbox_train::{Metrics, MonitorMode};
 
 use crate::{RECIPES, failure, reading, usage};
 
@@ -414,7 +414,7 @@ fn comparison(prepared: &Prepared, report: &Report) -> Option<Comparison> {
     } else {
         prepared.task().headline()
     };
-    let goal = Goal::Highest;
+    let goal = MonitorMode::Max;
     if !report.folds.is_empty() {
         let methods = by_method(&report.folds);
         let mut methods = methods.iter().map(|(method, folds)| {

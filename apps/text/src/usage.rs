@@ -10,8 +10,8 @@ use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, TEXT};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
-use tinderbox_recipes::splits::{Scope, SplitList};
 use tinderbox_recipes::text::{Answers, Data, Evaluation, Prediction, Predictor, Task, Truncation};
+use tinderbox_train::splits::{Scope, SplitList};
 
 use crate::{RECIPES, failure};
 

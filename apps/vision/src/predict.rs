@@ -10,9 +10,8 @@ use tinderbox_cli::skipped::Skipped;
 use tinderbox_cli::splits::IMAGE;
 use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
 use tinderbox_datasets::files::LeftOut;
-use tinderbox_datasets::image::{
-    Image, ImageFile, decode_bytes, find_images, in_parallel, is_archive,
-};
+use tinderbox_datasets::image::{Image, ImageFile, decode_bytes, find_images, is_archive};
+use tinderbox_datasets::parallel_map;
 use tinderbox_recipes::vision::{Prediction, Predictor};
 
 use crate::usage::load;
@@ -121,7 +120,7 @@ fn find_inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
 /// Reads and decodes a batch on all cores.
 fn read_all(model: &Predictor, inputs: &[Input]) -> Vec<anyhow::Result<Image>> {
     let options = model.decode_options();
-    in_parallel(inputs, |input| match &input.source {
+    parallel_map(inputs, |input| match &input.source {
         Source::Stdin => {
             let mut bytes = Vec::new();
             std::io::stdin()

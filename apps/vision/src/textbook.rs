@@ -8,9 +8,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use serde_json::Value;
 use tinderbox_cli::{note, table};
-use tinderbox_recipes::classify::Classifier;
-use tinderbox_recipes::train::{METRICS_FILE, StepListener};
 use tinderbox_recipes::vision::ImageNet;
+use tinderbox_train::classify::Classifier;
+use tinderbox_train::{METRICS_FILE, StepListener};
 
 const INTRODUCTION: &str = "\
 each step: the input (a batch of images) goes forward through the layers above to one score per

@@ -11,12 +11,12 @@ use tinderbox_cli::splits::{IMAGE, SplitLine, copies_note, shared_note, split_li
 use tinderbox_cli::{
     Failure, OrInput as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
 };
-use tinderbox_recipes::classify::ClassWeights;
-use tinderbox_recipes::metrics::{Comparison, Predictions};
-use tinderbox_recipes::overlay::assign;
-use tinderbox_recipes::run_dir::{Baseline, Summary};
-use tinderbox_recipes::train::Goal;
 use tinderbox_recipes::vision::{Architecture, Options, Prepared, Recipe, Report};
+use tinderbox_train::MonitorMode;
+use tinderbox_train::classify::ClassWeights;
+use tinderbox_train::metrics::{Comparison, Predictions};
+use tinderbox_train::overlay::assign;
+use tinderbox_train::run_dir::{Baseline, Summary};
 
 use crate::choose::Choice;
 use crate::{RECIPES, failure, textbook};
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let comparison = predictions.as_ref().and_then(|other| {
         let own = report.predictions.accuracy_estimate()?;
         let other = ("logistic regression", other.accuracy_estimate()?);
-        Comparison::of_rows("accuracy", Goal::Highest, &own, [other])
+        Comparison::of_rows("accuracy", MonitorMode::Max, &own, [other])
     });
     let mut summary = summary(&prepared, &device, &report, baseline);
     if let Some(comparison) = &comparison {

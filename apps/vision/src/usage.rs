@@ -8,8 +8,8 @@ use tinderbox_cli::output::thousands;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, IMAGE};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
-use tinderbox_recipes::splits::{Scope, SplitList};
 use tinderbox_recipes::vision::{Data, Evaluation, Predictor};
+use tinderbox_train::splits::{Scope, SplitList};
 
 use crate::{RECIPES, failure};
 

@@ -2,7 +2,7 @@
 //! --features libtorch,ndarray,wgpu --test parity`.
 
 use tinderbox_backend::{compiled, devices, open};
-use tinderbox_recipes::parity::{parity, transfer};
+use tinderbox_parity::{parity, transfer};
 
 #[test]
 fn every_device_computes_what_pytorch_does_in_float64() {

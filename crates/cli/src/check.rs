@@ -5,7 +5,7 @@ use std::panic;
 use anyhow::anyhow;
 use burn::tensor::Device;
 use tinderbox_backend::{DeviceSpec, devices, open};
-use tinderbox_recipes::parity::{self, Check};
+use tinderbox_parity::Check;
 
 use crate::{Failure, Output, note, table};
 
@@ -27,7 +27,7 @@ pub fn doctor() -> Result<(), Failure> {
     let (opened, mut failed) = open_all();
     let mut rows = Vec::new();
     for found in &opened {
-        let checks = quietly(|| parity::probe(&found.device));
+        let checks = quietly(|| tinderbox_parity::probe(&found.device));
         let Some(worst) = worst(&checks) else {
             continue;
         };
@@ -62,8 +62,8 @@ pub fn parity() -> Result<(), Failure> {
         note(&format!("{}: {}", found.spec, found.description));
         let other = &opened[(index + 1) % opened.len()];
         columns.push(quietly(|| {
-            let mut checks = parity::parity(&found.device);
-            checks.push(parity::transfer(&found.device, &other.device));
+            let mut checks = tinderbox_parity::parity(&found.device);
+            checks.push(tinderbox_parity::transfer(&found.device, &other.device));
             checks
         }));
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use burn::train::Interrupter;
 use tinderbox_datasets::atomic_file::remove_unfinished;
-use tinderbox_recipes::run_dir::RECIPE_FILE;
-use tinderbox_recipes::train::saves_when_interrupted;
+use tinderbox_train::run_dir::RECIPE_FILE;
+use tinderbox_train::saves_when_interrupted;
 
 use crate::{dashboard, note};
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tinderbox_recipes::model_dir::{Located, SPEC_FILE, locate};
-use tinderbox_recipes::run_dir::{MODEL_DIR, RECIPE_FILE};
+use tinderbox_predict::model_dir::{Located, SPEC_FILE, locate};
+use tinderbox_train::run_dir::{MODEL_DIR, RECIPE_FILE};
 
 use crate::{Failure, note};
 

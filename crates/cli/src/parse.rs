@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error, Parser};
-use tinderbox_recipes::overlay::{nearest, suggest};
+use tinderbox_train::overlay::{nearest, suggest};
 
 use crate::failure::shown;
 

@@ -15,8 +15,8 @@ use burn::train::renderer::{
     MetricsRendererTraining,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use tinderbox_recipes::train::{Silent, metric_name};
-use tinderbox_recipes::watch::Options;
+use tinderbox_train::run_options::Options;
+use tinderbox_train::{Silent, metric_name};
 
 use crate::dashboard::Dashboard;
 use crate::epoch_line::{EpochLine, fitting};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use time::OffsetDateTime;
-use tinderbox_recipes::overlay::{Patchable, annotated, assign, keys, nearest, overlay, reference};
-use tinderbox_recipes::run_dir::{RECIPE_FILE, RunDir};
+use tinderbox_train::overlay::{Patchable, annotated, assign, keys, nearest, overlay, reference};
+use tinderbox_train::run_dir::{RECIPE_FILE, RunDir};
 use toml::Table;
 
 use crate::interrupt::set_run;

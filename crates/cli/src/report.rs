@@ -2,9 +2,10 @@
 
 use tinderbox_backend::Opened;
 use tinderbox_models::LayerSummary;
-use tinderbox_recipes::metrics::{Comparison, Verdict};
-use tinderbox_recipes::run_dir::{BURN_VERSION, Baseline, Summary, peak_rss_bytes};
-use tinderbox_recipes::train::{Metrics, Timings, Trained};
+use tinderbox_predict::BURN_VERSION;
+use tinderbox_train::metrics::{Comparison, Verdict};
+use tinderbox_train::run_dir::{Baseline, Summary, peak_rss_bytes};
+use tinderbox_train::{Metrics, Timings, Trained};
 
 use crate::output::thousands;
 
@@ -259,7 +260,7 @@ pub fn times(timings: &Timings, wall_s: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tinderbox_recipes::train::Goal;
+    use tinderbox_train::MonitorMode;
 
     use super::*;
 
@@ -291,7 +292,7 @@ mod tests {
         let folds = |baseline: [f64; 3]| {
             let own = [0.90, 0.91, 0.92];
             let all = [("boosted trees", baseline.to_vec())];
-            let found = Comparison::of_folds("f1", Goal::Highest, &own, all).unwrap();
+            let found = Comparison::of_folds("f1", MonitorMode::Max, &own, all).unwrap();
             verdict(&found, F1::Macro, 400, "rows")
         };
         for (baseline, words) in [
@@ -309,7 +310,7 @@ mod tests {
             let said = folds(baseline);
             assert!(said.contains(words), "`{words}` is not in: {said}");
         }
-        let found = Comparison::of_values("rmse", Goal::Lowest, 2.0, "ridge regression", 1.0);
+        let found = Comparison::of_values("rmse", MonitorMode::Min, 2.0, "ridge regression", 1.0);
         let said = verdict(&found, F1::Binary, 1_400, "rows");
         assert!(
             said.contains("the baseline is better: rmse 1.0000"),

@@ -1,6 +1,6 @@
 //! Lines about splits: their sizes, copies across them, and what an evaluation is on.
 
-use tinderbox_recipes::splits::{Changes, Scope};
+use tinderbox_train::splits::{Changes, Scope};
 
 use crate::output::thousands;
 
@@ -156,7 +156,7 @@ fn changed_notes(found: usize, changes: Changes, split: &str, noun: Noun) -> Vec
 }
 
 /// What is assumed where a run has no list of its splits: see
-/// [`SplitList::load`](tinderbox_recipes::splits::SplitList::load).
+/// [`SplitList::load`](tinderbox_train::splits::SplitList::load).
 pub fn no_list_note(split: &str) -> String {
     format!(
         "warning: the run has no `splits.json`: the {split} split is made again from the recipe and \

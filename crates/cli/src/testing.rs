@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use tinderbox_recipes::overlay::{Patchable, undocumented};
+use tinderbox_train::overlay::{Patchable, undocumented};
 
 use crate::recipe::Catalogue;
 

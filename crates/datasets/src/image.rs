@@ -4,6 +4,7 @@ mod augment;
 mod complete;
 mod decode;
 mod fit;
+#[cfg(feature = "loader")]
 mod folder;
 mod idx;
 mod ink;
@@ -15,9 +16,10 @@ pub use decode::{
     DecodeOptions, Fit, Image, ImageError, LabelledImage, MAX_PIXELS, MAX_SIDE, Polarity,
     check_bytes, decode_bytes, decode_image, format_name, read_file,
 };
+#[cfg(feature = "loader")]
 pub use folder::{
     FolderError, FolderOptions, FolderReport, FolderSplits, ImageFile, ImageFolder, SplitReport,
-    find_images, in_parallel, inspect, is_archive,
+    find_images, inspect, is_archive,
 };
 pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx};
 pub use ink::InkRule;

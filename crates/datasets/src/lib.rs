@@ -24,27 +24,42 @@
 //! - depend on chance it does not own: every random choice comes from [`random`], so equal seeds
 //!   give equal items on every machine and with any number of workers.
 
+#[cfg(feature = "archive")]
 pub mod archive;
+#[cfg(feature = "atomic-file")]
 pub mod atomic_file;
 pub mod contain;
 pub mod content;
+#[cfg(feature = "loader")]
+mod dataset;
+#[cfg(feature = "sets")]
 pub mod download;
 pub mod files;
 pub mod image;
+#[cfg(feature = "loader")]
 pub mod loader;
+mod parallel;
 pub mod random;
+#[cfg(feature = "sets")]
 pub mod raster;
+#[cfg(feature = "sets")]
 pub mod sets;
 pub mod split;
+#[cfg(feature = "loader")]
+mod subset;
 pub mod table;
 pub mod text;
 
 pub use content::{ContentHasher, content_hash};
+#[cfg(feature = "sets")]
 pub use download::{DownloadError, PublicSet, fetch, public_set};
+pub use parallel::parallel_map;
 pub use random::Stream;
 pub use split::{
-    Fold, SplitError, Subset, count_copies, count_shared, folds, folds_by_content, grouped_folds,
+    Fold, SplitError, count_copies, count_shared, folds, folds_by_content, grouped_folds,
     grouped_indices, latest_indices, rolling_folds, split_indices, split_indices_by_content,
     stratified_folds, stratified_folds_by_content, stratified_indices,
     stratified_indices_by_content,
 };
+#[cfg(feature = "loader")]
+pub use subset::Subset;

@@ -27,6 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "archive")]
+mod archive;
 mod corpus;
 mod delimited;
 mod documents;
@@ -43,11 +45,17 @@ mod tagged;
 
 use std::path::Path;
 
+#[cfg(feature = "archive")]
+pub use archive::read_tar;
+#[cfg(feature = "sets")]
+pub(crate) use archive::rows_in_tar;
 pub use corpus::{MAX_CORPUS, read_corpus, read_corpus_with_report};
+#[cfg(feature = "sets")]
 pub(crate) use delimited::{cells, open as open_delimited, position};
 pub use delimited::{read_columns, read_delimited};
-pub(crate) use documents::{open, rows_in_folder, rows_in_tar};
-pub use documents::{read_folder, read_tar};
+pub use documents::read_folder;
+#[cfg(feature = "sets")]
+pub(crate) use documents::{open, rows_in_folder};
 pub use error::{Place, TextError};
 pub use json::read_json_lines;
 pub use locate::{Located, locate};

@@ -93,7 +93,7 @@ fn cases(device: &Device) -> Vec<(&'static str, Run)> {
                 .into_data();
         })
     }));
-    let gpt = |dropout| GptConfig::new(65).with_context(512).with_dropout(dropout);
+    let gpt = |dropout| GptConfig::new(65).with_max_len(512).with_dropout(dropout);
     for (name, dropout) in [("gpt train", 0.0), ("gpt train, dropout 0.1", 0.1)] {
         let model = gpt(dropout).init(&training);
         let x = ids([32, 128], 65, &training);

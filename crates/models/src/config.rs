@@ -1,6 +1,7 @@
-//! What every configuration refuses: sizes that panic, abort or do not fit.
+//! Checks that every configuration shares: sizes that would panic, abort or not fit are refused.
 
-use std::ops::RangeInclusive;
+use std::fmt::Display;
+use std::ops::{Bound, RangeBounds, RangeInclusive};
 
 use thiserror::Error;
 
@@ -12,222 +13,135 @@ pub const MAX_SIZE: usize = 65_536;
 /// Largest number of trainable parameters, 8 GiB of `f32`.
 pub const MAX_PARAMETERS: usize = 1 << 31;
 
-/// Why a model's configuration is refused.
-#[derive(Debug, Clone, PartialEq, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A size or a count is out of its range.
-    #[error("`{field}` is {value}, expected {min} to {max}")]
-    OutOfRange {
-        /// Key in the configuration, as in `hidden[2]`.
-        field: String,
-        /// What it says.
-        value: usize,
-        /// Smallest value allowed.
-        min: usize,
-        /// Largest value allowed.
-        max: usize,
-    },
-    /// A list is too short or too long.
-    #[error("`{field}` has {length} entries, expected {min} to {max}")]
-    Length {
-        /// Key in the configuration.
-        field: &'static str,
-        /// Number of entries it has.
-        length: usize,
-        /// Smallest number of entries allowed.
-        min: usize,
-        /// Largest number of entries allowed.
-        max: usize,
-    },
-    /// A probability is not in `[0, 1)`.
-    #[error("`{field}` is {value}, expected a probability in [0, 1)")]
-    Probability {
-        /// Key in the configuration.
-        field: &'static str,
-        /// What it says.
-        value: f64,
-    },
-    /// A number that has to be above 0 is not.
-    #[error("`{field}` is {value}, expected a positive number")]
-    Positive {
-        /// Key in the configuration.
-        field: &'static str,
-        /// What it says.
-        value: f64,
-    },
-    /// A size is not a multiple of another.
-    #[error("`{field}` is {value}, expected a multiple of `{divisor_field}`, which is {divisor}")]
-    Multiple {
-        /// Key in the configuration.
-        field: &'static str,
-        /// What it says.
-        value: usize,
-        /// Key of the other size.
-        divisor_field: &'static str,
-        /// What that says.
-        divisor: usize,
-    },
-    /// A table without a column.
-    #[error("`n_numeric` is 0 and `cardinalities` is empty, expected a column at least")]
-    NoColumns,
-    /// The columns of a row together become too many numbers.
-    #[error(
-        "a row becomes {width} numbers, expected at most {MAX_SIZE}: give its columns shorter embeddings"
-    )]
-    TooWide {
-        /// How many numbers a row becomes; saturates.
-        width: usize,
-    },
-    /// The embedding of numeric columns makes no vectors of the network's width.
-    #[error(
-        "`numeric.kind` is `{kind}`, which makes no tokens; expected `linear`, `linear-relu`, `piecewise-linear` or `periodic`"
-    )]
-    NoTokens {
-        /// What it says.
-        kind: &'static str,
-    },
-    /// Every size is allowed alone, but together they make too many parameters.
-    #[error("the model has {parameters} parameters or more, expected at most {MAX_PARAMETERS}")]
-    TooManyParameters {
-        /// Number of trainable parameters; saturates.
-        parameters: usize,
-    },
-    /// The bounds of a distribution are not two finite numbers in their order.
-    #[error("`{}` to `{}` is {low} to {high}, expected two finite numbers in their order", .fields[0], .fields[1])]
-    Support {
-        /// Keys of the two bounds in the configuration.
-        fields: [&'static str; 2],
-        /// What it says.
-        low: f64,
-        /// What it says.
-        high: f64,
-    },
-    /// A vector cannot be shared by so many heads.
-    #[error("`d_model` is {d_model}, expected a multiple of `heads`, {heads}{}", if *.even { ", with an even number for each" } else { "" })]
-    Heads {
-        /// Width of a vector.
-        d_model: usize,
-        /// Number of heads.
-        heads: usize,
-        /// Whether a head needs an even number of columns, as rotary places do.
-        even: bool,
-    },
-    /// The paper has no residual network of this depth for CIFAR.
-    #[error(
-        "`depth` is {depth}, expected 6 n + 2 with n from 1 to {max_n}, as in 20, 32, 44 or 56"
-    )]
-    Depth {
-        /// Number of layers with weights.
-        depth: usize,
-        /// Largest number of blocks in a stage.
-        max_n: usize,
-    },
+/// A value that a configuration does not allow.
+///
+/// ```
+/// use tinderbox_models::vision::CnnConfig;
+///
+/// let error = CnnConfig::new(1, 28, 28, 10).with_dropout(1.5).validate().unwrap_err();
+/// let message = error.within("model").to_string();
+/// assert_eq!(message, "`model.dropout` must be at least 0 and below 1 (got 1.5)");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{key}` must be {expected} (got {value})")]
+pub struct ConfigError {
+    /// Path of the key, as in `model.hidden[2]`.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// The values it may have, as in `between 1 and 65536`.
+    pub expected: String,
 }
 
-/// Checks a width, a side or a number of classes.
-pub(crate) fn check_size(field: &str, value: usize) -> Result<(), ConfigError> {
-    check_range(field, value, 1..=MAX_SIZE)
+impl ConfigError {
+    /// An error about one key.
+    pub fn new(key: impl Into<String>, value: impl Display, expected: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.to_string(),
+            expected: expected.into(),
+        }
+    }
+
+    /// Prefixes the key with the section of a larger configuration that this one is in.
+    #[must_use]
+    pub fn within(self, section: &str) -> Self {
+        Self {
+            key: format!("{section}.{}", self.key),
+            ..self
+        }
+    }
 }
 
-/// Checks a number against the range of its field.
-pub(crate) fn check_range(
-    field: &str,
-    value: usize,
-    range: RangeInclusive<usize>,
-) -> Result<(), ConfigError> {
+/// Checks that a number is in a range.
+///
+/// # Errors
+///
+/// If it is not, NaN included.
+pub fn check_range<T>(key: &str, value: T, range: impl RangeBounds<T>) -> Result<(), ConfigError>
+where
+    T: PartialOrd + Display,
+{
     if range.contains(&value) {
         return Ok(());
     }
-    let (min, max) = range.into_inner();
-    Err(ConfigError::OutOfRange {
-        field: field.to_owned(),
-        value,
-        min,
-        max,
-    })
+    Err(ConfigError::new(key, value, describe(&range)))
+}
+
+/// A range in words, as in `at least 0 and below 1`.
+fn describe<T: Display>(range: &impl RangeBounds<T>) -> String {
+    if let (Bound::Included(low), Bound::Included(high)) = (range.start_bound(), range.end_bound())
+    {
+        return format!("between {low} and {high}");
+    }
+    let low = match range.start_bound() {
+        Bound::Included(low) => Some(format!("at least {low}")),
+        Bound::Excluded(low) => Some(format!("above {low}")),
+        Bound::Unbounded => None,
+    };
+    let high = match range.end_bound() {
+        Bound::Included(high) => Some(format!("at most {high}")),
+        Bound::Excluded(high) => Some(format!("below {high}")),
+        Bound::Unbounded => None,
+    };
+    let bounds: Vec<String> = [low, high].into_iter().flatten().collect();
+    bounds.join(" and ")
+}
+
+/// Checks a probability of zeroing something: 1 is refused, it would zero everything.
+///
+/// # Errors
+///
+/// If it is not at least 0 and below 1.
+pub fn check_probability(key: &str, value: f64) -> Result<(), ConfigError> {
+    check_range(key, value, 0.0..1.0)
+}
+
+/// Checks a width, a side or a number of classes.
+pub(crate) fn check_size(key: &str, value: usize) -> Result<(), ConfigError> {
+    check_range(key, value, 1..=MAX_SIZE)
 }
 
 /// Checks the length of a list, then each entry.
 pub(crate) fn check_list(
-    field: &'static str,
+    key: &str,
     values: &[usize],
     lengths: RangeInclusive<usize>,
     range: &RangeInclusive<usize>,
 ) -> Result<(), ConfigError> {
-    let length = values.len();
-    if !lengths.contains(&length) {
+    if !lengths.contains(&values.len()) {
         let (min, max) = lengths.into_inner();
-        return Err(ConfigError::Length {
-            field,
-            length,
-            min,
-            max,
-        });
+        let expected = format!("a list of {min} to {max} numbers");
+        return Err(ConfigError::new(key, values.len(), expected));
     }
     for (index, &value) in values.iter().enumerate() {
-        check_range(&format!("{field}[{index}]"), value, range.clone())?;
+        check_range(&format!("{key}[{index}]"), value, range.clone())?;
     }
     Ok(())
 }
 
-/// Checks a probability: 1 is refused, it would zero everything.
-pub(crate) fn check_probability(field: &'static str, value: f64) -> Result<(), ConfigError> {
-    if (0.0..1.0).contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError::Probability { field, value })
-}
-
 /// Checks a number that nothing works without.
-pub(crate) fn check_positive(field: &'static str, value: f64) -> Result<(), ConfigError> {
+pub(crate) fn check_positive(key: &str, value: f64) -> Result<(), ConfigError> {
     if value > 0.0 && value.is_finite() {
         return Ok(());
     }
-    Err(ConfigError::Positive { field, value })
+    Err(ConfigError::new(key, value, "a finite number above 0"))
 }
 
-/// Checks that a size can be shared out evenly.
-pub(crate) fn check_multiple(
-    [field, divisor_field]: [&'static str; 2],
-    [value, divisor]: [usize; 2],
-) -> Result<(), ConfigError> {
-    if value.is_multiple_of(divisor) {
+/// Checks that `n_heads` heads share the vectors evenly; with `even`, as rotary embeddings need it,
+/// each gets an even number of columns.
+pub(crate) fn check_heads(d_model: usize, n_heads: usize, even: bool) -> Result<(), ConfigError> {
+    check_size("n_heads", n_heads)?;
+    let factor = if even { 2 } else { 1 };
+    if d_model.is_multiple_of(n_heads * factor) {
         return Ok(());
     }
-    Err(ConfigError::Multiple {
-        field,
-        value,
-        divisor_field,
-        divisor,
-    })
-}
-
-/// Checks that the heads share a vector; with `even` each gets an even number of columns.
-pub(crate) fn check_heads(d_model: usize, heads: usize, even: bool) -> Result<(), ConfigError> {
-    check_range("heads", heads, 1..=MAX_SIZE)?;
-    let whole = d_model.is_multiple_of(heads);
-    if whole && (!even || (d_model / heads).is_multiple_of(2)) {
-        return Ok(());
-    }
-    Err(ConfigError::Heads {
-        d_model,
-        heads,
-        even,
-    })
-}
-
-/// Checks the bounds of a distribution.
-pub(crate) fn check_support(
-    fields: [&'static str; 2],
-    [low, high]: [f64; 2],
-) -> Result<(), ConfigError> {
-    // In single precision, which the atoms are in.
-    let (from, to) = (low as f32, high as f32);
-    if from.is_finite() && to.is_finite() && from < to && (to - from).is_finite() {
-        return Ok(());
-    }
-    Err(ConfigError::Support { fields, low, high })
+    let expected = if even {
+        format!("a multiple of 2 * `n_heads` = {}", n_heads * factor)
+    } else {
+        format!("a multiple of `n_heads` = {n_heads}")
+    };
+    Err(ConfigError::new("d_model", d_model, expected))
 }
 
 /// Checks that the layers together fit.
@@ -236,7 +150,8 @@ pub(crate) fn check_parameters(layers: &[LayerSummary]) -> Result<(), ConfigErro
     if parameters <= MAX_PARAMETERS {
         return Ok(());
     }
-    Err(ConfigError::TooManyParameters { parameters })
+    let expected = format!("at most {MAX_PARAMETERS} in total");
+    Err(ConfigError::new("parameters", parameters, expected))
 }
 
 #[cfg(test)]
@@ -244,15 +159,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_name_the_field_and_the_range() {
+    fn messages_name_the_key_and_the_range() {
         let error = check_list("hidden", &[8, 0], 0..=4, &(1..=MAX_SIZE)).unwrap_err();
-        assert_eq!(error.to_string(), "`hidden[1]` is 0, expected 1 to 65536");
+        assert_eq!(
+            error.within("model").to_string(),
+            "`model.hidden[1]` must be between 1 and 65536 (got 0)"
+        );
         let error = check_list("blocks", &[], 1..=4, &(1..=MAX_SIZE)).unwrap_err();
-        assert_eq!(error.to_string(), "`blocks` has 0 entries, expected 1 to 4");
+        assert_eq!(
+            error.to_string(),
+            "`blocks` must be a list of 1 to 4 numbers (got 0)"
+        );
         let error = check_probability("dropout", f64::NAN).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`dropout` is NaN, expected a probability in [0, 1)"
+            "`dropout` must be at least 0 and below 1 (got NaN)"
         );
+        let error = check_heads(12, 4, true).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`d_model` must be a multiple of 2 * `n_heads` = 8 (got 12)"
+        );
+    }
+
+    #[test]
+    fn open_and_half_open_ranges_are_described() {
+        let expected = |result: Result<(), ConfigError>| result.unwrap_err().expected;
+        assert_eq!(expected(check_range("key", 0, 1..)), "at least 1");
+        assert_eq!(expected(check_range("key", 2.0, ..=1.5)), "at most 1.5");
+        let open = (Bound::Excluded(0.0), Bound::Excluded(1.0));
+        assert_eq!(
+            expected(check_range("key", 1.0, open)),
+            "above 0 and below 1"
+        );
+        assert_eq!(check_range("key", 0.5, open), Ok(()));
     }
 }

@@ -65,5 +65,5 @@ mod testing;
 pub mod text;
 pub mod vision;
 
-pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE};
+pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE, check_probability, check_range};
 pub use summary::{LayerSummary, trainable_parameters};

@@ -206,9 +206,9 @@ pub(crate) fn small_bert() -> BertConfig {
     BertConfig::new(20)
         .with_max_len(16)
         .with_d_model(8)
-        .with_heads(2)
-        .with_layers(2)
-        .with_d_feed_forward(12)
+        .with_n_heads(2)
+        .with_n_layers(2)
+        .with_d_hidden(12)
 }
 
 /// Enlarges all matrices: with weights of the usual deviation a small network is next to constant.

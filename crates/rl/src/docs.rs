@@ -1,6 +1,6 @@
 //! The keys of an agent's recipe, for those who edit one.
 
-use tinderbox_recipes::overlay::KeyDoc;
+use tinderbox_train::overlay::KeyDoc;
 
 /// The keys that only an agent has.
 pub(crate) const DOCS: &[KeyDoc] = &[

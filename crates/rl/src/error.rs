@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use burn::store::RecordError;
-use tinderbox_recipes::model_dir::ModelError;
-use tinderbox_recipes::train::{CheckpointError, ConfigError};
+use tinderbox_predict::model_dir::ModelError;
+use tinderbox_train::{CheckpointError, ConfigError};
 
 use crate::env::UnknownEnvironment;
 use crate::replay::ReplayError;

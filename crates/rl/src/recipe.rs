@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tinderbox_models::rl::ActorCriticConfig;
-use tinderbox_recipes::overlay::{KeyDoc, Patchable};
-use tinderbox_recipes::train::docs::OPTIMIZER_DOCS;
-use tinderbox_recipes::train::{ConfigError, Optimizer, check_name, check_range};
+use tinderbox_train::docs::OPTIMIZER_DOCS;
+use tinderbox_train::overlay::{KeyDoc, Patchable};
+use tinderbox_train::{ConfigError, Optimizer, check_name, check_range};
 use toml::Table;
 
 use crate::docs::DOCS;

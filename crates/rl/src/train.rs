@@ -10,11 +10,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use tinderbox_recipes::run_dir::BEST_DIR;
-use tinderbox_recipes::train::checkpoint::{Parts, Store};
-use tinderbox_recipes::train::{
-    CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving,
-};
+use tinderbox_train::checkpoint::{CheckpointContents, Store};
+use tinderbox_train::run_dir::BEST_DIR;
+use tinderbox_train::{CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving};
 
 use crate::environment::{Environment, Spec};
 use crate::error::RlError;
@@ -341,11 +339,11 @@ impl<E: Environment> Run<E> {
         }
         let steps = self.state.steps;
         let state = serde_json::json!({ "identity": self.identity, "steps": steps });
-        store.save(steps as usize, &Parts { state, blobs })?;
+        store.save(steps as usize, &CheckpointContents { state, blobs })?;
         Ok(())
     }
 
-    fn restore(&mut self, mut parts: Parts) -> Result<(), RlError> {
+    fn restore(&mut self, mut parts: CheckpointContents) -> Result<(), RlError> {
         let found = parts.state.get("identity").and_then(|text| text.as_str());
         let found = found.unwrap_or_default();
         if found != self.identity {

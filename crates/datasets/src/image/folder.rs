@@ -14,7 +14,6 @@
 
 mod inspect;
 mod listing;
-mod parallel;
 mod paths;
 
 use std::collections::BTreeSet;
@@ -28,11 +27,11 @@ use crate::archive::{self, ArchiveError};
 use crate::content::content_hash;
 use crate::files::{LeftOut, SplitFoldersError, SplitName, WalkError, find_splits, list};
 use crate::image::{DecodeOptions, Image, ImageError, LabelledImage, check_bytes, decode_bytes};
+use crate::parallel::parallel_map;
 use listing::Listing;
 
 pub use inspect::{FolderReport, SplitReport, inspect};
 pub use listing::ImageFile;
-pub use parallel::in_parallel;
 
 /// Most damaged images that are named one by one.
 const MAX_NAMED: usize = 10;
@@ -354,7 +353,7 @@ impl ImageFolder {
         options: &FolderOptions,
     ) -> Result<(), FolderError> {
         let decode = options.skip_broken || options.check_pixels;
-        let results = in_parallel(&items, |(file, _)| check_file(file, &self.decode, decode));
+        let results = parallel_map(&items, |(file, _)| check_file(file, &self.decode, decode));
         let total = items.len();
         let mut lost = vec![0; self.class_names.len()];
         let mut first = None;

@@ -1,9 +1,8 @@
 //! Labelled images of one size, held in memory as they were stored: one byte per value.
 
-use burn::data::dataset::{Dataset, DatasetError};
 use thiserror::Error;
 
-use super::{Image, LabelledImage};
+use super::Image;
 
 /// Why pixels and labels do not make an [`ImageSet`].
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -127,6 +126,21 @@ impl ImageSet {
         &self.class_names
     }
 
+    /// The image at `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such image.
+    pub fn image(&self, index: usize) -> Image {
+        let size = self.height * self.width * self.channels;
+        Image {
+            height: self.height,
+            width: self.width,
+            channels: self.channels,
+            pixels: self.pixels[index * size..(index + 1) * size].to_vec(),
+        }
+    }
+
     /// All pixels, `[image, height, width, channels]`.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
@@ -145,27 +159,6 @@ impl ImageSet {
             image.copy_from_slice(&turned);
         }
         (self.height, self.width) = (width, height);
-    }
-}
-
-impl Dataset<LabelledImage> for ImageSet {
-    fn get(&self, index: usize) -> Result<LabelledImage, DatasetError> {
-        let size = self.height * self.width * self.channels;
-        let pixels = self.pixels[index * size..(index + 1) * size].to_vec();
-        let image = Image {
-            height: self.height,
-            width: self.width,
-            channels: self.channels,
-            pixels,
-        };
-        Ok(LabelledImage {
-            image,
-            label: self.labels[index],
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.labels.len()
     }
 }
 

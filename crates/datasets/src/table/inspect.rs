@@ -6,7 +6,6 @@ mod leaks;
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::column::{Cells, Column, Words};
@@ -15,6 +14,7 @@ use super::infer::words_per_cell;
 use super::number::{NumberStyle, Styled, find_style};
 use super::schema::Kind;
 use super::{Table, TableError};
+use crate::parallel::parallel_map;
 use crate::random::mix;
 
 pub use finding::{Finding, Measure};
@@ -143,13 +143,10 @@ pub enum TargetInspection {
 /// If there is no column called `target`.
 pub fn inspect(table: &Table, target: Option<&str>) -> Result<Inspection, TableError> {
     let target = target.map(|name| table.position(name)).transpose()?;
-    let sorted: Vec<Sorted> = table.columns().par_iter().map(Sorted::new).collect();
-    let columns: Vec<ColumnInspection> = table
-        .columns()
-        .par_iter()
-        .zip(&sorted)
-        .map(|(column, sorted)| sorted.inspect(column))
-        .collect();
+    let sorted = parallel_map(table.columns(), Sorted::new);
+    let columns = parallel_map(table.columns().iter().zip(&sorted), |(column, sorted)| {
+        sorted.inspect(column)
+    });
     let mut findings = Vec::new();
     let shown = target.map(|at| show_target(table, at, &sorted[at], &columns[at], &mut findings));
     findings.extend(duplicate_rows(table));
@@ -190,7 +187,7 @@ pub fn find_leaks(
     let taken = names.map(|name| Ok(table.column(name)?.take(&rows)));
     let taken: Vec<Column> = taken.collect::<Result<_, TableError>>()?;
     let all: Vec<&Column> = taken.iter().collect();
-    let sorted: Vec<Sorted> = all.par_iter().map(|column| Sorted::new(column)).collect();
+    let sorted = parallel_map(&all, |column| Sorted::new(column));
     let classes = looks_like_classes(all[0]);
     let mut findings = leaks::find(&all, 0, &sorted, classes);
     findings.extend(formula::find(&all[1..], all[0]));
@@ -510,7 +507,7 @@ fn number_bits(number: f64) -> u64 {
 /// Columns that hold the same cells as an earlier one; those with a single value are named as such.
 fn duplicate_columns(table: &Table, inspected: &[ColumnInspection]) -> Vec<Finding> {
     let mut first_of: HashMap<u64, Vec<&Column>> = HashMap::new();
-    let hashes: Vec<u64> = table.columns().par_iter().map(column_hash).collect();
+    let hashes = parallel_map(table.columns(), column_hash);
     let mut found = Vec::new();
     let varied = table
         .columns()

@@ -3,8 +3,6 @@
 use std::io::Read;
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use super::Table;
 use super::column::Column;
 use super::conform::{conform, force};
@@ -17,6 +15,7 @@ use super::parse::{Context, cell_at};
 use super::raw::{Markers, RawColumn};
 use super::schema::{ColumnSchema, Kind, Schema};
 use super::source::Source;
+use crate::parallel::parallel_map;
 
 /// Reads a table, CSV or Parquet, and infers the kinds of its columns.
 ///
@@ -370,15 +369,13 @@ fn in_schema_order<'s, C>(
 
 /// Types columns on all cores; of several errors the one of the first column is returned.
 pub(crate) fn typed<I, T: Send>(
-    columns: impl Iterator<Item = I>,
+    columns: impl IntoIterator<Item = I>,
     type_one: impl Fn(I) -> Result<T, TableError> + Sync + Send,
 ) -> Result<Vec<T>, TableError>
 where
     I: Send,
 {
-    let columns: Vec<I> = columns.collect();
-    let typed: Vec<Result<T, TableError>> = columns.into_par_iter().map(type_one).collect();
-    typed.into_iter().collect()
+    parallel_map(columns, type_one).into_iter().collect()
 }
 
 /// Checks that the columns whose kind is set are there.

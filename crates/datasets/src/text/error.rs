@@ -42,8 +42,15 @@ impl fmt::Display for Place {
 #[derive(Debug, Error)]
 pub enum TextError {
     /// An archive is damaged or beyond its bounds.
+    #[cfg(feature = "archive")]
     #[error(transparent)]
     Archive(#[from] crate::archive::ArchiveError),
+    /// The file is an archive, and this build does not read archives.
+    #[error("cannot read the archive `{file}`: this build is without the feature `archive`")]
+    NoArchives {
+        /// The archive.
+        file: String,
+    },
     /// The file cannot be read as rows of text.
     #[error(transparent)]
     Table(#[from] TableError),

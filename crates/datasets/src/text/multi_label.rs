@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use burn::data::dataset::{Dataset, DatasetError};
-
 use super::TextOptions;
 use super::error::TextError;
 use super::rows::{Labels, TextReport, TextRow, read_rows};
@@ -110,15 +108,5 @@ impl MultiLabelSet {
             items: rows.iter().map(|&row| self.items[row].clone()).collect(),
             label_names: self.label_names.clone(),
         }
-    }
-}
-
-impl Dataset<TextWithLabels> for MultiLabelSet {
-    fn get(&self, index: usize) -> Result<TextWithLabels, DatasetError> {
-        Ok(self.items[index].clone())
-    }
-
-    fn len(&self) -> usize {
-        self.items.len()
     }
 }

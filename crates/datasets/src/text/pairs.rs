@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use burn::data::dataset::{Dataset, DatasetError};
-
 use super::TextOptions;
 use super::error::TextError;
 use super::rows::{Labels, TextReport, TextRow, read_rows};
@@ -115,15 +113,5 @@ impl PairSet {
             pairs: rows.iter().map(|&row| self.pairs[row].clone()).collect(),
             class_names: self.class_names.clone(),
         }
-    }
-}
-
-impl Dataset<LabelledPair> for PairSet {
-    fn get(&self, index: usize) -> Result<LabelledPair, DatasetError> {
-        Ok(self.pairs[index].clone())
-    }
-
-    fn len(&self) -> usize {
-        self.pairs.len()
     }
 }

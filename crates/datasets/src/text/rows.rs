@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::TextOptions;
 use super::delimited::each_delimited;
-use super::documents::{each_in_folder, each_in_tar, whole};
+use super::documents::{each_in_folder, whole};
 use super::error::{Place, TextError};
 use super::json::each_json_row;
 use super::lines::each_plain_line;
@@ -145,8 +145,13 @@ pub(super) fn each_opened(
     }
     let is_table = opened.is_table || names_a_column(&opened.head, options);
     let Opened { name, reader, .. } = opened;
+    if format == TextFormat::Tar {
+        #[cfg(feature = "archive")]
+        return super::archive::each_in_tar(reader, &name, rows.labels, options, sink);
+        #[cfg(not(feature = "archive"))]
+        return Err(TextError::NoArchives { file: name });
+    }
     match rows.plain {
-        _ if format == TextFormat::Tar => each_in_tar(reader, &name, rows.labels, options, sink),
         PlainText::Table => each_delimited(reader, &name, rows, options, sink),
         PlainText::TableOrLines | PlainText::TableOrWhole if is_table => {
             each_delimited(reader, &name, rows, options, sink)

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use burn::data::dataset::{Dataset, DatasetError};
-
 use super::TextOptions;
 use super::error::TextError;
 use super::rows::TextRow;
@@ -80,6 +78,7 @@ impl TextSet {
     }
 
     /// Texts whose labels are known to be right.
+    #[cfg(feature = "sets")]
     pub(crate) fn of(texts: Vec<String>, labels: Vec<u16>, class_names: Vec<String>) -> Self {
         debug_assert_eq!(texts.len(), labels.len());
         Self {
@@ -90,6 +89,7 @@ impl TextSet {
     }
 
     /// Gives the classes other names, one for each.
+    #[cfg(feature = "sets")]
     pub(crate) fn named(self, class_names: Vec<String>) -> Result<Self, TextError> {
         Self::new(self.texts, self.labels, class_names)
     }
@@ -210,17 +210,4 @@ pub(super) fn numbers(class_names: &[String]) -> HashMap<&str, u16> {
     numbered
         .map(|(at, name)| (name.as_str(), at as u16))
         .collect()
-}
-
-impl Dataset<LabelledText> for TextSet {
-    fn get(&self, index: usize) -> Result<LabelledText, DatasetError> {
-        Ok(LabelledText {
-            text: self.texts[index].clone(),
-            label: self.labels[index],
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.texts.len()
-    }
 }

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use burn::data::dataset::{Dataset, DatasetError};
-
 use super::TextOptions;
 use super::corpus::{MAX_CORPUS, read_utf8, utf8_of};
 use super::error::{Place, TextError};
@@ -327,18 +325,10 @@ impl TaggedSet {
     }
 }
 
-impl Dataset<TaggedSentence> for TaggedSet {
-    fn get(&self, index: usize) -> Result<TaggedSentence, DatasetError> {
-        Ok(self.sentences[index].clone())
-    }
-
-    fn len(&self) -> usize {
-        self.sentences.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use burn::data::dataset::Dataset;
+
     use super::*;
 
     fn read(text: &str) -> Result<TaggedSet, TextError> {

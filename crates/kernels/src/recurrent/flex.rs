@@ -142,6 +142,7 @@ impl<C: Cell> Recurrent<C> {
         let count = group.output.len() / (seq * d_hidden);
         let [mut states, mut cells] = [0, 1].map(|_| Scratch::new(count * d_hidden));
         let mut recurrent = Scratch::new(count * width);
+        let mut unused = Scratch::new(C::SAVED * d_hidden);
         states.fill(0.0);
         cells.fill(0.0);
         for step in self.steps(seq, false) {
@@ -155,7 +156,7 @@ impl<C: Cell> Recurrent<C> {
                 accumulate: false,
             }
             .run();
-            let vectors = [&mut *states, &mut *cells, &mut *recurrent];
+            let vectors = [&mut *states, &mut *cells, &mut *recurrent, &mut *unused];
             self.forward_step(step, gates, bias, vectors, &mut group, shape);
         }
     }
@@ -166,7 +167,7 @@ impl<C: Cell> Recurrent<C> {
         step: usize,
         gates: &[f32],
         bias: &[f32],
-        [states, cells, recurrent]: [&mut [f32]; 3],
+        [states, cells, recurrent, unused]: [&mut [f32]; 4],
         group: &mut ForwardGroup<'_>,
         Shape {
             seq, d_hidden: d, ..
@@ -174,7 +175,6 @@ impl<C: Cell> Recurrent<C> {
     ) {
         let width = C::GATES * d;
         let save = !group.saved.is_empty();
-        let mut unused = Scratch::new(C::SAVED * d);
         vectorized(
             #[inline(always)]
             || {
@@ -191,7 +191,7 @@ impl<C: Cell> Recurrent<C> {
                             group.previous[local * d..(local + 1) * d].copy_from_slice(state);
                             &mut group.saved[local * C::SAVED * d..(local + 1) * C::SAVED * d]
                         } else {
-                            &mut unused
+                            &mut *unused
                         };
                         let cell = &mut cells[item * d..(item + 1) * d];
                         C::forward(&gates[..width], recurrent, state, cell, saved);

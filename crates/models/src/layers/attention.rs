@@ -17,7 +17,7 @@ use crate::summary::linear_parameters;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AttentionConfig {
     pub(crate) d_model: usize,
-    pub(crate) heads: usize,
+    pub(crate) n_heads: usize,
     pub(crate) bias: bool,
     pub(crate) causal: bool,
 }
@@ -42,7 +42,7 @@ impl AttentionConfig {
             key: projection(weights),
             value: projection(weights),
             output: projection(output),
-            heads: self.heads,
+            heads: self.n_heads,
             causal: self.causal,
         }
     }

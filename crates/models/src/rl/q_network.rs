@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `dueling` | Wang et al., *Dueling network architectures for deep reinforcement learning*, 2016, <https://arxiv.org/abs/1511.06581> |
 //! | `noisy` | Fortunato et al., *Noisy networks for exploration*, 2018, <https://arxiv.org/abs/1706.10295>, with factorised noise |
-//! | `atoms` | Bellemare, Dabney and Munos, *A distributional perspective on reinforcement learning*, 2017, <https://arxiv.org/abs/1707.06887> (C51) |
+//! | `n_atoms` | Bellemare, Dabney and Munos, *A distributional perspective on reinforcement learning*, 2017, <https://arxiv.org/abs/1707.06887> (C51) |
 //!
 //! Differs from them: linear layers in place of convolutions. The first layer, which stands where
 //! they have convolutions, has no noise, and the streams of a dueling network share all hidden
@@ -19,9 +19,7 @@ use burn::nn::{Initializer, Linear};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData, assert_shape};
 
-use crate::config::{
-    ConfigError, MAX_SIZE, check_list, check_parameters, check_range, check_size, check_support,
-};
+use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_range, check_size};
 use crate::layers::Activation;
 use crate::layers::init::{XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
@@ -57,7 +55,7 @@ pub struct QNetworkConfig {
     pub noisy: bool,
     /// Number of atoms of the distribution of an action's return; 1 for its mean alone.
     #[config(default = 1)]
-    pub atoms: usize,
+    pub n_atoms: usize,
     /// Return of the lowest atom; unused with a single one.
     #[config(default = 0.0)]
     pub v_min: f64,
@@ -76,9 +74,22 @@ impl QNetworkConfig {
         check_size("d_input", self.d_input)?;
         check_size("n_actions", self.n_actions)?;
         check_list("hidden", &self.hidden, 0..=MAX_DEPTH, &(1..=MAX_SIZE))?;
-        check_range("atoms", self.atoms, 1..=MAX_ATOMS)?;
-        check_support(["v_min", "v_max"], [self.v_min, self.v_max])?;
+        check_range("n_atoms", self.n_atoms, 1..=MAX_ATOMS)?;
+        self.check_support()?;
         check_parameters(&self.layers())
+    }
+
+    /// Checks the bounds of the distribution in single precision, which the atoms are in.
+    fn check_support(&self) -> Result<(), ConfigError> {
+        let [low, high] = [self.v_min, self.v_max].map(|bound| bound as f32);
+        if !low.is_finite() {
+            return Err(ConfigError::new("v_min", self.v_min, "a finite number"));
+        }
+        if low < high && (high - low).is_finite() {
+            return Ok(());
+        }
+        let expected = format!("a finite number above `v_min` = {}", self.v_min);
+        Err(ConfigError::new("v_max", self.v_max, expected))
     }
 
     /// Initializes the weights on `device`.
@@ -103,8 +114,8 @@ impl QNetworkConfig {
         }
         let value = self
             .dueling
-            .then(|| builder.head(d_last, d_streams, self.atoms));
-        let advantage = builder.head(d_last, d_streams, self.n_actions * self.atoms);
+            .then(|| builder.head(d_last, d_streams, self.n_atoms));
+        let advantage = builder.head(d_last, d_streams, self.n_actions * self.n_atoms);
         QNetwork {
             trunk,
             value,
@@ -143,9 +154,9 @@ impl QNetworkConfig {
             describe(format!("trunk.{index}"), [d_last, width], true);
             d_last = width;
         }
-        let d_advantage = self.n_actions.saturating_mul(self.atoms);
+        let d_advantage = self.n_actions.saturating_mul(self.n_atoms);
         let streams = [
-            self.dueling.then_some(("value", self.atoms)),
+            self.dueling.then_some(("value", self.n_atoms)),
             Some(("advantage", d_advantage)),
         ];
         for (name, d_output) in streams.into_iter().flatten() {
@@ -168,9 +179,9 @@ impl QNetworkConfig {
 
     /// The return that each atom stands for, lowest first.
     fn support(&self) -> Vec<f32> {
-        let step = (self.v_max - self.v_min) / (self.atoms.max(2) - 1) as f64;
+        let step = (self.v_max - self.v_min) / (self.n_atoms.max(2) - 1) as f64;
         let atom = |index| (self.v_min + step * index as f64) as f32;
-        (0..self.atoms).map(atom).collect()
+        (0..self.n_atoms).map(atom).collect()
     }
 }
 
@@ -218,7 +229,7 @@ impl Builder<'_> {
 /// let rainbow = QNetworkConfig::new(4, 2)
 ///     .with_dueling(true)
 ///     .with_noisy(true)
-///     .with_atoms(51)
+///     .with_n_atoms(51)
 ///     .init(&device);
 /// let values = rainbow.forward(Tensor::zeros([8, 4], &device));
 /// assert_eq!(values.dims(), [8, 2]);
@@ -293,20 +304,20 @@ impl QNetwork {
     /// # Shapes
     ///
     /// - observations: `[batch, d_input]`
-    /// - output: `[batch, n_actions, atoms]`, unnormalized log-probabilities over the last axis; with
+    /// - output: `[batch, n_actions, n_atoms]`, unnormalized log-probabilities over the last axis; with
     ///   a single atom, the values
     ///
     /// # Panics
     ///
     /// As [`forward_with`](Self::forward_with).
     pub fn logits(&self, observations: Tensor<2>, noise: Option<&Noise>) -> Tensor<3> {
-        let atoms = self.support.len();
+        let n_atoms = self.support.len();
         let (value, advantage) = self.streams(observations, noise);
         let [batch, _] = advantage.dims();
-        let advantage = advantage.reshape([batch, self.n_actions, atoms]);
+        let advantage = advantage.reshape([batch, self.n_actions, n_atoms]);
         match value {
             Some(value) => {
-                let value = value.reshape([batch, 1, atoms]);
+                let value = value.reshape([batch, 1, n_atoms]);
                 value + advantage.clone() - advantage.mean_dim(1)
             }
             None => advantage,
@@ -317,14 +328,14 @@ impl QNetwork {
     ///
     /// # Shapes
     ///
-    /// - logits: `[batch, n_actions, atoms]`
+    /// - logits: `[batch, n_actions, n_atoms]`
     /// - output: `[batch, n_actions]`
     pub fn expectation(&self, logits: Tensor<3>) -> Tensor<2> {
-        let [batch, n_actions, atoms] = logits.dims();
-        if atoms == 1 {
+        let [batch, n_actions, n_atoms] = logits.dims();
+        if n_atoms == 1 {
             return logits.reshape([batch, n_actions]);
         }
-        let support = TensorData::new(self.support.clone(), [1, 1, atoms]);
+        let support = TensorData::new(self.support.clone(), [1, 1, n_atoms]);
         let support = Tensor::<3>::from_data(support, &logits.device());
         (softmax(logits, 2) * support)
             .sum_dim(2)
@@ -366,7 +377,7 @@ impl QNetwork {
         self.trunk.iter().chain(heads)
     }
 
-    /// `[batch, atoms]` of the state, if dueling, and `[batch, n_actions * atoms]` of the actions.
+    /// `[batch, n_atoms]` of the state, if dueling, and `[batch, n_actions * n_atoms]` of the actions.
     fn streams(
         &self,
         observations: Tensor<2>,
@@ -475,7 +486,7 @@ mod tests {
                 .with_hidden(vec![8, 6])
                 .with_dueling(bits & 1 > 0)
                 .with_noisy(bits & 2 > 0)
-                .with_atoms(if bits & 4 > 0 { 5 } else { 1 })
+                .with_n_atoms(if bits & 4 > 0 { 5 } else { 1 })
         })
     }
 
@@ -495,7 +506,7 @@ mod tests {
             let model = config.init(&device);
             let x = normal([8, 4], &device);
             assert_eq!(model.forward(x.clone()).dims(), [8, 3], "{config}");
-            assert_eq!(model.logits(x, None).dims(), [8, 3, config.atoms]);
+            assert_eq!(model.logits(x, None).dims(), [8, 3, config.n_atoms]);
         }
         let linear = QNetworkConfig::new(4, 3).with_hidden(vec![]);
         let model = linear.with_dueling(true).init(&device);
@@ -597,7 +608,7 @@ mod tests {
     #[test]
     fn values_are_the_means_of_the_distributions() {
         let device = Device::flex();
-        let config = QNetworkConfig::new(4, 2).with_atoms(3);
+        let config = QNetworkConfig::new(4, 2).with_n_atoms(3);
         let model = config.with_v_min(-1.0).with_v_max(2.0).init(&device);
         assert_eq!(model.support(), [-1.0, 0.5, 2.0]);
         // Probabilities 1/4, 1/4, 1/2 and 0, 0, 1.
@@ -631,8 +642,8 @@ mod tests {
             QNetworkConfig::new(4, usize::MAX),
             base.clone().with_hidden(vec![8, 0]),
             base.clone().with_hidden(vec![1; MAX_DEPTH + 1]),
-            base.clone().with_atoms(0),
-            base.clone().with_atoms(MAX_ATOMS + 1),
+            base.clone().with_n_atoms(0),
+            base.clone().with_n_atoms(MAX_ATOMS + 1),
             base.clone().with_v_max(f64::NAN),
             base.clone().with_v_min(100.0),
             base.clone().with_v_min(f64::NEG_INFINITY),

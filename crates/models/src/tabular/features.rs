@@ -45,7 +45,8 @@ impl FeaturesConfig {
         self.categorical.validate()?;
         let width = self.d_output();
         if width > MAX_SIZE {
-            return Err(ConfigError::TooWide { width });
+            let expected = format!("at most {MAX_SIZE} features in a row: shorten the embeddings");
+            return Err(ConfigError::new("features", width, expected));
         }
         check_parameters(&self.layers())
     }
@@ -119,7 +120,8 @@ pub(super) fn check_columns(n_numeric: usize, cardinalities: &[usize]) -> Result
     let sizes = 1..=MAX_SIZE;
     check_list("cardinalities", cardinalities, 0..=MAX_COLUMNS, &sizes)?;
     if n_numeric == 0 && cardinalities.is_empty() {
-        return Err(ConfigError::NoColumns);
+        let expected = "at least 1 where there is no categorical column";
+        return Err(ConfigError::new("n_numeric", 0, expected));
     }
     Ok(())
 }

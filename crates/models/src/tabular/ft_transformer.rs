@@ -9,9 +9,9 @@
 //!
 //! | name | meaning and shape | symbol |
 //! |---|---|---|
-//! | `cls` | the token that the scores are read from, `[d_token]` | `[CLS]` |
-//! | `numeric`, `categorical` | a token for every column, `[batch, n, d_token]` | T, the feature tokenizer |
-//! | `hidden`, `gate` | the two halves of the first feed-forward layer, `[d_token, d_hidden]` | ReGLU |
+//! | `cls` | the token that the scores are read from, `[d_model]` | `[CLS]` |
+//! | `numeric`, `categorical` | a token for every column, `[batch, n, d_model]` | T, the feature tokenizer |
+//! | `hidden`, `gate` | the two halves of the first feed-forward layer, `[d_model, d_hidden]` | ReGLU |
 
 use burn::config::Config;
 use burn::module::{Module, Param};
@@ -25,7 +25,7 @@ use super::numeric::{Numeric, NumericEmbedding};
 use super::piecewise::BinsError;
 use super::rows::Rows;
 use crate::config::{
-    ConfigError, check_multiple, check_parameters, check_probability, check_range, check_size,
+    ConfigError, check_heads, check_parameters, check_probability, check_range, check_size,
 };
 use crate::layers::dense::{add_branch, drop_out};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear, linear_without_bias};
@@ -48,10 +48,10 @@ pub struct FtTransformerConfig {
     pub numeric: NumericEmbedding,
     /// Width of a token.
     #[config(default = 192)]
-    pub d_token: usize,
+    pub d_model: usize,
     /// Number of blocks.
     #[config(default = 3)]
-    pub n_blocks: usize,
+    pub n_layers: usize,
     /// Number of attention heads, which share the width evenly.
     #[config(default = 8)]
     pub n_heads: usize,
@@ -85,12 +85,12 @@ impl FtTransformerConfig {
             _ => None,
         };
         if let Some(kind) = kind {
-            return Err(ConfigError::NoTokens { kind });
+            let expected = "`linear`, `linear-relu`, `piecewise-linear` or `periodic`";
+            return Err(ConfigError::new("numeric.kind", kind, expected));
         }
-        check_size("d_token", self.d_token)?;
-        check_range("n_blocks", self.n_blocks, 1..=MAX_BLOCKS)?;
-        check_size("n_heads", self.n_heads)?;
-        check_multiple(["d_token", "n_heads"], [self.d_token, self.n_heads])?;
+        check_size("d_model", self.d_model)?;
+        check_range("n_layers", self.n_layers, 1..=MAX_BLOCKS)?;
+        check_heads(self.d_model, self.n_heads, false)?;
         check_size("d_hidden", self.d_hidden)?;
         check_probability("attention_dropout", self.attention_dropout)?;
         check_probability("dropout", self.dropout)?;
@@ -105,7 +105,7 @@ impl FtTransformerConfig {
     /// If [`validate`](Self::validate) rejects the configuration.
     pub fn init(&self, device: &Device) -> FtTransformer {
         assert_eq!(self.validate(), Ok(()), "invalid FtTransformerConfig");
-        let d = self.d_token;
+        let d = self.d_model;
         FtTransformer {
             cls: fan_in_uniform(d).init([d], device),
             numeric: match self.n_numeric {
@@ -116,7 +116,7 @@ impl FtTransformerConfig {
                 [] => None,
                 _ => Some(Table::init(&self.cardinalities, d, device)),
             },
-            blocks: (0..self.n_blocks)
+            blocks: (0..self.n_layers)
                 .map(|index| self.init_block(index, device))
                 .collect(),
             norm: LayerNormConfig::new(d).init(device),
@@ -127,7 +127,7 @@ impl FtTransformerConfig {
 
     /// Describes the layers of a valid configuration without building them.
     pub fn layers(&self) -> Vec<LayerSummary> {
-        let d = self.d_token;
+        let d = self.d_model;
         let n_tokens = self.n_numeric + self.cardinalities.len() + 1;
         let layer = |name: &str, kind: &str, shape: Vec<usize>, parameters: usize| LayerSummary {
             name: name.into(),
@@ -149,8 +149,8 @@ impl FtTransformerConfig {
             let parameters = values.saturating_mul(d);
             layers.push(layer("categorical", "embedding", vec![n, d], parameters));
         }
-        for index in 0..self.n_blocks {
-            let tokens = if index + 1 < self.n_blocks {
+        for index in 0..self.n_layers {
+            let tokens = if index + 1 < self.n_layers {
                 n_tokens
             } else {
                 1
@@ -166,7 +166,7 @@ impl FtTransformerConfig {
     }
 
     fn block_parameters(&self, index: usize) -> usize {
-        let (d, d_hidden) = (self.d_token, self.d_hidden);
+        let (d, d_hidden) = (self.d_model, self.d_hidden);
         let norms = if index == 0 { 2 * d } else { 4 * d };
         [
             norms,
@@ -180,7 +180,7 @@ impl FtTransformerConfig {
     }
 
     fn init_block(&self, index: usize, device: &Device) -> Block {
-        let (d, d_hidden) = (self.d_token, self.d_hidden);
+        let (d, d_hidden) = (self.d_model, self.d_hidden);
         let norm = || LayerNormConfig::new(d).init(device);
         Block {
             // The paper leaves out the first: with it the network is worse.
@@ -210,7 +210,7 @@ impl FtTransformerConfig {
 /// use tinderbox_models::tabular::{FtTransformerConfig, Rows};
 ///
 /// let device = Device::flex();
-/// let config = FtTransformerConfig::new(2, vec![3, 4], 1).with_d_token(16);
+/// let config = FtTransformerConfig::new(2, vec![3, 4], 1).with_d_model(16);
 /// let rows = Rows::new(
 ///     Some(Tensor::zeros([8, 2], &device)),
 ///     Some(Tensor::<2, Int>::zeros([8, 2], &device)),
@@ -299,14 +299,14 @@ impl FtTransformer {
         self.output.forward(relu(self.norm.forward(x)))
     }
 
-    /// `[batch, 1 + n_numeric + n_categorical, d_token]`
+    /// `[batch, 1 + n_numeric + n_categorical, d_model]`
     fn tokens(&self, rows: Rows) -> Tensor<3> {
         let batch = rows.batch();
         let (numeric, codes) = rows.into_parts();
         check_rows(self.columns, numeric.as_ref(), codes.as_ref());
         let cls = self.cls.val();
-        let [d_token] = cls.dims();
-        let cls = cls.reshape([1, 1, d_token]).expand([batch, 1, d_token]);
+        let [d_model] = cls.dims();
+        let cls = cls.reshape([1, 1, d_model]).expand([batch, 1, d_model]);
         let numeric = numeric.zip(self.numeric.as_ref());
         let codes = codes.zip(self.categorical.as_ref());
         let tokens = [
@@ -319,8 +319,8 @@ impl FtTransformer {
 }
 
 impl Block {
-    /// - input: `[batch, n_tokens, d_token]`
-    /// - output: the same, or `[batch, 1, d_token]` if only the first token is wanted
+    /// - input: `[batch, n_tokens, d_model]`
+    /// - output: the same, or `[batch, 1, d_model]` if only the first token is wanted
     fn forward(&self, input: Tensor<3>, first_only: bool) -> Tensor<3> {
         let keys = match &self.attention_norm {
             Some(norm) => norm.forward(input.clone()),
@@ -338,26 +338,26 @@ impl Block {
 }
 
 impl Attention {
-    /// - queries: `[batch, n_queries, d_token]`
-    /// - keys: `[batch, n_tokens, d_token]`, also the values
-    /// - output: `[batch, n_queries, d_token]`
+    /// - queries: `[batch, n_queries, d_model]`
+    /// - keys: `[batch, n_tokens, d_model]`, also the values
+    /// - output: `[batch, n_queries, d_model]`
     fn forward(&self, queries: Tensor<3>, keys: Tensor<3>) -> Tensor<3> {
-        let [batch, n_queries, d_token] = queries.dims();
-        let scale = ((d_token / self.n_heads) as f64).sqrt().recip();
+        let [batch, n_queries, d_model] = queries.dims();
+        let scale = ((d_model / self.n_heads) as f64).sqrt().recip();
         let query = self.heads(self.query.forward(queries) * scale);
         let key = self.heads(self.key.forward(keys.clone()));
         let value = self.heads(self.value.forward(keys));
         let weights = softmax(query.matmul(key.swap_dims(2, 3)), 3);
         let context = drop_out(&self.dropout, weights).matmul(value);
-        let context = context.swap_dims(1, 2).reshape([batch, n_queries, d_token]);
+        let context = context.swap_dims(1, 2).reshape([batch, n_queries, d_model]);
         self.output.forward(context)
     }
 
-    /// - input: `[batch, n_tokens, d_token]`
-    /// - output: `[batch, n_heads, n_tokens, d_token / n_heads]`
+    /// - input: `[batch, n_tokens, d_model]`
+    /// - output: `[batch, n_heads, n_tokens, d_model / n_heads]`
     fn heads(&self, x: Tensor<3>) -> Tensor<4> {
-        let [batch, n_tokens, d_token] = x.dims();
-        x.reshape([batch, n_tokens, self.n_heads, d_token / self.n_heads])
+        let [batch, n_tokens, d_model] = x.dims();
+        x.reshape([batch, n_tokens, self.n_heads, d_model / self.n_heads])
             .swap_dims(1, 2)
     }
 }
@@ -376,9 +376,9 @@ mod tests {
 
     fn small() -> FtTransformerConfig {
         FtTransformerConfig::new(N_NUMERIC, CARDINALITIES.to_vec(), 2)
-            .with_d_token(8)
+            .with_d_model(8)
             .with_n_heads(2)
-            .with_n_blocks(2)
+            .with_n_layers(2)
             .with_d_hidden(10)
     }
 
@@ -393,7 +393,11 @@ mod tests {
         assert_eq!(all().count(), numeric_embeddings().len() - 2);
         let error = small().with_numeric(NumericEmbedding::None).validate();
         let message = error.unwrap_err().to_string();
-        assert!(message.starts_with("`numeric.kind` is `none`"), "{message}");
+        assert!(
+            message.starts_with("`numeric.kind` must be `linear`")
+                && message.ends_with("(got none)"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -424,7 +428,7 @@ mod tests {
                 [5, 2]
             );
         }
-        let categorical = FtTransformerConfig::new(0, vec![3], 1).with_d_token(8);
+        let categorical = FtTransformerConfig::new(0, vec![3], 1).with_d_model(8);
         let codes = Tensor::from_ints([[1], [2]], &device);
         let output = categorical
             .init(&device)
@@ -544,11 +548,11 @@ mod tests {
         for invalid in [
             FtTransformerConfig::new(0, vec![], 1),
             FtTransformerConfig::new(1, vec![], 0),
-            small().with_d_token(0),
-            small().with_d_token(9),
-            small().with_d_token(MAX_SIZE),
+            small().with_d_model(0),
+            small().with_d_model(9),
+            small().with_d_model(MAX_SIZE),
             small().with_n_heads(0),
-            small().with_n_blocks(0),
+            small().with_n_layers(0),
             small().with_d_hidden(0),
             small().with_attention_dropout(1.0),
             small().with_dropout(-0.1),

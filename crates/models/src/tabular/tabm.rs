@@ -339,8 +339,8 @@ fn per_member(vectors: &Param<Tensor<2>>) -> Tensor<3> {
 ///
 /// # Shapes
 ///
-/// - scores: `[batch, n_members, classes]`, unnormalized log-probabilities
-/// - output: `[batch, classes]`, log-probabilities
+/// - scores: `[batch, n_members, num_classes]`, unnormalized log-probabilities
+/// - output: `[batch, num_classes]`, log-probabilities
 pub fn mean_log_probabilities(scores: Tensor<3>) -> Tensor<2> {
     let x = log_softmax(scores, 2);
     // Of the largest, so that not all of them vanish.

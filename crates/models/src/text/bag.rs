@@ -31,18 +31,18 @@ const MULTIPLIER: i64 = 1009;
 #[derive(Config, Debug, PartialEq)]
 pub struct BagConfig {
     /// Number of tokens that there are.
-    pub vocabulary: usize,
+    pub vocab_size: usize,
     /// Number of scores.
-    pub classes: usize,
+    pub num_classes: usize,
     /// Width of a vector.
     #[config(default = 64)]
     pub d_embedding: usize,
     /// Most tokens in a phrase that has a vector of its own; 1 for none.
     #[config(default = 2)]
-    pub phrases: usize,
+    pub max_ngram: usize,
     /// Number of vectors that all phrases share.
     #[config(default = 20_000)]
-    pub buckets: usize,
+    pub n_buckets: usize,
     /// Probability of zeroing what the last layer reads, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
@@ -55,11 +55,11 @@ impl BagConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
-        check_size("classes", self.classes)?;
+        check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
+        check_size("num_classes", self.num_classes)?;
         check_size("d_embedding", self.d_embedding)?;
-        check_range("phrases", self.phrases, 1..=MAX_PHRASE)?;
-        check_range("buckets", self.buckets, 1..=MAX_BUCKETS)?;
+        check_range("max_ngram", self.max_ngram, 1..=MAX_PHRASE)?;
+        check_range("n_buckets", self.n_buckets, 1..=MAX_BUCKETS)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
     }
@@ -81,11 +81,11 @@ impl BagConfig {
                 .init(device)
         };
         Bag {
-            tokens: embedding(self.vocabulary),
-            buckets: (self.phrases > 1).then(|| embedding(self.buckets)),
+            tokens: embedding(self.vocab_size),
+            buckets: (self.max_ngram > 1).then(|| embedding(self.n_buckets)),
             dropout: DropoutConfig::new(self.dropout).init(),
-            head: linear(self.d_embedding, self.classes, XAVIER, device),
-            phrases: self.phrases,
+            head: linear(self.d_embedding, self.num_classes, XAVIER, device),
+            phrases: self.max_ngram,
         }
     }
 
@@ -102,15 +102,20 @@ impl BagConfig {
             "tokens",
             "embedding".into(),
             self.d_embedding,
-            embedding(self.vocabulary),
+            embedding(self.vocab_size),
         )];
-        if self.phrases > 1 {
-            let kind = format!("embedding of up to {} tokens", self.phrases);
-            let parameters = embedding(self.buckets);
-            layers.push(describe("buckets", kind, self.d_embedding, parameters));
+        if self.max_ngram > 1 {
+            let kind = format!("embedding of up to {} tokens", self.max_ngram);
+            let parameters = embedding(self.n_buckets);
+            layers.push(describe("n_buckets", kind, self.d_embedding, parameters));
         }
-        let head = linear_parameters(self.d_embedding, self.classes, true);
-        layers.push(describe("head", "mean + linear".into(), self.classes, head));
+        let head = linear_parameters(self.d_embedding, self.num_classes, true);
+        layers.push(describe(
+            "head",
+            "mean + linear".into(),
+            self.num_classes,
+            head,
+        ));
         layers
     }
 }
@@ -143,7 +148,7 @@ impl Bag {
     ///
     /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
     /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
-    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -219,8 +224,8 @@ mod tests {
     fn small(phrases: usize) -> BagConfig {
         BagConfig::new(20, 3)
             .with_d_embedding(4)
-            .with_phrases(phrases)
-            .with_buckets(13)
+            .with_max_ngram(phrases)
+            .with_n_buckets(13)
     }
 
     #[test]
@@ -339,13 +344,13 @@ mod tests {
             BagConfig::new(0, 3),
             BagConfig::new(100, 0),
             base.clone().with_d_embedding(0),
-            base.clone().with_phrases(0),
-            base.clone().with_phrases(100),
-            base.clone().with_buckets(0),
-            base.clone().with_buckets(usize::MAX),
+            base.clone().with_max_ngram(0),
+            base.clone().with_max_ngram(100),
+            base.clone().with_n_buckets(0),
+            base.clone().with_n_buckets(usize::MAX),
             base.clone().with_dropout(1.0),
             base.clone()
-                .with_buckets(MAX_BUCKETS)
+                .with_n_buckets(MAX_BUCKETS)
                 .with_d_embedding(65_536),
         ] {
             assert!(invalid.validate().is_err(), "{invalid}");

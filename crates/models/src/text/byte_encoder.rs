@@ -40,7 +40,7 @@ const MAX_LEN: usize = 1 << 20;
 #[derive(Config, Debug, PartialEq)]
 pub struct ByteEncoderConfig {
     /// Number of scores.
-    pub classes: usize,
+    pub num_classes: usize,
     /// Most bytes in a text.
     #[config(default = 1024)]
     pub max_len: usize,
@@ -49,22 +49,22 @@ pub struct ByteEncoderConfig {
     pub d_byte: usize,
     /// Bytes that are looked at together before they are joined.
     #[config(default = 5)]
-    pub window: usize,
+    pub kernel_size: usize,
     /// Bytes that are joined to one vector.
     #[config(default = 4)]
-    pub patch: usize,
+    pub patch_size: usize,
     /// Width of a patch's vector.
     #[config(default = 128)]
     pub d_model: usize,
     /// Number of attention heads; `d_model` is an even multiple of it.
     #[config(default = 4)]
-    pub heads: usize,
+    pub n_heads: usize,
     /// Number of layers.
     #[config(default = 4)]
-    pub layers: usize,
+    pub n_layers: usize,
     /// Width of the hidden layer that follows attention.
     #[config(default = 512)]
-    pub d_feed_forward: usize,
+    pub d_hidden: usize,
     /// Probability of zeroing a number of a branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
@@ -77,16 +77,16 @@ impl ByteEncoderConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_size("classes", self.classes)?;
+        check_size("num_classes", self.num_classes)?;
         check_range("max_len", self.max_len, 1..=MAX_LEN)?;
         check_size("d_byte", self.d_byte)?;
-        check_range("window", self.window, 1..=MAX_PATCH)?;
-        check_range("patch", self.patch, 1..=MAX_PATCH)?;
+        check_range("kernel_size", self.kernel_size, 1..=MAX_PATCH)?;
+        check_range("patch_size", self.patch_size, 1..=MAX_PATCH)?;
         check_range("max_len / patch", self.patches(), 1..=MAX_SIZE)?;
         check_size("d_model", self.d_model)?;
-        check_heads(self.d_model, self.heads, true)?;
-        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
-        check_size("d_feed_forward", self.d_feed_forward)?;
+        check_heads(self.d_model, self.n_heads, true)?;
+        check_range("n_layers", self.n_layers, 1..=MAX_LAYERS)?;
+        check_size("d_hidden", self.d_hidden)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
     }
@@ -103,28 +103,28 @@ impl ByteEncoderConfig {
             bytes: EmbeddingConfig::new(BYTES, d_byte)
                 .with_initializer(SMALL)
                 .init(device),
-            neighbours: linear(self.window * d_byte, d_byte, XAVIER, device),
-            join: linear(self.patch * d_byte, d_model, XAVIER, device),
+            neighbours: linear(self.kernel_size * d_byte, d_byte, XAVIER, device),
+            join: linear(self.patch_size * d_byte, d_model, XAVIER, device),
             dropout: DropoutConfig::new(self.dropout).init(),
-            rotary: RotaryTable::new(d_model / self.heads, self.patches(), ROTARY_BASE),
-            layers: self.layer().init_stack(self.layers, device),
+            rotary: RotaryTable::new(d_model / self.n_heads, self.patches(), ROTARY_BASE),
+            layers: self.layer().init_stack(self.n_layers, device),
             norm: LayerNorm::new(d_model, EPSILON, device),
-            head: linear(d_model, self.classes, SMALL, device),
-            patch: self.patch,
+            head: linear(d_model, self.num_classes, SMALL, device),
+            patch: self.patch_size,
             max_len: self.max_len,
         }
     }
 
     /// Most patches in a text.
     fn patches(&self) -> usize {
-        self.max_len.div_ceil(self.patch.max(1))
+        self.max_len.div_ceil(self.patch_size.max(1))
     }
 
     fn layer(&self) -> EncoderLayerConfig {
         EncoderLayerConfig {
             d_model: self.d_model,
-            heads: self.heads,
-            d_feed_forward: self.d_feed_forward,
+            n_heads: self.n_heads,
+            d_hidden: self.d_hidden,
             dropout: self.dropout,
         }
     }
@@ -141,8 +141,8 @@ impl ByteEncoderConfig {
             parameters,
         };
         let embedding = BYTES.saturating_mul(self.d_byte);
-        let window = self.window.saturating_mul(self.d_byte);
-        let patch = self.patch.saturating_mul(self.d_byte);
+        let window = self.kernel_size.saturating_mul(self.d_byte);
+        let patch = self.patch_size.saturating_mul(self.d_byte);
         let neighbours = linear_parameters(window, self.d_byte, true);
         let join = linear_parameters(patch, self.d_model, true);
         let mut layers = vec![
@@ -150,15 +150,20 @@ impl ByteEncoderConfig {
             describe("neighbours".into(), "windows + gelu", bytes, neighbours),
             describe("join".into(), "patches", rows.clone(), join),
         ];
-        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+        layers.extend((0..self.n_layers.min(MAX_LAYERS)).map(|index| {
             let kind = "attention + feed-forward";
             let parameters = self.layer().parameters();
             describe(format!("layers.{index}"), kind, rows.clone(), parameters)
         }));
         let norm = self.d_model.saturating_mul(2);
         layers.push(describe("norm".into(), "layer norm", rows, norm));
-        let head = linear_parameters(self.d_model, self.classes, true);
-        layers.push(describe("head".into(), "linear", vec![self.classes], head));
+        let head = linear_parameters(self.d_model, self.num_classes, true);
+        layers.push(describe(
+            "head".into(),
+            "linear",
+            vec![self.num_classes],
+            head,
+        ));
         layers
     }
 }
@@ -198,7 +203,7 @@ impl ByteEncoder {
     ///
     /// - ids: `[batch, seq]`, bytes
     /// - padding: `[batch, seq]`, true where there is no byte; the byte there is not looked at
-    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -262,12 +267,12 @@ mod tests {
         ByteEncoderConfig::new(3)
             .with_max_len(30)
             .with_d_byte(6)
-            .with_window(window)
-            .with_patch(patch)
+            .with_kernel_size(window)
+            .with_patch_size(patch)
             .with_d_model(8)
-            .with_heads(2)
-            .with_layers(2)
-            .with_d_feed_forward(12)
+            .with_n_heads(2)
+            .with_n_layers(2)
+            .with_d_hidden(12)
     }
 
     const KINDS: [[usize; 2]; 3] = [[1, 1], [5, 4], [4, 3]];
@@ -353,17 +358,15 @@ mod tests {
             ByteEncoderConfig::new(0),
             base.clone().with_max_len(0),
             base.clone().with_max_len(usize::MAX),
-            base.clone().with_max_len(MAX_LEN).with_patch(1),
+            base.clone().with_max_len(MAX_LEN).with_patch_size(1),
             base.clone().with_d_byte(0),
-            base.clone().with_window(0),
-            base.clone().with_patch(0),
-            base.clone().with_patch(1_000_000_000_000),
-            base.clone().with_heads(3),
-            base.clone().with_layers(0),
+            base.clone().with_kernel_size(0),
+            base.clone().with_patch_size(0),
+            base.clone().with_patch_size(1_000_000_000_000),
+            base.clone().with_n_heads(3),
+            base.clone().with_n_layers(0),
             base.clone().with_dropout(1.0),
-            base.clone()
-                .with_d_model(65_536)
-                .with_d_feed_forward(65_536),
+            base.clone().with_d_model(65_536).with_d_hidden(65_536),
         ] {
             assert!(invalid.validate().is_err(), "{invalid}");
         }

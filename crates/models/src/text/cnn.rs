@@ -28,18 +28,18 @@ const MAX_WINDOW: usize = 64;
 #[derive(Config, Debug, PartialEq)]
 pub struct TextCnnConfig {
     /// Number of tokens that there are.
-    pub vocabulary: usize,
+    pub vocab_size: usize,
     /// Number of scores.
-    pub classes: usize,
+    pub num_classes: usize,
     /// Width of a token's vector.
     #[config(default = 128)]
     pub d_embedding: usize,
     /// Tokens in the windows of each kind of filter.
     #[config(default = "vec![3, 4, 5]")]
-    pub windows: Vec<usize>,
+    pub kernel_sizes: Vec<usize>,
     /// Number of filters of each kind.
     #[config(default = 100)]
-    pub filters: usize,
+    pub n_filters: usize,
     /// Probability of zeroing what the last layer reads, in `[0, 1)`.
     #[config(default = 0.5)]
     pub dropout: f64,
@@ -52,11 +52,16 @@ impl TextCnnConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
-        check_size("classes", self.classes)?;
+        check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
+        check_size("num_classes", self.num_classes)?;
         check_size("d_embedding", self.d_embedding)?;
-        check_list("windows", &self.windows, 1..=64, &(1..=MAX_WINDOW))?;
-        check_size("filters", self.filters)?;
+        check_list(
+            "kernel_sizes",
+            &self.kernel_sizes,
+            1..=64,
+            &(1..=MAX_WINDOW),
+        )?;
+        check_size("n_filters", self.n_filters)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
     }
@@ -68,18 +73,22 @@ impl TextCnnConfig {
     /// If [`validate`](Self::validate) rejects the configuration.
     pub fn init(&self, device: &Device) -> TextCnn {
         assert_eq!(self.validate(), Ok(()), "invalid TextCnnConfig");
-        let d_features = self.windows.len() * self.filters;
-        let filters = |width| linear(width * self.d_embedding, self.filters, HE_FAN_IN, device);
+        let d_features = self.kernel_sizes.len() * self.n_filters;
+        let filters = |width| linear(width * self.d_embedding, self.n_filters, HE_FAN_IN, device);
         TextCnn {
-            tokens: EmbeddingConfig::new(self.vocabulary, self.d_embedding)
+            tokens: EmbeddingConfig::new(self.vocab_size, self.d_embedding)
                 .with_initializer(Initializer::Uniform {
                     min: -0.25,
                     max: 0.25,
                 })
                 .init(device),
-            filters: self.windows.iter().map(|&width| filters(width)).collect(),
+            filters: self
+                .kernel_sizes
+                .iter()
+                .map(|&width| filters(width))
+                .collect(),
             dropout: DropoutConfig::new(self.dropout).init(),
-            head: linear(d_features, self.classes, XAVIER, device),
+            head: linear(d_features, self.num_classes, XAVIER, device),
         }
     }
 
@@ -95,20 +104,25 @@ impl TextCnnConfig {
             "tokens".into(),
             "embedding".into(),
             self.d_embedding,
-            self.vocabulary.saturating_mul(self.d_embedding),
+            self.vocab_size.saturating_mul(self.d_embedding),
         )];
-        layers.extend(self.windows.iter().enumerate().map(|(index, &width)| {
+        layers.extend(self.kernel_sizes.iter().enumerate().map(|(index, &width)| {
             let d_window = width.saturating_mul(self.d_embedding);
             describe(
                 format!("filters.{index}"),
                 format!("windows of {width} + relu + maximum"),
-                self.filters,
-                linear_parameters(d_window, self.filters, true),
+                self.n_filters,
+                linear_parameters(d_window, self.n_filters, true),
             )
         }));
-        let d_features = self.windows.len().saturating_mul(self.filters);
-        let head = linear_parameters(d_features, self.classes, true);
-        layers.push(describe("head".into(), "linear".into(), self.classes, head));
+        let d_features = self.kernel_sizes.len().saturating_mul(self.n_filters);
+        let head = linear_parameters(d_features, self.num_classes, true);
+        layers.push(describe(
+            "head".into(),
+            "linear".into(),
+            self.num_classes,
+            head,
+        ));
         layers
     }
 }
@@ -140,7 +154,7 @@ impl TextCnn {
     ///
     /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
     /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
-    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -177,8 +191,8 @@ mod tests {
     fn small() -> TextCnnConfig {
         TextCnnConfig::new(20, 3)
             .with_d_embedding(4)
-            .with_windows(vec![1, 2, 5])
-            .with_filters(6)
+            .with_kernel_sizes(vec![1, 2, 5])
+            .with_n_filters(6)
     }
 
     #[test]
@@ -220,7 +234,7 @@ mod tests {
     #[test]
     fn numbers_agree_with_windows_by_hand() {
         let device = Device::flex();
-        let config = small().with_windows(vec![2]).with_filters(1);
+        let config = small().with_kernel_sizes(vec![2]).with_n_filters(1);
         let model = config.init(&device);
         let tokens = values(model.tokens.weight.val());
         let filter = values(model.filters[0].weight.val());
@@ -263,12 +277,12 @@ mod tests {
             TextCnnConfig::new(0, 3),
             TextCnnConfig::new(100, 0),
             base.clone().with_d_embedding(0),
-            base.clone().with_windows(vec![]),
-            base.clone().with_windows(vec![3, 0]),
-            base.clone().with_windows(vec![1_000_000_000_000]),
-            base.clone().with_filters(0),
+            base.clone().with_kernel_sizes(vec![]),
+            base.clone().with_kernel_sizes(vec![3, 0]),
+            base.clone().with_kernel_sizes(vec![1_000_000_000_000]),
+            base.clone().with_n_filters(0),
             base.clone().with_dropout(1.0),
-            base.clone().with_d_embedding(65_536).with_filters(65_536),
+            base.clone().with_d_embedding(65_536).with_n_filters(65_536),
         ] {
             assert!(invalid.validate().is_err(), "{invalid}");
         }

@@ -53,9 +53,9 @@ pub enum Positions {
 #[derive(Config, Debug, PartialEq)]
 pub struct TextEncoderConfig {
     /// Number of tokens that there are.
-    pub vocabulary: usize,
+    pub vocab_size: usize,
     /// Number of scores.
-    pub classes: usize,
+    pub num_classes: usize,
     /// Most tokens in a text.
     #[config(default = 256)]
     pub max_len: usize,
@@ -64,13 +64,13 @@ pub struct TextEncoderConfig {
     pub d_model: usize,
     /// Number of attention heads; a divisor of `d_model`.
     #[config(default = 4)]
-    pub heads: usize,
+    pub n_heads: usize,
     /// Number of layers.
     #[config(default = 4)]
-    pub layers: usize,
+    pub n_layers: usize,
     /// Width of the hidden layer that follows attention.
     #[config(default = 512)]
-    pub d_feed_forward: usize,
+    pub d_hidden: usize,
     /// How places are told apart.
     #[config(default = "Positions::Learned")]
     pub positions: Positions,
@@ -89,17 +89,17 @@ impl TextEncoderConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
-        check_size("classes", self.classes)?;
+        check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
+        check_size("num_classes", self.num_classes)?;
         check_size("max_len", self.max_len)?;
         check_size("d_model", self.d_model)?;
         check_heads(
             self.d_model,
-            self.heads,
+            self.n_heads,
             self.positions == Positions::Rotary,
         )?;
-        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
-        check_range("d_feed_forward", self.d_feed_forward, 1..=MAX_SIZE)?;
+        check_range("n_layers", self.n_layers, 1..=MAX_LAYERS)?;
+        check_range("d_hidden", self.d_hidden, 1..=MAX_SIZE)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
     }
@@ -118,14 +118,14 @@ impl TextEncoderConfig {
         };
         let learned = self.positions == Positions::Learned;
         TextEncoder {
-            tokens: embedding(self.vocabulary),
+            tokens: embedding(self.vocab_size),
             positions: learned.then(|| embedding(self.max_len)),
             rotary: (!learned)
-                .then(|| RotaryTable::new(self.d_model / self.heads, self.max_len, ROTARY_BASE)),
+                .then(|| RotaryTable::new(self.d_model / self.n_heads, self.max_len, ROTARY_BASE)),
             dropout: DropoutConfig::new(self.dropout).init(),
-            layers: self.layer().init_stack(self.layers, device),
+            layers: self.layer().init_stack(self.n_layers, device),
             norm: LayerNorm::new(self.d_model, EPSILON, device),
-            head: linear(self.d_model, self.classes, SMALL, device),
+            head: linear(self.d_model, self.num_classes, SMALL, device),
             pooling: self.pooling,
             max_len: self.max_len,
         }
@@ -139,19 +139,21 @@ impl TextEncoderConfig {
             Positions::Learned => self.max_len.saturating_mul(self.d_model),
             Positions::Rotary => 0,
         };
-        let tokens = self.vocabulary.saturating_mul(self.d_model);
+        let tokens = self.vocab_size.saturating_mul(self.d_model);
         let mut layers = vec![LayerSummary {
             name: "tokens".into(),
             kind: "embedding".into(),
             output_shape: rows.clone(),
             parameters: tokens.saturating_add(places),
         }];
-        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| LayerSummary {
-            name: format!("layers.{index}"),
-            kind: "attention + feed-forward".into(),
-            output_shape: rows.clone(),
-            parameters: self.layer().parameters(),
-        }));
+        layers.extend(
+            (0..self.n_layers.min(MAX_LAYERS)).map(|index| LayerSummary {
+                name: format!("layers.{index}"),
+                kind: "attention + feed-forward".into(),
+                output_shape: rows.clone(),
+                parameters: self.layer().parameters(),
+            }),
+        );
         layers.push(LayerSummary {
             name: "norm".into(),
             kind: "layer norm".into(),
@@ -161,8 +163,8 @@ impl TextEncoderConfig {
         layers.push(LayerSummary {
             name: "head".into(),
             kind: "linear".into(),
-            output_shape: vec![self.classes],
-            parameters: linear_parameters(self.d_model, self.classes, true),
+            output_shape: vec![self.num_classes],
+            parameters: linear_parameters(self.d_model, self.num_classes, true),
         });
         layers
     }
@@ -170,8 +172,8 @@ impl TextEncoderConfig {
     fn layer(&self) -> EncoderLayerConfig {
         EncoderLayerConfig {
             d_model: self.d_model,
-            heads: self.heads,
-            d_feed_forward: self.d_feed_forward,
+            n_heads: self.n_heads,
+            d_hidden: self.d_hidden,
             dropout: self.dropout,
         }
     }
@@ -211,7 +213,7 @@ impl TextEncoder {
     ///
     /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
     /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
-    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -225,7 +227,7 @@ impl TextEncoder {
     /// # Shapes
     ///
     /// - ids, padding: `[batch, seq]`, as [`forward`](Self::forward)
-    /// - output: `[batch, seq, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, seq, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -288,8 +290,8 @@ impl TextEncoder {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EncoderLayerConfig {
     pub(crate) d_model: usize,
-    pub(crate) heads: usize,
-    pub(crate) d_feed_forward: usize,
+    pub(crate) n_heads: usize,
+    pub(crate) d_hidden: usize,
     pub(crate) dropout: f64,
 }
 
@@ -297,7 +299,7 @@ impl EncoderLayerConfig {
     fn attention(self) -> AttentionConfig {
         AttentionConfig {
             d_model: self.d_model,
-            heads: self.heads,
+            n_heads: self.n_heads,
             bias: true,
             causal: false,
         }
@@ -310,17 +312,15 @@ impl EncoderLayerConfig {
 
     fn init(self, output: &Initializer, device: &Device) -> EncoderLayer {
         let Self {
-            d_model,
-            d_feed_forward,
-            ..
+            d_model, d_hidden, ..
         } = self;
         EncoderLayer {
             attention_norm: LayerNorm::new(d_model, EPSILON, device),
             attention: self.attention().init(&SMALL, output, device),
             feed_forward_norm: LayerNorm::new(d_model, EPSILON, device),
             feed_forward: FeedForward {
-                up: linear(d_model, d_feed_forward, SMALL, device),
-                down: linear(d_feed_forward, d_model, output.clone(), device),
+                up: linear(d_model, d_hidden, SMALL, device),
+                down: linear(d_hidden, d_model, output.clone(), device),
             },
             dropout: DropoutConfig::new(self.dropout).init(),
         }
@@ -328,8 +328,8 @@ impl EncoderLayerConfig {
 
     /// Counts the weights; saturates.
     pub(crate) fn parameters(self) -> usize {
-        let up = linear_parameters(self.d_model, self.d_feed_forward, true);
-        let down = linear_parameters(self.d_feed_forward, self.d_model, true);
+        let up = linear_parameters(self.d_model, self.d_hidden, true);
+        let down = linear_parameters(self.d_hidden, self.d_model, true);
         let norms = self.d_model.saturating_mul(4);
         let attention = self.attention().parameters();
         attention
@@ -394,9 +394,9 @@ mod tests {
         TextEncoderConfig::new(30, 3)
             .with_max_len(16)
             .with_d_model(8)
-            .with_heads(2)
-            .with_layers(2)
-            .with_d_feed_forward(12)
+            .with_n_heads(2)
+            .with_n_layers(2)
+            .with_d_hidden(12)
             .with_positions(positions)
             .with_pooling(pooling)
     }
@@ -469,7 +469,7 @@ mod tests {
         let device = Device::flex().autodiff();
         for (positions, pooling) in KINDS {
             let config = TextEncoderConfig {
-                vocabulary: 12,
+                vocab_size: 12,
                 ..small(positions, pooling)
             };
             let model = loud(config.init(&device), 20.0);
@@ -500,7 +500,7 @@ mod tests {
     #[test]
     fn numbers_agree_with_sums_by_hand() {
         let device = Device::flex();
-        let config = small(Positions::Learned, Pooling::Mean).with_layers(1);
+        let config = small(Positions::Learned, Pooling::Mean).with_n_layers(1);
         let mut model = config.init(&device);
         // With silent branches only the embedding, its normalization and the head are left.
         let zero = |linear: &mut Linear| {
@@ -564,19 +564,17 @@ mod tests {
             TextEncoderConfig::new(30, 0),
             base.clone().with_max_len(0),
             base.clone().with_d_model(1_000_000_000_000),
-            base.clone().with_heads(0),
-            base.clone().with_heads(3),
+            base.clone().with_n_heads(0),
+            base.clone().with_n_heads(3),
             base.clone()
                 .with_d_model(12)
-                .with_heads(4)
+                .with_n_heads(4)
                 .with_positions(Positions::Rotary),
-            base.clone().with_layers(0),
-            base.clone().with_layers(1_000_000),
-            base.clone().with_d_feed_forward(0),
+            base.clone().with_n_layers(0),
+            base.clone().with_n_layers(1_000_000),
+            base.clone().with_d_hidden(0),
             base.clone().with_dropout(1.0),
-            base.clone()
-                .with_d_model(MAX_SIZE)
-                .with_d_feed_forward(MAX_SIZE),
+            base.clone().with_d_model(MAX_SIZE).with_d_hidden(MAX_SIZE),
         ] {
             assert!(invalid.validate().is_err(), "{invalid}");
         }

@@ -32,26 +32,26 @@ const EPSILON: f64 = 1e-5;
 #[derive(Config, Debug, PartialEq)]
 pub struct GptConfig {
     /// Number of tokens that there are.
-    pub vocabulary: usize,
+    pub vocab_size: usize,
     /// Most tokens that a text may have.
     #[config(default = 256)]
-    pub context: usize,
+    pub max_len: usize,
     /// Width of a token's vector.
     #[config(default = 128)]
     pub d_model: usize,
     /// Number of attention heads; `d_model` is an even multiple of it.
     #[config(default = 4)]
-    pub heads: usize,
+    pub n_heads: usize,
     /// Number of layers.
     #[config(default = 4)]
-    pub layers: usize,
+    pub n_layers: usize,
     /// Width of the gated hidden layer that follows attention.
     #[config(default = 384)]
-    pub d_feed_forward: usize,
+    pub d_hidden: usize,
     /// Whether the scores are products with the embedding (Press and Wolf, 2017,
     /// <https://arxiv.org/abs/1608.05859>) and not with weights of their own.
     #[config(default = true)]
-    pub tied: bool,
+    pub tie_embeddings: bool,
     /// Probability of zeroing a number of a branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
@@ -64,12 +64,12 @@ impl GptConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
-        check_size("context", self.context)?;
+        check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
+        check_size("max_len", self.max_len)?;
         check_size("d_model", self.d_model)?;
-        check_heads(self.d_model, self.heads, true)?;
-        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
-        check_range("d_feed_forward", self.d_feed_forward, 1..=MAX_SIZE)?;
+        check_heads(self.d_model, self.n_heads, true)?;
+        check_range("n_layers", self.n_layers, 1..=MAX_LAYERS)?;
+        check_range("d_hidden", self.d_hidden, 1..=MAX_SIZE)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
     }
@@ -81,33 +81,33 @@ impl GptConfig {
     /// If [`validate`](Self::validate) rejects the configuration.
     pub fn init(&self, device: &Device) -> Gpt {
         assert_eq!(self.validate(), Ok(()), "invalid GptConfig");
-        let output = smaller(self.layers);
-        let head = || linear_without_bias(self.d_model, self.vocabulary, SMALL, device);
+        let output = smaller(self.n_layers);
+        let head = || linear_without_bias(self.d_model, self.vocab_size, SMALL, device);
         Gpt {
-            tokens: EmbeddingConfig::new(self.vocabulary, self.d_model)
+            tokens: EmbeddingConfig::new(self.vocab_size, self.d_model)
                 .with_initializer(SMALL)
                 .init(device),
-            rotary: RotaryTable::new(self.d_model / self.heads, self.context, ROTARY_BASE),
+            rotary: RotaryTable::new(self.d_model / self.n_heads, self.max_len, ROTARY_BASE),
             dropout: DropoutConfig::new(self.dropout).init(),
-            layers: (0..self.layers)
+            layers: (0..self.n_layers)
                 .map(|_| self.init_layer(&output, device))
                 .collect(),
             norm: RmsNorm::new(self.d_model, EPSILON, device),
-            head: (!self.tied).then(head),
+            head: (!self.tie_embeddings).then(head),
         }
     }
 
     fn attention(&self) -> AttentionConfig {
         AttentionConfig {
             d_model: self.d_model,
-            heads: self.heads,
+            n_heads: self.n_heads,
             bias: false,
             causal: true,
         }
     }
 
     fn init_layer(&self, output: &Initializer, device: &Device) -> DecoderLayer {
-        let (d_model, hidden) = (self.d_model, self.d_feed_forward);
+        let (d_model, hidden) = (self.d_model, self.d_hidden);
         DecoderLayer {
             attention_norm: RmsNorm::new(d_model, EPSILON, device),
             attention: self.attention().init(&SMALL, output, device),
@@ -124,31 +124,31 @@ impl GptConfig {
     /// Describes the layers of a valid configuration without building them; shapes are those of the
     /// longest text.
     pub fn layers(&self) -> Vec<LayerSummary> {
-        let rows = vec![self.context, self.d_model];
+        let rows = vec![self.max_len, self.d_model];
         let describe = |name: String, kind: &str, output_shape, parameters| LayerSummary {
             name,
             kind: kind.into(),
             output_shape,
             parameters,
         };
-        let tokens = linear_parameters(self.d_model, self.vocabulary, false);
-        let feed_forward = linear_parameters(self.d_model, self.d_feed_forward, false);
+        let tokens = linear_parameters(self.d_model, self.vocab_size, false);
+        let feed_forward = linear_parameters(self.d_model, self.d_hidden, false);
         let layer = feed_forward
             .saturating_mul(3)
             .saturating_add(self.attention().parameters())
             .saturating_add(self.d_model.saturating_mul(2));
         let mut layers = vec![describe("tokens".into(), "embedding", rows.clone(), tokens)];
-        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+        layers.extend((0..self.n_layers.min(MAX_LAYERS)).map(|index| {
             let kind = "causal attention + gated feed-forward";
             describe(format!("layers.{index}"), kind, rows.clone(), layer)
         }));
         layers.push(describe("norm".into(), "rms norm", rows, self.d_model));
-        let (kind, parameters) = if self.tied {
+        let (kind, parameters) = if self.tie_embeddings {
             ("linear, weights of the embedding", 0)
         } else {
             ("linear", tokens)
         };
-        let scores = vec![self.context, self.vocabulary];
+        let scores = vec![self.max_len, self.vocab_size];
         layers.push(describe("head".into(), kind, scores, parameters));
         layers
     }
@@ -186,11 +186,11 @@ impl Gpt {
     /// # Shapes
     ///
     /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
-    /// - output: `[batch, seq, vocabulary]`, unnormalized log-probabilities
+    /// - output: `[batch, seq, vocab_size]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
-    /// If there are more tokens than the context has room for.
+    /// If there are more than [`max_len`](Self::max_len) tokens.
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         let mut x = drop_out(&self.dropout, self.tokens.forward(ids));
         for layer in &self.layers {
@@ -205,7 +205,7 @@ impl Gpt {
     /// # Shapes
     ///
     /// - ids: `[batch, rows]`, the tokens that are not in the cache yet; they are added to it
-    /// - output: `[batch, vocabulary]`, unnormalized log-probabilities
+    /// - output: `[batch, vocab_size]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -231,12 +231,12 @@ impl Gpt {
     ///
     /// # Panics
     ///
-    /// If the capacity is greater than [`context`](Self::context).
+    /// If the capacity is greater than [`max_len`](Self::max_len).
     pub fn cache(&self, batch: usize, capacity: usize, device: &Device) -> Cache {
-        let context = self.context();
+        let max_len = self.max_len();
         assert!(
-            capacity <= context,
-            "a text has at most {context} tokens, not {capacity}"
+            capacity <= max_len,
+            "a text has at most {max_len} tokens, got {capacity}"
         );
         let [_, d_model] = self.tokens.weight.dims();
         let layers = self.layers.iter();
@@ -250,7 +250,7 @@ impl Gpt {
     }
 
     /// Most tokens that a text may have.
-    pub fn context(&self) -> usize {
+    pub fn max_len(&self) -> usize {
         self.rotary.max_positions()
     }
 
@@ -353,12 +353,12 @@ mod tests {
 
     fn small(tied: bool) -> GptConfig {
         GptConfig::new(11)
-            .with_context(40)
+            .with_max_len(40)
             .with_d_model(8)
-            .with_heads(2)
-            .with_layers(2)
-            .with_d_feed_forward(12)
-            .with_tied(tied)
+            .with_n_heads(2)
+            .with_n_layers(2)
+            .with_d_hidden(12)
+            .with_tie_embeddings(tied)
     }
 
     #[test]
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "41 positions exceed the table's maximum of 40")]
-    fn a_text_beyond_the_context_is_refused() {
+    fn a_text_above_the_maximum_length_is_refused() {
         let device = Device::flex();
         small(true).init(&device).forward(ids([1, 41], 11, &device));
     }
@@ -443,7 +443,7 @@ mod tests {
         for tied in [true, false] {
             let config = small(tied);
             let model = config.init(&Device::flex());
-            assert_eq!((model.num_layers(), model.context()), (2, 40));
+            assert_eq!((model.num_layers(), model.max_len()), (2, 40));
             assert_eq!(
                 total_parameters(&config.layers()),
                 trainable_parameters(&model)
@@ -462,16 +462,14 @@ mod tests {
         for invalid in [
             GptConfig::new(0),
             GptConfig::new(usize::MAX),
-            base.clone().with_context(0),
-            base.clone().with_context(1_000_000_000_000),
-            base.clone().with_heads(5),
-            base.clone().with_heads(128),
-            base.clone().with_layers(0),
-            base.clone().with_d_feed_forward(0),
+            base.clone().with_max_len(0),
+            base.clone().with_max_len(1_000_000_000_000),
+            base.clone().with_n_heads(5),
+            base.clone().with_n_heads(128),
+            base.clone().with_n_layers(0),
+            base.clone().with_d_hidden(0),
             base.clone().with_dropout(-0.1),
-            base.clone()
-                .with_d_model(MAX_SIZE)
-                .with_d_feed_forward(MAX_SIZE),
+            base.clone().with_d_model(MAX_SIZE).with_d_hidden(MAX_SIZE),
         ] {
             assert!(invalid.validate().is_err(), "{invalid}");
         }

@@ -72,9 +72,9 @@ pub enum StatePooling {
 #[derive(Config, Debug, PartialEq)]
 pub struct RecurrentConfig {
     /// Number of tokens that there are.
-    pub vocabulary: usize,
+    pub vocab_size: usize,
     /// Number of scores.
-    pub classes: usize,
+    pub num_classes: usize,
     /// What remembers.
     #[config(default = "CellKind::Lstm")]
     pub cell: CellKind,
@@ -86,7 +86,7 @@ pub struct RecurrentConfig {
     pub d_hidden: usize,
     /// Number of layers.
     #[config(default = 1)]
-    pub layers: usize,
+    pub n_layers: usize,
     /// Whether each layer also reads from the end.
     #[config(default = true)]
     pub bidirectional: bool,
@@ -105,11 +105,11 @@ impl RecurrentConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
-        check_size("classes", self.classes)?;
+        check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
+        check_size("num_classes", self.num_classes)?;
         check_size("d_embedding", self.d_embedding)?;
         check_size("d_hidden", self.d_hidden)?;
-        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
+        check_range("n_layers", self.n_layers, 1..=MAX_LAYERS)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
     }
@@ -122,17 +122,17 @@ impl RecurrentConfig {
     pub fn init(&self, device: &Device) -> Recurrent {
         assert_eq!(self.validate(), Ok(()), "invalid RecurrentConfig");
         Recurrent {
-            tokens: EmbeddingConfig::new(self.vocabulary, self.d_embedding)
+            tokens: EmbeddingConfig::new(self.vocab_size, self.d_embedding)
                 .with_initializer(Initializer::Normal {
                     mean: 0.0,
                     std: 0.1,
                 })
                 .init(device),
             dropout: DropoutConfig::new(self.dropout).init(),
-            layers: (0..self.layers)
+            layers: (0..self.n_layers)
                 .map(|index| self.init_layer(index, device))
                 .collect(),
-            head: linear(self.d_output(), self.classes, XAVIER, device),
+            head: linear(self.d_output(), self.num_classes, XAVIER, device),
             pooling: self.pooling,
         }
     }
@@ -192,14 +192,14 @@ impl RecurrentConfig {
             output_shape: vec![width],
             parameters,
         };
-        let tokens = self.vocabulary.saturating_mul(self.d_embedding);
+        let tokens = self.vocab_size.saturating_mul(self.d_embedding);
         let mut layers = vec![describe(
             "tokens".into(),
             "embedding".into(),
             self.d_embedding,
             tokens,
         )];
-        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+        layers.extend((0..self.n_layers.min(MAX_LAYERS)).map(|index| {
             let kind = if self.bidirectional {
                 format!("{}, both directions", self.cell)
             } else {
@@ -208,8 +208,13 @@ impl RecurrentConfig {
             let parameters = self.layer_parameters(self.d_input(index));
             describe(format!("layers.{index}"), kind, self.d_output(), parameters)
         }));
-        let head = linear_parameters(self.d_output(), self.classes, true);
-        layers.push(describe("head".into(), "linear".into(), self.classes, head));
+        let head = linear_parameters(self.d_output(), self.num_classes, true);
+        layers.push(describe(
+            "head".into(),
+            "linear".into(),
+            self.num_classes,
+            head,
+        ));
         layers
     }
 
@@ -252,7 +257,7 @@ impl Recurrent {
     ///
     /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
     /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
-    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -339,7 +344,11 @@ mod tests {
             for pooling in [StatePooling::Last, StatePooling::Mean] {
                 for (layers, bidirectional) in [(1, false), (1, true), (2, true)] {
                     let config = base.clone().with_cell(cell).with_pooling(pooling);
-                    kinds.push(config.with_layers(layers).with_bidirectional(bidirectional));
+                    kinds.push(
+                        config
+                            .with_n_layers(layers)
+                            .with_bidirectional(bidirectional),
+                    );
                 }
             }
         }
@@ -412,7 +421,7 @@ mod tests {
     fn layers_add_up_to_the_model() {
         for config in kinds() {
             let model = config.init(&Device::flex());
-            assert_eq!(model.num_layers(), config.layers);
+            assert_eq!(model.num_layers(), config.n_layers);
             assert_eq!(
                 total_parameters(&config.layers()),
                 trainable_parameters(&model)
@@ -436,7 +445,7 @@ mod tests {
             base.clone().with_d_embedding(0),
             base.clone().with_d_hidden(1_000_000_000_000),
             base.clone().with_d_hidden(usize::MAX),
-            base.clone().with_layers(0),
+            base.clone().with_n_layers(0),
             base.clone().with_dropout(1.0),
             base.clone().with_d_hidden(65_536),
         ] {

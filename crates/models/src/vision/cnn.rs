@@ -42,7 +42,7 @@ const MIN_POOLED_SIDE: usize = 4;
 #[derive(Config, Debug, PartialEq)]
 pub struct CnnConfig {
     /// Number of channels of an image: 1 for grey, 3 for colour.
-    pub channels: usize,
+    pub in_channels: usize,
     /// Height of an image, in pixels.
     pub height: usize,
     /// Width of an image, in pixels.
@@ -51,13 +51,13 @@ pub struct CnnConfig {
     pub num_classes: usize,
     /// Number of channels behind each block, first to last.
     #[config(default = "vec![32, 64]")]
-    pub blocks: Vec<usize>,
+    pub block_channels: Vec<usize>,
     /// Number of convolutions in a block; a training step of 2 takes about three times that of 1.
     #[config(default = 1)]
     pub convs_per_block: usize,
     /// Width of the hidden layer behind the blocks; 0 averages every plane instead.
     #[config(default = 128)]
-    pub hidden: usize,
+    pub d_hidden: usize,
     /// Probability of zeroing what the last layer reads, in `[0, 1)`.
     #[config(default = 0.25)]
     pub dropout: f64,
@@ -70,13 +70,18 @@ impl CnnConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_size("channels", self.channels)?;
+        check_size("in_channels", self.in_channels)?;
         check_size("height", self.height)?;
         check_size("width", self.width)?;
         check_size("num_classes", self.num_classes)?;
-        check_list("blocks", &self.blocks, 1..=MAX_BLOCKS, &(1..=MAX_SIZE))?;
+        check_list(
+            "block_channels",
+            &self.block_channels,
+            1..=MAX_BLOCKS,
+            &(1..=MAX_SIZE),
+        )?;
         check_range("convs_per_block", self.convs_per_block, 1..=MAX_CONVS)?;
-        check_range("hidden", self.hidden, 0..=MAX_SIZE)?;
+        check_range("d_hidden", self.d_hidden, 0..=MAX_SIZE)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
     }
@@ -89,10 +94,10 @@ impl CnnConfig {
     pub fn init(&self, device: &Device) -> Cnn {
         assert_eq!(self.validate(), Ok(()), "invalid CnnConfig");
         let plan = self.plan();
-        let hidden = (self.hidden > 0)
-            .then(|| linear(self.d_features(&plan), self.hidden, HE_FAN_IN, device));
+        let hidden = (self.d_hidden > 0)
+            .then(|| linear(self.d_features(&plan), self.d_hidden, HE_FAN_IN, device));
         Cnn {
-            image: [self.channels, self.height, self.width],
+            image: [self.in_channels, self.height, self.width],
             blocks: plan
                 .iter()
                 .map(|block| self.init_block(block, device))
@@ -111,16 +116,16 @@ impl CnnConfig {
             .enumerate()
             .map(|(i, block)| self.describe(i, block))
             .collect();
-        if self.hidden > 0 {
+        if self.d_hidden > 0 {
             let d_features = self.d_features(&plan);
             layers.push(LayerSummary {
-                name: "hidden".into(),
+                name: "d_hidden".into(),
                 kind: "flatten + linear + relu".into(),
-                output_shape: vec![self.hidden],
-                parameters: linear_parameters(d_features, self.hidden, true),
+                output_shape: vec![self.d_hidden],
+                parameters: linear_parameters(d_features, self.d_hidden, true),
             });
         }
-        let kind = if self.hidden > 0 {
+        let kind = if self.d_hidden > 0 {
             "linear"
         } else {
             "global average + linear"
@@ -136,9 +141,9 @@ impl CnnConfig {
 
     /// Follows the plane through the blocks.
     fn plan(&self) -> Vec<BlockPlan> {
-        let (mut d_input, mut plane) = (self.channels, [self.height, self.width]);
-        let mut plan = Vec::with_capacity(self.blocks.len());
-        for &d_output in &self.blocks {
+        let (mut d_input, mut plane) = (self.in_channels, [self.height, self.width]);
+        let mut plan = Vec::with_capacity(self.block_channels.len());
+        for &d_output in &self.block_channels {
             let pooled = plane.iter().all(|&side| side >= MIN_POOLED_SIDE);
             plane = if pooled {
                 plane.map(|side| side / 2)
@@ -207,8 +212,8 @@ impl CnnConfig {
 
     /// Number of features the output layer reads.
     fn d_last(&self) -> usize {
-        if self.hidden > 0 {
-            self.hidden
+        if self.d_hidden > 0 {
+            self.d_hidden
         } else {
             self.d_planes()
         }
@@ -216,7 +221,10 @@ impl CnnConfig {
 
     /// Number of planes behind the last block.
     fn d_planes(&self) -> usize {
-        self.blocks.last().copied().unwrap_or(self.channels)
+        self.block_channels
+            .last()
+            .copied()
+            .unwrap_or(self.in_channels)
     }
 }
 
@@ -236,7 +244,7 @@ struct BlockPlan {
 /// use tinderbox_models::vision::CnnConfig;
 ///
 /// let device = Device::flex();
-/// let model = CnnConfig::new(1, 8, 8, 10).with_blocks(vec![16, 32]).init(&device);
+/// let model = CnnConfig::new(1, 8, 8, 10).with_block_channels(vec![16, 32]).init(&device);
 /// let logits = model.forward(Tensor::zeros([4, 1, 8, 8], &device));
 /// assert_eq!(logits.dims(), [4, 10]);
 /// ```
@@ -297,8 +305,8 @@ mod tests {
 
     fn small() -> CnnConfig {
         CnnConfig::new(2, 8, 9, 3)
-            .with_blocks(vec![4, 6])
-            .with_hidden(5)
+            .with_block_channels(vec![4, 6])
+            .with_d_hidden(5)
     }
 
     fn shapes(config: &CnnConfig) -> Vec<Vec<usize>> {
@@ -314,10 +322,10 @@ mod tests {
         let device = Device::flex();
         for [height, width] in [[1, 1], [2, 2], [3, 9], [8, 8], [13, 6]] {
             for hidden in [0, 5] {
-                let config = CnnConfig::new(2, height, width, 3).with_blocks(vec![4, 6, 5]);
+                let config = CnnConfig::new(2, height, width, 3).with_block_channels(vec![4, 6, 5]);
                 let model = config
                     .with_convs_per_block(2)
-                    .with_hidden(hidden)
+                    .with_d_hidden(hidden)
                     .init(&device);
                 let logits = model.forward(normal([2, 2, height, width], &device));
                 assert_eq!(logits.dims(), [2, 3]);
@@ -336,7 +344,7 @@ mod tests {
     fn a_row_alone_equals_the_row_in_a_batch() {
         let device = Device::flex();
         for hidden in [0, 5] {
-            let model = small().with_hidden(hidden).init(&device);
+            let model = small().with_d_hidden(hidden).init(&device);
             let batch = normal([4, 2, 8, 9], &device);
             let alone = model.forward(batch.clone().slice(2..3));
             assert_close(model.forward(batch).slice(2..3), &values(alone));
@@ -349,7 +357,7 @@ mod tests {
         for hidden in [0, 16] {
             let model = small()
                 .with_convs_per_block(2)
-                .with_hidden(hidden)
+                .with_d_hidden(hidden)
                 .init(&device);
             let logits = model.forward(normal([8, 2, 8, 9], &device));
             assert_every_parameter_gets_a_gradient(&model, &logits);
@@ -360,8 +368,8 @@ mod tests {
     fn numbers_agree_with_loops_by_hand() {
         let device = Device::flex();
         let (channels, height, width, planes) = (2, 5, 4, 3);
-        let config = CnnConfig::new(channels, height, width, 2).with_blocks(vec![planes]);
-        let model = config.with_hidden(0).init(&device);
+        let config = CnnConfig::new(channels, height, width, 2).with_block_channels(vec![planes]);
+        let model = config.with_d_hidden(0).init(&device);
         let image = normal([1, channels, height, width], &device);
 
         let weight = values(model.blocks[0].convs[0].conv.weight.val());
@@ -387,7 +395,7 @@ mod tests {
 
     #[test]
     fn pooling_stops_before_the_plane_vanishes() {
-        let config = |side| CnnConfig::new(1, side, side, 10).with_blocks(vec![8, 16, 32]);
+        let config = |side| CnnConfig::new(1, side, side, 10).with_block_channels(vec![8, 16, 32]);
         assert_eq!(
             shapes(&config(28))[..3],
             [vec![8, 14, 14], vec![16, 7, 7], vec![32, 3, 3]]
@@ -406,7 +414,7 @@ mod tests {
     fn layers_add_up_to_the_model() {
         for config in [
             small(),
-            small().with_hidden(0),
+            small().with_d_hidden(0),
             small().with_convs_per_block(3),
         ] {
             let model = config.init(&Device::flex());
@@ -427,13 +435,13 @@ mod tests {
         for invalid in [
             CnnConfig::new(0, 8, 8, 3),
             CnnConfig::new(1, 8, 1_000_000_000_000, 3),
-            CnnConfig::new(1, MAX_SIZE, MAX_SIZE, 3).with_hidden(MAX_SIZE),
-            small().with_blocks(vec![]),
-            small().with_blocks(vec![4, 0]),
-            small().with_blocks(vec![MAX_SIZE, MAX_SIZE]),
+            CnnConfig::new(1, MAX_SIZE, MAX_SIZE, 3).with_d_hidden(MAX_SIZE),
+            small().with_block_channels(vec![]),
+            small().with_block_channels(vec![4, 0]),
+            small().with_block_channels(vec![MAX_SIZE, MAX_SIZE]),
             small().with_convs_per_block(0),
             small().with_convs_per_block(usize::MAX),
-            small().with_hidden(usize::MAX),
+            small().with_d_hidden(usize::MAX),
             small().with_dropout(-0.1),
         ] {
             assert!(invalid.validate().is_err(), "{invalid}");

@@ -69,7 +69,7 @@ pub enum BlockKind {
 #[derive(Config, Debug, PartialEq)]
 pub struct ResNetConfig {
     /// Number of channels of an image: 1 for grey, 3 for colour.
-    pub channels: usize,
+    pub in_channels: usize,
     /// Number of classes.
     pub num_classes: usize,
     /// How the image enters.
@@ -77,10 +77,10 @@ pub struct ResNetConfig {
     /// The residual function of every block.
     pub block: BlockKind,
     /// Number of blocks in each stage, first to last.
-    pub blocks: Vec<usize>,
+    pub blocks_per_stage: Vec<usize>,
     /// Width of the first stage; each further stage is twice as wide.
     #[config(default = 64)]
-    pub width: usize,
+    pub base_channels: usize,
     /// Probability of zeroing what the classifier reads, in `[0, 1)`.
     #[config(default = 0.0)]
     pub dropout: f64,
@@ -132,10 +132,8 @@ impl ResNetConfig {
     ) -> Result<Self, ConfigError> {
         let n = depth / 6;
         if depth % 6 != 2 || !(1..=MAX_BLOCKS).contains(&n) {
-            return Err(ConfigError::Depth {
-                depth,
-                max_n: MAX_BLOCKS,
-            });
+            let expected = format!("6 n + 2 with n from 1 to {MAX_BLOCKS}, as in 20, 32, 44 or 56");
+            return Err(ConfigError::new("depth", depth, expected));
         }
         let config = Self::new(
             channels,
@@ -144,7 +142,7 @@ impl ResNetConfig {
             BlockKind::Basic,
             vec![n; 3],
         );
-        Ok(config.with_width(16))
+        Ok(config.with_base_channels(16))
     }
 
     /// Checks every field, and that all together fit.
@@ -153,10 +151,15 @@ impl ResNetConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_size("channels", self.channels)?;
+        check_size("in_channels", self.in_channels)?;
         check_size("num_classes", self.num_classes)?;
-        check_list("blocks", &self.blocks, 1..=MAX_STAGES, &(1..=MAX_BLOCKS))?;
-        check_range("width", self.width, 1..=self.max_width())?;
+        check_list(
+            "blocks_per_stage",
+            &self.blocks_per_stage,
+            1..=MAX_STAGES,
+            &(1..=MAX_BLOCKS),
+        )?;
+        check_range("base_channels", self.base_channels, 1..=self.max_width())?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers([1, 1]))
     }
@@ -175,7 +178,7 @@ impl ResNetConfig {
         ResNet {
             stem: self.stem_conv().init(HE_FAN_OUT, device),
             stem_pool: (self.stem == Stem::Large).then(stem_pool),
-            stages: (0..self.blocks.len()).map(init_stage).collect(),
+            stages: (0..self.blocks_per_stage.len()).map(init_stage).collect(),
             dropout: DropoutConfig::new(self.dropout).init(),
             output: linear(self.d_features(), self.num_classes, CLASSIFIER, device),
         }
@@ -186,7 +189,7 @@ impl ResNetConfig {
     pub fn layers(&self, image: [usize; 2]) -> Vec<LayerSummary> {
         let (stem, mut plane) = self.describe_stem(image);
         let mut layers = vec![stem];
-        for stage in 0..self.blocks.len() {
+        for stage in 0..self.blocks_per_stage.len() {
             for (index, block) in self.stage(stage).enumerate() {
                 plane = halve(plane, block.stride);
                 layers.push(block.describe(format!("stages.{stage}.{index}"), plane));
@@ -207,8 +210,8 @@ impl ResNetConfig {
             Stem::Large => (7, 2),
         };
         ConvNormConfig {
-            d_input: self.channels,
-            d_output: self.width,
+            d_input: self.in_channels,
+            d_output: self.base_channels,
             kernel,
             stride,
         }
@@ -226,7 +229,7 @@ impl ResNetConfig {
         let summary = LayerSummary {
             name: "stem".into(),
             kind: kind.into(),
-            output_shape: vec![self.width, height, width],
+            output_shape: vec![self.base_channels, height, width],
             parameters: self.stem_conv().parameters(),
         };
         (summary, plane)
@@ -235,13 +238,13 @@ impl ResNetConfig {
     /// Lists the blocks of a stage; the first changes the width and halves the plane.
     fn stage(&self, stage: usize) -> impl Iterator<Item = ResidualConfig> {
         let (kind, expansion) = (self.block, self.block.expansion());
-        let d_inner = self.width << stage;
+        let d_inner = self.base_channels << stage;
         let d_before = if stage == 0 {
-            self.width
+            self.base_channels
         } else {
             d_inner / 2 * expansion
         };
-        (0..self.blocks[stage]).map(move |index| ResidualConfig {
+        (0..self.blocks_per_stage[stage]).map(move |index| ResidualConfig {
             kind,
             d_input: if index == 0 {
                 d_before
@@ -255,12 +258,12 @@ impl ResNetConfig {
 
     /// Number of features the classifier reads.
     fn d_features(&self) -> usize {
-        (self.width << (self.blocks.len() - 1)) * self.block.expansion()
+        (self.base_channels << (self.blocks_per_stage.len() - 1)) * self.block.expansion()
     }
 
     /// Largest first width whose last stage is not above [`MAX_SIZE`].
     fn max_width(&self) -> usize {
-        (MAX_SIZE / self.block.expansion()) >> (self.blocks.len() - 1)
+        (MAX_SIZE / self.block.expansion()) >> (self.blocks_per_stage.len() - 1)
     }
 }
 
@@ -463,7 +466,7 @@ mod tests {
     const KINDS: [BlockKind; 2] = [BlockKind::Basic, BlockKind::Bottleneck];
 
     fn small(stem: Stem, block: BlockKind) -> ResNetConfig {
-        ResNetConfig::new(2, 3, stem, block, vec![1, 2]).with_width(4)
+        ResNetConfig::new(2, 3, stem, block, vec![1, 2]).with_base_channels(4)
     }
 
     /// Lets the residual functions speak: at initialization they are silent.
@@ -622,24 +625,24 @@ mod tests {
         for invalid in [
             ResNetConfig::resnet18(0, 10),
             ResNetConfig::resnet18(3, usize::MAX),
-            base.clone().with_width(0),
-            base.clone().with_width(MAX_SIZE),
-            base.clone().with_width(8192),
+            base.clone().with_base_channels(0),
+            base.clone().with_base_channels(MAX_SIZE),
+            base.clone().with_base_channels(8192),
             base.clone().with_dropout(f64::INFINITY),
             ResNetConfig {
-                blocks: vec![],
+                blocks_per_stage: vec![],
                 ..base.clone()
             },
             ResNetConfig {
-                blocks: vec![1, 0],
+                blocks_per_stage: vec![1, 0],
                 ..base.clone()
             },
             ResNetConfig {
-                blocks: vec![usize::MAX],
+                blocks_per_stage: vec![usize::MAX],
                 ..base.clone()
             },
             ResNetConfig {
-                blocks: vec![1; 9],
+                blocks_per_stage: vec![1; 9],
                 ..base.clone()
             },
         ] {

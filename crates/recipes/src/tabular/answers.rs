@@ -8,11 +8,12 @@ use super::error::TabularError;
 use super::learner::tensors;
 use super::net::TabularNet;
 use super::target::{Target, Truth};
-use crate::calibration::Temperature;
-use crate::metrics::{
-    DEFAULT_THRESHOLD, Estimate, Predictions, Ranking, binary_metrics, regression_metrics,
+use tinderbox_predict::calibration::Temperature;
+use tinderbox_predict::decision::DEFAULT_THRESHOLD;
+use tinderbox_train::Metrics;
+use tinderbox_train::metrics::{
+    Estimate, Predictions, Ranking, binary_metrics, regression_metrics,
 };
-use crate::train::Metrics;
 
 /// Most rows in a batch where no gradient is needed.
 const EVAL_BATCH: usize = 1_024;

@@ -22,8 +22,8 @@ use super::error::TabularError;
 use super::plain::{LinearInputs, PlainRows, tree_columns};
 use super::recipe::{NumericScale, TargetScale};
 use super::target::{Target, Truth};
-use crate::metrics::Estimate;
-use crate::run_dir::Baseline;
+use tinderbox_train::metrics::Estimate;
+use tinderbox_train::run_dir::Baseline;
 
 /// Name of the file in `model/` that holds the fitted baselines, where they are kept.
 pub(crate) const BASELINES_FILE: &str = "baselines.json";

@@ -8,8 +8,8 @@ use super::net::Architecture;
 use super::recipe::{
     Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
 };
-use crate::classify::ClassWeights;
-use crate::train::{Goal, Loop, Optimizer, Schedule};
+use tinderbox_train::classify::ClassWeights;
+use tinderbox_train::{MonitorMode, Optimizer, Schedule, TrainingOptions};
 
 /// Names of the built-in recipes with a line on each.
 pub const BUILTIN: [(&str, &str); 16] = [
@@ -174,14 +174,14 @@ fn base(name: &str) -> Recipe {
             weight_decay: 0.03,
         },
         schedule: Schedule::Constant {},
-        train: Loop {
+        train: TrainingOptions {
             epochs: 100,
             batch_size: 256,
             monitor: "loss".to_owned(),
-            goal: Goal::Lowest,
+            monitor_mode: MonitorMode::Min,
             patience: 16,
             log_every: 10,
-            ..Loop::default()
+            ..TrainingOptions::default()
         },
     }
 }
@@ -376,7 +376,7 @@ fn forest(recipe: &mut Recipe) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overlay::{assign, overlay};
+    use tinderbox_train::overlay::{assign, overlay};
 
     #[test]
     fn every_builtin_is_valid_and_survives_its_own_toml() {

@@ -5,7 +5,7 @@ use tinderbox_datasets::content_hash;
 use tinderbox_datasets::table::{Cells, Column, Table, TableError};
 
 use super::target::{Target, Truth};
-use crate::splits::Item;
+use tinderbox_train::splits::Item;
 
 /// Bytes of a cell in the content of a row: whether it is missing, and its number or word.
 const CELL: usize = 9;

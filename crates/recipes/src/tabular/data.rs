@@ -18,7 +18,7 @@ use super::error::DataError;
 use super::prospect::{Area, learnable};
 use super::recipe::{Data, Source, Split, SplitBy};
 use super::target::{Target, Truth};
-use crate::splits::Item;
+use tinderbox_train::splits::Item;
 
 /// How the names of tables end.
 const TABLES: [&str; 7] = ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet"];

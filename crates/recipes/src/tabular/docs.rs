@@ -1,6 +1,6 @@
 //! The keys of a model for tables's recipe, for those who edit one.
 
-use crate::overlay::KeyDoc;
+use tinderbox_train::overlay::KeyDoc;
 
 /// The keys that only a model for tables has.
 pub(super) const DOCS: &[KeyDoc] = &[

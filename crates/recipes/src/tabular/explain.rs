@@ -123,7 +123,7 @@ impl Predictor {
                 }
                 losses.push(intact - self.score(&shuffled, &truth)?);
             }
-            let spread = crate::metrics::Spread::of(&losses);
+            let spread = tinderbox_train::metrics::Spread::of(&losses);
             importances.push(Importance {
                 column: place.name.clone(),
                 mean: spread.as_ref().map_or(0.0, |spread| spread.mean),
@@ -208,7 +208,7 @@ impl Predictor {
             Target::Classes { labels } if labels.len() == 2 => 1,
             Target::Classes { .. } => {
                 let said = self.committee.predict(row, &self.device)?;
-                crate::metrics::argmax(&said)
+                tinderbox_predict::decision::argmax(&said)
             }
         })
     }

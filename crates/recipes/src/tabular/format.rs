@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::table::{DateOrder, DecimalMark, Encoding, ReadOptions, default_missing};
 
-use crate::train::{ConfigError, check_range};
+use tinderbox_train::{ConfigError, check_range};
 
 /// How a file is written. What is empty, `auto` or 0 is found out from the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

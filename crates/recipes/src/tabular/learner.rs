@@ -14,7 +14,7 @@ use super::encoder::Encoded;
 use super::net::TabularNet;
 use super::recipe::Loss;
 use super::target::{Target, Truth};
-use crate::classify::weighted;
+use tinderbox_train::classify::weighted;
 
 /// Rows with what is true of them.
 #[derive(Clone, Debug)]
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn balanced_classes_weigh_the_same() {
         let loss = Loss {
-            class_weights: crate::classify::ClassWeights::Balanced,
+            class_weights: tinderbox_train::classify::ClassWeights::Balanced,
             ..Loss::default()
         };
         let labels = ["a", "b"].map(str::to_owned).to_vec();

@@ -65,16 +65,16 @@ pub use recipe::{
 };
 pub use target::{Target, Truth};
 
-pub use crate::watch::{Options, Renderers, Stage};
+pub use tinderbox_train::run_options::{Options, Renderers, Stage};
 
-use crate::calibration::Temperature;
-use crate::classify::check_by_class;
-use crate::model_dir::{self, ModelError};
-use crate::run_dir::{BEST_DIR, RunDir};
-use crate::splits::SplitList;
-use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
-use crate::watch::Job;
 use learner::Objective;
+use tinderbox_predict::calibration::Temperature;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_train::classify::check_by_class;
+use tinderbox_train::run_dir::{BEST_DIR, RunDir};
+use tinderbox_train::run_options::Job;
+use tinderbox_train::splits::SplitList;
+use tinderbox_train::{BestListener, FitError, Metrics, Trained, init_seeded};
 
 /// Rows in a batch where no gradient is needed while training.
 const EVAL_BATCH: usize = 1_024;

@@ -11,7 +11,7 @@ use tinderbox_models::tabular::{
 use tinderbox_models::{ConfigError, LayerSummary};
 
 use super::recipe::Model;
-use crate::model_dir::{self, WeightsError};
+use tinderbox_predict::model_dir::{self, WeightsError};
 
 /// A network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,8 +187,8 @@ impl Model {
                     sizes.d_output,
                 )
                 .with_numeric(self.numeric.clone())
-                .with_d_token(d_token)
-                .with_n_blocks(n_blocks)
+                .with_d_model(d_token)
+                .with_n_layers(n_blocks)
                 .with_n_heads(n_heads)
                 .with_d_hidden(d_hidden)
                 .with_attention_dropout(attention_dropout)
@@ -318,7 +318,7 @@ impl TabularNet {
 
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
     /// are those of the network.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
         match self {
             Self::Mlp(net) => model_dir::to_bytes(net),
             Self::Resnet(net) => model_dir::to_bytes(net),
@@ -328,7 +328,7 @@ impl TabularNet {
     }
 
     /// Fills the network with what [`to_bytes`](Self::to_bytes) gave.
-    pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+    pub fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
         Ok(match self {
             Self::Mlp(net) => Self::Mlp(model_dir::from_bytes(bytes, net)?),
             Self::Resnet(net) => Self::Resnet(model_dir::from_bytes(bytes, net)?),

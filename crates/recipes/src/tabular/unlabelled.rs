@@ -13,7 +13,7 @@ use super::encoder::{Encoded, Encoder};
 use super::error::TabularError;
 use super::learner::{Sample, TableBatch, loss_output, tensors};
 use super::target::{Target, Truth};
-use crate::train::{TrainConfig, Trainer, init_seeded};
+use tinderbox_train::{TrainConfig, Trainer, init_seeded};
 
 /// Widths of the encoder.
 const HIDDEN: [usize; 2] = [64, 8];

@@ -9,10 +9,10 @@ use super::data::Truth;
 use super::error::TextRecipeError;
 use super::net::{Scored, TextInputs, TextNet};
 use super::tokenizer::Tokens;
-use crate::calibration::Temperature;
-use crate::metrics::{Estimate, Labels, Predictions, perplexity};
-use crate::train::Metrics;
 use tinderbox_datasets::loader::{BatchContext, Collate as _};
+use tinderbox_predict::calibration::Temperature;
+use tinderbox_train::Metrics;
+use tinderbox_train::metrics::{Estimate, Labels, Predictions, perplexity};
 
 /// Most tokens in a batch where no gradient is needed, padding included.
 const EVAL_TOKENS: usize = 8_192;
@@ -185,7 +185,7 @@ fn span_f1(words: &Predictions, lengths: &[usize], names: &[String]) -> Option<f
     let chosen: Vec<usize> = words
         .probabilities
         .chunks_exact(words.classes.max(1))
-        .map(crate::metrics::argmax)
+        .map(tinderbox_predict::decision::argmax)
         .collect();
     let (mut hits, mut wanted, mut found, mut from) = (0, 0, 0, 0);
     for &length in lengths {
@@ -462,7 +462,7 @@ mod tests {
     fn committee(task: Task, device: &Device) -> Committee {
         let config = tinderbox_models::text::BagConfig::new(20, 3).with_d_embedding(2);
         let net = || Ok::<_, ()>(TextNet::Bag(config.init(device)));
-        let net = crate::train::init_seeded(7, device, net).unwrap();
+        let net = tinderbox_train::init_seeded(7, device, net).unwrap();
         Committee {
             nets: vec![net],
             task,
@@ -488,7 +488,7 @@ mod tests {
         for task in [Task::Classes, Task::Labels] {
             let mut committee = committee(task, &device);
             let before = committee.predict(&all, &device).unwrap();
-            let likeliest = |row: &Vec<f32>| crate::metrics::argmax(row);
+            let likeliest = |row: &Vec<f32>| tinderbox_predict::decision::argmax(row);
             let truth = if task == Task::Labels {
                 let flags = |row: &Vec<f32>| row.iter().map(|&p| p >= 0.5).collect();
                 let mut flags: Vec<Vec<bool>> = before.iter().map(flags).collect();

@@ -8,8 +8,8 @@ use super::answers::Answers;
 use super::data::{Corpus, Parts, Rows, Truth};
 use super::error::TextRecipeError;
 use super::{Prepared, contracts};
-use crate::metrics::{Labels, Predictions};
-use crate::run_dir::Baseline;
+use tinderbox_train::metrics::{Labels, Predictions};
+use tinderbox_train::run_dir::Baseline;
 
 /// How much small weights are preferred: most texts are short, and TF-IDF has unit length.
 const L2: f64 = 0.1;
@@ -77,7 +77,7 @@ impl Prepared {
                 let flags: Vec<bool> = fitted.iter().flat_map(|&row| flags[row].clone()).collect();
                 config.fit_labels(&features, &flags, classes)?
             }
-            Truth::Tags(_) => return Err(crate::train::FitError::NotRun.into()),
+            Truth::Tags(_) => return Err(tinderbox_train::FitError::NotRun.into()),
         };
         let answer = |of: &[usize]| -> Result<Answers, TextRecipeError> {
             let said = model.predict(&terms.transform(&texts(of)))?;

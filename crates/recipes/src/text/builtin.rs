@@ -6,8 +6,8 @@ use tinderbox_models::text::Positions;
 use super::net::{Architecture, FineTune};
 use super::recipe::{Augment, Data, Recipe, Split};
 use super::tokenizer::{TokenKind, TokenizerRecipe};
-use crate::classify::Loss;
-use crate::train::{Goal, Loop, Optimizer, Schedule};
+use tinderbox_train::classify::Loss;
+use tinderbox_train::{MonitorMode, Optimizer, Schedule, TrainingOptions};
 
 /// Names of the built-in recipes with a line on each.
 pub const BUILTIN: [(&str, &str); 14] = [
@@ -51,9 +51,9 @@ impl Recipe {
             "texts" => texts(),
             "pairs" => own("pairs", "pairs"),
             "labels" => Recipe {
-                train: Loop {
+                train: TrainingOptions {
                     monitor: "loss".to_owned(),
-                    goal: Goal::Lowest,
+                    monitor_mode: MonitorMode::Min,
                     ..own("labels", "multi-label").train
                 },
                 ..own("labels", "multi-label")
@@ -98,13 +98,13 @@ fn base(name: &str, data: Data) -> Recipe {
             warmup: 0.1,
             floor: 0.0,
         },
-        train: Loop {
+        train: TrainingOptions {
             epochs: 8,
             batch_size: 32,
             clip_norm: 1.0,
             monitor: "accuracy".to_owned(),
-            goal: Goal::Highest,
-            ..Loop::default()
+            monitor_mode: MonitorMode::Max,
+            ..TrainingOptions::default()
         },
     }
 }
@@ -234,7 +234,7 @@ fn sst2() -> Recipe {
 /// many of them are right.
 fn by_loss(recipe: &mut Recipe) {
     "loss".clone_into(&mut recipe.train.monitor);
-    recipe.train.goal = Goal::Lowest;
+    recipe.train.monitor_mode = MonitorMode::Min;
 }
 
 fn reviews() -> Recipe {
@@ -357,7 +357,7 @@ fn fine_tune() -> Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overlay::{assign, overlay};
+    use tinderbox_train::overlay::{assign, overlay};
 
     #[test]
     fn every_builtin_is_valid_and_survives_its_own_toml() {

@@ -4,7 +4,7 @@ use tinderbox_datasets::{ContentHasher, content_hash};
 
 use super::data::{Corpus, Rows, Running, Truth};
 use super::tokenizer::Input;
-use crate::splits::{Item, SplitList};
+use tinderbox_train::splits::{Item, SplitList};
 
 /// A hash of an input, without what is true of it.
 pub(super) fn content(input: &Input) -> u64 {

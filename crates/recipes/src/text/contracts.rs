@@ -5,8 +5,8 @@ use tinderbox_datasets::sets::Answer;
 
 use super::answers::Answers;
 use super::data::{Agreement, Rows};
-use crate::metrics::{Labels, Predictions, Ranking};
-use crate::train::Metrics;
+use tinderbox_train::Metrics;
+use tinderbox_train::metrics::{Labels, Predictions, Ranking};
 
 /// Share of the evidence that a reader wants to see.
 const RECALL: f64 = 0.95;

@@ -9,10 +9,10 @@ use tinderbox_datasets::table::TableError;
 use tinderbox_datasets::text::TextError;
 use tinderbox_models::text::PretrainedError;
 
-use crate::model_dir::ModelError;
-use crate::run_dir::RunError;
-use crate::splits::SplitsError;
-use crate::train::{ConfigError, FitError, TrainError};
+use tinderbox_predict::model_dir::ModelError;
+use tinderbox_train::run_dir::RunError;
+use tinderbox_train::splits::SplitsError;
+use tinderbox_train::{ConfigError, FitError, TrainError};
 
 /// Why a tokenizer cannot be trained or used.
 #[derive(Debug, thiserror::Error)]
@@ -123,9 +123,6 @@ pub enum TextRecipeError {
     /// A number in the recipe.
     #[error("invalid recipe")]
     Config(#[from] ConfigError),
-    /// The network does not fit the texts.
-    #[error("invalid recipe: the section `model`")]
-    Architecture(#[from] tinderbox_models::ConfigError),
     /// A network that does not do what the texts are for.
     #[error("the recipe's `model.kind` is `{kind}`, which cannot {task}; use {instead}")]
     Unfit {

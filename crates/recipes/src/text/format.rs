@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::table::{Encoding, ReadOptions};
 use tinderbox_datasets::text::TextOptions;
 
-use crate::train::ConfigError;
+use tinderbox_train::ConfigError;
 
 /// How a file of texts is written. What is empty or `auto` is found out from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -74,12 +74,12 @@ impl Predictor {
         if ids.is_empty() {
             return refuse("the prompt is empty: give it at least one letter".to_owned());
         }
-        if ids.len() >= net.context() {
+        if ids.len() >= net.max_len() {
             return refuse(format!(
                 "the prompt has {} tokens, and the context of this model has room for {}, one of \
                  them for the answer: shorten it",
                 ids.len(),
-                net.context()
+                net.max_len()
             ));
         }
         Ok(Writer {
@@ -88,7 +88,7 @@ impl Predictor {
             stream: stream(sampling.seed, &[WRITE]),
             sampling,
             fresh: ids.len(),
-            cache: net.cache(1, net.context(), &self.device),
+            cache: net.cache(1, net.max_len(), &self.device),
             ids,
         })
     }
@@ -119,7 +119,7 @@ impl Writer<'_> {
 
     /// Scores every token that may come next.
     fn scores(&mut self) -> Result<Vec<f32>, TextRecipeError> {
-        let context = self.net.context();
+        let context = self.net.max_len();
         let next = if self.sampling.cached {
             if self.fresh > self.cache.room() {
                 // The context is full: go on from its second half.

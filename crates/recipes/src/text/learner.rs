@@ -7,7 +7,7 @@ use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 
 use super::batch::{BatchTruth, TextBatch};
 use super::net::TextNet;
-use crate::classify::{Loss, weighted};
+use tinderbox_train::classify::{Loss, weighted};
 
 /// A network for texts with its loss.
 #[derive(Module, Debug)]
@@ -32,7 +32,7 @@ impl TextModel {
     }
 
     /// The same with the weight of each class, as
-    /// [`ClassWeights::of`](crate::classify::ClassWeights::of) gives it.
+    /// [`ClassWeights::of`](tinderbox_train::classify::ClassWeights::of) gives it.
     #[must_use]
     pub fn with_class_weights(mut self, weights: Vec<f32>) -> Self {
         self.weights = weights;
@@ -65,7 +65,7 @@ impl TextModel {
 }
 
 /// Cross-entropy of each decision of its own, as a sum for each text, `[batch]`.
-pub(crate) fn label_loss(logits: Tensor<2>, flags: Tensor<2>) -> Tensor<1> {
+pub fn label_loss(logits: Tensor<2>, flags: Tensor<2>) -> Tensor<1> {
     let yes = log_sigmoid(logits.clone());
     // ln(1 - sigmoid(x)) = ln(sigmoid(x)) - x.
     let no = yes.clone() - logits;

@@ -62,7 +62,7 @@ pub use format::{Choice, Format};
 pub use generate::{Sampling, Writer};
 pub use inspect::{Inspection, Quantiles, SplitInspection, inspect};
 pub use learner::TextModel;
-pub(crate) use learner::label_loss;
+pub use learner::label_loss;
 use net::BertForm;
 pub use net::{Architecture, FineTune, Scored, Sizes, TextInputs, TextNet};
 pub use predict::{Evaluation, Prediction, Predictor};
@@ -72,13 +72,13 @@ pub use summarise::{Sentence, sentences};
 pub use tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe, Tokens};
 pub use truncation::Truncation;
 
-use crate::calibration::Temperature;
-use crate::classify::check_by_class;
-use crate::model_dir::{self, ModelError};
-use crate::run_dir::{BEST_DIR, RunDir};
-use crate::train::{BestListener, FitError, Metrics, Trained, init_seeded};
-use crate::watch::Job;
-pub use crate::watch::{Options, Renderers, Stage};
+use tinderbox_predict::calibration::Temperature;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_train::classify::check_by_class;
+use tinderbox_train::run_dir::{BEST_DIR, RunDir};
+use tinderbox_train::run_options::Job;
+pub use tinderbox_train::run_options::{Options, Renderers, Stage};
+use tinderbox_train::{BestListener, FitError, Metrics, Trained, init_seeded};
 
 /// Texts in a batch where no gradient is needed while training.
 const EVAL_BATCH: usize = 64;

@@ -14,8 +14,8 @@ use tinderbox_models::text::{
 };
 
 use super::error::TextRecipeError;
-use crate::model_dir::{self, WeightsError, portable};
-use crate::train::{ConfigError, layer_factors};
+use tinderbox_predict::model_dir::{self, WeightsError, portable};
+use tinderbox_train::{ConfigError, layer_factors};
 
 /// Which network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -230,14 +230,14 @@ impl Scored {
 
 /// What of published weights a new network of the same form needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct BertForm {
+pub struct BertForm {
     config: BertConfig,
     activation: Activation,
 }
 
 impl Architecture {
     /// The same without paths of this machine, as a model folder holds it.
-    pub(super) fn portable(&self) -> Self {
+    pub fn portable(&self) -> Self {
         let mut model = self.clone();
         if let Self::Bert { weights, .. } = &mut model {
             *weights = portable(weights);
@@ -402,7 +402,7 @@ impl Architecture {
     }
 
     /// Factors of the learning rate of parts of a network.
-    pub(crate) fn learning_rates(&self, net: &TextNet) -> Vec<(String, f64)> {
+    pub fn learning_rates(&self, net: &TextNet) -> Vec<(String, f64)> {
         let Self::Bert { fine_tune, .. } = self else {
             return Vec::new();
         };
@@ -419,7 +419,7 @@ impl Architecture {
     }
 
     /// The form of published weights, to be kept beside those that were fine-tuned.
-    pub(crate) fn form(&self) -> Result<Option<BertForm>, TextRecipeError> {
+    pub fn form(&self) -> Result<Option<BertForm>, TextRecipeError> {
         let Self::Bert { weights, .. } = self else {
             return Ok(None);
         };
@@ -431,7 +431,7 @@ impl Architecture {
     }
 
     /// Makes an untrained network to be filled with weights of a model folder.
-    pub(crate) fn empty(
+    pub fn empty(
         &self,
         form: Option<&BertForm>,
         sizes: Sizes,
@@ -514,9 +514,9 @@ impl Architecture {
                 TextEncoderConfig::new(vocabulary, outputs)
                     .with_max_len(max_len)
                     .with_d_model(d_model)
-                    .with_heads(heads)
-                    .with_layers(layers)
-                    .with_d_feed_forward(d_feed_forward)
+                    .with_n_heads(heads)
+                    .with_n_layers(layers)
+                    .with_d_hidden(d_feed_forward)
                     .with_positions(positions)
                     .with_pooling(pooling)
                     .with_dropout(dropout),
@@ -529,8 +529,8 @@ impl Architecture {
             } => Config::Bag(
                 BagConfig::new(vocabulary, outputs)
                     .with_d_embedding(d_embedding)
-                    .with_phrases(phrases)
-                    .with_buckets(buckets)
+                    .with_max_ngram(phrases)
+                    .with_n_buckets(buckets)
                     .with_dropout(dropout),
             ),
             Self::Cnn {
@@ -541,8 +541,8 @@ impl Architecture {
             } => Config::Cnn(
                 TextCnnConfig::new(vocabulary, outputs)
                     .with_d_embedding(d_embedding)
-                    .with_windows(windows)
-                    .with_filters(filters)
+                    .with_kernel_sizes(windows)
+                    .with_n_filters(filters)
                     .with_dropout(dropout),
             ),
             Self::Recurrent {
@@ -558,7 +558,7 @@ impl Architecture {
                     .with_cell(cell)
                     .with_d_embedding(d_embedding)
                     .with_d_hidden(d_hidden)
-                    .with_layers(layers)
+                    .with_n_layers(layers)
                     .with_bidirectional(bidirectional)
                     .with_pooling(pooling)
                     .with_dropout(dropout),
@@ -576,12 +576,12 @@ impl Architecture {
                 ByteEncoderConfig::new(outputs)
                     .with_max_len(max_len)
                     .with_d_byte(d_byte)
-                    .with_window(window)
-                    .with_patch(patch)
+                    .with_kernel_size(window)
+                    .with_patch_size(patch)
                     .with_d_model(d_model)
-                    .with_heads(heads)
-                    .with_layers(layers)
-                    .with_d_feed_forward(d_feed_forward)
+                    .with_n_heads(heads)
+                    .with_n_layers(layers)
+                    .with_d_hidden(d_feed_forward)
                     .with_dropout(dropout),
             ),
             Self::Gpt {
@@ -593,12 +593,12 @@ impl Architecture {
                 dropout,
             } => Config::Gpt(
                 GptConfig::new(vocabulary)
-                    .with_context(max_len)
+                    .with_max_len(max_len)
                     .with_d_model(d_model)
-                    .with_heads(heads)
-                    .with_layers(layers)
-                    .with_d_feed_forward(d_feed_forward)
-                    .with_tied(tied)
+                    .with_n_heads(heads)
+                    .with_n_layers(layers)
+                    .with_d_hidden(d_feed_forward)
+                    .with_tie_embeddings(tied)
                     .with_dropout(dropout),
             ),
             // Its sizes are those of the weights; nothing asks for them here.
@@ -608,10 +608,10 @@ impl Architecture {
 }
 
 fn check_vocabulary(sizes: Sizes, config: &BertConfig) -> Result<(), TextRecipeError> {
-    if sizes.vocabulary > config.vocabulary {
+    if sizes.vocabulary > config.vocab_size {
         return Err(TextRecipeError::OtherVocabulary {
             tokenizer: sizes.vocabulary,
-            weights: config.vocabulary,
+            weights: config.vocab_size,
         });
     }
     Ok(())
@@ -704,7 +704,7 @@ impl TextNet {
     }
 
     /// Most tokens that published weights have positions for; nothing for other networks.
-    pub(crate) fn max_len(&self) -> Option<usize> {
+    pub fn max_len(&self) -> Option<usize> {
         match self {
             Self::Bert(net) => Some(net.bert().max_len()),
             Self::Tagger(net) => Some(net.bert().max_len()),
@@ -726,7 +726,7 @@ impl TextNet {
 
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
     /// are those of the network.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
         match self {
             Self::Encoder(net) => model_dir::to_bytes(net),
             Self::Bag(net) => model_dir::to_bytes(net),
@@ -741,7 +741,7 @@ impl TextNet {
     }
 
     /// Fills the network with what [`to_bytes`](Self::to_bytes) gave.
-    pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+    pub fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
         Ok(match self {
             Self::Encoder(net) => Self::Encoder(model_dir::from_bytes(bytes, net)?),
             Self::Bag(net) => Self::Bag(model_dir::from_bytes(bytes, net)?),

@@ -8,12 +8,13 @@ use super::docs::DOCS;
 use super::format::Format;
 use super::net::Architecture;
 use super::tokenizer::{TokenKind, TokenizerRecipe};
-use crate::classify::Loss;
-use crate::model_dir::portable;
-use crate::overlay::{KeyDoc, Patchable};
-use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
-use crate::train::{
-    ConfigError, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range, check_share,
+use tinderbox_predict::model_dir::portable;
+use tinderbox_train::classify::Loss;
+use tinderbox_train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
+use tinderbox_train::overlay::{KeyDoc, Patchable};
+use tinderbox_train::{
+    ConfigError, Optimizer, Schedule, TrainConfig, TrainingOptions, check_name, check_range,
+    check_share,
 };
 
 /// Everything that decides a model of texts.
@@ -44,7 +45,7 @@ pub struct Recipe {
     /// How the learning rate moves.
     pub schedule: Schedule,
     /// How long, and in what portions.
-    pub train: Loop,
+    pub train: TrainingOptions,
 }
 
 /// Where the texts come from, and with them what is to be learned.

@@ -24,8 +24,8 @@ use tokenizers::{
 use super::error::TokenizerError;
 use super::pre_tokenize::with_words;
 use super::tokenizer_file::{CheckedFile, MAX_FILE, checked};
-use crate::contain::contained;
-use crate::train::{ConfigError, check_range};
+use tinderbox_datasets::contain::contained;
+use tinderbox_train::{ConfigError, check_range};
 
 /// Name of the tokenizer's file in a model folder, as on the Hugging Face hub.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";

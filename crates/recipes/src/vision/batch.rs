@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::{Augment, Image, LabelledImage, Mix};
 use tinderbox_datasets::loader::{BatchContext, Collate};
 
-use crate::classify::{Labelled, Mixed};
+use tinderbox_train::classify::{Labelled, Mixed};
 
 /// Most images that the statistics of a training split are taken from.
 const MAX_MEASURED: usize = 10_000;

@@ -18,7 +18,7 @@ use tinderbox_datasets::{
 
 use super::concat::Concat;
 use super::recipe::{Data, Preprocess};
-use crate::splits::{Item, SplitList};
+use tinderbox_train::splits::{Item, SplitList};
 
 /// Most images that the rule for ink and background is measured on.
 const MAX_MEASURED: usize = 1000;

@@ -1,6 +1,6 @@
 //! The keys of an image classifier's recipe, for those who edit one.
 
-use crate::overlay::KeyDoc;
+use tinderbox_train::overlay::KeyDoc;
 
 /// The keys that only an image classifier has.
 pub(super) const DOCS: &[KeyDoc] = &[

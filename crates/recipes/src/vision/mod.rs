@@ -39,13 +39,13 @@ pub use net::{Architecture, ImageNet};
 pub use predict::{Evaluation, Prediction, Predictor};
 pub use recipe::{BUILTIN, Data, Preprocess, Recipe};
 
-use crate::classify::{ClassWeights, Classifier, Labelled, predict_all};
-use crate::memory::{MemoryError, check_memory};
-use crate::metrics::Predictions;
-use crate::model_dir::{self, ModelError};
-use crate::run_dir::{RunDir, RunError};
-use crate::splits::{SplitList, SplitsError};
-use crate::train::{
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_train::classify::{ClassWeights, Classifier, Labelled, predict_all};
+use tinderbox_train::memory::{MemoryError, check_memory};
+use tinderbox_train::metrics::Predictions;
+use tinderbox_train::run_dir::{RunDir, RunError};
+use tinderbox_train::splits::{SplitList, SplitsError};
+use tinderbox_train::{
     BestListener, CheckpointError, ConfigError, FitError, Metrics, Silent, StepListener, Trained,
     Trainer,
 };
@@ -63,9 +63,6 @@ pub enum VisionError {
     /// A number in the recipe.
     #[error("invalid recipe")]
     Config(#[from] ConfigError),
-    /// The network does not fit the images.
-    #[error("invalid recipe: the section `model`")]
-    Architecture(#[from] tinderbox_models::ConfigError),
     /// The images.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -101,7 +98,6 @@ impl VisionError {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Config(_)
-            | Self::Architecture(_)
             | Self::Data(_)
             | Self::Loader(_)
             | Self::Model(_)
@@ -119,7 +115,7 @@ impl VisionError {
         matches!(
             self,
             Self::Fit(FitError::Train(
-                crate::train::TrainError::Interrupted { .. }
+                tinderbox_train::TrainError::Interrupted { .. }
             ))
         )
     }
@@ -379,7 +375,9 @@ impl Prepared {
     ///
     /// If an image cannot be loaded or the regression cannot be fitted.
     #[cfg(feature = "baseline")]
-    pub fn baseline(&self) -> Result<(crate::run_dir::Baseline, Predictions), VisionError> {
+    pub fn baseline(
+        &self,
+    ) -> Result<(tinderbox_train::run_dir::Baseline, Predictions), VisionError> {
         use tinderbox_baselines::{MAX_VALUES, logistic_regression};
         let started = std::time::Instant::now();
         let features = self.opened.shape().iter().product::<usize>();
@@ -395,7 +393,7 @@ impl Prepared {
             labels,
             threshold: None,
         };
-        let baseline = crate::run_dir::Baseline {
+        let baseline = tinderbox_train::run_dir::Baseline {
             method: "logistic regression".to_owned(),
             samples,
             wall_s: started.elapsed().as_secs_f64(),

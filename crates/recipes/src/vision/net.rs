@@ -7,8 +7,8 @@ use tinderbox_models::layers::{Activation, Mlp, MlpConfig, Normalization};
 use tinderbox_models::vision::{BlockKind, Cnn, CnnConfig, ResNet, ResNetConfig, Stem};
 use tinderbox_models::{ConfigError, LayerSummary};
 
-use crate::classify::Classify;
-use crate::model_dir::{self, WeightsError};
+use tinderbox_predict::model_dir::{self, WeightsError};
+use tinderbox_train::classify::Classify;
 
 /// Which network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,9 +108,9 @@ impl Architecture {
                 dropout,
             } => Config::Cnn(
                 CnnConfig::new(channels, height, width, classes)
-                    .with_blocks(blocks.clone())
+                    .with_block_channels(blocks.clone())
                     .with_convs_per_block(*convs_per_block)
-                    .with_hidden(*hidden)
+                    .with_d_hidden(*hidden)
                     .with_dropout(*dropout),
             ),
             Self::Resnet {
@@ -121,7 +121,7 @@ impl Architecture {
                 dropout,
             } => Config::Resnet(
                 ResNetConfig::new(channels, classes, *stem, *block, blocks.clone())
-                    .with_width(*width)
+                    .with_base_channels(*width)
                     .with_dropout(*dropout),
             ),
         }
@@ -204,7 +204,7 @@ pub enum ImageNet {
 impl ImageNet {
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
     /// are those of the network.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
         match self {
             Self::Mlp(net) => model_dir::to_bytes(net),
             Self::Cnn(net) => model_dir::to_bytes(net),
@@ -213,7 +213,7 @@ impl ImageNet {
     }
 
     /// Fills the network with what [`to_bytes`](Self::to_bytes) gave.
-    pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+    pub fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
         Ok(match self {
             Self::Mlp(net) => Self::Mlp(model_dir::from_bytes(bytes, net)?),
             Self::Cnn(net) => Self::Cnn(model_dir::from_bytes(bytes, net)?),

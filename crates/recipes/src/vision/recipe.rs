@@ -8,13 +8,13 @@ use toml::Table;
 
 use super::docs::DOCS;
 use super::net::Architecture;
-use crate::classify::Loss;
-use crate::model_dir::portable;
-use crate::overlay::{KeyDoc, Patchable};
-use crate::train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
-use crate::train::{
-    ConfigError, Goal, Loop, Optimizer, Schedule, TrainConfig, check_name, check_range,
-    check_share, init_seeded,
+use tinderbox_predict::model_dir::portable;
+use tinderbox_train::classify::Loss;
+use tinderbox_train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
+use tinderbox_train::overlay::{KeyDoc, Patchable};
+use tinderbox_train::{
+    ConfigError, MonitorMode, Optimizer, Schedule, TrainConfig, TrainingOptions, check_name,
+    check_range, check_share, init_seeded,
 };
 
 /// Everything that decides an image classifier.
@@ -36,7 +36,7 @@ pub struct Recipe {
     /// How the learning rate moves.
     pub schedule: Schedule,
     /// How long, and in what portions.
-    pub train: Loop,
+    pub train: TrainingOptions,
 }
 
 /// How an image file that is predicted becomes like the images that were learned from, where these are
@@ -345,10 +345,10 @@ fn base(name: &str, data: Data, model: Architecture) -> Recipe {
             warmup: 0.05,
             floor: 0.0,
         },
-        train: Loop {
+        train: TrainingOptions {
             monitor: "accuracy".to_owned(),
-            goal: Goal::Highest,
-            ..Loop::default()
+            monitor_mode: MonitorMode::Max,
+            ..TrainingOptions::default()
         },
     }
 }
@@ -485,7 +485,7 @@ fn image_folder() -> Recipe {
 }
 
 /// Makes an untrained network of the recipe for images of this shape.
-pub(crate) fn init_net(
+pub(super) fn init_net(
     recipe: &Recipe,
     shape: [usize; 3],
     classes: usize,
@@ -499,7 +499,7 @@ pub(crate) fn init_net(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overlay::{assign, overlay};
+    use tinderbox_train::overlay::{assign, overlay};
 
     #[test]
     fn every_builtin_is_valid_and_survives_its_own_toml() {

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use tinderbox_recipes::train::{ConfigError, check_range};
+use tinderbox_train::{ConfigError, check_range};
 
 /// Everything that decides a DQN agent besides its optimizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -24,8 +24,8 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_models::rl::{Noise, QNetwork, QNetworkConfig};
-use tinderbox_recipes::train::gradients::clip_global_norm;
-use tinderbox_recipes::train::{Optimizer, blend, init_seeded};
+use tinderbox_train::gradients::clip_global_norm;
+use tinderbox_train::{Optimizer, blend, init_seeded};
 
 pub use config::DqnConfig;
 
@@ -237,7 +237,7 @@ impl DqnConfig {
             .with_hidden(self.hidden.clone())
             .with_dueling(self.dueling)
             .with_noisy(self.noisy)
-            .with_atoms(self.atoms)
+            .with_n_atoms(self.atoms)
             .with_v_min(self.v_min)
             .with_v_max(self.v_max)
     }

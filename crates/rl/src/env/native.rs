@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tinderbox_recipes::overlay::nearest;
+use tinderbox_train::overlay::nearest;
 
 use super::{Acrobot, CartPole, MountainCar, Pendulum, TimeLimit};
 use crate::environment::{Action, ActionError, Environment, Spec, Step};

@@ -16,8 +16,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::rl::{ActorCritic, ActorCriticConfig};
-use tinderbox_recipes::train::gradients::clip_global_norm;
-use tinderbox_recipes::train::{ConfigError, Optimizer, check_range, init_seeded};
+use tinderbox_train::gradients::clip_global_norm;
+use tinderbox_train::{ConfigError, Optimizer, check_range, init_seeded};
 
 use crate::dqn::{read, rows};
 use crate::environment::{BoxSpace, Environment};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Module as _;
 use burn::tensor::{Bytes, Device};
 use tinderbox_models::rl::ActorCriticConfig;
-use tinderbox_recipes::train::{weights_from_bytes, weights_to_bytes};
+use tinderbox_train::{weights_from_bytes, weights_to_bytes};
 
 use super::state::part;
 use crate::dqn::Dqn;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::listing::ImageFile;
-use super::parallel::in_parallel;
 use super::{FolderError, Part, find_parts, with_cause};
 use crate::content::content_hash;
 use crate::files::{LeftOut, SplitName};
 use crate::image::{DecodeOptions, ImageError, MAX_PIXELS, check_bytes, decode_bytes, format_name};
+use crate::parallel::parallel_map;
 
 /// Side that images are decoded to, which is only to see whether they can be.
 const SIDE: usize = 8;
@@ -125,7 +125,7 @@ pub fn inspect(path: &Path) -> Result<FolderReport, FolderError> {
 impl FolderReport {
     /// Adds a split, and gives the content and class of its good images.
     fn add(&mut self, name: &str, source: String, part: &Part) -> Vec<(u64, String)> {
-        let results = in_parallel(&part.items, |(file, _)| facts(file));
+        let results = parallel_map(&part.items, |(file, _)| facts(file));
         let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
         let mut good = Vec::new();
         for ((_, class), result) in part.items.iter().zip(results) {

@@ -1,9 +1,8 @@
 //! The search for columns that tell the target.
 
-use rayon::prelude::*;
-
 use super::Sorted;
 use super::finding::{Finding, Measure};
+use crate::parallel::parallel_map;
 use crate::table::association::{auroc, bins, correlation, cramers_v, explained, ranks};
 use crate::table::column::{Cells, Column, Words};
 use crate::table::schema::Kind;
@@ -37,29 +36,27 @@ pub(super) fn find(
 ) -> Vec<Finding> {
     let target = Target::new(columns[at], &sorted[at], classes);
     let others = columns
-        .par_iter()
+        .iter()
         .zip(sorted)
         .enumerate()
         .filter(|(other, _)| *other != at);
-    let found: Vec<Vec<Finding>> = others
-        .map(|(_, (column, sorted))| {
-            let by_value = by_value(column, sorted, &target).map(|strength| (false, strength));
-            let by_missing = by_missing(column, &target).map(|strength| (true, strength));
-            let strong = |&(_, (measure, value)): &(bool, (Measure, f64))| value >= limit(measure);
-            let leak = |(by_missing, (measure, value))| Finding::Leak {
-                column: column.name().to_owned(),
-                by_missing,
-                measure,
-                value,
-            };
-            [by_value, by_missing]
-                .into_iter()
-                .flatten()
-                .filter(strong)
-                .map(leak)
-                .collect()
-        })
-        .collect();
+    let found: Vec<Vec<Finding>> = parallel_map(others, |(_, (column, sorted))| {
+        let by_value = by_value(column, sorted, &target).map(|strength| (false, strength));
+        let by_missing = by_missing(column, &target).map(|strength| (true, strength));
+        let strong = |&(_, (measure, value)): &(bool, (Measure, f64))| value >= limit(measure);
+        let leak = |(by_missing, (measure, value))| Finding::Leak {
+            column: column.name().to_owned(),
+            by_missing,
+            measure,
+            value,
+        };
+        [by_value, by_missing]
+            .into_iter()
+            .flatten()
+            .filter(strong)
+            .map(leak)
+            .collect()
+    });
     found.into_iter().flatten().collect()
 }
 

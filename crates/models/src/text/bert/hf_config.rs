@@ -122,11 +122,11 @@ impl Keys {
         )?;
         let bert = BertConfig::new(self.size("vocab_size")?)
             .with_max_len(self.size("max_position_embeddings")?)
-            .with_types(self.size("type_vocab_size")?)
+            .with_type_vocab_size(self.size("type_vocab_size")?)
             .with_d_model(self.size("hidden_size")?)
-            .with_heads(self.size("num_attention_heads")?)
-            .with_layers(self.size("num_hidden_layers")?)
-            .with_d_feed_forward(self.size("intermediate_size")?)
+            .with_n_heads(self.size("num_attention_heads")?)
+            .with_n_layers(self.size("num_hidden_layers")?)
+            .with_d_hidden(self.size("intermediate_size")?)
             .with_activation(self.activation("hidden_act")?)
             .with_epsilon(self.number("layer_norm_eps", 1e-12)?)
             .with_dropout(self.number("hidden_dropout_prob", 0.1)?);
@@ -136,11 +136,11 @@ impl Keys {
     fn distilbert(&self) -> Result<Description, DescriptionError> {
         let bert = BertConfig::new(self.size("vocab_size")?)
             .with_max_len(self.size("max_position_embeddings")?)
-            .with_types(0)
+            .with_type_vocab_size(0)
             .with_d_model(self.size("dim")?)
-            .with_heads(self.size("n_heads")?)
-            .with_layers(self.size("n_layers")?)
-            .with_d_feed_forward(self.size("hidden_dim")?)
+            .with_n_heads(self.size("n_heads")?)
+            .with_n_layers(self.size("n_layers")?)
+            .with_d_hidden(self.size("hidden_dim")?)
             .with_activation(self.activation("activation")?)
             .with_dropout(self.number("dropout", 0.1)?);
         self.with_labels(bert, Family::DistilBert)
@@ -270,8 +270,8 @@ mod tests {
         let description = Description::parse(BERT).unwrap();
         let expected = BertConfig::new(30522)
             .with_d_model(384)
-            .with_layers(6)
-            .with_d_feed_forward(1536)
+            .with_n_layers(6)
+            .with_d_hidden(1536)
             .with_dropout(0.05);
         assert_eq!(description.bert, expected);
         assert_eq!(description.labels, ["no", "yes"]);
@@ -283,7 +283,9 @@ mod tests {
         let description = Description::parse(DISTILBERT).unwrap();
         assert_eq!(
             description.bert,
-            BertConfig::new(28996).with_layers(6).with_types(0)
+            BertConfig::new(28996)
+                .with_n_layers(6)
+                .with_type_vocab_size(0)
         );
         assert!(description.labels.is_empty());
         assert_eq!(description.family, Family::DistilBert);
@@ -325,12 +327,12 @@ mod tests {
             (
                 "384",
                 "100000000000",
-                "`d_model` is 100000000000, expected 1 to 65536",
+                "`d_model` must be between 1 and 65536 (got 100000000000)",
             ),
             (
                 "384",
                 "380",
-                "`d_model` is 380, expected a multiple of `heads`, 12",
+                "`d_model` must be a multiple of `n_heads` = 12 (got 380)",
             ),
             (
                 "\"gelu\"",
@@ -356,7 +358,7 @@ mod tests {
             (
                 "0.05",
                 "1.5",
-                "`dropout` is 1.5, expected a probability in [0, 1)",
+                "`dropout` must be at least 0 and below 1 (got 1.5)",
             ),
         ] {
             assert!(BERT.contains(from));

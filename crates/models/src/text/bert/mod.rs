@@ -43,26 +43,26 @@ use crate::text::encoder::{MAX_LAYERS, MAX_VOCABULARY};
 #[derive(Config, Debug, PartialEq)]
 pub struct BertConfig {
     /// Number of tokens that there are.
-    pub vocabulary: usize,
+    pub vocab_size: usize,
     /// Most tokens in a text.
     #[config(default = 512)]
     pub max_len: usize,
     /// Kinds of tokens that are told apart, as the first and the second text of a pair; 0 for a
     /// network that tells none apart, as `DistilBERT`.
     #[config(default = 2)]
-    pub types: usize,
+    pub type_vocab_size: usize,
     /// Width of a token's vector.
     #[config(default = 768)]
     pub d_model: usize,
     /// Number of attention heads; a divisor of `d_model`.
     #[config(default = 12)]
-    pub heads: usize,
+    pub n_heads: usize,
     /// Number of layers.
     #[config(default = 12)]
-    pub layers: usize,
+    pub n_layers: usize,
     /// Width of the hidden layer that follows attention.
     #[config(default = 3072)]
-    pub d_feed_forward: usize,
+    pub d_hidden: usize,
     /// Nonlinearity of that layer.
     #[config(default = "Activation::Gelu")]
     pub activation: Activation,
@@ -81,13 +81,13 @@ impl BertConfig {
     ///
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range("vocabulary", self.vocabulary, 1..=MAX_VOCABULARY)?;
+        check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
         check_size("max_len", self.max_len)?;
-        check_range("types", self.types, 0..=MAX_SIZE)?;
+        check_range("type_vocab_size", self.type_vocab_size, 0..=MAX_SIZE)?;
         check_size("d_model", self.d_model)?;
-        check_heads(self.d_model, self.heads, false)?;
-        check_range("layers", self.layers, 1..=MAX_LAYERS)?;
-        check_size("d_feed_forward", self.d_feed_forward)?;
+        check_heads(self.d_model, self.n_heads, false)?;
+        check_range("n_layers", self.n_layers, 1..=MAX_LAYERS)?;
+        check_size("d_hidden", self.d_hidden)?;
         check_probability("epsilon", self.epsilon)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
@@ -106,12 +106,14 @@ impl BertConfig {
                 .init(device)
         };
         Bert {
-            tokens: embedding(self.vocabulary),
+            tokens: embedding(self.vocab_size),
             positions: embedding(self.max_len),
-            types: (self.types > 0).then(|| embedding(self.types)),
+            types: (self.type_vocab_size > 0).then(|| embedding(self.type_vocab_size)),
             norm: LayerNorm::new(self.d_model, self.epsilon, device),
             dropout: DropoutConfig::new(self.dropout).init(),
-            layers: (0..self.layers).map(|_| self.init_layer(device)).collect(),
+            layers: (0..self.n_layers)
+                .map(|_| self.init_layer(device))
+                .collect(),
         }
     }
 
@@ -120,9 +122,9 @@ impl BertConfig {
     pub fn layers(&self) -> Vec<LayerSummary> {
         let rows = vec![self.max_len, self.d_model];
         let embeddings = self
-            .vocabulary
+            .vocab_size
             .saturating_add(self.max_len)
-            .saturating_add(self.types)
+            .saturating_add(self.type_vocab_size)
             .saturating_add(2)
             .saturating_mul(self.d_model);
         let describe = |name: String, kind: &str, parameters| LayerSummary {
@@ -136,7 +138,7 @@ impl BertConfig {
             "embedding + layer norm",
             embeddings,
         )];
-        layers.extend((0..self.layers.min(MAX_LAYERS)).map(|index| {
+        layers.extend((0..self.n_layers.min(MAX_LAYERS)).map(|index| {
             let kind = "attention + feed-forward";
             describe(format!("layers.{index}"), kind, self.layer_parameters())
         }));
@@ -144,8 +146,8 @@ impl BertConfig {
     }
 
     fn layer_parameters(&self) -> usize {
-        let up = linear_parameters(self.d_model, self.d_feed_forward, true);
-        let down = linear_parameters(self.d_feed_forward, self.d_model, true);
+        let up = linear_parameters(self.d_model, self.d_hidden, true);
+        let down = linear_parameters(self.d_hidden, self.d_model, true);
         let attention = self.attention().parameters();
         let norms = self.d_model.saturating_mul(4);
         attention
@@ -157,14 +159,14 @@ impl BertConfig {
     fn attention(&self) -> AttentionConfig {
         AttentionConfig {
             d_model: self.d_model,
-            heads: self.heads,
+            n_heads: self.n_heads,
             bias: true,
             causal: false,
         }
     }
 
     fn init_layer(&self, device: &Device) -> BertLayer {
-        let (d_model, hidden) = (self.d_model, self.d_feed_forward);
+        let (d_model, hidden) = (self.d_model, self.d_hidden);
         BertLayer {
             attention: self.attention().init(&SMALL, &SMALL, device),
             attention_norm: LayerNorm::new(d_model, self.epsilon, device),
@@ -186,7 +188,7 @@ impl BertConfig {
 /// use tinderbox_models::text::BertConfig;
 ///
 /// let device = Device::flex();
-/// let config = BertConfig::new(1000).with_d_model(48).with_layers(2).with_d_feed_forward(64);
+/// let config = BertConfig::new(1000).with_d_model(48).with_n_layers(2).with_d_hidden(64);
 /// let model = config.init(&device);
 /// let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
 /// let padding = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
@@ -273,7 +275,7 @@ impl Bert {
     ///
     /// If there are not so many layers.
     pub fn freeze_first(mut self, embeddings: bool, layers: usize) -> Result<Self, ConfigError> {
-        check_range("frozen layers", layers, 0..=self.num_layers())?;
+        check_range("frozen_layers", layers, 0..=self.num_layers())?;
         if embeddings {
             self.tokens = self.tokens.no_grad();
             self.positions = self.positions.no_grad();
@@ -300,7 +302,7 @@ impl Bert {
     /// use tinderbox_models::layers::LoraConfig;
     /// use tinderbox_models::text::BertConfig;
     ///
-    /// let config = BertConfig::new(1000).with_d_model(48).with_layers(2).with_d_feed_forward(64);
+    /// let config = BertConfig::new(1000).with_d_model(48).with_n_layers(2).with_d_hidden(64);
     /// let bert = config.init(&Device::flex());
     /// let before = trainable_parameters(&bert);
     /// let bert = bert.with_lora(&LoraConfig::new().with_rank(4))?;
@@ -386,7 +388,7 @@ pub struct BertClassifier {
 }
 
 impl BertClassifier {
-    /// Puts a head for `classes` classes on a network; `activation` is behind its first layer:
+    /// Puts a head for `num_classes` classes on a network; `activation` is behind its first layer:
     /// [`Activation::Tanh`] for BERT, [`Activation::Relu`] for `DistilBERT`.
     ///
     /// # Errors
@@ -394,11 +396,11 @@ impl BertClassifier {
     /// If the number of classes or the probability is out of its range.
     pub fn new(
         bert: Bert,
-        classes: usize,
+        num_classes: usize,
         activation: Activation,
         dropout: f64,
     ) -> Result<Self, ConfigError> {
-        check_size("classes", classes)?;
+        check_size("num_classes", num_classes)?;
         check_probability("dropout", dropout)?;
         let (device, d_model) = (bert.tokens.weight.device(), bert.d_model());
         Ok(Self {
@@ -406,7 +408,7 @@ impl BertClassifier {
             pooler: linear(d_model, d_model, SMALL, &device),
             activation,
             dropout: DropoutConfig::new(dropout).init(),
-            head: linear(d_model, classes, SMALL, &device),
+            head: linear(d_model, num_classes, SMALL, &device),
         })
     }
 
@@ -415,7 +417,7 @@ impl BertClassifier {
     /// # Shapes
     ///
     /// - ids, types, padding: `[batch, seq]`, as [`Bert::forward`]
-    /// - output: `[batch, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -462,19 +464,19 @@ pub struct BertTagger {
 }
 
 impl BertTagger {
-    /// Puts a head for `classes` classes on a network.
+    /// Puts a head for `num_classes` classes on a network.
     ///
     /// # Errors
     ///
     /// If the number of classes or the probability is out of its range.
-    pub fn new(bert: Bert, classes: usize, dropout: f64) -> Result<Self, ConfigError> {
-        check_size("classes", classes)?;
+    pub fn new(bert: Bert, num_classes: usize, dropout: f64) -> Result<Self, ConfigError> {
+        check_size("num_classes", num_classes)?;
         check_probability("dropout", dropout)?;
         let (device, d_model) = (bert.tokens.weight.device(), bert.d_model());
         Ok(Self {
             bert,
             dropout: DropoutConfig::new(dropout).init(),
-            head: linear(d_model, classes, SMALL, &device),
+            head: linear(d_model, num_classes, SMALL, &device),
         })
     }
 
@@ -483,7 +485,7 @@ impl BertTagger {
     /// # Shapes
     ///
     /// - ids, types, padding: `[batch, seq]`, as [`Bert::forward`]
-    /// - output: `[batch, seq, classes]`, unnormalized log-probabilities
+    /// - output: `[batch, seq, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
@@ -531,7 +533,7 @@ mod tests {
     };
 
     fn small(types: usize) -> BertConfig {
-        small_bert().with_types(types)
+        small_bert().with_type_vocab_size(types)
     }
 
     fn classifier(types: usize, device: &Device) -> BertClassifier {
@@ -661,7 +663,7 @@ mod tests {
         let bert = small(2).init(&Device::flex());
         assert_eq!(
             bert.freeze_first(false, 3).unwrap_err().to_string(),
-            "`frozen layers` is 3, expected 0 to 2"
+            "`frozen_layers` must be between 0 and 2 (got 3)"
         );
     }
 
@@ -691,16 +693,14 @@ mod tests {
             BertConfig::new(0),
             BertConfig::new(usize::MAX),
             base.clone().with_max_len(0),
-            base.clone().with_types(usize::MAX),
+            base.clone().with_type_vocab_size(usize::MAX),
             base.clone().with_d_model(1_000_000_000_000),
-            base.clone().with_heads(5),
-            base.clone().with_layers(0),
-            base.clone().with_d_feed_forward(0),
+            base.clone().with_n_heads(5),
+            base.clone().with_n_layers(0),
+            base.clone().with_d_hidden(0),
             base.clone().with_epsilon(f64::NAN),
             base.clone().with_dropout(1.0),
-            base.clone()
-                .with_d_model(49_152)
-                .with_d_feed_forward(MAX_SIZE),
+            base.clone().with_d_model(49_152).with_d_hidden(MAX_SIZE),
         ] {
             assert!(invalid.validate().is_err(), "{invalid}");
         }

@@ -17,11 +17,11 @@ pub(super) enum Size {
 impl Size {
     pub(super) fn of(self, config: &BertConfig, classes: usize) -> usize {
         match self {
-            Self::Vocabulary => config.vocabulary,
+            Self::Vocabulary => config.vocab_size,
             Self::Places => config.max_len,
-            Self::Types => config.types,
+            Self::Types => config.type_vocab_size,
             Self::Model => config.d_model,
-            Self::FeedForward => config.d_feed_forward,
+            Self::FeedForward => config.d_hidden,
             Self::Classes => classes,
         }
     }
@@ -73,7 +73,7 @@ impl Row {
 
     pub(super) fn repetitions(&self, config: &BertConfig) -> usize {
         if self.theirs.contains("{}") {
-            config.layers
+            config.n_layers
         } else {
             1
         }

@@ -644,7 +644,10 @@ mod tests {
             "`model.safetensors` has no tensor `classifier.weight`"
         );
         let error = pretrained.tagger(Head::New(0), &device).unwrap_err();
-        assert_eq!(error.to_string(), "`classes` is 0, expected 1 to 65536");
+        assert_eq!(
+            error.to_string(),
+            "`num_classes` must be between 1 and 65536 (got 0)"
+        );
     }
 
     #[test]

@@ -1,0 +1,4 @@
+//! The real binary, on tiny data; one test binary, because each would link all of Burn again.
+
+mod app;
+mod bad_input;

@@ -1,0 +1,65 @@
+//! Burn's [`Dataset`] for the sets that are held in memory.
+
+use burn::data::dataset::{Dataset, DatasetError};
+
+use crate::image::{ImageSet, LabelledImage};
+use crate::text::{
+    LabelledPair, LabelledText, MultiLabelSet, PairSet, TaggedSentence, TaggedSet, TextSet,
+    TextWithLabels,
+};
+
+impl Dataset<LabelledImage> for ImageSet {
+    fn get(&self, index: usize) -> Result<LabelledImage, DatasetError> {
+        Ok(LabelledImage {
+            image: self.image(index),
+            label: self.labels()[index],
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.labels().len()
+    }
+}
+
+impl Dataset<LabelledText> for TextSet {
+    fn get(&self, index: usize) -> Result<LabelledText, DatasetError> {
+        Ok(LabelledText {
+            text: self.texts()[index].clone(),
+            label: self.labels()[index],
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.texts().len()
+    }
+}
+
+impl Dataset<LabelledPair> for PairSet {
+    fn get(&self, index: usize) -> Result<LabelledPair, DatasetError> {
+        Ok(self.pairs()[index].clone())
+    }
+
+    fn len(&self) -> usize {
+        self.pairs().len()
+    }
+}
+
+impl Dataset<TextWithLabels> for MultiLabelSet {
+    fn get(&self, index: usize) -> Result<TextWithLabels, DatasetError> {
+        Ok(self.items()[index].clone())
+    }
+
+    fn len(&self) -> usize {
+        self.items().len()
+    }
+}
+
+impl Dataset<TaggedSentence> for TaggedSet {
+    fn get(&self, index: usize) -> Result<TaggedSentence, DatasetError> {
+        Ok(self.sentences()[index].clone())
+    }
+
+    fn len(&self) -> usize {
+        self.sentences().len()
+    }
+}

@@ -1,0 +1,7 @@
+//! Files of every format, and each kind of bad input, in one binary: each would link all of Burn again.
+
+#[cfg(feature = "parquet")]
+mod parquet;
+mod table;
+mod text;
+mod text_tasks;

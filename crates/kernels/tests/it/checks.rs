@@ -1,0 +1,73 @@
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+//! How a kernel is compared with Burn's operations.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+pub(crate) fn noise<const D: usize>(shape: [usize; D], seed: f32, device: &Device) -> Tensor<D> {
+    let value = |index: usize| (index as f32 * 12.9898 + seed).sin() * 1.7;
+    let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.try_into_vec_as::<f32>().unwrap()
+}
+
+/// Compares, relative to the largest of what is expected.
+pub(crate) fn assert_close(what: &str, ours: &[f32], expected: &[f32]) {
+    assert_eq!(ours.len(), expected.len(), "{what}");
+    let scale = expected
+        .iter()
+        .fold(1e-3_f32, |scale, value| scale.max(value.abs()));
+    for (index, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        let apart = (ours - expected).abs() / scale;
+        assert!(
+            apart < 1e-5,
+            "{what}, element {index}: {ours} is not {expected}"
+        );
+    }
+}
+
+pub(crate) fn assert_all_close(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
+    assert_eq!(ours.len(), expected.len(), "{what}");
+    for (part, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        assert_close(&format!("{what}, part {part}"), ours, expected);
+    }
+}
+
+/// The output, and the gradient of each input behind some upstream gradient.
+pub(crate) fn with_gradients<const D: usize>(
+    output: Tensor<D>,
+    gradient_of: impl FnOnce(&burn::tensor::Gradients) -> Vec<Vec<f32>>,
+) -> Vec<Vec<f32>> {
+    let upstream = noise(output.dims(), 0.4, &output.device());
+    let gradients = (output.clone() * upstream).sum().backward();
+    let mut all = vec![values(output)];
+    all.extend(gradient_of(&gradients));
+    all
+}
+
+/// Computes with one thread and with three, and expects the same bits.
+pub(crate) fn assert_same_for_any_threads(compute: impl Fn() -> Vec<Vec<f32>> + Send + Sync) {
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(&compute)
+    };
+    let (one, three) = (with(1), with(3));
+    for (part, (one, three)) in one.iter().zip(&three).enumerate() {
+        assert!(!one.is_empty());
+        let bits = |values: &[f32]| {
+            values
+                .iter()
+                .map(|value| value.to_bits())
+                .collect::<Vec<_>>()
+        };
+        assert!(
+            bits(one) == bits(three),
+            "part {part} depends on the threads"
+        );
+    }
+}

@@ -1,0 +1,279 @@
+//! What decides a training run besides its data and its model.
+
+use serde::{Deserialize, Serialize};
+pub use tinderbox_models::{ConfigError, check_range};
+
+use super::optimizer::Optimizer;
+use super::schedule::Schedule;
+
+/// Checks that a share lies between 0 and 1, both left out.
+///
+/// # Errors
+///
+/// If it does not, NaN included.
+pub fn check_share(key: &str, value: f64) -> Result<(), ConfigError> {
+    if value > 0.0 && value < 1.0 {
+        Ok(())
+    } else {
+        Err(ConfigError::new(key, value, "above 0 and below 1"))
+    }
+}
+
+/// Checks the name of a recipe, which is a folder's too.
+///
+/// # Errors
+///
+/// If it is empty, hidden, or leaves its folder.
+pub fn check_name(name: &str) -> Result<(), ConfigError> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) {
+        return Ok(());
+    }
+    let expected = "letters, digits, `-`, `_` and `.`: it names a folder";
+    Err(ConfigError::new("name", format!("\"{name}\""), expected))
+}
+
+fn check_count(
+    key: &str,
+    value: usize,
+    range: std::ops::RangeInclusive<usize>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        Ok(())
+    } else {
+        let expected = if *range.end() == usize::MAX {
+            format!("at least {}", range.start())
+        } else {
+            format!("between {} and {}", range.start(), range.end())
+        };
+        Err(ConfigError::new(key, value, expected))
+    }
+}
+
+/// Whether more of a metric is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MonitorMode {
+    /// As for a loss.
+    Min,
+    /// As for an accuracy.
+    Max,
+}
+
+impl MonitorMode {
+    /// Whether `value` beats `best`. NaN never does.
+    pub fn improves(self, value: f64, best: f64) -> bool {
+        match self {
+            Self::Min => value < best,
+            Self::Max => value > best,
+        }
+    }
+}
+
+/// How long and in what portions to train, and what to keep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingOptions {
+    /// Passes over the training split.
+    pub epochs: usize,
+    /// Items in a batch.
+    pub batch_size: usize,
+    /// Seed of everything random: initial weights, shuffling, augmentation, dropout.
+    pub seed: u64,
+    /// Whether every class is drawn equally often, items of rare classes several times in an epoch;
+    /// for classification.
+    #[serde(default)]
+    pub balanced_sampling: bool,
+    /// Batches whose gradients are averaged before one step of the optimizer.
+    pub gradient_accumulation: usize,
+    /// Largest global norm of the gradient (Pascanu et al. 2013); 0 switches clipping off.
+    pub clip_norm: f64,
+    /// Decay of the exponential moving average of the weights (Polyak and Juditsky 1992), which
+    /// is then what is validated and kept; 0 switches it off.
+    pub ema_decay: f64,
+    /// The validation metric that decides which weights are the best.
+    pub monitor: String,
+    /// Whether `monitor` should be high or low.
+    pub monitor_mode: MonitorMode,
+    /// Epochs without improvement after which training stops; 0 never stops early.
+    pub patience: usize,
+    /// Steps between two checkpoints; 0 writes one at the end of each epoch only.
+    pub checkpoint_every: usize,
+    /// Steps between two points of the training curve in `metrics.jsonl`.
+    pub log_every: usize,
+    /// Threads that prepare batches ahead of the model. Never changes the result.
+    pub workers: usize,
+}
+
+impl Default for TrainingOptions {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_size: 64,
+            seed: 42,
+            balanced_sampling: false,
+            gradient_accumulation: 1,
+            clip_norm: 0.0,
+            ema_decay: 0.0,
+            monitor: "loss".to_owned(),
+            monitor_mode: MonitorMode::Min,
+            patience: 0,
+            checkpoint_every: 0,
+            log_every: 10,
+            workers: 1,
+        }
+    }
+}
+
+impl TrainingOptions {
+    /// What a checkpoint must share with the run that is resumed from it: all but how long it
+    /// trains and how many threads make batches.
+    pub fn identity(&self) -> Self {
+        Self {
+            epochs: 0,
+            patience: 0,
+            workers: 0,
+            ..self.clone()
+        }
+    }
+
+    /// Checks every number.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_count("train.epochs", self.epochs, 1..=1_000_000)?;
+        check_count("train.batch_size", self.batch_size, 1..=65_536)?;
+        check_count(
+            "train.gradient_accumulation",
+            self.gradient_accumulation,
+            1..=65_536,
+        )?;
+        check_range("train.clip_norm", self.clip_norm, 0.0..=1e9)?;
+        check_range("train.ema_decay", self.ema_decay, 0.0..1.0)?;
+        check_count("train.log_every", self.log_every, 1..=usize::MAX)?;
+        check_count("train.workers", self.workers, 0..=256)?;
+        // TOML has no unsigned 64-bit integers, and a recipe must survive its own `recipe.toml`.
+        if i64::try_from(self.seed).is_err() {
+            return Err(ConfigError::new(
+                "train.seed",
+                self.seed,
+                "at most 9223372036854775807",
+            ));
+        }
+        if self.monitor.is_empty() {
+            return Err(ConfigError::new(
+                "train.monitor",
+                "empty",
+                "the name of a metric",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that `monitor` is one of the metrics that a task measures on the validation split.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn check_monitor(&self, metrics: &[&str]) -> Result<(), ConfigError> {
+        if metrics.contains(&self.monitor.as_str()) {
+            return Ok(());
+        }
+        let value = format!("\"{}\"", self.monitor);
+        let expected = format!("one of {}", metrics.join(", "));
+        let expected = if metrics.len() == 1 {
+            format!("\"{}\"", metrics[0])
+        } else {
+            expected
+        };
+        Err(ConfigError::new("train.monitor", value, expected))
+    }
+}
+
+/// Everything that decides a training run besides its data and its model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainConfig {
+    /// The loop.
+    pub train: TrainingOptions,
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// How the learning rate moves.
+    pub schedule: Schedule,
+}
+
+impl TrainConfig {
+    /// Checks every number.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.train.validate()?;
+        self.optimizer.validate()?;
+        self.schedule.validate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(change: impl FnOnce(&mut TrainConfig)) -> String {
+        let mut config = TrainConfig::default();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(TrainConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_monitor_is_refused_with_the_known_ones() {
+        let train = TrainingOptions {
+            monitor: "banana".to_owned(),
+            ..TrainingOptions::default()
+        };
+        for (known, words) in [
+            (&["loss", "accuracy"][..], "must be one of loss, accuracy"),
+            (&["loss"], "must be \"loss\""),
+        ] {
+            let message = train.check_monitor(known).unwrap_err().to_string();
+            let expected = format!("`train.monitor` {words} (got \"banana\")");
+            assert_eq!(message, expected);
+        }
+        assert_eq!(TrainingOptions::default().check_monitor(&["loss"]), Ok(()));
+    }
+
+    #[test]
+    fn hostile_numbers_are_refused_by_key() {
+        for (change, message) in [
+            (
+                (|c| c.train.epochs = 0) as fn(&mut TrainConfig),
+                "`train.epochs` must be between 1 and 1000000 (got 0)",
+            ),
+            (
+                |c| c.train.batch_size = 1 << 40,
+                "`train.batch_size` must be between 1 and 65536 (got 1099511627776)",
+            ),
+            (
+                |c| c.train.ema_decay = f64::NAN,
+                "`train.ema_decay` must be at least 0 and below 1 (got NaN)",
+            ),
+            (
+                |c| c.train.log_every = 0,
+                "`train.log_every` must be at least 1 (got 0)",
+            ),
+        ] {
+            assert_eq!(refusal(change), message);
+        }
+        assert!(refusal(|c| c.train.seed = u64::MAX).contains("`train.seed`"));
+        for rate in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+            let message = refusal(|c| *c.optimizer.learning_rate_mut() = rate);
+            assert!(message.contains("`optimizer.learning_rate`"), "{message}");
+        }
+    }
+}

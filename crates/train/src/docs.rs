@@ -1,0 +1,139 @@
+//! The keys of recipes that every task shares, for those who edit one.
+
+use crate::overlay::KeyDoc;
+
+/// The keys of an optimizer.
+pub const OPTIMIZER_DOCS: &[KeyDoc] = &[
+    KeyDoc::new("optimizer", "Optimizer", ""),
+    KeyDoc::new("optimizer.kind", "Algorithm", ""),
+    KeyDoc::new(
+        "optimizer.learning_rate",
+        "Learning rate, before the schedule",
+        "above 0",
+    ),
+    KeyDoc::new("optimizer.momentum", "Momentum", "at least 0 and below 1"),
+    KeyDoc::new(
+        "optimizer.nesterov",
+        "Use Nesterov momentum",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "optimizer.weight_decay",
+        "Weight decay; biases and normalization layers are left out by adamw",
+        "0 to 1,000",
+    ),
+    KeyDoc::new(
+        "optimizer.beta_1",
+        "Decay of the mean of the gradient",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "optimizer.beta_2",
+        "Decay of the mean of the squared gradient",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "optimizer.epsilon",
+        "Added to the denominator",
+        "1e-15 to 1",
+    ),
+];
+
+/// The keys of the training loop and the schedule.
+pub const TRAIN_DOCS: &[KeyDoc] = &[
+    KeyDoc::new("train", "Training loop", ""),
+    KeyDoc::new(
+        "train.epochs",
+        "Passes over the training data",
+        "1 to 1,000,000",
+    ),
+    KeyDoc::new("train.batch_size", "Items per batch", "1 to 65,536"),
+    KeyDoc::new(
+        "train.balanced_sampling",
+        "Draw training items so that all classes are equally frequent",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "train.seed",
+        "Random seed of initial weights, shuffling, augmentation and dropout",
+        "0 or more",
+    ),
+    KeyDoc::new(
+        "train.balanced_sampling",
+        "Draw every class equally often; for classification",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "train.gradient_accumulation",
+        "Batches whose gradients are averaged before one optimizer step",
+        "1 to 65,536",
+    ),
+    KeyDoc::new(
+        "train.clip_norm",
+        "Largest global norm of the gradient; 0 turns clipping off",
+        "0 to 1e9",
+    ),
+    KeyDoc::new(
+        "train.ema_decay",
+        "Decay of the moving average of the weights, which is then validated and saved; 0 turns it off",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "train.monitor",
+        "Validation metric that selects the best epoch",
+        "name of a metric, e.g. loss, accuracy, auroc",
+    ),
+    KeyDoc::new(
+        "train.monitor_mode",
+        "Whether the monitored metric should be low or high",
+        "",
+    ),
+    KeyDoc::new(
+        "train.patience",
+        "Epochs without improvement before training stops early; 0 never stops early",
+        "0 or more",
+    ),
+    KeyDoc::new(
+        "train.checkpoint_every",
+        "Steps between checkpoints; 0 writes one at the end of each epoch",
+        "0 or more",
+    ),
+    KeyDoc::new(
+        "train.log_every",
+        "Steps between points of the training curve in metrics.jsonl",
+        "1 or more",
+    ),
+    KeyDoc::new(
+        "train.workers",
+        "Threads that prepare batches; does not change the result",
+        "0 to 256",
+    ),
+    KeyDoc::new(
+        "schedule",
+        "Learning rate schedule, as a factor on optimizer.learning_rate",
+        "",
+    ),
+    KeyDoc::new("schedule.kind", "Shape of the schedule", ""),
+    KeyDoc::new(
+        "schedule.warmup",
+        "Share of the steps spent on linear warm-up",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new("schedule.floor", "Last factor", "0 to 1"),
+    KeyDoc::new(
+        "schedule.rise",
+        "Share of the steps on the way up",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new("schedule.start", "First factor", "0 to 1"),
+    KeyDoc::new(
+        "schedule.factor",
+        "Factor applied each time the monitored metric has stopped improving",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new(
+        "schedule.patience",
+        "Epochs without improvement before the factor is applied",
+        "0 or more",
+    ),
+];

@@ -1,0 +1,59 @@
+//! The training loop: recipes as data, checkpoints, run directories and metrics.
+//!
+//! [`Trainer::fit`] takes a model that knows its training step, a loader of training batches and
+//! one of validation batches, and returns the best weights. With a directory it also writes
+//! `metrics.jsonl` and `checkpoint/` there, and can resume from them.
+//!
+//! Non-goals: architectures, data formats, drawing progress (it takes any burn-train renderer), and
+//! the model folder, which belongs to `tinderbox-predict`.
+
+mod adam;
+pub mod checkpoint;
+pub mod classify;
+mod config;
+pub mod docs;
+mod ema;
+mod error;
+mod event_queue;
+pub mod gradients;
+mod log;
+pub mod memory;
+pub mod metrics;
+mod metrics_writer;
+mod optimizer;
+pub mod overlay;
+mod param_groups;
+mod parameter_stats;
+pub mod run;
+pub mod run_dir;
+pub mod run_options;
+mod saving;
+mod schedule;
+pub mod section;
+mod silent;
+pub mod splits;
+mod strategy;
+pub mod task;
+mod trainer;
+mod weights;
+
+pub use checkpoint::CheckpointError;
+pub use config::{
+    ConfigError, MonitorMode, TrainConfig, TrainingOptions, check_name, check_range, check_share,
+};
+pub use ema::blend;
+pub use error::{ErrorKind, TaskError};
+pub use log::{Metrics, metric_name};
+pub use metrics_writer::MetricLines;
+pub use optimizer::Optimizer;
+pub use param_groups::layer_factors;
+pub use parameter_stats::{ParameterStats, parameter_stats};
+pub use run_options::{Options, Renderers, Stage};
+pub use saving::{Saving, saves_when_interrupted};
+pub use schedule::Schedule;
+pub use section::Section;
+pub use silent::Silent;
+pub use strategy::{BestListener, StepListener, Timings, TrainError, panic_message};
+pub use task::{Report, Task, TaskRecipe};
+pub use trainer::{CHECKPOINT_DIR, FitError, METRICS_FILE, Trained, Trainer};
+pub use weights::{init_seeded, weights_from_bytes, weights_to_bytes};

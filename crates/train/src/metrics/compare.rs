@@ -1,0 +1,426 @@
+//! Whether a model is better than a baseline on the same rows, or the difference is noise.
+
+use serde::Serialize;
+
+use tinderbox_predict::decision::decide;
+
+use super::{Labels, Predictions, mean};
+use crate::MonitorMode;
+
+/// Two-sided 95% quantile of the normal distribution.
+const NORMAL_95: f64 = 1.96;
+
+/// The same of Student's t distribution with 1, 2, … degrees of freedom.
+const STUDENT_95: [f64; 10] = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23];
+
+/// A metric, with the influence of each row on it: how far the metric is off per row, so that the
+/// squares of the influences add up to its variance (Hampel, *The influence curve and its role in
+/// robust estimation*, 1974, <https://doi.org/10.1080/01621459.1974.10482962>).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// The metric.
+    pub value: f64,
+    /// Of each row.
+    influence: Vec<f64>,
+}
+
+impl Estimate {
+    /// The mean of a number of each row.
+    fn of_mean(values: &[f64]) -> Option<Self> {
+        let value = mean(values.iter().copied())?;
+        Some(Self {
+            value,
+            influence: values.iter().map(|row| row - value).collect(),
+        })
+    }
+
+    /// Root mean squared error.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many predicted as true values.
+    pub fn rmse(predicted: &[f64], actual: &[f64]) -> Option<Self> {
+        assert_eq!(predicted.len(), actual.len(), "one prediction a value");
+        let pairs = predicted.iter().zip(actual);
+        let squares: Vec<f64> = pairs.map(|(p, a)| (p - a).powi(2)).collect();
+        let mut estimate = Self::of_mean(&squares)?;
+        estimate.value = estimate.value.sqrt();
+        let slope = 2.0 * estimate.value.max(f64::MIN_POSITIVE);
+        estimate.influence.iter_mut().for_each(|row| *row /= slope);
+        Some(estimate)
+    }
+
+    /// Area under the ROC curve, with the influences of `DeLong` et al., *Comparing the areas under
+    /// two or more correlated receiver operating characteristic curves*, 1988,
+    /// <https://doi.org/10.2307/2531595>. `None` if there are not both classes.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many labels as scores.
+    pub fn auroc(scores: &[f64], labels: &[bool]) -> Option<Self> {
+        assert_eq!(scores.len(), labels.len(), "one label for each score");
+        let rows = scores.len() as f64;
+        let positives = labels.iter().filter(|&&label| label).count() as f64;
+        let negatives = rows - positives;
+        if positives == 0.0 || negatives == 0.0 {
+            return None;
+        }
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        // For a positive the share of the negatives below it, for a negative the share of the
+        // positives above it; equals count half.
+        let mut placed = vec![0.0; scores.len()];
+        let mut below = [0.0; 2];
+        for group in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
+            let mut own = [0.0; 2];
+            for &row in group {
+                own[usize::from(labels[row])] += 1.0;
+            }
+            for &row in group {
+                placed[row] = if labels[row] {
+                    (below[0] + own[0] / 2.0) / negatives
+                } else {
+                    1.0 - (below[1] + own[1] / 2.0) / positives
+                };
+            }
+            below = [below[0] + own[0], below[1] + own[1]];
+        }
+        let pairs = placed.iter().zip(labels);
+        let sum: f64 = pairs.filter(|(_, label)| **label).map(|(p, _)| p).sum();
+        let value = sum / positives;
+        let weight = |label: &bool| rows / if *label { positives } else { negatives };
+        let influence = placed.iter().zip(labels);
+        Some(Self {
+            value,
+            influence: influence
+                .map(|(placed, label)| (placed - value) * weight(label))
+                .collect(),
+        })
+    }
+
+    /// Half of the 95% confidence interval of the difference to another metric of the same rows.
+    pub fn paired_half_width(&self, other: &Self) -> f64 {
+        let pairs = self.influence.iter().zip(&other.influence);
+        let squares: f64 = pairs.map(|(own, other)| (own - other).powi(2)).sum();
+        NORMAL_95 * squares.sqrt() / self.influence.len().max(1) as f64
+    }
+}
+
+impl Predictions {
+    /// Share of the rows whose class is right.
+    pub fn accuracy_estimate(&self) -> Option<Estimate> {
+        let rows = self.probabilities.chunks_exact(self.classes.max(1));
+        let right = rows.zip(&self.labels).map(|(row, &label)| {
+            let hit = decide(row, self.threshold) == label;
+            f64::from(u8::from(hit))
+        });
+        Estimate::of_mean(&right.collect::<Vec<f64>>())
+    }
+}
+
+impl Labels {
+    /// Macro F1: the mean over the labels that occur or are predicted.
+    pub fn f1_estimate(&self) -> Option<Estimate> {
+        let rows = self.truth.len() / self.labels.max(1);
+        let mut influence = vec![0.0; rows];
+        let (mut sum, mut count) = (0.0, 0.0);
+        for label in 0..self.labels {
+            // Twice the hits, and predicted plus actual: F1 is the ratio of their sums.
+            let parts = |row: usize| {
+                let at = row * self.labels + label;
+                let predicted = f64::from(u8::from(self.probabilities[at] >= 0.5));
+                let actual = f64::from(u8::from(self.truth[at]));
+                [2.0 * predicted * actual, predicted + actual]
+            };
+            let sums = (0..rows).map(parts);
+            let [hits, all] = sums.fold([0.0; 2], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
+            if all == 0.0 {
+                continue;
+            }
+            let f1 = hits / all;
+            (sum, count) = (sum + f1, count + 1.0);
+            for (row, influence) in influence.iter_mut().enumerate() {
+                let [hits, own] = parts(row);
+                *influence += rows as f64 * (hits - f1 * own) / all;
+            }
+        }
+        for row in &mut influence {
+            *row /= count;
+        }
+        (count > 0.0).then(|| Estimate {
+            value: sum / count,
+            influence,
+        })
+    }
+}
+
+/// What came of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The model is better than the best baseline.
+    Better,
+    /// The best baseline is better.
+    Worse,
+    /// Both are the same to four digits.
+    Tie,
+    /// The difference is smaller than its 95% confidence interval is wide.
+    Noise,
+}
+
+/// A model beside the best of its baselines, by one metric.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Name of the metric.
+    pub metric: String,
+    /// The model's.
+    pub model: f64,
+    /// The baseline's.
+    pub baseline: f64,
+    /// The baseline.
+    pub method: String,
+    /// Half of the 95% confidence interval of the difference; none if it is not known.
+    pub half_width: Option<f64>,
+    /// Folds that the comparison is over; 0 if it is over the rows of one test split.
+    pub folds: usize,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+impl Comparison {
+    /// Compares a model with the best of some baselines on the rows of one test split.
+    ///
+    /// Returns `None` if there is no baseline.
+    pub fn of_rows<'a>(
+        metric: &str,
+        mode: MonitorMode,
+        model: &Estimate,
+        baselines: impl IntoIterator<Item = (&'a str, Estimate)>,
+    ) -> Option<Self> {
+        let better =
+            |a: &(&str, Estimate), b: &(&str, Estimate)| mode.improves(b.1.value, a.1.value);
+        let best = baselines
+            .into_iter()
+            .reduce(|best, next| if better(&best, &next) { next } else { best });
+        let (method, baseline) = best?;
+        let half_width = Some(model.paired_half_width(&baseline));
+        let values = [model.value, baseline.value];
+        Some(Self::new(metric, mode, values, method, half_width, 0))
+    }
+
+    /// Compares a model with the best of some baselines by a metric of each fold of a
+    /// cross-validation.
+    ///
+    /// The training rows of the folds overlap, which widens the interval: Nadeau and Bengio,
+    /// *Inference for the generalization error*, 2003, <https://doi.org/10.1023/A:1024068626366>.
+    pub fn of_folds<'a>(
+        metric: &str,
+        mode: MonitorMode,
+        model: &[f64],
+        baselines: impl IntoIterator<Item = (&'a str, Vec<f64>)>,
+    ) -> Option<Self> {
+        let average = |values: &[f64]| mean(values.iter().copied());
+        let own = average(model)?;
+        let baselines = baselines.into_iter().filter_map(|(method, values)| {
+            let value = average(&values)?;
+            (values.len() == model.len()).then_some((method, values, value))
+        });
+        let best = baselines.reduce(|best, next| {
+            if mode.improves(next.2, best.2) {
+                next
+            } else {
+                best
+            }
+        });
+        let (method, values, value) = best?;
+        let folds = model.len();
+        let half_width = (folds > 1).then(|| {
+            let pairs = model.iter().zip(&values);
+            let squares = pairs.map(|(a, b)| (a - b - (own - value)).powi(2));
+            let freedom = folds - 1;
+            let variance = squares.sum::<f64>() / freedom as f64;
+            let share = 1.0 / folds as f64 + 1.0 / freedom as f64;
+            student(freedom) * (variance * share).sqrt()
+        });
+        let values = [own, value];
+        Some(Self::new(metric, mode, values, method, half_width, folds))
+    }
+
+    /// Compares two numbers of which it is not known how sure they are.
+    pub fn of_values(
+        metric: &str,
+        mode: MonitorMode,
+        model: f64,
+        method: &str,
+        baseline: f64,
+    ) -> Self {
+        Self::new(metric, mode, [model, baseline], method, None, 0)
+    }
+
+    fn new(
+        metric: &str,
+        mode: MonitorMode,
+        [model, baseline]: [f64; 2],
+        method: &str,
+        half_width: Option<f64>,
+        folds: usize,
+    ) -> Self {
+        let difference = (model - baseline).abs();
+        let same = difference < 5e-5 * model.abs().max(baseline.abs()).max(1e-300);
+        let alike = model >= 0.1 && format!("{model:.4}") == format!("{baseline:.4}");
+        let verdict = if same || alike {
+            Verdict::Tie
+        } else if half_width.is_some_and(|half_width| difference <= half_width) {
+            Verdict::Noise
+        } else if mode.improves(model, baseline) {
+            Verdict::Better
+        } else {
+            Verdict::Worse
+        };
+        Self {
+            metric: metric.to_owned(),
+            model,
+            baseline,
+            method: method.to_owned(),
+            half_width,
+            folds,
+            verdict,
+        }
+    }
+}
+
+fn student(freedom: usize) -> f64 {
+    let known = STUDENT_95.get(freedom - 1).copied();
+    known.unwrap_or(NORMAL_95 + 2.5 / freedom as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn predictions(right: impl Iterator<Item = bool>) -> Estimate {
+        let mut predictions = Predictions::default();
+        for right in right {
+            let row = if right { [0.9, 0.1] } else { [0.1, 0.9] };
+            predictions.extend(2, &row, [0]);
+        }
+        predictions.accuracy_estimate().unwrap()
+    }
+
+    fn verdict(model: &Estimate, baseline: Estimate) -> Verdict {
+        let all = [("a", baseline)];
+        Comparison::of_rows("accuracy", MonitorMode::Max, model, all)
+            .unwrap()
+            .verdict
+    }
+
+    #[test]
+    fn the_verdict_depends_on_difference_and_noise() {
+        // Of 400 rows every `n`-th is wrong.
+        let every = |n: usize| predictions((0..400).map(move |at| at % n != 0));
+        assert_eq!(verdict(&every(10), every(10)), Verdict::Tie);
+        assert_eq!(verdict(&every(10), every(9)), Verdict::Noise);
+        assert_eq!(verdict(&every(9), every(10)), Verdict::Noise);
+        assert_eq!(verdict(&every(10), every(4)), Verdict::Better);
+        // Brain scans: 0.71 against 0.82.
+        assert_eq!(verdict(&every(3), every(6)), Verdict::Worse);
+        // As many wrong, but other rows: equal all the same.
+        let shifted = predictions((0..400).map(|at| at % 10 != 1));
+        assert_eq!(verdict(&every(10), shifted), Verdict::Tie);
+    }
+
+    #[test]
+    fn the_best_baseline_is_compared_with() {
+        let every = |n: usize| predictions((0..400).map(move |at| at % n != 0));
+        let all = [
+            ("weak", every(2)),
+            ("strong", every(8)),
+            ("weaker", every(3)),
+        ];
+        let found = Comparison::of_rows("accuracy", MonitorMode::Max, &every(4), all).unwrap();
+        assert_eq!((&*found.method, found.verdict), ("strong", Verdict::Worse));
+        let none = Comparison::of_rows("accuracy", MonitorMode::Max, &every(4), []);
+        assert_eq!(none, None);
+    }
+
+    #[test]
+    fn an_accuracy_has_the_standard_error_of_a_share() {
+        let none = predictions((0..400).map(|_| false));
+        let half = predictions((0..400).map(|at| at % 2 == 0));
+        // The standard error of a half of 400 is 0.025.
+        assert!((half.paired_half_width(&none) - 1.96 * 0.025).abs() < 1e-12);
+    }
+
+    /// Expected: DeLong's variances by their definition, over all pairs.
+    #[test]
+    fn auroc_and_its_error_are_those_of_all_pairs() {
+        let scores = [0.9, 0.8, 0.8, 0.7, 0.55, 0.55, 0.3, 0.2];
+        let labels = [true, true, false, true, false, true, false, false];
+        let found = Estimate::auroc(&scores, &labels).unwrap();
+        assert!((found.value - 0.812_5).abs() < 1e-12, "{}", found.value);
+        let area = |of: usize| {
+            let others = (0..8).filter(|&other| labels[other] != labels[of]);
+            let wins = others.map(|other| {
+                let (yes, no) = if labels[of] { (of, other) } else { (other, of) };
+                match scores[yes].total_cmp(&scores[no]) {
+                    std::cmp::Ordering::Greater => 1.0,
+                    std::cmp::Ordering::Equal => 0.5,
+                    std::cmp::Ordering::Less => 0.0,
+                }
+            });
+            wins.sum::<f64>() / 4.0
+        };
+        for row in 0..8 {
+            let expected = (area(row) - 0.812_5) * 2.0;
+            assert!((found.influence[row] - expected).abs() < 1e-12, "{row}");
+        }
+        assert_eq!(Estimate::auroc(&[0.1], &[true]), None);
+    }
+
+    #[test]
+    fn an_exact_model_beats_one_that_is_a_little_off() {
+        let actual: Vec<f64> = (0..100).map(f64::from).collect();
+        let off: Vec<f64> = (0..100)
+            .map(|at| f64::from(at) + 0.1 * f64::from(at % 3 - 1))
+            .collect();
+        let [exact, off] = [&actual, &off].map(|said| Estimate::rmse(said, &actual).unwrap());
+        assert!(exact.value.abs() < 1e-12);
+        let found =
+            Comparison::of_rows("rmse", MonitorMode::Min, &off, [("exact", exact)]).unwrap();
+        assert_eq!(found.verdict, Verdict::Worse);
+    }
+
+    #[test]
+    fn folds_are_compared_pair_by_pair() {
+        let own = [0.80, 0.82, 0.84, 0.86, 0.88];
+        let lower = |by: f64, wave: f64| -> Vec<f64> {
+            let at = own.iter().enumerate();
+            at.map(|(at, value)| value - by + wave * (at % 2) as f64)
+                .collect()
+        };
+        let compare = |baseline: Vec<f64>| {
+            Comparison::of_folds("auroc", MonitorMode::Max, &own, [("a", baseline)]).unwrap()
+        };
+        assert_eq!(compare(lower(0.02, 0.0)).verdict, Verdict::Better);
+        assert_eq!(compare(lower(-0.02, 0.0)).verdict, Verdict::Worse);
+        assert_eq!(compare(lower(0.02, 0.06)).verdict, Verdict::Noise);
+        let found = compare(lower(0.02, 0.06));
+        // Deviation of the differences 0.0329, times the square root of 1/5 + 1/4, times 2.78.
+        assert!(
+            (found.half_width.unwrap() - 0.0613).abs() < 1e-3,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn macro_f1_of_labels_is_that_of_the_metrics() {
+        let labels = Labels {
+            labels: 2,
+            probabilities: vec![0.9, 0.2, 0.4, 0.8, 0.7, 0.6, 0.1, 0.3],
+            truth: vec![true, false, true, true, false, true, false, false],
+        };
+        let found = labels.f1_estimate().unwrap();
+        assert!((found.value - labels.metrics()["f1"]).abs() < 1e-12);
+        assert!(found.influence.iter().sum::<f64>().abs() < 1e-9);
+    }
+}

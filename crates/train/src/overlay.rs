@@ -1,0 +1,369 @@
+//! Patches over a recipe: a TOML file or `--set key=value`, with every key checked.
+//!
+//! serde alone is not enough. A patch must reach into a nested table without repeating it, a
+//! misspelt key must name its nearest neighbour, and a section that changes its `kind` must drop
+//! the keys of the old one.
+
+mod docs;
+mod refusal;
+mod suggest;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+pub use docs::{KeyDoc, annotated, reference, undocumented};
+pub use refusal::{choices, kinds};
+pub use suggest::{keys, suggest};
+
+use suggest::joined;
+
+/// Why a patch was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum OverlayError {
+    /// The patch is not TOML.
+    #[error("not valid TOML: {0}")]
+    Syntax(String),
+    /// `--set` without an equals sign.
+    #[error("`{0}` is not of the form `key=value`, as in `train.epochs=3`")]
+    NotAnAssignment(String),
+    /// A key that the recipe does not have.
+    #[error("unknown key `{key}`{hint}")]
+    UnknownKey {
+        /// The key with its path.
+        key: String,
+        /// What was probably meant, as the end of a sentence; empty if nothing is like it.
+        hint: String,
+    },
+    /// A value that the recipe's type refuses.
+    #[error("`{key}` must be {expected} (got {found})")]
+    BadValue {
+        /// The key with its path.
+        key: String,
+        /// What it may be.
+        expected: String,
+        /// What the patch says.
+        found: String,
+    },
+    /// Values that do not go together.
+    #[error("{0}")]
+    Invalid(String),
+    /// The recipe itself cannot be written as TOML: a mistake of ours.
+    #[error("this recipe cannot be written as TOML: {0}")]
+    Unwritable(#[from] toml::ser::Error),
+}
+
+/// A recipe that can be patched.
+pub trait Patchable: Serialize + DeserializeOwned {
+    /// The table that stands at `path` when its `kind` is the given one, for each section that
+    /// comes in kinds; `None` where it does not.
+    fn variant(path: &str, kind: &str) -> Option<Table> {
+        let _ = (path, kind);
+        None
+    }
+
+    /// What each key means.
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[]
+    }
+}
+
+/// Lays a TOML document over `base`.
+///
+/// # Errors
+///
+/// If it is no TOML, has a key that `base` lacks, or a value of the wrong type.
+pub fn overlay<T: Patchable>(base: &T, patch: &str) -> Result<T, OverlayError> {
+    let patch: Table = patch
+        .parse()
+        .map_err(|error: toml::de::Error| OverlayError::Syntax(error.to_string()))?;
+    overlay_table(base, patch)
+}
+
+/// Lays assignments such as `train.epochs=3` over `base`, in their order.
+///
+/// A value that is no TOML is taken as a string, so quotes are not needed at a shell.
+///
+/// # Errors
+///
+/// As for [`overlay`].
+pub fn assign<T: Patchable>(base: T, assignments: &[String]) -> Result<T, OverlayError> {
+    assignments.iter().try_fold(base, |base, assignment| {
+        let (key, value) = assignment
+            .split_once('=')
+            .filter(|(key, _)| !key.trim().is_empty())
+            .ok_or_else(|| OverlayError::NotAnAssignment(assignment.clone()))?;
+        overlay_table(&base, nested(key.trim(), parse_value(value.trim())))
+    })
+}
+
+fn overlay_table<T: Patchable>(base: &T, patch: Table) -> Result<T, OverlayError> {
+    let base = Table::try_from(base)?;
+    let mut resolved = base.clone();
+    merge::<T>(&mut resolved, patch.clone(), "").map_err(|error| error.with_hint::<T>(&base))?;
+    let resolved = Value::Table(resolved).try_into();
+    resolved.map_err(|error| refusal::explain::<T>(base, patch, &error))
+}
+
+impl OverlayError {
+    /// Adds what was probably meant by an unknown key, and the words that a key takes.
+    fn with_hint<T: Patchable>(self, base: &Table) -> Self {
+        let key = match self {
+            Self::UnknownKey { key, .. } => key,
+            Self::BadValue {
+                key,
+                expected,
+                found,
+            } => {
+                let words = refusal::choices::<T>(base, &key);
+                let words = words.iter().map(|word| format!("`{word}`"));
+                let expected = alternatives(&words.collect::<Vec<_>>()).unwrap_or(expected);
+                return Self::BadValue {
+                    key,
+                    expected,
+                    found,
+                };
+            }
+            other => return other,
+        };
+        let hint = refusal::other_kind::<T>(base, &key).or_else(|| {
+            let keys = keys(base);
+            suggest(&keys, &key).map(|meant| format!(", did you mean `{meant}`?"))
+        });
+        let hint = hint.unwrap_or_default();
+        Self::UnknownKey { key, hint }
+    }
+}
+
+/// `a`, `a or b`, or `a, b or c`.
+fn alternatives(words: &[String]) -> Option<String> {
+    let (last, rest) = words.split_last()?;
+    if rest.is_empty() {
+        return Some(last.clone());
+    }
+    Some(format!("{} or {last}", rest.join(", ")))
+}
+
+fn parse_value(text: &str) -> Value {
+    format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn nested(key: &str, value: Value) -> Table {
+    let mut parts = key.rsplit('.');
+    let last = parts.next().unwrap_or(key);
+    let leaf = Table::from_iter([(last.to_owned(), value)]);
+    parts.fold(leaf, |inner, part| {
+        Table::from_iter([(part.to_owned(), Value::Table(inner))])
+    })
+}
+
+fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(), OverlayError> {
+    if let Some(Value::String(kind)) = patch.get("kind")
+        && base.get("kind").and_then(Value::as_str) != Some(kind)
+        && let Some(other) = T::variant(path, kind)
+    {
+        *base = other;
+    }
+    for (name, value) in patch {
+        let key = joined(path, &name);
+        let Some(slot) = base.get_mut(&name) else {
+            let hint = String::new();
+            return Err(OverlayError::UnknownKey { key, hint });
+        };
+        *slot = match (std::mem::replace(slot, Value::Boolean(false)), value) {
+            (Value::Table(mut inner), Value::Table(patch)) => {
+                merge::<T>(&mut inner, patch, &key)?;
+                Value::Table(inner)
+            }
+            (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
+            (Value::String(old), Value::Boolean(yes)) if is_choice(&old) => {
+                Value::String(if yes { "yes" } else { "no" }.to_owned())
+            }
+            (old, new) if old.same_type(&new) => new,
+            (old, new) => {
+                return Err(OverlayError::BadValue {
+                    key,
+                    expected: describe(&old).to_owned(),
+                    found: refusal::shown(&new),
+                });
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Whether a key takes `auto`, `yes` or `no`, of which `true` and `false` mean the latter two.
+fn is_choice(value: &str) -> bool {
+    ["auto", "yes", "no"].contains(&value)
+}
+
+fn describe(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "`true` or `false`",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a section",
+    }
+}
+
+/// The candidate that looks most like `word`, if one looks like it at all.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+    enum Model {
+        Mlp { hidden: Vec<usize> },
+        Cnn { width: usize },
+    }
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug, Clone, Copy)]
+    #[serde(rename_all = "kebab-case")]
+    enum MonitorMode {
+        Min,
+        Max,
+    }
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Recipe {
+        name: String,
+        rate: f64,
+        monitor_mode: MonitorMode,
+        model: Model,
+    }
+
+    impl Patchable for Recipe {
+        fn variant(path: &str, kind: &str) -> Option<Table> {
+            let model = match (path, kind) {
+                ("model", "mlp") => Model::Mlp { hidden: vec![8] },
+                ("model", "cnn") => Model::Cnn { width: 16 },
+                _ => return None,
+            };
+            Table::try_from(model).ok()
+        }
+    }
+
+    fn base() -> Recipe {
+        Recipe {
+            name: "base".into(),
+            rate: 0.5,
+            monitor_mode: MonitorMode::Min,
+            model: Model::Mlp { hidden: vec![4, 4] },
+        }
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_else() {
+        let patched = overlay(&base(), "rate = 1\n[model]\nhidden = [2]").unwrap();
+        let model = Model::Mlp { hidden: vec![2] };
+        assert_eq!(
+            patched,
+            Recipe {
+                rate: 1.0,
+                model,
+                ..base()
+            }
+        );
+    }
+
+    #[test]
+    fn another_kind_brings_its_own_keys() {
+        let patched = assign(base(), &["model.kind=cnn".into(), "model.width=3".into()]).unwrap();
+        assert_eq!(patched.model, Model::Cnn { width: 3 });
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        let error = overlay(&base(), "[model]\nhiden = [2]").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown key `model.hiden`, did you mean `model.hidden`?"
+        );
+    }
+
+    #[test]
+    fn a_key_of_another_kind_names_that_kind() {
+        let error = assign(base(), &["model.width=3".into()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown key `model.width`: it belongs to `model.kind=cnn`, and this is `mlp`"
+        );
+    }
+
+    #[test]
+    fn a_bad_value_names_its_key_and_what_it_may_be() {
+        for (key, value, message) in [
+            ("rate", "\"fast\"", "`rate` must be a number (got `fast`)"),
+            ("name", "3", "`name` must be text (got 3)"),
+            (
+                "monitor_mode",
+                "\"up\"",
+                "`monitor_mode` must be `min` or `max` (got `up`)",
+            ),
+            (
+                "monitor_mode",
+                "true",
+                "`monitor_mode` must be `min` or `max` (got true)",
+            ),
+            (
+                "model.kind",
+                "\"gnn\"",
+                "`model.kind` must be `mlp` or `cnn` (got `gnn`)",
+            ),
+            (
+                "model.hidden",
+                "[4, -1]",
+                "`model.hidden` must be a list of whole numbers, 0 or more (got [4, -1])",
+            ),
+            ("model.hidden", "8", "`model.hidden` must be a list (got 8)"),
+            (
+                "model.hidden",
+                "[\"a\"]",
+                "`model.hidden` must be a list of whole numbers, 0 or more (got [\"a\"])",
+            ),
+            ("model", "3", "`model` must be a section (got 3)"),
+        ] {
+            let set = assign(base(), &[format!("{key}={value}")]).unwrap_err();
+            let file = overlay(&base(), &format!("{key} = {value}")).unwrap_err();
+            assert_eq!([set.to_string(), file.to_string()], [message; 2]);
+        }
+        let patch = "rate = 1\n[model]\nkind = \"cnn\"\nwidth = -3";
+        let error = overlay(&base(), patch).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`model.width` must be a whole number, 0 or more (got -3)"
+        );
+    }
+
+    #[test]
+    fn text_needs_no_quotes() {
+        assert_eq!(
+            assign(base(), &["name=my run".into()]).unwrap().name,
+            "my run"
+        );
+    }
+
+    #[test]
+    fn an_assignment_needs_an_equals_sign() {
+        let error = assign(base(), &["rate".into()]).unwrap_err().to_string();
+        assert!(error.contains("`rate` is not of the form"), "{error}");
+    }
+}

@@ -1,0 +1,361 @@
+//! Training as one call.
+//!
+//! [`Trainer::fit`] takes a model that knows its training step, a loader of training batches and
+//! one of validation batches, and gives back the best weights. With a folder it also leaves
+//! `metrics.jsonl` and `checkpoint/` there, and can resume from them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::data::dataset::Dataset;
+use burn::module::Module;
+use burn::tensor::Device;
+use burn::train::metric::{Adaptor, LearningRateMetric, LossInput, LossMetric};
+use burn::train::renderer::MetricsRenderer;
+use burn::train::{
+    InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
+    TrainingStrategy,
+};
+use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
+
+use crate::checkpoint::{CheckpointError, Store};
+use crate::config::{ConfigError, TrainConfig, TrainingOptions};
+use crate::log::{Metrics, MetricsFile, Pace};
+use crate::param_groups::ParamGroups;
+use crate::silent::Silent;
+use crate::strategy::{self, BestListener, Job, StepListener, Strategy, Timings, TrainError};
+
+/// Name of the metrics file in a run directory.
+pub const METRICS_FILE: &str = "metrics.jsonl";
+/// Name of the checkpoint folder in a run directory.
+pub const CHECKPOINT_DIR: &str = "checkpoint";
+
+/// What training leaves behind.
+pub struct Trained<M> {
+    /// The weights of the best epoch, ready for inference.
+    pub model: M,
+    /// Epoch that the weights are from, from 1.
+    pub best_epoch: usize,
+    /// Validation metrics of that epoch.
+    pub valid: Metrics,
+    /// Epochs done.
+    pub epochs: usize,
+    /// Steps of the optimizer done.
+    pub steps: usize,
+    /// Training items seen, repetitions included.
+    pub samples: usize,
+    /// Whether training stopped before its last epoch for want of improvement.
+    pub stopped_early: bool,
+    /// Where the time went.
+    pub timings: Timings,
+    /// Time since the start, in s, earlier sittings included.
+    pub wall_s: f64,
+    metrics: MetricsFile,
+}
+
+impl<M> Trained<M> {
+    /// The model, and the rest without it.
+    pub fn split(self) -> (M, Trained<()>) {
+        let rest = Trained {
+            model: (),
+            best_epoch: self.best_epoch,
+            valid: self.valid,
+            epochs: self.epochs,
+            steps: self.steps,
+            samples: self.samples,
+            stopped_early: self.stopped_early,
+            timings: self.timings,
+            wall_s: self.wall_s,
+            metrics: self.metrics,
+        };
+        (self.model, rest)
+    }
+
+    /// Appends the metrics of the test split to `metrics.jsonl`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn log_test(&self, metrics: &Metrics) -> Result<(), TrainError> {
+        self.metrics
+            .log_test(metrics, self.best_epoch)
+            .map_err(TrainError::Metrics)
+    }
+}
+
+/// A training run, ready to be started with [`fit`](Self::fit).
+pub struct Trainer<M: LearnerModel> {
+    config: TrainConfig,
+    dir: Option<PathBuf>,
+    identity: String,
+    resume: bool,
+    renderer: Box<dyn MetricsRenderer>,
+    interrupter: Interrupter,
+    on_damage: Box<dyn Fn(&CheckpointError)>,
+    on_step: Option<Box<StepListener<M>>>,
+    on_best: Option<Box<BestListener<M>>>,
+    rates: Vec<(String, f64)>,
+}
+
+impl<M: LearnerModel> Trainer<M> {
+    /// A run that leaves nothing on the disk and draws nothing.
+    pub fn new(config: TrainConfig) -> Self {
+        Self {
+            config,
+            dir: None,
+            identity: String::new(),
+            resume: false,
+            renderer: Box::new(Silent),
+            interrupter: Interrupter::new(),
+            on_damage: Box::new(|error| tracing::warn!("{error}")),
+            on_step: None,
+            on_best: None,
+            rates: Vec::new(),
+        }
+    }
+
+    /// Keeps `metrics.jsonl` and checkpoints in `dir`, which must exist.
+    #[must_use]
+    pub fn in_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Text that decides the result, such as the resolved recipe: a checkpoint with another is
+    /// refused. A line that starts with `data ` has a hash of the data.
+    #[must_use]
+    pub fn identity(mut self, identity: impl Into<String>) -> Self {
+        self.identity = identity.into();
+        self
+    }
+
+    /// Goes on from the latest good checkpoint in the folder, if there is one.
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Draws progress and metrics.
+    #[must_use]
+    pub fn renderer(mut self, renderer: Box<dyn MetricsRenderer>) -> Self {
+        self.renderer = renderer;
+        self
+    }
+
+    /// Lets the caller stop the run: it finishes its step, saves and returns
+    /// [`TrainError::Interrupted`].
+    #[must_use]
+    pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
+        self.interrupter = interrupter;
+        self
+    }
+
+    /// Hears of checkpoints that were skipped because they are damaged.
+    #[must_use]
+    pub fn on_damage(mut self, listener: impl Fn(&CheckpointError) + 'static) -> Self {
+        self.on_damage = Box::new(listener);
+        self
+    }
+
+    /// Sees the model and its gradients at each step, before the update.
+    #[must_use]
+    pub fn on_step(mut self, listener: Box<StepListener<M>>) -> Self {
+        self.on_step = Some(listener);
+        self
+    }
+
+    /// Sees the model, ready for inference, after each epoch that is the best so far.
+    #[must_use]
+    pub fn on_best(mut self, listener: Option<Box<BestListener<M>>>) -> Self {
+        self.on_best = listener;
+        self
+    }
+
+    /// Multiplies the learning rate of parts of the model, as [`layer_factors`] says or by hand.
+    ///
+    /// A part is named by its path in the model, as `layers.1` or `bert`, and has all parameters
+    /// whose paths contain these names in a row. Of the parts that a parameter is in the last
+    /// counts. A checkpoint made with other factors is refused.
+    #[must_use]
+    pub fn learning_rates(mut self, parts: Vec<(String, f64)>) -> Self {
+        self.rates = parts;
+        self
+    }
+
+    /// Trains `model` on one dataset and validates it on another, in batches of the
+    /// configuration's size, and gives back its best weights.
+    ///
+    /// [`fit`](Self::fit) is for loaders of one's own, and for more metrics than the loss.
+    ///
+    /// # Errors
+    ///
+    /// As for [`fit`](Self::fit), or if a dataset is empty.
+    pub fn fit_sets<I: 'static, O: Send + 'static>(
+        self,
+        model: M,
+        train: impl Dataset<I> + 'static,
+        valid: impl Dataset<I> + 'static,
+        collate: impl Collate<I, O> + 'static,
+    ) -> Result<Trained<M>, FitError>
+    where
+        M: TrainStep<Input = O> + InferenceStep<Input = O>,
+        <M as TrainStep>::Output: Adaptor<LossInput>,
+        <M as InferenceStep>::Output: Adaptor<LossInput>,
+    {
+        self.config.validate()?;
+        let device = model
+            .devices()
+            .into_iter()
+            .next()
+            .ok_or(FitError::NoParameters)?;
+        let TrainingOptions {
+            batch_size,
+            seed,
+            workers,
+            ..
+        } = self.config.train;
+        let collate: Arc<dyn Collate<I, O>> = Arc::new(collate);
+        let config = LoaderConfig::train(batch_size, seed).with_workers(workers);
+        let train = Loader::shared(Arc::new(train), Arc::clone(&collate), config, &device)?;
+        let config = LoaderConfig::eval(batch_size).with_workers(workers);
+        let valid = Loader::shared(Arc::new(valid), collate, config, &device)?;
+        self.fit(model, train, valid, |training| training)
+    }
+
+    /// Trains `model` where it is and gives back its best weights.
+    ///
+    /// The loss and the learning rate are always measured; `extend` adds metrics of burn-train or
+    /// anything else that its builder offers, as in
+    /// `|training| training.metrics((AccuracyMetric::new(),))`.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration makes no sense, a batch cannot be loaded, the loss is no longer
+    /// finite, the folder cannot be written, or somebody interrupts.
+    pub fn fit<I: 'static, V: 'static>(
+        self,
+        model: M,
+        train: Loader<I, <M as TrainStep>::Input>,
+        valid: Loader<V, <M as InferenceStep>::Input>,
+        extend: impl FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>,
+    ) -> Result<Trained<M>, FitError>
+    where
+        <M as TrainStep>::Output: Adaptor<LossInput>,
+        <M as InferenceStep>::Output: Adaptor<LossInput>,
+    {
+        self.config.validate()?;
+        let rates = ParamGroups::new(&self.rates)?;
+        rates.check(&model)?;
+        let identity = self.identity + &rates.identity();
+        let device = model
+            .devices()
+            .into_iter()
+            .next()
+            .ok_or(FitError::NoParameters)?;
+        let model = if is_tracked(&model) {
+            model
+        } else {
+            model.train()
+        };
+        // Dropout and batch statistics need batches that are on an autodiff device too.
+        let train = Arc::new(train.on(&device.clone().autodiff()));
+        let valid = Arc::new(valid.on(&device.clone().inner()));
+
+        let store = self
+            .dir
+            .as_deref()
+            .map(|dir| Store::new(dir.join(CHECKPOINT_DIR)));
+        let parts = match &store {
+            Some(store) if self.resume => {
+                let (parts, damaged) = store.latest().map_err(TrainError::from)?;
+                for error in &damaged {
+                    (self.on_damage)(error);
+                }
+                parts
+            }
+            _ => None,
+        };
+        if let Some(parts) = &parts {
+            strategy::check_identity(parts, &identity)?;
+        }
+        let pace = Pace {
+            batches_per_epoch: train.num_batches(),
+            gradient_accumulation: self.config.train.gradient_accumulation,
+            log_every: self.config.train.log_every,
+        };
+        let epoch = strategy::epoch(parts.as_ref())?;
+        let log = strategy::log_state(parts.as_ref())?;
+        let file = self.dir.as_deref().map(|dir| dir.join(METRICS_FILE));
+        let metrics = MetricsFile::open(file.as_deref(), log, pace).map_err(TrainError::Metrics)?;
+
+        let learner = Learner::new(model.clone(), self.config.optimizer.init(), 0.0);
+        let strategy = Arc::new(Strategy::new(Job {
+            identity,
+            rates,
+            model,
+            device: device.inner(),
+            feed: Box::new(Arc::clone(&train)),
+            store,
+            parts,
+            metrics: metrics.clone(),
+            interrupter: self.interrupter.clone(),
+            on_step: self.on_step,
+            on_best: self.on_best,
+            config: self.config.clone(),
+        }));
+        let training = SupervisedTraining::new(".", train, valid)
+            .num_epochs(self.config.train.epochs)
+            // Only tells the renderer where the run begins: nothing is loaded without its
+            // checkpointers.
+            .checkpoint(epoch - 1)
+            .metrics((LossMetric::new(),))
+            .metric_train_numeric(LearningRateMetric::new())
+            .with_metric_logger(metrics.clone())
+            .with_application_logger(None)
+            .renderer(self.renderer)
+            // One of its own: Burn's dashboard resets it at the end.
+            .with_interrupter(Interrupter::new())
+            .with_training_strategy(TrainingStrategy::Custom(strategy.clone()));
+        let result = extend(training).launch(learner);
+        drop(result.renderer);
+        let outcome = strategy.outcome().ok_or(FitError::NotRun)??;
+        Ok(Trained {
+            model: outcome.model,
+            best_epoch: outcome.best.epoch,
+            valid: outcome.best.valid,
+            epochs: outcome.epochs,
+            steps: outcome.steps,
+            samples: outcome.samples,
+            stopped_early: outcome.stopped_early,
+            timings: outcome.timings,
+            wall_s: metrics.wall_s(),
+            metrics,
+        })
+    }
+}
+
+/// Why [`Trainer::fit`] gave no model.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// A number that no training could use.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A dataset that cannot be put in batches.
+    #[error("cannot make batches")]
+    Loader(#[from] LoaderError),
+    /// The model has nothing to learn.
+    #[error("the model has no parameters")]
+    NoParameters,
+    /// The learning strategy was replaced in `extend`.
+    #[error("the training loop was replaced by another and did not run")]
+    NotRun,
+    /// Training began and ended without a model.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+/// Whether the backward pass would find the model's parameters.
+fn is_tracked<M: Module>(model: &M) -> bool {
+    model.devices().first().is_some_and(Device::is_autodiff)
+}

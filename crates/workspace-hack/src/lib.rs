@@ -1,0 +1,1 @@
+//! Nothing but dependencies: the manifest gives every package of the workspace the same features.
