@@ -4,8 +4,8 @@ use burn::module::Module as _;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::Deserialize;
 use tinderbox_kernels::{
-    RotaryTable, swiglu, gru, layer_norm, linear, linear_gelu, lstm, rms_norm, apply_rotary,
-    self_attention,
+    RotaryTable, apply_rotary, gru, layer_norm, linear, linear_gelu, lstm, rms_norm,
+    self_attention, swiglu,
 };
 use tinderbox_models::layers::{Activation, Pooling};
 use tinderbox_models::text::{BertClassifier, BertConfig, CellKind, Positions, StatePooling};

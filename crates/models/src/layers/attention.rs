@@ -8,7 +8,7 @@
 use burn::module::Module;
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Bool, Device, Tensor};
-use tinderbox_kernels::{RotaryTable, cached_attention, apply_rotary, self_attention};
+use tinderbox_kernels::{RotaryTable, apply_rotary, cached_attention, self_attention};
 
 use crate::layers::dense::{project, project_all};
 use crate::layers::init::{linear, linear_without_bias};

@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
-use tinderbox_kernels::{dropout_add, dropout, linear, linear_gelu, mlp};
+use tinderbox_kernels::{dropout, dropout_add, linear, linear_gelu, mlp};
 
 /// Applies a linear layer.
 ///
