@@ -54,6 +54,23 @@ pub struct Trained<M> {
 }
 
 impl<M> Trained<M> {
+    /// The model, and the rest without it.
+    pub fn split(self) -> (M, Trained<()>) {
+        let rest = Trained {
+            model: (),
+            best_epoch: self.best_epoch,
+            valid: self.valid,
+            epochs: self.epochs,
+            steps: self.steps,
+            samples: self.samples,
+            stopped_early: self.stopped_early,
+            timings: self.timings,
+            wall_s: self.wall_s,
+            metrics: self.metrics,
+        };
+        (self.model, rest)
+    }
+
     /// Appends the metrics of the test split to `metrics.jsonl`.
     ///
     /// # Errors
