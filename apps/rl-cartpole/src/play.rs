@@ -9,15 +9,15 @@ use ratatui::layout::{Constraint, Layout};
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::{Failure, Output, open_device};
-use tinderbox_rl::env::Native;
+use tinderbox_rl::env::ClassicControl;
 use tinderbox_rl::environment::{Environment as _, Step};
 use tinderbox_rl::policy::Policy;
 use tinderbox_rl::random::Purpose;
-use tinderbox_rl::scene::Look as _;
+use tinderbox_rl::render::Render as _;
 
 use crate::eval::load;
 use crate::failure;
-use crate::picture::{Gif, Picture};
+use crate::picture::{Gif, Canvas};
 use crate::screen::SceneWidget;
 
 /// Size of a GIF, in pixels.
@@ -81,7 +81,7 @@ fn tell(returns: &[f64]) -> Result<(), Failure> {
 
 struct Game {
     policy: Policy,
-    env: Native,
+    env: ClassicControl,
     episodes: u32,
     seed: u64,
 }
@@ -97,7 +97,7 @@ impl Game {
     /// Plays to the end, or until `frame` says no, and gives the returns of whole episodes.
     fn play(
         mut self,
-        mut frame: impl FnMut(&Native, &Caption) -> Result<bool, Failure>,
+        mut frame: impl FnMut(&ClassicControl, &Caption) -> Result<bool, Failure>,
     ) -> Result<Vec<f64>, Failure> {
         let mut observation = vec![0.0; self.env.spec().observation.len()];
         let mut returns = Vec::new();
@@ -118,7 +118,7 @@ impl Game {
                     self.env
                         .step(actions.get(0), &mut observation)
                         .map_err(|error| {
-                            failure(tinderbox_rl::vector::VectorError::from(error).into())
+                            failure(tinderbox_rl::vector_env::VectorEnvError::from(error).into())
                         })?;
                 caption.step += 1;
                 caption.total += f64::from(step.reward);
@@ -144,7 +144,7 @@ impl Game {
             terminal.draw(|frame| {
                 let rows = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]);
                 let [picture, line] = rows.areas(frame.area());
-                frame.render_widget(SceneWidget(&env.scene()), picture);
+                frame.render_widget(SceneWidget(&env.render()), picture);
                 let text = format!(
                     " {name}  episode {} of {episodes}  step {}  return {:.1}   q quits",
                     caption.episode, caption.step, caption.total
@@ -179,12 +179,12 @@ impl Game {
     }
 
     fn write_to(self, out: &mut Output) -> Result<Vec<f64>, Failure> {
-        let scene = self.env.scene();
+        let scene = self.env.render();
         let ratio = (scene.y[1] - scene.y[0]) / (scene.x[1] - scene.x[0]);
         let height = (f64::from(WIDTH) * ratio).round() as u16;
         let mut gif = Gif::new(out, WIDTH, height, self.env.frame_s())?;
         self.play(|env, _| {
-            let picture = Picture::new(&env.scene(), WIDTH.into(), height.into());
+            let picture = Canvas::new(&env.render(), WIDTH.into(), height.into());
             gif.frame(&picture)?;
             Ok(true)
         })

@@ -13,7 +13,7 @@ use tinderbox_rl::recipe::Recipe;
 use tinderbox_rl::train::{Milestone, Options, Progress, Trained, train};
 use tinderbox_train::run_dir::{RunDir, peak_rss_bytes};
 
-use crate::live::Live;
+use crate::live::Dashboard;
 use crate::{RECIPES, failure};
 
 /// What `train` takes.
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(args.run.device, "rl-cartpole")?;
     let recipe = resolve(args)?;
-    let env = recipe.native().or_input()?;
+    let env = recipe.make_env().or_input()?;
     let (dir, resume) = run_dir(&args.run, &recipe.name, recipe.train.seed)?;
     recipe
         .validate(&tinderbox_rl::environment::Environment::spec(&env))
@@ -98,7 +98,7 @@ fn tuned(named: &str, env: &str) -> Result<Recipe, Failure> {
             "`--env` needs a built-in recipe; in a file, set `environment = \"…\"`",
         ));
     }
-    env.parse::<tinderbox_rl::env::Native>().or_input()?;
+    env.parse::<tinderbox_rl::env::ClassicControl>().or_input()?;
     let tuned = Recipe::tuned(&name, env);
     tuned.ok_or_else(|| Failure::input(format!("there is no recipe `{name}` for {env}")))
 }
@@ -107,7 +107,7 @@ fn tuned(named: &str, env: &str) -> Result<Recipe, Failure> {
 enum View {
     Nobody,
     Lines,
-    Terminal(Box<Live>),
+    Terminal(Box<Dashboard>),
 }
 
 impl View {
@@ -116,7 +116,7 @@ impl View {
             return Self::Nobody;
         }
         let terminal = std::io::stderr().is_terminal() && std::io::stdin().is_terminal();
-        let live = terminal.then(|| Live::open(recipe, interrupter.clone()));
+        let live = terminal.then(|| Dashboard::open(recipe, interrupter.clone()));
         // A terminal that cannot be drawn on still takes lines.
         live.and_then(Result::ok)
             .map_or(Self::Lines, |live| Self::Terminal(Box::new(live)))

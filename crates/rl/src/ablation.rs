@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::{Failure, OrInput as _, Output, interrupter, note, open_device, table};
-use tinderbox_rl::env::Native;
+use tinderbox_rl::env::ClassicControl;
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 use tinderbox_rl::train::{Options, Trained, train};
 use tinderbox_train::overlay::assign;
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(args.device, "rl-cartpole")?.device;
-    let env: Native = args.env.parse().or_input()?;
+    let env: ClassicControl = args.env.parse().or_input()?;
     let suits = |name: &str| Recipe::tuned(name, &args.env).is_some();
     let names: Vec<String> = if args.recipes.is_empty() {
         let names = BUILTIN.iter().map(|(name, _)| *name);
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn one(
     recipe: &Recipe,
-    env: &Native,
+    env: &ClassicControl,
     seed: u64,
     device: &Device,
     should_stop: Box<dyn Fn() -> bool>,

@@ -5,8 +5,8 @@ use tinderbox_predict::model_dir::ModelError;
 use tinderbox_train::{CheckpointError, ConfigError};
 
 use crate::env::UnknownEnvironment;
-use crate::replay::ReplayError;
-use crate::vector::VectorError;
+use crate::replay_buffer::ReplayBufferError;
+use crate::vector_env::VectorEnvError;
 
 /// Why there is no trained agent.
 #[derive(Debug, thiserror::Error)]
@@ -19,10 +19,10 @@ pub enum RlError {
     Environment(#[from] UnknownEnvironment),
     /// An environment gave or was given something that makes no sense.
     #[error(transparent)]
-    Vector(#[from] VectorError),
+    VectorEnv(#[from] VectorEnvError),
     /// The replay is too small, or a stored one is of another run.
     #[error(transparent)]
-    Replay(#[from] ReplayError),
+    ReplayBuffer(#[from] ReplayBufferError),
     /// The loss is NaN or infinite.
     #[error(
         "the loss is no longer finite after {steps} steps; the last good state is kept: try a \
@@ -74,8 +74,8 @@ impl RlError {
         match self {
             Self::Config(_)
             | Self::Environment(_)
-            | Self::Vector(_)
-            | Self::Replay(_)
+            | Self::VectorEnv(_)
+            | Self::ReplayBuffer(_)
             | Self::Foreign(_)
             | Self::Model(_)
             | Self::Policy(_) => true,

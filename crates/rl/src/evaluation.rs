@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::policy::Actions;
-use crate::vector::{VectorError, check_finite};
+use crate::vector_env::{VectorEnvError, check_finite};
 
 /// Steps after which an episode that no limit ends is counted as it stands.
 const MAX_STEPS: usize = 100_000;
@@ -42,8 +42,8 @@ pub fn evaluate<E: Environment>(
     episodes: usize,
     seed: u64,
     mut act: impl FnMut(&[f32]) -> Actions,
-) -> Result<Evaluation, VectorError> {
-    let width = env.spec().observation.len();
+) -> Result<Evaluation, VectorEnvError> {
+    let width = env.spec().observation_space.len();
     let mut returns = vec![0.0; episodes];
     let mut observations = vec![0.0; episodes * width];
     let mut running: Vec<(usize, E)> = (0..episodes).map(|index| (index, env.clone())).collect();
@@ -51,7 +51,7 @@ pub fn evaluate<E: Environment>(
         .iter_mut()
         .zip(observations.chunks_exact_mut(width.max(1)))
     {
-        env.reset(crate::vector::episode_seed(seed, *index, 0), row);
+        env.reset(crate::vector_env::episode_seed(seed, *index, 0), row);
         check_finite(env, 0, row, None)?;
     }
     for step in 1..=MAX_STEPS {
@@ -71,7 +71,7 @@ pub fn evaluate<E: Environment>(
             let here = &mut observations[at * width..][..width];
             let done = env
                 .step(actions.get(at), here)
-                .map_err(VectorError::from)
+                .map_err(VectorEnvError::from)
                 .and_then(|step_| {
                     check_finite(env, step as u64, here, Some(step_.reward))?;
                     returns[*index] += f64::from(step_.reward);
@@ -101,11 +101,11 @@ pub fn evaluate<E: Environment>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Native;
+    use crate::env::ClassicControl;
 
     #[test]
     fn episodes_end_on_their_own_and_are_counted_once() {
-        let env: Native = "CartPole-v1".parse().unwrap();
+        let env: ClassicControl = "CartPole-v1".parse().unwrap();
         let act = |observations: &[f32]| {
             // Leans against the fall.
             let lean = |row: &[f32]| u16::from(row[2] + row[3] > 0.0);
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn an_action_outside_the_space_is_refused() {
-        let env: Native = "CartPole-v1".parse().unwrap();
+        let env: ClassicControl = "CartPole-v1".parse().unwrap();
         let error = evaluate(&env, 2, 1, |_| Actions::Discrete(vec![0, 2])).unwrap_err();
         assert!(error.to_string().contains("action"), "{error}");
     }

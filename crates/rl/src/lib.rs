@@ -19,7 +19,7 @@
 //!
 //! let mut recipe = Recipe::builtin("dqn").ok_or("no such recipe")?;
 //! recipe.train.steps = 1_000; // 50,000 in earnest
-//! let env = recipe.native()?;
+//! let env = recipe.make_env()?;
 //! let trained = train(&recipe, &env, &Device::flex(), Options::default())?;
 //! assert_eq!(trained.test.returns.len(), 100);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -13,11 +13,11 @@ use tinderbox_train::{weights_from_bytes, weights_to_bytes};
 
 use crate::dqn::loss::argmax;
 use crate::dqn::{read, rows};
-use crate::environment::{Action, ActionSpace, BoxSpace, Environment, Spec};
+use crate::environment::{Action, ActionSpace, BoxSpace, Environment, EnvSpec};
 use crate::evaluation::{Evaluation, evaluate};
 use crate::ppo::within;
 use crate::random::Purpose;
-use crate::vector::VectorError;
+use crate::vector_env::VectorEnvError;
 
 /// Actions for several observations.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +82,7 @@ impl TestEpisodes {
         self,
         policy: &Policy,
         env: &E,
-    ) -> Result<Evaluation, VectorError> {
+    ) -> Result<Evaluation, VectorEnvError> {
         let seed = Purpose::Test.seed(self.seed, 0);
         evaluate(env, self.episodes, seed, |rows| policy.act(rows))
     }
@@ -250,7 +250,7 @@ impl Policy {
     /// # Errors
     ///
     /// Says how the spaces differ.
-    pub fn check(&self, spec: &Spec) -> Result<(), String> {
+    pub fn check(&self, spec: &EnvSpec) -> Result<(), String> {
         let actions = match &spec.action {
             ActionSpace::Discrete(count) => ActionCount::Discrete(*count),
             ActionSpace::Continuous(space) => ActionCount::Continuous(space.len()),

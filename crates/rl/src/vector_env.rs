@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Action, ActionError, Environment, Spec, Step};
+use crate::environment::{Action, ActionError, Environment, EnvSpec, Step};
 
-/// Most copies that a [`Vector`] can have.
+/// Most copies that a [`VectorEnv`] can have.
 const MAX_COUNT: usize = 65_536;
 
 /// Copies of one environment, stepped together, with their observations in one buffer.
@@ -15,12 +15,12 @@ const MAX_COUNT: usize = 65_536;
 /// happens does not depend on the number of copies, and a stored copy goes on as the original.
 ///
 /// ```
-/// use tinderbox_rl::env::Native;
+/// use tinderbox_rl::env::ClassicControl;
 /// use tinderbox_rl::environment::Action;
-/// use tinderbox_rl::vector::Vector;
+/// use tinderbox_rl::vector_env::VectorEnv;
 ///
-/// let env: Native = "CartPole-v1".parse()?;
-/// let mut envs = Vector::new(&env, 8, 42)?;
+/// let env: ClassicControl = "CartPole-v1".parse()?;
+/// let mut envs = VectorEnv::new(&env, 8, 42)?;
 /// let mut ended = 0;
 /// for _ in 0..100 {
 ///     envs.step(|_copy| Action::Discrete(1))?;
@@ -35,7 +35,7 @@ const MAX_COUNT: usize = 65_536;
 /// [`next_observation`]: Self::next_observation
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub struct Vector<E: Environment> {
+pub struct VectorEnv<E: Environment> {
     seed: u64,
     width: usize,
     observations: Vec<f32>,
@@ -73,7 +73,7 @@ pub struct Episode {
 
 /// Why copies could not be made, or not be stepped.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum VectorError {
+pub enum VectorEnvError {
     /// No copy, or too many.
     #[error("{0} copies of an environment were asked for, expected 1 to {MAX_COUNT}")]
     Count(usize),
@@ -95,21 +95,21 @@ pub enum VectorError {
     },
 }
 
-impl<E: Environment> Vector<E> {
+impl<E: Environment> VectorEnv<E> {
     /// Starts the first episode on each of `count` copies of `env`.
     ///
     /// # Errors
     ///
     /// If `count` is not in `1..=65_536`, or there is nothing to observe, or the first observation
     /// is not finite.
-    pub fn new(env: &E, count: usize, seed: u64) -> Result<Self, VectorError> {
+    pub fn new(env: &E, count: usize, seed: u64) -> Result<Self, VectorEnvError> {
         if !(1..=MAX_COUNT).contains(&count) {
-            return Err(VectorError::Count(count));
+            return Err(VectorEnvError::Count(count));
         }
         let spec = env.spec();
-        let width = spec.observation.len();
+        let width = spec.observation_space.len();
         if width == 0 {
-            return Err(VectorError::NothingObserved(spec.name));
+            return Err(VectorEnvError::NothingObserved(spec.name));
         }
         let copy = Slot {
             env: env.clone(),
@@ -145,7 +145,7 @@ impl<E: Environment> Vector<E> {
     pub fn step<'a>(
         &mut self,
         mut action: impl FnMut(usize) -> Action<'a>,
-    ) -> Result<(), VectorError> {
+    ) -> Result<(), VectorEnvError> {
         self.steps.clear();
         self.ended.clear();
         self.last.resize(self.observations.len(), 0.0);
@@ -218,7 +218,7 @@ impl<E: Environment> Vector<E> {
     }
 
     /// The spaces and limits of every copy.
-    pub fn spec(&self) -> Spec {
+    pub fn spec(&self) -> EnvSpec {
         // `new` refuses an empty vector.
         self.copies[0].env.spec()
     }
@@ -235,7 +235,7 @@ fn check<E: Environment>(
     copy: &Slot<E>,
     observation: &[f32],
     reward: Option<f32>,
-) -> Result<(), VectorError> {
+) -> Result<(), VectorEnvError> {
     check_finite(&copy.env, copy.length, observation, reward)
 }
 
@@ -246,7 +246,7 @@ pub(crate) fn check_finite<E: Environment>(
     step: u64,
     observation: &[f32],
     reward: Option<f32>,
-) -> Result<(), VectorError> {
+) -> Result<(), VectorEnvError> {
     let reward = reward.unwrap_or_default();
     // Zero times a finite number is zero, and NaN otherwise: one test instead of one per value.
     let sum: f32 = observation.iter().map(|value| value * 0.0).sum();
@@ -257,8 +257,8 @@ pub(crate) fn check_finite<E: Environment>(
 }
 
 #[cold]
-fn not_finite<E: Environment>(env: &E, step: u64, observation: &[f32], reward: f32) -> VectorError {
-    VectorError::NotFinite {
+fn not_finite<E: Environment>(env: &E, step: u64, observation: &[f32], reward: f32) -> VectorEnvError {
+    VectorEnvError::NotFinite {
         environment: env.spec().name,
         what: if reward.is_finite() {
             format!("the observation {observation:?}")
@@ -288,7 +288,7 @@ fn mix(word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{CartPole, Native, TimeLimit};
+    use crate::env::{CartPole, ClassicControl, TimeLimit};
     use crate::environment::{ActionSpace, BoxSpace};
 
     /// Pushes back and forth in a way that differs by copy and time.
@@ -296,16 +296,16 @@ mod tests {
         move |copy| Action::Discrete((time * 7 + copy * 3) / 5 % 2)
     }
 
-    fn cart_poles(count: usize, seed: u64) -> Vector<Native> {
-        Vector::new(&"CartPole-v1".parse().unwrap(), count, seed).unwrap()
+    fn cart_poles(count: usize, seed: u64) -> VectorEnv<ClassicControl> {
+        VectorEnv::new(&"CartPole-v1".parse().unwrap(), count, seed).unwrap()
     }
 
     #[test]
     fn a_vector_does_what_its_environments_do_alone() {
         let mut envs = cart_poles(3, 11);
-        let mut alone: Vec<(Native, Vec<f32>, u64, u64)> = (0..3)
+        let mut alone: Vec<(ClassicControl, Vec<f32>, u64, u64)> = (0..3)
             .map(|copy| {
-                let mut env: Native = "CartPole-v1".parse().unwrap();
+                let mut env: ClassicControl = "CartPole-v1".parse().unwrap();
                 let mut observation = vec![0.0; 4];
                 env.reset(episode_seed(11, copy, 0), &mut observation);
                 (env, observation, 0, 0)
@@ -363,7 +363,7 @@ mod tests {
         }
         let mut copy = envs.clone();
         let stored = serde_json::to_string(&envs).unwrap();
-        let mut restored: Vector<Native> = serde_json::from_str(&stored).unwrap();
+        let mut restored: VectorEnv<ClassicControl> = serde_json::from_str(&stored).unwrap();
         // Text may be off by the last digit, see `float_roundtrip` of serde_json.
         let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
         let mut ended = 0;
@@ -383,7 +383,7 @@ mod tests {
     #[test]
     fn a_time_limit_keeps_the_final_observation() {
         let env = TimeLimit::new(CartPole::new(), 2);
-        let mut envs = Vector::new(&env, 1, 0).unwrap();
+        let mut envs = VectorEnv::new(&env, 1, 0).unwrap();
         envs.step(|_| Action::Discrete(0)).unwrap();
         assert_eq!(envs.next_observation(0), envs.observation(0));
         envs.step(|_| Action::Discrete(0)).unwrap();
@@ -396,14 +396,14 @@ mod tests {
 
     #[test]
     fn counts_and_actions_are_checked() {
-        let env: Native = "CartPole-v1".parse().unwrap();
+        let env: ClassicControl = "CartPole-v1".parse().unwrap();
         for count in [0, MAX_COUNT + 1, usize::MAX] {
-            let error = Vector::new(&env, count, 0).unwrap_err();
-            assert_eq!(error, VectorError::Count(count));
+            let error = VectorEnv::new(&env, count, 0).unwrap_err();
+            assert_eq!(error, VectorEnvError::Count(count));
         }
         let mut envs = cart_poles(2, 0);
         let error = envs.step(|copy| Action::Discrete(copy * 2)).unwrap_err();
-        assert!(matches!(error, VectorError::Action(_)));
+        assert!(matches!(error, VectorEnvError::Action(_)));
     }
 
     /// Gives what it is told to.
@@ -411,15 +411,15 @@ mod tests {
     struct Told(f32, f32);
 
     impl Environment for Told {
-        fn spec(&self) -> Spec {
-            Spec {
+        fn spec(&self) -> EnvSpec {
+            EnvSpec {
                 name: "Told".into(),
-                observation: BoxSpace {
+                observation_space: BoxSpace {
                     low: vec![0.0; 3],
                     high: vec![1.0; 3],
                 },
-                action: ActionSpace::Discrete(1),
-                solved: None,
+                action_space: ActionSpace::Discrete(1),
+                reward_threshold: None,
             }
         }
 
@@ -440,7 +440,7 @@ mod tests {
     #[test]
     fn what_is_not_finite_is_refused() {
         let outcome = |observed, reward| {
-            let mut envs = Vector::new(&Told(observed, reward), 1, 0).unwrap();
+            let mut envs = VectorEnv::new(&Told(observed, reward), 1, 0).unwrap();
             envs.step(|_| Action::Discrete(0))
                 .map_err(|error| error.to_string())
         };

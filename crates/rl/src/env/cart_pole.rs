@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete, symmetric};
-use crate::environment::{Action, ActionError, ActionSpace, Environment, Spec, Step};
-use crate::scene::{BLUE, DARK, GREY, Look, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, Environment, EnvSpec, Step};
+use crate::render::{BLUE, DARK, GREY, Render, ORANGE, Scene, Shape, turn};
 
 /// In m/s².
 const GRAVITY: f64 = 9.8;
@@ -62,7 +62,7 @@ impl CartPole {
 }
 
 impl Environment for CartPole {
-    fn spec(&self) -> Spec {
+    fn spec(&self) -> EnvSpec {
         // Twice the limits, so that the state which ends an episode is inside.
         let high = [
             MAX_POSITION * 2.0,
@@ -70,11 +70,11 @@ impl Environment for CartPole {
             MAX_ANGLE * 2.0,
             f64::INFINITY,
         ];
-        Spec {
+        EnvSpec {
             name: "CartPole-v1".into(),
-            observation: symmetric(&high),
-            action: ActionSpace::Discrete(2),
-            solved: Some(475.0),
+            observation_space: symmetric(&high),
+            action_space: ActionSpace::Discrete(2),
+            reward_threshold: Some(475.0),
         }
     }
 
@@ -134,8 +134,8 @@ fn observe(state: [f64; 4], observation: &mut [f32]) {
     observation.copy_from_slice(&state.map(|value| value as f32));
 }
 
-impl Look for CartPole {
-    fn scene(&self) -> Scene {
+impl Render for CartPole {
+    fn render(&self) -> Scene {
         let [x, _, theta, _] = self.state;
         let (cart, axle) = ([x, 0.0], [x, 0.06]);
         let tip = turn(axle, [0.0, 2.0 * HALF_LENGTH], -theta);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use tinderbox_rl::scene::{BLUE, Color, DARK, Form, GREEN, GREY, ORANGE, Point, Scene};
+use tinderbox_rl::render::{BLUE, Color, DARK, Form, GREEN, GREY, ORANGE, Point, Scene};
 
 const BACKGROUND: Color = [255, 255, 255];
 
@@ -15,13 +15,13 @@ const SHADES: u16 = 16;
 
 /// Pixels, row by row from the top.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Picture {
+pub(crate) struct Canvas {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) pixels: Vec<Color>,
 }
 
-impl Picture {
+impl Canvas {
     /// Draws a scene as large as it fits, in its own proportions.
     pub(crate) fn new(scene: &Scene, width: usize, height: usize) -> Self {
         let mut picture = Self {
@@ -169,7 +169,7 @@ impl<W: Write> Gif<W> {
         })
     }
 
-    pub(crate) fn frame(&mut self, picture: &Picture) -> Result<(), gif::EncodingError> {
+    pub(crate) fn frame(&mut self, picture: &Canvas) -> Result<(), gif::EncodingError> {
         let indices: Vec<u8> = picture
             .pixels
             .iter()
@@ -211,7 +211,7 @@ fn nearest(palette: &[Color], color: Color) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tinderbox_rl::scene::Shape;
+    use tinderbox_rl::render::Shape;
 
     fn scene() -> Scene {
         Scene {
@@ -226,20 +226,20 @@ mod tests {
 
     #[test]
     fn shapes_stand_where_they_should_with_the_upper_side_up() {
-        let picture = Picture::new(&scene(), 40, 20);
+        let picture = Canvas::new(&scene(), 40, 20);
         let at = |x: usize, y: usize| picture.pixels[y * 40 + x];
         assert_eq!(at(30, 10), ORANGE);
         assert_eq!(at(10, 10), DARK);
         assert_eq!(at(1, 1), BACKGROUND);
         // In a frame of other proportions nothing is stretched.
-        let tall = Picture::new(&scene(), 40, 40);
+        let tall = Canvas::new(&scene(), 40, 40);
         assert_eq!(tall.pixels[20 * 40 + 30], ORANGE);
         assert_eq!(tall.pixels[5 * 40 + 30], BACKGROUND);
     }
 
     #[test]
     fn a_gif_begins_as_one_and_grows_with_its_frames() {
-        let picture = Picture::new(&scene(), 40, 20);
+        let picture = Canvas::new(&scene(), 40, 20);
         let mut bytes = Vec::new();
         let mut gif = Gif::new(&mut bytes, 40, 20, 0.02).unwrap();
         gif.frame(&picture).unwrap();

@@ -24,7 +24,7 @@ const PACE: Duration = Duration::from_millis(100);
 ///
 /// It stays where the cursor is and needs no other mode of the terminal, so that nothing has to be
 /// put right if the program is killed.
-pub(crate) struct Live {
+pub(crate) struct Dashboard {
     terminal: Terminal<CrosstermBackend<Stderr>>,
     title: String,
     interrupter: Interrupter,
@@ -34,7 +34,7 @@ pub(crate) struct Live {
     drawn: Instant,
 }
 
-impl Live {
+impl Dashboard {
     pub(crate) fn open(recipe: &Recipe, interrupter: Interrupter) -> io::Result<Self> {
         let viewport = Viewport::Inline(HEIGHT);
         let backend = CrosstermBackend::new(io::stderr());
@@ -92,7 +92,7 @@ impl Live {
     }
 }
 
-impl Drop for Live {
+impl Drop for Dashboard {
     fn drop(&mut self) {
         self.draw();
         // Below the picture, for what is printed next.

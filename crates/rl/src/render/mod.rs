@@ -3,9 +3,9 @@
 //! Nothing is drawn here: who has a screen or a file takes the shapes and their bounds.
 
 /// An environment that can be looked at.
-pub trait Look {
+pub trait Render {
     /// What it looks like now. The bounds are always the same.
-    fn scene(&self) -> Scene;
+    fn render(&self) -> Scene;
 
     /// Time for which a scene is shown, in s, so that the whole looks natural.
     fn frame_s(&self) -> f64;

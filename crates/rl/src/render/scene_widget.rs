@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 use ratatui::widgets::Widget;
-use tinderbox_rl::scene::Scene;
+use tinderbox_rl::render::Scene;
 
-use crate::picture::Picture;
+use crate::picture::Canvas;
 
 /// Draws a scene over the whole of an area.
 pub(crate) struct SceneWidget<'a>(pub(crate) &'a Scene);
@@ -14,7 +14,7 @@ pub(crate) struct SceneWidget<'a>(pub(crate) &'a Scene);
 impl Widget for SceneWidget<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let (width, height) = (usize::from(area.width), usize::from(area.height));
-        let picture = Picture::new(self.0, width, 2 * height);
+        let picture = Canvas::new(self.0, width, 2 * height);
         let color = |x: usize, y: usize| {
             let [r, g, b] = picture.pixels[y * width + x];
             Color::Rgb(r, g, b)
@@ -35,17 +35,17 @@ impl Widget for SceneWidget<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tinderbox_rl::env::Native;
+    use tinderbox_rl::env::ClassicControl;
     use tinderbox_rl::environment::Environment as _;
-    use tinderbox_rl::scene::Look as _;
+    use tinderbox_rl::render::Render as _;
 
     #[test]
     fn the_pole_is_on_the_screen() {
-        let mut env: Native = "CartPole-v1".parse().unwrap();
+        let mut env: ClassicControl = "CartPole-v1".parse().unwrap();
         env.reset(1, &mut [0.0; 4]);
         let area = Rect::new(0, 0, 60, 20);
         let mut buffer = Buffer::empty(area);
-        SceneWidget(&env.scene()).render(area, &mut buffer);
+        SceneWidget(&env.render()).render(area, &mut buffer);
         // The pole is thinner than a pixel here, and so paler than its own colour.
         let warm = |color: Color| matches!(color, Color::Rgb(r, _, b) if r > b.saturating_add(40));
         let cells = buffer.content().iter();

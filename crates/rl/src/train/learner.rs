@@ -9,13 +9,13 @@ use tinderbox_train::{weights_from_bytes, weights_to_bytes};
 
 use super::state::part;
 use crate::dqn::Dqn;
-use crate::environment::{Action, ActionSpace, BoxSpace, Environment, Spec};
+use crate::environment::{Action, ActionSpace, BoxSpace, Environment, EnvSpec};
 use crate::error::RlError;
 use crate::policy::Policy;
 use crate::ppo::Ppo;
 use crate::recipe::{Agent, Recipe, actor_critic};
-use crate::replay::Replay;
-use crate::vector::Vector;
+use crate::replay_buffer::ReplayBuffer;
+use crate::vector_env::VectorEnv;
 
 /// Where training stands at the beginning of a round.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +51,13 @@ pub(super) struct PpoLearner {
 
 pub(super) struct DqnLearner {
     agent: Dqn,
-    replay: Replay,
+    replay: ReplayBuffer,
     learning_rate: f64,
     device: Device,
 }
 
 impl Learner {
-    pub(super) fn new(recipe: &Recipe, spec: &Spec, device: &Device) -> Result<Self, RlError> {
+    pub(super) fn new(recipe: &Recipe, spec: &EnvSpec, device: &Device) -> Result<Self, RlError> {
         let width = spec.observation.len();
         match (&recipe.agent, &spec.action) {
             (Agent::Dqn(config), ActionSpace::Discrete(n_actions)) => {
@@ -65,7 +65,7 @@ impl Learner {
                 let seed = recipe.train.seed;
                 Ok(Self::Dqn(DqnLearner {
                     agent: Dqn::new(config, &recipe.optimizer, sizes, seed, device),
-                    replay: Replay::new(config.replay(recipe.train.envs, width))?,
+                    replay: ReplayBuffer::new(config.replay(recipe.train.envs, width))?,
                     learning_rate: recipe.optimizer.learning_rate(),
                     device: device.clone().inner(),
                 }))
@@ -88,7 +88,7 @@ impl Learner {
 
     pub(super) fn round<E: Environment>(
         &mut self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         clock: Clock,
     ) -> Result<Round, RlError> {
         match self {
@@ -145,7 +145,7 @@ impl DqnLearner {
     /// One step of every copy, and the updates that are due after it.
     fn round<E: Environment>(
         &mut self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         clock: Clock,
     ) -> Result<Round, RlError> {
         let config = &self.agent.config;
@@ -180,7 +180,7 @@ impl DqnLearner {
         for _ in 0..due {
             let batch = self.agent.sample(&self.replay, progress)?;
             let feedback = self.agent.update(&batch, self.learning_rate * clock.rate);
-            self.replay.set_errors(&batch.places, &feedback.errors);
+            self.replay.update_priorities(&batch.places, &feedback.errors);
             round.loss_sum += f64::from(feedback.loss);
             round.losses += 1;
         }
@@ -218,7 +218,7 @@ impl PpoLearner {
     /// A rollout, and the updates after it.
     fn round<E: Environment>(
         &mut self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         clock: Clock,
     ) -> Result<Round, RlError> {
         let learned = self.agent.round(envs, clock.steps, clock.rate)?;

@@ -14,13 +14,13 @@ use tinderbox_train::checkpoint::{CheckpointContents, Store};
 use tinderbox_train::run_dir::BEST_DIR;
 use tinderbox_train::{CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving};
 
-use crate::environment::{Environment, Spec};
+use crate::environment::{Environment, EnvSpec};
 use crate::error::RlError;
 use crate::evaluation::{Evaluation, evaluate};
 use crate::policy::{Policy, TestEpisodes};
 use crate::random::Purpose;
 use crate::recipe::{Loop, Recipe};
-use crate::vector::Vector;
+use crate::vector_env::VectorEnv;
 
 use learner::{Clock, Learner};
 use state::State;
@@ -156,9 +156,9 @@ pub fn train<E: Environment>(
 struct Run<E: Environment> {
     config: Loop,
     identity: String,
-    spec: Spec,
+    spec: EnvSpec,
     learner: Learner,
-    envs: Vector<E>,
+    envs: VectorEnv<E>,
     state: State,
     best: Option<Policy>,
     store: Option<Store>,
@@ -198,7 +198,7 @@ impl<E: Environment> Run<E> {
         let metrics_path = dir.unwrap_or(std::path::Path::new("")).join(METRICS_FILE);
         let mut run = Self {
             learner: Learner::new(recipe, &spec, device)?,
-            envs: Vector::new(env, config.envs, seed)?,
+            envs: VectorEnv::new(env, config.envs, seed)?,
             state: State::default(),
             best: None,
             lines: MetricLines::open(None, 0).map_err(metrics(&metrics_path))?,
