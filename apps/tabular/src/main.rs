@@ -1,6 +1,5 @@
 //! Train, evaluate, explain and use models for tables from one command.
 
-mod chart;
 mod credit;
 mod explain;
 mod inspect;

@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::skipped::Skipped;
 use tinderbox_cli::splits::ROW;
-use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
+use tinderbox_cli::{
+    Failure, OrUserError as _, Output, PredictArgs, ReadProgress, note, open_device,
+};
 use tinderbox_datasets::table::{Carry, Chunk, TableReader};
 use tinderbox_recipes::tabular::{DataError, Prediction, Predictor, Target, UnseenCategories};
 
@@ -91,7 +93,7 @@ fn predict_file(
     } else {
         Carry::Columns(&args.id)
     };
-    let mut reader = model.reader(input, carry).or_input()?;
+    let mut reader = model.reader(input, carry).or_user_error()?;
     let name = input.to_string_lossy().into_owned();
     writer.begin(&name, &reader, model)?;
     let total = reader.rows().or_else(|| plain_size(input));
@@ -105,7 +107,7 @@ fn predict_file(
                 skipped.add(&error);
                 continue;
             }
-            Err(error) => return Err(DataError::of_new_file(error)).or_input(),
+            Err(error) => return Err(DataError::of_new_file(error)).or_user_error(),
         };
         let mut rest = Some(chunk);
         while let Some(chunk) = rest.take() {
@@ -127,7 +129,7 @@ fn predict_file(
             match bad {
                 None => {}
                 Some(error) if args.skip_errors => skipped.add(&error),
-                Some(error) => return Err(error).or_input(),
+                Some(error) => return Err(error).or_user_error(),
             }
         }
         progress.set(reader.position(), rows);
@@ -196,7 +198,7 @@ impl Writer<'_> {
         let carried: Vec<String> = reader.carried().map(str::to_owned).collect();
         match &self.carried {
             Some(first) if *first != carried && self.format == Format::Csv => {
-                return Err(Failure::input(format!(
+                return Err(Failure::user(format!(
                     "`{name}` has other columns than the file before it: with `--keep` and CSV, \
                      predict one file at a time"
                 )));

@@ -149,7 +149,7 @@ fn predict_input(
 /// A file without the text column, with the flag that names another.
 fn with_column_advice(error: Failure) -> Failure {
     match error {
-        Failure::Input(error) if error.to_string().contains("has no column") => Failure::input(
+        Failure::UserError(error) if error.to_string().contains("has no column") => Failure::user(
             format!("{error:#}; name the column of the text with `--text COLUMN`"),
         ),
         other => other,
@@ -170,7 +170,7 @@ fn with_advice(error: TextRecipeError) -> Failure {
     } else {
         ""
     };
-    Failure::input(format!(
+    Failure::user(format!(
         "{error}; use `--skip-errors` to skip such texts{whole}"
     ))
 }
@@ -245,7 +245,7 @@ fn carried(
         let found = cells.iter().find(|(name, _)| name == id).cloned();
         found.ok_or_else(|| {
             let known: Vec<String> = cells.iter().map(|(name, _)| format!("`{name}`")).collect();
-            Failure::input(if known.is_empty() {
+            Failure::user(if known.is_empty() {
                 format!("`{file}` has no columns, so `--id {id}` names none: leave it out")
             } else {
                 let known = known.join(", ");
@@ -310,7 +310,7 @@ impl Writer {
                 self.carried = Some(carried);
             }
             Some(first) if *first != carried => {
-                return Err(Failure::input(format!(
+                return Err(Failure::user(format!(
                     "{} has other columns than the texts before it: with `--keep` and CSV, predict \
                      inputs of the same columns, or use `--json`",
                     text.place

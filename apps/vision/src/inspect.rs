@@ -6,7 +6,7 @@ use serde_json::json;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::splits::{IMAGE, SplitLine, split_lines};
-use tinderbox_cli::{Failure, OrInput as _, Output, table};
+use tinderbox_cli::{Failure, OrUserError as _, Output, table};
 use tinderbox_datasets::image::{
     FolderReport, SplitReport, inspect, is_idx_folder, open_idx_folder,
 };
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let report = idx_report(args)?;
         return print(args, &report);
     }
-    let report = inspect(&args.data).or_input()?;
+    let report = inspect(&args.data).or_user_error()?;
     print(args, &report)
 }
 
@@ -47,12 +47,12 @@ fn idx_report(args: &Args) -> Result<FolderReport, Failure> {
     Choice::of(&args.data)?.apply(&mut recipe);
     if let Data::Idx { classes, .. } = &recipe.data {
         // Errors of the files are better than those of a recipe.
-        open_idx_folder(&args.data, classes).or_input()?;
+        open_idx_folder(&args.data, classes).or_user_error()?;
     }
     if let Some(slot) = recipe.data.path_mut() {
         data_path(&args.data)?.clone_into(slot);
     }
-    let opened = open(&recipe.data).or_input()?;
+    let opened = open(&recipe.data).or_user_error()?;
     let [height, width, _] = opened.shape();
     let split = |name: &str| -> Option<SplitReport> {
         let range = opened.named(name)?.range.clone();

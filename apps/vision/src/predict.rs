@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::skipped::Skipped;
 use tinderbox_cli::splits::IMAGE;
-use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
+use tinderbox_cli::{
+    Failure, OrUserError as _, Output, PredictArgs, ReadProgress, note, open_device,
+};
 use tinderbox_datasets::files::LeftOut;
 use tinderbox_datasets::image::{Image, ImageFile, decode_bytes, find_images, is_archive};
 use tinderbox_datasets::parallel_map;
@@ -95,10 +97,10 @@ fn find_inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
                 source: Source::Stdin,
             });
         } else if argument.is_dir() || is_archive(argument) {
-            let (files, other) = find_images(argument).or_input()?;
+            let (files, other) = find_images(argument).or_user_error()?;
             left_out.merge(&other);
             if files.is_empty() {
-                return Err(Failure::input(format!("`{name}` has no image")));
+                return Err(Failure::user(format!("`{name}` has no image")));
             }
             inputs.extend(files.into_iter().map(|file| Input {
                 name: file.path().to_string_lossy().into_owned(),

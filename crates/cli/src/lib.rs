@@ -27,7 +27,7 @@ mod threads;
 
 pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};
-pub use failure::{Failure, OrInput, finish};
+pub use failure::{Failure, OrUserError, finish};
 pub use interrupt::interrupter;
 pub use model_dir::model_dir;
 pub use output::{Output, note, table};
