@@ -5,6 +5,7 @@
 //! the keys of the old one.
 
 mod docs;
+pub mod inferred;
 mod refusal;
 mod suggest;
 
