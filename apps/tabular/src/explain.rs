@@ -10,9 +10,9 @@ use tinderbox_cli::output::check_extension;
 use tinderbox_cli::{Failure, OrUserError as _, Output, open_device, progress};
 use tinderbox_recipes::tabular::{Effort, Importance, Predictor, Share, Target, headline};
 
+use crate::{failure, usage};
 use tinderbox_cli::chart::{lines, svg};
 use tinderbox_train::section::Bar;
-use crate::{failure, usage};
 
 /// What `explain` takes.
 #[derive(clap::Args, Clone, Debug)]

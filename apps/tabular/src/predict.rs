@@ -26,15 +26,6 @@ pub(crate) struct Args {
     predict: PredictArgs,
     #[command(flatten)]
     which: Which,
-    /// Copy a column of the input into the predictions
-    #[arg(long, value_name = "COLUMN")]
-    id: Vec<String>,
-    /// Copy all columns of the input into the predictions
-    #[arg(long, conflicts_with = "id")]
-    keep: bool,
-    /// Skip rows that cannot be read, and count them
-    #[arg(long)]
-    skip_errors: bool,
 }
 
 /// How predictions are written.
@@ -55,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         threshold,
         device,
         inputs,
+        ..
     } = &args.predict;
     let device = open_device(*device, env!("CARGO_PKG_NAME"))?.device;
     let model = args.which.load(run, *threshold, &device)?;
@@ -88,10 +80,10 @@ fn predict_file(
     input: &Path,
     writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
-    let carry = if args.keep {
+    let carry = if args.predict.keep {
         Carry::All
     } else {
-        Carry::Columns(&args.id)
+        Carry::Columns(&args.predict.id)
     };
     let mut reader = model.reader(input, carry).or_user_error()?;
     let name = input.to_string_lossy().into_owned();
@@ -103,7 +95,7 @@ fn predict_file(
     while let Some(chunk) = reader.next_chunk(CHUNK) {
         let chunk = match chunk {
             Ok(chunk) => chunk,
-            Err(error) if args.skip_errors && error.is_row() => {
+            Err(error) if args.predict.skip_errors && error.is_row() => {
                 skipped.add(&error);
                 continue;
             }
@@ -128,7 +120,7 @@ fn predict_file(
             }
             match bad {
                 None => {}
-                Some(error) if args.skip_errors => skipped.add(&error),
+                Some(error) if args.predict.skip_errors => skipped.add(&error),
                 Some(error) => return Err(error).or_user_error(),
             }
         }

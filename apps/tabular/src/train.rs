@@ -8,7 +8,6 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times};
-use tinderbox_train::task::SplitOverview;
 use tinderbox_cli::splits::{ROW, duplicates_note, shared_note, split_lines};
 use tinderbox_cli::{
     Failure, OrUserError as _, Output, TrainArgs, note, open_device, progress, table,
@@ -22,6 +21,7 @@ use tinderbox_train::Metrics;
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_train::run_dir::Summary;
+use tinderbox_train::task::SplitOverview;
 
 use crate::inspect::weight;
 use crate::usage::{f1_of, shown};

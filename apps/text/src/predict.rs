@@ -40,15 +40,6 @@ pub(crate) struct Args {
     /// Read each line of a plain text file as one text
     #[arg(long, conflicts_with = "whole")]
     lines: bool,
-    /// Copy a column of the input into the predictions
-    #[arg(long, value_name = "COLUMN")]
-    id: Vec<String>,
-    /// Copy all columns of the input into the predictions
-    #[arg(long, conflicts_with = "id")]
-    keep: bool,
-    /// Skip texts that cannot be read, and count them
-    #[arg(long)]
-    skip_errors: bool,
 }
 
 /// How predictions are written.
@@ -99,7 +90,7 @@ fn predict_input(
             (_, true) => Some(false),
             _ => None,
         },
-        cells: args.keep || !args.id.is_empty(),
+        cells: args.predict.keep || !args.predict.id.is_empty(),
     };
     let name = argument.display().to_string();
     let mut batch = Batch {
@@ -116,7 +107,7 @@ fn predict_input(
     let report = input::each_text(model, argument, &how, &mut |text| {
         let pushed = match text {
             Ok(text) => batch.push(text),
-            Err(error) if args.skip_errors && error.is_input() => {
+            Err(error) if args.predict.skip_errors && error.is_input() => {
                 skipped.add(&error);
                 Ok(())
             }
@@ -238,7 +229,7 @@ fn carried(
     file: &str,
     cells: Vec<(String, String)>,
 ) -> Result<Vec<(String, String)>, Failure> {
-    if args.id.is_empty() {
+    if args.predict.id.is_empty() {
         return Ok(cells);
     }
     let find = |id: &String| {
@@ -253,7 +244,7 @@ fn carried(
             })
         })
     };
-    args.id.iter().map(find).collect()
+    args.predict.id.iter().map(find).collect()
 }
 
 /// Writes predictions, with the columns of the input that come along.

@@ -7,7 +7,6 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, overridden, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
-use tinderbox_train::task::SplitOverview;
 use tinderbox_cli::splits::{TEXT, duplicates_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_recipes::text::{
@@ -17,6 +16,7 @@ use tinderbox_recipes::text::{
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::metrics::{Comparison, spread};
 use tinderbox_train::run_dir::Summary;
+use tinderbox_train::task::SplitOverview;
 use tinderbox_train::{Metrics, MonitorMode};
 
 use crate::{RECIPES, failure, reading, usage};

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use serde_json::json;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::splits::{IMAGE, SplitLine, split_lines};
+use tinderbox_cli::splits::{IMAGE, split_lines};
 use tinderbox_cli::{Failure, OrUserError as _, Output, table};
 use tinderbox_datasets::image::{
     FolderReport, SplitReport, inspect, is_idx_folder, open_idx_folder,
 };
 use tinderbox_recipes::vision::{Data, Opened, open};
+use tinderbox_train::task::SplitOverview;
 
 use crate::RECIPES;
 use crate::choose::Choice;
@@ -127,7 +128,7 @@ fn print(args: &Args, report: &FolderReport) -> Result<(), Failure> {
         args.data.display(),
         thousands(total)
     ))?;
-    let lines: Vec<SplitLine> = report.splits.iter().map(line_of).collect();
+    let lines: Vec<SplitOverview> = report.splits.iter().map(line_of).collect();
     out.line(&split_lines(&lines, IMAGE).join("\n"))?;
     if let Some(rows) = class_table(report) {
         out.line(&table(&rows))?;
@@ -153,8 +154,8 @@ fn print(args: &Args, report: &FolderReport) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line_of(split: &SplitReport) -> SplitLine {
-    SplitLine {
+fn line_of(split: &SplitReport) -> SplitOverview {
+    SplitOverview {
         name: split.name.clone(),
         count: split.images,
         source: split.source.clone(),

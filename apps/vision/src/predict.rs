@@ -30,9 +30,6 @@ pub(crate) struct Args {
     /// The flags of every `predict`.
     #[command(flatten)]
     predict: PredictArgs,
-    /// Skip images that cannot be read, and count them
-    #[arg(long)]
-    skip_errors: bool,
 }
 
 /// An image to classify, with its name in the output.
@@ -65,7 +62,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let place = format!("input {} of {}", batch * BATCH + at + 1, thousands(total));
             match image {
                 Ok(image) => images.push((&input.name, image)),
-                Err(error) if args.skip_errors => skipped.add(&format!("{place}: {error:#}")),
+                Err(error) if args.predict.skip_errors => {
+                    skipped.add(&format!("{place}: {error:#}"))
+                }
                 Err(error) => {
                     failed = Some(error.context(place));
                     break;

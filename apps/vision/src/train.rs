@@ -7,7 +7,6 @@ use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
-use tinderbox_train::task::SplitOverview;
 use tinderbox_cli::splits::{IMAGE, duplicates_note, shared_note, split_lines};
 use tinderbox_cli::{
     Failure, OrUserError as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
@@ -18,6 +17,7 @@ use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::metrics::{Comparison, Predictions};
 use tinderbox_train::overlay::assign;
 use tinderbox_train::run_dir::{Baseline, Summary};
+use tinderbox_train::task::SplitOverview;
 
 use crate::choose::Choice;
 use crate::{RECIPES, failure, textbook};

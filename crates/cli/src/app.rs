@@ -64,7 +64,11 @@ pub trait App: Sized + 'static {
     /// # Errors
     ///
     /// If it cannot be used.
-    fn load(dir: &Path, flags: &Self::ModelFlags, device: &Device) -> Result<ModelOf<Self>, Failure> {
+    fn load(
+        dir: &Path,
+        flags: &Self::ModelFlags,
+        device: &Device,
+    ) -> Result<ModelOf<Self>, Failure> {
         let _ = flags;
         Ok(Self::Task::load(dir, device)?)
     }

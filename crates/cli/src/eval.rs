@@ -42,7 +42,8 @@ fn training_data<A: App>(run: &Path) -> Result<(Option<RecipeOf<A>>, Option<Spli
     let Some(file) = recipe_file(&dir) else {
         return Ok((None, None));
     };
-    let list = SplitList::load(file.parent().unwrap_or(run)).map_err(tinderbox_train::TaskError::from)?;
+    let list =
+        SplitList::load(file.parent().unwrap_or(run)).map_err(tinderbox_train::TaskError::from)?;
     Ok((Some(A::recipes().read(&file)?), list))
 }
 

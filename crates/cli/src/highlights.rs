@@ -12,7 +12,8 @@ const NAMED: usize = 8;
 /// The text, and the parts with the largest weights, without colors.
 pub fn plain(parts: &[(String, f64)]) -> String {
     let text: String = parts.iter().map(|(part, _)| escape(part)).collect();
-    let mut order: Vec<&(String, f64)> = parts.iter().filter(|(_, weight)| *weight != 0.0).collect();
+    let mut order: Vec<&(String, f64)> =
+        parts.iter().filter(|(_, weight)| *weight != 0.0).collect();
     order.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let part = |(part, weight): &&(String, f64)| format!("{} {weight:+.2}", escape(part));
     let first: Vec<String> = order.iter().take(NAMED).map(part).collect();
@@ -109,7 +110,10 @@ mod tests {
         let body = Body::Highlights { parts: parts() };
         let title = "a & b".to_owned();
         let page = html(&[Section { title, body }]);
-        assert!(page.contains("a &amp; b") && page.contains("&lt;b&gt;"), "{page}");
+        assert!(
+            page.contains("a &amp; b") && page.contains("&lt;b&gt;"),
+            "{page}"
+        );
         assert_eq!(page.matches("<span title").count(), 2);
     }
 
@@ -117,6 +121,9 @@ mod tests {
     fn only_parts_with_a_weight_are_colored() {
         let line = colored(&parts());
         assert_eq!(line.matches("\x1b[48").count(), 2);
-        assert!(line.contains("\x1b[48;5;40;38;5;231mwin\x1b[0m"), "{line:?}");
+        assert!(
+            line.contains("\x1b[48;5;40;38;5;231mwin\x1b[0m"),
+            "{line:?}"
+        );
     }
 }

@@ -87,8 +87,7 @@ fn predict_input<A: App>(
             }
             Err(error) => Err(error.into()),
         };
-        let progress =
-            progress.get_or_insert_with(|| ReadProgress::new(&name, total, to_stdout));
+        let progress = progress.get_or_insert_with(|| ReadProgress::new(&name, total, to_stdout));
         progress.set(read, done);
         match written {
             Ok(()) => ControlFlow::Continue(()),
@@ -133,12 +132,9 @@ fn chain(error: &TaskError) -> String {
 /// An input that cannot be read, with the flag that skips it.
 fn with_advice(failure: Failure, item: Noun) -> Failure {
     match failure {
-        Failure::UserError(error) if error.downcast_ref::<TaskError>().is_some() => {
-            Failure::user(format!(
-                "{error:#}; use `--skip-errors` to skip such {}",
-                item.1
-            ))
-        }
+        Failure::UserError(error) if error.downcast_ref::<TaskError>().is_some() => Failure::user(
+            format!("{error:#}; use `--skip-errors` to skip such {}", item.1),
+        ),
         other => other,
     }
 }
@@ -263,7 +259,6 @@ fn json_line(item: &InputItem, prediction: &Prediction) -> Value {
     Value::Object(line)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,9 +268,24 @@ mod tests {
         let strings =
             |names: &[&str]| -> Vec<String> { names.iter().map(|&name| name.to_owned()).collect() };
         for (columns, copied, rows, expected) in [
-            (&["label", "no", "yes"][..], &[][..], true, "input,row,label,no,yes"),
-            (&["label", "no", "yes"], &["id"], true, "input,row,id,label,no,yes"),
-            (&["label", "row", "label"], &[], true, "input,row,label,p_row,p_label"),
+            (
+                &["label", "no", "yes"][..],
+                &[][..],
+                true,
+                "input,row,label,no,yes",
+            ),
+            (
+                &["label", "no", "yes"],
+                &["id"],
+                true,
+                "input,row,id,label,no,yes",
+            ),
+            (
+                &["label", "row", "label"],
+                &[],
+                true,
+                "input,row,label,p_row,p_label",
+            ),
             (
                 &["label", "no", "yes"],
                 &["row", "label", "yes"],
@@ -289,8 +299,18 @@ mod tests {
                 "input,row,p_row,label,p_p_row,p_p_p_a",
             ),
             (&["value"], &["value"], true, "input,row,value_input,value"),
-            (&["label", "ham", "spam"], &[], false, "input,label,ham,spam"),
-            (&["label", "label", "input"], &[], false, "input,label,p_label,p_input"),
+            (
+                &["label", "ham", "spam"],
+                &[],
+                false,
+                "input,label,ham,spam",
+            ),
+            (
+                &["label", "label", "input"],
+                &[],
+                false,
+                "input,label,p_label,p_input",
+            ),
             (
                 &["label", "a", "b"],
                 &["label", "a"],

@@ -65,6 +65,9 @@ mod tests {
             },
         };
         let text = text(&section);
-        assert!(text.contains("recall at share") && text.contains("0.2500"), "{text}");
+        assert!(
+            text.contains("recall at share") && text.contains("0.2500"),
+            "{text}"
+        );
     }
 }

@@ -27,7 +27,8 @@ pub fn count(noun: Noun, count: usize) -> String {
 /// train  960 rows from base.csv: high 330, low 310, mid 320
 /// ```
 pub fn split_lines(splits: &[SplitOverview], noun: Noun) -> Vec<String> {
-    let longest = |text: &dyn Fn(&SplitOverview) -> usize| splits.iter().map(text).max().unwrap_or(0);
+    let longest =
+        |text: &dyn Fn(&SplitOverview) -> usize| splits.iter().map(text).max().unwrap_or(0);
     let name = longest(&|split| split.name.len());
     let count = longest(&|split| thousands(split.count).len());
     let line = |split: &SplitOverview| {

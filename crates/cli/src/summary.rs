@@ -206,7 +206,9 @@ fn fold_rows(folds: &[FoldReport], names: &[&str], f1: F1) -> Vec<Vec<String>> {
         std::iter::once(what).chain(values).collect()
     };
     let count = folds.len();
-    let mut rows = vec![line(format!("mean of {count} folds"), &|name| f1.label(name))];
+    let mut rows = vec![line(format!("mean of {count} folds"), &|name| {
+        f1.label(name)
+    })];
     for method in by_method(folds) {
         let spread = spread(&method.metrics);
         rows.push(line(method.name.to_owned(), &|name| {
@@ -216,10 +218,13 @@ fn fold_rows(folds: &[FoldReport], names: &[&str], f1: F1) -> Vec<Vec<String>> {
             })
         }));
         if let Some(pooled) = pooled(&method.evaluations) {
-            rows.push(line(format!("{}, all folds pooled", method.name), &|name| {
-                let value = pooled.get(name);
-                value.map_or("-".to_owned(), |value| format!("{value:.4}"))
-            }));
+            rows.push(line(
+                format!("{}, all folds pooled", method.name),
+                &|name| {
+                    let value = pooled.get(name);
+                    value.map_or("-".to_owned(), |value| format!("{value:.4}"))
+                },
+            ));
         }
     }
     rows

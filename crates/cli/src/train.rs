@@ -1,7 +1,5 @@
 //! The command `train` of every app.
 
-use std::path::Path;
-
 use tinderbox_backend::Opened;
 use tinderbox_train::section::Section;
 use tinderbox_train::task::Overview;
@@ -25,7 +23,11 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
     if !common.quiet {
         describe::<A::Task>(task.recipe().name(), &overview);
         let verb = if resume { "resuming in" } else { "writing to" };
-        note(&format!("{}, {verb} {}", place(&device, &overview), dir.display()));
+        note(&format!(
+            "{}, {verb} {}",
+            place(&device, &overview),
+            dir.display()
+        ));
     }
     // Faults of the data are worth a line even where no other is wanted.
     for warning in &overview.warnings {
@@ -74,4 +76,3 @@ fn describe<T: Task>(recipe: &str, overview: &Overview) {
         note(&table(&layer_rows(&overview.layers)));
     }
 }
-
