@@ -1,6 +1,7 @@
 //! Images: decoding, folders, IDX files, image sets in memory and augmentation.
 
 mod augment;
+mod boxes;
 mod complete;
 mod decode;
 mod error;
@@ -10,10 +11,14 @@ mod folder;
 mod idx;
 mod ink;
 mod jpeg;
+mod keypoint;
+mod mask;
 mod options;
+mod sample;
 mod set;
 
-pub use augment::{Augment, AugmentError, Mix, MixKind};
+pub use augment::{Augment, AugmentError, AugmentParams, Geometry, Mix, MixKind, TransformedBoxes};
+pub use boxes::BoundingBox;
 pub use decode::{check_bytes, decode_bytes, decode_image, format_name, read_file};
 pub use error::ImageError;
 #[cfg(feature = "loader")]
@@ -23,7 +28,10 @@ pub use folder::{
 };
 pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx};
 pub use ink::InkRule;
+pub use keypoint::Keypoint;
+pub use mask::{Mask, MaskError};
 pub use options::{DecodeOptions, Fit, MAX_PIXELS, MAX_SIDE, Polarity};
+pub use sample::{ImageSample, LabeledImage};
 pub use set::{ImageSet, ImageSetError};
 
 /// An image as bytes.
@@ -37,13 +45,4 @@ pub struct Image {
     pub channels: usize,
     /// The values `[height, width, channels]`, 0 being black.
     pub pixels: Vec<u8>,
-}
-
-/// An image and its class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LabelledImage {
-    /// The image.
-    pub image: Image,
-    /// Its class, counted from 0.
-    pub label: u16,
 }

@@ -29,7 +29,7 @@ use tracing::warn;
 use crate::archive;
 use crate::content::content_hash;
 use crate::files::{LeftOut, SplitName};
-use crate::image::{DecodeOptions, Image, ImageError, LabelledImage, check_bytes, decode_bytes};
+use crate::image::{DecodeOptions, Image, ImageError, LabeledImage, check_bytes, decode_bytes};
 use crate::parallel::parallel_map;
 use error::quoted;
 use listing::Listing;
@@ -349,12 +349,12 @@ pub fn is_archive(path: &Path) -> bool {
     path.is_file() && archive::detect(path).is_ok_and(|kind| kind.is_some())
 }
 
-impl Dataset<LabelledImage> for ImageFolder {
-    fn get(&self, index: usize) -> Result<LabelledImage, DatasetError> {
+impl Dataset<LabeledImage> for ImageFolder {
+    fn get(&self, index: usize) -> Result<LabeledImage, DatasetError> {
         let image = self.decode(index).map_err(DatasetError::new)?;
-        Ok(LabelledImage {
+        Ok(LabeledImage {
             image,
-            label: self.labels[index],
+            target: self.labels[index],
         })
     }
 
