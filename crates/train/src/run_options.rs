@@ -6,7 +6,9 @@ use burn::train::renderer::MetricsRenderer;
 use burn::train::{Interrupter, LearnerModel};
 
 use crate::run_dir::RunError;
-use crate::{BestListener, CheckpointError, Silent, TrainConfig, Trainer};
+use crate::{
+    BestListener, CheckpointError, ParameterStats, Silent, TrainConfig, Trainer, parameter_stats,
+};
 
 /// One of the trainings of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,11 +53,7 @@ impl<M: LearnerModel> Job<M> {
         } else {
             dir.join("members").join(member.to_string())
         };
-        std::fs::create_dir_all(&dir).map_err(|source| RunError::Io {
-            action: "create the folder",
-            path: dir.clone(),
-            source,
-        })?;
+        crate::run::create_dir(&dir)?;
         Ok(Self {
             dir,
             stage: Stage::of(part, member, count),
@@ -70,7 +68,17 @@ impl<M: LearnerModel> Job<M> {
         identity: String,
         options: &mut Options,
     ) -> Trainer<M> {
-        Trainer::new(config)
+        let trainer = match options.on_first_step.take() {
+            Some(mut listener) => {
+                Trainer::new(config).on_step(Box::new(move |model, grads, step| {
+                    if step == 1 {
+                        listener(&parameter_stats(model, grads));
+                    }
+                }))
+            }
+            None => Trainer::new(config),
+        };
+        trainer
             .in_dir(self.dir)
             .identity(identity)
             .resume(options.resume)
@@ -80,6 +88,9 @@ impl<M: LearnerModel> Job<M> {
             .on_best(self.on_best)
     }
 }
+
+/// Called with the weights and gradients of a step.
+pub type FirstStepListener = dyn FnMut(&[ParameterStats]) + Send;
 
 /// Makes what draws the progress of a training.
 pub type Renderers = dyn FnMut(&Stage) -> Box<dyn MetricsRenderer>;
@@ -98,8 +109,10 @@ pub struct Options {
     pub renderer: Box<Renderers>,
     /// Stops the run from outside.
     pub interrupter: Interrupter,
-    /// Hears of damaged checkpoints.
+    /// Called for each checkpoint that is skipped because it is damaged.
     pub on_damage: fn(&CheckpointError),
+    /// Called once with the weights and gradients of the first step of the run.
+    pub on_first_step: Option<Box<FirstStepListener>>,
 }
 
 impl Options {
@@ -113,6 +126,7 @@ impl Options {
             renderer: Box::new(|_| Box::new(Silent)),
             interrupter: Interrupter::new(),
             on_damage: |error| tracing::warn!("{error}"),
+            on_first_step: None,
         }
     }
 }

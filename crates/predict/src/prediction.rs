@@ -1,0 +1,149 @@
+//! One prediction, as every model of every task gives it.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The prediction for one input.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Prediction {
+    /// One of several classes.
+    Class {
+        /// Name of the predicted class.
+        label: String,
+        /// Probability of each class, in the order of the labels.
+        #[serde(serialize_with = "as_map")]
+        probabilities: Vec<(String, f32)>,
+    },
+    /// Any number of labels.
+    Labels {
+        /// Names of the predicted labels.
+        labels: Vec<String>,
+        /// Probability of each label, in their order.
+        #[serde(serialize_with = "as_map")]
+        probabilities: Vec<(String, f32)>,
+    },
+    /// A tag for each word.
+    Tags {
+        /// Words with their tags.
+        tags: Vec<(String, String)>,
+    },
+    /// A number in the target's unit.
+    Number {
+        /// The number.
+        value: f64,
+    },
+    /// Several numbers by their names, for tasks with an output of their own.
+    Values {
+        /// Names with values.
+        #[serde(serialize_with = "as_map")]
+        values: Vec<(String, f32)>,
+    },
+}
+
+fn as_map<S: serde::Serializer>(pairs: &[(String, f32)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+impl Prediction {
+    /// The keys of a JSON line of `predict`, without those that identify the input.
+    ///
+    /// ```
+    /// use tinderbox_predict::Prediction;
+    ///
+    /// let prediction = Prediction::Number { value: 2.5 };
+    /// assert_eq!(prediction.to_json()["value"], 2.5);
+    /// ```
+    pub fn to_json(&self) -> Map<String, Value> {
+        match json!(self) {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+
+    /// The cells of a row of CSV, without those that identify the input.
+    pub fn cells(&self) -> Vec<String> {
+        let numbers = |pairs: &[(String, f32)]| -> Vec<String> {
+            pairs.iter().map(|(_, value)| value.to_string()).collect()
+        };
+        match self {
+            Self::Class {
+                label,
+                probabilities,
+            } => [vec![label.clone()], numbers(probabilities)].concat(),
+            Self::Labels {
+                labels,
+                probabilities,
+            } => [vec![labels.join("|")], numbers(probabilities)].concat(),
+            Self::Tags { tags } => {
+                let tags: Vec<&str> = tags.iter().map(|(_, tag)| tag.as_str()).collect();
+                vec![tags.join(" ")]
+            }
+            Self::Number { value } => vec![value.to_string()],
+            Self::Values { values } => numbers(values),
+        }
+    }
+
+    /// The prediction for a person, on one line.
+    pub fn text(&self) -> String {
+        let percent = |value: f32| format!("{:.1}%", 100.0 * value);
+        match self {
+            Self::Class {
+                label,
+                probabilities,
+            } => {
+                // Of two classes this need not be the larger one: the threshold decides.
+                let own = probabilities.iter().find(|(name, _)| name == label);
+                format!("{label}  {}", percent(own.map_or(0.0, |(_, value)| *value)))
+            }
+            Self::Labels {
+                labels,
+                probabilities,
+            } => {
+                let own = probabilities
+                    .iter()
+                    .filter(|(label, _)| labels.contains(label));
+                let own: Vec<String> = own
+                    .map(|(label, value)| format!("{label} {}", percent(*value)))
+                    .collect();
+                if own.is_empty() {
+                    "-".to_owned()
+                } else {
+                    own.join(", ")
+                }
+            }
+            Self::Tags { tags } => {
+                let tags = tags.iter().map(|(word, tag)| format!("{word}/{tag}"));
+                tags.collect::<Vec<_>>().join(" ")
+            }
+            Self::Number { value } => format!("{value:.6}"),
+            Self::Values { values } => {
+                let values = values
+                    .iter()
+                    .map(|(name, value)| format!("{name} {value:.4}"));
+                values.collect::<Vec<_>>().join("  ")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_is_that_of_the_contract() {
+        let probabilities = vec![("no".to_owned(), 0.25), ("yes".to_owned(), 0.75)];
+        let class = Prediction::Class {
+            label: "yes".to_owned(),
+            probabilities,
+        };
+        let json = Value::Object(class.to_json()).to_string();
+        assert_eq!(
+            json,
+            r#"{"label":"yes","probabilities":{"no":0.25,"yes":0.75}}"#
+        );
+        assert_eq!(class.cells(), ["yes", "0.25", "0.75"]);
+        assert_eq!(class.text(), "yes  75.0%");
+    }
+}

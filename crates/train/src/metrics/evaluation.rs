@@ -1,0 +1,298 @@
+//! The predictions of a model with the targets, for every kind of task.
+
+use tinderbox_predict::decision::{DEFAULT_THRESHOLD, argmax};
+
+use super::{
+    ClassScores, Estimate, Labels, Predictions, Ranking, binary_metrics, perplexity,
+    regression_metrics,
+};
+use crate::{Metrics, MonitorMode};
+
+/// Predictions for some items, with their targets.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Evaluation {
+    /// One of several classes; `f1` is the mean over the classes.
+    Classes(Predictions),
+    /// Two classes, of which the second is the positive one; `f1` is that of the positive class.
+    Binary(Predictions),
+    /// Any number of labels.
+    Labels(Labels),
+    /// One tag for each word.
+    Tags {
+        /// The predictions for all words.
+        words: Predictions,
+        /// Number of words of each text.
+        lengths: Vec<usize>,
+        /// Names of the tags.
+        names: Vec<String>,
+    },
+    /// Numbers in the target's unit.
+    Numbers {
+        /// Predicted values.
+        predicted: Vec<f64>,
+        /// Target values.
+        actual: Vec<f64>,
+    },
+    /// The next token at each position of a text.
+    Tokens {
+        /// Sum of the negative log-likelihoods, in nats.
+        nats: f64,
+        /// Number of predicted tokens.
+        tokens: usize,
+        /// Number of characters of these tokens.
+        characters: usize,
+    },
+    /// Metrics that a task computes itself.
+    Other {
+        /// The metrics by their names; the first of `headline` decides.
+        metrics: Metrics,
+        /// Number of items.
+        items: usize,
+        /// Name of the metric that decides between two models, and its direction.
+        headline: (&'static str, MonitorMode),
+    },
+}
+
+impl Evaluation {
+    /// Number of items: rows, images, texts or tokens.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes(predictions) | Self::Binary(predictions) => predictions.len(),
+            Self::Labels(labels) => labels.truth.len() / labels.labels.max(1),
+            Self::Tags { lengths, .. } => lengths.len(),
+            Self::Numbers { actual, .. } => actual.len(),
+            Self::Tokens { tokens, .. } => *tokens,
+            Self::Other { items, .. } => *items,
+        }
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The predictions of classes, of two or more, or of tags.
+    pub fn predictions(&self) -> Option<&Predictions> {
+        match self {
+            Self::Classes(predictions) | Self::Binary(predictions) => Some(predictions),
+            Self::Tags { words, .. } => Some(words),
+            _ => None,
+        }
+    }
+
+    /// Precision, recall and F1 of each class.
+    pub fn per_class(&self) -> Option<Vec<ClassScores>> {
+        self.predictions().map(Predictions::per_class)
+    }
+
+    /// The metrics of the field by their names.
+    ///
+    /// Two classes have `f1_positive`, the F1 of the second, where `f1` is the mean of both; tags of
+    /// the form `B-…` and `I-…` have `f1_spans`, the F1 of whole spans.
+    pub fn metrics(&self) -> Metrics {
+        match self {
+            Self::Classes(predictions) => {
+                let mut metrics = with_auroc(predictions);
+                if let [_, second] = predictions.per_class()[..] {
+                    metrics.insert("f1_positive".to_owned(), second.f1);
+                }
+                metrics
+            }
+            Self::Binary(predictions) => {
+                let (scores, labels) = predictions.of_yes();
+                let threshold = predictions.threshold.unwrap_or(DEFAULT_THRESHOLD);
+                binary_metrics(&scores, &labels, threshold)
+            }
+            Self::Labels(labels) => {
+                let mut metrics = labels.metrics();
+                metrics.insert("loss".to_owned(), label_loss(labels));
+                metrics
+            }
+            Self::Tags {
+                words,
+                lengths,
+                names,
+            } => {
+                let mut metrics = words.metrics();
+                if let Some(f1) = span_f1(words, lengths, names) {
+                    metrics.insert("f1_spans".to_owned(), f1);
+                }
+                metrics
+            }
+            Self::Numbers { predicted, actual } => regression_metrics(predicted, actual),
+            Self::Tokens {
+                nats,
+                tokens,
+                characters,
+            } => {
+                let loss = nats / (*tokens).max(1) as f64;
+                Metrics::from_iter([
+                    ("loss".to_owned(), loss),
+                    ("perplexity".to_owned(), perplexity(loss)),
+                    (
+                        "nats_per_character".to_owned(),
+                        nats / (*characters).max(1) as f64,
+                    ),
+                ])
+            }
+            Self::Other { metrics, .. } => metrics.clone(),
+        }
+    }
+
+    /// The metric that decides between two models, and whether more or less of it is better.
+    pub fn headline(&self) -> (&'static str, MonitorMode) {
+        match self {
+            Self::Classes(_) => ("accuracy", MonitorMode::Max),
+            Self::Binary(_) => ("auroc", MonitorMode::Max),
+            Self::Labels(_) | Self::Tags { .. } => ("f1", MonitorMode::Max),
+            Self::Numbers { .. } => ("rmse", MonitorMode::Min),
+            Self::Tokens { .. } => ("loss", MonitorMode::Min),
+            Self::Other { headline, .. } => *headline,
+        }
+    }
+
+    /// The value of [`headline`](Self::headline) with its standard error; `None` for tasks without a
+    /// baseline.
+    pub fn estimate(&self) -> Option<Estimate> {
+        match self {
+            Self::Classes(predictions) => predictions.accuracy_estimate(),
+            Self::Binary(predictions) => {
+                let (scores, labels) = predictions.of_yes();
+                Estimate::auroc(&scores, &labels)
+            }
+            Self::Labels(labels) => labels.f1_estimate(),
+            Self::Numbers { predicted, actual } => Estimate::rmse(predicted, actual),
+            Self::Tags { .. } | Self::Tokens { .. } | Self::Other { .. } => None,
+        }
+    }
+
+    /// The probability of the positive class of each item and whether it is positive, of two classes.
+    pub fn binary(&self) -> Option<(Vec<f64>, Vec<bool>)> {
+        match self {
+            Self::Binary(predictions) => Some(predictions.of_yes()),
+            Self::Classes(predictions) if predictions.classes == 2 => Some(predictions.of_yes()),
+            _ => None,
+        }
+    }
+
+    /// The decision threshold of two classes.
+    pub fn threshold(&self) -> Option<f64> {
+        self.two_classes()
+            .map(|predictions| predictions.threshold.unwrap_or(DEFAULT_THRESHOLD))
+    }
+
+    /// The decision threshold that these items suggest for two classes; see
+    /// [`Ranking::decision_threshold`].
+    pub fn tuned_threshold(&self) -> Option<f64> {
+        let (scores, labels) = self.binary()?;
+        Some(Ranking::new(&scores, &labels).decision_threshold())
+    }
+
+    /// The same predictions, of two classes decided at another threshold.
+    #[must_use]
+    pub fn decided_at(mut self, threshold: Option<f64>) -> Self {
+        if let Self::Classes(predictions) | Self::Binary(predictions) = &mut self {
+            predictions.threshold = threshold.filter(|_| predictions.classes == 2);
+        }
+        self
+    }
+
+    /// These items followed by others of the same task.
+    ///
+    /// Tags, tokens and metrics of their own cannot be joined: these items stay alone.
+    #[must_use]
+    pub fn with(mut self, others: Self) -> Self {
+        match (&mut self, others) {
+            (Self::Classes(own), Self::Classes(more)) | (Self::Binary(own), Self::Binary(more)) => {
+                own.extend(more.classes, &more.probabilities, more.labels);
+            }
+            (Self::Labels(own), Self::Labels(more)) => {
+                own.probabilities.extend(more.probabilities);
+                own.truth.extend(more.truth);
+            }
+            (
+                Self::Numbers { predicted, actual },
+                Self::Numbers {
+                    predicted: more_predicted,
+                    actual: more_actual,
+                },
+            ) => {
+                predicted.extend(more_predicted);
+                actual.extend(more_actual);
+            }
+            _ => {}
+        }
+        self
+    }
+
+    fn two_classes(&self) -> Option<&Predictions> {
+        match self {
+            Self::Binary(predictions) | Self::Classes(predictions) if predictions.classes == 2 => {
+                Some(predictions)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn with_auroc(predictions: &Predictions) -> Metrics {
+    let mut metrics = predictions.metrics();
+    if let Some(auroc) = predictions.auroc() {
+        metrics.insert("auroc".to_owned(), auroc);
+    }
+    metrics
+}
+
+/// Mean over texts of the cross-entropy of all labels, in nats.
+fn label_loss(labels: &Labels) -> f64 {
+    let pairs = labels.probabilities.iter().zip(&labels.truth);
+    let sum: f64 = pairs
+        .map(|(&p, &truth)| {
+            let right = if truth { p } else { 1.0 - p };
+            -right.max(1e-12).ln()
+        })
+        .sum();
+    sum * labels.labels as f64 / labels.truth.len().max(1) as f64
+}
+
+/// F1 over spans of one kind: as `CoNLL` measures names (Tjong Kim Sang and De Meulder 2003,
+/// <https://aclanthology.org/W03-0419/>). `None` where tags are no parts of spans.
+fn span_f1(words: &Predictions, lengths: &[usize], names: &[String]) -> Option<f64> {
+    if !names.iter().any(|name| name.starts_with("B-")) {
+        return None;
+    }
+    let chosen: Vec<usize> = words
+        .probabilities
+        .chunks_exact(words.classes.max(1))
+        .map(argmax)
+        .collect();
+    let (mut hits, mut wanted, mut found, mut from) = (0, 0, 0, 0);
+    for &length in lengths {
+        let range = from..from + length;
+        let truth = spans(&words.labels[range.clone()], names);
+        let said = spans(&chosen[range], names);
+        hits += said.iter().filter(|span| truth.contains(span)).count();
+        wanted += truth.len();
+        found += said.len();
+        from += length;
+    }
+    Some(2.0 * hits as f64 / (wanted + found).max(1) as f64)
+}
+
+/// Kind, first word and the word behind the last of each span.
+fn spans<'a>(tags: &[usize], names: &'a [String]) -> Vec<(&'a str, usize, usize)> {
+    let mut spans: Vec<(&str, usize, usize)> = Vec::new();
+    let mut open: Option<(&str, usize)> = None;
+    for (at, &tag) in tags.iter().enumerate() {
+        let (mark, kind) = names[tag].split_once('-').unwrap_or(("O", ""));
+        let goes_on = mark == "I" && open.is_some_and(|(own, _)| own == kind);
+        if !goes_on {
+            spans.extend(open.take().map(|(kind, from)| (kind, from, at)));
+            if mark != "O" {
+                open = Some((kind, at));
+            }
+        }
+    }
+    spans.extend(open.map(|(kind, from)| (kind, from, tags.len())));
+    spans
+}
