@@ -1,4 +1,3 @@
-
 use std::time::Instant;
 
 use rand_xoshiro::rand_core::Rng as _;
