@@ -7,13 +7,13 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{overridden, run_dir};
-use tinderbox_cli::{Failure, OrInput as _, Output, RunArgs, interrupter, note, open_device};
+use tinderbox_cli::{Failure, OrUserError as _, Output, RunArgs, interrupter, note, open_device};
 use tinderbox_predict::BURN_VERSION;
 use tinderbox_rl::recipe::Recipe;
 use tinderbox_rl::train::{Milestone, Options, Progress, Trained, train};
 use tinderbox_train::run_dir::{RunDir, peak_rss_bytes};
 
-use crate::live::Dashboard;
+use crate::live::Live;
 use crate::{RECIPES, failure};
 
 /// What `train` takes.
@@ -30,14 +30,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(args.run.device, "rl-cartpole")?;
     let recipe = resolve(args)?;
-    let env = recipe.make_env().or_input()?;
+    let env = recipe.native().or_user_error()?;
     let (dir, resume) = run_dir(&args.run, &recipe.name, recipe.train.seed)?;
     recipe
         .validate(&tinderbox_rl::environment::Environment::spec(&env))
         .context("invalid recipe")
-        .or_input()?;
+        .or_user_error()?;
     let text = toml::to_string(&recipe)?;
-    let run = RunDir::open(&dir, resume, &text).or_input()?;
+    let run = RunDir::open(&dir, resume, &text).or_user_error()?;
     let quiet = args.run.quiet;
     if !quiet {
         note(&format!(
@@ -94,20 +94,20 @@ fn tuned(named: &str, env: &str) -> Result<Recipe, Failure> {
         None => RECIPES.resolve(Some(named), &[])?.name,
     };
     if name != named {
-        return Err(Failure::input(
+        return Err(Failure::user(
             "`--env` needs a built-in recipe; in a file, set `environment = \"…\"`",
         ));
     }
-    env.parse::<tinderbox_rl::env::ClassicControl>().or_input()?;
+    env.parse::<tinderbox_rl::env::Native>().or_user_error()?;
     let tuned = Recipe::tuned(&name, env);
-    tuned.ok_or_else(|| Failure::input(format!("there is no recipe `{name}` for {env}")))
+    tuned.ok_or_else(|| Failure::user(format!("there is no recipe `{name}` for {env}")))
 }
 
 /// Who is looking.
 enum View {
     Nobody,
     Lines,
-    Terminal(Box<Dashboard>),
+    Terminal(Box<Live>),
 }
 
 impl View {
@@ -116,7 +116,7 @@ impl View {
             return Self::Nobody;
         }
         let terminal = std::io::stderr().is_terminal() && std::io::stdin().is_terminal();
-        let live = terminal.then(|| Dashboard::open(recipe, interrupter.clone()));
+        let live = terminal.then(|| Live::open(recipe, interrupter.clone()));
         // A terminal that cannot be drawn on still takes lines.
         live.and_then(Result::ok)
             .map_or(Self::Lines, |live| Self::Terminal(Box::new(live)))
