@@ -11,7 +11,7 @@ mod model_files;
 mod prediction;
 
 pub use model_files::ModelFiles;
-pub use prediction::Prediction;
+pub use prediction::{Action, Prediction};
 
 /// Version of Burn that the crate is built on.
 pub const BURN_VERSION: &str = "0.22.1";

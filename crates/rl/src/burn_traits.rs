@@ -1,7 +1,7 @@
-//! Environments and policies behind burn-rl's traits, so that code written for them takes ours.
+//! burn-rl's traits for the environments and policies of this crate.
 //!
-//! burn-rl speaks tensors where this crate speaks plain numbers, and it has no
-//! errors: what [`Environment::step`] refuses is a panic here.
+//! burn-rl uses tensors where this crate uses plain numbers, and it has no errors: an error of
+//! [`Environment::step`] is a panic here.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn_rl::{Batchable, PolicyState, SliceAccess, StepResult};
@@ -11,7 +11,7 @@ use crate::environment::{Action, ActionSpace, Environment};
 use crate::policy::{Actions, Policy};
 use crate::random::Purpose;
 
-/// An [`Environment`] with its present state and its own episodes' seeds.
+/// An [`Environment`] with its current observation and the seeds of its episodes.
 #[derive(Clone, Debug)]
 pub struct Adapted<E> {
     env: E,
@@ -151,7 +151,7 @@ impl PolicyState for Weights {
     }
 }
 
-/// It has no chance in it: `deterministic` changes nothing, and the distribution is the action.
+/// It is deterministic: `deterministic` changes nothing, and the distribution is the action.
 impl burn_rl::Policy for Policy {
     type Observation = Rows;
     type ActionDistribution = Rows;
@@ -203,8 +203,8 @@ mod tests {
 
     fn policy(name: &str, environment: &str, device: &Device) -> (Policy, ClassicControl) {
         let mut recipe = Recipe::tuned(name, environment).unwrap();
-        recipe.train.steps = 600;
-        recipe.train.evaluation_episodes = 2;
+        recipe.train.total_timesteps = 600;
+        recipe.train.n_eval_episodes = 2;
         let env = recipe.make_env().unwrap();
         let trained = train(&recipe, &env, device, Options::default()).unwrap();
         (trained.policy, env)

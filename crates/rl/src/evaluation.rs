@@ -1,4 +1,4 @@
-//! How good a policy is: the mean return of whole episodes, all played at once.
+//! Evaluation of a policy: the returns of whole episodes, all played at once.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,23 @@ use crate::environment::Environment;
 use crate::policy::Actions;
 use crate::vector_env::{VectorEnvError, check_finite};
 
-/// Steps after which an episode that no limit ends is counted as it stands.
+/// Steps after which an episode without a time limit is cut off.
 const MAX_STEPS: usize = 100_000;
 
 /// The returns of some episodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
+pub struct EpisodeReturns {
     /// The undiscounted sum of each episode's rewards.
     pub returns: Vec<f64>,
 }
 
-impl Evaluation {
+impl EpisodeReturns {
     /// Mean of the returns.
     pub fn mean(&self) -> f64 {
         self.returns.iter().sum::<f64>() / self.returns.len().max(1) as f64
     }
 
-    /// Standard deviation of the returns, over all of them.
+    /// Standard deviation of the returns (with `n`, as `evaluate_policy` of Stable-Baselines3).
     pub fn std(&self) -> f64 {
         let mean = self.mean();
         let squares = self.returns.iter().map(|value| (value - mean).powi(2));
@@ -30,19 +30,19 @@ impl Evaluation {
     }
 }
 
-/// Plays `episodes` episodes to their ends; `act` has the observations of those that still run.
+/// Plays `episodes` episodes to the end; `act` is given the observations of those that still run.
 ///
-/// Each episode starts from a seed of its own that follows from `seed`.
+/// The seed of each episode follows from `seed` and its index.
 ///
 /// # Errors
 ///
 /// If an action is outside the space, or a reward or an observation is not finite.
-pub fn evaluate<E: Environment>(
+pub fn evaluate_policy<E: Environment>(
     env: &E,
     episodes: usize,
     seed: u64,
     mut act: impl FnMut(&[f32]) -> Actions,
-) -> Result<Evaluation, VectorEnvError> {
+) -> Result<EpisodeReturns, VectorEnvError> {
     let width = env.spec().observation_space.len();
     let mut returns = vec![0.0; episodes];
     let mut observations = vec![0.0; episodes * width];
@@ -95,7 +95,7 @@ pub fn evaluate<E: Environment>(
         }
         observations.truncate(kept * width);
     }
-    Ok(Evaluation { returns })
+    Ok(EpisodeReturns { returns })
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
             let lean = |row: &[f32]| u16::from(row[2] + row[3] > 0.0);
             Actions::Discrete(observations.chunks_exact(4).map(lean).collect())
         };
-        let evaluation = evaluate(&env, 20, 7, act).unwrap();
+        let evaluation = evaluate_policy(&env, 20, 7, act).unwrap();
         assert_eq!(evaluation.returns.len(), 20);
         assert!(
             evaluation
@@ -120,9 +120,9 @@ mod tests {
                 .all(|&value| (100.0..=500.0).contains(&value))
         );
         // Alone or with others, an episode is the same.
-        let fewer = evaluate(&env, 5, 7, act).unwrap();
+        let fewer = evaluate_policy(&env, 5, 7, act).unwrap();
         assert_eq!(fewer.returns, evaluation.returns[..5]);
-        let varied = Evaluation {
+        let varied = EpisodeReturns {
             returns: vec![1.0, 3.0],
         };
         assert!((varied.mean() - 2.0).abs() < 1e-12 && (varied.std() - 1.0).abs() < 1e-12);
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn an_action_outside_the_space_is_refused() {
         let env: ClassicControl = "CartPole-v1".parse().unwrap();
-        let error = evaluate(&env, 2, 1, |_| Actions::Discrete(vec![0, 2])).unwrap_err();
+        let error = evaluate_policy(&env, 2, 1, |_| Actions::Discrete(vec![0, 2])).unwrap_err();
         assert!(error.to_string().contains("action"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! they share one.
 
 use serde::{Deserialize, Serialize};
+use tinderbox_models::LayerSummary;
 use tinderbox_models::rl::ActorCriticConfig;
 use tinderbox_train::docs::OPTIMIZER_DOCS;
 use tinderbox_train::overlay::{KeyDoc, Patchable};
@@ -42,6 +43,19 @@ pub enum Agent {
     Dqn(DqnConfig),
     /// Proximal policy optimization.
     Ppo(PpoConfig),
+}
+
+impl Agent {
+    /// The layers of the network for an environment with these spaces.
+    pub fn layers(&self, spec: &EnvSpec) -> Vec<LayerSummary> {
+        match (self, &spec.action_space) {
+            (Self::Dqn(dqn), ActionSpace::Discrete(count)) => {
+                dqn.network(spec.observation_space.len(), *count).layers()
+            }
+            (Self::Dqn(_), ActionSpace::Continuous(_)) => Vec::new(),
+            (Self::Ppo(ppo), _) => actor_critic(ppo, spec).layers(),
+        }
+    }
 }
 
 /// Length, batches, evaluations and checkpoints of a training.

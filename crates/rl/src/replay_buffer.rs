@@ -161,6 +161,11 @@ impl ReplayBuffer {
         self.actions.len()
     }
 
+    /// Transitions in a batch.
+    pub fn batch_size(&self) -> usize {
+        self.config.batch
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()

@@ -23,7 +23,7 @@ const GRAVITY: f64 = 9.8;
 const MASS: f64 = 1.0;
 /// Length of each link, in m.
 const LENGTH: f64 = 1.0;
-/// Distance of each link's centre of mass from its upper joint, in m.
+/// Distance of each link's center of mass from its upper joint, in m.
 const CENTRE: f64 = 0.5;
 /// Moment of inertia of each link, in kg m².
 const INERTIA: f64 = 1.0;

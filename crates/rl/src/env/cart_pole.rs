@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete, symmetric};
 use crate::environment::{Action, ActionError, ActionSpace, Environment, EnvSpec, Step};
-use crate::render::{BLUE, DARK, GREY, Render, ORANGE, Scene, Shape, turn};
+use crate::render::{BLUE, DARK, GRAY, Render, ORANGE, Scene, Shape, turn};
 
 /// In m/s².
 const GRAVITY: f64 = 9.8;
@@ -29,7 +29,7 @@ const FORCE: f64 = 10.0;
 const TAU: f64 = 0.02;
 /// Angle from the vertical at which the pole counts as fallen: 12 degrees, in rad.
 const MAX_ANGLE: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
-/// Distance from the centre at which the track ends, in m.
+/// Distance from the center at which the track ends, in m.
 const MAX_POSITION: f64 = 2.4;
 /// Every value of the first state is within this of zero.
 const RESET: f64 = 0.05;
@@ -139,12 +139,12 @@ impl Render for CartPole {
         let [x, _, theta, _] = self.state;
         let (cart, axle) = ([x, 0.0], [x, 0.06]);
         let tip = turn(axle, [0.0, 2.0 * HALF_LENGTH], -theta);
-        let stop = |at: f64| Shape::rectangle([at, 0.0], [0.03, 0.2], 0.0, GREY);
+        let stop = |at: f64| Shape::rectangle([at, 0.0], [0.03, 0.2], 0.0, GRAY);
         Scene {
             x: [-MAX_POSITION - 0.3, MAX_POSITION + 0.3],
             y: [-0.4, 1.3],
             shapes: vec![
-                Shape::line([-MAX_POSITION, 0.0], [MAX_POSITION, 0.0], 0.02, GREY),
+                Shape::line([-MAX_POSITION, 0.0], [MAX_POSITION, 0.0], 0.02, GRAY),
                 stop(-MAX_POSITION),
                 stop(MAX_POSITION),
                 Shape::rectangle(cart, [0.4, 0.24], 0.0, DARK),

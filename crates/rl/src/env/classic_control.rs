@@ -222,7 +222,7 @@ mod tests {
                     Form::Line { from, to, width } => {
                         assert!(inside(*from) && inside(*to) && *width > 0.0);
                     }
-                    Form::Circle { centre, radius } => assert!(inside(*centre) && *radius > 0.0),
+                    Form::Circle { center, radius } => assert!(inside(*center) && *radius > 0.0),
                     Form::Polygon(corners) => assert!(corners.iter().all(|&at| inside(at))),
                 }
             }

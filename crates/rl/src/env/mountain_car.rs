@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete};
 use crate::environment::{Action, ActionError, ActionSpace, BoxSpace, Environment, EnvSpec, Step};
-use crate::render::{DARK, GREEN, GREY, Render, ORANGE, Scene, Shape, turn};
+use crate::render::{DARK, GREEN, GRAY, Render, ORANGE, Scene, Shape, turn};
 
 /// The left end, where a wall stops the car.
 const MIN_POSITION: f64 = -1.2;
@@ -108,7 +108,7 @@ impl Render for MountainCar {
             [x, height(x)]
         };
         let mut shapes: Vec<_> = (0..60)
-            .map(|index| Shape::line(track(index), track(index + 1), 0.012, GREY))
+            .map(|index| Shape::line(track(index), track(index + 1), 0.012, GRAY))
             .collect();
         let flag = |right, up| [GOAL + right, height(GOAL) + up];
         // The direction of the track, whose derivative is 1.35 cos 3x.

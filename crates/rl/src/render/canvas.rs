@@ -1,40 +1,37 @@
-//! From a scene to pixels, and from frames to an animated GIF.
+//! Scenes as pixels.
 
-use std::collections::HashMap;
-use std::io::Write;
+use super::{Color, Form, Point, Scene};
 
-use tinderbox_rl::render::{BLUE, Color, DARK, Form, GREEN, GREY, ORANGE, Point, Scene};
-
-const BACKGROUND: Color = [255, 255, 255];
+pub(super) const BACKGROUND: Color = [255, 255, 255];
 
 /// Samples along each side of a pixel.
 const SAMPLES: usize = 4;
 
-/// Steps between two colours on the palette of a GIF.
-const SHADES: u16 = 16;
-
 /// Pixels, row by row from the top.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Canvas {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    pub(crate) pixels: Vec<Color>,
+pub struct Canvas {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Number of rows.
+    pub height: usize,
+    /// Red, green and blue of each pixel.
+    pub pixels: Vec<Color>,
 }
 
 impl Canvas {
-    /// Draws a scene as large as it fits, in its own proportions.
-    pub(crate) fn new(scene: &Scene, width: usize, height: usize) -> Self {
-        let mut picture = Self {
+    /// Draws a scene as large as it fits, with its own aspect ratio.
+    pub fn new(scene: &Scene, width: usize, height: usize) -> Self {
+        let mut canvas = Self {
             width,
             height,
             pixels: vec![BACKGROUND; width * height],
         };
         let [x, y] = [scene.x, scene.y].map(|[low, high]| (low, high - low));
         let scale = (width as f64 / x.1).min(height as f64 / y.1);
-        // What is left over is shared by both sides.
+        // Centered.
         let left = (width as f64 - scale * x.1) / 2.0;
         let bottom = (height as f64 - scale * y.1) / 2.0;
-        let place = |[at_x, at_y]: Point| {
+        let position = |[at_x, at_y]: Point| {
             [
                 left + (at_x - x.0) * scale,
                 height as f64 - bottom - (at_y - y.0) * scale,
@@ -42,25 +39,25 @@ impl Canvas {
         };
         for shape in &scene.shapes {
             match &shape.form {
-                Form::Circle { centre, radius } => {
-                    picture.stroke([place(*centre); 2], radius * scale, shape.color);
+                Form::Circle { center, radius } => {
+                    canvas.stroke([position(*center); 2], radius * scale, shape.color);
                 }
                 Form::Line { from, to, width } => {
-                    let ends = [place(*from), place(*to)];
-                    picture.stroke(ends, width * scale / 2.0, shape.color);
+                    let ends = [position(*from), position(*to)];
+                    canvas.stroke(ends, width * scale / 2.0, shape.color);
                 }
                 Form::Polygon(corners) => {
-                    let corners: Vec<Point> = corners.iter().copied().map(place).collect();
-                    picture.polygon(&corners, shape.color);
+                    let corners: Vec<Point> = corners.iter().copied().map(position).collect();
+                    canvas.polygon(&corners, shape.color);
                 }
             }
         }
-        picture
+        canvas
     }
 
     /// Everything within `radius` of the line between two points.
     fn stroke(&mut self, ends: [Point; 2], radius: f64, color: Color) {
-        // Thinner than a pixel would be a row of dots.
+        // A thinner line would be a row of dots.
         let radius = radius.max(0.5);
         let [from, to] = ends;
         let along = [to[0] - from[0], to[1] - from[1]];
@@ -96,7 +93,7 @@ impl Canvas {
         });
     }
 
-    /// Blends a colour over the pixels near `points`, by how much of each is `inside`.
+    /// Blends a color over the pixels near `points`, by the share of each that is `inside`.
     fn fill(
         &mut self,
         points: &[Point],
@@ -108,7 +105,7 @@ impl Canvas {
             let values = points.iter().map(|point| point[axis]);
             let low = values.clone().fold(f64::INFINITY, f64::min) - margin;
             let high = values.fold(f64::NEG_INFINITY, f64::max) + margin;
-            // `as` keeps to the range of integers.
+            // `as` saturates.
             (low.floor().max(0.0) as usize)..(high.ceil().max(0.0) as usize).min(size)
         };
         for row in range(1, self.height) {
@@ -130,88 +127,10 @@ impl Canvas {
     }
 }
 
-/// Writes frames of one size as an animation that repeats for ever.
-pub(crate) struct Gif<W: Write> {
-    encoder: gif::Encoder<W>,
-    palette: Vec<Color>,
-    nearest: HashMap<Color, u8>,
-    /// Time for a frame, in units of 10 ms.
-    delay: u16,
-}
-
-impl<W: Write> Gif<W> {
-    pub(crate) fn new(
-        out: W,
-        width: u16,
-        height: u16,
-        frame_s: f64,
-    ) -> Result<Self, gif::EncodingError> {
-        // The scenes' colours, and their edges over the background and over each other.
-        let colors = [BACKGROUND, DARK, GREY, ORANGE, BLUE, GREEN];
-        let mut palette = Vec::new();
-        for (index, from) in colors.iter().enumerate() {
-            for to in &colors[index..] {
-                let steps = if index == 0 { SHADES } else { SHADES / 2 };
-                palette.extend((0..=steps).map(|step| mix(*from, *to, step, steps)));
-            }
-        }
-        palette.sort_unstable();
-        palette.dedup();
-        palette.truncate(256);
-        let mut encoder = gif::Encoder::new(out, width, height, palette.as_flattened())?;
-        encoder.set_repeat(gif::Repeat::Infinite)?;
-        Ok(Self {
-            encoder,
-            palette,
-            nearest: HashMap::new(),
-            // Browsers slow down what is faster than 20 ms.
-            delay: ((frame_s * 100.0).round() as u16).max(2),
-        })
-    }
-
-    pub(crate) fn frame(&mut self, picture: &Canvas) -> Result<(), gif::EncodingError> {
-        let indices: Vec<u8> = picture
-            .pixels
-            .iter()
-            .map(|color| {
-                let palette = &self.palette;
-                let find = || nearest(palette, *color);
-                *self.nearest.entry(*color).or_insert_with(find)
-            })
-            .collect();
-        let size = |size: usize| u16::try_from(size).unwrap_or(u16::MAX);
-        let (width, height) = (size(picture.width), size(picture.height));
-        let mut frame = gif::Frame::from_indexed_pixels(width, height, indices, None);
-        frame.delay = self.delay;
-        self.encoder.write_frame(&frame)
-    }
-}
-
-fn mix(from: Color, to: Color, step: u16, steps: u16) -> Color {
-    let mut mixed = [0; 3];
-    for (mixed, (from, to)) in mixed.iter_mut().zip(from.into_iter().zip(to)) {
-        let sum = u16::from(from) * (steps - step) + u16::from(to) * step;
-        *mixed = (sum / steps) as u8;
-    }
-    mixed
-}
-
-fn nearest(palette: &[Color], color: Color) -> u8 {
-    let distance = |other: &Color| {
-        let parts = color.iter().zip(other);
-        parts
-            .map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2))
-            .sum::<u32>()
-    };
-    let indices = 0..palette.len();
-    let best = indices.min_by_key(|&index| distance(&palette[index]));
-    best.unwrap_or(0) as u8
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tinderbox_rl::render::Shape;
+    use crate::render::{DARK, ORANGE, Shape};
 
     fn scene() -> Scene {
         Scene {
@@ -226,8 +145,8 @@ mod tests {
 
     #[test]
     fn shapes_stand_where_they_should_with_the_upper_side_up() {
-        let picture = Canvas::new(&scene(), 40, 20);
-        let at = |x: usize, y: usize| picture.pixels[y * 40 + x];
+        let canvas = Canvas::new(&scene(), 40, 20);
+        let at = |x: usize, y: usize| canvas.pixels[y * 40 + x];
         assert_eq!(at(30, 10), ORANGE);
         assert_eq!(at(10, 10), DARK);
         assert_eq!(at(1, 1), BACKGROUND);
@@ -235,22 +154,5 @@ mod tests {
         let tall = Canvas::new(&scene(), 40, 40);
         assert_eq!(tall.pixels[20 * 40 + 30], ORANGE);
         assert_eq!(tall.pixels[5 * 40 + 30], BACKGROUND);
-    }
-
-    #[test]
-    fn a_gif_begins_as_one_and_grows_with_its_frames() {
-        let picture = Canvas::new(&scene(), 40, 20);
-        let mut bytes = Vec::new();
-        let mut gif = Gif::new(&mut bytes, 40, 20, 0.02).unwrap();
-        gif.frame(&picture).unwrap();
-        gif.frame(&picture).unwrap();
-        drop(gif);
-        let mut reader = gif::DecodeOptions::new().read_info(&bytes[..]).unwrap();
-        let mut frames = 0;
-        while let Some(frame) = reader.read_next_frame().unwrap() {
-            assert_eq!((frame.width, frame.height, frame.delay), (40, 20, 2));
-            frames += 1;
-        }
-        assert_eq!(frames, 2);
     }
 }
