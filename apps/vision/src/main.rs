@@ -1,11 +1,11 @@
 //! Train, evaluate and use image classifiers from one command.
 
 mod choose;
+mod eval;
 mod inspect;
 mod predict;
 mod textbook;
 mod train;
-mod usage;
 
 use std::process::ExitCode;
 

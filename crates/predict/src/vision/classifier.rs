@@ -1,91 +1,98 @@
-//! A trained image classifier, read from its folder.
+//! A trained image classifier.
 
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::image::{
-    DecodeOptions, Fit, Image, ImageError, decode_bytes, decode_image,
-};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tinderbox_datasets::image::{DecodeOptions, Image, decode_bytes};
 
-use super::data::{DataError, Opened, Splits, open, open_other};
-use super::recipe::Data;
-use super::{ImageNet, KIND, Spec, VisionError, eval_loader, image_error};
-use tinderbox_predict::ModelFiles;
-use tinderbox_predict::decision::{check_threshold, decide};
-use tinderbox_predict::model_dir::ModelError;
-use tinderbox_train::ConfigError;
-use tinderbox_train::classify::{predict_all, probabilities};
-use tinderbox_train::metrics::Predictions;
-use tinderbox_train::splits::{Scope, SplitList, digest};
+use super::{ImageEnsemble, ImageModelConfig, Normalize};
+use crate::calibration::Temperature;
+use crate::decision::{check_threshold, decide};
+use crate::model_dir::ModelError;
+use crate::{ModelFiles, PredictError, Prediction};
 
-/// What a network says of an image.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prediction {
-    /// Name of the most probable class.
-    pub label: String,
-    /// Probability of each class, in the order of the labels.
-    pub probabilities: Vec<(String, f32)>,
+/// Most networks of a model folder.
+const MAX_MEMBERS: usize = 100;
+
+/// The content of `model.json`: everything about a model but its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageClassifierSpec {
+    /// [`ImageClassifier::KIND`].
+    pub kind: String,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Number of networks whose predictions are averaged.
+    pub members: usize,
+    /// The network.
+    pub model: ImageModelConfig,
+    /// Names of the classes, in the order of their labels.
+    pub labels: Vec<String>,
+    /// Size, channels and resize rule of the input.
+    pub input: DecodeOptions,
+    /// Normalization of the input.
+    pub normalize: Normalize,
+    /// By which log-probabilities are divided.
+    pub temperature: Temperature,
+    /// Where the training data is and how it was split, for a later evaluation.
+    pub training: Value,
 }
 
-/// What an evaluation gave.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evaluation {
-    /// What was predicted of each image, with its class.
-    pub predictions: Predictions,
-    /// Which images these are; none if the run has no split list, and the split was made again.
-    pub scope: Option<Scope>,
-    /// Where they are from, if other data has a split of its own of the name asked for.
-    pub named: Option<String>,
-    /// What else a person should know, such as files left out.
-    pub notes: Vec<String>,
+impl ImageClassifierSpec {
+    /// `[height, width, channels]` of the images that the network takes.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.input.height, self.input.width, self.input.channels]
+    }
+
+    fn check(&self, files: &ModelFiles) -> Result<(), ModelError> {
+        if !(1..=MAX_MEMBERS).contains(&self.members) {
+            let reason = format!("`members` must be from 1 to {MAX_MEMBERS}");
+            return Err(files.refuse(reason));
+        }
+        self.input.validate().map_err(|error| files.refuse(error))?;
+        let Normalize { mean, std } = &self.normalize;
+        if [mean.len(), std.len()] != [self.input.channels; 2] {
+            return Err(files.refuse("`normalize` does not fit `input.channels`"));
+        }
+        Ok(())
+    }
 }
 
 /// A trained image classifier.
-pub struct Predictor {
-    net: ImageNet,
-    spec: Spec,
+pub struct ImageClassifier {
+    ensemble: ImageEnsemble,
+    spec: ImageClassifierSpec,
     device: Device,
-    /// Of two classes, the decision threshold if it is not a half.
+    /// The decision threshold of two classes, if it is not a half.
     threshold: Option<f64>,
 }
 
-impl Predictor {
-    /// Reads a `model/` folder.
+impl ImageClassifier {
+    /// The `kind` in `model.json`.
+    pub const KIND: &'static str = "image-classifier";
+
+    /// Reads a model folder.
     ///
     /// # Errors
     ///
-    /// If it is missing, damaged, of a newer version or not of an image classifier.
-    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let files = ModelFiles::open(dir);
-        let spec: Spec = files.spec(KIND)?;
-        let [_, _, channels] = spec.shape;
-        let statistics = [spec.normalize.mean.len(), spec.normalize.std.len()];
-        if statistics != [channels; 2] || !matches!(channels, 1 | 3) {
-            return Err(ModelError::spec(
-                dir,
-                "its `normalize` does not fit its `shape`",
-            ));
-        }
-        if let Some(decode) = &spec.decode {
-            decode
-                .validate()
-                .map_err(|error| ModelError::spec(dir, error))?;
-            if [decode.height, decode.width, decode.channels] != spec.shape {
-                return Err(ModelError::spec(
-                    dir,
-                    "its `decode` does not fit its `shape`",
-                ));
-            }
-        }
-        let net = spec
-            .architecture
-            .init(spec.shape, spec.labels.len(), device)
-            .map_err(|error| ModelError::spec(dir, error))?;
-        let net = files.weights(0, |bytes| net.with_bytes(bytes))?;
+    /// If it is missing, damaged, of another version or not of an image classifier.
+    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, ModelError> {
+        let spec: ImageClassifierSpec = files.spec(Self::KIND)?;
+        spec.check(files)?;
+        let members = (0..spec.members).map(|member| {
+            let model = spec.model.init(spec.shape(), spec.labels.len(), device);
+            let model = model.map_err(|error| files.refuse(error))?;
+            files.weights(member, |bytes| model.with_bytes(bytes))
+        });
+        let models = members.collect::<Result<_, ModelError>>()?;
         Ok(Self {
-            net,
+            ensemble: ImageEnsemble {
+                models,
+                temperature: spec.temperature,
+            },
             spec,
-            device: device.clone(),
+            device: device.clone().inner(),
             threshold: None,
         })
     }
@@ -94,10 +101,30 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// If the model does not have two classes.
-    pub fn with_threshold(mut self, threshold: f64) -> Result<Self, ConfigError> {
+    /// If the model does not have two classes, or the threshold is no probability.
+    pub fn with_threshold(mut self, threshold: f64) -> Result<Self, PredictError> {
         self.threshold = Some(check_threshold(threshold, self.spec.labels.len())?);
         Ok(self)
+    }
+
+    /// The content of `model.json`.
+    pub fn spec(&self) -> &ImageClassifierSpec {
+        &self.spec
+    }
+
+    /// The networks.
+    pub fn ensemble(&self) -> &ImageEnsemble {
+        &self.ensemble
+    }
+
+    /// The device that it computes on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The decision threshold of two classes, if it is not a half.
+    pub fn threshold(&self) -> Option<f64> {
+        self.threshold
     }
 
     /// Names of the classes, in the order of their labels.
@@ -105,167 +132,146 @@ impl Predictor {
         &self.spec.labels
     }
 
-    /// The data that the model was trained on, without its path.
-    pub fn data(&self) -> &Data {
-        &self.spec.data
+    /// Decodes an image file and brings it to the input of the network; `name` is its name in an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// If it is no image, is damaged, or claims too many pixels.
+    pub fn decode(&self, bytes: &[u8], name: &Path) -> Result<Image, PredictError> {
+        decode_bytes(bytes, name, &self.spec.input).map_err(PredictError::input)
     }
 
-    /// How an image file is brought to the input of the network, as it was decided at training.
-    pub fn decode_options(&self) -> DecodeOptions {
-        if let Some(decode) = &self.spec.decode {
-            return decode.clone();
+    /// Classifies images of the size that the network takes, in batches.
+    ///
+    /// # Errors
+    ///
+    /// If an image has another size, or the device fails.
+    pub fn predict(&self, images: &[Image]) -> Result<Vec<Prediction>, PredictError> {
+        let expected = self.spec.shape();
+        let shape = |image: &Image| [image.height, image.width, image.channels];
+        if let Some(found) = images.iter().map(shape).find(|&found| found != expected) {
+            let reason =
+                format!("an image is {found:?} (height, width, channels), expected {expected:?}");
+            return Err(PredictError::input(reason));
         }
-        // Models of older versions: what these did.
-        let [height, width, channels] = self.spec.shape;
-        let fit = match self.spec.data {
-            Data::ImageFolder { fit, .. } => fit,
-            Data::Digits { .. } | Data::Idx { .. } => Fit::Stretch,
+        let size = ImageEnsemble::batch_size(expected);
+        let mut predictions = Vec::with_capacity(images.len());
+        for batch in images.chunks(size) {
+            let inputs = self.spec.normalize.batch(batch, &self.device);
+            let probabilities = self.ensemble.probabilities(&inputs)?;
+            let rows = probabilities.chunks_exact(self.spec.labels.len());
+            predictions.extend(rows.map(|row| self.prediction(row)));
+        }
+        Ok(predictions)
+    }
+
+    fn prediction(&self, row: &[f32]) -> Prediction {
+        let labels = &self.spec.labels;
+        Prediction::Class {
+            label: labels[decide(row, self.threshold)].clone(),
+            probabilities: labels.iter().cloned().zip(row.iter().copied()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// A model folder with untrained networks for images of 8×8 gray pixels.
+    fn files(members: usize, temperature: f64) -> ModelFiles {
+        let device = Device::flex();
+        let model = ImageModelConfig::of_kind("cnn").unwrap();
+        let mut files = BTreeMap::new();
+        for member in 0..members {
+            let net = model.init([8, 8, 1], 3, &device).unwrap();
+            let name = if member == 0 {
+                "weights.safetensors".to_owned()
+            } else {
+                format!("weights-{member}.safetensors")
+            };
+            files.insert(name, net.to_bytes().unwrap());
+        }
+        let spec = ImageClassifierSpec {
+            kind: ImageClassifier::KIND.to_owned(),
+            recipe: "digits".to_owned(),
+            members,
+            model,
+            labels: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            input: DecodeOptions::new(8, 8, 1),
+            normalize: Normalize {
+                mean: vec![0.5],
+                std: vec![0.25],
+            },
+            temperature: Temperature::try_from(temperature).unwrap(),
+            training: Value::Null,
         };
-        DecodeOptions {
-            fit,
-            ..DecodeOptions::new(height, width, channels)
-        }
+        let mut json = serde_json::to_value(&spec).unwrap();
+        json["format"] = 2.into();
+        files.insert("model.json".to_owned(), json.to_string().into_bytes());
+        ModelFiles::from_memory(files)
     }
 
-    /// Reads and classifies an image file of any size and color type.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read or is no image.
-    pub fn predict_file(&self, path: &Path) -> Result<Prediction, ImageError> {
-        Ok(self.predict(&decode_image(path, &self.decode_options())?))
+    fn images() -> Vec<Image> {
+        let image = |seed: usize| Image {
+            height: 8,
+            width: 8,
+            channels: 1,
+            pixels: (0..64)
+                .map(|at| ((at * 37 + seed * 101) % 256) as u8)
+                .collect(),
+        };
+        (0..7).map(image).collect()
     }
 
-    /// Reads and classifies the content of an image file.
-    ///
-    /// # Errors
-    ///
-    /// If it is no image.
-    pub fn predict_bytes(&self, bytes: &[u8]) -> Result<Prediction, ImageError> {
-        Ok(self.predict(&decode_bytes(
-            bytes,
-            Path::new("-"),
-            &self.decode_options(),
-        )?))
-    }
-
-    /// Classifies an image of the size that the network takes.
-    ///
-    /// # Panics
-    ///
-    /// If it has another size.
-    pub fn predict(&self, image: &Image) -> Prediction {
-        let batch = self
-            .spec
-            .normalize
-            .batch(std::slice::from_ref(image), &self.device);
-        let scores = probabilities(&self.net, batch);
-        // A single small read: it can only fail with the device itself.
-        let scores: Vec<f32> = scores.into_data().iter::<f32>().collect();
-        let label = self.spec.labels[decide(&scores, self.threshold)].clone();
-        let probabilities = self.spec.labels.iter().cloned().zip(scores).collect();
-        Prediction {
+    fn probabilities(prediction: &Prediction) -> (&str, Vec<f32>) {
+        let Prediction::Class {
             label,
             probabilities,
+        } = prediction
+        else {
+            panic!("{prediction:?}")
+        };
+        (label, probabilities.iter().map(|(_, p)| *p).collect())
+    }
+
+    #[test]
+    fn an_image_alone_is_classified_as_in_a_batch() {
+        let model = ImageClassifier::load(&files(3, 2.0), &Device::flex()).unwrap();
+        let images = images();
+        let batch = model.predict(&images).unwrap();
+        assert_eq!(batch.len(), images.len());
+        for (image, in_batch) in images.iter().zip(&batch) {
+            let alone = model.predict(std::slice::from_ref(image)).unwrap();
+            let (label, values) = probabilities(&alone[0]);
+            let (expected_label, expected) = probabilities(in_batch);
+            assert_eq!(label, expected_label);
+            let mut pairs = values.iter().zip(&expected);
+            assert!(pairs.all(|(value, expected)| (value - expected).abs() < 1e-6));
+            assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-5);
         }
     }
 
-    /// Evaluates a stored split of the data that the model was trained on, or all images of other data.
-    ///
-    /// `data` is that of the recipe; `other` is the path that the user named. `list` is that of the run, if
-    /// it has one: see [`SplitList::choose`] for what is evaluated. Of other data with a split of this
-    /// name, only the split is evaluated.
-    ///
-    /// # Errors
-    ///
-    /// If the images cannot be read, are of other classes or another size, or none are left.
-    pub fn evaluate(
-        &self,
-        data: &Data,
-        other: Option<&Path>,
-        list: Option<&SplitList>,
-        split: &str,
-    ) -> Result<Evaluation, VisionError> {
-        let mut opened = self.open(data, other)?;
-        let items = opened.items();
-        let scope = match list {
-            Some(list) => Some(list.choose(&items, split, other.is_some())),
-            None if other.is_some() && self.spec.data_digest.as_ref() != Some(&digest(&items)) => {
-                Some(Scope::Whole { trained_on: 0 })
-            }
-            None => None,
-        };
-        let mut notes = std::mem::take(&mut opened.notes);
-        if !opened.left_out.is_empty() {
-            notes.push(opened.left_out.to_string());
-        }
-        let mut named = None;
-        let rows = match &scope {
-            Some(Scope::Stored { rows, .. }) => rows.clone(),
-            Some(Scope::Whole { .. }) => match opened.named(split) {
-                Some(own) => {
-                    named = Some(own.source.clone());
-                    own.range.clone().collect()
-                }
-                None => (0..items.len()).collect(),
-            },
-            None => {
-                let splits = Splits::new(&opened, data)?;
-                let place = ["train", "valid", "test"]
-                    .iter()
-                    .position(|name| *name == split);
-                place.map_or(Vec::new(), |place| splits.rows[place].clone())
-            }
-        };
-        if rows.is_empty() {
-            return Err(DataError::Empty(split.to_owned()).into());
-        }
-        let images = opened.select(rows)?;
-        let loader = eval_loader(&images, &self.spec.normalize, 1, &self.device)?;
-        let mut predictions = predict_all(&self.net, &loader).map_err(image_error)?;
-        predictions.threshold = self.threshold;
-        Ok(Evaluation {
-            predictions,
-            scope,
-            named,
-            notes,
-        })
-    }
-
-    /// Opens the images that the model was trained on, or others.
-    fn open(&self, data: &Data, other: Option<&Path>) -> Result<Opened, VisionError> {
-        let skip_broken = matches!(
-            data,
-            Data::ImageFolder {
-                skip_broken: true,
-                ..
-            }
+    #[test]
+    fn an_image_of_another_size_is_refused() {
+        let model = ImageClassifier::load(&files(1, 1.0), &Device::flex()).unwrap();
+        let mut image = images().remove(0);
+        image.width = 4;
+        image.pixels.truncate(32);
+        let error = model.predict(&[image]).unwrap_err();
+        assert!(
+            error.is_user() && error.to_string().contains("[8, 4, 1]"),
+            "{error}"
         );
-        let (decode, labels) = (self.decode_options(), &self.spec.labels);
-        let own = match data {
-            Data::ImageFolder { path, .. } if !path.is_empty() => Some(Path::new(path)),
-            _ => None,
-        };
-        let opened = match (other, own) {
-            (Some(path), _) | (None, Some(path)) => open_other(path, &decode, labels, skip_broken)?,
-            (None, None) => open(data)?,
-        };
-        let (found, expected) = (opened.shape(), self.spec.shape);
-        if found != expected {
-            return Err(DataError::Shape { found, expected }.into());
-        }
-        if opened.classes != *labels {
-            return Err(DataError::Classes {
-                found: opened.classes,
-                expected: labels.clone(),
-            }
-            .into());
-        }
-        Ok(opened)
+        assert!(model.predict(&[]).unwrap().is_empty());
     }
 
-    /// `[height, width, channels]` of the images that the network takes.
-    pub fn shape(&self) -> [usize; 3] {
-        self.spec.shape
+    #[test]
+    fn only_two_classes_have_a_threshold() {
+        let model = ImageClassifier::load(&files(1, 1.0), &Device::flex()).unwrap();
+        assert!(model.with_threshold(0.3).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The network of a recipe, whichever it is.
+//! The networks that classify images.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -7,20 +7,20 @@ use tinderbox_models::layers::{Activation, Mlp, MlpConfig, Normalization};
 use tinderbox_models::vision::{BlockKind, Cnn, CnnConfig, ResNet, ResNetConfig, Stem};
 use tinderbox_models::{ConfigError, LayerSummary};
 
-use tinderbox_predict::model_dir::{self, WeightsError};
-use tinderbox_train::classify::Classify;
+use crate::Classify;
+use crate::model_dir::{self, WeightsError};
 
-/// Which network, without the sizes that follow from the data.
+/// Configuration of an [`ImageModel`], without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Architecture {
+pub enum ImageModelConfig {
     /// Multilayer perceptron on the flattened image.
     Mlp {
         /// Width of each hidden layer.
         hidden: Vec<usize>,
         /// Nonlinearity of the hidden layers.
         activation: Activation,
-        /// Normalisation in front of it.
+        /// Normalization in front of it.
         normalization: Normalization,
         /// Probability of zeroing a hidden activation, in `[0, 1)`.
         dropout: f64,
@@ -28,11 +28,11 @@ pub enum Architecture {
     /// Small plain convolutional network.
     Cnn {
         /// Channels behind each block.
-        blocks: Vec<usize>,
+        block_channels: Vec<usize>,
         /// Convolutions in a block.
         convs_per_block: usize,
         /// Width of the hidden layer; 0 averages every plane instead.
-        hidden: usize,
+        d_hidden: usize,
         /// Probability of zeroing what the last layer reads, in `[0, 1)`.
         dropout: f64,
     },
@@ -43,9 +43,9 @@ pub enum Architecture {
         /// `basic` or `bottleneck`.
         block: BlockKind,
         /// Blocks in each stage.
-        blocks: Vec<usize>,
+        blocks_per_stage: Vec<usize>,
         /// Channels of the first stage.
-        width: usize,
+        base_channels: usize,
         /// Probability of zeroing what the last layer reads, in `[0, 1)`.
         dropout: f64,
     },
@@ -57,7 +57,7 @@ enum Config {
     Resnet(ResNetConfig),
 }
 
-impl Architecture {
+impl ImageModelConfig {
     /// One of each kind, as a recipe that only names the kind gets it.
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {
@@ -68,16 +68,16 @@ impl Architecture {
                 dropout: 0.1,
             },
             "cnn" => Self::Cnn {
-                blocks: vec![32, 64],
+                block_channels: vec![32, 64],
                 convs_per_block: 1,
-                hidden: 128,
+                d_hidden: 128,
                 dropout: 0.25,
             },
             "resnet" => Self::Resnet {
                 stem: Stem::Small,
                 block: BlockKind::Basic,
-                blocks: vec![1, 1, 1],
-                width: 16,
+                blocks_per_stage: vec![1, 1, 1],
+                base_channels: 16,
                 dropout: 0.0,
             },
             _ => return None,
@@ -102,26 +102,26 @@ impl Architecture {
                 .with_dropout(*dropout),
             ),
             Self::Cnn {
-                blocks,
+                block_channels,
                 convs_per_block,
-                hidden,
+                d_hidden,
                 dropout,
             } => Config::Cnn(
                 CnnConfig::new(channels, height, width, classes)
-                    .with_block_channels(blocks.clone())
+                    .with_block_channels(block_channels.clone())
                     .with_convs_per_block(*convs_per_block)
-                    .with_d_hidden(*hidden)
+                    .with_d_hidden(*d_hidden)
                     .with_dropout(*dropout),
             ),
             Self::Resnet {
                 stem,
                 block,
-                blocks,
-                width,
+                blocks_per_stage,
+                base_channels,
                 dropout,
             } => Config::Resnet(
-                ResNetConfig::new(channels, classes, *stem, *block, blocks.clone())
-                    .with_base_channels(*width)
+                ResNetConfig::new(channels, classes, *stem, *block, blocks_per_stage.clone())
+                    .with_base_channels(*base_channels)
                     .with_dropout(*dropout),
             ),
         }
@@ -145,19 +145,19 @@ impl Architecture {
         shape: [usize; 3],
         classes: usize,
         device: &Device,
-    ) -> Result<ImageNet, ConfigError> {
+    ) -> Result<ImageModel, ConfigError> {
         Ok(match self.config(shape, classes) {
             Config::Mlp(config) => {
                 config.validate()?;
-                ImageNet::Mlp(config.init(device))
+                ImageModel::Mlp(config.init(device))
             }
             Config::Cnn(config) => {
                 config.validate()?;
-                ImageNet::Cnn(config.init(device))
+                ImageModel::Cnn(config.init(device))
             }
             Config::Resnet(config) => {
                 config.validate()?;
-                ImageNet::Resnet(config.init(device))
+                ImageModel::Resnet(config.init(device))
             }
         })
     }
@@ -192,7 +192,7 @@ impl Architecture {
 /// A network for images.
 #[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one per run")]
-pub enum ImageNet {
+pub enum ImageModel {
     /// On the flattened image.
     Mlp(Mlp),
     /// Plain convolutional.
@@ -201,7 +201,7 @@ pub enum ImageNet {
     Resnet(ResNet),
 }
 
-impl ImageNet {
+impl ImageModel {
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
     /// are those of the network.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
@@ -222,7 +222,7 @@ impl ImageNet {
     }
 }
 
-impl Classify for ImageNet {
+impl Classify for ImageModel {
     type Input = Tensor<4>;
 
     fn classify(&self, images: Tensor<4>) -> Tensor<2> {

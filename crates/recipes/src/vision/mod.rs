@@ -1,10 +1,17 @@
 //! Tasks on images.
+//!
+//! [`ImageClassification`] is one; its [`Recipe`], splits and inputs use the same images as every
+//! other.
 
 mod batch;
 mod classify;
 mod concat;
 mod data;
-mod docs;
-mod net;
-mod predict;
-mod recipe;
+mod source;
+mod splits;
+
+pub use batch::{ImageCollate, measure};
+pub use classify::{BUILTIN, ImageClassification, Recipe};
+pub use data::{DataError, ImageData, NamedSplit, open, open_other};
+pub use source::{Data, Preprocess};
+pub use splits::ImageSplits;
