@@ -8,8 +8,11 @@ use tinderbox_cli::output::thousands;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, IMAGE};
 use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
-use tinderbox_recipes::vision::{Data, Evaluation, Predictor};
+use tinderbox_predict::vision::ImageClassifier;
+use tinderbox_recipes::vision::{ImageClassification, Recipe};
+use tinderbox_train::Task as _;
 use tinderbox_train::splits::{Scope, SplitList};
+use tinderbox_train::task::EvalRequest;
 
 use crate::{RECIPES, failure};
 
@@ -18,36 +21,40 @@ pub(crate) fn load(
     run: &Path,
     threshold: Option<f64>,
     device: &burn::tensor::Device,
-) -> Result<Predictor, Failure> {
-    let model = Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()?;
+) -> Result<ImageClassifier, Failure> {
+    let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
+    let model = ImageClassification::load(&dir, device).map_err(failure)?;
     match threshold {
-        Some(threshold) => model.with_threshold(threshold).or_input(),
+        Some(threshold) => ImageClassification::with_threshold(model, threshold).map_err(failure),
         None => Ok(model),
     }
 }
 
-/// Where the training data is, and which items are in which split: the run knows, a model folder by
-/// itself may not.
-fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitList>), Failure> {
+/// The recipe of a run, and which items are in which split; a model folder by itself has neither.
+fn training_data(run: &Path) -> Result<(Option<Recipe>, Option<SplitList>), Failure> {
     let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
     let Some(file) = recipe_file(&dir) else {
-        return Ok((model.data().clone(), None));
+        return Ok((None, None));
     };
     let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
-    Ok((RECIPES.read(&file)?.data, list))
+    Ok((Some(RECIPES.read(&file)?), list))
 }
 
-pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&args.run, args.threshold, &device)?;
-    let (data, list) = training_data(&args.run, &model)?;
-    let evaluated = model.evaluate(&data, args.data.as_deref(), list.as_ref(), &args.split);
-    let Evaluation {
-        predictions,
-        scope,
-        named,
-        notes,
-    } = evaluated.map_err(failure)?;
+    let (recipe, list) = training_data(&args.run)?;
+    let request = EvalRequest {
+        recipe: recipe.as_ref(),
+        data: args.data.as_deref(),
+        splits: list.as_ref(),
+        split: &args.split,
+    };
+    let report = ImageClassification::evaluate(&model, &request).map_err(failure)?;
+    let (scope, named, notes) = (report.scope, report.source, report.notes);
+    let Some(predictions) = report.evaluation.predictions() else {
+        return Ok(());
+    };
     for line in &notes {
         note(line);
     }
@@ -63,7 +70,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
         (None, _) => note(&splits::no_list_note(&args.split)),
     }
     let whole = matches!(scope, Some(Scope::Whole { .. })) && named.is_none();
-    let metrics = predictions.metrics();
+    let metrics = report.evaluation.metrics();
     let mut out = Output::Stdout;
     if args.json {
         let line = json!({

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     finish(match cli.command {
         None => train::run(&TrainArgs::default()),
         Some(Command::Train(args)) => train::run(&args),
-        Some(Command::Eval(args)) => usage::eval(&args),
+        Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Recipes(args)) => RECIPES.print(&args),
@@ -69,10 +69,11 @@ fn main() -> ExitCode {
     })
 }
 
-/// Gives a vision error the exit code that it deserves.
-fn failure(error: tinderbox_recipes::vision::VisionError) -> Failure {
-    let (interrupted, input) = (error.is_interrupted(), error.is_input());
-    Failure::of(error, interrupted, input)
+/// Gives an error the exit code of its kind.
+fn failure(error: tinderbox_train::TaskError) -> Failure {
+    let interrupted = error.kind() == tinderbox_train::ErrorKind::Interrupted;
+    let user = error.is_user();
+    Failure::of(error, interrupted, user)
 }
 
 #[cfg(test)]

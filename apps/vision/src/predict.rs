@@ -1,26 +1,18 @@
 //! The `predict` command: classifies images in batches and prints as it goes.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::ops::ControlFlow;
 
-use anyhow::Context as _;
 use serde_json::{Map, Value, json};
-use tinderbox_cli::output::thousands;
 use tinderbox_cli::skipped::Skipped;
 use tinderbox_cli::splits::IMAGE;
-use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
-use tinderbox_datasets::files::LeftOut;
-use tinderbox_datasets::image::{Image, ImageFile, decode_bytes, find_images, is_archive};
-use tinderbox_datasets::parallel_map;
-use tinderbox_recipes::vision::{Prediction, Predictor};
+use tinderbox_cli::{Failure, Output, PredictArgs, note, open_device};
+use tinderbox_predict::Prediction;
+use tinderbox_recipes::vision::ImageClassification;
+use tinderbox_train::Task as _;
+use tinderbox_train::task::{InputItem, InputOptions, Predicted};
 
-use crate::usage::load;
-
-/// Images that are held at a time.
-const BATCH: usize = 64;
-
-/// Most bytes of an image that is read from stdin, 1 GiB.
-const MAX_STDIN: u64 = 1 << 30;
+use crate::eval::load;
+use crate::failure;
 
 /// What `predict` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -33,104 +25,47 @@ pub(crate) struct Args {
     skip_errors: bool,
 }
 
-/// An image to classify, with its name in the output.
-struct Input {
-    name: String,
-    source: Source,
-}
-
-enum Source {
-    Stdin,
-    File(ImageFile),
-}
-
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let common = &args.predict;
     let device = open_device(common.device, env!("CARGO_PKG_NAME"))?.device;
     let model = load(&common.run, common.threshold, &device)?;
-    let inputs = find_inputs(&common.inputs)?;
     let mut out = Output::new(common.out.as_deref())?;
     if common.csv {
         common.csv_row(&mut out, &head(model.labels()))?;
     }
-    let total = inputs.len();
-    let mut progress = ReadProgress::new("predict", Some(total as u64), common.out.is_none());
     let mut skipped = Skipped::default();
-    for (batch, chunk) in inputs.chunks(BATCH).enumerate() {
-        let mut images: Vec<(&str, Image)> = Vec::with_capacity(chunk.len());
+    for input in &common.inputs {
         let mut failed = None;
-        for (at, (input, image)) in chunk.iter().zip(read_all(&model, chunk)).enumerate() {
-            let place = format!("input {} of {}", batch * BATCH + at + 1, thousands(total));
-            match image {
-                Ok(image) => images.push((&input.name, image)),
-                Err(error) if args.skip_errors => skipped.add(&format!("{place}: {error:#}")),
+        let mut each = |batch: Predicted, _| {
+            let written = match batch {
+                Ok(batch) => batch
+                    .iter()
+                    .try_for_each(|(item, prediction)| write(common, &mut out, item, prediction)),
+                Err(error) if args.skip_errors => {
+                    skipped.add(&format!("{:#}", anyhow::Error::from(error)));
+                    Ok(())
+                }
+                Err(error) => Err(failure(error)),
+            };
+            match written {
+                Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
-                    failed = Some(error.context(place));
-                    break;
+                    failed = Some(error);
+                    ControlFlow::Break(())
                 }
             }
-        }
-        for (name, image) in &images {
-            write(common, &mut out, name, &model.predict(image))?;
-        }
+        };
+        let report =
+            ImageClassification::predict(&model, input, &InputOptions::default(), &mut each);
         if let Some(error) = failed {
-            return Err(Failure::of(error, false, true));
+            return Err(error);
         }
-        let done = (batch * BATCH + chunk.len()).min(total);
-        progress.set(done as u64, done);
+        for line in report.map_err(failure)?.notes {
+            note(&line);
+        }
     }
-    drop(progress);
     skipped.report(IMAGE, None);
     out.finish()
-}
-
-/// The images of all arguments: files as they are, and those in folders and archives by name.
-fn find_inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
-    let (mut inputs, mut left_out) = (Vec::new(), LeftOut::default());
-    for argument in arguments {
-        let name = argument.to_string_lossy().into_owned();
-        if argument.as_os_str() == "-" {
-            inputs.push(Input {
-                name,
-                source: Source::Stdin,
-            });
-        } else if argument.is_dir() || is_archive(argument) {
-            let (files, other) = find_images(argument).or_input()?;
-            left_out.merge(&other);
-            if files.is_empty() {
-                return Err(Failure::input(format!("`{name}` has no image")));
-            }
-            inputs.extend(files.into_iter().map(|file| Input {
-                name: file.path().to_string_lossy().into_owned(),
-                source: Source::File(file),
-            }));
-        } else {
-            inputs.push(Input {
-                name,
-                source: Source::File(ImageFile::of_path(argument)),
-            });
-        }
-    }
-    if !left_out.is_empty() {
-        note(&left_out.to_string());
-    }
-    Ok(inputs)
-}
-
-/// Reads and decodes a batch on all cores.
-fn read_all(model: &Predictor, inputs: &[Input]) -> Vec<anyhow::Result<Image>> {
-    let options = model.decode_options();
-    parallel_map(inputs, |input| match &input.source {
-        Source::Stdin => {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .take(MAX_STDIN)
-                .read_to_end(&mut bytes)
-                .context("cannot read stdin")?;
-            Ok(decode_bytes(&bytes, Path::new("-"), &options)?)
-        }
-        Source::File(file) => Ok(decode_bytes(&file.bytes()?, file.path(), &options)?),
-    })
 }
 
 /// The columns of the CSV output, all of them different: where a class is called as another column, all
@@ -149,37 +84,18 @@ fn head(labels: &[String]) -> Vec<String> {
 fn write(
     args: &PredictArgs,
     out: &mut Output,
-    name: &str,
+    item: &InputItem,
     prediction: &Prediction,
 ) -> Result<(), Failure> {
     if args.json {
-        return out.line(&json_line(name, prediction).to_string());
+        let mut line = Map::from_iter([("input".to_owned(), json!(item.name))]);
+        line.extend(prediction.to_json());
+        return out.line(&Value::Object(line).to_string());
     }
     if args.csv {
-        let numbers = prediction.probabilities.iter();
-        let numbers: Vec<String> = numbers.map(|(_, value)| value.to_string()).collect();
-        let cells = [name, &*prediction.label].into_iter();
-        let cells = cells.chain(numbers.iter().map(String::as_str));
-        return args.csv_row(out, &cells.collect::<Vec<_>>());
+        return args.csv_row(out, &[vec![item.name.clone()], prediction.cells()].concat());
     }
-    // Of two classes this need not be the larger one: see `--threshold`.
-    let own = |(name, _): &&(String, f32)| *name == prediction.label;
-    let best = prediction.probabilities.iter().find(own);
-    let best = best.map_or(0.0, |(_, value)| *value);
-    out.line(&format!(
-        "{name}  {}  {:.1}%",
-        prediction.label,
-        100.0 * best
-    ))
-}
-
-fn json_line(input: &str, prediction: &Prediction) -> Value {
-    let probabilities: Map<String, Value> = prediction
-        .probabilities
-        .iter()
-        .map(|(label, value)| (label.clone(), json!(value)))
-        .collect();
-    json!({ "input": input, "label": prediction.label, "probabilities": probabilities })
+    out.line(&format!("{}  {}", item.name, prediction.text()))
 }
 
 #[cfg(test)]

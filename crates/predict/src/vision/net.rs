@@ -3,139 +3,92 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tinderbox_models::layers::{Activation, Mlp, MlpConfig, Normalization};
+use tinderbox_models::layers::{Mlp, MlpConfig, Normalization};
 use tinderbox_models::vision::{BlockKind, Cnn, CnnConfig, ResNet, ResNetConfig, Stem};
 use tinderbox_models::{ConfigError, LayerSummary};
 
 use crate::Classify;
 use crate::model_dir::{self, WeightsError};
 
-/// Configuration of an [`ImageModel`], without the sizes that follow from the data.
+/// Configuration of an [`ImageModel`]: that of its network.
+///
+/// The sizes that follow from the data may be 0: [`init`](Self::init) and [`layers`](Self::layers) set
+/// them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ImageModelConfig {
     /// Multilayer perceptron on the flattened image.
-    Mlp {
-        /// Width of each hidden layer.
-        hidden: Vec<usize>,
-        /// Nonlinearity of the hidden layers.
-        activation: Activation,
-        /// Normalization in front of it.
-        normalization: Normalization,
-        /// Probability of zeroing a hidden activation, in `[0, 1)`.
-        dropout: f64,
-    },
-    /// Small plain convolutional network.
-    Cnn {
-        /// Channels behind each block.
-        block_channels: Vec<usize>,
-        /// Convolutions in a block.
-        convs_per_block: usize,
-        /// Width of the hidden layer; 0 averages every plane instead.
-        d_hidden: usize,
-        /// Probability of zeroing what the last layer reads, in `[0, 1)`.
-        dropout: f64,
-    },
-    /// Residual network; blocks of 2, 2, 2, 2 are ResNet-18.
-    Resnet {
-        /// `small` for images up to about 64 pixels, else `large`.
-        stem: Stem,
-        /// `basic` or `bottleneck`.
-        block: BlockKind,
-        /// Blocks in each stage.
-        blocks_per_stage: Vec<usize>,
-        /// Channels of the first stage.
-        base_channels: usize,
-        /// Probability of zeroing what the last layer reads, in `[0, 1)`.
-        dropout: f64,
-    },
-}
-
-enum Config {
     Mlp(MlpConfig),
+    /// Small plain convolutional network.
     Cnn(CnnConfig),
+    /// Residual network.
     Resnet(ResNetConfig),
 }
 
 impl ImageModelConfig {
-    /// One of each kind, as a recipe that only names the kind gets it.
+    /// The fields that follow from the data.
+    pub const INFERRED: [&str; 6] = [
+        "d_input",
+        "d_output",
+        "in_channels",
+        "height",
+        "width",
+        "num_classes",
+    ];
+
+    /// The default of each kind.
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {
-            "mlp" => Self::Mlp {
-                hidden: vec![128, 64],
-                activation: Activation::Relu,
-                normalization: Normalization::None,
-                dropout: 0.1,
-            },
-            "cnn" => Self::Cnn {
-                block_channels: vec![32, 64],
-                convs_per_block: 1,
-                d_hidden: 128,
-                dropout: 0.25,
-            },
-            "resnet" => Self::Resnet {
-                stem: Stem::Small,
-                block: BlockKind::Basic,
-                blocks_per_stage: vec![1, 1, 1],
-                base_channels: 16,
-                dropout: 0.0,
-            },
+            "mlp" => Self::Mlp(MlpConfig::new(0, 0)),
+            "cnn" => Self::Cnn(CnnConfig::new(0, 0, 0, 0)),
+            "resnet" => Self::Resnet(
+                ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1, 1])
+                    .with_base_channels(16),
+            ),
             _ => return None,
         })
     }
 
-    fn config(&self, [height, width, channels]: [usize; 3], classes: usize) -> Config {
-        match self {
-            Self::Mlp {
-                hidden,
-                activation,
-                normalization,
-                dropout,
-            } => Config::Mlp(
-                MlpConfig::new(
-                    height.saturating_mul(width).saturating_mul(channels),
-                    classes,
-                )
-                .with_hidden(hidden.clone())
-                .with_activation(*activation)
-                .with_normalization(*normalization)
-                .with_dropout(*dropout),
-            ),
-            Self::Cnn {
-                block_channels,
-                convs_per_block,
-                d_hidden,
-                dropout,
-            } => Config::Cnn(
-                CnnConfig::new(channels, height, width, classes)
-                    .with_block_channels(block_channels.clone())
-                    .with_convs_per_block(*convs_per_block)
-                    .with_d_hidden(*d_hidden)
-                    .with_dropout(*dropout),
-            ),
-            Self::Resnet {
-                stem,
-                block,
-                blocks_per_stage,
-                base_channels,
-                dropout,
-            } => Config::Resnet(
-                ResNetConfig::new(channels, classes, *stem, *block, blocks_per_stage.clone())
-                    .with_base_channels(*base_channels)
-                    .with_dropout(*dropout),
-            ),
+    /// The same for images of `[height, width, channels]` and a number of classes.
+    #[must_use]
+    pub fn with_sizes(mut self, [height, width, channels]: [usize; 3], classes: usize) -> Self {
+        match &mut self {
+            Self::Mlp(config) => {
+                config.d_input = height.saturating_mul(width).saturating_mul(channels);
+                config.d_output = classes;
+            }
+            Self::Cnn(config) => {
+                (config.height, config.width, config.in_channels) = (height, width, channels);
+                config.num_classes = classes;
+            }
+            Self::Resnet(config) => {
+                (config.in_channels, config.num_classes) = (channels, classes);
+            }
         }
+        self
     }
 
     /// Whether the network has batch normalization, which needs two images in a batch.
     pub fn normalizes_batches(&self) -> bool {
         match self {
-            Self::Mlp { normalization, .. } => *normalization == Normalization::Batch,
-            Self::Cnn { .. } | Self::Resnet { .. } => true,
+            Self::Mlp(config) => config.normalization == Normalization::Batch,
+            Self::Cnn(_) | Self::Resnet(_) => true,
         }
     }
 
-    /// Makes the network, untrained, for images of `[height, width, channels]`.
+    fn validate(&self) -> Result<(), ConfigError> {
+        let result = match self {
+            Self::Mlp(config) => config.validate(),
+            Self::Cnn(config) => config.validate(),
+            Self::Resnet(config) => config.validate(),
+        };
+        result.map_err(|error| {
+            let key = format!("model.{}", error.key);
+            ConfigError { key, ..error }
+        })
+    }
+
+    /// Initializes a network for images of `[height, width, channels]` on `device`.
     ///
     /// # Errors
     ///
@@ -146,23 +99,16 @@ impl ImageModelConfig {
         classes: usize,
         device: &Device,
     ) -> Result<ImageModel, ConfigError> {
-        Ok(match self.config(shape, classes) {
-            Config::Mlp(config) => {
-                config.validate()?;
-                ImageModel::Mlp(config.init(device))
-            }
-            Config::Cnn(config) => {
-                config.validate()?;
-                ImageModel::Cnn(config.init(device))
-            }
-            Config::Resnet(config) => {
-                config.validate()?;
-                ImageModel::Resnet(config.init(device))
-            }
+        let config = self.clone().with_sizes(shape, classes);
+        config.validate()?;
+        Ok(match config {
+            Self::Mlp(config) => ImageModel::Mlp(config.init(device)),
+            Self::Cnn(config) => ImageModel::Cnn(config.init(device)),
+            Self::Resnet(config) => ImageModel::Resnet(config.init(device)),
         })
     }
 
-    /// The layers of the network, without building it.
+    /// Describes the layers of the network without building it.
     ///
     /// # Errors
     ///
@@ -172,19 +118,12 @@ impl ImageModelConfig {
         shape: [usize; 3],
         classes: usize,
     ) -> Result<Vec<LayerSummary>, ConfigError> {
-        Ok(match self.config(shape, classes) {
-            Config::Mlp(config) => {
-                config.validate()?;
-                config.layers()
-            }
-            Config::Cnn(config) => {
-                config.validate()?;
-                config.layers()
-            }
-            Config::Resnet(config) => {
-                config.validate()?;
-                config.layers([shape[0], shape[1]])
-            }
+        let config = self.clone().with_sizes(shape, classes);
+        config.validate()?;
+        Ok(match config {
+            Self::Mlp(config) => config.layers(),
+            Self::Cnn(config) => config.layers(),
+            Self::Resnet(config) => config.layers([shape[0], shape[1]]),
         })
     }
 }

@@ -172,7 +172,8 @@ impl Task for ImageClassification {
     }
 
     fn columns(model: &ImageClassifier) -> Vec<String> {
-        inputs::columns(model.labels())
+        let label = std::iter::once("label".to_owned());
+        label.chain(model.labels().iter().cloned()).collect()
     }
 }
 
@@ -184,11 +185,12 @@ impl ImageClassification {
             split: self.recipe.split.clone(),
             digest: self.list.digest(),
         };
+        let (shape, classes) = (self.data.shape(), self.data.classes.len());
         Ok(ImageClassifierSpec {
             kind: ImageClassifier::KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             members: self.recipe.ensemble,
-            model: self.recipe.model.clone(),
+            model: self.recipe.model.clone().with_sizes(shape, classes),
             labels: self.data.classes.clone(),
             input: self.data.decode.clone(),
             normalize: normalize.clone(),

@@ -20,7 +20,6 @@ mod evaluation;
 mod labels;
 mod ranking;
 mod regression;
-mod sections;
 mod spread;
 mod text;
 mod threshold;

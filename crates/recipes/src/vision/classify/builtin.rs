@@ -1,8 +1,8 @@
 //! The recipes that come with the crate.
 
 use tinderbox_datasets::image::Augment;
-use tinderbox_models::layers::{Activation, Normalization};
-use tinderbox_models::vision::{BlockKind, Stem};
+use tinderbox_models::layers::MlpConfig;
+use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
 use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
@@ -92,12 +92,8 @@ fn base(name: &str, data: Data, model: ImageModelConfig) -> Recipe {
 }
 
 fn cnn(block_channels: &[usize], d_hidden: usize, dropout: f64) -> ImageModelConfig {
-    ImageModelConfig::Cnn {
-        block_channels: block_channels.to_vec(),
-        convs_per_block: 1,
-        d_hidden,
-        dropout,
-    }
+    let config = CnnConfig::new(0, 0, 0, 0).with_block_channels(block_channels.to_vec());
+    ImageModelConfig::Cnn(config.with_d_hidden(d_hidden).with_dropout(dropout))
 }
 
 fn digits(name: &str) -> Recipe {
@@ -159,13 +155,10 @@ fn fashion_mnist(name: &str) -> Recipe {
 }
 
 fn mlp_digits(name: &str) -> Recipe {
-    let model = ImageModelConfig::Mlp {
-        hidden: vec![64, 32],
-        activation: Activation::Relu,
-        normalization: Normalization::None,
-        dropout: 0.0,
-    };
-    let mut recipe = base(name, Data::digits(), model);
+    let model = MlpConfig::new(0, 0)
+        .with_hidden(vec![64, 32])
+        .with_dropout(0.0);
+    let mut recipe = base(name, Data::digits(), ImageModelConfig::Mlp(model));
     recipe.optimizer = Optimizer::Sgd {
         learning_rate: 0.05,
         momentum: 0.9,
@@ -179,13 +172,8 @@ fn mlp_digits(name: &str) -> Recipe {
 }
 
 fn image_folder(name: &str) -> Recipe {
-    let model = ImageModelConfig::Resnet {
-        stem: Stem::Small,
-        block: BlockKind::Basic,
-        blocks_per_stage: vec![1, 1, 1],
-        base_channels: 16,
-        dropout: 0.0,
-    };
+    let model = ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1, 1]);
+    let model = ImageModelConfig::Resnet(model.with_base_channels(16));
     let mut recipe = base(name, Data::image_folder(), model);
     recipe.augment = Augment {
         shift: 0.1,

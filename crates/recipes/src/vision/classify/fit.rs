@@ -16,7 +16,7 @@ use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{BaselineReport, FoldReport};
 use tinderbox_train::{
-    BestListener, Options, Report, Splits, Task as _, TaskError, Trained, init_seeded,
+    BestListener, Options, Report, Splits, TaskError, Trained, init_seeded,
 };
 
 use super::evaluate::{eval_loader, predict_all};
@@ -64,7 +64,7 @@ impl ImageClassification {
             training: fitted.members.training,
             valid: valid.metrics(),
             test,
-            sections: evaluation.sections(&self.data.classes, Self::ITEM),
+            sections: Vec::new(),
             evaluation,
             labels: self.data.classes.clone(),
             folds,

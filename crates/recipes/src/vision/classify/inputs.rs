@@ -169,26 +169,3 @@ fn find(path: &Path) -> Result<(Vec<Source>, LeftOut), TaskError> {
     }
     Ok((files.into_iter().map(Source::File).collect(), left_out))
 }
-
-/// The columns of a table of predictions, all of them different: where a class has the name of
-/// another column, all classes get the prefix `p_`.
-pub(super) fn columns(labels: &[String]) -> Vec<String> {
-    let clash = labels
-        .iter()
-        .any(|label| label == "input" || label == "label");
-    let prefix = if clash { "p_" } else { "" };
-    let classes = labels.iter().map(|label| format!("{prefix}{label}"));
-    std::iter::once("label".to_owned()).chain(classes).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn class_names_do_not_clash_with_columns() {
-        let names = |labels: [&str; 2]| columns(&labels.map(str::to_owned));
-        assert_eq!(names(["cat", "dog"]), ["label", "cat", "dog"]);
-        assert_eq!(names(["label", "dog"]), ["label", "p_label", "p_dog"]);
-    }
-}

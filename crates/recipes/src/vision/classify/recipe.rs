@@ -1,11 +1,11 @@
 //! The recipe of an image classifier.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tinderbox_datasets::image::Augment;
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
 use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
-use tinderbox_train::overlay::{KeyDoc, Patchable};
+use tinderbox_train::overlay::{KeyDoc, Patchable, inferred};
 use tinderbox_train::{
     ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
     check_range,
@@ -33,6 +33,7 @@ pub struct Recipe {
     /// Random changes of training images.
     pub augment: Augment,
     /// The network.
+    #[serde(with = "model")]
     pub model: ImageModelConfig,
     /// The loss.
     pub loss: Loss,
@@ -42,6 +43,24 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Epochs, batches, seed and checkpoints.
     pub train: TrainingOptions,
+}
+
+/// The section `model`, without the sizes that follow from the images.
+mod model {
+    use super::{Deserializer, ImageModelConfig, Serializer, inferred};
+
+    pub(super) fn serialize<S: Serializer>(
+        model: &ImageModelConfig,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        inferred::serialize(model, &ImageModelConfig::INFERRED, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<ImageModelConfig, D::Error> {
+        inferred::deserialize(&ImageModelConfig::INFERRED, deserializer)
+    }
 }
 
 impl TaskRecipe for Recipe {
@@ -62,9 +81,10 @@ impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         match path {
             "data" => Data::of_kind(kind).and_then(|data| Table::try_from(data).ok()),
-            "model" => {
-                ImageModelConfig::of_kind(kind).and_then(|model| Table::try_from(model).ok())
-            }
+            "model" => inferred::table(
+                &ImageModelConfig::of_kind(kind)?,
+                &ImageModelConfig::INFERRED,
+            ),
             "optimizer" => Optimizer::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             _ => None,
@@ -152,13 +172,10 @@ mod tests {
             "optimizer.kind=sgd",
         ];
         let recipe = assign(builtin("digits"), &assignments.map(str::to_owned)).unwrap();
-        assert!(matches!(
-            recipe.model,
-            ImageModelConfig::Resnet {
-                base_channels: 8,
-                ..
-            }
-        ));
+        let ImageModelConfig::Resnet(model) = &recipe.model else {
+            panic!("{:?}", recipe.model)
+        };
+        assert_eq!(model.base_channels, 8);
         assert!(matches!(recipe.optimizer, Optimizer::Sgd { .. }));
     }
 
