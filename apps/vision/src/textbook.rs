@@ -1,11 +1,13 @@
-//! How a network learns, shown on the way: input, forward, loss, backward, update.
+//! A textbook view of training: input, forward, loss, backward, update.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 use tinderbox_cli::{note, table};
-use tinderbox_train::METRICS_FILE;
+use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_recipes::vision::ImageClassification;
+use tinderbox_train::{METRICS_FILE, Task as _};
 use tinderbox_train::run_options::FirstStepListener;
 
 const INTRODUCTION: &str = "\
@@ -13,6 +15,11 @@ each step: the input (a batch of images) goes forward through the layers above t
 class; the loss says how wrong the scores are; it goes backward through the same layers and gives
 every weight a gradient, the direction in which the loss grows; the update moves every weight a
 little against its gradient.";
+
+/// Whether training is shown step by step: for the network of the textbook.
+pub(crate) fn applies(task: &ImageClassification, quiet: bool) -> bool {
+    !quiet && matches!(task.recipe().model, ImageModelConfig::Mlp(_))
+}
 
 /// Shows the gradients of the first step.
 pub(crate) fn listener() -> Box<FirstStepListener> {

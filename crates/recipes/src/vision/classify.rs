@@ -20,6 +20,7 @@ mod builtin;
 mod docs;
 mod evaluate;
 mod fit;
+mod inferred;
 mod inputs;
 mod recipe;
 
@@ -40,6 +41,7 @@ use tinderbox_train::task::{
 use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
 
 pub use builtin::BUILTIN;
+pub use inferred::InferredRecipe;
 pub use recipe::Recipe;
 
 use super::batch::measure;

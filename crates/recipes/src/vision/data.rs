@@ -9,7 +9,7 @@ use tinderbox_datasets::download::{self, DownloadError};
 use tinderbox_datasets::files::{LeftOut, SplitName};
 use tinderbox_datasets::image::{
     DecodeOptions, FolderError, FolderOptions, FolderSplits, IdxError, ImageFolder, ImageSet,
-    InkRule, LabelledImage, is_idx_folder, open_idx_folder,
+    InkRule, LabeledImage, is_idx_folder, open_idx_folder,
 };
 use tinderbox_datasets::sets::{DigitsError, digits};
 use tinderbox_datasets::{SplitError, Subset, content_hash};
@@ -87,7 +87,7 @@ pub struct NamedSplit {
 /// All images of a data set in one order.
 pub struct ImageData {
     /// The images.
-    pub images: Arc<dyn Dataset<LabelledImage>>,
+    pub images: Arc<dyn Dataset<LabeledImage>>,
     /// The class of each.
     pub labels: Vec<u16>,
     /// A hash of the content of each: equal ones are copies.
@@ -154,7 +154,7 @@ impl ImageData {
     /// # Errors
     ///
     /// If one does not exist.
-    pub fn select(&self, rows: Vec<usize>) -> Result<Arc<dyn Dataset<LabelledImage>>, DataError> {
+    pub fn select(&self, rows: Vec<usize>) -> Result<Arc<dyn Dataset<LabeledImage>>, DataError> {
         Ok(Arc::new(Subset::new(Arc::clone(&self.images), rows)?))
     }
 
@@ -323,7 +323,7 @@ fn of_folder(
     } = ImageFolder::open_splits(path, options, classes)?;
     let classes = train.class_names().to_vec();
     let (mut labels, mut contents) = (Vec::new(), Vec::new());
-    let mut parts: Vec<Arc<dyn Dataset<LabelledImage>>> = Vec::new();
+    let mut parts: Vec<Arc<dyn Dataset<LabeledImage>>> = Vec::new();
     let mut add = |folder: ImageFolder, split: SplitName| {
         let start = labels.len();
         labels.extend_from_slice(folder.labels());

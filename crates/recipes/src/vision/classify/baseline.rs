@@ -56,7 +56,7 @@ fn rows(data: &ImageData, rows: &[usize], most: usize) -> Result<Rows, TaskError
         let values = item.image.pixels.iter();
         all.features
             .extend(values.map(|&value| f64::from(value) / 255.0));
-        all.labels.push(usize::from(item.label));
+        all.labels.push(usize::from(item.target));
     }
     Ok(all)
 }

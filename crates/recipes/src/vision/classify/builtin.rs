@@ -111,7 +111,7 @@ fn digits(name: &str) -> Recipe {
     recipe
 }
 
-fn mnist(name: &str) -> Recipe {
+pub(super) fn mnist(name: &str) -> Recipe {
     let mut recipe = base(name, Data::mnist(), cnn(&[32, 64, 128], 128, 0.25));
     recipe.split.valid_fraction = 0.05;
     recipe.augment = Augment {
@@ -171,7 +171,7 @@ fn mlp_digits(name: &str) -> Recipe {
     recipe
 }
 
-fn image_folder(name: &str) -> Recipe {
+pub(super) fn image_folder(name: &str) -> Recipe {
     let model = ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1, 1]);
     let model = ImageModelConfig::Resnet(model.with_base_channels(16));
     let mut recipe = base(name, Data::image_folder(), model);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::data::dataloader::DataLoader;
 use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
-use tinderbox_datasets::image::LabelledImage;
+use tinderbox_datasets::image::LabeledImage;
 use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
 use tinderbox_predict::PredictError;
 use tinderbox_predict::vision::{ImageClassifier, ImageEnsemble, Normalize};
@@ -24,11 +24,11 @@ use crate::vision::splits::ImageSplits;
 
 /// Batches of images with their classes, in their order and unchanged.
 pub(super) fn eval_loader(
-    images: &Arc<dyn Dataset<LabelledImage>>,
+    images: &Arc<dyn Dataset<LabeledImage>>,
     normalize: &Normalize,
     workers: usize,
     device: &Device,
-) -> Result<Loader<LabelledImage, Labelled<Tensor<4>>>, LoaderError> {
+) -> Result<Loader<LabeledImage, Labelled<Tensor<4>>>, LoaderError> {
     let collate = ImageCollate::eval(normalize.clone());
     let first = if images.is_empty() {
         None

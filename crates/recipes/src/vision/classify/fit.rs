@@ -14,7 +14,7 @@ use tinderbox_train::run::{
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
-use tinderbox_train::task::{BaselineReport, FoldReport};
+use tinderbox_train::task::{BaselineReport, FoldReport, compare};
 use tinderbox_train::{
     BestListener, Options, Report, Splits, TaskError, Trained, init_seeded,
 };
@@ -52,6 +52,7 @@ impl ImageClassification {
         let test = evaluation.metrics();
         fitted.members.log_test(&test)?;
         let mut warnings = Vec::new();
+        let baselines = self.baselines(splits, options, &mut warnings);
         Ok(Report {
             run: run.clone(),
             parameters: fitted
@@ -65,10 +66,11 @@ impl ImageClassification {
             valid: valid.metrics(),
             test,
             sections: Vec::new(),
-            evaluation,
             labels: self.data.classes.clone(),
+            comparison: compare(&evaluation, &folds, &baselines),
+            evaluation,
             folds,
-            baselines: self.baselines(splits, options, &mut warnings),
+            baselines,
             details: serde_json::Map::new(),
             warnings,
         })
