@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, TensorData};
-use tinderbox_models::layers::MlpConfig;
+use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
 use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_models::text::TextEncoderConfig;
 use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};

@@ -7,8 +7,8 @@ use serde_json::Value;
 use tinderbox_cli::{note, table};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::vision::ImageClassification;
-use tinderbox_train::{METRICS_FILE, Task as _};
 use tinderbox_train::run_options::FirstStepListener;
+use tinderbox_train::{METRICS_FILE, Task as _};
 
 const INTRODUCTION: &str = "\
 each step: the input (a batch of images) goes forward through the layers above to one score per
@@ -38,7 +38,9 @@ pub(crate) fn listener() -> Box<FirstStepListener> {
             ]
         });
         let head = head.map(str::to_owned).to_vec();
-        note(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()));
+        note(&table(
+            &std::iter::once(head).chain(rows).collect::<Vec<_>>(),
+        ));
     })
 }
 

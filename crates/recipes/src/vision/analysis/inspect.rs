@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_copies;
-use tinderbox_datasets::image::{FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder};
+use tinderbox_datasets::image::{
+    FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder,
+};
 use tinderbox_train::format::thousands;
 use tinderbox_train::task::{Overview, SplitOverview};
 use tinderbox_train::{Section, TaskError, TaskRecipe as _};
@@ -69,7 +71,10 @@ fn idx_report(path: &Path) -> Result<FolderReport, TaskError> {
     };
     let total = data.labels.len();
     Ok(FolderReport {
-        splits: ["train", "valid", "test"].into_iter().filter_map(split).collect(),
+        splits: ["train", "valid", "test"]
+            .into_iter()
+            .filter_map(split)
+            .collect(),
         formats: [("IDX".to_owned(), total)].into(),
         sizes: [((height, width), total)].into(),
         damaged: Vec::new(),
@@ -95,7 +100,10 @@ fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overvi
         .collect();
     let mut sections: Vec<Section> = class_table(report).into_iter().collect();
     sections.push(Section::text(format!("formats: {}", formats.join(", "))));
-    sections.push(Section::text(format!("sizes (height x width): {}", sizes(report))));
+    sections.push(Section::text(format!(
+        "sizes (height x width): {}",
+        sizes(report)
+    )));
     let mut notes = report.notes.clone();
     if !report.left_out.is_empty() {
         notes.push(report.left_out.to_string());
@@ -113,7 +121,9 @@ fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overvi
 fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<String, Value> {
     let sizes = report.sizes.iter();
     let sizes: Vec<Value> = sizes
-        .map(|((height, width), images)| json!({"height": height, "width": width, "images": images}))
+        .map(
+            |((height, width), images)| json!({"height": height, "width": width, "images": images}),
+        )
         .collect();
     let splits = report.splits.iter().map(|split| {
         let classes = split.classes.iter();
