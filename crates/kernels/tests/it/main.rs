@@ -5,7 +5,7 @@ mod adam;
 #[cfg(feature = "flex")]
 mod attention;
 #[cfg(feature = "flex")]
-mod batch_norm_and_pool;
+mod batch_norm;
 #[cfg(feature = "flex")]
 mod checks;
 #[cfg(feature = "flex")]
@@ -13,7 +13,7 @@ mod conv2d;
 #[cfg(feature = "flex")]
 mod linear;
 #[cfg(feature = "flex")]
-mod norm_and_dropout;
-mod perceptron;
+mod norm;
+mod mlp;
 #[cfg(feature = "flex")]
 mod recurrent;
