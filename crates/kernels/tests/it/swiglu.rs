@@ -1,4 +1,4 @@
-//! SwiGLU against Burn's operations.
+//! `SwiGLU` against Burn's operations.
 
 use crate::checks::{
     assert_all_close, assert_close, assert_same_for_any_threads, noise, values, with_gradients,
