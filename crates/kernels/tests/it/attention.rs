@@ -89,8 +89,8 @@ fn attention_equals_its_formula() {
         for (masked, causal) in [(false, false), (true, false), (false, true), (true, true)] {
             let ours = run(size, masked, causal, self_attention);
             let expected = run(size, masked, causal, reference);
-            let what = format!("{size:?}, masked: {masked}, causal: {causal}");
-            assert_all_close(&what, &ours, &expected);
+            let context = format!("{size:?}, masked: {masked}, causal: {causal}");
+            assert_all_close(&context, &ours, &expected);
         }
     }
 }

@@ -20,14 +20,14 @@ fn noise<const D: usize>(shape: [usize; D], seed: f32, device: &Device) -> Tenso
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-fn assert_close(what: &str, ours: &[f32], burns: &[f32]) {
-    assert_eq!(ours.len(), burns.len(), "{what}");
+fn assert_close(context: &str, ours: &[f32], burns: &[f32]) {
+    assert_eq!(ours.len(), burns.len(), "{context}");
     let scale = burns
         .iter()
         .fold(1.0_f32, |scale, value| scale.max(value.abs()));
     for (ours, burns) in ours.iter().zip(burns) {
-        let apart = (ours - burns).abs() / scale;
-        assert!(apart < 1e-5, "{what}: {ours} is not {burns}");
+        let error = (ours - burns).abs() / scale;
+        assert!(error < 1e-5, "{context}: {ours} is not {burns}");
     }
 }
 

@@ -13,24 +13,24 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 /// Compares relative to the largest expected value.
-pub(crate) fn assert_close(what: &str, ours: &[f32], expected: &[f32]) {
-    assert_eq!(ours.len(), expected.len(), "{what}");
+pub(crate) fn assert_close(context: &str, ours: &[f32], expected: &[f32]) {
+    assert_eq!(ours.len(), expected.len(), "{context}");
     let scale = expected
         .iter()
         .fold(1e-3_f32, |scale, value| scale.max(value.abs()));
     for (index, (ours, expected)) in ours.iter().zip(expected).enumerate() {
-        let apart = (ours - expected).abs() / scale;
+        let error = (ours - expected).abs() / scale;
         assert!(
-            apart < 1e-5,
-            "{what}, element {index}: {ours} is not {expected}"
+            error < 1e-5,
+            "{context}, element {index}: {ours} is not {expected}"
         );
     }
 }
 
-pub(crate) fn assert_all_close(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
-    assert_eq!(ours.len(), expected.len(), "{what}");
+pub(crate) fn assert_all_close(context: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
+    assert_eq!(ours.len(), expected.len(), "{context}");
     for (part, (ours, expected)) in ours.iter().zip(expected).enumerate() {
-        assert_close(&format!("{what}, part {part}"), ours, expected);
+        assert_close(&format!("{context}, part {part}"), ours, expected);
     }
 }
 

@@ -40,19 +40,19 @@ fn assert_equals_burn(input: [usize; 4], weight: [usize; 4], geometry: Conv2dGeo
     let burns = run(input, weight, |x, w| {
         burn_conv2d(x, w, None, options.clone())
     });
-    for (what, (ours, burns)) in ["output", "input", "weight"]
+    for (context, (ours, burns)) in ["output", "input", "weight"]
         .iter()
         .zip(ours.iter().zip(&burns))
     {
-        assert_eq!(ours.len(), burns.len(), "{what} of {input:?} {weight:?}");
+        assert_eq!(ours.len(), burns.len(), "{context} of {input:?} {weight:?}");
         let scale = burns
             .iter()
             .fold(1.0_f32, |scale, value| scale.max(value.abs()));
         for (ours, burns) in ours.iter().zip(burns) {
-            let apart = (ours - burns).abs() / scale;
+            let error = (ours - burns).abs() / scale;
             assert!(
-                apart < 1e-5,
-                "{what} of {input:?} {weight:?} {geometry:?}: {ours} is not {burns}"
+                error < 1e-5,
+                "{context} of {input:?} {weight:?} {geometry:?}: {ours} is not {burns}"
             );
         }
     }

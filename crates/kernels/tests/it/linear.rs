@@ -77,9 +77,9 @@ fn gelu_equals_its_definition() {
     let expected = values(burn_gelu(input.clone().cast(DType::F64)));
     let ours = values(linear_gelu(input, one(), None));
     for ((x, ours), expected) in x.iter().zip(ours).zip(expected) {
-        let apart = (ours - expected).abs();
+        let error = (ours - expected).abs();
         assert!(
-            apart < 4e-7 * (1.0 + x.abs()),
+            error < 4e-7 * (1.0 + x.abs()),
             "gelu({x}) is {ours}, not {expected}"
         );
     }

@@ -52,9 +52,9 @@ fn norms_equal_burn() {
         .into_iter()
         .flat_map(|size| [(size, true), (size, false)])
     {
-        let what = format!("{size:?}, centered: {centered}");
+        let context = format!("{size:?}, centered: {centered}");
         assert_all_close(
-            &what,
+            &context,
             &run(size, centered, ours),
             &run(size, centered, burns),
         );

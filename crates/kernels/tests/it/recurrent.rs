@@ -63,8 +63,8 @@ fn networks_equal_their_steps() {
                 let ours = run(size, gates, masked, reverse, DType::F32);
                 // There is no kernel for double precision.
                 let burns = run(size, gates, masked, reverse, DType::F64);
-                let what = format!("{size:?}, {gates} gates, masked: {masked}, {reverse}");
-                assert_all_close(&what, &ours, &burns);
+                let context = format!("{size:?}, {gates} gates, masked: {masked}, {reverse}");
+                assert_all_close(&context, &ours, &burns);
             }
         }
     }

@@ -9,9 +9,15 @@
 //! The order in which an element is summed depends only on the length of the inner dimension:
 //! neither the number of threads nor the other rows change a bit of the result.
 
+mod pack;
+mod tile;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+pub(crate) use self::pack::PackedRhs;
+use self::pack::pack_panel;
+use self::tile::{MAX_WIDTH, REGISTERS, Tile, compute_tile};
 use super::parallel::{for_each_chunk, is_worth_threads};
 use super::scratch::Scratch;
 
@@ -23,26 +29,14 @@ const MAX_BLOCK_DEPTH: usize = 384;
 /// second-level cache. A multiple of every tile height.
 const BLOCK_ROWS: usize = 384;
 
-/// Unrolled steps along the inner dimension.
-const UNROLLED: usize = 4;
-
 /// Maximum rows per task; a multiple of every tile height.
 const MAX_TASK_ROWS: usize = 96;
-
-/// Rows of a panel that are packed together from a transposed operand.
-const TRANSPOSED_ROWS: usize = 64;
 
 /// A multiple of every tile height.
 const ROWS_MULTIPLE: usize = 12;
 
 /// Up to this many rows, the right operand is read in place: packing would cost as much as it saves.
 pub(crate) const MAX_UNPACKED_ROWS: usize = 48;
-
-/// Registers per row of a tile.
-const REGISTERS: usize = 2;
-
-/// Largest number of columns of a tile: two registers of 16 elements.
-const MAX_WIDTH: usize = 32;
 
 /// View of a matrix in a slice: its element `(i, j)` is `values[i * strides[0] + j * strides[1]]`.
 #[derive(Clone, Copy, Debug)]
@@ -79,112 +73,6 @@ impl<'a> Matrix<'a> {
         Self {
             values: &self.values[start.min(self.values.len())..],
             ..self
-        }
-    }
-}
-
-/// Columns of a tile on this processor.
-fn tile_width(arch: Arch) -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    (REGISTERS * arch.dispatch(Lanes)).min(MAX_WIDTH)
-}
-
-/// The right operand, packed in the order in which tiles read it: panels as wide as a tile, row by
-/// row, the last one padded with zeros.
-#[derive(Debug)]
-pub(crate) struct PackedRhs {
-    values: Scratch,
-    depth: usize,
-    columns: usize,
-    width: usize,
-}
-
-impl PackedRhs {
-    /// Packs a block matrix of shape `[depth, columns]`. Each block has its shape and the row and
-    /// column of its first element.
-    pub(crate) fn from_blocks(
-        [depth, columns]: [usize; 2],
-        blocks: &[(Matrix<'_>, [usize; 2], [usize; 2])],
-    ) -> Self {
-        let width = tile_width(Arch::new());
-        let panel_len = (depth * width).max(1);
-        let mut values = Scratch::new(columns.div_ceil(width) * depth * width);
-        let parallel = is_worth_threads(8 * values.len());
-        for_each_chunk(&mut values, panel_len, parallel, |index, panel| {
-            let first = index * width;
-            if first + width > columns {
-                panel.fill(0.0);
-            }
-            for &(block, shape, origin) in blocks {
-                pack_panel(block, shape, origin, first, width, panel);
-            }
-        });
-        Self {
-            values,
-            depth,
-            columns,
-            width,
-        }
-    }
-
-    /// Packs a matrix.
-    pub(crate) fn new(matrix: Matrix<'_>, shape: [usize; 2]) -> Self {
-        Self::from_blocks(shape, &[(matrix, shape, [0, 0])])
-    }
-
-    /// Some rows of the panel that starts at a column.
-    fn panel(&self, column: usize, row: usize, rows: usize) -> &[f32] {
-        let start = column * self.depth + row * self.width;
-        &self.values[start..start + rows * self.width]
-    }
-}
-
-/// Copies the intersection of a block with the panel that starts at column `first`.
-fn pack_panel(
-    block: Matrix<'_>,
-    [rows, columns]: [usize; 2],
-    [row, column]: [usize; 2],
-    first: usize,
-    width: usize,
-    panel: &mut [f32],
-) {
-    let start = first.max(column);
-    let end = (first + width).min(column + columns);
-    if start >= end {
-        return;
-    }
-    let [row_stride, column_stride] = block.strides;
-    let lines = panel.chunks_exact_mut(width).skip(row).take(rows);
-    if column_stride == 1 {
-        for (index, line) in lines.enumerate() {
-            let offset = index * row_stride + start - column;
-            let source = &block.values[offset..offset + end - start];
-            // A constant length is copied without a call.
-            match (
-                line.first_chunk_mut::<MAX_WIDTH>(),
-                source.first_chunk::<MAX_WIDTH>(),
-            ) {
-                (Some(line), Some(source)) => *line = *source,
-                _ => line[start - first..end - first].copy_from_slice(source),
-            }
-        }
-        return;
-    }
-    let mut lines: Vec<_> = lines.collect();
-    for (chunk, lines) in lines.chunks_mut(TRANSPOSED_ROWS).enumerate() {
-        for index in start..end {
-            let offset = chunk * TRANSPOSED_ROWS * row_stride + (index - column) * column_stride;
-            let source = block.values[offset..].iter().step_by(row_stride);
-            for (line, value) in lines.iter_mut().zip(source) {
-                line[index - first] = *value;
-            }
         }
     }
 }
@@ -325,193 +213,6 @@ impl Run<'_> {
                 let lhs = lhs.from(row + first, start);
                 compute_tile::<S, ROWS>(simd, lhs, panel, [panel_stride, depth], tile);
             }
-        }
-    }
-}
-
-/// A tile of the output.
-struct Tile<'a> {
-    output: &'a mut [f32],
-    stride: usize,
-    /// Rows and columns that exist.
-    shape: [usize; 2],
-    accumulate: bool,
-}
-
-/// Selects a tile height for the rows that are left. Excess rows of a tile repeat the last row and
-/// are not stored.
-#[inline(always)]
-fn compute_tile<S: Simd, const ROWS: usize>(
-    simd: S,
-    lhs: Matrix<'_>,
-    panel: &[f32],
-    panel_shape: [usize; 2],
-    tile: Tile<'_>,
-) {
-    match tile.shape[0] {
-        1 => accumulate::<S, 1>(simd, lhs, panel, panel_shape, tile),
-        2 => accumulate::<S, 2>(simd, lhs, panel, panel_shape, tile),
-        3..=4 => accumulate::<S, 4>(simd, lhs, panel, panel_shape, tile),
-        5..=8 if ROWS > 8 => accumulate::<S, 8>(simd, lhs, panel, panel_shape, tile),
-        _ => accumulate::<S, ROWS>(simd, lhs, panel, panel_shape, tile),
-    }
-}
-
-/// Accumulators of a tile.
-type Sums<S, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
-
-/// Traverses the inner dimension. The rows of the panel are `stride` apart.
-#[inline(always)]
-fn accumulate<S: Simd, const ROWS: usize>(
-    simd: S,
-    lhs: Matrix<'_>,
-    panel: &[f32],
-    [stride, depth]: [usize; 2],
-    mut tile: Tile<'_>,
-) {
-    let rows = tile.shape[0];
-    let mut sums: Sums<S, ROWS> = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
-    if lhs.strides[1] != 1 {
-        column_major(simd, &mut sums, lhs, panel, [stride, depth, rows]);
-    } else if stride == REGISTERS * S::F32_LANES {
-        row_major_packed(simd, &mut sums, lhs, panel, [depth, rows]);
-    } else {
-        row_major_strided(simd, &mut sums, lhs, panel, [stride, depth, rows]);
-    }
-    store(simd, &sums, &mut tile);
-}
-
-/// For a row-major left operand and a packed panel.
-#[inline(always)]
-fn row_major_packed<S: Simd, const ROWS: usize>(
-    simd: S,
-    sums: &mut Sums<S, ROWS>,
-    lhs: Matrix<'_>,
-    panel: &[f32],
-    [depth, rows]: [usize; 2],
-) {
-    let (lines, _) = S::as_simd_f32s(panel);
-    let (lines, _) = lines.as_chunks::<REGISTERS>();
-    let lines = &lines[..depth];
-    // Unrolled, so that fewer addresses are computed.
-    let (blocks, rest) = lines.as_chunks::<UNROLLED>();
-    let whole = blocks.len();
-    let mut lhs_rows: [&[f32]; ROWS] = [&[]; ROWS];
-    let mut lhs_blocks: [&[[f32; UNROLLED]]; ROWS] = [&[]; ROWS];
-    for row in 0..ROWS {
-        lhs_rows[row] = &lhs.values[row.min(rows - 1) * lhs.strides[0]..][..depth];
-        lhs_blocks[row] = &lhs_rows[row].as_chunks::<UNROLLED>().0[..whole];
-    }
-    let mut total = *sums;
-    for (index, block) in blocks.iter().enumerate() {
-        for step in 0..UNROLLED {
-            for row in 0..ROWS {
-                let lhs = simd.splat_f32s(lhs_blocks[row][index][step]);
-                for register in 0..REGISTERS {
-                    total[row][register] =
-                        simd.mul_add_f32s(lhs, block[step][register], total[row][register]);
-                }
-            }
-        }
-    }
-    for (line, index) in rest.iter().zip(whole * UNROLLED..) {
-        for row in 0..ROWS {
-            let lhs = simd.splat_f32s(lhs_rows[row][index]);
-            for register in 0..REGISTERS {
-                total[row][register] = simd.mul_add_f32s(lhs, line[register], total[row][register]);
-            }
-        }
-    }
-    *sums = total;
-}
-
-/// For a row-major left operand and a panel that is read in place.
-#[inline(always)]
-fn row_major_strided<S: Simd, const ROWS: usize>(
-    simd: S,
-    sums: &mut Sums<S, ROWS>,
-    lhs: Matrix<'_>,
-    panel: &[f32],
-    [stride, depth, rows]: [usize; 3],
-) {
-    let mut lhs_rows: [&[f32]; ROWS] = [&[]; ROWS];
-    for (row, lhs_row) in lhs_rows.iter_mut().enumerate() {
-        *lhs_row = &lhs.values[row.min(rows - 1) * lhs.strides[0]..][..depth];
-    }
-    let mut total = *sums;
-    for index in 0..depth {
-        let (line, _) = S::as_simd_f32s(&panel[index * stride..]);
-        let line = &line[..REGISTERS];
-        for row in 0..ROWS {
-            let lhs = simd.splat_f32s(lhs_rows[row][index]);
-            for register in 0..REGISTERS {
-                total[row][register] = simd.mul_add_f32s(lhs, line[register], total[row][register]);
-            }
-        }
-    }
-    *sums = total;
-}
-
-/// For a column-major left operand.
-#[inline(always)]
-fn column_major<S: Simd, const ROWS: usize>(
-    simd: S,
-    sums: &mut Sums<S, ROWS>,
-    lhs: Matrix<'_>,
-    panel: &[f32],
-    [stride, depth, rows]: [usize; 3],
-) {
-    let mut total = *sums;
-    // Excess rows could read past the end of the left operand.
-    let mut padded = Scratch::new(0);
-    let (columns, column_stride) = if rows < ROWS {
-        padded.set_len(depth * ROWS);
-        for (index, column) in padded.chunks_exact_mut(ROWS).enumerate() {
-            let source = &lhs.values[index * lhs.strides[1]..][..rows];
-            column[..rows].copy_from_slice(source);
-        }
-        (&padded[..], ROWS)
-    } else {
-        (lhs.values, lhs.strides[1])
-    };
-    for index in 0..depth {
-        let (line, _) = S::as_simd_f32s(&panel[index * stride..]);
-        let line = &line[..REGISTERS];
-        let column = &columns[index * column_stride..][..ROWS];
-        for row in 0..ROWS {
-            let lhs = simd.splat_f32s(column[row]);
-            for register in 0..REGISTERS {
-                total[row][register] = simd.mul_add_f32s(lhs, line[register], total[row][register]);
-            }
-        }
-    }
-    *sums = total;
-}
-
-#[inline(always)]
-fn store<S: Simd>(simd: S, sums: &[[S::f32s; REGISTERS]], tile: &mut Tile<'_>) {
-    let [rows, columns] = tile.shape;
-    let width = REGISTERS * S::F32_LANES;
-    for (row, sums) in sums.iter().enumerate().take(rows) {
-        let line = &mut tile.output[row * tile.stride..][..columns];
-        if columns == width {
-            let (line, _) = S::as_mut_simd_f32s(line);
-            for (target, sum) in line.iter_mut().zip(sums) {
-                *target = if tile.accumulate {
-                    simd.add_f32s(*target, *sum)
-                } else {
-                    *sum
-                };
-            }
-            continue;
-        }
-        let mut whole = [0.0; MAX_WIDTH];
-        let (registers, _) = S::as_mut_simd_f32s(&mut whole);
-        for (target, sum) in registers.iter_mut().zip(sums) {
-            *target = *sum;
-        }
-        for (target, sum) in line.iter_mut().zip(whole) {
-            *target = if tile.accumulate { *target + sum } else { sum };
         }
     }
 }
