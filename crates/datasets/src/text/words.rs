@@ -24,7 +24,7 @@ pub struct Word {
 /// spaces.
 ///
 /// ```
-/// use tinderbox_baselines::words;
+/// use tinderbox_datasets::text::words;
 ///
 /// let of = |text: &'static str| -> Vec<&str> {
 ///     words(text).into_iter().map(|word| &text[word.at]).collect()
