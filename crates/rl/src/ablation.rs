@@ -3,10 +3,11 @@
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use tinderbox_train::metrics::Spread;
+use tinderbox_train::overlay::assign;
 use tinderbox_train::{Section, TaskError};
 
 use crate::recipe::{BUILTIN, Recipe};
-use crate::train::{Options, Trained, train};
+use crate::train::{Milestone, Options, Trained, train};
 
 const HEADER: [&str; 7] = [
     "recipe",
@@ -18,26 +19,42 @@ const HEADER: [&str; 7] = [
     "steps/s",
 ];
 
-/// The names of the built-in recipes that support an environment.
-pub fn supported(environment: &str) -> Vec<&'static str> {
-    let names = BUILTIN.iter().map(|(name, _)| *name);
-    names
-        .filter(|name| Recipe::tuned(name, environment).is_some())
-        .collect()
+/// Built-in recipes for an environment, all that support it if none is named, with the keys that
+/// `set` overrides.
+///
+/// # Errors
+///
+/// If there is no such recipe or environment, or a key does not fit.
+pub fn recipes(
+    names: &[String],
+    environment: &str,
+    set: &[String],
+) -> Result<Vec<Recipe>, TaskError> {
+    let builtin = || BUILTIN.iter().map(|(name, _)| (*name).to_owned());
+    let supported = |name: &String| Recipe::tuned(name, environment).is_some();
+    let all: Vec<String> = match names {
+        [] => builtin().filter(supported).collect(),
+        names => names.to_vec(),
+    };
+    let recipe = |name: &String| {
+        let recipe = Recipe::for_environment(name, environment)?;
+        assign(recipe, set).map_err(TaskError::user)
+    };
+    all.iter().map(recipe).collect()
 }
 
-/// Trains each recipe with the seeds from 0 on and summarizes the results; `on_trained` sees each of
-/// them.
+/// Trains each recipe with the seeds from 0 on and gives a table of the results; `tell` is called
+/// with a line about each training.
 ///
 /// # Errors
 ///
 /// If a recipe is invalid, or training fails or is interrupted.
-pub fn ablation(
+pub fn run(
     recipes: &[Recipe],
     seeds: u64,
     device: &Device,
     interrupter: &Interrupter,
-    mut on_trained: impl FnMut(&Recipe, &Trained),
+    tell: impl Fn(&str),
 ) -> Result<Section, TaskError> {
     let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
     for recipe in recipes {
@@ -51,12 +68,21 @@ pub fn ablation(
                 ..Options::default()
             };
             let trained = train(&recipe, &recipe.make_env()?, device, options)?;
-            on_trained(&recipe, &trained);
+            tell(&line(&recipe, &trained));
             all.push(trained);
         }
         rows.push(row(&recipe.name, &all));
     }
     Ok(Section::table("", rows))
+}
+
+fn line(recipe: &Recipe, trained: &Trained) -> String {
+    let solved = trained.solved.map_or(String::new(), |solved| {
+        let Milestone { steps, wall_s } = solved;
+        format!(", solved after {steps} steps, {wall_s:.2} s")
+    });
+    let (name, seed) = (&recipe.name, recipe.train.seed);
+    format!("{name} seed {seed}: {}{solved}", trained.test)
 }
 
 fn row(name: &str, all: &[Trained]) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Evaluation of a policy: the returns of whole episodes, all played at once.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -27,6 +29,12 @@ impl EpisodeReturns {
         let mean = self.mean();
         let squares = self.returns.iter().map(|value| (value - mean).powi(2));
         (squares.sum::<f64>() / self.returns.len().max(1) as f64).sqrt()
+    }
+}
+
+impl fmt::Display for EpisodeReturns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "return {:.1} ± {:.1}", self.mean(), self.std())
     }
 }
 

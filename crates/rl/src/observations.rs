@@ -25,7 +25,9 @@ enum ObservationError {
         line: u64,
         cell: String,
     },
-    #[error("`{name}` line {line} has {count} values, but observations of {environment} have {expected}")]
+    #[error(
+        "`{name}` line {line} has {count} values, but observations of {environment} have {expected}"
+    )]
     Width {
         name: String,
         line: u64,

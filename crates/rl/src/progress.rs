@@ -9,6 +9,8 @@ use burn::train::renderer::{MetricState, MetricsRenderer};
 
 use crate::train::Progress;
 
+const METRICS: [&str; 4] = ["return_mean", "return_std", "loss", "epsilon"];
+
 /// Hands the progress of a training to a renderer: an epoch is the time between two evaluations, and
 /// its items are environment steps.
 pub(crate) struct RendererFeed {
@@ -51,7 +53,7 @@ impl RendererFeed {
 
     fn start(&mut self, total: usize) {
         self.is_started = true;
-        for name in ["return_mean", "return_std", "loss", "epsilon"] {
+        for name in METRICS {
             self.renderer.register_metric(MetricDefinition {
                 metric_id: id(name),
                 name: Arc::new(name.to_owned()),
@@ -94,9 +96,11 @@ pub(crate) fn state(name: &str, value: f64) -> MetricState {
 
 /// The name and the value of a metric that [`RendererFeed`] has handed over.
 #[cfg(feature = "render")]
-pub(crate) fn metric(state: &MetricState) -> Option<(&str, f64)> {
+pub(crate) fn metric(state: &MetricState) -> Option<(&'static str, f64)> {
     let MetricState::Numeric(entry, Some(value)) = state else {
         return None;
     };
-    Some((entry.metric_id.as_str(), value.current()))
+    let mut names = METRICS.into_iter();
+    let name = names.find(|name| id(name) == entry.metric_id)?;
+    Some((name, value.current()))
 }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use tinderbox_models::LayerSummary;
 use tinderbox_models::rl::ActorCriticConfig;
 use tinderbox_train::docs::OPTIMIZER_DOCS;
-use tinderbox_train::overlay::{KeyDoc, Patchable};
-use tinderbox_train::{ConfigError, Optimizer, Schedule, TaskRecipe, check_name, check_range};
+use tinderbox_train::overlay::{KeyDoc, Patchable, nearest};
+use tinderbox_train::{
+    ConfigError, Optimizer, Schedule, TaskError, TaskRecipe, check_name, check_range,
+};
 use toml::Table;
 
 use crate::docs::DOCS;
@@ -173,10 +175,7 @@ impl Patchable for Recipe {
 
 /// Names of the built-in recipes with a line on each.
 pub const BUILTIN: [(&str, &str); 10] = [
-    (
-        "dqn",
-        "DQN with 10-step returns; the default",
-    ),
+    ("dqn", "DQN with 10-step returns; the default"),
     ("plain", "DQN of 2015, the base of the next seven"),
     ("double", "double DQN"),
     ("dueling", "DQN with a dueling network"),
@@ -192,6 +191,27 @@ impl Recipe {
     /// A built-in recipe by its name, for CartPole.
     pub fn builtin(name: &str) -> Option<Self> {
         Self::tuned(name, "CartPole-v1")
+    }
+
+    /// A built-in recipe for a known environment.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such recipe or environment, or the algorithm does not support its actions.
+    pub fn for_environment(name: &str, environment: &str) -> Result<Self, TaskError> {
+        environment.parse::<ClassicControl>()?;
+        let recipe = Self::tuned(name, environment);
+        recipe.ok_or_else(|| {
+            let known = BUILTIN.iter().map(|(name, _)| *name);
+            let hint = match nearest(name, known) {
+                Some(near) if near != name => format!(" (did you mean `{near}`?)"),
+                _ => String::new(),
+            };
+            TaskError::user(format!(
+                "there is no built-in recipe `{name}` for {environment}{hint}; in a recipe file, set \
+                 `environment` instead of `--env`"
+            ))
+        })
     }
 
     /// A built-in recipe with hyperparameters tuned for an environment; those of CartPole for an

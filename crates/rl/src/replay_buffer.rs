@@ -27,7 +27,9 @@ const SMALLEST_ERROR: f32 = 1e-6;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayBufferError {
     /// It could never give a batch.
-    #[error("the replay buffer holds at most {capacity} transitions, fewer than a batch of {batch}")]
+    #[error(
+        "the replay buffer holds at most {capacity} transitions, fewer than a batch of {batch}"
+    )]
     TooSmall {
         /// Most transitions it can hold.
         capacity: usize,
@@ -535,7 +537,11 @@ mod tests {
 
     /// Steps in which environment `e` shows `100 e + t`, gets the reward `t + 1`, and ends where
     /// `ends` says; a cut-off one would have shown `-t`.
-    fn lived(config: ReplayBufferConfig, steps: usize, ends: impl Fn(usize, usize) -> u8) -> ReplayBuffer {
+    fn lived(
+        config: ReplayBufferConfig,
+        steps: usize,
+        ends: impl Fn(usize, usize) -> u8,
+    ) -> ReplayBuffer {
         let mut replay = ReplayBuffer::new(config).unwrap();
         for t in 0..steps {
             let show =
@@ -714,7 +720,10 @@ mod tests {
                     assert!(restored.restore(&bytes[..cut]).is_err());
                 }
                 let other = ReplayBufferConfig { width: 2, ..config };
-                let error = ReplayBuffer::new(other).unwrap().restore(&bytes).unwrap_err();
+                let error = ReplayBuffer::new(other)
+                    .unwrap()
+                    .restore(&bytes)
+                    .unwrap_err();
                 assert!(matches!(error, ReplayBufferError::Foreign(_)));
             }
         }

@@ -122,7 +122,7 @@ impl Task for ReinforcementLearning {
                  other split",
             ));
         }
-        let env: ClassicControl = model.environment().parse()?;
+        let env = make_env(model.environment())?;
         let returns = test(model, &env, None, None)?;
         Ok(EvalReport {
             evaluation: evaluation(&returns),
@@ -154,6 +154,15 @@ impl Task for ReinforcementLearning {
     }
 }
 
+/// The environment of a name, with its time limit.
+///
+/// # Errors
+///
+/// If there is none; suggests the nearest name.
+pub fn make_env(name: &str) -> Result<ClassicControl, TaskError> {
+    Ok(name.parse()?)
+}
+
 /// Plays test episodes of a policy, those of its training if no other seed or number is given.
 ///
 /// # Errors
@@ -163,13 +172,13 @@ pub fn test(
     policy: &Policy,
     env: &ClassicControl,
     seed: Option<u64>,
-    episodes: Option<usize>,
+    episodes: Option<u32>,
 ) -> Result<EpisodeReturns, TaskError> {
     policy.check(&env.spec())?;
     let own = policy.test().unwrap_or(DEFAULT_TEST);
     let test = TestEpisodes {
         seed: seed.unwrap_or(own.seed),
-        episodes: episodes.unwrap_or(own.episodes),
+        episodes: episodes.map_or(own.episodes, |episodes| episodes as usize),
     };
     Ok(test.evaluate(policy, env)?)
 }
@@ -237,15 +246,16 @@ impl ReinforcementLearning {
 
     fn sections(&self, trained: &Trained) -> Vec<Section> {
         let solved = match trained.solved {
-            Some(solved) => format!("solved after {} steps, {:.2} s", solved.steps, solved.wall_s),
+            Some(solved) => format!(
+                "solved after {} steps, {:.2} s",
+                solved.steps, solved.wall_s
+            ),
             None => "not solved".to_owned(),
         };
         vec![Section::text(format!(
-            "{}: return {:.1} ± {:.1} over {} greedy episodes\n{solved}\n{} steps, {} episodes, {} \
-             updates",
+            "{}: {} over {} greedy episodes\n{solved}\n{} steps, {} episodes, {} updates",
             self.recipe.environment,
-            trained.test.mean(),
-            trained.test.std(),
+            trained.test,
             trained.test.returns.len(),
             trained.steps,
             trained.episodes,

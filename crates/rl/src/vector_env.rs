@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Action, ActionError, Environment, EnvSpec, Step};
+use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
 
 /// Most copies that a [`VectorEnv`] can have.
 const MAX_COUNT: usize = 65_536;
@@ -257,7 +257,12 @@ pub(crate) fn check_finite<E: Environment>(
 }
 
 #[cold]
-fn not_finite<E: Environment>(env: &E, step: u64, observation: &[f32], reward: f32) -> VectorEnvError {
+fn not_finite<E: Environment>(
+    env: &E,
+    step: u64,
+    observation: &[f32],
+    reward: f32,
+) -> VectorEnvError {
     VectorEnvError::NotFinite {
         environment: env.spec().name,
         what: if reward.is_finite() {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use tinderbox_rl::env::{Acrobot, CartPole, MountainCar, ClassicControl, Pendulum, TimeLimit};
+use tinderbox_rl::env::{Acrobot, CartPole, ClassicControl, MountainCar, Pendulum, TimeLimit};
 use tinderbox_rl::environment::{Action, Environment};
 
 /// Largest difference of a state or a reward in double precision.

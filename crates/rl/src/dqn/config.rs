@@ -97,12 +97,26 @@ impl DqnConfig {
         let interval = self.target_update_interval;
         check_count("agent.target_update_interval", interval, 1, 1 << 30)?;
         check_count("agent.learning_starts", self.learning_starts, 0, 1 << 40)?;
-        check_count("agent.exploration_steps", self.exploration_steps, 0, 1 << 40)?;
+        check_count(
+            "agent.exploration_steps",
+            self.exploration_steps,
+            0,
+            1 << 40,
+        )?;
         for (key, value) in [
             ("agent.gamma", self.gamma),
-            ("agent.prioritized_replay_alpha", self.prioritized_replay_alpha),
-            ("agent.prioritized_replay_beta0", self.prioritized_replay_beta0),
-            ("agent.exploration_initial_eps", self.exploration_initial_eps),
+            (
+                "agent.prioritized_replay_alpha",
+                self.prioritized_replay_alpha,
+            ),
+            (
+                "agent.prioritized_replay_beta0",
+                self.prioritized_replay_beta0,
+            ),
+            (
+                "agent.exploration_initial_eps",
+                self.exploration_initial_eps,
+            ),
             ("agent.exploration_final_eps", self.exploration_final_eps),
         ] {
             check_range(key, value, 0.0..=1.0)?;
@@ -116,10 +130,7 @@ impl DqnConfig {
     /// Probability of a random action after `steps` environment steps.
     pub fn epsilon(&self, steps: u64) -> f64 {
         let progress = steps as f64 / self.exploration_steps.max(1) as f64;
-        let (start, end) = (
-            self.exploration_initial_eps,
-            self.exploration_final_eps,
-        );
+        let (start, end) = (self.exploration_initial_eps, self.exploration_final_eps);
         start + (end - start) * progress.min(1.0)
     }
 }

@@ -12,8 +12,8 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete, symmetric};
-use crate::environment::{Action, ActionError, ActionSpace, Environment, EnvSpec, Step};
-use crate::render::{BLUE, DARK, GREEN, Render, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, EnvSpec, Environment, Step};
+use crate::render::{BLUE, DARK, GREEN, ORANGE, Render, Scene, Shape, turn};
 
 /// Time between two states, in s.
 const DT: f64 = 0.2;

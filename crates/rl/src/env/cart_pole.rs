@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete, symmetric};
-use crate::environment::{Action, ActionError, ActionSpace, Environment, EnvSpec, Step};
-use crate::render::{BLUE, DARK, GRAY, Render, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, EnvSpec, Environment, Step};
+use crate::render::{BLUE, DARK, GRAY, ORANGE, Render, Scene, Shape, turn};
 
 /// In m/s².
 const GRAVITY: f64 = 9.8;

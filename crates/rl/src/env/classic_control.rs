@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_train::overlay::nearest;
 
 use super::{Acrobot, CartPole, MountainCar, Pendulum, TimeLimit};
-use crate::environment::{Action, ActionError, Environment, EnvSpec, Step};
+use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
 use crate::render::{Render, Scene};
 
 /// One of the environments of this crate, with the time limit that Gymnasium registers for it.
@@ -190,7 +190,10 @@ mod tests {
         assert_eq!(near("mountain_car"), Some("MountainCar-v0"));
         assert_eq!(near("acrobat"), Some("Acrobot-v1"));
         assert_eq!(near("zzz"), None);
-        let message = "CartPole".parse::<ClassicControl>().unwrap_err().to_string();
+        let message = "CartPole"
+            .parse::<ClassicControl>()
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             message,
             "there is no environment `CartPole`, did you mean `CartPole-v1`; there are \

@@ -9,15 +9,15 @@
 
 mod acrobot;
 mod cart_pole;
-mod mountain_car;
 mod classic_control;
+mod mountain_car;
 mod pendulum;
 mod time_limit;
 
 pub use acrobot::Acrobot;
 pub use cart_pole::CartPole;
-pub use mountain_car::MountainCar;
 pub use classic_control::{ClassicControl, UnknownEnvironment};
+pub use mountain_car::MountainCar;
 pub use pendulum::Pendulum;
 pub use time_limit::TimeLimit;
 

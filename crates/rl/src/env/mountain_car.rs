@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete};
-use crate::environment::{Action, ActionError, ActionSpace, BoxSpace, Environment, EnvSpec, Step};
-use crate::render::{DARK, GREEN, GRAY, Render, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, BoxSpace, EnvSpec, Environment, Step};
+use crate::render::{DARK, GRAY, GREEN, ORANGE, Render, Scene, Shape, turn};
 
 /// The left end, where a wall stops the car.
 const MIN_POSITION: f64 = -1.2;

@@ -9,8 +9,8 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, symmetric};
-use crate::environment::{Action, ActionError, ActionSpace, Environment, EnvSpec, Step};
-use crate::render::{DARK, GREEN, Render, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, EnvSpec, Environment, Step};
+use crate::render::{DARK, GREEN, ORANGE, Render, Scene, Shape, turn};
 
 /// Largest torque, in N m.
 const MAX_TORQUE: f32 = 2.0;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Action, ActionError, Environment, EnvSpec, Step};
+use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
 use crate::render::{Render, Scene};
 
 /// An environment whose episodes are truncated after `limit` steps.

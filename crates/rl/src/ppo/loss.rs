@@ -172,7 +172,8 @@ pub fn clipped(
             }
         };
         let error = values[row] - batch.returns[row];
-        gradient.loss += share * (0.5 * coefficients.value * error * error - coefficients.entropy * entropy);
+        gradient.loss +=
+            share * (0.5 * coefficients.value * error * error - coefficients.entropy * entropy);
         gradient.value.push(share * coefficients.value * error);
     }
     gradient
@@ -251,9 +252,15 @@ mod tests {
         let values = [0.3, 2.5, 0.0, 0.1];
         let discrete = batch(ActionBatch::Discrete(vec![0, 2, 1, 1]));
         let logits: Vec<f32> = (0..12).map(|at| (at as f32 * 1.3).sin()).collect();
-        let loss =
-            |logits: &[f32]| clipped(&discrete, PolicyOutputs::Discrete(logits), &values, WEIGHTS).loss;
-        let gradient = clipped(&discrete, PolicyOutputs::Discrete(&logits), &values, WEIGHTS);
+        let loss = |logits: &[f32]| {
+            clipped(&discrete, PolicyOutputs::Discrete(logits), &values, WEIGHTS).loss
+        };
+        let gradient = clipped(
+            &discrete,
+            PolicyOutputs::Discrete(&logits),
+            &values,
+            WEIGHTS,
+        );
         assert_slopes(&gradient.policy, &logits, &loss);
         assert_slopes(&gradient.value, &values, &|values| {
             clipped(&discrete, PolicyOutputs::Discrete(&logits), values, WEIGHTS).loss

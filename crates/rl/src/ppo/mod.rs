@@ -26,8 +26,8 @@ use crate::random::{Purpose, below, normal, uniform};
 use crate::recipe::{TrainingOptions, check_count};
 use crate::vector_env::{VectorEnv, VectorEnvError};
 use loss::{
-    ActionBatch, Coefficients, Minibatch, PolicyOutputs, RolloutRow, advantages, clipped, log_probs,
-    log_sum_exp,
+    ActionBatch, Coefficients, Minibatch, PolicyOutputs, RolloutRow, advantages, clipped,
+    log_probs, log_sum_exp,
 };
 
 /// Hyperparameters of a PPO agent, besides its optimizer and batch size.
@@ -235,7 +235,10 @@ impl Ppo {
                 logits.iter().position(stop).unwrap_or(logits.len() - 1) as u16
             };
             let drawn: Vec<u16> = policy.chunks_exact(width).map(draw).collect();
-            (ActionBatch::Discrete(drawn.clone()), Actions::Discrete(drawn))
+            (
+                ActionBatch::Discrete(drawn.clone()),
+                Actions::Discrete(drawn),
+            )
         };
         let outputs = outputs(&policy, log_std.as_deref());
         rollout
@@ -312,7 +315,13 @@ impl Ppo {
         self.refresh();
     }
 
-    fn update(&mut self, batch: &Minibatch, seen: &[f32], coefficients: Coefficients, rate: f64) -> f32 {
+    fn update(
+        &mut self,
+        batch: &Minibatch,
+        seen: &[f32],
+        coefficients: Coefficients,
+        rate: f64,
+    ) -> f32 {
         let inputs = rows(seen, self.online.d_input(), &self.device);
         let (policy, value) = self.online.forward(inputs);
         let log_std = self.online.log_std();

@@ -19,7 +19,10 @@ use ratatui::text::Line;
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
+use tinderbox_train::{Renderers, Silent};
+
 use crate::progress::metric;
+use crate::recipe::Recipe;
 
 /// Height, in lines.
 const HEIGHT: u16 = 16;
@@ -47,7 +50,7 @@ struct Curves {
     total: usize,
     first: Option<usize>,
     /// Latest values by the split and the metric.
-    latest: BTreeMap<(&'static str, String), f64>,
+    latest: BTreeMap<[&'static str; 2], f64>,
     /// Mean returns over the environment steps.
     train: Vec<(f64, f64)>,
     valid: Vec<(f64, f64)>,
@@ -78,17 +81,17 @@ impl Curves {
             };
             curve.push((self.step as f64, value));
         }
-        self.latest.insert((split, name.to_owned()), value);
+        self.latest.insert([split, name], value);
     }
 
-    fn text(&self, split: &'static str, name: &str, digits: usize) -> String {
-        let value = self.latest.get(&(split, name.to_owned()));
+    fn text(&self, split: &'static str, name: &'static str, digits: usize) -> String {
+        let value = self.latest.get(&[split, name]);
         value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
     }
 
     fn rows(&self, seconds: f64) -> Vec<(&'static str, String)> {
         let done = self.step - self.first.unwrap_or(self.step);
-        let greedy = match self.latest.get(&("valid", "return_std".to_owned())) {
+        let greedy = match self.latest.get(&["valid", "return_std"]) {
             Some(std) => format!("{} ± {std:.1}", self.text("valid", "return_mean", 1)),
             None => "-".to_owned(),
         };
@@ -105,6 +108,15 @@ impl Curves {
 }
 
 impl Dashboard {
+    /// A dashboard for each training, or nothing where the terminal cannot be drawn on.
+    pub fn renderer(recipe: &Recipe, interrupter: Interrupter) -> Box<Renderers> {
+        let title = format!("{} on {}", recipe.name, recipe.environment);
+        Box::new(move |_| match Self::open(&title, interrupter.clone()) {
+            Ok(dashboard) => Box::new(dashboard),
+            Err(_) => Box::new(Silent),
+        })
+    }
+
     /// Takes the last lines of the terminal.
     ///
     /// # Errors
@@ -214,7 +226,13 @@ fn render(frame: &mut Frame<'_>, title: &str, curves: &Curves, seconds: f64) {
 }
 
 fn chart<'a>(title: &str, curves: &'a Curves) -> Chart<'a> {
-    let values = || curves.train.iter().chain(&curves.valid).map(|point| point.1);
+    let values = || {
+        curves
+            .train
+            .iter()
+            .chain(&curves.valid)
+            .map(|point| point.1)
+    };
     let low = values().fold(f64::INFINITY, f64::min).min(0.0);
     let high = values().fold(f64::NEG_INFINITY, f64::max);
     let high = if high > low { high } else { low + 1.0 };

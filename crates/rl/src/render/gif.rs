@@ -24,12 +24,7 @@ impl<W: Write> Gif<W> {
     /// # Errors
     ///
     /// If `out` cannot be written.
-    pub fn new(
-        out: W,
-        width: u16,
-        height: u16,
-        frame_s: f64,
-    ) -> Result<Self, gif::EncodingError> {
+    pub fn new(out: W, width: u16, height: u16, frame_s: f64) -> Result<Self, gif::EncodingError> {
         // The colors of the scenes, and those of their edges.
         let colors = [BACKGROUND, DARK, GRAY, ORANGE, BLUE, GREEN];
         let mut palette = Vec::new();

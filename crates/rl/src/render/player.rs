@@ -19,14 +19,10 @@ const WIDTH: u16 = 480;
 
 /// Plays episodes of a policy in an environment.
 pub struct Player<'a, E> {
-    /// The agent.
-    pub policy: &'a Policy,
-    /// The environment.
-    pub env: E,
-    /// Number of episodes.
-    pub episodes: u32,
-    /// Seed of the episodes.
-    pub seed: u64,
+    policy: &'a Policy,
+    env: E,
+    episodes: u32,
+    seed: u64,
 }
 
 /// The position of a frame.
@@ -39,7 +35,17 @@ struct Frame {
     total: f64,
 }
 
-impl<E: Environment + Render> Player<'_, E> {
+impl<'a, E: Environment + Render> Player<'a, E> {
+    /// A player of `episodes` episodes, whose seeds follow from `seed`.
+    pub fn new(policy: &'a Policy, env: E, episodes: u32, seed: u64) -> Self {
+        Self {
+            policy,
+            env,
+            episodes,
+            seed,
+        }
+    }
+
     /// Plays the episodes and gives their returns.
     ///
     /// # Errors

@@ -134,7 +134,10 @@ impl Learner {
         }
     }
 
-    pub(super) fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), TaskError> {
+    pub(super) fn restore(
+        &mut self,
+        blobs: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), TaskError> {
         match self {
             Self::Dqn(learner) => learner.restore(blobs),
             Self::Ppo(learner) => learner.restore(blobs),
@@ -180,7 +183,8 @@ impl DqnLearner {
         for _ in 0..due {
             let batch = self.agent.sample(&self.replay, progress)?;
             let result = self.agent.update(&batch, self.learning_rate * clock.rate);
-            self.replay.update_priorities(&batch.indices, &result.errors);
+            self.replay
+                .update_priorities(&batch.indices, &result.errors);
             round.loss_sum += f64::from(result.loss);
             round.losses += 1;
         }

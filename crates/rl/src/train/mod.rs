@@ -24,8 +24,8 @@ use crate::random::Purpose;
 use crate::recipe::{Recipe, TrainingOptions};
 use crate::vector_env::VectorEnv;
 
-use checkpoint::{State, foreign, from_bytes, take, to_bytes};
 pub use checkpoint::{BestEvaluation, Milestone};
+use checkpoint::{State, foreign, from_bytes, take, to_bytes};
 use learner::{Clock, Learner};
 
 /// How a training is watched, and where it is kept.
