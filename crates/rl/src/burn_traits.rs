@@ -41,7 +41,7 @@ impl<E: Environment> Adapted<E> {
     }
 }
 
-/// Plain numbers: an observation, or an action (a numbered one is a single whole value).
+/// Plain numbers: an observation, or an action (a discrete one is a single integer).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values(pub Vec<f32>);
 

@@ -7,9 +7,9 @@
 //! Differs from Schaul et al.: the importance weights are divided by the largest of the batch, not
 //! of the replay.
 //!
-//! There is one ring per field, and an observation is stored once: what follows it is the next in
-//! the ring. Only where an episode was cut off the ring does not hold what would have followed, and
-//! that observation lies apart.
+//! There is one ring per field, and an observation is stored once: the next observation is the next
+//! entry of the ring. Only the final observations of truncated episodes are stored apart, because the
+//! ring continues with the next episode.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ use crate::sum_tree::SumTree;
 const TERMINATED: u8 = 1;
 const TRUNCATED: u8 = 2;
 
-/// Added to an error, so that no transition's chance is zero.
+/// Added to an error, so that no probability is zero.
 const SMALLEST_ERROR: f32 = 1e-6;
 
 /// Why a replay buffer cannot be created or used.
@@ -52,7 +52,7 @@ pub enum ReplayBufferError {
 /// How transitions are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sampling {
-    /// All with the same chance, with replacement.
+    /// All with the same probability, with replacement.
     Uniform,
     /// In proportion to a power of their last error.
     Prioritized {
@@ -64,7 +64,7 @@ pub enum Sampling {
 /// Sizes of a replay buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReplayBufferConfig {
-    /// Most transitions held; rounded down to full rows of the environments.
+    /// Capacity, in transitions; rounded down to full rows of the environments.
     pub capacity: usize,
     /// Environments that are stepped together.
     pub envs: usize,
@@ -72,7 +72,7 @@ pub struct ReplayBufferConfig {
     pub width: usize,
     /// Transitions in a batch.
     pub batch: usize,
-    /// Rewards summed before the value of what follows is looked at.
+    /// Steps of the return before bootstrapping.
     pub n_step: usize,
     /// Discount of a reward one step later, in `[0, 1]`.
     pub gamma: f32,
@@ -91,10 +91,10 @@ pub struct Batch {
     pub rewards: Vec<f32>,
     /// Observations after these steps, `[batch, width]`; zeros where nothing follows.
     pub next_observations: Vec<f32>,
-    /// What the value of the next observation is multiplied with, `[batch]`: the discount of as
-    /// many steps as were summed, and 0 after a termination. A truncation changes nothing.
+    /// Factors of the values of the next observations, `[batch]`: the discount of as many steps as
+    /// were summed, and 0 after a termination. A truncation changes nothing.
     pub discounts: Vec<f32>,
-    /// Weights in the loss that correct for unequal chances, `[batch]`, at most 1.
+    /// Importance weights in the loss, `[batch]`, at most 1.
     pub weights: Vec<f32>,
     /// Indices of the transitions, for [`ReplayBuffer::update_priorities`].
     pub indices: Vec<usize>,
@@ -113,18 +113,18 @@ pub struct ReplayBuffer {
     actions: Vec<u16>,
     rewards: Vec<f32>,
     ends: Vec<u8>,
-    /// What followed the latest row, `[envs, width]`.
+    /// The observations after the latest row, `[envs, width]`.
     head: Vec<f32>,
-    /// Where episodes were cut off, by number of the transition since the start, oldest first.
+    /// Truncations, by the number of the transition since the start, oldest first.
     cuts: VecDeque<u64>,
-    /// What would have followed there, `[cuts, width]`.
+    /// The final observations there, `[cuts, width]`.
     after_cuts: VecDeque<f32>,
     priorities: Option<SumTree>,
     largest_priority: f32,
 }
 
 impl ReplayBuffer {
-    /// Makes an empty replay.
+    /// Creates an empty replay buffer.
     ///
     /// # Errors
     ///
@@ -173,10 +173,10 @@ impl ReplayBuffer {
         self.actions.is_empty()
     }
 
-    /// Takes in one step of all environments.
+    /// Appends one step of all environments.
     ///
-    /// `after` gives what an environment's action led to, before any reset; `head` is what they show
-    /// now, after it.
+    /// `after` gives the observation of an environment before any reset; `head` are the current
+    /// observations, after it.
     ///
     /// # Shapes
     ///
@@ -203,7 +203,7 @@ impl ReplayBuffer {
         self.head.copy_from_slice(head);
         let row = (self.written % self.rows as u64) as usize;
         let end = |step: &Step| {
-            // A process that ended in the last step of its time has ended.
+            // A termination in the last step of a time limit is a termination.
             match (step.terminated, step.truncated) {
                 (true, _) => TERMINATED,
                 (false, true) => TRUNCATED,
@@ -243,14 +243,14 @@ impl ReplayBuffer {
         self.written += 1;
     }
 
-    /// Draws a batch.
+    /// Samples a batch.
     ///
     /// `beta` is the exponent of the importance weights, which correct for unequal probabilities: 0
     /// not at all, 1 fully.
     ///
     /// # Errors
     ///
-    /// If fewer transitions are held than make a batch.
+    /// If there are fewer transitions than a batch has.
     pub fn sample(&self, rng: &mut Stream, beta: f32) -> Result<Batch, ReplayBufferError> {
         let (len, batch) = (self.len(), self.config.batch);
         if len < batch.max(1) {
@@ -279,7 +279,7 @@ impl ReplayBuffer {
         Ok(self.gather(indices, weights))
     }
 
-    /// Copies the transitions at `indices` together.
+    /// The transitions at `indices`.
     fn gather(&self, indices: Vec<usize>, weights: Vec<f32>) -> Batch {
         let (count, width) = (indices.len(), self.config.width);
         let mut batch = Batch {
@@ -312,9 +312,9 @@ impl ReplayBuffer {
         batch
     }
 
-    /// The rewards from `index` on, the discount behind them, and what follows.
+    /// The n-step return from `index` on, the discount after it, and the next observation.
     ///
-    /// It ends with the episode, and with what has been seen: a sum of fewer steps is as right.
+    /// It ends with the episode, and at the latest row: a return of fewer steps is as valid.
     fn look_ahead(&self, index: usize) -> (f32, f32, Next<'_>) {
         let ReplayBufferConfig {
             envs,
@@ -359,7 +359,7 @@ impl ReplayBuffer {
         &self.observations[index * width..][..width]
     }
 
-    /// How many transitions had been seen before the one at `index`.
+    /// Number of transitions before the one at `index`, since the start.
     fn number(&self, index: usize) -> u64 {
         let envs = self.config.envs;
         let newest = self.written - 1;
@@ -403,7 +403,7 @@ impl ReplayBuffer {
     }
 }
 
-/// What is stored: every field as little-endian bytes behind its length, in this order.
+/// The stored form: every field as little-endian bytes after its length, in this order.
 impl ReplayBuffer {
     /// Writes everything held.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -436,7 +436,7 @@ impl ReplayBuffer {
         bytes
     }
 
-    /// Fills an empty replay with what [`to_bytes`](Self::to_bytes) wrote.
+    /// Fills an empty replay buffer from the bytes of [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
     ///
@@ -507,7 +507,7 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
     values.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
-/// Where the observation lies that follows.
+/// The place of the next observation.
 enum Next<'a> {
     Row(&'a [f32]),
     Cut(usize),

@@ -1,18 +1,19 @@
-//! Several copies of an environment that step together and start again by themselves.
+//! Several environments that step together, with automatic reset.
 
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
 
-/// Most copies that a [`VectorEnv`] can have.
+/// Largest number of environments in a [`VectorEnv`].
 const MAX_COUNT: usize = 65_536;
 
 /// Copies of one environment, stepped together, with their observations in one buffer.
 ///
-/// An episode that ends is followed by a new one within the same step: [`observations`] are then
-/// the first of the new episode, and [`next_observation`] is still what the action led to. Each
-/// episode's seed follows from the run's seed, the copy and the episode's number, so that what
-/// happens does not depend on the number of copies, and a stored copy goes on as the original.
+/// An episode that ends is reset within the same step: [`observations`] are then the first of the new
+/// episode, and [`next_observation`] is still the last one of the old episode. The seed of an episode
+/// follows from the seed of the run, the index of the environment and the number of the episode, so
+/// that an environment does the same among any number of them, and a stored copy continues as the
+/// original.
 ///
 /// ```
 /// use tinderbox_rl::env::ClassicControl;
@@ -23,7 +24,7 @@ const MAX_COUNT: usize = 65_536;
 /// let mut envs = VectorEnv::new(&env, 8, 42)?;
 /// let mut ended = 0;
 /// for _ in 0..100 {
-///     envs.step(|_copy| Action::Discrete(1))?;
+///     envs.step(|_env| Action::Discrete(1))?;
 ///     ended += envs.ended().count();
 /// }
 /// assert_eq!(envs.observations().len(), 8 * 4);
@@ -39,11 +40,11 @@ pub struct VectorEnv<E: Environment> {
     seed: u64,
     width: usize,
     observations: Vec<f32>,
-    copies: Vec<Slot<E>>,
-    /// What the last step gave. Not stored: a loop has read it before it stores anything.
+    envs: Vec<Slot<E>>,
+    /// The result of the last step. Not stored: a loop has read it before it stores anything.
     #[serde(skip)]
     steps: Vec<Step>,
-    /// The last observation of each copy's last episode, where that has just ended.
+    /// The last observation of each episode that has just ended.
     #[serde(skip)]
     last: Vec<f32>,
     #[serde(skip)]
@@ -63,28 +64,28 @@ struct Slot<E: Environment> {
 /// An episode that has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Episode {
-    /// The copy it was played on.
-    pub copy: usize,
+    /// Index of its environment.
+    pub env: usize,
     /// Sum of its rewards.
     pub total: f64,
     /// Number of its steps.
     pub length: u64,
 }
 
-/// Why copies could not be made, or not be stepped.
+/// Why environments could not be created or stepped.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VectorEnvError {
-    /// No copy, or too many.
-    #[error("{0} copies of an environment were asked for, expected 1 to {MAX_COUNT}")]
+    /// No environment, or too many.
+    #[error("the number of environments must be between 1 and {MAX_COUNT} (got {0})")]
     Count(usize),
-    /// Nothing to observe.
-    #[error("the environment {0} has observations without values")]
+    /// Observations without values.
+    #[error("the observations of {0} have no values")]
     NothingObserved(String),
     /// An action outside the space.
     #[error(transparent)]
     Action(#[from] ActionError),
-    /// A reward or an observation that no agent can learn from.
-    #[error("the environment {environment} gave {what} in step {step} of an episode")]
+    /// A reward or an observation that is not finite.
+    #[error("{environment} returned {what} in step {step} of an episode")]
     NotFinite {
         /// Name of the environment.
         environment: String,
@@ -96,7 +97,7 @@ pub enum VectorEnvError {
 }
 
 impl<E: Environment> VectorEnv<E> {
-    /// Starts the first episode on each of `count` copies of `env`.
+    /// Starts the first episode in each of `count` copies of `env`.
     ///
     /// # Errors
     ///
@@ -121,26 +122,26 @@ impl<E: Environment> VectorEnv<E> {
             seed,
             width,
             observations: vec![0.0; count * width],
-            copies: vec![copy; count],
+            envs: vec![copy; count],
             steps: Vec::with_capacity(count),
             last: vec![0.0; count * width],
             ended: Vec::with_capacity(count),
         };
         let rows = vector.observations.chunks_exact_mut(width);
-        for (index, (copy, row)) in vector.copies.iter_mut().zip(rows).enumerate() {
+        for (index, (copy, row)) in vector.envs.iter_mut().zip(rows).enumerate() {
             copy.env.reset(episode_seed(seed, index, 0), row);
             check(copy, row, None)?;
         }
         Ok(vector)
     }
 
-    /// Acts once on every copy, with the action that `action` has for it, and starts a new episode
-    /// where one ended.
+    /// Steps every environment with the action that `action` gives for its index, and resets it where
+    /// an episode ended.
     ///
     /// # Errors
     ///
-    /// If an action is outside the space, or a reward or an observation is not finite. The copies
-    /// before that one have then stepped, the others have not.
+    /// If an action is outside the space, or a reward or an observation is not finite. The
+    /// environments before that one have then stepped, the others have not.
     #[inline]
     pub fn step<'a>(
         &mut self,
@@ -151,7 +152,7 @@ impl<E: Environment> VectorEnv<E> {
         self.last.resize(self.observations.len(), 0.0);
         let rows = self.observations.chunks_exact_mut(self.width);
         let last = self.last.chunks_exact_mut(self.width);
-        for (index, ((copy, row), last)) in self.copies.iter_mut().zip(rows).zip(last).enumerate() {
+        for (index, ((copy, row), last)) in self.envs.iter_mut().zip(rows).zip(last).enumerate() {
             let step = copy.env.step(action(index), row)?;
             copy.length += 1;
             copy.total += f64::from(step.reward);
@@ -159,7 +160,7 @@ impl<E: Environment> VectorEnv<E> {
             if step.done() {
                 last.copy_from_slice(row);
                 self.ended.push(Episode {
-                    copy: index,
+                    env: index,
                     total: copy.total,
                     length: copy.length,
                 });
@@ -175,34 +176,34 @@ impl<E: Environment> VectorEnv<E> {
         Ok(())
     }
 
-    /// What each copy shows now, `[copies, values]`.
+    /// The current observations, `[envs, values]`.
     pub fn observations(&self) -> &[f32] {
         &self.observations
     }
 
-    /// What one copy shows now.
+    /// The current observation of one environment.
     ///
     /// # Panics
     ///
-    /// If there is no such copy.
-    pub fn observation(&self, copy: usize) -> &[f32] {
-        &self.observations[copy * self.width..][..self.width]
+    /// If `env` is out of range.
+    pub fn observation(&self, env: usize) -> &[f32] {
+        &self.observations[env * self.width..][..self.width]
     }
 
-    /// What the last step led to on one copy: the last observation of the episode if it ended.
+    /// The observation after the last step of one environment: the last of the episode if it ended.
     ///
     /// # Panics
     ///
-    /// If there is no such copy, or no step yet.
-    pub fn next_observation(&self, copy: usize) -> &[f32] {
-        if self.steps[copy].done() {
-            &self.last[copy * self.width..][..self.width]
+    /// If `env` is out of range, or there was no step yet.
+    pub fn next_observation(&self, env: usize) -> &[f32] {
+        if self.steps[env].done() {
+            &self.last[env * self.width..][..self.width]
         } else {
-            self.observation(copy)
+            self.observation(env)
         }
     }
 
-    /// What the last step gave, for each copy; empty before the first.
+    /// The results of the last step of each environment; empty before the first.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -212,21 +213,21 @@ impl<E: Environment> VectorEnv<E> {
         self.ended.iter().copied()
     }
 
-    /// The environments, to draw one for instance.
+    /// The environments, for example to draw one.
     pub fn envs(&self) -> impl ExactSizeIterator<Item = &E> {
-        self.copies.iter().map(|copy| &copy.env)
+        self.envs.iter().map(|copy| &copy.env)
     }
 
-    /// The spaces and limits of every copy.
+    /// The description of every environment.
     pub fn spec(&self) -> EnvSpec {
         // `new` refuses an empty vector.
-        self.copies[0].env.spec()
+        self.envs[0].env.spec()
     }
 
-    /// Number of copies.
+    /// Number of environments.
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
-        self.copies.len()
+        self.envs.len()
     }
 }
 
@@ -239,7 +240,7 @@ fn check<E: Environment>(
     check_finite(&copy.env, copy.length, observation, reward)
 }
 
-/// Refuses what is not finite, before it is in a replay or a network.
+/// Refuses values that are not finite before they reach a replay buffer or a network.
 #[inline]
 pub(crate) fn check_finite<E: Environment>(
     env: &E,
@@ -274,9 +275,9 @@ fn not_finite<E: Environment>(
     }
 }
 
-/// The seed of one episode on one copy.
-pub(crate) fn episode_seed(seed: u64, copy: usize, episode: u64) -> u64 {
-    mix(mix(mix(seed) ^ copy as u64) ^ episode)
+/// The seed of one episode of one environment.
+pub(crate) fn episode_seed(seed: u64, env: usize, episode: u64) -> u64 {
+    mix(mix(mix(seed) ^ env as u64) ^ episode)
 }
 
 /// A step of `SplitMix64`: a bijection in which every input bit moves every output bit.
@@ -296,7 +297,7 @@ mod tests {
     use crate::env::{CartPole, ClassicControl, TimeLimit};
     use crate::environment::{ActionSpace, BoxSpace};
 
-    /// Pushes back and forth in a way that differs by copy and time.
+    /// Pushes back and forth in a way that differs by environment and time.
     fn policy(time: usize) -> impl Fn(usize) -> Action<'static> {
         move |copy| Action::Discrete((time * 7 + copy * 3) / 5 % 2)
     }
@@ -327,7 +328,7 @@ mod tests {
                 assert_eq!(envs.next_observation(copy), observation);
                 if step.done() {
                     let expected = Episode {
-                        copy,
+                        env: copy,
                         total: *length as f64,
                         length: *length,
                     };
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_copy_goes_on_as_the_original() {
+    fn a_stored_copy_continues_as_the_original() {
         let mut envs = cart_poles(4, 1);
         for time in 0..33 {
             envs.step(policy(time)).unwrap();
@@ -411,14 +412,14 @@ mod tests {
         assert!(matches!(error, VectorEnvError::Action(_)));
     }
 
-    /// Gives what it is told to.
+    /// Returns the given observation and reward.
     #[derive(Clone, Serialize, Deserialize)]
-    struct Told(f32, f32);
+    struct Fixed(f32, f32);
 
-    impl Environment for Told {
+    impl Environment for Fixed {
         fn spec(&self) -> EnvSpec {
             EnvSpec {
-                name: "Told".into(),
+                name: "Fixed".into(),
                 observation_space: BoxSpace {
                     low: vec![0.0; 3],
                     high: vec![1.0; 3],
@@ -445,7 +446,7 @@ mod tests {
     #[test]
     fn what_is_not_finite_is_refused() {
         let outcome = |observed, reward| {
-            let mut envs = VectorEnv::new(&Told(observed, reward), 1, 0).unwrap();
+            let mut envs = VectorEnv::new(&Fixed(observed, reward), 1, 0).unwrap();
             envs.step(|_| Action::Discrete(0))
                 .map_err(|error| error.to_string())
         };
@@ -453,7 +454,7 @@ mod tests {
         let message = outcome(f32::NAN, 0.0).unwrap_err();
         assert_eq!(
             message,
-            "the environment Told gave the observation [0.0, NaN, 0.0] in step 1 of an episode"
+            "the environment Fixed gave the observation [0.0, NaN, 0.0] in step 1 of an episode"
         );
         let message = outcome(0.0, f32::INFINITY).unwrap_err();
         assert!(message.contains("the reward inf"), "{message}");

@@ -23,7 +23,7 @@ const MASS: f64 = MASS_POLE + MASS_CART;
 const HALF_LENGTH: f64 = 0.5;
 /// Mass of the pole times half its length, in kg m.
 const MOMENT: f64 = MASS_POLE * HALF_LENGTH;
-/// What an action pushes with, in N.
+/// Force of an action, in N.
 const FORCE: f64 = 10.0;
 /// Time between two states, in s.
 const TAU: f64 = 0.02;
@@ -112,10 +112,10 @@ impl Environment for CartPole {
     }
 }
 
-/// Sine and cosine, the quicker for the small angles at which the pole still stands.
+/// Sine and cosine, with a fast path for the small angles of a standing pole.
 ///
 /// Their Taylor series: at 0.3 rad the first term left out is below a hundredth of the last bit.
-/// They save half of a step's time, and are the same on every platform, which a libm is not.
+/// This halves the time of a step, and gives the same bits on every platform, which a libm does not.
 #[inline]
 fn sin_cos(angle: f64) -> (f64, f64) {
     if angle.abs() > 0.3 {

@@ -38,7 +38,7 @@ pub enum ClassicControl {
     Pendulum(TimeLimit<Pendulum>),
 }
 
-/// A name that none of the environments has.
+/// An unknown environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "there is no environment `{name}`{}; there are {}",
@@ -46,9 +46,9 @@ pub enum ClassicControl {
     ClassicControl::NAMES.map(|name| format!("`{name}`")).join(", "),
 )]
 pub struct UnknownEnvironment {
-    /// What was asked for.
+    /// The unknown name.
     pub name: String,
-    /// The known name that is most like it, if one is.
+    /// The most similar known name, if one is similar.
     pub nearest: Option<&'static str>,
 }
 
@@ -78,7 +78,7 @@ impl FromStr for ClassicControl {
             "Acrobot-v1" => Ok(Self::Acrobot(TimeLimit::new(Acrobot::new(), 500))),
             "Pendulum-v1" => Ok(Self::Pendulum(TimeLimit::new(Pendulum::new(), 200))),
             _ => {
-                // Case and hyphens are what people get wrong.
+                // Case and hyphens are the usual mistakes.
                 let lower = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
                 let known = Self::NAMES.map(lower);
                 let near = nearest(&lower(name), known.iter().map(String::as_str));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_copy_goes_on_as_the_original() {
+    fn a_stored_copy_continues_as_the_original() {
         for name in ClassicControl::NAMES {
             let mut env: ClassicControl = name.parse().unwrap();
             let mut observation = vec![0.0; env.spec().observation_space.len()];
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_nearest() {
+    fn an_unknown_name_suggests_the_nearest() {
         let near = |name: &str| name.parse::<ClassicControl>().unwrap_err().nearest;
         assert_eq!(near("cartpole"), Some("CartPole-v1"));
         assert_eq!(near("CartPole-v0"), Some("CartPole-v1"));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_is_seen_and_stays_in_sight() {
+    fn scenes_change_and_stay_in_bounds() {
         for name in ClassicControl::NAMES {
             let mut env: ClassicControl = name.parse().unwrap();
             let mut observation = vec![0.0; env.spec().observation_space.len()];

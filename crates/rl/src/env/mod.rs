@@ -1,8 +1,8 @@
-//! Environments of our own, with Gymnasium's physics.
+//! Gymnasium's classic control environments.
 //!
 //! The state is in `f64` and follows Gymnasium 1.4 operation by operation; `tests/gymnasium` holds
 //! trajectories recorded there, which these environments repeat. Only the random numbers behind
-//! `reset` differ: the ranges are Gymnasium's, the generator is ours. A step draws no numbers.
+//! `reset` differ: the ranges are Gymnasium's, the generator is not. A step draws no numbers.
 //!
 //! By name, as in `"CartPole-v1".parse::<ClassicControl>()`, they come with the time limit that Gymnasium
 //! registers. The plain types, [`CartPole`] for instance, have none.

@@ -26,7 +26,7 @@ pub trait Render {
     fn frame_s(&self) -> f64;
 }
 
-/// A picture in the environment's own coordinates; `x` grows to the right, `y` upwards.
+/// Shapes in the coordinates of the environment; `x` grows to the right, `y` upwards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
     /// The left and right edge.
