@@ -74,10 +74,10 @@ fn idx_report(args: &Args) -> Result<FolderReport, Failure> {
         formats: [("IDX".to_owned(), total)].into(),
         sizes: [((height, width), total)].into(),
         damaged: Vec::new(),
-        copies: tinderbox_datasets::count_copies(&opened.contents),
-        shared: 0,
-        conflicts: 0,
-        left_out: opened.left_out,
+        duplicates: tinderbox_datasets::count_duplicates(&opened.contents),
+        test_overlap: 0,
+        conflicting_labels: 0,
+        skipped_files: opened.skipped_files,
         notes: opened.notes,
     })
 }
@@ -116,8 +116,8 @@ fn print(args: &Args, report: &FolderReport) -> Result<(), Failure> {
             "formats": report.formats,
             "sizes": sizes,
             "damaged": report.damaged,
-            "copies": report.copies,
-            "left_out": report.left_out.counts(),
+            "duplicates": report.duplicates,
+            "skipped_files": report.skipped_files.counts(),
             "warnings": warnings,
         });
         return out.line(&line.to_string());
@@ -142,8 +142,8 @@ fn print(args: &Args, report: &FolderReport) -> Result<(), Failure> {
     for note in &report.notes {
         out.line(&format!("note: {note}"))?;
     }
-    if !report.left_out.is_empty() {
-        out.line(&format!("note: {}", report.left_out))?;
+    if !report.skipped_files.is_empty() {
+        out.line(&format!("note: {}", report.skipped_files))?;
     }
     for warning in &warnings {
         out.line(&format!("warning: {warning}"))?;
@@ -220,26 +220,26 @@ fn warnings(report: &FolderReport) -> Vec<String> {
             count(report.damaged.len(), "image is", "images are")
         ));
     }
-    if report.copies > 0 {
+    if report.duplicates > 0 {
         warnings.push(format!(
             "{} of another image; `train` keeps copies in one split",
-            count(report.copies, "image is a copy", "images are copies")
+            count(report.duplicates, "image is a copy", "images are copies")
         ));
     }
-    if report.shared > 0 {
+    if report.test_overlap > 0 {
         warnings.push(format!(
             "{} in the training split: the test score will be too good",
             count(
-                report.shared,
+                report.test_overlap,
                 "test image also occurs",
                 "test images also occur"
             )
         ));
     }
-    if report.conflicts > 0 {
+    if report.conflicting_labels > 0 {
         warnings.push(format!(
             "{} in several classes",
-            count(report.conflicts, "image occurs", "images occur")
+            count(report.conflicting_labels, "image occurs", "images occur")
         ));
     }
     let train = report.splits.first();

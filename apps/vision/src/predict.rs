@@ -11,7 +11,7 @@ use tinderbox_cli::splits::IMAGE;
 use tinderbox_cli::{
     Failure, OrUserError as _, Output, PredictArgs, ReadProgress, note, open_device,
 };
-use tinderbox_datasets::files::LeftOut;
+use tinderbox_datasets::files::SkippedFiles;
 use tinderbox_datasets::image::{Image, ImageFile, decode_bytes, find_images, is_archive};
 use tinderbox_datasets::parallel_map;
 use tinderbox_recipes::vision::{Prediction, Predictor};
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// The images of all arguments: files as they are, and those in folders and archives by name.
 fn find_inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
-    let (mut inputs, mut left_out) = (Vec::new(), LeftOut::default());
+    let (mut inputs, mut skipped_files) = (Vec::new(), SkippedFiles::default());
     for argument in arguments {
         let name = argument.to_string_lossy().into_owned();
         if argument.as_os_str() == "-" {
@@ -97,7 +97,7 @@ fn find_inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
             });
         } else if argument.is_dir() || is_archive(argument) {
             let (files, other) = find_images(argument).or_user_error()?;
-            left_out.merge(&other);
+            skipped_files.merge(&other);
             if files.is_empty() {
                 return Err(Failure::user(format!("`{name}` has no image")));
             }
@@ -112,8 +112,8 @@ fn find_inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
             });
         }
     }
-    if !left_out.is_empty() {
-        note(&left_out.to_string());
+    if !skipped_files.is_empty() {
+        note(&skipped_files.to_string());
     }
     Ok(inputs)
 }

@@ -125,8 +125,8 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         .collect();
     note(&split_lines(&lines, IMAGE).join("\n"));
     opened.notes.iter().for_each(|line| note(line));
-    if !opened.left_out.is_empty() {
-        note(&opened.left_out.to_string());
+    if !opened.skipped_files.is_empty() {
+        note(&opened.skipped_files.to_string());
     }
     let images = opened.labels.len();
     let copies = duplicates_note(splits.copies, images, IMAGE);

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use burn::data::dataset::{Dataset, DatasetError};
 use tinderbox_datasets::download::{self, DownloadError};
-use tinderbox_datasets::files::{LeftOut, SplitName};
+use tinderbox_datasets::files::{SkippedFiles, SplitName};
 use tinderbox_datasets::image::{
     DecodeOptions, FolderError, FolderOptions, FolderSplits, IdxError, ImageFolder, ImageSet,
     InkRule, LabeledImage, is_idx_folder, open_idx_folder,
 };
 use tinderbox_datasets::sets::{DigitsError, digits};
 use tinderbox_datasets::{
-    SplitError, Subset, content_hash, count_copies, count_shared, stratified_indices_by_content,
+    SplitError, Subset, content_hash, count_duplicates, count_overlap,
+    stratified_indices_by_content,
 };
 
 use super::concat::Concat;
@@ -94,7 +95,7 @@ pub struct Opened {
     /// The splits that the data itself has: train, valid and test.
     pub named: [Option<NamedSplit>; 3],
     /// Files that are not used.
-    pub left_out: LeftOut,
+    pub skipped_files: SkippedFiles,
     /// What else a person should know.
     pub notes: Vec<String>,
 }
@@ -166,7 +167,7 @@ impl Splits {
             None => (0..opened.labels.len()).collect(),
         };
         let contents: Vec<u64> = rest.iter().map(|&row| opened.contents[row]).collect();
-        let copies = count_copies(&contents);
+        let copies = count_duplicates(&contents);
         let mut hold_out = |given: &Option<NamedSplit>, fraction: f64, name: &str| {
             if let Some(given) = given {
                 return Ok((given.range.clone().collect(), given.source.clone()));
@@ -200,7 +201,7 @@ impl Splits {
             train: opened.select(rest.clone())?,
             valid: opened.select(valid.clone())?,
             test: opened.select(test.clone())?,
-            shared: count_shared(content(&test), known),
+            shared: count_overlap(content(&test), known),
             rows: [rest, valid, test],
             sources: [train_source, valid_source, test_source],
             copies,
@@ -360,7 +361,7 @@ fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> Opened {
             None,
             named(count..total, SplitName::Test),
         ],
-        left_out: LeftOut::default(),
+        skipped_files: SkippedFiles::default(),
         notes: Vec::new(),
     }
 }
@@ -394,7 +395,7 @@ fn of_folder(
         valid,
         test,
         sources,
-        left_out,
+        skipped_files,
         notes,
     } = ImageFolder::open_splits(path, options, classes)?;
     let classes = train.class_names().to_vec();
@@ -423,7 +424,7 @@ fn of_folder(
         classes,
         decode: options.decode.clone(),
         named,
-        left_out,
+        skipped_files,
         notes,
     })
 }

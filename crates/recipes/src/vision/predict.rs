@@ -196,8 +196,8 @@ impl Predictor {
             None => None,
         };
         let mut notes = std::mem::take(&mut opened.notes);
-        if !opened.left_out.is_empty() {
-            notes.push(opened.left_out.to_string());
+        if !opened.skipped_files.is_empty() {
+            notes.push(opened.skipped_files.to_string());
         }
         let mut named = None;
         let rows = match &scope {
