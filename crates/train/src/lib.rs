@@ -16,6 +16,7 @@ mod ema;
 mod error;
 mod event_queue;
 pub mod gradients;
+pub mod item_task;
 mod log;
 mod loss_output;
 pub mod memory;
@@ -44,6 +45,7 @@ pub use config::{
 };
 pub use ema::blend;
 pub use error::{ErrorKind, TaskError};
+pub use item_task::{ItemRecipe, ItemTask, Items};
 pub use log::{Metrics, metric_name};
 pub use loss_output::LossOutput;
 pub use metrics_writer::MetricLines;
