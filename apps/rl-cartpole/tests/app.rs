@@ -118,7 +118,11 @@ fn actions_are_predicted_for_lines_of_observations() {
         assert!(line["action"] == 0 || line["action"] == 1, "{line}");
     }
     let ran = dir.run(&["predict", "--run", "run", "--csv", "seen.csv"]);
-    assert!(ran.stdout.starts_with("input,row,action\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("input,row,action\n"),
+        "{}",
+        ran.stdout
+    );
     fs::write(dir.path("short.txt"), "1 2 3\n").unwrap();
     let short = ["predict", "--run", "run", "short.txt"];
     dir.run(&short)
@@ -261,7 +265,11 @@ fn recipes_are_listed_and_printed_ready_to_edit() {
         assert!(ran.stdout.contains(name), "{}", ran.stdout);
         let text = dir.run(&["recipes", name]).stdout;
         let file = dir.path("mine.toml");
-        fs::write(&file, text.replace("total_timesteps = ", "total_timesteps = 16 #")).unwrap();
+        fs::write(
+            &file,
+            text.replace("total_timesteps = ", "total_timesteps = 16 #"),
+        )
+        .unwrap();
         let _ = fs::remove_dir_all(dir.path("out"));
         let args = ["train", "--recipe", "mine.toml", "--out", "out"];
         let few = ["--set", "train.n_eval_episodes=2", "--quiet"];

@@ -19,9 +19,7 @@ use crate::{EvalArgs, Failure, Output, note, open_device, table};
 const MAX_CONFUSION: usize = 12;
 
 /// Evaluates the model of a run.
-pub(crate) fn run<A: App>(
-    args: &EvalCommand<A::ModelFlags, A::EvalFlags>,
-) -> Result<(), Failure> {
+pub(crate) fn run<A: App>(args: &EvalCommand<A::ModelFlags, A::EvalFlags>) -> Result<(), Failure> {
     let EvalCommand {
         eval: args, model, ..
     } = args;
