@@ -8,7 +8,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep};
 use tinderbox_datasets::loader::{BatchContext, Collate};
-use tinderbox_models::tabular::Rows;
+use tinderbox_models::tabular::TabularInputs;
 
 use super::encoder::Encoded;
 use super::net::TabularNet;
@@ -20,7 +20,7 @@ use tinderbox_train::classify::weighted;
 #[derive(Clone, Debug)]
 pub struct TableBatch {
     /// What the network looks at.
-    pub rows: Rows,
+    pub rows: TabularInputs,
     /// What is true of each row.
     pub truth: BatchTruth,
 }
@@ -131,7 +131,7 @@ fn number(class: usize) -> i32 {
 }
 
 /// Encoded rows on a device.
-pub(crate) fn tensors(rows: Encoded, device: &Device) -> Rows {
+pub(crate) fn tensors(rows: Encoded, device: &Device) -> TabularInputs {
     let Encoded {
         rows: count,
         n_numeric,
@@ -143,7 +143,7 @@ pub(crate) fn tensors(rows: Encoded, device: &Device) -> Rows {
         .then(|| Tensor::from_data(TensorData::new(numeric, [count, n_numeric]), device));
     let codes =
         (n_codes > 0).then(|| Tensor::from_data(TensorData::new(codes, [count, n_codes]), device));
-    Rows::new(numeric, codes)
+    TabularInputs::new(numeric, codes)
 }
 
 /// What is minimized, with what it takes from the training rows.

@@ -564,7 +564,7 @@ impl Prepared {
         let (model, sizes) = (&self.recipe.model, sizes(encoder, target));
         let seed = self.recipe.train.seed + member as u64;
         let net = init_seeded(seed, &device, || model.init(&sizes, &device))?;
-        let net = net.with_unseen(&train.unseen(&sizes.cardinalities));
+        let net = net.with_zeroed_categories(&train.unseen(&sizes.cardinalities));
         match model.numeric.n_bins() {
             Some(n_bins) if sizes.n_numeric > 0 => {
                 let edges: Vec<Vec<f32>> = (0..sizes.n_numeric)
