@@ -326,14 +326,11 @@ mod tests {
         let good = vec![0.0, 1.0];
         let refused = |bins: &mut Bins, columns: &[Vec<f32>]| bins.set(columns).unwrap_err();
         let error = refused(&mut bins, std::slice::from_ref(&good));
-        assert_eq!(
-            error.to_string(),
-            "there are bins for 1 numeric columns, expected 2"
-        );
+        assert_eq!(error.to_string(), "bins for 1 numeric columns, expected 2");
         let error = refused(&mut bins, &[good.clone(), vec![0.0; 4]]);
         assert_eq!(
             error.to_string(),
-            "numeric column 1 has 4 edges of bins, expected 2 to 3"
+            "numeric column 1 has 4 bin edges, expected 2 to 3"
         );
         for wrong in [
             vec![],
