@@ -3,11 +3,14 @@
 //! Non-goals: training, evaluation against targets, and reading of large data sets.
 
 pub mod calibration;
+pub mod decision;
 mod finite;
 pub mod layout;
 pub mod model_dir;
+mod model_files;
 mod prediction;
 
+pub use model_files::ModelFiles;
 pub use prediction::Prediction;
 
 /// Version of Burn that the crate is built on.

@@ -11,8 +11,7 @@ use burn::module::Module;
 use burn::store::{
     BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter, SafetensorsStore,
 };
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tinderbox_datasets::atomic_file::{AtomicFile, write_atomic, write_dir_atomic};
 
 use crate::BURN_VERSION;
@@ -23,7 +22,7 @@ use crate::layout::{BEST_DIR, MODEL_DIR, RECIPE_FILE, SUMMARY_FILE};
 pub const SPEC_FILE: &str = "model.json";
 
 /// Version of the folder's layout.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// Why a model folder cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +69,15 @@ pub enum ModelError {
 #[error("the weights cannot be used: {0}")]
 pub struct WeightsError(String);
 
+impl WeightsError {
+    /// What does not fit.
+    pub(crate) fn reason(&self) -> &str {
+        &self.0
+    }
+}
+
 impl ModelError {
-    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
             action,
@@ -98,7 +104,7 @@ pub fn portable(path: &str) -> String {
     path.to_owned()
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Document<S> {
     format: u32,
     versions: Versions,
@@ -106,14 +112,14 @@ struct Document<S> {
     spec: S,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Versions {
     tinderbox: String,
     burn: String,
 }
 
 /// Name of the weights of a network, which are several where networks predict together.
-fn weights_file(member: usize) -> String {
+pub(crate) fn weights_file(member: usize) -> String {
     if member == 0 {
         "weights.safetensors".to_owned()
     } else {
@@ -208,7 +214,7 @@ pub fn check(spec: &impl Serialize) -> Result<(), ModelError> {
 /// The model of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
-    /// The folder that [`load_spec`] and [`load_weights`] read.
+    /// The folder that [`ModelFiles`](crate::ModelFiles) reads.
     pub dir: PathBuf,
     /// Whether its run is finished; if not, the weights are the best so far.
     pub finished: bool,
@@ -308,54 +314,6 @@ pub fn from_bytes<M: Module>(bytes: Vec<u8>, mut model: M) -> Result<M, WeightsE
         Some((missing, _)) => Err(WeightsError(format!("it has no `{missing}`"))),
         None => Ok(model),
     }
-}
-
-/// Reads what to build from a model folder.
-///
-/// # Errors
-///
-/// If it is missing, damaged, or of a newer version.
-pub fn load_spec<S: DeserializeOwned>(dir: &Path) -> Result<S, ModelError> {
-    let path = dir.join(SPEC_FILE);
-    let text = fs::read_to_string(&path).map_err(ModelError::io("read", &path))?;
-    let refuse = |error: serde_json::Error| ModelError::spec(dir, error);
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(refuse)?;
-    let format = value.get("format").and_then(serde_json::Value::as_u64);
-    if format != Some(u64::from(FORMAT)) {
-        let found = format.map_or("none".to_owned(), |format| format.to_string());
-        let reason = format!("its format is {found}, and this version reads {FORMAT}");
-        return Err(ModelError::spec(dir, reason));
-    }
-    Ok(serde_json::from_value::<Document<S>>(value)
-        .map_err(refuse)?
-        .spec)
-}
-
-/// Hands the weights of a folder to `fill`, which is [`from_bytes`] with a model.
-///
-/// # Errors
-///
-/// If they are missing, damaged, or do not fit the model.
-pub fn load_weights<M>(
-    dir: &Path,
-    fill: impl FnOnce(Vec<u8>) -> Result<M, WeightsError>,
-) -> Result<M, ModelError> {
-    load_weights_of(dir, 0, fill)
-}
-
-/// Hands the weights of one of several networks, from 0, to `fill`.
-///
-/// # Errors
-///
-/// As for [`load_weights`].
-pub fn load_weights_of<M>(
-    dir: &Path,
-    member: usize,
-    fill: impl FnOnce(Vec<u8>) -> Result<M, WeightsError>,
-) -> Result<M, ModelError> {
-    let path = dir.join(weights_file(member));
-    let bytes = fs::read(&path).map_err(ModelError::io("read", &path))?;
-    fill(bytes).map_err(|WeightsError(reason)| ModelError::Weights { path, reason })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use burn::store::RecordError;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_models::rl::{ActorCritic, ActorCriticConfig, QNetwork, QNetworkConfig};
+use tinderbox_predict::ModelFiles;
 use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_train::{weights_from_bytes, weights_to_bytes};
 
@@ -52,7 +53,6 @@ impl Actions {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolicySpec {
     /// What the folder holds, which tells it from models of other tasks.
-    #[serde(default = "kind")]
     pub kind: String,
     /// Name of the environment that it was trained in.
     pub environment: String,
@@ -88,10 +88,8 @@ impl TestEpisodes {
     }
 }
 
-/// What `model.json` calls an agent; also of those saved before it did.
-fn kind() -> String {
-    "agent".to_owned()
-}
+/// Kind of an agent in `model.json`.
+pub const KIND: &str = "agent";
 
 /// A network by its kind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,7 +154,7 @@ impl Policy {
     ) -> Self {
         Self {
             spec: PolicySpec {
-                kind: kind(),
+                kind: KIND.to_owned(),
                 environment: environment.to_owned(),
                 network: Network::QNetwork(config),
                 test: None,
@@ -176,7 +174,7 @@ impl Policy {
     ) -> Self {
         Self {
             spec: PolicySpec {
-                kind: kind(),
+                kind: KIND.to_owned(),
                 environment: environment.to_owned(),
                 network: Network::ActorCritic { config, bounds },
                 test: None,
@@ -324,7 +322,8 @@ impl Policy {
     ///
     /// If it is missing or damaged, or no agent of this version.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let spec: PolicySpec = model_dir::load_spec(dir)?;
+        let files = ModelFiles::open(dir);
+        let spec: PolicySpec = files.spec(KIND)?;
         let device = device.clone().inner();
         let net = match &spec.network {
             Network::QNetwork(config) => {
@@ -332,9 +331,7 @@ impl Policy {
                     .validate()
                     .map_err(|error| ModelError::spec(dir, error))?;
                 let net = config.init(&device);
-                Net::Q(model_dir::load_weights(dir, |bytes| {
-                    model_dir::from_bytes(bytes, net)
-                })?)
+                Net::Q(files.weights(0, |bytes| model_dir::from_bytes(bytes, net))?)
             }
             Network::ActorCritic { config, bounds } => {
                 config
@@ -347,9 +344,7 @@ impl Policy {
                     return Err(ModelError::spec(dir, "its bounds do not fit its actions"));
                 }
                 let net = config.init(&device);
-                Net::Actor(model_dir::load_weights(dir, |bytes| {
-                    model_dir::from_bytes(bytes, net)
-                })?)
+                Net::Actor(files.weights(0, |bytes| model_dir::from_bytes(bytes, net))?)
             }
         };
         Ok(Self { spec, net, device })

@@ -1,64 +1,10 @@
 //! What decides a training run besides its data and its model.
 
-use std::fmt::Display;
-use std::ops::{Bound, RangeBounds};
-
 use serde::{Deserialize, Serialize};
+pub use tinderbox_models::{ConfigError, check_range};
 
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
-
-/// A value that no training could use.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("`{key}` must be {expected} (got {value})")]
-pub struct ConfigError {
-    /// The key with its path in a recipe.
-    pub key: String,
-    /// The value found.
-    pub value: String,
-    /// What would be right.
-    pub expected: String,
-}
-
-impl ConfigError {
-    /// An error about one key.
-    pub fn new(key: impl Into<String>, value: impl Display, expected: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.to_string(),
-            expected: expected.into(),
-        }
-    }
-}
-
-/// Checks that a number lies in a range.
-///
-/// # Errors
-///
-/// If it does not, NaN included.
-pub fn check_range(key: &str, value: f64, range: impl RangeBounds<f64>) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        Ok(())
-    } else {
-        Err(ConfigError::new(key, value, bounds(&range)))
-    }
-}
-
-/// A range in words, as in `at least 0 and below 1`.
-fn bounds(range: &impl RangeBounds<f64>) -> String {
-    let low = match range.start_bound() {
-        Bound::Included(low) => Some(format!("at least {low}")),
-        Bound::Excluded(low) => Some(format!("above {low}")),
-        Bound::Unbounded => None,
-    };
-    let high = match range.end_bound() {
-        Bound::Included(high) => Some(format!("at most {high}")),
-        Bound::Excluded(high) => Some(format!("below {high}")),
-        Bound::Unbounded => None,
-    };
-    let parts: Vec<String> = [low, high].into_iter().flatten().collect();
-    parts.join(" and ")
-}
 
 /// Checks that a share lies between 0 and 1, both left out.
 ///

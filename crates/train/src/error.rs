@@ -116,12 +116,6 @@ impl From<ConfigError> for TaskError {
     }
 }
 
-impl From<tinderbox_models::ConfigError> for TaskError {
-    fn from(error: tinderbox_models::ConfigError) -> Self {
-        Self::user(error).context("invalid recipe: the section `model`")
-    }
-}
-
 impl From<MemoryError> for TaskError {
     fn from(error: MemoryError) -> Self {
         Self::user(error)

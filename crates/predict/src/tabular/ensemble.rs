@@ -9,9 +9,10 @@ use super::learner::tensors;
 use super::net::TabularNet;
 use super::target::{Target, Truth};
 use tinderbox_predict::calibration::Temperature;
+use tinderbox_predict::decision::DEFAULT_THRESHOLD;
 use tinderbox_train::Metrics;
 use tinderbox_train::metrics::{
-    DEFAULT_THRESHOLD, Estimate, Predictions, Ranking, binary_metrics, regression_metrics,
+    Estimate, Predictions, Ranking, binary_metrics, regression_metrics,
 };
 
 /// Most rows in a batch where no gradient is needed.

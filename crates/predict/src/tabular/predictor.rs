@@ -21,9 +21,10 @@ use super::error::{DataError, TabularError};
 use super::recipe::{Data, Source, Split};
 use super::target::{Target, Truth};
 use super::{KIND, Spec};
-use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::decision::{check_threshold, decide};
+use tinderbox_predict::model_dir::ModelError;
 use tinderbox_train::ConfigError;
-use tinderbox_train::metrics::{check_threshold, decide};
 use tinderbox_train::splits::{Scope, SplitList, digest};
 
 /// Most networks of a folder.
@@ -71,11 +72,9 @@ impl Predictor {
     ///
     /// If it is missing, damaged, of a newer version or not of a table.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let spec: Spec = model_dir::load_spec(dir)?;
+        let files = ModelFiles::open(dir);
+        let spec: Spec = files.spec(KIND)?;
         let refuse = |reason: &str| Err(ModelError::spec(dir, reason));
-        if spec.kind != KIND {
-            return refuse(&format!("it holds a `{}`, not a `{KIND}`", spec.kind));
-        }
         if !(1..=MAX_MEMBERS).contains(&spec.members) {
             return refuse("its number of `members` makes no sense");
         }
@@ -93,7 +92,7 @@ impl Predictor {
             let net = spec.model.init(&spec.sizes, &device);
             let net = net.map_err(|error| ModelError::spec(dir, error))?;
             let fill = |bytes| net.with_bytes(bytes);
-            nets.push(model_dir::load_weights_of(dir, member, fill)?);
+            nets.push(files.weights(member, fill)?);
         }
         Ok(Self {
             committee: Committee {

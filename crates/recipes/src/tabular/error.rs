@@ -334,9 +334,6 @@ pub enum TabularError {
     /// A number in the recipe.
     #[error("invalid recipe")]
     Config(#[from] ConfigError),
-    /// The network does not fit the columns.
-    #[error("invalid recipe: the section `model`")]
-    Architecture(#[from] tinderbox_models::ConfigError),
     /// The bins of the numeric columns do not fit the network: a mistake of ours.
     #[error("the bins do not fit the network")]
     Bins(#[from] tinderbox_models::tabular::BinsError),
@@ -381,7 +378,6 @@ impl TabularError {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Config(_)
-            | Self::Architecture(_)
             | Self::Data(_)
             | Self::Loader(_)
             | Self::Model(_)

@@ -185,7 +185,7 @@ fn span_f1(words: &Predictions, lengths: &[usize], names: &[String]) -> Option<f
     let chosen: Vec<usize> = words
         .probabilities
         .chunks_exact(words.classes.max(1))
-        .map(tinderbox_train::metrics::argmax)
+        .map(tinderbox_predict::decision::argmax)
         .collect();
     let (mut hits, mut wanted, mut found, mut from) = (0, 0, 0, 0);
     for &length in lengths {
@@ -488,7 +488,7 @@ mod tests {
         for task in [Task::Classes, Task::Labels] {
             let mut committee = committee(task, &device);
             let before = committee.predict(&all, &device).unwrap();
-            let likeliest = |row: &Vec<f32>| tinderbox_train::metrics::argmax(row);
+            let likeliest = |row: &Vec<f32>| tinderbox_predict::decision::argmax(row);
             let truth = if task == Task::Labels {
                 let flags = |row: &Vec<f32>| row.iter().map(|&p| p >= 0.5).collect();
                 let mut flags: Vec<Vec<bool>> = before.iter().map(flags).collect();

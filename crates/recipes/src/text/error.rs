@@ -123,9 +123,6 @@ pub enum TextRecipeError {
     /// A number in the recipe.
     #[error("invalid recipe")]
     Config(#[from] ConfigError),
-    /// The network does not fit the texts.
-    #[error("invalid recipe: the section `model`")]
-    Architecture(#[from] tinderbox_models::ConfigError),
     /// A network that does not do what the texts are for.
     #[error("the recipe's `model.kind` is `{kind}`, which cannot {task}; use {instead}")]
     Unfit {

@@ -9,7 +9,7 @@ use super::answers::Task;
 use super::error::TextRecipeError;
 use super::predict::Predictor;
 use super::tokenizer::Input;
-use tinderbox_train::metrics::argmax;
+use tinderbox_predict::decision::argmax;
 
 /// Most pieces that are left out one by one; in a longer text a piece is several words.
 const MAX_PIECES: usize = 256;

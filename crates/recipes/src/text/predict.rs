@@ -13,9 +13,10 @@ use super::recipe::Data;
 use super::tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, Tokens};
 use super::truncation::{Truncation, TruncationCounter};
 use super::{KIND, Spec};
-use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::decision::{argmax, check_threshold, decide};
+use tinderbox_predict::model_dir::ModelError;
 use tinderbox_train::ConfigError;
-use tinderbox_train::metrics::{argmax, check_threshold, decide};
 use tinderbox_train::splits::{Scope, SplitList};
 
 /// Most networks of a folder.
@@ -73,11 +74,9 @@ impl Predictor {
     ///
     /// If it is missing, damaged, of a newer version or not of texts.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, TextRecipeError> {
-        let spec: Spec = model_dir::load_spec(dir)?;
+        let files = ModelFiles::open(dir);
+        let spec: Spec = files.spec(KIND)?;
         let refuse = |reason: &str| Err(ModelError::spec(dir, reason).into());
-        if spec.kind != KIND {
-            return refuse(&format!("it holds a `{}`, not a `{KIND}`", spec.kind));
-        }
         if !(1..=MAX_MEMBERS).contains(&spec.members) {
             return refuse("its number of `members` makes no sense");
         }
@@ -100,7 +99,7 @@ impl Predictor {
             let form = spec.form.as_ref();
             let net = spec.architecture.empty(form, spec.sizes, scored, &device)?;
             let fill = |bytes| net.with_bytes(bytes);
-            nets.push(model_dir::load_weights_of(dir, member, fill)?);
+            nets.push(files.weights(member, fill)?);
         }
         let committee = Committee {
             nets,

@@ -9,7 +9,7 @@ use super::error::TextRecipeError;
 use super::predict::Predictor;
 use super::recipe::Data;
 use super::tokenizer::Input;
-use tinderbox_train::metrics::argmax;
+use tinderbox_predict::decision::argmax;
 
 /// A sentence with what it says to the model.
 #[derive(Clone, Debug, PartialEq, Serialize)]

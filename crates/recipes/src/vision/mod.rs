@@ -63,9 +63,6 @@ pub enum VisionError {
     /// A number in the recipe.
     #[error("invalid recipe")]
     Config(#[from] ConfigError),
-    /// The network does not fit the images.
-    #[error("invalid recipe: the section `model`")]
-    Architecture(#[from] tinderbox_models::ConfigError),
     /// The images.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -101,7 +98,6 @@ impl VisionError {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Config(_)
-            | Self::Architecture(_)
             | Self::Data(_)
             | Self::Loader(_)
             | Self::Model(_)

@@ -10,10 +10,12 @@ use tinderbox_datasets::image::{
 use super::data::{DataError, Opened, Splits, open, open_other};
 use super::recipe::Data;
 use super::{ImageNet, KIND, Spec, VisionError, eval_loader, image_error};
-use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::decision::{check_threshold, decide};
+use tinderbox_predict::model_dir::ModelError;
 use tinderbox_train::ConfigError;
 use tinderbox_train::classify::{predict_all, probabilities};
-use tinderbox_train::metrics::{Predictions, check_threshold, decide};
+use tinderbox_train::metrics::Predictions;
 use tinderbox_train::splits::{Scope, SplitList, digest};
 
 /// What a network says of an image.
@@ -54,11 +56,8 @@ impl Predictor {
     ///
     /// If it is missing, damaged, of a newer version or not of an image classifier.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let spec: Spec = model_dir::load_spec(dir)?;
-        if spec.kind != KIND {
-            let reason = format!("it holds a `{}`, not an `{KIND}`", spec.kind);
-            return Err(ModelError::spec(dir, reason));
-        }
+        let files = ModelFiles::open(dir);
+        let spec: Spec = files.spec(KIND)?;
         let [_, _, channels] = spec.shape;
         let statistics = [spec.normalize.mean.len(), spec.normalize.std.len()];
         if statistics != [channels; 2] || !matches!(channels, 1 | 3) {
@@ -82,7 +81,7 @@ impl Predictor {
             .architecture
             .init(spec.shape, spec.labels.len(), device)
             .map_err(|error| ModelError::spec(dir, error))?;
-        let net = model_dir::load_weights(dir, |bytes| net.with_bytes(bytes))?;
+        let net = files.weights(0, |bytes| net.with_bytes(bytes))?;
         Ok(Self {
             net,
             spec,

@@ -1,6 +1,8 @@
 //! Classes that exclude each other.
 
-use super::{DEFAULT_THRESHOLD, Ranking, f1_of, mean};
+use tinderbox_predict::decision::{argmax, decide};
+
+use super::{Ranking, f1_of, mean};
 use crate::Metrics;
 
 /// How well one class is told from the others.
@@ -130,21 +132,6 @@ impl Predictions {
             ("ece".to_owned(), ece / count),
         ])
     }
-}
-
-/// The class that a row of probabilities means: of two classes the second if its probability is at
-/// least `threshold`, or else a half; of more the most probable.
-pub fn decide(row: &[f32], threshold: Option<f64>) -> usize {
-    match row {
-        [_, second] => usize::from(f64::from(*second) >= threshold.unwrap_or(DEFAULT_THRESHOLD)),
-        _ => argmax(row),
-    }
-}
-
-/// Index of the largest value, the first of equals.
-pub fn argmax(row: &[f32]) -> usize {
-    let better = |best: usize, index: usize| if row[index] > row[best] { index } else { best };
-    (0..row.len()).fold(0, better)
 }
 
 fn class_scores(confusion: &[Vec<usize>]) -> Vec<ClassScores> {

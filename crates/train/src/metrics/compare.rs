@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Labels, Predictions, decide, mean};
+use tinderbox_predict::decision::decide;
+
+use super::{Labels, Predictions, mean};
 use crate::MonitorMode;
 
 /// Two-sided 95% quantile of the normal distribution.

@@ -1,8 +1,10 @@
 //! The predictions of a model with the targets, for every kind of task.
 
+use tinderbox_predict::decision::{DEFAULT_THRESHOLD, argmax};
+
 use super::{
-    ClassScores, DEFAULT_THRESHOLD, Estimate, Labels, Predictions, Ranking, binary_metrics,
-    perplexity, regression_metrics,
+    ClassScores, Estimate, Labels, Predictions, Ranking, binary_metrics, perplexity,
+    regression_metrics,
 };
 use crate::{Metrics, MonitorMode};
 
@@ -262,7 +264,7 @@ fn span_f1(words: &Predictions, lengths: &[usize], names: &[String]) -> Option<f
     let chosen: Vec<usize> = words
         .probabilities
         .chunks_exact(words.classes.max(1))
-        .map(super::argmax)
+        .map(argmax)
         .collect();
     let (mut hits, mut wanted, mut found, mut from) = (0, 0, 0, 0);
     for &length in lengths {

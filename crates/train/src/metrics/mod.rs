@@ -25,7 +25,7 @@ mod text;
 mod threshold;
 
 pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, log_loss};
-pub use classes::{ClassScores, Predictions, argmax, decide};
+pub use classes::{ClassScores, Predictions};
 pub use compare::{Comparison, Estimate, Verdict};
 pub use evaluation::Evaluation;
 pub use labels::Labels;
@@ -33,7 +33,6 @@ pub use ranking::{Approval, Ranking, Workload, approval, thin};
 pub use regression::regression_metrics;
 pub use spread::{Spread, bootstrap, spread};
 pub use text::{Rouge, perplexity, rouge};
-pub use threshold::{DEFAULT_THRESHOLD, check_threshold};
 
 /// Collects the metrics that are defined, by their names.
 fn named<const N: usize>(metrics: [(&str, Option<f64>); N]) -> crate::Metrics {

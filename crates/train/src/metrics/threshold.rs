@@ -1,26 +1,7 @@
 //! The decision threshold of two classes.
 
 use super::Ranking;
-use crate::ConfigError;
-
-/// The threshold that is used where no validation rows suggest another one.
-pub const DEFAULT_THRESHOLD: f64 = 0.5;
-
-/// Checks a decision threshold that a user gave for a model of `classes` classes.
-///
-/// # Errors
-///
-/// If it is no probability, or there are not two classes.
-pub fn check_threshold(threshold: f64, classes: usize) -> Result<f64, ConfigError> {
-    let refuse = |expected| Err(ConfigError::new("--threshold", threshold, expected));
-    if classes != 2 {
-        return refuse("left out: only a model of two classes has a decision threshold");
-    }
-    if !(0.0..=1.0).contains(&threshold) {
-        return refuse("between 0 and 1");
-    }
-    Ok(threshold)
-}
+use tinderbox_predict::decision::DEFAULT_THRESHOLD;
 
 impl Ranking {
     /// The probability of the positive class from which on a row is called positive.

@@ -208,7 +208,7 @@ impl Predictor {
             Target::Classes { labels } if labels.len() == 2 => 1,
             Target::Classes { .. } => {
                 let said = self.committee.predict(row, &self.device)?;
-                tinderbox_train::metrics::argmax(&said)
+                tinderbox_predict::decision::argmax(&said)
             }
         })
     }
