@@ -4,12 +4,15 @@
 
 pub mod calibration;
 pub mod decision;
+mod error;
 mod finite;
 pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+pub mod tabular;
 
+pub use error::PredictError;
 pub use model_files::ModelFiles;
 pub use prediction::Prediction;
 

@@ -4,6 +4,7 @@
 //! misspelt key must name its nearest neighbour, and a section that changes its `kind` must drop
 //! the keys of the old one.
 
+mod config;
 mod docs;
 mod refusal;
 mod suggest;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+pub use config::{deserialize_over, serialize_without};
 pub use docs::{KeyDoc, annotated, reference, undocumented};
 pub use refusal::{choices, kinds};
 pub use suggest::{keys, suggest};
@@ -60,6 +62,13 @@ pub trait Patchable: Serialize + DeserializeOwned {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         let _ = (path, kind);
         None
+    }
+
+    /// The keys of the section at `path` that all its kinds have: they keep their values when the
+    /// kind changes.
+    fn common_keys(path: &str) -> &'static [&'static str] {
+        let _ = path;
+        &[]
     }
 
     /// What each key means.
@@ -166,7 +175,7 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
         && base.get("kind").and_then(Value::as_str) != Some(kind)
         && let Some(other) = T::variant(path, kind)
     {
-        *base = other;
+        change_kind::<T>(base, other, path);
     }
     for (name, value) in patch {
         let key = joined(path, &name);
@@ -194,6 +203,16 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
         };
     }
     Ok(())
+}
+
+/// Replaces the section at `path` by one of another kind.
+fn change_kind<T: Patchable>(section: &mut Table, other: Table, path: &str) {
+    let common = T::common_keys(path);
+    let old = std::mem::replace(section, other);
+    section.extend(
+        old.into_iter()
+            .filter(|(name, _)| common.contains(&name.as_str())),
+    );
 }
 
 /// Whether a key takes `auto`, `yes` or `no`, of which `true` and `false` mean the latter two.

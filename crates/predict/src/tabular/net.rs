@@ -1,240 +1,139 @@
-//! The network of a recipe, whichever it is.
+//! The networks for rows of a table, and their configurations.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tinderbox_models::layers::{Activation, Normalization};
+use tinderbox_models::layers::Normalization;
 use tinderbox_models::tabular::{
     BinsError, FeaturesConfig, FtTransformer, FtTransformerConfig, Rows, TabM, TabMConfig,
-    TabMVariant, TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig,
+    TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig,
 };
 use tinderbox_models::{ConfigError, LayerSummary};
 
-use super::recipe::Model;
-use tinderbox_predict::model_dir::{self, WeightsError};
+use super::features::Features;
+use crate::model_dir::{self, WeightsError};
 
-/// A network, without the sizes that follow from the data.
+/// The configuration of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Architecture {
     /// Multilayer perceptron.
-    Mlp {
-        /// Width of each hidden layer.
-        hidden: Vec<usize>,
-        /// Nonlinearity of the hidden layers.
-        activation: Activation,
-        /// Normalization in front of it.
-        normalization: Normalization,
-        /// Probability of zeroing a hidden activation, in `[0, 1)`.
-        dropout: f64,
-    },
-    /// Residual network.
-    Resnet {
-        /// Number of blocks.
-        n_blocks: usize,
-        /// Width between blocks.
-        d_block: usize,
-        /// Width inside a block.
-        d_hidden: usize,
-        /// Probability of zeroing an activation inside a block, in `[0, 1)`.
-        dropout: f64,
-        /// Probability of zeroing what a block adds, in `[0, 1)`.
-        residual_dropout: f64,
-    },
-    /// Transformer over the columns.
-    FtTransformer {
-        /// Width of a column's token.
-        d_token: usize,
-        /// Number of blocks.
-        n_blocks: usize,
-        /// Number of attention heads.
-        n_heads: usize,
-        /// Width inside a feed-forward layer.
-        d_hidden: usize,
-        /// Probability of zeroing an attention weight, in `[0, 1)`.
-        attention_dropout: f64,
-        /// Probability of zeroing an activation inside a feed-forward layer, in `[0, 1)`.
-        dropout: f64,
-        /// Probability of zeroing what a block adds, in `[0, 1)`.
-        residual_dropout: f64,
-    },
-    /// Many perceptrons that share most of their weights.
-    Tabm {
-        /// What the members do not share.
-        variant: TabMVariant,
-        /// Number of members.
-        n_members: usize,
-        /// Number of hidden layers.
-        n_blocks: usize,
-        /// Width of a hidden layer.
-        d_block: usize,
-        /// Probability of zeroing a hidden activation, in `[0, 1)`.
-        dropout: f64,
-    },
-}
-
-enum Config {
     Mlp(TabularMlpConfig),
+    /// Residual network.
     Resnet(TabularResNetConfig),
+    /// Transformer over the columns.
     FtTransformer(FtTransformerConfig),
+    /// Many perceptrons that share most of their weights.
     Tabm(TabMConfig),
 }
 
+/// Runs the same code for the configuration of each kind.
+macro_rules! with_config {
+    ($self:expr, $config:ident => $code:expr) => {
+        match $self {
+            Architecture::Mlp($config) => $code,
+            Architecture::Resnet($config) => $code,
+            Architecture::FtTransformer($config) => $code,
+            Architecture::Tabm($config) => $code,
+        }
+    };
+}
+
 /// Sizes that follow from the data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Numeric columns, as a network sees them.
+    /// Numeric inputs of the network.
     pub n_numeric: usize,
-    /// Values of each categorical column, as a network sees them.
+    /// Number of values of each categorical input.
     pub cardinalities: Vec<usize>,
-    /// Classes, or 1 for a number.
+    /// Number of classes, or 1 for a number.
     pub d_output: usize,
 }
 
 impl Architecture {
-    /// Whether it normalizes features over the rows of a batch.
-    pub fn normalizes_batches(&self) -> bool {
-        match self {
-            Self::Mlp { normalization, .. } => *normalization == Normalization::Batch,
-            Self::Resnet { .. } => true,
-            Self::FtTransformer { .. } | Self::Tabm { .. } => false,
-        }
-    }
+    /// The kinds, as in a recipe.
+    pub const KINDS: &'static [&'static str] = &["mlp", "resnet", "ft-transformer", "tabm"];
 
-    /// One of each kind, as a recipe that only names the kind gets it.
+    /// Fields of the configurations that follow from the data and its preprocessing.
+    pub const DATA_FIELDS: &'static [&'static str] = &[
+        "features",
+        "n_numeric",
+        "cardinalities",
+        "numeric",
+        "d_output",
+    ];
+
+    /// The default configuration of a kind, without the sizes of the data.
     pub fn of_kind(kind: &str) -> Option<Self> {
+        let features = FeaturesConfig::new(0, Vec::new());
         Some(match kind {
-            "mlp" => Self::Mlp {
-                hidden: vec![256, 256],
-                activation: Activation::Relu,
-                normalization: Normalization::None,
-                dropout: 0.2,
-            },
-            "resnet" => Self::Resnet {
-                n_blocks: 2,
-                d_block: 192,
-                d_hidden: 384,
-                dropout: 0.2,
-                residual_dropout: 0.0,
-            },
-            "ft-transformer" => Self::FtTransformer {
-                d_token: 64,
-                n_blocks: 2,
-                n_heads: 4,
-                d_hidden: 128,
-                attention_dropout: 0.2,
-                dropout: 0.1,
-                residual_dropout: 0.0,
-            },
-            "tabm" => Self::Tabm {
-                variant: TabMVariant::Mini,
-                n_members: 16,
-                n_blocks: 2,
-                d_block: 128,
-                dropout: 0.1,
-            },
+            "mlp" => Self::Mlp(TabularMlpConfig::new(features, 0)),
+            "resnet" => Self::Resnet(TabularResNetConfig::new(features, 0)),
+            "ft-transformer" => Self::FtTransformer(FtTransformerConfig::new(0, Vec::new(), 0)),
+            "tabm" => Self::Tabm(TabMConfig::new(features, 0)),
             _ => return None,
         })
     }
-}
 
-impl Model {
-    fn config(&self, sizes: &Sizes) -> Config {
-        let features = FeaturesConfig::new(sizes.n_numeric, sizes.cardinalities.clone())
-            .with_numeric(self.numeric.clone())
-            .with_d_numeric(self.d_numeric)
-            .with_categorical(self.categorical.clone());
-        match self.net.clone() {
-            Architecture::Mlp {
-                hidden,
-                activation,
-                normalization,
-                dropout,
-            } => Config::Mlp(
-                TabularMlpConfig::new(features, sizes.d_output)
-                    .with_hidden(hidden)
-                    .with_activation(activation)
-                    .with_normalization(normalization)
-                    .with_dropout(dropout),
-            ),
-            Architecture::Resnet {
-                n_blocks,
-                d_block,
-                d_hidden,
-                dropout,
-                residual_dropout,
-            } => Config::Resnet(
-                TabularResNetConfig::new(features, sizes.d_output)
-                    .with_n_blocks(n_blocks)
-                    .with_d_block(d_block)
-                    .with_d_hidden(d_hidden)
-                    .with_dropout(dropout)
-                    .with_residual_dropout(residual_dropout),
-            ),
-            Architecture::FtTransformer {
-                d_token,
-                n_blocks,
-                n_heads,
-                d_hidden,
-                attention_dropout,
-                dropout,
-                residual_dropout,
-            } => Config::FtTransformer(
-                FtTransformerConfig::new(
-                    sizes.n_numeric,
-                    sizes.cardinalities.clone(),
-                    sizes.d_output,
-                )
-                .with_numeric(self.numeric.clone())
-                .with_d_model(d_token)
-                .with_n_layers(n_blocks)
-                .with_n_heads(n_heads)
-                .with_d_hidden(d_hidden)
-                .with_attention_dropout(attention_dropout)
-                .with_dropout(dropout)
-                .with_residual_dropout(residual_dropout),
-            ),
-            Architecture::Tabm {
-                variant,
-                n_members,
-                n_blocks,
-                d_block,
-                dropout,
-            } => Config::Tabm(
-                TabMConfig::new(features, sizes.d_output)
-                    .with_variant(variant)
-                    .with_n_members(n_members)
-                    .with_n_blocks(n_blocks)
-                    .with_d_block(d_block)
-                    .with_dropout(dropout),
-            ),
+    /// The same network for data of these sizes.
+    #[must_use]
+    pub fn with_data(mut self, sizes: &Sizes, features: &Features) -> Self {
+        let inputs = FeaturesConfig::new(sizes.n_numeric, sizes.cardinalities.clone())
+            .with_numeric(features.numeric_embedding.clone())
+            .with_d_numeric(features.d_numeric)
+            .with_categorical(features.categorical_embedding.clone());
+        match &mut self {
+            Self::Mlp(config) => config.features = inputs,
+            Self::Resnet(config) => config.features = inputs,
+            Self::Tabm(config) => config.features = inputs,
+            Self::FtTransformer(config) => {
+                config.n_numeric = inputs.n_numeric;
+                config.cardinalities = inputs.cardinalities;
+                config.numeric = inputs.numeric;
+            }
+        }
+        with_config!(&mut self, config => config.d_output = sizes.d_output);
+        self
+    }
+
+    /// The sizes of the data.
+    pub fn sizes(&self) -> Sizes {
+        let (n_numeric, cardinalities) = match self {
+            Self::Mlp(TabularMlpConfig { features, .. })
+            | Self::Resnet(TabularResNetConfig { features, .. })
+            | Self::Tabm(TabMConfig { features, .. }) => {
+                (features.n_numeric, &features.cardinalities)
+            }
+            Self::FtTransformer(config) => (config.n_numeric, &config.cardinalities),
+        };
+        Sizes {
+            n_numeric,
+            cardinalities: cardinalities.clone(),
+            d_output: with_config!(self, config => config.d_output),
         }
     }
 
-    /// Makes the network, untrained.
+    /// Whether features are normalized over the rows of a batch.
+    pub fn has_batch_norm(&self) -> bool {
+        match self {
+            Self::Mlp(config) => config.normalization == Normalization::Batch,
+            Self::Resnet(_) => true,
+            Self::FtTransformer(_) | Self::Tabm(_) => false,
+        }
+    }
+
+    /// Initializes the network on `device`.
     ///
     /// # Errors
     ///
     /// If a size is out of range or the network would not fit in memory.
-    pub fn init(&self, sizes: &Sizes, device: &Device) -> Result<TabularNet, ConfigError> {
-        Ok(match self.config(sizes) {
-            Config::Mlp(config) => {
-                config.validate()?;
-                TabularNet::Mlp(config.init(device))
-            }
-            Config::Resnet(config) => {
-                config.validate()?;
-                TabularNet::Resnet(config.init(device))
-            }
-            Config::FtTransformer(config) => {
-                config.validate()?;
-                TabularNet::FtTransformer(config.init(device))
-            }
-            Config::Tabm(config) => {
-                config.validate()?;
-                TabularNet::Tabm(config.init(device))
-            }
+    pub fn init(&self, device: &Device) -> Result<TabularNet, ConfigError> {
+        self.validate()?;
+        Ok(match self {
+            Self::Mlp(config) => TabularNet::Mlp(config.init(device)),
+            Self::Resnet(config) => TabularNet::Resnet(config.init(device)),
+            Self::FtTransformer(config) => TabularNet::FtTransformer(config.init(device)),
+            Self::Tabm(config) => TabularNet::Tabm(config.init(device)),
         })
     }
 
@@ -243,25 +142,13 @@ impl Model {
     /// # Errors
     ///
     /// As for [`init`](Self::init).
-    pub fn layers(&self, sizes: &Sizes) -> Result<Vec<LayerSummary>, ConfigError> {
-        Ok(match self.config(sizes) {
-            Config::Mlp(config) => {
-                config.validate()?;
-                config.layers()
-            }
-            Config::Resnet(config) => {
-                config.validate()?;
-                config.layers()
-            }
-            Config::FtTransformer(config) => {
-                config.validate()?;
-                config.layers()
-            }
-            Config::Tabm(config) => {
-                config.validate()?;
-                config.layers()
-            }
-        })
+    pub fn layers(&self) -> Result<Vec<LayerSummary>, ConfigError> {
+        self.validate()?;
+        Ok(with_config!(self, config => config.layers()))
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        with_config!(self, config => config.validate())
     }
 }
 
@@ -294,7 +181,7 @@ impl TabularNet {
         })
     }
 
-    /// Makes values of codes that no training row has count for nothing, `[column, code]` each.
+    /// Zeroes the weights of codes that no training row has, `[column, code]` each.
     #[must_use]
     pub fn with_unseen(self, values: &[[usize; 2]]) -> Self {
         match self {
@@ -305,7 +192,7 @@ impl TabularNet {
         }
     }
 
-    /// What each member says of each row, `[batch, members, d_output]`; most networks have one
+    /// The scores of each member for each row, `[batch, members, d_output]`; most networks have one
     /// member.
     pub fn forward(&self, rows: Rows) -> Tensor<3> {
         match self {
@@ -318,6 +205,10 @@ impl TabularNet {
 
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
     /// are those of the network.
+    ///
+    /// # Errors
+    ///
+    /// If Burn cannot write them.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
         match self {
             Self::Mlp(net) => model_dir::to_bytes(net),
@@ -327,7 +218,11 @@ impl TabularNet {
         }
     }
 
-    /// Fills the network with what [`to_bytes`](Self::to_bytes) gave.
+    /// Loads the weights that [`to_bytes`](Self::to_bytes) gave.
+    ///
+    /// # Errors
+    ///
+    /// If they are damaged or do not fit the network.
     pub fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
         Ok(match self {
             Self::Mlp(net) => Self::Mlp(model_dir::from_bytes(bytes, net)?),

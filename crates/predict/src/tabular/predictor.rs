@@ -1,68 +1,68 @@
 //! A trained model of a table, read from its folder.
 
-#[cfg(feature = "baseline")]
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tinderbox_datasets::table::{
     Carry, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
 };
+use tinderbox_models::ConfigError;
 
-use super::answers::{Answers, Committee};
-#[cfg(feature = "baseline")]
-use super::baseline::{BASELINES_FILE, BaselineKind, FittedBaseline};
-use super::contents::{contents, items};
-use super::data::{
-    check_magnitudes, first_too_large, open, read_options, split as make_splits, table_of,
-};
-use super::encoder::{Encoded, Encoder, UnseenCategories};
-use super::error::{DataError, TabularError};
-use super::recipe::{Data, Source, Split};
-use super::target::{Target, Truth};
-use super::{KIND, Spec};
-use tinderbox_predict::ModelFiles;
-use tinderbox_predict::decision::{check_threshold, decide};
-use tinderbox_predict::model_dir::ModelError;
-use tinderbox_train::ConfigError;
-use tinderbox_train::splits::{Scope, SplitList, digest};
+use super::KIND;
+use super::encoded::Encoded;
+use super::encoder::Encoder;
+use super::ensemble::Ensemble;
+use super::format::Format;
+use super::input::{InputError, check_range};
+use super::net::Architecture;
+use super::target::Target;
+use crate::calibration::Temperature;
+use crate::decision::{check_threshold, decide};
+use crate::error::PredictError;
+use crate::model_dir::ModelError;
+use crate::{ModelFiles, Prediction};
 
 /// Most networks of a folder.
 const MAX_MEMBERS: usize = 100;
 
-/// What a model says of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Prediction {
-    /// A class.
-    Class {
-        /// Its name: of two classes by the decision threshold, of more the most probable one.
-        label: String,
-        /// Probability of each class, in the order of the labels.
-        probabilities: Vec<(String, f32)>,
-    },
-    /// A number, in the target's own unit.
-    Number(f64),
-}
-
-/// What an evaluation gave.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evaluation {
-    /// What was said of each row, with the truth.
-    pub answers: Answers,
-    /// Which rows these are; none if the run has no split list, and the split was made again.
-    pub scope: Option<Scope>,
-    /// Categories in these rows that no training row has.
-    pub unseen: Vec<UnseenCategories>,
+/// The content of `model.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The kind of the model: [`KIND`].
+    pub kind: String,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Number of networks that predict together.
+    pub members: usize,
+    /// The networks.
+    pub model: Architecture,
+    /// Name of the target column.
+    pub target_column: String,
+    /// The feature columns and the target.
+    pub schema: Schema,
+    /// The format of the training file.
+    pub file_format: Format,
+    /// Preprocessing of the columns.
+    pub encoder: Encoder,
+    /// The target.
+    pub target: Target,
+    /// Divides the log-probabilities.
+    pub temperature: Temperature,
+    /// The decision threshold of two classes, tuned on the validation rows.
+    pub threshold: Option<f64>,
+    /// Data and splits of the training, which inference does not read.
+    #[serde(default)]
+    pub training: Value,
 }
 
 /// A trained model of a table.
+#[derive(Clone, Debug)]
 pub struct Predictor {
-    pub(super) committee: Committee,
-    pub(super) spec: Spec,
-    pub(super) device: Device,
-    /// A classical method that answers in the networks' place.
-    #[cfg(feature = "baseline")]
-    pub(super) baseline: Option<FittedBaseline>,
+    ensemble: Ensemble,
+    spec: Spec,
+    device: Device,
 }
 
 impl Predictor {
@@ -70,175 +70,67 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// If it is missing, damaged, of a newer version or not of a table.
+    /// If it is missing, damaged, of another version or of another kind.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let files = ModelFiles::open(dir);
-        let spec: Spec = files.spec(KIND)?;
-        let refuse = |reason: &str| Err(ModelError::spec(dir, reason));
-        if !(1..=MAX_MEMBERS).contains(&spec.members) {
-            return refuse("its number of `members` makes no sense");
-        }
-        let known = |name: &str| spec.schema.columns.iter().any(|column| column.name == name);
-        if !spec.encoder.names().all(known)
-            || spec.encoder.n_numeric() != spec.sizes.n_numeric
-            || spec.encoder.cardinalities() != spec.sizes.cardinalities
-            || spec.target.d_output() != spec.sizes.d_output
-        {
-            return refuse("its `encoder` does not fit its `schema` and `sizes`");
-        }
-        let device = device.clone().inner();
-        let mut nets = Vec::new();
-        for member in 0..spec.members {
-            let net = spec.model.init(&spec.sizes, &device);
-            let net = net.map_err(|error| ModelError::spec(dir, error))?;
-            let fill = |bytes| net.with_bytes(bytes);
-            nets.push(files.weights(member, fill)?);
-        }
-        Ok(Self {
-            committee: Committee {
-                nets,
-                target: spec.target.clone(),
-                temperature: spec.temperature,
-            },
-            spec,
-            device,
-            #[cfg(feature = "baseline")]
-            baseline: None,
-        })
+        Self::from_files(&ModelFiles::open(dir), device)
     }
 
-    /// The same model with a baseline that was kept beside it in the networks' place, threshold
-    /// included.
+    /// Reads the files of a model folder.
     ///
     /// # Errors
     ///
-    /// If none was kept, or it is damaged.
-    #[cfg(feature = "baseline")]
-    pub fn with_baseline(mut self, dir: &Path, kind: BaselineKind) -> Result<Self, ModelError> {
-        let path = dir.join(BASELINES_FILE);
-        let refuse = |reason: String| ModelError::Spec {
-            path: path.clone(),
-            reason,
-        };
-        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => refuse(
-                "it does not exist; train with `--keep-baselines` to keep the baselines".to_owned(),
-            ),
-            _ => refuse(error.to_string()),
-        })?;
-        let mut kept: BTreeMap<BaselineKind, FittedBaseline> =
-            serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-        let baseline = kept
-            .remove(&kind)
-            .filter(|baseline| baseline.fits(&self.spec.encoder, &self.spec.target))
-            .ok_or_else(|| refuse("it does not fit `model.json`".to_owned()))?;
-        self.spec.threshold = baseline.threshold();
-        self.baseline = Some(baseline);
-        Ok(self)
-    }
-
-    /// Probabilities of the classes of each row, or a number in the target's own unit.
-    fn outputs_of(&self, table: &Table, rows: &Encoded) -> Result<Vec<f64>, TabularError> {
-        #[cfg(feature = "baseline")]
-        if let Some(baseline) = &self.baseline {
-            let said = baseline.predict(&self.spec.encoder, table, rows)?;
-            let own = baseline.target();
-            return Ok(said.into_iter().map(|score| own.unscaled(score)).collect());
+    /// As for [`load`](Self::load).
+    pub fn from_files(files: &ModelFiles, device: &Device) -> Result<Self, ModelError> {
+        let spec: Spec = files.spec(KIND)?;
+        if !(1..=MAX_MEMBERS).contains(&spec.members) {
+            return Err(files.refuse("its number of `members` is invalid"));
         }
-        #[cfg(not(feature = "baseline"))]
-        let _ = table;
-        let said = self.committee.predict(rows, &self.device)?;
-        let own = &self.spec.target;
-        Ok(said.into_iter().map(|score| own.unscaled(score)).collect())
+        spec.check().map_err(|reason| files.refuse(reason))?;
+        let device = device.clone().inner();
+        let mut nets = Vec::new();
+        for member in 0..spec.members {
+            let net = spec.model.init(&device);
+            let net = net.map_err(|error| files.refuse(error))?;
+            nets.push(files.weights(member, |bytes| net.with_bytes(bytes))?);
+        }
+        let ensemble = Ensemble {
+            nets,
+            target: spec.target.clone(),
+            temperature: spec.temperature,
+        };
+        Ok(Self {
+            ensemble,
+            spec,
+            device,
+        })
     }
 
-    /// The columns that are learned from, the target, and how a file of them is read.
-    pub fn schema(&self) -> &Schema {
-        &self.spec.schema
+    /// The content of `model.json`.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
     }
 
-    /// What is predicted.
+    /// The networks.
+    pub fn ensemble(&self) -> &Ensemble {
+        &self.ensemble
+    }
+
+    /// The device that the networks are on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The target.
     pub fn target(&self) -> &Target {
         &self.spec.target
     }
 
-    /// The data that the model was trained on.
-    pub fn data(&self) -> &Data {
-        &self.spec.data
-    }
-
-    /// Reads another file with the model's columns, written as the one that it learned from; the
-    /// target may be absent if `blind`. `-` is standard input.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read, lacks a column, or has a cell that is not what the column holds.
-    pub fn read(&self, input: &Path, blind: bool) -> Result<Table, DataError> {
-        self.read_file(input, blind, &self.spec.data.format.options()?)
-    }
-
-    /// Columns that a file may lack: the target, if `blind`, and those of a file without names that are
-    /// not learned from.
-    fn optional(&self, blind: bool) -> Vec<&str> {
-        let target = self.spec.data.target.as_str();
-        let is_used = |name: &str| name == target || self.encoder().names().any(|own| own == name);
-        let columns = self.spec.schema.columns.iter();
-        let unused = columns.map(|column| column.name.as_str());
-        let unused = unused.filter(|name| !is_used(name));
-        blind.then_some(target).into_iter().chain(unused).collect()
-    }
-
-    /// Opens another file with the model's columns, to be predicted in chunks; `-` is standard input.
-    /// The target is not read, and may be absent.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be opened, or lacks a column.
-    pub fn reader(&self, input: &Path, carry: Carry<'_>) -> Result<TableReader, DataError> {
-        let Data { target, format, .. } = &self.spec.data;
-        let (options, optional) = (format.options()?, self.optional(true));
-        let mut schema = self.spec.schema.clone();
-        // Without names, the target has its place among the other columns.
-        if options.header.unwrap_or(schema.header) {
-            schema.columns.retain(|column| column.name != *target);
-        }
-        TableReader::open(input, &schema, &optional, carry, &options)
-            .map_err(DataError::of_new_file)
-    }
-
-    /// The first row of a table from [`reader`](Self::reader) that cannot be predicted, and why.
-    pub fn first_unusable(&self, table: &Table) -> Option<(usize, DataError)> {
-        first_too_large(table, self.spec.encoder.names())
-    }
-
-    fn read_file(
-        &self,
-        input: &Path,
-        blind: bool,
-        options: &ReadOptions,
-    ) -> Result<Table, DataError> {
-        let (schema, optional) = (&self.spec.schema, self.optional(blind));
-        let read = if input.as_os_str() == "-" {
-            read_csv_with(std::io::stdin(), "-", schema, &optional, options)
-        } else {
-            read_with(input, schema, &optional, options)
-        };
-        let (table, _) = read.map_err(DataError::of_new_file)?;
-        check_magnitudes(&table, self.spec.encoder.names())?;
-        Ok(table)
-    }
-
-    /// How its rows were told apart.
-    pub fn split(&self) -> &Split {
-        &self.spec.split
-    }
-
-    /// What is made of the cells.
+    /// Preprocessing of the columns.
     pub fn encoder(&self) -> &Encoder {
         &self.spec.encoder
     }
 
-    /// The decision threshold of two classes, tuned on the validation rows.
+    /// The decision threshold of two classes.
     pub fn threshold(&self) -> Option<f64> {
         self.spec.threshold
     }
@@ -247,151 +139,170 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// If the model does not have two classes.
+    /// If the model does not have two classes, or the threshold is no probability.
     pub fn with_threshold(mut self, threshold: f64) -> Result<Self, ConfigError> {
-        let classes = match &self.spec.target {
-            Target::Classes { labels } => labels.len(),
-            Target::Number { .. } => 0,
-        };
+        let classes = self.spec.target.labels().len();
         self.spec.threshold = Some(check_threshold(threshold, classes)?);
         Ok(self)
     }
 
-    /// Encodes the rows of a table with the model's columns.
+    /// Reads a file with the feature columns, in the format of the training file; `-` is standard
+    /// input.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, lacks a column, or has a cell of another kind than its column.
+    pub fn read(&self, input: &Path) -> Result<Table, InputError> {
+        self.read_with(input, false, &self.spec.file_format.options()?)
+    }
+
+    /// The same with the target column, if `with_target`, and with options for the file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    pub fn read_with(
+        &self,
+        input: &Path,
+        with_target: bool,
+        options: &ReadOptions,
+    ) -> Result<Table, InputError> {
+        let (schema, optional) = (&self.spec.schema, self.optional(with_target));
+        let (table, _) = if input.as_os_str() == "-" {
+            read_csv_with(std::io::stdin(), "-", schema, &optional, options)?
+        } else {
+            read_with(input, schema, &optional, options)?
+        };
+        self.check_range(&table).map_err(|(_, error)| error)?;
+        Ok(table)
+    }
+
+    /// Reads a CSV table with the feature columns from memory; `name` is used in messages.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    pub fn read_bytes(&self, bytes: &[u8], name: &str) -> Result<Table, InputError> {
+        let (options, optional) = (self.spec.file_format.options()?, self.optional(false));
+        let schema = &self.spec.schema;
+        let (table, _) = read_csv_with(std::io::Cursor::new(bytes.to_vec()), name, schema, &optional, &options)?;
+        self.check_range(&table).map_err(|(_, error)| error)?;
+        Ok(table)
+    }
+
+    /// Opens a file with the feature columns, to be predicted in chunks; `-` is standard input. The
+    /// target is not read, and may be absent.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or lacks a column.
+    pub fn reader(&self, input: &Path, carry: Carry<'_>) -> Result<TableReader, InputError> {
+        let (options, optional) = (self.spec.file_format.options()?, self.optional(false));
+        let mut schema = self.spec.schema.clone();
+        // Columns without names are identified by their positions, that of the target included.
+        if options.header.unwrap_or(schema.header) {
+            schema
+                .columns
+                .retain(|column| column.name != self.spec.target_column);
+        }
+        Ok(TableReader::open(
+            input, &schema, &optional, carry, &options,
+        )?)
+    }
+
+    /// Checks that no number is too large for the networks; the error has the first such row.
+    ///
+    /// # Errors
+    ///
+    /// If there is one.
+    pub fn check_range(&self, table: &Table) -> Result<(), (usize, InputError)> {
+        check_range(table, self.spec.encoder.names())
+    }
+
+    /// Columns that a file may lack: the target, unless it is needed, and those of a file without
+    /// names that are no features.
+    fn optional(&self, with_target: bool) -> Vec<&str> {
+        let target = self.spec.target_column.as_str();
+        let is_used = |name: &str| name == target || self.encoder().names().any(|own| own == name);
+        let columns = self.spec.schema.columns.iter();
+        let unused = columns.map(|column| column.name.as_str());
+        let unused = unused.filter(|name| !is_used(name));
+        (!with_target)
+            .then_some(target)
+            .into_iter()
+            .chain(unused)
+            .collect()
+    }
+
+    /// Encodes the rows of a table with the feature columns.
     ///
     /// # Errors
     ///
     /// If it lacks one.
-    pub fn encode(&self, table: &Table) -> Result<Encoded, TabularError> {
-        Ok(self.spec.encoder.encode(table)?)
+    pub fn encode(&self, table: &Table) -> Result<Encoded, PredictError> {
+        self.spec.encoder.encode(table).map_err(PredictError::input)
     }
 
-    /// Predicts every row of a table with the model's columns.
+    /// Probabilities of the classes of each row, or numbers in the target's unit.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn outputs(&self, rows: &Encoded) -> Result<Vec<f64>, PredictError> {
+        let scores = self.ensemble.predict(rows, &self.device)?;
+        let target = &self.spec.target;
+        Ok(scores
+            .into_iter()
+            .map(|score| target.unscaled(score))
+            .collect())
+    }
+
+    /// Predicts every row of a table with the feature columns.
     ///
     /// # Errors
     ///
     /// If it lacks one, or the device fails.
-    pub fn predict(&self, table: &Table) -> Result<Vec<Prediction>, TabularError> {
-        let said = self.outputs_of(table, &self.encode(table)?)?;
-        Ok(match &self.spec.target {
-            Target::Number { .. } => said.into_iter().map(Prediction::Number).collect(),
-            Target::Classes { labels } => {
-                let said: Vec<f32> = said.into_iter().map(|value| value as f32).collect();
-                let rows = said.chunks_exact(labels.len());
-                rows.map(|row| Prediction::Class {
-                    label: labels[decide(row, self.spec.threshold)].clone(),
-                    probabilities: labels.iter().cloned().zip(row.iter().copied()).collect(),
-                })
-                .collect()
-            }
+    pub fn predict(&self, table: &Table) -> Result<Vec<Prediction>, PredictError> {
+        let outputs = self.outputs(&self.encode(table)?)?;
+        Ok(self.predictions(&outputs, self.spec.threshold))
+    }
+
+    /// The predictions that [outputs](Self::outputs) mean at a decision threshold.
+    pub fn predictions(&self, outputs: &[f64], threshold: Option<f64>) -> Vec<Prediction> {
+        let Target::Classes { labels } = &self.spec.target else {
+            let numbers = outputs.iter();
+            return numbers.map(|&value| Prediction::Number { value }).collect();
+        };
+        let probabilities: Vec<f32> = outputs.iter().map(|&value| value as f32).collect();
+        let rows = probabilities.chunks_exact(labels.len());
+        rows.map(|row| Prediction::Class {
+            label: labels[decide(row, threshold)].clone(),
+            probabilities: labels.iter().cloned().zip(row.iter().copied()).collect(),
         })
+        .collect()
     }
 
-    /// Answers for a stored split of the data that the model was trained on, or for all rows of other
-    /// data.
-    ///
-    /// `data` is [`data`](Self::data), with another path where the user named one, which `other` says.
-    /// `list` is that of the run, if it has one: see [`SplitList::choose`] for what is evaluated.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read, has other columns or classes, or the device fails.
-    pub fn evaluate(
-        &self,
-        data: &Data,
-        list: Option<&SplitList>,
-        split: &str,
-        other: bool,
-    ) -> Result<Evaluation, TabularError> {
-        let table = self.read_labeled(data, other)?;
-        let column = table.column(&data.target).map_err(DataError::from)?;
-        let target = &self.spec.target;
-        let truth = target.read_as(column, |row| table.line(row))?;
-        let contents = contents(&table, self.spec.encoder.names())?;
-        let items = items(&contents, &truth, target);
-        let scope = match list {
-            Some(list) => Some(list.choose(&items, split, other)),
-            None if other && self.spec.data_digest.as_ref() != Some(&digest(&items)) => {
-                Some(Scope::Whole { trained_on: 0 })
-            }
-            None => None,
-        };
-        let rows = match &scope {
-            Some(Scope::Stored { rows, .. }) => rows.clone(),
-            Some(Scope::Whole { .. }) => (0..table.rows()).collect(),
-            None => {
-                let opened = open(data, &self.spec.split)?;
-                let parts = make_splits(&opened, &self.spec.split)?;
-                parts.get(split)?.to_vec()
-            }
-        };
-        if rows.is_empty() {
-            let split = split.to_owned();
-            return Err(DataError::NoRowsLeft { split }.into());
+    /// The columns of a table of predictions.
+    pub fn columns(&self) -> Vec<String> {
+        match &self.spec.target {
+            Target::Number { .. } => vec!["value".to_owned()],
+            Target::Classes { labels } => [vec!["label".to_owned()], labels.clone()].concat(),
         }
-        let table = table.take(&rows);
-        let unseen = self.spec.encoder.unseen_categories(&table)?;
-        Ok(Evaluation {
-            answers: self.answer(&table, &data.target)?,
-            scope,
-            unseen,
-        })
     }
+}
 
-    /// Reads the rows of an evaluation with the model's schema.
-    fn read_labeled(&self, data: &Data, other: bool) -> Result<Table, TabularError> {
-        let Source::File { path, test } = &data.source else {
-            let table = open(data, &self.spec.split)?.table;
-            self.check_kinds(&table)?;
-            return Ok(table);
-        };
-        if path.is_empty() {
-            return Err(DataError::NoPath.into());
-        }
-        let mut options = read_options(data)?;
-        options.sample = options.sample.filter(|_| !other);
-        let table = self.read_file(&table_of(Path::new(path))?, false, &options)?;
-        if other || test.is_empty() {
-            return Ok(table);
-        }
-        let more = self.read_file(Path::new(test), false, &options)?;
-        Ok(table.append(&more)?)
-    }
-
-    /// Checks that data which is read in its own way has the columns that were learned from.
-    fn check_kinds(&self, table: &Table) -> Result<(), DataError> {
-        for expected in &self.spec.schema.columns {
-            let found = table.column(&expected.name)?.kind();
-            if found != expected.kind {
-                return Err(DataError::OtherKind {
-                    column: expected.name.clone(),
-                    found,
-                    expected: expected.kind,
-                });
-            }
+impl Spec {
+    /// Checks that the parts fit each other.
+    fn check(&self) -> Result<(), &'static str> {
+        let sizes = self.model.sizes();
+        let known = |name: &str| self.schema.columns.iter().any(|column| column.name == name);
+        if !self.encoder.names().all(known)
+            || self.encoder.n_numeric() != sizes.n_numeric
+            || self.encoder.cardinalities() != sizes.cardinalities
+            || self.target.d_output() != sizes.d_output
+        {
+            return Err("its `encoder` does not fit its `schema` and `model`");
         }
         Ok(())
-    }
-
-    /// Answers for all rows of a table that has the target too.
-    ///
-    /// # Errors
-    ///
-    /// If it lacks a column or a target, or the device fails.
-    pub fn answer(&self, table: &Table, target: &str) -> Result<Answers, TabularError> {
-        let column = table.column(target).map_err(DataError::from)?;
-        let truth = self.spec.target.read_as(column, |row| table.line(row))?;
-        let said = self.outputs_of(table, &self.encode(table)?)?;
-        let answers = match truth {
-            Truth::Classes(_) => {
-                let said: Vec<f32> = said.into_iter().map(|value| value as f32).collect();
-                Answers::new(&said, f64::from, &truth)
-            }
-            Truth::Numbers(actual) => Answers::Numbers {
-                predicted: said,
-                actual,
-            },
-        };
-        Ok(answers.decided_at(self.spec.threshold))
     }
 }

@@ -1,45 +1,25 @@
-//! What is predicted: classes or numbers, and the way back from a network's scores.
+//! The target of every row: classes or numbers.
 
-use serde::{Deserialize, Serialize};
 use tinderbox_datasets::table::{Column, Kind, looks_like_classes};
+use tinderbox_predict::tabular::{Target, TargetScaling};
+use tinderbox_train::metrics::{Evaluation, Predictions};
 
 use super::error::DataError;
-use super::recipe::{Data, TargetScale, Task};
+use super::recipe::{Data, TaskType};
 
 /// Most classes.
 const MAX_CLASSES: usize = 1_000;
 
-/// What the target's cells mean to a network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Target {
-    /// One of several classes; where there are two, the second is the one that probabilities are
-    /// of.
-    Classes {
-        /// Their names.
-        labels: Vec<String>,
-    },
-    /// A number on a scale of its own.
-    Number {
-        /// Whether the scale is that of its logarithm.
-        log: bool,
-        /// What is 0 on the scale.
-        mean: f64,
-        /// What is 1 above that.
-        deviation: f64,
-    },
-}
-
 /// The target of every row.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Truth {
-    /// Numbers of the classes.
+pub enum Targets {
+    /// Indices of the classes.
     Classes(Vec<usize>),
-    /// Numbers in the target's own unit.
+    /// Numbers in the target's unit.
     Numbers(Vec<f64>),
 }
 
-impl Truth {
+impl Targets {
     /// Some of the rows.
     pub fn take(&self, rows: &[usize]) -> Self {
         match self {
@@ -48,7 +28,7 @@ impl Truth {
         }
     }
 
-    /// These rows and then those of `other`, which is of the same kind.
+    /// These rows followed by those of `other`, which is of the same kind.
     pub(crate) fn with(mut self, other: Self) -> Self {
         match (&mut self, other) {
             (Self::Classes(labels), Self::Classes(more)) => labels.extend(more),
@@ -71,164 +51,154 @@ impl Truth {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The classes; `None` for numbers.
+    pub fn classes(&self) -> Option<&[usize]> {
+        match self {
+            Self::Classes(classes) => Some(classes),
+            Self::Numbers(_) => None,
+        }
+    }
+
+    /// These targets with predictions: probabilities of classes, row after row, or numbers in the
+    /// target's unit.
+    pub(crate) fn evaluation(self, outputs: &[f64]) -> Evaluation {
+        match self {
+            Self::Classes(labels) => {
+                let mut predictions = Predictions::default();
+                let classes = outputs.len() / labels.len().max(1);
+                let probabilities: Vec<f32> = outputs.iter().map(|&p| p as f32).collect();
+                predictions.extend(classes, &probabilities, labels);
+                if classes == 2 {
+                    Evaluation::Binary(predictions)
+                } else {
+                    Evaluation::Classes(predictions)
+                }
+            }
+            Self::Numbers(actual) => Evaluation::Numbers {
+                predicted: outputs.to_vec(),
+                actual,
+            },
+        }
+    }
 }
 
-impl Target {
-    /// Finds out what a target column means, and its value in every row.
-    ///
-    /// A number's scale is set later, by [`measure`](Self::measure), on the training rows.
-    ///
-    /// # Errors
-    ///
-    /// If a row has none, all have the same, or it cannot be what the recipe says.
-    pub(crate) fn read(column: &Column, data: &Data) -> Result<(Self, Truth), DataError> {
-        check_present(column)?;
-        let classes = match data.task {
-            Task::Classification => true,
-            Task::Regression => false,
-            Task::Auto => looks_like_classes(column),
-        };
-        if classes {
-            return read_classes(column, data);
-        }
-        if column.kind() != Kind::Numeric {
-            return Err(DataError::TargetIsNoNumber(column.name().to_owned()));
-        }
-        let values: Vec<f64> = (0..column.len()).map(|row| column.number(row)).collect();
-        if values
-            .iter()
-            .all(|value| value.to_bits() == values[0].to_bits())
-        {
-            return Err(single(column));
-        }
-        let target = Self::Number {
-            log: false,
-            mean: 0.0,
-            deviation: 1.0,
-        };
-        Ok((target, Truth::Numbers(values)))
+/// Infers the meaning of a target column, and reads the target of every row.
+///
+/// The scale of a number is fitted later, by [`fit_scale`], on the training rows.
+///
+/// # Errors
+///
+/// If a row has none, all have the same, or it does not fit the recipe.
+pub(crate) fn read_targets(column: &Column, data: &Data) -> Result<(Target, Targets), DataError> {
+    check_present(column)?;
+    let classes = match data.task {
+        TaskType::Classification => true,
+        TaskType::Regression => false,
+        TaskType::Auto => looks_like_classes(column),
+    };
+    if classes {
+        return read_classes(column, data);
     }
-
-    /// Sets a number's scale by some rows.
-    ///
-    /// # Errors
-    ///
-    /// If a logarithm is asked for, of a number that is not above zero.
-    pub(crate) fn measure(
-        &mut self,
-        truth: &Truth,
-        rows: &[usize],
-        scale: TargetScale,
-        name: &str,
-    ) -> Result<(), DataError> {
-        let (
-            Self::Number {
-                log,
-                mean,
-                deviation,
-            },
-            Truth::Numbers(values),
-        ) = (self, truth)
-        else {
-            return Ok(());
-        };
-        let positive = values.iter().all(|&value| value > 0.0);
-        *log = match scale {
-            TargetScale::Standard => false,
-            TargetScale::Log if positive => true,
-            TargetScale::Log => return Err(DataError::NoLogarithm(name.to_owned())),
-            TargetScale::Auto => {
-                let skew = |log: bool| {
-                    let values = rows.iter().map(|&row| values[row]);
-                    skewness(
-                        &values
-                            .map(|x| if log { x.ln() } else { x })
-                            .collect::<Vec<_>>(),
-                    )
-                };
-                positive && skew(true).abs() + 0.5 < skew(false)
-            }
-        };
-        let scaled = rows
-            .iter()
-            .map(|&row| if *log { values[row].ln() } else { values[row] });
-        let scaled: Vec<f64> = scaled.collect();
-        let [centre, square] = moments(&scaled);
-        *mean = centre;
-        *deviation = if square > 0.0 { square.sqrt() } else { 1.0 };
-        Ok(())
+    if column.kind() != Kind::Numeric {
+        return Err(DataError::TargetIsNoNumber(column.name().to_owned()));
     }
+    let values: Vec<f64> = (0..column.len()).map(|row| column.number(row)).collect();
+    if values
+        .iter()
+        .all(|value| value.to_bits() == values[0].to_bits())
+    {
+        return Err(single(column));
+    }
+    let target = Target::Number {
+        log: false,
+        mean: 0.0,
+        deviation: 1.0,
+    };
+    Ok((target, Targets::Numbers(values)))
+}
 
-    /// Scores that a network has to give.
-    pub fn d_output(&self) -> usize {
-        match self {
-            Self::Classes { labels } => labels.len(),
-            Self::Number { .. } => 1,
+/// Fits the scale of a number on some rows; does nothing for classes.
+///
+/// # Errors
+///
+/// If the logarithm is asked for, and not all numbers are above zero.
+pub(crate) fn fit_scale(
+    target: &mut Target,
+    targets: &Targets,
+    rows: &[usize],
+    scaling: TargetScaling,
+    name: &str,
+) -> Result<(), DataError> {
+    let (
+        Target::Number {
+            log,
+            mean,
+            deviation,
+        },
+        Targets::Numbers(values),
+    ) = (target, targets)
+    else {
+        return Ok(());
+    };
+    let positive = values.iter().all(|&value| value > 0.0);
+    *log = match scaling {
+        TargetScaling::Standard => false,
+        TargetScaling::Log if positive => true,
+        TargetScaling::Log => return Err(DataError::NoLogarithm(name.to_owned())),
+        TargetScaling::Auto => {
+            let skew = |log: bool| {
+                let values = rows.iter().map(|&row| values[row]);
+                skewness(
+                    &values
+                        .map(|x| if log { x.ln() } else { x })
+                        .collect::<Vec<_>>(),
+                )
+            };
+            positive && skew(true).abs() + 0.5 < skew(false)
         }
-    }
+    };
+    let scaled = rows
+        .iter()
+        .map(|&row| if *log { values[row].ln() } else { values[row] });
+    let scaled: Vec<f64> = scaled.collect();
+    let [center, square] = moments(&scaled);
+    *mean = center;
+    *deviation = if square > 0.0 { square.sqrt() } else { 1.0 };
+    Ok(())
+}
 
-    /// A number on the network's scale.
-    pub(crate) fn scaled(&self, value: f64) -> f32 {
-        match *self {
-            Self::Number {
-                log,
-                mean,
-                deviation,
-            } => {
-                let value = if log { value.ln() } else { value };
-                ((value - mean) / deviation) as f32
-            }
-            Self::Classes { .. } => value as f32,
+/// Reads the targets of another table, whose classes must be those of `target`; `line` gives the line
+/// of a row in its file.
+///
+/// # Errors
+///
+/// If a row has none, or a class that the training rows do not have.
+pub(crate) fn read_known_targets(
+    target: &Target,
+    column: &Column,
+    line: impl Fn(usize) -> u64,
+) -> Result<Targets, DataError> {
+    check_present(column)?;
+    let rows = 0..column.len();
+    match target {
+        Target::Number { .. } if column.numbers().is_some() => {
+            Ok(Targets::Numbers(rows.map(|row| column.number(row)).collect()))
         }
-    }
-
-    /// A network's number in the target's own unit.
-    pub(crate) fn unscaled(&self, score: f32) -> f64 {
-        match *self {
-            Self::Number {
-                log,
-                mean,
-                deviation,
-            } => {
-                let value = f64::from(score) * deviation + mean;
-                if log { value.exp() } else { value }
-            }
-            Self::Classes { .. } => f64::from(score),
-        }
-    }
-
-    /// The target of another table's column, which must have the classes of this one; `line` is that of
-    /// a row in its file.
-    ///
-    /// # Errors
-    ///
-    /// If a row has none, or a class that was not learned.
-    pub(crate) fn read_as(
-        &self,
-        column: &Column,
-        line: impl Fn(usize) -> u64,
-    ) -> Result<Truth, DataError> {
-        check_present(column)?;
-        let rows = 0..column.len();
-        match self {
-            Self::Number { .. } if column.numbers().is_some() => {
-                Ok(Truth::Numbers(rows.map(|row| column.number(row)).collect()))
-            }
-            Self::Number { .. } => Err(DataError::TargetIsNoNumber(column.name().to_owned())),
-            Self::Classes { labels } => {
-                let class = |row| {
-                    let name = column.text(row);
-                    labels
-                        .iter()
-                        .position(|label| *label == name)
-                        .ok_or_else(|| DataError::UnseenClass {
-                            class: name.into_owned(),
-                            line: line(row),
-                            known: labels.clone(),
-                        })
-                };
-                Ok(Truth::Classes(rows.map(class).collect::<Result<_, _>>()?))
-            }
+        Target::Number { .. } => Err(DataError::TargetIsNoNumber(column.name().to_owned())),
+        Target::Classes { labels } => {
+            let class = |row| {
+                let name = column.text(row);
+                labels
+                    .iter()
+                    .position(|label| *label == name)
+                    .ok_or_else(|| DataError::UnseenClass {
+                        class: name.into_owned(),
+                        line: line(row),
+                        known: labels.clone(),
+                    })
+            };
+            Ok(Targets::Classes(rows.map(class).collect::<Result<_, _>>()?))
         }
     }
 }
@@ -255,7 +225,7 @@ fn single(column: &Column) -> DataError {
     }
 }
 
-fn read_classes(column: &Column, data: &Data) -> Result<(Target, Truth), DataError> {
+fn read_classes(column: &Column, data: &Data) -> Result<(Target, Targets), DataError> {
     let names: Vec<String> = (0..column.len())
         .map(|row| column.text(row).into_owned())
         .collect();
@@ -278,12 +248,12 @@ fn read_classes(column: &Column, data: &Data) -> Result<(Target, Truth), DataErr
         return Err(DataError::PositiveOfMany(data.positive.clone()));
     }
     let position = |name: &String| labels.iter().position(|label| label == name).unwrap_or(0);
-    let truth = Truth::Classes(names.iter().map(position).collect());
-    Ok((Target::Classes { labels }, truth))
+    let targets = Targets::Classes(names.iter().map(position).collect());
+    Ok((Target::Classes { labels }, targets))
 }
 
-/// Whether the second of two classes is not the one that probabilities are of: the recipe's, or
-/// else the rarer.
+/// Whether the second of two classes is the negative one: not that of the recipe, or else not the
+/// rarer one.
 fn second_is_negative(
     labels: &[String],
     names: &[String],
@@ -347,32 +317,32 @@ mod tests {
     }
 
     #[test]
-    fn the_rarer_class_is_the_positive_one_unless_said() {
+    fn the_rarer_class_is_the_positive_one_by_default() {
         let column = Column::categorical("y", ["a", "b", "a", "b", "a"].map(Some));
-        let (target, truth) = Target::read(&column, &data()).unwrap();
+        let (target, targets) = read_targets(&column, &data()).unwrap();
         let labels = ["a", "b"].map(str::to_owned).to_vec();
         assert_eq!(target, Target::Classes { labels });
-        assert_eq!(truth, Truth::Classes(vec![0, 1, 0, 1, 0]));
+        assert_eq!(targets, Targets::Classes(vec![0, 1, 0, 1, 0]));
         let mut data = data();
         data.positive = "a".to_owned();
-        let (_, truth) = Target::read(&column, &data).unwrap();
-        assert_eq!(truth, Truth::Classes(vec![1, 0, 1, 0, 1]));
+        let (_, targets) = read_targets(&column, &data).unwrap();
+        assert_eq!(targets, Targets::Classes(vec![1, 0, 1, 0, 1]));
         data.positive = "c".to_owned();
-        let error = Target::read(&column, &data).unwrap_err().to_string();
+        let error = read_targets(&column, &data).unwrap_err().to_string();
         assert!(error.contains("`c`") && error.contains('a'), "{error}");
     }
 
     #[test]
     fn few_whole_numbers_are_classes_and_others_are_not() {
         let classes = Column::numeric("y", [2.0, 10.0, 1.0, 2.0].repeat(5));
-        let (target, _) = Target::read(&classes, &data()).unwrap();
+        let (target, _) = read_targets(&classes, &data()).unwrap();
         let labels = ["1", "2", "10"].map(str::to_owned).to_vec();
         assert_eq!(target, Target::Classes { labels });
         let numbers = Column::numeric("y", vec![2.5, 10.0, 1.0, 2.0]);
-        let (target, _) = Target::read(&numbers, &data()).unwrap();
+        let (target, _) = read_targets(&numbers, &data()).unwrap();
         assert!(matches!(target, Target::Number { .. }));
         let many = Column::numeric("y", (0..50).map(f64::from).collect());
-        let (target, _) = Target::read(&many, &data()).unwrap();
+        let (target, _) = read_targets(&many, &data()).unwrap();
         assert!(matches!(target, Target::Number { .. }));
     }
 
@@ -381,21 +351,20 @@ mod tests {
         let codes = ["9007199254740993", "9007199254740992", "7", "07"];
         let rows = codes.repeat(6);
         let column = Column::categorical("y", rows.iter().copied().map(Some));
-        let (target, truth) = Target::read(&column, &data()).unwrap();
+        let (target, targets) = read_targets(&column, &data()).unwrap();
         let labels = ["07", "7", "9007199254740992", "9007199254740993"];
         let labels = labels.map(str::to_owned).to_vec();
         assert_eq!(target, Target::Classes { labels });
-        assert_eq!(truth, Truth::Classes([3, 2, 1, 0].repeat(6)));
+        assert_eq!(targets, Targets::Classes([3, 2, 1, 0].repeat(6)));
     }
 
     #[test]
     fn prices_are_learned_by_their_logarithm_and_come_back() {
         let values: Vec<f64> = (1..200).map(|i| (f64::from(i) / 20.0).exp()).collect();
         let column = Column::numeric("price", values.clone());
-        let (mut target, truth) = Target::read(&column, &data()).unwrap();
+        let (mut target, targets) = read_targets(&column, &data()).unwrap();
         let rows: Vec<usize> = (0..150).collect();
-        target
-            .measure(&truth, &rows, TargetScale::Auto, "price")
+        fit_scale(&mut target, &targets, &rows, TargetScaling::Auto, "price")
             .unwrap();
         assert!(matches!(target, Target::Number { log: true, .. }));
         for value in values {
@@ -403,16 +372,15 @@ mod tests {
             assert!((back / value - 1.0).abs() < 1e-5, "{back} is not {value}");
         }
         let even = Column::numeric("share", (0..100).map(|i| f64::from(i) + 0.5).collect());
-        let (mut target, truth) = Target::read(&even, &data()).unwrap();
-        target
-            .measure(&truth, &[0, 50, 99], TargetScale::Auto, "share")
+        let (mut target, targets) = read_targets(&even, &data()).unwrap();
+        fit_scale(&mut target, &targets, &[0, 50, 99], TargetScaling::Auto, "share")
             .unwrap();
         assert!(matches!(target, Target::Number { log: false, .. }));
     }
 
     #[test]
     fn a_target_that_nothing_can_be_learned_from_is_refused() {
-        let refuse = |column: &Column| Target::read(column, &data()).unwrap_err().to_string();
+        let refuse = |column: &Column| read_targets(column, &data()).unwrap_err().to_string();
         let one = refuse(&Column::categorical("y", [Some("a"), Some("a")]));
         assert!(one.contains("`a`"), "{one}");
         let missing = refuse(&Column::numeric("y", vec![1.0, f64::NAN, 2.0]));

@@ -1,152 +1,17 @@
-//! A network with its loss, as burn-train's learner wants it, and the batches it takes.
+//! The training step: a network with its loss.
 
-use std::sync::Arc;
-
-use burn::data::dataset::{Dataset, DatasetError};
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 use burn::train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep};
-use tinderbox_datasets::loader::{BatchContext, Collate};
-use tinderbox_models::tabular::Rows;
-
-use super::encoder::Encoded;
-use super::net::TabularNet;
-use super::recipe::Loss;
-use super::target::{Target, Truth};
+use tinderbox_predict::tabular::{TabularNet, Target};
 use tinderbox_train::classify::weighted;
 
-/// Rows with what is true of them.
-#[derive(Clone, Debug)]
-pub struct TableBatch {
-    /// What the network looks at.
-    pub rows: Rows,
-    /// What is true of each row.
-    pub truth: BatchTruth,
-}
+use super::dataset::{BatchTargets, TableBatch};
+use super::recipe::Loss;
+use super::targets::Targets;
 
-/// What is true of each row of a batch.
-#[derive(Clone, Debug)]
-pub enum BatchTruth {
-    /// Numbers of the classes, `[batch]`.
-    Classes(Tensor<1, Int>),
-    /// Numbers on the network's scale, `[batch]`.
-    Numbers(Tensor<1>),
-}
-
-/// Encoded rows with what is true of them, in memory as batches take them.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    rows: Arc<Encoded>,
-    /// Class or scaled number of each row.
-    classes: Vec<i32>,
-    scaled: Vec<f32>,
-}
-
-impl Sample {
-    /// Pairs rows with what is true of them.
-    pub(crate) fn new(rows: Encoded, truth: &Truth, target: &Target) -> Self {
-        let (classes, scaled) = match truth {
-            Truth::Classes(labels) => (labels.iter().map(|&label| number(label)).collect(), vec![]),
-            Truth::Numbers(values) => {
-                let scaled = values.iter().map(|&value| target.scaled(value));
-                (Vec::new(), scaled.collect())
-            }
-        };
-        Self {
-            rows: Arc::new(rows),
-            classes,
-            scaled,
-        }
-    }
-}
-
-impl Sample {
-    /// Number of rows.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.rows
-    }
-
-    /// Class of each row; empty for numbers.
-    pub(crate) fn classes(&self) -> Vec<usize> {
-        let classes = self.classes.iter();
-        classes
-            .map(|&class| usize::try_from(class).unwrap_or(0))
-            .collect()
-    }
-
-    /// All numbers of an encoded column.
-    pub(crate) fn numbers(&self, column: usize) -> Vec<f32> {
-        let rows = 0..self.rows.rows;
-        rows.map(|row| self.rows.numbers(row)[column]).collect()
-    }
-
-    /// Codes that no row has, `[column, code]` each.
-    pub(crate) fn unseen(&self, cardinalities: &[usize]) -> Vec<[usize; 2]> {
-        self.rows.unseen(cardinalities)
-    }
-
-    /// The rows by their numbers, as a loader takes them.
-    pub(crate) fn shared(&self) -> Arc<dyn Dataset<usize>> {
-        Arc::new(self.clone())
-    }
-}
-
-/// The rows by their numbers: what a batch needs is copied once, by [`Collate`].
-impl Dataset<usize> for Sample {
-    fn get(&self, index: usize) -> Result<usize, DatasetError> {
-        Ok(index)
-    }
-
-    fn len(&self) -> usize {
-        self.rows.rows
-    }
-}
-
-impl Collate<usize, TableBatch> for Sample {
-    fn collate(
-        &self,
-        rows: Vec<usize>,
-        _: &BatchContext,
-        device: &Device,
-    ) -> Result<TableBatch, DatasetError> {
-        let count = rows.len();
-        let truth = if self.scaled.is_empty() {
-            let labels: Vec<i32> = rows.iter().map(|&row| self.classes[row]).collect();
-            BatchTruth::Classes(Tensor::from_data(TensorData::new(labels, [count]), device))
-        } else {
-            let values: Vec<f32> = rows.iter().map(|&row| self.scaled[row]).collect();
-            BatchTruth::Numbers(Tensor::from_data(TensorData::new(values, [count]), device))
-        };
-        Ok(TableBatch {
-            rows: tensors(self.rows.take(&rows), device),
-            truth,
-        })
-    }
-}
-
-/// A class, of which there are never as many.
-fn number(class: usize) -> i32 {
-    i32::try_from(class).unwrap_or(i32::MAX)
-}
-
-/// Encoded rows on a device.
-pub(crate) fn tensors(rows: Encoded, device: &Device) -> Rows {
-    let Encoded {
-        rows: count,
-        n_numeric,
-        n_codes,
-        numeric,
-        codes,
-    } = rows;
-    let numeric = (n_numeric > 0)
-        .then(|| Tensor::from_data(TensorData::new(numeric, [count, n_numeric]), device));
-    let codes =
-        (n_codes > 0).then(|| Tensor::from_data(TensorData::new(codes, [count, n_codes]), device));
-    Rows::new(numeric, codes)
-}
-
-/// What is minimized, with what it takes from the training rows.
+/// The loss with the class weights of the training rows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Objective {
     loss: Loss,
@@ -155,13 +20,13 @@ pub(crate) struct Objective {
 }
 
 impl Objective {
-    /// Measures class weights on the training rows: each class together weighs the same.
-    pub(crate) fn new(loss: &Loss, truth: &Truth, target: &Target) -> Self {
-        let weights = match truth {
-            Truth::Classes(labels) => loss
+    /// Computes the class weights from the targets of the training rows.
+    pub(crate) fn new(loss: &Loss, targets: &Targets, target: &Target) -> Self {
+        let weights = match targets {
+            Targets::Classes(labels) => loss
                 .class_weights
                 .of(labels.iter().copied(), target.d_output()),
-            Truth::Numbers(_) => Vec::new(),
+            Targets::Numbers(_) => Vec::new(),
         };
         Self {
             loss: loss.clone(),
@@ -170,10 +35,10 @@ impl Objective {
     }
 
     /// Mean loss of each row over the members, `[batch]`.
-    fn forward(&self, scores: Tensor<3>, truth: BatchTruth) -> Tensor<1> {
-        match truth {
-            BatchTruth::Classes(labels) => self.classes(scores, labels),
-            BatchTruth::Numbers(values) => self.numbers(scores, values),
+    fn forward(&self, scores: Tensor<3>, targets: BatchTargets) -> Tensor<1> {
+        match targets {
+            BatchTargets::Classes(labels) => self.classes(scores, labels),
+            BatchTargets::Numbers(values) => self.numbers(scores, values),
         }
     }
 
@@ -181,17 +46,17 @@ impl Objective {
         let [batch, members, classes] = scores.dims();
         let log = log_softmax(scores, 2);
         let picked: Tensor<3, Int> = labels.clone().reshape([batch, 1, 1]).repeat_dim(1, members);
-        let log_right = log.clone().gather(2, picked).reshape([batch, members]);
-        let mut loss = log_right.clone().neg();
+        let log_target = log.clone().gather(2, picked).reshape([batch, members]);
+        let mut loss = log_target.clone().neg();
         let smoothing = self.loss.label_smoothing;
         if smoothing > 0.0 {
-            let even = log.sum_dim(2).reshape([batch, members]);
-            let even = even.mul_scalar(-smoothing / classes as f64);
-            loss = loss.mul_scalar(1.0 - smoothing) + even;
+            let uniform = log.sum_dim(2).reshape([batch, members]);
+            let uniform = uniform.mul_scalar(-smoothing / classes as f64);
+            loss = loss.mul_scalar(1.0 - smoothing) + uniform;
         }
-        if self.loss.focal > 0.0 {
-            let wrong = log_right.exp().neg().add_scalar(1.0).clamp_min(1e-7);
-            loss = loss * wrong.powf_scalar(self.loss.focal);
+        if self.loss.focal_gamma > 0.0 {
+            let remaining = log_target.exp().neg().add_scalar(1.0).clamp_min(1e-7);
+            loss = loss * remaining.powf_scalar(self.loss.focal_gamma);
         }
         let loss = loss.mean_dim(1).reshape([batch]);
         weighted(loss, labels, &self.weights)
@@ -201,11 +66,11 @@ impl Objective {
         let [batch, members, _] = scores.dims();
         let error = scores.reshape([batch, members]) - values.reshape([batch, 1]);
         let square = error.clone().square();
-        let from = self.loss.huber;
-        let loss = if from > 0.0 {
+        let delta = self.loss.huber_delta;
+        let loss = if delta > 0.0 {
             let size = error.abs();
-            let even = size.clone().mul_scalar(2.0 * from).sub_scalar(from * from);
-            square.mask_where(size.greater_elem(from), even)
+            let linear = size.clone().mul_scalar(2.0 * delta).sub_scalar(delta * delta);
+            square.mask_where(size.greater_elem(delta), linear)
         } else {
             square
         };
@@ -213,12 +78,12 @@ impl Objective {
     }
 }
 
-/// The loss that is shown of rows that are not learned from: of what the members say together, and
-/// without weights, so that the numbers of two recipes can be compared.
-fn plain_loss(scores: Tensor<3>, truth: BatchTruth) -> Tensor<1> {
+/// The validation loss: of the mean prediction of the members, and without weights, so that two
+/// recipes can be compared.
+fn plain_loss(scores: Tensor<3>, targets: BatchTargets) -> Tensor<1> {
     let [batch, members, outputs] = scores.dims();
-    match truth {
-        BatchTruth::Classes(labels) => {
+    match targets {
+        BatchTargets::Classes(labels) => {
             let log = log_softmax(scores, 2);
             let right: Tensor<3, Int> = labels.reshape([batch, 1, 1]).repeat_dim(1, members);
             let right = log.gather(2, right).exp().mean_dim(1);
@@ -228,7 +93,7 @@ fn plain_loss(scores: Tensor<3>, truth: BatchTruth) -> Tensor<1> {
                 .neg()
                 .reshape([batch])
         }
-        BatchTruth::Numbers(values) => {
+        BatchTargets::Numbers(values) => {
             let mean = scores.mean_dim(1).reshape([batch, outputs]);
             let error = mean - values.reshape([batch, 1]);
             error.square().reshape([batch])
@@ -266,7 +131,7 @@ impl TrainStep for TabularModel {
 
     fn step(&self, batch: TableBatch) -> TrainOutput<RegressionOutput> {
         let scores = self.net.forward(batch.rows);
-        let loss = self.objective.forward(scores, batch.truth).mean();
+        let loss = self.objective.forward(scores, batch.targets).mean();
         let grads = loss.backward();
         TrainOutput::new(self, grads, loss_output(loss))
     }
@@ -278,19 +143,21 @@ impl InferenceStep for TabularModel {
 
     fn step(&self, batch: TableBatch) -> RegressionOutput {
         let scores = self.net.forward(batch.rows);
-        loss_output(plain_loss(scores, batch.truth))
+        loss_output(plain_loss(scores, batch.targets))
     }
 }
 
-/// Only the loss is measured on the way.
+/// Only the loss is logged during training.
 pub(crate) fn loss_output(loss: Tensor<1>) -> RegressionOutput {
     let device = loss.device();
-    let nothing = Tensor::empty([1, 1], &device);
-    RegressionOutput::new(loss, nothing.clone(), nothing)
+    let empty = Tensor::empty([1, 1], &device);
+    RegressionOutput::new(loss, empty.clone(), empty)
 }
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+
     use super::*;
 
     fn scores(device: &Device) -> Tensor<3> {
@@ -322,9 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn members_learn_apart_and_are_judged_together() {
+    fn members_are_trained_apart_and_validated_together() {
         let device = Device::flex();
-        let labels = || BatchTruth::Classes(Tensor::from_ints([1, 1], &device));
+        let labels = || BatchTargets::Classes(Tensor::from_ints([1, 1], &device));
         let members = [
             [share([2.0, 0.0]), share([0.0, 1.0])],
             [0.5, share([-1.0, 1.0])],
@@ -337,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn weights_and_focus_equal_the_formulas() {
+    fn class_weights_and_focal_loss_equal_the_formulas() {
         let device = Device::flex();
-        let labels = || BatchTruth::Classes(Tensor::from_ints([0, 1], &device));
+        let labels = || BatchTargets::Classes(Tensor::from_ints([0, 1], &device));
         let right = [
             [1.0 - share([2.0, 0.0]), 1.0 - share([0.0, 1.0])],
             [0.5, share([-1.0, 1.0])],
         ];
         let loss = Loss {
-            focal: 2.0,
+            focal_gamma: 2.0,
             ..Loss::default()
         };
         let focal = |p: f64| -(1.0 - p).powi(2) * p.ln();
@@ -355,27 +222,27 @@ mod tests {
     }
 
     #[test]
-    fn far_errors_count_evenly_with_huber() {
+    fn huber_loss_is_linear_beyond_delta() {
         let device = Device::flex();
         let scores = Tensor::<3>::from_floats([[[0.5]], [[3.0]]], &device);
-        let truth = BatchTruth::Numbers(Tensor::from_floats([0.0, 0.0], &device));
+        let targets = BatchTargets::Numbers(Tensor::from_floats([0.0, 0.0], &device));
         let loss = Loss {
-            huber: 1.0,
+            huber_delta: 1.0,
             ..Loss::default()
         };
-        let found = objective(loss, Vec::new()).forward(scores, truth);
+        let found = objective(loss, Vec::new()).forward(scores, targets);
         close(values(found), &[0.25, 5.0]);
     }
 
     #[test]
-    fn balanced_classes_weigh_the_same() {
+    fn balanced_classes_have_equal_weight() {
         let loss = Loss {
             class_weights: tinderbox_train::classify::ClassWeights::Balanced,
             ..Loss::default()
         };
         let labels = ["a", "b"].map(str::to_owned).to_vec();
-        let truth = Truth::Classes(vec![0, 0, 0, 1]);
-        let objective = Objective::new(&loss, &truth, &Target::Classes { labels });
+        let targets = Targets::Classes(vec![0, 0, 0, 1]);
+        let objective = Objective::new(&loss, &targets, &Target::Classes { labels });
         assert_eq!(objective.weights, [4.0 / 6.0, 2.0]);
     }
 }

@@ -1,66 +1,52 @@
-//! Which columns a model goes by: over all rows, and for one.
+//! Permutation importance: the loss in score when the cells of a column are shuffled.
 
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
 use serde::Serialize;
-use tinderbox_datasets::random::{below, permutation, stream};
+use tinderbox_datasets::random::permutation;
 use tinderbox_datasets::table::Table;
+use tinderbox_predict::PredictError;
+use tinderbox_predict::tabular::{Encoded, Predictor};
+use tinderbox_train::metrics::{Evaluation, Spread};
+use tinderbox_train::section::Bar;
+use tinderbox_train::{MonitorMode, Section, TaskError};
 
-use super::answers::{Answers, headline};
-use super::encoder::Encoded;
-use super::error::{DataError, TabularError};
-use super::predict::Predictor;
-use super::target::{Target, Truth};
+use crate::tabular::error::table_error;
+use crate::tabular::random::Purpose;
+use crate::tabular::targets::{Targets, read_known_targets};
 
 /// Most rows that columns are shuffled over.
 const MAX_ROWS: usize = 2_000;
 
-/// Fewest rows that they are shuffled over for want of time.
+/// Fewest rows that they are shuffled over for lack of time.
 const FEWEST_ROWS: usize = 200;
 
-/// Words that keep the streams of one seed apart.
-const SHUFFLE: u64 = 11;
-const BACKGROUND: u64 = 12;
-const ORDER: u64 = 13;
-
-/// How much worse a model gets when it cannot go by a column.
+/// The importance of a feature column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Importance {
+pub struct FeatureImportance {
     /// The column.
     pub column: String,
-    /// Mean loss in the task's metric when the column's cells are shuffled.
+    /// Mean loss in the headline metric when the column's cells are shuffled.
     pub mean: f64,
-    /// Its standard deviation over the shuffles.
+    /// Its standard deviation over the repeats.
     pub deviation: f64,
 }
 
-/// How much a column's cell moves the prediction for one row.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Share {
-    /// The column.
-    pub column: String,
-    /// The cell.
-    pub cell: String,
-    /// By how much: in probability of the class, or in the target's own unit.
-    pub effect: f64,
-}
-
 /// How thoroughly columns are shuffled.
-pub struct Effort<'a> {
-    /// Shuffles of each column.
+pub struct ImportanceOptions<'a> {
+    /// Permutations of each column.
     pub repeats: usize,
-    /// Seed of the shuffles.
+    /// Seed of the permutations.
     pub seed: u64,
-    /// Time that it may take: with little of it, fewer rows are shuffled once. Where even that is
-    /// too slow, columns are left out after twice the time.
+    /// Time limit: with little time, fewer rows are shuffled once. If even that is too slow, the
+    /// remaining columns are left out after twice the time.
     pub limit: Option<Duration>,
-    /// Hears how many columns of how many are done.
+    /// Called with the number of columns done and in all.
     pub progress: &'a mut dyn FnMut(usize, usize),
 }
 
-impl Effort<'_> {
-    /// Shuffles and rows that fit the limit, where one pass over `rows` rows took `pass`.
+impl ImportanceOptions<'_> {
+    /// Permutations and rows that fit the limit, where one pass over `rows` rows took `pass`.
     fn fit(&self, columns: usize, rows: usize, pass: Duration) -> (usize, usize) {
         let repeats = self.repeats.max(1);
         let Some(limit) = self.limit else {
@@ -75,153 +61,95 @@ impl Effort<'_> {
     }
 }
 
-impl Predictor {
-    /// How much worse the model gets, by the task's first metric, when the cells of a column are
-    /// shuffled among rows; the most important column first.
-    ///
-    /// Reference: Fisher, Rudin and Dominici, *All models are wrong, but many are useful*, 2019,
-    /// <https://jmlr.org/papers/v20/18-760.html>; Breiman, *Random forests*, 2001.
-    /// Of a large table, rows spread over it are looked at.
-    ///
-    /// # Errors
-    ///
-    /// If the table lacks a column or the target, or the device fails.
-    pub fn importance(
-        &self,
-        table: &Table,
-        target: &str,
-        effort: &mut Effort<'_>,
-    ) -> Result<Vec<Importance>, TabularError> {
-        let table = spread_over(table, MAX_ROWS);
-        let column = |table: &Table| -> Result<Truth, TabularError> {
-            let column = table.column(target).map_err(DataError::from)?;
-            Ok(self.target().read_as(column, |row| table.line(row))?)
-        };
-        let (mut truth, mut encoded) = (column(&table)?, self.encode(&table)?);
-        let started = Instant::now();
-        let mut intact = self.score(&encoded, &truth)?;
-        let places = self.encoder().places();
-        let (repeats, rows) = effort.fit(places.len(), encoded.rows, started.elapsed());
-        if rows < encoded.rows {
-            let table = spread_over(&table, rows);
-            (truth, encoded) = (column(&table)?, self.encode(&table)?);
-            intact = self.score(&encoded, &truth)?;
-        }
-        let mut importances = Vec::new();
-        for (index, place) in places.iter().enumerate() {
-            let late = |limit| started.elapsed() > 2 * limit;
-            if effort.limit.is_some_and(late) {
-                break;
-            }
-            let mut losses = Vec::new();
-            for repeat in 0..repeats {
-                let words = [SHUFFLE, index as u64, repeat as u64];
-                let order = permutation(encoded.rows, &mut stream(effort.seed, &words));
-                let mut shuffled = encoded.clone();
-                for (row, from) in order.into_iter().enumerate() {
-                    shuffled.put(row, &encoded, from, place);
-                }
-                losses.push(intact - self.score(&shuffled, &truth)?);
-            }
-            let spread = tinderbox_train::metrics::Spread::of(&losses);
-            importances.push(Importance {
-                column: place.name.clone(),
-                mean: spread.as_ref().map_or(0.0, |spread| spread.mean),
-                deviation: spread.as_ref().map_or(0.0, |spread| spread.deviation),
-            });
-            (effort.progress)(index + 1, places.len());
-        }
-        importances.sort_by(|left, right| right.mean.total_cmp(&left.mean));
-        Ok(importances)
+/// The importance of each feature column by the headline metric, the most important first.
+///
+/// Reference: Fisher, Rudin and Dominici, *All models are wrong, but many are useful*, 2019,
+/// <https://jmlr.org/papers/v20/18-760.html>; Breiman, *Random forests*, 2001.
+/// Differs from it: of a large table, a sample of rows is shuffled.
+///
+/// # Errors
+///
+/// If the table lacks a column or the target, or the device fails.
+pub fn feature_importance(
+    model: &Predictor,
+    table: &Table,
+    options: &mut ImportanceOptions<'_>,
+) -> Result<Vec<FeatureImportance>, TaskError> {
+    let mut sample = Sample::new(model, spread_over(table, MAX_ROWS))?;
+    let started = Instant::now();
+    let mut intact = sample.score(&sample.encoded)?;
+    let columns = model.encoder().columns();
+    let (repeats, rows) = options.fit(columns.len(), sample.encoded.rows, started.elapsed());
+    if rows < sample.encoded.rows {
+        sample = Sample::new(model, spread_over(&sample.table, rows))?;
+        intact = sample.score(&sample.encoded)?;
     }
-
-    /// The task's first metric, turned so that more is better.
-    fn score(&self, rows: &Encoded, truth: &Truth) -> Result<f64, TabularError> {
-        let answers = self.committee.answer(rows, truth, &self.device)?;
-        Ok(goodness(&answers, self.target()))
-    }
-
-    /// How much each cell of a row moves the model from what it says of the background rows on
-    /// average to what it says of this row: the effects add up to that difference. The largest
-    /// comes first.
-    ///
-    /// Shapley values by sampling: Štrumbelj and Kononenko, *Explaining prediction models and
-    /// individual predictions with feature contributions*, 2014,
-    /// <https://doi.org/10.1007/s10115-013-0679-x>.
-    ///
-    /// # Errors
-    ///
-    /// If the tables lack a column, there is no such row, or the device fails.
-    pub fn explain_row(
-        &self,
-        table: &Table,
-        row: usize,
-        background: &Table,
-        samples: usize,
-        seed: u64,
-    ) -> Result<Vec<Share>, TabularError> {
-        let own = self.encode(&table.take(&[row]))?;
-        let others = self.encode(background)?;
-        let places = self.encoder().places();
-        let samples = samples.max(1);
-        // Walks from another row to this one, column by column in an order by chance.
-        let walks: Vec<(Vec<usize>, Encoded)> = (0..samples)
-            .into_par_iter()
-            .map(|sample| {
-                let from = below(&mut stream(seed, &[BACKGROUND, sample as u64]), others.rows);
-                let words = [ORDER, sample as u64];
-                let order = permutation(places.len(), &mut stream(seed, &words));
-                let mut walk = others.take(&vec![from; places.len() + 1]);
-                for (step, &place) in order.iter().enumerate() {
-                    for later in step + 1..=places.len() {
-                        walk.put(later, &own, 0, &places[place]);
-                    }
-                }
-                (order, walk)
-            })
-            .collect();
-        let class = self.explained_class(&own)?;
-        let mut effects = vec![0.0; places.len()];
-        for (order, walk) in &walks {
-            let said = self.outputs(walk, class)?;
-            for (step, &place) in order.iter().enumerate() {
-                effects[place] += (said[step + 1] - said[step]) / samples as f64;
-            }
+    let mut importances = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        let late = |limit| started.elapsed() > 2 * limit;
+        if options.limit.is_some_and(late) {
+            break;
         }
-        let shares = places.into_iter().zip(effects).map(|(place, effect)| {
-            let column = table.column(&place.name)?;
-            Ok(Share {
-                cell: column.text(row).into_owned(),
-                column: place.name,
-                effect,
-            })
+        let mut losses = Vec::new();
+        for repeat in 0..repeats {
+            let numbers = [index as u64, repeat as u64];
+            let mut stream = Purpose::Permutation.stream(options.seed, &numbers);
+            let order = permutation(sample.encoded.rows, &mut stream);
+            let mut shuffled = sample.encoded.clone();
+            for (row, from) in order.into_iter().enumerate() {
+                shuffled.copy_column(row, &sample.encoded, from, column);
+            }
+            losses.push(intact - sample.score(&shuffled)?);
+        }
+        let spread = Spread::of(&losses);
+        importances.push(FeatureImportance {
+            column: column.name.clone(),
+            mean: spread.as_ref().map_or(0.0, |spread| spread.mean),
+            deviation: spread.as_ref().map_or(0.0, |spread| spread.deviation),
         });
-        let mut shares: Vec<Share> = shares.collect::<Result<_, DataError>>()?;
-        shares.sort_by(|left, right| right.effect.abs().total_cmp(&left.effect.abs()));
-        Ok(shares)
+        (options.progress)(index + 1, columns.len());
     }
+    importances.sort_by(|left, right| right.mean.total_cmp(&left.mean));
+    Ok(importances)
+}
 
-    /// The second of two classes, or the one that a row is given.
-    fn explained_class(&self, row: &Encoded) -> Result<usize, TabularError> {
-        Ok(match self.target() {
-            Target::Number { .. } => 0,
-            Target::Classes { labels } if labels.len() == 2 => 1,
-            Target::Classes { .. } => {
-                let said = self.committee.predict(row, &self.device)?;
-                tinderbox_predict::decision::argmax(&said)
-            }
+/// The rows that columns are shuffled over.
+struct Sample<'a> {
+    model: &'a Predictor,
+    table: Table,
+    encoded: Encoded,
+    targets: Targets,
+}
+
+impl<'a> Sample<'a> {
+    fn new(model: &'a Predictor, table: Table) -> Result<Self, TaskError> {
+        let column = table.column(&model.spec().target_column);
+        let column = column.map_err(table_error)?;
+        let targets = read_known_targets(model.target(), column, |row| table.line(row))?;
+        Ok(Self {
+            model,
+            encoded: model.encode(&table)?,
+            table,
+            targets,
         })
     }
 
-    fn outputs(&self, rows: &Encoded, class: usize) -> Result<Vec<f64>, TabularError> {
-        let said = self.committee.predict(rows, &self.device)?;
-        let target = self.target();
-        let row = |row: &[f32]| match target {
-            Target::Number { .. } => target.unscaled(row[0]),
-            Target::Classes { .. } => f64::from(row[class]),
-        };
-        Ok(said.chunks_exact(target.d_output()).map(row).collect())
+    /// The headline metric with the sign that makes more better.
+    fn score(&self, rows: &Encoded) -> Result<f64, PredictError> {
+        let outputs = self.model.outputs(rows)?;
+        Ok(score(&self.targets.clone().evaluation(&outputs)))
     }
+}
+
+/// The importances as bars; `metric` is the name of the headline metric.
+pub(super) fn bars(importances: &[FeatureImportance], metric: &str, target: &str) -> Section {
+    let bar = |importance: &FeatureImportance| Bar {
+        name: importance.column.clone(),
+        value: importance.mean,
+        note: format!("{:.4} ± {:.4}", importance.mean, importance.deviation),
+    };
+    let title = format!("Permutation importance for `{target}` (loss in {metric})");
+    Section::bars(title, importances.iter().map(bar).collect())
 }
 
 /// Up to `most` rows of a table, spread over it.
@@ -231,15 +159,14 @@ fn spread_over(table: &Table, most: usize) -> Table {
     table.take(&rows)
 }
 
-fn goodness(answers: &Answers, target: &Target) -> f64 {
-    let (name, more) = headline(target);
-    let metrics = answers.metrics();
-    // One class alone has no auroc; the loss always is.
-    let value = metrics.get(name).copied();
-    match value {
-        Some(value) if more => value,
-        Some(value) => -value,
-        None => -metrics.get("loss").copied().unwrap_or(0.0),
+fn score(evaluation: &Evaluation) -> f64 {
+    let (name, mode) = evaluation.headline();
+    let metrics = evaluation.metrics();
+    // One class alone has no AUROC; the loss is always defined.
+    match (metrics.get(name), mode) {
+        (Some(value), MonitorMode::Max) => *value,
+        (Some(value), MonitorMode::Min) => -value,
+        (None, _) => -metrics.get("loss").copied().unwrap_or(0.0),
     }
 }
 
@@ -248,15 +175,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_effort_fits_the_limit() {
+    fn the_work_fits_the_time_limit() {
         let fit = |limit: Option<u64>, columns: usize, pass: u64| {
-            let effort = Effort {
+            let options = ImportanceOptions {
                 repeats: 3,
                 seed: 0,
                 limit: limit.map(Duration::from_secs),
                 progress: &mut |_, _| {},
             };
-            effort.fit(columns, 2_000, Duration::from_millis(pass))
+            options.fit(columns, 2_000, Duration::from_millis(pass))
         };
         for (found, expected) in [
             (fit(None, 1_000, 100), (3, 2_000)),

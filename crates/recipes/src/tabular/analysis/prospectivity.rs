@@ -1,66 +1,129 @@
-//! Where to look: maps with a handful of known deposits.
+//! Prospectivity: maps of an area with a few known deposits.
 //!
-//! A deposit is found if the model, which has never seen it, puts its cell among the first. Every
-//! deposit is left out once, a model is trained on the others, and all cells of the area are ranked by
-//! it; the capture curve says which share of the deposits lies in which share of the area (Agterberg
-//! and Bonham-Carter, *Measuring the performance of mineral-potential maps*, 2005,
+//! Every deposit is left out once, a model is trained on the others, and all cells of the area are
+//! ranked by it; the capture curve is the share of the deposits in the best share of the area
+//! (Agterberg and Bonham-Carter, *Measuring the performance of mineral-potential maps*, 2005,
 //! <https://doi.org/10.1007/s11053-005-4674-0>).
 
-use tinderbox_datasets::random::{permutation, stream};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use tinderbox_datasets::random::permutation;
 use tinderbox_datasets::sets::Prospect;
 use tinderbox_datasets::table::{Column, Table};
+use tinderbox_train::section::{Body, Curve};
+use tinderbox_train::{Section, TaskError};
 
-use super::error::DataError;
+use super::prospectivity_map::draw_map;
+use crate::tabular::error::DataError;
+use crate::tabular::random::Purpose;
 
-/// Word that keeps the stream of background cells apart.
-const BACKGROUND: u64 = 21;
+/// Shares of the area at which the capture curve is computed.
+const SHARES: [f64; 6] = [0.01, 0.02, 0.04, 0.1, 0.2, 0.5];
 
-/// An area with the cells that are learned from.
+/// Name of the map in a run directory.
+const MAP_FILE: &str = "map.png";
+
+/// An area with the cells of the training table.
 #[derive(Clone, Debug)]
 pub struct Area {
     /// The maps.
     pub prospect: Prospect,
-    /// The cell of each row of the table that is learned from, as a row of the area's table.
+    /// The row of the area's table for each row of the training table.
     pub rows: Vec<usize>,
 }
 
-/// How well a method ranks what it has not seen.
+/// The ranks that a method gives to held-out deposits.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Capture {
+pub(in crate::tabular) struct Capture {
     /// The method.
-    pub method: String,
-    /// For each deposit: the share of the area that is ranked above the middle of its equals, in
+    pub(in crate::tabular) method: String,
+    /// For each deposit: the share of the area that is ranked above it, with half of its equals, in
     /// `[0, 1]`.
-    pub ranks: Vec<f64>,
+    pub(in crate::tabular) ranks: Vec<f64>,
 }
 
 impl Capture {
-    /// The share of the deposits inside the best `share` of the area.
-    pub fn within(&self, share: f64) -> f64 {
+    /// The share of the deposits in the best `share` of the area.
+    fn within(&self, share: f64) -> f64 {
         let found = self.ranks.iter().filter(|rank| **rank <= share).count();
         found as f64 / self.ranks.len().max(1) as f64
     }
 }
 
-/// What leaving out every deposit once has shown, and the map of the model that knows them all.
+/// The result of leaving out every deposit once, and the scores of the final model.
 #[derive(Clone, Debug)]
-pub struct Prospects {
-    /// The net first, then the classical methods.
-    pub captures: Vec<Capture>,
+pub(in crate::tabular) struct Prospectivity {
+    /// The trained model first, then the classical methods.
+    pub(in crate::tabular) captures: Vec<Capture>,
     /// Probability of each row of the area's table.
-    pub scores: Vec<f32>,
+    pub(in crate::tabular) scores: Vec<f32>,
 }
 
-/// The cells that are learned from: those with a deposit, the barren ones, and `background` others of
-/// which nothing is known, drawn at random and taken for barren, since nearly all are.
-pub(super) fn learnable(
+impl Prospectivity {
+    /// Draws the map into the run directory and gives the capture curves.
+    pub(in crate::tabular) fn sections(
+        &self,
+        area: &Area,
+        run: &Path,
+    ) -> Result<(Vec<Section>, Value), TaskError> {
+        let map = run.join(MAP_FILE);
+        draw_map(&area.prospect, &self.scores, &map)?;
+        let map = Section::text(format!("Prospectivity map: {}", map.display()));
+        Ok((vec![self.table(), self.curves(), map], self.to_json()))
+    }
+
+    fn table(&self) -> Section {
+        let head = SHARES.map(|share| format!("top {:.0}% of area", 100.0 * share));
+        let head = std::iter::once("held-out deposits in".to_owned()).chain(head);
+        let mut rows = vec![head.collect()];
+        rows.extend(self.captures.iter().map(|capture| {
+            let values = SHARES.map(|share| format!("{:.1}%", 100.0 * capture.within(share)));
+            std::iter::once(capture.method.clone())
+                .chain(values)
+                .collect()
+        }));
+        Section::table("", rows)
+    }
+
+    fn curves(&self) -> Section {
+        let curves = self.captures.iter().map(|capture| Curve {
+            name: capture.method.clone(),
+            points: SHARES
+                .map(|share| [share, capture.within(share)])
+                .to_vec(),
+        });
+        let axes = ["share of area", "share of held-out deposits"].map(str::to_owned);
+        Section {
+            title: "Capture curve".to_owned(),
+            body: Body::Curves {
+                axes,
+                curves: curves.collect(),
+            },
+        }
+    }
+
+    /// The capture curves for `summary.json`.
+    fn to_json(&self) -> Value {
+        let curve = |capture: &Capture| {
+            let points = SHARES.map(|share| json!([share, capture.within(share)]));
+            (capture.method.clone(), Value::from(points.to_vec()))
+        };
+        let curves: Map<String, Value> = self.captures.iter().map(curve).collect();
+        Value::Object(curves)
+    }
+}
+
+/// The training table: the cells with a deposit, the barren ones, and `background` unlabeled ones,
+/// drawn at random and labeled barren, since nearly all are.
+pub(in crate::tabular) fn labeled_cells(
     prospect: Prospect,
     background: usize,
     seed: u64,
 ) -> Result<(Table, Area), DataError> {
     let column = prospect.table.column("deposit")?;
     let known = |row: usize| !column.is_missing(row);
-    let order = permutation(prospect.table.rows(), &mut stream(seed, &[BACKGROUND]));
+    let order = permutation(prospect.table.rows(), &mut Purpose::BackgroundCells.stream(seed, &[]));
     let drawn = order
         .into_iter()
         .filter(|&row| !known(row))
@@ -81,8 +144,8 @@ pub(super) fn learnable(
     Ok((table, Area { prospect, rows }))
 }
 
-/// The share of all scores above those at `rows`, half of the equals counted; the best of them.
-pub(super) fn rank(scores: &[f32], rows: &[usize]) -> f64 {
+/// The share of all scores above the best of those at `rows`, with half of its equals.
+pub(in crate::tabular) fn rank(scores: &[f32], rows: &[usize]) -> f64 {
     let best = rows
         .iter()
         .map(|&row| scores[row])
@@ -98,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_of_a_hundred_lies_in_the_first_percent() {
+    fn the_best_of_a_hundred_is_in_the_first_percent() {
         let scores: Vec<f32> = (0_u8..100).map(f32::from).collect();
         assert!((rank(&scores, &[99]) - 0.005).abs() < 1e-12);
         assert!((rank(&scores, &[0, 98]) - 0.015).abs() < 1e-12);
