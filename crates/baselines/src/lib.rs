@@ -22,7 +22,6 @@ mod sparse;
 mod table;
 mod tfidf;
 mod trees;
-mod words;
 
 #[cfg(feature = "dense")]
 pub use dense::{MAX_VALUES, Rows, logistic_regression};
@@ -33,4 +32,3 @@ pub use sparse::SparseRows;
 pub use table::{Standardizer, Table};
 pub use tfidf::{Terms, Tfidf, TfidfConfig};
 pub use trees::{BoostedTrees, BoostingConfig};
-pub use words::{Word, segments, words};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::words::{Word, words};
 use crate::{BaselineError, SparseRows};
+use tinderbox_datasets::text::{Word, words};
 
 /// Most characters in a run of a script without spaces: as many as most words of these have, and
 /// longer runs are too rare to learn from.

@@ -42,6 +42,7 @@ mod rows;
 mod set;
 mod source;
 mod tagged;
+mod words;
 
 use std::path::Path;
 
@@ -69,6 +70,7 @@ pub use source::TextFormat;
 pub use tagged::{
     SentenceSink, TaggedSentence, TaggedSet, each_sentence, read_tagged, read_tagged_with_report,
 };
+pub use words::{Word, segments, words};
 
 use crate::table::Encoding;
 

@@ -1,51 +1,96 @@
-//! Operations that are faster than the backend's own, where the backend is slow.
+//! Operations that are faster than the backend's own where the backend is slow.
 //!
-//! Each function here is one of Burn's operations or is made of a few of them, and gives the same
-//! numbers, up to rounding. It looks at the device of its input: where there is a kernel of ours it
-//! takes that, with a gradient of its own, and everywhere else it calls Burn. Callers need to know
-//! nothing of this.
+//! Each function is one of Burn's operations, or a composition of a few, with the same result up to
+//! rounding. It dispatches on the device of its input: to a kernel of this crate with its own
+//! gradient where there is one, and to Burn everywhere else. Callers need not know which.
 //!
-//! Ours are for single-precision numbers on Flex, Burn's CPU backend, behind the feature `flex`;
-//! those of text models also want a processor with AVX2, NEON or the like. They sum in an order that
-//! does not depend on the number of threads: the same input gives the same bits.
+//! The kernels are for single precision on Flex, Burn's CPU backend, behind the feature `flex`. They
+//! sum in an order that does not depend on the number of threads: equal inputs give equal bits.
 //!
-//! | function | for |
-//! |---|---|
-//! | [`conv2d`], [`batch_norm_train`], [`max_pool2x2`] | convolutional networks |
-//! | [`adam`] | the optimizer |
-//! | [`linear`], [`linear_gelu`], [`gated_silu`] | anything with linear layers |
-//! | [`perceptron`], [`look_up`] | rows of tables, one at a time |
-//! | [`layer_norm`], [`rms_norm`], [`add_dropout`], [`dropout`] | Transformers and others |
-//! | [`self_attention`], [`cached_attention`], [`rotate`] | Transformers |
-//! | [`lstm`], [`gru`] | recurrent networks |
+//! | function | operation | needs SIMD | gradient |
+//! |---|---|---|---|
+//! | [`conv2d`] | two-dimensional convolution | no | yes |
+//! | [`batch_norm_train`] | batch normalization while training, with an optional ReLU | no | yes |
+//! | [`max_pool2x2`] | 2×2 max pooling | no | yes |
+//! | [`linear`] | linear layers with a common input | yes | yes |
+//! | [`linear_gelu`] | a linear layer and GELU | yes | yes |
+//! | [`swiglu`] | gating of SwiGLU | yes | yes |
+//! | [`layer_norm`], [`rms_norm`] | normalization of rows | yes | yes |
+//! | [`dropout`], [`dropout_add`] | dropout, with an optional residual | yes | yes |
+//! | [`self_attention`] | multi-head attention | yes | yes |
+//! | [`cached_attention`] | attention with a key-value cache | yes | no |
+//! | [`apply_rotary`] | rotary position embeddings | yes | yes |
+//! | [`lstm`], [`gru`] | recurrent networks | yes | yes |
+//! | [`mlp`] | linear layers and ReLU at inference | yes | no |
+//! | [`embed_and_concat`] | embeddings of table columns at inference | no | no |
+//! | [`adam`] | one step of Adam or AdamW | no | no |
 //!
-//! Not here: operations that cannot be written with Burn's. Those belong beside the model that needs
-//! them.
+//! Without SIMD (AVX2, AVX-512, NEON), or if a gradient is required where the kernel has none, Burn
+//! computes the result.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use tinderbox_kernels::{Conv2dGeometry, conv2d, max_pool2x2};
+//!
+//! let device = Device::flex().autodiff();
+//! let images = Tensor::<4>::ones([8, 3, 28, 28], &device);
+//! let weight = Tensor::<4>::ones([16, 3, 3, 3], &device).require_grad();
+//! let geometry = Conv2dGeometry {
+//!     stride: 1,
+//!     padding: 1,
+//! };
+//! let features = max_pool2x2(conv2d(images, weight.clone(), geometry));
+//! assert_eq!(features.dims(), [8, 16, 14, 14]);
+//! let gradients = features.sum().backward();
+//! assert!(weight.grad(&gradients).is_some());
+//! ```
+//!
+//! # Non-goals
+//!
+//! - Operations that cannot be composed from Burn's: they belong next to the model that needs them.
+//! - Layers with parameters: those are in `tinderbox-models`.
+//! - GPU kernels: Burn generates and fuses its own.
+//!
+//! # Adding an operation
+//!
+//! A folder `src/<operation>` with `mod.rs`, the public function, which falls back to Burn, and
+//! `flex.rs`, the kernel: an `Operation` passed to `flex::autodiff::apply`, which registers every
+//! kernel with Burn. Then its line below, its row above, and a test against Burn in `tests`.
+
+#![cfg_attr(
+    feature = "flex",
+    expect(
+        clippy::inline_always,
+        reason = "code uses the widest registers only when inlined into a function that enables them"
+    )
+)]
 
 mod adam;
 mod attention;
 mod batch_norm;
 mod conv2d;
 mod dropout;
+mod embedding;
 #[cfg(feature = "flex")]
 mod flex;
-mod gated;
 mod linear;
 mod max_pool;
+mod mlp;
 mod norm;
-mod perceptron;
 mod recurrent;
 mod rotary;
+mod swiglu;
 
-pub use adam::{AdamStep, Moved, adam};
+pub use adam::{AdamState, AdamStep, adam};
 pub use attention::{cached_attention, self_attention};
-pub use batch_norm::{Normalized, batch_norm_train};
-pub use conv2d::{Walk, conv2d};
-pub use dropout::{add_dropout, dropout};
-pub use gated::gated_silu;
+pub use batch_norm::{BatchNormOutput, batch_norm_train};
+pub use conv2d::{Conv2dGeometry, conv2d};
+pub use dropout::{dropout, dropout_add};
+pub use embedding::embed_and_concat;
 pub use linear::{linear, linear_gelu};
 pub use max_pool::max_pool2x2;
+pub use mlp::mlp;
 pub use norm::{layer_norm, rms_norm};
-pub use perceptron::{look_up, perceptron};
 pub use recurrent::{gru, lstm};
-pub use rotary::{RotaryTable, rotate};
+pub use rotary::{RotaryTable, apply_rotary};
+pub use swiglu::swiglu;

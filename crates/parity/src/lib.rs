@@ -16,7 +16,7 @@ use burn::tensor::module::{layer_norm, linear};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use burn::train::{ClassificationOutput, TrainStep};
 use serde::Deserialize;
-use tinderbox_kernels::{Walk, batch_norm_train, conv2d, max_pool2x2};
+use tinderbox_kernels::{Conv2dGeometry, batch_norm_train, conv2d, max_pool2x2};
 use tinderbox_models::layers::{Activation, Normalization};
 use tinderbox_models::vision::{BlockKind, Stem};
 
@@ -300,16 +300,16 @@ impl Layer {
     }
 
     fn forward(&self, x: &mut Inputs<'_>) -> Result<Tensor<1>, String> {
-        let walk = |stride, padding| Walk { stride, padding };
+        let geometry = |stride, padding| Conv2dGeometry { stride, padding };
         Ok(match self.name.as_str() {
             "matmul" => flat(x.next::<2>().matmul(x.next())),
             "linear" => {
                 let (input, weight, bias) = (x.next::<2>(), x.next(), x.next());
                 flat(linear(input, weight, Some(bias)))
             }
-            "conv2d" => flat(conv2d(x.next(), x.next(), walk(1, 1))),
-            "conv2d-stride-2" => flat(conv2d(x.next(), x.next(), walk(2, 1))),
-            "conv2d-1x1" => flat(conv2d(x.next(), x.next(), walk(2, 0))),
+            "conv2d" => flat(conv2d(x.next(), x.next(), geometry(1, 1))),
+            "conv2d-stride-2" => flat(conv2d(x.next(), x.next(), geometry(2, 1))),
+            "conv2d-1x1" => flat(conv2d(x.next(), x.next(), geometry(2, 0))),
             "batch-norm" | "batch-norm-relu" => {
                 let rectify = self.name.ends_with("relu");
                 flat(batch_norm_train(x.next(), x.next(), x.next(), 1e-5, rectify).output)

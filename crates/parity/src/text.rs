@@ -4,8 +4,8 @@ use burn::module::Module as _;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::Deserialize;
 use tinderbox_kernels::{
-    RotaryTable, gated_silu, gru, layer_norm, linear, linear_gelu, lstm, rms_norm, rotate,
-    self_attention,
+    RotaryTable, apply_rotary, gru, layer_norm, linear, linear_gelu, lstm, rms_norm,
+    self_attention, swiglu,
 };
 use tinderbox_models::layers::{Activation, Pooling};
 use tinderbox_models::text::{BertClassifier, BertConfig, CellKind, Positions, StatePooling};
@@ -52,7 +52,7 @@ pub(super) fn layer(name: &str, x: &mut Inputs<'_>) -> Option<Tensor<1>> {
         "self-attention-causal" => flat(self_attention(x.next(), HEADS, None, true)),
         "rotary-places" => {
             let table = RotaryTable::new(D_MODEL / HEADS, MAX_LEN, 10_000.0);
-            flat(rotate(x.next(), &table, 3))
+            flat(apply_rotary(x.next(), &table, 3))
         }
         "projections" => {
             let input = x.next::<3>();
@@ -63,7 +63,7 @@ pub(super) fn layer(name: &str, x: &mut Inputs<'_>) -> Option<Tensor<1>> {
         "linear-gelu" => flat(linear_gelu(x.next::<3>(), x.next(), Some(x.next()))),
         "layer-norm-of-tokens" => flat(layer_norm(x.next::<3>(), x.next(), x.next(), 1e-5)),
         "rms-norm" => flat(rms_norm(x.next::<3>(), x.next(), 1e-5)),
-        "gated-silu" => flat(gated_silu(x.next::<3>())),
+        "gated-silu" => flat(swiglu(x.next::<3>())),
         "lstm" | "lstm-backwards" => {
             let (gates, ignored) = padded(x);
             let backwards = name.ends_with("backwards");

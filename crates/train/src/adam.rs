@@ -2,7 +2,7 @@
 
 use burn::optim::{AdamState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::{AdamStep, Moved, adam};
+use tinderbox_kernels::{self as kernels, AdamStep};
 
 /// The optimizer of a parameter.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl Optimizer for Adam {
         gradient: Tensor<D>,
         state: Option<AdamState<D>>,
     ) -> (Tensor<D>, Option<AdamState<D>>) {
-        let (time, mean, square) = match state {
+        let (time, moment_1, moment_2) = match state {
             Some(AdamState { momentum }) => {
                 (momentum.time + 1, momentum.moment_1, momentum.moment_2)
             }
@@ -45,18 +45,18 @@ impl Optimizer for Adam {
             beta_1: self.beta_1,
             beta_2: self.beta_2,
             epsilon: self.epsilon,
-            rate: rate as f32,
+            learning_rate: rate as f32,
             weight_decay: self.weight_decay,
-            time,
+            step: time,
         };
-        let now = Moved {
+        let before = kernels::AdamState {
             weights,
-            mean,
-            square,
+            moment_1,
+            moment_2,
         };
-        let moved = adam(now, gradient, &step);
-        let momentum = AdaptiveMomentumState::new(time, moved.mean, moved.square);
-        (moved.weights, Some(AdamState::new(momentum)))
+        let after = kernels::adam(before, gradient, &step);
+        let momentum = AdaptiveMomentumState::new(time, after.moment_1, after.moment_2);
+        (after.weights, Some(AdamState::new(momentum)))
     }
 
     fn to_device<const D: usize>(mut state: AdamState<D>, device: &Device) -> AdamState<D> {

@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tinderbox_datasets::atomic_file::write_atomic;
 
-const MAGIC: &[u8; 8] = b"TINDERC1";
+/// What a file begins with, before the digit of its format.
+const MAGIC: &[u8; 7] = b"TINDERC";
+/// Version of the layout.
+const FORMAT: u8 = b'2';
 const SUFFIX: &str = "ckpt";
 const KEPT: usize = 2;
 
@@ -31,6 +34,18 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Another version wrote it.
+    #[error(
+        "`{}` has format {found}, and Tinderbox {} reads format {}; resume the run with the version \
+         that began it or start a new run",
+        path.display(), env!("CARGO_PKG_VERSION"), char::from(FORMAT)
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: char,
     },
     /// The file is not what was written.
     #[error("`{}` is damaged: {reason}", path.display())]
@@ -179,6 +194,7 @@ fn write_parts(file: &mut impl Write, parts: &CheckpointContents) -> io::Result<
         crc: crc32fast::Hasher::new(),
     };
     out.write_all(MAGIC)?;
+    out.write_all(&[FORMAT])?;
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
     for bytes in parts.blobs.values() {
@@ -193,10 +209,22 @@ fn read_parts(path: &Path) -> Result<CheckpointContents, CheckpointError> {
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .map_err(CheckpointError::io("read", path))?;
+    if let Some(found) = other_format(&bytes) {
+        return Err(CheckpointError::Format {
+            path: path.to_owned(),
+            found: char::from(found),
+        });
+    }
     parse(&bytes).map_err(|reason| CheckpointError::Damaged {
         path: path.to_owned(),
         reason,
     })
+}
+
+/// The format of a file that another version wrote.
+fn other_format(bytes: &[u8]) -> Option<u8> {
+    let format = *bytes.strip_prefix(MAGIC)?.first()?;
+    (format != FORMAT && format.is_ascii_digit()).then_some(format)
 }
 
 fn parse(bytes: &[u8]) -> Result<CheckpointContents, String> {
@@ -207,7 +235,8 @@ fn parse(bytes: &[u8]) -> Result<CheckpointContents, String> {
     }
     let rest = body
         .strip_prefix(MAGIC)
-        .ok_or("it is no checkpoint of this version")?;
+        .and_then(|rest| rest.strip_prefix(&[FORMAT]))
+        .ok_or("it is not a checkpoint")?;
     let (length, rest) = rest
         .split_first_chunk::<8>()
         .ok_or("its header is cut off")?;
@@ -254,6 +283,21 @@ mod tests {
         assert_eq!(store.latest().unwrap().0, None);
         store.save(7, &parts(7)).unwrap();
         assert_eq!(store.latest().unwrap().0, Some(parts(7)));
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_version_is_refused_by_name() {
+        let (_dir, store) = store();
+        store.save(7, &parts(7)).unwrap();
+        let file = store.files().unwrap().remove(0);
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[MAGIC.len()] = b'1';
+        fs::write(&file, bytes).unwrap();
+        let error = store.latest().unwrap_err().to_string();
+        assert!(
+            error.contains("format 1") && error.contains("reads format 2"),
+            "{error}"
+        );
     }
 
     #[test]

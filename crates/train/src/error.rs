@@ -12,7 +12,7 @@ use tinderbox_predict::model_dir::{ModelError, WeightsError};
 use crate::memory::MemoryError;
 use crate::run_dir::RunError;
 use crate::splits::SplitsError;
-use crate::{ConfigError, FitError, TrainError};
+use crate::{CheckpointError, ConfigError, FitError, TrainError};
 
 /// Who can do something about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,10 +196,20 @@ impl From<TrainError> for TaskError {
     fn from(error: TrainError) -> Self {
         let kind = match error {
             TrainError::Interrupted { .. } => ErrorKind::Interrupted,
+            TrainError::Checkpoint(error) => return error.into(),
             _ if error.is_input() => ErrorKind::User,
             _ => ErrorKind::Internal,
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<CheckpointError> for TaskError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Format { .. } => Self::user(error),
+            CheckpointError::Io { .. } | CheckpointError::Damaged { .. } => Self::internal(error),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod config;
 mod docs;
+pub mod inferred;
 mod refusal;
 mod suggest;
 
@@ -47,12 +48,44 @@ pub enum OverlayError {
         /// What the patch says.
         found: String,
     },
+    /// A recipe that another version wrote.
+    #[error(
+        "the recipe has format {found}, and Tinderbox {} reads format {RECIPE_FORMAT}; {}",
+        env!("CARGO_PKG_VERSION"), advice(*.found)
+    )]
+    Format {
+        /// Its format.
+        found: i64,
+    },
     /// Values that do not go together.
     #[error("{0}")]
     Invalid(String),
     /// The recipe itself cannot be written as TOML: a mistake of ours.
     #[error("this recipe cannot be written as TOML: {0}")]
     Unwritable(#[from] toml::ser::Error),
+}
+
+/// Version of the keys of recipes, as `format` in `recipe.toml`.
+pub const RECIPE_FORMAT: i64 = 1;
+
+fn advice(found: i64) -> &'static str {
+    if found > RECIPE_FORMAT {
+        "update this program"
+    } else {
+        "start from a recipe of this version"
+    }
+}
+
+/// A resolved recipe as `recipe.toml` holds it, with its format.
+///
+/// # Errors
+///
+/// If it cannot be written as TOML.
+pub fn document(recipe: &impl Serialize) -> Result<String, toml::ser::Error> {
+    Ok(format!(
+        "format = {RECIPE_FORMAT}\n{}",
+        toml::to_string(recipe)?
+    ))
 }
 
 /// A recipe that can be patched.
@@ -83,9 +116,17 @@ pub trait Patchable: Serialize + DeserializeOwned {
 ///
 /// If it is no TOML, has a key that `base` lacks, or a value of the wrong type.
 pub fn overlay<T: Patchable>(base: &T, patch: &str) -> Result<T, OverlayError> {
-    let patch: Table = patch
+    let mut patch: Table = patch
         .parse()
         .map_err(|error: toml::de::Error| OverlayError::Syntax(error.to_string()))?;
+    // A recipe written by hand need not have one.
+    if let Some(found) = patch
+        .remove("format")
+        .and_then(|format| format.as_integer())
+        && found != RECIPE_FORMAT
+    {
+        return Err(OverlayError::Format { found });
+    }
     overlay_table(base, patch)
 }
 
@@ -287,6 +328,18 @@ mod tests {
             monitor_mode: MonitorMode::Min,
             model: Model::Mlp { hidden: vec![4, 4] },
         }
+    }
+
+    #[test]
+    fn a_recipe_of_another_version_is_refused_by_both_versions() {
+        let text = document(&base()).unwrap();
+        assert!(text.starts_with("format = 1\n"));
+        assert_eq!(overlay(&base(), &text).unwrap(), base());
+        let later = overlay(&base(), "format = 2").unwrap_err().to_string();
+        assert!(
+            later.contains("format 2") && later.contains("reads format 1"),
+            "{later}"
+        );
     }
 
     #[test]

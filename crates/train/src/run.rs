@@ -7,6 +7,7 @@ use std::time::Instant;
 use burn::train::LearnerModel;
 use serde::Serialize;
 
+use crate::overlay::document;
 use crate::run_dir::{BEST_DIR, RunDir, RunError};
 use crate::run_options::{Job, Options};
 use crate::splits::SplitList;
@@ -28,7 +29,7 @@ pub fn in_run_dir<T>(
     mut options: Options,
     train: impl FnOnce(&RunDir, &mut Options) -> Result<T, TaskError>,
 ) -> Result<T, TaskError> {
-    let text = toml::to_string(recipe)?;
+    let text = document(recipe)?;
     if options.resume {
         RunDir::check_recipe(&options.dir, &text)?;
         if let Some(splits) = splits {

@@ -70,6 +70,20 @@ pub enum RunError {
         /// The first line that differs.
         difference: String,
     },
+    /// Another version began the run.
+    #[error(
+        "`{}` was begun by another version: its recipe has format {found}, and Tinderbox {} writes \
+         format {expected}; resume it with that version or start a new run",
+        path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    Format {
+        /// The directory.
+        path: PathBuf,
+        /// Format of its recipe; 0 for none.
+        found: i64,
+        /// Format that this version writes.
+        expected: i64,
+    },
     /// The run to resume was asked to end earlier than it was before.
     #[error(
         "`train.{key}` can only be raised when a run is resumed: `{}` has {from}, not {to}",

@@ -23,7 +23,7 @@ use crate::config::{ConfigError, TrainConfig, TrainingOptions};
 use crate::log::{Metrics, MetricsFile, Pace};
 use crate::param_groups::ParamGroups;
 use crate::silent::Silent;
-use crate::strategy::{self, BestListener, Job, StepListener, Strategy, Timings, TrainError};
+use crate::strategy::{BestListener, Job, State, StepListener, Strategy, Timings, TrainError};
 
 /// Name of the metrics file in a run directory.
 pub const METRICS_FILE: &str = "metrics.jsonl";
@@ -266,26 +266,27 @@ impl<M: LearnerModel> Trainer<M> {
             .dir
             .as_deref()
             .map(|dir| Store::new(dir.join(CHECKPOINT_DIR)));
-        let parts = match &store {
+        let checkpoint = match &store {
             Some(store) if self.resume => {
-                let (parts, damaged) = store.latest().map_err(TrainError::from)?;
+                let (checkpoint, damaged) = store.latest().map_err(TrainError::from)?;
                 for error in &damaged {
                     (self.on_damage)(error);
                 }
-                parts
+                checkpoint
             }
             _ => None,
         };
-        if let Some(parts) = &parts {
-            strategy::check_identity(parts, &identity)?;
+        let state = checkpoint.as_ref().map(State::of).transpose()?;
+        if let Some(state) = &state {
+            state.check_identity(&identity)?;
         }
         let pace = Pace {
             batches_per_epoch: train.num_batches(),
             gradient_accumulation: self.config.train.gradient_accumulation,
             log_every: self.config.train.log_every,
         };
-        let epoch = strategy::epoch(parts.as_ref())?;
-        let log = strategy::log_state(parts.as_ref())?;
+        let epoch = state.as_ref().map_or(1, |state| state.epoch);
+        let log = state.map(|state| state.log).unwrap_or_default();
         let file = self.dir.as_deref().map(|dir| dir.join(METRICS_FILE));
         let metrics = MetricsFile::open(file.as_deref(), log, pace).map_err(TrainError::Metrics)?;
 
@@ -297,7 +298,7 @@ impl<M: LearnerModel> Trainer<M> {
             device: device.inner(),
             feed: Box::new(Arc::clone(&train)),
             store,
-            parts,
+            checkpoint,
             metrics: metrics.clone(),
             interrupter: self.interrupter.clone(),
             on_step: self.on_step,

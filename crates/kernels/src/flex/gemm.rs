@@ -1,51 +1,50 @@
-//! Matrix products of single-precision numbers, on plain slices.
+//! Single-precision matrix products on slices.
 //!
-//! A tile of the output stays in registers while the inner axis is walked (Goto and van de Geijn,
-//! *Anatomy of high-performance matrix multiplication*, 2008,
-//! <https://doi.org/10.1145/1356052.1356053>). The left factor is read where it lies; the right
-//! factor is laid out first in the order it is read in, unless there are few rows. The width of the
-//! processor's registers is found out at run time.
+//! A tile of the output stays in registers while the inner dimension is traversed (Goto and van de
+//! Geijn, *Anatomy of high-performance matrix multiplication*, 2008,
+//! <https://doi.org/10.1145/1356052.1356053>). The left operand is read in place; the right operand
+//! is first packed in the order in which it is read, unless there are few rows. The register width
+//! is detected at run time.
 //!
-//! Each element is summed in an order that depends on the length of the inner axis alone: neither
-//! the number of threads nor the other rows change a bit of it.
+//! The order in which an element is summed depends only on the length of the inner dimension:
+//! neither the number of threads nor the other rows change a bit of the result.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::parallel::{for_each_chunk, is_worth_threads};
 use super::scratch::Scratch;
-use super::work::{for_each_chunk, is_worth_threads};
 
-/// Longest portion of the inner axis: of a panel of the right factor this much stays in the
-/// nearest cache.
-const MAX_DEPTH: usize = 384;
+/// Largest block of the inner dimension: this much of a panel of the right operand stays in the
+/// first-level cache.
+const MAX_BLOCK_DEPTH: usize = 384;
 
-/// Rows that are multiplied by a panel before the next is taken: of the left factor this much stays
-/// in the second cache. A multiple of every tile's height.
+/// Rows multiplied by a panel before the next panel: this much of the left operand stays in the
+/// second-level cache. A multiple of every tile height.
 const BLOCK_ROWS: usize = 384;
 
-/// Steps along the inner axis that are written out.
+/// Unrolled steps along the inner dimension.
 const UNROLLED: usize = 4;
 
-/// Rows that one task multiplies if there are many; a multiple of every tile's height.
-const TASK_ROWS: usize = 96;
+/// Maximum rows per task; a multiple of every tile height.
+const MAX_TASK_ROWS: usize = 96;
 
-/// Rows of a panel that are filled column by column at a time.
+/// Rows of a panel that are packed together from a transposed operand.
 const TRANSPOSED_ROWS: usize = 64;
 
-/// A multiple of every tile's height.
-const ROWS_STEP: usize = 12;
+/// A multiple of every tile height.
+const ROWS_MULTIPLE: usize = 12;
 
-/// With so few rows the right factor is read where it lies: laying it out would cost as much as it
-/// saves.
-pub(crate) const FEW_ROWS: usize = 48;
+/// Up to this many rows, the right operand is read in place: packing would cost as much as it saves.
+pub(crate) const MAX_UNPACKED_ROWS: usize = 48;
 
-/// Registers side by side in a tile.
+/// Registers per row of a tile.
 const REGISTERS: usize = 2;
 
-/// Largest number of columns of a tile: two registers of 16 numbers.
+/// Largest number of columns of a tile: two registers of 16 elements.
 const MAX_WIDTH: usize = 32;
 
-/// A matrix in a slice: its element `(i, j)` is `values[i * strides[0] + j * strides[1]]`.
+/// View of a matrix in a slice: its element `(i, j)` is `values[i * strides[0] + j * strides[1]]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
     pub(crate) values: &'a [f32],
@@ -53,12 +52,12 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// A matrix whose rows lie one behind the other.
+    /// A row-major matrix.
     pub(crate) fn new(values: &'a [f32], columns: usize) -> Self {
         Self::strided(values, columns)
     }
 
-    /// A matrix whose rows begin `stride` numbers apart.
+    /// A matrix whose rows start `stride` elements apart.
     pub(crate) fn strided(values: &'a [f32], stride: usize) -> Self {
         Self {
             values,
@@ -74,7 +73,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The matrix without what is above and left of an element.
+    /// The submatrix from an element to the lower right.
     pub(crate) fn from(self, row: usize, column: usize) -> Self {
         let start = row * self.strides[0] + column * self.strides[1];
         Self {
@@ -97,22 +96,22 @@ fn tile_width(arch: Arch) -> usize {
     (REGISTERS * arch.dispatch(Lanes)).min(MAX_WIDTH)
 }
 
-/// The right factor of a product, laid out as the tiles read it: panels of as many columns as a
-/// tile has, row by row, the last filled up with zeros.
+/// The right operand, packed in the order in which tiles read it: panels as wide as a tile, row by
+/// row, the last one padded with zeros.
 #[derive(Debug)]
-pub(crate) struct Packed {
+pub(crate) struct PackedRhs {
     values: Scratch,
     depth: usize,
     columns: usize,
     width: usize,
 }
 
-impl Packed {
-    /// Joins matrices to one of `depth` rows and `columns` columns. Each comes with its number of
-    /// rows and columns and with the place of its first element.
-    pub(crate) fn join(
+impl PackedRhs {
+    /// Packs a block matrix of shape `[depth, columns]`. Each block has its shape and the row and
+    /// column of its first element.
+    pub(crate) fn from_blocks(
         [depth, columns]: [usize; 2],
-        parts: &[(Matrix<'_>, [usize; 2], [usize; 2])],
+        blocks: &[(Matrix<'_>, [usize; 2], [usize; 2])],
     ) -> Self {
         let width = tile_width(Arch::new());
         let panel_len = (depth * width).max(1);
@@ -123,8 +122,8 @@ impl Packed {
             if first + width > columns {
                 panel.fill(0.0);
             }
-            for &(part, size, place) in parts {
-                pack_right(part, size, place, first, width, panel);
+            for &(block, shape, origin) in blocks {
+                pack_panel(block, shape, origin, first, width, panel);
             }
         });
         Self {
@@ -135,21 +134,21 @@ impl Packed {
         }
     }
 
-    /// Lays out one matrix.
-    pub(crate) fn new(matrix: Matrix<'_>, size: [usize; 2]) -> Self {
-        Self::join(size, &[(matrix, size, [0, 0])])
+    /// Packs a matrix.
+    pub(crate) fn new(matrix: Matrix<'_>, shape: [usize; 2]) -> Self {
+        Self::from_blocks(shape, &[(matrix, shape, [0, 0])])
     }
 
-    /// Some rows of the panel that begins with a column.
-    fn panel(&self, column: usize, start: usize, deep: usize) -> &[f32] {
-        let at = column * self.depth + start * self.width;
-        &self.values[at..at + deep * self.width]
+    /// Some rows of the panel that starts at a column.
+    fn panel(&self, column: usize, row: usize, rows: usize) -> &[f32] {
+        let start = column * self.depth + row * self.width;
+        &self.values[start..start + rows * self.width]
     }
 }
 
-/// Copies what a matrix has of one panel.
-fn pack_right(
-    part: Matrix<'_>,
+/// Copies the intersection of a block with the panel that starts at column `first`.
+fn pack_panel(
+    block: Matrix<'_>,
     [rows, columns]: [usize; 2],
     [row, column]: [usize; 2],
     first: usize,
@@ -161,13 +160,13 @@ fn pack_right(
     if start >= end {
         return;
     }
-    let [stride, step] = part.strides;
+    let [row_stride, column_stride] = block.strides;
     let lines = panel.chunks_exact_mut(width).skip(row).take(rows);
-    if step == 1 {
+    if column_stride == 1 {
         for (index, line) in lines.enumerate() {
-            let at = index * stride + start - column;
-            let source = &part.values[at..at + end - start];
-            // A length that the compiler knows needs no call.
+            let offset = index * row_stride + start - column;
+            let source = &block.values[offset..offset + end - start];
+            // A constant length is copied without a call.
             match (
                 line.first_chunk_mut::<MAX_WIDTH>(),
                 source.first_chunk::<MAX_WIDTH>(),
@@ -179,70 +178,73 @@ fn pack_right(
         return;
     }
     let mut lines: Vec<_> = lines.collect();
-    for (block, lines) in lines.chunks_mut(TRANSPOSED_ROWS).enumerate() {
-        for place in start..end {
-            let at = block * TRANSPOSED_ROWS * stride + (place - column) * step;
-            let source = part.values[at..].iter().step_by(stride);
+    for (chunk, lines) in lines.chunks_mut(TRANSPOSED_ROWS).enumerate() {
+        for index in start..end {
+            let offset = chunk * TRANSPOSED_ROWS * row_stride + (index - column) * column_stride;
+            let source = block.values[offset..].iter().step_by(row_stride);
             for (line, value) in lines.iter_mut().zip(source) {
-                line[place - first] = *value;
+                line[index - first] = *value;
             }
         }
     }
 }
 
-/// The right factor of a product, wherever it is.
+/// The right operand.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Right<'a> {
-    /// Laid out.
-    Packed(&'a Packed),
-    /// Where it lies, with its number of rows.
-    Rows { matrix: Matrix<'a>, depth: usize },
+pub(crate) enum Rhs<'a> {
+    Packed(&'a PackedRhs),
+    /// Read in place; `depth` is its number of rows.
+    Strided {
+        matrix: Matrix<'a>,
+        depth: usize,
+    },
 }
 
-impl Right<'_> {
+impl Rhs<'_> {
     fn depth(&self) -> usize {
         match *self {
-            Right::Packed(packed) => packed.depth,
-            Right::Rows { depth, .. } => depth,
+            Rhs::Packed(packed) => packed.depth,
+            Rhs::Strided { depth, .. } => depth,
         }
     }
 }
 
-/// Length of a portion of the inner axis, all as equal as can be.
-fn portion(depth: usize) -> usize {
-    depth.div_ceil(depth.div_ceil(MAX_DEPTH).max(1)).max(1)
+/// Block size along the inner dimension, such that all blocks have about the same size.
+fn block_depth(depth: usize) -> usize {
+    depth
+        .div_ceil(depth.div_ceil(MAX_BLOCK_DEPTH).max(1))
+        .max(1)
 }
 
-/// One product, on this thread.
-pub(crate) struct Product<'a> {
-    /// Its rows or its columns lie in their order.
-    pub(crate) left: Matrix<'a>,
+/// A matrix product on the current thread.
+pub(crate) struct Gemm<'a> {
+    /// One of its strides is 1.
+    pub(crate) lhs: Matrix<'a>,
     pub(crate) rows: usize,
-    pub(crate) right: Right<'a>,
-    /// Columns of the right factor that are multiplied, from the first.
+    pub(crate) rhs: Rhs<'a>,
+    /// Columns of the output: the first ones of the right operand.
     pub(crate) columns: usize,
     pub(crate) output: &'a mut [f32],
-    /// From one row of the output to the next.
+    /// Elements between the starts of rows of the output.
     pub(crate) stride: usize,
-    /// Whether the product is added to what is there.
-    pub(crate) add: bool,
+    /// Whether the product is added to the output instead of overwriting it.
+    pub(crate) accumulate: bool,
 }
 
-impl Product<'_> {
-    /// Computes it.
+impl Gemm<'_> {
     pub(crate) fn run(self) {
         Arch::new().dispatch(Run(self));
     }
 }
 
-struct Run<'a>(Product<'a>);
+struct Run<'a>(Gemm<'a>);
 
 impl WithSimd for Run<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // As many rows as there are registers for, beside what is read.
+        // As many rows as the accumulators leave registers for.
         if S::F32_LANES == 16 {
             self.blocks::<S, 12>(simd);
         } else {
@@ -254,17 +256,17 @@ impl WithSimd for Run<'_> {
 impl Run<'_> {
     #[inline(always)]
     fn blocks<S: Simd, const ROWS: usize>(mut self, simd: S) {
-        let depth = self.0.right.depth();
+        let depth = self.0.rhs.depth();
         let rows = self.0.rows;
-        let step = portion(depth);
-        if depth == 0 && !self.0.add {
+        let step = block_depth(depth);
+        if depth == 0 && !self.0.accumulate {
             self.clear();
         }
         for start in (0..depth).step_by(step) {
-            let deep = step.min(depth - start);
+            let block_depth = step.min(depth - start);
             for row in (0..rows).step_by(BLOCK_ROWS) {
-                let high = BLOCK_ROWS.min(rows - row);
-                self.tiles::<S, ROWS>(simd, [row, high], [start, deep]);
+                let block_rows = BLOCK_ROWS.min(rows - row);
+                self.tiles::<S, ROWS>(simd, [row, block_rows], [start, block_depth]);
             }
         }
     }
@@ -280,203 +282,206 @@ impl Run<'_> {
         &mut self,
         simd: S,
         [row, rows]: [usize; 2],
-        [start, deep]: [usize; 2],
+        [start, depth]: [usize; 2],
     ) {
         let width = REGISTERS * S::F32_LANES;
-        let Product {
-            left,
-            right,
+        let Gemm {
+            lhs,
+            rhs,
             columns,
             stride,
             ..
         } = self.0;
-        let add = self.0.add || start > 0;
-        let mut copy = Scratch::new(0);
+        let accumulate = self.0.accumulate || start > 0;
+        let mut packed = Scratch::new(0);
         for column in (0..columns).step_by(width) {
-            let wide = width.min(columns - column);
-            let (panel, walk) = match right {
-                Right::Packed(packed) => (packed.panel(column, start, deep), width),
-                Right::Rows { matrix, .. }
-                    if wide == width && rows <= FEW_ROWS && matrix.strides[1] == 1 =>
+            let tile_columns = width.min(columns - column);
+            let (panel, panel_stride) = match rhs {
+                Rhs::Packed(rhs) => (rhs.panel(column, start, depth), width),
+                Rhs::Strided { matrix, .. }
+                    if tile_columns == width
+                        && rows <= MAX_UNPACKED_ROWS
+                        && matrix.strides[1] == 1 =>
                 {
                     (matrix.from(start, column).values, matrix.strides[0])
                 }
-                Right::Rows { matrix, .. } => {
-                    let part = matrix.from(start, column);
-                    copy.set_len(deep * width);
-                    if wide < width {
-                        copy.fill(0.0);
+                Rhs::Strided { matrix, .. } => {
+                    let block = matrix.from(start, column);
+                    packed.set_len(depth * width);
+                    if tile_columns < width {
+                        packed.fill(0.0);
                     }
-                    pack_right(part, [deep, wide], [0, 0], 0, width, &mut copy);
-                    (&copy[..], width)
+                    pack_panel(block, [depth, tile_columns], [0, 0], 0, width, &mut packed);
+                    (&packed[..], width)
                 }
             };
             for first in (0..rows).step_by(ROWS) {
-                let place = Place {
+                let tile = Tile {
                     output: &mut self.0.output[(row + first) * stride + column..],
                     stride,
-                    size: [ROWS.min(rows - first), wide],
-                    add,
+                    shape: [ROWS.min(rows - first), tile_columns],
+                    accumulate,
                 };
-                let left = left.from(row + first, start);
-                tile::<S, ROWS>(simd, left, panel, [walk, deep], place);
+                let lhs = lhs.from(row + first, start);
+                compute_tile::<S, ROWS>(simd, lhs, panel, [panel_stride, depth], tile);
             }
         }
     }
 }
 
-/// Where a tile goes.
-struct Place<'a> {
+/// A tile of the output.
+struct Tile<'a> {
     output: &'a mut [f32],
     stride: usize,
-    size: [usize; 2],
-    add: bool,
+    /// Rows and columns that exist.
+    shape: [usize; 2],
+    accumulate: bool,
 }
 
-/// Chooses the height: there may be few rows left. Rows that a tile has beyond those there are
-/// repeat the last one, and are not stored.
+/// Selects a tile height for the rows that are left. Excess rows of a tile repeat the last row and
+/// are not stored.
 #[inline(always)]
-fn tile<S: Simd, const ROWS: usize>(
+fn compute_tile<S: Simd, const ROWS: usize>(
     simd: S,
-    left: Matrix<'_>,
+    lhs: Matrix<'_>,
     panel: &[f32],
-    walk: [usize; 2],
-    place: Place<'_>,
+    panel_shape: [usize; 2],
+    tile: Tile<'_>,
 ) {
-    match place.size[0] {
-        1 => accumulate::<S, 1>(simd, left, panel, walk, place),
-        2 => accumulate::<S, 2>(simd, left, panel, walk, place),
-        3..=4 => accumulate::<S, 4>(simd, left, panel, walk, place),
-        5..=8 if ROWS > 8 => accumulate::<S, 8>(simd, left, panel, walk, place),
-        _ => accumulate::<S, ROWS>(simd, left, panel, walk, place),
+    match tile.shape[0] {
+        1 => accumulate::<S, 1>(simd, lhs, panel, panel_shape, tile),
+        2 => accumulate::<S, 2>(simd, lhs, panel, panel_shape, tile),
+        3..=4 => accumulate::<S, 4>(simd, lhs, panel, panel_shape, tile),
+        5..=8 if ROWS > 8 => accumulate::<S, 8>(simd, lhs, panel, panel_shape, tile),
+        _ => accumulate::<S, ROWS>(simd, lhs, panel, panel_shape, tile),
     }
 }
 
-/// Sums of a tile.
-type Sums<S, const HIGH: usize> = [[<S as Simd>::f32s; REGISTERS]; HIGH];
+/// Accumulators of a tile.
+type Sums<S, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
 
-/// Walks along the inner axis. The rows of the right factor are `stride` apart.
+/// Traverses the inner dimension. The rows of the panel are `stride` apart.
 #[inline(always)]
-fn accumulate<S: Simd, const HIGH: usize>(
+fn accumulate<S: Simd, const ROWS: usize>(
     simd: S,
-    left: Matrix<'_>,
+    lhs: Matrix<'_>,
     panel: &[f32],
-    [stride, deep]: [usize; 2],
-    mut place: Place<'_>,
+    [stride, depth]: [usize; 2],
+    mut tile: Tile<'_>,
 ) {
-    let high = place.size[0];
-    let mut sums: Sums<S, HIGH> = [[simd.splat_f32s(0.0); REGISTERS]; HIGH];
-    if left.strides[1] != 1 {
-        by_columns(simd, &mut sums, left, panel, [stride, deep, high]);
+    let rows = tile.shape[0];
+    let mut sums: Sums<S, ROWS> = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+    if lhs.strides[1] != 1 {
+        column_major(simd, &mut sums, lhs, panel, [stride, depth, rows]);
     } else if stride == REGISTERS * S::F32_LANES {
-        by_rows(simd, &mut sums, left, panel, [deep, high]);
+        row_major_packed(simd, &mut sums, lhs, panel, [depth, rows]);
     } else {
-        by_rows_apart(simd, &mut sums, left, panel, [stride, deep, high]);
+        row_major_strided(simd, &mut sums, lhs, panel, [stride, depth, rows]);
     }
-    store(simd, &sums, &mut place);
+    store(simd, &sums, &mut tile);
 }
 
-/// For a left factor whose rows lie in their order, and a right factor that is laid out.
+/// For a row-major left operand and a packed panel.
 #[inline(always)]
-fn by_rows<S: Simd, const HIGH: usize>(
+fn row_major_packed<S: Simd, const ROWS: usize>(
     simd: S,
-    sums: &mut Sums<S, HIGH>,
-    left: Matrix<'_>,
+    sums: &mut Sums<S, ROWS>,
+    lhs: Matrix<'_>,
     panel: &[f32],
-    [deep, high]: [usize; 2],
+    [depth, rows]: [usize; 2],
 ) {
     let (lines, _) = S::as_simd_f32s(panel);
     let (lines, _) = lines.as_chunks::<REGISTERS>();
-    let lines = &lines[..deep];
-    // A few numbers of each row at a time, so that their places are computed less often.
+    let lines = &lines[..depth];
+    // Unrolled, so that fewer addresses are computed.
     let (blocks, rest) = lines.as_chunks::<UNROLLED>();
     let whole = blocks.len();
-    let mut rows: [&[f32]; HIGH] = [&[]; HIGH];
-    let mut parts: [&[[f32; UNROLLED]]; HIGH] = [&[]; HIGH];
-    for row in 0..HIGH {
-        rows[row] = &left.values[row.min(high - 1) * left.strides[0]..][..deep];
-        parts[row] = &rows[row].as_chunks::<UNROLLED>().0[..whole];
+    let mut lhs_rows: [&[f32]; ROWS] = [&[]; ROWS];
+    let mut lhs_blocks: [&[[f32; UNROLLED]]; ROWS] = [&[]; ROWS];
+    for row in 0..ROWS {
+        lhs_rows[row] = &lhs.values[row.min(rows - 1) * lhs.strides[0]..][..depth];
+        lhs_blocks[row] = &lhs_rows[row].as_chunks::<UNROLLED>().0[..whole];
     }
     let mut total = *sums;
     for (index, block) in blocks.iter().enumerate() {
         for step in 0..UNROLLED {
-            for row in 0..HIGH {
-                let left = simd.splat_f32s(parts[row][index][step]);
-                for place in 0..REGISTERS {
-                    total[row][place] =
-                        simd.mul_add_f32s(left, block[step][place], total[row][place]);
+            for row in 0..ROWS {
+                let lhs = simd.splat_f32s(lhs_blocks[row][index][step]);
+                for register in 0..REGISTERS {
+                    total[row][register] =
+                        simd.mul_add_f32s(lhs, block[step][register], total[row][register]);
                 }
             }
         }
     }
     for (line, index) in rest.iter().zip(whole * UNROLLED..) {
-        for row in 0..HIGH {
-            let left = simd.splat_f32s(rows[row][index]);
-            for place in 0..REGISTERS {
-                total[row][place] = simd.mul_add_f32s(left, line[place], total[row][place]);
+        for row in 0..ROWS {
+            let lhs = simd.splat_f32s(lhs_rows[row][index]);
+            for register in 0..REGISTERS {
+                total[row][register] = simd.mul_add_f32s(lhs, line[register], total[row][register]);
             }
         }
     }
     *sums = total;
 }
 
-/// For a left factor whose rows lie in their order, and a right factor that is read where it lies.
+/// For a row-major left operand and a panel that is read in place.
 #[inline(always)]
-fn by_rows_apart<S: Simd, const HIGH: usize>(
+fn row_major_strided<S: Simd, const ROWS: usize>(
     simd: S,
-    sums: &mut Sums<S, HIGH>,
-    left: Matrix<'_>,
+    sums: &mut Sums<S, ROWS>,
+    lhs: Matrix<'_>,
     panel: &[f32],
-    [stride, deep, high]: [usize; 3],
+    [stride, depth, rows]: [usize; 3],
 ) {
-    let mut rows: [&[f32]; HIGH] = [&[]; HIGH];
-    for (row, numbers) in rows.iter_mut().enumerate() {
-        *numbers = &left.values[row.min(high - 1) * left.strides[0]..][..deep];
+    let mut lhs_rows: [&[f32]; ROWS] = [&[]; ROWS];
+    for (row, lhs_row) in lhs_rows.iter_mut().enumerate() {
+        *lhs_row = &lhs.values[row.min(rows - 1) * lhs.strides[0]..][..depth];
     }
     let mut total = *sums;
-    for index in 0..deep {
+    for index in 0..depth {
         let (line, _) = S::as_simd_f32s(&panel[index * stride..]);
         let line = &line[..REGISTERS];
-        for row in 0..HIGH {
-            let left = simd.splat_f32s(rows[row][index]);
-            for place in 0..REGISTERS {
-                total[row][place] = simd.mul_add_f32s(left, line[place], total[row][place]);
+        for row in 0..ROWS {
+            let lhs = simd.splat_f32s(lhs_rows[row][index]);
+            for register in 0..REGISTERS {
+                total[row][register] = simd.mul_add_f32s(lhs, line[register], total[row][register]);
             }
         }
     }
     *sums = total;
 }
 
-/// For a left factor whose columns lie in their order.
+/// For a column-major left operand.
 #[inline(always)]
-fn by_columns<S: Simd, const HIGH: usize>(
+fn column_major<S: Simd, const ROWS: usize>(
     simd: S,
-    sums: &mut Sums<S, HIGH>,
-    left: Matrix<'_>,
+    sums: &mut Sums<S, ROWS>,
+    lhs: Matrix<'_>,
     panel: &[f32],
-    [stride, deep, high]: [usize; 3],
+    [stride, depth, rows]: [usize; 3],
 ) {
     let mut total = *sums;
-    // The last rows may have nothing behind them to read instead of rows that are not there.
+    // Excess rows could read past the end of the left operand.
     let mut padded = Scratch::new(0);
-    let (columns, apart) = if high < HIGH {
-        padded.set_len(deep * HIGH);
-        for (index, column) in padded.chunks_exact_mut(HIGH).enumerate() {
-            let source = &left.values[index * left.strides[1]..][..high];
-            column[..high].copy_from_slice(source);
+    let (columns, column_stride) = if rows < ROWS {
+        padded.set_len(depth * ROWS);
+        for (index, column) in padded.chunks_exact_mut(ROWS).enumerate() {
+            let source = &lhs.values[index * lhs.strides[1]..][..rows];
+            column[..rows].copy_from_slice(source);
         }
-        (&padded[..], HIGH)
+        (&padded[..], ROWS)
     } else {
-        (left.values, left.strides[1])
+        (lhs.values, lhs.strides[1])
     };
-    for index in 0..deep {
+    for index in 0..depth {
         let (line, _) = S::as_simd_f32s(&panel[index * stride..]);
         let line = &line[..REGISTERS];
-        let column = &columns[index * apart..][..HIGH];
-        for row in 0..HIGH {
-            let left = simd.splat_f32s(column[row]);
-            for place in 0..REGISTERS {
-                total[row][place] = simd.mul_add_f32s(left, line[place], total[row][place]);
+        let column = &columns[index * column_stride..][..ROWS];
+        for row in 0..ROWS {
+            let lhs = simd.splat_f32s(column[row]);
+            for register in 0..REGISTERS {
+                total[row][register] = simd.mul_add_f32s(lhs, line[register], total[row][register]);
             }
         }
     }
@@ -484,15 +489,15 @@ fn by_columns<S: Simd, const HIGH: usize>(
 }
 
 #[inline(always)]
-fn store<S: Simd>(simd: S, sums: &[[S::f32s; REGISTERS]], place: &mut Place<'_>) {
-    let [high, wide] = place.size;
+fn store<S: Simd>(simd: S, sums: &[[S::f32s; REGISTERS]], tile: &mut Tile<'_>) {
+    let [rows, columns] = tile.shape;
     let width = REGISTERS * S::F32_LANES;
-    for (row, sums) in sums.iter().enumerate().take(high) {
-        let line = &mut place.output[row * place.stride..][..wide];
-        if wide == width {
+    for (row, sums) in sums.iter().enumerate().take(rows) {
+        let line = &mut tile.output[row * tile.stride..][..columns];
+        if columns == width {
             let (line, _) = S::as_mut_simd_f32s(line);
             for (target, sum) in line.iter_mut().zip(sums) {
-                *target = if place.add {
+                *target = if tile.accumulate {
                     simd.add_f32s(*target, *sum)
                 } else {
                     *sum
@@ -506,55 +511,55 @@ fn store<S: Simd>(simd: S, sums: &[[S::f32s; REGISTERS]], place: &mut Place<'_>)
             *target = *sum;
         }
         for (target, sum) in line.iter_mut().zip(whole) {
-            *target = if place.add { *target + sum } else { sum };
+            *target = if tile.accumulate { *target + sum } else { sum };
         }
     }
 }
 
-/// Multiplies many rows, each task some of them, and hands each task's rows of the output with the
-/// number of the first to `finish` while they are near.
+/// Multiplies many rows by a packed matrix, in parallel. Each task passes its rows of the output and
+/// the index of the first to `epilogue` while they are in cache.
 ///
 /// - output: `[rows, columns]`
-pub(crate) fn multiply_rows(
-    left: Matrix<'_>,
+pub(crate) fn matmul_packed(
+    lhs: Matrix<'_>,
     rows: usize,
-    right: &Packed,
+    rhs: &PackedRhs,
     output: &mut [f32],
-    finish: impl Fn(usize, &mut [f32]) + Sync + Send,
+    epilogue: impl Fn(usize, &mut [f32]) + Sync + Send,
 ) {
-    let columns = right.columns;
+    let columns = rhs.columns;
     if output.is_empty() {
         return;
     }
-    let parallel = is_worth_threads(rows * columns * right.depth);
+    let parallel = is_worth_threads(rows * columns * rhs.depth);
     let share = if parallel {
         rows.div_ceil(rayon::current_num_threads())
     } else {
         rows
     };
-    let task = share.next_multiple_of(ROWS_STEP).min(TASK_ROWS);
-    for_each_chunk(output, task * columns, parallel, |index, output| {
-        let product = Product {
-            left: left.from(index * task, 0),
+    let task_rows = share.next_multiple_of(ROWS_MULTIPLE).min(MAX_TASK_ROWS);
+    for_each_chunk(output, task_rows * columns, parallel, |task, output| {
+        Gemm {
+            lhs: lhs.from(task * task_rows, 0),
             rows: output.len() / columns,
-            right: Right::Packed(right),
+            rhs: Rhs::Packed(rhs),
             columns,
             output: &mut *output,
             stride: columns,
-            add: false,
-        };
-        product.run();
-        finish(index * task, output);
+            accumulate: false,
+        }
+        .run();
+        epilogue(task * task_rows, output);
     });
 }
 
-/// Multiplies a matrix of few rows or few columns with one that is read once, where it lies.
+/// Multiplies matrices with few rows or few columns; the right operand is read once, in place.
 ///
 /// - output: `[rows, columns]`
-pub(crate) fn multiply(
-    left: Matrix<'_>,
+pub(crate) fn matmul(
+    lhs: Matrix<'_>,
     rows: usize,
-    right: Matrix<'_>,
+    rhs: Matrix<'_>,
     [depth, columns]: [usize; 2],
 ) -> Vec<f32> {
     let mut output = vec![0.0; rows * columns];
@@ -562,48 +567,53 @@ pub(crate) fn multiply(
         return output;
     }
     let threads = rayon::current_num_threads();
-    let product = |left, rows, right, columns, output: &mut [f32]| {
-        let product = Product {
-            left,
-            rows,
-            right: Right::Rows {
-                matrix: right,
-                depth,
-            },
-            columns,
-            output,
-            stride: columns,
-            add: false,
-        };
-        product.run();
-    };
     if !is_worth_threads(rows * columns * depth) {
-        product(left, rows, right, columns, &mut output);
+        matmul_strided(lhs, rhs, depth, columns, &mut output);
     } else if rows >= columns {
-        let task = rows.div_ceil(threads).next_multiple_of(ROWS_STEP);
-        let tasks = output.par_chunks_mut(task * columns).enumerate();
-        tasks.for_each(|(index, output)| {
-            let left = left.from(index * task, 0);
-            product(left, output.len() / columns, right, columns, output);
+        let task_rows = rows.div_ceil(threads).next_multiple_of(ROWS_MULTIPLE);
+        let tasks = output.par_chunks_mut(task_rows * columns).enumerate();
+        tasks.for_each(|(task, output)| {
+            let lhs = lhs.from(task * task_rows, 0);
+            matmul_strided(lhs, rhs, depth, columns, output);
         });
     } else {
-        let task = columns.div_ceil(threads).next_multiple_of(MAX_WIDTH);
-        let starts: Vec<usize> = (0..columns).step_by(task).collect();
-        let pieces: Vec<Vec<f32>> = starts
+        let task_columns = columns.div_ceil(threads).next_multiple_of(MAX_WIDTH);
+        let starts: Vec<usize> = (0..columns).step_by(task_columns).collect();
+        let blocks: Vec<Vec<f32>> = starts
             .par_iter()
             .map(|&start| {
-                let wide = task.min(columns - start);
-                let mut piece = vec![0.0; rows * wide];
-                product(left, rows, right.from(0, start), wide, &mut piece);
-                piece
+                let block_columns = task_columns.min(columns - start);
+                let mut block = vec![0.0; rows * block_columns];
+                matmul_strided(lhs, rhs.from(0, start), depth, block_columns, &mut block);
+                block
             })
             .collect();
-        for (piece, start) in pieces.iter().zip(starts) {
-            let wide = task.min(columns - start);
-            for (line, source) in output.chunks_mut(columns).zip(piece.chunks(wide)) {
-                line[start..start + wide].copy_from_slice(source);
+        for (block, start) in blocks.iter().zip(starts) {
+            let block_columns = task_columns.min(columns - start);
+            for (line, source) in output.chunks_mut(columns).zip(block.chunks(block_columns)) {
+                line[start..start + block_columns].copy_from_slice(source);
             }
         }
     }
     output
+}
+
+/// A product on the current thread, with both operands read in place.
+fn matmul_strided(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    depth: usize,
+    columns: usize,
+    output: &mut [f32],
+) {
+    Gemm {
+        lhs,
+        rows: output.len() / columns,
+        rhs: Rhs::Strided { matrix: rhs, depth },
+        columns,
+        output,
+        stride: columns,
+        accumulate: false,
+    }
+    .run();
 }

@@ -1,31 +1,30 @@
-//! Memory for what is computed on the way, which each thread uses again: asking the system for it
-//! each time costs more than some kernels do.
+//! Temporary buffers that each thread reuses: allocating them takes longer than some kernels.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-/// Numbers that a thread keeps at most, 64 MiB.
-const KEPT: usize = 1 << 24;
+/// Largest buffer that a thread keeps, in elements (64 MiB).
+const MAX_KEPT: usize = 1 << 24;
 
 thread_local! {
-    static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A vector of numbers that goes back to its thread's heap of vectors.
+/// A buffer that returns to its thread's pool when dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch(Vec<f32>);
 
 impl Scratch {
-    /// Numbers of any value.
+    /// Creates a buffer with unspecified contents.
     pub(crate) fn new(len: usize) -> Self {
-        let mut scratch = Self(FREE.with_borrow_mut(Vec::pop).unwrap_or_default());
+        let mut scratch = Self(POOL.with_borrow_mut(Vec::pop).unwrap_or_default());
         scratch.set_len(len);
         scratch
     }
 
-    /// Changes the length; the numbers are of any value.
+    /// Changes the length; the contents are unspecified afterwards.
     pub(crate) fn set_len(&mut self, len: usize) {
-        // Only what it never was long enough for is filled.
+        // Fills only what exceeds the current length.
         if self.0.len() < len {
             self.0.resize(len, 0.0);
         } else {
@@ -51,9 +50,9 @@ impl DerefMut for Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let vector = std::mem::take(&mut self.0);
-        if vector.capacity() <= KEPT {
-            // A thread that ends has no heap any more.
-            let _ = FREE.try_with(|free| free.borrow_mut().push(vector));
+        if vector.capacity() <= MAX_KEPT {
+            // Fails while the thread exits.
+            let _ = POOL.try_with(|pool| pool.borrow_mut().push(vector));
         }
     }
 }

@@ -6,20 +6,20 @@
 //! Adam against the formula in double precision.
 
 use burn::tensor::{Device, Distribution, Tensor};
-use tinderbox_kernels::{AdamStep, Moved, adam};
+use tinderbox_kernels::{AdamState, AdamStep, adam};
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.try_into_vec_as::<f64>().unwrap()
 }
 
-fn step(time: usize) -> AdamStep {
+fn step(number: usize) -> AdamStep {
     AdamStep {
         beta_1: 0.9,
         beta_2: 0.99,
         epsilon: 1e-6,
-        rate: 0.01,
+        learning_rate: 0.01,
         weight_decay: 0.1,
-        time,
+        step: number,
     }
 }
 
@@ -27,9 +27,9 @@ fn step(time: usize) -> AdamStep {
 fn by_hand([weight, mean, square]: &mut [f64; 3], gradient: f64, step: &AdamStep) {
     let [beta_1, beta_2, epsilon] = [step.beta_1, step.beta_2, step.epsilon].map(f64::from);
     let (rate, decay, time) = (
-        f64::from(step.rate),
+        f64::from(step.learning_rate),
         f64::from(step.weight_decay),
-        i32::try_from(step.time).unwrap(),
+        i32::try_from(step.step).unwrap(),
     );
     *mean = beta_1 * *mean + (1.0 - beta_1) * gradient;
     *square = beta_2 * *square + (1.0 - beta_2) * gradient * gradient;
@@ -46,10 +46,10 @@ fn steps_equal_the_formula_whatever_the_size_and_the_layout() {
     // The second has several portions for threads.
     for shape in [[3, 5], [700, 301]] {
         let normal = Distribution::Normal(0.0, 1.0);
-        let mut now = Moved {
+        let mut now = AdamState {
             weights: Tensor::<2>::random(shape, normal, &device),
-            mean: Tensor::zeros(shape, &device),
-            square: Tensor::zeros(shape, &device),
+            moment_1: Tensor::zeros(shape, &device),
+            moment_2: Tensor::zeros(shape, &device),
         };
         let start = now.weights.clone();
         let mut expected: Vec<[f64; 3]> = values(start.clone())
@@ -72,7 +72,7 @@ fn steps_equal_the_formula_whatever_the_size_and_the_layout() {
                 expected[0]
             );
         }
-        for (found, expected) in values(now.square).into_iter().zip(&expected) {
+        for (found, expected) in values(now.moment_2).into_iter().zip(&expected) {
             assert!(
                 (found - expected[2]).abs() < 2e-6,
                 "{found} is not {}",
@@ -87,14 +87,14 @@ fn what_others_hold_is_left_alone() {
     let device = Device::flex();
     let weights = Tensor::<1>::from_floats([1.0, 2.0, 3.0], &device);
     let gradient = Tensor::from_floats([1.0, -1.0], &device);
-    let now = Moved {
+    let now = AdamState {
         // The first part of something larger, which stays as it is too.
         weights: weights.clone().slice(0..2),
-        mean: Tensor::zeros([2], &device),
-        square: Tensor::zeros([2], &device),
+        moment_1: Tensor::zeros([2], &device),
+        moment_2: Tensor::zeros([2], &device),
     };
     let moved = adam(now.clone(), gradient, &step(1));
     assert_eq!(values(weights), [1.0, 2.0, 3.0]);
-    assert_eq!(values(now.mean), [0.0, 0.0]);
+    assert_eq!(values(now.moment_1), [0.0, 0.0]);
     assert!(values(moved.weights)[0] < 1.0);
 }

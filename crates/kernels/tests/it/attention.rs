@@ -9,7 +9,7 @@ use crate::checks::{
 };
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
-use tinderbox_kernels::{RotaryTable, cached_attention, rotate, self_attention};
+use tinderbox_kernels::{RotaryTable, apply_rotary, cached_attention, self_attention};
 
 /// Batch, rows, heads, numbers in a head.
 const SIZES: [[usize; 4]; 7] = [
@@ -113,11 +113,11 @@ fn where_there_is_no_kernel_burn_computes_the_same() {
             let burns = self_attention(double.clone(), heads, mask(), causal);
             assert_close("attention", &values(ours), &values(burns));
         }
-        let ours = rotate(packed.clone(), &table, 3);
+        let ours = apply_rotary(packed.clone(), &table, 3);
         assert_close(
             "turn",
             &values(ours),
-            &values(rotate(double.clone(), &table, 3)),
+            &values(apply_rotary(double.clone(), &table, 3)),
         );
         for rows in [1, 4] {
             let cached = |packed: Tensor<3>| {
@@ -216,7 +216,7 @@ fn queries_and_keys_are_turned_by_their_place() {
     let device = Device::flex();
     let table = RotaryTable::new(8, 40, 1000.0);
     let packed = noise([2, 5, 48], 0.3, &device);
-    let ours = values(rotate(packed.clone(), &table, 33));
+    let ours = values(apply_rotary(packed.clone(), &table, 33));
     for (index, (ours, row)) in ours.chunks(48).zip(values(packed).chunks(48)).enumerate() {
         let heads = row[..32].chunks(8);
         let mut expected: Vec<f32> = heads
@@ -232,7 +232,7 @@ fn the_gradient_of_a_turn_is_the_turn_back() {
     let device = Device::flex().autodiff();
     let table = RotaryTable::new(8, 40, 1000.0);
     let packed = noise([2, 5, 48], 0.3, &device).require_grad();
-    let output = rotate(packed.clone() * 1.0, &table, 3);
+    let output = apply_rotary(packed.clone() * 1.0, &table, 3);
     // The length of a vector does not change: its gradient is the vector.
     let gradients = output.square().sum().backward();
     let expected = values(packed.clone() * 2.0);
@@ -241,8 +241,8 @@ fn the_gradient_of_a_turn_is_the_turn_back() {
 }
 
 #[test]
-#[should_panic(expected = "place 41 is beyond the 40 that there are angles for")]
+#[should_panic(expected = "41 positions exceed the table's maximum of 40")]
 fn a_place_without_an_angle_is_refused() {
     let table = RotaryTable::new(8, 40, 1000.0);
-    rotate(Tensor::zeros([1, 2, 24], &Device::flex()), &table, 39);
+    apply_rotary(Tensor::zeros([1, 2, 24], &Device::flex()), &table, 39);
 }

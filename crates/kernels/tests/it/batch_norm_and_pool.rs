@@ -8,7 +8,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::{batch_norm_train as burn_batch_norm, max_pool2d};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::{Normalized, batch_norm_train, max_pool2x2};
+use tinderbox_kernels::{BatchNormOutput, batch_norm_train, max_pool2x2};
 
 const SHAPES: [[usize; 4]; 5] = [
     [4, 3, 5, 7],
@@ -69,7 +69,7 @@ fn normalization_equals_burn_with_and_without_a_rectifier() {
         .flat_map(|shape| [(shape, false), (shape, true)])
     {
         let ours = normalize(shape, |x, gamma, beta| {
-            let Normalized {
+            let BatchNormOutput {
                 output,
                 mean,
                 variance,

@@ -7,7 +7,7 @@
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::{Walk, conv2d};
+use tinderbox_kernels::{Conv2dGeometry, conv2d};
 
 fn noise(shape: [usize; 4], seed: f32, device: &Device) -> Tensor<4> {
     let value = |index: usize| (index as f32 * 12.9898 + seed).sin();
@@ -38,7 +38,7 @@ fn run(
     ]
 }
 
-fn assert_equals_burn(input: [usize; 4], weight: [usize; 4], walk: Walk) {
+fn assert_equals_burn(input: [usize; 4], weight: [usize; 4], walk: Conv2dGeometry) {
     let ours = run(input, weight, |x, w| conv2d(x, w, walk));
     let options = ConvOptions::new([walk.stride; 2], [walk.padding; 2], [1, 1], 1);
     let burns = run(input, weight, |x, w| {
@@ -65,7 +65,7 @@ fn assert_equals_burn(input: [usize; 4], weight: [usize; 4], walk: Walk) {
 #[test]
 fn equals_burn_at_every_stride_padding_and_kernel() {
     for (stride, padding) in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)] {
-        let walk = Walk { stride, padding };
+        let walk = Conv2dGeometry { stride, padding };
         assert_equals_burn([2, 3, 7, 10], [4, 3, 3, 3], walk);
         assert_equals_burn([3, 2, 9, 8], [5, 2, 5, 5], walk);
         assert_equals_burn([2, 4, 6, 6], [3, 4, 1, 1], walk);
@@ -75,7 +75,7 @@ fn equals_burn_at_every_stride_padding_and_kernel() {
 
 #[test]
 fn equals_burn_when_small_planes_are_joined_and_when_large_ones_are_not() {
-    let walk = Walk {
+    let walk = Conv2dGeometry {
         stride: 1,
         padding: 1,
     };
@@ -88,7 +88,7 @@ fn equals_burn_when_small_planes_are_joined_and_when_large_ones_are_not() {
 #[test]
 fn takes_views_that_are_not_contiguous() {
     let device = Device::flex();
-    let walk = Walk {
+    let walk = Conv2dGeometry {
         stride: 1,
         padding: 1,
     };
@@ -104,7 +104,7 @@ fn takes_views_that_are_not_contiguous() {
 
 #[test]
 fn the_same_input_gives_the_same_bits() {
-    let walk = Walk {
+    let walk = Conv2dGeometry {
         stride: 1,
         padding: 1,
     };
@@ -116,12 +116,12 @@ fn the_same_input_gives_the_same_bits() {
 }
 
 #[test]
-#[should_panic(expected = "differ in their channels")]
+#[should_panic(expected = "differ in channels")]
 fn channels_that_do_not_fit_are_refused() {
     let device = Device::flex();
     let input = noise([1, 2, 5, 5], 0.0, &device);
     let weight = noise([1, 3, 3, 3], 0.0, &device);
-    let walk = Walk {
+    let walk = Conv2dGeometry {
         stride: 1,
         padding: 0,
     };

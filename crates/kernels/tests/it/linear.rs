@@ -183,7 +183,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-#[should_panic(expected = "the weight has other rows than the input has columns")]
+#[should_panic(expected = "the rows of the weight do not match the columns of the input")]
 fn a_wrong_shape_is_refused() {
     let device = Device::flex();
     let weight = Tensor::zeros([4, 2], &device);

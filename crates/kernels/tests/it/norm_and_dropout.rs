@@ -8,7 +8,7 @@
 use crate::checks::{assert_all_close, assert_same_for_any_threads, noise, values, with_gradients};
 use burn::tensor::activation::silu;
 use burn::tensor::{DType, Device, Tensor, module};
-use tinderbox_kernels::{add_dropout, dropout, gated_silu, layer_norm, rms_norm};
+use tinderbox_kernels::{dropout, dropout_add, layer_norm, rms_norm, swiglu};
 
 const SIZES: [[usize; 3]; 6] = [
     [1, 1, 5],
@@ -83,7 +83,7 @@ fn gates_equal_burn() {
             let [gates, values]: [_; 2] = packed.chunk(2, 2).try_into().unwrap();
             silu(gates) * values
         });
-        assert_all_close(&format!("{size:?}"), &gate(size, gated_silu), &burns);
+        assert_all_close(&format!("{size:?}"), &gate(size, swiglu), &burns);
     }
 }
 
@@ -97,7 +97,7 @@ fn where_there_is_no_kernel_burn_computes_the_same() {
         vec![
             values(layer_norm(x.clone(), gamma.clone(), gamma.clone(), 1e-5)),
             values(rms_norm(x.clone(), gamma, 1e-5)),
-            values(gated_silu(x)),
+            values(swiglu(x)),
         ]
     };
     assert_all_close("all", &all(x, gamma), &all(double_x.clone(), double_gamma));
@@ -106,14 +106,14 @@ fn where_there_is_no_kernel_burn_computes_the_same() {
         .sum::<f32>()
         / 200.0;
     assert!((share - 1.0).abs() < 0.4, "{share}");
-    let twice = values(add_dropout(double_x.ones_like(), double_x.ones_like(), 0.5));
+    let twice = values(dropout_add(double_x.ones_like(), double_x.ones_like(), 0.5));
     assert!(twice.iter().all(|&value| value == 1.0 || value == 3.0));
 }
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
     assert_same_for_any_threads(|| run([20, 500, 64], true, ours));
-    assert_same_for_any_threads(|| gate([20, 500, 64], gated_silu));
+    assert_same_for_any_threads(|| gate([20, 500, 64], swiglu));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn dropout_of_a_branch_leaves_the_residual_alone() {
     let device = Device::flex().autodiff();
     let residual = noise([40, 30], 0.1, &device).require_grad();
     let branch = Tensor::<2>::ones([40, 30], &device).require_grad();
-    let output = add_dropout(residual.clone() * 1.0, branch.clone() * 1.0, 0.25);
+    let output = dropout_add(residual.clone() * 1.0, branch.clone() * 1.0, 0.25);
     let kept = values(output.clone() - residual.clone());
     let gradients = output.sum().backward();
     let gradient = values(branch.grad(&gradients).unwrap());

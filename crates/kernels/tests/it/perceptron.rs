@@ -8,7 +8,7 @@
 use burn::tensor::activation::relu;
 use burn::tensor::module::{embedding, linear};
 use burn::tensor::{Device, Distribution, Int, Tensor};
-use tinderbox_kernels::{look_up, perceptron};
+use tinderbox_kernels::{embed_and_concat, mlp};
 
 fn values(tensor: Tensor<2>) -> Vec<f32> {
     tensor.try_into_vec_as::<f32>().unwrap()
@@ -48,7 +48,7 @@ fn a_perceptron_equals_its_layers_one_by_one() {
                 expected = relu(expected);
             }
         }
-        let found = perceptron(x, layers.clone());
+        let found = mlp(x, layers.clone());
         assert_eq!(found.dims(), [rows, 2]);
         assert_close(&values(found), &values(expected));
     }
@@ -60,7 +60,7 @@ fn what_is_no_number_stays_so() {
     let mut layers = layers(&device);
     layers[0].1 = Some(Tensor::full([33], f32::NAN, &device));
     for rows in [1, 200] {
-        let found = values(perceptron(normal([rows, 19], &device), layers.clone()));
+        let found = values(mlp(normal([rows, 19], &device), layers.clone()));
         assert!(found.iter().all(|value| value.is_nan()), "{rows} rows");
     }
 }
@@ -72,7 +72,7 @@ fn a_view_is_read_where_it_lies() {
     let part = wide.clone().narrow(1, 3, 19).narrow(0, 1, 2);
     let whole = Tensor::<2>::from_data(part.to_data(), &device);
     let layers = layers(&device);
-    let [found, expected] = [part, whole].map(|x| values(perceptron(x, layers.clone())));
+    let [found, expected] = [part, whole].map(|x| values(mlp(x, layers.clone())));
     assert_eq!(found, expected);
 }
 
@@ -80,7 +80,7 @@ fn a_view_is_read_where_it_lies() {
 fn gradients_go_through() {
     let device = Device::flex().autodiff();
     let x = normal([3, 19], &device).require_grad();
-    let gradients = perceptron(x.clone(), layers(&device)).sum().backward();
+    let gradients = mlp(x.clone(), layers(&device)).sum().backward();
     let gradient = x.grad(&gradients).unwrap();
     assert!(values(gradient).iter().any(|value| value.abs() > 1e-3));
 }
@@ -95,9 +95,9 @@ fn vectors_are_looked_up_behind_the_numbers() {
     let vectors: Tensor<2> = embedding(table.clone(), rows).flatten(1, 2);
     let numbers = normal([2, 2], &device);
     let expected = Tensor::cat(vec![numbers.clone(), vectors.clone()], 1);
-    let found = look_up(Some(numbers.clone()), codes.clone(), &starts, table.clone());
+    let found = embed_and_concat(Some(numbers.clone()), codes.clone(), &starts, table.clone());
     assert_eq!(values(found), values(expected.clone()));
-    let found = look_up(None, codes.clone(), &starts, table.clone());
+    let found = embed_and_concat(None, codes.clone(), &starts, table.clone());
     assert_eq!(values(found), values(vectors));
 
     let tracked = device.autodiff();
@@ -105,7 +105,7 @@ fn vectors_are_looked_up_behind_the_numbers() {
     let [numbers, codes] = [numbers.to_data(), codes.to_data()];
     let codes = Tensor::<2, Int>::from_data(codes, &tracked);
     let numbers = Tensor::<2>::from_data(numbers, &tracked);
-    let found = look_up(Some(numbers), codes, &starts, learned.clone());
+    let found = embed_and_concat(Some(numbers), codes, &starts, learned.clone());
     let gradients = found.clone().sum().backward();
     assert_eq!(values(found), values(expected));
     // Rows 2, 4, 8, 0, 3 and 5 were read, once each.
@@ -118,5 +118,5 @@ fn vectors_are_looked_up_behind_the_numbers() {
 fn a_code_beyond_the_table_is_refused() {
     let device = Device::flex();
     let codes = Tensor::<2, Int>::from_ints([[3]], &device);
-    look_up(None, codes, &[0], Tensor::zeros([3, 2], &device));
+    embed_and_concat(None, codes, &[0], Tensor::zeros([3, 2], &device));
 }

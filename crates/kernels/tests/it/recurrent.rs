@@ -121,7 +121,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-#[should_panic(expected = "the gates and the weight do not fit together")]
+#[should_panic(expected = "the shapes of the gates and the weight do not match")]
 fn a_wrong_shape_is_refused() {
     let device = Device::flex();
     let gates = Tensor::zeros([1, 2, 12], &device);

@@ -8,7 +8,7 @@
 use burn::module::Module;
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Bool, Device, Tensor};
-use tinderbox_kernels::{RotaryTable, cached_attention, rotate, self_attention};
+use tinderbox_kernels::{RotaryTable, apply_rotary, cached_attention, self_attention};
 
 use crate::layers::dense::{project, project_all};
 use crate::layers::init::{linear, linear_without_bias};
@@ -76,7 +76,7 @@ impl SelfAttention {
     ) -> Tensor<3> {
         let mut packed = self.packed(x);
         if let Some(table) = rotary {
-            packed = rotate(packed, table, 0);
+            packed = apply_rotary(packed, table, 0);
         }
         let x = self_attention(packed, self.heads, padding, self.causal);
         project(&self.output, x)
@@ -89,7 +89,7 @@ impl SelfAttention {
         cache: &mut KeyValues,
         table: &RotaryTable,
     ) -> Tensor<3> {
-        let packed = rotate(self.packed(x), table, cache.len);
+        let packed = apply_rotary(self.packed(x), table, cache.len);
         let [_, _, width] = packed.dims();
         let d_model = width / 3;
         let [queries, keys, values] =

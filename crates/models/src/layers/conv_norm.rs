@@ -5,7 +5,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::{Walk, batch_norm_train, conv2d};
+use tinderbox_kernels::{Conv2dGeometry, batch_norm_train, conv2d};
 
 /// Square convolution with an odd kernel, as many zeros around it as keep the plane's size at
 /// stride 1, and no bias: batch normalization would subtract it again.
@@ -59,11 +59,11 @@ impl ConvNorm {
     }
 
     fn normalize(&self, x: Tensor<4>, rectify: bool) -> Tensor<4> {
-        let walk = Walk {
+        let geometry = Conv2dGeometry {
             stride: self.conv.stride[0],
             padding: self.conv.kernel_size[0] / 2,
         };
-        let x = conv2d(x, self.conv.weight.val(), walk);
+        let x = conv2d(x, self.conv.weight.val(), geometry);
         let norm = &self.norm;
         // The condition of Burn's own layer.
         if !(x.device().is_autodiff() && norm.training.is_enabled()) {

@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
-use tinderbox_kernels::{add_dropout, dropout, linear, linear_gelu, perceptron};
+use tinderbox_kernels::{dropout, dropout_add, linear, linear_gelu, mlp};
 
 /// Applies a linear layer.
 ///
@@ -28,7 +28,7 @@ pub(crate) fn project_rectified<'a>(
     x: Tensor<2>,
 ) -> Tensor<2> {
     let layers = layers.map(|layer| (layer.weight.val(), bias(layer)));
-    perceptron(x, layers.collect())
+    mlp(x, layers.collect())
 }
 
 /// Applies several linear layers to the same rows.
@@ -84,5 +84,5 @@ pub(crate) fn add_branch<const D: usize>(
     branch: Tensor<D>,
 ) -> Tensor<D> {
     let probability = probability(layer, &x);
-    add_dropout(x, branch, probability)
+    dropout_add(x, branch, probability)
 }

@@ -4,7 +4,7 @@ use burn::tensor::module::embedding;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use tinderbox_kernels::look_up;
+use tinderbox_kernels::embed_and_concat;
 
 use crate::config::{ConfigError, check_size};
 use crate::layers::dense::zero_rows;
@@ -162,7 +162,7 @@ impl Table {
     /// - codes: `[batch, n_categorical]`
     /// - output: `[batch, n_numeric + n_categorical * d_embedding]`
     pub(super) fn behind(&self, numeric: Tensor<2>, codes: Tensor<2, Int>) -> Tensor<2> {
-        look_up(
+        embed_and_concat(
             Some(numeric),
             codes,
             &self.places.offsets,

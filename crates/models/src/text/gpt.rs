@@ -12,7 +12,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
-use tinderbox_kernels::{RotaryTable, gated_silu};
+use tinderbox_kernels::{RotaryTable, swiglu};
 
 use crate::config::{
     ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
@@ -251,7 +251,7 @@ impl Gpt {
 
     /// Most tokens that a text may have.
     pub fn max_len(&self) -> usize {
-        self.rotary.places()
+        self.rotary.max_positions()
     }
 
     /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
@@ -339,7 +339,7 @@ struct GatedFeedForward {
 impl GatedFeedForward {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let x = project_all(&[&self.gate, &self.up], x);
-        project(&self.down, gated_silu(x))
+        project(&self.down, swiglu(x))
     }
 }
 
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "place 41 is beyond the 40 that there are angles for")]
+    #[should_panic(expected = "41 positions exceed the table's maximum of 40")]
     fn a_text_above_the_maximum_length_is_refused() {
         let device = Device::flex();
         small(true).init(&device).forward(ids([1, 41], 11, &device));

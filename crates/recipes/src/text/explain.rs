@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde::Serialize;
-use tinderbox_baselines::segments;
+use tinderbox_datasets::text::segments;
 
 use super::answers::Task;
 use super::error::TextRecipeError;

@@ -14,7 +14,7 @@ use super::error::TokenizerError;
 
 /// Characters of scripts without spaces one by one, with their marks and the consonants stacked below;
 /// Katakana stays together. The
-/// words of [`tinderbox_baselines::words`], as `tokenizer.json` can hold them.
+/// words of [`tinderbox_datasets::text::words`], as `tokenizer.json` can hold them.
 const CHARACTERS: &str = r"(?:[\p{Katakana}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]\p{M}*)+|[\p{L}&&[\p{Han}\p{Hiragana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}]](?:[\x{1039}\x{17D2}\x{1A60}][\p{L}&&[\p{Khmer}\p{Myanmar}\p{Tai_Tham}]]|[\p{M}\x{0E33}\x{0EB3}])*";
 
 /// Accents that are left out with the capital letters: those of Latin, Greek, Cyrillic, Hebrew and
@@ -78,7 +78,7 @@ fn has_others(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tinderbox_baselines::words;
+    use tinderbox_datasets::text::words;
 
     use crate::text::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe};
 

@@ -23,7 +23,19 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
     if stored == given {
         return Ok(Change::None);
     }
-    if let (Ok(old), Ok(new)) = (stored.parse::<Table>(), given.parse::<Table>())
+    let tables = (stored.parse::<Table>(), given.parse::<Table>());
+    if let (Ok(old), Ok(new)) = &tables {
+        let [found, expected] =
+            [old, new].map(|table| table.get("format").and_then(Value::as_integer).unwrap_or(0));
+        if found != expected {
+            return Err(RunError::Format {
+                path: path.to_owned(),
+                found,
+                expected,
+            });
+        }
+    }
+    if let (Ok(old), Ok(new)) = tables
         && without_length(&old) == without_length(&new)
     {
         return longer(path, &old, &new);

@@ -1,0 +1,204 @@
+//! One optimizer step: batches in, updated weights out.
+//!
+//! A step has two halves. [`Stepper::accumulate`] computes the gradients of one batch after another
+//! and adds them up; [`Stepper::apply`] updates the weights with the sum. What passes from one to
+//! the other is a [`GradientSum`]: that is where replicas exchange their gradients.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::module::Module;
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::tensor::Bytes;
+use burn::train::{LearnerModel, TrainOutput, TrainStep};
+
+use super::error::{TrainError, panic_message};
+use super::{StepListener, TrainInput};
+use crate::checkpoint::CheckpointContents;
+use crate::config::TrainConfig;
+use crate::ema::Ema;
+use crate::gradients::{average, clip_global_norm};
+use crate::optimizer::Optimizer;
+use crate::weights::{weights_from_bytes, weights_to_bytes};
+
+/// The gradients of one or more batches, added up.
+///
+/// This is the seam for training with several replicas: each accumulates over its own batches, the
+/// sums and counts are added over all replicas, and every replica applies the same total. The mean
+/// is taken in [`Stepper::apply`], so replicas with a different number of batches weigh right.
+pub(super) struct GradientSum {
+    /// Sum of the gradients of the batches.
+    grads: GradientsParams,
+    /// Number of batches.
+    batches: usize,
+}
+
+/// The weights in training, and everything that changes them.
+pub(super) struct Stepper<M: LearnerModel> {
+    /// Stands in for `model` during an update.
+    initial: M,
+    model: M,
+    optimizer: ModuleOptimizer,
+    ema: Option<Ema<M>>,
+    /// Gradients so far of the step in progress.
+    group: GradientsAccumulator<M>,
+    /// Batches in `group`.
+    in_group: usize,
+    /// Batches of a step.
+    accumulation: usize,
+    clip_norm: f64,
+    batch_size: usize,
+    on_step: Option<Box<StepListener<M>>>,
+}
+
+impl<M: LearnerModel> Stepper<M> {
+    pub(super) fn new(
+        model: M,
+        config: &TrainConfig,
+        on_step: Option<Box<StepListener<M>>>,
+    ) -> Self {
+        let train = &config.train;
+        Self {
+            ema: (train.ema_decay > 0.0).then(|| Ema::new(&model, train.ema_decay)),
+            initial: model.clone(),
+            model,
+            optimizer: config.optimizer.init(),
+            group: GradientsAccumulator::new(),
+            in_group: 0,
+            accumulation: train.gradient_accumulation,
+            clip_norm: train.clip_norm,
+            batch_size: train.batch_size,
+            on_step,
+        }
+    }
+
+    /// Forward and backward pass of a batch for step number `step`, from 1.
+    ///
+    /// Returns the sum of the gradients once the batches of a step are complete, of which the
+    /// `last` batch of an epoch is always the end.
+    pub(super) fn accumulate(
+        &mut self,
+        batch: TrainInput<M>,
+        step: usize,
+        last: bool,
+    ) -> Result<(<M as TrainStep>::Output, Option<GradientSum>), TrainError> {
+        let TrainOutput { grads, item } = self.forward_backward(batch, step)?;
+        if self.accumulation == 1 {
+            return Ok((item, Some(GradientSum { grads, batches: 1 })));
+        }
+        self.group.accumulate(&self.model, grads);
+        self.in_group += 1;
+        let full = last || self.in_group == self.accumulation;
+        let sum = full.then(|| GradientSum {
+            grads: self.group.grads(),
+            batches: mem::take(&mut self.in_group),
+        });
+        Ok((item, sum))
+    }
+
+    /// Turns the panic of a backend, which is how it reports a full memory, into an error.
+    fn forward_backward(
+        &self,
+        batch: TrainInput<M>,
+        step: usize,
+    ) -> Result<TrainOutput<<M as TrainStep>::Output>, TrainError> {
+        let compute = || TrainStep::step(&self.model, batch);
+        catch_unwind(AssertUnwindSafe(compute)).map_err(|panic| {
+            let message = panic_message(panic.as_ref());
+            let batch_size = self.batch_size;
+            if message.to_lowercase().contains("out of memory") {
+                TrainError::OutOfMemory { step, batch_size }
+            } else {
+                TrainError::Device { step, message }
+            }
+        })
+    }
+
+    /// Optimizer step number `step`, from 1.
+    pub(super) fn apply(&mut self, sum: GradientSum, rate: ModuleLearningRate, step: usize) {
+        let mut grads = average(&self.model, sum.grads, sum.batches);
+        if self.clip_norm > 0.0 {
+            grads = clip_global_norm(&self.model, grads, self.clip_norm);
+        }
+        if let Some(listener) = &mut self.on_step {
+            listener(&self.model, &grads, step);
+        }
+        // Handed over whole: weights that nobody else holds are updated in place.
+        let model = mem::replace(&mut self.model, self.initial.clone());
+        self.model = self.optimizer.step(rate, model, grads);
+        if let Some(ema) = &mut self.ema {
+            ema.update(&self.model, step);
+        }
+    }
+
+    /// The model for inference: the averaged weights if weights are averaged.
+    pub(super) fn inference_model(&self) -> M {
+        self.ema
+            .as_ref()
+            .map_or_else(|| self.model.valid(), |ema| ema.model().clone())
+    }
+
+    /// The model for inference with stored weights.
+    pub(super) fn with_weights(&self, stored: Vec<u8>) -> Result<M, TrainError> {
+        load(self.model.valid(), stored)
+    }
+
+    /// Adds the weights and the optimizer to the contents of a checkpoint.
+    pub(super) fn save(&self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), TrainError> {
+        // `valid` also takes in the running statistics of the latest batch.
+        blobs.insert("model".to_owned(), weights(&self.model.valid())?);
+        let optimizer = self
+            .optimizer
+            .into_bytes()
+            .map_err(|source| TrainError::Record {
+                action: "save the optimizer",
+                source,
+            })?;
+        blobs.insert("optimizer".to_owned(), optimizer.to_vec());
+        if let Some(ema) = &self.ema {
+            blobs.insert("ema".to_owned(), weights(ema.model())?);
+        }
+        Ok(())
+    }
+
+    /// Takes the weights and the optimizer out of the contents of a checkpoint.
+    pub(super) fn restore(
+        &mut self,
+        checkpoint: &mut CheckpointContents,
+        optimizer: &Optimizer,
+    ) -> Result<(), TrainError> {
+        let mut blob = |name: &str| {
+            let blob = checkpoint.blobs.remove(name);
+            blob.ok_or_else(|| TrainError::Foreign(format!("`{name}` is missing")))
+        };
+        self.model = load(self.model.valid(), blob("model")?)?.train();
+        self.optimizer = optimizer
+            .init()
+            .from_bytes(Bytes::from_bytes_vec(blob("optimizer")?))
+            .map_err(|source| TrainError::Record {
+                action: "load the optimizer",
+                source,
+            })?;
+        if let Some(ema) = &mut self.ema {
+            ema.set(load(self.model.valid(), blob("ema")?)?);
+        }
+        Ok(())
+    }
+}
+
+/// The weights of a model as they are stored.
+pub(super) fn weights<M: Module>(model: &M) -> Result<Vec<u8>, TrainError> {
+    weights_to_bytes(model).map_err(|source| TrainError::Record {
+        action: "save the weights",
+        source,
+    })
+}
+
+fn load<M: Module>(model: M, bytes: Vec<u8>) -> Result<M, TrainError> {
+    weights_from_bytes(model, bytes).map_err(|source| TrainError::Record {
+        action: "load the weights",
+        source,
+    })
+}
