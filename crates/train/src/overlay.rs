@@ -4,7 +4,6 @@
 //! misspelt key must name its nearest neighbour, and a section that changes its `kind` must drop
 //! the keys of the old one.
 
-mod config;
 mod docs;
 pub mod inferred;
 mod refusal;
@@ -14,7 +13,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-pub use config::{deserialize_over, serialize_without};
 pub use docs::{KeyDoc, annotated, reference, undocumented};
 pub use refusal::{choices, kinds};
 pub use suggest::{keys, suggest};

@@ -156,7 +156,9 @@ impl Encoder {
         let unseen = self.features.iter().map(|feature| {
             let column = table.column(&feature.name)?;
             Ok(match &feature.coding {
-                Coding::Categories { categories, rare } => apply::unseen_of(column, categories, rare, table),
+                Coding::Categories { categories, rare } => {
+                    apply::unseen_of(column, categories, rare, table)
+                }
                 Coding::Number { .. } | Coding::Date { .. } | Coding::Boolean {} => None,
             })
         });

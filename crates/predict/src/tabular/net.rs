@@ -54,8 +54,8 @@ impl Architecture {
     /// The kinds, as in a recipe.
     pub const KINDS: &'static [&'static str] = &["mlp", "resnet", "ft-transformer", "tabm"];
 
-    /// Fields of the configurations that follow from the data and its preprocessing.
-    pub const DATA_FIELDS: &'static [&'static str] = &[
+    /// Fields of the configurations that are inferred from the data and its preprocessing.
+    pub const INFERRED: &'static [&'static str] = &[
         "features",
         "n_numeric",
         "cardinalities",

@@ -185,7 +185,13 @@ impl Predictor {
     pub fn read_bytes(&self, bytes: &[u8], name: &str) -> Result<Table, InputError> {
         let (options, optional) = (self.spec.file_format.options()?, self.optional(false));
         let schema = &self.spec.schema;
-        let (table, _) = read_csv_with(std::io::Cursor::new(bytes.to_vec()), name, schema, &optional, &options)?;
+        let (table, _) = read_csv_with(
+            std::io::Cursor::new(bytes.to_vec()),
+            name,
+            schema,
+            &optional,
+            &options,
+        )?;
         self.check_range(&table).map_err(|(_, error)| error)?;
         Ok(table)
     }

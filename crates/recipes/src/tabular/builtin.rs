@@ -1,8 +1,6 @@
 //! The recipes that come with the crate.
 
-use tinderbox_models::tabular::{
-    FeaturesConfig, NumericEmbedding, TabMConfig, TabularMlpConfig,
-};
+use tinderbox_models::tabular::{FeaturesConfig, NumericEmbedding, TabMConfig, TabularMlpConfig};
 
 use super::recipe::{Data, Loss, Recipe, Source, Split, SplitBy, TaskType};
 use tinderbox_predict::tabular::{Architecture, Features, Format, NumericScaling, TargetScaling};
@@ -25,14 +23,8 @@ pub const BUILTIN: [(&str, &str); 16] = [
         "median house prices of California's blocks, 1990",
     ),
     ("home-value", "sale prices of homes in Ames, Iowa"),
-    (
-        "census",
-        "income above 50,000 dollars, census of 1994",
-    ),
-    (
-        "credit-default",
-        "credit-card default, Taiwan 2005",
-    ),
+    ("census", "income above 50,000 dollars, census of 1994"),
+    ("credit-default", "credit-card default, Taiwan 2005"),
     ("german-credit", "credit risk of a German bank"),
     ("home-equity", "default on home-equity loans"),
     ("fraud", "card-payment fraud"),

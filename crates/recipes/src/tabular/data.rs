@@ -189,6 +189,7 @@ fn amounts(column: &Column) -> Result<Vec<f64>, DataError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fmt::Write as _;
 
     use super::*;

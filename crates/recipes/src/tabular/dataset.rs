@@ -41,7 +41,9 @@ impl EncodedDataset {
     /// Pairs rows with their targets.
     pub(crate) fn new(rows: Encoded, targets: &Targets, target: &Target) -> Self {
         let (classes, scaled) = match targets {
-            Targets::Classes(labels) => (labels.iter().map(|&label| number(label)).collect(), vec![]),
+            Targets::Classes(labels) => {
+                (labels.iter().map(|&label| number(label)).collect(), vec![])
+            }
             Targets::Numbers(values) => {
                 let scaled = values.iter().map(|&value| target.scaled(value));
                 (Vec::new(), scaled.collect())
@@ -123,4 +125,3 @@ impl Collate<usize, TableBatch> for EncodedDataset {
 fn number(class: usize) -> i32 {
     i32::try_from(class).unwrap_or(i32::MAX)
 }
-

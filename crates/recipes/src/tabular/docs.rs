@@ -205,8 +205,16 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Share the linear layer between columns",
         "true or false",
     ),
-    KeyDoc::new("features.categorical_embedding", "Embedding of categories", ""),
-    KeyDoc::new("features.categorical_embedding.kind", "Kind of embedding", ""),
+    KeyDoc::new(
+        "features.categorical_embedding",
+        "Embedding of categories",
+        "",
+    ),
+    KeyDoc::new(
+        "features.categorical_embedding.kind",
+        "Kind of embedding",
+        "",
+    ),
     KeyDoc::new(
         "features.categorical_embedding.d_embedding",
         "Width of the embeddings",
@@ -219,11 +227,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Width of each hidden layer",
         "list of 1 to 65,536",
     ),
-    KeyDoc::new(
-        "model.activation",
-        "Activation of the hidden layers",
-        "",
-    ),
+    KeyDoc::new("model.activation", "Activation of the hidden layers", ""),
     KeyDoc::new(
         "model.normalization",
         "Normalization before the activation",
@@ -233,11 +237,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("model.n_layers", "Number of blocks", "1 to 64"),
     KeyDoc::new("model.d_block", "Width of a block", "1 to 65,536"),
     KeyDoc::new("model.d_hidden", "Width inside a block", "1 to 65,536"),
-    KeyDoc::new(
-        "model.d_model",
-        "Width of a column's token",
-        "1 to 65,536",
-    ),
+    KeyDoc::new("model.d_model", "Width of a column's token", "1 to 65,536"),
     KeyDoc::new(
         "model.n_heads",
         "Attention heads; d_model is a multiple of it",
@@ -253,11 +253,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Dropout probability of the residual branch",
         "at least 0 and below 1",
     ),
-    KeyDoc::new(
-        "model.variant",
-        "Weights that the members do not share",
-        "",
-    ),
+    KeyDoc::new("model.variant", "Weights that the members do not share", ""),
     KeyDoc::new(
         "model.n_members",
         "Number of networks that share most of their weights",

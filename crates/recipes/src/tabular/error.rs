@@ -85,9 +85,7 @@ pub enum DataError {
         as_text: Option<String>,
     },
     /// Nothing can be learned.
-    #[error(
-        "the target `{column}` is `{value}` in every row: there is nothing to learn"
-    )]
+    #[error("the target `{column}` is `{value}` in every row: there is nothing to learn")]
     SingleTarget {
         /// The column.
         column: String,
@@ -214,6 +212,15 @@ pub enum DataError {
         /// The tables in it.
         tables: Vec<PathBuf>,
     },
+    /// Other data for a model of bundled data.
+    #[error("`--data` does not apply to this model, whose data is bundled")]
+    Bundled,
+    /// A path that a recipe cannot store.
+    #[error("`{}` is not UTF-8: rename the file", .0.display())]
+    NotUtf8(PathBuf),
+    /// The data of the training in `model.json`.
+    #[error("`training` in `model.json` cannot be used: {0}")]
+    Training(String),
     /// There is no such split.
     #[error("there is no split `{0}`")]
     NoSplit(String),
@@ -310,9 +317,4 @@ impl From<DataError> for TaskError {
 /// An error of a column of a table: the user's file.
 pub(super) fn table_error(error: TableError) -> TaskError {
     DataError::from(error).into()
-}
-
-/// Weights, inputs or batches that do not fit the network: a mistake of ours.
-pub(super) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> TaskError {
-    TaskError::internal(error)
 }

@@ -6,7 +6,7 @@ use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::tabular::{Architecture, Features, Format};
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
-use tinderbox_train::overlay::{KeyDoc, Patchable, deserialize_over, serialize_without};
+use tinderbox_train::overlay::{KeyDoc, Patchable, inferred};
 use tinderbox_train::split::check_folds;
 use tinderbox_train::{
     ConfigError, Optimizer, Schedule, TaskRecipe, TrainConfig, TrainingOptions, check_name,
@@ -40,10 +40,7 @@ pub struct Recipe {
     /// Preprocessing of the columns.
     pub features: Features,
     /// The network, without the sizes that follow from the data.
-    #[serde(
-        serialize_with = "serialize_architecture",
-        deserialize_with = "deserialize_architecture"
-    )]
+    #[serde(with = "model")]
     pub model: Architecture,
     /// The loss.
     pub loss: Loss,
@@ -55,17 +52,19 @@ pub struct Recipe {
     pub train: TrainingOptions,
 }
 
-fn serialize_architecture<S: Serializer>(
-    model: &Architecture,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serialize_without(model, Architecture::DATA_FIELDS, serializer)
-}
+/// The section `model`, without what is inferred from the data.
+mod model {
+    use super::{Architecture, Deserializer, Serializer, inferred};
 
-fn deserialize_architecture<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Architecture, D::Error> {
-    deserialize_over(deserializer, Architecture::KINDS, Architecture::of_kind)
+    pub(super) fn serialize<S: Serializer>(model: &Architecture, to: S) -> Result<S::Ok, S::Error> {
+        inferred::serialize(model, Architecture::INFERRED, to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Architecture, D::Error> {
+        inferred::deserialize_over(Architecture::KINDS, Architecture::of_kind, from)
+    }
 }
 
 /// The rows and the meaning of their columns.
@@ -254,19 +253,11 @@ fn table<T: Serialize>(section: Option<T>) -> Option<TomlTable> {
     TomlTable::try_from(section?).ok()
 }
 
-fn model_table(kind: &str) -> Option<TomlTable> {
-    let mut table = table(Architecture::of_kind(kind))?;
-    for field in Architecture::DATA_FIELDS {
-        table.remove(*field);
-    }
-    Some(table)
-}
-
 impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<TomlTable> {
         match path {
             "data" => table(Source::of_kind(kind)),
-            "model" => model_table(kind),
+            "model" => inferred::table(&Architecture::of_kind(kind)?, Architecture::INFERRED),
             "features.numeric_embedding" => table(numeric_embedding_of_kind(kind)),
             "features.categorical_embedding" => table(categorical_embedding_of_kind(kind)),
             "optimizer" => table(Optimizer::of_kind(kind)),

@@ -2,6 +2,7 @@
 
 use tinderbox_datasets::table::{Column, Kind, looks_like_classes};
 use tinderbox_predict::tabular::{Target, TargetScaling};
+use tinderbox_train::MonitorMode;
 use tinderbox_train::metrics::{Evaluation, Predictions};
 
 use super::error::DataError;
@@ -80,6 +81,15 @@ impl Targets {
                 actual,
             },
         }
+    }
+}
+
+/// The metric that decides between two models, and its direction.
+pub(super) fn headline(target: &Target) -> (&'static str, MonitorMode) {
+    match target {
+        Target::Number { .. } => ("rmse", MonitorMode::Min),
+        Target::Classes { labels } if labels.len() == 2 => ("auroc", MonitorMode::Max),
+        Target::Classes { .. } => ("accuracy", MonitorMode::Max),
     }
 }
 
@@ -182,9 +192,9 @@ pub(crate) fn read_known_targets(
     check_present(column)?;
     let rows = 0..column.len();
     match target {
-        Target::Number { .. } if column.numbers().is_some() => {
-            Ok(Targets::Numbers(rows.map(|row| column.number(row)).collect()))
-        }
+        Target::Number { .. } if column.numbers().is_some() => Ok(Targets::Numbers(
+            rows.map(|row| column.number(row)).collect(),
+        )),
         Target::Number { .. } => Err(DataError::TargetIsNoNumber(column.name().to_owned())),
         Target::Classes { labels } => {
             let class = |row| {
@@ -364,8 +374,7 @@ mod tests {
         let column = Column::numeric("price", values.clone());
         let (mut target, targets) = read_targets(&column, &data()).unwrap();
         let rows: Vec<usize> = (0..150).collect();
-        fit_scale(&mut target, &targets, &rows, TargetScaling::Auto, "price")
-            .unwrap();
+        fit_scale(&mut target, &targets, &rows, TargetScaling::Auto, "price").unwrap();
         assert!(matches!(target, Target::Number { log: true, .. }));
         for value in values {
             let back = target.unscaled(target.scaled(value));
@@ -373,8 +382,14 @@ mod tests {
         }
         let even = Column::numeric("share", (0..100).map(|i| f64::from(i) + 0.5).collect());
         let (mut target, targets) = read_targets(&even, &data()).unwrap();
-        fit_scale(&mut target, &targets, &[0, 50, 99], TargetScaling::Auto, "share")
-            .unwrap();
+        fit_scale(
+            &mut target,
+            &targets,
+            &[0, 50, 99],
+            TargetScaling::Auto,
+            "share",
+        )
+        .unwrap();
         assert!(matches!(target, Target::Number { log: false, .. }));
     }
 

@@ -69,7 +69,10 @@ impl Objective {
         let delta = self.loss.huber_delta;
         let loss = if delta > 0.0 {
             let size = error.abs();
-            let linear = size.clone().mul_scalar(2.0 * delta).sub_scalar(delta * delta);
+            let linear = size
+                .clone()
+                .mul_scalar(2.0 * delta)
+                .sub_scalar(delta * delta);
             square.mask_where(size.greater_elem(delta), linear)
         } else {
             square

@@ -55,7 +55,11 @@ fn fit_numbers(column: &Column, rows: &[usize], features: &Features) -> (f64, Sc
 }
 
 /// The categories that enough rows have, the most frequent first, and hashes of the others.
-fn frequent_categories(column: &Column, rows: &[usize], min_frequency: usize) -> (Vec<String>, Vec<u32>) {
+fn frequent_categories(
+    column: &Column,
+    rows: &[usize],
+    min_frequency: usize,
+) -> (Vec<String>, Vec<u32>) {
     let Some(words) = column.words() else {
         return (Vec::new(), Vec::new());
     };

@@ -126,8 +126,7 @@ fn categories_that_no_training_row_has_are_counted() {
 #[test]
 fn dates_are_told_by_season_weekday_and_if_there_is_one_time_of_day() {
     let noon = 19_782.5;
-    let columns =
-        |times: Vec<f64>| Table::new("test", vec![Column::date("at", times)]).unwrap();
+    let columns = |times: Vec<f64>| Table::new("test", vec![Column::date("at", times)]).unwrap();
     let days = columns(vec![19_782.0, 19_783.0, f64::NAN]);
     let times = columns(vec![noon, 19_783.0, f64::NAN]);
     let names = ["at".to_owned()];
@@ -184,5 +183,8 @@ fn codes_that_no_row_has_are_named() {
     let unseen = encoded.take(&rows).unused_codes(&encoder.cardinalities());
     // Neither a missing nor a rare word; a missing `new` is in row 2.
     assert_eq!(unseen, [[0, 0], [0, 1]]);
-    assert_eq!(encoded.unused_codes(&encoder.cardinalities()), [[0_usize; 2]; 0]);
+    assert_eq!(
+        encoded.unused_codes(&encoder.cardinalities()),
+        [[0_usize; 2]; 0]
+    );
 }

@@ -88,8 +88,8 @@ pub(in crate::tabular) fn reconstruction_errors(
         LoaderConfig::eval(EVAL_BATCH),
         device,
     )?;
-    let trained = Trainer::new(config)
-        .fit(Reconstruction { net }, loader, eval, |training| training)?;
+    let trained =
+        Trainer::new(config).fit(Reconstruction { net }, loader, eval, |training| training)?;
     Ok(errors(&trained.model.net, test, &device.clone().inner())?)
 }
 

@@ -13,7 +13,7 @@ use tinderbox_train::{MonitorMode, Section, TaskError};
 
 use crate::tabular::error::table_error;
 use crate::tabular::random::Purpose;
-use crate::tabular::targets::{Targets, read_known_targets};
+use crate::tabular::targets::{Targets, headline, read_known_targets};
 
 /// Most rows that columns are shuffled over.
 const MAX_ROWS: usize = 2_000;
@@ -141,13 +141,15 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The importances as bars; `metric` is the name of the headline metric.
-pub(super) fn bars(importances: &[FeatureImportance], metric: &str, target: &str) -> Section {
+/// The importances as bars.
+pub fn importance_section(model: &Predictor, importances: &[FeatureImportance]) -> Section {
     let bar = |importance: &FeatureImportance| Bar {
         name: importance.column.clone(),
         value: importance.mean,
         note: format!("{:.4} ± {:.4}", importance.mean, importance.deviation),
     };
+    let (metric, _) = headline(model.target());
+    let target = &model.spec().target_column;
     let title = format!("Permutation importance for `{target}` (loss in {metric})");
     Section::bars(title, importances.iter().map(bar).collect())
 }

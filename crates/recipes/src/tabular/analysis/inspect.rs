@@ -1,110 +1,76 @@
-//! The `inspect` command.
+//! Statistics and problems of a table, without training.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use anyhow::Context as _;
-use tinderbox_cli::output::thousands;
-use tinderbox_cli::{Failure, OrUserError as _, Output, table};
+use serde_json::{Value, json};
 use tinderbox_datasets::table::{
-    ColumnInspection, Finding, Inspection, Kind, ReadNote, ReadReport, Summary, Table,
-    TargetInspection, inspect, read, read_csv,
+    ColumnInspection, Finding, Inspection, Kind, ReadNote, ReadOptions, ReadReport, Summary,
+    TargetInspection, inspect as inspect_table, read, read_csv,
 };
-use tinderbox_recipes::tabular::{DataError, describe_note, read_options};
-use tinderbox_train::overlay::assign;
+use tinderbox_train::format::thousands;
+use tinderbox_train::{Section, TaskError};
 
-use crate::RECIPES;
+use crate::tabular::data::describe_note;
+use crate::tabular::error::table_error;
 
-/// What `--set` can change here: how a file is read.
-const KEYS: [&str; 6] = [
-    "data.format.",
-    "data.names",
-    "data.numeric",
-    "data.categorical",
-    "data.boolean",
-    "data.dates",
-];
-
-/// What `inspect` takes.
-#[derive(clap::Args, Clone, Debug)]
-pub(crate) struct Args {
-    /// CSV, JSON or Parquet file; `-` reads stdin
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
-    /// Column to predict
-    #[arg(long, value_name = "COLUMN")]
-    target: Option<String>,
-    /// Number of rows to sample from a large file
-    #[arg(long, value_name = "N")]
-    sample: Option<usize>,
-    /// Override how the file is read, e.g. data.format.encoding=windows-1252
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+/// Statistics and problems of a table.
+pub struct Inspected {
+    report: ReadReport,
+    inspection: Inspection,
 }
 
-fn open(args: &Args) -> Result<(Table, ReadReport), Failure> {
-    for assignment in &args.set {
-        if !KEYS.iter().any(|key| assignment.starts_with(key)) {
-            let known = KEYS.map(|key| format!("`{key}…`")).join(", ");
-            return Err(Failure::user(format!(
-                "`--set {assignment}` changes nothing here; `inspect` takes {known}"
-            )));
-        }
-    }
-    let recipe = assign(RECIPES.get("file")?, &args.set)
-        .context("`--set`")
-        .or_user_error()?;
-    let mut options = read_options(&recipe.data).or_user_error()?;
-    options.sample = args.sample;
-    options.target.clone_from(&args.target);
-    if args.data.as_os_str() == "-" {
-        read_csv(std::io::stdin(), "-", &options)
+/// Inspects a CSV, JSON or Parquet file; `-` is standard input.
+///
+/// # Errors
+///
+/// If it cannot be read, or has no column of the target's name.
+pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspected, TaskError> {
+    let read = if path.as_os_str() == "-" {
+        read_csv(std::io::stdin(), "-", options)
     } else {
-        read(&args.data, &options)
-    }
-    .map_err(DataError::from)
-    .or_user_error()
+        read(path, options)
+    };
+    let (table, report) = read.map_err(table_error)?;
+    let inspection = inspect_table(&table, options.target.as_deref()).map_err(table_error)?;
+    Ok(Inspected { report, inspection })
 }
 
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let (rows, report) = open(args)?;
-    let inspection = inspect(&rows, args.target.as_deref()).or_user_error()?;
-    let mut out = Output::Stdout;
-    if args.json {
-        let line = serde_json::json!({ "report": report, "inspection": inspection });
-        return out.line(&line.to_string());
+impl Inspected {
+    /// The statistics as data.
+    pub fn to_json(&self) -> Value {
+        json!({ "report": self.report, "inspection": self.inspection })
     }
-    out.line(&render(&inspection, &report))
-}
 
-/// What is printed for people.
-fn render(inspection: &Inspection, report: &ReadReport) -> String {
-    let mut lines = vec![
-        format!(
+    /// The statistics for people.
+    pub fn sections(&self) -> Vec<Section> {
+        let Self { report, inspection } = self;
+        let overview = format!(
             "{}: {} rows, {} columns",
             inspection.name,
             thousands(inspection.rows),
             thousands(inspection.columns.len())
-        ),
-        table(&columns(inspection)),
-    ];
-    let target = inspection.target.as_ref();
-    lines.extend(target.map(|target| of_target(target, inspection)));
-    let notes = report.notes.iter();
-    lines.extend(notes.map(|note| format!("{}: {}", weight(note), describe_note(note))));
-    let findings = inspection.findings.iter();
-    let advice = |finding| advice(finding, report);
-    lines.extend(findings.map(|finding| format!("warning: {finding}{}", advice(finding))));
-    if report.notes.is_empty() && inspection.findings.is_empty() {
-        lines.push("no issues found".to_owned());
+        );
+        let mut sections = vec![
+            Section::text(overview),
+            Section::table("", columns(inspection)),
+        ];
+        let target = inspection.target.as_ref();
+        sections.extend(target.map(|target| of_target(target, inspection)));
+        let notes = report.notes.iter();
+        let notes = notes.map(|note| format!("{}: {}", severity(note), describe_note(note)));
+        let findings = inspection.findings.iter();
+        let findings =
+            findings.map(|finding| format!("warning: {finding}{}", advice(finding, report)));
+        sections.extend(notes.chain(findings).map(Section::text));
+        if report.notes.is_empty() && inspection.findings.is_empty() {
+            sections.push(Section::text("no issues found"));
+        }
+        sections
     }
-    lines.join("\n")
 }
 
-/// How a note begins: one of lost rows is a warning.
-pub(crate) fn weight(note: &ReadNote) -> &'static str {
+/// The severity of a note of the reader: lost rows are a warning.
+pub(in crate::tabular) fn severity(note: &ReadNote) -> &'static str {
     if matches!(note, ReadNote::StrayQuote { .. }) {
         "warning"
     } else {
@@ -112,7 +78,7 @@ pub(crate) fn weight(note: &ReadNote) -> &'static str {
     }
 }
 
-/// The recipe key that decides otherwise.
+/// The recipe key that changes it.
 fn advice(finding: &Finding, report: &ReadReport) -> String {
     match (finding, &report.target_marker) {
         (Finding::NumbersAsWords { column, .. }, _) => {
@@ -162,17 +128,14 @@ fn column(column: &ColumnInspection) -> Vec<String> {
     ]
 }
 
-fn of_target(target: &TargetInspection, inspection: &Inspection) -> String {
+fn of_target(target: &TargetInspection, inspection: &Inspection) -> Section {
     match target {
         TargetInspection::Classes { column, counts } => {
             let all: usize = counts.iter().map(|(_, rows)| rows).sum();
-            let rows: Vec<Vec<String>> = counts
-                .iter()
-                .map(|(class, rows)| {
-                    let share = 100.0 * *rows as f64 / all.max(1) as f64;
-                    vec![class.clone(), thousands(*rows), format!("{share:.1}%")]
-                })
-                .collect();
+            let rows = counts.iter().map(|(class, rows)| {
+                let share = 100.0 * *rows as f64 / all.max(1) as f64;
+                vec![class.clone(), thousands(*rows), format!("{share:.1}%")]
+            });
             let mut columns = inspection.columns.iter();
             let numeric = columns.any(|other| other.name == *column && other.kind == Kind::Numeric);
             let key = if numeric {
@@ -180,11 +143,11 @@ fn of_target(target: &TargetInspection, inspection: &Inspection) -> String {
             } else {
                 ""
             };
-            format!(
-                "target `{column}`: {} classes{key}\n{}",
-                thousands(counts.len()),
-                table(&rows)
-            )
+            let title = format!(
+                "target `{column}`: {} classes{key}",
+                thousands(counts.len())
+            );
+            Section::table(title, rows.collect())
         }
         TargetInspection::Numbers { column, quantiles } => {
             let names = ["min", "5%", "25%", "median", "75%", "95%", "max"];
@@ -192,11 +155,11 @@ fn of_target(target: &TargetInspection, inspection: &Inspection) -> String {
                 names.map(str::to_owned).to_vec(),
                 quantiles.map(short).to_vec(),
             ];
-            format!(
+            let title = format!(
                 "target `{column}`: a number (to predict classes, train with `--set \
-                 data.task=classification`)\n{}",
-                table(&rows)
-            )
+                 data.task=classification`)"
+            );
+            Section::table(title, rows)
         }
     }
 }
@@ -204,7 +167,7 @@ fn of_target(target: &TargetInspection, inspection: &Inspection) -> String {
 /// A value in about five significant digits, with commas between thousands: `218,187`, `0.0125`,
 /// `1.235e18`.
 fn short(value: f64) -> String {
-    /// From here on digits are no easier to read than an exponent.
+    /// Larger numbers are easier to read with an exponent.
     const LARGE: f64 = 1e15;
     let size = value.abs();
     if !value.is_finite() {
@@ -242,7 +205,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use proptest::prelude::*;
-    use tinderbox_datasets::table::ReadOptions;
+    use tinderbox_train::section::Body;
 
     use super::*;
 
@@ -306,8 +269,17 @@ mod tests {
             }
             let (table, report) = read_csv(csv.as_bytes(), "t.csv", &ReadOptions::default()).unwrap();
             for target in [None, Some("same"), Some("mixed"), Some("size"), Some("whole"), Some("day")] {
-                let text = render(&inspect(&table, target).unwrap(), &report);
-                prop_assert!(text.starts_with(&format!("t.csv: {rows} rows, 5 columns\n")), "{text}");
+                let inspection = inspect_table(&table, target).unwrap();
+                let report = report.clone();
+                let sections = Inspected { report, inspection }.sections();
+                let Body::Text { text } = &sections[0].body else {
+                    panic!("{sections:?}");
+                };
+                prop_assert_eq!(text, &format!("t.csv: {rows} rows, 5 columns"));
+                let Body::Table { rows: table } = &sections[1].body else {
+                    panic!("{sections:?}");
+                };
+                prop_assert_eq!(table.len(), 6);
             }
         }
     }

@@ -16,15 +16,17 @@ use tinderbox_train::Section;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::task::{BaselineReport, THIS_MODEL};
 
-pub use explain::{Attribution, explain_row};
-pub use feature_importance::{FeatureImportance, ImportanceOptions, feature_importance};
+pub use explain::{Attribution, attribution_section, explain_row};
+pub use feature_importance::{
+    FeatureImportance, ImportanceOptions, feature_importance, importance_section,
+};
 pub use inspect::{Inspected, inspect};
 pub use prospectivity::Area;
 
 pub(super) use anomaly_detection::{anomalies, reconstruction_errors};
 pub(super) use inspect::severity;
-pub(super) use prospectivity::labeled_cells;
-pub(super) use summary::{overall, top_features, warnings};
+pub(super) use prospectivity::{Capture, Prospectivity, labeled_cells};
+pub(super) use summary::{overall, warnings};
 
 use super::data::TableDataset;
 
@@ -45,10 +47,18 @@ impl Findings {
     }
 
     /// Adds the analyses that need the predictions for the test rows alone.
-    pub(super) fn add_predictions(&mut self, methods: &[(&str, &Evaluation)], dataset: &TableDataset, test: &[usize]) {
+    pub(super) fn add_predictions(
+        &mut self,
+        methods: &[(&str, &Evaluation)],
+        dataset: &TableDataset,
+        test: &[usize],
+    ) {
         self.add("ranked", ranking::ranking(methods));
         self.add("screen", screen::screen(methods, dataset, test));
-        self.add("approval", approval::approval_curves(methods, dataset, test));
+        self.add(
+            "approval",
+            approval::approval_curves(methods, dataset, test),
+        );
     }
 }
 

@@ -37,13 +37,26 @@ pub struct Area {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::tabular) struct Capture {
     /// The method.
-    pub(in crate::tabular) method: String,
+    method: String,
     /// For each deposit: the share of the area that is ranked above it, with half of its equals, in
     /// `[0, 1]`.
-    pub(in crate::tabular) ranks: Vec<f64>,
+    ranks: Vec<f64>,
 }
 
 impl Capture {
+    /// A method before any deposit was held out.
+    pub(in crate::tabular) fn new(method: String) -> Self {
+        Self {
+            method,
+            ranks: Vec::new(),
+        }
+    }
+
+    /// Adds the rank of a held-out deposit at a row of the area among the scores of all rows.
+    pub(in crate::tabular) fn add(&mut self, scores: &[f32], deposit: usize) {
+        self.ranks.push(rank(scores, &[deposit]));
+    }
+
     /// The share of the deposits in the best `share` of the area.
     fn within(&self, share: f64) -> f64 {
         let found = self.ranks.iter().filter(|rank| **rank <= share).count();
@@ -89,9 +102,7 @@ impl Prospectivity {
     fn curves(&self) -> Section {
         let curves = self.captures.iter().map(|capture| Curve {
             name: capture.method.clone(),
-            points: SHARES
-                .map(|share| [share, capture.within(share)])
-                .to_vec(),
+            points: SHARES.map(|share| [share, capture.within(share)]).to_vec(),
         });
         let axes = ["share of area", "share of held-out deposits"].map(str::to_owned);
         Section {
@@ -123,7 +134,10 @@ pub(in crate::tabular) fn labeled_cells(
 ) -> Result<(Table, Area), DataError> {
     let column = prospect.table.column("deposit")?;
     let known = |row: usize| !column.is_missing(row);
-    let order = permutation(prospect.table.rows(), &mut Purpose::BackgroundCells.stream(seed, &[]));
+    let order = permutation(
+        prospect.table.rows(),
+        &mut Purpose::BackgroundCells.stream(seed, &[]),
+    );
     let drawn = order
         .into_iter()
         .filter(|&row| !known(row))
@@ -145,7 +159,7 @@ pub(in crate::tabular) fn labeled_cells(
 }
 
 /// The share of all scores above the best of those at `rows`, with half of its equals.
-pub(in crate::tabular) fn rank(scores: &[f32], rows: &[usize]) -> f64 {
+fn rank(scores: &[f32], rows: &[usize]) -> f64 {
     let best = rows
         .iter()
         .map(|&row| scores[row])

@@ -49,7 +49,12 @@ fn picture(prospect: &Prospect, scores: &[f32]) -> RgbImage {
         );
     }
     for site in &prospect.deposits {
-        square(&mut picture, position(prospect, site.row), CELL - 1, DEPOSIT);
+        square(
+            &mut picture,
+            position(prospect, site.row),
+            CELL - 1,
+            DEPOSIT,
+        );
     }
     picture
 }

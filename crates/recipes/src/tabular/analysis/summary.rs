@@ -2,197 +2,185 @@
 
 use std::time::Duration;
 
-use burn::tensor::Device;
-use tinderbox_cli::output::thousands;
-use tinderbox_cli::report::verdict;
-use tinderbox_cli::{Failure, Output, progress};
-use tinderbox_recipes::tabular::{Effort, Predictor, Prepared, Report, Target, headline};
-use tinderbox_train::MonitorMode;
-use tinderbox_train::metrics::Comparison;
+use tinderbox_predict::tabular::{Predictor, Target};
+use tinderbox_train::format::{percent, thousands};
+use tinderbox_train::metrics::Evaluation;
+use tinderbox_train::run_dir::RunDir;
+use tinderbox_train::task::BaselineReport;
+use tinderbox_train::{Metrics, MonitorMode, Section, TaskError};
 
-use crate::{failure, train, usage};
+use super::feature_importance::{
+    FeatureImportance, ImportanceOptions, feature_importance, importance_section,
+};
+use crate::tabular::Tabular;
+use crate::tabular::targets::headline;
 
-/// Columns that are named.
+/// Number of features that are named.
 const NAMED: usize = 5;
 
-/// Shuffles of each column.
+/// Permutations of each column.
 const REPEATS: usize = 3;
 
-/// Time that ranking the columns may take.
+/// Time limit of the ranking of the features.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// Says what was predicted, how well, by what, and what to be careful of.
-pub(crate) fn tell(
-    prepared: &Prepared,
-    report: &Report,
-    device: &Device,
-    quiet: bool,
-    warnings: Vec<String>,
-) -> Result<(), Failure> {
-    let mut out = Output::Stdout;
-    out.line("")?;
-    out.line(&how_well(prepared, report))?;
-    if let Some(comparison) = comparison(prepared, report) {
-        let f1 = usage::f1_of(&prepared.opened().target);
-        let sentence = verdict(&comparison, f1, report.answers.len(), "rows");
-        out.line(&format!("{}.", capitalized(&sentence)))?;
-    }
-    if !quiet {
-        out.line(&strongest(prepared, report, device)?)?;
-    }
-    for caveat in caveats(prepared, report, warnings) {
-        let end = if caveat.ends_with('?') { "" } else { "." };
-        out.line(&format!("Warning: {caveat}{end}"))?;
-    }
-    Ok(())
-}
-
-/// This model beside the best of the baselines, over the folds if there are any.
-pub(crate) fn comparison(prepared: &Prepared, report: &Report) -> Option<Comparison> {
-    let (name, more) = headline(&prepared.opened().target);
-    let mode = if more {
-        MonitorMode::Max
-    } else {
-        MonitorMode::Min
+/// One sentence on the quality of the predictions for the test rows.
+pub(in crate::tabular) fn overall(target: &Target, name: &str, evaluation: &Evaluation) -> Section {
+    let rows = thousands(evaluation.len());
+    let metrics = evaluation.metrics();
+    let share = |name: &str| {
+        let value = metrics.get(name);
+        value.map_or("-".to_owned(), |value| percent(*value))
     };
-    if report.folds.is_empty() {
-        let baselines = report.baselines.iter().filter_map(|method| {
-            Some((method.baseline.method.as_str(), method.answers.estimate()?))
-        });
-        return Comparison::of_rows(name, mode, &report.answers.estimate()?, baselines);
-    }
-    let mut methods = train::by_method(&report.folds)
-        .into_iter()
-        .map(|(method, metrics, _)| {
-            let values = metrics.iter().filter_map(|fold| fold.get(name).copied());
-            (method, values.collect::<Vec<f64>>())
-        });
-    let (_, own) = methods.next()?;
-    Comparison::of_folds(name, mode, &own, methods)
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
-}
-
-fn how_well(prepared: &Prepared, report: &Report) -> String {
-    let target = &prepared.opened().target;
-    let rows = thousands(report.answers.len());
-    let percent = |name: &str| {
-        let value = report.test.get(name);
-        value.map_or("-".to_owned(), |value| format!("{:.1}%", 100.0 * value))
-    };
-    match target {
+    Section::text(match target {
         Target::Number { .. } => format!(
-            "`{}`: median absolute percentage error {} on {rows} test rows.",
-            prepared.recipe().data.target,
-            percent("median_ape")
+            "`{name}`: median absolute percentage error {} on {rows} test rows.",
+            share("median_ape")
         ),
         Target::Classes { labels } if labels.len() == 2 => format!(
-            "AUROC {}: of a `{}` and a `{}` test row, how often the first gets the higher \
-             probability ({rows} test rows).",
-            percent("auroc"),
+            "AUROC {}: the chance that a random `{}` test row gets a higher probability than a random \
+             `{}` one ({rows} test rows).",
+            share("auroc"),
             labels[1],
             labels[0]
         ),
-        Target::Classes { .. } => {
-            format!("Accuracy {} on {rows} test rows.", percent("accuracy"))
-        }
+        Target::Classes { .. } => format!("Accuracy {} on {rows} test rows.", share("accuracy")),
+    })
+}
+
+impl Tabular {
+    /// The most important features of the model of a run, in words and as bars.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot be read, or the device fails.
+    pub fn rank_features(
+        &self,
+        run: &RunDir,
+        device: &burn::tensor::Device,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<Section>, TaskError> {
+        let model = Predictor::load(&run.model_dir(), device)?;
+        let table = self.dataset().table.take(&self.splits().test);
+        let mut options = ImportanceOptions {
+            repeats: REPEATS,
+            seed: self.recipe.train.seed,
+            limit: Some(LIMIT),
+            progress,
+        };
+        let importances = feature_importance(&model, &table, &mut options)?;
+        let columns = model.encoder().names().count();
+        Ok(vec![
+            Section::text(top_features(&importances, columns)),
+            importance_section(&model, &importances),
+        ])
     }
 }
 
-/// The columns that the model misses most.
-fn strongest(prepared: &Prepared, report: &Report, device: &Device) -> Result<String, Failure> {
-    let recipe = prepared.recipe();
-    let model = Predictor::load(&report.run.model_dir(), device)?;
-    let table = prepared.opened().table.take(&prepared.parts().test);
-    let columns = model.encoder().names().count();
-    let mut effort = Effort {
-        repeats: REPEATS,
-        seed: recipe.train.seed,
-        limit: Some(LIMIT),
-        progress: &mut progress::counter("columns ranked"),
-    };
-    let importance = model
-        .importance(&table, &recipe.data.target, &mut effort)
-        .map_err(failure)?;
-    let looked_at = if importance.len() < columns {
-        format!(" (of the first {} of {columns} columns)", importance.len())
+fn top_features(importances: &[FeatureImportance], columns: usize) -> String {
+    let ranked = if importances.len() < columns {
+        format!(" (of the first {} of {columns} columns)", importances.len())
     } else {
         String::new()
     };
-    let named: Vec<String> = importance
+    let named: Vec<String> = importances
         .iter()
         .take(NAMED)
-        .filter(|column| column.mean > 0.0)
-        .map(|column| format!("`{}`", column.column))
+        .filter(|feature| feature.mean > 0.0)
+        .map(|feature| format!("`{}`", feature.column))
         .collect();
     if named.is_empty() {
-        return Ok(format!(
-            "Shuffling any column{looked_at} leaves the score unchanged: the model has learned \
-             nothing useful."
-        ));
+        return format!(
+            "Shuffling any column{ranked} leaves the score unchanged: the model has learned nothing \
+             useful."
+        );
     }
-    Ok(format!(
-        "Most important columns{looked_at}: {}.",
-        named.join(", ")
-    ))
+    format!("Most important features{ranked}: {}.", named.join(", "))
 }
 
-fn caveats(prepared: &Prepared, report: &Report, mut caveats: Vec<String>) -> Vec<String> {
-    let leaks = !caveats.is_empty();
-    let parts = prepared.parts();
-    if parts.test.len() < 200 {
-        caveats.push(format!(
-            "{} test rows are few, so another split can give another number (`--folds 5`)",
-            parts.test.len()
+/// Warnings about the results; `data` are those about the data.
+pub(in crate::tabular) fn warnings(
+    task: &Tabular,
+    valid: &Metrics,
+    test: &Metrics,
+    baselines: &[BaselineReport],
+    data: Vec<String>,
+) -> Vec<String> {
+    let has_data_warnings = !data.is_empty();
+    let mut warnings = data;
+    let test_rows = task.splits().test.len();
+    if test_rows < 200 {
+        warnings.push(format!(
+            "there are only {test_rows} test rows: another split can give another score (`--folds 5`)"
         ));
     }
-    if let Some(ece) = report.test.get("ece").filter(|ece| **ece > 0.05) {
-        caveats.push(format!(
-            "probabilities are off by {:.1} points on average; rank by them rather than count on \
-             them",
+    if let Some(ece) = test.get("ece").filter(|ece| **ece > 0.05) {
+        warnings.push(format!(
+            "probabilities are off by {:.1} points on average: use them to rank rows, not as exact \
+             values",
             100.0 * ece
         ));
     }
-    let (name, more) = headline(&prepared.opened().target);
-    if let (Some(valid), Some(test)) = (report.valid.get(name), report.test.get(name)) {
-        let worse = if more {
-            valid - test
-        } else {
-            (test - valid) / valid
-        };
-        if worse > 0.05 {
-            caveats.push(format!(
-                "{name} is {test:.4} on the test rows and {valid:.4} on the validation rows: the \
-                 parts may differ"
-            ));
-        }
-    }
-    if !leaks && nearly_perfect(prepared, report) {
-        caveats.push(
-            "nearly everything is right, which often means that a column gives the answer away \
+    warnings.extend(drop_in_score(headline(&task.dataset().target), valid, test));
+    if !has_data_warnings && is_nearly_perfect(&task.dataset().target, test, baselines) {
+        warnings.push(
+            "the predictions are nearly perfect, which often means that a column leaks the target \
              (`tabular inspect`)"
                 .to_owned(),
         );
     }
-    if caveats.is_empty() {
-        caveats.push("rows from another time or place than these may be harder".to_owned());
+    if warnings.is_empty() {
+        warnings.push("scores on rows from another time or place may be lower".to_owned());
     }
-    caveats
+    warnings
 }
 
-/// Whether this model or a baseline is right nearly everywhere.
-fn nearly_perfect(prepared: &Prepared, report: &Report) -> bool {
-    let (name, limit) = match &prepared.opened().target {
+fn drop_in_score(
+    (name, mode): (&'static str, MonitorMode),
+    valid: &Metrics,
+    test: &Metrics,
+) -> Option<String> {
+    let (valid, test) = (valid.get(name)?, test.get(name)?);
+    let worse = match mode {
+        MonitorMode::Max => valid - test,
+        MonitorMode::Min => (test - valid) / valid,
+    };
+    (worse > 0.05).then(|| {
+        format!(
+            "{name} is {test:.4} on the test rows and {valid:.4} on the validation rows: the splits \
+             may differ"
+        )
+    })
+}
+
+/// Whether the model or a baseline is nearly perfect.
+fn is_nearly_perfect(target: &Target, test: &Metrics, baselines: &[BaselineReport]) -> bool {
+    let (name, limit) = match target {
         Target::Number { .. } => ("r2", 0.995),
         Target::Classes { labels } if labels.len() == 2 => ("auroc", 0.999),
         Target::Classes { .. } => ("accuracy", 0.999),
     };
-    let baselines = report.baselines.iter().map(|method| &method.baseline.test);
-    std::iter::once(&report.test)
+    let baselines = baselines.iter().map(|method| &method.result.test);
+    std::iter::once(test)
         .chain(baselines)
         .any(|metrics| metrics.get(name).is_some_and(|value| *value > limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_features_are_named() {
+        let importance = |column: &str, mean| FeatureImportance {
+            column: column.to_owned(),
+            mean,
+            deviation: 0.0,
+        };
+        let all = [importance("a", 0.2), importance("b", -0.1)];
+        assert_eq!(top_features(&all, 2), "Most important features: `a`.");
+        let text = top_features(&all[1..], 3);
+        assert!(text.contains("of the first 1 of 3 columns"), "{text}");
+        assert!(text.contains("nothing useful"), "{text}");
+    }
 }

@@ -5,7 +5,11 @@ use tinderbox_datasets::table::{Cells, Kind, Table};
 use crate::tabular::recipe::{Data, Split, SplitBy};
 
 /// The feature columns, and the others with the reasons.
-pub(super) fn choose_columns(table: &Table, data: &Data, split: &Split) -> (Vec<String>, Vec<String>) {
+pub(super) fn choose_columns(
+    table: &Table,
+    data: &Data,
+    split: &Split,
+) -> (Vec<String>, Vec<String>) {
     let (mut kept, mut dropped) = (Vec::new(), Vec::new());
     for column in table.columns() {
         let name = column.name();
@@ -45,4 +49,3 @@ fn is_constant(cells: &Cells) -> bool {
         Cells::Words(words) => words.codes().iter().all(|code| *code == words.codes()[0]),
     }
 }
-

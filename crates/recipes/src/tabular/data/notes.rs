@@ -28,10 +28,7 @@ pub fn describe_note(note: &ReadNote) -> String {
             "if quotes are ordinary characters here, `--set data.format.quoting=false`".to_owned()
         }
         ReadNote::LongIntegers { column, .. } => {
-            format!(
-                "to read them as numbers anyway, `{}`",
-                numeric(column)
-            )
+            format!("to read them as numbers anyway, `{}`", numeric(column))
         }
         ReadNote::Thousands { example, .. } => {
             let mark = if example.contains(',') { ',' } else { '.' };

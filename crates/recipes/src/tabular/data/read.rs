@@ -166,4 +166,3 @@ fn read_accounts(folder: &Path) -> Result<Rows, DataError> {
         ..Rows::whole(table)
     })
 }
-

@@ -62,11 +62,7 @@ impl<'a> Hashed<'a> {
 }
 
 /// Rows with their targets for a split list.
-pub(in crate::tabular) fn items(
-    hashes: &[u64],
-    targets: &Targets,
-    target: &Target,
-) -> Vec<Item> {
+pub(in crate::tabular) fn items(hashes: &[u64], targets: &Targets, target: &Target) -> Vec<Item> {
     match (targets, target) {
         (Targets::Classes(labels), Target::Classes { labels: names }) => {
             let classes: Vec<Item> = names.iter().map(|name| Item::new(0, name)).collect();

@@ -104,7 +104,9 @@ fn cannot_split(error: SplitError, dataset: &TableDataset, rows: &[usize]) -> Da
     let SplitError::Empty { .. } = error else {
         return error.into();
     };
-    if let (Target::Classes { labels }, Targets::Classes(classes)) = (&dataset.target, &dataset.targets) {
+    if let (Target::Classes { labels }, Targets::Classes(classes)) =
+        (&dataset.target, &dataset.targets)
+    {
         let used: BTreeSet<usize> = rows.iter().map(|&row| classes[row]).collect();
         let example = rows.first().and_then(|&row| labels.get(classes[row]));
         if let Some(example) = example.filter(|_| used.len() > 2 && used.len() * 2 > rows.len()) {
@@ -174,4 +176,3 @@ fn times(dataset: &TableDataset, split: &Split) -> Result<Vec<f64>, DataError> {
         .ok_or_else(|| DataError::NoOrder(split.column.clone()))?;
     Ok(numbers.iter().collect())
 }
-
