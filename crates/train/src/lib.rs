@@ -19,6 +19,7 @@ mod event_queue;
 pub mod format;
 pub mod gradients;
 mod log;
+mod loss_output;
 pub mod memory;
 pub mod metrics;
 mod metrics_writer;
@@ -48,6 +49,7 @@ pub use config::{
 pub use ema::blend;
 pub use error::{ErrorKind, TaskError};
 pub use log::{Metrics, metric_name};
+pub use loss_output::LossOutput;
 pub use metrics_writer::MetricLines;
 pub use optimizer::Optimizer;
 pub use param_groups::layer_factors;

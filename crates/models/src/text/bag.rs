@@ -15,6 +15,7 @@ use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{XAVIER, linear};
 use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 use crate::text::encoder::MAX_VOCABULARY;
 
 /// Most tokens in a phrase.
@@ -41,12 +42,14 @@ pub struct BagConfig {
     #[config(default = 2)]
     pub max_ngram: usize,
     /// Number of vectors that all phrases share.
-    #[config(default = 20_000)]
+    #[config(default = 100_000)]
     pub n_buckets: usize,
     /// Probability of zeroing what the last layer reads, in `[0, 1)`.
-    #[config(default = 0.1)]
+    #[config(default = 0.2)]
     pub dropout: f64,
 }
+
+data_sized!(BagConfig::new(vocab_size, num_classes));
 
 impl BagConfig {
     /// Checks every field, and that all together fit.

@@ -25,6 +25,7 @@ use crate::layers::init::{SMALL, XAVIER, linear};
 use crate::layers::norm::LayerNorm;
 use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 use crate::text::encoder::{EPSILON, EncoderLayer, EncoderLayerConfig, MAX_LAYERS, ROTARY_BASE};
 
 /// Bytes that there are.
@@ -60,15 +61,17 @@ pub struct ByteEncoderConfig {
     #[config(default = 4)]
     pub n_heads: usize,
     /// Number of layers.
-    #[config(default = 4)]
+    #[config(default = 2)]
     pub n_layers: usize,
     /// Width of the hidden layer that follows attention.
-    #[config(default = 512)]
+    #[config(default = 256)]
     pub d_hidden: usize,
     /// Probability of zeroing a number of a branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
+
+data_sized!(ByteEncoderConfig::new(num_classes), max_len);
 
 impl ByteEncoderConfig {
     /// Checks every field, and that all together fit.

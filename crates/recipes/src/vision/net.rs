@@ -120,7 +120,10 @@ impl Architecture {
                 width,
                 dropout,
             } => Config::Resnet(
-                ResNetConfig::new(channels, classes, *stem, *block, blocks.clone())
+                ResNetConfig::new(channels, classes)
+                    .with_stem(*stem)
+                    .with_block(*block)
+                    .with_blocks_per_stage(blocks.clone())
                     .with_base_channels(*width)
                     .with_dropout(*dropout),
             ),
