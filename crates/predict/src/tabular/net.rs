@@ -8,39 +8,28 @@ use tinderbox_models::tabular::{
     BinsError, FeaturesConfig, FtTransformer, FtTransformerConfig, Rows, TabM, TabMConfig,
     TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig,
 };
-use tinderbox_models::{ConfigError, LayerSummary};
+use tinderbox_models::{ConfigError, LayerSummary, Template};
 
 use super::features::Features;
 use crate::model_dir::{self, WeightsError};
 
-/// The configuration of a network.
+/// The configuration of a network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Architecture {
     /// Multilayer perceptron.
-    Mlp(TabularMlpConfig),
+    Mlp(Template<TabularMlpConfig>),
     /// Residual network.
-    Resnet(TabularResNetConfig),
+    Resnet(Template<TabularResNetConfig>),
     /// Transformer over the columns.
-    FtTransformer(FtTransformerConfig),
+    FtTransformer(Template<FtTransformerConfig>),
     /// Many perceptrons that share most of their weights.
-    Tabm(TabMConfig),
-}
-
-/// Runs the same code for the configuration of each kind.
-macro_rules! with_config {
-    ($self:expr, $config:ident => $code:expr) => {
-        match $self {
-            Architecture::Mlp($config) => $code,
-            Architecture::Resnet($config) => $code,
-            Architecture::FtTransformer($config) => $code,
-            Architecture::Tabm($config) => $code,
-        }
-    };
+    Tabm(Template<TabMConfig>),
 }
 
 /// Sizes that follow from the data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sizes {
     /// Numeric inputs of the network.
     pub n_numeric: usize,
@@ -50,90 +39,57 @@ pub struct Sizes {
     pub d_output: usize,
 }
 
+/// Runs the same code for the configuration of each kind.
+macro_rules! with_config {
+    ($architecture:expr, $config:ident => $code:expr) => {
+        match $architecture {
+            Architecture::Mlp(Template($config)) => $code,
+            Architecture::Resnet(Template($config)) => $code,
+            Architecture::FtTransformer(Template($config)) => $code,
+            Architecture::Tabm(Template($config)) => $code,
+        }
+    };
+}
+
 impl Architecture {
-    /// The kinds, as in a recipe.
-    pub const KINDS: &'static [&'static str] = &["mlp", "resnet", "ft-transformer", "tabm"];
-
-    /// Fields of the configurations that are inferred from the data and its preprocessing.
-    pub const INFERRED: &'static [&'static str] = &[
-        "features",
-        "n_numeric",
-        "cardinalities",
-        "numeric",
-        "d_output",
-    ];
-
-    /// The default configuration of a kind, without the sizes of the data.
+    /// The default configuration of a kind.
     pub fn of_kind(kind: &str) -> Option<Self> {
-        let features = FeaturesConfig::new(0, Vec::new());
         Some(match kind {
-            "mlp" => Self::Mlp(TabularMlpConfig::new(features, 0)),
-            "resnet" => Self::Resnet(TabularResNetConfig::new(features, 0)),
-            "ft-transformer" => Self::FtTransformer(FtTransformerConfig::new(0, Vec::new(), 0)),
-            "tabm" => Self::Tabm(TabMConfig::new(features, 0)),
+            "mlp" => Self::Mlp(Template::default()),
+            "resnet" => Self::Resnet(Template::default()),
+            "ft-transformer" => Self::FtTransformer(Template::default()),
+            "tabm" => Self::Tabm(Template::default()),
             _ => return None,
         })
-    }
-
-    /// The same network for data of these sizes.
-    #[must_use]
-    pub fn with_data(mut self, sizes: &Sizes, features: &Features) -> Self {
-        let inputs = FeaturesConfig::new(sizes.n_numeric, sizes.cardinalities.clone())
-            .with_numeric(features.numeric_embedding.clone())
-            .with_d_numeric(features.d_numeric)
-            .with_categorical(features.categorical_embedding.clone());
-        match &mut self {
-            Self::Mlp(config) => config.features = inputs,
-            Self::Resnet(config) => config.features = inputs,
-            Self::Tabm(config) => config.features = inputs,
-            Self::FtTransformer(config) => {
-                config.n_numeric = inputs.n_numeric;
-                config.cardinalities = inputs.cardinalities;
-                config.numeric = inputs.numeric;
-            }
-        }
-        with_config!(&mut self, config => config.d_output = sizes.d_output);
-        self
-    }
-
-    /// The sizes of the data.
-    pub fn sizes(&self) -> Sizes {
-        let (n_numeric, cardinalities) = match self {
-            Self::Mlp(TabularMlpConfig { features, .. })
-            | Self::Resnet(TabularResNetConfig { features, .. })
-            | Self::Tabm(TabMConfig { features, .. }) => {
-                (features.n_numeric, &features.cardinalities)
-            }
-            Self::FtTransformer(config) => (config.n_numeric, &config.cardinalities),
-        };
-        Sizes {
-            n_numeric,
-            cardinalities: cardinalities.clone(),
-            d_output: with_config!(self, config => config.d_output),
-        }
     }
 
     /// Whether features are normalized over the rows of a batch.
     pub fn has_batch_norm(&self) -> bool {
         match self {
-            Self::Mlp(config) => config.normalization == Normalization::Batch,
+            Self::Mlp(Template(config)) => config.normalization == Normalization::Batch,
             Self::Resnet(_) => true,
             Self::FtTransformer(_) | Self::Tabm(_) => false,
         }
     }
 
-    /// Initializes the network on `device`.
+    /// Initializes the network for data of these sizes on `device`.
     ///
     /// # Errors
     ///
     /// If a size is out of range or the network would not fit in memory.
-    pub fn init(&self, device: &Device) -> Result<TabularNet, ConfigError> {
-        self.validate()?;
-        Ok(match self {
-            Self::Mlp(config) => TabularNet::Mlp(config.init(device)),
-            Self::Resnet(config) => TabularNet::Resnet(config.init(device)),
-            Self::FtTransformer(config) => TabularNet::FtTransformer(config.init(device)),
-            Self::Tabm(config) => TabularNet::Tabm(config.init(device)),
+    pub fn init(
+        &self,
+        sizes: &Sizes,
+        features: &Features,
+        device: &Device,
+    ) -> Result<TabularNet, ConfigError> {
+        let sized = self.with_data(sizes, features);
+        with_config!(&sized, config => config.validate())?;
+        Ok(match sized {
+            Self::Mlp(Template(config)) => TabularNet::Mlp(config.init(device)),
+            Self::Resnet(Template(config)) => TabularNet::Resnet(config.init(device)),
+            Self::FtTransformer(Template(config)) => TabularNet::FtTransformer(config.init(device)),
+            Self::Tabm(Template(config)) => TabularNet::Tabm(config.init(device)),
         })
     }
 
@@ -142,13 +98,35 @@ impl Architecture {
     /// # Errors
     ///
     /// As for [`init`](Self::init).
-    pub fn layers(&self) -> Result<Vec<LayerSummary>, ConfigError> {
-        self.validate()?;
-        Ok(with_config!(self, config => config.layers()))
+    pub fn layers(
+        &self,
+        sizes: &Sizes,
+        features: &Features,
+    ) -> Result<Vec<LayerSummary>, ConfigError> {
+        let sized = self.with_data(sizes, features);
+        with_config!(&sized, config => config.validate())?;
+        Ok(with_config!(&sized, config => config.layers()))
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
-        with_config!(self, config => config.validate())
+    /// The complete configuration.
+    fn with_data(&self, sizes: &Sizes, features: &Features) -> Self {
+        let mut sized = self.clone();
+        let inputs = FeaturesConfig::new(sizes.n_numeric, sizes.cardinalities.clone())
+            .with_numeric(features.numeric_embedding.clone())
+            .with_d_numeric(features.d_numeric)
+            .with_categorical(features.categorical_embedding.clone());
+        match &mut sized {
+            Self::Mlp(Template(config)) => config.features = inputs,
+            Self::Resnet(Template(config)) => config.features = inputs,
+            Self::Tabm(Template(config)) => config.features = inputs,
+            Self::FtTransformer(Template(config)) => {
+                config.n_numeric = inputs.n_numeric;
+                config.cardinalities = inputs.cardinalities;
+                config.numeric = inputs.numeric;
+            }
+        }
+        with_config!(&mut sized, config => config.d_output = sizes.d_output);
+        sized
     }
 }
 

@@ -14,9 +14,10 @@ use super::KIND;
 use super::encoded::Encoded;
 use super::encoder::Encoder;
 use super::ensemble::Ensemble;
+use super::features::Features;
 use super::format::Format;
 use super::input::{InputError, check_range};
-use super::net::Architecture;
+use super::net::{Architecture, Sizes};
 use super::target::Target;
 use crate::calibration::Temperature;
 use crate::decision::{check_threshold, decide};
@@ -36,8 +37,12 @@ pub struct Spec {
     pub recipe: String,
     /// Number of networks that predict together.
     pub members: usize,
-    /// The networks.
+    /// The configuration of the networks.
     pub model: Architecture,
+    /// The sizes of the data.
+    pub sizes: Sizes,
+    /// The embeddings of the networks, and how the preprocessing was fitted.
+    pub features: Features,
     /// Name of the target column.
     pub target_column: String,
     /// The feature columns and the target.
@@ -89,7 +94,7 @@ impl Predictor {
         let device = device.clone().inner();
         let mut nets = Vec::new();
         for member in 0..spec.members {
-            let net = spec.model.init(&device);
+            let net = spec.model.init(&spec.sizes, &spec.features, &device);
             let net = net.map_err(|error| files.refuse(error))?;
             nets.push(files.weights(member, |bytes| net.with_bytes(bytes))?);
         }
@@ -300,14 +305,13 @@ impl Predictor {
 impl Spec {
     /// Checks that the parts fit each other.
     fn check(&self) -> Result<(), &'static str> {
-        let sizes = self.model.sizes();
         let known = |name: &str| self.schema.columns.iter().any(|column| column.name == name);
         if !self.encoder.names().all(known)
-            || self.encoder.n_numeric() != sizes.n_numeric
-            || self.encoder.cardinalities() != sizes.cardinalities
-            || self.target.d_output() != sizes.d_output
+            || self.encoder.n_numeric() != self.sizes.n_numeric
+            || self.encoder.cardinalities() != self.sizes.cardinalities
+            || self.target.d_output() != self.sizes.d_output
         {
-            return Err("its `encoder` does not fit its `schema` and `model`");
+            return Err("its `encoder` does not fit its `schema` and `sizes`");
         }
         Ok(())
     }

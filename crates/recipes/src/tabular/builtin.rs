@@ -1,6 +1,7 @@
 //! The recipes that come with the crate.
 
-use tinderbox_models::tabular::{FeaturesConfig, NumericEmbedding, TabMConfig, TabularMlpConfig};
+use tinderbox_models::tabular::{NumericEmbedding, TabMConfig, TabularMlpConfig};
+use tinderbox_models::{DataSized as _, Template};
 
 use super::recipe::{Data, Loss, Recipe, Source, Split, SplitBy, TaskType};
 use tinderbox_predict::tabular::{Architecture, Features, Format, NumericScaling, TargetScaling};
@@ -107,7 +108,7 @@ fn base(name: &str) -> Recipe {
             folds: 0,
         },
         features: Features::default(),
-        model: tabm(2, 128),
+        model: Architecture::Tabm(Template::default()),
         loss: Loss::default(),
         optimizer: Optimizer::Adamw {
             learning_rate: 2e-3,
@@ -129,17 +130,13 @@ fn base(name: &str) -> Recipe {
     }
 }
 
-/// The sizes of the data are set when it is read.
-fn no_features() -> FeaturesConfig {
-    FeaturesConfig::new(0, Vec::new())
-}
-
 fn tabm(n_blocks: usize, d_block: usize) -> Architecture {
-    let config = TabMConfig::new(no_features(), 0)
-        .with_n_members(16)
-        .with_n_blocks(n_blocks)
-        .with_d_block(d_block);
-    Architecture::Tabm(config)
+    let config = TabMConfig {
+        n_blocks,
+        d_block,
+        ..TabMConfig::template()
+    };
+    Architecture::Tabm(Template(config))
 }
 
 /// Sets the target, the positive class and the columns that are no features.
@@ -153,9 +150,8 @@ fn cancer(recipe: &mut Recipe) {
     of(recipe, "diagnosis", "malignant", &[]);
     recipe.data.source = Source::BreastCancer;
     recipe.features.numeric_embedding = NumericEmbedding::None;
-    let config = TabularMlpConfig::new(no_features(), 0);
-    let config = config.with_hidden(vec![64, 64]).with_dropout(0.2);
-    recipe.model = Architecture::Mlp(config);
+    let config = TabularMlpConfig::template().with_hidden(vec![64, 64]);
+    recipe.model = Architecture::Mlp(Template(config));
     recipe.features.numeric_scaling = NumericScaling::Standard;
     recipe.ensemble = 5;
     recipe.train.batch_size = 32;
@@ -232,7 +228,7 @@ fn credit_default(recipe: &mut Recipe) {
         lite: true,
     };
     large(recipe, 2, 128, 12);
-    if let Architecture::Tabm(config) = &mut recipe.model {
+    if let Architecture::Tabm(Template(config)) = &mut recipe.model {
         config.dropout = 0.3;
     }
     *recipe.optimizer.learning_rate_mut() = 2e-3;
@@ -345,7 +341,7 @@ mod tests {
             "data.kind=adult",
         ];
         let recipe = assign(base("file"), &assignments.map(str::to_owned)).unwrap();
-        let Architecture::FtTransformer(config) = recipe.model else {
+        let Architecture::FtTransformer(Template(config)) = &recipe.model else {
             panic!("{:?}", recipe.model);
         };
         assert_eq!(config.n_heads, 2);

@@ -10,7 +10,7 @@ use tinderbox_models::trainable_parameters;
 use tinderbox_predict::calibration::Temperature;
 use tinderbox_predict::model_dir;
 use tinderbox_predict::tabular::{
-    Architecture, Encoded, Encoder, Ensemble, KIND, Sizes, Spec, TabularNet, Target,
+    Encoded, Encoder, Ensemble, KIND, Sizes, Spec, TabularNet, Target,
 };
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run::{self, Members, Part};
@@ -65,14 +65,14 @@ impl Tabular {
             |rows: &[usize]| EncodedDataset::new(encoded.take(rows), &targets.take(rows), &target);
         let datasets = [dataset(&splits.train), dataset(&splits.valid)];
         let objective = Objective::new(&self.recipe.loss, &targets.take(&splits.train), &target);
-        let architecture = self.architecture(&encoder, &target);
+        let sizes = sizes(&encoder, &target);
         let count = self.recipe.ensemble;
         let mut members = run::train_members(part, count, |mut job, member| {
             if let Some(dir) = part.best_dir() {
-                let spec = self.spec(&architecture, &encoder, &target);
+                let spec = self.spec(&encoder, &target);
                 job.on_best = Some(keep_best(dir, member, spec));
             }
-            let net = self.untrained(&architecture, &datasets[0], member, device)?;
+            let net = self.untrained(&sizes, &datasets[0], member, device)?;
             let model = TabularModel::new(net, objective.clone());
             self.fit_member(model, &datasets, job, device, options)
         })?;
@@ -103,30 +103,20 @@ impl Tabular {
         Ok(Encoder::fit(table, columns, &splits.train, features)?)
     }
 
-    /// The network for the data.
-    pub(super) fn architecture(&self, encoder: &Encoder, target: &Target) -> Architecture {
-        let sizes = Sizes {
-            n_numeric: encoder.n_numeric(),
-            cardinalities: encoder.cardinalities(),
-            d_output: target.d_output(),
-        };
-        let model = self.recipe.model.clone();
-        model.with_data(&sizes, &self.recipe.features)
-    }
-
     fn untrained(
         &self,
-        architecture: &Architecture,
+        sizes: &Sizes,
         train: &EncodedDataset,
         member: usize,
         device: &Device,
     ) -> Result<TabularNet, TaskError> {
         let device = device.clone().autodiff();
         let seed = self.recipe.train.seed + member as u64;
-        let net = init_seeded(seed, &device, || architecture.init(&device)).map_err(of_recipe)?;
-        let sizes = architecture.sizes();
+        let (model, features) = (&self.recipe.model, &self.recipe.features);
+        let init = || model.init(sizes, features, &device);
+        let net = init_seeded(seed, &device, init).map_err(of_recipe)?;
         let net = net.with_unseen(&train.unused_codes(&sizes.cardinalities));
-        match self.recipe.features.numeric_embedding.n_bins() {
+        match features.numeric_embedding.n_bins() {
             Some(n_bins) if sizes.n_numeric > 0 => {
                 let edges: Vec<Vec<f32>> = (0..sizes.n_numeric)
                     .map(|column| quantile_bins(&train.numbers(column), n_bins))
@@ -189,11 +179,10 @@ impl Tabular {
         let Fitted {
             ensemble, encoder, ..
         } = fitted;
-        let architecture = self.architecture(encoder, &ensemble.target);
         let spec = Spec {
             temperature: ensemble.temperature,
             threshold,
-            ..self.spec(&architecture, encoder, &ensemble.target)
+            ..self.spec(encoder, &ensemble.target)
         };
         let weights = ensemble.nets.iter().map(TabularNet::to_bytes);
         let weights: Vec<Vec<u8>> = weights.collect::<Result<_, _>>()?;
@@ -202,7 +191,7 @@ impl Tabular {
     }
 
     /// `model.json`, not calibrated yet.
-    fn spec(&self, architecture: &Architecture, encoder: &Encoder, target: &Target) -> Spec {
+    fn spec(&self, encoder: &Encoder, target: &Target) -> Spec {
         let training = Training {
             data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
@@ -212,7 +201,9 @@ impl Tabular {
             kind: KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             members: self.recipe.ensemble,
-            model: architecture.clone(),
+            model: self.recipe.model.clone(),
+            sizes: sizes(encoder, target),
+            features: self.recipe.features.clone(),
             target_column: self.recipe.data.target.clone(),
             schema: self.schema(encoder),
             file_format: self.recipe.data.format.clone(),
@@ -240,6 +231,15 @@ impl Tabular {
             unused.for_each(|column| *column = ColumnSchema::new(&column.name, Kind::Text));
         }
         schema
+    }
+}
+
+/// The sizes of the data for a network.
+pub(super) fn sizes(encoder: &Encoder, target: &Target) -> Sizes {
+    Sizes {
+        n_numeric: encoder.n_numeric(),
+        cardinalities: encoder.cardinalities(),
+        d_output: target.d_output(),
     }
 }
 

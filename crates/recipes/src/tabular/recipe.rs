@@ -1,12 +1,12 @@
 //! The recipe of a model of a table.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::tabular::{Architecture, Features, Format};
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
-use tinderbox_train::overlay::{KeyDoc, Patchable, inferred};
+use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::split::check_folds;
 use tinderbox_train::{
     ConfigError, Optimizer, Schedule, TaskRecipe, TrainConfig, TrainingOptions, check_name,
@@ -40,7 +40,6 @@ pub struct Recipe {
     /// Preprocessing of the columns.
     pub features: Features,
     /// The network, without the sizes that follow from the data.
-    #[serde(with = "model")]
     pub model: Architecture,
     /// The loss.
     pub loss: Loss,
@@ -50,21 +49,6 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Length of the training, size of a batch, and the seed.
     pub train: TrainingOptions,
-}
-
-/// The section `model`, without what is inferred from the data.
-mod model {
-    use super::{Architecture, Deserializer, Serializer, inferred};
-
-    pub(super) fn serialize<S: Serializer>(model: &Architecture, to: S) -> Result<S::Ok, S::Error> {
-        inferred::serialize(model, Architecture::INFERRED, to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Architecture, D::Error> {
-        inferred::deserialize_over(Architecture::KINDS, Architecture::of_kind, from)
-    }
 }
 
 /// The rows and the meaning of their columns.
@@ -257,7 +241,7 @@ impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<TomlTable> {
         match path {
             "data" => table(Source::of_kind(kind)),
-            "model" => inferred::table(&Architecture::of_kind(kind)?, Architecture::INFERRED),
+            "model" => table(Architecture::of_kind(kind)),
             "features.numeric_embedding" => table(numeric_embedding_of_kind(kind)),
             "features.categorical_embedding" => table(categorical_embedding_of_kind(kind)),
             "optimizer" => table(Optimizer::of_kind(kind)),

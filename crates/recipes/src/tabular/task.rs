@@ -16,13 +16,13 @@ use tinderbox_train::task::{
     EvalReport, EvalRequest, FoldReport, InputOptions, InputReport, Noun, Overview,
     PredictionListener, Report, SplitOverview, THIS_MODEL, compare,
 };
-use tinderbox_train::{MonitorMode, Options, Section, Splits, Task, TaskError, class_warnings};
+use tinderbox_train::{Options, Section, Splits, Task, TaskError, class_warnings};
 
 use super::analysis::{self, Area, Capture, Findings, Prospectivity};
 use super::data::{self, TableDataset, describe_note, folds, hold_out, open};
 use super::error::DataError;
 use super::evaluate::evaluate;
-use super::fit::{Fitted, positive};
+use super::fit::{Fitted, positive, sizes};
 use super::input::predict_file;
 use super::predictor::TabularPredictor;
 use super::recipe::{Data, Recipe, Source, TaskType, of_recipe};
@@ -86,8 +86,9 @@ impl Task for Tabular {
             data_warnings: Vec::new(),
         };
         let encoder = task.encoder(&task.splits)?;
-        let architecture = task.architecture(&encoder, &task.dataset.target);
-        task.layers = architecture.layers().map_err(of_recipe)?;
+        let sizes = sizes(&encoder, &task.dataset.target);
+        let layers = task.recipe.model.layers(&sizes, &task.recipe.features);
+        task.layers = layers.map_err(of_recipe)?;
         task.data_warnings = task.find_data_warnings()?;
         Ok(task)
     }

@@ -3,8 +3,9 @@
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
-use burn::train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep};
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use tinderbox_predict::tabular::{TabularNet, Target};
+use tinderbox_train::LossOutput;
 use tinderbox_train::classify::weighted;
 
 use super::dataset::{BatchTargets, TableBatch};
@@ -130,31 +131,24 @@ impl TabularModel {
 
 impl TrainStep for TabularModel {
     type Input = TableBatch;
-    type Output = RegressionOutput;
+    type Output = LossOutput;
 
-    fn step(&self, batch: TableBatch) -> TrainOutput<RegressionOutput> {
+    fn step(&self, batch: TableBatch) -> TrainOutput<LossOutput> {
         let scores = self.net.forward(batch.rows);
         let loss = self.objective.forward(scores, batch.targets).mean();
         let grads = loss.backward();
-        TrainOutput::new(self, grads, loss_output(loss))
+        TrainOutput::new(self, grads, LossOutput::new(loss))
     }
 }
 
 impl InferenceStep for TabularModel {
     type Input = TableBatch;
-    type Output = RegressionOutput;
+    type Output = LossOutput;
 
-    fn step(&self, batch: TableBatch) -> RegressionOutput {
+    fn step(&self, batch: TableBatch) -> LossOutput {
         let scores = self.net.forward(batch.rows);
-        loss_output(plain_loss(scores, batch.targets))
+        LossOutput::new(plain_loss(scores, batch.targets))
     }
-}
-
-/// Only the loss is logged during training.
-pub(crate) fn loss_output(loss: Tensor<1>) -> RegressionOutput {
-    let device = loss.device();
-    let empty = Tensor::empty([1, 1], &device);
-    RegressionOutput::new(loss, empty.clone(), empty)
 }
 
 #[cfg(test)]

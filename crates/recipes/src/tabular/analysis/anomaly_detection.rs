@@ -5,7 +5,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use burn::train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep};
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::tabular::{Autoencoder, AutoencoderConfig};
 
@@ -14,11 +14,10 @@ use tinderbox_predict::PredictError;
 use tinderbox_predict::tabular::{Encoded, Encoder, Target};
 use tinderbox_train::format::{percent, thousands};
 use tinderbox_train::metrics::{Evaluation, Ranking};
-use tinderbox_train::{Section, TaskError, TrainConfig, Trainer, init_seeded};
+use tinderbox_train::{LossOutput, Section, TaskError, TrainConfig, Trainer, init_seeded};
 
 use crate::tabular::dataset::{EncodedDataset, TableBatch};
 use crate::tabular::targets::Targets;
-use crate::tabular::train_step::loss_output;
 
 /// Widths of the encoder.
 const HIDDEN: [usize; 2] = [64, 8];
@@ -40,21 +39,21 @@ impl Reconstruction {
 
 impl TrainStep for Reconstruction {
     type Input = TableBatch;
-    type Output = RegressionOutput;
+    type Output = LossOutput;
 
-    fn step(&self, batch: TableBatch) -> TrainOutput<RegressionOutput> {
+    fn step(&self, batch: TableBatch) -> TrainOutput<LossOutput> {
         let loss = self.loss(batch);
         let grads = loss.backward();
-        TrainOutput::new(self, grads, loss_output(loss))
+        TrainOutput::new(self, grads, LossOutput::new(loss))
     }
 }
 
 impl InferenceStep for Reconstruction {
     type Input = TableBatch;
-    type Output = RegressionOutput;
+    type Output = LossOutput;
 
-    fn step(&self, batch: TableBatch) -> RegressionOutput {
-        loss_output(self.loss(batch))
+    fn step(&self, batch: TableBatch) -> LossOutput {
+        LossOutput::new(self.loss(batch))
     }
 }
 
