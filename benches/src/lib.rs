@@ -13,6 +13,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, TensorData};
+<<<<<<< HEAD
 use tinderbox_models::layers::{Activation, Normalization};
 use tinderbox_models::tabular::{
     CategoricalEmbedding, NumericEmbedding, TabMConfig, TabularMlpConfig,
@@ -23,6 +24,14 @@ use tinderbox_models::{DataSized as _, Template};
 use tinderbox_predict::tabular::{self, Features, Sizes};
 use tinderbox_recipes::tabular::TabularModel;
 use tinderbox_recipes::vision::Architecture;
+=======
+use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
+use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
+use tinderbox_models::text::TextEncoderConfig;
+use tinderbox_models::vision::{CnnConfig, ResNetConfig};
+use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
+>>>>>>> main
 use tinderbox_train::classify::{Classifier, Loss};
 
 use bare::{Bare, BareTable, BareText};
@@ -45,27 +54,16 @@ pub struct Case {
 
 /// The networks that are measured.
 pub fn cases() -> Vec<Case> {
-    let resnet18 = Architecture::Resnet {
-        stem: Stem::Small,
-        block: BlockKind::Basic,
-        blocks: vec![2, 2, 2, 2],
-        width: 64,
-        dropout: 0.0,
+    let resnet18 = ResNetConfig::new(0, 0)
+        .with_blocks_per_stage(vec![2, 2, 2, 2])
+        .with_base_channels(64);
+    let mlp = |hidden: [usize; 2]| {
+        let config = MlpConfig::new(0, 0).with_hidden(hidden.to_vec());
+        ImageModelConfig::from(config.with_dropout(0.0))
     };
-    let mlp = |hidden: [usize; 2]| Architecture::Mlp {
-        hidden: hidden.to_vec(),
-        activation: Activation::Relu,
-        normalization: Normalization::None,
-        dropout: 0.0,
-    };
-    let cnn = Architecture::Cnn {
-        blocks: vec![32, 64],
-        convs_per_block: 1,
-        hidden: 128,
-        dropout: 0.0,
-    };
-    let image = |name, architecture, shape, classes, batch| {
-        let net = Net::Image(architecture, shape);
+    let cnn = CnnConfig::new(0, 0, 0, 0).with_dropout(0.0).into();
+    let image = |name, config, shape, classes, batch| {
+        let net = Net::Image(config, shape);
         Case {
             name,
             net,
@@ -76,7 +74,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         image("mlp", mlp([512, 512]), [28, 28, 1], 10, 128),
         image("cnn", cnn, [28, 28, 1], 10, 64),
-        image("resnet18", resnet18, [32, 32, 3], 10, 64),
+        image("resnet18", resnet18.into(), [32, 32, 3], 10, 64),
         image("q-network", mlp([128, 128]), [1, 4, 1], 2, 128),
         image("tabular", mlp([64, 64]), [1, 32, 1], 2, 32),
         text_encoder(),

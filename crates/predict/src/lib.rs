@@ -3,15 +3,26 @@
 //! Non-goals: training, evaluation against targets, and reading of large data sets.
 
 pub mod calibration;
+mod classify;
 pub mod decision;
+<<<<<<< HEAD
+=======
+pub mod ensemble;
+>>>>>>> main
 mod error;
 mod finite;
 pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+<<<<<<< HEAD
 pub mod tabular;
 
+=======
+pub mod vision;
+
+pub use classify::Classify;
+>>>>>>> main
 pub use error::PredictError;
 pub use model_files::ModelFiles;
 pub use prediction::Prediction;
