@@ -15,17 +15,10 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_models::Template;
 use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
 use tinderbox_models::text::TextEncoderConfig;
-<<<<<<< HEAD
-use tinderbox_predict::tabular;
-use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
-use tinderbox_recipes::vision::Architecture;
-use tinderbox_train::classify::{Classify, Labelled};
-=======
-use tinderbox_predict::Classify;
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::tabular::{self, BatchTruth, Model, Sizes, TableBatch};
+use tinderbox_predict::{Classify, tabular};
+use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
 use tinderbox_train::classify::Labelled;
->>>>>>> main
 
 use crate::net::{TableNet, number};
 

@@ -13,25 +13,16 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, TensorData};
-<<<<<<< HEAD
-use tinderbox_models::layers::{Activation, Normalization};
+use tinderbox_models::layers::MlpConfig;
 use tinderbox_models::tabular::{
     CategoricalEmbedding, NumericEmbedding, TabMConfig, TabularMlpConfig,
 };
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_models::vision::{BlockKind, Stem};
+use tinderbox_models::vision::{CnnConfig, ResNetConfig};
 use tinderbox_models::{DataSized as _, Template};
 use tinderbox_predict::tabular::{self, Features, Sizes};
-use tinderbox_recipes::tabular::TabularModel;
-use tinderbox_recipes::vision::Architecture;
-=======
-use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
-use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
-use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_models::vision::{CnnConfig, ResNetConfig};
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
->>>>>>> main
+use tinderbox_recipes::tabular::TabularModel;
 use tinderbox_train::classify::{Classifier, Loss};
 
 use bare::{Bare, BareTable, BareText};

@@ -7,17 +7,11 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use tinderbox_models::tabular::Rows;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
-<<<<<<< HEAD
-use tinderbox_predict::tabular::{Architecture as TableArchitecture, Features, Sizes, TabularNet};
-use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
-use tinderbox_recipes::vision::Architecture;
-use tinderbox_train::classify::{Classify, Labelled};
-=======
 use tinderbox_predict::Classify;
+use tinderbox_predict::tabular::{Architecture, Features, Sizes, TabularNet};
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
+use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
 use tinderbox_train::classify::Labelled;
->>>>>>> main
 
 /// A network and what it reads.
 #[derive(Clone)]
@@ -34,7 +28,7 @@ pub enum Net {
 #[derive(Clone)]
 pub struct TableNet {
     /// The network.
-    pub model: TableArchitecture,
+    pub model: Architecture,
     /// The embeddings of its columns.
     pub features: Features,
     /// The sizes of the table.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use clap::Subcommand;
-use tinderbox_cli::app::{App, with_data};
+use tinderbox_cli::app::{App, NoFlags, TrainCommand, with_data};
 use tinderbox_cli::recipe::Catalogue;
 use tinderbox_cli::{Failure, Output, TrainArgs, progress, sections};
 use tinderbox_recipes::tabular::{BUILTIN, BaselineKind, Recipe, Tabular, TabularPredictor};
@@ -48,7 +48,7 @@ impl App for TabularApp {
     type Task = Tabular;
     type TrainFlags = TrainFlags;
     type ModelFlags = ModelFlags;
-    type InputFlags = tinderbox_cli::app::NoFlags;
+    type InputFlags = NoFlags;
     type Command = Command;
 
     const NAME: &'static str = env!("CARGO_PKG_NAME");
@@ -76,8 +76,8 @@ impl App for TabularApp {
         with_data(recipe, args.data.as_deref())
     }
 
-    fn set_options(flags: &TrainFlags, options: &mut Options) {
-        options.keep_baselines = flags.keep_baselines;
+    fn set_options(args: &TrainCommand<TrainFlags>, _: &Tabular, options: &mut Options) {
+        options.keep_baselines = args.own.keep_baselines;
     }
 
     fn load(dir: &Path, flags: &ModelFlags, device: &Device) -> Result<TabularPredictor, Failure> {
@@ -88,7 +88,7 @@ impl App for TabularApp {
         })
     }
 
-    fn input_options(_: &tinderbox_cli::app::NoFlags) {}
+    fn input_options(_: &NoFlags) {}
 
     /// Adds the most important features to the sections of the run.
     fn after_training(

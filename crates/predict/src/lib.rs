@@ -5,24 +5,17 @@
 pub mod calibration;
 mod classify;
 pub mod decision;
-<<<<<<< HEAD
-=======
 pub mod ensemble;
->>>>>>> main
 mod error;
 mod finite;
 pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
-<<<<<<< HEAD
 pub mod tabular;
-
-=======
 pub mod vision;
 
 pub use classify::Classify;
->>>>>>> main
 pub use error::PredictError;
 pub use model_files::ModelFiles;
 pub use prediction::Prediction;

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tinderbox_datasets::table::{
-    Carry, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
+    Passthrough, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
 };
 use tinderbox_models::ConfigError;
 
@@ -207,7 +207,11 @@ impl Predictor {
     /// # Errors
     ///
     /// If it cannot be opened, or lacks a column.
-    pub fn reader(&self, input: &Path, carry: Carry<'_>) -> Result<TableReader, InputError> {
+    pub fn reader(
+        &self,
+        input: &Path,
+        passthrough: Passthrough<'_>,
+    ) -> Result<TableReader, InputError> {
         let (options, optional) = (self.spec.file_format.options()?, self.optional(false));
         let mut schema = self.spec.schema.clone();
         // Columns without names are identified by their positions, that of the target included.
@@ -217,7 +221,11 @@ impl Predictor {
                 .retain(|column| column.name != self.spec.target_column);
         }
         Ok(TableReader::open(
-            input, &schema, &optional, carry, &options,
+            input,
+            &schema,
+            &optional,
+            passthrough,
+            &options,
         )?)
     }
 

@@ -6,22 +6,10 @@ mod read;
 pub(super) mod row_hash;
 mod split;
 
-<<<<<<< HEAD
 use std::path::PathBuf;
-=======
-use tinderbox_datasets::sets::{
-    Amlsim, LabeledMaps, Prospect, ProspectError, ScreenLimits, adult, cancer, german_credit,
-};
-use tinderbox_datasets::table::{self, Cells, Column, Kind, ReadOptions, ReadReport, Table};
-use tinderbox_datasets::{
-    SplitError, count_duplicates, count_overlap, folds_by_content, grouped_folds, grouped_indices,
-    latest_indices, rolling_folds, split_indices_by_content, stratified_folds_by_content,
-    stratified_indices_by_content,
-};
->>>>>>> main
 
 use tinderbox_datasets::table::{Column, ReadReport, Table};
-use tinderbox_datasets::{count_copies, count_shared};
+use tinderbox_datasets::{count_duplicates, count_overlap};
 use tinderbox_predict::tabular::{InputError, Target, check_range};
 use tinderbox_train::Splits;
 use tinderbox_train::splits::Item;
@@ -76,11 +64,7 @@ impl TableDataset {
     /// Number of rows that are copies of another one, where copies are kept in one split.
     pub fn duplicates(&self, split: &Split) -> usize {
         match split.by {
-<<<<<<< HEAD
-            SplitBy::Rows => count_copies(&self.hashes[..self.split_rows]),
-=======
-            SplitBy::Rows => count_duplicates(&self.contents[..self.own]),
->>>>>>> main
+            SplitBy::Rows => count_duplicates(&self.hashes[..self.split_rows]),
             SplitBy::Group | SplitBy::Time | SplitBy::Place => 0,
         }
     }
@@ -185,168 +169,8 @@ fn check_magnitudes<S: AsRef<str>>(
     table: &Table,
     columns: impl IntoIterator<Item = S>,
 ) -> Result<(), DataError> {
-<<<<<<< HEAD
     let too_large = |(_, error): (usize, InputError)| DataError::TooLarge(error);
     check_range(table, columns).map_err(too_large)
-=======
-    first_too_large(table, columns).map_or(Ok(()), |(_, error)| Err(error))
-}
-
-/// The first row with a number that is too large for a network, and what is wrong with it.
-pub(super) fn first_too_large<S: AsRef<str>>(
-    table: &Table,
-    columns: impl IntoIterator<Item = S>,
-) -> Option<(usize, DataError)> {
-    // The target may be absent.
-    let columns = columns
-        .into_iter()
-        .filter_map(|name| table.column(name.as_ref()).ok());
-    let found = columns.filter_map(|column| {
-        let numbers = column.numbers()?;
-        let row = numbers.iter().position(|x| x.abs() > LARGEST)?;
-        (column.kind() == Kind::Numeric).then_some((row, column))
-    });
-    let (row, column) = found.min_by_key(|(row, _)| *row)?;
-    let error = DataError::TooLarge {
-        file: table.name().to_owned(),
-        line: table.line(row),
-        column: column.name().to_owned(),
-        value: column.number(row),
-    };
-    Some((row, error))
-}
-
-/// How the file of a recipe is read.
-///
-/// # Errors
-///
-/// If `data.format` means nothing.
-pub fn read_options(data: &Data) -> Result<ReadOptions, DataError> {
-    let kinds = [
-        (&data.boolean, Kind::Boolean),
-        (&data.numeric, Kind::Numeric),
-        (&data.categorical, Kind::Categorical),
-        (&data.dates, Kind::Date),
-    ];
-    let mut options = data.format.options()?;
-    if !data.names.is_empty() {
-        options.names = Some(data.names.clone());
-        options.header = options.header.or(Some(false));
-    }
-    options.sample = (data.sample > 0).then_some(data.sample);
-    options.target = (!data.target.is_empty()).then(|| data.target.clone());
-    options.columns.clone_from(&data.drop);
-    for (names, kind) in kinds {
-        options
-            .kinds
-            .extend(names.iter().map(|name| (name.clone(), kind)));
-    }
-    Ok(options)
-}
-
-fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
-    let given = |path: &str| {
-        if path.is_empty() {
-            return Err(DataError::NoPath);
-        }
-        Ok(Path::new(path).to_owned())
-    };
-    match &data.source {
-        Source::BreastCancer {} => Ok(Found::whole(cancer()?)),
-        Source::GermanCredit { path } => {
-            let mut path = given(path)?;
-            if path.is_dir() {
-                path.push("german.data");
-            }
-            Ok(Found::whole(german_credit(&path)?))
-        }
-        Source::Accounts { path } => read_accounts(&given(path)?),
-        Source::Maps { path, background } => {
-            let prospect = read_maps(&given(path)?)?;
-            let (table, area) = learnable(prospect, *background, seed)?;
-            Ok(Found {
-                area: Some(area),
-                ..Found::whole(table)
-            })
-        }
-        Source::Adult { path } => {
-            let (train, test) = adult(&given(path)?)?;
-            let own = train.rows();
-            Ok(Found {
-                own,
-                ..Found::whole(train.append(&test)?)
-            })
-        }
-        Source::File { path, test } => read_file(&given(path)?, test, &read_options(data)?),
-    }
-}
-
-/// The maps of lithium; of a folder that holds a table instead, an error that says what reads it.
-fn read_maps(folder: &Path) -> Result<Prospect, DataError> {
-    let tables = tables(folder);
-    Prospect::read(folder, &LabeledMaps::lithium()).map_err(|error| match tables.as_slice() {
-        [first, ..] if matches!(error, ProspectError::NoMap { .. }) => DataError::TableOfSites {
-            folder: folder.to_owned(),
-            table: first.clone(),
-        },
-        _ => error.into(),
-    })
-}
-
-/// The tables in a folder, by name.
-fn tables(folder: &Path) -> Vec<PathBuf> {
-    let is_table = |path: &PathBuf| {
-        let end = path.extension().and_then(|end| end.to_str());
-        path.is_file() && end.is_some_and(|end| TABLES.contains(&end.to_lowercase().as_str()))
-    };
-    let entries = std::fs::read_dir(folder).into_iter().flatten();
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut tables: Vec<PathBuf> = paths.filter(is_table).collect();
-    tables.sort();
-    tables
-}
-
-/// The file itself, or the only table of a folder.
-pub(super) fn table_of(path: &Path) -> Result<PathBuf, DataError> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    match <[PathBuf; 1]>::try_from(tables(path)) {
-        Ok([table]) => Ok(table),
-        Err(tables) => Err(DataError::NotOneTable {
-            folder: path.to_owned(),
-            tables,
-        }),
-    }
-}
-
-fn read_file(path: &Path, test: &str, options: &ReadOptions) -> Result<Found, DataError> {
-    let path = &table_of(path)?;
-    let (table, report) = table::read(path, options)?;
-    let (own, mut whole) = (table.rows(), table);
-    if !test.is_empty() {
-        let (more, _) = table::read_with(Path::new(test), &whole.schema(), &[], options)?;
-        whole = whole.append(&more)?;
-    }
-    Ok(Found {
-        own,
-        report: Some(report),
-        ..Found::whole(whole)
-    })
-}
-
-fn read_accounts(folder: &Path) -> Result<Found, DataError> {
-    let accounts = Amlsim::read(folder)?;
-    let table = accounts.features()?;
-    let mut screened = vec![false; table.rows()];
-    for alert in accounts.screen(&ScreenLimits::default()) {
-        screened[alert.account] = true;
-    }
-    Ok(Found {
-        screened: Some(screened),
-        ..Found::whole(table)
-    })
->>>>>>> main
 }
 
 fn amounts(column: &Column) -> Result<Vec<f64>, DataError> {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use tinderbox_datasets::table::{Carry, Chunk, TableReader};
+use tinderbox_datasets::table::{Chunk, Passthrough, TableReader};
 use tinderbox_predict::Prediction;
 use tinderbox_predict::tabular::{InputError, UnseenCategories};
 use tinderbox_train::TaskError;
@@ -35,18 +35,18 @@ pub(super) fn predict_file(
     options: &InputOptions<()>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
-    let carry = if options.all_columns {
-        Carry::All
+    let passthrough = if options.all_columns {
+        Passthrough::All
     } else {
-        Carry::Columns(&options.columns)
+        Passthrough::Columns(&options.columns)
     };
-    let reader = model.networks().reader(path, carry);
+    let reader = model.networks().reader(path, passthrough);
     let mut reader = reader.map_err(TaskError::user)?;
     let total = reader.rows().or_else(|| plain_size(path));
     let mut input = Input {
         model,
         name: path.to_string_lossy().into_owned(),
-        copied: reader.carried().map(str::to_owned).collect(),
+        copied: reader.passthrough().map(str::to_owned).collect(),
         each,
         unseen: Vec::new(),
         rows: 0,
@@ -125,7 +125,7 @@ impl Input<'_, '_> {
                 .copied
                 .iter()
                 .cloned()
-                .zip(chunk.carried.iter().map(|cells| cells[at].clone()))
+                .zip(chunk.passthrough.iter().map(|cells| cells[at].clone()))
                 .collect(),
         };
         let items = (0..chunk.rows.len()).map(item);

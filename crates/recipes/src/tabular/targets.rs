@@ -93,7 +93,6 @@ pub(super) fn headline(target: &Target) -> (&'static str, MonitorMode) {
     }
 }
 
-<<<<<<< HEAD:crates/recipes/src/tabular/targets.rs
 /// Infers the meaning of a target column, and reads the target of every row.
 ///
 /// The scale of a number is fitted later, by [`fit_scale`], on the training rows.
@@ -110,56 +109,6 @@ pub(crate) fn read_targets(column: &Column, data: &Data) -> Result<(Target, Targ
     };
     if classes {
         return read_classes(column, data);
-=======
-    /// Sets a number's scale by some rows.
-    ///
-    /// # Errors
-    ///
-    /// If a logarithm is asked for, of a number that is not above zero.
-    pub(crate) fn measure(
-        &mut self,
-        truth: &Truth,
-        rows: &[usize],
-        scale: TargetScale,
-        name: &str,
-    ) -> Result<(), DataError> {
-        let (
-            Self::Number {
-                log,
-                mean,
-                deviation,
-            },
-            Truth::Numbers(values),
-        ) = (self, truth)
-        else {
-            return Ok(());
-        };
-        let positive = values.iter().all(|&value| value > 0.0);
-        *log = match scale {
-            TargetScale::Standard => false,
-            TargetScale::Log if positive => true,
-            TargetScale::Log => return Err(DataError::NoLogarithm(name.to_owned())),
-            TargetScale::Auto => {
-                let skew = |log: bool| {
-                    let values = rows.iter().map(|&row| values[row]);
-                    skewness(
-                        &values
-                            .map(|x| if log { x.ln() } else { x })
-                            .collect::<Vec<_>>(),
-                    )
-                };
-                positive && skew(true).abs() + 0.5 < skew(false)
-            }
-        };
-        let scaled = rows
-            .iter()
-            .map(|&row| if *log { values[row].ln() } else { values[row] });
-        let scaled: Vec<f64> = scaled.collect();
-        let [center, square] = moments(&scaled);
-        *mean = center;
-        *deviation = if square > 0.0 { square.sqrt() } else { 1.0 };
-        Ok(())
->>>>>>> main:crates/recipes/src/tabular/target.rs
     }
     if column.kind() != Kind::Numeric {
         return Err(DataError::TargetIsNoNumber(column.name().to_owned()));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::sets::{
-    Amlsim, LabelledMaps, Prospect, ProspectError, ScreenLimits, adult, cancer, german_credit,
+    Amlsim, LabeledMaps, Prospect, ProspectError, ScreenLimits, adult, cancer, german_credit,
 };
 use tinderbox_datasets::table::{self, Kind, ReadOptions, ReadReport, Table};
 
@@ -103,7 +103,7 @@ pub(super) fn read(data: &Data, seed: u64) -> Result<Rows, DataError> {
 /// The maps of lithium; the error about a folder with a table names the recipe for it.
 fn read_maps(folder: &Path) -> Result<Prospect, DataError> {
     let tables = tables(folder);
-    Prospect::read(folder, &LabelledMaps::lithium()).map_err(|error| match tables.as_slice() {
+    Prospect::read(folder, &LabeledMaps::lithium()).map_err(|error| match tables.as_slice() {
         [first, ..] if matches!(error, ProspectError::NoMap { .. }) => DataError::TableOfSites {
             folder: folder.to_owned(),
             table: first.clone(),
