@@ -48,6 +48,7 @@ impl App for TabularApp {
     type Task = Tabular;
     type TrainFlags = TrainFlags;
     type ModelFlags = ModelFlags;
+    type EvalFlags = NoFlags;
     type InputFlags = NoFlags;
     type Command = Command;
 
