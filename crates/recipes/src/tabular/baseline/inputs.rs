@@ -1,15 +1,12 @@
-//! Rows as classical methods take them: on no scale, or on one of their own.
+//! Inputs of the classical methods: unscaled numbers, or scaled in their own way.
 
 use serde::{Deserialize, Serialize};
 use tinderbox_baselines::{BaselineError, SparseRows, Table as Numbers};
 use tinderbox_datasets::table::{Table, TableError};
+use tinderbox_predict::tabular::{Encoded, Encoder, NumericScaling, Scale};
 
-use super::encoder::{Encoded, Encoder};
-use super::recipe::NumericScale;
-use super::scale::Scale;
-
-/// The numbers of rows as they are, beside their codes.
-pub(crate) struct PlainRows {
+/// The unscaled numbers and the codes of rows.
+pub(crate) struct UnscaledRows {
     /// `[rows, n_numeric]`, NaN where a cell is missing.
     numbers: Vec<f64>,
     n_numeric: usize,
@@ -19,34 +16,34 @@ pub(crate) struct PlainRows {
     columns: Vec<TreeColumn>,
 }
 
-/// A column of what trees take.
+/// An input of trees.
 #[derive(Clone, Copy)]
 pub(crate) enum TreeColumn {
     Number(usize),
     Code(usize),
 }
 
-/// What trees take of an encoder's rows: the codes of a number only repeat it.
+/// The inputs of trees: the codes of a number only repeat it.
 pub(crate) fn tree_columns(encoder: &Encoder) -> Vec<TreeColumn> {
     let mut columns = Vec::new();
-    for (place, own_codes) in encoder.places().into_iter().zip(encoder.has_own_codes()) {
-        columns.extend(place.numeric.map(TreeColumn::Number));
+    for (column, own_codes) in encoder.columns().into_iter().zip(encoder.has_own_codes()) {
+        columns.extend(column.numeric.map(TreeColumn::Number));
         if own_codes {
-            columns.extend(place.codes.map(TreeColumn::Code));
+            columns.extend(column.codes.map(TreeColumn::Code));
         }
     }
     columns
 }
 
-impl PlainRows {
-    /// Reads the numbers of all rows of a table, whose codes are known.
+impl UnscaledRows {
+    /// Reads the numbers of all rows of a table, whose codes are in `encoded`.
     pub(crate) fn new(
         encoder: &Encoder,
         table: &Table,
         encoded: &Encoded,
     ) -> Result<Self, TableError> {
         Ok(Self {
-            numbers: encoder.plain(table)?,
+            numbers: encoder.unscaled(table)?,
             n_numeric: encoded.n_numeric,
             codes: encoded.codes.clone(),
             cardinalities: encoder.cardinalities(),
@@ -67,8 +64,7 @@ impl PlainRows {
         &self.codes[row * self.cardinalities.len()..][..self.cardinalities.len()]
     }
 
-    /// Some rows for trees: numbers as they are, categories by their codes, which go from frequent
-    /// to rare.
+    /// Some rows for trees: unscaled numbers, and the codes of categories, from frequent to rare.
     pub(crate) fn table(&self, rows: &[usize]) -> Result<Numbers, BaselineError> {
         let cell = |row: usize, column: TreeColumn| match column {
             TreeColumn::Number(at) => self.numbers(row)[at],
@@ -84,8 +80,7 @@ impl PlainRows {
     }
 }
 
-/// How a linear method's inputs are made: numbers on one scale with the median where one is
-/// missing, and a one for each code.
+/// The inputs of a linear method: scaled numbers, the median for a missing one, and one-hot codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LinearInputs {
     numbers: Vec<LinearNumber>,
@@ -93,57 +88,57 @@ pub(crate) struct LinearInputs {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct LinearNumber {
-    /// In the place of a missing number.
+    /// Replaces a missing number.
     fill: f64,
     scale: Scale,
 }
 
 impl LinearInputs {
-    /// Measures the numbers of some rows.
-    pub(crate) fn fit(plain: &PlainRows, rows: &[usize], scale: NumericScale) -> Self {
+    /// Fits the scales on some rows.
+    pub(crate) fn fit(unscaled: &UnscaledRows, rows: &[usize], scaling: NumericScaling) -> Self {
         let number = |column: usize| {
-            let numbers = rows.iter().map(|&row| plain.numbers(row)[column]);
+            let numbers = rows.iter().map(|&row| unscaled.numbers(row)[column]);
             let mut known: Vec<f64> = numbers.filter(|number| !number.is_nan()).collect();
             known.sort_unstable_by(f64::total_cmp);
             let fill = known.get(known.len() / 2).copied().unwrap_or(0.0);
             let standard = Scale::standard(&known);
-            let scale = match scale {
-                NumericScale::Standard if standard.is_finite() => standard,
+            let scale = match scaling {
+                NumericScaling::Standard if standard.is_finite() => standard,
                 _ => Scale::quantile(&known),
             };
             LinearNumber { fill, scale }
         };
         Self {
-            numbers: (0..plain.n_numeric).map(number).collect(),
+            numbers: (0..unscaled.n_numeric).map(number).collect(),
         }
     }
 
-    /// Columns that are made of `encoder`'s rows, if the inputs fit them.
+    /// Number of inputs for the rows of `encoder`, if it fits.
     pub(crate) fn width(&self, encoder: &Encoder) -> Option<usize> {
         let codes: usize = encoder.cardinalities().iter().sum();
         (self.numbers.len() == encoder.n_numeric()).then_some(self.numbers.len() + codes)
     }
 
-    /// Makes the inputs of some rows.
+    /// The inputs of some rows.
     pub(crate) fn apply(
         &self,
-        plain: &PlainRows,
+        unscaled: &UnscaledRows,
         rows: &[usize],
     ) -> Result<SparseRows, BaselineError> {
         let mut width = self.numbers.len();
         let mut starts = Vec::new();
-        for &count in &plain.cardinalities {
+        for &count in &unscaled.cardinalities {
             starts.push(width);
             width += count;
         }
         let mut sparse = SparseRows::new(width);
         for &row in rows {
-            let numbers = self.numbers.iter().zip(plain.numbers(row)).enumerate();
+            let numbers = self.numbers.iter().zip(unscaled.numbers(row)).enumerate();
             let numbers = numbers.map(|(column, (own, &cell))| {
                 let known = if cell.is_nan() { own.fill } else { cell };
                 (column, f64::from(own.scale.apply(known)))
             });
-            let codes = plain.row_codes(row).iter().zip(&starts);
+            let codes = unscaled.row_codes(row).iter().zip(&starts);
             let codes = codes.map(|(&code, &start)| (start + code as usize, 1.0));
             sparse.push(numbers.chain(codes))?;
         }

@@ -1,11 +1,11 @@
-//! How a file is written, where that is not to be found out.
+//! The format of a table file, where it is not inferred.
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::table::{DateOrder, DecimalMark, Encoding, ReadOptions, default_missing};
 
-use tinderbox_train::{ConfigError, check_range};
+use tinderbox_models::{ConfigError, check_range};
 
-/// How a file is written. What is empty, `auto` or 0 is found out from the file.
+/// The format of a table file. What is empty, `auto` or 0 is inferred from the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Format {
@@ -13,32 +13,32 @@ pub struct Format {
     pub delimiter: String,
     /// Whether a cell in double quotes may hold delimiters, line feeds and doubled quotes.
     pub quoting: bool,
-    /// Whether the first line holds the names of the columns.
+    /// Whether the first line has the names of the columns.
     pub header: Header,
-    /// The encoding, as the web calls it: `windows-1252`, `utf-16le`, `shift_jis`, …
+    /// The encoding: `windows-1252`, `utf-16le`, `shift_jis`, …
     pub encoding: String,
     /// Lines that begin with this character are skipped; empty for none.
     pub comment: String,
     /// Words that mark a missing cell, without regard to case. An empty cell is always missing.
     pub missing: Vec<String>,
-    /// The mark before decimals, `.` or `,`, where numbers such as `1,234` leave it open.
+    /// The decimal mark, `.` or `,`, where numbers such as `1,234` are ambiguous.
     pub decimal: String,
-    /// The order of dates, for instance `day-month-year` where `1/2/2024` leaves it open.
+    /// The order of dates, such as `day-month-year`, where `1/2/2024` is ambiguous.
     pub date_order: String,
-    /// Most memory that reading may take, in GB; 0 for half of what is free.
+    /// Largest memory for reading, in GB; 0 for half of what is free.
     pub memory: f64,
 }
 
-/// Whether the first line of a file holds the names of the columns.
+/// Whether the first line of a file has the names of the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Header {
-    /// As it looks.
+    /// Inferred.
     #[default]
     Auto,
-    /// It does.
+    /// It has.
     Yes,
-    /// It does not.
+    /// It has not.
     No,
 }
 
@@ -59,11 +59,11 @@ impl Default for Format {
 }
 
 impl Format {
-    /// The same for a reader of tables.
+    /// The options of the table reader.
     ///
     /// # Errors
     ///
-    /// Names the first key whose value means nothing.
+    /// Names the first invalid key.
     pub fn options(&self) -> Result<ReadOptions, ConfigError> {
         check_range("data.format.memory", self.memory, 0.0..=1e9)?;
         let delimiter = match self.delimiter.as_str() {
@@ -93,7 +93,7 @@ impl Format {
         if label.is_empty() {
             return Ok(None);
         }
-        let expected = "an encoding as the web calls it, such as `utf-8` or `windows-1252`";
+        let expected = "an encoding such as `utf-8` or `windows-1252`";
         let refuse = |_| ConfigError::new("data.format.encoding", label, expected);
         label.parse().map(Some).map_err(refuse)
     }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_found_out() {
+    fn defaults_are_inferred() {
         assert_eq!(Format::default().options().unwrap(), ReadOptions::default());
     }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_named() {
+    fn invalid_keys_are_named() {
         let refused = |change: fn(&mut Format)| {
             let mut format = Format::default();
             change(&mut format);

@@ -3,15 +3,16 @@
 use rayon::prelude::*;
 use tinderbox_datasets::content_hash;
 use tinderbox_datasets::table::{Cells, Column, Table, TableError};
-
-use super::target::{Target, Truth};
+use tinderbox_predict::tabular::Target;
 use tinderbox_train::splits::Item;
 
-/// Bytes of a cell in the content of a row: whether it is missing, and its number or word.
+use crate::tabular::targets::Targets;
+
+/// Bytes of a cell in the content of a row: a missing flag, and its number or word.
 const CELL: usize = 9;
 
-/// A hash of each row: of the columns called `names`, which are learned from, and not the target.
-pub(super) fn contents<'a>(
+/// A hash of each row: of the feature columns called `names`, and not the target.
+pub(in crate::tabular) fn row_hashes<'a>(
     table: &Table,
     names: impl Iterator<Item = &'a str>,
 ) -> Result<Vec<u64>, TableError> {
@@ -60,24 +61,24 @@ impl<'a> Hashed<'a> {
     }
 }
 
-/// Rows with their targets, as a split list holds them.
-pub(super) fn items(contents: &[u64], truth: &Truth, target: &Target) -> Vec<Item> {
-    match (truth, target) {
-        (Truth::Classes(labels), Target::Classes { labels: names }) => {
+/// Rows with their targets for a split list.
+pub(in crate::tabular) fn items(hashes: &[u64], targets: &Targets, target: &Target) -> Vec<Item> {
+    match (targets, target) {
+        (Targets::Classes(labels), Target::Classes { labels: names }) => {
             let classes: Vec<Item> = names.iter().map(|name| Item::new(0, name)).collect();
             let item = |(&content, &label): (&u64, &usize)| Item {
                 content,
                 ..classes[label]
             };
-            contents.iter().zip(labels).map(item).collect()
+            hashes.iter().zip(labels).map(item).collect()
         }
-        (Truth::Classes(labels), Target::Number { .. }) => {
+        (Targets::Classes(labels), Target::Number { .. }) => {
             let item = |(&content, label): (&u64, &usize)| Item::new(content, label.to_string());
-            contents.iter().zip(labels).map(item).collect()
+            hashes.iter().zip(labels).map(item).collect()
         }
-        (Truth::Numbers(values), _) => {
+        (Targets::Numbers(values), _) => {
             let item = |(&content, value): (&u64, &f64)| Item::new(content, value.to_le_bytes());
-            contents.iter().zip(values).map(item).collect()
+            hashes.iter().zip(values).map(item).collect()
         }
     }
 }
@@ -87,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_told_by_its_cells_and_by_nothing_else() {
+    fn the_hash_of_a_row_depends_on_its_cells_alone() {
         let number = Column::numeric("a", vec![1.0, 1.0, 2.0, f64::NAN, 0.0, -0.0, 1.0]);
         let words = ["x", "x", "x", "x", "y", "y", ""];
         let words = words.map(|word| (!word.is_empty()).then_some(word));
         let other = Column::numeric("id", (0..7).map(f64::from).collect());
         let table = Table::new("t", vec![number, Column::categorical("b", words), other]);
-        let hashes = contents(&table.unwrap(), ["a", "b"].into_iter()).unwrap();
+        let hashes = row_hashes(&table.unwrap(), ["a", "b"].into_iter()).unwrap();
         assert_eq!(hashes[0], hashes[1]);
         assert_eq!(hashes[4], hashes[5]);
         let mut different = hashes.clone();
@@ -106,7 +107,7 @@ mod tests {
     fn the_order_of_levels_does_not_matter() {
         let table = |words: [&str; 3]| {
             let column = Column::categorical("b", words.map(Some));
-            contents(&Table::new("t", vec![column]).unwrap(), ["b"].into_iter()).unwrap()
+            row_hashes(&Table::new("t", vec![column]).unwrap(), ["b"].into_iter()).unwrap()
         };
         let (first, second) = (table(["m", "a", "z"]), table(["m", "m", "b"]));
         assert_eq!(first[0], second[0]);

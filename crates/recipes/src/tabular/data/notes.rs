@@ -1,8 +1,8 @@
-//! What a user should know about a file, with the recipe key that changes it.
+//! Notes of the reader with the recipe keys that change them.
 
 use tinderbox_datasets::table::ReadNote;
 
-/// A note about a file, as it is printed: what was found, and the key to decide otherwise.
+/// A note of the reader with the key that overrides it.
 ///
 /// ```
 /// use tinderbox_datasets::table::ReadNote;
@@ -22,16 +22,13 @@ pub fn describe_note(note: &ReadNote) -> String {
             index: true,
         } => format!("to use it, `{}`", numeric(column)),
         ReadNote::Named { .. } | ReadNote::Titles { .. } => {
-            "if that line holds data, set `data.format.header` to `no`".to_owned()
+            "if that line has data, set `data.format.header` to `no`".to_owned()
         }
         ReadNote::StrayQuote { .. } => {
             "if quotes are ordinary characters here, `--set data.format.quoting=false`".to_owned()
         }
         ReadNote::LongIntegers { column, .. } => {
-            format!(
-                "to read them as numbers all the same, `{}`",
-                numeric(column)
-            )
+            format!("to read them as numbers anyway, `{}`", numeric(column))
         }
         ReadNote::Thousands { example, .. } => {
             let mark = if example.contains(',') { ',' } else { '.' };
@@ -56,9 +53,9 @@ mod tests {
     use super::*;
     use crate::tabular::Recipe;
 
-    /// Every key that a note names is one of a recipe.
+    /// The key of each note is one of a recipe.
     #[test]
-    fn notes_name_keys_that_there_are() {
+    fn notes_name_existing_keys() {
         let recipe = toml::to_string(&Recipe::builtin("file").unwrap()).unwrap();
         let rows = |cell: fn(usize) -> String| {
             (0..40).fold("x,y\n".to_owned(), |text, at| {

@@ -1,20 +1,20 @@
-//! What a lender gains: defaults and losses at equal approvals, beside a scorecard.
+//! Credit approval: defaults and losses at equal approvals, compared with a scorecard.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tinderbox_cli::table;
-use tinderbox_recipes::tabular::{Prepared, Report};
-use tinderbox_train::metrics::approval;
+use tinderbox_train::Section;
+use tinderbox_train::format::percent;
+use tinderbox_train::metrics::{Evaluation, approval};
 
-use crate::train::{methods, yes_or_no};
+use crate::tabular::data::TableDataset;
 
-/// Shares of the applications that are approved, the riskiest turned down.
+/// Shares of the applications that are approved, the riskiest rejected.
 const RATES: [f64; 5] = [0.5, 0.6, 0.7, 0.8, 0.9];
 
-/// The method that lenders score by.
+/// The usual scorecard of lenders.
 const SCORECARD: &str = "logistic regression";
 
-/// What one method costs at one share of approvals.
+/// The cost of one method at one approval rate.
 #[derive(Serialize)]
 struct Point {
     approved: f64,
@@ -25,22 +25,30 @@ struct Point {
     /// Share of the losses of approving everybody that is avoided.
     loss_avoided: f64,
     /// Share of the scorecard's losses that is avoided at as many approvals; below zero if there are
-    /// more. Nothing without a scorecard or its losses.
+    /// more. `None` without a scorecard or its losses.
     loss_avoided_beside_scorecard: Option<f64>,
 }
 
 /// The curves of all methods, by their names.
-pub(crate) struct Curves(Vec<(String, Vec<Point>)>);
+struct Curves(Vec<(String, Vec<Point>)>);
+
+/// The approval curves of all methods, where the recipe names the column of the amounts.
+pub(super) fn approval_curves(
+    methods: &[(&str, &Evaluation)],
+    dataset: &TableDataset,
+    test: &[usize],
+) -> Option<(Section, Value)> {
+    let amounts = dataset.amounts.as_ref()?;
+    let amounts: Vec<f64> = test.iter().map(|&row| amounts[row]).collect();
+    let curves = Curves::new(methods, &amounts)?;
+    Some((curves.to_table(), curves.to_json()))
+}
 
 impl Curves {
-    /// Of the test rows, where the recipe says what is at stake.
-    pub(crate) fn new(prepared: &Prepared, report: &Report) -> Option<Self> {
-        let amounts = prepared.opened().amounts.as_ref()?;
-        let test = prepared.parts().test.iter();
-        let amounts: Vec<f64> = test.map(|&row| amounts[row]).collect();
-        let curves = methods(report).into_iter().filter_map(|(name, answers)| {
-            let (risk, defaulted) = yes_or_no(answers)?;
-            let curve = approval(&risk, &defaulted, Some(&amounts), &RATES);
+    fn new(methods: &[(&str, &Evaluation)], amounts: &[f64]) -> Option<Self> {
+        let curves = methods.iter().filter_map(|(name, evaluation)| {
+            let (risk, defaulted) = evaluation.binary()?;
+            let curve = approval(&risk, &defaulted, Some(amounts), &RATES);
             let point = curve.into_iter().map(|at| Point {
                 approved: at.rate,
                 default_rate: at.default_rate,
@@ -48,14 +56,14 @@ impl Curves {
                 loss_avoided: at.loss_avoided,
                 loss_avoided_beside_scorecard: None,
             });
-            Some((name.to_owned(), point.collect()))
+            Some(((*name).to_owned(), point.collect()))
         });
         let mut curves = Self(curves.collect());
         curves.compare();
         (!curves.0.is_empty()).then_some(curves)
     }
 
-    /// Sets every curve beside the scorecard's.
+    /// Compares every curve with the scorecard's.
     fn compare(&mut self) {
         let Some((_, card)) = self.0.iter().find(|(name, _)| name == SCORECARD) else {
             return;
@@ -69,21 +77,21 @@ impl Curves {
         }
     }
 
-    /// As `summary.json` holds them.
-    pub(crate) fn to_json(&self) -> Value {
+    /// The curves for `summary.json`.
+    fn to_json(&self) -> Value {
         let curves = self.0.iter();
         let curves = curves.map(|(name, curve)| (name.clone(), json!(curve)));
         Value::Object(curves.collect::<Map<_, _>>())
     }
 
-    /// A table with the methods one under the other at each share of approvals.
-    pub(crate) fn to_table(&self) -> String {
+    /// A table of all methods at each approval rate.
+    fn to_table(&self) -> Section {
         let head = [
-            "approved, by risk",
+            "approval rate",
             "ranked by",
-            "default",
-            "of the money lost",
-            "losses avoided beside the scorecard",
+            "default rate",
+            "loss rate",
+            "losses avoided vs. scorecard",
         ];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for at in 0..RATES.len() {
@@ -91,26 +99,25 @@ impl Curves {
                 rows.push(row(name, &curve[at], index == 0));
             }
         }
-        table(&rows)
+        Section::table("", rows)
     }
 }
 
 fn row(name: &str, point: &Point, first: bool) -> Vec<String> {
-    let share = |value: f64| format!("{:.1}%", 100.0 * value);
     let approved = if first {
         format!("{:.0}%", 100.0 * point.approved)
     } else {
         String::new()
     };
-    let beside = point
+    let avoided = point
         .loss_avoided_beside_scorecard
         .filter(|_| name != SCORECARD);
     vec![
         approved,
         name.to_owned(),
-        share(point.default_rate),
-        share(point.loss_rate),
-        beside.map_or("-".to_owned(), share),
+        percent(point.default_rate),
+        percent(point.loss_rate),
+        avoided.map_or("-".to_owned(), percent),
     ]
 }
 
@@ -130,12 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn losses_are_set_beside_those_of_the_scorecard() {
+    fn losses_are_compared_with_those_of_the_scorecard() {
         let mut curves = Curves(vec![curve("this model", 0.8), curve(SCORECARD, 0.6)]);
         curves.compare();
-        let beside = |at: usize| curves.0[at].1[0].loss_avoided_beside_scorecard.unwrap();
-        assert!((beside(0) - 0.5).abs() < 1e-12);
-        assert!(beside(1).abs() < 1e-12);
+        let avoided = |at: usize| curves.0[at].1[0].loss_avoided_beside_scorecard.unwrap();
+        assert!((avoided(0) - 0.5).abs() < 1e-12);
+        assert!(avoided(1).abs() < 1e-12);
         let mut alone = Curves(vec![curve("this model", 0.8)]);
         alone.compare();
         assert!(alone.0[0].1[0].loss_avoided_beside_scorecard.is_none());

@@ -8,16 +8,21 @@ const MAX_QUANTILES: usize = 1_000;
 /// Training rows behind each of them.
 const ROWS_PER_QUANTILE: usize = 30;
 
-/// How far from the ends of a distribution the outermost numbers are put, as a share.
+/// Distance of the outermost numbers from the ends of the distribution, as a share.
 const MARGIN: f64 = 1e-7;
 
-/// From a column's numbers to the scale that a network takes.
+/// Scales the numbers of a column for a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Scale {
-    /// Mean 0 and deviation 1.
-    Standard { mean: f64, deviation: f64 },
-    /// To the normal distribution, through the column's own.
+pub enum Scale {
+    /// Mean 0 and standard deviation 1.
+    Standard {
+        /// Mean of the column.
+        mean: f64,
+        /// Standard deviation of the column.
+        deviation: f64,
+    },
+    /// To the normal distribution, through the distribution of the column.
     Quantile {
         /// The column's quantiles, from the lowest number to the highest.
         quantiles: Vec<f64>,
@@ -25,7 +30,8 @@ pub(crate) enum Scale {
 }
 
 impl Scale {
-    pub(crate) fn standard(numbers: &[f64]) -> Self {
+    /// Fits mean and standard deviation.
+    pub fn standard(numbers: &[f64]) -> Self {
         let count = numbers.len().max(1) as f64;
         let mean = numbers.iter().sum::<f64>() / count;
         let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
@@ -34,12 +40,12 @@ impl Scale {
         Self::Standard { mean, deviation }
     }
 
-    /// `sorted` are the numbers in ascending order.
-    pub(crate) fn quantile(sorted: &[f64]) -> Self {
+    /// Fits the quantiles of numbers in ascending order.
+    pub fn quantile(sorted: &[f64]) -> Self {
         let count = (sorted.len() / ROWS_PER_QUANTILE).clamp(10, MAX_QUANTILES);
         let at = |index: usize| {
-            let place = index as f64 / (count - 1) as f64 * (sorted.len() - 1) as f64;
-            let (low, share) = (place.floor() as usize, place.fract());
+            let position = index as f64 / (count - 1) as f64 * (sorted.len() - 1) as f64;
+            let (low, share) = (position.floor() as usize, position.fract());
             let next = sorted[(low + 1).min(sorted.len() - 1)];
             sorted[low] + (next - sorted[low]) * share
         };
@@ -51,16 +57,16 @@ impl Scale {
         Self::Quantile { quantiles }
     }
 
-    /// Whether every number stored is one that JSON can hold.
-    #[cfg(feature = "baseline")]
-    pub(crate) fn is_finite(&self) -> bool {
+    /// Whether JSON can hold every number.
+    pub fn is_finite(&self) -> bool {
         match self {
             Self::Standard { mean, deviation } => mean.is_finite() && deviation.is_finite(),
             Self::Quantile { quantiles } => quantiles.iter().all(|value| value.is_finite()),
         }
     }
 
-    pub(crate) fn apply(&self, number: f64) -> f32 {
+    /// A number on the scale.
+    pub fn apply(&self, number: f64) -> f32 {
         match self {
             Self::Standard { mean, deviation } => {
                 // Beyond this a network sees nothing but this column.
@@ -74,8 +80,7 @@ impl Scale {
     }
 }
 
-/// Which share of a column lies below a number: the middle of its own place where it is one of
-/// many equals.
+/// The share of a column below a number; half of its equals count as below.
 fn share_below(quantiles: &[f64], number: f64) -> f64 {
     let last = quantiles.len() - 1;
     let first_above = quantiles.partition_point(|&quantile| quantile <= number);
