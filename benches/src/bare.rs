@@ -12,13 +12,15 @@ use burn::nn::{
 };
 use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
-use tinderbox_models::tabular::{CategoricalEmbedding, TabularInputs};
+use tinderbox_models::Template;
+use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_recipes::tabular::{self, BatchTruth, Model, Sizes, TableBatch};
-use tinderbox_recipes::vision::Architecture;
-use tinderbox_train::classify::{Classify, Labelled};
+use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_predict::{Classify, tabular};
+use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
+use tinderbox_train::classify::Labelled;
 
-use crate::net::number;
+use crate::net::{TableNet, number};
 
 /// A perceptron or a plain convolutional network.
 #[derive(Module, Debug)]
@@ -31,16 +33,16 @@ pub(crate) struct Bare {
 impl Bare {
     /// Makes the network, if it is one of the two.
     pub(crate) fn init(
-        architecture: &Architecture,
+        config: &ImageModelConfig,
         [mut height, mut width, mut channels]: [usize; 3],
         classes: usize,
         device: &Device,
     ) -> Option<Self> {
         let mut convolutions = Vec::new();
-        let hidden = match architecture {
-            Architecture::Mlp { hidden, .. } => hidden.clone(),
-            Architecture::Cnn { blocks, hidden, .. } => {
-                for &block in blocks {
+        let hidden = match config {
+            ImageModelConfig::Mlp(Template(config)) => config.hidden.clone(),
+            ImageModelConfig::Cnn(Template(config)) => {
+                for &block in &config.block_channels {
                     let convolution = Conv2dConfig::new([channels, block], [3, 3])
                         .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
                         .with_bias(false);
@@ -48,9 +50,9 @@ impl Bare {
                     convolutions.push((convolution.init(device), norm.init(device)));
                     (height, width, channels) = (height / 2, width / 2, block);
                 }
-                vec![*hidden]
+                vec![config.d_hidden]
             }
-            Architecture::Resnet { .. } => return None,
+            ImageModelConfig::Resnet(_) => return None,
         };
         let mut widths = vec![height * width * channels];
         widths.extend(hidden);
@@ -145,16 +147,15 @@ pub(crate) struct BareTable {
 
 impl BareTable {
     /// Makes the network, if it is such a perceptron.
-    pub(crate) fn init(model: &Model, sizes: &Sizes, device: &Device) -> Option<Self> {
+    pub(crate) fn init(table: &TableNet, device: &Device) -> Option<Self> {
         let (
-            tabular::Architecture::Mlp {
-                hidden, dropout, ..
-            },
+            tabular::Architecture::Mlp(Template(config)),
             &CategoricalEmbedding::Learned { d_embedding },
-        ) = (&model.net, &model.categorical)
+        ) = (&table.model, &table.features.categorical_embedding)
         else {
             return None;
         };
+        let (hidden, dropout, sizes) = (&config.hidden, config.dropout, &table.sizes);
         let values: usize = sizes.cardinalities.iter().sum();
         let mut widths = vec![sizes.n_numeric + d_embedding * sizes.cardinalities.len()];
         widths.extend(hidden);
@@ -167,25 +168,25 @@ impl BareTable {
         Some(Self {
             words: EmbeddingConfig::new(values, d_embedding).init(device),
             layers: linears(&widths, device),
-            dropout: DropoutConfig::new(*dropout).init(),
+            dropout: DropoutConfig::new(dropout).init(),
             offsets: offsets.collect(),
         })
     }
 
     /// The same rows, as [`Classify`] takes them.
-    pub(crate) fn batch(batch: TableBatch) -> Labelled<TabularInputs> {
-        let labels = match batch.truth {
-            BatchTruth::Classes(labels) => labels,
-            BatchTruth::Numbers(numbers) => numbers.int(),
+    pub(crate) fn batch(batch: TableBatch) -> Labelled<Rows> {
+        let labels = match batch.targets {
+            BatchTargets::Classes(labels) => labels,
+            BatchTargets::Numbers(numbers) => numbers.int(),
         };
         Labelled::new(batch.rows, labels)
     }
 }
 
 impl Classify for BareTable {
-    type Input = TabularInputs;
+    type Input = Rows;
 
-    fn classify(&self, rows: TabularInputs) -> Tensor<2> {
+    fn classify(&self, rows: Rows) -> Tensor<2> {
         let mut columns = Vec::new();
         columns.extend(rows.numeric().cloned());
         if let Some(codes) = rows.categorical() {

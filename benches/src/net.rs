@@ -7,19 +7,41 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use tinderbox_models::tabular::TabularInputs;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
-use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
-use tinderbox_recipes::vision::Architecture;
-use tinderbox_train::classify::{Classify, Labelled};
+use tinderbox_predict::Classify;
+use tinderbox_predict::tabular::{Architecture, Features, Sizes, TabularNet};
+use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
+use tinderbox_train::classify::Labelled;
 
 /// A network and what it reads.
 #[derive(Clone)]
 pub enum Net {
     /// Images of a height, a width and a number of channels.
-    Image(Architecture, [usize; 3]),
+    Image(ImageModelConfig, [usize; 3]),
     /// Texts of a number of tokens.
     Text(TextEncoderConfig, usize),
     /// Rows of a table.
-    Table(Model, Sizes),
+    Table(TableNet),
+}
+
+/// A network for rows of a table of these sizes.
+#[derive(Clone)]
+pub struct TableNet {
+    /// The network.
+    pub model: Architecture,
+    /// The embeddings of its columns.
+    pub features: Features,
+    /// The sizes of the table.
+    pub sizes: Sizes,
+}
+
+impl TableNet {
+    pub(crate) fn init(
+        &self,
+        device: &Device,
+    ) -> Result<TabularNet, tinderbox_models::ConfigError> {
+        self.model.init(&self.sizes, &self.features, device)
+    }
 }
 
 impl Net {
@@ -30,8 +52,8 @@ impl Net {
         device: &Device,
     ) -> Result<Box<dyn Fn() -> TensorData>, Box<dyn Error>> {
         Ok(match self {
-            Self::Image(architecture, shape) => {
-                let net = architecture.init(*shape, classes, device)?;
+            Self::Image(config, shape) => {
+                let net = config.init(*shape, classes, device)?;
                 let input = images(*shape, classes, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
@@ -40,9 +62,9 @@ impl Net {
                 let input = texts(config, *seq, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
-            Self::Table(model, sizes) => {
-                let net = model.init(sizes, device)?;
-                let input = rows(sizes, size, device).rows;
+            Self::Table(table) => {
+                let net = table.init(device)?;
+                let input = rows(&table.sizes, size, device).rows;
                 Box::new(move || net.forward(input.clone()).into_data())
             }
         })
@@ -54,11 +76,11 @@ impl Net {
         device: &Device,
     ) -> Result<usize, Box<dyn Error>> {
         Ok(match self {
-            Self::Image(architecture, shape) => {
-                trainable_parameters(&architecture.init(*shape, classes, device)?)
+            Self::Image(config, shape) => {
+                trainable_parameters(&config.init(*shape, classes, device)?)
             }
             Self::Text(config, _) => trainable_parameters(&Text::init(config, device)?),
-            Self::Table(model, sizes) => trainable_parameters(&model.init(sizes, device)?),
+            Self::Table(table) => trainable_parameters(&table.init(device)?),
         })
     }
 }
@@ -148,6 +170,6 @@ pub(crate) fn rows(sizes: &Sizes, size: usize, device: &Device) -> TableBatch {
             Some(Tensor::from_data(numbers, device)),
             Some(Tensor::from_data(codes, device)),
         ),
-        truth: BatchTruth::Classes(labels(sizes.d_output, size, device)),
+        targets: BatchTargets::Classes(labels(sizes.d_output, size, device)),
     }
 }

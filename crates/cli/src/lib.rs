@@ -7,6 +7,7 @@
 pub mod app;
 pub mod args;
 pub mod chart;
+#[cfg(feature = "parity")]
 pub mod check;
 pub mod dashboard;
 pub mod device;
@@ -15,6 +16,7 @@ pub mod escape;
 mod eval;
 pub mod failure;
 pub mod highlights;
+pub mod inspect;
 pub mod interrupt;
 pub mod model_dir;
 pub mod output;
@@ -71,7 +73,7 @@ fn init_logging() {
         let full = panic
             .payload_as_str()
             .is_some_and(|text| text.to_lowercase().contains("out of memory"));
-        if !full && !tinderbox_datasets::contain::is_contained() {
+        if !full && !tinderbox_datasets::panics::is_caught() {
             report(panic);
         }
     }));

@@ -3,15 +3,22 @@
 //! Non-goals: training, evaluation against targets, and reading of large data sets.
 
 pub mod calibration;
+mod classify;
 pub mod decision;
+pub mod ensemble;
+mod error;
 mod finite;
 pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+pub mod tabular;
+pub mod vision;
 
+pub use classify::Classify;
+pub use error::PredictError;
 pub use model_files::ModelFiles;
-pub use prediction::Prediction;
+pub use prediction::{Action, Prediction};
 
 /// Version of Burn that the crate is built on.
 pub const BURN_VERSION: &str = "0.22.1";

@@ -5,7 +5,9 @@ use std::fmt;
 use std::io;
 
 use burn::data::dataset::DatasetError;
+use burn::store::RecordError;
 use tinderbox_datasets::loader::LoaderError;
+use tinderbox_predict::PredictError;
 use tinderbox_predict::model_dir::{ModelError, WeightsError};
 
 use crate::memory::MemoryError;
@@ -131,6 +133,16 @@ impl From<ModelError> for TaskError {
     }
 }
 
+impl From<PredictError> for TaskError {
+    fn from(error: PredictError) -> Self {
+        match error {
+            PredictError::Model(error) => error.into(),
+            PredictError::Device(_) => Self::internal(error),
+            PredictError::Setting(_) | PredictError::Input(_) => Self::user(error),
+        }
+    }
+}
+
 impl From<WeightsError> for TaskError {
     fn from(error: WeightsError) -> Self {
         Self::internal(error)
@@ -205,6 +217,12 @@ impl From<CheckpointError> for TaskError {
 impl From<toml::ser::Error> for TaskError {
     fn from(error: toml::ser::Error) -> Self {
         Self::internal(error).context("the recipe cannot be written as TOML")
+    }
+}
+
+impl From<RecordError> for TaskError {
+    fn from(error: RecordError) -> Self {
+        Self::internal(error).context("cannot save or load weights")
     }
 }
 

@@ -9,13 +9,16 @@
 
 mod adam;
 pub mod checkpoint;
+mod class_balance;
 pub mod classify;
 mod config;
 pub mod docs;
 mod ema;
 mod error;
 mod event_queue;
+pub mod format;
 pub mod gradients;
+pub mod item_task;
 mod log;
 mod loss_output;
 pub mod memory;
@@ -32,6 +35,7 @@ mod saving;
 mod schedule;
 pub mod section;
 mod silent;
+pub mod split;
 pub mod splits;
 mod strategy;
 pub mod task;
@@ -39,11 +43,13 @@ mod trainer;
 mod weights;
 
 pub use checkpoint::CheckpointError;
+pub use class_balance::class_warnings;
 pub use config::{
     ConfigError, MonitorMode, TrainConfig, TrainingOptions, check_name, check_range, check_share,
 };
 pub use ema::blend;
 pub use error::{ErrorKind, TaskError};
+pub use item_task::{ItemRecipe, ItemTask, Items};
 pub use log::{Metrics, metric_name};
 pub use loss_output::LossOutput;
 pub use metrics_writer::MetricLines;
@@ -55,6 +61,7 @@ pub use saving::{Saving, saves_when_interrupted};
 pub use schedule::Schedule;
 pub use section::Section;
 pub use silent::Silent;
+pub use split::{Split, Splits};
 pub use strategy::{BestListener, StepListener, Timings, TrainError, panic_message};
 pub use task::{Report, Task, TaskRecipe};
 pub use trainer::{CHECKPOINT_DIR, FitError, METRICS_FILE, Trained, Trainer};

@@ -57,6 +57,17 @@ pub trait Task: Sized {
     /// One item of the data, singular and plural.
     const ITEM: Noun;
 
+    /// Checks that training would fit in the memory of this machine, as far as that is known before
+    /// the data is read; for devices without memory of their own.
+    ///
+    /// # Errors
+    ///
+    /// If it would not fit, with what to reduce.
+    fn check_memory(recipe: &Self::Recipe) -> Result<(), TaskError> {
+        let _ = recipe;
+        Ok(())
+    }
+
     /// Reads the data of a recipe and checks everything that can be checked before training.
     ///
     /// # Errors
@@ -205,6 +216,28 @@ pub struct Report {
     pub details: Map<String, Value>,
     /// What to be careful about in these results.
     pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// A report of a training and its test evaluation, with nothing else.
+    pub fn new(run: &RunDir, training: Training, test: Evaluation) -> Self {
+        Self {
+            run: run.clone(),
+            training,
+            parameters: 0,
+            valid: Metrics::new(),
+            test: test.metrics(),
+            evaluation: test,
+            labels: Vec::new(),
+            folds: Vec::new(),
+            baselines: Vec::new(),
+            comparison: None,
+            seconds_per_item: 0.0,
+            sections: Vec::new(),
+            details: Map::new(),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Epochs, steps and times of a training.

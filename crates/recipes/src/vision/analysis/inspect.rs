@@ -1,0 +1,259 @@
+//! Statistics and problems of a data set of images.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use tinderbox_datasets::count_duplicates;
+use tinderbox_datasets::image::{
+    FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder,
+};
+use tinderbox_train::format::thousands;
+use tinderbox_train::task::{Overview, SplitOverview};
+use tinderbox_train::{Section, TaskError, TaskRecipe as _};
+
+use crate::vision::classify::InferredRecipe;
+use crate::vision::data::{DataError, open};
+
+/// How many times as many images as the smallest class the largest may have without a warning.
+const IMBALANCE: usize = 10;
+
+/// Images that a class should have at least.
+const FEW: usize = 20;
+
+/// Most classes that are listed.
+const MAX_LISTED: usize = 100;
+
+/// Statistics and problems of a data set.
+pub struct Inspection {
+    /// For people.
+    pub overview: Overview,
+    /// The same as data.
+    pub details: Map<String, Value>,
+}
+
+/// Inspects a folder, an archive, a table of paths or IDX files.
+///
+/// # Errors
+///
+/// If the data cannot be read.
+pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
+    let report = if is_idx_folder(data) {
+        idx_report(data)?
+    } else {
+        inspect_folder(data).map_err(DataError::Folder)?
+    };
+    let warnings = warnings(&report);
+    let details = details(data, &report, &warnings);
+    Ok(Inspection {
+        overview: overview(data, &report, warnings),
+        details,
+    })
+}
+
+/// IDX files in the form of a folder: all images are of one size and none can be damaged.
+fn idx_report(path: &Path) -> Result<FolderReport, TaskError> {
+    let mut recipe = InferredRecipe::of(path)?.recipe;
+    if let Some(slot) = recipe.data_path() {
+        *slot = path.to_string_lossy().into_owned();
+    }
+    let data = open(&recipe.data)?;
+    let [height, width, _] = data.shape();
+    let split = |name: &str| -> Option<SplitReport> {
+        let split = data.named(name)?;
+        let rows: Vec<usize> = split.range.clone().collect();
+        Some(SplitReport {
+            name: name.to_owned(),
+            source: split.source.clone(),
+            classes: data.class_counts(&rows),
+            images: rows.len(),
+        })
+    };
+    let total = data.labels.len();
+    Ok(FolderReport {
+        splits: ["train", "valid", "test"]
+            .into_iter()
+            .filter_map(split)
+            .collect(),
+        formats: [("IDX".to_owned(), total)].into(),
+        sizes: [((height, width), total)].into(),
+        damaged: Vec::new(),
+        duplicates: count_duplicates(&data.contents),
+        test_overlap: 0,
+        conflicting_labels: 0,
+        skipped_files: data.skipped_files,
+        notes: data.notes,
+    })
+}
+
+fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overview {
+    let total: usize = report.splits.iter().map(|split| split.images).sum();
+    let splits = report.splits.iter().map(|split| SplitOverview {
+        name: split.name.clone(),
+        count: split.images,
+        source: split.source.clone(),
+        classes: Vec::new(),
+    });
+    let formats = report.formats.iter();
+    let formats: Vec<String> = formats
+        .map(|(format, count)| format!("{format} {}", thousands(*count)))
+        .collect();
+    let mut sections: Vec<Section> = class_table(report).into_iter().collect();
+    sections.push(Section::text(format!("formats: {}", formats.join(", "))));
+    sections.push(Section::text(format!(
+        "sizes (height x width): {}",
+        sizes(report)
+    )));
+    let mut notes = report.notes.clone();
+    if !report.skipped_files.is_empty() {
+        notes.push(report.skipped_files.to_string());
+    }
+    Overview {
+        summary: format!("{}: {} images", data.display(), thousands(total)),
+        splits: splits.collect(),
+        notes,
+        warnings,
+        sections,
+        ..Overview::default()
+    }
+}
+
+fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<String, Value> {
+    let sizes = report.sizes.iter();
+    let sizes: Vec<Value> = sizes
+        .map(
+            |((height, width), images)| json!({"height": height, "width": width, "images": images}),
+        )
+        .collect();
+    let splits = report.splits.iter().map(|split| {
+        let classes = split.classes.iter();
+        let classes: Map<String, Value> = classes
+            .map(|(class, count)| (class.clone(), json!(count)))
+            .collect();
+        json!({"name": split.name, "source": split.source, "images": split.images, "classes": classes})
+    });
+    let details = json!({
+        "data": data,
+        "splits": splits.collect::<Vec<_>>(),
+        "formats": report.formats,
+        "sizes": sizes,
+        "damaged": report.damaged,
+        "duplicates": report.duplicates,
+        "skipped_files": report.skipped_files.counts(),
+        "warnings": warnings,
+    });
+    match details {
+        Value::Object(details) => details,
+        _ => Map::new(),
+    }
+}
+
+/// The images of each class in each split.
+fn class_table(report: &FolderReport) -> Option<Section> {
+    let names: BTreeSet<&String> = report
+        .splits
+        .iter()
+        .flat_map(|split| split.classes.iter().map(|(class, _)| class))
+        .collect();
+    if names.len() > MAX_LISTED {
+        return None;
+    }
+    let head = std::iter::once("class".to_owned());
+    let head = head.chain(report.splits.iter().map(|split| split.name.clone()));
+    let mut rows = vec![head.collect::<Vec<_>>()];
+    for name in names {
+        let counts = report.splits.iter().map(|split| {
+            let own = split.classes.iter().find(|(class, _)| class == name);
+            thousands(own.map_or(0, |(_, count)| *count))
+        });
+        rows.push(std::iter::once(name.clone()).chain(counts).collect());
+    }
+    Some(Section::table("", rows))
+}
+
+fn sizes(report: &FolderReport) -> String {
+    let mut sizes: Vec<_> = report.sizes.iter().collect();
+    sizes.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));
+    if let [((height, width), _)] = sizes[..] {
+        return format!("all {height}x{width}");
+    }
+    let side = |of: &dyn Fn(&(usize, usize)) -> usize| {
+        let sides = report.sizes.keys().map(of);
+        (sides.clone().min().unwrap_or(0), sides.max().unwrap_or(0))
+    };
+    let (heights, widths) = (side(&|size| size.0), side(&|size| size.1));
+    let common = sizes.iter().take(3);
+    let common: Vec<String> = common
+        .map(|((height, width), count)| format!("{height}x{width} ({})", thousands(**count)))
+        .collect();
+    format!(
+        "{}x{} to {}x{}, most often {}",
+        heights.0,
+        widths.0,
+        heights.1,
+        widths.1,
+        common.join(", ")
+    )
+}
+
+/// What may spoil a training.
+fn warnings(report: &FolderReport) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let [first, ..] = &report.damaged[..] {
+        warnings.push(format!(
+            "{} damaged (`data.skip_broken=true` leaves them out); the first: {first}",
+            count(report.damaged.len(), "image is", "images are")
+        ));
+    }
+    if report.duplicates > 0 {
+        warnings.push(format!(
+            "{} of another image; `train` keeps copies in one split",
+            count(report.duplicates, "image is a copy", "images are copies")
+        ));
+    }
+    if report.test_overlap > 0 {
+        warnings.push(format!(
+            "{} in the training split: the test score will be too good",
+            count(
+                report.test_overlap,
+                "test image also occurs",
+                "test images also occur"
+            )
+        ));
+    }
+    if report.conflicting_labels > 0 {
+        warnings.push(format!(
+            "{} in several classes",
+            count(report.conflicting_labels, "image occurs", "images occur")
+        ));
+    }
+    let train = report.splits.first();
+    let counts = train.map(|split| &split.classes[..]).unwrap_or_default();
+    let smallest = counts.iter().min_by_key(|(_, count)| *count);
+    let largest = counts.iter().max_by_key(|(_, count)| *count);
+    if let (Some((small, few)), Some((large, many))) = (smallest, largest) {
+        if *many >= IMBALANCE * (*few).max(1) {
+            warnings.push(format!(
+                "imbalanced classes: `{large}` has {} images and `{small}` {}",
+                thousands(*many),
+                thousands(*few)
+            ));
+        }
+        let small = counts.iter().filter(|(_, count)| *count < FEW).count();
+        if small > 0 {
+            warnings.push(format!(
+                "{} fewer than {FEW} images",
+                count(small, "class has", "classes have")
+            ));
+        }
+    }
+    warnings
+}
+
+fn count(count: usize, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        thousands(count),
+        if count == 1 { one } else { many }
+    )
+}

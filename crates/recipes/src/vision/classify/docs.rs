@@ -1,0 +1,167 @@
+//! The keys of an image classifier's recipe, for those who edit one.
+
+use tinderbox_train::overlay::KeyDoc;
+
+/// The keys that only an image classifier has.
+pub(super) const DOCS: &[KeyDoc] = &[
+    KeyDoc::new("data", "Images", ""),
+    KeyDoc::new("data.kind", "Format of the images", ""),
+    KeyDoc::new(
+        "data.path",
+        "Folder, archive or table of the images",
+        "path; empty: downloaded or named with --data",
+    ),
+    KeyDoc::new(
+        "data.download",
+        "Public data set to download when data.path is empty",
+        "mnist, fashion-mnist, or empty",
+    ),
+    KeyDoc::new(
+        "data.classes",
+        "Class names in the order of their labels",
+        "list of 2 to 65,536 names",
+    ),
+    KeyDoc::new(
+        "data.height",
+        "Height that images are resized to, in pixels",
+        "1 or more",
+    ),
+    KeyDoc::new(
+        "data.width",
+        "Width that images are resized to, in pixels",
+        "1 or more",
+    ),
+    KeyDoc::new("data.channels", "1 for grayscale, 3 for color", "1 or 3"),
+    KeyDoc::new("data.fit", "How images of another shape are fitted", ""),
+    KeyDoc::new(
+        "data.skip_broken",
+        "Leave out damaged images and count them, instead of stopping",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "data.preprocess",
+        "Preprocessing of image files, so that they resemble the training images",
+        "",
+    ),
+    KeyDoc::new(
+        "data.preprocess.fit",
+        "How files of another shape are resized",
+        "",
+    ),
+    KeyDoc::new(
+        "data.preprocess.match_background",
+        "Invert files whose background is not that of the training images",
+        "true or false",
+    ),
+    KeyDoc::new(
+        "data.preprocess.match_ink",
+        "Crop files to their ink and center it where the training images are so",
+        "true or false",
+    ),
+    KeyDoc::new("augment", "Random changes of training images", ""),
+    KeyDoc::new(
+        "augment.shift",
+        "Largest shift along each axis, as a fraction of that side",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "augment.rotate",
+        "Largest rotation to either side, in degrees",
+        "0 to 180",
+    ),
+    KeyDoc::new(
+        "augment.scale",
+        "Largest change of size, as a fraction; 0.1 draws from 0.9 to 1.1",
+        "0 to 0.9",
+    ),
+    KeyDoc::new(
+        "augment.shear",
+        "Largest shear to either side, in degrees",
+        "0 to 60",
+    ),
+    KeyDoc::new(
+        "augment.flip",
+        "Probability of a horizontal flip; not for digits or text",
+        "0 to 1",
+    ),
+    KeyDoc::new(
+        "augment.crop",
+        "Padding before a random crop, in pixels; 0 turns it off",
+        "0 to 1,024",
+    ),
+    KeyDoc::new(
+        "augment.erase",
+        "Probability of erasing a random box",
+        "0 to 1",
+    ),
+    KeyDoc::new(
+        "augment.mixup",
+        "Alpha of mixup; 0 turns it off",
+        "0 to 100",
+    ),
+    KeyDoc::new(
+        "augment.cutmix",
+        "Alpha of CutMix; 0 turns it off",
+        "0 to 100",
+    ),
+    KeyDoc::new("model", "Network", ""),
+    KeyDoc::new("model.kind", "Architecture", ""),
+    KeyDoc::new(
+        "model.hidden",
+        "Width of each hidden layer",
+        "list of 1 to 65,536",
+    ),
+    KeyDoc::new("model.activation", "Activation of the hidden layers", ""),
+    KeyDoc::new(
+        "model.normalization",
+        "Normalization before the activation",
+        "",
+    ),
+    KeyDoc::new(
+        "model.block_channels",
+        "Channels of each block",
+        "list of 1 to 65,536",
+    ),
+    KeyDoc::new(
+        "model.d_hidden",
+        "Width of the hidden layer; 0 uses global average pooling instead",
+        "0 to 65,536",
+    ),
+    KeyDoc::new(
+        "model.convs_per_block",
+        "Convolutions per block",
+        "1 or more",
+    ),
+    KeyDoc::new(
+        "model.stem",
+        "First layer; small for images up to about 64 pixels",
+        "",
+    ),
+    KeyDoc::new("model.block", "Kind of residual block", ""),
+    KeyDoc::new(
+        "model.blocks_per_stage",
+        "Blocks in each stage; [2, 2, 2, 2] is ResNet-18",
+        "list of 1 or more",
+    ),
+    KeyDoc::new(
+        "model.base_channels",
+        "Channels of the first stage",
+        "1 or more",
+    ),
+    KeyDoc::new(
+        "model.dropout",
+        "Dropout probability",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new("loss", "Loss", ""),
+    KeyDoc::new(
+        "loss.label_smoothing",
+        "Label smoothing",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "loss.class_weights",
+        "Weight classes by the inverse of their frequency",
+        "",
+    ),
+];
