@@ -138,7 +138,7 @@ fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<Strin
         "formats": report.formats,
         "sizes": sizes,
         "damaged": report.damaged,
-        "copies": report.copies,
+        "duplicates": report.copies,
         "left_out": report.left_out.counts(),
         "warnings": warnings,
     });
@@ -207,13 +207,17 @@ fn warnings(report: &FolderReport) -> Vec<String> {
     }
     if report.copies > 0 {
         warnings.push(format!(
-            "{} of another image; `train` keeps copies in one split",
-            count(report.copies, "image is a copy", "images are copies")
+            "{} of another image; `train` keeps duplicates in one split",
+            count(
+                report.copies,
+                "image is a duplicate",
+                "images are duplicates"
+            )
         ));
     }
     if report.shared > 0 {
         warnings.push(format!(
-            "{} in the training split: the test score will be too good",
+            "{} in the training split: the test score is too good",
             count(
                 report.shared,
                 "test image also occurs",
