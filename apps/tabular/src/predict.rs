@@ -9,7 +9,7 @@ use tinderbox_cli::splits::ROW;
 use tinderbox_cli::{
     Failure, OrUserError as _, Output, PredictArgs, ReadProgress, note, open_device,
 };
-use tinderbox_datasets::table::{Carry, Chunk, TableReader};
+use tinderbox_datasets::table::{Chunk, Passthrough, TableReader};
 use tinderbox_recipes::tabular::{DataError, Prediction, Predictor, Target, UnseenCategories};
 
 use crate::failure;
@@ -81,9 +81,9 @@ fn predict_file(
     writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
     let carry = if args.predict.keep {
-        Carry::All
+        Passthrough::All
     } else {
-        Carry::Columns(&args.predict.id)
+        Passthrough::Columns(&args.predict.id)
     };
     let mut reader = model.reader(input, carry).or_user_error()?;
     let name = input.to_string_lossy().into_owned();
@@ -187,7 +187,7 @@ impl Writer<'_> {
         reader: &TableReader,
         model: &Predictor,
     ) -> Result<(), Failure> {
-        let carried: Vec<String> = reader.carried().map(str::to_owned).collect();
+        let carried: Vec<String> = reader.passthrough().map(str::to_owned).collect();
         match &self.carried {
             Some(first) if *first != carried && self.format == Format::Csv => {
                 return Err(Failure::user(format!(
@@ -212,7 +212,7 @@ impl Writer<'_> {
         predictions: &[Prediction],
     ) -> Result<(), Failure> {
         for (at, (prediction, row)) in predictions.iter().zip(&chunk.rows).enumerate() {
-            let carried = chunk.carried.iter().map(|cells| cells[at].as_str());
+            let carried = chunk.passthrough.iter().map(|cells| cells[at].as_str());
             self.row(input, *row, &carried.collect::<Vec<_>>(), prediction)?;
         }
         Ok(())

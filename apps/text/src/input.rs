@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use tinderbox_cli::{Failure, OrUserError as _};
-use tinderbox_datasets::text::{Place, TextReport};
+use tinderbox_datasets::text::{Location, TextReport};
 use tinderbox_recipes::text::{Predictor, ReadOptions, ReadText, ReadTextSink};
 
 use crate::failure;
@@ -83,20 +83,20 @@ fn as_text(argument: &Path) -> Result<Option<&str>, Failure> {
 
 /// Hands every text of an argument to `sink`: those of a file, a folder or stdin, or the argument itself,
 /// where it is none of them.
-pub(crate) fn each_text(
+pub(crate) fn for_each_text(
     model: &Predictor,
     argument: &Path,
     how: &ReadOptions,
     sink: &mut ReadTextSink<'_>,
 ) -> Result<TextReport, Failure> {
     let Some(text) = as_text(argument)? else {
-        return model.each_text(argument, how, sink).map_err(failure);
+        return model.for_each_text(argument, how, sink).map_err(failure);
     };
     let read = model.input(text).map(|input| ReadText {
         input,
         name: text.trim().to_owned(),
         cells: Vec::new(),
-        place: Place::File("the command line".to_owned()),
+        location: Location::File("the command line".to_owned()),
     });
     let _: ControlFlow<()> = sink(read);
     Ok(TextReport::default())
@@ -109,7 +109,7 @@ pub(crate) fn all_texts(
     how: &ReadOptions,
 ) -> Result<Vec<ReadText>, Failure> {
     let (mut texts, mut failed) = (Vec::new(), None);
-    each_text(model, argument, how, &mut |text| match text {
+    for_each_text(model, argument, how, &mut |text| match text {
         Ok(text) => {
             texts.push(text);
             ControlFlow::Continue(())

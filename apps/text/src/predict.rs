@@ -104,7 +104,7 @@ fn predict_input(
         writer,
     };
     let (mut skipped, mut failed) = (Skipped::default(), None);
-    let report = input::each_text(model, argument, &how, &mut |text| {
+    let report = input::for_each_text(model, argument, &how, &mut |text| {
         let pushed = match text {
             Ok(text) => batch.push(text),
             Err(error) if args.predict.skip_errors && error.is_input() => {
@@ -304,7 +304,7 @@ impl Writer {
                 return Err(Failure::user(format!(
                     "{} has other columns than the texts before it: with `--keep` and CSV, predict \
                      inputs of the same columns, or use `--json`",
-                    text.place
+                    text.location
                 )));
             }
             Some(_) => {}

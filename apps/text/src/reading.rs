@@ -8,7 +8,9 @@ use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::report::confusion_rows;
 use tinderbox_cli::{Failure, OrUserError as _, Output, note, open_device, table};
-use tinderbox_datasets::text::{Labels, Place, PlainText, RowOptions, TextOptions, each_text};
+use tinderbox_datasets::text::{
+    Labels, Location, PlainText, RowOptions, TextOptions, for_each_text,
+};
 use tinderbox_recipes::text::{Embedder, Input, Reading, VERDICTS, sentences};
 use tinderbox_train::metrics::rouge;
 
@@ -150,12 +152,12 @@ fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
         plain: PlainText::TableOrLines,
     };
     let (mut texts, mut failed) = (Vec::new(), None);
-    let report = each_text(path, rows, &TextOptions::default(), &mut |row| match row {
+    let report = for_each_text(path, rows, &TextOptions::default(), &mut |row| match row {
         Ok(row) => {
-            let name = match &row.place {
-                Place::Line { file, line } => format!("{file}:{line}"),
-                Place::Element { file, number } => format!("{file}:{number}"),
-                Place::File(file) => file.clone(),
+            let name = match &row.location {
+                Location::Line { file, line } => format!("{file}:{line}"),
+                Location::Element { file, number } => format!("{file}:{number}"),
+                Location::File(file) => file.clone(),
             };
             texts.push((name, row.text()));
             ControlFlow::Continue(())

@@ -14,7 +14,7 @@ use tinderbox_train::{Options, Report, Task, TaskRecipe};
 use crate::model_dir::model_dir;
 use crate::recipe::{Catalogue, data_path};
 use crate::{
-    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, check, finish, init, list_devices,
+    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, finish, init, list_devices,
     parse_command,
 };
 
@@ -28,6 +28,8 @@ pub trait App: Sized + 'static {
     type TrainFlags: Args + Clone + Debug + Default;
     /// Flags that choose one of the models of a run, for `eval` and `predict`.
     type ModelFlags: Args + Clone + Debug + Default;
+    /// Flags that only `eval` of this app has.
+    type EvalFlags: Args + Clone + Debug;
     /// Flags that only `predict` of this app has.
     type InputFlags: Args + Clone + Debug;
     /// Commands that only this app has.
@@ -78,7 +80,10 @@ pub trait App: Sized + 'static {
     }
 
     /// How `predict` reads its inputs.
-    fn input_options(flags: &Self::InputFlags) -> <Self::Task as Task>::InputOptions;
+    fn input_options(flags: &Self::InputFlags) -> <Self::Task as Task>::InputOptions {
+        let _ = flags;
+        <Self::Task as Task>::InputOptions::default()
+    }
 
     /// Prints what only this app shows after training.
     ///
@@ -100,16 +105,21 @@ pub trait App: Sized + 'static {
     /// # Errors
     ///
     /// If the model or the data cannot be used.
-    fn eval(args: &EvalCommand<Self::ModelFlags>) -> Result<(), Failure> {
+    fn eval(args: &EvalCommand<Self::ModelFlags, Self::EvalFlags>) -> Result<(), Failure> {
         crate::eval::run::<Self>(args)
     }
 
-    /// Runs a command that only this app has.
+    /// Runs a command that only this app has; not called for [`NoCommand`].
     ///
     /// # Errors
     ///
-    /// If the command fails.
-    fn run(command: Self::Command) -> Result<(), Failure>;
+    /// If the command fails, or the app does not implement its commands.
+    fn run(command: Self::Command) -> Result<(), Failure> {
+        Err(Failure::user(format!(
+            "{} does not implement {command:?}",
+            Self::NAME
+        )))
+    }
 }
 
 /// The recipe of an app.
@@ -139,13 +149,16 @@ pub struct TrainCommand<F: Args> {
 
 /// What `eval` takes.
 #[derive(Args, Clone, Debug)]
-pub struct EvalCommand<F: Args> {
+pub struct EvalCommand<F: Args, E: Args> {
     /// The flags of every `eval`.
     #[command(flatten)]
     pub eval: EvalArgs,
+    /// The flags that choose a model.
+    #[command(flatten)]
+    pub model: F,
     /// The flags of this app.
     #[command(flatten)]
-    pub own: F,
+    pub own: E,
 }
 
 /// What `predict` takes.
@@ -173,7 +186,7 @@ enum Command<A: App> {
     /// Train a model (the default command)
     Train(Box<TrainCommand<A::TrainFlags>>),
     /// Evaluate a trained model on a split or on other data
-    Eval(EvalCommand<A::ModelFlags>),
+    Eval(EvalCommand<A::ModelFlags, A::EvalFlags>),
     /// Predict new inputs with a trained model
     Predict(PredictCommand<A::ModelFlags, A::InputFlags>),
     #[command(flatten)]
@@ -183,8 +196,10 @@ enum Command<A: App> {
     /// List compiled backends and detected devices
     Devices,
     /// Check each device and suggest fixes
+    #[cfg(feature = "parity")]
     Doctor,
     /// Compare each device with stored reference values
+    #[cfg(feature = "parity")]
     Parity,
 }
 
@@ -231,8 +246,10 @@ fn dispatch<A: App>(cli: Cli<A>) -> Result<(), Failure> {
         Some(Command::Own(command)) => A::run(command),
         Some(Command::Recipes(args)) => A::recipes().print(&args),
         Some(Command::Devices) => list_devices(),
-        Some(Command::Doctor) => check::doctor(),
-        Some(Command::Parity) => check::parity(),
+        #[cfg(feature = "parity")]
+        Some(Command::Doctor) => crate::check::doctor(),
+        #[cfg(feature = "parity")]
+        Some(Command::Parity) => crate::check::parity(),
     }
 }
 

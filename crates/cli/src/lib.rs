@@ -7,6 +7,7 @@
 pub mod app;
 pub mod args;
 pub mod chart;
+#[cfg(feature = "parity")]
 pub mod check;
 pub mod dashboard;
 pub mod device;
@@ -72,7 +73,7 @@ fn init_logging() {
         let full = panic
             .payload_as_str()
             .is_some_and(|text| text.to_lowercase().contains("out of memory"));
-        if !full && !tinderbox_datasets::contain::is_contained() {
+        if !full && !tinderbox_datasets::panics::is_caught() {
             report(panic);
         }
     }));

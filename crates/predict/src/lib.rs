@@ -17,7 +17,7 @@ pub mod vision;
 pub use classify::Classify;
 pub use error::PredictError;
 pub use model_files::ModelFiles;
-pub use prediction::Prediction;
+pub use prediction::{Action, Prediction};
 
 /// Version of Burn that the crate is built on.
 pub const BURN_VERSION: &str = "0.22.1";

@@ -18,6 +18,7 @@ mod error;
 mod event_queue;
 pub mod format;
 pub mod gradients;
+pub mod item_task;
 mod log;
 mod loss_output;
 pub mod memory;
@@ -48,6 +49,7 @@ pub use config::{
 };
 pub use ema::blend;
 pub use error::{ErrorKind, TaskError};
+pub use item_task::{ItemRecipe, ItemTask, Items};
 pub use log::{Metrics, metric_name};
 pub use loss_output::LossOutput;
 pub use metrics_writer::MetricLines;

@@ -218,6 +218,28 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+impl Report {
+    /// A report of a training and its test evaluation, with nothing else.
+    pub fn new(run: &RunDir, training: Training, test: Evaluation) -> Self {
+        Self {
+            run: run.clone(),
+            training,
+            parameters: 0,
+            valid: Metrics::new(),
+            test: test.metrics(),
+            evaluation: test,
+            labels: Vec::new(),
+            folds: Vec::new(),
+            baselines: Vec::new(),
+            comparison: None,
+            seconds_per_item: 0.0,
+            sections: Vec::new(),
+            details: Map::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Epochs, steps and times of a training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Training {

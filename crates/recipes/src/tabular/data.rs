@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::sets::{
-    Amlsim, LabelledMaps, Prospect, ProspectError, ScreenLimits, adult, cancer, german_credit,
+    Amlsim, LabeledMaps, Prospect, ProspectError, ScreenLimits, adult, cancer, german_credit,
 };
 use tinderbox_datasets::table::{self, Cells, Column, Kind, ReadOptions, ReadReport, Table};
 use tinderbox_datasets::{
-    SplitError, count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices,
+    SplitError, count_duplicates, count_overlap, folds_by_content, grouped_folds, grouped_indices,
     latest_indices, rolling_folds, split_indices_by_content, stratified_folds_by_content,
     stratified_indices_by_content,
 };
@@ -62,7 +62,7 @@ impl Opened {
     /// Rows that are a copy of another one, where copies are kept in one split.
     pub fn copies(&self, split: &Split) -> usize {
         match split.by {
-            SplitBy::Rows => count_copies(&self.contents[..self.own]),
+            SplitBy::Rows => count_duplicates(&self.contents[..self.own]),
             SplitBy::Group | SplitBy::Time | SplitBy::Place => 0,
         }
     }
@@ -75,7 +75,7 @@ impl Opened {
             contents(&parts.test),
             [contents(&parts.train), contents(&parts.valid)],
         );
-        count_shared(test, rest.into_iter().flatten())
+        count_overlap(test, rest.into_iter().flatten())
     }
 }
 
@@ -309,7 +309,7 @@ fn read(data: &Data, seed: u64) -> Result<Found, DataError> {
 /// The maps of lithium; of a folder that holds a table instead, an error that says what reads it.
 fn read_maps(folder: &Path) -> Result<Prospect, DataError> {
     let tables = tables(folder);
-    Prospect::read(folder, &LabelledMaps::lithium()).map_err(|error| match tables.as_slice() {
+    Prospect::read(folder, &LabeledMaps::lithium()).map_err(|error| match tables.as_slice() {
         [first, ..] if matches!(error, ProspectError::NoMap { .. }) => DataError::TableOfSites {
             folder: folder.to_owned(),
             table: first.clone(),

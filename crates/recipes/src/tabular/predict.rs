@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use tinderbox_datasets::table::{
-    Carry, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
+    Passthrough, ReadOptions, Schema, Table, TableReader, read_csv_with, read_with,
 };
 
 use super::answers::{Answers, Committee};
@@ -194,7 +194,11 @@ impl Predictor {
     /// # Errors
     ///
     /// If it cannot be opened, or lacks a column.
-    pub fn reader(&self, input: &Path, carry: Carry<'_>) -> Result<TableReader, DataError> {
+    pub fn reader(
+        &self,
+        input: &Path,
+        passthrough: Passthrough<'_>,
+    ) -> Result<TableReader, DataError> {
         let Data { target, format, .. } = &self.spec.data;
         let (options, optional) = (format.options()?, self.optional(true));
         let mut schema = self.spec.schema.clone();
@@ -202,7 +206,7 @@ impl Predictor {
         if options.header.unwrap_or(schema.header) {
             schema.columns.retain(|column| column.name != *target);
         }
-        TableReader::open(input, &schema, &optional, carry, &options)
+        TableReader::open(input, &schema, &optional, passthrough, &options)
             .map_err(DataError::of_new_file)
     }
 

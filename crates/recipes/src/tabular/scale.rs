@@ -98,15 +98,15 @@ fn share_below(quantiles: &[f64], number: f64) -> f64 {
 /// Reference: Wichura, *Algorithm AS 241: the percentage points of the normal distribution*, 1988,
 /// <https://doi.org/10.2307/2347330>; its single-precision variant, right to seven digits.
 fn normal_quantile(share: f64) -> f64 {
-    let centre = share - 0.5;
-    if centre.abs() <= 0.425 {
-        let r = 0.180_625 - centre * centre;
+    let center = share - 0.5;
+    if center.abs() <= 0.425 {
+        let r = 0.180_625 - center * center;
         let over =
             ((59.109_374_72 * r + 159.291_132_02) * r + 50.434_271_938) * r + 3.387_132_717_9;
         let under = ((67.187_563_6 * r + 78.757_757_664) * r + 17.895_169_469) * r + 1.0;
-        return centre * over / under;
+        return center * over / under;
     }
-    let tail = if centre < 0.0 { share } else { 1.0 - share };
+    let tail = if center < 0.0 { share } else { 1.0 - share };
     let r = (-tail.ln()).sqrt();
     let size = if r <= 5.0 {
         let r = r - 1.6;
@@ -121,7 +121,7 @@ fn normal_quantile(share: f64) -> f64 {
         let under = (0.012_258_202_635 * r + 0.241_978_942_25) * r + 1.0;
         over / under
     };
-    size.copysign(centre)
+    size.copysign(center)
 }
 
 #[cfg(test)]

@@ -153,8 +153,8 @@ impl Target {
             .iter()
             .map(|&row| if *log { values[row].ln() } else { values[row] });
         let scaled: Vec<f64> = scaled.collect();
-        let [centre, square] = moments(&scaled);
-        *mean = centre;
+        let [center, square] = moments(&scaled);
+        *mean = center;
         *deviation = if square > 0.0 { square.sqrt() } else { 1.0 };
         Ok(())
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use tinderbox_datasets::download;
 use tinderbox_datasets::sets::{self, Answer, Nda};
 use tinderbox_datasets::text::{
-    Located, TextOptions, TextReport, TextSet, locate, read_corpus_with_report,
+    SplitPaths, TextOptions, TextReport, TextSet, find_split_paths, read_corpus_with_report,
 };
 use tinderbox_datasets::{
-    Fold, count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices,
+    Fold, count_duplicates, count_overlap, folds_by_content, grouped_folds, grouped_indices,
     split_indices, split_indices_by_content, stratified_folds_by_content,
     stratified_indices_by_content,
 };
@@ -74,7 +74,7 @@ pub struct Rows {
     /// Agreements that the rows are lines of, for `ContractNLI`.
     pub agreements: Vec<Agreement>,
     /// The files and folders that the splits are from, for the user's own data.
-    pub located: Option<Located>,
+    pub located: Option<SplitPaths>,
     /// What was found out while reading.
     pub report: TextReport,
 }
@@ -83,7 +83,7 @@ impl Rows {
     /// Texts that are equal to an earlier one.
     pub fn copies(&self) -> usize {
         let contents: Vec<u64> = self.inputs.iter().map(content).collect();
-        count_copies(&contents)
+        count_duplicates(&contents)
     }
 
     /// Texts of the test split that are also in the train or validation split, as only given splits have
@@ -93,7 +93,7 @@ impl Rows {
             rows.iter().map(|&row| content(&self.inputs[row])).collect()
         };
         let Parts { train, valid, test } = &self.parts;
-        count_shared(contents(test), [contents(train), contents(valid)].concat())
+        count_overlap(contents(test), [contents(train), contents(valid)].concat())
     }
 }
 
@@ -240,14 +240,14 @@ fn own(data: &Data, split: &Split, classes: Option<Vec<String>>) -> Result<Rows,
 fn read_own(
     data: &Data,
     classes: Option<Vec<String>>,
-) -> Result<(Located, [Option<Set>; 3]), DataError> {
+) -> Result<(SplitPaths, [Option<Set>; 3]), DataError> {
     let options = data.options()?.unwrap_or_default();
     let mut named = data.clone();
     let path = named.path_mut().cloned().unwrap_or_default();
     if path.is_empty() {
         return Err(DataError::NoPath);
     }
-    let mut located = locate(Path::new(&path))?;
+    let mut located = find_split_paths(Path::new(&path))?;
     if let Data::Texts { test, .. } = data
         && !test.is_empty()
     {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tinderbox_datasets::text::Located;
+use tinderbox_datasets::text::SplitPaths;
 
 use super::data::{Corpus, Parts, Rows, Truth};
 
@@ -168,7 +168,7 @@ fn same_target(truth: &Truth, a: usize, b: usize) -> bool {
 }
 
 /// Where each split is from.
-fn sources(located: Option<&Located>) -> [String; 3] {
+fn sources(located: Option<&SplitPaths>) -> [String; 3] {
     let Some(located) = located else {
         return [String::new(), String::new(), String::new()];
     };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::text::{Located, TextReport};
+use tinderbox_datasets::text::{SplitPaths, TextReport};
 
 use super::answers::{Answers, Committee, Task};
 use super::contents::{items, split_list};
@@ -288,7 +288,7 @@ impl Predictor {
             Some(list) => Some(list.choose(&items(&rows), split, other)),
             None => other.then_some(Scope::Whole { trained_on: 0 }),
         };
-        let has_splits = rows.located.as_ref().is_none_or(Located::has_splits);
+        let has_splits = rows.located.as_ref().is_none_or(SplitPaths::has_splits);
         let part: Vec<usize> = match &scope {
             Some(Scope::Stored { rows, .. }) => rows.clone(),
             Some(Scope::Whole { .. }) if !has_splits => (0..rows.inputs.len()).collect(),

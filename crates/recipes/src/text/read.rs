@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tinderbox_datasets::text::{
-    Labels, Place, PlainText, RowOptions, TextOptions, TextReport, TextRow, each_sentence,
-    each_text,
+    Labels, Location, PlainText, RowOptions, TextOptions, TextReport, TextRow, for_each_sentence,
+    for_each_text,
 };
 
 use super::answers::Task;
@@ -35,7 +35,7 @@ pub struct ReadText {
     /// The columns or keys of its row.
     pub cells: Vec<(String, String)>,
     /// Where it is.
-    pub place: Place,
+    pub location: Location,
 }
 
 /// Takes each text, or the reason why one cannot be used, and decides whether to continue.
@@ -50,7 +50,7 @@ impl Predictor {
     /// # Errors
     ///
     /// If the file cannot be read any further. An error of one text goes to `sink`.
-    pub fn each_text(
+    pub fn for_each_text(
         &self,
         path: &Path,
         how: &ReadOptions,
@@ -58,7 +58,7 @@ impl Predictor {
     ) -> Result<TextReport, TextRecipeError> {
         let options = self.text_options(how)?;
         if self.task() == Task::Tags && how.whole != Some(true) {
-            return self.each_sentence(path, &options, sink);
+            return self.for_each_sentence(path, &options, sink);
         }
         let pair = self.takes_pairs();
         let plain = match how.whole {
@@ -72,26 +72,26 @@ impl Predictor {
             cells: how.cells,
             plain,
         };
-        let report = each_text(path, rows, &options, &mut |row| {
+        let report = for_each_text(path, rows, &options, &mut |row| {
             let text = row.map_err(|error| DataError::Text(error).into());
             sink(text.and_then(|row| self.read_text(row)))
         });
         report.map_err(|error| DataError::Text(error).into())
     }
 
-    fn each_sentence(
+    fn for_each_sentence(
         &self,
         path: &Path,
         options: &TextOptions,
         sink: &mut ReadTextSink<'_>,
     ) -> Result<TextReport, TextRecipeError> {
-        let report = each_sentence(path, self.labels(), options, &mut |sentence| {
+        let report = for_each_sentence(path, self.labels(), options, &mut |sentence| {
             sink(match sentence {
-                Ok((words, place)) => Ok(ReadText {
+                Ok((words, location)) => Ok(ReadText {
                     name: words.join(" "),
                     input: Input::Words(words),
                     cells: Vec::new(),
-                    place,
+                    location,
                 }),
                 Err(error) => Err(DataError::Text(error).into()),
             })
@@ -103,7 +103,7 @@ impl Predictor {
         let TextRow {
             mut texts,
             cells,
-            place,
+            location,
             ..
         } = row;
         let (name, input) = if texts.len() == 2 {
@@ -115,12 +115,12 @@ impl Predictor {
             let text = texts.pop().unwrap_or_default();
             let input = self.input(&text).map_err(|error| match error {
                 TextRecipeError::Asked(message) => {
-                    TextRecipeError::Asked(format!("{place}: {message}"))
+                    TextRecipeError::Asked(format!("{location}: {message}"))
                 }
                 other => other,
             })?;
-            let name = match &place {
-                Place::File(file) => file.clone(),
+            let name = match &location {
+                Location::File(file) => file.clone(),
                 _ => text,
             };
             (name, input)
@@ -129,7 +129,7 @@ impl Predictor {
             input,
             name,
             cells,
-            place,
+            location,
         })
     }
 

@@ -24,7 +24,7 @@ use tokenizers::{
 use super::error::TokenizerError;
 use super::pre_tokenize::with_words;
 use super::tokenizer_file::{CheckedFile, MAX_FILE, checked};
-use tinderbox_datasets::contain::contained;
+use tinderbox_datasets::panics::catch_panic;
 use tinderbox_train::{ConfigError, check_range};
 
 /// Name of the tokenizer's file in a model folder, as on the Hugging Face hub.
@@ -430,7 +430,7 @@ impl TextTokenizer {
         }
         let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
         let CheckedFile { json, added } = checked(&bytes).map_err(refuse)?;
-        let tokenizer = contained(|| Tokenizer::from_bytes(&json)).map_err(refuse)?;
+        let tokenizer = catch_panic(|| Tokenizer::from_bytes(&json)).map_err(refuse)?;
         let tokenizer = tokenizer.map_err(|error| refuse(error.to_string()))?;
         for (content, id) in added {
             let found = tokenizer.token_to_id(&content);
@@ -528,7 +528,7 @@ impl TextTokenizer {
         };
         // The fast way forgets which word a token is of.
         let in_words = matches!(input, Input::Words(_));
-        let encoding = contained(|| {
+        let encoding = catch_panic(|| {
             if in_words {
                 hub.encode(wanted, true)
             } else {
@@ -553,7 +553,7 @@ impl TextTokenizer {
         let parts = parts
             .par_iter()
             .map(|part| {
-                let encoding = contained(|| hub.encode_fast(*part, false));
+                let encoding = catch_panic(|| hub.encode_fast(*part, false));
                 let encoding = encoding.map_err(TokenizerError::Panicked)??;
                 Ok(encoding.get_ids().to_vec())
             })
@@ -573,7 +573,7 @@ impl TextTokenizer {
                 Ok(String::from_utf8_lossy(&bytes).into_owned())
             }
             Some(hub) => {
-                let text = contained(|| hub.decode(ids, true));
+                let text = catch_panic(|| hub.decode(ids, true));
                 Ok(text.map_err(TokenizerError::Panicked)??)
             }
         }

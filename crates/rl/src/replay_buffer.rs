@@ -1,15 +1,15 @@
-//! What an agent has lived through, in host memory, and batches of it.
+//! The replay buffer: past transitions in host memory, and batches of them.
 //!
 //! Reference: Lin, *Self-improving reactive agents*, 1992, <https://doi.org/10.1007/BF00992699>;
-//! prioritised: Schaul et al., *Prioritized experience replay*, 2016,
+//! prioritized: Schaul et al., *Prioritized experience replay*, 2016,
 //! <https://arxiv.org/abs/1511.05952>; several steps: Sutton, *Learning to predict by the methods
 //! of temporal differences*, 1988, <https://doi.org/10.1007/BF00115009>.
 //! Differs from Schaul et al.: the importance weights are divided by the largest of the batch, not
 //! of the replay.
 //!
-//! There is one ring per field, and an observation is stored once: what follows it is the next in
-//! the ring. Only where an episode was cut off the ring does not hold what would have followed, and
-//! that observation lies apart.
+//! There is one ring per field, and an observation is stored once: the next observation is the next
+//! entry of the ring. Only the final observations of truncated episodes are stored apart, because the
+//! ring continues with the next episode.
 
 use std::collections::VecDeque;
 
@@ -20,14 +20,16 @@ use crate::sum_tree::SumTree;
 const TERMINATED: u8 = 1;
 const TRUNCATED: u8 = 2;
 
-/// Added to an error, so that no transition's chance is zero.
+/// Added to an error, so that no probability is zero.
 const SMALLEST_ERROR: f32 = 1e-6;
 
-/// Why a replay cannot be made or used.
+/// Why a replay buffer cannot be created or used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReplayError {
+pub enum ReplayBufferError {
     /// It could never give a batch.
-    #[error("the replay holds {capacity} transitions, fewer than a batch of {batch}")]
+    #[error(
+        "the replay buffer holds at most {capacity} transitions, fewer than a batch of {batch}"
+    )]
     TooSmall {
         /// Most transitions it can hold.
         capacity: usize,
@@ -35,34 +37,34 @@ pub enum ReplayError {
         batch: usize,
     },
     /// It cannot give a batch yet.
-    #[error("the replay holds {len} transitions so far, fewer than a batch of {batch}")]
+    #[error("the replay buffer holds {len} transitions so far, fewer than a batch of {batch}")]
     TooFew {
         /// Transitions it holds.
         len: usize,
         /// Transitions in a batch.
         batch: usize,
     },
-    /// A stored replay is not one of this size.
-    #[error("the stored replay does not fit: {0}")]
+    /// A stored replay buffer is not one of this size.
+    #[error("the stored replay buffer does not fit: {0}")]
     Foreign(String),
 }
 
 /// How transitions are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sampling {
-    /// All with the same chance, with replacement.
+    /// All with the same probability, with replacement.
     Uniform,
     /// In proportion to a power of their last error.
     Prioritized {
-        /// The power, alpha in the paper, in `[0, 1]`.
-        exponent: f32,
+        /// The exponent, in `[0, 1]`.
+        alpha: f32,
     },
 }
 
-/// Sizes of a replay.
+/// Sizes of a replay buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ReplayConfig {
-    /// Most transitions held; rounded down to full rows of the environments.
+pub struct ReplayBufferConfig {
+    /// Capacity, in transitions; rounded down to full rows of the environments.
     pub capacity: usize,
     /// Environments that are stepped together.
     pub envs: usize,
@@ -70,7 +72,7 @@ pub struct ReplayConfig {
     pub width: usize,
     /// Transitions in a batch.
     pub batch: usize,
-    /// Rewards summed before the value of what follows is looked at.
+    /// Steps of the return before bootstrapping.
     pub n_step: usize,
     /// Discount of a reward one step later, in `[0, 1]`.
     pub gamma: f32,
@@ -89,19 +91,19 @@ pub struct Batch {
     pub rewards: Vec<f32>,
     /// Observations after these steps, `[batch, width]`; zeros where nothing follows.
     pub next_observations: Vec<f32>,
-    /// What the value of the next observation is multiplied with, `[batch]`: the discount of as
-    /// many steps as were summed, and 0 after a termination. A truncation changes nothing.
+    /// Factors of the values of the next observations, `[batch]`: the discount of as many steps as
+    /// were summed, and 0 after a termination. A truncation changes nothing.
     pub discounts: Vec<f32>,
-    /// Weights in the loss that correct for unequal chances, `[batch]`, at most 1.
+    /// Importance weights in the loss, `[batch]`, at most 1.
     pub weights: Vec<f32>,
-    /// Where the transitions lie, for [`Replay::set_errors`].
-    pub places: Vec<usize>,
+    /// Indices of the transitions, for [`ReplayBuffer::update_priorities`].
+    pub indices: Vec<usize>,
 }
 
 /// A ring of transitions.
 #[derive(Clone, Debug)]
-pub struct Replay {
-    config: ReplayConfig,
+pub struct ReplayBuffer {
+    config: ReplayBufferConfig,
     /// Rows, one per step of all environments, that fit.
     rows: usize,
     /// Rows ever written.
@@ -111,27 +113,27 @@ pub struct Replay {
     actions: Vec<u16>,
     rewards: Vec<f32>,
     ends: Vec<u8>,
-    /// What followed the latest row, `[envs, width]`.
+    /// The observations after the latest row, `[envs, width]`.
     head: Vec<f32>,
-    /// Where episodes were cut off, by number of the transition since the start, oldest first.
+    /// Truncations, by the number of the transition since the start, oldest first.
     cuts: VecDeque<u64>,
-    /// What would have followed there, `[cuts, width]`.
+    /// The final observations there, `[cuts, width]`.
     after_cuts: VecDeque<f32>,
     priorities: Option<SumTree>,
     largest_priority: f32,
 }
 
-impl Replay {
-    /// Makes an empty replay.
+impl ReplayBuffer {
+    /// Creates an empty replay buffer.
     ///
     /// # Errors
     ///
     /// If it is too small for one batch.
-    pub fn new(config: ReplayConfig) -> Result<Self, ReplayError> {
+    pub fn new(config: ReplayBufferConfig) -> Result<Self, ReplayBufferError> {
         let rows = config.capacity / config.envs.max(1);
         let capacity = rows * config.envs;
         if capacity < config.batch.max(1) {
-            return Err(ReplayError::TooSmall {
+            return Err(ReplayBufferError::TooSmall {
                 capacity,
                 batch: config.batch.max(1),
             });
@@ -161,15 +163,20 @@ impl Replay {
         self.actions.len()
     }
 
+    /// Transitions in a batch.
+    pub fn batch_size(&self) -> usize {
+        self.config.batch
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
     }
 
-    /// Takes in one step of all environments.
+    /// Appends one step of all environments.
     ///
-    /// `after` gives what an environment's action led to, before any reset; `head` is what they show
-    /// now, after it.
+    /// `after` gives the observation of an environment before any reset; `head` are the current
+    /// observations, after it.
     ///
     /// # Shapes
     ///
@@ -187,7 +194,7 @@ impl Replay {
         head: &[f32],
         after: impl Fn(usize) -> &'a [f32],
     ) {
-        let ReplayConfig { envs, width, .. } = self.config;
+        let ReplayBufferConfig { envs, width, .. } = self.config;
         assert_eq!(
             [before.len(), actions.len(), steps.len()],
             [envs * width, envs, envs],
@@ -196,7 +203,7 @@ impl Replay {
         self.head.copy_from_slice(head);
         let row = (self.written % self.rows as u64) as usize;
         let end = |step: &Step| {
-            // A process that ended in the last step of its time has ended.
+            // A termination in the last step of a time limit is a termination.
             match (step.terminated, step.truncated) {
                 (true, _) => TERMINATED,
                 (false, true) => TRUNCATED,
@@ -212,9 +219,9 @@ impl Replay {
             let at = row * envs..(row + 1) * envs;
             self.observations[at.start * width..at.end * width].copy_from_slice(before);
             self.actions[at.clone()].copy_from_slice(actions);
-            for (place, step) in at.zip(steps) {
-                self.rewards[place] = step.reward;
-                self.ends[place] = end(step);
+            for (index, step) in at.zip(steps) {
+                self.rewards[index] = step.reward;
+                self.ends[index] = end(step);
             }
         }
         let oldest = (self.written + 1).saturating_sub(self.rows as u64) * envs as u64;
@@ -229,39 +236,39 @@ impl Replay {
             }
         }
         if let Some(priorities) = &mut self.priorities {
-            for place in row * envs..(row + 1) * envs {
-                priorities.set(place, self.largest_priority);
+            for index in row * envs..(row + 1) * envs {
+                priorities.set(index, self.largest_priority);
             }
         }
         self.written += 1;
     }
 
-    /// Draws a batch.
+    /// Samples a batch.
     ///
-    /// `importance` is how far the weights make up for unequal chances, beta in the paper: 0 not at
-    /// all, 1 fully.
+    /// `beta` is the exponent of the importance weights, which correct for unequal probabilities: 0
+    /// not at all, 1 fully.
     ///
     /// # Errors
     ///
-    /// If fewer transitions are held than make a batch.
-    pub fn sample(&self, rng: &mut Stream, importance: f32) -> Result<Batch, ReplayError> {
+    /// If there are fewer transitions than a batch has.
+    pub fn sample(&self, rng: &mut Stream, beta: f32) -> Result<Batch, ReplayBufferError> {
         let (len, batch) = (self.len(), self.config.batch);
         if len < batch.max(1) {
-            return Err(ReplayError::TooFew { len, batch });
+            return Err(ReplayBufferError::TooFew { len, batch });
         }
-        let mut places = Vec::with_capacity(batch);
+        let mut indices = Vec::with_capacity(batch);
         let mut weights = vec![1.0; batch];
         match &self.priorities {
-            None => places.extend((0..batch).map(|_| below(rng, len))),
+            None => indices.extend((0..batch).map(|_| below(rng, len))),
             Some(priorities) => {
                 let total = priorities.total();
                 let stratum = total / batch as f32;
-                for (index, weight) in weights.iter_mut().enumerate() {
-                    let sum = (index as f32 + uniform(rng)) * stratum;
-                    let place = priorities.find(sum).min(len - 1);
-                    let chance = priorities.get(place).max(f32::MIN_POSITIVE) / total;
-                    *weight = (len as f32 * chance).powf(-importance);
-                    places.push(place);
+                for (number, weight) in weights.iter_mut().enumerate() {
+                    let sum = (number as f32 + uniform(rng)) * stratum;
+                    let index = priorities.find(sum).min(len - 1);
+                    let chance = priorities.get(index).max(f32::MIN_POSITIVE) / total;
+                    *weight = (len as f32 * chance).powf(-beta);
+                    indices.push(index);
                 }
                 let largest = weights.iter().fold(f32::MIN_POSITIVE, |a, &b| a.max(b));
                 for weight in &mut weights {
@@ -269,12 +276,12 @@ impl Replay {
                 }
             }
         }
-        Ok(self.gather(places, weights))
+        Ok(self.gather(indices, weights))
     }
 
-    /// Copies the transitions at `places` together.
-    fn gather(&self, places: Vec<usize>, weights: Vec<f32>) -> Batch {
-        let (count, width) = (places.len(), self.config.width);
+    /// The transitions at `indices`.
+    fn gather(&self, indices: Vec<usize>, weights: Vec<f32>) -> Batch {
+        let (count, width) = (indices.len(), self.config.width);
         let mut batch = Batch {
             observations: Vec::with_capacity(count * width),
             actions: Vec::with_capacity(count),
@@ -282,12 +289,12 @@ impl Replay {
             next_observations: Vec::with_capacity(count * width),
             discounts: Vec::with_capacity(count),
             weights,
-            places: Vec::new(),
+            indices: Vec::new(),
         };
-        for &place in &places {
-            batch.observations.extend_from_slice(self.row(place));
-            batch.actions.push(i32::from(self.actions[place]));
-            let (reward, discount, next) = self.look_ahead(place);
+        for &index in &indices {
+            batch.observations.extend_from_slice(self.row(index));
+            batch.actions.push(i32::from(self.actions[index]));
+            let (reward, discount, next) = self.look_ahead(index);
             batch.rewards.push(reward);
             batch.discounts.push(discount);
             match next {
@@ -301,15 +308,15 @@ impl Replay {
                     .extend(std::iter::repeat_n(0.0, width)),
             }
         }
-        batch.places = places;
+        batch.indices = indices;
         batch
     }
 
-    /// The rewards from `place` on, the discount behind them, and what follows.
+    /// The n-step return from `index` on, the discount after it, and the next observation.
     ///
-    /// It ends with the episode, and with what has been seen: a sum of fewer steps is as right.
-    fn look_ahead(&self, place: usize) -> (f32, f32, Next<'_>) {
-        let ReplayConfig {
+    /// It ends with the episode, and at the latest row: a return of fewer steps is as valid.
+    fn look_ahead(&self, index: usize) -> (f32, f32, Next<'_>) {
+        let ReplayBufferConfig {
             envs,
             n_step,
             gamma,
@@ -317,7 +324,7 @@ impl Replay {
         } = self.config;
         let len = self.len();
         let newest = ((self.written - 1) % self.rows as u64) as usize;
-        let (mut reward, mut discount, mut at) = (0.0, 1.0, place);
+        let (mut reward, mut discount, mut at) = (0.0, 1.0, index);
         for step in 1.. {
             reward += discount * self.rewards[at];
             discount *= gamma;
@@ -347,37 +354,37 @@ impl Replay {
         (reward, discount, Next::Row(self.row(at)))
     }
 
-    fn row(&self, place: usize) -> &[f32] {
+    fn row(&self, index: usize) -> &[f32] {
         let width = self.config.width;
-        &self.observations[place * width..][..width]
+        &self.observations[index * width..][..width]
     }
 
-    /// How many transitions had been seen before the one at `place`.
-    fn number(&self, place: usize) -> u64 {
+    /// Number of transitions before the one at `index`, since the start.
+    fn number(&self, index: usize) -> u64 {
         let envs = self.config.envs;
         let newest = self.written - 1;
-        let age = (newest % self.rows as u64 + self.rows as u64 - (place / envs) as u64)
+        let age = (newest % self.rows as u64 + self.rows as u64 - (index / envs) as u64)
             % self.rows as u64;
-        (newest - age) * envs as u64 + (place % envs) as u64
+        (newest - age) * envs as u64 + (index % envs) as u64
     }
 
-    /// Tells how wrong the agent was about transitions, which decides how soon they come again.
+    /// Sets the priorities of transitions from their errors.
     ///
     /// # Panics
     ///
-    /// If there are not as many errors as places.
-    pub fn set_errors(&mut self, places: &[usize], errors: &[f32]) {
-        assert_eq!(places.len(), errors.len(), "an error per place");
-        let Sampling::Prioritized { exponent } = self.config.sampling else {
+    /// If there are not as many errors as indices.
+    pub fn update_priorities(&mut self, indices: &[usize], errors: &[f32]) {
+        assert_eq!(indices.len(), errors.len(), "one error per index");
+        let Sampling::Prioritized { alpha } = self.config.sampling else {
             return;
         };
         let Some(priorities) = &mut self.priorities else {
             return;
         };
-        for (&place, error) in places.iter().zip(errors) {
-            let priority = (error.abs() + SMALLEST_ERROR).powf(exponent);
+        for (&index, error) in indices.iter().zip(errors) {
+            let priority = (error.abs() + SMALLEST_ERROR).powf(alpha);
             self.largest_priority = self.largest_priority.max(priority);
-            priorities.set(place, priority);
+            priorities.set(index, priority);
         }
     }
 
@@ -396,8 +403,8 @@ impl Replay {
     }
 }
 
-/// What is stored: every field as little-endian bytes behind its length, in this order.
-impl Replay {
+/// The stored form: every field as little-endian bytes after its length, in this order.
+impl ReplayBuffer {
     /// Writes everything held.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.bytes());
@@ -429,12 +436,12 @@ impl Replay {
         bytes
     }
 
-    /// Fills an empty replay with what [`to_bytes`](Self::to_bytes) wrote.
+    /// Fills an empty replay buffer from the bytes of [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
     ///
     /// If it is of another size, or cut off.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), ReplayError> {
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), ReplayBufferError> {
         let mut rest = bytes;
         let mut read = Self::new(self.config)?;
         read.written = u64::from_le_bytes(array(field(&mut rest)?)?);
@@ -455,7 +462,7 @@ impl Replay {
             .collect();
         read.after_cuts = floats(field(&mut rest)?).collect();
         let priorities: Vec<f32> = floats(field(&mut rest)?).collect();
-        let ReplayConfig { envs, width, .. } = self.config;
+        let ReplayBufferConfig { envs, width, .. } = self.config;
         let len = read.written.min(self.rows as u64) as usize * envs;
         let lengths = [
             (read.actions.len(), len),
@@ -471,7 +478,7 @@ impl Replay {
         ];
         if let Some((found, expected)) = lengths.into_iter().find(|(a, b)| a != b) {
             let reason = format!("a field has {found} values, expected {expected}");
-            return Err(ReplayError::Foreign(reason));
+            return Err(ReplayBufferError::Foreign(reason));
         }
         if let Some(tree) = &mut read.priorities {
             tree.fill(&priorities);
@@ -481,8 +488,8 @@ impl Replay {
     }
 }
 
-fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], ReplayError> {
-    let cut_off = || ReplayError::Foreign("it is cut off".to_owned());
+fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], ReplayBufferError> {
+    let cut_off = || ReplayBufferError::Foreign("it is cut off".to_owned());
     let (length, after) = rest.split_first_chunk::<8>().ok_or_else(cut_off)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| cut_off())?;
     let (field, after) = after.split_at_checked(length).ok_or_else(cut_off)?;
@@ -490,8 +497,8 @@ fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], ReplayError> {
     Ok(field)
 }
 
-fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], ReplayError> {
-    let wrong = |_| ReplayError::Foreign("a field has the wrong length".to_owned());
+fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], ReplayBufferError> {
+    let wrong = |_| ReplayBufferError::Foreign("a field has the wrong length".to_owned());
     bytes.try_into().map_err(wrong)
 }
 
@@ -500,7 +507,7 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
     values.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
-/// Where the observation lies that follows.
+/// The place of the next observation.
 enum Next<'a> {
     Row(&'a [f32]),
     Cut(usize),
@@ -512,8 +519,8 @@ mod tests {
     use super::*;
     use crate::random::Purpose;
 
-    fn config() -> ReplayConfig {
-        ReplayConfig {
+    fn config() -> ReplayBufferConfig {
+        ReplayBufferConfig {
             capacity: 12,
             envs: 2,
             width: 1,
@@ -530,8 +537,12 @@ mod tests {
 
     /// Steps in which environment `e` shows `100 e + t`, gets the reward `t + 1`, and ends where
     /// `ends` says; a cut-off one would have shown `-t`.
-    fn lived(config: ReplayConfig, steps: usize, ends: impl Fn(usize, usize) -> u8) -> Replay {
-        let mut replay = Replay::new(config).unwrap();
+    fn lived(
+        config: ReplayBufferConfig,
+        steps: usize,
+        ends: impl Fn(usize, usize) -> u8,
+    ) -> ReplayBuffer {
+        let mut replay = ReplayBuffer::new(config).unwrap();
         for t in 0..steps {
             let show =
                 |t: usize| -> Vec<f32> { (0..config.envs).map(|e| (100 * e + t) as f32).collect() };
@@ -549,8 +560,8 @@ mod tests {
         replay
     }
 
-    fn at(replay: &Replay, places: &[usize]) -> Batch {
-        replay.gather(places.to_vec(), vec![1.0; places.len()])
+    fn at(replay: &ReplayBuffer, indices: &[usize]) -> Batch {
+        replay.gather(indices.to_vec(), vec![1.0; indices.len()])
     }
 
     #[test]
@@ -590,7 +601,7 @@ mod tests {
 
     #[test]
     fn several_steps_stop_at_the_end_of_an_episode_and_at_the_present() {
-        let config = ReplayConfig {
+        let config = ReplayBufferConfig {
             n_step: 3,
             ..config()
         };
@@ -623,13 +634,13 @@ mod tests {
         let replay = lived(config(), 50, |t, _| if t % 2 == 0 { TRUNCATED } else { 0 });
         assert_eq!(replay.cuts.len(), 6);
         assert_eq!(replay.after_cuts.len(), 6);
-        for place in 0..12 {
-            let batch = at(&replay, &[place]);
+        for index in 0..12 {
+            let batch = at(&replay, &[index]);
             let time = batch.observations[0] % 100.0;
             let cut = time % 2.0 == 0.0;
-            let env = if place % 2 == 1 { 100.0 } else { 0.0 };
+            let env = if index % 2 == 1 { 100.0 } else { 0.0 };
             let next = if cut { -time } else { env + time + 1.0 };
-            assert_eq!(batch.next_observations, [next], "place {place}");
+            assert_eq!(batch.next_observations, [next], "index {index}");
         }
     }
 
@@ -640,8 +651,8 @@ mod tests {
         for number in 0..3000 {
             let batch = replay.sample(&mut rng(number), 1.0).unwrap();
             assert_eq!(batch.weights, [1.0; 4]);
-            for place in batch.places {
-                counts[place] += 1;
+            for index in batch.indices {
+                counts[index] += 1;
             }
         }
         // Standard deviation 30.
@@ -650,22 +661,22 @@ mod tests {
 
     #[test]
     fn large_errors_come_more_often_and_weigh_less() {
-        let sampling = Sampling::Prioritized { exponent: 1.0 };
-        let config = ReplayConfig {
+        let sampling = Sampling::Prioritized { alpha: 1.0 };
+        let config = ReplayBufferConfig {
             sampling,
             ..config()
         };
         let mut replay = lived(config, 6, |_, _| 0);
-        let places: Vec<usize> = (0..12).collect();
+        let indices: Vec<usize> = (0..12).collect();
         let errors: Vec<f32> = (0..12).map(|i| if i < 6 { 1.0 } else { -3.0 }).collect();
-        replay.set_errors(&places, &errors);
+        replay.update_priorities(&indices, &errors);
         let mut large = 0;
         for number in 0..1000 {
             let batch = replay.sample(&mut rng(number), 1.0).unwrap();
-            for (place, weight) in batch.places.iter().zip(&batch.weights) {
-                large += u32::from(*place >= 6);
-                let rare = batch.places.iter().any(|&place| place < 6);
-                let expected = if *place >= 6 && rare { 1.0 / 3.0 } else { 1.0 };
+            for (index, weight) in batch.indices.iter().zip(&batch.weights) {
+                large += u32::from(*index >= 6);
+                let rare = batch.indices.iter().any(|&index| index < 6);
+                let expected = if *index >= 6 && rare { 1.0 / 3.0 } else { 1.0 };
                 assert!((weight - expected).abs() < 1e-4, "{weight}");
             }
         }
@@ -685,18 +696,18 @@ mod tests {
 
     #[test]
     fn a_restored_replay_gives_the_same_batches() {
-        for sampling in [Sampling::Uniform, Sampling::Prioritized { exponent: 0.5 }] {
+        for sampling in [Sampling::Uniform, Sampling::Prioritized { alpha: 0.5 }] {
             for steps in [4, 9] {
-                let config = ReplayConfig {
+                let config = ReplayBufferConfig {
                     sampling,
                     n_step: 3,
                     ..config()
                 };
                 let ends = |t, e| if (t + e) % 3 == 0 { TRUNCATED } else { 0 };
                 let mut replay = lived(config, steps, ends);
-                replay.set_errors(&[0, 3], &[5.0, 0.1]);
+                replay.update_priorities(&[0, 3], &[5.0, 0.1]);
                 let bytes = replay.to_bytes();
-                let mut restored = Replay::new(config).unwrap();
+                let mut restored = ReplayBuffer::new(config).unwrap();
                 restored.restore(&bytes).unwrap();
                 for number in 0..20 {
                     assert_eq!(
@@ -708,25 +719,28 @@ mod tests {
                 for cut in [0, 7, bytes.len() - 1] {
                     assert!(restored.restore(&bytes[..cut]).is_err());
                 }
-                let other = ReplayConfig { width: 2, ..config };
-                let error = Replay::new(other).unwrap().restore(&bytes).unwrap_err();
-                assert!(matches!(error, ReplayError::Foreign(_)));
+                let other = ReplayBufferConfig { width: 2, ..config };
+                let error = ReplayBuffer::new(other)
+                    .unwrap()
+                    .restore(&bytes)
+                    .unwrap_err();
+                assert!(matches!(error, ReplayBufferError::Foreign(_)));
             }
         }
     }
 
     #[test]
     fn a_million_transitions_of_cart_pole_take_less_than_60_megabytes() {
-        let config = ReplayConfig {
+        let config = ReplayBufferConfig {
             capacity: 1_000_000,
             envs: 8,
             width: 4,
             batch: 64,
             n_step: 3,
             gamma: 0.99,
-            sampling: Sampling::Prioritized { exponent: 0.5 },
+            sampling: Sampling::Prioritized { alpha: 0.5 },
         };
-        let mut replay = Replay::new(config).unwrap();
+        let mut replay = ReplayBuffer::new(config).unwrap();
         let step = |cut| Step {
             reward: 1.0,
             terminated: false,
@@ -744,16 +758,16 @@ mod tests {
 
     #[test]
     fn a_replay_smaller_than_a_batch_is_refused() {
-        let small = ReplayConfig {
+        let small = ReplayBufferConfig {
             capacity: 3,
             ..config()
         };
         assert_eq!(
-            Replay::new(small).unwrap_err().to_string(),
-            "the replay holds 2 transitions, fewer than a batch of 4"
+            ReplayBuffer::new(small).unwrap_err().to_string(),
+            "the replay buffer holds at most 2 transitions, fewer than a batch of 4"
         );
         let early = lived(config(), 1, |_, _| 0);
         let error = early.sample(&mut rng(0), 1.0).unwrap_err();
-        assert_eq!(error, ReplayError::TooFew { len: 2, batch: 4 });
+        assert_eq!(error, ReplayBufferError::TooFew { len: 2, batch: 4 });
     }
 }

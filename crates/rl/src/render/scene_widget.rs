@@ -1,22 +1,21 @@
-//! A picture on the terminal: two pixels in each cell.
+//! A scene in the terminal, with two pixels in each cell.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 use ratatui::widgets::Widget;
-use tinderbox_rl::scene::Scene;
 
-use crate::picture::Picture;
+use super::{Canvas, Scene};
 
-/// Draws a scene over the whole of an area.
-pub(crate) struct SceneWidget<'a>(pub(crate) &'a Scene);
+/// Fills an area with a scene.
+pub struct SceneWidget<'a>(pub &'a Scene);
 
 impl Widget for SceneWidget<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let (width, height) = (usize::from(area.width), usize::from(area.height));
-        let picture = Picture::new(self.0, width, 2 * height);
+        let canvas = Canvas::new(self.0, width, 2 * height);
         let color = |x: usize, y: usize| {
-            let [r, g, b] = picture.pixels[y * width + x];
+            let [r, g, b] = canvas.pixels[y * width + x];
             Color::Rgb(r, g, b)
         };
         for row in 0..height {
@@ -35,18 +34,18 @@ impl Widget for SceneWidget<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tinderbox_rl::env::Native;
-    use tinderbox_rl::environment::Environment as _;
-    use tinderbox_rl::scene::Look as _;
+    use crate::env::ClassicControl;
+    use crate::environment::Environment as _;
+    use crate::render::Render as _;
 
     #[test]
     fn the_pole_is_on_the_screen() {
-        let mut env: Native = "CartPole-v1".parse().unwrap();
+        let mut env: ClassicControl = "CartPole-v1".parse().unwrap();
         env.reset(1, &mut [0.0; 4]);
         let area = Rect::new(0, 0, 60, 20);
         let mut buffer = Buffer::empty(area);
-        SceneWidget(&env.scene()).render(area, &mut buffer);
-        // The pole is thinner than a pixel here, and so paler than its own colour.
+        SceneWidget(&env.render()).render(area, &mut buffer);
+        // The pole is thinner than a pixel here, and so paler than its own color.
         let warm = |color: Color| matches!(color, Color::Rgb(r, _, b) if r > b.saturating_add(40));
         let cells = buffer.content().iter();
         assert!(cells.filter(|cell| warm(cell.fg) || warm(cell.bg)).count() > 5);

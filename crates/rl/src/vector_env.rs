@@ -1,29 +1,30 @@
-//! Several copies of an environment that step together and start again by themselves.
+//! Several environments that step together, with automatic reset.
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Action, ActionError, Environment, Spec, Step};
+use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
 
-/// Most copies that a [`Vector`] can have.
+/// Largest number of environments in a [`VectorEnv`].
 const MAX_COUNT: usize = 65_536;
 
 /// Copies of one environment, stepped together, with their observations in one buffer.
 ///
-/// An episode that ends is followed by a new one within the same step: [`observations`] are then
-/// the first of the new episode, and [`next_observation`] is still what the action led to. Each
-/// episode's seed follows from the run's seed, the copy and the episode's number, so that what
-/// happens does not depend on the number of copies, and a stored copy goes on as the original.
+/// An episode that ends is reset within the same step: [`observations`] are then the first of the new
+/// episode, and [`next_observation`] is still the last one of the old episode. The seed of an episode
+/// follows from the seed of the run, the index of the environment and the number of the episode, so
+/// that an environment does the same among any number of them, and a stored copy continues as the
+/// original.
 ///
 /// ```
-/// use tinderbox_rl::env::Native;
+/// use tinderbox_rl::env::ClassicControl;
 /// use tinderbox_rl::environment::Action;
-/// use tinderbox_rl::vector::Vector;
+/// use tinderbox_rl::vector_env::VectorEnv;
 ///
-/// let env: Native = "CartPole-v1".parse()?;
-/// let mut envs = Vector::new(&env, 8, 42)?;
+/// let env: ClassicControl = "CartPole-v1".parse()?;
+/// let mut envs = VectorEnv::new(&env, 8, 42)?;
 /// let mut ended = 0;
 /// for _ in 0..100 {
-///     envs.step(|_copy| Action::Discrete(1))?;
+///     envs.step(|_env| Action::Discrete(1))?;
 ///     ended += envs.ended().count();
 /// }
 /// assert_eq!(envs.observations().len(), 8 * 4);
@@ -35,15 +36,15 @@ const MAX_COUNT: usize = 65_536;
 /// [`next_observation`]: Self::next_observation
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub struct Vector<E: Environment> {
+pub struct VectorEnv<E: Environment> {
     seed: u64,
     width: usize,
     observations: Vec<f32>,
-    copies: Vec<Slot<E>>,
-    /// What the last step gave. Not stored: a loop has read it before it stores anything.
+    envs: Vec<Slot<E>>,
+    /// The result of the last step. Not stored: a loop has read it before it stores anything.
     #[serde(skip)]
     steps: Vec<Step>,
-    /// The last observation of each copy's last episode, where that has just ended.
+    /// The last observation of each episode that has just ended.
     #[serde(skip)]
     last: Vec<f32>,
     #[serde(skip)]
@@ -63,28 +64,28 @@ struct Slot<E: Environment> {
 /// An episode that has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Episode {
-    /// The copy it was played on.
-    pub copy: usize,
+    /// Index of its environment.
+    pub env: usize,
     /// Sum of its rewards.
     pub total: f64,
     /// Number of its steps.
     pub length: u64,
 }
 
-/// Why copies could not be made, or not be stepped.
+/// Why environments could not be created or stepped.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum VectorError {
-    /// No copy, or too many.
-    #[error("{0} copies of an environment were asked for, expected 1 to {MAX_COUNT}")]
+pub enum VectorEnvError {
+    /// No environment, or too many.
+    #[error("the number of environments must be between 1 and {MAX_COUNT} (got {0})")]
     Count(usize),
-    /// Nothing to observe.
-    #[error("the environment {0} has observations without values")]
+    /// Observations without values.
+    #[error("the observations of {0} have no values")]
     NothingObserved(String),
     /// An action outside the space.
     #[error(transparent)]
     Action(#[from] ActionError),
-    /// A reward or an observation that no agent can learn from.
-    #[error("the environment {environment} gave {what} in step {step} of an episode")]
+    /// A reward or an observation that is not finite.
+    #[error("{environment} returned {what} in step {step} of an episode")]
     NotFinite {
         /// Name of the environment.
         environment: String,
@@ -95,21 +96,21 @@ pub enum VectorError {
     },
 }
 
-impl<E: Environment> Vector<E> {
-    /// Starts the first episode on each of `count` copies of `env`.
+impl<E: Environment> VectorEnv<E> {
+    /// Starts the first episode in each of `count` copies of `env`.
     ///
     /// # Errors
     ///
     /// If `count` is not in `1..=65_536`, or there is nothing to observe, or the first observation
     /// is not finite.
-    pub fn new(env: &E, count: usize, seed: u64) -> Result<Self, VectorError> {
+    pub fn new(env: &E, count: usize, seed: u64) -> Result<Self, VectorEnvError> {
         if !(1..=MAX_COUNT).contains(&count) {
-            return Err(VectorError::Count(count));
+            return Err(VectorEnvError::Count(count));
         }
         let spec = env.spec();
-        let width = spec.observation.len();
+        let width = spec.observation_space.len();
         if width == 0 {
-            return Err(VectorError::NothingObserved(spec.name));
+            return Err(VectorEnvError::NothingObserved(spec.name));
         }
         let copy = Slot {
             env: env.clone(),
@@ -121,37 +122,37 @@ impl<E: Environment> Vector<E> {
             seed,
             width,
             observations: vec![0.0; count * width],
-            copies: vec![copy; count],
+            envs: vec![copy; count],
             steps: Vec::with_capacity(count),
             last: vec![0.0; count * width],
             ended: Vec::with_capacity(count),
         };
         let rows = vector.observations.chunks_exact_mut(width);
-        for (index, (copy, row)) in vector.copies.iter_mut().zip(rows).enumerate() {
+        for (index, (copy, row)) in vector.envs.iter_mut().zip(rows).enumerate() {
             copy.env.reset(episode_seed(seed, index, 0), row);
             check(copy, row, None)?;
         }
         Ok(vector)
     }
 
-    /// Acts once on every copy, with the action that `action` has for it, and starts a new episode
-    /// where one ended.
+    /// Steps every environment with the action that `action` gives for its index, and resets it where
+    /// an episode ended.
     ///
     /// # Errors
     ///
-    /// If an action is outside the space, or a reward or an observation is not finite. The copies
-    /// before that one have then stepped, the others have not.
+    /// If an action is outside the space, or a reward or an observation is not finite. The
+    /// environments before that one have then stepped, the others have not.
     #[inline]
     pub fn step<'a>(
         &mut self,
         mut action: impl FnMut(usize) -> Action<'a>,
-    ) -> Result<(), VectorError> {
+    ) -> Result<(), VectorEnvError> {
         self.steps.clear();
         self.ended.clear();
         self.last.resize(self.observations.len(), 0.0);
         let rows = self.observations.chunks_exact_mut(self.width);
         let last = self.last.chunks_exact_mut(self.width);
-        for (index, ((copy, row), last)) in self.copies.iter_mut().zip(rows).zip(last).enumerate() {
+        for (index, ((copy, row), last)) in self.envs.iter_mut().zip(rows).zip(last).enumerate() {
             let step = copy.env.step(action(index), row)?;
             copy.length += 1;
             copy.total += f64::from(step.reward);
@@ -159,7 +160,7 @@ impl<E: Environment> Vector<E> {
             if step.done() {
                 last.copy_from_slice(row);
                 self.ended.push(Episode {
-                    copy: index,
+                    env: index,
                     total: copy.total,
                     length: copy.length,
                 });
@@ -175,34 +176,34 @@ impl<E: Environment> Vector<E> {
         Ok(())
     }
 
-    /// What each copy shows now, `[copies, values]`.
+    /// The current observations, `[envs, values]`.
     pub fn observations(&self) -> &[f32] {
         &self.observations
     }
 
-    /// What one copy shows now.
+    /// The current observation of one environment.
     ///
     /// # Panics
     ///
-    /// If there is no such copy.
-    pub fn observation(&self, copy: usize) -> &[f32] {
-        &self.observations[copy * self.width..][..self.width]
+    /// If `env` is out of range.
+    pub fn observation(&self, env: usize) -> &[f32] {
+        &self.observations[env * self.width..][..self.width]
     }
 
-    /// What the last step led to on one copy: the last observation of the episode if it ended.
+    /// The observation after the last step of one environment: the last of the episode if it ended.
     ///
     /// # Panics
     ///
-    /// If there is no such copy, or no step yet.
-    pub fn next_observation(&self, copy: usize) -> &[f32] {
-        if self.steps[copy].done() {
-            &self.last[copy * self.width..][..self.width]
+    /// If `env` is out of range, or there was no step yet.
+    pub fn next_observation(&self, env: usize) -> &[f32] {
+        if self.steps[env].done() {
+            &self.last[env * self.width..][..self.width]
         } else {
-            self.observation(copy)
+            self.observation(env)
         }
     }
 
-    /// What the last step gave, for each copy; empty before the first.
+    /// The results of the last step of each environment; empty before the first.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -212,21 +213,21 @@ impl<E: Environment> Vector<E> {
         self.ended.iter().copied()
     }
 
-    /// The environments, to draw one for instance.
+    /// The environments, for example to draw one.
     pub fn envs(&self) -> impl ExactSizeIterator<Item = &E> {
-        self.copies.iter().map(|copy| &copy.env)
+        self.envs.iter().map(|copy| &copy.env)
     }
 
-    /// The spaces and limits of every copy.
-    pub fn spec(&self) -> Spec {
+    /// The description of every environment.
+    pub fn spec(&self) -> EnvSpec {
         // `new` refuses an empty vector.
-        self.copies[0].env.spec()
+        self.envs[0].env.spec()
     }
 
-    /// Number of copies.
+    /// Number of environments.
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
-        self.copies.len()
+        self.envs.len()
     }
 }
 
@@ -235,18 +236,18 @@ fn check<E: Environment>(
     copy: &Slot<E>,
     observation: &[f32],
     reward: Option<f32>,
-) -> Result<(), VectorError> {
+) -> Result<(), VectorEnvError> {
     check_finite(&copy.env, copy.length, observation, reward)
 }
 
-/// Refuses what is not finite, before it is in a replay or a network.
+/// Refuses values that are not finite before they reach a replay buffer or a network.
 #[inline]
 pub(crate) fn check_finite<E: Environment>(
     env: &E,
     step: u64,
     observation: &[f32],
     reward: Option<f32>,
-) -> Result<(), VectorError> {
+) -> Result<(), VectorEnvError> {
     let reward = reward.unwrap_or_default();
     // Zero times a finite number is zero, and NaN otherwise: one test instead of one per value.
     let sum: f32 = observation.iter().map(|value| value * 0.0).sum();
@@ -257,8 +258,13 @@ pub(crate) fn check_finite<E: Environment>(
 }
 
 #[cold]
-fn not_finite<E: Environment>(env: &E, step: u64, observation: &[f32], reward: f32) -> VectorError {
-    VectorError::NotFinite {
+fn not_finite<E: Environment>(
+    env: &E,
+    step: u64,
+    observation: &[f32],
+    reward: f32,
+) -> VectorEnvError {
+    VectorEnvError::NotFinite {
         environment: env.spec().name,
         what: if reward.is_finite() {
             format!("the observation {observation:?}")
@@ -269,9 +275,9 @@ fn not_finite<E: Environment>(env: &E, step: u64, observation: &[f32], reward: f
     }
 }
 
-/// The seed of one episode on one copy.
-pub(crate) fn episode_seed(seed: u64, copy: usize, episode: u64) -> u64 {
-    mix(mix(mix(seed) ^ copy as u64) ^ episode)
+/// The seed of one episode of one environment.
+pub(crate) fn episode_seed(seed: u64, env: usize, episode: u64) -> u64 {
+    mix(mix(mix(seed) ^ env as u64) ^ episode)
 }
 
 /// A step of `SplitMix64`: a bijection in which every input bit moves every output bit.
@@ -288,24 +294,24 @@ fn mix(word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{CartPole, Native, TimeLimit};
+    use crate::env::{CartPole, ClassicControl, TimeLimit};
     use crate::environment::{ActionSpace, BoxSpace};
 
-    /// Pushes back and forth in a way that differs by copy and time.
+    /// Pushes back and forth in a way that differs by environment and time.
     fn policy(time: usize) -> impl Fn(usize) -> Action<'static> {
         move |copy| Action::Discrete((time * 7 + copy * 3) / 5 % 2)
     }
 
-    fn cart_poles(count: usize, seed: u64) -> Vector<Native> {
-        Vector::new(&"CartPole-v1".parse().unwrap(), count, seed).unwrap()
+    fn cart_poles(count: usize, seed: u64) -> VectorEnv<ClassicControl> {
+        VectorEnv::new(&"CartPole-v1".parse().unwrap(), count, seed).unwrap()
     }
 
     #[test]
     fn a_vector_does_what_its_environments_do_alone() {
         let mut envs = cart_poles(3, 11);
-        let mut alone: Vec<(Native, Vec<f32>, u64, u64)> = (0..3)
+        let mut alone: Vec<(ClassicControl, Vec<f32>, u64, u64)> = (0..3)
             .map(|copy| {
-                let mut env: Native = "CartPole-v1".parse().unwrap();
+                let mut env: ClassicControl = "CartPole-v1".parse().unwrap();
                 let mut observation = vec![0.0; 4];
                 env.reset(episode_seed(11, copy, 0), &mut observation);
                 (env, observation, 0, 0)
@@ -322,7 +328,7 @@ mod tests {
                 assert_eq!(envs.next_observation(copy), observation);
                 if step.done() {
                     let expected = Episode {
-                        copy,
+                        env: copy,
                         total: *length as f64,
                         length: *length,
                     };
@@ -356,14 +362,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_copy_goes_on_as_the_original() {
+    fn a_stored_copy_continues_as_the_original() {
         let mut envs = cart_poles(4, 1);
         for time in 0..33 {
             envs.step(policy(time)).unwrap();
         }
         let mut copy = envs.clone();
         let stored = serde_json::to_string(&envs).unwrap();
-        let mut restored: Vector<Native> = serde_json::from_str(&stored).unwrap();
+        let mut restored: VectorEnv<ClassicControl> = serde_json::from_str(&stored).unwrap();
         // Text may be off by the last digit, see `float_roundtrip` of serde_json.
         let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
         let mut ended = 0;
@@ -383,7 +389,7 @@ mod tests {
     #[test]
     fn a_time_limit_keeps_the_final_observation() {
         let env = TimeLimit::new(CartPole::new(), 2);
-        let mut envs = Vector::new(&env, 1, 0).unwrap();
+        let mut envs = VectorEnv::new(&env, 1, 0).unwrap();
         envs.step(|_| Action::Discrete(0)).unwrap();
         assert_eq!(envs.next_observation(0), envs.observation(0));
         envs.step(|_| Action::Discrete(0)).unwrap();
@@ -396,30 +402,30 @@ mod tests {
 
     #[test]
     fn counts_and_actions_are_checked() {
-        let env: Native = "CartPole-v1".parse().unwrap();
+        let env: ClassicControl = "CartPole-v1".parse().unwrap();
         for count in [0, MAX_COUNT + 1, usize::MAX] {
-            let error = Vector::new(&env, count, 0).unwrap_err();
-            assert_eq!(error, VectorError::Count(count));
+            let error = VectorEnv::new(&env, count, 0).unwrap_err();
+            assert_eq!(error, VectorEnvError::Count(count));
         }
         let mut envs = cart_poles(2, 0);
         let error = envs.step(|copy| Action::Discrete(copy * 2)).unwrap_err();
-        assert!(matches!(error, VectorError::Action(_)));
+        assert!(matches!(error, VectorEnvError::Action(_)));
     }
 
-    /// Gives what it is told to.
+    /// Returns the given observation and reward.
     #[derive(Clone, Serialize, Deserialize)]
-    struct Told(f32, f32);
+    struct Fixed(f32, f32);
 
-    impl Environment for Told {
-        fn spec(&self) -> Spec {
-            Spec {
-                name: "Told".into(),
-                observation: BoxSpace {
+    impl Environment for Fixed {
+        fn spec(&self) -> EnvSpec {
+            EnvSpec {
+                name: "Fixed".into(),
+                observation_space: BoxSpace {
                     low: vec![0.0; 3],
                     high: vec![1.0; 3],
                 },
-                action: ActionSpace::Discrete(1),
-                solved: None,
+                action_space: ActionSpace::Discrete(1),
+                reward_threshold: None,
             }
         }
 
@@ -440,7 +446,7 @@ mod tests {
     #[test]
     fn what_is_not_finite_is_refused() {
         let outcome = |observed, reward| {
-            let mut envs = Vector::new(&Told(observed, reward), 1, 0).unwrap();
+            let mut envs = VectorEnv::new(&Fixed(observed, reward), 1, 0).unwrap();
             envs.step(|_| Action::Discrete(0))
                 .map_err(|error| error.to_string())
         };
@@ -448,7 +454,7 @@ mod tests {
         let message = outcome(f32::NAN, 0.0).unwrap_err();
         assert_eq!(
             message,
-            "the environment Told gave the observation [0.0, NaN, 0.0] in step 1 of an episode"
+            "the environment Fixed gave the observation [0.0, NaN, 0.0] in step 1 of an episode"
         );
         let message = outcome(0.0, f32::INFINITY).unwrap_err();
         assert!(message.contains("the reward inf"), "{message}");

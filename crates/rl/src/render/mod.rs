@@ -1,40 +1,55 @@
-//! What an environment looks like, as plain shapes.
-//!
-//! Nothing is drawn here: who has a screen or a file takes the shapes and their bounds.
+//! Environments as shapes, and with the feature `render` as pixels, animated GIF and in the
+//! terminal.
 
-/// An environment that can be looked at.
-pub trait Look {
-    /// What it looks like now. The bounds are always the same.
-    fn scene(&self) -> Scene;
+#[cfg(feature = "render")]
+mod canvas;
+#[cfg(feature = "render")]
+mod dashboard;
+#[cfg(feature = "render")]
+mod gif;
+#[cfg(feature = "render")]
+mod player;
+#[cfg(feature = "render")]
+mod scene_widget;
 
-    /// Time for which a scene is shown, in s, so that the whole looks natural.
+#[cfg(feature = "render")]
+pub use self::{
+    canvas::Canvas, dashboard::Dashboard, gif::Gif, player::Player, scene_widget::SceneWidget,
+};
+
+/// An environment that can be drawn.
+pub trait Render {
+    /// The current state as shapes. The bounds are always the same.
+    fn render(&self) -> Scene;
+
+    /// Time per frame, in s.
     fn frame_s(&self) -> f64;
 }
 
-/// A picture in the environment's own coordinates; `x` grows to the right, `y` upwards.
+/// Shapes in the coordinates of the environment; `x` grows to the right, `y` upwards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
-    /// The left and right end of what is seen.
+    /// The left and right edge.
     pub x: [f64; 2],
-    /// The lower and upper end of what is seen, in the same unit.
+    /// The lower and upper edge, in the same unit.
     pub y: [f64; 2],
-    /// From the farthest to the nearest: a shape covers those before it.
+    /// From back to front: a shape covers those before it.
     pub shapes: Vec<Shape>,
 }
 
-/// One shape of one colour.
+/// A shape of one color.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
     /// Its outline.
     pub form: Form,
-    /// Its colour.
+    /// Its color.
     pub color: Color,
 }
 
 /// An outline.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Form {
-    /// A straight stroke with round ends.
+    /// A line with round ends.
     Line {
         /// One end.
         from: Point,
@@ -45,8 +60,8 @@ pub enum Form {
     },
     /// A filled circle.
     Circle {
-        /// Its middle.
-        centre: Point,
+        /// Its center.
+        center: Point,
         /// Its radius.
         radius: f64,
     },
@@ -54,17 +69,17 @@ pub enum Form {
     Polygon(Vec<Point>),
 }
 
-/// A place, `[x, y]`.
+/// A point, `[x, y]`.
 pub type Point = [f64; 2];
 
 /// Red, green and blue.
 pub type Color = [u8; 3];
 
-/// What the ground and the tracks are drawn with.
-pub const GREY: Color = [140, 140, 140];
-/// What stands on the ground.
+/// The ground and the tracks.
+pub const GRAY: Color = [140, 140, 140];
+/// Bodies on the ground.
 pub const DARK: Color = [60, 64, 72];
-/// What is to be moved.
+/// The body to control.
 pub const ORANGE: Color = [214, 126, 61];
 /// Joints.
 pub const BLUE: Color = [92, 106, 196];
@@ -72,22 +87,22 @@ pub const BLUE: Color = [92, 106, 196];
 pub const GREEN: Color = [64, 160, 90];
 
 impl Shape {
-    /// A stroke from one point to another.
+    /// A line from one point to another.
     pub fn line(from: Point, to: Point, width: f64, color: Color) -> Self {
         let form = Form::Line { from, to, width };
         Self { form, color }
     }
 
     /// A filled circle.
-    pub fn circle(centre: Point, radius: f64, color: Color) -> Self {
-        let form = Form::Circle { centre, radius };
+    pub fn circle(center: Point, radius: f64, color: Color) -> Self {
+        let form = Form::Circle { center, radius };
         Self { form, color }
     }
 
-    /// A filled rectangle around `centre`, turned by `angle` rad against the clock.
-    pub fn rectangle(centre: Point, [width, height]: [f64; 2], angle: f64, color: Color) -> Self {
+    /// A filled rectangle around `center`, turned by `angle` rad counterclockwise.
+    pub fn rectangle(center: Point, [width, height]: [f64; 2], angle: f64, color: Color) -> Self {
         let corner =
-            |right: f64, up: f64| turn(centre, [right * width / 2.0, up * height / 2.0], angle);
+            |right: f64, up: f64| turn(center, [right * width / 2.0, up * height / 2.0], angle);
         let corners = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
         Self::polygon(corners.map(|(right, up)| corner(right, up)).to_vec(), color)
     }
@@ -99,8 +114,8 @@ impl Shape {
     }
 }
 
-/// The point at `offset` from `origin`, where the offset is turned by `angle` rad against the
-/// clock.
+/// The point at `offset` from `origin`, where the offset is turned by `angle` rad
+/// counterclockwise.
 pub fn turn([x, y]: Point, [right, up]: [f64; 2], angle: f64) -> Point {
     let (sin, cos) = angle.sin_cos();
     [x + right * cos - up * sin, y + right * sin + up * cos]

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use tinderbox_train::overlay::nearest;
 
 use super::{Acrobot, CartPole, MountainCar, Pendulum, TimeLimit};
-use crate::environment::{Action, ActionError, Environment, Spec, Step};
-use crate::scene::{Look, Scene};
+use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
+use crate::render::{Render, Scene};
 
 /// One of the environments of this crate, with the time limit that Gymnasium registers for it.
 ///
 /// ```
-/// use tinderbox_rl::env::Native;
+/// use tinderbox_rl::env::ClassicControl;
 /// use tinderbox_rl::environment::{Action, Environment};
 ///
-/// let mut env: Native = "CartPole-v1".parse()?;
+/// let mut env: ClassicControl = "CartPole-v1".parse()?;
 /// let mut observation = [0.0; 4];
 /// env.reset(7, &mut observation);
 /// let step = env.step(Action::Discrete(1), &mut observation)?;
@@ -23,7 +23,7 @@ use crate::scene::{Look, Scene};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Native {
+pub enum ClassicControl {
     /// `CartPole-v1`, 500 steps.
     #[serde(rename = "CartPole-v1")]
     CartPole(TimeLimit<CartPole>),
@@ -38,21 +38,21 @@ pub enum Native {
     Pendulum(TimeLimit<Pendulum>),
 }
 
-/// A name that none of the environments has.
+/// An unknown environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "there is no environment `{name}`{}; there are {}",
     .nearest.map(|near| format!(", did you mean `{near}`")).unwrap_or_default(),
-    Native::NAMES.map(|name| format!("`{name}`")).join(", "),
+    ClassicControl::NAMES.map(|name| format!("`{name}`")).join(", "),
 )]
 pub struct UnknownEnvironment {
-    /// What was asked for.
+    /// The unknown name.
     pub name: String,
-    /// The known name that is most like it, if one is.
+    /// The most similar known name, if one is similar.
     pub nearest: Option<&'static str>,
 }
 
-impl Native {
+impl ClassicControl {
     /// Every name, in the order of the variants.
     pub const NAMES: [&'static str; 4] =
         ["CartPole-v1", "MountainCar-v0", "Acrobot-v1", "Pendulum-v1"];
@@ -68,7 +68,7 @@ impl Native {
     }
 }
 
-impl FromStr for Native {
+impl FromStr for ClassicControl {
     type Err = UnknownEnvironment;
 
     fn from_str(name: &str) -> Result<Self, UnknownEnvironment> {
@@ -78,7 +78,7 @@ impl FromStr for Native {
             "Acrobot-v1" => Ok(Self::Acrobot(TimeLimit::new(Acrobot::new(), 500))),
             "Pendulum-v1" => Ok(Self::Pendulum(TimeLimit::new(Pendulum::new(), 200))),
             _ => {
-                // Case and hyphens are what people get wrong.
+                // Case and hyphens are the usual mistakes.
                 let lower = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
                 let known = Self::NAMES.map(lower);
                 let near = nearest(&lower(name), known.iter().map(String::as_str));
@@ -92,8 +92,8 @@ impl FromStr for Native {
     }
 }
 
-impl Environment for Native {
-    fn spec(&self) -> Spec {
+impl Environment for ClassicControl {
+    fn spec(&self) -> EnvSpec {
         match self {
             Self::CartPole(env) => env.spec(),
             Self::MountainCar(env) => env.spec(),
@@ -123,13 +123,13 @@ impl Environment for Native {
     }
 }
 
-impl Look for Native {
-    fn scene(&self) -> Scene {
+impl Render for ClassicControl {
+    fn render(&self) -> Scene {
         match self {
-            Self::CartPole(env) => env.scene(),
-            Self::MountainCar(env) => env.scene(),
-            Self::Acrobot(env) => env.scene(),
-            Self::Pendulum(env) => env.scene(),
+            Self::CartPole(env) => env.render(),
+            Self::MountainCar(env) => env.render(),
+            Self::Acrobot(env) => env.render(),
+            Self::Pendulum(env) => env.render(),
         }
     }
 
@@ -146,26 +146,26 @@ impl Look for Native {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::Form;
+    use crate::render::Form;
 
     #[test]
     fn every_name_opens_the_environment_of_that_name() {
-        for name in Native::NAMES {
-            let env: Native = name.parse().unwrap();
+        for name in ClassicControl::NAMES {
+            let env: ClassicControl = name.parse().unwrap();
             assert_eq!(env.name(), name);
             assert_eq!(env.spec().name, name);
         }
     }
 
     #[test]
-    fn a_stored_copy_goes_on_as_the_original() {
-        for name in Native::NAMES {
-            let mut env: Native = name.parse().unwrap();
-            let mut observation = vec![0.0; env.spec().observation.len()];
+    fn a_stored_copy_continues_as_the_original() {
+        for name in ClassicControl::NAMES {
+            let mut env: ClassicControl = name.parse().unwrap();
+            let mut observation = vec![0.0; env.spec().observation_space.len()];
             env.reset(3, &mut observation);
             let stored = serde_json::to_string(&env).unwrap();
             assert!(stored.contains(name));
-            let mut copy: Native = serde_json::from_str(&stored).unwrap();
+            let mut copy: ClassicControl = serde_json::from_str(&stored).unwrap();
             assert_eq!(copy, env);
             let mut other = observation.clone();
             for _ in 0..20 {
@@ -183,14 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_nearest() {
-        let near = |name: &str| name.parse::<Native>().unwrap_err().nearest;
+    fn an_unknown_name_suggests_the_nearest() {
+        let near = |name: &str| name.parse::<ClassicControl>().unwrap_err().nearest;
         assert_eq!(near("cartpole"), Some("CartPole-v1"));
         assert_eq!(near("CartPole-v0"), Some("CartPole-v1"));
         assert_eq!(near("mountain_car"), Some("MountainCar-v0"));
         assert_eq!(near("acrobat"), Some("Acrobot-v1"));
         assert_eq!(near("zzz"), None);
-        let message = "CartPole".parse::<Native>().unwrap_err().to_string();
+        let message = "CartPole"
+            .parse::<ClassicControl>()
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             message,
             "there is no environment `CartPole`, did you mean `CartPole-v1`; there are \
@@ -199,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_is_seen_and_stays_in_sight() {
-        for name in Native::NAMES {
-            let mut env: Native = name.parse().unwrap();
-            let mut observation = vec![0.0; env.spec().observation.len()];
+    fn scenes_change_and_stay_in_bounds() {
+        for name in ClassicControl::NAMES {
+            let mut env: ClassicControl = name.parse().unwrap();
+            let mut observation = vec![0.0; env.spec().observation_space.len()];
             env.reset(3, &mut observation);
-            let before = env.scene();
+            let before = env.render();
             for _ in 0..8 {
                 let action = match name {
                     "Pendulum-v1" => Action::Continuous(&[1.5]),
@@ -212,7 +215,7 @@ mod tests {
                 };
                 env.step(action, &mut observation).unwrap();
             }
-            let after = env.scene();
+            let after = env.render();
             assert!(after != before && (after.x, after.y) == (before.x, before.y));
             let inside = |[x, y]: [f64; 2]| {
                 (after.x[0]..=after.x[1]).contains(&x) && (after.y[0]..=after.y[1]).contains(&y)
@@ -222,7 +225,7 @@ mod tests {
                     Form::Line { from, to, width } => {
                         assert!(inside(*from) && inside(*to) && *width > 0.0);
                     }
-                    Form::Circle { centre, radius } => assert!(inside(*centre) && *radius > 0.0),
+                    Form::Circle { center, radius } => assert!(inside(*center) && *radius > 0.0),
                     Form::Polygon(corners) => assert!(corners.iter().all(|&at| inside(at))),
                 }
             }

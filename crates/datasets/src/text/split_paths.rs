@@ -23,7 +23,7 @@ const FILES: [&str; 10] = [
 
 /// The places that texts are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
+pub struct SplitPaths {
     /// The file or folder to train on.
     pub train: PathBuf,
     /// The file or folder to validate with, if there is one.
@@ -32,9 +32,9 @@ pub struct Located {
     pub test: Option<PathBuf>,
 }
 
-impl Located {
+impl SplitPaths {
     /// One file or folder that is not split.
-    pub fn one(path: &Path) -> Self {
+    pub fn unsplit(path: &Path) -> Self {
         Self {
             train: path.to_owned(),
             valid: None,
@@ -55,16 +55,16 @@ impl Located {
 ///
 /// If the folder cannot be listed, two entries are named after the same split, or it has several tables
 /// and no class folder.
-pub fn locate(path: &Path) -> Result<Located, TextError> {
+pub fn find_split_paths(path: &Path) -> Result<SplitPaths, TextError> {
     if !path.is_dir() {
-        return Ok(Located::one(path));
+        return Ok(SplitPaths::unsplit(path));
     }
     let entries =
         list(path).map_err(|error| read_error(&error.path.display().to_string(), error.source))?;
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
         entries.into_iter().partition(|path| path.is_dir());
     if let Some(splits) = find_splits(&folders)? {
-        return Ok(Located {
+        return Ok(SplitPaths {
             train: splits.train,
             valid: splits.valid,
             test: splits.test,
@@ -77,11 +77,11 @@ pub fn locate(path: &Path) -> Result<Located, TextError> {
     if folders.is_empty() && !files.is_empty() {
         return in_files(path, &files);
     }
-    Ok(Located::one(path))
+    Ok(SplitPaths::unsplit(path))
 }
 
 /// Files named after splits, or the only file.
-fn in_files(folder: &Path, files: &[PathBuf]) -> Result<Located, TextError> {
+fn in_files(folder: &Path, files: &[PathBuf]) -> Result<SplitPaths, TextError> {
     let stem =
         |path: &PathBuf| PathBuf::from(file_name(path).split('.').next().unwrap_or_default());
     let stems: Vec<PathBuf> = files.iter().map(stem).collect();
@@ -90,14 +90,14 @@ fn in_files(folder: &Path, files: &[PathBuf]) -> Result<Located, TextError> {
         at.map_or(stem, |at| files[at].clone())
     };
     if let Some(splits) = find_splits(&stems)? {
-        return Ok(Located {
+        return Ok(SplitPaths {
             train: file(splits.train),
             valid: splits.valid.map(file),
             test: splits.test.map(file),
         });
     }
     match files {
-        [one] => Ok(Located::one(one)),
+        [one] => Ok(SplitPaths::unsplit(one)),
         _ => Err(TextError::SeveralFiles {
             folder: folder.display().to_string(),
             files: files
@@ -112,7 +112,7 @@ fn in_files(folder: &Path, files: &[PathBuf]) -> Result<Located, TextError> {
 mod tests {
     use super::*;
 
-    /// What [`locate`] finds in a folder of those files and folders, by name.
+    /// What [`find_split_paths`] finds in a folder of those files and folders, by name.
     fn located(names: &[&str]) -> Result<[Option<String>; 3], String> {
         let dir = tempfile::tempdir().unwrap();
         for name in names {
@@ -123,7 +123,7 @@ mod tests {
                 std::fs::write(path, "x").unwrap();
             }
         }
-        let located = locate(dir.path()).map_err(|error| error.to_string())?;
+        let located = find_split_paths(dir.path()).map_err(|error| error.to_string())?;
         let name = |path: PathBuf| {
             if path == dir.path() {
                 "itself".to_owned()

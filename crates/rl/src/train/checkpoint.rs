@@ -1,20 +1,21 @@
-//! What a checkpoint holds besides the learner and the environments.
+//! The state of the loop in a checkpoint, besides the learner and the environments.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::learner::Round;
-use crate::error::RlError;
+use tinderbox_train::{TaskError, TrainError};
 
-/// Episodes that the running mean is over.
+use super::learner::Round;
+
+/// Episodes of the running mean.
 const RECENT: usize = 20;
 
-/// A point of a run.
+/// A point in time of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Milestone {
-    /// Steps of the environments.
+    /// Environment steps.
     pub steps: u64,
     /// Time since the start, evaluations included, in s.
     pub wall_s: f64,
@@ -22,9 +23,11 @@ pub struct Milestone {
 
 /// The best evaluation so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// Steps of the environments at it.
+pub struct BestEvaluation {
+    /// Environment steps before it.
     pub steps: u64,
+    /// Its number, from 1.
+    pub evaluation: u64,
     /// Mean of the returns.
     pub return_mean: f64,
     /// Standard deviation of the returns.
@@ -36,8 +39,8 @@ pub(super) struct State {
     pub(super) steps: u64,
     pub(super) episodes: u64,
     pub(super) evaluations: u64,
-    pub(super) best: Option<Best>,
-    /// Evaluations in a row that were good enough to stop.
+    pub(super) best: Option<BestEvaluation>,
+    /// Consecutive evaluations that reached the threshold.
     pub(super) streak: usize,
     pub(super) solved: Option<Milestone>,
     pub(super) finished: bool,
@@ -52,7 +55,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn take(&mut self, round: &Round, envs: usize) {
+    pub(super) fn add(&mut self, round: &Round, envs: usize) {
         self.steps += round.rows * envs as u64;
         self.episodes += round.returns.len() as u64;
         self.recent.extend(&round.returns);
@@ -77,18 +80,26 @@ impl State {
 }
 
 /// Exact for floating-point numbers, which text is not.
-pub(super) fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, RlError> {
+pub(super) fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, TaskError> {
     let mut bytes = Vec::new();
-    ciborium::into_writer(value, &mut bytes)
-        .map_err(|error| RlError::Foreign(error.to_string()))?;
+    ciborium::into_writer(value, &mut bytes).map_err(foreign)?;
     Ok(bytes)
 }
 
-pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RlError> {
-    ciborium::from_reader(bytes).map_err(|error| RlError::Foreign(error.to_string()))
+pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TaskError> {
+    ciborium::from_reader(bytes).map_err(foreign)
 }
 
-pub(super) fn part(blobs: &mut BTreeMap<String, Vec<u8>>, name: &str) -> Result<Vec<u8>, RlError> {
-    let missing = || RlError::Foreign(format!("`{name}` is missing"));
+/// The checkpoint does not fit the run.
+pub(super) fn foreign(reason: impl ToString) -> TaskError {
+    TrainError::Foreign(reason.to_string()).into()
+}
+
+/// Takes a blob out of a checkpoint.
+pub(super) fn take(
+    blobs: &mut BTreeMap<String, Vec<u8>>,
+    name: &str,
+) -> Result<Vec<u8>, TaskError> {
+    let missing = || foreign(format!("`{name}` is missing"));
     blobs.remove(name).ok_or_else(missing)
 }

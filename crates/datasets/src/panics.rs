@@ -4,29 +4,29 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 thread_local! {
-    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic on this thread is caught by [`contained`], so that nothing is to be printed.
-pub fn is_contained() -> bool {
-    CONTAINED.get()
+/// Whether a panic on this thread is caught by [`catch_panic`], so that nothing is to be printed.
+pub fn is_caught() -> bool {
+    CATCHING.get()
 }
 
 /// Runs code that may panic on damaged input.
 ///
 /// ```
-/// use tinderbox_datasets::contain::contained;
+/// use tinderbox_datasets::panics::catch_panic;
 ///
-/// assert_eq!(contained(|| 3).unwrap(), 3);
+/// assert_eq!(catch_panic(|| 3).unwrap(), 3);
 /// ```
 ///
 /// # Errors
 ///
 /// The message of the panic.
-pub fn contained<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    let before = CONTAINED.replace(true);
+pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    let before = CATCHING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(run));
-    CONTAINED.set(before);
+    CATCHING.set(before);
     result.map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| panic.downcast_ref::<String>().cloned())
@@ -40,10 +40,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_and_the_mark_is_taken_back() {
-        let silent = contained(is_contained).unwrap();
-        assert!(silent && !is_contained());
-        let error = contained(|| -> usize { Vec::<usize>::new()[3] }).unwrap_err();
+        let silent = catch_panic(is_caught).unwrap();
+        assert!(silent && !is_caught());
+        let error = catch_panic(|| -> usize { Vec::<usize>::new()[3] }).unwrap_err();
         assert!(error.contains("index"), "{error}");
-        assert!(!is_contained());
+        assert!(!is_caught());
     }
 }

@@ -1,42 +1,44 @@
 //! The loop: rounds of acting and learning, with evaluations, a curve and checkpoints between.
 //!
-//! It is not burn-rl's runner, which takes a time limit for a failure, has no random streams that
+//! It replaces burn-rl's runner, which treats a time limit as a failure, has no random streams that
 //! could be stored, and evaluates one episode at a time.
 
+mod checkpoint;
 mod learner;
-mod state;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::Device;
 use tinderbox_train::checkpoint::{CheckpointContents, Store};
 use tinderbox_train::run_dir::BEST_DIR;
-use tinderbox_train::{CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving};
+use tinderbox_train::{
+    CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving, Schedule, TaskError,
+    TrainError,
+};
 
-use crate::environment::{Environment, Spec};
-use crate::error::RlError;
-use crate::evaluation::{Evaluation, evaluate};
+use crate::environment::{EnvSpec, Environment};
+use crate::evaluation::{EpisodeReturns, evaluate_policy};
 use crate::policy::{Policy, TestEpisodes};
 use crate::random::Purpose;
-use crate::recipe::{Loop, Recipe};
-use crate::vector::Vector;
+use crate::recipe::{Recipe, TrainingOptions};
+use crate::vector_env::VectorEnv;
 
+pub use checkpoint::{BestEvaluation, Milestone};
+use checkpoint::{State, foreign, from_bytes, take, to_bytes};
 use learner::{Clock, Learner};
-use state::State;
-pub use state::{Best, Milestone};
 
-/// What training takes besides what decides its result.
+/// How a training is watched, and where it is kept.
 pub struct Options {
-    /// Where `metrics.jsonl` and `checkpoint/` are kept; the folder must exist.
+    /// Folder of `metrics.jsonl` and `checkpoint/`, which must exist; `None` keeps nothing.
     pub dir: Option<PathBuf>,
-    /// Whether to go on from the latest good checkpoint there.
+    /// Whether to resume from the latest good checkpoint there.
     pub resume: bool,
-    /// Whether somebody wants training to stop; asked after every round.
+    /// Whether to stop; asked after every round.
     pub should_stop: Box<dyn Fn() -> bool>,
-    /// Sees how training goes, at each line of the curve and after each evaluation.
+    /// Called at each point of the training curve and after each evaluation.
     pub observer: Box<dyn FnMut(&Progress)>,
-    /// Hears of checkpoints that were skipped because they are damaged.
+    /// Called for each checkpoint that is skipped because it is damaged.
     pub on_damage: Box<dyn Fn(&CheckpointError)>,
 }
 
@@ -52,69 +54,71 @@ impl Default for Options {
     }
 }
 
-/// How training goes.
+/// The progress of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Steps of the environments, and the most there will be.
+    /// Environment steps so far, and their largest number.
     pub steps: [u64; 2],
-    /// Episodes ended.
+    /// Finished episodes.
     pub episodes: u64,
-    /// Updates of the weights.
+    /// Optimizer steps.
     pub updates: u64,
     /// Mean return of the last 20 episodes of the training; NaN before the first has ended.
     pub return_mean: f64,
-    /// Mean loss since the last line; NaN without an update.
+    /// Mean loss since the last point of the curve; NaN without an update.
     pub loss: f64,
-    /// Share of random actions, for an agent that has one.
+    /// Probability of a random action, for an agent that has one.
     pub epsilon: Option<f64>,
-    /// Steps in a second since the last line.
+    /// Environment steps per second since the last point.
     pub steps_per_s: f64,
-    /// Mean and standard deviation of the returns, if this comes after an evaluation.
+    /// Mean and standard deviation of the returns, after an evaluation.
     pub evaluation: Option<[f64; 2]>,
     /// Time since the start, in s.
     pub wall_s: f64,
 }
 
-/// What training leaves behind.
+/// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// What had the highest mean return in an evaluation, the latest of equals.
+    /// The policy with the highest mean return in an evaluation, the latest of equals.
     pub policy: Policy,
-    /// The evaluation that it was chosen by.
-    pub best: Best,
-    /// One of as many other episodes, which decided nothing.
-    pub test: Evaluation,
-    /// Steps of the environments.
+    /// The evaluation that selected it.
+    pub best: BestEvaluation,
+    /// Test episodes, which selected nothing.
+    pub test: EpisodeReturns,
+    /// Environment steps.
     pub steps: u64,
-    /// Episodes ended.
+    /// Finished episodes.
     pub episodes: u64,
-    /// Updates of the weights.
+    /// Optimizer steps.
     pub updates: u64,
+    /// Evaluations.
+    pub evaluations: u64,
     /// The first evaluation at which the environment counts as solved.
     pub solved: Option<Milestone>,
-    /// Time since the start, in s, earlier sittings included, without the test.
+    /// Time since the start, in s, interrupted sessions included, without the test.
     pub wall_s: f64,
-    /// Time spent in evaluations, in s.
+    /// Time spent on evaluations, in s.
     pub evaluation_s: f64,
-    /// Number of parameters.
+    /// Trainable parameters.
     pub parameters: usize,
 }
 
 /// Trains an agent in copies of `env` on `device`.
 ///
-/// The same recipe, environment and device give the same agent to the bit, however often it is
-/// stopped and gone on with.
+/// The same recipe, environment and device give the same agent to the bit, however often training is
+/// interrupted and resumed.
 ///
 /// # Errors
 ///
-/// If the recipe makes no sense for the environment, the environment gives something that is not
-/// finite, the folder cannot be written, or somebody asks to stop.
+/// If the recipe does not fit the environment, the environment returns a value that is not finite,
+/// the folder cannot be written, or training is interrupted.
 pub fn train<E: Environment>(
     recipe: &Recipe,
     env: &E,
     device: &Device,
     mut options: Options,
-) -> Result<Trained, RlError> {
+) -> Result<Trained, TaskError> {
     let mut run = Run::start(recipe, env, device, &options)?;
     let saving = run.store.is_some().then(Saving::begin);
     if run.state.steps == 0 {
@@ -125,28 +129,29 @@ pub fn train<E: Environment>(
         let before = run.state.steps;
         let clock = Clock {
             steps: before,
-            total: run.config.steps as u64,
+            total: run.config.total_timesteps as u64,
             rate: run.rate(),
         };
         let round = run.learner.round(&mut run.envs, clock)?;
-        run.state.take(&round, run.envs.len());
+        run.state.add(&round, run.envs.len());
         let after = run.state.steps;
         let crossed = |every: usize| every > 0 && before / every as u64 != after / every as u64;
-        let last = after >= run.config.steps as u64;
+        let last = run.is_last();
         if crossed(run.config.log_every) || last {
             let progress = run.log()?;
             (options.observer)(&progress);
         }
-        if crossed(run.config.evaluate_every) || last {
+        if crossed(run.config.eval_freq) || last {
             let progress = run.evaluate(env)?;
             (options.observer)(&progress);
-            run.state.finished = last || run.state.streak >= run.config.stop_after;
+            run.state.finished = run.is_finished();
         }
         if run.state.finished || crossed(run.config.checkpoint_every) {
             run.save()?;
         } else if (options.should_stop)() {
             run.save()?;
-            return Err(RlError::Interrupted { steps: after });
+            let step = after as usize;
+            return Err(TrainError::Interrupted { step }.into());
         }
     }
     drop(saving);
@@ -154,11 +159,12 @@ pub fn train<E: Environment>(
 }
 
 struct Run<E: Environment> {
-    config: Loop,
+    config: TrainingOptions,
+    schedule: Schedule,
     identity: String,
-    spec: Spec,
+    spec: EnvSpec,
     learner: Learner,
-    envs: Vector<E>,
+    envs: VectorEnv<E>,
     state: State,
     best: Option<Policy>,
     store: Option<Store>,
@@ -166,7 +172,7 @@ struct Run<E: Environment> {
     metrics_path: PathBuf,
     best_dir: Option<PathBuf>,
     started: Instant,
-    /// Steps and time at the last line.
+    /// Steps and time at the last point of the curve.
     mark: (u64, Instant),
 }
 
@@ -176,47 +182,46 @@ impl<E: Environment> Run<E> {
         env: &E,
         device: &Device,
         options: &Options,
-    ) -> Result<Self, RlError> {
+    ) -> Result<Self, TaskError> {
         let spec = env.spec();
         recipe.validate(&spec)?;
         let config = recipe.train.clone();
         let seed = Purpose::Environments.seed(config.seed, 0);
-        let identity =
-            toml::to_string(recipe).map_err(|error| RlError::Foreign(error.to_string()))?;
         let dir = options.dir.as_deref();
         let store = dir.map(|dir| Store::new(dir.join(CHECKPOINT_DIR)));
-        let parts = match &store {
+        let checkpoint = match &store {
             Some(store) if options.resume => {
-                let (parts, damaged) = store.latest()?;
+                let (checkpoint, damaged) = store.latest()?;
                 for error in &damaged {
                     (options.on_damage)(error);
                 }
-                parts
+                checkpoint
             }
             _ => None,
         };
-        let metrics_path = dir.unwrap_or(std::path::Path::new("")).join(METRICS_FILE);
+        let metrics_path = dir.unwrap_or(Path::new("")).join(METRICS_FILE);
         let mut run = Self {
             learner: Learner::new(recipe, &spec, device)?,
-            envs: Vector::new(env, config.envs, seed)?,
+            envs: VectorEnv::new(env, config.num_envs, seed)?,
             state: State::default(),
             best: None,
-            lines: MetricLines::open(None, 0).map_err(metrics(&metrics_path))?,
+            lines: MetricLines::open(None, 0).map_err(TrainError::Metrics)?,
             started: Instant::now(),
             mark: (0, Instant::now()),
             config,
-            identity,
+            schedule: recipe.schedule.clone(),
+            identity: recipe.identity()?,
             spec,
             store,
             metrics_path,
             best_dir: dir.map(|dir| dir.join(BEST_DIR)),
         };
-        if let Some(parts) = parts {
-            run.restore(parts)?;
+        if let Some(checkpoint) = checkpoint {
+            run.restore(checkpoint)?;
         }
         let path = dir.is_some().then_some(run.metrics_path.as_path());
-        run.lines =
-            MetricLines::open(path, run.state.metrics_bytes).map_err(metrics(&run.metrics_path))?;
+        let bytes = run.state.metrics_bytes;
+        run.lines = MetricLines::open(path, bytes).map_err(TrainError::Metrics)?;
         run.mark.0 = run.state.steps;
         Ok(run)
     }
@@ -225,30 +230,38 @@ impl<E: Environment> Run<E> {
         self.state.wall_s + self.started.elapsed().as_secs_f64()
     }
 
-    /// Step size as a share of the optimizer's.
+    /// Factor of the schedule on the learning rate.
     fn rate(&self) -> f64 {
-        let progress = self.state.steps as f64 / self.config.steps as f64;
-        1.0 - (1.0 - self.config.final_rate) * progress.min(1.0)
+        let steps = self.state.steps as usize;
+        self.schedule.factor(steps, self.config.total_timesteps)
+    }
+
+    fn is_last(&self) -> bool {
+        self.state.steps >= self.config.total_timesteps as u64
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_last() || self.state.streak >= self.config.evals_to_stop
     }
 
     fn test(&self) -> TestEpisodes {
         TestEpisodes {
             seed: self.config.seed,
-            episodes: self.config.evaluation_episodes,
+            episodes: self.config.n_eval_episodes,
         }
     }
 
-    fn write(&mut self, split: &str, name: &str, value: f64) -> Result<(), RlError> {
+    fn write(&mut self, split: &str, name: &str, value: f64) -> Result<(), TrainError> {
         let at = [self.state.steps, self.state.episodes].map(|count| count as usize);
         let wall_s = self.wall_s();
         self.lines
             .write(at, split, name, value, wall_s)
-            .map_err(metrics(&self.metrics_path))
+            .map_err(TrainError::Metrics)
     }
 
     fn progress(&self, evaluation: Option<[f64; 2]>) -> Progress {
         Progress {
-            steps: [self.state.steps, self.config.steps as u64],
+            steps: [self.state.steps, self.config.total_timesteps as u64],
             episodes: self.state.episodes,
             updates: self.learner.updates(),
             return_mean: self.state.recent_mean(),
@@ -261,46 +274,43 @@ impl<E: Environment> Run<E> {
         }
     }
 
-    fn log(&mut self) -> Result<Progress, RlError> {
+    fn log(&mut self) -> Result<Progress, TrainError> {
         let progress = self.progress(None);
         self.write("train", "return_mean", progress.return_mean)?;
         self.write("train", "loss", progress.loss)?;
         if let Some(epsilon) = progress.epsilon {
             self.write("train", "epsilon", epsilon)?;
         }
-        self.lines.flush().map_err(metrics(&self.metrics_path))?;
+        self.lines.flush().map_err(TrainError::Metrics)?;
         self.state.clear_loss();
         self.mark = (self.state.steps, Instant::now());
         if self.state.not_finite {
-            let steps = self.state.steps;
-            return Err(RlError::NotFinite { steps });
+            let step = self.state.steps as usize;
+            return Err(TrainError::NotFinite { step });
         }
         Ok(progress)
     }
 
-    fn evaluate(&mut self, env: &E) -> Result<Progress, RlError> {
+    fn evaluate(&mut self, env: &E) -> Result<Progress, TaskError> {
         let started = Instant::now();
-        let policy = self.learner.policy(&self.spec.name).with_test(self.test());
+        let policy = self.learner.policy(&self.spec).with_test(self.test());
         let seed = Purpose::Evaluation.seed(self.config.seed, self.state.evaluations);
-        let episodes = self.config.evaluation_episodes;
-        let evaluation = evaluate(env, episodes, seed, |rows| policy.act(rows))?;
+        let episodes = self.config.n_eval_episodes;
+        let returns = evaluate_policy(env, episodes, seed, |rows| policy.act(rows))?;
         self.state.evaluations += 1;
-        let (mean, std) = (evaluation.mean(), evaluation.std());
+        let (mean, std) = (returns.mean(), returns.std());
         self.state.evaluation_s += started.elapsed().as_secs_f64();
         let wall_s = self.wall_s();
-        let (steps, solved) = (self.state.steps, self.spec.solved);
-        if self.state.solved.is_none() && solved.is_some_and(|solved| mean >= solved) {
+        let (steps, threshold) = (self.state.steps, self.spec.reward_threshold);
+        if self.state.solved.is_none() && threshold.is_some_and(|threshold| mean >= threshold) {
             self.state.solved = Some(Milestone { steps, wall_s });
         }
         // Of equals the latest is kept: it has seen more.
-        if self
-            .state
-            .best
-            .as_ref()
-            .is_none_or(|best| mean >= best.return_mean)
-        {
-            self.state.best = Some(Best {
+        let best = self.state.best.as_ref();
+        if best.is_none_or(|best| mean >= best.return_mean) {
+            self.state.best = Some(BestEvaluation {
                 steps,
+                evaluation: self.state.evaluations,
                 return_mean: mean,
                 return_std: std,
             });
@@ -309,31 +319,31 @@ impl<E: Environment> Run<E> {
             }
             self.best = Some(policy);
         }
-        self.state.streak = if mean >= self.config.stop_return {
+        self.state.streak = if mean >= self.config.reward_threshold {
             self.state.streak + 1
         } else {
             0
         };
         self.write("valid", "return_mean", mean)?;
         self.write("valid", "return_std", std)?;
-        self.lines.flush().map_err(metrics(&self.metrics_path))?;
+        self.lines.flush().map_err(TrainError::Metrics)?;
         let progress = self.progress(Some([mean, std]));
         self.mark.1 += started.elapsed();
         Ok(progress)
     }
 
-    fn save(&mut self) -> Result<(), RlError> {
+    fn save(&mut self) -> Result<(), TaskError> {
         let Some(store) = &self.store else {
             return Ok(());
         };
-        self.state.metrics_bytes = self.lines.sync().map_err(metrics(&self.metrics_path))?;
+        self.state.metrics_bytes = self.lines.sync().map_err(TrainError::Metrics)?;
         let state = State {
             wall_s: self.wall_s(),
             ..self.state.clone()
         };
         let mut blobs = self.learner.save()?;
-        blobs.insert("state".to_owned(), state::to_bytes(&state)?);
-        blobs.insert("environments".to_owned(), state::to_bytes(&self.envs)?);
+        blobs.insert("state".to_owned(), to_bytes(&state)?);
+        blobs.insert("environments".to_owned(), to_bytes(&self.envs)?);
         if let Some(best) = &self.best {
             blobs.insert("best".to_owned(), best.to_bytes()?);
         }
@@ -343,43 +353,40 @@ impl<E: Environment> Run<E> {
         Ok(())
     }
 
-    fn restore(&mut self, mut parts: CheckpointContents) -> Result<(), RlError> {
-        let found = parts.state.get("identity").and_then(|text| text.as_str());
-        let found = found.unwrap_or_default();
-        if found != self.identity {
-            let lines = self.identity.lines().zip(found.lines());
-            let differs = lines.into_iter().find(|(ours, theirs)| ours != theirs);
-            return Err(RlError::Foreign(match differs {
-                Some((ours, theirs)) => format!("it has `{theirs}` where this run has `{ours}`"),
-                None => "they differ in length".to_owned(),
-            }));
+    fn restore(&mut self, mut checkpoint: CheckpointContents) -> Result<(), TaskError> {
+        let stored = checkpoint.state.get("identity");
+        let stored = stored.and_then(|text| text.as_str()).unwrap_or_default();
+        if stored != self.identity {
+            let mut lines = self.identity.lines().zip(stored.lines());
+            return Err(match lines.find(|(ours, theirs)| ours != theirs) {
+                Some((ours, theirs)) => {
+                    foreign(format!("it has `{theirs}` where this run has `{ours}`"))
+                }
+                None => foreign("they differ in length"),
+            });
         }
-        let blobs = &mut parts.blobs;
-        self.state = state::from_bytes(&state::part(blobs, "state")?)?;
-        self.envs = state::from_bytes(&state::part(blobs, "environments")?)?;
+        let blobs = &mut checkpoint.blobs;
+        self.state = from_bytes(&take(blobs, "state")?)?;
+        // The run may be longer than when the checkpoint was written.
+        self.state.finished = self.state.evaluations > 0 && self.is_finished();
+        self.envs = from_bytes(&take(blobs, "environments")?)?;
         if self.state.best.is_some() {
-            let best = state::part(blobs, "best")?;
-            let policy = self.learner.policy(&self.spec.name).with_weights(best)?;
+            let best = take(blobs, "best")?;
+            let policy = self.learner.policy(&self.spec).with_weights(best)?;
             self.best = Some(policy.with_test(self.test()));
         }
         self.learner.restore(blobs)
     }
 
-    fn finish(self, env: &E) -> Result<Trained, RlError> {
+    fn finish(mut self, env: &E) -> Result<Trained, TaskError> {
         let wall_s = self.wall_s();
-        let missing = || RlError::Foreign("it has no best policy".to_owned());
-        let test = self.test();
-        let policy = self.best.ok_or_else(missing)?;
+        let missing = || foreign("it has no best policy");
+        let policy = self.best.take().ok_or_else(missing)?;
         let best = self.state.best.ok_or_else(missing)?;
-        let test = test.evaluate(&policy, env)?;
-        let mut lines = self.lines;
-        for (name, value) in [("return_mean", test.mean()), ("return_std", test.std())] {
-            let at = [self.state.steps, self.state.episodes].map(|count| count as usize);
-            lines
-                .write(at, "test", name, value, wall_s)
-                .and_then(|()| lines.flush())
-                .map_err(metrics(&self.metrics_path))?;
-        }
+        let test = self.test().evaluate(&policy, env)?;
+        self.write("test", "return_mean", test.mean())?;
+        self.write("test", "return_std", test.std())?;
+        self.lines.flush().map_err(TrainError::Metrics)?;
         Ok(Trained {
             parameters: policy.parameters(),
             policy,
@@ -388,17 +395,10 @@ impl<E: Environment> Run<E> {
             steps: self.state.steps,
             episodes: self.state.episodes,
             updates: self.learner.updates(),
+            evaluations: self.state.evaluations,
             solved: self.state.solved,
             wall_s,
             evaluation_s: self.state.evaluation_s,
         })
-    }
-}
-
-fn metrics(path: &std::path::Path) -> impl Fn(std::io::Error) -> RlError {
-    let path = path.to_owned();
-    move |source| RlError::Metrics {
-        path: path.clone(),
-        source,
     }
 }

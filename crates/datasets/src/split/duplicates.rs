@@ -17,9 +17,9 @@ use crate::random::{permutation, stream};
 /// Number of items that are a copy of an earlier one.
 ///
 /// ```
-/// assert_eq!(tinderbox_datasets::count_copies(&[7, 8, 7, 7]), 2);
+/// assert_eq!(tinderbox_datasets::count_duplicates(&[7, 8, 7, 7]), 2);
 /// ```
-pub fn count_copies(contents: &[u64]) -> usize {
+pub fn count_duplicates(contents: &[u64]) -> usize {
     contents.len() - contents.iter().collect::<HashSet<_>>().len()
 }
 
@@ -27,9 +27,9 @@ pub fn count_copies(contents: &[u64]) -> usize {
 /// on where the split was given and not made here.
 ///
 /// ```
-/// assert_eq!(tinderbox_datasets::count_shared([7, 7, 9], [5, 7]), 2);
+/// assert_eq!(tinderbox_datasets::count_overlap([7, 7, 9], [5, 7]), 2);
 /// ```
-pub fn count_shared(
+pub fn count_overlap(
     items: impl IntoIterator<Item = u64>,
     others: impl IntoIterator<Item = u64>,
 ) -> usize {
@@ -55,7 +55,7 @@ pub fn split_indices_by_content(
     fraction: f64,
     seed: u64,
 ) -> Result<Fold, SplitError> {
-    if count_copies(contents) == 0 {
+    if count_duplicates(contents) == 0 {
         return split_indices(contents.len(), fraction, seed);
     }
     check_fraction(fraction)?;
@@ -78,7 +78,7 @@ pub fn stratified_indices_by_content(
     fraction: f64,
     seed: u64,
 ) -> Result<Fold, SplitError> {
-    if count_copies(contents) == 0 {
+    if count_duplicates(contents) == 0 {
         return stratified_indices(labels, fraction, seed);
     }
     check_fraction(fraction)?;
@@ -96,7 +96,7 @@ pub fn stratified_indices_by_content(
 ///
 /// If `k` is less than 2 or more than the number of different items.
 pub fn folds_by_content(contents: &[u64], k: usize, seed: u64) -> Result<Vec<Fold>, SplitError> {
-    if count_copies(contents) == 0 {
+    if count_duplicates(contents) == 0 {
         return folds(contents.len(), k, seed);
     }
     let order = permutation(contents.len(), &mut stream(seed, &[]));
@@ -116,7 +116,7 @@ pub fn stratified_folds_by_content(
     k: usize,
     seed: u64,
 ) -> Result<Vec<Fold>, SplitError> {
-    if count_copies(contents) == 0 {
+    if count_duplicates(contents) == 0 {
         return stratified_folds(labels, names, k, seed);
     }
     let orders = orders_by_class(labels, seed);
@@ -321,7 +321,7 @@ mod tests {
 
     fn shared(contents: &[u64], (train, test): &Fold) -> usize {
         let of = |rows: &[usize]| rows.iter().map(|&row| contents[row]).collect::<Vec<_>>();
-        count_shared(of(test), of(train))
+        count_overlap(of(test), of(train))
     }
 
     #[test]
