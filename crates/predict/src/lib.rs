@@ -12,6 +12,7 @@ pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+pub mod tabular;
 pub mod vision;
 
 pub use classify::Classify;
