@@ -8,12 +8,14 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use tempfile::TempDir;
 use tinderbox_datasets::image::{DecodeOptions, decode_bytes, read_idx};
 use tinderbox_datasets::raster::Raster;
 use tinderbox_datasets::table::{ReadOptions, inspect, read, read_csv, read_csv_with};
 use tinderbox_datasets::text::{TextOptions, read_tagged, read_tar, read_texts};
-use tinderbox_models::text::bert::{Description, Pretrained};
+use tinderbox_models::text::PretrainedBert;
+use tinderbox_models::text::bert::HfConfig;
 use tinderbox_recipes::text::{Input, TextTokenizer};
 use tinderbox_recipes::{tabular, vision};
 use tinderbox_train::checkpoint::Store;
@@ -147,8 +149,11 @@ pub(crate) fn pretrained(data: &[u8]) {
     let Ok(config) = std::str::from_utf8(config) else {
         return;
     };
-    let _ = Description::parse(config);
-    let _ = Pretrained::from_parts(config, weights.get(1..).unwrap_or_default().to_vec());
+    let _ = HfConfig::parse(config);
+    let weights = weights.get(1..).unwrap_or_default().to_vec();
+    if let Ok(pretrained) = PretrainedBert::from_bytes(config, weights) {
+        let _ = pretrained.bert(&Device::flex());
+    }
 }
 
 /// A recipe in TOML over a built-in one.

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
-use tinderbox_cli::{Failure, OrInput as _, Output, interrupter, note, open_device, table};
+use tinderbox_cli::{Failure, OrUserError as _, Output, interrupter, note, open_device, table};
 use tinderbox_rl::env::Native;
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 use tinderbox_rl::train::{Options, Trained, train};
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(args.device, "rl-cartpole")?.device;
-    let env: Native = args.env.parse().or_input()?;
+    let env: Native = args.env.parse().or_user_error()?;
     let suits = |name: &str| Recipe::tuned(name, &args.env).is_some();
     let names: Vec<String> = if args.recipes.is_empty() {
         let names = BUILTIN.iter().map(|(name, _)| *name);
@@ -53,9 +53,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         // For its error, which names the nearest.
         RECIPES.get(name)?;
         let tuned = Recipe::tuned(name, &args.env).ok_or_else(|| {
-            Failure::input(format!("there is no recipe `{name}` for {}", args.env))
+            Failure::user(format!("there is no recipe `{name}` for {}", args.env))
         })?;
-        recipes.push(assign(tuned, &args.set).or_input()?);
+        recipes.push(assign(tuned, &args.set).or_user_error()?);
     }
     let interrupter = interrupter();
     let head = [

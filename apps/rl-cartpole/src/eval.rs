@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
-use tinderbox_cli::{Failure, OrInput as _, Output, model_dir, open_device};
+use tinderbox_cli::{Failure, OrUserError as _, Output, model_dir, open_device};
 use tinderbox_rl::RlError;
 use tinderbox_rl::env::Native;
 use tinderbox_rl::environment::Environment as _;
@@ -44,8 +44,11 @@ pub(crate) fn load(
     device: &Device,
 ) -> Result<(Policy, Native), Failure> {
     let dir = model_dir(run, env!("CARGO_PKG_NAME"))?;
-    let policy = Policy::load(&dir, device).or_input()?;
-    let env: Native = env.unwrap_or(policy.environment()).parse().or_input()?;
+    let policy = Policy::load(&dir, device).or_user_error()?;
+    let env: Native = env
+        .unwrap_or(policy.environment())
+        .parse()
+        .or_user_error()?;
     policy
         .check(&env.spec())
         .map_err(|reason| failure(RlError::Policy(reason)))?;

@@ -46,6 +46,9 @@ enum Command {
     Devices,
 }
 
+#[global_allocator]
+static ALLOCATOR: tinderbox_cli::MiMalloc = tinderbox_cli::MiMalloc;
+
 fn main() -> ExitCode {
     tinderbox_cli::init(env!("CARGO_PKG_NAME"));
     let cli: Cli = match parse(&RECIPES.keys()) {

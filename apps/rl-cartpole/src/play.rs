@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(out) = &args.out
         && out.extension().is_none_or(|extension| extension != "gif")
     {
-        return Err(Failure::input(format!(
+        return Err(Failure::user(format!(
             "`--out {}` does not end in `.gif`, the only form there is",
             out.display()
         )));

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{overridden, run_dir};
-use tinderbox_cli::{Failure, OrInput as _, Output, RunArgs, interrupter, note, open_device};
+use tinderbox_cli::{Failure, OrUserError as _, Output, RunArgs, interrupter, note, open_device};
 use tinderbox_predict::BURN_VERSION;
 use tinderbox_rl::recipe::Recipe;
 use tinderbox_rl::train::{Milestone, Options, Progress, Trained, train};
@@ -30,14 +30,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let device = open_device(args.run.device, "rl-cartpole")?;
     let recipe = resolve(args)?;
-    let env = recipe.native().or_input()?;
+    let env = recipe.native().or_user_error()?;
     let (dir, resume) = run_dir(&args.run, &recipe.name, recipe.train.seed)?;
     recipe
         .validate(&tinderbox_rl::environment::Environment::spec(&env))
         .context("invalid recipe")
-        .or_input()?;
+        .or_user_error()?;
     let text = toml::to_string(&recipe)?;
-    let run = RunDir::open(&dir, resume, &text).or_input()?;
+    let run = RunDir::open(&dir, resume, &text).or_user_error()?;
     let quiet = args.run.quiet;
     if !quiet {
         note(&format!(
@@ -94,13 +94,13 @@ fn tuned(named: &str, env: &str) -> Result<Recipe, Failure> {
         None => RECIPES.resolve(Some(named), &[])?.name,
     };
     if name != named {
-        return Err(Failure::input(
+        return Err(Failure::user(
             "`--env` needs a built-in recipe; in a file, set `environment = \"…\"`",
         ));
     }
-    env.parse::<tinderbox_rl::env::Native>().or_input()?;
+    env.parse::<tinderbox_rl::env::Native>().or_user_error()?;
     let tuned = Recipe::tuned(&name, env);
-    tuned.ok_or_else(|| Failure::input(format!("there is no recipe `{name}` for {env}")))
+    tuned.ok_or_else(|| Failure::user(format!("there is no recipe `{name}` for {env}")))
 }
 
 /// Who is looking.

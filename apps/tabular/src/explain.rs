@@ -7,11 +7,12 @@ use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::output::check_extension;
-use tinderbox_cli::{Failure, OrInput as _, Output, open_device, progress};
+use tinderbox_cli::{Failure, OrUserError as _, Output, open_device, progress};
 use tinderbox_recipes::tabular::{Effort, Importance, Predictor, Share, Target, headline};
 
-use crate::chart::{Bar, lines, svg};
 use crate::{failure, usage};
+use tinderbox_cli::chart::{lines, svg};
+use tinderbox_train::section::Bar;
 
 /// What `explain` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn columns(args: &Args, model: &Predictor) -> Result<(), Failure> {
     let target = model.data().target.clone();
-    let table = model.read(&args.data, false).or_input()?;
+    let table = model.read(&args.data, false).or_user_error()?;
     let repeats = args.repeats.unwrap_or(5) as usize;
     let mut effort = Effort {
         repeats,
@@ -82,9 +83,9 @@ fn columns(args: &Args, model: &Predictor) -> Result<(), Failure> {
 }
 
 fn one(args: &Args, model: &Predictor, row: usize) -> Result<(), Failure> {
-    let table = model.read(&args.data, true).or_input()?;
+    let table = model.read(&args.data, true).or_user_error()?;
     if row > table.rows() {
-        return Err(Failure::input(format!(
+        return Err(Failure::user(format!(
             "`--row` is {row}, and `{}` has {} rows",
             args.data.display(),
             table.rows()

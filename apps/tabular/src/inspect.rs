@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use tinderbox_cli::output::thousands;
-use tinderbox_cli::{Failure, OrInput as _, Output, table};
+use tinderbox_cli::{Failure, OrUserError as _, Output, table};
 use tinderbox_datasets::table::{
     ColumnInspection, Finding, Inspection, Kind, ReadNote, ReadReport, Summary, Table,
     TargetInspection, inspect, read, read_csv,
@@ -48,15 +48,15 @@ fn open(args: &Args) -> Result<(Table, ReadReport), Failure> {
     for assignment in &args.set {
         if !KEYS.iter().any(|key| assignment.starts_with(key)) {
             let known = KEYS.map(|key| format!("`{key}…`")).join(", ");
-            return Err(Failure::input(format!(
+            return Err(Failure::user(format!(
                 "`--set {assignment}` changes nothing here; `inspect` takes {known}"
             )));
         }
     }
     let recipe = assign(RECIPES.get("file")?, &args.set)
         .context("`--set`")
-        .or_input()?;
-    let mut options = read_options(&recipe.data).or_input()?;
+        .or_user_error()?;
+    let mut options = read_options(&recipe.data).or_user_error()?;
     options.sample = args.sample;
     options.target.clone_from(&args.target);
     if args.data.as_os_str() == "-" {
@@ -65,12 +65,12 @@ fn open(args: &Args) -> Result<(Table, ReadReport), Failure> {
         read(&args.data, &options)
     }
     .map_err(DataError::from)
-    .or_input()
+    .or_user_error()
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (rows, report) = open(args)?;
-    let inspection = inspect(&rows, args.target.as_deref()).or_input()?;
+    let inspection = inspect(&rows, args.target.as_deref()).or_user_error()?;
     let mut out = Output::Stdout;
     if args.json {
         let line = serde_json::json!({ "report": report, "inspection": inspection });

@@ -1,6 +1,5 @@
 //! Train, evaluate, explain and use models for tables from one command.
 
-mod chart;
 mod credit;
 mod explain;
 mod inspect;
@@ -52,6 +51,9 @@ enum Command {
     /// Compare each device with stored reference values
     Parity,
 }
+
+#[global_allocator]
+static ALLOCATOR: tinderbox_cli::MiMalloc = tinderbox_cli::MiMalloc;
 
 fn main() -> ExitCode {
     tinderbox_cli::init(env!("CARGO_PKG_NAME"));

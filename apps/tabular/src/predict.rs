@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::skipped::Skipped;
 use tinderbox_cli::splits::ROW;
-use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
+use tinderbox_cli::{
+    Failure, OrUserError as _, Output, PredictArgs, ReadProgress, note, open_device,
+};
 use tinderbox_datasets::table::{Carry, Chunk, TableReader};
 use tinderbox_recipes::tabular::{DataError, Prediction, Predictor, Target, UnseenCategories};
 
@@ -24,15 +26,6 @@ pub(crate) struct Args {
     predict: PredictArgs,
     #[command(flatten)]
     which: Which,
-    /// Copy a column of the input into the predictions
-    #[arg(long, value_name = "COLUMN")]
-    id: Vec<String>,
-    /// Copy all columns of the input into the predictions
-    #[arg(long, conflicts_with = "id")]
-    keep: bool,
-    /// Skip rows that cannot be read, and count them
-    #[arg(long)]
-    skip_errors: bool,
 }
 
 /// How predictions are written.
@@ -53,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         threshold,
         device,
         inputs,
+        ..
     } = &args.predict;
     let device = open_device(*device, env!("CARGO_PKG_NAME"))?.device;
     let model = args.which.load(run, *threshold, &device)?;
@@ -86,12 +80,12 @@ fn predict_file(
     input: &Path,
     writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
-    let carry = if args.keep {
+    let carry = if args.predict.keep {
         Carry::All
     } else {
-        Carry::Columns(&args.id)
+        Carry::Columns(&args.predict.id)
     };
-    let mut reader = model.reader(input, carry).or_input()?;
+    let mut reader = model.reader(input, carry).or_user_error()?;
     let name = input.to_string_lossy().into_owned();
     writer.begin(&name, &reader, model)?;
     let total = reader.rows().or_else(|| plain_size(input));
@@ -101,11 +95,11 @@ fn predict_file(
     while let Some(chunk) = reader.next_chunk(CHUNK) {
         let chunk = match chunk {
             Ok(chunk) => chunk,
-            Err(error) if args.skip_errors && error.is_row() => {
+            Err(error) if args.predict.skip_errors && error.is_row() => {
                 skipped.add(&error);
                 continue;
             }
-            Err(error) => return Err(DataError::of_new_file(error)).or_input(),
+            Err(error) => return Err(DataError::of_new_file(error)).or_user_error(),
         };
         let mut rest = Some(chunk);
         while let Some(chunk) = rest.take() {
@@ -126,8 +120,8 @@ fn predict_file(
             }
             match bad {
                 None => {}
-                Some(error) if args.skip_errors => skipped.add(&error),
-                Some(error) => return Err(error).or_input(),
+                Some(error) if args.predict.skip_errors => skipped.add(&error),
+                Some(error) => return Err(error).or_user_error(),
             }
         }
         progress.set(reader.position(), rows);
@@ -196,7 +190,7 @@ impl Writer<'_> {
         let carried: Vec<String> = reader.carried().map(str::to_owned).collect();
         match &self.carried {
             Some(first) if *first != carried && self.format == Format::Csv => {
-                return Err(Failure::input(format!(
+                return Err(Failure::user(format!(
                     "`{name}` has other columns than the file before it: with `--keep` and CSV, \
                      predict one file at a time"
                 )));

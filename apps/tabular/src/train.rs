@@ -8,8 +8,10 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times};
-use tinderbox_cli::splits::{ROW, SplitLine, copies_note, shared_note, split_lines};
-use tinderbox_cli::{Failure, OrInput as _, Output, TrainArgs, note, open_device, progress, table};
+use tinderbox_cli::splits::{ROW, duplicates_note, shared_note, split_lines};
+use tinderbox_cli::{
+    Failure, OrUserError as _, Output, TrainArgs, note, open_device, progress, table,
+};
 use tinderbox_datasets::table::find_leaks;
 use tinderbox_recipes::tabular::{
     self, Answers, Capture, FoldReport, Prepared, Recipe, Report, Source, Target, Truth,
@@ -19,6 +21,7 @@ use tinderbox_train::Metrics;
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::metrics::{Approval, Ranking, approval, spread};
 use tinderbox_train::run_dir::Summary;
+use tinderbox_train::task::SplitOverview;
 
 use crate::inspect::weight;
 use crate::usage::{f1_of, shown};
@@ -71,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn warnings(prepared: &Prepared) -> Result<Vec<String>, Failure> {
     let (opened, parts) = (prepared.opened(), prepared.parts());
     let target = &prepared.recipe().data.target;
-    let leaks = find_leaks(&opened.table, target, &opened.columns).or_input()?;
+    let leaks = find_leaks(&opened.table, target, &opened.columns).or_user_error()?;
     let mut warnings: Vec<String> = leaks.iter().map(ToString::to_string).collect();
     if let (Target::Classes { labels }, Truth::Classes(classes)) = (&opened.target, &opened.truth) {
         let counts = |rows: &[usize]| {
@@ -101,7 +104,7 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
     }
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.source.path_mut() else {
-            return Err(Failure::input(format!(
+            return Err(Failure::user(format!(
                 "`--data` does not fit the recipe `{}`, whose rows ship with the app; choose \
                  another with `--recipe`",
                 recipe.name
@@ -132,7 +135,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
     note(&lines.join("\n"));
     let copies = opened.copies(&recipe.split);
     let shared = opened.shared(parts);
-    let copies = copies_note(copies, opened.own, ROW);
+    let copies = duplicates_note(copies, opened.own, ROW);
     let shared = shared_note(shared, parts.test.len(), ROW);
     copies
         .into_iter()
@@ -164,7 +167,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
 }
 
 /// The size, source and class counts of each split.
-fn sizes(prepared: &Prepared) -> Vec<SplitLine> {
+fn sizes(prepared: &Prepared) -> Vec<SplitOverview> {
     let (recipe, opened, parts) = (prepared.recipe(), prepared.opened(), prepared.parts());
     let own_test = opened.own < opened.table.rows();
     let [file, test] = match &recipe.data.source {
@@ -176,7 +179,7 @@ fn sizes(prepared: &Prepared) -> Vec<SplitLine> {
         ("valid", &parts.valid, &file),
         ("test", &parts.test, if own_test { &test } else { &file }),
     ];
-    let line = |(name, rows, source): (&str, &Vec<usize>, &String)| SplitLine {
+    let line = |(name, rows, source): (&str, &Vec<usize>, &String)| SplitOverview {
         name: name.to_owned(),
         count: rows.len(),
         source: source.clone(),

@@ -8,7 +8,7 @@ use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, ROW};
-use tinderbox_cli::{Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_cli::{Failure, OrUserError as _, Output, note, open_device, table};
 use tinderbox_recipes::tabular::{Answers, BaselineKind, Data, Evaluation, Predictor, Target};
 use tinderbox_train::splits::{Scope, SplitList};
 
@@ -45,10 +45,10 @@ impl Which {
         if let Some(kind) = self.model {
             model = model
                 .with_baseline(&model_dir(run, env!("CARGO_PKG_NAME"))?, kind)
-                .or_input()?;
+                .or_user_error()?;
         }
         match threshold {
-            Some(threshold) => model.with_threshold(threshold).or_input(),
+            Some(threshold) => model.with_threshold(threshold).or_user_error(),
             None => Ok(model),
         }
     }
@@ -56,7 +56,7 @@ impl Which {
 
 /// A model, read from its run.
 pub(crate) fn load(run: &Path, device: &burn::tensor::Device) -> Result<Predictor, Failure> {
-    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()
+    Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_user_error()
 }
 
 /// Where the training data is, and which rows of it are in which split: the run knows, a model folder
@@ -66,7 +66,7 @@ fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitLis
     let Some(file) = recipe_file(&dir) else {
         return Ok((model.data().clone(), None));
     };
-    let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
+    let list = SplitList::load(file.parent().unwrap_or(run)).or_user_error()?;
     Ok((RECIPES.read(&file)?.data, list))
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let (mut data, list) = training_data(&args.run, &model)?;
     if let Some(path) = &args.data {
         let slot = data.source.path_mut().ok_or_else(|| {
-            Failure::input("`--data` does not fit this model, whose rows ship with the app")
+            Failure::user("`--data` does not fit this model, whose rows ship with the app")
         })?;
         data_path(path)?.clone_into(slot);
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use tinderbox_cli::{Failure, OrInput as _};
+use tinderbox_cli::{Failure, OrUserError as _};
 use tinderbox_datasets::text::{Place, TextReport};
 use tinderbox_recipes::text::{Predictor, ReadOptions, ReadText, ReadTextSink};
 
@@ -31,9 +31,9 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
     };
     read.with_context(|| format!("cannot read `{name}`"))
-        .or_input()?;
+        .or_user_error()?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(Failure::input(format!(
+        return Err(Failure::user(format!(
             "`{name}` has more than {MAX_FILE} bytes: split it"
         )));
     }
@@ -42,7 +42,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         let line = error.as_bytes()[..valid]
             .split(|&byte| byte == b'\n')
             .count();
-        Failure::input(anyhow!(
+        Failure::user(anyhow!(
             "`{name}` line {line} is not UTF-8: convert the file, e.g. with `iconv -t UTF-8`"
         ))
     })?;
@@ -63,20 +63,20 @@ fn as_text(argument: &Path) -> Result<Option<&str>, Failure> {
         return Ok(None);
     }
     let text = argument.to_str();
-    let text = text.ok_or_else(|| Failure::input("an input is not UTF-8"))?;
+    let text = text.ok_or_else(|| Failure::user("an input is not UTF-8"))?;
     let extension = argument
         .extension()
         .map(|end| end.to_string_lossy().to_lowercase());
     let is_name = !text.contains(char::is_whitespace)
         && extension.is_some_and(|end| FILES.contains(&end.as_str()));
     if is_name {
-        return Err(Failure::input(format!(
+        return Err(Failure::user(format!(
             "there is no file `{text}`; to classify these words as a text, pipe them in: `echo {text} \
              | text predict --run DIR -`"
         )));
     }
     if text.trim().is_empty() {
-        return Err(Failure::input("an input is empty: there is no text in it"));
+        return Err(Failure::user("an input is empty: there is no text in it"));
     }
     Ok(Some(text))
 }
@@ -128,7 +128,7 @@ pub(crate) fn all_texts(
 
 /// An input without a text.
 pub(crate) fn nothing(argument: &Path) -> Failure {
-    Failure::input(format!(
+    Failure::user(format!(
         "`{}` is empty: there is no text in it",
         argument.display()
     ))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::{Failure, OrInput as _, Output, table};
+use tinderbox_cli::{Failure, OrUserError as _, Output, table};
 use tinderbox_recipes::text::{Inspection, Quantiles, Recipe, SplitInspection, inspect, open};
 use tinderbox_train::overlay::assign;
 
@@ -42,8 +42,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = resolve(args)?;
-    recipe.data.options().or_input()?;
-    let corpus = open(&recipe.data, &recipe.split).or_input()?;
+    recipe.data.options().or_user_error()?;
+    let corpus = open(&recipe.data, &recipe.split).or_user_error()?;
     let inspection = inspect(&corpus);
     let mut out = Output::Stdout;
     if args.json {
@@ -54,10 +54,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn resolve(args: &Args) -> Result<Recipe, Failure> {
     let recipe = RECIPES.resolve(Some(&args.recipe), &[])?;
-    let mut recipe = assign(recipe, &args.set).context("`--set`").or_input()?;
+    let mut recipe = assign(recipe, &args.set)
+        .context("`--set`")
+        .or_user_error()?;
     train::columns(&mut recipe, &args.text, args.label.as_ref())?;
     let Some(slot) = recipe.data.path_mut() else {
-        return Err(Failure::input(format!(
+        return Err(Failure::user(format!(
             "`--data` does not fit the recipe `{}`, which generates its own texts; choose another with \
              `--recipe`",
             recipe.name

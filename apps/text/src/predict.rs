@@ -40,15 +40,6 @@ pub(crate) struct Args {
     /// Read each line of a plain text file as one text
     #[arg(long, conflicts_with = "whole")]
     lines: bool,
-    /// Copy a column of the input into the predictions
-    #[arg(long, value_name = "COLUMN")]
-    id: Vec<String>,
-    /// Copy all columns of the input into the predictions
-    #[arg(long, conflicts_with = "id")]
-    keep: bool,
-    /// Skip texts that cannot be read, and count them
-    #[arg(long)]
-    skip_errors: bool,
 }
 
 /// How predictions are written.
@@ -99,7 +90,7 @@ fn predict_input(
             (_, true) => Some(false),
             _ => None,
         },
-        cells: args.keep || !args.id.is_empty(),
+        cells: args.predict.keep || !args.predict.id.is_empty(),
     };
     let name = argument.display().to_string();
     let mut batch = Batch {
@@ -116,7 +107,7 @@ fn predict_input(
     let report = input::each_text(model, argument, &how, &mut |text| {
         let pushed = match text {
             Ok(text) => batch.push(text),
-            Err(error) if args.skip_errors && error.is_input() => {
+            Err(error) if args.predict.skip_errors && error.is_input() => {
                 skipped.add(&error);
                 Ok(())
             }
@@ -149,7 +140,7 @@ fn predict_input(
 /// A file without the text column, with the flag that names another.
 fn with_column_advice(error: Failure) -> Failure {
     match error {
-        Failure::Input(error) if error.to_string().contains("has no column") => Failure::input(
+        Failure::UserError(error) if error.to_string().contains("has no column") => Failure::user(
             format!("{error:#}; name the column of the text with `--text COLUMN`"),
         ),
         other => other,
@@ -170,7 +161,7 @@ fn with_advice(error: TextRecipeError) -> Failure {
     } else {
         ""
     };
-    Failure::input(format!(
+    Failure::user(format!(
         "{error}; use `--skip-errors` to skip such texts{whole}"
     ))
 }
@@ -238,14 +229,14 @@ fn carried(
     file: &str,
     cells: Vec<(String, String)>,
 ) -> Result<Vec<(String, String)>, Failure> {
-    if args.id.is_empty() {
+    if args.predict.id.is_empty() {
         return Ok(cells);
     }
     let find = |id: &String| {
         let found = cells.iter().find(|(name, _)| name == id).cloned();
         found.ok_or_else(|| {
             let known: Vec<String> = cells.iter().map(|(name, _)| format!("`{name}`")).collect();
-            Failure::input(if known.is_empty() {
+            Failure::user(if known.is_empty() {
                 format!("`{file}` has no columns, so `--id {id}` names none: leave it out")
             } else {
                 let known = known.join(", ");
@@ -253,7 +244,7 @@ fn carried(
             })
         })
     };
-    args.id.iter().map(find).collect()
+    args.predict.id.iter().map(find).collect()
 }
 
 /// Writes predictions, with the columns of the input that come along.
@@ -310,7 +301,7 @@ impl Writer {
                 self.carried = Some(carried);
             }
             Some(first) if *first != carried => {
-                return Err(Failure::input(format!(
+                return Err(Failure::user(format!(
                     "{} has other columns than the texts before it: with `--keep` and CSV, predict \
                      inputs of the same columns, or use `--json`",
                     text.place

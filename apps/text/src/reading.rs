@@ -7,7 +7,7 @@ use serde_json::json;
 use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::args::DEVICE_HELP;
 use tinderbox_cli::report::confusion_rows;
-use tinderbox_cli::{Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_cli::{Failure, OrUserError as _, Output, note, open_device, table};
 use tinderbox_datasets::text::{Labels, Place, PlainText, RowOptions, TextOptions, each_text};
 use tinderbox_recipes::text::{Embedder, Input, Reading, VERDICTS, sentences};
 use tinderbox_train::metrics::rouge;
@@ -109,11 +109,11 @@ pub(crate) fn similar(args: &SimilarArgs) -> Result<(), Failure> {
     let model = match (&args.run, &args.weights) {
         (Some(run), _) => Embedder::trained(usage::load(run, &device)?),
         (None, Some(weights)) => Embedder::published(weights, &device),
-        (None, None) => return Err(Failure::input("name a run with `--run`, or `--weights`")),
+        (None, None) => return Err(Failure::user("name a run with `--run`, or `--weights`")),
     };
     let model = model.map_err(failure)?;
     if args.query.trim().is_empty() {
-        return Err(Failure::input("`--query` is empty"));
+        return Err(Failure::user("`--query` is empty"));
     }
     let texts = collect(&args.folder)?;
     let mut inputs = vec![Input::One(args.query.clone())];
@@ -138,7 +138,7 @@ pub(crate) fn similar(args: &SimilarArgs) -> Result<(), Failure> {
 /// Texts with their names: files of a folder and the folders in it, rows of a table, or lines of a file.
 fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     if path.as_os_str() != "-" && !path.exists() {
-        return Err(Failure::input(format!(
+        return Err(Failure::user(format!(
             "there is no `{}`: name a folder of text files, a table, or a file with a text on each line",
             path.display()
         )));
@@ -166,9 +166,9 @@ fn collect(path: &Path) -> Result<Vec<(String, String)>, Failure> {
         }
     });
     if let Some(error) = failed {
-        return Err(error).or_input();
+        return Err(error).or_user_error();
     }
-    for message in report.or_input()?.messages() {
+    for message in report.or_user_error()?.messages() {
         note(&format!("warning: {message}"));
     }
     if texts.is_empty() {

@@ -7,7 +7,7 @@ use tinderbox_backend::Opened;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, overridden, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
-use tinderbox_cli::splits::{SplitLine, TEXT, copies_note, shared_note, split_lines};
+use tinderbox_cli::splits::{TEXT, duplicates_note, shared_note, split_lines};
 use tinderbox_cli::{Failure, Output, TrainArgs, note, open_device, progress, table};
 use tinderbox_recipes::text::{
     Architecture, Corpus, Data, FoldReport, Prepared, Recipe, Report, Rows, Sampling, Task,
@@ -16,6 +16,7 @@ use tinderbox_recipes::text::{
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::metrics::{Comparison, spread};
 use tinderbox_train::run_dir::Summary;
+use tinderbox_train::task::SplitOverview;
 use tinderbox_train::{Metrics, MonitorMode};
 
 use crate::{RECIPES, failure, reading, usage};
@@ -84,7 +85,7 @@ fn resolve(args: &Args) -> Result<Recipe, Failure> {
     columns(&mut recipe, &args.text, args.label.as_ref())?;
     if let Some(data) = &args.train.data {
         let Some(slot) = recipe.data.path_mut() else {
-            return Err(Failure::input(format!(
+            return Err(Failure::user(format!(
                 "`--data` does not fit the recipe `{}`, whose texts the app makes up; choose another \
                  with `--recipe`",
                 recipe.name
@@ -127,7 +128,7 @@ pub(crate) fn columns(
     }
     let name = recipe.name.clone();
     let refuse = |flag: &str| {
-        Err(Failure::input(format!(
+        Err(Failure::user(format!(
             "`{flag}` does not fit the recipe `{name}`: it fits `texts`, `labels`, `pairs` and \
              `fine-tune`, whose file is yours"
         )))
@@ -140,7 +141,7 @@ pub(crate) fn columns(
             second.clone_from(&texts[1]);
         }
         Data::Pairs { .. } if !texts.is_empty() => {
-            return Err(Failure::input(
+            return Err(Failure::user(
                 "a pair has two texts: give `--text` twice, as in `--text premise --text hypothesis`",
             ));
         }
@@ -229,7 +230,7 @@ fn warnings(prepared: &Prepared) -> Vec<String> {
 /// A line for each split, and one for copies.
 fn describe_splits(rows: &Rows, task: Task) {
     let inspection = rows.inspect();
-    let lines = inspection.splits.iter().map(|split| SplitLine {
+    let lines = inspection.splits.iter().map(|split| SplitOverview {
         name: split.name.to_owned(),
         count: split.texts,
         source: split.source.clone(),
@@ -240,7 +241,7 @@ fn describe_splits(rows: &Rows, task: Task) {
         },
     });
     note(&split_lines(&lines.collect::<Vec<_>>(), TEXT).join("\n"));
-    let copies = copies_note(rows.copies(), rows.inputs.len(), TEXT);
+    let copies = duplicates_note(rows.copies(), rows.inputs.len(), TEXT);
     let shared = shared_note(rows.shared(), rows.parts.test.len(), TEXT);
     copies
         .into_iter()

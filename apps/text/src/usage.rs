@@ -9,7 +9,7 @@ use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, TEXT};
-use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_cli::{EvalArgs, Failure, OrUserError as _, Output, note, open_device, table};
 use tinderbox_recipes::text::{Answers, Data, Evaluation, Prediction, Predictor, Task, Truncation};
 use tinderbox_train::splits::{Scope, SplitList};
 
@@ -58,7 +58,7 @@ fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitLis
     let Some(file) = recipe_file(&dir) else {
         return Ok((model.data().clone(), None));
     };
-    let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
+    let list = SplitList::load(file.parent().unwrap_or(run)).or_user_error()?;
     Ok((RECIPES.read(&file)?.data, list))
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn load_at(
 ) -> Result<Predictor, Failure> {
     let model = load(run, device)?;
     match threshold {
-        Some(threshold) => model.with_threshold(threshold).or_input(),
+        Some(threshold) => model.with_threshold(threshold).or_user_error(),
         None => Ok(model),
     }
 }
@@ -81,7 +81,7 @@ pub(crate) fn eval(args: &EvalArgs) -> Result<(), Failure> {
     let (mut data, list) = training_data(&args.run, &model)?;
     if let Some(path) = &args.data {
         let slot = data.path_mut().ok_or_else(|| {
-            Failure::input("`--data` does not fit this model, which generates its own texts")
+            Failure::user("`--data` does not fit this model, which generates its own texts")
         })?;
         data_path(path)?.clone_into(slot);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tinderbox_cli::{Failure, OrInput as _};
+use tinderbox_cli::{Failure, OrUserError as _};
 use tinderbox_datasets::image::{count_classes, is_idx_folder};
 use tinderbox_recipes::vision::{Data, Recipe};
 
@@ -27,7 +27,7 @@ impl Choice {
     /// If there is none, or the labels of IDX files cannot be read.
     pub(crate) fn of(data: &Path) -> Result<Self, Failure> {
         if is_idx_folder(data) {
-            let count = count_classes(data).or_input()?;
+            let count = count_classes(data).or_user_error()?;
             return Ok(Self {
                 name: "mnist",
                 reason: "IDX files",

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use serde_json::json;
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::splits::{IMAGE, SplitLine, split_lines};
-use tinderbox_cli::{Failure, OrInput as _, Output, table};
+use tinderbox_cli::splits::{IMAGE, split_lines};
+use tinderbox_cli::{Failure, OrUserError as _, Output, table};
 use tinderbox_datasets::image::{
     FolderReport, SplitReport, inspect, is_idx_folder, open_idx_folder,
 };
 use tinderbox_recipes::vision::{Data, Opened, open};
+use tinderbox_train::task::SplitOverview;
 
 use crate::RECIPES;
 use crate::choose::Choice;
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let report = idx_report(args)?;
         return print(args, &report);
     }
-    let report = inspect(&args.data).or_input()?;
+    let report = inspect(&args.data).or_user_error()?;
     print(args, &report)
 }
 
@@ -47,12 +48,12 @@ fn idx_report(args: &Args) -> Result<FolderReport, Failure> {
     Choice::of(&args.data)?.apply(&mut recipe);
     if let Data::Idx { classes, .. } = &recipe.data {
         // Errors of the files are better than those of a recipe.
-        open_idx_folder(&args.data, classes).or_input()?;
+        open_idx_folder(&args.data, classes).or_user_error()?;
     }
     if let Some(slot) = recipe.data.path_mut() {
         data_path(&args.data)?.clone_into(slot);
     }
-    let opened = open(&recipe.data).or_input()?;
+    let opened = open(&recipe.data).or_user_error()?;
     let [height, width, _] = opened.shape();
     let split = |name: &str| -> Option<SplitReport> {
         let range = opened.named(name)?.range.clone();
@@ -127,7 +128,7 @@ fn print(args: &Args, report: &FolderReport) -> Result<(), Failure> {
         args.data.display(),
         thousands(total)
     ))?;
-    let lines: Vec<SplitLine> = report.splits.iter().map(line_of).collect();
+    let lines: Vec<SplitOverview> = report.splits.iter().map(line_of).collect();
     out.line(&split_lines(&lines, IMAGE).join("\n"))?;
     if let Some(rows) = class_table(report) {
         out.line(&table(&rows))?;
@@ -153,8 +154,8 @@ fn print(args: &Args, report: &FolderReport) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line_of(split: &SplitReport) -> SplitLine {
-    SplitLine {
+fn line_of(split: &SplitReport) -> SplitOverview {
+    SplitOverview {
         name: split.name.clone(),
         count: split.images,
         source: split.source.clone(),

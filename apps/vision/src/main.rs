@@ -50,6 +50,9 @@ enum Command {
     Parity,
 }
 
+#[global_allocator]
+static ALLOCATOR: tinderbox_cli::MiMalloc = tinderbox_cli::MiMalloc;
+
 fn main() -> ExitCode {
     tinderbox_cli::init(env!("CARGO_PKG_NAME"));
     let cli: Cli = match parse(&RECIPES.keys()) {

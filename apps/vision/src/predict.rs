@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::skipped::Skipped;
 use tinderbox_cli::splits::IMAGE;
-use tinderbox_cli::{Failure, OrInput as _, Output, PredictArgs, ReadProgress, note, open_device};
+use tinderbox_cli::{
+    Failure, OrUserError as _, Output, PredictArgs, ReadProgress, note, open_device,
+};
 use tinderbox_datasets::files::LeftOut;
 use tinderbox_datasets::image::{Image, ImageFile, decode_bytes, find_images, is_archive};
 use tinderbox_datasets::parallel_map;
@@ -28,9 +30,6 @@ pub(crate) struct Args {
     /// The flags of every `predict`.
     #[command(flatten)]
     predict: PredictArgs,
-    /// Skip images that cannot be read, and count them
-    #[arg(long)]
-    skip_errors: bool,
 }
 
 /// An image to classify, with its name in the output.
@@ -63,7 +62,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let place = format!("input {} of {}", batch * BATCH + at + 1, thousands(total));
             match image {
                 Ok(image) => images.push((&input.name, image)),
-                Err(error) if args.skip_errors => skipped.add(&format!("{place}: {error:#}")),
+                Err(error) if args.predict.skip_errors => {
+                    skipped.add(&format!("{place}: {error:#}"))
+                }
                 Err(error) => {
                     failed = Some(error.context(place));
                     break;
@@ -95,10 +96,10 @@ fn find_inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
                 source: Source::Stdin,
             });
         } else if argument.is_dir() || is_archive(argument) {
-            let (files, other) = find_images(argument).or_input()?;
+            let (files, other) = find_images(argument).or_user_error()?;
             left_out.merge(&other);
             if files.is_empty() {
-                return Err(Failure::input(format!("`{name}` has no image")));
+                return Err(Failure::user(format!("`{name}` has no image")));
             }
             inputs.extend(files.into_iter().map(|file| Input {
                 name: file.path().to_string_lossy().into_owned(),

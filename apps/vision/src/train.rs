@@ -7,9 +7,9 @@ use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::recipe::{data_path, run_dir};
 use tinderbox_cli::report::{F1, Finished, class_warnings, layer_rows, scores, times, verdict};
-use tinderbox_cli::splits::{IMAGE, SplitLine, copies_note, shared_note, split_lines};
+use tinderbox_cli::splits::{IMAGE, duplicates_note, shared_note, split_lines};
 use tinderbox_cli::{
-    Failure, OrInput as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
+    Failure, OrUserError as _, Output, TrainArgs, interrupter, note, open_device, progress, table,
 };
 use tinderbox_recipes::vision::{Architecture, Options, Prepared, Recipe, Report};
 use tinderbox_train::MonitorMode;
@@ -17,6 +17,7 @@ use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::metrics::{Comparison, Predictions};
 use tinderbox_train::overlay::assign;
 use tinderbox_train::run_dir::{Baseline, Summary};
+use tinderbox_train::task::SplitOverview;
 
 use crate::choose::Choice;
 use crate::{RECIPES, failure, textbook};
@@ -88,11 +89,11 @@ fn resolve(args: &TrainArgs) -> Result<Recipe, Failure> {
         if !run.quiet {
             note(&choice.note(data));
         }
-        recipe = assign(recipe, &sets).context("`--set`").or_input()?;
+        recipe = assign(recipe, &sets).context("`--set`").or_user_error()?;
     }
     if let Some(data) = &args.data {
         let Some(slot) = recipe.data.path_mut() else {
-            return Err(Failure::input(format!(
+            return Err(Failure::user(format!(
                 "`--data` does not fit the recipe `{}`, whose images ship with the app; leave out \
                  `--recipe` to have it chosen from the data",
                 recipe.name
@@ -112,10 +113,10 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         thousands(opened.classes.len())
     ));
     let names = ["train", "valid", "test"];
-    let lines: Vec<SplitLine> = names
+    let lines: Vec<SplitOverview> = names
         .iter()
         .enumerate()
-        .map(|(at, name)| SplitLine {
+        .map(|(at, name)| SplitOverview {
             name: (*name).to_owned(),
             count: splits.rows[at].len(),
             source: splits.sources[at].clone(),
@@ -128,7 +129,7 @@ fn describe(prepared: &Prepared, device: &Opened, dir: &Path, resume: bool) {
         note(&opened.left_out.to_string());
     }
     let images = opened.labels.len();
-    let copies = copies_note(splits.copies, images, IMAGE);
+    let copies = duplicates_note(splits.copies, images, IMAGE);
     let shared = shared_note(splits.shared, splits.rows[2].len(), IMAGE);
     copies
         .into_iter()

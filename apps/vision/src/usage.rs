@@ -7,7 +7,7 @@ use tinderbox_cli::model_dir::{model_dir, recipe_file};
 use tinderbox_cli::output::thousands;
 use tinderbox_cli::report::{F1, confusion_rows, metric_rows};
 use tinderbox_cli::splits::{self, IMAGE};
-use tinderbox_cli::{EvalArgs, Failure, OrInput as _, Output, note, open_device, table};
+use tinderbox_cli::{EvalArgs, Failure, OrUserError as _, Output, note, open_device, table};
 use tinderbox_recipes::vision::{Data, Evaluation, Predictor};
 use tinderbox_train::splits::{Scope, SplitList};
 
@@ -19,9 +19,10 @@ pub(crate) fn load(
     threshold: Option<f64>,
     device: &burn::tensor::Device,
 ) -> Result<Predictor, Failure> {
-    let model = Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_input()?;
+    let model =
+        Predictor::load(&model_dir(run, env!("CARGO_PKG_NAME"))?, device).or_user_error()?;
     match threshold {
-        Some(threshold) => model.with_threshold(threshold).or_input(),
+        Some(threshold) => model.with_threshold(threshold).or_user_error(),
         None => Ok(model),
     }
 }
@@ -33,7 +34,7 @@ fn training_data(run: &Path, model: &Predictor) -> Result<(Data, Option<SplitLis
     let Some(file) = recipe_file(&dir) else {
         return Ok((model.data().clone(), None));
     };
-    let list = SplitList::load(file.parent().unwrap_or(run)).or_input()?;
+    let list = SplitList::load(file.parent().unwrap_or(run)).or_user_error()?;
     Ok((RECIPES.read(&file)?.data, list))
 }
 

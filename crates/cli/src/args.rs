@@ -178,6 +178,15 @@ pub struct PredictArgs {
     /// Decision threshold of two classes [default: the model's]
     #[arg(long, value_name = "X")]
     pub threshold: Option<f64>,
+    /// Copy a column of the input into the predictions
+    #[arg(long, value_name = "COLUMN")]
+    pub id: Vec<String>,
+    /// Copy all columns of the input into the predictions
+    #[arg(long, conflicts_with = "id")]
+    pub keep: bool,
+    /// Skip inputs that cannot be read, and count them
+    #[arg(long)]
+    pub skip_errors: bool,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,

@@ -27,7 +27,7 @@ pub fn doctor() -> Result<(), Failure> {
     let (opened, mut failed) = open_all();
     let mut rows = Vec::new();
     for found in &opened {
-        let checks = quietly(|| tinderbox_parity::probe(&found.device));
+        let checks = without_panic_output(|| tinderbox_parity::probe(&found.device));
         let Some(worst) = worst(&checks) else {
             continue;
         };
@@ -46,7 +46,7 @@ pub fn doctor() -> Result<(), Failure> {
         }
     }
     print(&["device", "result", "difference", "name"], rows)?;
-    conclude(&failed)
+    exit_status(&failed)
 }
 
 /// Compares every layer, loss and model on each device with stored reference values, and the devices
@@ -61,7 +61,7 @@ pub fn parity() -> Result<(), Failure> {
     for (index, found) in opened.iter().enumerate() {
         note(&format!("{}: {}", found.spec, found.description));
         let other = &opened[(index + 1) % opened.len()];
-        columns.push(quietly(|| {
+        columns.push(without_panic_output(|| {
             let mut checks = tinderbox_parity::parity(&found.device);
             checks.push(tinderbox_parity::transfer(&found.device, &other.device));
             checks
@@ -94,7 +94,7 @@ pub fn parity() -> Result<(), Failure> {
     }
     rows.push(verdicts);
     print(&header, rows)?;
-    conclude(&failed)
+    exit_status(&failed)
 }
 
 /// Every compiled device that was found on this machine, and the problems of the others.
@@ -124,7 +124,7 @@ fn open_all() -> (Vec<Opened>, Vec<String>) {
 }
 
 /// Runs checks without panic messages: each check keeps its own.
-fn quietly<T>(run: impl FnOnce() -> T) -> T {
+fn without_panic_output<T>(run: impl FnOnce() -> T) -> T {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
     let result = run();
@@ -168,7 +168,7 @@ fn print(header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
     Output::Stdout.line(table(&lines).trim_end())
 }
 
-fn conclude(failed: &[String]) -> Result<(), Failure> {
+fn exit_status(failed: &[String]) -> Result<(), Failure> {
     if failed.is_empty() {
         return Ok(());
     }

@@ -11,8 +11,8 @@ use crate::{Failure, Output};
 /// If it is not compiled in or not there.
 pub fn open_device(device: DeviceSpec, app: &str) -> Result<Opened, Failure> {
     tinderbox_backend::open(device).map_err(|error| match error.fix(app) {
-        Some(fix) => Failure::input(format!("{error}: {fix}")),
-        None => Failure::Input(error.into()),
+        Some(fix) => Failure::user(format!("{error}: {fix}")),
+        None => Failure::UserError(error.into()),
     })
 }
 

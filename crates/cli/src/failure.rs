@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use tinderbox_train::{ErrorKind, TaskError};
 
 use crate::escape::escape;
 use crate::interrupt;
@@ -13,7 +14,7 @@ use crate::interrupt;
 #[derive(Debug)]
 pub enum Failure {
     /// The command line, the recipe or the data is wrong: 2.
-    Input(Error),
+    UserError(Error),
     /// The user stopped it, and it can be resumed: 130.
     Interrupted(Error),
     /// Anything else: 1.
@@ -21,9 +22,9 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A failure that the user can mend, from a message.
-    pub fn input(message: impl Display) -> Self {
-        Self::Input(anyhow::anyhow!("{message}"))
+    /// A failure that the user can fix, from a message.
+    pub fn user(message: impl Display) -> Self {
+        Self::UserError(anyhow::anyhow!("{message}"))
     }
 
     /// A library's error, by what it says of itself.
@@ -31,14 +32,14 @@ impl Failure {
         let error = error.into();
         match (interrupted, input) {
             (true, _) => Self::Interrupted(error),
-            (false, true) => Self::Input(error),
+            (false, true) => Self::UserError(error),
             (false, false) => Self::Other(error),
         }
     }
 
     fn parts(&self) -> (u8, &Error) {
         match self {
-            Self::Input(error) => (2, error),
+            Self::UserError(error) => (2, error),
             Self::Interrupted(error) => (interrupt::EXIT_CODE, error),
             Self::Other(error) => (1, error),
         }
@@ -46,34 +47,41 @@ impl Failure {
 }
 
 impl<E: Into<Error>> From<E> for Failure {
+    /// By the kind of a [`TaskError`]; any other error is not the user's.
     fn from(error: E) -> Self {
-        Self::Other(error.into())
+        let error = error.into();
+        let kind = error.downcast_ref::<TaskError>().map(TaskError::kind);
+        match kind {
+            Some(ErrorKind::User) => Self::UserError(error),
+            Some(ErrorKind::Interrupted) => Self::Interrupted(error),
+            Some(ErrorKind::Internal) | None => Self::Other(error),
+        }
     }
 }
 
-/// Marks errors that the user can mend.
-pub trait OrInput<T> {
-    /// Turns the error into [`Failure::Input`].
+/// Marks errors that the user can fix.
+pub trait OrUserError<T> {
+    /// Turns the error into [`Failure::UserError`].
     ///
     /// # Errors
     ///
     /// If `self` is one.
-    fn or_input(self) -> Result<T, Failure>;
+    fn or_user_error(self) -> Result<T, Failure>;
 }
 
-impl<T, E: Into<Error>> OrInput<T> for Result<T, E> {
-    fn or_input(self) -> Result<T, Failure> {
-        self.map_err(|error| Failure::Input(error.into()))
+impl<T, E: Into<Error>> OrUserError<T> for Result<T, E> {
+    fn or_user_error(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure::UserError(error.into()))
     }
 }
 
 /// Reports what went wrong, once, and gives the exit code.
 pub fn finish(result: Result<(), Failure>) -> ExitCode {
     interrupt::leave();
-    exit_code(result)
+    exit_status(result)
 }
 
-fn exit_code(result: Result<(), Failure>) -> ExitCode {
+fn exit_status(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else {
         return ExitCode::SUCCESS;
     };
@@ -144,6 +152,6 @@ mod tests {
     #[test]
     fn a_closed_pipe_is_no_failure() {
         let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
-        assert_eq!(exit_code(Err(pipe.into())), ExitCode::SUCCESS);
+        assert_eq!(exit_status(Err(pipe.into())), ExitCode::SUCCESS);
     }
 }

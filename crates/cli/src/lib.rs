@@ -4,40 +4,46 @@
 //! and messages to stderr; a closed pipe ends the program quietly. The crate knows recipes only as
 //! data that can be patched, and no app at all.
 
+pub mod app;
 pub mod args;
+pub mod chart;
 pub mod check;
 pub mod dashboard;
 pub mod device;
 mod epoch_line;
 pub mod escape;
+mod eval;
 pub mod failure;
+pub mod highlights;
 pub mod interrupt;
 pub mod model_dir;
 pub mod output;
 pub mod parse;
+mod predict;
 pub mod progress;
 pub mod read_progress;
 pub mod recipe;
 pub mod report;
+pub mod sections;
 pub mod skipped;
 pub mod splits;
+mod summary;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod threads;
+mod train;
 
+pub use app::App;
 pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};
-pub use failure::{Failure, OrInput, finish};
+pub use failure::{Failure, OrUserError, finish};
 pub use interrupt::interrupter;
+pub use mimalloc::MiMalloc;
 pub use model_dir::model_dir;
 pub use output::{Output, note, table};
-pub use parse::parse;
+pub use parse::{parse, parse_command};
 pub use progress::Progress;
 pub use read_progress::ReadProgress;
-
-/// The allocator of every app: a training step allocates and frees the same sizes again and again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Prepares the program named `app`: its log, its signals and its threads.
 pub fn init(app: &'static str) {

@@ -37,11 +37,11 @@ const KINDS: [(&str, &str, &str); 4] = [
 /// If there is none, or the model is one of another app.
 pub fn model_dir(run: &Path, app: &str) -> Result<PathBuf, Failure> {
     let name = run.display();
-    let Located { dir, finished } = find(run).ok_or_else(|| Failure::input(missing(run, app)))?;
+    let Located { dir, finished } = find(run).ok_or_else(|| Failure::user(missing(run, app)))?;
     if let Some((_, owner, commands)) = kind(&dir)
         && owner != app
     {
-        return Err(Failure::input(format!(
+        return Err(Failure::user(format!(
             "`{name}` is a `{owner}` run: use {commands}"
         )));
     }
@@ -179,7 +179,7 @@ mod tests {
             ("runs", "text", "20260102`?"),
             ("unfinished", "text", "resume it with `text train --resume"),
         ] {
-            let Err(Failure::Input(error)) = model_dir(&at(given), app) else {
+            let Err(Failure::UserError(error)) = model_dir(&at(given), app) else {
                 unreachable!("{given} is no model of {app}");
             };
             assert!(error.to_string().contains(words), "{error}");

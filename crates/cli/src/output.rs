@@ -9,7 +9,7 @@ use tinderbox_datasets::atomic_file::AtomicFile;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::escape::{escape, escape_cell, without_formula};
-use crate::{Failure, OrInput as _};
+use crate::{Failure, OrUserError as _};
 
 /// Where results go: stdout, or a file that appears only when it is complete.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Output {
         };
         let file = AtomicFile::create(path)
             .with_context(|| format!("cannot write `{}`", path.display()))
-            .or_input()?;
+            .or_user_error()?;
         let path = path.to_owned();
         Ok(Self::File(OutputFile { path, file }))
     }
@@ -162,7 +162,7 @@ pub fn check_extension(path: &Path, known: &[&str]) -> Result<(), Failure> {
         return Ok(());
     }
     let known: Vec<String> = known.iter().map(|end| format!("`.{end}`")).collect();
-    Err(Failure::input(format!(
+    Err(Failure::user(format!(
         "cannot write `{}`: the file name must end in {}",
         path.display(),
         known.join(" or ")
@@ -473,7 +473,10 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n");
         // A file that cannot be written is found before anything is computed.
         for wrong in [dir.path().join("no/out.csv"), dir.path().to_owned()] {
-            assert!(matches!(Output::new(Some(&wrong)), Err(Failure::Input(_))));
+            assert!(matches!(
+                Output::new(Some(&wrong)),
+                Err(Failure::UserError(_))
+            ));
         }
         assert!(matches!(
             Output::new(Some(Path::new("-"))),

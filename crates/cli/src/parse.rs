@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, Error, Parser};
+use clap::{ArgMatches, Command, Error};
 use tinderbox_train::overlay::{nearest, suggest};
 
 use crate::failure::shown;
@@ -132,10 +132,25 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
 /// # Errors
 ///
 /// The exit code: 2 after a message on what is wrong, 0 after help or the version.
-pub fn parse<T: Parser>(keys: &[String]) -> Result<T, ExitCode> {
+pub fn parse<T: clap::Parser>(keys: &[String]) -> Result<T, ExitCode> {
+    let matches = parse_command(T::command(), keys)?;
+    T::from_arg_matches(&matches).map_err(|error| {
+        let _ = error.print();
+        ExitCode::from(2)
+    })
+}
+
+/// Reads the arguments of the process as `command` takes them; `keys` are those that `--set` takes.
+///
+/// # Errors
+///
+/// The exit code: 2 after a message on what is wrong, 0 after help or the version.
+pub fn parse_command(command: Command, keys: &[String]) -> Result<ArgMatches, ExitCode> {
     let args: Vec<OsString> = std::env::args_os().collect();
-    T::try_parse_from(&args).map_err(|error| {
-        let message = advice(&error, &args, &T::command(), keys);
+    let mut app = command.clone();
+    app.build();
+    command.try_get_matches_from(&args).map_err(|error| {
+        let message = advice(&error, &args, &app, keys);
         if message.is_none() && !error.to_string().contains(is_odd) {
             // If stderr is gone, there is nobody left to tell.
             let _ = error.print();
@@ -253,7 +268,7 @@ fn unknown_command(word: &str, app: &Command) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Subcommand;
+    use clap::{Parser, Subcommand};
 
     #[derive(Parser, Debug)]
     #[command(name = "app")]

@@ -10,7 +10,7 @@ use tinderbox_train::run_dir::{RECIPE_FILE, RunDir};
 use toml::Table;
 
 use crate::interrupt::set_run;
-use crate::{Failure, OrInput as _, Output, RecipesArgs, RunArgs, table};
+use crate::{Failure, OrUserError as _, Output, RecipesArgs, RunArgs, table};
 
 /// The recipes of an app.
 pub struct Catalogue<T> {
@@ -33,7 +33,7 @@ impl<T: Patchable> Catalogue<T> {
                 .map(|near| format!(" (did you mean `{near}`?)"))
                 .unwrap_or_default();
             let known: Vec<&str> = self.names.iter().map(|(name, _)| *name).collect();
-            Failure::Input(anyhow!(
+            Failure::UserError(anyhow!(
                 "unknown recipe `{name}`{hint}; known are {}, or a file that ends in `.toml`",
                 known.join(", ")
             ))
@@ -53,7 +53,7 @@ impl<T: Patchable> Catalogue<T> {
             Some(file) if is_file_name(file) => self.read(Path::new(file))?,
             Some(name) => self.get(name)?,
         };
-        assign(recipe, sets).context("`--set`").or_input()
+        assign(recipe, sets).context("`--set`").or_user_error()
     }
 
     /// The recipe that the flags name, with nothing overridden: that of the run to resume, or a
@@ -65,7 +65,7 @@ impl<T: Patchable> Catalogue<T> {
     pub fn named(&self, args: &RunArgs) -> Result<T, Failure> {
         match (&args.resume, &args.recipe) {
             (Some(dir), None) => {
-                let text = RunDir::recipe(dir).or_input()?;
+                let text = RunDir::recipe(dir).or_user_error()?;
                 self.load(&text, &dir.join(RECIPE_FILE))
             }
             (_, recipe) => self.resolve(recipe.as_deref(), &[]),
@@ -149,7 +149,7 @@ impl<T: Patchable> Catalogue<T> {
     pub fn read(&self, path: &Path) -> Result<T, Failure> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read the recipe `{}`", path.display()))
-            .or_input()?;
+            .or_user_error()?;
         self.load(&text, path)
     }
 
@@ -183,13 +183,15 @@ impl<T: Patchable> Catalogue<T> {
 ///
 /// If the recipe has no such key, or the value does not fit.
 pub fn overridden<T: Patchable>(recipe: T, args: &RunArgs) -> Result<T, Failure> {
-    let mut recipe = assign(recipe, &args.set).context("`--set`").or_input()?;
+    let mut recipe = assign(recipe, &args.set)
+        .context("`--set`")
+        .or_user_error()?;
     let known = keys(&Table::try_from(&recipe)?);
     for shortcut in args.shortcuts() {
         let flag = shortcut.flag;
         let has = |key: &&&str| known.iter().any(|known| known == **key);
         let key = shortcut.keys.iter().find(has).ok_or_else(|| {
-            Failure::input(format!(
+            Failure::user(format!(
                 "`{flag}` does not apply to this recipe, which has no {}{}",
                 shortcut.lacks,
                 instead(flag, &known)
@@ -198,13 +200,13 @@ pub fn overridden<T: Patchable>(recipe: T, args: &RunArgs) -> Result<T, Failure>
         let assignment = format!("{key}={}", shortcut.value);
         recipe = assign(recipe, &[assignment])
             .context(format!("`{flag}`"))
-            .or_input()?;
+            .or_user_error()?;
     }
     if let Some(seed) = args.seed {
         let assignment = format!("train.seed={seed}");
         recipe = assign(recipe, &[assignment])
             .context("`--seed`")
-            .or_input()?;
+            .or_user_error()?;
     }
     Ok(recipe)
 }
@@ -226,7 +228,7 @@ trait ContextOf<T> {
 impl<T> ContextOf<T> for anyhow::Result<T> {
     fn with_context_of(self, path: &Path) -> Result<T, Failure> {
         self.with_context(|| format!("recipe `{}`", path.display()))
-            .or_input()
+            .or_user_error()
     }
 }
 
@@ -251,7 +253,7 @@ pub fn run_dir(args: &RunArgs, recipe: &str, seed: u64) -> Result<(PathBuf, bool
         .out
         .clone()
         .unwrap_or_else(|| default_out(recipe, seed));
-    RunDir::check_free(&dir).or_input()?;
+    RunDir::check_free(&dir).or_user_error()?;
     set_run(&dir);
     Ok((dir, false))
 }
@@ -263,7 +265,7 @@ pub fn run_dir(args: &RunArgs, recipe: &str, seed: u64) -> Result<(PathBuf, bool
 /// If it is not UTF-8.
 pub fn data_path(path: &Path) -> Result<&str, Failure> {
     path.to_str().ok_or_else(|| {
-        Failure::input(format!(
+        Failure::user(format!(
             "`{}` is not UTF-8: rename the file",
             path.display()
         ))

@@ -3,7 +3,7 @@
 use tinderbox_backend::Opened;
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::BURN_VERSION;
-use tinderbox_train::metrics::{Comparison, Verdict};
+use tinderbox_train::metrics::{ClassScores, Comparison, Evaluation, Verdict};
 use tinderbox_train::run_dir::{Baseline, Summary, peak_rss_bytes};
 use tinderbox_train::{Metrics, Timings, Trained};
 
@@ -73,6 +73,14 @@ pub enum F1 {
 }
 
 impl F1 {
+    /// The F1 of an evaluation.
+    pub fn of(evaluation: &Evaluation) -> Self {
+        match evaluation {
+            Evaluation::Binary(_) => Self::Binary,
+            _ => Self::Macro,
+        }
+    }
+
     /// The name of a metric for people, which says how an F1 is averaged.
     pub fn label(self, name: &str) -> String {
         let averaged = match (name, self) {
@@ -231,6 +239,30 @@ pub fn confusion_rows(classes: &[String], confusion: &[Vec<usize>]) -> Vec<Vec<S
     rows
 }
 
+/// Precision, recall and F1 of each class as rows of a table.
+pub fn class_rows(labels: &[String], scores: &[ClassScores]) -> Vec<Vec<String>> {
+    let head = ["class", "precision", "recall", "f1", "support"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let value = |value: f64| format!("{value:.4}");
+    rows.extend(labels.iter().zip(scores).map(|(label, scores)| {
+        vec![
+            label.clone(),
+            value(scores.precision),
+            value(scores.recall),
+            value(scores.f1),
+            thousands(scores.rows),
+        ]
+    }));
+    rows
+}
+
+/// A threshold in two digits, or more if it is near 0 or 1.
+pub fn shown_threshold(threshold: f64) -> String {
+    let margin = threshold.min(1.0 - threshold).max(1e-9);
+    let digits = (-margin.log10()).ceil().clamp(0.0, 8.0) as usize + 1;
+    format!("{threshold:.digits$}")
+}
+
 /// Metrics as rows of a table; `f1` says which F1 it is.
 pub fn metric_rows(metrics: &Metrics, f1: F1) -> Vec<Vec<String>> {
     let row = |(name, value): (&String, &f64)| vec![f1.label(name), format!("{value:.4}")];
@@ -263,6 +295,19 @@ mod tests {
     use tinderbox_train::MonitorMode;
 
     use super::*;
+
+    #[test]
+    fn a_threshold_is_shown_with_the_digits_that_it_needs() {
+        for (threshold, text) in [
+            (0.5, "0.50"),
+            (0.314_159, "0.31"),
+            (0.031_4, "0.031"),
+            (0.999_87, "0.99987"),
+            (0.0, "0.000000000"),
+        ] {
+            assert_eq!(shown_threshold(threshold), text);
+        }
+    }
 
     #[test]
     fn rare_classes_are_warned_of_in_training_and_test() {

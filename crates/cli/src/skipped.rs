@@ -1,7 +1,9 @@
 //! What `--skip-errors` leaves out of the predictions.
 
 use crate::note;
-use crate::splits::Noun;
+use tinderbox_train::task::Noun;
+
+use crate::splits::count;
 
 /// Items that could not be read: how many, and why the first one could not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl Skipped {
         (self.count > 0).then(|| {
             format!(
                 "warning: skipped {}{}; the first: {}",
-                items.count(self.count),
+                count(items, self.count),
                 source.unwrap_or_default(),
                 self.first
             )

@@ -1,15 +1,12 @@
 //! Lines about splits: their sizes, copies across them, and what an evaluation is on.
 
 use tinderbox_train::splits::{Changes, Scope};
+use tinderbox_train::task::{Noun, SplitOverview};
 
 use crate::output::thousands;
 
 /// Columns of a terminal that a line fills at most.
 const WIDTH: usize = 80;
-
-/// The item of a task in messages, singular and plural.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Noun(pub &'static str, pub &'static str);
 
 /// A row of a table.
 pub const ROW: Noun = Noun("row", "rows");
@@ -18,25 +15,9 @@ pub const TEXT: Noun = Noun("text", "texts");
 /// An image.
 pub const IMAGE: Noun = Noun("image", "images");
 
-impl Noun {
-    /// A count with the noun, as in `1,292 rows`.
-    pub fn count(self, count: usize) -> String {
-        let noun = if count == 1 { self.0 } else { self.1 };
-        format!("{} {noun}", thousands(count))
-    }
-}
-
-/// A split of a run.
-#[derive(Clone, Debug, Default)]
-pub struct SplitLine {
-    /// Its name, as in `train`.
-    pub name: String,
-    /// Number of items.
-    pub count: usize,
-    /// Where they are from: a file, a folder, or a rule such as `20% of a.csv`; empty to say nothing.
-    pub source: String,
-    /// Names of the classes with their counts; empty where there are none.
-    pub classes: Vec<(String, usize)>,
+/// A count of items, as in `1,292 rows`.
+pub fn count(noun: Noun, count: usize) -> String {
+    format!("{} {}", thousands(count), noun.of(count))
 }
 
 /// One line for each split: count, source and class counts. Classes that do not fit in 80 columns
@@ -45,11 +26,12 @@ pub struct SplitLine {
 /// ```text
 /// train  960 rows from base.csv: high 330, low 310, mid 320
 /// ```
-pub fn split_lines(splits: &[SplitLine], noun: Noun) -> Vec<String> {
-    let longest = |text: &dyn Fn(&SplitLine) -> usize| splits.iter().map(text).max().unwrap_or(0);
+pub fn split_lines(splits: &[SplitOverview], noun: Noun) -> Vec<String> {
+    let longest =
+        |text: &dyn Fn(&SplitOverview) -> usize| splits.iter().map(text).max().unwrap_or(0);
     let name = longest(&|split| split.name.len());
     let count = longest(&|split| thousands(split.count).len());
-    let line = |split: &SplitLine| {
+    let line = |split: &SplitOverview| {
         let items = thousands(split.count);
         let noun = if split.count == 1 { noun.0 } else { noun.1 };
         let mut line = format!("{:<name$}  {items:>count$} {noun}", split.name);
@@ -79,18 +61,18 @@ fn add_classes(line: &mut String, classes: &[(String, usize)]) {
     }
 }
 
-/// A line about copies, if there are any.
-pub fn copies_note(copies: usize, items: usize, noun: Noun) -> Option<String> {
-    let verb = if copies == 1 {
-        "is a copy"
+/// A line about duplicates, if there are any.
+pub fn duplicates_note(duplicates: usize, items: usize, noun: Noun) -> Option<String> {
+    let verb = if duplicates == 1 {
+        "is a duplicate"
     } else {
-        "are copies"
+        "are duplicates"
     };
-    (copies > 0).then(|| {
+    (duplicates > 0).then(|| {
         format!(
-            "{} of {} {verb} of another {}; copies stay in one split",
-            thousands(copies),
-            noun.count(items),
+            "{} of {} {verb} of another {}; duplicates stay in one split",
+            thousands(duplicates),
+            count(noun, items),
             noun.0
         )
     })
@@ -103,7 +85,7 @@ pub fn shared_note(shared: usize, test: usize, noun: Noun) -> Option<String> {
             "warning: {} of {} in the test split also {} in the training split: the test score is \
              too good",
             thousands(shared),
-            noun.count(test),
+            count(noun, test),
             if shared == 1 { "occurs" } else { "occur" }
         )
     })
@@ -115,7 +97,7 @@ pub fn scope_notes(scope: &Scope, split: &str, items: usize, noun: Noun) -> Vec<
         Scope::Whole { trained_on } => {
             let mut notes = vec![format!(
                 "this is not the data that the model was trained on: evaluating all {}",
-                noun.count(items)
+                count(noun, items)
             )];
             if *trained_on > 0 {
                 notes.push(format!(
@@ -135,20 +117,20 @@ fn changed_notes(found: usize, changes: Changes, split: &str, noun: Noun) -> Vec
         notes.push(format!(
             "warning: {} of {} in the {split} split {} missing from the data",
             thousands(changes.missing),
-            noun.count(found + changes.missing),
+            count(noun, found + changes.missing),
             if changes.missing == 1 { "is" } else { "are" }
         ));
     }
     if changes.relabeled > 0 {
         notes.push(format!(
             "warning: {} in the {split} split changed labels since training",
-            noun.count(changes.relabeled)
+            count(noun, changes.relabeled)
         ));
     }
     if changes.new > 0 {
         notes.push(format!(
             "warning: {} {} new since training and not evaluated",
-            noun.count(changes.new),
+            count(noun, changes.new),
             if changes.new == 1 { "is" } else { "are" }
         ));
     }
@@ -159,8 +141,8 @@ fn changed_notes(found: usize, changes: Changes, split: &str, noun: Noun) -> Vec
 /// [`SplitList::load`](tinderbox_train::splits::SplitList::load).
 pub fn no_list_note(split: &str) -> String {
     format!(
-        "warning: the run has no `splits.json`: the {split} split is made again from the recipe and \
-         its seed, which is right only if the data is unchanged"
+        "warning: the run has no `splits.json`: the {split} split is recomputed from the recipe and \
+         its seed, which is correct only if the data is unchanged"
     )
 }
 
@@ -175,7 +157,7 @@ mod tests {
                 .map(|at| (format!("class-{at}"), 10 + at))
                 .collect()
         };
-        let split = |name: &str, count, source: &str, classes| SplitLine {
+        let split = |name: &str, count, source: &str, classes| SplitOverview {
             name: name.to_owned(),
             count,
             source: source.to_owned(),
@@ -200,18 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn copies_and_shared_items_are_counted() {
-        let copies = copies_note(12, 70, ROW).unwrap();
+    fn duplicates_and_shared_items_are_counted() {
+        let line = duplicates_note(12, 70, ROW).unwrap();
         assert_eq!(
-            copies,
-            "12 of 70 rows are copies of another row; copies stay in one split"
+            line,
+            "12 of 70 rows are duplicates of another row; duplicates stay in one split"
         );
-        let copies = copies_note(1, 70, IMAGE).unwrap();
+        let line = duplicates_note(1, 70, IMAGE).unwrap();
         assert_eq!(
-            copies,
-            "1 of 70 images is a copy of another image; copies stay in one split"
+            line,
+            "1 of 70 images is a duplicate of another image; duplicates stay in one split"
         );
-        assert_eq!(copies_note(0, 70, ROW), None);
+        assert_eq!(duplicates_note(0, 70, ROW), None);
         let shared = shared_note(3, 40, TEXT).unwrap();
         assert!(
             shared.contains("3 of 40 texts in the test split also occur"),

@@ -2,17 +2,17 @@
 
 use burn::data::dataset::{Dataset, DatasetError};
 
-use crate::image::{ImageSet, LabelledImage};
+use crate::image::{ImageSet, LabeledImage};
 use crate::text::{
     LabelledPair, LabelledText, MultiLabelSet, PairSet, TaggedSentence, TaggedSet, TextSet,
     TextWithLabels,
 };
 
-impl Dataset<LabelledImage> for ImageSet {
-    fn get(&self, index: usize) -> Result<LabelledImage, DatasetError> {
-        Ok(LabelledImage {
+impl Dataset<LabeledImage> for ImageSet {
+    fn get(&self, index: usize) -> Result<LabeledImage, DatasetError> {
+        Ok(LabeledImage {
             image: self.image(index),
-            label: self.labels()[index],
+            target: self.labels()[index],
         })
     }
 

@@ -1,21 +1,26 @@
 //! Images: decoding, folders, IDX files, image sets in memory and augmentation.
 
 mod augment;
+mod boxes;
 mod complete;
 mod decode;
+mod error;
 mod fit;
 #[cfg(feature = "loader")]
 mod folder;
 mod idx;
 mod ink;
 mod jpeg;
+mod keypoint;
+mod mask;
+mod options;
+mod sample;
 mod set;
 
-pub use augment::{Augment, AugmentError, Mix, MixKind};
-pub use decode::{
-    DecodeOptions, Fit, Image, ImageError, LabelledImage, MAX_PIXELS, MAX_SIDE, Polarity,
-    check_bytes, decode_bytes, decode_image, format_name, read_file,
-};
+pub use augment::{Augment, AugmentError, AugmentParams, Geometry, Mix, MixKind, TransformedBoxes};
+pub use boxes::BoundingBox;
+pub use decode::{check_bytes, decode_bytes, decode_image, format_name, read_file};
+pub use error::ImageError;
 #[cfg(feature = "loader")]
 pub use folder::{
     FolderError, FolderOptions, FolderReport, FolderSplits, ImageFile, ImageFolder, SplitReport,
@@ -23,4 +28,21 @@ pub use folder::{
 };
 pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx};
 pub use ink::InkRule;
+pub use keypoint::Keypoint;
+pub use mask::{Mask, MaskError};
+pub use options::{DecodeOptions, Fit, MAX_PIXELS, MAX_SIDE, Polarity};
+pub use sample::{ImageSample, LabeledImage};
 pub use set::{ImageSet, ImageSetError};
+
+/// An image as bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Number of rows.
+    pub height: usize,
+    /// Number of columns.
+    pub width: usize,
+    /// Values per pixel: 1 for gray, 3 for red, green and blue.
+    pub channels: usize,
+    /// The values `[height, width, channels]`, 0 being black.
+    pub pixels: Vec<u8>,
+}

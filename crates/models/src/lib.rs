@@ -57,6 +57,7 @@
 
 mod config;
 pub mod layers;
+pub mod pretrained;
 pub mod rl;
 mod summary;
 pub mod tabular;

@@ -5,6 +5,8 @@ use std::fmt::Debug;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Bool, Distribution, Gradients, Int, Tensor, TensorData};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -232,4 +234,23 @@ pub(crate) fn loud<M: Module>(model: M, factor: f32) -> M {
     }
 
     model.map(&mut Louder(factor))
+}
+
+/// Type, shape and bytes of each tensor of a SafeTensors file.
+pub(crate) type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
+/// Writes a SafeTensors file.
+pub(crate) fn safetensors_bytes(tensors: &Tensors) -> Vec<u8> {
+    let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
+        let view = TensorView::new(*dtype, shape.clone(), bytes).unwrap();
+        (name.clone(), view)
+    });
+    safetensors::serialize(views, None).unwrap()
+}
+
+/// Adds a tensor of single precision.
+pub(crate) fn insert_f32(tensors: &mut Tensors, name: &str, shape: &[usize], values: &[f32]) {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+    let tensor = (Dtype::F32, shape.to_vec(), bytes.collect());
+    tensors.insert(name.to_owned(), tensor);
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::Deserialize;
-use tinderbox_models::text::{Head, Pretrained};
+use tinderbox_models::text::{Head, PretrainedBert};
 
 /// Largest difference of an output, relative to the largest number of it.
 const TOLERANCE: f64 = 1e-5;
@@ -35,8 +35,8 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-fn pretrained(folder: &str) -> Pretrained {
-    Pretrained::open(&data().join(folder)).unwrap()
+fn pretrained(folder: &str) -> PretrainedBert {
+    PretrainedBert::open(&data().join(folder)).unwrap()
 }
 
 impl Reference {

@@ -187,6 +187,8 @@ pub struct Report {
     pub folds: Vec<FoldReport>,
     /// Classical methods on the same split.
     pub baselines: Vec<BaselineReport>,
+    /// This model and the best of the baselines; [`compare`] makes it.
+    pub comparison: Option<Comparison>,
     /// Time to predict one item alone, in s, its preprocessing included; 0 if it was not measured.
     pub seconds_per_item: f64,
     /// Analyses of this recipe.
@@ -247,25 +249,27 @@ pub struct BaselineReport {
     pub evaluation: Evaluation,
 }
 
-impl Report {
-    /// This model and the best of the baselines by the headline metric, over the folds if there are
-    /// any; `None` without baselines.
-    pub fn comparison(&self) -> Option<Comparison> {
-        let (name, mode) = self.evaluation.headline();
-        if self.folds.is_empty() {
-            let baselines = self.baselines.iter().filter_map(|baseline| {
-                let estimate = baseline.evaluation.estimate()?;
-                Some((baseline.result.method.as_str(), estimate))
-            });
-            return Comparison::of_rows(name, mode, &self.evaluation.estimate()?, baselines);
-        }
-        let mut methods = by_method(&self.folds).into_iter().map(|method| {
-            let values = method.metrics.iter().filter_map(|fold| fold.get(name));
-            (method.name, values.copied().collect::<Vec<f64>>())
+/// This model and the best of the baselines by the headline metric, over the folds if there are any;
+/// `None` without baselines.
+pub fn compare(
+    evaluation: &Evaluation,
+    folds: &[FoldReport],
+    baselines: &[BaselineReport],
+) -> Option<Comparison> {
+    let (name, mode) = evaluation.headline();
+    if folds.is_empty() {
+        let baselines = baselines.iter().filter_map(|baseline| {
+            let estimate = baseline.evaluation.estimate()?;
+            Some((baseline.result.method.as_str(), estimate))
         });
-        let (_, own) = methods.next()?;
-        Comparison::of_folds(name, mode, &own, methods)
+        return Comparison::of_rows(name, mode, &evaluation.estimate()?, baselines);
     }
+    let mut methods = by_method(folds).into_iter().map(|method| {
+        let values = method.metrics.iter().filter_map(|fold| fold.get(name));
+        (method.name, values.copied().collect::<Vec<f64>>())
+    });
+    let (_, own) = methods.next()?;
+    Comparison::of_folds(name, mode, &own, methods)
 }
 
 /// The name of the trained model among the methods of a report.
@@ -349,6 +353,8 @@ pub struct InputOptions<T> {
 pub struct InputItem {
     /// Its name: a file, or the text itself.
     pub name: String,
+    /// Whether the name is the text itself.
+    pub is_text: bool,
     /// Row of the file, from 1, where the file has many.
     pub row: Option<u64>,
     /// Copied columns, names with cells.

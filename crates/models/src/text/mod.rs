@@ -12,7 +12,9 @@ pub mod gpt;
 pub mod recurrent;
 
 pub use bag::{Bag, BagConfig};
-pub use bert::{Bert, BertClassifier, BertConfig, BertTagger, Head, Pretrained, PretrainedError};
+pub use bert::{
+    Bert, BertClassifier, BertConfig, BertTagger, Head, PretrainedBert, PretrainedError,
+};
 pub use byte_encoder::{ByteEncoder, ByteEncoderConfig};
 pub use cnn::{TextCnn, TextCnnConfig};
 pub use encoder::{Positions, TextEncoder, TextEncoderConfig};

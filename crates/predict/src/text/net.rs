@@ -9,7 +9,7 @@ use tinderbox_models::LayerSummary;
 use tinderbox_models::layers::{Activation, LoraConfig, Pooling, merge_lora};
 use tinderbox_models::text::{
     Bag, BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoder, ByteEncoderConfig,
-    CellKind, Gpt, GptConfig, Head, Positions, Pretrained, Recurrent, RecurrentConfig,
+    CellKind, Gpt, GptConfig, Head, Positions, PretrainedBert, Recurrent, RecurrentConfig,
     StatePooling, TextCnn, TextCnnConfig, TextEncoder, TextEncoderConfig,
 };
 
@@ -364,7 +364,7 @@ impl Architecture {
     ) -> Result<TextNet, TextRecipeError> {
         self.check(scored)?;
         if let Self::Bert { weights, fine_tune } = self {
-            let pretrained = Pretrained::open(Path::new(weights))?;
+            let pretrained = PretrainedBert::open(Path::new(weights))?;
             check_vocabulary(sizes, pretrained.config())?;
             let head = Head::New(sizes.outputs);
             let tune = |bert| fine_tune.apply(bert);
@@ -423,7 +423,7 @@ impl Architecture {
         let Self::Bert { weights, .. } = self else {
             return Ok(None);
         };
-        let pretrained = Pretrained::open(Path::new(weights))?;
+        let pretrained = PretrainedBert::open(Path::new(weights))?;
         Ok(Some(BertForm {
             config: pretrained.config().clone(),
             activation: pretrained.head_activation(),
@@ -462,7 +462,7 @@ impl Architecture {
     /// As for [`init`](Self::init).
     pub fn layers(&self, sizes: Sizes) -> Result<Vec<LayerSummary>, TextRecipeError> {
         if let Self::Bert { weights, .. } = self {
-            let pretrained = Pretrained::open(Path::new(weights))?;
+            let pretrained = PretrainedBert::open(Path::new(weights))?;
             check_vocabulary(sizes, pretrained.config())?;
             return Ok(pretrained.config().layers());
         }

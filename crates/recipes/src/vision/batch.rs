@@ -3,7 +3,7 @@
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::image::{Augment, Image, LabelledImage, Mix};
+use tinderbox_datasets::image::{Augment, Image, LabeledImage, Mix};
 use tinderbox_datasets::loader::{BatchContext, Collate};
 
 use tinderbox_train::classify::{Labelled, Mixed};
@@ -27,7 +27,7 @@ impl Normalize {
     ///
     /// If an image cannot be loaded.
     pub fn measure(
-        images: &dyn Dataset<LabelledImage>,
+        images: &dyn Dataset<LabeledImage>,
         channels: usize,
     ) -> Result<Self, DatasetError> {
         let every = images.len().div_ceil(MAX_MEASURED).max(1);
@@ -125,18 +125,18 @@ struct ShapeError {
     expected: [usize; 3],
 }
 
-impl Collate<LabelledImage, Labelled<Tensor<4>>> for ImageCollate {
+impl Collate<LabeledImage, Labelled<Tensor<4>>> for ImageCollate {
     fn collate(
         &self,
-        items: Vec<LabelledImage>,
+        items: Vec<LabeledImage>,
         context: &BatchContext,
         device: &Device,
     ) -> Result<Labelled<Tensor<4>>, DatasetError> {
-        let labels: Vec<i32> = items.iter().map(|item| i32::from(item.label)).collect();
+        let labels: Vec<i32> = items.iter().map(|item| i32::from(item.target)).collect();
         let images: Vec<Image> = if self.augment.is_none() {
             items.into_iter().map(|item| item.image).collect()
         } else {
-            let augment = |(at, item): (usize, LabelledImage)| {
+            let augment = |(at, item): (usize, LabeledImage)| {
                 self.augment.apply(item.image, &mut context.item_stream(at))
             };
             items.into_iter().enumerate().map(augment).collect()
@@ -147,7 +147,7 @@ impl Collate<LabelledImage, Labelled<Tensor<4>>> for ImageCollate {
         let batch = images.len();
         let mix = self
             .augment
-            .draw_mix(height, width, &mut context.batch_stream());
+            .sample_mix(height, width, &mut context.batch_stream());
         if let Some(mix) = &mix {
             mix.blend(&mut values, batch, channels, height, width);
         }
@@ -187,15 +187,15 @@ mod tests {
     use super::*;
     use burn::data::dataset::InMemDataset;
 
-    fn image(pixels: [u8; 6]) -> LabelledImage {
-        LabelledImage {
+    fn image(pixels: [u8; 6]) -> LabeledImage {
+        LabeledImage {
             image: Image {
                 height: 1,
                 width: 2,
                 channels: 3,
                 pixels: pixels.to_vec(),
             },
-            label: 1,
+            target: 1,
         }
     }
 

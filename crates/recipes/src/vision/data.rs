@@ -9,7 +9,7 @@ use tinderbox_datasets::download::{self, DownloadError};
 use tinderbox_datasets::files::{LeftOut, SplitName};
 use tinderbox_datasets::image::{
     DecodeOptions, FolderError, FolderOptions, FolderSplits, IdxError, ImageFolder, ImageSet,
-    InkRule, LabelledImage, is_idx_folder, open_idx_folder,
+    InkRule, LabeledImage, is_idx_folder, open_idx_folder,
 };
 use tinderbox_datasets::sets::{DigitsError, digits};
 use tinderbox_datasets::{
@@ -82,7 +82,7 @@ pub struct NamedSplit {
 /// All images of a data set in one order.
 pub struct Opened {
     /// The images.
-    pub images: Arc<dyn Dataset<LabelledImage>>,
+    pub images: Arc<dyn Dataset<LabeledImage>>,
     /// The class of each.
     pub labels: Vec<u16>,
     /// A hash of the content of each: equal ones are copies.
@@ -121,7 +121,7 @@ impl Opened {
     /// # Errors
     ///
     /// If one does not exist.
-    pub fn select(&self, rows: Vec<usize>) -> Result<Arc<dyn Dataset<LabelledImage>>, DataError> {
+    pub fn select(&self, rows: Vec<usize>) -> Result<Arc<dyn Dataset<LabeledImage>>, DataError> {
         Ok(Arc::new(Subset::new(Arc::clone(&self.images), rows)?))
     }
 
@@ -137,11 +137,11 @@ impl Opened {
 /// Images in three splits that share none.
 pub struct Splits {
     /// Learned from.
-    pub train: Arc<dyn Dataset<LabelledImage>>,
+    pub train: Arc<dyn Dataset<LabeledImage>>,
     /// Chosen by.
-    pub valid: Arc<dyn Dataset<LabelledImage>>,
+    pub valid: Arc<dyn Dataset<LabeledImage>>,
     /// Measured on, once.
-    pub test: Arc<dyn Dataset<LabelledImage>>,
+    pub test: Arc<dyn Dataset<LabeledImage>>,
     /// Positions of the images of each, in the order train, valid, test.
     pub rows: [Vec<usize>; 3],
     /// Where the images of each are from.
@@ -208,7 +208,7 @@ impl Splits {
     }
 
     /// A split by its name.
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn Dataset<LabelledImage>>> {
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Dataset<LabeledImage>>> {
         match name {
             "train" => Some(&self.train),
             "valid" => Some(&self.valid),
@@ -399,7 +399,7 @@ fn of_folder(
     } = ImageFolder::open_splits(path, options, classes)?;
     let classes = train.class_names().to_vec();
     let (mut labels, mut contents) = (Vec::new(), Vec::new());
-    let mut parts: Vec<Arc<dyn Dataset<LabelledImage>>> = Vec::new();
+    let mut parts: Vec<Arc<dyn Dataset<LabeledImage>>> = Vec::new();
     let mut add = |folder: ImageFolder, split: SplitName| {
         let start = labels.len();
         labels.extend_from_slice(folder.labels());

@@ -29,7 +29,7 @@ use burn::train::Interrupter;
 use burn::train::metric::AccuracyMetric;
 use burn::train::renderer::MetricsRenderer;
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::image::{DecodeOptions, LabelledImage};
+use tinderbox_datasets::image::{DecodeOptions, LabeledImage};
 use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
 use tinderbox_models::{LayerSummary, trainable_parameters};
 
@@ -406,7 +406,7 @@ impl Prepared {
     #[cfg(feature = "baseline")]
     fn rows(
         &self,
-        images: &Arc<dyn Dataset<LabelledImage>>,
+        images: &Arc<dyn Dataset<LabeledImage>>,
         most: usize,
     ) -> Result<tinderbox_baselines::Rows, VisionError> {
         let every = images.len().div_ceil(most.max(1)).max(1);
@@ -415,7 +415,10 @@ impl Prepared {
         rows.features
             .reserve_exact(images.len().div_ceil(every) * size);
         for index in (0..images.len()).step_by(every) {
-            let LabelledImage { image, label } = images.get(index).map_err(image_error)?;
+            let LabeledImage {
+                image,
+                target: label,
+            } = images.get(index).map_err(image_error)?;
             rows.features
                 .extend(image.pixels.iter().map(|&value| f64::from(value) / 255.0));
             rows.labels.push(usize::from(label));
@@ -472,11 +475,11 @@ impl Prepared {
 }
 
 pub(crate) fn eval_loader(
-    images: &Arc<dyn Dataset<LabelledImage>>,
+    images: &Arc<dyn Dataset<LabeledImage>>,
     normalize: &Normalize,
     workers: usize,
     device: &Device,
-) -> Result<Loader<LabelledImage, Labelled<Tensor<4>>>, LoaderError> {
+) -> Result<Loader<LabeledImage, Labelled<Tensor<4>>>, LoaderError> {
     let collate = ImageCollate::eval(normalize.clone());
     let values = if images.is_empty() {
         1

@@ -235,6 +235,48 @@ impl Evaluation {
     }
 }
 
+/// Metrics of the items of all folds together, of which each was in the test split once; `None` for
+/// tasks whose predictions cannot be joined.
+///
+/// Calibration and rankings are steadier than as a mean over small folds, but probabilities of
+/// different models are mixed. The items of each fold are decided at the threshold of its model.
+pub fn pooled(folds: &[&Evaluation]) -> Option<Metrics> {
+    if matches!(
+        folds.first()?,
+        Evaluation::Tags { .. } | Evaluation::Tokens { .. } | Evaluation::Other { .. }
+    ) {
+        return None;
+    }
+    let all = folds.iter().copied().cloned().reduce(Evaluation::with)?;
+    let mut metrics = all.metrics();
+    metrics.extend(decisions(folds));
+    Some(metrics)
+}
+
+/// Accuracy and F1 of two classes over all folds.
+fn decisions(folds: &[&Evaluation]) -> Metrics {
+    let mut sums = [[0_usize; 2]; 2];
+    for fold in folds {
+        let Evaluation::Binary(predictions) = fold else {
+            return Metrics::new();
+        };
+        for (sums, counts) in sums.iter_mut().zip(predictions.confusion()) {
+            sums.iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
+        }
+    }
+    let [[true_no, false_yes], [false_no, true_yes]] =
+        sums.map(|row| row.map(|count| count as f64));
+    let (right, wrong) = (true_no + true_yes, false_yes + false_no);
+    let mut metrics = Metrics::from([("accuracy".to_owned(), right / (right + wrong).max(1.0))]);
+    if true_yes + wrong > 0.0 {
+        let f1 = 2.0 * true_yes / (2.0 * true_yes + wrong);
+        metrics.insert("f1".to_owned(), f1);
+    }
+    metrics
+}
+
 fn with_auroc(predictions: &Predictions) -> Metrics {
     let mut metrics = predictions.metrics();
     if let Some(auroc) = predictions.auroc() {

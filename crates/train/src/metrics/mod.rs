@@ -27,7 +27,7 @@ mod threshold;
 pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, log_loss};
 pub use classes::{ClassScores, Predictions};
 pub use compare::{Comparison, Estimate, Verdict};
-pub use evaluation::Evaluation;
+pub use evaluation::{Evaluation, pooled};
 pub use labels::Labels;
 pub use ranking::{Approval, Ranking, Workload, approval, thin};
 pub use regression::regression_metrics;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::listing::ImageFile;
-use super::{FolderError, Part, find_parts, with_cause};
+use super::splits::{Part, find_parts};
+use super::{FolderError, with_cause};
 use crate::content::content_hash;
 use crate::files::{LeftOut, SplitName};
 use crate::image::{DecodeOptions, ImageError, MAX_PIXELS, check_bytes, decode_bytes, format_name};

@@ -10,7 +10,7 @@ use crate::layers::Activation;
 /// Why a `config.json` is refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum DescriptionError {
+pub enum HfConfigError {
     /// It is no JSON.
     #[error("it is not valid JSON")]
     Json(#[from] serde_json::Error),
@@ -49,7 +49,7 @@ pub(super) enum Family {
 
 /// What `config.json` says.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Description {
+pub struct HfConfig {
     /// The sizes.
     pub bert: BertConfig,
     /// Names of the classes in the order of the scores, if there are any.
@@ -82,15 +82,15 @@ const DIFFERENCES: [(&str, &str); 12] = [
     ("llama", "it writes texts and looks backwards only"),
 ];
 
-impl Description {
+impl HfConfig {
     /// Reads the text of a `config.json`.
     ///
     /// # Errors
     ///
     /// Says what is wrong with it; the caller knows where it is.
-    pub fn parse(text: &str) -> Result<Self, DescriptionError> {
+    pub fn parse(text: &str) -> Result<Self, HfConfigError> {
         let Value::Object(keys) = serde_json::from_str(text)? else {
-            return Err(DescriptionError::NoObject);
+            return Err(HfConfigError::NoObject);
         };
         let keys = Keys(keys);
         let description = match keys.text("model_type")? {
@@ -103,9 +103,9 @@ impl Description {
     }
 }
 
-fn family(found: &str) -> DescriptionError {
+fn family(found: &str) -> HfConfigError {
     let difference = DIFFERENCES.iter().find(|(name, _)| *name == found);
-    DescriptionError::Family {
+    HfConfigError::Family {
         found: found.chars().take(64).collect(),
         difference: difference.map_or("other networks have other layers", |(_, text)| text),
     }
@@ -114,7 +114,7 @@ fn family(found: &str) -> DescriptionError {
 struct Keys(Map<String, Value>);
 
 impl Keys {
-    fn bert(&self) -> Result<Description, DescriptionError> {
+    fn bert(&self) -> Result<HfConfig, HfConfigError> {
         self.refuse(
             "is_decoder",
             &Value::Bool(true),
@@ -133,7 +133,7 @@ impl Keys {
         self.with_labels(bert, Family::Bert)
     }
 
-    fn distilbert(&self) -> Result<Description, DescriptionError> {
+    fn distilbert(&self) -> Result<HfConfig, HfConfigError> {
         let bert = BertConfig::new(self.size("vocab_size")?)
             .with_max_len(self.size("max_position_embeddings")?)
             .with_type_vocab_size(0)
@@ -146,11 +146,7 @@ impl Keys {
         self.with_labels(bert, Family::DistilBert)
     }
 
-    fn with_labels(
-        &self,
-        bert: BertConfig,
-        family: Family,
-    ) -> Result<Description, DescriptionError> {
+    fn with_labels(&self, bert: BertConfig, family: Family) -> Result<HfConfig, HfConfigError> {
         let absolute = self
             .0
             .get("position_embedding_type")
@@ -163,7 +159,7 @@ impl Keys {
                 "\"absolute\"",
             ));
         }
-        Ok(Description {
+        Ok(HfConfig {
             bert,
             labels: self.labels()?,
             family,
@@ -175,27 +171,27 @@ impl Keys {
         key: &str,
         refused: &Value,
         expected: &'static str,
-    ) -> Result<(), DescriptionError> {
+    ) -> Result<(), HfConfigError> {
         match self.0.get(key) {
             Some(found) if found == refused => Err(value(key, Some(found), expected)),
             _ => Ok(()),
         }
     }
 
-    fn text(&self, key: &str) -> Result<&str, DescriptionError> {
+    fn text(&self, key: &str) -> Result<&str, HfConfigError> {
         let found = self.0.get(key);
         let text = found.and_then(Value::as_str);
         text.ok_or_else(|| value(key, found, "a name in quotes"))
     }
 
-    fn size(&self, key: &str) -> Result<usize, DescriptionError> {
+    fn size(&self, key: &str) -> Result<usize, HfConfigError> {
         let found = self.0.get(key);
         let size = found.and_then(Value::as_u64);
         size.and_then(|size| usize::try_from(size).ok())
             .ok_or_else(|| value(key, found, "a whole number"))
     }
 
-    fn number(&self, key: &str, default: f64) -> Result<f64, DescriptionError> {
+    fn number(&self, key: &str, default: f64) -> Result<f64, HfConfigError> {
         match self.0.get(key) {
             None => Ok(default),
             Some(found) => {
@@ -205,7 +201,7 @@ impl Keys {
         }
     }
 
-    fn activation(&self, key: &str) -> Result<Activation, DescriptionError> {
+    fn activation(&self, key: &str) -> Result<Activation, HfConfigError> {
         match self.text(key)? {
             "gelu" => Ok(Activation::Gelu),
             "relu" => Ok(Activation::Relu),
@@ -219,7 +215,7 @@ impl Keys {
     }
 
     /// `id2label`, in the order of its numbers.
-    fn labels(&self) -> Result<Vec<String>, DescriptionError> {
+    fn labels(&self) -> Result<Vec<String>, HfConfigError> {
         let Some(found) = self.0.get("id2label") else {
             return Ok(Vec::new());
         };
@@ -233,7 +229,7 @@ impl Keys {
     }
 }
 
-fn value(key: &str, found: Option<&Value>, expected: &'static str) -> DescriptionError {
+fn value(key: &str, found: Option<&Value>, expected: &'static str) -> HfConfigError {
     let found = match found {
         None => "missing".to_owned(),
         Some(found) => {
@@ -244,7 +240,7 @@ fn value(key: &str, found: Option<&Value>, expected: &'static str) -> Descriptio
             }
         }
     };
-    DescriptionError::Value {
+    HfConfigError::Value {
         key: key.to_owned(),
         found,
         expected,
@@ -267,7 +263,7 @@ mod tests {
 
     #[test]
     fn bert_is_read() {
-        let description = Description::parse(BERT).unwrap();
+        let description = HfConfig::parse(BERT).unwrap();
         let expected = BertConfig::new(30522)
             .with_d_model(384)
             .with_n_layers(6)
@@ -280,7 +276,7 @@ mod tests {
 
     #[test]
     fn distilbert_is_read() {
-        let description = Description::parse(DISTILBERT).unwrap();
+        let description = HfConfig::parse(DISTILBERT).unwrap();
         assert_eq!(
             description.bert,
             BertConfig::new(28996)
@@ -292,7 +288,7 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        Description::parse(text).unwrap_err().to_string()
+        HfConfig::parse(text).unwrap_err().to_string()
     }
 
     #[test]

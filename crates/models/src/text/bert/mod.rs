@@ -10,19 +10,20 @@
 //! |---|---|
 //! | `mod.rs` | the network and its heads |
 //! | `hf_config.rs` | reads `config.json` |
-//! | `weights.rs` | reads `model.safetensors` |
+//! | `pretrained.rs` | loads a published folder |
+//! | `tensor_names.rs` | names of the published tensors |
 
 mod hf_config;
+mod pretrained;
 mod tensor_names;
-mod weights;
 
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 
-pub use hf_config::{Description, DescriptionError};
-pub use weights::{Head, Pretrained, PretrainedError};
+pub use hf_config::{HfConfig, HfConfigError};
+pub use pretrained::{Head, PretrainedBert, PretrainedError};
 
 use crate::config::{
     ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,

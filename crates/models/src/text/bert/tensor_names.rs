@@ -1,124 +1,11 @@
-//! What the layers of published networks are called, there and here, and their sizes.
+//! Names of the tensors of published networks.
 
 use super::BertConfig;
 use super::hf_config::Family;
-
-/// An axis of a tensor.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Size {
-    Vocabulary,
-    Places,
-    Types,
-    Model,
-    FeedForward,
-    Classes,
-}
-
-impl Size {
-    pub(super) fn of(self, config: &BertConfig, classes: usize) -> usize {
-        match self {
-            Self::Vocabulary => config.vocab_size,
-            Self::Places => config.max_len,
-            Self::Types => config.type_vocab_size,
-            Self::Model => config.d_model,
-            Self::FeedForward => config.d_hidden,
-            Self::Classes => classes,
-        }
-    }
-}
-
-/// A layer under its published name and ours; `{}` stands for the number of the layer it is in.
-#[derive(Clone, Debug)]
-pub(super) struct Row {
-    theirs: &'static str,
-    ours: &'static str,
-    weight: Vec<Size>,
-    /// Length of the bias, if there is one.
-    bias: Option<Size>,
-    /// Whether the network's prefix is in front of its name.
-    is_inside: bool,
-}
-
-impl Row {
-    fn embedding(theirs: &'static str, ours: &'static str, count: Size) -> Self {
-        Self {
-            theirs,
-            ours,
-            weight: vec![count, Size::Model],
-            bias: None,
-            is_inside: true,
-        }
-    }
-
-    /// Sizes are those of PyTorch: outputs, then inputs.
-    pub(super) fn linear(theirs: &'static str, ours: &'static str, sizes: [Size; 2]) -> Self {
-        Self {
-            theirs,
-            ours,
-            weight: sizes.to_vec(),
-            bias: Some(sizes[0]),
-            is_inside: !matches!(theirs, "classifier" | "pre_classifier"),
-        }
-    }
-
-    fn norm(theirs: &'static str, ours: &'static str) -> Self {
-        Self {
-            theirs,
-            ours,
-            weight: vec![Size::Model],
-            bias: Some(Size::Model),
-            is_inside: true,
-        }
-    }
-
-    pub(super) fn repetitions(&self, config: &BertConfig) -> usize {
-        if self.theirs.contains("{}") {
-            config.n_layers
-        } else {
-            1
-        }
-    }
-
-    /// Names and sizes of what it has.
-    pub(super) fn tensors(&self) -> impl Iterator<Item = (&'static str, Vec<Size>)> {
-        let bias = self.bias.map(|size| ("bias", vec![size]));
-        std::iter::once(("weight", self.weight.clone())).chain(bias)
-    }
-
-    /// The published name of one of its tensors, below the network's `prefix`; `{}` stays.
-    pub(super) fn published(&self, prefix: &str, tensor: &str) -> String {
-        let prefix = if self.is_inside { prefix } else { "" };
-        format!("{prefix}{}.{tensor}", self.theirs)
-    }
-
-    /// Patterns from published names to ours.
-    pub(super) fn patterns(&self, prefix: &str) -> [(String, String); 2] {
-        let prefix = if self.is_inside { prefix } else { "" };
-        let theirs = format!("{prefix}{}", self.theirs).replace('.', r"\.");
-        let theirs = theirs.replace("{}", r"(\d+)");
-        let ours = self.ours.replace("{}", "${1}");
-        let ours = if ours.is_empty() {
-            ours
-        } else {
-            format!("{ours}.")
-        };
-        [
-            (
-                format!(r"^{theirs}\.(weight|gamma)$"),
-                format!("{ours}weight"),
-            ),
-            (format!(r"^{theirs}\.(bias|beta)$"), format!("{ours}bias")),
-        ]
-    }
-}
-
-/// What normalizations are called in the oldest files.
-pub(super) fn old_name(name: &str) -> String {
-    name.replace("LayerNorm.weight", "LayerNorm.gamma")
-        .replace("LayerNorm.bias", "LayerNorm.beta")
-}
+use crate::pretrained::NameTable;
 
 impl Family {
+    /// The prefix of the network's own tensors where a file also has a head.
     pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::Bert => "bert.",
@@ -127,113 +14,86 @@ impl Family {
     }
 
     /// The layer between the network and the head.
-    pub(super) fn pooler(self) -> Row {
-        let theirs = match self {
-            Self::Bert => "pooler.dense",
-            Self::DistilBert => "pre_classifier",
-        };
-        Row::linear(theirs, "", [Size::Model; 2])
-    }
-
-    pub(super) fn rows(self) -> Vec<Row> {
+    pub(super) fn pooler(self, prefix: &str) -> String {
         match self {
-            Self::Bert => bert_rows(),
-            Self::DistilBert => distilbert_rows(),
+            Self::Bert => format!("{prefix}pooler.dense"),
+            Self::DistilBert => "pre_classifier".to_owned(),
         }
     }
+
+    /// The tensors of a [`Bert`](super::Bert). A file has others: those of heads.
+    pub(super) fn names(self, prefix: &str, config: &BertConfig) -> NameTable {
+        let embeddings = NameTable::new()
+            .weight(&format!("{prefix}embeddings.word_embeddings"), "tokens")
+            .weight(
+                &format!("{prefix}embeddings.position_embeddings"),
+                "positions",
+            );
+        let embeddings = if config.type_vocab_size > 0 {
+            embeddings.weight(
+                &format!("{prefix}embeddings.token_type_embeddings"),
+                "types",
+            )
+        } else {
+            embeddings
+        };
+        let table = embeddings.layer_norm(&format!("{prefix}embeddings.LayerNorm"), "norm");
+        let table = (0..config.n_layers).fold(table, |table, layer| {
+            let ours = format!("layers.{layer}");
+            match self {
+                Self::Bert => bert_layer(table, &format!("{prefix}encoder.layer.{layer}"), &ours),
+                Self::DistilBert => {
+                    distilbert_layer(table, &format!("{prefix}transformer.layer.{layer}"), &ours)
+                }
+            }
+        });
+        table.ignore_others()
+    }
 }
 
-fn bert_rows() -> Vec<Row> {
-    use Size::{FeedForward, Model, Places, Types, Vocabulary};
-    vec![
-        Row::embedding("embeddings.word_embeddings", "tokens", Vocabulary),
-        Row::embedding("embeddings.position_embeddings", "positions", Places),
-        Row::embedding("embeddings.token_type_embeddings", "types", Types),
-        Row::norm("embeddings.LayerNorm", "norm"),
-        Row::linear(
-            "encoder.layer.{}.attention.self.query",
-            "layers.{}.attention.query",
-            [Model, Model],
-        ),
-        Row::linear(
-            "encoder.layer.{}.attention.self.key",
-            "layers.{}.attention.key",
-            [Model, Model],
-        ),
-        Row::linear(
-            "encoder.layer.{}.attention.self.value",
-            "layers.{}.attention.value",
-            [Model, Model],
-        ),
-        Row::linear(
-            "encoder.layer.{}.attention.output.dense",
-            "layers.{}.attention.output",
-            [Model, Model],
-        ),
-        Row::norm(
-            "encoder.layer.{}.attention.output.LayerNorm",
-            "layers.{}.attention_norm",
-        ),
-        Row::linear(
-            "encoder.layer.{}.intermediate.dense",
-            "layers.{}.feed_forward.up",
-            [FeedForward, Model],
-        ),
-        Row::linear(
-            "encoder.layer.{}.output.dense",
-            "layers.{}.feed_forward.down",
-            [Model, FeedForward],
-        ),
-        Row::norm(
-            "encoder.layer.{}.output.LayerNorm",
-            "layers.{}.feed_forward_norm",
-        ),
-    ]
+fn bert_layer(table: NameTable, theirs: &str, ours: &str) -> NameTable {
+    let linears = [
+        ("attention.self.query", "attention.query"),
+        ("attention.self.key", "attention.key"),
+        ("attention.self.value", "attention.value"),
+        ("attention.output.dense", "attention.output"),
+        ("intermediate.dense", "feed_forward.up"),
+        ("output.dense", "feed_forward.down"),
+    ];
+    let norms = [
+        ("attention.output.LayerNorm", "attention_norm"),
+        ("output.LayerNorm", "feed_forward_norm"),
+    ];
+    layer(table, [theirs, ours], linears, norms)
 }
 
-fn distilbert_rows() -> Vec<Row> {
-    use Size::{FeedForward, Model, Places, Vocabulary};
-    vec![
-        Row::embedding("embeddings.word_embeddings", "tokens", Vocabulary),
-        Row::embedding("embeddings.position_embeddings", "positions", Places),
-        Row::norm("embeddings.LayerNorm", "norm"),
-        Row::linear(
-            "transformer.layer.{}.attention.q_lin",
-            "layers.{}.attention.query",
-            [Model, Model],
-        ),
-        Row::linear(
-            "transformer.layer.{}.attention.k_lin",
-            "layers.{}.attention.key",
-            [Model, Model],
-        ),
-        Row::linear(
-            "transformer.layer.{}.attention.v_lin",
-            "layers.{}.attention.value",
-            [Model, Model],
-        ),
-        Row::linear(
-            "transformer.layer.{}.attention.out_lin",
-            "layers.{}.attention.output",
-            [Model, Model],
-        ),
-        Row::norm(
-            "transformer.layer.{}.sa_layer_norm",
-            "layers.{}.attention_norm",
-        ),
-        Row::linear(
-            "transformer.layer.{}.ffn.lin1",
-            "layers.{}.feed_forward.up",
-            [FeedForward, Model],
-        ),
-        Row::linear(
-            "transformer.layer.{}.ffn.lin2",
-            "layers.{}.feed_forward.down",
-            [Model, FeedForward],
-        ),
-        Row::norm(
-            "transformer.layer.{}.output_layer_norm",
-            "layers.{}.feed_forward_norm",
-        ),
-    ]
+fn distilbert_layer(table: NameTable, theirs: &str, ours: &str) -> NameTable {
+    let linears = [
+        ("attention.q_lin", "attention.query"),
+        ("attention.k_lin", "attention.key"),
+        ("attention.v_lin", "attention.value"),
+        ("attention.out_lin", "attention.output"),
+        ("ffn.lin1", "feed_forward.up"),
+        ("ffn.lin2", "feed_forward.down"),
+    ];
+    let norms = [
+        ("sa_layer_norm", "attention_norm"),
+        ("output_layer_norm", "feed_forward_norm"),
+    ];
+    layer(table, [theirs, ours], linears, norms)
+}
+
+fn layer(
+    table: NameTable,
+    [theirs, ours]: [&str; 2],
+    linears: [(&str, &str); 6],
+    norms: [(&str, &str); 2],
+) -> NameTable {
+    let path = |layer: &str, name: &str| format!("{layer}.{name}");
+    let table = linears.into_iter().fold(table, |table, (published, name)| {
+        table.linear(&path(theirs, published), &path(ours, name))
+    });
+    norms.into_iter().fold(table, |table, (published, name)| {
+        table.layer_norm(&path(theirs, published), &path(ours, name))
+    })
 }

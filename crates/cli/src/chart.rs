@@ -2,15 +2,10 @@
 
 use std::fmt::Write as _;
 
-use tinderbox_cli::escape::{escape_cell, escape_markup};
-use tinderbox_cli::output::{pad, shorten, stdout_width, width};
+use tinderbox_train::section::Bar;
 
-/// A bar with its name and what is written beside it.
-pub(crate) struct Bar {
-    pub(crate) name: String,
-    pub(crate) value: f64,
-    pub(crate) note: String,
-}
+use crate::escape::{escape_cell, escape_markup};
+use crate::output::{pad, shorten, stdout_width, width};
 
 /// Characters of the longest bar, where there is room.
 const WIDTH: usize = 40;
@@ -19,7 +14,7 @@ const WIDTH: usize = 40;
 const NAME_WIDTH: usize = 34;
 
 /// One line for each bar; those below zero are drawn with another character.
-pub(crate) fn lines(bars: &[Bar]) -> String {
+pub fn lines(bars: &[Bar]) -> String {
     let longest = bars
         .iter()
         .map(|bar| bar.value.abs())
@@ -28,8 +23,8 @@ pub(crate) fn lines(bars: &[Bar]) -> String {
     let names: Vec<String> = bars.iter().map(name).collect();
     let longest_name = names.iter().map(|name| width(name)).max().unwrap_or(0);
     let notes = bars.iter().map(|bar| width(&bar.note)).max().unwrap_or(0);
-    let beside = longest_name + notes + 6;
-    let room = stdout_width().map_or(WIDTH, |columns| columns.saturating_sub(beside));
+    let margin = longest_name + notes + 6;
+    let room = stdout_width().map_or(WIDTH, |columns| columns.saturating_sub(margin));
     let most = room.clamp(5, WIDTH) as f64;
     let line = |(bar, name): (&Bar, &String)| {
         let length = (bar.value.abs() / longest * most).round() as usize;
@@ -41,7 +36,7 @@ pub(crate) fn lines(bars: &[Bar]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Height of a bar with its gap, and the sizes of the parts beside it, in pixels.
+/// Height of a bar with its gap, and the sizes of the parts margin it, in pixels.
 const ROW: usize = 26;
 const NAMES: usize = 240;
 const BARS: usize = 420;
@@ -49,7 +44,7 @@ const NOTES: usize = 160;
 const TOP: usize = 48;
 
 /// The same as a picture; bars below zero go to the left of the others' beginning.
-pub(crate) fn svg(title: &str, bars: &[Bar]) -> String {
+pub fn svg(title: &str, bars: &[Bar]) -> String {
     let lowest = bars.iter().map(|bar| bar.value).fold(0.0, f64::min);
     let highest = bars
         .iter()
@@ -76,13 +71,13 @@ pub(crate) fn svg(title: &str, bars: &[Bar]) -> String {
         };
         let name = escape_markup(&shorten(&bar.name, NAME_WIDTH));
         let note = escape_markup(&bar.note);
-        let (middle, beside) = (y + 15, zero.max(x + size) + 8.0);
+        let (middle, margin) = (y + 15, zero.max(x + size) + 8.0);
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,
             "<text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{name}</text>\
              <rect x=\"{x:.1}\" y=\"{y}\" width=\"{size:.1}\" height=\"{}\" fill=\"{color}\"/>\
-             <text x=\"{beside:.1}\" y=\"{middle}\" fill=\"#555\">{note}</text>",
+             <text x=\"{margin:.1}\" y=\"{middle}\" fill=\"#555\">{note}</text>",
             NAMES - 10,
             ROW - 6
         );

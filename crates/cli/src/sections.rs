@@ -1,0 +1,73 @@
+//! Sections of a report on a terminal, and charts as SVG.
+
+use tinderbox_train::section::{Bar, Body, Curve, Section};
+
+use crate::{chart, highlights, table};
+
+/// A section as text for a terminal.
+pub fn text(section: &Section) -> String {
+    let body = match &section.body {
+        Body::Text { text } => text.clone(),
+        Body::Table { rows } => table(rows),
+        Body::Bars { bars } => chart::lines(bars),
+        Body::Curves { axes, curves } => table(&curve_rows(axes, curves)),
+        Body::Highlights { parts } => highlights::plain(parts),
+    };
+    if section.title.is_empty() {
+        body
+    } else {
+        format!("{}\n{body}", section.title)
+    }
+}
+
+/// The bars of the first section that has some.
+pub fn bars(sections: &[Section]) -> Option<(&str, &[Bar])> {
+    sections.iter().find_map(|section| match &section.body {
+        Body::Bars { bars } => Some((section.title.as_str(), bars.as_slice())),
+        _ => None,
+    })
+}
+
+/// Curves as a table: one column for each point of the first curve.
+fn curve_rows(axes: &[String; 2], curves: &[Curve]) -> Vec<Vec<String>> {
+    let Some(first) = curves.first() else {
+        return Vec::new();
+    };
+    let head = first.points.iter().map(|[x, _]| format!("{x:.4}"));
+    let corner = format!("{} at {}", axes[1], axes[0]);
+    let mut rows = vec![std::iter::once(corner).chain(head).collect::<Vec<_>>()];
+    for curve in curves {
+        let values = curve.points.iter().map(|[_, y]| format!("{y:.4}"));
+        rows.push(std::iter::once(curve.name.clone()).chain(values).collect());
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_section_has_a_text() {
+        let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        let section = Section::table("Title", vec![row("a", "b"), row("1", "2")]);
+        assert!(text(&section).starts_with("Title\n"));
+        assert_eq!(text(&Section::text("words")), "words");
+        let curve = Curve {
+            name: "model".to_owned(),
+            points: vec![[0.5, 0.25], [1.0, 1.0]],
+        };
+        let section = Section {
+            title: String::new(),
+            body: Body::Curves {
+                axes: ["share", "recall"].map(str::to_owned),
+                curves: vec![curve],
+            },
+        };
+        let text = text(&section);
+        assert!(
+            text.contains("recall at share") && text.contains("0.2500"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! The result of a run: `summary.json`, and what a person sees after training.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use tinderbox_backend::Opened;
+use tinderbox_predict::BURN_VERSION;
+use tinderbox_train::metrics::{Evaluation, pooled, spread};
+use tinderbox_train::run_dir::{Summary, peak_rss_bytes};
+use tinderbox_train::task::{FoldReport, Noun, Report, by_method};
+use tinderbox_train::{Section, TaskRecipe};
+
+use crate::app::App;
+use crate::eval::print_classes;
+use crate::output::thousands;
+use crate::report::{F1, scores, shown_threshold, times, verdict};
+use crate::{Failure, Output, sections, table};
+
+/// The summary of a run.
+pub(crate) fn of<A: App>(recipe: &impl TaskRecipe, device: &Opened, report: &Report) -> Summary {
+    let training = &report.training;
+    let train_s = training.timings.data_s + training.timings.compute_s;
+    Summary {
+        app: A::NAME.to_owned(),
+        recipe: recipe.name().to_owned(),
+        device: device.spec.to_string(),
+        backend: device.backend.to_owned(),
+        seed: recipe.seed(),
+        burn: BURN_VERSION.to_owned(),
+        version: A::VERSION.to_owned(),
+        epochs: training.epochs,
+        best_epoch: training.best_epoch,
+        steps: training.steps,
+        samples: training.samples,
+        wall_s: training.wall_s,
+        train_s,
+        samples_per_s: training.samples as f64 / train_s.max(f64::MIN_POSITIVE),
+        timings: training.timings,
+        peak_rss_bytes: peak_rss_bytes(),
+        parameters: report.parameters,
+        valid: report.valid.clone(),
+        test: report.test.clone(),
+        baselines: report
+            .baselines
+            .iter()
+            .map(|baseline| baseline.result.clone())
+            .collect(),
+        details: details(report, A::NAME),
+    }
+}
+
+/// The keys that only some runs have.
+fn details(report: &Report, _app: &str) -> Map<String, Value> {
+    let mut details = report.details.clone();
+    let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
+    if report.seconds_per_item > 0.0 {
+        put("predict_item_us", json!(report.seconds_per_item * 1e6));
+    }
+    if let Some(threshold) = report.evaluation.threshold() {
+        put("threshold", json!(threshold));
+    }
+    if let Some(comparison) = &report.comparison {
+        put("comparison", json!(comparison));
+    }
+    if !report.folds.is_empty() {
+        put("folds", folds(&report.folds));
+    }
+    details
+}
+
+fn folds(folds: &[FoldReport]) -> Value {
+    let (mut test, mut together) = (Map::new(), Map::new());
+    for method in by_method(folds) {
+        let spread = spread(&method.metrics).into_iter().map(|(metric, spread)| {
+            let value = json!({ "mean": spread.mean, "std": spread.deviation });
+            (metric, value)
+        });
+        test.insert(method.name.to_owned(), Value::Object(spread.collect()));
+        if let Some(pooled) = pooled(&method.evaluations) {
+            together.insert(method.name.to_owned(), json!(pooled));
+        }
+    }
+    let mut value = json!({ "count": folds.len(), "test": test });
+    if !together.is_empty() {
+        value["pooled"] = Value::Object(together);
+    }
+    value
+}
+
+/// The metrics that a person looks at first, of those that there are.
+fn headlines(evaluation: &Evaluation) -> &'static [&'static str] {
+    match evaluation {
+        Evaluation::Classes(predictions) if predictions.classes == 2 => {
+            &["accuracy", "f1_positive", "f1", "auroc", "loss", "ece"]
+        }
+        Evaluation::Classes(_) => &["accuracy", "f1", "auroc", "loss", "ece"],
+        Evaluation::Binary(_) => &[
+            "auroc",
+            "average_precision",
+            "accuracy",
+            "f1",
+            "loss",
+            "brier",
+            "ece",
+        ],
+        Evaluation::Labels(_) => &[
+            "f1",
+            "f1_micro",
+            "auroc",
+            "loss",
+            "verdict_f1",
+            "verdict_accuracy",
+            "skipped_at_95_recall",
+        ],
+        Evaluation::Tags { .. } => &["accuracy", "f1", "f1_spans", "loss"],
+        Evaluation::Numbers { .. } => &["rmse", "mae", "r2", "median_ape"],
+        Evaluation::Tokens { .. } => &["loss", "perplexity", "nats_per_character"],
+        Evaluation::Other { .. } => &[],
+    }
+}
+
+/// Prints the result of a run.
+pub(crate) fn print(
+    report: &Report,
+    summary: &Summary,
+    item: Noun,
+    dir: &Path,
+) -> Result<(), Failure> {
+    let mut out = Output::Stdout;
+    let f1 = F1::of(&report.evaluation);
+    let known = |name: &&str| summary.test.contains_key(*name);
+    let mut names: Vec<&str> = headlines(&report.evaluation).to_vec();
+    if names.is_empty() {
+        names = summary.test.keys().map(String::as_str).collect();
+    }
+    names.retain(known);
+    let mut rows = scores(summary, &names, f1, thousands);
+    add_thresholds(&mut rows, report);
+    out.line(&table(&rows))?;
+    if !report.folds.is_empty() {
+        out.line(&table(&fold_rows(&report.folds, &names, f1)))?;
+    }
+    print_classes(&mut out, &report.evaluation, &report.labels)?;
+    print_sections(&mut out, &report.sections)?;
+    if let Some(comparison) = &report.comparison {
+        let items = report.evaluation.len();
+        out.line(&verdict(comparison, f1, items, item.1))?;
+    }
+    out.line(&speed(report, summary, item))?;
+    out.line(&times(&summary.timings, summary.wall_s))?;
+    for warning in &report.warnings {
+        out.line(&format!("warning: {warning}"))?;
+    }
+    out.line(&format!("run {}", dir.display()))
+}
+
+fn print_sections(out: &mut Output, all: &[Section]) -> Result<(), Failure> {
+    all.iter()
+        .try_for_each(|section| out.line(&sections::text(section)))
+}
+
+/// Epochs, items in a second, parameters and the time of one item alone.
+fn speed(report: &Report, summary: &Summary, item: Noun) -> String {
+    let tokens = report.details.get("tokens_per_s").and_then(Value::as_f64);
+    let (rate, unit) = tokens.map_or((summary.samples_per_s, item.1), |rate| (rate, "tokens"));
+    let alone = if report.seconds_per_item > 0.0 {
+        let us = report.seconds_per_item * 1e6;
+        let time = if us < 1_000.0 {
+            format!("{us:.0} µs")
+        } else {
+            format!("{:.2} ms", us / 1_000.0)
+        };
+        format!(", {time} to predict one {}", item.0)
+    } else {
+        String::new()
+    };
+    format!(
+        "best epoch {} of {}, {} {unit}/s, {} parameters{alone}",
+        summary.best_epoch,
+        summary.epochs,
+        thousands(rate as usize),
+        thousands(summary.parameters)
+    )
+}
+
+/// Adds the decision threshold of two classes after the metrics of each method.
+fn add_thresholds(rows: &mut [Vec<String>], report: &Report) {
+    if !matches!(report.evaluation, Evaluation::Binary(_)) {
+        return;
+    }
+    let own = std::iter::once(&report.evaluation);
+    let methods = own.chain(report.baselines.iter().map(|method| &method.evaluation));
+    let thresholds = methods.map(|evaluation| {
+        let threshold = evaluation.threshold();
+        threshold.map_or("-".to_owned(), shown_threshold)
+    });
+    let column = std::iter::once("threshold".to_owned()).chain(thresholds);
+    for (row, cell) in rows.iter_mut().zip(column) {
+        row.push(cell);
+    }
+}
+
+fn fold_rows(folds: &[FoldReport], names: &[&str], f1: F1) -> Vec<Vec<String>> {
+    let line = |what: String, value: &dyn Fn(&str) -> String| -> Vec<String> {
+        let values = names.iter().map(|name| value(name));
+        std::iter::once(what).chain(values).collect()
+    };
+    let count = folds.len();
+    let mut rows = vec![line(format!("mean of {count} folds"), &|name| {
+        f1.label(name)
+    })];
+    for method in by_method(folds) {
+        let spread = spread(&method.metrics);
+        rows.push(line(method.name.to_owned(), &|name| {
+            let found = spread.iter().find(|(known, _)| known == name);
+            found.map_or("-".to_owned(), |(_, s)| {
+                format!("{:.4} ± {:.4}", s.mean, s.deviation)
+            })
+        }));
+        if let Some(pooled) = pooled(&method.evaluations) {
+            rows.push(line(
+                format!("{}, all folds pooled", method.name),
+                &|name| {
+                    let value = pooled.get(name);
+                    value.map_or("-".to_owned(), |value| format!("{value:.4}"))
+                },
+            ));
+        }
+    }
+    rows
+}

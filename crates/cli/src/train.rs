@@ -1,0 +1,78 @@
+//! The command `train` of every app.
+
+use tinderbox_backend::Opened;
+use tinderbox_train::section::Section;
+use tinderbox_train::task::Overview;
+use tinderbox_train::{Task, TaskRecipe as _};
+
+use crate::app::{App, TrainCommand};
+use crate::output::thousands;
+use crate::recipe::run_dir;
+use crate::report::layer_rows;
+use crate::splits::{duplicates_note, shared_note, split_lines};
+use crate::{Failure, note, open_device, progress, sections, summary, table};
+
+/// Trains a model as the flags say.
+pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Failure> {
+    let common = &args.train.run;
+    let device = open_device(common.device, A::NAME)?;
+    let recipe = A::resolve(&args.own, &args.train)?;
+    let (dir, resume) = run_dir(common, recipe.name(), recipe.seed())?;
+    let task = A::Task::prepare(recipe)?;
+    let overview = task.overview();
+    if !common.quiet {
+        describe::<A::Task>(task.recipe().name(), &overview);
+        let verb = if resume { "resuming in" } else { "writing to" };
+        note(&format!(
+            "{}, {verb} {}",
+            place(&device, &overview),
+            dir.display()
+        ));
+    }
+    // Faults of the data are worth a line even where no other is wanted.
+    for warning in &overview.warnings {
+        note(&format!("warning: {warning}"));
+    }
+    let mut options = progress::watch(&args.train, &dir, resume);
+    A::set_options(&args.own, &mut options);
+    let report = task.train(&device.device, options)?;
+    let summary = summary::of::<A>(task.recipe(), &device, &report);
+    Section::save_all(&report.sections, report.run.path())?;
+    report.run.finish(&summary)?;
+    summary::print(&report, &summary, A::Task::ITEM, &dir)?;
+    A::after_training(&task, &report, &device.device, common.quiet)
+}
+
+fn place(device: &Opened, overview: &Overview) -> String {
+    let parameters: usize = overview.layers.iter().map(|layer| layer.parameters).sum();
+    format!(
+        "{} parameters on {} ({})",
+        thousands(parameters),
+        device.spec,
+        device.backend
+    )
+}
+
+/// Prints what was read and how it is split.
+fn describe<T: Task>(recipe: &str, overview: &Overview) {
+    note(&format!("recipe {recipe}: {}", overview.summary));
+    if !overview.splits.is_empty() {
+        note(&split_lines(&overview.splits, T::ITEM).join("\n"));
+    }
+    let items = overview.splits.iter().map(|split| split.count).sum();
+    let test = overview.splits.iter().find(|split| split.name == "test");
+    let test = test.map_or(0, |split| split.count);
+    let duplicates = duplicates_note(overview.duplicates, items, T::ITEM);
+    let shared = shared_note(overview.test_duplicates, test, T::ITEM);
+    duplicates
+        .into_iter()
+        .chain(shared)
+        .chain(overview.notes.iter().cloned())
+        .for_each(|line| note(&line));
+    for section in &overview.sections {
+        note(&sections::text(section));
+    }
+    if !overview.layers.is_empty() {
+        note(&table(&layer_rows(&overview.layers)));
+    }
+}

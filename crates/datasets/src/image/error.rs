@@ -1,0 +1,99 @@
+//! Errors of decoding an image.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::MAX_SIDE;
+
+/// Why an image could not be decoded.
+#[derive(Debug, Error)]
+pub enum ImageError {
+    /// The wanted number of channels is not supported.
+    #[error("`channels` must be 1 or 3 (got {channels})")]
+    Channels {
+        /// The number asked for.
+        channels: usize,
+    },
+    /// The wanted size is not supported.
+    #[error("`{key}` must be from 1 to {MAX_SIDE} (got {side})")]
+    Side {
+        /// `height` or `width`.
+        key: &'static str,
+        /// The side asked for, in pixels.
+        side: usize,
+    },
+    /// The ink does not fit into the image.
+    #[error(
+        "`ink_size` must be at most {most} for images of this size and number of channels (got {ink_size})"
+    )]
+    InkSize {
+        /// The size asked for, in pixels.
+        ink_size: usize,
+        /// Largest size allowed.
+        most: usize,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the image `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The content is in no known format.
+    #[error("`{}` is not an image in a known format (JPEG, PNG, GIF, TIFF, WebP or BMP)", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is longer than an image can be.
+    #[error("`{}` has more than {limit} bytes, too many for an image", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes allowed.
+        limit: u64,
+    },
+    /// The header says that there is no pixel.
+    #[error("the image `{}` is {width} x {height} pixels: it has no content", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// Claimed width.
+        width: u32,
+        /// Claimed height.
+        height: u32,
+    },
+    /// The header claims more pixels than allowed.
+    #[error(
+        "`{}` claims to be {width} x {height} pixels, expected at most {limit} pixels in total",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Claimed width.
+        width: u32,
+        /// Claimed height.
+        height: u32,
+        /// Most pixels allowed.
+        limit: u64,
+    },
+    /// The file was cut.
+    #[error("the image `{}` is damaged: {missing}", path.display())]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// Header or pixels are damaged.
+    #[error("the image `{}` is damaged or of an unsupported kind", path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: image::ImageError,
+    },
+}

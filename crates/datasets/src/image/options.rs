@@ -1,0 +1,113 @@
+//! The size and form that images are decoded to.
+
+use serde::{Deserialize, Serialize};
+
+use super::ImageError;
+
+/// Most pixels an image file may claim unless [`DecodeOptions::max_pixels`] says otherwise.
+pub const MAX_PIXELS: u64 = 64_000_000;
+
+/// Longest side an image can be scaled to, in pixels.
+pub const MAX_SIDE: usize = 16_384;
+
+/// How an image of another shape is resized to the input size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fit {
+    /// Scales each side on its own: nothing is lost, the aspect ratio changes.
+    #[default]
+    Stretch,
+    /// Scales the shorter side and cuts both ends of the longer one: the aspect ratio is kept.
+    Crop,
+    /// Scales the longer side and fills the rest with the color of the border: the aspect ratio is
+    /// kept and nothing is lost.
+    Pad,
+}
+
+/// Which background the images of a network have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Polarity {
+    /// Any: images are taken as they are.
+    #[default]
+    AsIs,
+    /// Light marks on a dark background: an image whose border is lighter than its marks is inverted.
+    DarkBackground,
+    /// Dark marks on a light background: an image whose border is darker than its marks is inverted.
+    LightBackground,
+}
+
+/// What a decoded image looks like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecodeOptions {
+    /// Height of the result, in pixels.
+    pub height: usize,
+    /// Width of the result, in pixels.
+    pub width: usize,
+    /// Values per pixel: 1 for grey, 3 for red, green and blue.
+    pub channels: usize,
+    /// How another shape is resized to this size.
+    #[serde(default)]
+    pub fit: Fit,
+    /// Which background images are brought to.
+    #[serde(default)]
+    pub polarity: Polarity,
+    /// Longest side of the ink, in pixels: an image of another size is cropped to its ink, which is
+    /// scaled to this and centered, as the digits of MNIST are; 0 takes the whole image. Needs one
+    /// channel.
+    #[serde(default)]
+    pub ink_size: usize,
+    /// Most pixels a file may claim in its header.
+    #[serde(default = "max_pixels")]
+    pub max_pixels: u64,
+}
+
+fn max_pixels() -> u64 {
+    MAX_PIXELS
+}
+
+impl DecodeOptions {
+    /// Asks for stretched images of this size and at most [`MAX_PIXELS`] in a file.
+    pub fn new(height: usize, width: usize, channels: usize) -> Self {
+        Self {
+            height,
+            width,
+            channels,
+            fit: Fit::default(),
+            polarity: Polarity::default(),
+            ink_size: 0,
+            max_pixels: MAX_PIXELS,
+        }
+    }
+
+    /// Checks the size and the number of channels.
+    ///
+    /// # Errors
+    ///
+    /// If `channels` is neither 1 nor 3, a side is not in `1..=16384`, or the ink does not fit.
+    pub fn validate(&self) -> Result<(), ImageError> {
+        if !matches!(self.channels, 1 | 3) {
+            return Err(ImageError::Channels {
+                channels: self.channels,
+            });
+        }
+        for (key, side) in [("height", self.height), ("width", self.width)] {
+            if !(1..=MAX_SIDE).contains(&side) {
+                return Err(ImageError::Side { key, side });
+            }
+        }
+        let most = if self.channels == 1 {
+            self.height.min(self.width)
+        } else {
+            0
+        };
+        if self.ink_size > most {
+            return Err(ImageError::InkSize {
+                ink_size: self.ink_size,
+                most,
+            });
+        }
+        Ok(())
+    }
+}
