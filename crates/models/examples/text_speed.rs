@@ -63,7 +63,12 @@ type Run = Box<dyn FnMut()>;
 
 fn cases(device: &Device) -> Vec<(&'static str, Run)> {
     let training = device.clone().autodiff();
-    let encoder = |vocabulary| TextEncoderConfig::new(vocabulary, 4).with_max_len(64);
+    let encoder = |vocabulary| {
+        TextEncoderConfig::new(vocabulary, 4)
+            .with_max_len(64)
+            .with_n_layers(4)
+            .with_d_hidden(512)
+    };
     let mut cases: Vec<(&'static str, Run)> = Vec::new();
     let (x, padding) = (
         ids([32, 64], 8192, &training),

@@ -41,10 +41,10 @@ pub struct BagConfig {
     #[config(default = 2)]
     pub max_ngram: usize,
     /// Number of vectors that all phrases share.
-    #[config(default = 20_000)]
+    #[config(default = 100_000)]
     pub n_buckets: usize,
     /// Probability of zeroing what the last layer reads, in `[0, 1)`.
-    #[config(default = 0.1)]
+    #[config(default = 0.2)]
     pub dropout: f64,
 }
 

@@ -60,10 +60,10 @@ pub struct ByteEncoderConfig {
     #[config(default = 4)]
     pub n_heads: usize,
     /// Number of layers.
-    #[config(default = 4)]
+    #[config(default = 2)]
     pub n_layers: usize,
     /// Width of the hidden layer that follows attention.
-    #[config(default = 512)]
+    #[config(default = 256)]
     pub d_hidden: usize,
     /// Probability of zeroing a number of a branch, in `[0, 1)`.
     #[config(default = 0.1)]

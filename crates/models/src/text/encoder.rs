@@ -66,10 +66,10 @@ pub struct TextEncoderConfig {
     #[config(default = 4)]
     pub n_heads: usize,
     /// Number of layers.
-    #[config(default = 4)]
+    #[config(default = 2)]
     pub n_layers: usize,
     /// Width of the hidden layer that follows attention.
-    #[config(default = 512)]
+    #[config(default = 256)]
     pub d_hidden: usize,
     /// How places are told apart.
     #[config(default = "Positions::Learned")]

@@ -94,7 +94,7 @@ pub struct RecurrentConfig {
     #[config(default = "StatePooling::Mean")]
     pub pooling: StatePooling,
     /// Probability of zeroing a number between layers, in `[0, 1)`.
-    #[config(default = 0.2)]
+    #[config(default = 0.3)]
     pub dropout: f64,
 }
 

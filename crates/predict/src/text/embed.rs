@@ -1,25 +1,27 @@
-//! One vector for each text, to find those that are alike.
+//! Text embeddings, to find similar texts.
 
 use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 
-use super::batch::pad;
-use super::error::TextRecipeError;
-use super::net::{Architecture, FineTune, Scored, Sizes, TextNet};
-use super::predict::Predictor;
-use super::tokenizer::{Input, TOKENIZER_FILE, TextTokenizer, Tokens};
+use super::config::{PretrainedConfig, TextModelConfig, TextSizes};
+use super::error::Unsupported;
+use super::net::{TextModel, TokenBatch};
+use super::predictor::TextPredictor;
+use super::task::HeadKind;
+use super::tokenizer::{TOKENIZER_FILE, TextInput, TextTokenizer, Tokens};
+use crate::PredictError;
 
-/// Texts that go through the network at once.
+/// Texts in a batch.
 const BATCH: usize = 32;
 
-/// Most tokens of a text for published weights, which say for how many they have positions and not
-/// on how many they were trained.
-const PUBLISHED_LEN: usize = 256;
+/// Largest number of tokens per text for pretrained weights, which have positions for more than they
+/// were trained on.
+const PRETRAINED_LEN: usize = 256;
 
-/// A network that gives each text one vector: the mean of its tokens' last states.
+/// Computes text embeddings: the mean of the last states of the tokens.
 pub struct Embedder {
-    net: TextNet,
+    model: TextModel,
     tokenizer: TextTokenizer,
     max_len: usize,
     kind: &'static str,
@@ -31,76 +33,75 @@ impl Embedder {
     ///
     /// # Errors
     ///
-    /// If it gives no such vectors: only networks of kind `bag`, `encoder` and `bert` do.
-    pub fn trained(model: Predictor) -> Result<Self, TextRecipeError> {
-        let kind = model.spec.architecture.kind();
-        let max_len = model.max_len();
-        let net = model.committee.nets.into_iter().next();
-        let embedder = net.map(|net| Self {
-            net,
-            tokenizer: model.tokenizer,
-            max_len,
+    /// If it has no text embeddings: only networks of kind `bag`, `encoder` and `bert` do.
+    pub fn trained(predictor: &TextPredictor) -> Result<Self, PredictError> {
+        let kind = predictor.spec().model.kind();
+        let model = predictor.ensemble().models.first();
+        let embedder = model.map(|model| Self {
+            model: model.clone(),
+            tokenizer: predictor.tokenizer().clone(),
+            max_len: predictor.max_len(),
             kind,
-            device: model.device,
+            device: predictor.device().clone(),
         });
-        embedder.ok_or_else(|| no_vectors(kind))
+        embedder.ok_or_else(|| no_embeddings(kind))
     }
 
-    /// Published weights as they are: those of a sentence encoder, as `all-MiniLM-L6-v2` is one, were
+    /// Pretrained weights without fine-tuning: a sentence encoder, such as `all-MiniLM-L6-v2`, was
     /// trained for this (Reimers and Gurevych, *Sentence-BERT*, 2019,
     /// <https://arxiv.org/abs/1908.10084>).
     ///
     /// # Errors
     ///
     /// If `dir` lacks `config.json`, `tokenizer.json` or `model.safetensors`, or they cannot be used.
-    pub fn published(dir: &Path, device: &Device) -> Result<Self, TextRecipeError> {
+    pub fn pretrained(dir: &Path, device: &Device) -> Result<Self, PredictError> {
         let tokenizer = TextTokenizer::load(&dir.join(TOKENIZER_FILE))?;
-        let architecture = Architecture::Bert {
+        let config = TextModelConfig::Bert(PretrainedConfig {
             weights: dir.display().to_string(),
-            fine_tune: FineTune::default(),
-        };
+            ..PretrainedConfig::default()
+        });
         // The head is not used.
-        let sizes = Sizes {
-            vocabulary: tokenizer.vocabulary(),
-            outputs: 1,
-            max_len: PUBLISHED_LEN,
-        };
+        let config = config.with_sizes(TextSizes {
+            vocab_size: tokenizer.vocab_size(),
+            num_classes: 1,
+            max_len: PRETRAINED_LEN,
+        });
         let device = device.clone().inner();
-        let net = architecture.init(sizes, Scored::Texts, &device)?;
-        let max_len = net
+        let model = config.init(HeadKind::SequenceClassification, &device)?;
+        let max_len = model
             .max_len()
-            .map_or(PUBLISHED_LEN, |most| most.min(PUBLISHED_LEN));
+            .map_or(PRETRAINED_LEN, |most| most.min(PRETRAINED_LEN));
         Ok(Self {
-            net,
+            model,
             tokenizer,
             max_len,
-            kind: architecture.kind(),
+            kind: config.kind(),
             device,
         })
     }
 
-    /// One vector of length 1 for each text: products of two are their likeness.
+    /// One vector of length 1 per text: the dot product of two is their cosine similarity.
     ///
     /// # Errors
     ///
-    /// If the network has none, or the device fails.
-    pub fn embed(&self, inputs: &[Input]) -> Result<Vec<Vec<f32>>, TextRecipeError> {
+    /// If the network has no embeddings, or the device fails.
+    pub fn embed(&self, inputs: &[TextInput]) -> Result<Vec<Vec<f32>>, PredictError> {
         let tokens = self.tokenizer.encode(inputs, self.max_len)?;
-        // Texts of about one length, so that little is padded.
+        // Texts of similar lengths together, so that little is padded.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
         order.sort_by_key(|&row| tokens[row].ids.len());
         let mut vectors = vec![Vec::new(); tokens.len()];
         for rows in order.chunks(BATCH) {
             let batch: Vec<&Tokens> = rows.iter().map(|&row| &tokens[row]).collect();
-            let inputs = pad(&batch, self.tokenizer.padding(), &self.device);
-            let found = self
-                .net
-                .embed(inputs)
-                .ok_or_else(|| no_vectors(self.kind))?;
-            let [_, width] = found.dims();
-            let data: TensorData = found.into_data();
-            let found = data.try_to_vec::<f32>().map_err(TextRecipeError::device)?;
-            for (&row, vector) in rows.iter().zip(found.chunks_exact(width)) {
+            let batch = TokenBatch::new(&batch, self.tokenizer.padding(), &self.device);
+            let embeddings = self
+                .model
+                .embed(batch)
+                .ok_or_else(|| no_embeddings(self.kind))?;
+            let [_, width] = embeddings.dims();
+            let data: TensorData = embeddings.into_data();
+            let values = data.try_to_vec::<f32>().map_err(PredictError::device)?;
+            for (&row, vector) in rows.iter().zip(values.chunks_exact(width)) {
                 let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
                 vectors[row] = vector.iter().map(|x| x / length).collect();
             }
@@ -109,9 +110,9 @@ impl Embedder {
     }
 }
 
-fn no_vectors(kind: &str) -> TextRecipeError {
-    TextRecipeError::Asked(format!(
+fn no_embeddings(kind: &str) -> PredictError {
+    PredictError::input(Unsupported(format!(
         "a model of kind `{kind}` has no text embeddings; train one of kind `bag`, `encoder` or \
-         `bert`, or name published weights with `--weights DIR`"
-    ))
+         `bert`, or name pretrained weights with `--weights DIR`"
+    )))
 }

@@ -1,30 +1,27 @@
-//! Going on with a text.
+//! Text generation.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use tinderbox_datasets::random::{Stream, stream, uniform_f64};
 use tinderbox_models::text::Gpt;
 
-use super::answers::Task;
-use super::batch::id;
-use super::error::TextRecipeError;
-use super::net::TextNet;
-use super::predict::Predictor;
+use super::error::unsupported;
+use super::net::{TextModel, token_id};
+use super::predictor::TextPredictor;
+use crate::PredictError;
 
-/// Keeps this stream apart from others of the same seed.
-const WRITE: u64 = 21;
+/// Separates this random stream from others of the same seed.
+const STREAM: u64 = 21;
 
-/// How the next token is chosen.
+/// Sampling of the next token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampling {
-    /// By what scores are divided: below 1 for the likely, above 1 for the surprising; 0 always
-    /// takes the likeliest.
+    /// Divides the scores; 0 is greedy.
     pub temperature: f64,
-    /// Most tokens that are chosen from, the likeliest; 0 for all.
+    /// Number of most likely tokens to sample from; 0 for all.
     pub top_k: usize,
-    /// Seed of the choices.
+    /// Random seed.
     pub seed: u64,
-    /// Whether what was computed for earlier tokens is kept. Without, each token costs a pass over
-    /// the whole text.
+    /// Whether to use a key-value cache; without one, each token costs a pass over the whole text.
     pub cached: bool,
 }
 
@@ -39,112 +36,114 @@ impl Default for Sampling {
     }
 }
 
-/// Goes on with a text, token by token.
-pub struct Writer<'a> {
-    predictor: &'a Predictor,
-    net: &'a Gpt,
+/// Continues a prompt, token by token.
+pub struct Generator<'a> {
+    predictor: &'a TextPredictor,
+    model: &'a Gpt,
     sampling: Sampling,
     stream: Stream,
     ids: Vec<u32>,
     cache: tinderbox_models::text::Cache,
-    /// Tokens that the cache has not seen.
-    fresh: usize,
+    /// Number of tokens that are not in the cache.
+    uncached: usize,
 }
 
-impl Predictor {
-    /// Begins to go on with `prompt`.
+impl TextPredictor {
+    /// Generates text from a prompt.
     ///
     /// # Errors
     ///
-    /// If the model is no language model, the prompt is empty or longer than the context, or a
-    /// number of `sampling` makes no sense.
-    pub fn write(&self, prompt: &str, sampling: Sampling) -> Result<Writer<'_>, TextRecipeError> {
-        let refuse = |message: String| Err(TextRecipeError::Asked(message));
-        let (Task::Next, Some(TextNet::Gpt(net))) = (self.task(), self.committee.nets.first())
-        else {
-            return refuse("this model classifies texts and does not write any".to_owned());
+    /// If the model is not a language model, the prompt is empty or longer than the context, or a
+    /// number of `sampling` is out of range.
+    pub fn generate(
+        &self,
+        prompt: &str,
+        sampling: Sampling,
+    ) -> Result<Generator<'_>, PredictError> {
+        let Some(TextModel::Gpt(model)) = self.ensemble().models.first() else {
+            return unsupported("this model classifies texts and does not generate any");
         };
         if !(sampling.temperature >= 0.0 && sampling.temperature <= 100.0) {
             let given = sampling.temperature;
-            return refuse(format!(
-                "the temperature is {given}, and must be from 0 to 100"
+            return unsupported(format!(
+                "`--temperature` must be between 0 and 100 (got {given})"
             ));
         }
-        let ids = self.tokenizer.encode_running(prompt)?;
+        let ids = self.tokenizer().encode_plain(prompt)?;
         if ids.is_empty() {
-            return refuse("the prompt is empty: give it at least one letter".to_owned());
+            return unsupported("the prompt is empty");
         }
-        if ids.len() >= net.max_len() {
-            return refuse(format!(
-                "the prompt has {} tokens, and the context of this model has room for {}, one of \
-                 them for the answer: shorten it",
-                ids.len(),
-                net.max_len()
+        let context = model.max_len();
+        if ids.len() >= context {
+            return unsupported(format!(
+                "the prompt has {} tokens, but the context of this model has {context}, of which one is \
+                 needed for the output: shorten the prompt",
+                ids.len()
             ));
         }
-        Ok(Writer {
+        Ok(Generator {
             predictor: self,
-            net,
-            stream: stream(sampling.seed, &[WRITE]),
+            model,
+            stream: stream(sampling.seed, &[STREAM]),
             sampling,
-            fresh: ids.len(),
-            cache: net.cache(1, net.max_len(), &self.device),
+            uncached: ids.len(),
+            cache: model.cache(1, context, self.device()),
             ids,
         })
     }
 }
 
-impl Writer<'_> {
-    /// Adds a token and gives it.
+impl Generator<'_> {
+    /// Samples the next token.
     ///
     /// # Errors
     ///
     /// If the device fails.
-    pub fn step(&mut self) -> Result<u32, TextRecipeError> {
+    pub fn step(&mut self) -> Result<u32, PredictError> {
         let scores = self.scores()?;
-        let token = self.choose(&scores);
+        let token = self.sample(&scores);
         self.ids.push(token);
-        self.fresh = 1;
+        self.uncached = 1;
         Ok(token)
     }
 
-    /// The prompt and all that was added.
+    /// The prompt with everything generated so far.
     ///
     /// # Errors
     ///
-    /// If the tokens are no text.
-    pub fn text(&self) -> Result<String, TextRecipeError> {
-        Ok(self.predictor.tokenizer.decode(&self.ids)?)
+    /// If the tokens cannot be decoded.
+    pub fn text(&self) -> Result<String, PredictError> {
+        Ok(self.predictor.tokenizer().decode(&self.ids)?)
     }
 
-    /// Scores every token that may come next.
-    fn scores(&mut self) -> Result<Vec<f32>, TextRecipeError> {
-        let context = self.net.max_len();
+    /// Scores of every token of the vocabulary at the next position.
+    fn scores(&mut self) -> Result<Vec<f32>, PredictError> {
+        let device = self.predictor.device();
+        let context = self.model.max_len();
         let next = if self.sampling.cached {
-            if self.fresh > self.cache.room() {
-                // The context is full: go on from its second half.
-                self.cache = self.net.cache(1, context, &self.predictor.device);
-                self.fresh = self.ids.len().min(context / 2).max(1);
+            if self.uncached > self.cache.room() {
+                // The context is full: continue from its second half.
+                self.cache = self.model.cache(1, context, device);
+                self.uncached = self.ids.len().min(context / 2).max(1);
             }
-            let ids = self.last(self.fresh);
-            self.net.next(ids, &mut self.cache)
+            let ids = self.last(self.uncached);
+            self.model.next(ids, &mut self.cache)
         } else {
             let ids = self.last(self.ids.len().min(context));
             let [_, seq] = ids.dims();
-            let scores = self.net.forward(ids);
+            let scores = self.model.forward(ids);
             scores.narrow(1, seq - 1, 1).squeeze_dim::<2>(1)
         };
-        next.try_into_vec_as::<f32>()
-            .map_err(TextRecipeError::device)
+        next.try_into_vec_as::<f32>().map_err(PredictError::device)
     }
 
     fn last(&self, count: usize) -> Tensor<2, Int> {
         let ids = &self.ids[self.ids.len() - count..];
-        let ids: Vec<i32> = ids.iter().copied().map(id).collect();
-        Tensor::from_data(TensorData::new(ids, [1, count]), &self.predictor.device)
+        let ids: Vec<i32> = ids.iter().copied().map(token_id).collect();
+        Tensor::from_data(TensorData::new(ids, [1, count]), self.predictor.device())
     }
 
-    fn choose(&mut self, scores: &[f32]) -> u32 {
+    fn sample(&mut self, scores: &[f32]) -> u32 {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
         if self.sampling.temperature <= 0.0 {
@@ -157,10 +156,10 @@ impl Writer<'_> {
         let weight =
             |&at: &usize| ((f64::from(scores[at]) - best) / self.sampling.temperature).exp();
         let weights: Vec<f64> = order.iter().map(weight).collect();
-        let mut left = uniform_f64(&mut self.stream) * weights.iter().sum::<f64>();
+        let mut rest = uniform_f64(&mut self.stream) * weights.iter().sum::<f64>();
         for (&at, weight) in order.iter().zip(&weights) {
-            left -= weight;
-            if left <= 0.0 {
+            rest -= weight;
+            if rest <= 0.0 {
                 return at as u32;
             }
         }

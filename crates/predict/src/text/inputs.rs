@@ -1,4 +1,4 @@
-//! The texts that a trained model is to predict, read from whatever file they are in.
+//! The texts in a file, a folder or an archive.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -8,13 +8,13 @@ use tinderbox_datasets::text::{
     each_text,
 };
 
-use super::answers::Task;
-use super::error::{DataError, TextRecipeError};
-use super::predict::Predictor;
-use super::recipe::Data;
-use super::tokenizer::Input;
+use super::error::{Unsupported, unsupported};
+use super::predictor::TextPredictor;
+use super::task::TextTask;
+use super::tokenizer::TextInput;
+use crate::PredictError;
 
-/// How texts to be predicted are read.
+/// How the texts of a file are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Columns or keys of the text, other than those of the training data.
@@ -25,27 +25,27 @@ pub struct ReadOptions {
     pub cells: bool,
 }
 
-/// A text to be predicted.
+/// A text from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadText {
     /// The text as the model takes it.
-    pub input: Input,
-    /// What stands for it in the output: the text, or its file.
+    pub input: TextInput,
+    /// Its name in the output: the text, or its file.
     pub name: String,
     /// The columns or keys of its row.
     pub cells: Vec<(String, String)>,
-    /// Where it is.
+    /// Its place.
     pub place: Place,
 }
 
-/// Takes each text, or the reason why one cannot be used, and decides whether to continue.
-pub type ReadTextSink<'s> = dyn FnMut(Result<ReadText, TextRecipeError>) -> ControlFlow<()> + 's;
+/// Called with each text, or the error of one that cannot be read; decides whether to continue.
+pub type ReadTextSink<'s> = dyn FnMut(Result<ReadText, PredictError>) -> ControlFlow<()> + 's;
 
-impl Predictor {
-    /// Hands every text of a file, a folder, an archive or standard input (`-`) to `sink`, in order, in
-    /// memory that does not grow with the file. It reads everything that training reads: tables and
-    /// JSON by the columns of the training data, and plain text as one text, if the model was trained
-    /// on files of one text each, or else line by line.
+impl TextPredictor {
+    /// Reads every text of a file, a folder, an archive or standard input (`-`), in order, in memory
+    /// that does not grow with the file. It reads everything that training reads: tables and JSON by
+    /// the columns of the training data, and plain text as one text, if the model was trained on files
+    /// of one text each, or else line by line.
     ///
     /// # Errors
     ///
@@ -53,53 +53,54 @@ impl Predictor {
     pub fn each_text(
         &self,
         path: &Path,
-        how: &ReadOptions,
+        options: &ReadOptions,
         sink: &mut ReadTextSink<'_>,
-    ) -> Result<TextReport, TextRecipeError> {
-        let options = self.text_options(how)?;
-        if self.task() == Task::Tags && how.whole != Some(true) {
-            return self.each_sentence(path, &options, sink);
+    ) -> Result<TextReport, PredictError> {
+        let reader = self.text_options(options)?;
+        if self.task() == TextTask::TokenClassification && options.whole != Some(true) {
+            return self.each_sentence(path, &reader, sink);
         }
-        let pair = self.takes_pairs();
-        let plain = match how.whole {
+        let plain = match options.whole {
             Some(true) => PlainText::Whole,
-            None if self.spec.documents => PlainText::TableOrWhole,
+            None if self.spec().input.documents => PlainText::TableOrWhole,
             Some(false) | None => PlainText::TableOrLines,
         };
         let rows = RowOptions {
             labels: Labels::None,
-            pair,
-            cells: how.cells,
+            pair: self.spec().input.pair,
+            cells: options.cells,
             plain,
         };
-        let report = each_text(path, rows, &options, &mut |row| {
-            let text = row.map_err(|error| DataError::Text(error).into());
-            sink(text.and_then(|row| self.read_text(row)))
+        let report = each_text(path, rows, &reader, &mut |row| {
+            sink(match row {
+                Ok(row) => self.read_text(row),
+                Err(error) => Err(error.into()),
+            })
         });
-        report.map_err(|error| DataError::Text(error).into())
+        Ok(report?)
     }
 
     fn each_sentence(
         &self,
         path: &Path,
-        options: &TextOptions,
+        reader: &TextOptions,
         sink: &mut ReadTextSink<'_>,
-    ) -> Result<TextReport, TextRecipeError> {
-        let report = each_sentence(path, self.labels(), options, &mut |sentence| {
+    ) -> Result<TextReport, PredictError> {
+        let report = each_sentence(path, self.labels(), reader, &mut |sentence| {
             sink(match sentence {
                 Ok((words, place)) => Ok(ReadText {
                     name: words.join(" "),
-                    input: Input::Words(words),
+                    input: TextInput::Words(words),
                     cells: Vec::new(),
                     place,
                 }),
-                Err(error) => Err(DataError::Text(error).into()),
+                Err(error) => Err(error.into()),
             })
         });
-        report.map_err(|error| DataError::Text(error).into())
+        Ok(report?)
     }
 
-    fn read_text(&self, row: TextRow) -> Result<ReadText, TextRecipeError> {
+    fn read_text(&self, row: TextRow) -> Result<ReadText, PredictError> {
         let TextRow {
             mut texts,
             cells,
@@ -110,15 +111,16 @@ impl Predictor {
             let name = texts.join("\t");
             let second = texts.pop().unwrap_or_default();
             let first = texts.pop().unwrap_or_default();
-            (name, Input::Two(first, second))
+            (name, TextInput::Pair(first, second))
         } else {
             let text = texts.pop().unwrap_or_default();
-            let input = self.input(&text).map_err(|error| match error {
-                TextRecipeError::Asked(message) => {
-                    TextRecipeError::Asked(format!("{place}: {message}"))
+            let at_place = |error: PredictError| match error {
+                PredictError::Input(error) if error.is::<Unsupported>() => {
+                    PredictError::input(Unsupported(format!("{place}: {error}")))
                 }
                 other => other,
-            })?;
+            };
+            let input = self.parse(&text).map_err(at_place)?;
             let name = match &place {
                 Place::File(file) => file.clone(),
                 _ => text,
@@ -133,41 +135,20 @@ impl Predictor {
         })
     }
 
-    /// Whether the model reads two texts together.
-    fn takes_pairs(&self) -> bool {
-        matches!(self.spec.data, Data::Pairs { .. })
-    }
-
-    /// How a file like the training data is read.
-    fn text_options(&self, how: &ReadOptions) -> Result<TextOptions, TextRecipeError> {
-        let columns = |numbers: &[usize]| {
-            let columns = numbers.iter().map(|number| format!("column_{number}"));
-            columns.collect::<Vec<_>>()
-        };
-        let mut options = self.data().options()?.unwrap_or_default();
-        // Whether one file has a header says nothing of the next.
-        options.header = None;
-        options.headerless = match self.data() {
-            Data::SmsSpam { .. } => columns(&[2]),
-            Data::Sst2 { .. } => columns(&[1]),
-            Data::AgNews { .. } => columns(&[2, 3]),
-            _ => {
-                let known = self.spec.text_columns.iter();
-                let known = known.filter(|name| name.starts_with("column_"));
-                known.cloned().collect()
-            }
-        };
-        if !how.text.is_empty() {
-            options.text.clone_from(&how.text);
-            options.headerless.clear();
+    /// The options of a reader of files like the training data.
+    fn text_options(&self, options: &ReadOptions) -> Result<TextOptions, PredictError> {
+        let input = &self.spec().input;
+        let mut reader = input.options()?;
+        if !options.text.is_empty() {
+            reader.text.clone_from(&options.text);
+            reader.headerless.clear();
         }
-        if self.takes_pairs() && options.text.len() != 2 {
-            return Err(TextRecipeError::Asked(
-                "this model reads two texts: give `--text` twice, as in `--text premise --text \
-                 hypothesis`"
-                    .to_owned(),
-            ));
+        if input.pair && reader.text.len() != 2 {
+            return unsupported(
+                "this model reads pairs of texts: give `--text` twice, as in `--text premise --text \
+                 hypothesis`",
+            );
         }
-        Ok(options)
+        Ok(reader)
     }
 }

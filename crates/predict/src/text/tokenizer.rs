@@ -1,361 +1,100 @@
-//! From text to numbers and back: Hugging Face's tokenizers, trained so that the same texts give
-//! the same file, and plain bytes.
+//! Texts as tokens: Hugging Face's tokenizers, and plain bytes.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::models::unigram::{Unigram, UnigramTrainer};
-use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::unicode::NFKC;
-use tokenizers::normalizers::utils::{Lowercase, Sequence};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
-use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{
-    AddedToken, EncodeInput, Encoding, NormalizedString, Normalizer as _, OffsetReferential,
-    OffsetType, PreTokenizedString, PreTokenizer as _, Tokenizer,
-};
+use tinderbox_datasets::contain::contained;
+use tokenizers::{EncodeInput, Encoding, Tokenizer};
 
 use super::error::TokenizerError;
-use super::pre_tokenize::with_words;
 use super::tokenizer_file::{CheckedFile, MAX_FILE, checked};
-use tinderbox_datasets::contain::contained;
-use tinderbox_train::{ConfigError, check_range};
+use crate::ModelFiles;
 
 /// Name of the tokenizer's file in a model folder, as on the Hugging Face hub.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
-const PADDING: &str = "[PAD]";
-const UNKNOWN: &str = "[UNK]";
-const FIRST: &str = "[CLS]";
-const BETWEEN: &str = "[SEP]";
-const SPECIAL: [&str; 4] = [PADDING, UNKNOWN, FIRST, BETWEEN];
+/// The padding token.
+pub const PAD: &str = "[PAD]";
+/// The token of unknown words.
+pub const UNK: &str = "[UNK]";
+/// The token in front of a text.
+pub const CLS: &str = "[CLS]";
+/// The token behind each text.
+pub const SEP: &str = "[SEP]";
 
 /// A text with letters of every length, digits, signs and white space, to try a file with.
 const TRIAL: &str = "Hello, world! It's 3.14 €\n\tÄrger ﬁn ½ Привет 你好 ไทย 👍🏽";
 
-/// Byte that stands between the texts of a pair, which no text holds.
+/// Byte between the texts of a pair, which no text contains.
 const SEPARATOR: u8 = 0;
 
-/// How a text becomes tokens.
+/// Tokenizer of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TokenizerRecipe {
-    /// What a token is.
+pub struct TokenizerConfig {
+    /// Kind of tokens.
     pub kind: TokenKind,
-    /// Most tokens that there are, for the kinds that are trained.
-    pub vocabulary: usize,
-    /// Texts that a token must occur in at least, counted as often as it does.
-    pub min_count: usize,
-    /// Whether capital letters become small ones.
+    /// Largest size of the vocabulary, for the kinds that are trained.
+    pub vocab_size: usize,
+    /// Number of occurrences that a token needs to get into the vocabulary.
+    pub min_frequency: usize,
+    /// Whether texts are converted to lowercase.
     pub lowercase: bool,
-    /// Most tokens of a text; of a longer one the beginning is read.
+    /// Largest number of tokens per text; longer texts are truncated.
     pub max_len: usize,
-    /// Whether a token counts once in a text, however often it stands there: in long texts that it is
-    /// there says more than how often (Pang, Lee and Vaithyanathan, *Thumbs up?*, 2002,
-    /// <https://aclanthology.org/W02-1011/>). For a `bag` without phrases, which knows no order.
-    pub distinct: bool,
+    /// Whether each token counts once per text, however often it occurs: in long texts presence says
+    /// more than frequency (Pang, Lee and Vaithyanathan, *Thumbs up?*, 2002,
+    /// <https://aclanthology.org/W02-1011/>). For a `bag` without phrases, which has no order.
+    pub binary_counts: bool,
 }
 
-/// What a token is.
+/// Kind of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenKind {
-    /// Parts of words, longest first (Schuster and Nakajima 2012), as BERT has them.
+    /// Subwords, longest first (Schuster and Nakajima 2012), as of BERT.
     WordPiece,
-    /// Parts of words by merging frequent neighbours, on bytes (Sennrich et al. 2016,
+    /// Subwords by merging frequent neighbors, on bytes (Sennrich et al. 2016,
     /// <https://arxiv.org/abs/1508.07909>; Radford et al. 2019).
     Bpe,
-    /// The likeliest parts of words (Kudo 2018, <https://arxiv.org/abs/1804.10959>).
+    /// The most likely subwords (Kudo 2018, <https://arxiv.org/abs/1804.10959>).
     Unigram,
     /// Whole words and signs; the characters of scripts without spaces.
     Words,
     /// Bytes of UTF-8.
     Bytes,
-    /// Those of `tokenizer.json` in the folder of published weights.
+    /// Those of `tokenizer.json` in the folder of pretrained weights.
     Pretrained,
 }
 
-impl TokenizerRecipe {
-    /// Checks every number.
-    ///
-    /// # Errors
-    ///
-    /// Names the first key that is out of range.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range(
-            "tokenizer.vocabulary",
-            self.vocabulary as f64,
-            8.0..=1_000_000.0,
-        )?;
-        check_range(
-            "tokenizer.min_count",
-            self.min_count as f64,
-            1.0..=1_000_000.0,
-        )?;
-        check_range("tokenizer.max_len", self.max_len as f64, 4.0..=1_048_576.0)
-    }
-
-    /// Trains a tokenizer on texts; bytes need none.
-    ///
-    /// The same texts give the same tokenizer, in any order.
-    ///
-    /// # Errors
-    ///
-    /// If the vocabulary has no room for all letters, or the texts hold none.
-    pub fn train<T: AsRef<str> + Sync>(
-        &self,
-        texts: &[T],
-    ) -> Result<TextTokenizer, TokenizerError> {
-        let tokenizer = match self.kind {
-            TokenKind::Bytes | TokenKind::Pretrained => return Ok(TextTokenizer::bytes()),
-            TokenKind::WordPiece => self.word_piece(texts)?,
-            TokenKind::Bpe => self.bpe(texts)?,
-            TokenKind::Unigram => self.unigram(texts)?,
-            TokenKind::Words => self.words(texts)?,
-        };
-        TextTokenizer::of(with_frame(tokenizer)?)
-    }
-
-    fn word_piece<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
-        let mut tokenizer = Tokenizer::new(WordPiece::default());
-        with_words(&mut tokenizer, texts, self.lowercase)?;
-        let words = Self::count(&tokenizer, texts)?;
-        // The letters inside words, in a known order: the trainer would number them as they come.
-        let mut special: Vec<AddedToken> = special();
-        let inner: std::collections::BTreeSet<char> =
-            words.keys().flat_map(|word| word.chars().skip(1)).collect();
-        special.extend(
-            inner
-                .iter()
-                .map(|letter| AddedToken::from(format!("##{letter}"), false)),
-        );
-        let trainer = BpeTrainer::builder()
-            .show_progress(false)
-            .vocab_size(self.vocabulary)
-            .min_frequency(self.min_count as u64)
-            .special_tokens(special)
-            .continuing_subword_prefix("##".to_owned())
-            .build();
-        let mut model = BPE::default();
-        let counted = words.iter();
-        let counted = counted.map(|(word, count)| (word.as_str().into(), *count));
-        trainer.do_train(&counted.collect(), &mut model)?;
-        let mut model = WordPiece::from_bpe(&model);
-        UNKNOWN.clone_into(&mut model.unk_token);
-        tokenizer.with_model(model);
-        tokenizer.with_decoder(Some(tokenizers::decoders::wordpiece::WordPiece::default()));
-        Ok(tokenizer)
-    }
-
-    fn bpe<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
-        let mut tokenizer = Tokenizer::new(BPE::default());
-        if self.lowercase {
-            tokenizer.with_normalizer(Some(Lowercase))?;
-        }
-        tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
-        let words = Self::count(&tokenizer, texts)?;
-        let trainer = BpeTrainer::builder()
-            .show_progress(false)
-            .vocab_size(self.vocabulary.max(256 + SPECIAL.len()))
-            .min_frequency(self.min_count as u64)
-            .special_tokens(special())
-            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
-            .build();
-        let mut model = BPE::default();
-        let counted = words.iter();
-        let counted = counted.map(|(word, count)| (word.as_str().into(), *count));
-        trainer.do_train(&counted.collect(), &mut model)?;
-        tokenizer.with_model(model);
-        tokenizer.with_decoder(Some(ByteLevel::new(false, true, true)));
-        Ok(tokenizer)
-    }
-
-    fn unigram<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
-        let mut tokenizer = Tokenizer::new(Unigram::default());
-        let mut steps = vec![NFKC.into()];
-        if self.lowercase {
-            steps.push(Lowercase.into());
-        }
-        tokenizer.with_normalizer(Some(Sequence::new(steps)))?;
-        let spaces = Metaspace::new('▁', PrependScheme::Always, true);
-        tokenizer.with_pre_tokenizer(Some(spaces.clone()));
-        let words = Self::count(&tokenizer, texts)?;
-        let words = words.into_iter();
-        let words = words.map(|(word, count)| (word, u32::try_from(count).unwrap_or(u32::MAX)));
-        let trainer = UnigramTrainer::builder()
-            .show_progress(false)
-            .vocab_size(u32::try_from(self.vocabulary).unwrap_or(u32::MAX))
-            .special_tokens(special())
-            .unk_token(Some(UNKNOWN.to_owned()))
-            .build()
-            .map_err(|error| TokenizerError::Training(error.to_string()))?;
-        let mut model = Unigram::default();
-        // Sums of fractions in another order are other sums.
-        let parallel = tokenizers::utils::parallelism::get_parallelism();
-        tokenizers::utils::parallelism::set_parallelism(false);
-        let trained = trainer.do_train(words.collect(), &mut model);
-        tokenizers::utils::parallelism::set_parallelism(parallel);
-        trained?;
-        tokenizer.with_model(in_order(&model)?);
-        tokenizer.with_decoder(Some(spaces));
-        Ok(tokenizer)
-    }
-
-    fn words<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
-        let mut tokenizer = Tokenizer::new(WordLevel::default());
-        with_words(&mut tokenizer, texts, self.lowercase)?;
-        let words = Self::count(&tokenizer, texts)?;
-        let mut words: Vec<(String, u64)> = words.into_iter().collect();
-        words.retain(|(_, count)| *count >= self.min_count as u64);
-        words.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
-        let words = words.into_iter().map(|(word, _)| word);
-        let special = SPECIAL.map(str::to_owned).into_iter();
-        let all = special.chain(words).take(self.vocabulary);
-        let model = WordLevel::builder()
-            .vocab(all.zip(0..).collect())
-            .unk_token(UNKNOWN.to_owned())
-            .build()?;
-        tokenizer.with_model(model);
-        Ok(tokenizer)
-    }
-
-    /// How often each word occurs, as the tokenizer cuts texts into words.
-    fn count<T: AsRef<str> + Sync>(
-        tokenizer: &Tokenizer,
-        texts: &[T],
-    ) -> Result<BTreeMap<String, u64>, TokenizerError> {
-        let counted = texts
-            .par_chunks(256)
-            .map(|texts| {
-                let mut counts = BTreeMap::new();
-                for text in texts {
-                    add_words(tokenizer, text.as_ref(), &mut counts)?;
-                }
-                Ok(counts)
-            })
-            .collect::<Result<Vec<BTreeMap<String, u64>>, tokenizers::Error>>()?;
-        let mut all: BTreeMap<String, u64> = BTreeMap::new();
-        for (word, count) in counted.into_iter().flatten() {
-            *all.entry(word).or_default() += count;
-        }
-        if all.is_empty() {
-            return Err(TokenizerError::Training("the texts hold no words".into()));
-        }
-        Ok(all)
-    }
-}
-
-fn add_words(
-    tokenizer: &Tokenizer,
-    text: &str,
-    counts: &mut BTreeMap<String, u64>,
-) -> Result<(), tokenizers::Error> {
-    let mut normalized = NormalizedString::from(text);
-    if let Some(normalizer) = tokenizer.get_normalizer() {
-        normalizer.normalize(&mut normalized)?;
-    }
-    let mut words = PreTokenizedString::from(normalized);
-    if let Some(pre_tokenizer) = tokenizer.get_pre_tokenizer() {
-        pre_tokenizer.pre_tokenize(&mut words)?;
-    }
-    for (word, _, _) in words.get_splits(OffsetReferential::Original, OffsetType::Byte) {
-        match counts.get_mut(word) {
-            Some(count) => *count += 1,
-            None => {
-                counts.insert(word.to_owned(), 1);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn special() -> Vec<AddedToken> {
-    let token = |token: &str| AddedToken::from(token.to_owned(), true);
-    SPECIAL.map(token).to_vec()
-}
-
-/// Puts a mark in front of a text and one behind each.
-fn with_frame(mut tokenizer: Tokenizer) -> Result<Tokenizer, TokenizerError> {
-    tokenizer.add_special_tokens(special())?;
-    let id = |token: &str| tokenizer.token_to_id(token).unwrap_or(0);
-    let frame = TemplateProcessing::builder()
-        .try_single(format!("{FIRST} $A {BETWEEN}"))
-        .and_then(|builder| builder.try_pair(format!("{FIRST} $A {BETWEEN} $B:1 {BETWEEN}:1")))
-        .map_err(TokenizerError::Training)?
-        .special_tokens(vec![(FIRST, id(FIRST)), (BETWEEN, id(BETWEEN))])
-        .build()
-        .map_err(|error| TokenizerError::Training(error.to_string()))?;
-    tokenizer.with_post_processor(Some(frame));
-    Ok(tokenizer)
-}
-
-/// Letters that no part of a word needs get scores in the order of a hash table; here, in their own.
-fn in_order(model: &Unigram) -> Result<Unigram, TokenizerError> {
-    let mut pieces: Vec<(String, f64)> = model.iter().cloned().collect();
-    let is_letter = |piece: &str| piece.chars().count() == 1;
-    let known = pieces
-        .iter()
-        .filter(|(piece, _)| !SPECIAL.contains(&&**piece));
-    let least = known.map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
-    let letters = pieces.iter().filter(|(piece, _)| is_letter(piece)).count();
-    let most = least + 1e-4 * (letters + 1) as f64;
-    let rare = |piece: &(String, f64)| is_letter(&piece.0) && piece.1 <= most;
-    let mut names: Vec<String> = pieces
-        .iter()
-        .filter(|piece| rare(piece))
-        .map(|(piece, _)| piece.clone())
-        .collect();
-    names.sort_unstable();
-    let mut names = names.into_iter();
-    for piece in &mut pieces {
-        if rare(piece)
-            && let Some(name) = names.next()
-        {
-            piece.0 = name;
-        }
-    }
-    // Equal scores in the order of their names.
-    let from = pieces
-        .iter()
-        .take_while(|(piece, _)| SPECIAL.contains(&&**piece))
-        .count();
-    pieces[from..].sort_by(|(a, x), (b, y)| y.total_cmp(x).then_with(|| a.cmp(b)));
-    let unknown = pieces.iter().position(|(piece, _)| piece == UNKNOWN);
-    Ok(Unigram::from(pieces, unknown, false)?)
-}
-
-/// A text, or two that belong together, or one that is cut into words already.
+/// An input of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum TextInput {
     /// One text.
-    One(String),
-    /// A pair, as a premise and a hypothesis.
-    Two(String, String),
-    /// Words that get a tag each.
+    Single(String),
+    /// A pair, such as a premise and a hypothesis.
+    Pair(String, String),
+    /// A text as words, each of which gets a tag.
     Words(Vec<String>),
 }
 
-impl Input {
-    /// Everything as one text, for methods that know no pairs.
+impl TextInput {
+    /// Everything as one text, for methods without pairs.
     pub fn joined(&self) -> String {
         match self {
-            Self::One(text) => text.clone(),
-            Self::Two(first, second) => format!("{first} {second}"),
+            Self::Single(text) => text.clone(),
+            Self::Pair(first, second) => format!("{first} {second}"),
             Self::Words(words) => words.join(" "),
         }
     }
 
-    /// All texts of it.
-    pub(crate) fn texts(&self) -> Vec<&str> {
+    /// Its texts.
+    pub fn texts(&self) -> Vec<&str> {
         match self {
-            Self::One(text) => vec![text],
-            Self::Two(first, second) => vec![first, second],
+            Self::Single(text) => vec![text],
+            Self::Pair(first, second) => vec![first, second],
             Self::Words(words) => words.iter().map(String::as_str).collect(),
         }
     }
@@ -364,23 +103,23 @@ impl Input {
 /// The tokens of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// Their numbers.
+    /// Their ids.
     pub ids: Vec<u32>,
-    /// Where the second text of a pair begins; their number if there is none.
+    /// Position of the second text of a pair; the number of tokens if there is none.
     pub second: usize,
-    /// Where each word begins, of a text that was cut into words; words that were cut off have none.
+    /// Position of each word, of a text as words; truncated words have none.
     pub words: Vec<usize>,
-    /// Whether the end was cut off.
-    pub cut: bool,
+    /// Whether the text was truncated.
+    pub truncated: bool,
 }
 
-/// Turns texts into numbers and back.
+/// Encodes texts as tokens and decodes them.
 #[derive(Clone, Debug)]
 pub struct TextTokenizer {
-    /// Absent for bytes.
+    /// `None` for bytes.
     hub: Option<Box<Tokenizer>>,
     padding: u32,
-    distinct: bool,
+    binary_counts: bool,
 }
 
 impl TextTokenizer {
@@ -389,28 +128,32 @@ impl TextTokenizer {
         Self {
             hub: None,
             padding: 0,
-            distinct: false,
+            binary_counts: false,
         }
     }
 
-    fn of(mut tokenizer: Tokenizer) -> Result<Self, TokenizerError> {
-        // Length and padding are ours to decide.
+    /// A tokenizer of Hugging Face, without truncation and padding of its own.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used without them.
+    pub fn new(mut tokenizer: Tokenizer) -> Result<Self, TokenizerError> {
         tokenizer.with_truncation(None)?;
         tokenizer.with_padding(None);
-        let padding = [PADDING, "<pad>", "<|endoftext|>"]
+        let padding = [PAD, "<pad>", "<|endoftext|>"]
             .iter()
             .find_map(|token| tokenizer.token_to_id(token));
         Ok(Self {
             hub: Some(Box::new(tokenizer)),
             padding: padding.unwrap_or(0),
-            distinct: false,
+            binary_counts: false,
         })
     }
 
-    /// The same with each token once in a text, if so.
+    /// The same tokenizer, with each token once per text if `binary_counts` is set.
     #[must_use]
-    pub fn with_distinct(mut self, distinct: bool) -> Self {
-        self.distinct = distinct;
+    pub fn with_binary_counts(mut self, binary_counts: bool) -> Self {
+        self.binary_counts = binary_counts;
         self
     }
 
@@ -418,7 +161,7 @@ impl TextTokenizer {
     ///
     /// # Errors
     ///
-    /// If it is missing, too large or no tokenizer.
+    /// If it is missing, too large or not a tokenizer.
     pub fn load(path: &Path) -> Result<Self, TokenizerError> {
         let refuse = |reason: String| TokenizerError::File {
             path: path.to_owned(),
@@ -429,21 +172,44 @@ impl TextTokenizer {
             return Err(refuse(format!("it has {} bytes", size.len())));
         }
         let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        let CheckedFile { json, added } = checked(&bytes).map_err(refuse)?;
+        Self::from_json(&bytes, path)
+    }
+
+    /// Reads the tokenizer of a model folder.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing or not a tokenizer.
+    pub fn from_files(files: &ModelFiles) -> Result<Self, TokenizerError> {
+        let path = files.path(TOKENIZER_FILE);
+        let bytes = files.read(TOKENIZER_FILE);
+        let bytes = bytes.map_err(|error| TokenizerError::File {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        Self::from_json(&bytes, &path)
+    }
+
+    fn from_json(bytes: &[u8], path: &Path) -> Result<Self, TokenizerError> {
+        let refuse = |reason: String| TokenizerError::File {
+            path: path.to_owned(),
+            reason,
+        };
+        let CheckedFile { json, added } = checked(bytes).map_err(refuse)?;
         let tokenizer = contained(|| Tokenizer::from_bytes(&json)).map_err(refuse)?;
         let tokenizer = tokenizer.map_err(|error| refuse(error.to_string()))?;
         for (content, id) in added {
-            let found = tokenizer.token_to_id(&content);
-            if found.is_none_or(|found| found as usize != id) {
+            let stored = tokenizer.token_to_id(&content);
+            if stored.is_none_or(|stored| stored as usize != id) {
                 return Err(refuse(format!(
                     "the token `{content}` has the number {id} in `added_tokens` and another in \
                      `model.vocab`"
                 )));
             }
         }
-        let tokenizer = Self::of(tokenizer)?;
-        // What is damaged may show only in use.
-        let trial = Input::One(TRIAL.to_owned());
+        let tokenizer = Self::new(tokenizer)?;
+        // Some damage shows only in use.
+        let trial = TextInput::Single(TRIAL.to_owned());
         let tokens = tokenizer.encode_all(&trial, usize::MAX);
         match tokens.and_then(|tokens| tokenizer.decode(&tokens.ids)) {
             Err(TokenizerError::Panicked(reason)) => Err(refuse(reason)),
@@ -461,11 +227,11 @@ impl TextTokenizer {
         Ok(json.transpose()?)
     }
 
-    /// Number of tokens that there are.
-    pub fn vocabulary(&self) -> usize {
+    /// Size of the vocabulary.
+    pub fn vocab_size(&self) -> usize {
         match &self.hub {
             None => 256,
-            // A file may leave numbers out: what counts is the largest.
+            // A file may leave ids out: the largest counts.
             Some(hub) => {
                 let largest = hub.get_vocab(true).into_values().max();
                 largest.map_or(0, |id| id as usize + 1)
@@ -478,14 +244,14 @@ impl TextTokenizer {
         self.hub.is_none()
     }
 
-    /// What stands for a word that is not known; bytes and some published tokenizers have none.
+    /// The token of unknown words; bytes and some pretrained tokenizers have none.
     pub fn unknown(&self) -> Option<u32> {
         let hub = self.hub.as_ref()?;
-        let names = [UNKNOWN, "<unk>"];
+        let names = [UNK, "<unk>"];
         names.iter().find_map(|token| hub.token_to_id(token))
     }
 
-    /// What stands where there is no token.
+    /// The padding token.
     pub fn padding(&self) -> u32 {
         self.padding
     }
@@ -494,57 +260,57 @@ impl TextTokenizer {
     ///
     /// # Errors
     ///
-    /// If the tokenizer cannot take a text.
-    pub fn encode(&self, inputs: &[Input], max_len: usize) -> Result<Vec<Tokens>, TokenizerError> {
-        let encode = |input: &Input| self.encode_one(input, max_len);
+    /// If the tokenizer cannot encode a text.
+    pub fn encode(&self, inputs: &[TextInput], max_len: usize) -> Result<Vec<Tokens>, TokenizerError> {
+        let encode = |input: &TextInput| self.encode_one(input, max_len);
         if inputs.len() < 16 {
             return inputs.iter().map(encode).collect();
         }
         inputs.par_iter().map(encode).collect()
     }
 
-    fn encode_one(&self, input: &Input, max_len: usize) -> Result<Tokens, TokenizerError> {
-        if !self.distinct {
+    fn encode_one(&self, input: &TextInput, max_len: usize) -> Result<Tokens, TokenizerError> {
+        if !self.binary_counts {
             return self.encode_all(input, max_len);
         }
         let mut tokens = self.encode_all(input, usize::MAX)?;
         let mut seen = std::collections::HashSet::new();
         tokens.ids.retain(|&id| seen.insert(id));
-        tokens.cut = tokens.ids.len() > max_len;
+        tokens.truncated = tokens.ids.len() > max_len;
         tokens.ids.truncate(max_len);
         tokens.second = tokens.ids.len();
         Ok(tokens)
     }
 
-    /// The tokens as they stand there.
-    fn encode_all(&self, input: &Input, max_len: usize) -> Result<Tokens, TokenizerError> {
+    /// All tokens, repeated ones too.
+    fn encode_all(&self, input: &TextInput, max_len: usize) -> Result<Tokens, TokenizerError> {
         let Some(hub) = &self.hub else {
             return Ok(bytes(input, max_len));
         };
-        let wanted: EncodeInput<'_> = match input {
-            Input::One(text) => text.as_str().into(),
-            Input::Two(first, second) => (first.as_str(), second.as_str()).into(),
-            Input::Words(words) => words.as_slice().into(),
+        let encoded: EncodeInput<'_> = match input {
+            TextInput::Single(text) => text.as_str().into(),
+            TextInput::Pair(first, second) => (first.as_str(), second.as_str()).into(),
+            TextInput::Words(words) => words.as_slice().into(),
         };
-        // The fast way forgets which word a token is of.
-        let in_words = matches!(input, Input::Words(_));
+        // `encode_fast` does not keep the word of each token.
+        let in_words = matches!(input, TextInput::Words(_));
         let encoding = contained(|| {
             if in_words {
-                hub.encode(wanted, true)
+                hub.encode(encoded, true)
             } else {
-                hub.encode_fast(wanted, true)
+                hub.encode_fast(encoded, true)
             }
         });
         let encoding = encoding.map_err(TokenizerError::Panicked)??;
         Ok(tokens(&encoding, in_words, max_len))
     }
 
-    /// The tokens of a running text, without marks at its ends.
+    /// The tokens of plain text, without special tokens at its ends.
     ///
     /// # Errors
     ///
-    /// If the tokenizer cannot take the text.
-    pub fn encode_running(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    /// If the tokenizer cannot encode the text.
+    pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let Some(hub) = &self.hub else {
             return Ok(text.bytes().map(u32::from).collect());
         };
@@ -561,11 +327,11 @@ impl TextTokenizer {
         Ok(parts.concat())
     }
 
-    /// The text of tokens; bytes that are no UTF-8 are replaced.
+    /// Decodes tokens; bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
     ///
-    /// If the tokenizer cannot.
+    /// If the tokenizer fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
         match &self.hub {
             None => {
@@ -580,17 +346,17 @@ impl TextTokenizer {
     }
 }
 
-fn bytes(input: &Input, max_len: usize) -> Tokens {
+fn bytes(input: &TextInput, max_len: usize) -> Tokens {
     let (mut ids, mut words, mut second) = (Vec::new(), Vec::new(), None);
     match input {
-        Input::One(text) => ids.extend(text.bytes()),
-        Input::Two(first, other) => {
+        TextInput::Single(text) => ids.extend(text.bytes()),
+        TextInput::Pair(first, other) => {
             ids.extend(first.bytes());
             ids.push(SEPARATOR);
             second = Some(ids.len());
             ids.extend(other.bytes());
         }
-        Input::Words(all) => {
+        TextInput::Words(all) => {
             for word in all {
                 words.push(ids.len());
                 ids.extend(word.bytes());
@@ -598,23 +364,23 @@ fn bytes(input: &Input, max_len: usize) -> Tokens {
             }
         }
     }
-    let cut = ids.len() > max_len;
+    let truncated = ids.len() > max_len;
     ids.truncate(max_len);
     words.retain(|&word| word < ids.len());
     Tokens {
         second: second.unwrap_or(ids.len()).min(ids.len()),
         ids: ids.into_iter().map(u32::from).collect(),
         words,
-        cut,
+        truncated,
     }
 }
 
-/// Keeps the beginning of a long text and the mark at its end.
+/// Truncates a long text, but keeps the special token at its end.
 fn tokens(encoding: &Encoding, in_words: bool, max_len: usize) -> Tokens {
     let all = encoding.get_ids();
     let mut ids = all.to_vec();
-    let cut = ids.len() > max_len;
-    if cut {
+    let truncated = ids.len() > max_len;
+    if truncated {
         ids.truncate(max_len);
         if let (Some(last), Some(mark), 1) = (
             ids.last_mut(),
@@ -642,119 +408,6 @@ fn tokens(encoding: &Encoding, in_words: bool, max_len: usize) -> Tokens {
         second: second.unwrap_or(ids.len()).min(ids.len()),
         ids,
         words,
-        cut,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXTS: [&str; 6] = [
-        "The parcel was delivered to the wrong house.",
-        "My parcel has not been delivered yet, where is the parcel?",
-        "I cannot log in: the password is wrong!",
-        "The invoice shows the wrong amount; I was charged twice",
-        "Größe und Maß: naïve café, 50 % off",
-        "delivering, delivered, delivery; logging, logged, login",
-    ];
-
-    fn recipe(kind: TokenKind) -> TokenizerRecipe {
-        TokenizerRecipe {
-            kind,
-            vocabulary: 120,
-            min_count: 1,
-            lowercase: true,
-            max_len: 64,
-            distinct: false,
-        }
-    }
-
-    fn one(text: &str) -> Input {
-        Input::One(text.to_owned())
-    }
-
-    #[test]
-    fn the_same_texts_in_any_order_give_the_same_tokenizer() {
-        for kind in [
-            TokenKind::WordPiece,
-            TokenKind::Bpe,
-            TokenKind::Unigram,
-            TokenKind::Words,
-        ] {
-            let first = recipe(kind).train(&TEXTS).unwrap().to_json().unwrap();
-            let mut texts = TEXTS;
-            texts.reverse();
-            for _ in 0..3 {
-                let again = recipe(kind).train(&texts).unwrap().to_json().unwrap();
-                assert_eq!(first, again, "{kind:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_kind_survives_its_file_and_says_the_text_again() {
-        for kind in [TokenKind::WordPiece, TokenKind::Bpe, TokenKind::Unigram] {
-            let tokenizer = recipe(kind).train(&TEXTS).unwrap();
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join(TOKENIZER_FILE);
-            fs::write(&path, tokenizer.to_json().unwrap().unwrap()).unwrap();
-            let loaded = TextTokenizer::load(&path).unwrap();
-            let inputs = [one(TEXTS[1])];
-            let tokens = tokenizer.encode(&inputs, 64).unwrap();
-            assert_eq!(tokens, loaded.encode(&inputs, 64).unwrap(), "{kind:?}");
-            let text = loaded.decode(&tokens[0].ids).unwrap();
-            let letters = |text: &str| text.to_lowercase().replace(' ', "");
-            assert_eq!(letters(&text), letters(TEXTS[1]), "{kind:?}");
-            assert!(tokenizer.vocabulary() >= 60, "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn a_long_text_keeps_its_beginning_and_its_end_mark() {
-        let tokenizer = recipe(TokenKind::Words).train(&TEXTS).unwrap();
-        let whole = tokenizer.encode(&[one(TEXTS[0])], 64).unwrap().remove(0);
-        let short = tokenizer.encode(&[one(TEXTS[0])], 5).unwrap().remove(0);
-        assert!(short.cut && !whole.cut);
-        assert_eq!(short.ids[..4], whole.ids[..4]);
-        assert_eq!(short.ids[4], *whole.ids.last().unwrap());
-    }
-
-    #[test]
-    fn distinct_tokens_stand_once_and_the_first_time() {
-        let tokenizer = recipe(TokenKind::Words).train(&TEXTS).unwrap();
-        let text = [one("the wrong house, the wrong parcel")];
-        let all = tokenizer.encode(&text, 64).unwrap().remove(0);
-        let once = tokenizer.with_distinct(true).encode(&text, 64).unwrap();
-        assert_eq!((all.ids.len(), once[0].ids.len()), (9, 7));
-        assert_eq!(all.ids[..5], once[0].ids[..5]);
-    }
-
-    #[test]
-    fn pairs_and_words_know_where_they_begin() {
-        for kind in [TokenKind::WordPiece, TokenKind::Bytes] {
-            let tokenizer = recipe(kind).train(&TEXTS).unwrap();
-            let pair = Input::Two("wrong house".to_owned(), "login".to_owned());
-            let tokens = tokenizer.encode(&[pair], 64).unwrap().remove(0);
-            let second = tokenizer.decode(&tokens.ids[tokens.second..]).unwrap();
-            assert_eq!(second, "login", "{kind:?}");
-            let words = ["delivering", "wrong"].map(str::to_owned).to_vec();
-            let tokens = tokenizer
-                .encode(&[Input::Words(words)], 64)
-                .unwrap()
-                .remove(0);
-            assert_eq!(tokens.words.len(), 2, "{kind:?}");
-            let from = &tokens.ids[tokens.words[1]..];
-            assert_eq!(tokenizer.decode(from).unwrap().trim(), "wrong", "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_tokenizer_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(TOKENIZER_FILE);
-        fs::write(&path, "{\"model\": 3}").unwrap();
-        let error = TextTokenizer::load(&path).unwrap_err().to_string();
-        assert!(error.contains(TOKENIZER_FILE), "{error}");
+        truncated,
     }
 }

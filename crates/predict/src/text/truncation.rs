@@ -1,13 +1,13 @@
-//! How many texts are longer than a network reads.
+//! Numbers of truncated texts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::tokenizer::Tokens;
 
-/// How many of some texts were truncated.
+/// Number of truncated texts among some.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Truncation {
-    /// Texts whose end was not read.
+    /// Truncated texts.
     pub truncated: usize,
     /// All texts.
     pub texts: usize,
@@ -15,11 +15,11 @@ pub struct Truncation {
 
 impl Truncation {
     /// Counts texts.
-    pub(crate) fn of<'a>(texts: impl IntoIterator<Item = &'a Tokens>) -> Self {
+    pub fn of<'a>(texts: impl IntoIterator<Item = &'a Tokens>) -> Self {
         let mut counted = Self::default();
         for text in texts {
             counted.texts += 1;
-            counted.truncated += usize::from(text.cut);
+            counted.truncated += usize::from(text.truncated);
         }
         counted
     }
@@ -32,19 +32,19 @@ impl Truncation {
 
 /// Sums over calls, from any thread.
 #[derive(Debug, Default)]
-pub(crate) struct TruncationCounter {
+pub(super) struct TruncationCounter {
     truncated: AtomicUsize,
     texts: AtomicUsize,
 }
 
 impl TruncationCounter {
-    pub(crate) fn add(&self, counted: Truncation) {
+    pub(super) fn add(&self, counted: Truncation) {
         self.truncated
             .fetch_add(counted.truncated, Ordering::Relaxed);
         self.texts.fetch_add(counted.texts, Ordering::Relaxed);
     }
 
-    pub(crate) fn get(&self) -> Truncation {
+    pub(super) fn get(&self) -> Truncation {
         Truncation {
             truncated: self.truncated.load(Ordering::Relaxed),
             texts: self.texts.load(Ordering::Relaxed),
@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn truncated_texts_are_counted_over_calls() {
-        let text = |cut| Tokens {
-            cut,
+        let text = |truncated| Tokens {
+            truncated,
             ..Tokens::default()
         };
         let counter = TruncationCounter::default();
