@@ -16,7 +16,8 @@ use tinderbox_backend::{DeviceSpec, open};
 use tinderbox_benches::works;
 use tinderbox_datasets::image::{Augment, ImageSet};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_recipes::vision::{ImageCollate, Normalize};
+use tinderbox_predict::vision::Normalize;
+use tinderbox_recipes::vision::ImageCollate;
 
 const COUNT: usize = 10_000;
 const SIDE: usize = 28;

@@ -14,9 +14,10 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
 use tinderbox_models::text::TextEncoderConfig;
+use tinderbox_predict::Classify;
+use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::tabular::{self, BatchTruth, Model, Sizes, TableBatch};
-use tinderbox_recipes::vision::Architecture;
-use tinderbox_train::classify::{Classify, Labelled};
+use tinderbox_train::classify::Labelled;
 
 use crate::net::number;
 
@@ -31,16 +32,16 @@ pub(crate) struct Bare {
 impl Bare {
     /// Makes the network, if it is one of the two.
     pub(crate) fn init(
-        architecture: &Architecture,
+        config: &ImageModelConfig,
         [mut height, mut width, mut channels]: [usize; 3],
         classes: usize,
         device: &Device,
     ) -> Option<Self> {
         let mut convolutions = Vec::new();
-        let hidden = match architecture {
-            Architecture::Mlp { hidden, .. } => hidden.clone(),
-            Architecture::Cnn { blocks, hidden, .. } => {
-                for &block in blocks {
+        let hidden = match config {
+            ImageModelConfig::Mlp(config) => config.hidden.clone(),
+            ImageModelConfig::Cnn(config) => {
+                for &block in &config.block_channels {
                     let convolution = Conv2dConfig::new([channels, block], [3, 3])
                         .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
                         .with_bias(false);
@@ -48,9 +49,9 @@ impl Bare {
                     convolutions.push((convolution.init(device), norm.init(device)));
                     (height, width, channels) = (height / 2, width / 2, block);
                 }
-                vec![*hidden]
+                vec![config.d_hidden]
             }
-            Architecture::Resnet { .. } => return None,
+            ImageModelConfig::Resnet(_) => return None,
         };
         let mut widths = vec![height * width * channels];
         widths.extend(hidden);

@@ -13,12 +13,12 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, TensorData};
-use tinderbox_models::layers::{Activation, Normalization};
+use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
 use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_models::vision::{BlockKind, Stem};
+use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};
+use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
-use tinderbox_recipes::vision::Architecture;
 use tinderbox_train::classify::{Classifier, Loss};
 
 use bare::{Bare, BareTable, BareText};
@@ -41,27 +41,15 @@ pub struct Case {
 
 /// The networks that are measured.
 pub fn cases() -> Vec<Case> {
-    let resnet18 = Architecture::Resnet {
-        stem: Stem::Small,
-        block: BlockKind::Basic,
-        blocks: vec![2, 2, 2, 2],
-        width: 64,
-        dropout: 0.0,
+    let resnet18 = ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![2, 2, 2, 2]);
+    let resnet18 = ImageModelConfig::Resnet(resnet18);
+    let mlp = |hidden: [usize; 2]| {
+        let config = MlpConfig::new(0, 0).with_hidden(hidden.to_vec());
+        ImageModelConfig::Mlp(config.with_dropout(0.0))
     };
-    let mlp = |hidden: [usize; 2]| Architecture::Mlp {
-        hidden: hidden.to_vec(),
-        activation: Activation::Relu,
-        normalization: Normalization::None,
-        dropout: 0.0,
-    };
-    let cnn = Architecture::Cnn {
-        blocks: vec![32, 64],
-        convs_per_block: 1,
-        hidden: 128,
-        dropout: 0.0,
-    };
-    let image = |name, architecture, shape, classes, batch| {
-        let net = Net::Image(architecture, shape);
+    let cnn = ImageModelConfig::Cnn(CnnConfig::new(0, 0, 0, 0).with_dropout(0.0));
+    let image = |name, config, shape, classes, batch| {
+        let net = Net::Image(config, shape);
         Case {
             name,
             net,

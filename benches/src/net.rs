@@ -7,15 +7,16 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use tinderbox_models::tabular::Rows;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
+use tinderbox_predict::Classify;
+use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
-use tinderbox_recipes::vision::Architecture;
-use tinderbox_train::classify::{Classify, Labelled};
+use tinderbox_train::classify::Labelled;
 
 /// A network and what it reads.
 #[derive(Clone)]
 pub enum Net {
     /// Images of a height, a width and a number of channels.
-    Image(Architecture, [usize; 3]),
+    Image(ImageModelConfig, [usize; 3]),
     /// Texts of a number of tokens.
     Text(TextEncoderConfig, usize),
     /// Rows of a table.
@@ -30,8 +31,8 @@ impl Net {
         device: &Device,
     ) -> Result<Box<dyn Fn() -> TensorData>, Box<dyn Error>> {
         Ok(match self {
-            Self::Image(architecture, shape) => {
-                let net = architecture.init(*shape, classes, device)?;
+            Self::Image(config, shape) => {
+                let net = config.init(*shape, classes, device)?;
                 let input = images(*shape, classes, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
@@ -54,8 +55,8 @@ impl Net {
         device: &Device,
     ) -> Result<usize, Box<dyn Error>> {
         Ok(match self {
-            Self::Image(architecture, shape) => {
-                trainable_parameters(&architecture.init(*shape, classes, device)?)
+            Self::Image(config, shape) => {
+                trainable_parameters(&config.init(*shape, classes, device)?)
             }
             Self::Text(config, _) => trainable_parameters(&Text::init(config, device)?),
             Self::Table(model, sizes) => trainable_parameters(&model.init(sizes, device)?),

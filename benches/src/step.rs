@@ -11,7 +11,8 @@ use burn::optim::AdamWConfig;
 use burn::tensor::Device;
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
-use tinderbox_train::classify::{Classifier, Classify, Labelled, Loss};
+use tinderbox_predict::Classify;
+use tinderbox_train::classify::{Classifier, Labelled, Loss};
 use tinderbox_train::{TrainConfig, Trainer};
 
 /// Time of `steps` steps of [`Trainer`] on batches of `size` that `make` gives.

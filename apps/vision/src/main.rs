@@ -1,87 +1,110 @@
 //! Train, evaluate and use image classifiers from one command.
 
-mod choose;
-mod inspect;
-mod predict;
 mod textbook;
-mod train;
-mod usage;
 
-use std::process::ExitCode;
+use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
-use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{
-    EvalArgs, Failure, RecipesArgs, TrainArgs, check, finish, list_devices, parse,
-};
-use tinderbox_recipes::vision::{BUILTIN, Recipe};
+use burn::tensor::Device;
+use clap::{Args, Subcommand};
+use tinderbox_cli::app::{NoFlags, TrainCommand, with_data};
+use tinderbox_cli::recipe::{Catalogue, overridden};
+use tinderbox_cli::splits::IMAGE;
+use tinderbox_cli::{App, Failure, TrainArgs, inspect, note};
+use tinderbox_recipes::vision::{BUILTIN, ImageClassification, InferredRecipe, Recipe, analysis};
+use tinderbox_train::{Options, Report};
 
-/// The recipes of this app.
-const RECIPES: Catalogue<Recipe> = Catalogue {
-    names: &BUILTIN,
-    builtin: Recipe::builtin,
-};
+tinderbox_cli::main!(Vision);
 
-/// Train, evaluate and use image classifiers
-#[derive(Parser, Debug)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-}
+/// Image classification from the command line.
+struct Vision;
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train a model (the default command)
-    Train(TrainArgs),
-    /// Evaluate a trained model on a split or on other data
-    Eval(EvalArgs),
-    /// Classify images: files, folders and archives
-    Predict(predict::Args),
     /// Show statistics and problems of a data set
-    Inspect(inspect::Args),
-    /// List the built-in recipes, or print one
-    Recipes(RecipesArgs),
-    /// List compiled backends and detected devices
-    Devices,
-    /// Check each device and suggest fixes
-    Doctor,
-    /// Compare each device with stored reference values
-    Parity,
+    Inspect(Inspect),
 }
 
-#[global_allocator]
-static ALLOCATOR: tinderbox_cli::MiMalloc = tinderbox_cli::MiMalloc;
-
-fn main() -> ExitCode {
-    tinderbox_cli::init(env!("CARGO_PKG_NAME"));
-    let cli: Cli = match parse(&RECIPES.keys()) {
-        Ok(cli) => cli,
-        Err(code) => return code,
-    };
-    finish(match cli.command {
-        None => train::run(&TrainArgs::default()),
-        Some(Command::Train(args)) => train::run(&args),
-        Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => predict::run(&args),
-        Some(Command::Inspect(args)) => inspect::run(&args),
-        Some(Command::Recipes(args)) => RECIPES.print(&args),
-        Some(Command::Devices) => list_devices(),
-        Some(Command::Doctor) => check::doctor(),
-        Some(Command::Parity) => check::parity(),
-    })
+#[derive(Args, Debug)]
+struct Inspect {
+    /// Folder, archive, table of paths or IDX files
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
-/// Gives a vision error the exit code that it deserves.
-fn failure(error: tinderbox_recipes::vision::VisionError) -> Failure {
-    let (interrupted, input) = (error.is_interrupted(), error.is_input());
-    Failure::of(error, interrupted, input)
+impl App for Vision {
+    type Task = ImageClassification;
+    type TrainFlags = NoFlags;
+    type ModelFlags = NoFlags;
+    type InputFlags = NoFlags;
+    type Command = Command;
+
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Train, evaluate and use image classifiers";
+
+    fn recipes() -> Catalogue<Recipe> {
+        Catalogue {
+            names: &BUILTIN,
+            builtin: Recipe::builtin,
+        }
+    }
+
+    /// Without `--recipe`, the format of the images chooses it.
+    fn resolve(_flags: &NoFlags, args: &TrainArgs) -> Result<Recipe, Failure> {
+        let run = &args.run;
+        let data = args.data.as_deref();
+        let recipe = match data {
+            Some(path) if run.recipe.is_none() && run.resume.is_none() => {
+                let inferred = InferredRecipe::of(path)?;
+                if !run.quiet {
+                    note(&inferred.note(path));
+                }
+                overridden(inferred.recipe, run)?
+            }
+            _ => Self::recipes().of_run(run)?,
+        };
+        with_data(recipe, data)
+    }
+
+    fn set_options(
+        args: &TrainCommand<NoFlags>,
+        task: &ImageClassification,
+        options: &mut Options,
+    ) {
+        if textbook::applies(task, args.train.run.quiet) {
+            options.on_first_step = Some(textbook::listener());
+        }
+    }
+
+    fn input_options(_flags: &NoFlags) {}
+
+    fn after_training(
+        task: &ImageClassification,
+        report: &Report,
+        _device: &Device,
+        quiet: bool,
+    ) -> Result<(), Failure> {
+        if textbook::applies(task, quiet) {
+            textbook::loss_curve(report.run.path());
+        }
+        Ok(())
+    }
+
+    fn run(Command::Inspect(args): Command) -> Result<(), Failure> {
+        let found = analysis::inspect(&args.data)?;
+        inspect::print(&found.overview, &found.details, IMAGE, args.json)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_docs_of_recipes_are_complete_and_up_to_date() {
-        tinderbox_cli::testing::check_recipe_docs(env!("CARGO_PKG_NAME"), &super::RECIPES);
+        tinderbox_cli::testing::check_recipe_docs(Vision::NAME, &Vision::recipes());
     }
 }

@@ -1,16 +1,14 @@
-//! How a network learns, shown on the way: input, forward, loss, backward, update.
+//! A textbook view of training: input, forward, loss, backward, update.
 
 use std::fs;
 use std::path::Path;
 
-use burn::module::{Module as _, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
 use serde_json::Value;
 use tinderbox_cli::{note, table};
-use tinderbox_recipes::vision::ImageNet;
-use tinderbox_train::classify::Classifier;
-use tinderbox_train::{METRICS_FILE, StepListener};
+use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_recipes::vision::ImageClassification;
+use tinderbox_train::run_options::FirstStepListener;
+use tinderbox_train::{METRICS_FILE, Task as _};
 
 const INTRODUCTION: &str = "\
 each step: the input (a batch of images) goes forward through the layers above to one score per
@@ -18,54 +16,32 @@ class; the loss says how wrong the scores are; it goes backward through the same
 every weight a gradient, the direction in which the loss grows; the update moves every weight a
 little against its gradient.";
 
+/// Whether training is shown step by step: for the network of the textbook.
+pub(crate) fn applies(task: &ImageClassification, quiet: bool) -> bool {
+    !quiet && matches!(task.recipe().model, ImageModelConfig::Mlp(_))
+}
+
 /// Shows the gradients of the first step.
-pub(crate) fn listener() -> Box<StepListener<Classifier<ImageNet>>> {
+pub(crate) fn listener() -> Box<FirstStepListener> {
     note(INTRODUCTION);
-    Box::new(|model, grads, step| {
-        if step == 1 {
-            let head = ["backward, step 1", "weights", "their size", "gradient"];
-            let rows = vec![head.map(str::to_owned).to_vec()];
-            let mut gradients = Gradients {
-                grads,
-                path: Vec::new(),
-                rows,
-            };
-            model.net.visit(&mut gradients);
-            note(&table(&gradients.rows));
-        }
+    Box::new(|parameters| {
+        let head = ["backward, step 1", "weights", "their size", "gradient"];
+        let rows = parameters.iter().map(|parameter| {
+            // The first parts are the field of the network and its kind.
+            let name: Vec<&str> = parameter.path.split('.').skip(2).collect();
+            let shape: Vec<String> = parameter.shape.iter().map(usize::to_string).collect();
+            vec![
+                name.join("."),
+                shape.join("x"),
+                format!("{:.6}", parameter.weight_rms),
+                format!("{:.6}", parameter.gradient_rms),
+            ]
+        });
+        let head = head.map(str::to_owned).to_vec();
+        note(&table(
+            &std::iter::once(head).chain(rows).collect::<Vec<_>>(),
+        ));
     })
-}
-
-/// Root mean square of each parameter and of its gradient.
-struct Gradients<'a> {
-    grads: &'a GradientsParams,
-    path: Vec<String>,
-    rows: Vec<Vec<String>>,
-}
-
-impl ModuleVisitor for Gradients<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(grad) = self.grads.get::<D>(param.id) else {
-            return;
-        };
-        let shape: Vec<String> = grad.dims().iter().map(usize::to_string).collect();
-        let size = |tensor: Tensor<D>| {
-            format!("{:.6}", tensor.square().mean().sqrt().into_scalar::<f32>())
-        };
-        // The first part is the kind of network.
-        let name = self.path.get(1..).unwrap_or_default().join(".");
-        let weights = size(param.val().without_autodiff());
-        self.rows
-            .push(vec![name, shape.join("x"), weights, size(grad)]);
-    }
 }
 
 /// Draws the training loss of every epoch.

@@ -54,9 +54,13 @@ pub trait App: Sized + 'static {
         with_data(recipe, args.data.as_deref())
     }
 
-    /// Sets the options of training that flags of this app determine.
-    fn set_options(flags: &Self::TrainFlags, options: &mut Options) {
-        let _ = (flags, options);
+    /// Sets the options of training that flags or recipes of this app determine.
+    fn set_options(
+        args: &TrainCommand<Self::TrainFlags>,
+        task: &Self::Task,
+        options: &mut Options,
+    ) {
+        let _ = (args, task, options);
     }
 
     /// Reads the model that the flags choose from its folder.

@@ -15,6 +15,7 @@ pub mod escape;
 mod eval;
 pub mod failure;
 pub mod highlights;
+pub mod inspect;
 pub mod interrupt;
 pub mod model_dir;
 pub mod output;

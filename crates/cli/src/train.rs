@@ -1,6 +1,6 @@
 //! The command `train` of every app.
 
-use tinderbox_backend::Opened;
+use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_train::section::Section;
 use tinderbox_train::task::Overview;
 use tinderbox_train::{Task, TaskRecipe as _};
@@ -17,6 +17,9 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
     let common = &args.train.run;
     let device = open_device(common.device, A::NAME)?;
     let recipe = A::resolve(&args.own, &args.train)?;
+    if matches!(device.spec, DeviceSpec::Cpu | DeviceSpec::NdArray) {
+        A::Task::check_memory(&recipe)?;
+    }
     let (dir, resume) = run_dir(common, recipe.name(), recipe.seed())?;
     let task = A::Task::prepare(recipe)?;
     let overview = task.overview();
@@ -34,7 +37,7 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
         note(&format!("warning: {warning}"));
     }
     let mut options = progress::watch(&args.train, &dir, resume);
-    A::set_options(&args.own, &mut options);
+    A::set_options(args, &task, &mut options);
     let report = task.train(&device.device, options)?;
     let summary = summary::of::<A>(task.recipe(), &device, &report);
     Section::save_all(&report.sections, report.run.path())?;

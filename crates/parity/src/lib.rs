@@ -17,11 +17,12 @@ use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use burn::train::{ClassificationOutput, TrainStep};
 use serde::Deserialize;
 use tinderbox_kernels::{Conv2dGeometry, batch_norm_train, conv2d, max_pool2x2};
-use tinderbox_models::layers::{Activation, Normalization};
-use tinderbox_models::vision::{BlockKind, Stem};
+use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
+use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};
 
-use tinderbox_recipes::vision::{Architecture, ImageNet};
-use tinderbox_train::classify::{Classifier, Classify as _, Labelled, Loss, Mixed};
+use tinderbox_predict::Classify as _;
+use tinderbox_predict::vision::{ImageModel, ImageModelConfig};
+use tinderbox_train::classify::{Classifier, Labelled, Loss, Mixed};
 use tinderbox_train::{Optimizer, panic_message};
 
 /// Largest relative difference of a layer's output or gradient.
@@ -88,7 +89,7 @@ pub fn transfer(from: &Device, to: &Device) -> Check {
             let weights = trained.to_bytes().map_err(|error| error.to_string())?;
             let moved = model.net(to)?.with_bytes(weights);
             let moved = moved.map_err(|error| error.to_string())?;
-            let predict = |net: &ImageNet, device: &Device| {
+            let predict = |net: &ImageModel, device: &Device| {
                 let logits = net.classify(model.input.tensor(device));
                 let classes = logits.clone().argmax(1);
                 let classes = classes
@@ -374,40 +375,39 @@ struct Model {
 
 impl Model {
     /// The network with its stored weights.
-    fn net(&self, device: &Device) -> Result<ImageNet, String> {
+    fn net(&self, device: &Device) -> Result<ImageModel, String> {
         let dropout = 0.0;
-        let (architecture, weights): (_, &[u8]) = match self.name.as_str() {
+        let (config, weights): (_, &[u8]) = match self.name.as_str() {
             "mlp" => (
-                Architecture::Mlp {
-                    hidden: vec![12, 8],
-                    activation: Activation::Gelu,
-                    normalization: Normalization::Layer,
-                    dropout,
-                },
+                ImageModelConfig::Mlp(
+                    MlpConfig::new(0, 0)
+                        .with_hidden(vec![12, 8])
+                        .with_activation(Activation::Gelu)
+                        .with_normalization(Normalization::Layer)
+                        .with_dropout(dropout),
+                ),
                 include_bytes!("../references/mlp.safetensors"),
             ),
             "cnn" => (
-                Architecture::Cnn {
-                    blocks: vec![4, 6],
-                    convs_per_block: 1,
-                    hidden: 10,
-                    dropout,
-                },
+                ImageModelConfig::Cnn(
+                    CnnConfig::new(0, 0, 0, 0)
+                        .with_block_channels(vec![4, 6])
+                        .with_d_hidden(10)
+                        .with_dropout(dropout),
+                ),
                 include_bytes!("../references/cnn.safetensors"),
             ),
             "resnet" => (
-                Architecture::Resnet {
-                    stem: Stem::Small,
-                    block: BlockKind::Basic,
-                    blocks: vec![1, 1],
-                    width: 4,
-                    dropout,
-                },
+                ImageModelConfig::Resnet(
+                    ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1])
+                        .with_base_channels(4)
+                        .with_dropout(dropout),
+                ),
                 include_bytes!("../references/resnet.safetensors"),
             ),
             name => return Err(format!("no architecture is called `{name}`")),
         };
-        let net = architecture
+        let net = config
             .init([8, 8, 1], 3, device)
             .map_err(|error| error.to_string())?;
         net.with_bytes(weights.to_vec())
@@ -426,7 +426,7 @@ impl Model {
         &self,
         optimizer: &Optimizer,
         device: &Device,
-    ) -> Result<(Vec<f64>, ImageNet), String> {
+    ) -> Result<(Vec<f64>, ImageModel), String> {
         let model = Classifier::new(self.net(device)?, Loss::default()).train();
         let device = device.clone().autodiff();
         let batch = Labelled::new(self.input.tensor(&device), labels(&self.labels, &device));

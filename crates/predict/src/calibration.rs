@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Coldest and hottest temperature that is looked at.
 const RANGE: [f64; 2] = [0.05, 20.0];
 
+/// Smallest probability of which the logarithm is taken.
+const SMALLEST: f32 = 1e-12;
+
 /// Why no temperature can be fitted.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum CalibrationError {
@@ -129,6 +132,29 @@ impl Temperature {
         Self::fit(&pairs, 2, &labels)
     }
 
+    /// As [`fit`](Self::fit), from probabilities instead of logits, such as the mean of several
+    /// networks.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit`](Self::fit).
+    pub fn fit_probabilities(
+        probabilities: &[f32],
+        classes: usize,
+        labels: &[usize],
+    ) -> Result<Self, CalibrationError> {
+        Self::fit(&logarithms(probabilities), classes, labels)
+    }
+
+    /// Calibrates probabilities, row after row of `classes`; a temperature of 1 returns them
+    /// unchanged.
+    pub fn calibrate(self, probabilities: Vec<f32>, classes: usize) -> Vec<f32> {
+        if self == Self::default() {
+            return probabilities;
+        }
+        self.softmax(&logarithms(&probabilities), classes)
+    }
+
     /// Divides logits by the temperature.
     pub fn apply(self, logits: &mut [f32]) {
         for logit in logits {
@@ -148,6 +174,10 @@ impl Temperature {
         let yes = |&logit: &f32| 1.0 / (1.0 + (-f64::from(logit) / self.0).exp());
         logits.iter().map(|logit| yes(logit) as f32).collect()
     }
+}
+
+fn logarithms(probabilities: &[f32]) -> Vec<f32> {
+    probabilities.iter().map(|p| p.max(SMALLEST).ln()).collect()
 }
 
 fn check(logits: &[f32], classes: usize, labels: &[usize]) -> Result<(), CalibrationError> {
@@ -242,6 +272,20 @@ mod tests {
         assert!((f64::from(kept) - 1.0).abs() < 1e-9);
         let hot = Temperature::fit(&[1.0, 0.0, 0.0, 1.0], 2, &[1, 0]).unwrap();
         assert!((f64::from(hot) - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn probabilities_are_calibrated_as_their_logits() {
+        let probabilities = Temperature::default().softmax(&LOGITS, 3);
+        let of_logits = f64::from(Temperature::fit(&LOGITS, 3, &LABELS).unwrap());
+        let fitted = Temperature::fit_probabilities(&probabilities, 3, &LABELS).unwrap();
+        assert!((f64::from(fitted) - of_logits).abs() < 1e-5, "{fitted:?}");
+        let expected = fitted.softmax(&LOGITS, 3);
+        let calibrated = fitted.calibrate(probabilities.clone(), 3);
+        let mut pairs = calibrated.iter().zip(expected);
+        assert!(pairs.all(|(p, expected)| (p - expected).abs() < 1e-6));
+        let unchanged = Temperature::default().calibrate(probabilities.clone(), 3);
+        assert_eq!(unchanged, probabilities);
     }
 
     #[test]

@@ -3,13 +3,19 @@
 //! Non-goals: training, evaluation against targets, and reading of large data sets.
 
 pub mod calibration;
+mod classify;
 pub mod decision;
+pub mod ensemble;
+mod error;
 mod finite;
 pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+pub mod vision;
 
+pub use classify::Classify;
+pub use error::PredictError;
 pub use model_files::ModelFiles;
 pub use prediction::Prediction;
 

@@ -1,24 +1,13 @@
 //! Classification: from a network that scores classes to one that burn-train can train.
 
-use burn::data::dataloader::DataLoader;
-use burn::data::dataset::DatasetError;
-use burn::module::{Module, ModuleDisplay};
-use burn::tensor::activation::{log_softmax, softmax};
+use burn::module::Module;
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 use serde::{Deserialize, Serialize};
+use tinderbox_predict::Classify;
 
-use crate::metrics::Predictions;
 use crate::{ConfigError, check_range};
-
-/// A network that scores classes.
-pub trait Classify: Module + ModuleDisplay + 'static {
-    /// What it looks at, such as `Tensor<4>` for images.
-    type Input: Send + 'static;
-
-    /// Scores every class: unnormalized log-probabilities, `[batch, classes]`.
-    fn classify(&self, input: Self::Input) -> Tensor<2>;
-}
 
 /// A batch with the class of each item.
 #[derive(Clone, Debug)]
@@ -259,36 +248,6 @@ impl<N: Classify> InferenceStep for Classifier<N> {
         let loss = Loss::default().forward(logits.clone(), labels.clone());
         ClassificationOutput::new(loss, logits, labels)
     }
-}
-
-/// The probability of every class for each item of a batch, `[batch, classes]`.
-pub fn probabilities<N: Classify>(net: &N, inputs: N::Input) -> Tensor<2> {
-    softmax(net.classify(inputs), 1)
-}
-
-/// Runs a network over a labelled set.
-///
-/// # Errors
-///
-/// If a batch cannot be loaded or read back.
-pub fn predict_all<N: Classify>(
-    net: &N,
-    batches: &dyn DataLoader<Labelled<N::Input>>,
-) -> Result<Predictions, DatasetError> {
-    let mut predictions = Predictions::default();
-    for batch in batches.iter() {
-        let Labelled { inputs, labels, .. } = batch?;
-        let scores = probabilities(net, inputs);
-        let [_, classes] = scores.dims();
-        let scores = scores.try_into_vec_as::<f32>().map_err(DatasetError::new)?;
-        let labels = labels.try_into_vec_as::<i64>().map_err(DatasetError::new)?;
-        predictions.extend(
-            classes,
-            &scores,
-            labels.into_iter().map(|label| label as usize),
-        );
-    }
-    Ok(predictions)
 }
 
 #[cfg(test)]

@@ -2,6 +2,46 @@
 
 use crate::overlay::KeyDoc;
 
+/// The keys of every recipe with data.
+pub const RECIPE_DOCS: &[KeyDoc] = &[
+    KeyDoc::new(
+        "name",
+        "Name of the recipe and of its folder under runs/",
+        "letters, digits, -, _ and .",
+    ),
+    KeyDoc::new(
+        "ensemble",
+        "Number of networks, with different seeds, whose predictions are averaged",
+        "1 to 100",
+    ),
+    KeyDoc::new(
+        "calibrate",
+        "Calibrate probabilities by temperature scaling on the validation split",
+        "true or false",
+    ),
+];
+
+/// The keys of the `split` section.
+pub const SPLIT_DOCS: &[KeyDoc] = &[
+    KeyDoc::new("split", "Splits, where the data has none of its own", ""),
+    KeyDoc::new(
+        "split.test_fraction",
+        "Share held out for the test",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new(
+        "split.valid_fraction",
+        "Share of the rest held out for validation",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new(
+        "split.folds",
+        "Cross-validation folds before the final training; 0 for none",
+        "0, or 2 to 1,000",
+    ),
+    KeyDoc::new("split.seed", "Random seed of the splits", "0 or more"),
+];
+
 /// The keys of an optimizer.
 pub const OPTIMIZER_DOCS: &[KeyDoc] = &[
     KeyDoc::new("optimizer", "Optimizer", ""),

@@ -6,6 +6,7 @@ use std::io;
 
 use burn::data::dataset::DatasetError;
 use tinderbox_datasets::loader::LoaderError;
+use tinderbox_predict::PredictError;
 use tinderbox_predict::model_dir::{ModelError, WeightsError};
 
 use crate::memory::MemoryError;
@@ -127,6 +128,16 @@ impl From<ModelError> for TaskError {
         match error {
             ModelError::Memory(_) => Self::internal(error),
             _ => Self::user(error),
+        }
+    }
+}
+
+impl From<PredictError> for TaskError {
+    fn from(error: PredictError) -> Self {
+        match error {
+            PredictError::Model(error) => error.into(),
+            PredictError::Device(_) => Self::internal(error),
+            PredictError::Setting(_) | PredictError::Input(_) => Self::user(error),
         }
     }
 }

@@ -9,12 +9,14 @@
 
 mod adam;
 pub mod checkpoint;
+mod class_balance;
 pub mod classify;
 mod config;
 pub mod docs;
 mod ema;
 mod error;
 mod event_queue;
+pub mod format;
 pub mod gradients;
 mod log;
 pub mod memory;
@@ -31,6 +33,7 @@ mod saving;
 mod schedule;
 pub mod section;
 mod silent;
+pub mod split;
 pub mod splits;
 mod strategy;
 pub mod task;
@@ -38,6 +41,7 @@ mod trainer;
 mod weights;
 
 pub use checkpoint::CheckpointError;
+pub use class_balance::class_warnings;
 pub use config::{
     ConfigError, MonitorMode, TrainConfig, TrainingOptions, check_name, check_range, check_share,
 };
@@ -53,6 +57,7 @@ pub use saving::{Saving, saves_when_interrupted};
 pub use schedule::Schedule;
 pub use section::Section;
 pub use silent::Silent;
+pub use split::{Split, Splits};
 pub use strategy::{BestListener, StepListener, Timings, TrainError, panic_message};
 pub use task::{Report, Task, TaskRecipe};
 pub use trainer::{CHECKPOINT_DIR, FitError, METRICS_FILE, Trained, Trainer};

@@ -57,6 +57,17 @@ pub trait Task: Sized {
     /// One item of the data, singular and plural.
     const ITEM: Noun;
 
+    /// Checks that training would fit in the memory of this machine, as far as that is known before
+    /// the data is read; for devices without memory of their own.
+    ///
+    /// # Errors
+    ///
+    /// If it would not fit, with what to reduce.
+    fn check_memory(recipe: &Self::Recipe) -> Result<(), TaskError> {
+        let _ = recipe;
+        Ok(())
+    }
+
     /// Reads the data of a recipe and checks everything that can be checked before training.
     ///
     /// # Errors

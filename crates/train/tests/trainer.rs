@@ -24,7 +24,8 @@ use burn::train::Interrupter;
 use burn::train::metric::AccuracyMetric;
 use serde_json::Value;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_train::classify::{Classifier, Classify, Labelled, Loss};
+use tinderbox_predict::Classify;
+use tinderbox_train::classify::{Classifier, Labelled, Loss};
 use tinderbox_train::{
     FitError, METRICS_FILE, MonitorMode, Optimizer, Schedule, StepListener, TrainConfig,
     TrainError, Trained, Trainer,

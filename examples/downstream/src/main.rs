@@ -5,7 +5,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 use tinderbox_backend::{DeviceSpec, open};
-use tinderbox_train::classify::{Classifier, Classify, Labelled, Loss};
+use tinderbox_predict::Classify;
+use tinderbox_train::classify::{Classifier, Labelled, Loss};
 use tinderbox_train::{TrainConfig, Trainer};
 
 struct Moons(usize); // how many points

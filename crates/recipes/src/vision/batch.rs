@@ -1,98 +1,54 @@
-//! From images to tensors: augmentation, normalisation, blending.
+//! From images to tensors: augmentation, normalization, blending.
 
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::{Augment, Image, LabeledImage, Mix};
 use tinderbox_datasets::loader::{BatchContext, Collate};
 
+use tinderbox_predict::vision::Normalize;
 use tinderbox_train::classify::{Labelled, Mixed};
 
 /// Most images that the statistics of a training split are taken from.
 const MAX_MEASURED: usize = 10_000;
 
-/// Mean and standard deviation of each channel, of values in `[0, 1]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Normalize {
-    /// Mean of each channel.
-    pub mean: Vec<f32>,
-    /// Standard deviation of each channel, never 0.
-    pub std: Vec<f32>,
-}
-
-impl Normalize {
-    /// Measures a training split, or evenly spread images of a large one.
-    ///
-    /// # Errors
-    ///
-    /// If an image cannot be loaded.
-    pub fn measure(
-        images: &dyn Dataset<LabeledImage>,
-        channels: usize,
-    ) -> Result<Self, DatasetError> {
-        let every = images.len().div_ceil(MAX_MEASURED).max(1);
-        // Whole numbers add up to the same sum in any order.
-        let mut sums = vec![(0_u64, 0_u64); channels];
-        let mut pixels = 0_u64;
-        for index in (0..images.len()).step_by(every) {
-            let Image { pixels: values, .. } = images.get(index)?.image;
-            pixels += (values.len() / channels) as u64;
-            for pixel in values.chunks_exact(channels) {
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    let value = u64::from(value);
-                    *sum = (sum.0 + value, sum.1 + value * value);
-                }
+/// Measures the mean and standard deviation of each channel on a training split, or on evenly spread
+/// images of a large one.
+///
+/// # Errors
+///
+/// If an image cannot be loaded.
+pub fn measure(
+    images: &dyn Dataset<LabeledImage>,
+    channels: usize,
+) -> Result<Normalize, DatasetError> {
+    let every = images.len().div_ceil(MAX_MEASURED).max(1);
+    // Whole numbers add up to the same sum in any order.
+    let mut sums = vec![(0_u64, 0_u64); channels];
+    let mut pixels = 0_u64;
+    for index in (0..images.len()).step_by(every) {
+        let Image { pixels: values, .. } = images.get(index)?.image;
+        pixels += (values.len() / channels) as u64;
+        for pixel in values.chunks_exact(channels) {
+            for (sum, &value) in sums.iter_mut().zip(pixel) {
+                let value = u64::from(value);
+                *sum = (sum.0 + value, sum.1 + value * value);
             }
         }
-        let count = pixels.max(1) as f64;
-        let statistics = sums.iter().map(|&(sum, squares)| {
-            let mean = sum as f64 / count / 255.0;
-            let variance = squares as f64 / count / (255.0 * 255.0) - mean * mean;
-            // A channel that never changes is left at 0 instead of divided by 0.
-            let std = if variance > 1e-8 {
-                variance.sqrt()
-            } else {
-                1.0
-            };
-            (mean as f32, std as f32)
-        });
-        let (mean, std) = statistics.unzip();
-        Ok(Self { mean, std })
     }
-
-    /// Puts images of one shape into one tensor, `[batch, channels, height, width]`.
-    pub(crate) fn values(&self, images: &[Image]) -> Vec<f32> {
-        let channels = self.mean.len();
-        let total: usize = images.iter().map(|image| image.pixels.len()).sum();
-        let mut values = Vec::with_capacity(total);
-        // 256 possible values a channel: a table beats arithmetic.
-        let tables: Vec<Vec<f32>> = self
-            .mean
-            .iter()
-            .zip(&self.std)
-            .map(|(mean, std)| {
-                (0..=255_u8)
-                    .map(|value| (f32::from(value) / 255.0 - mean) / std)
-                    .collect()
-            })
-            .collect();
-        for image in images {
-            for (channel, table) in tables.iter().enumerate() {
-                let plane = image.pixels.iter().skip(channel).step_by(channels);
-                values.extend(plane.map(|&value| table[usize::from(value)]));
-            }
-        }
-        values
-    }
-
-    /// One batch of images on a device, `[batch, channels, height, width]`.
-    pub fn batch(&self, images: &[Image], device: &Device) -> Tensor<4> {
-        let (height, width) = images
-            .first()
-            .map_or((0, 0), |image| (image.height, image.width));
-        let shape = [images.len(), self.mean.len(), height, width];
-        Tensor::from_data(TensorData::new(self.values(images), shape), device)
-    }
+    let count = pixels.max(1) as f64;
+    let statistics = sums.iter().map(|&(sum, squares)| {
+        let mean = sum as f64 / count / 255.0;
+        let variance = squares as f64 / count / (255.0 * 255.0) - mean * mean;
+        // A channel that never changes is left at 0 instead of divided by 0.
+        let std = if variance > 1e-8 {
+            variance.sqrt()
+        } else {
+            1.0
+        };
+        (mean as f32, std as f32)
+    });
+    let (mean, std) = statistics.unzip();
+    Ok(Normalize { mean, std })
 }
 
 /// Makes batches for an image classifier.
@@ -203,7 +159,7 @@ mod tests {
     fn channels_are_measured_and_normalized_apart() {
         let items = vec![image([0, 255, 7, 255, 255, 7])];
         let set = InMemDataset::new(items.clone());
-        let normalize = Normalize::measure(&set, 3).unwrap();
+        let normalize = measure(&set, 3).unwrap();
         assert_eq!(normalize.mean, [0.5, 1.0, 7.0 / 255.0]);
         assert_eq!(normalize.std, [0.5, 1.0, 1.0]);
         let batch = normalize.batch(&[items[0].image.clone()], &Device::flex());

@@ -1,4 +1,4 @@
-//! From the data section of a recipe to images in one order, and to three splits of them.
+//! From the data section of a recipe to images in one order.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,12 @@ use tinderbox_datasets::image::{
     InkRule, LabeledImage, is_idx_folder, open_idx_folder,
 };
 use tinderbox_datasets::sets::{DigitsError, digits};
-use tinderbox_datasets::{
-    SplitError, Subset, content_hash, count_copies, count_shared, stratified_indices_by_content,
-};
+use tinderbox_datasets::{SplitError, Subset, content_hash};
 
 use super::concat::Concat;
-use super::recipe::{Data, Preprocess};
-use tinderbox_train::splits::{Item, SplitList};
+use super::source::{Data, Preprocess};
+use tinderbox_train::TaskError;
+use tinderbox_train::splits::Item;
 
 /// Most images that the rule for ink and background is measured on.
 const MAX_MEASURED: usize = 1000;
@@ -70,6 +69,12 @@ pub enum DataError {
     Empty(String),
 }
 
+impl From<DataError> for TaskError {
+    fn from(error: DataError) -> Self {
+        Self::user(error)
+    }
+}
+
 /// A split that the data itself has: its images and where they are from.
 #[derive(Clone, Debug)]
 pub struct NamedSplit {
@@ -80,7 +85,7 @@ pub struct NamedSplit {
 }
 
 /// All images of a data set in one order.
-pub struct Opened {
+pub struct ImageData {
     /// The images.
     pub images: Arc<dyn Dataset<LabeledImage>>,
     /// The class of each.
@@ -99,7 +104,7 @@ pub struct Opened {
     pub notes: Vec<String>,
 }
 
-impl Opened {
+impl ImageData {
     /// `[height, width, channels]` of every image.
     pub fn shape(&self) -> [usize; 3] {
         [self.decode.height, self.decode.width, self.decode.channels]
@@ -114,6 +119,34 @@ impl Opened {
             ..classes[usize::from(label)]
         };
         items.map(item).collect()
+    }
+
+    /// The class of each of some images.
+    pub fn labels_of(&self, rows: &[usize]) -> Vec<u16> {
+        rows.iter().map(|&row| self.labels[row]).collect()
+    }
+
+    /// The content hash of each of some images.
+    pub fn contents_of(&self, rows: &[usize]) -> Vec<u64> {
+        rows.iter().map(|&row| self.contents[row]).collect()
+    }
+
+    /// Classes with the number of their images among some.
+    pub fn class_counts(&self, rows: &[usize]) -> Vec<(String, usize)> {
+        let mut counts = vec![0; self.classes.len()];
+        for &row in rows {
+            counts[usize::from(self.labels[row])] += 1;
+        }
+        self.classes.iter().cloned().zip(counts).collect()
+    }
+
+    /// Notes for the user, including one about files that are not used.
+    pub fn all_notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        if !self.left_out.is_empty() {
+            notes.push(self.left_out.to_string());
+        }
+        notes
     }
 
     /// Some of the images.
@@ -134,121 +167,12 @@ impl Opened {
     }
 }
 
-/// Images in three splits that share none.
-pub struct Splits {
-    /// Learned from.
-    pub train: Arc<dyn Dataset<LabeledImage>>,
-    /// Chosen by.
-    pub valid: Arc<dyn Dataset<LabeledImage>>,
-    /// Measured on, once.
-    pub test: Arc<dyn Dataset<LabeledImage>>,
-    /// Positions of the images of each, in the order train, valid, test.
-    pub rows: [Vec<usize>; 3],
-    /// Where the images of each are from.
-    pub sources: [String; 3],
-    /// Images that are a copy of another one, among those that are split here.
-    pub copies: usize,
-    /// Test images that are also trained on or chosen by, where the data itself has splits.
-    pub shared: usize,
-}
-
-impl Splits {
-    /// Splits the images as the data section says.
-    ///
-    /// # Errors
-    ///
-    /// If there are too few.
-    pub fn new(opened: &Opened, data: &Data) -> Result<Self, DataError> {
-        let (fractions, seed) = data.fractions();
-        let [train, valid, test] = &opened.named;
-        let mut rest: Vec<usize> = match train {
-            Some(train) => train.range.clone().collect(),
-            None => (0..opened.labels.len()).collect(),
-        };
-        let contents: Vec<u64> = rest.iter().map(|&row| opened.contents[row]).collect();
-        let copies = count_copies(&contents);
-        let mut hold_out = |given: &Option<NamedSplit>, fraction: f64, name: &str| {
-            if let Some(given) = given {
-                return Ok((given.range.clone().collect(), given.source.clone()));
-            }
-            let (kept, held) = hold_out(opened, &rest, fraction, seed)?;
-            rest = kept;
-            let percent = round(100.0 * fraction);
-            let source = match train {
-                // Of a folder, a split that is not there may be missed.
-                Some(train) if train.source.starts_with('`') => {
-                    format!("{percent}% of {} (no {name} split found)", train.source)
-                }
-                Some(train) => format!("{percent}% of {}", train.source),
-                None => format!("{percent}% of the images"),
-            };
-            Ok::<_, DataError>((held, source))
-        };
-        let (test, test_source) = hold_out(test, fractions[1], "test")?;
-        let (valid, valid_source) = hold_out(valid, fractions[0], "validation")?;
-        let train_source = train.as_ref().map_or(String::new(), |train| {
-            if rest.len() < train.range.len() {
-                format!("the rest of {}", train.source)
-            } else {
-                train.source.clone()
-            }
-        });
-        let content =
-            |rows: &[usize]| -> Vec<u64> { rows.iter().map(|&row| opened.contents[row]).collect() };
-        let known = [content(&rest), content(&valid)].concat();
-        Ok(Self {
-            train: opened.select(rest.clone())?,
-            valid: opened.select(valid.clone())?,
-            test: opened.select(test.clone())?,
-            shared: count_shared(content(&test), known),
-            rows: [rest, valid, test],
-            sources: [train_source, valid_source, test_source],
-            copies,
-        })
-    }
-
-    /// A split by its name.
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn Dataset<LabeledImage>>> {
-        match name {
-            "train" => Some(&self.train),
-            "valid" => Some(&self.valid),
-            "test" => Some(&self.test),
-            _ => None,
-        }
-    }
-
-    /// Which image is in which split, for the run directory.
-    pub fn list(&self, opened: &Opened) -> SplitList {
-        let [train, valid, test] = &self.rows;
-        SplitList::new(opened.items(), [train, valid, test])
-    }
-}
-
-/// Two digits at most, without zeros at the end.
-fn round(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
-}
-
-/// Holds out a fraction of some images, copies together and every class in proportion.
-fn hold_out(
-    opened: &Opened,
-    rows: &[usize],
-    fraction: f64,
-    seed: u64,
-) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let labels: Vec<u16> = rows.iter().map(|&row| opened.labels[row]).collect();
-    let contents: Vec<u64> = rows.iter().map(|&row| opened.contents[row]).collect();
-    let (kept, held) = stratified_indices_by_content(&labels, &contents, fraction, seed)?;
-    let named = |places: Vec<usize>| places.into_iter().map(|place| rows[place]).collect();
-    Ok((named(kept), named(held)))
-}
-
 /// Opens all images of a data section.
 ///
 /// # Errors
 ///
 /// If they are missing or broken.
-pub fn open(data: &Data) -> Result<Opened, DataError> {
+pub fn open(data: &Data) -> Result<ImageData, DataError> {
     match data {
         Data::Digits { preprocess, .. } => {
             let (train, test) = digits()?;
@@ -305,7 +229,7 @@ pub fn open_other(
     decode: &DecodeOptions,
     classes: &[String],
     skip_broken: bool,
-) -> Result<Opened, DataError> {
+) -> Result<ImageData, DataError> {
     if is_idx_folder(path) {
         let (train, test) = open_idx_folder(path, classes)?;
         let found = [train.height(), train.width(), train.channels()];
@@ -313,9 +237,9 @@ pub fn open_other(
         if found != expected {
             return Err(DataError::Shape { found, expected });
         }
-        let mut opened = of_sets(train, test, Preprocess::default());
-        opened.decode = decode.clone();
-        return Ok(opened);
+        let mut data = of_sets(train, test, Preprocess::default());
+        data.decode = decode.clone();
+        return Ok(data);
     }
     let options = FolderOptions {
         decode: decode.clone(),
@@ -332,7 +256,7 @@ fn fetch(name: &str) -> Result<PathBuf, DataError> {
     Ok(download::fetch(name)?)
 }
 
-fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> Opened {
+fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> ImageData {
     let decode = decode_options(&train, preprocess);
     let contents = |set: &ImageSet| -> Vec<u64> {
         let size = set.pixels().len() / set.labels().len();
@@ -349,7 +273,7 @@ fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> Opened {
         train.labels().len(),
         train.labels().len() + test.labels().len(),
     );
-    Opened {
+    ImageData {
         labels: [train.labels(), test.labels()].concat(),
         contents: [contents(&train), contents(&test)].concat(),
         classes: train.class_names().to_vec(),
@@ -388,7 +312,7 @@ fn of_folder(
     path: &Path,
     options: &FolderOptions,
     classes: Option<&[String]>,
-) -> Result<Opened, DataError> {
+) -> Result<ImageData, DataError> {
     let FolderSplits {
         train,
         valid,
@@ -416,7 +340,7 @@ fn of_folder(
         valid.and_then(|valid| add(valid, SplitName::Valid)),
         test.and_then(|test| add(test, SplitName::Test)),
     ];
-    Ok(Opened {
+    Ok(ImageData {
         images: Arc::new(Concat::new(parts)),
         labels,
         contents,

@@ -4,11 +4,6 @@ use tinderbox_train::overlay::KeyDoc;
 
 /// The keys that only an image classifier has.
 pub(super) const DOCS: &[KeyDoc] = &[
-    KeyDoc::new(
-        "name",
-        "Name of the recipe and of its folder under runs/",
-        "letters, digits, -, _ and .",
-    ),
     KeyDoc::new("data", "Images", ""),
     KeyDoc::new("data.kind", "Format of the images", ""),
     KeyDoc::new(
@@ -44,19 +39,8 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "true or false",
     ),
     KeyDoc::new(
-        "data.test_fraction",
-        "Share held out for the test where there is no test folder",
-        "above 0 and below 1",
-    ),
-    KeyDoc::new(
-        "data.valid_fraction",
-        "Share of the training images held out for validation",
-        "above 0 and below 1",
-    ),
-    KeyDoc::new("data.split_seed", "Random seed of the splits", "0 or more"),
-    KeyDoc::new(
         "data.preprocess",
-        "How an image file becomes like the training images",
+        "Preprocessing of image files, so that they resemble the training images",
         "",
     ),
     KeyDoc::new(
@@ -123,7 +107,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("model", "Network", ""),
     KeyDoc::new("model.kind", "Architecture", ""),
     KeyDoc::new(
-        "model(mlp).hidden",
+        "model.hidden",
         "Width of each hidden layer",
         "list of 1 to 65,536",
     ),
@@ -134,12 +118,12 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "",
     ),
     KeyDoc::new(
-        "model(cnn).blocks",
+        "model.block_channels",
         "Channels of each block",
         "list of 1 to 65,536",
     ),
     KeyDoc::new(
-        "model(cnn).hidden",
+        "model.d_hidden",
         "Width of the hidden layer; 0 uses global average pooling instead",
         "0 to 65,536",
     ),
@@ -155,11 +139,15 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new("model.block", "Kind of residual block", ""),
     KeyDoc::new(
-        "model(resnet).blocks",
+        "model.blocks_per_stage",
         "Blocks in each stage; [2, 2, 2, 2] is ResNet-18",
         "list of 1 or more",
     ),
-    KeyDoc::new("model.width", "Channels of the first stage", "1 or more"),
+    KeyDoc::new(
+        "model.base_channels",
+        "Channels of the first stage",
+        "1 or more",
+    ),
     KeyDoc::new(
         "model.dropout",
         "Dropout probability",

@@ -1,20 +1,19 @@
-//! The `inspect` command: statistics and problems of a data set of images.
+//! Statistics and problems of a data set of images.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::Path;
 
-use serde_json::json;
-use tinderbox_cli::output::thousands;
-use tinderbox_cli::recipe::data_path;
-use tinderbox_cli::splits::{IMAGE, split_lines};
-use tinderbox_cli::{Failure, OrUserError as _, Output, table};
+use serde_json::{Map, Value, json};
+use tinderbox_datasets::count_copies;
 use tinderbox_datasets::image::{
-    FolderReport, SplitReport, inspect, is_idx_folder, open_idx_folder,
+    FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder,
 };
-use tinderbox_recipes::vision::{Data, Opened, open};
-use tinderbox_train::task::SplitOverview;
+use tinderbox_train::format::thousands;
+use tinderbox_train::task::{Overview, SplitOverview};
+use tinderbox_train::{Section, TaskError, TaskRecipe as _};
 
-use crate::RECIPES;
-use crate::choose::Choice;
+use crate::vision::classify::InferredRecipe;
+use crate::vision::data::{DataError, open};
 
 /// How many times as many images as the smallest class the largest may have without a warning.
 const IMBALANCE: usize = 10;
@@ -22,50 +21,55 @@ const IMBALANCE: usize = 10;
 /// Images that a class should have at least.
 const FEW: usize = 20;
 
-/// What `inspect` takes.
-#[derive(clap::Args, Clone, Debug)]
-pub(crate) struct Args {
-    /// Folder, archive, table of paths or IDX files
-    #[arg(long, value_name = "PATH")]
-    data: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+/// Most classes that are listed.
+const MAX_LISTED: usize = 100;
+
+/// Statistics and problems of a data set.
+pub struct Inspection {
+    /// For people.
+    pub overview: Overview,
+    /// The same as data.
+    pub details: Map<String, Value>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    if is_idx_folder(&args.data) {
-        let report = idx_report(args)?;
-        return print(args, &report);
-    }
-    let report = inspect(&args.data).or_user_error()?;
-    print(args, &report)
+/// Inspects a folder, an archive, a table of paths or IDX files.
+///
+/// # Errors
+///
+/// If the data cannot be read.
+pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
+    let report = if is_idx_folder(data) {
+        idx_report(data)?
+    } else {
+        inspect_folder(data).map_err(DataError::Folder)?
+    };
+    let warnings = warnings(&report);
+    let details = details(data, &report, &warnings);
+    Ok(Inspection {
+        overview: overview(data, &report, warnings),
+        details,
+    })
 }
 
 /// IDX files in the form of a folder: all images are of one size and none can be damaged.
-fn idx_report(args: &Args) -> Result<FolderReport, Failure> {
-    let mut recipe = RECIPES.get("mnist")?;
-    Choice::of(&args.data)?.apply(&mut recipe);
-    if let Data::Idx { classes, .. } = &recipe.data {
-        // Errors of the files are better than those of a recipe.
-        open_idx_folder(&args.data, classes).or_user_error()?;
+fn idx_report(path: &Path) -> Result<FolderReport, TaskError> {
+    let mut recipe = InferredRecipe::of(path)?.recipe;
+    if let Some(slot) = recipe.data_path() {
+        *slot = path.to_string_lossy().into_owned();
     }
-    if let Some(slot) = recipe.data.path_mut() {
-        data_path(&args.data)?.clone_into(slot);
-    }
-    let opened = open(&recipe.data).or_user_error()?;
-    let [height, width, _] = opened.shape();
+    let data = open(&recipe.data)?;
+    let [height, width, _] = data.shape();
     let split = |name: &str| -> Option<SplitReport> {
-        let range = opened.named(name)?.range.clone();
-        let images = range.len();
+        let split = data.named(name)?;
+        let rows: Vec<usize> = split.range.clone().collect();
         Some(SplitReport {
             name: name.to_owned(),
-            source: opened.named(name)?.source.clone(),
-            classes: class_counts(&opened, range),
-            images,
+            source: split.source.clone(),
+            classes: data.class_counts(&rows),
+            images: rows.len(),
         })
     };
-    let total = opened.labels.len();
+    let total = data.labels.len();
     Ok(FolderReport {
         splits: ["train", "valid", "test"]
             .into_iter()
@@ -74,103 +78,84 @@ fn idx_report(args: &Args) -> Result<FolderReport, Failure> {
         formats: [("IDX".to_owned(), total)].into(),
         sizes: [((height, width), total)].into(),
         damaged: Vec::new(),
-        copies: tinderbox_datasets::count_copies(&opened.contents),
+        copies: count_copies(&data.contents),
         shared: 0,
         conflicts: 0,
-        left_out: opened.left_out,
-        notes: opened.notes,
+        left_out: data.left_out,
+        notes: data.notes,
     })
 }
 
-fn class_counts(opened: &Opened, rows: std::ops::Range<usize>) -> Vec<(String, usize)> {
-    let mut counts = vec![0; opened.classes.len()];
-    for &label in &opened.labels[rows] {
-        counts[usize::from(label)] += 1;
-    }
-    opened.classes.iter().cloned().zip(counts).collect()
-}
-
-fn print(args: &Args, report: &FolderReport) -> Result<(), Failure> {
-    let warnings = warnings(report);
-    let mut out = Output::Stdout;
-    if args.json {
-        let sizes = report.sizes.iter();
-        let sizes: Vec<_> = sizes
-            .map(|((height, width), images)| json!({"height": height, "width": width, "images": images}))
-            .collect();
-        let splits = report.splits.iter();
-        let splits: Vec<_> = splits
-            .map(|split| {
-                let classes: serde_json::Map<_, _> = split
-                    .classes
-                    .iter()
-                    .map(|(class, count)| (class.clone(), json!(count)))
-                    .collect();
-                json!({"name": split.name, "source": split.source, "images": split.images,
-                       "classes": classes})
-            })
-            .collect();
-        let line = json!({
-            "data": args.data,
-            "splits": splits,
-            "formats": report.formats,
-            "sizes": sizes,
-            "damaged": report.damaged,
-            "copies": report.copies,
-            "left_out": report.left_out.counts(),
-            "warnings": warnings,
-        });
-        return out.line(&line.to_string());
-    }
+fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overview {
     let total: usize = report.splits.iter().map(|split| split.images).sum();
-    out.line(&format!(
-        "{}: {} images",
-        args.data.display(),
-        thousands(total)
-    ))?;
-    let lines: Vec<SplitOverview> = report.splits.iter().map(line_of).collect();
-    out.line(&split_lines(&lines, IMAGE).join("\n"))?;
-    if let Some(rows) = class_table(report) {
-        out.line(&table(&rows))?;
-    }
-    let formats = report.formats.iter();
-    let formats: Vec<String> = formats
-        .map(|(format, count)| format!("{format} {}", thousands(*count)))
-        .collect();
-    out.line(&format!("formats: {}", formats.join(", ")))?;
-    out.line(&format!("sizes (height x width): {}", sizes(report)))?;
-    for note in &report.notes {
-        out.line(&format!("note: {note}"))?;
-    }
-    if !report.left_out.is_empty() {
-        out.line(&format!("note: {}", report.left_out))?;
-    }
-    for warning in &warnings {
-        out.line(&format!("warning: {warning}"))?;
-    }
-    if warnings.is_empty() {
-        out.line("no issues found")?;
-    }
-    Ok(())
-}
-
-fn line_of(split: &SplitReport) -> SplitOverview {
-    SplitOverview {
+    let splits = report.splits.iter().map(|split| SplitOverview {
         name: split.name.clone(),
         count: split.images,
         source: split.source.clone(),
         classes: Vec::new(),
+    });
+    let formats = report.formats.iter();
+    let formats: Vec<String> = formats
+        .map(|(format, count)| format!("{format} {}", thousands(*count)))
+        .collect();
+    let mut sections: Vec<Section> = class_table(report).into_iter().collect();
+    sections.push(Section::text(format!("formats: {}", formats.join(", "))));
+    sections.push(Section::text(format!(
+        "sizes (height x width): {}",
+        sizes(report)
+    )));
+    let mut notes = report.notes.clone();
+    if !report.left_out.is_empty() {
+        notes.push(report.left_out.to_string());
+    }
+    Overview {
+        summary: format!("{}: {} images", data.display(), thousands(total)),
+        splits: splits.collect(),
+        notes,
+        warnings,
+        sections,
+        ..Overview::default()
+    }
+}
+
+fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<String, Value> {
+    let sizes = report.sizes.iter();
+    let sizes: Vec<Value> = sizes
+        .map(
+            |((height, width), images)| json!({"height": height, "width": width, "images": images}),
+        )
+        .collect();
+    let splits = report.splits.iter().map(|split| {
+        let classes = split.classes.iter();
+        let classes: Map<String, Value> = classes
+            .map(|(class, count)| (class.clone(), json!(count)))
+            .collect();
+        json!({"name": split.name, "source": split.source, "images": split.images, "classes": classes})
+    });
+    let details = json!({
+        "data": data,
+        "splits": splits.collect::<Vec<_>>(),
+        "formats": report.formats,
+        "sizes": sizes,
+        "damaged": report.damaged,
+        "copies": report.copies,
+        "left_out": report.left_out.counts(),
+        "warnings": warnings,
+    });
+    match details {
+        Value::Object(details) => details,
+        _ => Map::new(),
     }
 }
 
 /// The images of each class in each split.
-fn class_table(report: &FolderReport) -> Option<Vec<Vec<String>>> {
-    let names: std::collections::BTreeSet<&String> = report
+fn class_table(report: &FolderReport) -> Option<Section> {
+    let names: BTreeSet<&String> = report
         .splits
         .iter()
         .flat_map(|split| split.classes.iter().map(|(class, _)| class))
         .collect();
-    if names.len() > 100 {
+    if names.len() > MAX_LISTED {
         return None;
     }
     let head = std::iter::once("class".to_owned());
@@ -183,7 +168,7 @@ fn class_table(report: &FolderReport) -> Option<Vec<Vec<String>>> {
         });
         rows.push(std::iter::once(name.clone()).chain(counts).collect());
     }
-    Some(rows)
+    Some(Section::table("", rows))
 }
 
 fn sizes(report: &FolderReport) -> String {

@@ -1,0 +1,11 @@
+//! Inference on images.
+
+mod classifier;
+mod ensemble;
+mod net;
+mod normalize;
+
+pub use classifier::{ImageClassifier, ImageClassifierSpec};
+pub use ensemble::ImageEnsemble;
+pub use net::{ImageModel, ImageModelConfig};
+pub use normalize::Normalize;

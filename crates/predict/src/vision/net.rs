@@ -1,0 +1,174 @@
+//! The networks that classify images.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tinderbox_models::layers::{Mlp, MlpConfig, Normalization};
+use tinderbox_models::vision::{BlockKind, Cnn, CnnConfig, ResNet, ResNetConfig, Stem};
+use tinderbox_models::{ConfigError, LayerSummary};
+
+use crate::Classify;
+use crate::model_dir::{self, WeightsError};
+
+/// Configuration of an [`ImageModel`]: that of its network.
+///
+/// The sizes that follow from the data may be 0: [`init`](Self::init) and [`layers`](Self::layers) set
+/// them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ImageModelConfig {
+    /// Multilayer perceptron on the flattened image.
+    Mlp(MlpConfig),
+    /// Small plain convolutional network.
+    Cnn(CnnConfig),
+    /// Residual network.
+    Resnet(ResNetConfig),
+}
+
+impl ImageModelConfig {
+    /// The fields that follow from the data.
+    pub const INFERRED: [&str; 6] = [
+        "d_input",
+        "d_output",
+        "in_channels",
+        "height",
+        "width",
+        "num_classes",
+    ];
+
+    /// The default of each kind.
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "mlp" => Self::Mlp(MlpConfig::new(0, 0)),
+            "cnn" => Self::Cnn(CnnConfig::new(0, 0, 0, 0)),
+            "resnet" => Self::Resnet(
+                ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1, 1])
+                    .with_base_channels(16),
+            ),
+            _ => return None,
+        })
+    }
+
+    /// The same for images of `[height, width, channels]` and a number of classes.
+    #[must_use]
+    pub fn with_sizes(mut self, [height, width, channels]: [usize; 3], classes: usize) -> Self {
+        match &mut self {
+            Self::Mlp(config) => {
+                config.d_input = height.saturating_mul(width).saturating_mul(channels);
+                config.d_output = classes;
+            }
+            Self::Cnn(config) => {
+                (config.height, config.width, config.in_channels) = (height, width, channels);
+                config.num_classes = classes;
+            }
+            Self::Resnet(config) => {
+                (config.in_channels, config.num_classes) = (channels, classes);
+            }
+        }
+        self
+    }
+
+    /// Whether the network has batch normalization, which needs two images in a batch.
+    pub fn normalizes_batches(&self) -> bool {
+        match self {
+            Self::Mlp(config) => config.normalization == Normalization::Batch,
+            Self::Cnn(_) | Self::Resnet(_) => true,
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let result = match self {
+            Self::Mlp(config) => config.validate(),
+            Self::Cnn(config) => config.validate(),
+            Self::Resnet(config) => config.validate(),
+        };
+        result.map_err(|error| {
+            let key = format!("model.{}", error.key);
+            ConfigError { key, ..error }
+        })
+    }
+
+    /// Initializes a network for images of `[height, width, channels]` on `device`.
+    ///
+    /// # Errors
+    ///
+    /// If a size is out of range or the network would not fit in memory.
+    pub fn init(
+        &self,
+        shape: [usize; 3],
+        classes: usize,
+        device: &Device,
+    ) -> Result<ImageModel, ConfigError> {
+        let config = self.clone().with_sizes(shape, classes);
+        config.validate()?;
+        Ok(match config {
+            Self::Mlp(config) => ImageModel::Mlp(config.init(device)),
+            Self::Cnn(config) => ImageModel::Cnn(config.init(device)),
+            Self::Resnet(config) => ImageModel::Resnet(config.init(device)),
+        })
+    }
+
+    /// Describes the layers of the network without building it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`init`](Self::init).
+    pub fn layers(
+        &self,
+        shape: [usize; 3],
+        classes: usize,
+    ) -> Result<Vec<LayerSummary>, ConfigError> {
+        let config = self.clone().with_sizes(shape, classes);
+        config.validate()?;
+        Ok(match config {
+            Self::Mlp(config) => config.layers(),
+            Self::Cnn(config) => config.layers(),
+            Self::Resnet(config) => config.layers([shape[0], shape[1]]),
+        })
+    }
+}
+
+/// A network for images.
+#[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per run")]
+pub enum ImageModel {
+    /// On the flattened image.
+    Mlp(Mlp),
+    /// Plain convolutional.
+    Cnn(Cnn),
+    /// Residual.
+    Resnet(ResNet),
+}
+
+impl ImageModel {
+    /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
+    /// are those of the network.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
+        match self {
+            Self::Mlp(net) => model_dir::to_bytes(net),
+            Self::Cnn(net) => model_dir::to_bytes(net),
+            Self::Resnet(net) => model_dir::to_bytes(net),
+        }
+    }
+
+    /// Fills the network with what [`to_bytes`](Self::to_bytes) gave.
+    pub fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        Ok(match self {
+            Self::Mlp(net) => Self::Mlp(model_dir::from_bytes(bytes, net)?),
+            Self::Cnn(net) => Self::Cnn(model_dir::from_bytes(bytes, net)?),
+            Self::Resnet(net) => Self::Resnet(model_dir::from_bytes(bytes, net)?),
+        })
+    }
+}
+
+impl Classify for ImageModel {
+    type Input = Tensor<4>;
+
+    fn classify(&self, images: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Mlp(net) => net.forward(images.flatten(1, 3)),
+            Self::Cnn(net) => net.forward(images),
+            Self::Resnet(net) => net.forward(images),
+        }
+    }
+}

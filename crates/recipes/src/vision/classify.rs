@@ -1,0 +1,209 @@
+//! Image classification, from a recipe to a model folder and back.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use tinderbox_recipes::vision::{ImageClassification, Recipe};
+//! use tinderbox_train::{Options, Task};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let recipe = Recipe::builtin("digits").expect("it is built in");
+//! let task = ImageClassification::prepare(recipe)?;
+//! let report = task.train(&Device::flex(), Options::new("runs/mine"))?;
+//! println!("{:.4}", report.test["accuracy"]);
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(feature = "baseline")]
+mod baseline;
+mod builtin;
+mod docs;
+mod evaluate;
+mod fit;
+mod inferred;
+mod inputs;
+mod recipe;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use tinderbox_models::LayerSummary;
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::vision::{ImageClassifier, ImageClassifierSpec, Normalize};
+use tinderbox_train::classify::ClassWeights;
+use tinderbox_train::memory::check_memory;
+use tinderbox_train::splits::SplitList;
+use tinderbox_train::task::{
+    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
+    SplitOverview,
+};
+use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
+
+pub use builtin::BUILTIN;
+pub use inferred::InferredRecipe;
+pub use recipe::Recipe;
+
+use super::batch::measure;
+use super::data::{DataError, ImageData, open};
+use super::source::Data;
+use super::splits::ImageSplits;
+
+/// Image classification: a recipe with its images.
+pub struct ImageClassification {
+    recipe: Recipe,
+    data: ImageData,
+    splits: ImageSplits,
+    list: SplitList,
+    normalize: Normalize,
+    layers: Vec<LayerSummary>,
+}
+
+/// Where the training data is and how it was split, as `model.json` holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TrainingData {
+    data: Data,
+    split: Split,
+    /// Hash of the images, to recognize them.
+    digest: String,
+}
+
+impl Task for ImageClassification {
+    type Recipe = Recipe;
+    type Model = ImageClassifier;
+    type InputOptions = ();
+
+    const KIND: &'static str = ImageClassifier::KIND;
+    const ITEM: Noun = Noun("image", "images");
+
+    fn check_memory(recipe: &Recipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        // Arrays are small; for files the recipe sets the size.
+        let Some(shape) = recipe.data.shape() else {
+            return Ok(());
+        };
+        let layers = recipe.model.layers(shape, 2)?;
+        let input = shape
+            .iter()
+            .fold(1, |product: usize, &side| product.saturating_mul(side));
+        let keys = "`data.height`, `data.width`, `train.batch_size` or `model`";
+        Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
+    }
+
+    fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
+        recipe.validate()?;
+        let data = open(&recipe.data)?;
+        let splits = ImageSplits::new(&data, &recipe.split)?;
+        for part in splits.folds.iter().chain([&splits.splits]) {
+            recipe.check_batch(recipe.train.batch_size.min(part.train.len()))?;
+        }
+        let layers = recipe.model.layers(data.shape(), data.classes.len())?;
+        let list = splits.list(&data);
+        let normalize = normalize(&data, &splits.splits.train)?;
+        Ok(Self {
+            recipe,
+            data,
+            splits,
+            list,
+            normalize,
+            layers,
+        })
+    }
+
+    fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    fn overview(&self) -> Overview {
+        let [height, width, channels] = self.data.shape();
+        let classes = self.data.classes.len();
+        let splits = self.splits.splits.named().into_iter();
+        let splits: Vec<SplitOverview> = splits
+            .zip(&self.splits.sources)
+            .map(|((name, rows), source)| SplitOverview {
+                name: name.to_owned(),
+                count: rows.len(),
+                source: source.clone(),
+                classes: self.data.class_counts(rows),
+            })
+            .collect();
+        let weighted = self.recipe.loss.class_weights != ClassWeights::None;
+        Overview {
+            summary: format!("images of {height}x{width}x{channels}, {classes} classes"),
+            duplicates: self.splits.duplicates,
+            test_duplicates: self.splits.test_duplicates,
+            notes: self.data.all_notes(),
+            warnings: class_warnings(&splits, Self::ITEM, weighted),
+            splits,
+            sections: Vec::new(),
+            layers: self.layers.clone(),
+        }
+    }
+
+    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
+        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
+            self.train_in(run, device, options)
+        })
+    }
+
+    fn load(dir: &Path, device: &Device) -> Result<ImageClassifier, TaskError> {
+        Ok(ImageClassifier::load(&ModelFiles::open(dir), device)?)
+    }
+
+    fn with_threshold(
+        model: ImageClassifier,
+        threshold: f64,
+    ) -> Result<ImageClassifier, TaskError> {
+        Ok(model.with_threshold(threshold)?)
+    }
+
+    fn evaluate(
+        model: &ImageClassifier,
+        request: &EvalRequest<'_, Recipe>,
+    ) -> Result<EvalReport, TaskError> {
+        evaluate::evaluate(model, request)
+    }
+
+    fn predict(
+        model: &ImageClassifier,
+        path: &Path,
+        _options: &InputOptions<()>,
+        each: &mut PredictionListener<'_>,
+    ) -> Result<InputReport, TaskError> {
+        inputs::predict(model, path, each)
+    }
+
+    fn columns(model: &ImageClassifier) -> Vec<String> {
+        let label = std::iter::once("label".to_owned());
+        label.chain(model.labels().iter().cloned()).collect()
+    }
+}
+
+impl ImageClassification {
+    /// The content of `model.json`.
+    fn spec(&self, normalize: &Normalize) -> Result<ImageClassifierSpec, TaskError> {
+        let training = TrainingData {
+            data: self.recipe.data.portable(),
+            split: self.recipe.split.clone(),
+            digest: self.list.digest(),
+        };
+        let (shape, classes) = (self.data.shape(), self.data.classes.len());
+        Ok(ImageClassifierSpec {
+            kind: ImageClassifier::KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            members: self.recipe.ensemble,
+            model: self.recipe.model.clone().with_sizes(shape, classes),
+            labels: self.data.classes.clone(),
+            input: self.data.decode.clone(),
+            normalize: normalize.clone(),
+            temperature: tinderbox_predict::calibration::Temperature::default(),
+            training: serde_json::to_value(training).map_err(TaskError::internal)?,
+        })
+    }
+}
+
+fn normalize(data: &ImageData, rows: &[usize]) -> Result<Normalize, TaskError> {
+    let [_, _, channels] = data.shape();
+    let images = data.select(rows.to_vec())?;
+    Ok(measure(&images, channels).map_err(DataError::Image)?)
+}

@@ -1,0 +1,191 @@
+//! The recipes that come with the crate.
+
+use tinderbox_datasets::image::Augment;
+use tinderbox_models::layers::MlpConfig;
+use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};
+use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_train::classify::Loss;
+use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
+
+use super::Recipe;
+use crate::vision::Data;
+
+/// Names of the built-in recipes with a line on each.
+pub const BUILTIN: [(&str, &str); RECIPES.len()] = {
+    let mut names = [("", ""); RECIPES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = (RECIPES[at].0, RECIPES[at].1);
+        at += 1;
+    }
+    names
+};
+
+const RECIPES: [(&str, &str, fn(&str) -> Recipe); 5] = [
+    (
+        "digits",
+        "8x8 digits that ship with the app, a small CNN; the default without `--data`",
+        digits,
+    ),
+    ("mnist", "28x28 handwritten digits, CNN", mnist),
+    (
+        "fashion-mnist",
+        "28x28 images of clothing, CNN",
+        fashion_mnist,
+    ),
+    (
+        "mlp-digits",
+        "the textbook feed-forward net, shown step by step",
+        mlp_digits,
+    ),
+    (
+        "image-folder",
+        "your own images: a folder per class, an archive or a CSV of paths; ResNet",
+        image_folder,
+    ),
+];
+
+const CLOTHES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
+impl Recipe {
+    /// A built-in recipe by its name.
+    pub fn builtin(name: &str) -> Option<Self> {
+        let mut recipes = RECIPES.iter();
+        let (name, _, make) = recipes.find(|(own, ..)| *own == name)?;
+        Some(make(name))
+    }
+}
+
+/// A recipe for any images, which the built-in ones start from.
+fn base(name: &str, data: Data, model: ImageModelConfig) -> Recipe {
+    Recipe {
+        name: name.to_owned(),
+        ensemble: 1,
+        calibrate: false,
+        data,
+        split: Split::default(),
+        augment: Augment::default(),
+        model,
+        loss: Loss::default(),
+        optimizer: Optimizer::default(),
+        schedule: Schedule::Cosine {
+            warmup: 0.05,
+            floor: 0.0,
+        },
+        train: TrainingOptions {
+            monitor: "accuracy".to_owned(),
+            monitor_mode: MonitorMode::Max,
+            ..TrainingOptions::default()
+        },
+    }
+}
+
+fn cnn(block_channels: &[usize], d_hidden: usize, dropout: f64) -> ImageModelConfig {
+    let config = CnnConfig::new(0, 0, 0, 0).with_block_channels(block_channels.to_vec());
+    ImageModelConfig::Cnn(config.with_d_hidden(d_hidden).with_dropout(dropout))
+}
+
+fn digits(name: &str) -> Recipe {
+    let mut recipe = base(name, Data::digits(), cnn(&[32, 64], 128, 0.25));
+    recipe.augment = Augment {
+        shift: 0.1,
+        rotate: 10.0,
+        scale: 0.1,
+        ..Augment::default()
+    };
+    *recipe.optimizer.learning_rate_mut() = 3e-3;
+    recipe.loss.label_smoothing = 0.05;
+    recipe.train.epochs = 40;
+    recipe.train.ema_decay = 0.99;
+    recipe
+}
+
+pub(super) fn mnist(name: &str) -> Recipe {
+    let mut recipe = base(name, Data::mnist(), cnn(&[32, 64, 128], 128, 0.25));
+    recipe.split.valid_fraction = 0.05;
+    recipe.augment = Augment {
+        shift: 0.08,
+        rotate: 10.0,
+        scale: 0.1,
+        shear: 5.0,
+        ..Augment::default()
+    };
+    *recipe.optimizer.learning_rate_mut() = 2e-3;
+    recipe.schedule = Schedule::Cosine {
+        warmup: 0.02,
+        floor: 0.0,
+    };
+    recipe.train.epochs = 10;
+    recipe.train.ema_decay = 0.998;
+    recipe
+}
+
+fn fashion_mnist(name: &str) -> Recipe {
+    let mut data = Data::idx("fashion-mnist", &CLOTHES);
+    if let Data::Idx { preprocess, .. } = &mut data {
+        // Clothes have shades, which a cut along the ink would flatten.
+        preprocess.match_ink = false;
+    }
+    let mut recipe = base(name, data, cnn(&[32, 64, 128], 256, 0.3));
+    recipe.split.valid_fraction = 0.05;
+    recipe.augment = Augment {
+        shift: 0.04,
+        flip: 0.5,
+        ..Augment::default()
+    };
+    *recipe.optimizer.learning_rate_mut() = 2e-3;
+    recipe.schedule = Schedule::Cosine {
+        warmup: 0.02,
+        floor: 0.0,
+    };
+    recipe.train.epochs = 20;
+    recipe.train.ema_decay = 0.998;
+    recipe
+}
+
+fn mlp_digits(name: &str) -> Recipe {
+    let model = MlpConfig::new(0, 0)
+        .with_hidden(vec![64, 32])
+        .with_dropout(0.0);
+    let mut recipe = base(name, Data::digits(), ImageModelConfig::Mlp(model));
+    recipe.optimizer = Optimizer::Sgd {
+        learning_rate: 0.05,
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    recipe.schedule = Schedule::Constant {};
+    recipe.train.epochs = 30;
+    recipe.train.batch_size = 32;
+    recipe
+}
+
+pub(super) fn image_folder(name: &str) -> Recipe {
+    let model = ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1, 1]);
+    let model = ImageModelConfig::Resnet(model.with_base_channels(16));
+    let mut recipe = base(name, Data::image_folder(), model);
+    recipe.augment = Augment {
+        shift: 0.1,
+        rotate: 10.0,
+        scale: 0.2,
+        flip: 0.5,
+        ..Augment::default()
+    };
+    recipe.loss.label_smoothing = 0.1;
+    recipe.train.epochs = 30;
+    recipe.train.batch_size = 32;
+    recipe.train.ema_decay = 0.99;
+    recipe.train.workers = 2;
+    recipe
+}

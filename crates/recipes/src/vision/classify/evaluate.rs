@@ -1,0 +1,146 @@
+//! Evaluation of an image classifier.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::data::dataloader::DataLoader;
+use burn::data::dataset::Dataset;
+use burn::tensor::{Device, Tensor};
+use tinderbox_datasets::image::LabeledImage;
+use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
+use tinderbox_predict::PredictError;
+use tinderbox_predict::vision::{ImageClassifier, ImageEnsemble, Normalize};
+use tinderbox_train::TaskError;
+use tinderbox_train::classify::Labelled;
+use tinderbox_train::metrics::{Evaluation, Predictions};
+use tinderbox_train::splits::{Scope, digest};
+use tinderbox_train::task::{EvalReport, EvalRequest};
+
+use super::{Recipe, TrainingData};
+use crate::vision::batch::ImageCollate;
+use crate::vision::data::{DataError, ImageData, open, open_other};
+use crate::vision::source::Data;
+use crate::vision::splits::ImageSplits;
+
+/// Batches of images with their classes, in their order and unchanged.
+pub(super) fn eval_loader(
+    images: &Arc<dyn Dataset<LabeledImage>>,
+    normalize: &Normalize,
+    workers: usize,
+    device: &Device,
+) -> Result<Loader<LabeledImage, Labelled<Tensor<4>>>, LoaderError> {
+    let collate = ImageCollate::eval(normalize.clone());
+    let first = if images.is_empty() {
+        None
+    } else {
+        images.get(0).ok()
+    };
+    let shape = first.map_or([0; 3], |item| {
+        [item.image.height, item.image.width, item.image.channels]
+    });
+    let config = LoaderConfig::eval(ImageEnsemble::batch_size(shape)).with_workers(workers);
+    Loader::new(Arc::clone(images), collate, config, device)
+}
+
+/// The predictions for all batches, with the classes.
+pub(super) fn predict_all(
+    ensemble: &ImageEnsemble,
+    batches: &dyn DataLoader<Labelled<Tensor<4>>>,
+) -> Result<Predictions, TaskError> {
+    let mut predictions = Predictions::default();
+    for batch in batches.iter() {
+        let Labelled { inputs, labels, .. } = batch.map_err(DataError::Image)?;
+        let probabilities = ensemble.probabilities(&inputs)?;
+        let labels = labels
+            .try_into_vec_as::<i64>()
+            .map_err(PredictError::device)?;
+        let classes = probabilities.len() / labels.len().max(1);
+        let labels = labels.into_iter().map(|label| label as usize);
+        predictions.extend(classes, &probabilities, labels);
+    }
+    Ok(predictions)
+}
+
+/// Evaluates a stored split of the data that the model was trained on, or all images of other data.
+///
+/// Of other data with a split of this name, only the split is evaluated.
+pub(super) fn evaluate(
+    model: &ImageClassifier,
+    request: &EvalRequest<'_, Recipe>,
+) -> Result<EvalReport, TaskError> {
+    let training: TrainingData =
+        serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
+    let source = request.recipe.map_or(&training.data, |recipe| &recipe.data);
+    let data = open_for(model, source, request.data)?;
+    let items = data.items();
+    let is_other = request.data.is_some();
+    let scope = match request.splits {
+        Some(list) => Some(list.choose(&items, request.split, is_other)),
+        None if is_other && training.digest != digest(&items) => {
+            Some(Scope::Whole { trained_on: 0 })
+        }
+        None => None,
+    };
+    let own = data.named(request.split);
+    let own = own.filter(|_| matches!(scope, Some(Scope::Whole { .. })));
+    let rows = match (&scope, own) {
+        (Some(Scope::Stored { rows, .. }), _) => rows.clone(),
+        (Some(Scope::Whole { .. }), Some(own)) => own.range.clone().collect(),
+        (Some(Scope::Whole { .. }), None) => (0..items.len()).collect(),
+        (None, _) => {
+            let split = request
+                .recipe
+                .map_or(&training.split, |recipe| &recipe.split);
+            let splits = ImageSplits::new(&data, split)?.splits;
+            splits
+                .get(request.split)
+                .map_or(Vec::new(), <[usize]>::to_vec)
+        }
+    };
+    if rows.is_empty() {
+        return Err(DataError::Empty(request.split.to_owned()).into());
+    }
+    let images = data.select(rows)?;
+    let loader = eval_loader(&images, &model.spec().normalize, 1, model.device())?;
+    let mut predictions = predict_all(model.ensemble(), &loader)?;
+    predictions.threshold = model.threshold();
+    Ok(EvalReport {
+        evaluation: Evaluation::Classes(predictions),
+        labels: model.labels().to_vec(),
+        source: own.map(|own| own.source.clone()),
+        notes: data.all_notes(),
+        scope,
+    })
+}
+
+/// Opens the images that a model was trained on, or others.
+fn open_for(
+    model: &ImageClassifier,
+    source: &Data,
+    other: Option<&Path>,
+) -> Result<ImageData, DataError> {
+    let own = match source {
+        Data::ImageFolder { path, .. } if !path.is_empty() => Some(Path::new(path)),
+        _ => None,
+    };
+    let data = match other.or(own) {
+        Some(path) => open_other(
+            path,
+            &model.spec().input,
+            model.labels(),
+            source.skip_broken(),
+        )?,
+        None => open(source)?,
+    };
+    let (found, expected) = (data.shape(), model.spec().shape());
+    if found != expected {
+        return Err(DataError::Shape { found, expected });
+    }
+    if data.classes != model.labels() {
+        return Err(DataError::Classes {
+            found: data.classes,
+            expected: model.labels().to_vec(),
+        });
+    }
+    Ok(data)
+}

@@ -1,0 +1,274 @@
+//! Training of an image classifier.
+
+use burn::tensor::Device;
+use burn::train::metric::AccuracyMetric;
+use tinderbox_datasets::loader::{Loader, LoaderConfig};
+use tinderbox_models::trainable_parameters;
+use tinderbox_predict::calibration::Temperature;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_predict::vision::{ImageClassifierSpec, ImageEnsemble, ImageModel, Normalize};
+use tinderbox_train::classify::{ClassWeights, Classifier};
+use tinderbox_train::metrics::Evaluation;
+use tinderbox_train::run::{
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
+};
+use tinderbox_train::run_dir::RunDir;
+use tinderbox_train::run_options::Job;
+use tinderbox_train::task::{BaselineReport, FoldReport, compare};
+use tinderbox_train::{BestListener, Options, Report, Splits, TaskError, Trained, init_seeded};
+
+use super::evaluate::{eval_loader, predict_all};
+use super::{ImageClassification, normalize};
+use crate::vision::batch::ImageCollate;
+use crate::vision::data::DataError;
+
+/// Most images that are predicted alone to measure the time.
+const TIMED_IMAGES: usize = 50;
+
+/// The trained networks of a part of a run.
+struct Fitted {
+    ensemble: ImageEnsemble,
+    normalize: Normalize,
+    members: Members<Classifier<ImageModel>>,
+}
+
+impl ImageClassification {
+    pub(super) fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        let folds = cross_validate(run, &self.splits.folds, |part, splits| {
+            self.fold(part, splits, device, options)
+        })?;
+        let splits = &self.splits.splits;
+        let fitted = self.fit(&Part::main(run), splits, device, options)?;
+        self.save(run, &fitted)?;
+        let valid = self.evaluate_rows(&fitted, &splits.valid, device)?;
+        let evaluation = self.evaluate_rows(&fitted, &splits.test, device)?;
+        let test = evaluation.metrics();
+        fitted.members.log_test(&test)?;
+        let mut warnings = Vec::new();
+        let baselines = self.baselines(splits, options, &mut warnings);
+        Ok(Report {
+            run: run.clone(),
+            parameters: fitted
+                .ensemble
+                .models
+                .iter()
+                .map(trainable_parameters)
+                .sum(),
+            seconds_per_item: self.seconds_per_image(&fitted, device)?,
+            training: fitted.members.training,
+            valid: valid.metrics(),
+            test,
+            sections: Vec::new(),
+            labels: self.data.classes.clone(),
+            comparison: compare(&evaluation, &folds, &baselines),
+            evaluation,
+            folds,
+            baselines,
+            details: serde_json::Map::new(),
+            warnings,
+        })
+    }
+
+    fn fold(
+        &self,
+        part: &Part,
+        splits: &Splits,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<FoldReport, TaskError> {
+        let fitted = self.fit(part, splits, device, options)?;
+        let evaluation = self.evaluate_rows(&fitted, &splits.test, device)?;
+        Ok(FoldReport {
+            test: evaluation.metrics(),
+            evaluation,
+            baselines: self.baselines(splits, options, &mut Vec::new()),
+        })
+    }
+
+    /// Trains and calibrates the networks of a part of the run.
+    fn fit(
+        &self,
+        part: &Part,
+        splits: &Splits,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Fitted, TaskError> {
+        let normalize = if part.is_main() {
+            self.normalize.clone()
+        } else {
+            normalize(&self.data, &splits.train)?
+        };
+        let spec = self.spec(&normalize)?;
+        let members = train_members(part, self.recipe.ensemble, |mut job, member| {
+            job.on_best = part
+                .best_dir()
+                .map(|dir| keep_best(dir, member, spec.clone()));
+            self.fit_member(job, member, splits, &normalize, device, options)
+        })?;
+        let models = members.models.iter().map(|model| model.net.clone());
+        let mut fitted = Fitted {
+            ensemble: ImageEnsemble::new(models.collect()),
+            normalize,
+            members,
+        };
+        if self.recipe.calibrate {
+            let valid = self.evaluate_rows(&fitted, &splits.valid, device)?;
+            let classes = self.data.classes.len();
+            let predictions = valid.predictions();
+            let temperature = predictions.and_then(|valid| {
+                Temperature::fit_probabilities(&valid.probabilities, classes, &valid.labels).ok()
+            });
+            fitted.ensemble.temperature = temperature.unwrap_or_default();
+        }
+        Ok(fitted)
+    }
+
+    fn fit_member(
+        &self,
+        job: Job<Classifier<ImageModel>>,
+        member: usize,
+        splits: &Splits,
+        normalize: &Normalize,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Trained<Classifier<ImageModel>>, TaskError> {
+        let mut config = self.recipe.train_config();
+        config.train.seed += member as u64;
+        let model = self.untrained(config.train.seed, &splits.train, device)?;
+        let batches = LoaderConfig::train(config.train.batch_size, config.train.seed)
+            .with_workers(config.train.workers);
+        let collate = ImageCollate::train(normalize.clone(), self.recipe.augment.clone());
+        let train = self.data.select(splits.train.clone())?;
+        let mut loader = Loader::new(train, collate, batches, device)?;
+        if config.train.balanced_sampling {
+            loader = loader.balanced(self.labels(&splits.train));
+        }
+        let valid = self.data.select(splits.valid.clone())?;
+        let valid = eval_loader(&valid, normalize, config.train.workers, device)?;
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config, identity, options);
+        Ok(trainer.fit(model, loader, valid, |training| {
+            training.metrics((AccuracyMetric::new(),))
+        })?)
+    }
+
+    /// An untrained network with its loss, whose class weights are those of the training images.
+    fn untrained(
+        &self,
+        seed: u64,
+        train: &[usize],
+        device: &Device,
+    ) -> Result<Classifier<ImageModel>, TaskError> {
+        let (shape, classes) = (self.data.shape(), self.data.classes.len());
+        let device = device.clone().autodiff();
+        let net = init_seeded(seed, &device, || {
+            self.recipe.model.init(shape, classes, &device)
+        })?;
+        let weights = match self.recipe.loss.class_weights {
+            ClassWeights::None => Vec::new(),
+            weights => weights.of(self.labels(train), classes),
+        };
+        Ok(Classifier::new(net, self.recipe.loss.clone()).with_class_weights(weights))
+    }
+
+    fn labels(&self, rows: &[usize]) -> Vec<usize> {
+        let labels = rows.iter().map(|&row| self.data.labels[row]);
+        labels.map(usize::from).collect()
+    }
+
+    fn evaluate_rows(
+        &self,
+        fitted: &Fitted,
+        rows: &[usize],
+        device: &Device,
+    ) -> Result<Evaluation, TaskError> {
+        let images = self.data.select(rows.to_vec())?;
+        let workers = self.recipe.train.workers;
+        let loader = eval_loader(&images, &fitted.normalize, workers, &device.clone().inner())?;
+        Ok(Evaluation::Classes(predict_all(&fitted.ensemble, &loader)?))
+    }
+
+    /// The time to decode, normalize and classify one image alone, in s.
+    fn seconds_per_image(&self, fitted: &Fitted, device: &Device) -> Result<f64, TaskError> {
+        let device = device.clone().inner();
+        let rows: Vec<usize> = self
+            .splits
+            .splits
+            .test
+            .iter()
+            .copied()
+            .take(TIMED_IMAGES)
+            .collect();
+        seconds_per_item(&rows, |&row| {
+            let item = self.data.images.get(row).map_err(DataError::Image)?;
+            let batch = fitted.normalize.batch(&[item.image], &device);
+            fitted.ensemble.probabilities(&batch)?;
+            Ok(())
+        })
+    }
+
+    /// Classical methods on the same split, if they are wanted.
+    ///
+    /// A method that fails is left out with a warning: the network is trained already.
+    #[cfg(feature = "baseline")]
+    fn baselines(
+        &self,
+        splits: &Splits,
+        options: &Options,
+        warnings: &mut Vec<String>,
+    ) -> Vec<BaselineReport> {
+        if !options.baselines {
+            return Vec::new();
+        }
+        match super::baseline::logistic_regression(&self.data, splits) {
+            Ok(baseline) => vec![baseline],
+            Err(error) => {
+                warnings.push(format!("no baseline: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    #[cfg(not(feature = "baseline"))]
+    fn baselines(&self, _: &Splits, _: &Options, _: &mut Vec<String>) -> Vec<BaselineReport> {
+        Vec::new()
+    }
+
+    fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TaskError> {
+        let spec = ImageClassifierSpec {
+            temperature: fitted.ensemble.temperature,
+            ..self.spec(&fitted.normalize)?
+        };
+        let weights = fitted.ensemble.models.iter().map(ImageModel::to_bytes);
+        let weights: Vec<Vec<u8>> = weights
+            .collect::<Result<_, _>>()
+            .map_err(ModelError::from)?;
+        Ok(model_dir::save_all(&run.model_dir(), &weights, &spec)?)
+    }
+
+    fn identity(&self, stage: &str) -> Result<String, TaskError> {
+        let mut recipe = self.recipe.clone();
+        if let Some(path) = recipe.data.path_mut() {
+            path.clear();
+        }
+        recipe.train = recipe.train.identity();
+        identity(&recipe, &self.list, stage)
+    }
+}
+
+/// Keeps the best weights so far of a network.
+fn keep_best(
+    dir: std::path::PathBuf,
+    member: usize,
+    spec: ImageClassifierSpec,
+) -> Box<BestListener<Classifier<ImageModel>>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        model_dir::save_best(&dir, member, &weights, &spec, &[])
+    })
+}

@@ -1,0 +1,208 @@
+//! The recipe of an image classifier.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tinderbox_datasets::image::Augment;
+use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_train::classify::Loss;
+use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
+use tinderbox_train::overlay::{KeyDoc, Patchable, inferred};
+use tinderbox_train::{
+    ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
+    check_range,
+};
+use toml::Table;
+
+use super::docs::DOCS;
+use crate::vision::Data;
+
+/// Everything that determines an image classifier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the recipe, and of its folder under `runs/`.
+    pub name: String,
+    /// Number of networks, with different seeds, whose predictions are averaged.
+    pub ensemble: usize,
+    /// Whether probabilities are calibrated by a temperature, fitted on the validation split (Guo et
+    /// al., *On calibration of modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
+    pub calibrate: bool,
+    /// The images.
+    pub data: Data,
+    /// Their splits.
+    pub split: Split,
+    /// Random changes of training images.
+    pub augment: Augment,
+    /// The network.
+    #[serde(with = "model")]
+    pub model: ImageModelConfig,
+    /// The loss.
+    pub loss: Loss,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// The learning rate schedule.
+    pub schedule: Schedule,
+    /// Epochs, batches, seed and checkpoints.
+    pub train: TrainingOptions,
+}
+
+/// The section `model`, without the sizes that follow from the images.
+mod model {
+    use super::{Deserializer, ImageModelConfig, Serializer, inferred};
+
+    pub(super) fn serialize<S: Serializer>(
+        model: &ImageModelConfig,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        inferred::serialize(model, &ImageModelConfig::INFERRED, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<ImageModelConfig, D::Error> {
+        inferred::deserialize(&ImageModelConfig::INFERRED, deserializer)
+    }
+}
+
+impl TaskRecipe for Recipe {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn seed(&self) -> u64 {
+        self.train.seed
+    }
+
+    fn data_path(&mut self) -> Option<&mut String> {
+        self.data.path_mut()
+    }
+}
+
+impl Patchable for Recipe {
+    fn variant(path: &str, kind: &str) -> Option<Table> {
+        match path {
+            "data" => Data::of_kind(kind).and_then(|data| Table::try_from(data).ok()),
+            "model" => inferred::table(
+                &ImageModelConfig::of_kind(kind)?,
+                &ImageModelConfig::INFERRED,
+            ),
+            "optimizer" => Optimizer::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
+            "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
+            _ => None,
+        }
+    }
+
+    fn docs() -> &'static [&'static [KeyDoc]] {
+        &[RECIPE_DOCS, SPLIT_DOCS, DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+    }
+}
+
+impl Recipe {
+    /// The settings of the training loop.
+    pub fn train_config(&self) -> TrainConfig {
+        TrainConfig {
+            train: self.train.clone(),
+            optimizer: self.optimizer.clone(),
+            schedule: self.schedule.clone(),
+        }
+    }
+
+    /// Checks every number that can be checked without the data.
+    ///
+    /// # Errors
+    ///
+    /// Names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_name(&self.name)?;
+        check_range("ensemble", self.ensemble as f64, 1.0..=100.0)?;
+        self.data.validate()?;
+        self.split.validate()?;
+        self.augment.validate().map_err(|error| {
+            let key = format!("augment.{}", error.key);
+            ConfigError::new(key, error.value, format!("in {}", error.range))
+        })?;
+        self.loss.validate()?;
+        self.train_config().validate()?;
+        self.train.check_monitor(&["loss", "accuracy"])?;
+        self.check_batch(self.train.batch_size)
+    }
+
+    /// Checks that a batch has as many images as the network needs.
+    ///
+    /// # Errors
+    ///
+    /// If it has one image and the network normalizes over the images.
+    pub(super) fn check_batch(&self, images: usize) -> Result<(), ConfigError> {
+        if images > 1 || !self.model.normalizes_batches() {
+            return Ok(());
+        }
+        let expected = "at least 2: batch normalization cannot learn from a single image";
+        Err(ConfigError::new("train.batch_size", images, expected))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::classify::builtin::BUILTIN;
+    use tinderbox_train::overlay::{assign, overlay};
+
+    fn builtin(name: &str) -> Recipe {
+        Recipe::builtin(name).unwrap()
+    }
+
+    #[test]
+    fn every_builtin_is_valid_and_survives_its_own_toml() {
+        for (name, _) in BUILTIN {
+            let recipe = Recipe::builtin(name).unwrap();
+            assert_eq!(recipe.name, name);
+            assert_eq!(recipe.validate(), Ok(()), "{name}");
+            let text = toml::to_string(&recipe).unwrap();
+            assert_eq!(
+                overlay(&Recipe::builtin("digits").unwrap(), &text).unwrap(),
+                recipe
+            );
+        }
+    }
+
+    #[test]
+    fn the_sections_come_in_kinds() {
+        let assignments = [
+            "model.kind=resnet",
+            "model.base_channels=8",
+            "optimizer.kind=sgd",
+        ];
+        let recipe = assign(builtin("digits"), &assignments.map(str::to_owned)).unwrap();
+        let ImageModelConfig::Resnet(model) = &recipe.model else {
+            panic!("{:?}", recipe.model)
+        };
+        assert_eq!(model.base_channels, 8);
+        assert!(matches!(recipe.optimizer, Optimizer::Sgd { .. }));
+    }
+
+    #[test]
+    fn a_batch_of_one_image_is_refused_with_batch_norm() {
+        for (recipe, refused) in [
+            (builtin("digits"), true),
+            (builtin("image-folder"), true),
+            (builtin("mlp-digits"), false),
+        ] {
+            let recipe = assign(recipe, &["train.batch_size=1".to_owned()]).unwrap();
+            let result = recipe.validate();
+            assert_eq!(result.is_err(), refused, "{}", recipe.name);
+            if let Err(error) = result {
+                assert!(error.to_string().contains("batch normalization"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_leaves_its_folder_is_refused() {
+        for name in ["", "..", "a/b", "a b"] {
+            let recipe = Recipe {
+                name: name.to_owned(),
+                ..builtin("digits")
+            };
+            assert!(recipe.validate().is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The splits of a data set of images.
+
+use tinderbox_datasets::{
+    count_copies, count_shared, stratified_folds_by_content, stratified_indices_by_content,
+};
+use tinderbox_train::splits::SplitList;
+use tinderbox_train::{Split, Splits};
+
+use super::data::{DataError, ImageData, NamedSplit};
+
+/// Which images are in which split, of the final training and of each fold.
+#[derive(Clone, Debug)]
+pub struct ImageSplits {
+    /// The splits of the final training.
+    pub splits: Splits,
+    /// Those of the folds of a cross-validation.
+    pub folds: Vec<Splits>,
+    /// Where the images of the training, validation and test split are from.
+    pub sources: [String; 3],
+    /// Images that are a copy of another one, among those that are split here.
+    pub duplicates: usize,
+    /// Test images that also occur in the training or validation split, where the data has splits of
+    /// its own.
+    pub test_duplicates: usize,
+}
+
+impl ImageSplits {
+    /// Splits images: copies of an image stay in one split, and every class is split in proportion.
+    ///
+    /// A test and a validation split of the data are kept. The folds divide the images of its training
+    /// split, or all images where it has none.
+    ///
+    /// # Errors
+    ///
+    /// If there are too few.
+    pub fn new(data: &ImageData, split: &Split) -> Result<Self, DataError> {
+        let [train, valid, test] = &data.named;
+        let rest: Vec<usize> = match train {
+            Some(train) => train.range.clone().collect(),
+            None => (0..data.labels.len()).collect(),
+        };
+        let own = train.as_ref();
+        let (rest_of_test, test_rows, test_source) = part(
+            data,
+            &rest,
+            test.as_ref(),
+            own,
+            ("test", split.test_fraction),
+            split.seed,
+        )?;
+        let validation = ("validation", split.valid_fraction);
+        let (kept, valid_rows, valid_source) = part(
+            data,
+            &rest_of_test,
+            valid.as_ref(),
+            own,
+            validation,
+            split.seed,
+        )?;
+        let source = own.map_or(String::new(), |own| {
+            if kept.len() < own.range.len() {
+                format!("the rest of {}", own.source)
+            } else {
+                own.source.clone()
+            }
+        });
+        let splits = Splits {
+            train: kept,
+            valid: valid_rows,
+            test: test_rows,
+        };
+        let contents = |rows: &[usize]| data.contents_of(rows);
+        let known = [contents(&splits.train), contents(&splits.valid)].concat();
+        Ok(Self {
+            folds: folds(data, &rest, valid.as_ref(), split)?,
+            duplicates: count_copies(&contents(&rest)),
+            test_duplicates: count_shared(contents(&splits.test), known),
+            splits,
+            sources: [source, valid_source, test_source],
+        })
+    }
+
+    /// Which image is in which split, for the run directory.
+    pub fn list(&self, data: &ImageData) -> SplitList {
+        let Splits { train, valid, test } = &self.splits;
+        SplitList::new(data.items(), [train, valid, test])
+    }
+}
+
+/// A split of the data itself, or else a fraction of `rows`: the remaining rows, those of the split,
+/// and where they are from.
+fn part(
+    data: &ImageData,
+    rows: &[usize],
+    given: Option<&NamedSplit>,
+    train: Option<&NamedSplit>,
+    (name, fraction): (&str, f64),
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>, String), DataError> {
+    if let Some(given) = given {
+        let own = given.range.clone().collect();
+        return Ok((rows.to_vec(), own, given.source.clone()));
+    }
+    let (kept, held) = hold_out(data, rows, fraction, seed)?;
+    let percent = (10_000.0 * fraction).round() / 100.0;
+    let source = match train {
+        // A folder may have a test split under a name that is not recognized.
+        Some(train) if train.source.starts_with('`') => {
+            format!("{percent}% of {} (no {name} split found)", train.source)
+        }
+        Some(train) => format!("{percent}% of {}", train.source),
+        None => format!("{percent}% of the images"),
+    };
+    Ok((kept, held, source))
+}
+
+fn folds(
+    data: &ImageData,
+    rows: &[usize],
+    valid: Option<&NamedSplit>,
+    split: &Split,
+) -> Result<Vec<Splits>, DataError> {
+    if split.folds == 0 {
+        return Ok(Vec::new());
+    }
+    let (labels, contents) = (data.labels_of(rows), data.contents_of(rows));
+    let folds =
+        stratified_folds_by_content(&labels, &contents, &data.classes, split.folds, split.seed)?;
+    let named = |places: Vec<usize>| -> Vec<usize> {
+        places.into_iter().map(|place| rows[place]).collect()
+    };
+    let folds = folds.into_iter().enumerate().map(|(fold, (rest, test))| {
+        let (rest, test) = (named(rest), named(test));
+        let (train, valid) = match valid {
+            Some(valid) => (rest, valid.range.clone().collect()),
+            None => hold_out(data, &rest, split.valid_fraction, split.fold_seed(fold))?,
+        };
+        Ok(Splits { train, valid, test })
+    });
+    folds.collect()
+}
+
+/// Holds out a fraction of some images, copies together and every class in proportion.
+fn hold_out(
+    data: &ImageData,
+    rows: &[usize],
+    fraction: f64,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    let (labels, contents) = (data.labels_of(rows), data.contents_of(rows));
+    let (kept, held) = stratified_indices_by_content(&labels, &contents, fraction, seed)?;
+    let named = |places: Vec<usize>| places.into_iter().map(|place| rows[place]).collect();
+    Ok((named(kept), named(held)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::{Data, open};
+
+    #[test]
+    fn folds_divide_the_training_images_and_leave_the_test_alone() {
+        let data = open(&Data::digits()).unwrap();
+        let split = Split {
+            folds: 4,
+            ..Split::default()
+        };
+        let images = ImageSplits::new(&data, &split).unwrap();
+        let all = data.named[0].as_ref().unwrap().range.clone();
+        let mut tested: Vec<usize> = Vec::new();
+        for fold in &images.folds {
+            let mut rows = [&fold.train[..], &fold.valid, &fold.test].concat();
+            rows.sort_unstable();
+            assert!(
+                rows.into_iter().eq(all.clone()),
+                "each image is in one split"
+            );
+            assert!(
+                fold.test
+                    .iter()
+                    .all(|row| !images.splits.test.contains(row))
+            );
+            tested.extend(&fold.test);
+        }
+        tested.sort_unstable();
+        assert!(tested.into_iter().eq(all));
+        assert_ne!(images.folds[0].valid, images.folds[1].valid);
+        let without = ImageSplits::new(&data, &Split::default()).unwrap();
+        assert_eq!(without.splits, images.splits);
+    }
+}
