@@ -12,6 +12,8 @@ pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+#[cfg(feature = "text")]
+pub mod text;
 pub mod vision;
 
 pub use classify::Classify;

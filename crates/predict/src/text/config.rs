@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_models::layers::{Activation, LoraConfig};
 use tinderbox_models::text::{
     BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoderConfig, GptConfig, Head,
-    Pretrained, RecurrentConfig, TextCnnConfig, TextEncoderConfig,
+    PretrainedBert, RecurrentConfig, TextCnnConfig, TextEncoderConfig,
 };
 use tinderbox_models::{ConfigError, LayerSummary};
 
@@ -130,8 +130,8 @@ impl FineTune {
 }
 
 impl PretrainedConfig {
-    fn open(&self) -> Result<Pretrained, PredictError> {
-        let pretrained = Pretrained::open(Path::new(&self.weights))?;
+    fn open(&self) -> Result<PretrainedBert, PredictError> {
+        let pretrained = PretrainedBert::open(Path::new(&self.weights))?;
         self.check_vocabulary(pretrained.config())?;
         Ok(pretrained)
     }
@@ -420,7 +420,10 @@ mod tests {
     fn a_network_that_cannot_do_the_task_names_those_that_can() {
         let bag = TextModelConfig::of_kind("bag").unwrap();
         let error = bag.check_head(HeadKind::TokenClassification).unwrap_err();
-        assert!(error.to_string().contains("use `encoder` or `bert`"), "{error}");
+        assert!(
+            error.to_string().contains("use `encoder` or `bert`"),
+            "{error}"
+        );
         assert!(bag.check_head(HeadKind::SequenceClassification).is_ok());
     }
 }

@@ -69,7 +69,10 @@ impl TokenBatch {
         Self {
             types: (!types.is_empty()).then(|| tensor(types)),
             ids: tensor(ids),
-            padding: Tensor::<2, Bool>::from_data(TensorData::new(is_padding, [batch, seq]), device),
+            padding: Tensor::<2, Bool>::from_data(
+                TensorData::new(is_padding, [batch, seq]),
+                device,
+            ),
         }
     }
 }

@@ -163,9 +163,7 @@ impl TextPredictor {
                 Ok(TextInput::Words(words.collect()))
             }
             _ if self.spec.input.pair => match line.split_once('\t') {
-                Some((first, second)) => {
-                    Ok(TextInput::Pair(first.to_owned(), second.to_owned()))
-                }
+                Some((first, second)) => Ok(TextInput::Pair(first.to_owned(), second.to_owned())),
                 None => unsupported("this model reads pairs of texts: put a tab between them"),
             },
             _ => Ok(TextInput::Single(line.to_owned())),
@@ -183,7 +181,9 @@ impl TextPredictor {
         let tokens: Vec<&Tokens> = tokens.iter().collect();
         let probabilities = self.ensemble.probabilities(&tokens, &self.device)?;
         let rows = inputs.iter().zip(probabilities);
-        Ok(rows.map(|(input, row)| self.prediction(input, &row)).collect())
+        Ok(rows
+            .map(|(input, row)| self.prediction(input, &row))
+            .collect())
     }
 
     /// Probabilities of each class or label of each text, or of each tag of each of its words.

@@ -261,7 +261,11 @@ impl TextTokenizer {
     /// # Errors
     ///
     /// If the tokenizer cannot encode a text.
-    pub fn encode(&self, inputs: &[TextInput], max_len: usize) -> Result<Vec<Tokens>, TokenizerError> {
+    pub fn encode(
+        &self,
+        inputs: &[TextInput],
+        max_len: usize,
+    ) -> Result<Vec<Tokens>, TokenizerError> {
         let encode = |input: &TextInput| self.encode_one(input, max_len);
         if inputs.len() < 16 {
             return inputs.iter().map(encode).collect();

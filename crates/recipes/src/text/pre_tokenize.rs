@@ -1,5 +1,5 @@
-//! How a text is cut into words before a tokenizer is trained: as BERT does, and in scripts without
-//! spaces as the classical baseline does.
+//! Splitting of texts into words before a tokenizer is trained: as of BERT, and in scripts without
+//! spaces as of the classical baseline.
 
 use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::normalizers::replace::{Replace, ReplacePattern};
@@ -10,7 +10,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreSequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
-use super::error::TokenizerError;
+use tinderbox_predict::text::TokenizerError;
 
 /// Characters of scripts without spaces one by one, with their marks and the consonants stacked below;
 /// Katakana stays together. The
@@ -36,7 +36,7 @@ const OTHERS: [(char, char); 10] = [
     ('\u{20000}', '\u{3ffff}'),
 ];
 
-/// Makes `tokenizer` cut texts like `texts` into words: at white space, every sign a word of its own.
+/// Makes `tokenizer` split texts like `texts` into words: at white space, with punctuation as words.
 ///
 /// Texts in Latin, Cyrillic and other scripts with spaces get BERT's own steps, which other programs
 /// run fastest.

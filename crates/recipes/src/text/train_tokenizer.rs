@@ -68,7 +68,6 @@ struct TokenizerTrainer<'a> {
 }
 
 impl TokenizerTrainer<'_> {
-
     fn word_piece<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Tokenizer, TokenizerError> {
         let mut tokenizer = Tokenizer::new(WordPiece::default());
         with_words(&mut tokenizer, texts, self.config.lowercase)?;
@@ -192,7 +191,9 @@ impl TokenizerTrainer<'_> {
             *all.entry(word).or_default() += count;
         }
         if all.is_empty() {
-            return Err(TokenizerError::Training("the texts contain no words".into()));
+            return Err(TokenizerError::Training(
+                "the texts contain no words".into(),
+            ));
         }
         Ok(all)
     }
@@ -317,11 +318,17 @@ mod tests {
             TokenKind::Unigram,
             TokenKind::Words,
         ] {
-            let first = train_tokenizer(&config(kind), &TEXTS).unwrap().to_json().unwrap();
+            let first = train_tokenizer(&config(kind), &TEXTS)
+                .unwrap()
+                .to_json()
+                .unwrap();
             let mut texts = TEXTS;
             texts.reverse();
             for _ in 0..3 {
-                let again = train_tokenizer(&config(kind), &texts).unwrap().to_json().unwrap();
+                let again = train_tokenizer(&config(kind), &texts)
+                    .unwrap()
+                    .to_json()
+                    .unwrap();
                 assert_eq!(first, again, "{kind:?}");
             }
         }
@@ -360,7 +367,10 @@ mod tests {
         let tokenizer = train_tokenizer(&config(TokenKind::Words), &TEXTS).unwrap();
         let text = [one("the wrong house, the wrong parcel")];
         let all = tokenizer.encode(&text, 64).unwrap().remove(0);
-        let once = tokenizer.with_binary_counts(true).encode(&text, 64).unwrap();
+        let once = tokenizer
+            .with_binary_counts(true)
+            .encode(&text, 64)
+            .unwrap();
         assert_eq!((all.ids.len(), once[0].ids.len()), (9, 7));
         assert_eq!(all.ids[..5], once[0].ids[..5]);
     }

@@ -1,49 +1,108 @@
-//! From what the lines of an agreement say to what it says as a whole, and what need not be read.
+//! Verdicts of whole agreements from the evidence in their lines (`ContractNLI`).
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use tinderbox_datasets::sets::Answer;
+use tinderbox_train::format::percent;
+use tinderbox_train::metrics::{Comparison, Evaluation, Labels, Predictions, Ranking};
+use tinderbox_train::section::Section;
+use tinderbox_train::task::BaselineReport;
+use tinderbox_train::{Metrics, MonitorMode};
 
-use super::answers::Answers;
-use super::data::{Agreement, Rows};
-use tinderbox_train::Metrics;
-use tinderbox_train::metrics::{Labels, Predictions, Ranking};
+use crate::text::data::{Agreement, LabeledTexts};
 
-/// Share of the evidence that a reader wants to see.
+/// Recall of the evidence at which the skipped lines are counted.
 const RECALL: f64 = 0.95;
 
 /// Verdicts in the order of their numbers.
 pub const VERDICTS: [&str; 3] = ["entailed", "contradicted", "not mentioned"];
 
-/// How much evidence a verdict takes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Verdicts {
-    /// Smallest probability of a line that speaks for a claim.
+/// Decision thresholds of the verdicts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Smallest probability of a line that is evidence for a hypothesis.
     pub entailed: f64,
-    /// Smallest probability of a line that speaks against it.
+    /// Smallest probability of a line that is evidence against it.
     pub contradicted: f64,
 }
 
-/// What agreements are read as: whether each entails a claim, contradicts it or says nothing, and
-/// which lines show it.
+/// Verdicts of agreements on hypotheses: entailed, contradicted or not mentioned.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
-    /// How much evidence a verdict takes, as found on validation agreements.
-    pub verdicts: Verdicts,
-    /// How often each true verdict (row) was given each verdict (column), in the order of
-    /// [`VERDICTS`].
+pub struct ContractNliReport {
+    /// Decision thresholds, tuned on validation agreements.
+    pub thresholds: Thresholds,
+    /// Confusion matrix of the verdicts (rows: true, columns: predicted), in the order of [`VERDICTS`].
     pub confusion: Vec<Vec<usize>>,
     /// Mean F1 of the three verdicts.
     pub f1: f64,
-    /// Share of the verdicts that are right.
+    /// Accuracy of the verdicts.
     pub accuracy: f64,
-    /// Share of the lines that need not be read by one who wants 95 % of the lines that are
-    /// evidence for or against any claim.
+    /// Share of the lines that can be skipped at 95% recall of the lines with evidence for or against
+    /// any hypothesis.
     pub skipped: f64,
-    /// The same for one who looks for a single claim that the agreement says something about.
+    /// The same for a single hypothesis that the agreement mentions.
     pub skipped_per_claim: f64,
 }
 
-impl Reading {
+impl ContractNliReport {
+    /// The verdicts of the test agreements, with thresholds tuned on the validation agreements; `None`
+    /// for texts that are not lines of agreements.
+    pub fn new(texts: &LabeledTexts, test: &Evaluation, valid: &Evaluation) -> Option<Self> {
+        let (Evaluation::Labels(test), Evaluation::Labels(valid)) = (test, valid) else {
+            return None;
+        };
+        if texts.agreements.is_empty() {
+            return None;
+        }
+        let claims = texts.labels.len() / 2;
+        let thresholds = Evidence::gather(texts, &texts.splits.valid, valid, claims).best();
+        let evidence = Evidence::gather(texts, &texts.splits.test, test, claims);
+        let predictions = evidence.judge(thresholds);
+        let metrics = predictions.metrics();
+        Some(Self {
+            thresholds,
+            confusion: predictions.confusion(),
+            f1: metrics.get("f1").copied().unwrap_or(0.0),
+            accuracy: metrics.get("accuracy").copied().unwrap_or(0.0),
+            skipped: skipped(&evidence.any_claim)?,
+            skipped_per_claim: skipped(&evidence.one_claim)?,
+        })
+    }
+
+    /// The analysis for people.
+    pub fn sections(&self) -> Vec<Section> {
+        let head = [vec![String::new()], VERDICTS.map(str::to_owned).to_vec()].concat();
+        let rows = VERDICTS.iter().zip(&self.confusion).map(|(name, counts)| {
+            let counts = counts.iter().map(usize::to_string);
+            std::iter::once((*name).to_owned()).chain(counts).collect()
+        });
+        let rows = std::iter::once(head).chain(rows).collect();
+        let title = "Verdicts on hypotheses (rows: true, columns: predicted)";
+        let skipped = format!(
+            "to find 95% of the evidence, {} of the lines can be skipped; for a single hypothesis, {}",
+            percent(self.skipped),
+            percent(self.skipped_per_claim)
+        );
+        vec![Section::table(title, rows), Section::text(skipped)]
+    }
+
+    /// The analysis by its keys in `summary.json`.
+    pub fn details(&self) -> Map<String, Value> {
+        Map::from_iter([("confusion_of_verdicts".to_owned(), json!(self.confusion))])
+    }
+
+    /// This model and the first baseline by the F1 of the verdicts.
+    pub fn compare(&self, baselines: &[BaselineReport]) -> Option<Comparison> {
+        let baseline = &baselines.first()?.result;
+        let other = *baseline.test.get("verdict_f1")?;
+        Some(Comparison::of_values(
+            "verdict_f1",
+            MonitorMode::Max,
+            self.f1,
+            &baseline.method,
+            other,
+        ))
+    }
+
     /// The metrics by their names.
     pub fn metrics(&self) -> Metrics {
         Metrics::from_iter([
@@ -58,31 +117,7 @@ impl Reading {
     }
 }
 
-/// Reads the agreements of the test part, by what validation agreements teach.
-pub(super) fn read(rows: &Rows, test: &Answers, valid: &Answers) -> Option<Reading> {
-    let (Answers::Labels(test), Answers::Labels(valid)) = (test, valid) else {
-        return None;
-    };
-    if rows.agreements.is_empty() {
-        return None;
-    }
-    let claims = rows.names.len() / 2;
-    let learned = Evidence::gather(rows, &rows.parts.valid, valid, claims);
-    let verdicts = learned.best();
-    let evidence = Evidence::gather(rows, &rows.parts.test, test, claims);
-    let predictions = evidence.judge(verdicts);
-    let metrics = predictions.metrics();
-    Some(Reading {
-        verdicts,
-        confusion: predictions.confusion(),
-        f1: metrics.get("f1").copied().unwrap_or(0.0),
-        accuracy: metrics.get("accuracy").copied().unwrap_or(0.0),
-        skipped: skipped(&evidence.of_any)?,
-        skipped_per_claim: skipped(&evidence.of_one)?,
-    })
-}
-
-/// Scores with whether they belong to evidence.
+/// Scores of lines, with whether they are evidence.
 #[derive(Default)]
 struct Lines {
     scores: Vec<f64>,
@@ -95,43 +130,45 @@ fn skipped(lines: &Lines) -> Option<f64> {
 }
 
 struct Evidence {
-    /// Strongest line for and against, and the true verdict, of each agreement and claim.
+    /// Largest score for and against, and the true verdict, of each agreement and hypothesis.
     claims: Vec<([f64; 2], usize)>,
-    /// Lines by what they say to any claim.
-    of_any: Lines,
-    /// Lines by what they say to one claim, for claims that the agreement says something about.
-    of_one: Lines,
+    /// Lines by their largest score for any hypothesis.
+    any_claim: Lines,
+    /// Lines by their score for one hypothesis, of those that the agreement mentions.
+    one_claim: Lines,
 }
 
 impl Evidence {
-    fn gather(rows: &Rows, part: &[usize], said: &Labels, claims: usize) -> Self {
+    fn gather(texts: &LabeledTexts, rows: &[usize], predicted: &Labels, claims: usize) -> Self {
         let mut evidence = Self {
             claims: Vec::new(),
-            of_any: Lines::default(),
-            of_one: Lines::default(),
+            any_claim: Lines::default(),
+            one_claim: Lines::default(),
         };
         let wide = 2 * claims;
         let mut at = 0;
-        while at < part.len() {
-            let own = |agreement: &&Agreement| agreement.rows.contains(&part[at]);
-            let Some(agreement) = rows.agreements.iter().find(own) else {
+        while at < rows.len() {
+            let own = |agreement: &&Agreement| agreement.rows.contains(&rows[at]);
+            let Some(agreement) = texts.agreements.iter().find(own) else {
                 break;
             };
             let lines = agreement.rows.len();
             let range = at * wide..(at + lines) * wide;
-            let scores = &said.probabilities[range.clone()];
-            evidence.add(agreement, scores, &said.truth[range], claims);
+            let scores = &predicted.probabilities[range.clone()];
+            evidence.add(agreement, scores, &predicted.truth[range], claims);
             at += lines;
         }
         evidence
     }
 
-    fn add(&mut self, agreement: &Agreement, scores: &[f64], truth: &[bool], claims: usize) {
+    fn add(&mut self, agreement: &Agreement, scores: &[f64], flags: &[bool], claims: usize) {
         let wide = 2 * claims;
         let most = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
-        for (scores, truth) in scores.chunks_exact(wide).zip(truth.chunks_exact(wide)) {
-            self.of_any.scores.push(most(&mut scores.iter().copied()));
-            self.of_any.evidence.push(truth.contains(&true));
+        for (scores, flags) in scores.chunks_exact(wide).zip(flags.chunks_exact(wide)) {
+            self.any_claim
+                .scores
+                .push(most(&mut scores.iter().copied()));
+            self.any_claim.evidence.push(flags.contains(&true));
         }
         for (claim, answer) in agreement.answers.iter().enumerate() {
             let column = |label: usize| scores.iter().skip(label).step_by(wide).copied();
@@ -145,52 +182,54 @@ impl Evidence {
             if verdict == 2 {
                 continue;
             }
-            for (scores, truth) in scores.chunks_exact(wide).zip(truth.chunks_exact(wide)) {
+            for (scores, flags) in scores.chunks_exact(wide).zip(flags.chunks_exact(wide)) {
                 let [a, b] = [claim, claims + claim];
-                self.of_one.scores.push(scores[a].max(scores[b]));
-                self.of_one.evidence.push(truth[a] || truth[b]);
+                self.one_claim.scores.push(scores[a].max(scores[b]));
+                self.one_claim.evidence.push(flags[a] || flags[b]);
             }
         }
     }
 
-    fn judge(&self, verdicts: Verdicts) -> Predictions {
+    fn judge(&self, thresholds: Thresholds) -> Predictions {
         let mut predictions = Predictions::default();
-        for &([entailed, contradicted], truth) in &self.claims {
+        for &([entailed, contradicted], verdict) in &self.claims {
             let over = [
-                entailed / verdicts.entailed,
-                contradicted / verdicts.contradicted,
+                entailed / thresholds.entailed,
+                contradicted / thresholds.contradicted,
             ];
-            let said = if over[0].max(over[1]) < 1.0 {
+            let predicted = if over[0].max(over[1]) < 1.0 {
                 2
             } else {
                 usize::from(over[1] > over[0])
             };
-            let row: Vec<f32> = (0..3).map(|at| f32::from(u8::from(at == said))).collect();
-            predictions.extend(3, &row, [truth]);
+            let row: Vec<f32> = (0..3)
+                .map(|at| f32::from(u8::from(at == predicted)))
+                .collect();
+            predictions.extend(3, &row, [verdict]);
         }
         predictions
     }
 
-    /// The bounds with the best mean F1.
-    fn best(&self) -> Verdicts {
+    /// The thresholds with the best mean F1.
+    fn best(&self) -> Thresholds {
         let bounds: Vec<f64> = (1..40).map(|step| f64::from(step) * 0.025).collect();
         let mut best = (
             f64::NEG_INFINITY,
-            Verdicts {
+            Thresholds {
                 entailed: 0.5,
                 contradicted: 0.5,
             },
         );
         for &entailed in &bounds {
             for &contradicted in &bounds {
-                let verdicts = Verdicts {
+                let thresholds = Thresholds {
                     entailed,
                     contradicted,
                 };
-                let f1 = self.judge(verdicts).metrics().get("f1").copied();
+                let f1 = self.judge(thresholds).metrics().get("f1").copied();
                 let f1 = f1.unwrap_or(0.0);
                 if f1 > best.0 {
-                    best = (f1, verdicts);
+                    best = (f1, thresholds);
                 }
             }
         }
@@ -200,24 +239,26 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::{Parts, Truth};
-    use super::super::tokenizer::Input;
-    use super::*;
+    use tinderbox_predict::text::TextInput;
+    use tinderbox_train::Splits;
 
-    /// Two agreements of two lines, one claim: the first entails it in its second line, the other
-    /// says nothing.
+    use super::*;
+    use crate::text::data::Targets;
+
+    /// Two agreements of two lines, one hypothesis: the first entails it in its second line, the other
+    /// does not mention it.
     #[test]
-    fn verdicts_and_lines_to_skip_are_those_of_the_strongest_lines() {
+    fn verdicts_and_skipped_lines_follow_the_largest_scores() {
         let agreement = |rows, answer| Agreement {
             name: String::new(),
             rows,
             answers: vec![answer],
         };
-        let rows = Rows {
-            inputs: vec![Input::One(String::new()); 4],
-            truth: Truth::Labels(Vec::new()),
-            names: ["for: a", "against: a"].map(str::to_owned).to_vec(),
-            parts: Parts {
+        let texts = LabeledTexts {
+            inputs: vec![TextInput::Single(String::new()); 4],
+            targets: Targets::Labels(Vec::new()),
+            labels: ["for: a", "against: a"].map(str::to_owned).to_vec(),
+            splits: Splits {
                 train: Vec::new(),
                 valid: vec![0, 1, 2, 3],
                 test: vec![0, 1, 2, 3],
@@ -230,16 +271,16 @@ mod tests {
             located: None,
             report: tinderbox_datasets::text::TextReport::default(),
         };
-        let said = Answers::Labels(Labels {
+        let evaluation = Evaluation::Labels(Labels {
             labels: 2,
             probabilities: vec![0.1, 0.0, 0.9, 0.1, 0.2, 0.1, 0.05, 0.0],
             truth: vec![false, false, true, false, false, false, false, false],
         });
-        let reading = read(&rows, &said, &said).unwrap();
-        assert_eq!(reading.confusion[0], [1, 0, 0]);
-        assert_eq!(reading.confusion[2], [0, 0, 1]);
-        assert!((reading.accuracy - 1.0).abs() < 1e-12);
-        assert!((reading.skipped - 0.75).abs() < 1e-12);
-        assert!((reading.skipped_per_claim - 0.5).abs() < 1e-12);
+        let report = ContractNliReport::new(&texts, &evaluation, &evaluation).unwrap();
+        assert_eq!(report.confusion[0], [1, 0, 0]);
+        assert_eq!(report.confusion[2], [0, 0, 1]);
+        assert!((report.accuracy - 1.0).abs() < 1e-12);
+        assert!((report.skipped - 0.75).abs() < 1e-12);
+        assert!((report.skipped_per_claim - 0.5).abs() < 1e-12);
     }
 }

@@ -4,27 +4,38 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use tinderbox_datasets::text::Located;
+use tinderbox_predict::text::TextInput;
+use tinderbox_train::format::thousands;
+use tinderbox_train::task::{Overview, SplitOverview};
+use tinderbox_train::{Section, Splits, TaskError};
 
-use super::data::{Corpus, Parts, Rows, Truth};
+use crate::text::Recipe;
+use crate::text::data::{Corpus, LabeledTexts, Targets, open};
+
+/// Most classes that are listed; of more, the largest and the smallest.
+const CLASSES: usize = 40;
+
+/// Fewest training texts of a class without a warning.
+const FEW: usize = 10;
 
 /// Statistics of a data set of texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inspection {
-    /// The splits that training would use.
+    /// The splits of a training.
     pub splits: Vec<SplitInspection>,
     /// Lengths of the texts in words between white space.
     pub words: Quantiles,
     /// Lengths of the texts in characters.
     pub characters: Quantiles,
-    /// Texts that are equal to an earlier one.
+    /// Number of texts that are equal to an earlier one.
     pub copies: usize,
-    /// Different texts that occur with different labels.
+    /// Number of different texts that occur with different labels.
     pub contradictory: usize,
-    /// Texts of the test split that are also in the train split.
+    /// Number of texts of the test split that also occur in the training split.
     pub shared: usize,
-    /// Empty texts that were skipped.
+    /// Number of empty texts that were skipped.
     pub empty: usize,
-    /// What the user should check.
+    /// Problems that the reader found.
     pub warnings: Vec<String>,
 }
 
@@ -33,7 +44,7 @@ pub struct Inspection {
 pub struct SplitInspection {
     /// Its name: `train`, `valid` or `test`.
     pub name: &'static str,
-    /// The file or folder, or how it was made.
+    /// Its file or folder.
     pub source: String,
     /// Number of texts.
     pub texts: usize,
@@ -46,9 +57,9 @@ pub struct SplitInspection {
 pub struct Quantiles {
     /// The shortest.
     pub min: usize,
-    /// Half are at most that long.
+    /// The median.
     pub median: usize,
-    /// 95% are at most that long.
+    /// The 95th percentile.
     pub p95: usize,
     /// The longest.
     pub max: usize,
@@ -71,30 +82,150 @@ impl Quantiles {
     }
 }
 
-/// Statistics of what a recipe learns from; plain text counts line by line.
-pub fn inspect(corpus: &Corpus) -> Inspection {
-    let report = corpus.report();
-    let mut inspection = match corpus {
-        Corpus::Rows(rows) => of_rows(rows),
-        Corpus::Running(text) => {
-            let parts = [&text.train, &text.valid, &text.test];
-            let lines = |text: &str| text.lines().count();
-            let split = |(name, part): (&'static str, &&String)| SplitInspection {
-                name,
-                source: String::new(),
-                texts: lines(part),
-                classes: Vec::new(),
-            };
-            let all: Vec<&str> = parts.iter().flat_map(|part| part.lines()).collect();
-            Inspection {
-                splits: NAMES.into_iter().zip(&parts).map(split).collect(),
-                ..of_texts(&all)
+/// Reads the data of a recipe and computes its statistics.
+///
+/// # Errors
+///
+/// If the data cannot be read.
+pub fn inspect(recipe: &Recipe) -> Result<Inspection, TaskError> {
+    recipe.data.options()?;
+    Ok(Inspection::of(&open(&recipe.data, &recipe.split)?))
+}
+
+impl Inspection {
+    /// Statistics of texts; plain text counts line by line.
+    pub fn of(corpus: &Corpus) -> Self {
+        let report = corpus.report();
+        let mut inspection = match corpus {
+            Corpus::Labeled(texts) => of_labeled(texts),
+            Corpus::Plain(text) => {
+                let parts = [&text.train, &text.valid, &text.test];
+                let lines = |text: &str| text.lines().count();
+                let split = |(name, part): (&'static str, &&String)| SplitInspection {
+                    name,
+                    source: String::new(),
+                    texts: lines(part),
+                    classes: Vec::new(),
+                };
+                let all: Vec<&str> = parts.iter().flat_map(|part| part.lines()).collect();
+                Inspection {
+                    splits: NAMES.into_iter().zip(&parts).map(split).collect(),
+                    ..of_texts(&all)
+                }
             }
+        };
+        inspection.empty = report.empty;
+        inspection.warnings = report.messages();
+        inspection
+    }
+
+    /// The statistics for people; `name` is that of the data.
+    pub fn overview(&self, name: &str) -> Overview {
+        let texts = self.splits.iter().map(|split| split.texts).sum();
+        let splits = self.splits.iter().map(|split| SplitOverview {
+            name: split.name.to_owned(),
+            count: split.texts,
+            source: split.source.clone(),
+            classes: Vec::new(),
+        });
+        let classes = class_rows(&self.splits);
+        let mut sections = Vec::new();
+        if classes.len() > 1 {
+            sections.push(Section::table("", classes));
         }
+        sections.push(Section::table("", self.length_rows()));
+        Overview {
+            summary: format!("{name}: {} texts", thousands(texts)),
+            splits: splits.collect(),
+            warnings: self.problems(texts),
+            sections,
+            ..Overview::default()
+        }
+    }
+
+    fn length_rows(&self) -> Vec<Vec<String>> {
+        let head = ["length", "min", "median", "95%", "max"];
+        let row = |name: &str, length: &Quantiles| {
+            let Quantiles {
+                min,
+                median,
+                p95,
+                max,
+            } = *length;
+            let numbers = [min, median, p95, max].map(thousands).into_iter();
+            std::iter::once(name.to_owned()).chain(numbers).collect()
+        };
+        vec![
+            head.map(str::to_owned).to_vec(),
+            row("words", &self.words),
+            row("characters", &self.characters),
+        ]
+    }
+
+    /// Everything that a user should check.
+    fn problems(&self, texts: usize) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        if self.copies > 0 {
+            warnings.push(format!(
+                "{} of {} texts are copies of another text",
+                thousands(self.copies),
+                thousands(texts)
+            ));
+        }
+        if self.contradictory > 0 {
+            warnings.push(format!(
+                "{} different texts occur with more than one label",
+                thousands(self.contradictory)
+            ));
+        }
+        if self.shared > 0 {
+            warnings.push(format!(
+                "{} texts of the test split also occur in the training split: the test score will be too \
+                 good",
+                thousands(self.shared)
+            ));
+        }
+        warnings.extend(self.splits.first().and_then(few));
+        warnings
+    }
+}
+
+/// A warning about classes with few training texts.
+fn few(train: &SplitInspection) -> Option<String> {
+    let classes = train.classes.iter().filter(|(_, count)| *count < FEW);
+    let few: Vec<String> = classes
+        .map(|(name, count)| format!("`{name}` ({count})"))
+        .collect();
+    let shown = few.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    let more = if few.len() > 10 {
+        format!(" and {} more", few.len() - 10)
+    } else {
+        String::new()
     };
-    inspection.empty = report.empty;
-    inspection.warnings = report.messages();
-    inspection
+    (!few.is_empty()).then(|| format!("few training texts of {shown}{more}"))
+}
+
+/// A row for each class, the largest first.
+fn class_rows(splits: &[SplitInspection]) -> Vec<Vec<String>> {
+    let head = std::iter::once("class").chain(splits.iter().map(|split| split.name));
+    let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+    let names = splits.first().map_or(&[][..], |split| &split.classes);
+    let count = |split: &SplitInspection, at: usize| split.classes.get(at).map_or(0, |(_, n)| *n);
+    let total = |at: usize| splits.iter().map(|split| count(split, at)).sum::<usize>();
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(total(at)));
+    for (rank, &at) in order.iter().enumerate() {
+        if order.len() > CLASSES && rank == CLASSES - 1 {
+            let hidden = format!("... {} more", thousands(order.len() - CLASSES));
+            rows.push(vec![hidden]);
+        }
+        if order.len() > CLASSES && (CLASSES - 1..order.len() - 1).contains(&rank) {
+            continue;
+        }
+        let counts = splits.iter().map(|split| thousands(count(split, at)));
+        rows.push(std::iter::once(names[at].0.clone()).chain(counts).collect());
+    }
+    rows
 }
 
 const NAMES: [&str; 3] = ["train", "valid", "test"];
@@ -115,33 +246,26 @@ fn of_texts(texts: &[impl AsRef<str>]) -> Inspection {
     }
 }
 
-impl Rows {
-    /// Statistics of the texts.
-    pub fn inspect(&self) -> Inspection {
-        of_rows(self)
-    }
-}
-
-fn of_rows(rows: &Rows) -> Inspection {
-    let texts: Vec<String> = rows.inputs.iter().map(super::Input::joined).collect();
+fn of_labeled(data: &LabeledTexts) -> Inspection {
+    let texts: Vec<String> = data.inputs.iter().map(TextInput::joined).collect();
     let mut first: HashMap<&str, usize> = HashMap::new();
     let (mut copies, mut contradictory) = (0, std::collections::HashSet::new());
     for (row, text) in texts.iter().enumerate() {
         let earlier = *first.entry(text).or_insert(row);
         if earlier != row {
             copies += 1;
-            if !same_target(&rows.truth, earlier, row) {
+            if !same_target(&data.targets, earlier, row) {
                 contradictory.insert(earlier);
             }
         }
     }
-    let Parts { train, valid, test } = &rows.parts;
+    let Splits { train, valid, test } = &data.splits;
     let trained: std::collections::HashSet<&str> =
         train.iter().map(|&row| texts[row].as_str()).collect();
     let shared = test
         .iter()
         .filter(|&&row| trained.contains(texts[row].as_str()));
-    let sources = sources(rows.located.as_ref());
+    let sources = sources(data.located.as_ref());
     let splits = NAMES.into_iter().zip([train, valid, test]).zip(sources);
     Inspection {
         splits: splits
@@ -149,7 +273,7 @@ fn of_rows(rows: &Rows) -> Inspection {
                 name,
                 source,
                 texts: part.len(),
-                classes: counts(rows, part),
+                classes: counts(data, part),
             })
             .collect(),
         copies,
@@ -159,16 +283,16 @@ fn of_rows(rows: &Rows) -> Inspection {
     }
 }
 
-fn same_target(truth: &Truth, a: usize, b: usize) -> bool {
-    match truth {
-        Truth::Classes(labels) => labels[a] == labels[b],
-        Truth::Labels(flags) => flags[a] == flags[b],
-        Truth::Tags(tags) => tags[a] == tags[b],
+fn same_target(targets: &Targets, a: usize, b: usize) -> bool {
+    match targets {
+        Targets::Classes(labels) => labels[a] == labels[b],
+        Targets::Labels(flags) => flags[a] == flags[b],
+        Targets::Tags(tags) => tags[a] == tags[b],
     }
 }
 
-/// Where each split is from.
-fn sources(located: Option<&Located>) -> [String; 3] {
+/// The file or folder of each split.
+pub(in crate::text) fn sources(located: Option<&Located>) -> [String; 3] {
     let Some(located) = located else {
         return [String::new(), String::new(), String::new()];
     };
@@ -182,39 +306,56 @@ fn sources(located: Option<&Located>) -> [String; 3] {
     [train, valid, test]
 }
 
-/// How many texts of a split have each class or label, or how many words each tag.
-pub(super) fn counts(rows: &Rows, part: &[usize]) -> Vec<(String, usize)> {
-    let mut counts = vec![0; rows.names.len()];
-    for &row in part {
-        match &rows.truth {
-            Truth::Classes(labels) => counts[labels[row]] += 1,
-            Truth::Labels(flags) => {
+/// Number of texts of a split with each class or label, or of words with each tag.
+pub(in crate::text) fn counts(texts: &LabeledTexts, rows: &[usize]) -> Vec<(String, usize)> {
+    let mut counts = vec![0; texts.labels.len()];
+    for &row in rows {
+        match &texts.targets {
+            Targets::Classes(labels) => counts[labels[row]] += 1,
+            Targets::Labels(flags) => {
                 for (count, &flag) in counts.iter_mut().zip(&flags[row]) {
                     *count += usize::from(flag);
                 }
             }
-            Truth::Tags(tags) => tags[row].iter().for_each(|&tag| counts[tag] += 1),
+            Targets::Tags(tags) => tags[row].iter().for_each(|&tag| counts[tag] += 1),
         }
     }
-    rows.names.iter().cloned().zip(counts).collect()
+    texts.labels.iter().cloned().zip(counts).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{Input, Parts};
+
+    #[test]
+    fn of_many_classes_the_largest_and_the_smallest_are_shown() {
+        let split = |name| SplitInspection {
+            name,
+            source: String::new(),
+            texts: 0,
+            classes: (0..50).map(|at| (format!("c{at}"), 2_000 + at)).collect(),
+        };
+        let rows = class_rows(&[split("train"), split("test")]);
+        assert_eq!(rows.len(), CLASSES + 2);
+        assert_eq!(
+            rows[1],
+            ["c49".to_owned(), thousands(2_049), thousands(2_049)]
+        );
+        assert_eq!(rows[CLASSES], ["... 10 more"]);
+        assert_eq!(rows[CLASSES + 1][0], "c0");
+    }
 
     #[test]
     fn copies_contradictions_and_lengths_are_counted() {
         let texts = ["a b", "c", "a b", "a b", "d e f"];
-        let rows = Rows {
+        let data = LabeledTexts {
             inputs: texts
                 .iter()
-                .map(|text| Input::One((*text).to_owned()))
+                .map(|text| TextInput::Single((*text).to_owned()))
                 .collect(),
-            truth: Truth::Classes(vec![0, 1, 0, 1, 1]),
-            names: ["x", "y"].map(str::to_owned).to_vec(),
-            parts: Parts {
+            targets: Targets::Classes(vec![0, 1, 0, 1, 1]),
+            labels: ["x", "y"].map(str::to_owned).to_vec(),
+            splits: Splits {
                 train: vec![0, 1],
                 valid: vec![2],
                 test: vec![3, 4],
@@ -224,7 +365,7 @@ mod tests {
             located: None,
             report: tinderbox_datasets::text::TextReport::default(),
         };
-        let found = inspect(&Corpus::Rows(rows));
+        let found = Inspection::of(&Corpus::Labeled(data));
         assert_eq!((found.copies, found.contradictory, found.shared), (2, 1, 1));
         let expected = Quantiles {
             min: 1,
