@@ -12,6 +12,7 @@ use burn::nn::{
 };
 use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
+use tinderbox_models::Template;
 use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
 use tinderbox_models::text::TextEncoderConfig;
 use tinderbox_predict::Classify;
@@ -39,8 +40,8 @@ impl Bare {
     ) -> Option<Self> {
         let mut convolutions = Vec::new();
         let hidden = match config {
-            ImageModelConfig::Mlp(config) => config.hidden.clone(),
-            ImageModelConfig::Cnn(config) => {
+            ImageModelConfig::Mlp(Template(config)) => config.hidden.clone(),
+            ImageModelConfig::Cnn(Template(config)) => {
                 for &block in &config.block_channels {
                     let convolution = Conv2dConfig::new([channels, block], [3, 3])
                         .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))

@@ -16,7 +16,7 @@ use burn::tensor::{Device, TensorData};
 use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
 use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};
+use tinderbox_models::vision::{CnnConfig, ResNetConfig};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
 use tinderbox_train::classify::{Classifier, Loss};
@@ -41,13 +41,14 @@ pub struct Case {
 
 /// The networks that are measured.
 pub fn cases() -> Vec<Case> {
-    let resnet18 = ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![2, 2, 2, 2]);
-    let resnet18 = ImageModelConfig::Resnet(resnet18);
+    let resnet18 = ResNetConfig::new(0, 0)
+        .with_blocks_per_stage(vec![2, 2, 2, 2])
+        .with_base_channels(64);
     let mlp = |hidden: [usize; 2]| {
         let config = MlpConfig::new(0, 0).with_hidden(hidden.to_vec());
-        ImageModelConfig::Mlp(config.with_dropout(0.0))
+        ImageModelConfig::from(config.with_dropout(0.0))
     };
-    let cnn = ImageModelConfig::Cnn(CnnConfig::new(0, 0, 0, 0).with_dropout(0.0));
+    let cnn = CnnConfig::new(0, 0, 0, 0).with_dropout(0.0).into();
     let image = |name, config, shape, classes, batch| {
         let net = Net::Image(config, shape);
         Case {
@@ -60,7 +61,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         image("mlp", mlp([512, 512]), [28, 28, 1], 10, 128),
         image("cnn", cnn, [28, 28, 1], 10, 64),
-        image("resnet18", resnet18, [32, 32, 3], 10, 64),
+        image("resnet18", resnet18.into(), [32, 32, 3], 10, 64),
         image("q-network", mlp([128, 128]), [1, 4, 1], 2, 128),
         image("tabular", mlp([64, 64]), [1, 32, 1], 2, 32),
         text_encoder(),

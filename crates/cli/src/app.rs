@@ -14,7 +14,7 @@ use tinderbox_train::{Options, Report, Task, TaskRecipe};
 use crate::model_dir::model_dir;
 use crate::recipe::{Catalogue, data_path};
 use crate::{
-    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, check, finish, init, list_devices,
+    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, finish, init, list_devices,
     parse_command,
 };
 
@@ -78,7 +78,10 @@ pub trait App: Sized + 'static {
     }
 
     /// How `predict` reads its inputs.
-    fn input_options(flags: &Self::InputFlags) -> <Self::Task as Task>::InputOptions;
+    fn input_options(flags: &Self::InputFlags) -> <Self::Task as Task>::InputOptions {
+        let _ = flags;
+        <Self::Task as Task>::InputOptions::default()
+    }
 
     /// Prints what only this app shows after training.
     ///
@@ -104,12 +107,17 @@ pub trait App: Sized + 'static {
         crate::eval::run::<Self>(args)
     }
 
-    /// Runs a command that only this app has.
+    /// Runs a command that only this app has; not called for [`NoCommand`].
     ///
     /// # Errors
     ///
-    /// If the command fails.
-    fn run(command: Self::Command) -> Result<(), Failure>;
+    /// If the command fails, or the app does not implement its commands.
+    fn run(command: Self::Command) -> Result<(), Failure> {
+        Err(Failure::user(format!(
+            "{} does not implement {command:?}",
+            Self::NAME
+        )))
+    }
 }
 
 /// The recipe of an app.
@@ -183,8 +191,10 @@ enum Command<A: App> {
     /// List compiled backends and detected devices
     Devices,
     /// Check each device and suggest fixes
+    #[cfg(feature = "parity")]
     Doctor,
     /// Compare each device with stored reference values
+    #[cfg(feature = "parity")]
     Parity,
 }
 
@@ -231,8 +241,10 @@ fn dispatch<A: App>(cli: Cli<A>) -> Result<(), Failure> {
         Some(Command::Own(command)) => A::run(command),
         Some(Command::Recipes(args)) => A::recipes().print(&args),
         Some(Command::Devices) => list_devices(),
-        Some(Command::Doctor) => check::doctor(),
-        Some(Command::Parity) => check::parity(),
+        #[cfg(feature = "parity")]
+        Some(Command::Doctor) => crate::check::doctor(),
+        #[cfg(feature = "parity")]
+        Some(Command::Parity) => crate::check::parity(),
     }
 }
 

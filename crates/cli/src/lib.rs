@@ -7,6 +7,7 @@
 pub mod app;
 pub mod args;
 pub mod chart;
+#[cfg(feature = "parity")]
 pub mod check;
 pub mod dashboard;
 pub mod device;

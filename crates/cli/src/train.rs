@@ -48,12 +48,11 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
 
 fn place(device: &Opened, overview: &Overview) -> String {
     let parameters: usize = overview.layers.iter().map(|layer| layer.parameters).sum();
-    format!(
-        "{} parameters on {} ({})",
-        thousands(parameters),
-        device.spec,
-        device.backend
-    )
+    let on = format!("on {} ({})", device.spec, device.backend);
+    if overview.layers.is_empty() {
+        return on;
+    }
+    format!("{} parameters {on}", thousands(parameters))
 }
 
 /// Prints what was read and how it is split.

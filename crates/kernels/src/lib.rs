@@ -14,7 +14,7 @@
 //! | [`max_pool2x2`] | 2×2 max pooling | no | yes |
 //! | [`linear`] | linear layers with a common input | yes | yes |
 //! | [`linear_gelu`] | a linear layer and GELU | yes | yes |
-//! | [`swiglu`] | gating of SwiGLU | yes | yes |
+//! | [`swiglu`] | Swish-gated linear unit | yes | yes |
 //! | [`layer_norm`], [`rms_norm`] | normalization of rows | yes | yes |
 //! | [`dropout`], [`dropout_add`] | dropout, with an optional residual | yes | yes |
 //! | [`self_attention`] | multi-head attention | yes | yes |
@@ -23,7 +23,7 @@
 //! | [`lstm`], [`gru`] | recurrent networks | yes | yes |
 //! | [`mlp`] | linear layers and ReLU at inference | yes | no |
 //! | [`embed_and_concat`] | embeddings of table columns at inference | no | no |
-//! | [`adam`] | one step of Adam or AdamW | no | no |
+//! | [`adam`] | one step of Adam or `AdamW` | no | no |
 //!
 //! Without SIMD (AVX2, AVX-512, NEON), or if a gradient is required where the kernel has none, Burn
 //! computes the result.

@@ -61,6 +61,7 @@ pub mod pretrained;
 pub mod rl;
 mod summary;
 pub mod tabular;
+mod template;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -68,3 +69,4 @@ pub mod vision;
 
 pub use config::{ConfigError, MAX_PARAMETERS, MAX_SIZE, check_probability, check_range};
 pub use summary::{LayerSummary, trainable_parameters};
+pub use template::{DataSized, Template};

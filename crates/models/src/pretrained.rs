@@ -162,6 +162,8 @@ pub struct NameTable {
     entries: Vec<Entry>,
     ignored: BTreeSet<String>,
     allows_unused: bool,
+    /// Paths of layers that are not loaded.
+    kept: Vec<String>,
 }
 
 impl NameTable {
@@ -229,6 +231,22 @@ impl NameTable {
             .ignore(format!("{tensor}.num_batches_tracked"))
     }
 
+    /// Keeps a layer of the network as it is, such as a new classifier, and ignores its tensors.
+    #[must_use]
+    pub fn keep(mut self, layer: &str) -> Self {
+        let (kept, loaded) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition(|entry| is_within(&entry.parameter, layer));
+        self.entries = loaded;
+        let kept: Vec<Entry> = kept;
+        for entry in kept {
+            self.ignored.insert(entry.tensor);
+            self.ignored.extend(entry.old_tensor);
+        }
+        self.kept.push(layer.to_owned());
+        self
+    }
+
     /// Ignores a tensor, if the file has it.
     #[must_use]
     pub fn ignore(mut self, tensor: impl Into<String>) -> Self {
@@ -264,6 +282,12 @@ impl NameTable {
         });
         self
     }
+}
+
+/// Whether a parameter belongs to a layer.
+fn is_within(parameter: &str, layer: &str) -> bool {
+    let rest = parameter.strip_prefix(layer);
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -390,10 +414,10 @@ impl SafeTensorsFile {
             used.insert(name);
             tensors.insert(entry.parameter.clone(), (info, entry.layout));
         }
-        let unmapped = shapes
-            .shapes
-            .into_keys()
-            .find(|path| !tensors.contains_key(path));
+        let unmapped = shapes.shapes.into_keys().find(|parameter| {
+            let is_kept = table.kept.iter().any(|layer| is_within(parameter, layer));
+            !is_kept && !tensors.contains_key(parameter)
+        });
         if let Some(parameter) = unmapped {
             return Err(SafeTensorsError::Unmapped { parameter });
         }

@@ -176,12 +176,12 @@ pub(crate) fn assert_padding_changes_nothing(
     }
 }
 
-/// Every parameter under its name.
-pub(crate) fn parameters<M: Module>(model: &M) -> BTreeMap<String, Vec<f32>> {
+/// Shape and values of every parameter under its path.
+pub(crate) fn parameters<M: Module>(model: &M) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
     #[derive(Default)]
     struct Parameters {
         path: Vec<String>,
-        found: BTreeMap<String, Vec<f32>>,
+        parameters: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
     }
 
     impl ModuleVisitor for Parameters {
@@ -190,7 +190,8 @@ pub(crate) fn parameters<M: Module>(model: &M) -> BTreeMap<String, Vec<f32>> {
         }
 
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.found.insert(self.path.join("."), values(param.val()));
+            let value = (param.dims().to_vec(), values(param.val()));
+            self.parameters.insert(self.path.join("."), value);
         }
 
         fn exit_module(&mut self, _: &str, _: &str) {
@@ -200,7 +201,21 @@ pub(crate) fn parameters<M: Module>(model: &M) -> BTreeMap<String, Vec<f32>> {
 
     let mut visitor = Parameters::default();
     model.visit(&mut visitor);
-    visitor.found
+    visitor.parameters
+}
+
+/// Replaces every parameter by what a function gives for its shape, flattened.
+pub(crate) fn map_parameters<M: Module>(model: M, value: impl FnMut(&[usize]) -> Tensor<1>) -> M {
+    struct Mapper<F>(F);
+
+    impl<F: FnMut(&[usize]) -> Tensor<1>> ModuleMapper for Mapper<F> {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let value = self.0(&param.dims());
+            param.map(|old| value.reshape(old.dims()))
+        }
+    }
+
+    model.map(&mut Mapper(value))
 }
 
 /// A BERT of two layers, 8 wide, for 20 tokens of two kinds and texts of up to 16.

@@ -18,7 +18,7 @@ use burn::train::{ClassificationOutput, TrainStep};
 use serde::Deserialize;
 use tinderbox_kernels::{Conv2dGeometry, batch_norm_train, conv2d, max_pool2x2};
 use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
-use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};
+use tinderbox_models::vision::{CnnConfig, ResNetConfig};
 
 use tinderbox_predict::Classify as _;
 use tinderbox_predict::vision::{ImageModel, ImageModelConfig};
@@ -377,32 +377,30 @@ impl Model {
     /// The network with its stored weights.
     fn net(&self, device: &Device) -> Result<ImageModel, String> {
         let dropout = 0.0;
-        let (config, weights): (_, &[u8]) = match self.name.as_str() {
+        let (config, weights): (ImageModelConfig, &[u8]) = match self.name.as_str() {
             "mlp" => (
-                ImageModelConfig::Mlp(
-                    MlpConfig::new(0, 0)
-                        .with_hidden(vec![12, 8])
-                        .with_activation(Activation::Gelu)
-                        .with_normalization(Normalization::Layer)
-                        .with_dropout(dropout),
-                ),
+                MlpConfig::new(0, 0)
+                    .with_hidden(vec![12, 8])
+                    .with_activation(Activation::Gelu)
+                    .with_normalization(Normalization::Layer)
+                    .with_dropout(dropout)
+                    .into(),
                 include_bytes!("../references/mlp.safetensors"),
             ),
             "cnn" => (
-                ImageModelConfig::Cnn(
-                    CnnConfig::new(0, 0, 0, 0)
-                        .with_block_channels(vec![4, 6])
-                        .with_d_hidden(10)
-                        .with_dropout(dropout),
-                ),
+                CnnConfig::new(0, 0, 0, 0)
+                    .with_block_channels(vec![4, 6])
+                    .with_d_hidden(10)
+                    .with_dropout(dropout)
+                    .into(),
                 include_bytes!("../references/cnn.safetensors"),
             ),
             "resnet" => (
-                ImageModelConfig::Resnet(
-                    ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1])
-                        .with_base_channels(4)
-                        .with_dropout(dropout),
-                ),
+                ResNetConfig::new(0, 0)
+                    .with_blocks_per_stage(vec![1, 1])
+                    .with_base_channels(4)
+                    .with_dropout(dropout)
+                    .into(),
                 include_bytes!("../references/resnet.safetensors"),
             ),
             name => return Err(format!("no architecture is called `{name}`")),

@@ -61,6 +61,14 @@ impl Prediction {
         }
     }
 
+    /// The number, of a prediction that is one.
+    pub fn value(&self) -> Option<f64> {
+        match self {
+            Self::Number { value } => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The cells of a row of CSV, without those that identify the input.
     pub fn cells(&self) -> Vec<String> {
         let numbers = |pairs: &[(String, f32)]| -> Vec<String> {

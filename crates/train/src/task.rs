@@ -102,7 +102,12 @@ pub trait Task: Sized {
     /// # Errors
     ///
     /// If the model does not have two classes, or the threshold is no probability.
-    fn with_threshold(model: Self::Model, threshold: f64) -> Result<Self::Model, TaskError>;
+    fn with_threshold(model: Self::Model, threshold: f64) -> Result<Self::Model, TaskError> {
+        let _ = (model, threshold);
+        Err(TaskError::user(
+            "`--threshold` does not apply to this model, which does not decide between two classes",
+        ))
+    }
 
     /// Evaluates a model on a split of the data it was trained on, or on other data.
     ///
@@ -130,7 +135,10 @@ pub trait Task: Sized {
     ) -> Result<InputReport, TaskError>;
 
     /// The columns of a table of predictions, after those that identify the input.
-    fn columns(model: &Self::Model) -> Vec<String>;
+    fn columns(model: &Self::Model) -> Vec<String> {
+        let _ = model;
+        vec!["value".to_owned()]
+    }
 }
 
 /// The word for one item, singular and plural, as in `row` and `rows`.
@@ -208,6 +216,28 @@ pub struct Report {
     pub details: Map<String, Value>,
     /// What to be careful about in these results.
     pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// A report of a training and its test evaluation, with nothing else.
+    pub fn new(run: &RunDir, training: Training, test: Evaluation) -> Self {
+        Self {
+            run: run.clone(),
+            training,
+            parameters: 0,
+            valid: Metrics::new(),
+            test: test.metrics(),
+            evaluation: test,
+            labels: Vec::new(),
+            folds: Vec::new(),
+            baselines: Vec::new(),
+            comparison: None,
+            seconds_per_item: 0.0,
+            sections: Vec::new(),
+            details: Map::new(),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Epochs, steps and times of a training.

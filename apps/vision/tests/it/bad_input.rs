@@ -142,7 +142,7 @@ const FOLDER: [&str; 18] = [
     "--set",
     "train.batch_size=4",
     "--set",
-    "model.blocks=[1]",
+    "model.blocks_per_stage=[1]",
     "--set",
     "data.height=16",
     "--set=data.width=16",
@@ -216,8 +216,8 @@ fn unknown_names_and_types_are_refused() {
     refused(&place, &["--set", "model.kind=gnn"], &["gnn", "resnet"]);
     refused(
         &place,
-        &["--set", "model.hidden=1000000000000"],
-        &["hidden"],
+        &["--set", "model.d_hidden=1000000000000"],
+        &["model.d_hidden"],
     );
     fs::write(
         place.path("bad.toml"),
@@ -321,9 +321,9 @@ fn a_changed_model_folder_is_refused() {
     fs::write(&weights, &whole).unwrap();
     let spec = place.path("run/model/model.json");
     let text = fs::read_to_string(&spec).unwrap();
-    fs::write(&spec, text.replace("\"format\": 1", "\"format\": 2")).unwrap();
-    place.run(&eval).failed(2, &["model.json", "format is 2"]);
-    fs::write(&spec, text.replace("\"hidden\": 8", "\"hidden\": 9")).unwrap();
+    fs::write(&spec, text.replace("\"format\": 2", "\"format\": 3")).unwrap();
+    place.run(&eval).failed(2, &["model.json", "format is 3"]);
+    fs::write(&spec, text.replace("\"d_hidden\": 8", "\"d_hidden\": 9")).unwrap();
     place.run(&eval).failed(2, &["weights.safetensors"]);
 }
 
@@ -363,10 +363,13 @@ const WRONG: &[(&str, &[&str])] = &[
         &["invalid recipe", "`train.epochs` must be between 1 and"],
     ),
     (
-        "train --folds 5",
-        &["`--folds` does not apply", "cross-validation"],
+        "train --folds 1",
+        &["`split.folds` must be 0, or 2 and more (got 1)"],
     ),
-    ("train --ensemble 3", &["`--ensemble` does not apply"]),
+    (
+        "train --ensemble 0",
+        &["`ensemble` must be at least 1 and at most 100 (got 0)"],
+    ),
     (
         "train photos/",
         &["did you mean `vision train --data photos/`?"],

@@ -53,9 +53,9 @@ impl Place {
         ];
         for set in [
             "data.classes=[\"left\", \"right\"]",
-            "data.valid_fraction=0.2",
-            "model.blocks=[4]",
-            "model.hidden=8",
+            "split.valid_fraction=0.2",
+            "model.block_channels=[4]",
+            "model.d_hidden=8",
             "train.epochs=3",
             "train.batch_size=8",
             "train.gradient_accumulation=2",

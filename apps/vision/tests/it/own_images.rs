@@ -79,9 +79,9 @@ fn digits_of_both_polarities_and_any_shape_are_recognized() {
     }
     let spec = fs::read_to_string(place.path("run/model/model.json")).unwrap();
     let spec: Value = serde_json::from_str(&spec).unwrap();
-    assert_eq!(spec["decode"]["fit"], "pad");
-    assert_eq!(spec["decode"]["polarity"], "dark-background");
-    assert_eq!(spec["decode"]["ink_size"], 8);
+    assert_eq!(spec["input"]["fit"], "pad");
+    assert_eq!(spec["input"]["polarity"], "dark-background");
+    assert_eq!(spec["input"]["ink_size"], 8);
 }
 
 /// Two classes that are told apart by a bright half, every image different.
@@ -108,7 +108,7 @@ const SMALL: [&str; 12] = [
     "--set",
     "train.batch_size=4",
     "--set",
-    "model.blocks=[1]",
+    "model.blocks_per_stage=[1]",
     "--set",
     "data.height=16",
     "--set=data.width=16",

@@ -1,5 +1,7 @@
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod head;
 
 use burn::tensor::module::{attention, attention_fallback};
 use burn::tensor::ops::AttentionModuleOptions;

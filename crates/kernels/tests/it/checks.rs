@@ -1,8 +1,4 @@
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-//! How a kernel is compared with Burn's operations.
+//! Comparison of a kernel with a reference.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -16,29 +12,29 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.try_into_vec_as::<f32>().unwrap()
 }
 
-/// Compares, relative to the largest of what is expected.
-pub(crate) fn assert_close(what: &str, ours: &[f32], expected: &[f32]) {
-    assert_eq!(ours.len(), expected.len(), "{what}");
+/// Compares relative to the largest expected value.
+pub(crate) fn assert_close(context: &str, ours: &[f32], expected: &[f32]) {
+    assert_eq!(ours.len(), expected.len(), "{context}");
     let scale = expected
         .iter()
         .fold(1e-3_f32, |scale, value| scale.max(value.abs()));
     for (index, (ours, expected)) in ours.iter().zip(expected).enumerate() {
-        let apart = (ours - expected).abs() / scale;
+        let error = (ours - expected).abs() / scale;
         assert!(
-            apart < 1e-5,
-            "{what}, element {index}: {ours} is not {expected}"
+            error < 1e-5,
+            "{context}, element {index}: {ours} is not {expected}"
         );
     }
 }
 
-pub(crate) fn assert_all_close(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
-    assert_eq!(ours.len(), expected.len(), "{what}");
+pub(crate) fn assert_all_close(context: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
+    assert_eq!(ours.len(), expected.len(), "{context}");
     for (part, (ours, expected)) in ours.iter().zip(expected).enumerate() {
-        assert_close(&format!("{what}, part {part}"), ours, expected);
+        assert_close(&format!("{context}, part {part}"), ours, expected);
     }
 }
 
-/// The output, and the gradient of each input behind some upstream gradient.
+/// The output and the gradients of the inputs for a fixed gradient of the output.
 pub(crate) fn with_gradients<const D: usize>(
     output: Tensor<D>,
     gradient_of: impl FnOnce(&burn::tensor::Gradients) -> Vec<Vec<f32>>,
@@ -50,7 +46,7 @@ pub(crate) fn with_gradients<const D: usize>(
     all
 }
 
-/// Computes with one thread and with three, and expects the same bits.
+/// Compares the bits of the results on one thread and on three.
 pub(crate) fn assert_same_for_any_threads(compute: impl Fn() -> Vec<Vec<f32>> + Send + Sync) {
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
@@ -67,7 +63,7 @@ pub(crate) fn assert_same_for_any_threads(compute: impl Fn() -> Vec<Vec<f32>> + 
         };
         assert!(
             bits(one) == bits(three),
-            "part {part} depends on the threads"
+            "part {part} depends on the number of threads"
         );
     }
 }

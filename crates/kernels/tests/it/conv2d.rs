@@ -1,8 +1,4 @@
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-//! Our convolution against Burn's own, on the device that has ours.
+//! Convolution against Burn's.
 
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
@@ -38,63 +34,63 @@ fn run(
     ]
 }
 
-fn assert_equals_burn(input: [usize; 4], weight: [usize; 4], walk: Conv2dGeometry) {
-    let ours = run(input, weight, |x, w| conv2d(x, w, walk));
-    let options = ConvOptions::new([walk.stride; 2], [walk.padding; 2], [1, 1], 1);
+fn assert_equals_burn(input: [usize; 4], weight: [usize; 4], geometry: Conv2dGeometry) {
+    let ours = run(input, weight, |x, w| conv2d(x, w, geometry));
+    let options = ConvOptions::new([geometry.stride; 2], [geometry.padding; 2], [1, 1], 1);
     let burns = run(input, weight, |x, w| {
         burn_conv2d(x, w, None, options.clone())
     });
-    for (what, (ours, burns)) in ["output", "input", "weight"]
+    for (context, (ours, burns)) in ["output", "input", "weight"]
         .iter()
         .zip(ours.iter().zip(&burns))
     {
-        assert_eq!(ours.len(), burns.len(), "{what} of {input:?} {weight:?}");
+        assert_eq!(ours.len(), burns.len(), "{context} of {input:?} {weight:?}");
         let scale = burns
             .iter()
             .fold(1.0_f32, |scale, value| scale.max(value.abs()));
         for (ours, burns) in ours.iter().zip(burns) {
-            let apart = (ours - burns).abs() / scale;
+            let error = (ours - burns).abs() / scale;
             assert!(
-                apart < 1e-5,
-                "{what} of {input:?} {weight:?} {walk:?}: {ours} is not {burns}"
+                error < 1e-5,
+                "{context} of {input:?} {weight:?} {geometry:?}: {ours} is not {burns}"
             );
         }
     }
 }
 
 #[test]
-fn equals_burn_at_every_stride_padding_and_kernel() {
+fn conv2d_equals_burn_for_strides_paddings_and_kernels() {
     for (stride, padding) in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)] {
-        let walk = Conv2dGeometry { stride, padding };
-        assert_equals_burn([2, 3, 7, 10], [4, 3, 3, 3], walk);
-        assert_equals_burn([3, 2, 9, 8], [5, 2, 5, 5], walk);
-        assert_equals_burn([2, 4, 6, 6], [3, 4, 1, 1], walk);
-        assert_equals_burn([1, 1, 5, 9], [2, 1, 3, 5], walk);
+        let geometry = Conv2dGeometry { stride, padding };
+        assert_equals_burn([2, 3, 7, 10], [4, 3, 3, 3], geometry);
+        assert_equals_burn([3, 2, 9, 8], [5, 2, 5, 5], geometry);
+        assert_equals_burn([2, 4, 6, 6], [3, 4, 1, 1], geometry);
+        assert_equals_burn([1, 1, 5, 9], [2, 1, 3, 5], geometry);
     }
 }
 
 #[test]
-fn equals_burn_when_small_planes_are_joined_and_when_large_ones_are_not() {
-    let walk = Conv2dGeometry {
+fn conv2d_equals_burn_for_small_and_large_images() {
+    let geometry = Conv2dGeometry {
         stride: 1,
         padding: 1,
     };
-    assert_equals_burn([67, 8, 4, 4], [16, 8, 3, 3], walk);
-    assert_equals_burn([33, 4, 14, 14], [8, 4, 3, 3], walk);
-    assert_equals_burn([5, 3, 28, 28], [8, 3, 3, 3], walk);
-    assert_equals_burn([2, 16, 1, 1], [8, 16, 3, 3], walk);
+    assert_equals_burn([67, 8, 4, 4], [16, 8, 3, 3], geometry);
+    assert_equals_burn([33, 4, 14, 14], [8, 4, 3, 3], geometry);
+    assert_equals_burn([5, 3, 28, 28], [8, 3, 3, 3], geometry);
+    assert_equals_burn([2, 16, 1, 1], [8, 16, 3, 3], geometry);
 }
 
 #[test]
-fn takes_views_that_are_not_contiguous() {
+fn the_input_may_be_a_view() {
     let device = Device::flex();
-    let walk = Conv2dGeometry {
+    let geometry = Conv2dGeometry {
         stride: 1,
         padding: 1,
     };
     let weight = noise([4, 2, 3, 3], 0.2, &device);
     let input = noise([2, 6, 5, 2], 0.5, &device).swap_dims(1, 3);
-    let view = conv2d(input.clone(), weight.clone(), walk);
+    let view = conv2d(input.clone(), weight.clone(), geometry);
     let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
     let burns = burn_conv2d(input, weight, None, options);
     for (ours, burns) in values(view).into_iter().zip(values(burns)) {
@@ -103,12 +99,16 @@ fn takes_views_that_are_not_contiguous() {
 }
 
 #[test]
-fn the_same_input_gives_the_same_bits() {
-    let walk = Conv2dGeometry {
+fn equal_inputs_give_equal_bits() {
+    let geometry = Conv2dGeometry {
         stride: 1,
         padding: 1,
     };
-    let once = || run([64, 8, 14, 14], [16, 8, 3, 3], |x, w| conv2d(x, w, walk));
+    let once = || {
+        run([64, 8, 14, 14], [16, 8, 3, 3], |x, w| {
+            conv2d(x, w, geometry)
+        })
+    };
     let first = once();
     for _ in 0..5 {
         assert!(first == once());
@@ -117,13 +117,13 @@ fn the_same_input_gives_the_same_bits() {
 
 #[test]
 #[should_panic(expected = "differ in channels")]
-fn channels_that_do_not_fit_are_refused() {
+fn mismatched_channels_are_rejected() {
     let device = Device::flex();
     let input = noise([1, 2, 5, 5], 0.0, &device);
     let weight = noise([1, 3, 3, 3], 0.0, &device);
-    let walk = Conv2dGeometry {
+    let geometry = Conv2dGeometry {
         stride: 1,
         padding: 0,
     };
-    let _ = conv2d(input, weight, walk);
+    let _ = conv2d(input, weight, geometry);
 }

@@ -1,8 +1,4 @@
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-//! Our linear layers against Burn's own, on the device that has ours.
+//! Linear layers against Burn's.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -12,7 +8,7 @@ use crate::checks::{
 use burn::tensor::{DType, Device, Tensor, module};
 use tinderbox_kernels::{linear, linear_gelu};
 
-/// Rows, columns of the input, columns of the output: around the sizes of tiles and portions.
+/// Rows, `d_input`, `d_output`: around the sizes of tiles and blocks.
 const SIZES: [[usize; 3]; 9] = [
     [1, 1, 1],
     [1, 128, 65],
@@ -73,7 +69,7 @@ fn linear_gelu_equals_burn() {
 }
 
 #[test]
-fn gelu_agrees_with_its_definition_far_and_near() {
+fn gelu_equals_its_definition() {
     let device = Device::flex();
     let x: Vec<f32> = (-2400..2400).map(|index| index as f32 / 200.0).collect();
     let one = || Tensor::ones([1, 1], &device);
@@ -81,16 +77,16 @@ fn gelu_agrees_with_its_definition_far_and_near() {
     let expected = values(burn_gelu(input.clone().cast(DType::F64)));
     let ours = values(linear_gelu(input, one(), None));
     for ((x, ours), expected) in x.iter().zip(ours).zip(expected) {
-        let apart = (ours - expected).abs();
+        let error = (ours - expected).abs();
         assert!(
-            apart < 4e-7 * (1.0 + x.abs()),
+            error < 4e-7 * (1.0 + x.abs()),
             "gelu({x}) is {ours}, not {expected}"
         );
     }
 }
 
 #[test]
-fn several_weights_equal_one_after_the_other() {
+fn several_weights_equal_separate_layers() {
     let three = |rows: usize, together: bool| {
         let device = Device::flex().autodiff();
         let input = noise([2, rows, 40], 0.1, &device).require_grad();
@@ -120,11 +116,11 @@ fn several_weights_equal_one_after_the_other() {
 }
 
 #[test]
-fn where_there_is_no_kernel_burn_computes_the_same() {
+fn the_fallback_gives_the_same_result() {
     let device = Device::flex();
     let (input, bias) = (noise([20, 30], 0.1, &device), noise([40], 0.7, &device));
     let weight = noise([30, 40], 0.3, &device);
-    // There is none for double precision.
+    // There is no kernel for double precision.
     let double = [input.clone(), weight.clone()].map(|tensor| tensor.cast(DType::F64));
     let [double_input, double_weight] = double;
     let double_bias = bias.clone().cast(DType::F64);
@@ -144,7 +140,7 @@ fn where_there_is_no_kernel_burn_computes_the_same() {
 }
 
 #[test]
-fn weights_may_be_a_view() {
+fn weights_may_be_views() {
     let device = Device::flex();
     let input = noise([100, 24], 0.1, &device);
     let weight = noise([30, 24], 0.3, &device);
@@ -158,7 +154,7 @@ fn weights_may_be_a_view() {
 }
 
 #[test]
-fn a_row_alone_has_the_same_bits_as_in_a_batch() {
+fn a_row_has_the_same_bits_alone_and_in_a_batch() {
     let device = Device::flex();
     let (input, weight) = (
         noise([100, 130], 0.1, &device),
@@ -184,7 +180,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 #[should_panic(expected = "the rows of the weight do not match the columns of the input")]
-fn a_wrong_shape_is_refused() {
+fn a_wrong_shape_is_rejected() {
     let device = Device::flex();
     let weight = Tensor::zeros([4, 2], &device);
     linear(Tensor::<2>::zeros([3, 5], &device), vec![weight], vec![]);

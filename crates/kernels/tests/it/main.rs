@@ -1,19 +1,23 @@
 //! The kernels against Burn's operations, in one binary: each would link all of Burn again.
 
-#[cfg(feature = "flex")]
+#![cfg(feature = "flex")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a helper that fails is a test that fails; some results are exact to the bit"
+)]
+
 mod adam;
-#[cfg(feature = "flex")]
 mod attention;
-#[cfg(feature = "flex")]
-mod batch_norm_and_pool;
-#[cfg(feature = "flex")]
+mod batch_norm;
 mod checks;
-#[cfg(feature = "flex")]
 mod conv2d;
-#[cfg(feature = "flex")]
+mod dropout;
+mod embedding;
 mod linear;
-#[cfg(feature = "flex")]
-mod norm_and_dropout;
-mod perceptron;
-#[cfg(feature = "flex")]
+mod max_pool;
+mod mlp;
+mod norm;
 mod recurrent;
+mod rotary;
+mod swiglu;

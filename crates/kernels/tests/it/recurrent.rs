@@ -1,8 +1,4 @@
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-//! Our recurrent walks against the same steps made of Burn's operations.
+//! Recurrent networks against the same steps composed from Burn's operations.
 
 use crate::checks::{
     assert_all_close, assert_close, assert_same_for_any_threads, noise, values, with_gradients,
@@ -10,29 +6,29 @@ use crate::checks::{
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use tinderbox_kernels::{gru, lstm};
 
-/// Batch, steps, numbers of a state.
+/// Batch, sequence length, `d_hidden`.
 const SIZES: [[usize; 3]; 5] = [[1, 1, 1], [2, 5, 7], [3, 9, 32], [13, 4, 20], [40, 30, 48]];
 
-/// `[batch, seq]`: padding behind some items, a hole in others, and one without any step.
-fn ignored(batch: usize, seq: usize, device: &Device) -> Tensor<2, Bool> {
-    let ignored = |item: usize, place: usize| match item % 4 {
+/// `[batch, seq]`: no padding, trailing padding, padding in the middle and padding only, in turn.
+fn padding_mask(batch: usize, seq: usize, device: &Device) -> Tensor<2, Bool> {
+    let is_padding = |item: usize, step: usize| match item % 4 {
         0 => false,
-        1 => place > seq / 2,
-        2 => place == 1,
+        1 => step > seq / 2,
+        2 => step == 1,
         _ => true,
     };
     let values: Vec<bool> = (0..batch * seq)
-        .map(|index| ignored(index / seq, index % seq))
+        .map(|index| is_padding(index / seq, index % seq))
         .collect();
     Tensor::from_data(TensorData::new(values, [batch, seq]), device)
 }
 
-/// Output and gradients, in single precision with our kernels or in double precision without.
+/// Output and gradients: of our kernel in single precision, of the fallback in double precision.
 fn run(
     [batch, seq, d]: [usize; 3],
     gates: usize,
     masked: bool,
-    backwards: bool,
+    reverse: bool,
     dtype: DType,
 ) -> Vec<Vec<f32>> {
     let device = Device::flex().autodiff();
@@ -42,11 +38,11 @@ fn run(
     let weight = weight.detach().require_grad();
     let bias = input([1, 1, gates * d], 0.9).reshape([gates * d]);
     let bias = bias.detach().require_grad();
-    let mask = masked.then(|| ignored(batch, seq, &device));
+    let mask = masked.then(|| padding_mask(batch, seq, &device));
     let output = if gates == 4 {
-        lstm(x.clone(), weight.clone(), mask, backwards)
+        lstm(x.clone(), weight.clone(), mask, reverse)
     } else {
-        gru(x.clone(), weight.clone(), bias.clone(), mask, backwards)
+        gru(x.clone(), weight.clone(), bias.clone(), mask, reverse)
     };
     let upstream = noise(output.dims(), 0.4, &device).cast(dtype);
     let gradients = (output.clone() * upstream).sum().backward();
@@ -60,22 +56,22 @@ fn run(
 }
 
 #[test]
-fn walks_equal_their_steps() {
+fn networks_equal_their_steps() {
     for size in SIZES {
         for (gates, masked) in [(4, false), (4, true), (3, false), (3, true)] {
-            for backwards in [false, true] {
-                let ours = run(size, gates, masked, backwards, DType::F32);
+            for reverse in [false, true] {
+                let ours = run(size, gates, masked, reverse, DType::F32);
                 // There is no kernel for double precision.
-                let burns = run(size, gates, masked, backwards, DType::F64);
-                let what = format!("{size:?}, {gates} gates, masked: {masked}, {backwards}");
-                assert_all_close(&what, &ours, &burns);
+                let burns = run(size, gates, masked, reverse, DType::F64);
+                let context = format!("{size:?}, {gates} gates, masked: {masked}, {reverse}");
+                assert_all_close(&context, &ours, &burns);
             }
         }
     }
 }
 
 #[test]
-fn a_step_of_lstm_agrees_with_numbers_by_hand() {
+fn lstm_equals_its_formula() {
     let device = Device::flex();
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     let gates = [[0.5, -0.25, 0.75, 1.5], [-1.0, 0.5, 0.25, 0.125]];
@@ -98,7 +94,7 @@ fn a_step_of_lstm_agrees_with_numbers_by_hand() {
 }
 
 #[test]
-fn the_last_state_is_that_behind_the_last_step_there_is() {
+fn padding_leaves_the_last_state_unchanged() {
     let device = Device::flex();
     let x = noise([2, 6, 12], 0.3, &device);
     let weight = noise([3, 12], 0.5, &device);
@@ -106,7 +102,7 @@ fn the_last_state_is_that_behind_the_last_step_there_is() {
     let mask: Vec<bool> = (0..12).map(|index| index % 6 >= 4).collect();
     let mask = Tensor::<2, Bool>::from_data(TensorData::new(mask, [2, 6]), &device);
     let long = lstm(x.clone(), weight.clone(), Some(mask.clone()), false);
-    let last = |x: Tensor<3>, place| values(x.narrow(1, place, 1));
+    let last = |x: Tensor<3>, step| values(x.narrow(1, step, 1));
     assert_eq!(last(long, 5), last(short, 3));
     let short = lstm(x.clone().narrow(1, 0, 4), weight.clone(), None, true);
     let long = lstm(x, weight, Some(mask), true);
@@ -122,18 +118,18 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 #[should_panic(expected = "the shapes of the gates and the weight do not match")]
-fn a_wrong_shape_is_refused() {
+fn a_wrong_shape_is_rejected() {
     let device = Device::flex();
     let gates = Tensor::zeros([1, 2, 12], &device);
     lstm(gates, Tensor::zeros([4, 12], &device), None, false);
 }
 
 #[test]
-fn gradients_flow_through_no_ignored_step() {
+fn padding_has_no_gradient() {
     let device = Device::flex().autodiff();
     let x = noise([4, 5, 12], 0.3, &device).require_grad();
     let weight = noise([4, 12], 0.5, &device);
-    let mask = ignored(4, 5, &device);
+    let mask = padding_mask(4, 5, &device);
     let output = gru(
         x.clone(),
         weight,
@@ -143,7 +139,7 @@ fn gradients_flow_through_no_ignored_step() {
     );
     let all = with_gradients(output, |gradients| vec![values(x.grad(gradients).unwrap())]);
     let mask: Vec<bool> = mask.into_data().iter::<bool>().collect();
-    for (ignored, slopes) in mask.iter().zip(all[1].chunks(12)) {
-        assert_eq!(*ignored, slopes.iter().all(|&slope| slope == 0.0));
+    for (is_padding, slopes) in mask.iter().zip(all[1].chunks(12)) {
+        assert_eq!(*is_padding, slopes.iter().all(|&slope| slope == 0.0));
     }
 }

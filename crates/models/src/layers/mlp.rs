@@ -24,6 +24,7 @@ use crate::layers::Activation;
 use crate::layers::dense::{drop_out, project, project_rectified};
 use crate::layers::init::{XAVIER, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of hidden layers.
 const MAX_DEPTH: usize = 1024;
@@ -60,6 +61,8 @@ pub struct MlpConfig {
     #[config(default = 0.1)]
     pub dropout: f64,
 }
+
+data_sized!(MlpConfig::new(d_input, d_output));
 
 impl MlpConfig {
     /// Checks every field, and that all together fit.

@@ -18,6 +18,7 @@ use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_s
 use crate::layers::Activation;
 use crate::layers::init::linear;
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of hidden layers.
 const MAX_DEPTH: usize = 64;
@@ -39,6 +40,8 @@ pub struct ActorCriticConfig {
     #[config(default = "Activation::Tanh")]
     pub activation: Activation,
 }
+
+data_sized!(ActorCriticConfig::new(d_input, d_action), continuous);
 
 impl ActorCriticConfig {
     /// Checks every field, and that all together fit.

@@ -23,6 +23,7 @@ use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_r
 use crate::layers::Activation;
 use crate::layers::init::{XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of hidden layers.
 const MAX_DEPTH: usize = 64;
@@ -63,6 +64,8 @@ pub struct QNetworkConfig {
     #[config(default = 100.0)]
     pub v_max: f64,
 }
+
+data_sized!(QNetworkConfig::new(d_input, n_actions));
 
 impl QNetworkConfig {
     /// Checks every field, and that all together fit.

@@ -18,6 +18,7 @@ use crate::layers::Activation;
 use crate::layers::dense::drop_out;
 use crate::layers::mlp::{Mlp, MlpConfig};
 use crate::summary::LayerSummary;
+use crate::template::data_sized;
 
 /// Largest number of hidden layers of the encoder.
 const MAX_DEPTH: usize = 64;
@@ -40,6 +41,8 @@ pub struct AutoencoderConfig {
     #[config(default = 0.1)]
     pub noise: f64,
 }
+
+data_sized!(AutoencoderConfig::new(n_numeric, cardinalities));
 
 impl AutoencoderConfig {
     /// Checks every field, and that all together fit.

@@ -32,6 +32,13 @@ pub struct FeaturesConfig {
     pub categorical: CategoricalEmbedding,
 }
 
+impl Default for FeaturesConfig {
+    /// The defaults, without a column.
+    fn default() -> Self {
+        Self::new(0, Vec::new())
+    }
+}
+
 impl FeaturesConfig {
     /// Checks every field, and that all together fit.
     ///

@@ -30,6 +30,7 @@ use crate::config::{
 use crate::layers::dense::{add_branch, drop_out};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of blocks.
 const MAX_BLOCKS: usize = 64;
@@ -47,16 +48,16 @@ pub struct FtTransformerConfig {
     #[config(default = "NumericEmbedding::Linear")]
     pub numeric: NumericEmbedding,
     /// Width of a token.
-    #[config(default = 192)]
+    #[config(default = 64)]
     pub d_model: usize,
     /// Number of blocks.
-    #[config(default = 3)]
+    #[config(default = 2)]
     pub n_layers: usize,
     /// Number of attention heads, which share the width evenly.
-    #[config(default = 8)]
+    #[config(default = 4)]
     pub n_heads: usize,
     /// Width inside the feed-forward part of a block.
-    #[config(default = 256)]
+    #[config(default = 128)]
     pub d_hidden: usize,
     /// Probability of zeroing an attention weight, in `[0, 1)`.
     #[config(default = 0.2)]
@@ -68,6 +69,11 @@ pub struct FtTransformerConfig {
     #[config(default = 0.0)]
     pub residual_dropout: f64,
 }
+
+data_sized!(
+    FtTransformerConfig::new(n_numeric, cardinalities, d_output),
+    numeric
+);
 
 impl FtTransformerConfig {
     /// Checks every field, and that all together fit.

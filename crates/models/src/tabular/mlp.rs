@@ -17,6 +17,7 @@ use crate::config::{ConfigError, check_parameters};
 use crate::layers::Activation;
 use crate::layers::mlp::{Mlp, MlpConfig, Normalization};
 use crate::summary::LayerSummary;
+use crate::template::data_sized;
 
 /// Configuration to create a [`TabularMlp`] with [`init`](TabularMlpConfig::init).
 #[derive(Config, Debug, PartialEq)]
@@ -35,9 +36,11 @@ pub struct TabularMlpConfig {
     #[config(default = "Normalization::None")]
     pub normalization: Normalization,
     /// Probability of zeroing a hidden activation, in `[0, 1)`.
-    #[config(default = 0.1)]
+    #[config(default = 0.2)]
     pub dropout: f64,
 }
+
+data_sized!(TabularMlpConfig::new(features, d_output));
 
 impl TabularMlpConfig {
     /// Checks every field, and that all together fit.

@@ -19,6 +19,7 @@ use crate::config::{ConfigError, check_parameters, check_probability, check_rang
 use crate::layers::dense::{add_branch, drop_out, project};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of blocks.
 const MAX_BLOCKS: usize = 64;
@@ -40,12 +41,14 @@ pub struct TabularResNetConfig {
     #[config(default = 384)]
     pub d_hidden: usize,
     /// Probability of zeroing an activation inside a block, in `[0, 1)`.
-    #[config(default = 0.15)]
+    #[config(default = 0.2)]
     pub dropout: f64,
     /// Probability of zeroing a number that a block adds, in `[0, 1)`.
     #[config(default = 0.0)]
     pub residual_dropout: f64,
 }
+
+data_sized!(TabularResNetConfig::new(features, d_output));
 
 impl TabularResNetConfig {
     /// Checks every field, and that all together fit.

@@ -30,6 +30,7 @@ use crate::config::{ConfigError, check_parameters, check_probability, check_rang
 use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of members.
 const MAX_MEMBERS: usize = 1024;
@@ -59,18 +60,20 @@ pub struct TabMConfig {
     #[config(default = "TabMVariant::Mini")]
     pub variant: TabMVariant,
     /// Number of members.
-    #[config(default = 32)]
+    #[config(default = 16)]
     pub n_members: usize,
     /// Number of hidden layers.
-    #[config(default = 3)]
+    #[config(default = 2)]
     pub n_blocks: usize,
     /// Width of a hidden layer.
-    #[config(default = 256)]
+    #[config(default = 128)]
     pub d_block: usize,
     /// Probability of zeroing a hidden activation, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
+
+data_sized!(TabMConfig::new(features, d_output));
 
 impl TabMConfig {
     /// Checks every field, and that all together fit.

@@ -15,6 +15,7 @@ use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{XAVIER, linear};
 use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 use crate::text::encoder::MAX_VOCABULARY;
 
 /// Most tokens in a phrase.
@@ -47,6 +48,8 @@ pub struct BagConfig {
     #[config(default = 0.2)]
     pub dropout: f64,
 }
+
+data_sized!(BagConfig::new(vocab_size, num_classes));
 
 impl BagConfig {
     /// Checks every field, and that all together fit.

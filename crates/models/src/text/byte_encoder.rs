@@ -25,6 +25,7 @@ use crate::layers::init::{SMALL, XAVIER, linear};
 use crate::layers::norm::LayerNorm;
 use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 use crate::text::encoder::{EPSILON, EncoderLayer, EncoderLayerConfig, MAX_LAYERS, ROTARY_BASE};
 
 /// Bytes that there are.
@@ -69,6 +70,8 @@ pub struct ByteEncoderConfig {
     #[config(default = 0.1)]
     pub dropout: f64,
 }
+
+data_sized!(ByteEncoderConfig::new(num_classes), max_len);
 
 impl ByteEncoderConfig {
     /// Checks every field, and that all together fit.

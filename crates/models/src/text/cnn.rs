@@ -19,6 +19,7 @@ use crate::layers::conv1d::{silence, windows};
 use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 use crate::text::encoder::MAX_VOCABULARY;
 
 /// Most tokens in a window.
@@ -44,6 +45,8 @@ pub struct TextCnnConfig {
     #[config(default = 0.5)]
     pub dropout: f64,
 }
+
+data_sized!(TextCnnConfig::new(vocab_size, num_classes));
 
 impl TextCnnConfig {
     /// Checks every field, and that all together fit.

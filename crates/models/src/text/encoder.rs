@@ -26,6 +26,7 @@ use crate::layers::init::{SMALL, linear, smaller};
 use crate::layers::norm::LayerNorm;
 use crate::layers::pooling::{Pooling, pool};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of layers.
 pub(crate) const MAX_LAYERS: usize = 256;
@@ -81,6 +82,8 @@ pub struct TextEncoderConfig {
     #[config(default = 0.1)]
     pub dropout: f64,
 }
+
+data_sized!(TextEncoderConfig::new(vocab_size, num_classes), max_len);
 
 impl TextEncoderConfig {
     /// Checks every field, and that all together fit.

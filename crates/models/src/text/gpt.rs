@@ -23,6 +23,7 @@ use crate::layers::dense::{add_branch, drop_out, project, project_all};
 use crate::layers::init::{SMALL, linear_without_bias, smaller};
 use crate::layers::norm::RmsNorm;
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 use crate::text::encoder::{MAX_LAYERS, MAX_VOCABULARY, ROTARY_BASE};
 
 /// Added to the mean square in front of its root.
@@ -56,6 +57,8 @@ pub struct GptConfig {
     #[config(default = 0.1)]
     pub dropout: f64,
 }
+
+data_sized!(GptConfig::new(vocab_size), max_len);
 
 impl GptConfig {
     /// Checks every field, and that all together fit.

@@ -24,6 +24,7 @@ use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{XAVIER, linear, linear_without_bias};
 use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 use crate::text::encoder::MAX_VOCABULARY;
 
 /// Largest number of layers.
@@ -97,6 +98,8 @@ pub struct RecurrentConfig {
     #[config(default = 0.3)]
     pub dropout: f64,
 }
+
+data_sized!(RecurrentConfig::new(vocab_size, num_classes));
 
 impl RecurrentConfig {
     /// Checks every field, and that all together fit.

@@ -24,6 +24,7 @@ use crate::layers::conv_norm::{ConvNorm, ConvNormConfig, global_average};
 use crate::layers::dense::drop_out;
 use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of blocks.
 const MAX_BLOCKS: usize = 64;
@@ -62,6 +63,8 @@ pub struct CnnConfig {
     #[config(default = 0.25)]
     pub dropout: f64,
 }
+
+data_sized!(CnnConfig::new(in_channels, height, width, num_classes));
 
 impl CnnConfig {
     /// Checks every field, and that all together fit.
@@ -277,13 +280,60 @@ impl Cnn {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         let [channels, height, width] = self.image;
         assert_shape!(input, [_, channels, height, width]);
-        let x = self.blocks.iter().fold(input, |x, block| block.forward(x));
+        let x = self.run_stages(input, |_| ());
         let x = match &self.hidden {
             Some(hidden) => relu(hidden.forward(x.flatten(1, 3))),
             None => global_average(x),
         };
         let x = drop_out(&self.dropout, x);
         self.output.forward(x)
+    }
+
+    /// Computes the feature maps behind every block, for networks that build on this one.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`, any height and width that are at least 4 behind
+    ///   the last pooling but one
+    /// - output `i`: `[batch, stage_channels[i], height / stage_strides[i], width / stage_strides[i]]`,
+    ///   rounded down at every pooling
+    ///
+    /// # Panics
+    ///
+    /// If the second axis of `input` is not `channels`.
+    pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
+        let [channels, _, _] = self.image;
+        assert_shape!(input, [_, channels, _, _]);
+        let mut stages = Vec::with_capacity(self.blocks.len());
+        self.run_stages(input, |x| stages.push(x.clone()));
+        stages
+    }
+
+    /// Number of channels behind every block.
+    pub fn stage_channels(&self) -> Vec<usize> {
+        let channels = |block: &Block| {
+            let last = block.convs.last();
+            last.map(|conv| conv.conv.weight.dims()[0])
+        };
+        self.blocks.iter().filter_map(channels).collect()
+    }
+
+    /// Number of pixels of the image per pixel behind every block, along a side.
+    pub fn stage_strides(&self) -> Vec<usize> {
+        let strides = self.blocks.iter().scan(1, |stride, block| {
+            *stride *= if block.pooled { 2 } else { 1 };
+            Some(*stride)
+        });
+        strides.collect()
+    }
+
+    /// Runs all blocks; `visit` sees what is behind each. A classifier keeps none of it.
+    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&Tensor<4>)) -> Tensor<4> {
+        self.blocks.iter().fold(input, |x, block| {
+            let x = block.forward(x);
+            visit(&x);
+            x
+        })
     }
 }
 
@@ -391,6 +441,33 @@ mod tests {
         let output = values(model.output.weight.val());
         let logits = [0, 1].map(|k| (0..planes).map(|c| features[c] * output[c * 2 + k]).sum());
         assert_close(model.forward(image), &logits);
+    }
+
+    #[test]
+    fn stages_have_their_channels_and_strides() {
+        let device = Device::flex();
+        let config = CnnConfig::new(2, 8, 9, 3).with_block_channels(vec![4, 6, 5]);
+        let model = config.init(&device);
+        assert_eq!(model.stage_channels(), [4, 6, 5]);
+        assert_eq!(model.stage_strides(), [2, 4, 4]);
+        // Also of images of another size.
+        for [height, width] in [[8, 9], [16, 33]] {
+            let stages = model.forward_stages(normal([2, 2, height, width], &device));
+            let shapes: Vec<_> = stages.iter().map(Tensor::dims).collect();
+            let expected = [(4, 2), (6, 4), (5, 4)]
+                .map(|(channels, stride)| [2, channels, height / stride, width / stride]);
+            assert_eq!(shapes, expected);
+        }
+    }
+
+    #[test]
+    fn the_classifier_reads_the_last_stage() {
+        let device = Device::flex();
+        let model = small().with_d_hidden(0).init(&device);
+        let images = normal([2, 2, 8, 9], &device);
+        let last = model.forward_stages(images.clone()).pop().unwrap();
+        let logits = model.output.forward(global_average(last));
+        assert_eq!(values(model.forward(images)), values(logits));
     }
 
     #[test]

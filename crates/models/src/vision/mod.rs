@@ -2,6 +2,7 @@
 
 pub mod cnn;
 pub mod resnet;
+mod torchvision;
 
 pub use cnn::{Cnn, CnnConfig};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};

@@ -32,6 +32,7 @@ use crate::layers::conv_norm::{ConvNorm, ConvNormConfig, global_average};
 use crate::layers::dense::drop_out;
 use crate::layers::init::{HE_FAN_OUT, linear};
 use crate::summary::{LayerSummary, linear_parameters};
+use crate::template::data_sized;
 
 /// Largest number of stages: the plane halves at each.
 const MAX_STAGES: usize = 8;
@@ -73,51 +74,46 @@ pub struct ResNetConfig {
     /// Number of classes.
     pub num_classes: usize,
     /// How the image enters.
+    #[config(default = "Stem::Small")]
     pub stem: Stem,
     /// The residual function of every block.
+    #[config(default = "BlockKind::Basic")]
     pub block: BlockKind,
     /// Number of blocks in each stage, first to last.
+    #[config(default = "vec![1, 1, 1]")]
     pub blocks_per_stage: Vec<usize>,
     /// Width of the first stage; each further stage is twice as wide.
-    #[config(default = 64)]
+    #[config(default = 16)]
     pub base_channels: usize,
     /// Probability of zeroing what the classifier reads, in `[0, 1)`.
     #[config(default = 0.0)]
     pub dropout: f64,
 }
 
+data_sized!(ResNetConfig::new(in_channels, num_classes));
+
 impl ResNetConfig {
     /// ResNet-18 of the paper's table 1; give it a [`Stem::Small`] for small images.
-    pub fn resnet18(channels: usize, num_classes: usize) -> Self {
-        Self::new(
-            channels,
-            num_classes,
-            Stem::Large,
-            BlockKind::Basic,
-            vec![2, 2, 2, 2],
-        )
+    pub fn resnet18(in_channels: usize, num_classes: usize) -> Self {
+        Self::for_large_images(in_channels, num_classes).with_blocks_per_stage(vec![2, 2, 2, 2])
     }
 
     /// ResNet-34 of the paper's table 1.
-    pub fn resnet34(channels: usize, num_classes: usize) -> Self {
-        Self::new(
-            channels,
-            num_classes,
-            Stem::Large,
-            BlockKind::Basic,
-            vec![3, 4, 6, 3],
-        )
+    pub fn resnet34(in_channels: usize, num_classes: usize) -> Self {
+        Self::for_large_images(in_channels, num_classes).with_blocks_per_stage(vec![3, 4, 6, 3])
     }
 
     /// ResNet-50 of the paper's table 1.
-    pub fn resnet50(channels: usize, num_classes: usize) -> Self {
-        Self::new(
-            channels,
-            num_classes,
-            Stem::Large,
-            BlockKind::Bottleneck,
-            vec![3, 4, 6, 3],
-        )
+    pub fn resnet50(in_channels: usize, num_classes: usize) -> Self {
+        Self::for_large_images(in_channels, num_classes)
+            .with_block(BlockKind::Bottleneck)
+            .with_blocks_per_stage(vec![3, 4, 6, 3])
+    }
+
+    fn for_large_images(in_channels: usize, num_classes: usize) -> Self {
+        Self::new(in_channels, num_classes)
+            .with_stem(Stem::Large)
+            .with_base_channels(64)
     }
 
     /// The paper's networks for CIFAR (section 4.2), `depth` one of 20, 32, 44, 56, … 6 n + 2.
@@ -127,7 +123,7 @@ impl ResNetConfig {
     /// If `depth` is not 6 n + 2.
     pub fn resnet_cifar(
         depth: usize,
-        channels: usize,
+        in_channels: usize,
         num_classes: usize,
     ) -> Result<Self, ConfigError> {
         let n = depth / 6;
@@ -135,13 +131,10 @@ impl ResNetConfig {
             let expected = format!("6 n + 2 with n from 1 to {MAX_BLOCKS}, as in 20, 32, 44 or 56");
             return Err(ConfigError::new("depth", depth, expected));
         }
-        let config = Self::new(
-            channels,
-            num_classes,
-            Stem::Small,
-            BlockKind::Basic,
-            vec![n; 3],
-        );
+        let config = Self::new(in_channels, num_classes)
+            .with_stem(Stem::Small)
+            .with_block(BlockKind::Basic)
+            .with_blocks_per_stage(vec![n; 3]);
         Ok(config.with_base_channels(16))
     }
 
@@ -236,7 +229,7 @@ impl ResNetConfig {
     }
 
     /// Lists the blocks of a stage; the first changes the width and halves the plane.
-    fn stage(&self, stage: usize) -> impl Iterator<Item = ResidualConfig> {
+    pub(super) fn stage(&self, stage: usize) -> impl Iterator<Item = ResidualConfig> {
         let (kind, expansion) = (self.block, self.block.expansion());
         let d_inner = self.base_channels << stage;
         let d_before = if stage == 0 {
@@ -292,7 +285,7 @@ fn stem_pool() -> MaxPool2d {
 
 /// One block.
 #[derive(Clone, Copy)]
-struct ResidualConfig {
+pub(super) struct ResidualConfig {
     kind: BlockKind,
     d_input: usize,
     d_inner: usize,
@@ -305,7 +298,7 @@ impl ResidualConfig {
     }
 
     /// Lists the convolutions of the residual function.
-    fn convs(self) -> Vec<ConvNormConfig> {
+    pub(super) fn convs(self) -> Vec<ConvNormConfig> {
         let Self {
             kind,
             d_input,
@@ -334,7 +327,7 @@ impl ResidualConfig {
     }
 
     /// The projection, where the block changes the shape of its input.
-    fn shortcut(self) -> Option<ConvNormConfig> {
+    pub(super) fn shortcut(self) -> Option<ConvNormConfig> {
         let Self {
             d_input, stride, ..
         } = self;
@@ -416,6 +409,59 @@ impl ResNet {
     ///
     /// If the second axis of `input` is not `channels`.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        let x = global_average(self.run_stages(input, |_| ()));
+        let x = drop_out(&self.dropout, x);
+        self.output.forward(x)
+    }
+
+    /// Computes the feature maps behind every stage, for networks that build on this one.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`, any height and width from 1
+    /// - output `i`: `[batch, stage_channels[i], height / stage_strides[i], width / stage_strides[i]]`,
+    ///   rounded up
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use tinderbox_models::vision::ResNetConfig;
+    ///
+    /// let device = Device::flex();
+    /// let model = ResNetConfig::resnet18(3, 10).with_base_channels(8).init(&device);
+    /// let stages = model.forward_stages(Tensor::zeros([1, 3, 64, 64], &device));
+    /// assert_eq!(stages[3].dims(), [1, 64, 2, 2]);
+    /// assert_eq!(model.stage_channels(), [8, 16, 32, 64]);
+    /// assert_eq!(model.stage_strides(), [4, 8, 16, 32]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut stages = Vec::with_capacity(self.stages.len());
+        self.run_stages(input, |x| stages.push(x.clone()));
+        stages
+    }
+
+    /// Number of channels behind every stage.
+    pub fn stage_channels(&self) -> Vec<usize> {
+        let channels = |stage: &Vec<Residual>| {
+            let last = stage.last()?.convs.last()?;
+            Some(last.conv.weight.dims()[0])
+        };
+        self.stages.iter().filter_map(channels).collect()
+    }
+
+    /// Number of pixels of the image per pixel behind every stage, along a side: 4, 8, 16 and so on
+    /// with a [`Stem::Large`], else 1, 2, 4 and so on.
+    pub fn stage_strides(&self) -> Vec<usize> {
+        let stem = if self.stem_pool.is_some() { 4 } else { 1 };
+        (0..self.stages.len()).map(|stage| stem << stage).collect()
+    }
+
+    /// Runs the stem and all stages; `visit` sees what is behind each stage. A classifier keeps none
+    /// of it.
+    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
         let x = self.stem.forward_relu(input);
@@ -423,14 +469,11 @@ impl ResNet {
             Some(pool) => pool.forward(x),
             None => x,
         };
-        let x = self
-            .stages
-            .iter()
-            .flatten()
-            .fold(x, |x, block| block.forward(x));
-        let x = global_average(x);
-        let x = drop_out(&self.dropout, x);
-        self.output.forward(x)
+        self.stages.iter().fold(x, |x, stage| {
+            let x = stage.iter().fold(x, |x, block| block.forward(x));
+            visit(&x);
+            x
+        })
     }
 }
 
@@ -466,7 +509,11 @@ mod tests {
     const KINDS: [BlockKind; 2] = [BlockKind::Basic, BlockKind::Bottleneck];
 
     fn small(stem: Stem, block: BlockKind) -> ResNetConfig {
-        ResNetConfig::new(2, 3, stem, block, vec![1, 2]).with_base_channels(4)
+        ResNetConfig::new(2, 3)
+            .with_stem(stem)
+            .with_block(block)
+            .with_blocks_per_stage(vec![1, 2])
+            .with_base_channels(4)
     }
 
     /// Lets the residual functions speak: at initialization they are silent.
@@ -518,6 +565,40 @@ mod tests {
             let logits = model.forward(normal([4, 2, 20, 20], &device));
             assert_every_parameter_gets_a_gradient(&model, &logits);
         }
+    }
+
+    #[test]
+    fn stages_have_their_channels_and_strides() {
+        let device = Device::flex();
+        for (stem, first_stride) in [(Stem::Small, 1), (Stem::Large, 4)] {
+            for (kind, channels) in KINDS.into_iter().zip([[4, 8], [16, 32]]) {
+                let model = small(stem, kind).init(&device);
+                assert_eq!(model.stage_channels(), channels);
+                assert_eq!(model.stage_strides(), [first_stride, 2 * first_stride]);
+                let stages = model.forward_stages(normal([1, 2, 17, 24], &device));
+                let shapes: Vec<_> = stages.iter().map(Tensor::dims).collect();
+                let strides = [first_stride, 2 * first_stride];
+                let expected: Vec<_> = channels
+                    .into_iter()
+                    .zip(strides)
+                    .map(|(d, stride): (usize, usize)| {
+                        [1, d, 17_usize.div_ceil(stride), 24_usize.div_ceil(stride)]
+                    })
+                    .collect();
+                assert_eq!(shapes, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_classifier_reads_the_last_stage() {
+        let device = Device::flex();
+        let mut model = small(Stem::Large, BlockKind::Bottleneck).init(&device);
+        open_blocks(&mut model, &device);
+        let images = normal([2, 2, 20, 20], &device);
+        let last = model.forward_stages(images.clone()).pop().unwrap();
+        let logits = model.output.forward(global_average(last));
+        assert_eq!(values(model.forward(images)), values(logits));
     }
 
     #[test]

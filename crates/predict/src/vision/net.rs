@@ -4,64 +4,65 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::layers::{Mlp, MlpConfig, Normalization};
-use tinderbox_models::vision::{BlockKind, Cnn, CnnConfig, ResNet, ResNetConfig, Stem};
-use tinderbox_models::{ConfigError, LayerSummary};
+use tinderbox_models::vision::{Cnn, CnnConfig, ResNet, ResNetConfig};
+use tinderbox_models::{ConfigError, LayerSummary, Template};
 
 use crate::Classify;
 use crate::model_dir::{self, WeightsError};
 
-/// Configuration of an [`ImageModel`]: that of its network.
-///
-/// The sizes that follow from the data may be 0: [`init`](Self::init) and [`layers`](Self::layers) set
-/// them.
+/// Configuration of an [`ImageModel`]: that of its network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ImageModelConfig {
     /// Multilayer perceptron on the flattened image.
-    Mlp(MlpConfig),
+    Mlp(Template<MlpConfig>),
     /// Small plain convolutional network.
-    Cnn(CnnConfig),
+    Cnn(Template<CnnConfig>),
     /// Residual network.
-    Resnet(ResNetConfig),
+    Resnet(Template<ResNetConfig>),
+}
+
+impl From<MlpConfig> for ImageModelConfig {
+    fn from(config: MlpConfig) -> Self {
+        Self::Mlp(Template(config))
+    }
+}
+
+impl From<CnnConfig> for ImageModelConfig {
+    fn from(config: CnnConfig) -> Self {
+        Self::Cnn(Template(config))
+    }
+}
+
+impl From<ResNetConfig> for ImageModelConfig {
+    fn from(config: ResNetConfig) -> Self {
+        Self::Resnet(Template(config))
+    }
 }
 
 impl ImageModelConfig {
-    /// The fields that follow from the data.
-    pub const INFERRED: [&str; 6] = [
-        "d_input",
-        "d_output",
-        "in_channels",
-        "height",
-        "width",
-        "num_classes",
-    ];
-
     /// The default of each kind.
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {
-            "mlp" => Self::Mlp(MlpConfig::new(0, 0)),
-            "cnn" => Self::Cnn(CnnConfig::new(0, 0, 0, 0)),
-            "resnet" => Self::Resnet(
-                ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1, 1])
-                    .with_base_channels(16),
-            ),
+            "mlp" => Self::Mlp(Template::default()),
+            "cnn" => Self::Cnn(Template::default()),
+            "resnet" => Self::Resnet(Template::default()),
             _ => return None,
         })
     }
 
     /// The same for images of `[height, width, channels]` and a number of classes.
-    #[must_use]
-    pub fn with_sizes(mut self, [height, width, channels]: [usize; 3], classes: usize) -> Self {
+    fn with_sizes(mut self, [height, width, channels]: [usize; 3], classes: usize) -> Self {
         match &mut self {
-            Self::Mlp(config) => {
+            Self::Mlp(Template(config)) => {
                 config.d_input = height.saturating_mul(width).saturating_mul(channels);
                 config.d_output = classes;
             }
-            Self::Cnn(config) => {
+            Self::Cnn(Template(config)) => {
                 (config.height, config.width, config.in_channels) = (height, width, channels);
                 config.num_classes = classes;
             }
-            Self::Resnet(config) => {
+            Self::Resnet(Template(config)) => {
                 (config.in_channels, config.num_classes) = (channels, classes);
             }
         }
@@ -71,16 +72,16 @@ impl ImageModelConfig {
     /// Whether the network has batch normalization, which needs two images in a batch.
     pub fn normalizes_batches(&self) -> bool {
         match self {
-            Self::Mlp(config) => config.normalization == Normalization::Batch,
+            Self::Mlp(config) => config.0.normalization == Normalization::Batch,
             Self::Cnn(_) | Self::Resnet(_) => true,
         }
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
         let result = match self {
-            Self::Mlp(config) => config.validate(),
-            Self::Cnn(config) => config.validate(),
-            Self::Resnet(config) => config.validate(),
+            Self::Mlp(config) => config.0.validate(),
+            Self::Cnn(config) => config.0.validate(),
+            Self::Resnet(config) => config.0.validate(),
         };
         result.map_err(|error| {
             let key = format!("model.{}", error.key);
@@ -102,9 +103,9 @@ impl ImageModelConfig {
         let config = self.clone().with_sizes(shape, classes);
         config.validate()?;
         Ok(match config {
-            Self::Mlp(config) => ImageModel::Mlp(config.init(device)),
-            Self::Cnn(config) => ImageModel::Cnn(config.init(device)),
-            Self::Resnet(config) => ImageModel::Resnet(config.init(device)),
+            Self::Mlp(config) => ImageModel::Mlp(config.0.init(device)),
+            Self::Cnn(config) => ImageModel::Cnn(config.0.init(device)),
+            Self::Resnet(config) => ImageModel::Resnet(config.0.init(device)),
         })
     }
 
@@ -121,9 +122,9 @@ impl ImageModelConfig {
         let config = self.clone().with_sizes(shape, classes);
         config.validate()?;
         Ok(match config {
-            Self::Mlp(config) => config.layers(),
-            Self::Cnn(config) => config.layers(),
-            Self::Resnet(config) => config.layers([shape[0], shape[1]]),
+            Self::Mlp(config) => config.0.layers(),
+            Self::Cnn(config) => config.0.layers(),
+            Self::Resnet(config) => config.0.layers([shape[0], shape[1]]),
         })
     }
 }

@@ -187,12 +187,11 @@ impl ImageClassification {
             split: self.recipe.split.clone(),
             digest: self.list.digest(),
         };
-        let (shape, classes) = (self.data.shape(), self.data.classes.len());
         Ok(ImageClassifierSpec {
             kind: ImageClassifier::KIND.to_owned(),
             recipe: self.recipe.name.clone(),
             members: self.recipe.ensemble,
-            model: self.recipe.model.clone().with_sizes(shape, classes),
+            model: self.recipe.model.clone(),
             labels: self.data.classes.clone(),
             input: self.data.decode.clone(),
             normalize: normalize.clone(),

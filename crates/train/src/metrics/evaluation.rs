@@ -54,6 +54,15 @@ pub enum Evaluation {
 }
 
 impl Evaluation {
+    /// The evaluation of a task with one metric of its own.
+    pub fn of_metric(name: &'static str, mode: MonitorMode, value: f64, items: usize) -> Self {
+        Self::Other {
+            metrics: Metrics::from([(name.to_owned(), value)]),
+            items,
+            headline: (name, mode),
+        }
+    }
+
     /// Number of items: rows, images, texts or tokens.
     pub fn len(&self) -> usize {
         match self {

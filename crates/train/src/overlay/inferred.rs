@@ -82,12 +82,3 @@ pub fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
         .try_into()
         .map_err(|error| D::Error::custom(error.message()))
 }
-
-/// The section as a table, for [`Patchable::variant`](super::Patchable::variant).
-pub fn table(section: &impl Serialize, inferred: &[&str]) -> Option<Table> {
-    let mut table = Table::try_from(section).ok()?;
-    for key in inferred {
-        table.remove(*key);
-    }
-    Some(table)
-}

@@ -2,7 +2,7 @@
 
 use tinderbox_datasets::image::Augment;
 use tinderbox_models::layers::MlpConfig;
-use tinderbox_models::vision::{BlockKind, CnnConfig, ResNetConfig, Stem};
+use tinderbox_models::vision::{CnnConfig, ResNetConfig};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
 use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
@@ -93,7 +93,7 @@ fn base(name: &str, data: Data, model: ImageModelConfig) -> Recipe {
 
 fn cnn(block_channels: &[usize], d_hidden: usize, dropout: f64) -> ImageModelConfig {
     let config = CnnConfig::new(0, 0, 0, 0).with_block_channels(block_channels.to_vec());
-    ImageModelConfig::Cnn(config.with_d_hidden(d_hidden).with_dropout(dropout))
+    config.with_d_hidden(d_hidden).with_dropout(dropout).into()
 }
 
 fn digits(name: &str) -> Recipe {
@@ -158,7 +158,7 @@ fn mlp_digits(name: &str) -> Recipe {
     let model = MlpConfig::new(0, 0)
         .with_hidden(vec![64, 32])
         .with_dropout(0.0);
-    let mut recipe = base(name, Data::digits(), ImageModelConfig::Mlp(model));
+    let mut recipe = base(name, Data::digits(), model.into());
     recipe.optimizer = Optimizer::Sgd {
         learning_rate: 0.05,
         momentum: 0.9,
@@ -172,9 +172,8 @@ fn mlp_digits(name: &str) -> Recipe {
 }
 
 pub(super) fn image_folder(name: &str) -> Recipe {
-    let model = ResNetConfig::new(0, 0, Stem::Small, BlockKind::Basic, vec![1, 1, 1]);
-    let model = ImageModelConfig::Resnet(model.with_base_channels(16));
-    let mut recipe = base(name, Data::image_folder(), model);
+    let model = ResNetConfig::new(0, 0);
+    let mut recipe = base(name, Data::image_folder(), model.into());
     recipe.augment = Augment {
         shift: 0.1,
         rotate: 10.0,

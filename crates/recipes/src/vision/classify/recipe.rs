@@ -1,11 +1,11 @@
 //! The recipe of an image classifier.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::Augment;
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
 use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
-use tinderbox_train::overlay::{KeyDoc, Patchable, inferred};
+use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
     ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
     check_range,
@@ -33,7 +33,6 @@ pub struct Recipe {
     /// Random changes of training images.
     pub augment: Augment,
     /// The network.
-    #[serde(with = "model")]
     pub model: ImageModelConfig,
     /// The loss.
     pub loss: Loss,
@@ -43,24 +42,6 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Epochs, batches, seed and checkpoints.
     pub train: TrainingOptions,
-}
-
-/// The section `model`, without the sizes that follow from the images.
-mod model {
-    use super::{Deserializer, ImageModelConfig, Serializer, inferred};
-
-    pub(super) fn serialize<S: Serializer>(
-        model: &ImageModelConfig,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        inferred::serialize(model, &ImageModelConfig::INFERRED, serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<ImageModelConfig, D::Error> {
-        inferred::deserialize(&ImageModelConfig::INFERRED, deserializer)
-    }
 }
 
 impl TaskRecipe for Recipe {
@@ -81,10 +62,7 @@ impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         match path {
             "data" => Data::of_kind(kind).and_then(|data| Table::try_from(data).ok()),
-            "model" => inferred::table(
-                &ImageModelConfig::of_kind(kind)?,
-                &ImageModelConfig::INFERRED,
-            ),
+            "model" => Table::try_from(ImageModelConfig::of_kind(kind)?).ok(),
             "optimizer" => Optimizer::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             _ => None,
@@ -175,7 +153,7 @@ mod tests {
         let ImageModelConfig::Resnet(model) = &recipe.model else {
             panic!("{:?}", recipe.model)
         };
-        assert_eq!(model.base_channels, 8);
+        assert_eq!(model.0.base_channels, 8);
         assert!(matches!(recipe.optimizer, Optimizer::Sgd { .. }));
     }
 

@@ -1,0 +1,117 @@
+//! Packing of the right operand.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::Matrix;
+use super::tile::{MAX_WIDTH, REGISTERS};
+use crate::flex::parallel::{for_each_chunk, is_worth_threads};
+use crate::flex::scratch::Scratch;
+
+/// Rows of a panel that are packed together from a transposed operand.
+const TRANSPOSED_ROWS: usize = 64;
+
+/// Columns of a tile on this processor.
+fn tile_width(arch: Arch) -> usize {
+    struct Lanes;
+    impl WithSimd for Lanes {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    (REGISTERS * arch.dispatch(Lanes)).min(MAX_WIDTH)
+}
+
+/// The right operand, packed in the order in which tiles read it: panels as wide as a tile, row by
+/// row, the last one padded with zeros.
+#[derive(Debug)]
+pub(crate) struct PackedRhs {
+    values: Scratch,
+    pub(super) depth: usize,
+    pub(super) columns: usize,
+    width: usize,
+}
+
+impl PackedRhs {
+    /// Packs a block matrix of shape `[depth, columns]`. Each block has its shape and the row and
+    /// column of its first element.
+    pub(crate) fn from_blocks(
+        [depth, columns]: [usize; 2],
+        blocks: &[(Matrix<'_>, [usize; 2], [usize; 2])],
+    ) -> Self {
+        let width = tile_width(Arch::new());
+        let panel_len = (depth * width).max(1);
+        let mut values = Scratch::new(columns.div_ceil(width) * depth * width);
+        let parallel = is_worth_threads(8 * values.len());
+        for_each_chunk(&mut values, panel_len, parallel, |index, panel| {
+            let first = index * width;
+            if first + width > columns {
+                panel.fill(0.0);
+            }
+            for &(block, shape, origin) in blocks {
+                pack_panel(block, shape, origin, first, width, panel);
+            }
+        });
+        Self {
+            values,
+            depth,
+            columns,
+            width,
+        }
+    }
+
+    /// Packs a matrix.
+    pub(crate) fn new(matrix: Matrix<'_>, shape: [usize; 2]) -> Self {
+        Self::from_blocks(shape, &[(matrix, shape, [0, 0])])
+    }
+
+    /// Some rows of the panel that starts at a column.
+    pub(super) fn panel(&self, column: usize, row: usize, rows: usize) -> &[f32] {
+        let start = column * self.depth + row * self.width;
+        &self.values[start..start + rows * self.width]
+    }
+}
+
+/// Copies the intersection of a block with the panel that starts at column `first`.
+pub(super) fn pack_panel(
+    block: Matrix<'_>,
+    [rows, columns]: [usize; 2],
+    [row, column]: [usize; 2],
+    first: usize,
+    width: usize,
+    panel: &mut [f32],
+) {
+    let start = first.max(column);
+    let end = (first + width).min(column + columns);
+    if start >= end {
+        return;
+    }
+    let [row_stride, column_stride] = block.strides;
+    let lines = panel.chunks_exact_mut(width).skip(row).take(rows);
+    if column_stride == 1 {
+        for (index, line) in lines.enumerate() {
+            let offset = index * row_stride + start - column;
+            let source = &block.values[offset..offset + end - start];
+            // A constant length is copied without a call.
+            match (
+                line.first_chunk_mut::<MAX_WIDTH>(),
+                source.first_chunk::<MAX_WIDTH>(),
+            ) {
+                (Some(line), Some(source)) => *line = *source,
+                _ => line[start - first..end - first].copy_from_slice(source),
+            }
+        }
+        return;
+    }
+    let mut lines: Vec<_> = lines.collect();
+    for (chunk, lines) in lines.chunks_mut(TRANSPOSED_ROWS).enumerate() {
+        for index in start..end {
+            let offset = chunk * TRANSPOSED_ROWS * row_stride + (index - column) * column_stride;
+            let source = block.values[offset..].iter().step_by(row_stride);
+            for (line, value) in lines.iter_mut().zip(source) {
+                line[index - first] = *value;
+            }
+        }
+    }
+}
