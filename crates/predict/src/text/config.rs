@@ -9,7 +9,7 @@ use tinderbox_models::text::{
     BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoderConfig, GptConfig, Head,
     PretrainedBert, RecurrentConfig, TextCnnConfig, TextEncoderConfig,
 };
-use tinderbox_models::{ConfigError, LayerSummary};
+use tinderbox_models::{ConfigError, LayerSummary, Template};
 
 use super::error::UnsuitableModel;
 use super::net::TextModel;
@@ -17,27 +17,25 @@ use super::task::HeadKind;
 use crate::PredictError;
 use crate::model_dir::portable;
 
-/// Configuration of a [`TextModel`].
-///
-/// The sizes that follow from the data and the tokenizer, [`TextModelConfig::INFERRED`], are 0 in a
-/// recipe; [`with_sizes`](Self::with_sizes) sets them.
+/// Configuration of a [`TextModel`]: that of its network, without the sizes that follow from the data
+/// and the tokenizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum TextModelConfig {
     /// Transformer encoder.
-    Encoder(TextEncoderConfig),
+    Encoder(Template<TextEncoderConfig>),
     /// Mean of the embeddings of tokens and phrases.
-    Bag(BagConfig),
+    Bag(Template<BagConfig>),
     /// Convolutions over neighboring tokens.
-    Cnn(TextCnnConfig),
+    Cnn(Template<TextCnnConfig>),
     /// LSTM or GRU.
-    Recurrent(RecurrentConfig),
+    Recurrent(Template<RecurrentConfig>),
     /// Transformer encoder on patches of bytes.
-    Bytes(ByteEncoderConfig),
+    Bytes(Template<ByteEncoderConfig>),
     /// Pretrained weights of BERT, `DistilBERT` or `MiniLM`, fine-tuned.
     Bert(PretrainedConfig),
     /// Transformer decoder, a language model.
-    Gpt(GptConfig),
+    Gpt(Template<GptConfig>),
 }
 
 /// Pretrained weights and their fine-tuning.
@@ -45,10 +43,6 @@ pub enum TextModelConfig {
 pub struct PretrainedConfig {
     /// Folder with `config.json`, `tokenizer.json` and `model.safetensors`.
     pub weights: String,
-    /// Size of the tokenizer's vocabulary.
-    pub vocab_size: usize,
-    /// Number of classes, labels or tags.
-    pub num_classes: usize,
     /// Fine-tuning.
     pub fine_tune: FineTune,
     /// The network of the weights, stored with a trained model, which does not need their folder.
@@ -130,29 +124,24 @@ impl FineTune {
 }
 
 impl PretrainedConfig {
-    fn open(&self) -> Result<PretrainedBert, PredictError> {
+    fn open(&self, sizes: TextSizes) -> Result<PretrainedBert, PredictError> {
         let pretrained = PretrainedBert::open(Path::new(&self.weights))?;
-        self.check_vocabulary(pretrained.config())?;
+        check_vocabulary(sizes, pretrained.config())?;
         Ok(pretrained)
     }
 
-    fn check_vocabulary(&self, bert: &BertConfig) -> Result<(), UnsuitableModel> {
-        if self.vocab_size > bert.vocab_size {
-            return Err(UnsuitableModel::Vocabulary {
-                tokenizer: self.vocab_size,
-                weights: bert.vocab_size,
-            });
-        }
-        Ok(())
-    }
-
     /// The pretrained network with a new head, or one to be filled with trained weights.
-    fn init(&self, head: HeadKind, device: &Device) -> Result<TextModel, PredictError> {
+    fn init(
+        &self,
+        sizes: TextSizes,
+        head: HeadKind,
+        device: &Device,
+    ) -> Result<TextModel, PredictError> {
         let is_tagger = head == HeadKind::TokenClassification;
-        let outputs = self.num_classes;
+        let outputs = sizes.num_classes;
         if let Some(network) = &self.network {
             network.bert.validate()?;
-            self.check_vocabulary(&network.bert)?;
+            check_vocabulary(sizes, &network.bert)?;
             let bert = network.bert.init(device);
             let activation = network.head_activation;
             return Ok(if is_tagger {
@@ -161,7 +150,7 @@ impl PretrainedConfig {
                 TextModel::Bert(BertClassifier::new(bert, outputs, activation, 0.0)?)
             });
         }
-        let pretrained = self.open()?;
+        let pretrained = self.open(sizes)?;
         let tune = |bert| self.fine_tune.apply(bert);
         let new = Head::New(outputs);
         Ok(if is_tagger {
@@ -172,31 +161,39 @@ impl PretrainedConfig {
     }
 }
 
+fn check_vocabulary(sizes: TextSizes, bert: &BertConfig) -> Result<(), UnsuitableModel> {
+    if sizes.vocab_size > bert.vocab_size {
+        return Err(UnsuitableModel::Vocabulary {
+            tokenizer: sizes.vocab_size,
+            weights: bert.vocab_size,
+        });
+    }
+    Ok(())
+}
+
 /// Sizes of a network that follow from the data and the tokenizer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TextSizes {
     /// Size of the vocabulary.
     pub vocab_size: usize,
-    /// Number of classes, labels or tags; a language model scores the vocabulary.
+    /// Number of scores: of classes, labels or tags, or of the vocabulary for a language model.
     pub num_classes: usize,
     /// Largest number of tokens per text.
     pub max_len: usize,
 }
 
 impl TextModelConfig {
-    /// Fields that follow from the data and the tokenizer.
-    pub const INFERRED: [&str; 3] = ["vocab_size", "num_classes", "max_len"];
-
-    /// The default configuration of a kind.
+    /// The default of a kind.
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {
-            "encoder" => Self::Encoder(TextEncoderConfig::new(0, 0)),
-            "bag" => Self::Bag(BagConfig::new(0, 0)),
-            "cnn" => Self::Cnn(TextCnnConfig::new(0, 0)),
-            "recurrent" => Self::Recurrent(RecurrentConfig::new(0, 0)),
-            "bytes" => Self::Bytes(ByteEncoderConfig::new(0)),
+            "encoder" => Self::Encoder(Template::default()),
+            "bag" => Self::Bag(Template::default()),
+            "cnn" => Self::Cnn(Template::default()),
+            "recurrent" => Self::Recurrent(Template::default()),
+            "bytes" => Self::Bytes(Template::default()),
             "bert" => Self::Bert(PretrainedConfig::default()),
-            "gpt" => Self::Gpt(GptConfig::new(0)),
+            "gpt" => Self::Gpt(Template::default()),
             _ => return None,
         })
     }
@@ -215,60 +212,35 @@ impl TextModelConfig {
     }
 
     /// The same configuration with the sizes that follow from the data and the tokenizer.
-    #[must_use]
-    pub fn with_sizes(mut self, sizes: TextSizes) -> Self {
+    fn with_sizes(mut self, sizes: TextSizes) -> Self {
         let TextSizes {
             vocab_size,
             num_classes,
             max_len,
         } = sizes;
         match &mut self {
-            Self::Encoder(config) => {
+            Self::Encoder(Template(config)) => {
                 (config.vocab_size, config.num_classes) = (vocab_size, num_classes);
                 config.max_len = max_len;
             }
-            Self::Bag(config) => {
+            Self::Bag(Template(config)) => {
                 (config.vocab_size, config.num_classes) = (vocab_size, num_classes);
             }
-            Self::Cnn(config) => {
+            Self::Cnn(Template(config)) => {
                 (config.vocab_size, config.num_classes) = (vocab_size, num_classes);
             }
-            Self::Recurrent(config) => {
+            Self::Recurrent(Template(config)) => {
                 (config.vocab_size, config.num_classes) = (vocab_size, num_classes);
             }
-            Self::Bytes(config) => (config.num_classes, config.max_len) = (num_classes, max_len),
-            Self::Bert(config) => {
-                (config.vocab_size, config.num_classes) = (vocab_size, num_classes);
+            Self::Bytes(Template(config)) => {
+                (config.num_classes, config.max_len) = (num_classes, max_len);
             }
-            Self::Gpt(config) => (config.vocab_size, config.max_len) = (vocab_size, max_len),
+            Self::Bert(_) => {}
+            Self::Gpt(Template(config)) => {
+                (config.vocab_size, config.max_len) = (vocab_size, max_len);
+            }
         }
         self
-    }
-
-    /// Number of scores per text or token.
-    pub fn num_outputs(&self) -> usize {
-        match self {
-            Self::Encoder(config) => config.num_classes,
-            Self::Bag(config) => config.num_classes,
-            Self::Cnn(config) => config.num_classes,
-            Self::Recurrent(config) => config.num_classes,
-            Self::Bytes(config) => config.num_classes,
-            Self::Bert(config) => config.num_classes,
-            Self::Gpt(config) => config.vocab_size,
-        }
-    }
-
-    /// Size of the vocabulary, which for bytes is fixed.
-    pub fn vocab_size(&self) -> usize {
-        match self {
-            Self::Encoder(config) => config.vocab_size,
-            Self::Bag(config) => config.vocab_size,
-            Self::Cnn(config) => config.vocab_size,
-            Self::Recurrent(config) => config.vocab_size,
-            Self::Bytes(_) => 256,
-            Self::Bert(config) => config.vocab_size,
-            Self::Gpt(config) => config.vocab_size,
-        }
     }
 
     /// The configuration that a model folder stores: without paths of this machine, and with the
@@ -277,11 +249,11 @@ impl TextModelConfig {
     /// # Errors
     ///
     /// If the pretrained weights cannot be read.
-    pub fn stored(&self) -> Result<Self, PredictError> {
+    pub fn stored(&self, sizes: TextSizes) -> Result<Self, PredictError> {
         let Self::Bert(config) = self else {
             return Ok(self.clone());
         };
-        let pretrained = config.open()?;
+        let pretrained = config.open(sizes)?;
         Ok(Self::Bert(PretrainedConfig {
             weights: portable(&config.weights),
             network: Some(PretrainedNetwork {
@@ -339,31 +311,36 @@ impl TextModelConfig {
     ///
     /// If a size is out of range, the network would not fit in memory, it cannot have this head, or
     /// the pretrained weights cannot be used.
-    pub fn init(&self, head: HeadKind, device: &Device) -> Result<TextModel, PredictError> {
+    pub fn init(
+        &self,
+        sizes: TextSizes,
+        head: HeadKind,
+        device: &Device,
+    ) -> Result<TextModel, PredictError> {
         self.check_head(head)?;
-        Ok(match self {
-            Self::Encoder(config) => {
+        Ok(match self.clone().with_sizes(sizes) {
+            Self::Encoder(Template(config)) => {
                 config.validate()?;
                 TextModel::Encoder(config.init(device))
             }
-            Self::Bag(config) => {
+            Self::Bag(Template(config)) => {
                 config.validate()?;
                 TextModel::Bag(config.init(device))
             }
-            Self::Cnn(config) => {
+            Self::Cnn(Template(config)) => {
                 config.validate()?;
                 TextModel::Cnn(config.init(device))
             }
-            Self::Recurrent(config) => {
+            Self::Recurrent(Template(config)) => {
                 config.validate()?;
                 TextModel::Recurrent(config.init(device))
             }
-            Self::Bytes(config) => {
+            Self::Bytes(Template(config)) => {
                 config.validate()?;
                 TextModel::Bytes(config.init(device))
             }
-            Self::Bert(config) => config.init(head, device)?,
-            Self::Gpt(config) => {
+            Self::Bert(config) => config.init(sizes, head, device)?,
+            Self::Gpt(Template(config)) => {
                 config.validate()?;
                 TextModel::Gpt(config.init(device))
             }
@@ -375,15 +352,15 @@ impl TextModelConfig {
     /// # Errors
     ///
     /// As for [`init`](Self::init).
-    pub fn layers(&self) -> Result<Vec<LayerSummary>, PredictError> {
-        let layers = match self {
-            Self::Encoder(config) => config.validate().map(|()| config.layers()),
-            Self::Bag(config) => config.validate().map(|()| config.layers()),
-            Self::Cnn(config) => config.validate().map(|()| config.layers()),
-            Self::Recurrent(config) => config.validate().map(|()| config.layers()),
-            Self::Bytes(config) => config.validate().map(|()| config.layers()),
-            Self::Bert(config) => return Ok(config.open()?.config().layers()),
-            Self::Gpt(config) => config.validate().map(|()| config.layers()),
+    pub fn layers(&self, sizes: TextSizes) -> Result<Vec<LayerSummary>, PredictError> {
+        let layers = match self.clone().with_sizes(sizes) {
+            Self::Encoder(Template(config)) => config.validate().map(|()| config.layers()),
+            Self::Bag(Template(config)) => config.validate().map(|()| config.layers()),
+            Self::Cnn(Template(config)) => config.validate().map(|()| config.layers()),
+            Self::Recurrent(Template(config)) => config.validate().map(|()| config.layers()),
+            Self::Bytes(Template(config)) => config.validate().map(|()| config.layers()),
+            Self::Bert(config) => return Ok(config.open(sizes)?.config().layers()),
+            Self::Gpt(Template(config)) => config.validate().map(|()| config.layers()),
         };
         Ok(layers?)
     }
@@ -396,7 +373,7 @@ mod tests {
     const KINDS: [&str; 7] = ["encoder", "bag", "cnn", "recurrent", "bytes", "bert", "gpt"];
 
     #[test]
-    fn every_kind_survives_json_and_takes_sizes() {
+    fn every_kind_survives_json_and_has_layers_for_its_sizes() {
         let sizes = TextSizes {
             vocab_size: 256,
             num_classes: 3,
@@ -405,13 +382,11 @@ mod tests {
         for kind in KINDS {
             let config = TextModelConfig::of_kind(kind).unwrap();
             assert_eq!(config.kind(), kind);
-            let config = config.with_sizes(sizes);
-            assert_eq!(config.vocab_size(), 256, "{kind}");
-            let outputs = if kind == "gpt" { 256 } else { 3 };
-            assert_eq!(config.num_outputs(), outputs, "{kind}");
             let json = serde_json::to_string(&config).unwrap();
+            assert!(!json.contains("vocab_size"), "{json}");
             let loaded: TextModelConfig = serde_json::from_str(&json).unwrap();
             assert_eq!(loaded, config);
+            assert!(kind == "bert" || !config.layers(sizes).unwrap().is_empty());
         }
         assert_eq!(TextModelConfig::of_kind("transformer"), None);
     }

@@ -61,13 +61,13 @@ impl Embedder {
             ..PretrainedConfig::default()
         });
         // The head is not used.
-        let config = config.with_sizes(TextSizes {
+        let sizes = TextSizes {
             vocab_size: tokenizer.vocab_size(),
             num_classes: 1,
             max_len: PRETRAINED_LEN,
-        });
+        };
         let device = device.clone().inner();
-        let model = config.init(HeadKind::SequenceClassification, &device)?;
+        let model = config.init(sizes, HeadKind::SequenceClassification, &device)?;
         let max_len = model
             .max_len()
             .map_or(PRETRAINED_LEN, |most| most.min(PRETRAINED_LEN));

@@ -45,8 +45,8 @@ impl TextPredictor {
             return refuse("its number of `members` is out of range");
         }
         let is_language_model = spec.task == TextTask::LanguageModeling;
-        if !is_language_model && spec.labels.len() != spec.model.num_outputs() {
-            return refuse("its `labels` do not match the `num_classes` of its `model`");
+        if !is_language_model && spec.labels.len() != spec.sizes.num_classes {
+            return refuse("its `labels` do not match the `num_classes` of its `sizes`");
         }
         let tokenizer = if spec.tokenizer.kind == TokenKind::Bytes {
             TextTokenizer::bytes()
@@ -54,20 +54,20 @@ impl TextPredictor {
             TextTokenizer::from_files(files)?
         };
         let tokenizer = tokenizer.with_binary_counts(spec.tokenizer.binary_counts);
-        if tokenizer.vocab_size() != spec.model.vocab_size() {
-            return refuse("its tokenizer does not match the `vocab_size` of its `model`");
+        if tokenizer.vocab_size() != spec.sizes.vocab_size {
+            return refuse("its tokenizer does not match the `vocab_size` of its `sizes`");
         }
         let device = device.clone().inner();
         let mut models = Vec::new();
         for member in 0..spec.members {
-            let model = spec.model.init(spec.task.head(), &device)?;
+            let model = spec.model.init(spec.sizes, spec.task.head(), &device)?;
             models.push(files.weights(member, |bytes| model.with_bytes(bytes))?);
         }
         let ensemble = TextEnsemble {
             models,
             task: spec.task,
             padding: tokenizer.padding(),
-            num_outputs: spec.model.num_outputs(),
+            num_outputs: spec.sizes.num_classes,
             temperature: spec.temperature,
         };
         Ok(Self {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tinderbox_datasets::text::TextOptions;
 use tinderbox_models::ConfigError;
 
-use super::config::TextModelConfig;
+use super::config::{TextModelConfig, TextSizes};
 use super::format::Format;
 use super::task::TextTask;
 use super::tokenizer::TokenizerConfig;
@@ -24,6 +24,8 @@ pub struct TextSpec {
     pub members: usize,
     /// The network.
     pub model: TextModelConfig,
+    /// Its sizes.
+    pub sizes: TextSizes,
     /// Names of the classes, labels or tags.
     pub labels: Vec<String>,
     /// The tokenizer; that of `tokenizer.json` unless tokens are bytes.

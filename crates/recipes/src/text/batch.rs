@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::data::dataset::{Dataset, DatasetError};
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_datasets::loader::{BatchContext, Collate};
 use tinderbox_datasets::random::{below, uniform};
 

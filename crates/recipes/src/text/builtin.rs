@@ -1,6 +1,7 @@
 //! The built-in recipes.
 
-use tinderbox_models::text::{BagConfig, GptConfig, Positions, TextCnnConfig, TextEncoderConfig};
+use tinderbox_models::Template;
+use tinderbox_models::text::{BagConfig, GptConfig, Positions, TextEncoderConfig};
 use tinderbox_predict::text::{
     Format, PretrainedConfig, TextModelConfig, TokenKind, TokenizerConfig,
 };
@@ -77,7 +78,7 @@ fn base(name: &str, data: Data) -> Recipe {
             binary_counts: false,
         },
         augment: Augment::default(),
-        model: TextModelConfig::Encoder(TextEncoderConfig::new(0, 0)),
+        model: TextModelConfig::Encoder(Template::default()),
         loss: Loss::default(),
         optimizer: Optimizer::default(),
         schedule: Schedule::Cosine {
@@ -162,7 +163,7 @@ fn requests() -> Recipe {
     };
     // The neighbors of a word distinguish the templates, not its position.
     let encoder = TextEncoderConfig::new(0, 0).with_positions(Positions::Rotary);
-    recipe.model = TextModelConfig::Encoder(encoder);
+    recipe.model = TextModelConfig::Encoder(Template(encoder));
     recipe.augment.token_dropout = 0.15;
     *recipe.optimizer.learning_rate_mut() = 2e-3;
     recipe.train.epochs = 5;
@@ -204,7 +205,7 @@ fn bag_of_words(d_embedding: usize, dropout: f64) -> TextModelConfig {
         .with_max_ngram(1)
         .with_n_buckets(1)
         .with_dropout(dropout);
-    TextModelConfig::Bag(bag)
+    TextModelConfig::Bag(Template(bag))
 }
 
 /// With few texts, a bag needs strong dropout of tokens and of the mean against overfitting.
@@ -227,7 +228,7 @@ fn sms_spam() -> Recipe {
     recipe.split.folds = 5;
     // Spam is often in capitals.
     recipe.tokenizer.lowercase = false;
-    recipe.model = TextModelConfig::Cnn(TextCnnConfig::new(0, 0));
+    recipe.model = TextModelConfig::Cnn(Template::default());
     recipe.augment.token_dropout = 0.1;
     recipe.train.epochs = 6;
     recipe
@@ -338,7 +339,7 @@ fn language_model() -> Recipe {
         .with_n_heads(6)
         .with_n_layers(4)
         .with_d_hidden(512);
-    recipe.model = TextModelConfig::Gpt(gpt);
+    recipe.model = TextModelConfig::Gpt(Template(gpt));
     recipe.optimizer = Optimizer::Adamw {
         learning_rate: 2e-3,
         beta_1: 0.9,
@@ -398,7 +399,7 @@ mod tests {
     fn the_sections_come_in_kinds() {
         let assignments = ["model.kind=cnn", "model.n_filters=8", "data.kind=texts"];
         let recipe = assign(requests(), &assignments.map(str::to_owned)).unwrap();
-        assert!(matches!(&recipe.model, TextModelConfig::Cnn(config) if config.n_filters == 8));
+        assert!(matches!(&recipe.model, TextModelConfig::Cnn(config) if config.0.n_filters == 8));
         assert!(matches!(recipe.data, Data::Texts { .. }));
     }
 

@@ -12,8 +12,8 @@ use tinderbox_predict::PredictError;
 use tinderbox_predict::calibration::Temperature;
 use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_predict::text::{
-    TOKENIZER_FILE, TextEnsemble, TextModel, TextModelConfig, TextSpec, TextTask, TextTokenizer,
-    Tokens, Truncation,
+    TOKENIZER_FILE, TextEnsemble, TextModel, TextModelConfig, TextSizes, TextSpec, TextTask,
+    TextTokenizer, Tokens, Truncation,
 };
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run::{
@@ -154,7 +154,7 @@ impl TextModeling {
         device: &Device,
         options: &mut Options,
     ) -> Result<Fitted, TaskError> {
-        let model = self.sized_model(tokenizer);
+        let sizes = self.sizes(tokenizer);
         let (tokens, feed) = self.encode(tokenizer, splits)?;
         let best = match part.best_dir() {
             Some(dir) => Some((dir, self.spec()?, tokenizer_json(tokenizer)?)),
@@ -164,13 +164,13 @@ impl TextModeling {
             job.on_best = best
                 .clone()
                 .map(|(dir, spec, json)| keep_best(dir, member, spec, json));
-            self.fit_member(job, member, &model, &feed, device, options)
+            self.fit_member(job, member, sizes, &feed, device, options)
         })?;
         let mut ensemble = TextEnsemble {
             models: members.models.iter().map(|m| m.model.clone()).collect(),
             task: self.task,
             padding: tokenizer.padding(),
-            num_outputs: model.num_outputs(),
+            num_outputs: sizes.num_classes,
             temperature: Temperature::default(),
         };
         if self.recipe.calibrate
@@ -227,7 +227,7 @@ impl TextModeling {
         &self,
         job: Job<TrainableTextModel>,
         member: usize,
-        model: &TextModelConfig,
+        sizes: TextSizes,
         feed: &Feed,
         device: &Device,
         options: &mut Options,
@@ -236,15 +236,15 @@ impl TextModeling {
         config.train.seed += member as u64;
         let training = device.clone().autodiff();
         let net = init_seeded(config.train.seed, &training, || {
-            model.init(self.task.head(), &training)
+            self.recipe.model.init(sizes, self.task.head(), &training)
         })?;
-        let rates = learning_rates(model, &net);
+        let rates = learning_rates(&self.recipe.model, &net);
         let classes = match feed {
             Feed::Labeled(train, _) => train.classes(),
             Feed::Plain(..) => Vec::new(),
         };
         let weights = self.recipe.loss.class_weights;
-        let weights = weights.of(classes.iter().copied(), model.num_outputs());
+        let weights = weights.of(classes.iter().copied(), sizes.num_classes);
         let net = TrainableTextModel::new(net, self.recipe.loss.clone());
         let net = net.with_class_weights(weights);
         let (train, valid) = loaders(feed, &config, classes, device)?;

@@ -120,11 +120,15 @@ impl Task for TextModeling {
             tokenizer,
             layers: Vec::new(),
         };
-        let model = prepared.sized_model(&prepared.tokenizer);
-        prepared.layers = model.layers().map_err(|error| match error {
-            PredictError::Setting(error) => TaskError::from(error.within("model")),
-            error => error.into(),
-        })?;
+        let sizes = prepared.sizes(&prepared.tokenizer);
+        prepared.layers = prepared
+            .recipe
+            .model
+            .layers(sizes)
+            .map_err(|error| match error {
+                PredictError::Setting(error) => TaskError::from(error.within("model")),
+                error => error.into(),
+            })?;
         Ok(prepared)
     }
 
@@ -239,13 +243,17 @@ impl TextModeling {
         }
     }
 
-    /// The network of the recipe with the sizes of the texts and of a tokenizer.
-    fn sized_model(&self, tokenizer: &TextTokenizer) -> TextModelConfig {
-        self.recipe.model.clone().with_sizes(TextSizes {
-            vocab_size: tokenizer.vocab_size(),
-            num_classes: self.corpus.labels().len(),
+    /// The sizes of a network for the texts and a tokenizer.
+    fn sizes(&self, tokenizer: &TextTokenizer) -> TextSizes {
+        let vocab_size = tokenizer.vocab_size();
+        TextSizes {
+            vocab_size,
+            num_classes: match self.task {
+                TextTask::LanguageModeling => vocab_size,
+                _ => self.corpus.labels().len(),
+            },
             max_len: self.recipe.tokenizer.max_len,
-        })
+        }
     }
 
     /// The tokenizer for some of the texts.
@@ -262,6 +270,7 @@ impl TextModeling {
             data: self.recipe.data.portable(),
             split: self.recipe.split.clone(),
         };
+        let sizes = self.sizes(&self.tokenizer);
         let report = self.corpus.report();
         let input = (self.recipe.data).input_spec(&report.text_columns, report.documents);
         Ok(TextSpec {
@@ -269,7 +278,8 @@ impl TextModeling {
             recipe: self.recipe.name.clone(),
             task: self.task,
             members: self.recipe.ensemble,
-            model: self.sized_model(&self.tokenizer).stored()?,
+            model: self.recipe.model.stored(sizes)?,
+            sizes,
             labels: self.corpus.labels().to_vec(),
             tokenizer: self.recipe.tokenizer.clone(),
             input,

@@ -1,10 +1,10 @@
 //! The recipe of a model for texts.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use tinderbox_predict::text::{TextModelConfig, TokenKind, TokenizerConfig};
 use tinderbox_train::classify::Loss;
 use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
-use tinderbox_train::overlay::{KeyDoc, Patchable, inferred};
+use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
     ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
     check_range,
@@ -35,7 +35,6 @@ pub struct Recipe {
     /// Random changes of training texts.
     pub augment: Augment,
     /// The network.
-    #[serde(with = "model")]
     pub model: TextModelConfig,
     /// The loss.
     pub loss: Loss,
@@ -45,24 +44,6 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Epochs, batches, seed and checkpoints.
     pub train: TrainingOptions,
-}
-
-/// The section `model`, without the sizes that follow from the texts.
-mod model {
-    use super::{Deserializer, Serializer, TextModelConfig, inferred};
-
-    pub(super) fn serialize<S: Serializer>(
-        model: &TextModelConfig,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        inferred::serialize(model, &TextModelConfig::INFERRED, serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<TextModelConfig, D::Error> {
-        inferred::deserialize(&TextModelConfig::INFERRED, deserializer)
-    }
 }
 
 /// Random changes of training texts.
@@ -96,9 +77,7 @@ impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         match path {
             "data" => Data::of_kind(kind).and_then(|data| Table::try_from(data).ok()),
-            "model" => {
-                inferred::table(&TextModelConfig::of_kind(kind)?, &TextModelConfig::INFERRED)
-            }
+            "model" => Table::try_from(TextModelConfig::of_kind(kind)?).ok(),
             "optimizer" => Optimizer::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
             _ => None,
@@ -180,7 +159,7 @@ impl Recipe {
             return refuse("`bytes` if `model.kind` is `bytes`");
         }
         let unordered =
-            matches!(&self.model, TextModelConfig::Bag(config) if config.max_ngram == 1);
+            matches!(&self.model, TextModelConfig::Bag(config) if config.0.max_ngram == 1);
         if self.tokenizer.binary_counts && !unordered {
             let expected = "false unless `model.kind` is `bag` and `model.max_ngram` is 1";
             return Err(ConfigError::new("tokenizer.binary_counts", true, expected));
