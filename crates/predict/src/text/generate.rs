@@ -46,6 +46,8 @@ pub struct Generator<'a> {
     cache: tinderbox_models::text::Cache,
     /// Number of tokens that are not in the cache.
     uncached: usize,
+    /// Bytes of the text that [`next_text`](Self::next_text) has given.
+    read: usize,
 }
 
 impl TextPredictor {
@@ -87,6 +89,7 @@ impl TextPredictor {
             stream: stream(sampling.seed, &[STREAM]),
             sampling,
             uncached: ids.len(),
+            read: 0,
             cache: model.cache(1, context, self.device()),
             ids,
         })
@@ -105,6 +108,35 @@ impl Generator<'_> {
         self.ids.push(token);
         self.uncached = 1;
         Ok(token)
+    }
+
+    /// Samples the next token and decodes the new text since the last call, at first with the prompt; a
+    /// character of which only some bytes are there waits for the rest.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn next_text(&mut self) -> Result<String, PredictError> {
+        self.step()?;
+        let text = self.text()?;
+        let is_complete = !text.ends_with('\u{fffd}');
+        Ok(if is_complete { self.unread(&text) } else { String::new() })
+    }
+
+    /// The text since the last call of [`next_text`](Self::next_text), complete or not.
+    ///
+    /// # Errors
+    ///
+    /// If the tokens cannot be decoded.
+    pub fn rest(&mut self) -> Result<String, PredictError> {
+        let text = self.text()?;
+        Ok(self.unread(&text))
+    }
+
+    fn unread(&mut self, text: &str) -> String {
+        let unread = text.get(self.read..).unwrap_or_default().to_owned();
+        self.read += unread.len();
+        unread
     }
 
     /// The prompt with everything generated so far.

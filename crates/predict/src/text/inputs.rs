@@ -1,5 +1,7 @@
 //! The texts in a file, a folder or an archive.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -150,5 +152,93 @@ impl TextPredictor {
             );
         }
         Ok(reader)
+    }
+}
+
+/// Most bytes of a document, 1 GiB.
+const MAX_DOCUMENT: u64 = 1 << 30;
+
+/// Reads a whole file, or standard input for `-`, as one text.
+///
+/// # Errors
+///
+/// If it cannot be read, is too large or not UTF-8.
+pub fn read_document(path: &Path) -> Result<String, PredictError> {
+    let name = path.display();
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().take(MAX_DOCUMENT + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| PredictError::input(format!("cannot read `{name}`: {error}")))?;
+    if bytes.len() as u64 > MAX_DOCUMENT {
+        return unsupported(format!("`{name}` has more than {MAX_DOCUMENT} bytes: split it"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.split(|&byte| byte == b'\n').count();
+        PredictError::input(format!(
+            "`{name}` line {line} is not UTF-8: convert the file, e.g. with `iconv -t UTF-8`"
+        ))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
+}
+
+/// Texts with their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedTexts {
+    /// Names: files of a folder, or a file with a line or a number.
+    pub names: Vec<String>,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// What was inferred and skipped while reading.
+    pub messages: Vec<String>,
+}
+
+impl NamedTexts {
+    /// Reads the files of a folder, the rows of a table, or the lines of a file.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file, it cannot be read, or it has no text.
+    pub fn read(path: &Path) -> Result<Self, PredictError> {
+        let name = path.display();
+        if path.as_os_str() != "-" && !path.exists() {
+            return unsupported(format!(
+                "there is no `{name}`: name a folder of text files, a table, or a file with one text per \
+                 line"
+            ));
+        }
+        let rows = RowOptions {
+            labels: Labels::None,
+            pair: false,
+            cells: false,
+            plain: PlainText::TableOrLines,
+        };
+        let (mut all, mut failed) = (Self::default(), None);
+        let report = each_text(path, rows, &TextOptions::default(), &mut |row| match row {
+            Ok(row) => {
+                all.names.push(match &row.place {
+                    Place::Line { file, line } => format!("{file}:{line}"),
+                    Place::Element { file, number } => format!("{file}:{number}"),
+                    Place::File(file) => file.clone(),
+                });
+                all.texts.push(row.text());
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        all.messages = report?.messages();
+        if all.texts.is_empty() {
+            return unsupported(format!("`{name}` is empty: there is no text in it"));
+        }
+        Ok(all)
     }
 }

@@ -29,7 +29,7 @@ pub use error::{TokenizerError, UnsuitableModel, Unsupported};
 pub use explain::WordEffect;
 pub use format::{Choice, Format};
 pub use generate::{Generator, Sampling};
-pub use inputs::{ReadOptions, ReadText, ReadTextSink};
+pub use inputs::{NamedTexts, ReadOptions, ReadText, ReadTextSink, read_document};
 pub use net::{TextModel, TokenBatch, token_id};
 pub use predictor::TextPredictor;
 pub use similar::Match;

@@ -59,6 +59,26 @@ impl Recipe {
             _ => return None,
         })
     }
+
+    /// Replaces the network by pretrained weights, and the settings of the training by those for
+    /// fine-tuning: a pretrained network needs few epochs.
+    pub fn set_pretrained(&mut self, weights: &str) {
+        if !matches!(self.model, TextModelConfig::Bert(_)) {
+            let tuned = fine_tune();
+            self.ensemble = tuned.ensemble;
+            self.tokenizer = tuned.tokenizer;
+            self.augment = tuned.augment;
+            self.model = tuned.model;
+            self.optimizer = tuned.optimizer;
+            self.schedule = tuned.schedule;
+            self.train.epochs = tuned.train.epochs;
+            self.train.patience = tuned.train.patience;
+            self.train.ema_decay = tuned.train.ema_decay;
+        }
+        if let TextModelConfig::Bert(config) = &mut self.model {
+            weights.clone_into(&mut config.weights);
+        }
+    }
 }
 
 /// A recipe for any texts: what the built-in ones start from.

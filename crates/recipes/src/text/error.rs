@@ -57,6 +57,15 @@ pub enum DataError {
         /// The classes of the model.
         known: Vec<String>,
     },
+    /// Columns of a file for a recipe that does not read the user's own file.
+    #[error(
+        "`{0}` does not fit this recipe: it fits `texts`, `labels`, `pairs` and `fine-tune`, which read \
+         your own file"
+    )]
+    Columns(&'static str),
+    /// Columns of a pair that are not two.
+    #[error("a pair has two texts: give `--text` twice, as in `--text premise --text hypothesis`")]
+    PairColumns,
     /// A folder of pretrained weights that was not named.
     #[error(
         "the recipe needs pretrained weights: name their folder with `--weights DIR` or \

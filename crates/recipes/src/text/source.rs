@@ -6,6 +6,8 @@ use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::text::{Format, InputSpec};
 use tinderbox_train::ConfigError;
 
+use super::error::DataError;
+
 /// The texts, and with them the task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -228,6 +230,41 @@ impl Data {
             return Err(ConfigError::new("data.label", label, expected));
         }
         Ok(Some(options))
+    }
+
+    /// Sets the columns or keys of the texts and of the label, where any are given.
+    ///
+    /// # Errors
+    ///
+    /// If the texts are not the user's own file, or a pair does not get two columns.
+    pub fn set_columns(&mut self, texts: &[String], label: Option<&str>) -> Result<(), DataError> {
+        if !texts.is_empty() {
+            self.set_text_columns(texts)?;
+        }
+        let Some(column) = label else {
+            return Ok(());
+        };
+        match self {
+            Self::Texts { label, .. } | Self::MultiLabel { label, .. } | Self::Pairs { label, .. } => {
+                column.clone_into(label);
+                Ok(())
+            }
+            _ => Err(DataError::Columns("--label")),
+        }
+    }
+
+    fn set_text_columns(&mut self, columns: &[String]) -> Result<(), DataError> {
+        match (self, columns) {
+            (Self::Texts { text, .. }, _) => *text = columns.to_vec(),
+            (Self::MultiLabel { text, .. }, [column]) => text.clone_from(column),
+            (Self::Pairs { first, second, .. }, [one, two]) => {
+                first.clone_from(one);
+                second.clone_from(two);
+            }
+            (Self::Pairs { .. }, _) => return Err(DataError::PairColumns),
+            _ => return Err(DataError::Columns("--text")),
+        }
+        Ok(())
     }
 
     /// The inputs of a model of these texts; `columns` are those of the training texts, where they were

@@ -1,14 +1,17 @@
 //! The words that decided predictions.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::json;
+use tinderbox_predict::PredictError;
 use tinderbox_predict::text::{ReadOptions, TextInput, TextPredictor, WordEffect};
-use tinderbox_train::section::Body;
+use tinderbox_train::section::{Analysis, Body};
 use tinderbox_train::{Section, TaskError};
 
 use crate::text::inputs::{TextInputOptions, each_text};
+use crate::text::truncation_warning;
 
 /// A text with its predicted class and the effects of its words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,6 +25,19 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    fn new(model: &TextPredictor, input: &TextInput) -> Result<Self, PredictError> {
+        let input = match input {
+            TextInput::Pair(first, second) => format!("{first}\t{second}"),
+            other => other.joined(),
+        };
+        let (label, words) = model.explain(&input)?;
+        Ok(Self {
+            input,
+            label,
+            words,
+        })
+    }
+
     /// The text with the effect of each word.
     pub fn section(&self) -> Section {
         let (mut parts, mut at) = (Vec::new(), 0);
@@ -39,12 +55,28 @@ impl Explanation {
     }
 }
 
-/// Explains the prediction of every text of an input; see [`TextPredictor::explain`].
+/// Explains the prediction of every text of some inputs; see [`TextPredictor::explain`].
 ///
 /// # Errors
 ///
 /// If a text cannot be read, there is none, the model does not classify texts, or the device fails.
 pub fn explain(
+    model: &TextPredictor,
+    inputs: &[PathBuf],
+    options: &TextInputOptions,
+) -> Result<Analysis, TaskError> {
+    let mut analysis = Analysis::default();
+    for input in inputs {
+        for explanation in explain_input(model, input, options)? {
+            analysis.lines.push(json!(explanation));
+            analysis.sections.push(explanation.section());
+        }
+    }
+    analysis.notes.extend(truncation_warning(model));
+    Ok(analysis)
+}
+
+fn explain_input(
     model: &TextPredictor,
     input: &Path,
     options: &TextInputOptions,
@@ -56,19 +88,7 @@ pub fn explain(
     };
     let (mut explanations, mut failed) = (Vec::new(), None);
     each_text(model, input, &options, &mut |text| {
-        let explained = text.and_then(|text| {
-            let input = match &text.input {
-                TextInput::Pair(first, second) => format!("{first}\t{second}"),
-                other => other.joined(),
-            };
-            let (label, words) = model.explain(&input)?;
-            Ok(Explanation {
-                input,
-                label,
-                words,
-            })
-        });
-        match explained {
+        match text.and_then(|text| Explanation::new(model, &text.input)) {
             Ok(explanation) => {
                 explanations.push(explanation);
                 ControlFlow::Continue(())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 use tinderbox_datasets::text::Located;
 use tinderbox_predict::text::TextInput;
 use tinderbox_train::format::thousands;
@@ -89,7 +90,9 @@ impl Quantiles {
 /// If the data cannot be read.
 pub fn inspect(recipe: &Recipe) -> Result<Inspection, TaskError> {
     recipe.data.options()?;
-    Ok(Inspection::of(&open(&recipe.data, &recipe.split)?))
+    let mut data = recipe.data.clone();
+    data.set_skip_empty();
+    Ok(Inspection::of(&open(&data, &recipe.split)?))
 }
 
 impl Inspection {
@@ -117,6 +120,14 @@ impl Inspection {
         inspection.empty = report.empty;
         inspection.warnings = report.messages();
         inspection
+    }
+
+    /// The statistics by their keys.
+    pub fn details(&self) -> Map<String, Value> {
+        match json!(self) {
+            Value::Object(details) => details,
+            _ => Map::new(),
+        }
     }
 
     /// The statistics for people; `name` is that of the data.
