@@ -70,7 +70,9 @@ pub(crate) struct Inspect {
 impl Inspect {
     fn run(&self) -> Result<(), Failure> {
         let recipe = Text::recipes().resolve(Some(&self.recipe), &[])?;
-        let recipe = assign(recipe, &self.set).context("`--set`").or_user_error()?;
+        let recipe = assign(recipe, &self.set)
+            .context("`--set`")
+            .or_user_error()?;
         let recipe = with_data(self.columns.set(recipe)?, Some(&self.data))?;
         let found = analysis::inspect(&recipe)?;
         let overview = found.overview(&self.data.display().to_string());

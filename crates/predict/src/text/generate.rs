@@ -120,7 +120,11 @@ impl Generator<'_> {
         self.step()?;
         let text = self.text()?;
         let is_complete = !text.ends_with('\u{fffd}');
-        Ok(if is_complete { self.unread(&text) } else { String::new() })
+        Ok(if is_complete {
+            self.unread(&text)
+        } else {
+            String::new()
+        })
     }
 
     /// The text since the last call of [`next_text`](Self::next_text), complete or not.

@@ -173,7 +173,9 @@ pub fn read_document(path: &Path) -> Result<String, PredictError> {
     };
     read.map_err(|error| PredictError::input(format!("cannot read `{name}`: {error}")))?;
     if bytes.len() as u64 > MAX_DOCUMENT {
-        return unsupported(format!("`{name}` has more than {MAX_DOCUMENT} bytes: split it"));
+        return unsupported(format!(
+            "`{name}` has more than {MAX_DOCUMENT} bytes: split it"
+        ));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

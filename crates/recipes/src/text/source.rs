@@ -245,7 +245,9 @@ impl Data {
             return Ok(());
         };
         match self {
-            Self::Texts { label, .. } | Self::MultiLabel { label, .. } | Self::Pairs { label, .. } => {
+            Self::Texts { label, .. }
+            | Self::MultiLabel { label, .. }
+            | Self::Pairs { label, .. } => {
                 column.clone_into(label);
                 Ok(())
             }

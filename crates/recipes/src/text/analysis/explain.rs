@@ -87,16 +87,16 @@ fn explain_input(
         cells: false,
     };
     let (mut explanations, mut failed) = (Vec::new(), None);
-    each_text(model, input, &options, &mut |text| {
-        match text.and_then(|text| Explanation::new(model, &text.input)) {
-            Ok(explanation) => {
-                explanations.push(explanation);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+    each_text(model, input, &options, &mut |text| match text
+        .and_then(|text| Explanation::new(model, &text.input))
+    {
+        Ok(explanation) => {
+            explanations.push(explanation);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
         }
     })?;
     match failed {

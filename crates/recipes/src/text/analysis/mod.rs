@@ -12,7 +12,7 @@ pub use contract_nli::{ContractNliReport, Thresholds, VERDICTS};
 pub use explain::{Explanation, explain};
 pub use generate::generate;
 pub use inspect::{Inspection, Quantiles, SplitInspection, inspect};
+pub(super) use inspect::{counts, sources};
 pub use samples::samples;
 pub use similar::similar;
 pub use summary::summarize;
-pub(super) use inspect::{counts, sources};
