@@ -8,8 +8,9 @@ use tinderbox_models::tabular::Rows;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::Classify;
+use tinderbox_predict::tabular::{Architecture, Features, Sizes, TabularNet};
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
+use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
 use tinderbox_train::classify::Labelled;
 
 /// A network and what it reads.
@@ -20,7 +21,27 @@ pub enum Net {
     /// Texts of a number of tokens.
     Text(TextEncoderConfig, usize),
     /// Rows of a table.
-    Table(Model, Sizes),
+    Table(TableNet),
+}
+
+/// A network for rows of a table of these sizes.
+#[derive(Clone)]
+pub struct TableNet {
+    /// The network.
+    pub model: Architecture,
+    /// The embeddings of its columns.
+    pub features: Features,
+    /// The sizes of the table.
+    pub sizes: Sizes,
+}
+
+impl TableNet {
+    pub(crate) fn init(
+        &self,
+        device: &Device,
+    ) -> Result<TabularNet, tinderbox_models::ConfigError> {
+        self.model.init(&self.sizes, &self.features, device)
+    }
 }
 
 impl Net {
@@ -41,9 +62,9 @@ impl Net {
                 let input = texts(config, *seq, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
-            Self::Table(model, sizes) => {
-                let net = model.init(sizes, device)?;
-                let input = rows(sizes, size, device).rows;
+            Self::Table(table) => {
+                let net = table.init(device)?;
+                let input = rows(&table.sizes, size, device).rows;
                 Box::new(move || net.forward(input.clone()).into_data())
             }
         })
@@ -59,7 +80,7 @@ impl Net {
                 trainable_parameters(&config.init(*shape, classes, device)?)
             }
             Self::Text(config, _) => trainable_parameters(&Text::init(config, device)?),
-            Self::Table(model, sizes) => trainable_parameters(&model.init(sizes, device)?),
+            Self::Table(table) => trainable_parameters(&table.init(device)?),
         })
     }
 }
@@ -149,6 +170,6 @@ pub(crate) fn rows(sizes: &Sizes, size: usize, device: &Device) -> TableBatch {
             Some(Tensor::from_data(numbers, device)),
             Some(Tensor::from_data(codes, device)),
         ),
-        truth: BatchTruth::Classes(labels(sizes.d_output, size, device)),
+        targets: BatchTargets::Classes(labels(sizes.d_output, size, device)),
     }
 }

@@ -88,7 +88,7 @@ impl RunArgs {
             shortcut("--epochs", &["train.epochs"], "epochs", count(self.epochs)),
             shortcut(
                 "--batch-size",
-                &["train.batch_size", "agent.batch_size"],
+                &["train.batch_size"],
                 "batch size",
                 count(self.batch_size),
             ),

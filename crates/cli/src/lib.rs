@@ -73,7 +73,7 @@ fn init_logging() {
         let full = panic
             .payload_as_str()
             .is_some_and(|text| text.to_lowercase().contains("out of memory"));
-        if !full && !tinderbox_datasets::contain::is_contained() {
+        if !full && !tinderbox_datasets::panics::is_caught() {
             report(panic);
         }
     }));

@@ -4,8 +4,8 @@ use burn::data::dataset::{Dataset, DatasetError};
 
 use crate::image::{ImageSet, LabeledImage};
 use crate::text::{
-    LabelledPair, LabelledText, MultiLabelSet, PairSet, TaggedSentence, TaggedSet, TextSet,
-    TextWithLabels,
+    LabeledPair, LabeledText, MultiLabelSet, MultiLabelText, PairSet, TaggedSentence, TaggedSet,
+    TextSet,
 };
 
 impl Dataset<LabeledImage> for ImageSet {
@@ -21,9 +21,9 @@ impl Dataset<LabeledImage> for ImageSet {
     }
 }
 
-impl Dataset<LabelledText> for TextSet {
-    fn get(&self, index: usize) -> Result<LabelledText, DatasetError> {
-        Ok(LabelledText {
+impl Dataset<LabeledText> for TextSet {
+    fn get(&self, index: usize) -> Result<LabeledText, DatasetError> {
+        Ok(LabeledText {
             text: self.texts()[index].clone(),
             label: self.labels()[index],
         })
@@ -34,8 +34,8 @@ impl Dataset<LabelledText> for TextSet {
     }
 }
 
-impl Dataset<LabelledPair> for PairSet {
-    fn get(&self, index: usize) -> Result<LabelledPair, DatasetError> {
+impl Dataset<LabeledPair> for PairSet {
+    fn get(&self, index: usize) -> Result<LabeledPair, DatasetError> {
         Ok(self.pairs()[index].clone())
     }
 
@@ -44,8 +44,8 @@ impl Dataset<LabelledPair> for PairSet {
     }
 }
 
-impl Dataset<TextWithLabels> for MultiLabelSet {
-    fn get(&self, index: usize) -> Result<TextWithLabels, DatasetError> {
+impl Dataset<MultiLabelText> for MultiLabelSet {
+    fn get(&self, index: usize) -> Result<MultiLabelText, DatasetError> {
         Ok(self.items()[index].clone())
     }
 

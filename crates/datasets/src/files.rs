@@ -109,20 +109,20 @@ fn walk_into(
 /// Files that are not used, counted by reason.
 ///
 /// ```
-/// use tinderbox_datasets::files::LeftOut;
+/// use tinderbox_datasets::files::SkippedFiles;
 ///
-/// let mut left_out = LeftOut::default();
-/// left_out.add("damaged");
-/// left_out.add("not an image (.txt)");
-/// left_out.add("not an image (.txt)");
-/// assert_eq!(left_out.to_string(), "3 files left out: 1 damaged, 2 not an image (.txt)");
+/// let mut skipped_files = SkippedFiles::default();
+/// skipped_files.add("damaged");
+/// skipped_files.add("not an image (.txt)");
+/// skipped_files.add("not an image (.txt)");
+/// assert_eq!(skipped_files.to_string(), "3 files skipped: 1 damaged, 2 not an image (.txt)");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct SkippedFiles {
     counts: BTreeMap<String, usize>,
 }
 
-impl LeftOut {
+impl SkippedFiles {
     /// Counts a file.
     pub fn add(&mut self, reason: impl Into<String>) {
         *self.counts.entry(reason.into()).or_default() += 1;
@@ -135,12 +135,12 @@ impl LeftOut {
         }
     }
 
-    /// Number of files left out.
+    /// Number of files skipped.
     pub fn total(&self) -> usize {
         self.counts.values().sum()
     }
 
-    /// Whether no file was left out.
+    /// Whether no file was skipped.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
@@ -151,7 +151,7 @@ impl LeftOut {
     }
 }
 
-impl Display for LeftOut {
+impl Display for SkippedFiles {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         let files = if total == 1 { "file" } else { "files" };
@@ -160,7 +160,7 @@ impl Display for LeftOut {
             .iter()
             .map(|(reason, count)| format!("{count} {reason}"))
             .collect();
-        write!(out, "{total} {files} left out: {}", reasons.join(", "))
+        write!(out, "{total} {files} skipped: {}", reasons.join(", "))
     }
 }
 
@@ -410,16 +410,16 @@ mod tests {
     }
 
     #[test]
-    fn files_left_out_are_counted_by_reason() {
-        let mut left_out = LeftOut::default();
-        assert!(left_out.is_empty());
-        left_out.add("damaged");
-        assert_eq!(left_out.to_string(), "1 file left out: 1 damaged");
-        let mut other = LeftOut::default();
+    fn skipped_files_are_counted_by_reason() {
+        let mut skipped_files = SkippedFiles::default();
+        assert!(skipped_files.is_empty());
+        skipped_files.add("damaged");
+        assert_eq!(skipped_files.to_string(), "1 file skipped: 1 damaged");
+        let mut other = SkippedFiles::default();
         other.add("damaged");
         other.add("not an image (.txt)");
-        left_out.merge(&other);
-        assert_eq!(left_out.total(), 3);
-        assert_eq!(left_out.counts()["damaged"], 2);
+        skipped_files.merge(&other);
+        assert_eq!(skipped_files.total(), 3);
+        assert_eq!(skipped_files.counts()["damaged"], 2);
     }
 }

@@ -28,7 +28,7 @@
 pub mod archive;
 #[cfg(feature = "atomic-file")]
 pub mod atomic_file;
-pub mod contain;
+
 pub mod content;
 #[cfg(feature = "loader")]
 mod dataset;
@@ -38,6 +38,7 @@ pub mod files;
 pub mod image;
 #[cfg(feature = "loader")]
 pub mod loader;
+pub mod panics;
 mod parallel;
 pub mod random;
 #[cfg(feature = "sets")]
@@ -56,7 +57,7 @@ pub use download::{DownloadError, PublicSet, fetch, public_set};
 pub use parallel::parallel_map;
 pub use random::Stream;
 pub use split::{
-    Fold, SplitError, count_copies, count_shared, folds, folds_by_content, grouped_folds,
+    Fold, SplitError, count_duplicates, count_overlap, folds, folds_by_content, grouped_folds,
     grouped_indices, latest_indices, rolling_folds, split_indices, split_indices_by_content,
     stratified_folds, stratified_folds_by_content, stratified_indices,
     stratified_indices_by_content,

@@ -19,7 +19,7 @@ use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use crate::contain::contained;
+use crate::panics::catch_panic;
 
 /// Why a map cannot be read.
 #[derive(Debug, Error)]
@@ -109,7 +109,7 @@ impl Grid {
     }
 
     /// The middle of a cell, which is a number in `0..len`, row by row.
-    pub fn centre(&self, cell: usize) -> (f64, f64) {
+    pub fn center(&self, cell: usize) -> (f64, f64) {
         let (row, column) = (cell / self.columns, cell % self.columns);
         let x = self.x + (column as f64 + 0.5) * self.cell_x;
         (x, self.y - (row as f64 + 0.5) * self.cell_y)
@@ -153,7 +153,7 @@ impl Raster {
     /// If the file is missing, damaged, has more than one band, or does not say where it lies.
     pub fn read(path: &Path) -> Result<Self, RasterError> {
         // The decoder panics on some damaged files, as where the list of sample formats is empty.
-        contained(|| Self::decode(path)).unwrap_or_else(|reason| {
+        catch_panic(|| Self::decode(path)).unwrap_or_else(|reason| {
             Err(RasterError::Damaged {
                 path: path.to_owned(),
                 reason,
@@ -209,7 +209,7 @@ impl Raster {
     /// Weighs the four cells whose middles are around a place in `cell`; those without data, or
     /// outside of the map, do not count. Without data in `cell` itself there is none here.
     fn between(&self, cell: usize, x: f64, y: f64) -> f32 {
-        let (middle_x, middle_y) = self.grid.centre(cell);
+        let (middle_x, middle_y) = self.grid.center(cell);
         let (dx, dy) = (
             (x - middle_x) / self.grid.cell_x,
             (middle_y - y) / self.grid.cell_y,
@@ -244,7 +244,7 @@ impl Raster {
     /// A value for every cell of `grid`.
     pub fn resample(&self, grid: &Grid, sampling: Sampling) -> Vec<f32> {
         let point = |cell| {
-            let (x, y) = grid.centre(cell);
+            let (x, y) = grid.center(cell);
             self.at(x, y, sampling)
         };
         if sampling != Sampling::Mean {
@@ -257,7 +257,7 @@ impl Raster {
             .enumerate()
             .filter(|(_, value)| !value.is_nan())
         {
-            let (x, y) = self.grid.centre(at);
+            let (x, y) = self.grid.center(at);
             if let Some(cell) = grid.cell(x, y) {
                 sums[cell] += f64::from(value);
                 counts[cell] += 1;
@@ -397,7 +397,7 @@ pub(crate) mod tests {
             (grid.columns, grid.rows, grid.system.as_str()),
             (3, 2, "UTM zone 50N")
         );
-        assert_eq!(grid.centre(4), (115.0, 35.0));
+        assert_eq!(grid.center(4), (115.0, 35.0));
         assert_eq!(
             (grid.cell(115.0, 35.0), grid.cell(100.0, 50.0)),
             (Some(4), Some(0))
@@ -414,7 +414,7 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("map.tif");
         write_tied(&path, &[1.0, 2.0], 2, [100.0, 50.0, 10.0], "nan", 2);
-        assert_eq!(Raster::read(&path).unwrap().grid.centre(1), (110.0, 50.0));
+        assert_eq!(Raster::read(&path).unwrap().grid.center(1), (110.0, 50.0));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use cancer::cancer;
 pub use contract_nli::{Answer, Claim, Nda, contract_nli};
 pub use cuad::cuad;
 pub use digits::{DigitsError, digits};
-pub use prospect::{LabelledMaps, Prospect, ProspectError, Site};
+pub use prospect::{LabeledMaps, Prospect, ProspectError, Site};
 pub use requests::{Requests, requests};
 pub use reviews::movie_reviews;
 pub use sentences::{sms_spam, sst2};

@@ -12,15 +12,15 @@
 //! | copies of an item together | [`split_indices_by_content`] | [`folds_by_content`] |
 //! | copies together, every class in proportion | [`stratified_indices_by_content`] | [`stratified_folds_by_content`] |
 
-mod copies;
+mod duplicates;
 mod folds;
 
 use thiserror::Error;
 
 use crate::random::{permutation, stream};
 
-pub use copies::{
-    count_copies, count_shared, folds_by_content, split_indices_by_content,
+pub use duplicates::{
+    count_duplicates, count_overlap, folds_by_content, split_indices_by_content,
     stratified_folds_by_content, stratified_indices_by_content,
 };
 pub use folds::{

@@ -107,8 +107,10 @@ pub use inspect::{
 pub use number::{DecimalMark, NegativeForm, NumberStyle};
 pub use options::{Encoding, ReadNote, ReadOptions, ReadReport};
 pub use read::{read, read_csv, read_csv_with, read_with};
-pub use schema::{ColumnSchema, Kind, Overrides, Schema, TruthWords, UnknownKind, default_missing};
-pub use stream::{Carry, Chunk, TableReader};
+pub use schema::{
+    BooleanWords, ColumnSchema, Kind, Overrides, Schema, UnknownKind, default_missing,
+};
+pub use stream::{Chunk, Passthrough, TableReader};
 
 /// Rows of named columns, held column by column.
 #[derive(Debug, Clone, PartialEq)]

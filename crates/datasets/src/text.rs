@@ -10,7 +10,7 @@
 //! | a tar archive, packed with gzip or not | the same, packed |
 //!
 //! Other tasks have readers of their own: [`read_pairs`] two texts with a class, [`read_multi_label`] a
-//! text with several, [`read_tagged`] words with a tag each, [`read_corpus`] plain text. [`each_text`]
+//! text with several, [`read_tagged`] words with a tag each, [`read_corpus`] plain text. [`for_each_text`]
 //! hands on one text after the other, with or without labels.
 //!
 //! Texts stay as they are but for white space at both ends. Reading checks what a model would stumble
@@ -35,12 +35,12 @@ mod documents;
 mod error;
 mod json;
 mod lines;
-mod locate;
 mod multi_label;
 mod pairs;
 mod rows;
 mod set;
 mod source;
+mod split_paths;
 mod tagged;
 mod words;
 
@@ -50,25 +50,26 @@ use std::path::Path;
 pub use archive::read_tar;
 #[cfg(feature = "sets")]
 pub(crate) use archive::rows_in_tar;
-pub use corpus::{MAX_CORPUS, read_corpus, read_corpus_with_report};
+pub use corpus::{MAX_CORPUS_BYTES, read_corpus, read_corpus_with_report};
 #[cfg(feature = "sets")]
 pub(crate) use delimited::{cells, open as open_delimited, position};
 pub use delimited::{read_columns, read_delimited};
 pub use documents::read_folder;
 #[cfg(feature = "sets")]
 pub(crate) use documents::{open, rows_in_folder};
-pub use error::{Place, TextError};
+pub use error::{Location, TextError};
 pub use json::read_json_lines;
-pub use locate::{Located, locate};
 pub use multi_label::{
-    MultiLabelSet, TextWithLabels, read_multi_label, read_multi_label_with_report,
+    MultiLabelSet, MultiLabelText, read_multi_label, read_multi_label_with_report,
 };
-pub use pairs::{LabelledPair, PairSet, read_pairs, read_pairs_with_report};
-pub use rows::{Labels, PlainText, RowOptions, TextReport, TextRow, TextSink, each_text};
-pub use set::{LabelledText, TextSet};
+pub use pairs::{LabeledPair, PairSet, read_pairs, read_pairs_with_report};
+pub use rows::{Labels, PlainText, RowOptions, TextReport, TextRow, TextSink, for_each_text};
+pub use set::{LabeledText, TextSet};
 pub use source::TextFormat;
+pub use split_paths::{SplitPaths, find_split_paths};
 pub use tagged::{
-    SentenceSink, TaggedSentence, TaggedSet, each_sentence, read_tagged, read_tagged_with_report,
+    SentenceSink, TaggedSentence, TaggedSet, for_each_sentence, read_tagged,
+    read_tagged_with_report,
 };
 pub use words::{Word, segments, words};
 

@@ -12,6 +12,7 @@ pub mod layout;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+pub mod tabular;
 #[cfg(feature = "text")]
 pub mod text;
 pub mod vision;
@@ -19,7 +20,7 @@ pub mod vision;
 pub use classify::Classify;
 pub use error::PredictError;
 pub use model_files::ModelFiles;
-pub use prediction::Prediction;
+pub use prediction::{Action, Prediction};
 
 /// Version of Burn that the crate is built on.
 pub const BURN_VERSION: &str = "0.22.1";

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use burn::data::dataset::DatasetError;
+use burn::store::RecordError;
 use tinderbox_datasets::loader::LoaderError;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::model_dir::{ModelError, WeightsError};
@@ -216,6 +217,12 @@ impl From<CheckpointError> for TaskError {
 impl From<toml::ser::Error> for TaskError {
     fn from(error: toml::ser::Error) -> Self {
         Self::internal(error).context("the recipe cannot be written as TOML")
+    }
+}
+
+impl From<RecordError> for TaskError {
+    fn from(error: RecordError) -> Self {
+        Self::internal(error).context("cannot save or load weights")
     }
 }
 

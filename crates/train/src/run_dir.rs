@@ -26,18 +26,12 @@ pub enum RunError {
     #[error("`{}` already contains a finished run; choose another `--out`", .0.display())]
     Finished(PathBuf),
     /// A finished run cannot be resumed as it is.
-    #[error(
-        "the run in `{}` is finished{}", path.display(),
-        epochs.map_or(String::new(), |epochs| format!(
-            "; to train it longer, resume it with more than {epochs} epochs, as with \
-             `--epochs {}`", 2 * epochs
-        ))
-    )]
+    #[error("the run in `{}` is finished{advice}", path.display())]
     Done {
         /// The directory.
         path: PathBuf,
-        /// Epochs that its recipe has, if it has them.
-        epochs: Option<usize>,
+        /// How to train it longer, with a semicolon before it; empty if it cannot be.
+        advice: String,
     },
     /// An unfinished run is there.
     #[error(
@@ -211,7 +205,7 @@ impl RunDir {
         if change == Change::None && summary.exists() {
             return Err(RunError::Done {
                 path: path.to_owned(),
-                epochs: changes::epochs(recipe),
+                advice: changes::advice(recipe),
             });
         }
         cleanup::remove_leftovers(path);

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::atomic_file::write_atomic;
-use tinderbox_datasets::{ContentHasher, content_hash, count_shared};
+use tinderbox_datasets::{ContentHasher, content_hash, count_overlap};
 
 /// Name of the split list in a run directory.
 pub const SPLITS_FILE: &str = "splits.json";
@@ -327,7 +327,7 @@ impl SplitList {
     fn trained_on(&self, current: &[Item]) -> usize {
         let (train, items) = (SPLITS[0].1, self.items.iter().zip(&self.splits));
         let train = items.filter(|(_, split)| **split == train);
-        count_shared(
+        count_overlap(
             current.iter().map(|item| item.content),
             train.map(|(item, _)| item.content),
         )

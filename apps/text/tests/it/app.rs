@@ -661,7 +661,7 @@ fn split_folders_are_used_as_such_and_inspected() {
     assert_eq!(counts.collect::<Vec<_>>(), [Some(60), Some(20), Some(12)]);
     assert_eq!(
         found["warnings"][0],
-        "1 file left out: 1 not a text file (.pdf)"
+        "1 file skipped: 1 not a text file (.pdf)"
     );
     let ran = place.run(&["inspect", "--data", "films.csv"]);
     assert!(

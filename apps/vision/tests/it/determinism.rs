@@ -15,7 +15,7 @@ use tinderbox_cli::testing::{Ran, result};
 
 /// Starts a run and waits until it has written a checkpoint of at least this step.
 fn start_until(place: &Place, out: &str, step: usize) -> Child {
-    let args = place.train_args(&["--out", out, "--quiet", "--set", "train.epochs=60"]);
+    let args = place.train_args(&["--out", out, "--quiet", "--set", "train.epochs=20"]);
     let child = place.command(&args).spawn().unwrap();
     let checkpoints = place.path(out).join("checkpoint");
     let started = Instant::now();
@@ -44,7 +44,7 @@ fn latest(checkpoints: &Path) -> Option<usize> {
 
 fn undisturbed(place: &Place) -> Vec<(String, Vec<u8>)> {
     place
-        .train(&["--out", "whole", "--quiet", "--set", "train.epochs=60"])
+        .train(&["--out", "whole", "--quiet", "--set", "train.epochs=20"])
         .ok();
     result(&place.path("whole"))
 }
@@ -80,7 +80,7 @@ fn the_number_of_workers_changes_nothing() {
 fn killed_and_resumed_equals_never_killed() {
     let place = Place::new();
     let whole = undisturbed(&place);
-    for (out, step) in [("first", 1), ("second", 40), ("third", 111)] {
+    for (out, step) in [("first", 1), ("second", 40), ("third", 61)] {
         let mut child = start_until(&place, out, step);
         child.kill().unwrap();
         child.wait().unwrap();

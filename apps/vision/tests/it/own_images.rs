@@ -228,7 +228,7 @@ fn copies_stay_in_one_split_and_are_counted() {
     assert!(!ran.stderr.contains("also occur"), "{}", ran.stderr);
     let ran = place.run(&["inspect", "--data", "photos", "--json"]);
     let found: Value = serde_json::from_str(&ran.ok().stdout).unwrap();
-    assert_eq!(found["copies"], 20);
+    assert_eq!(found["duplicates"], 20);
     let ran = place.run(&["inspect", "--data", "photos"]);
     assert!(
         ran.ok().stdout.contains("warning: 20 images are copies"),

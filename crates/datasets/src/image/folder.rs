@@ -8,7 +8,7 @@
 //! | `.csv`, `.tsv` | the columns `path`, `label` and maybe `split`; paths start at the table's folder |
 //!
 //! The images of sub-folders belong to the class. The content of a file says whether it is an image, and
-//! what is left out is counted by reason. Files are checked when the data set is opened, in parallel;
+//! skipped files are counted by reason. Files are checked when the data set is opened, in parallel;
 //! pixels are decoded when an item is asked for. Names are sorted, so labels and order do not depend on
 //! the file system.
 
@@ -28,7 +28,7 @@ use tracing::warn;
 
 use crate::archive;
 use crate::content::content_hash;
-use crate::files::{LeftOut, SplitName};
+use crate::files::{SkippedFiles, SplitName};
 use crate::image::{DecodeOptions, Image, ImageError, LabeledImage, check_bytes, decode_bytes};
 use crate::parallel::parallel_map;
 use error::quoted;
@@ -47,7 +47,7 @@ const MAX_NAMED: usize = 10;
 pub struct FolderOptions {
     /// Size and channels of the images.
     pub decode: DecodeOptions,
-    /// Whether damaged files are left out with a warning; otherwise they are an error.
+    /// Whether damaged files are skipped with a warning; otherwise they are an error.
     pub skip_broken: bool,
     /// Whether the pixels of every image are decoded once to find damaged files, instead of only the
     /// header and the end of each file; `skip_broken` implies it.
@@ -77,7 +77,7 @@ pub struct FolderSplits {
     /// The folder or the value of the column that each named split is from, as in `Training/`.
     pub sources: Vec<(SplitName, String)>,
     /// Files that are not used.
-    pub left_out: LeftOut,
+    pub skipped_files: SkippedFiles,
     /// What else a person should know.
     pub notes: Vec<String>,
 }
@@ -95,7 +95,7 @@ impl ImageFolder {
         path: &Path,
         options: &FolderOptions,
         classes: Option<&[String]>,
-    ) -> Result<(Self, LeftOut), FolderError> {
+    ) -> Result<(Self, SkippedFiles), FolderError> {
         options.decode.validate()?;
         let mut parts = find_parts(path, classes)?;
         let mut all = parts.train;
@@ -106,8 +106,8 @@ impl ImageFolder {
             all.items.extend(part.items);
         }
         all.name = format!("`{}`", path.display());
-        let folder = Self::check(path, all, options, classes, &mut parts.left_out)?;
-        Ok((folder, parts.left_out))
+        let folder = Self::check(path, all, options, classes, &mut parts.skipped_files)?;
+        Ok((folder, parts.skipped_files))
     }
 
     /// Opens the splits of a data set; without any, all of it is for training. The classes are those of
@@ -127,14 +127,14 @@ impl ImageFolder {
             valid,
             test,
             sources,
-            mut left_out,
+            mut skipped_files,
             mut notes,
         } = find_parts(path, classes)?;
-        let train = Self::check(path, train, options, classes, &mut left_out)?;
+        let train = Self::check(path, train, options, classes, &mut skipped_files)?;
         let mut open = |part: Part| -> Result<Self, FolderError> {
             let name = part.name.clone();
             let classes = Some(train.class_names.as_slice());
-            let folder = Self::check(path, part, options, classes, &mut left_out)?;
+            let folder = Self::check(path, part, options, classes, &mut skipped_files)?;
             let lacking: Vec<String> = folder.classes_without_images().map(str::to_owned).collect();
             if !lacking.is_empty() {
                 notes.push(format!("{name} has no image of {}", quoted(&lacking)));
@@ -148,7 +148,7 @@ impl ImageFolder {
             valid,
             test,
             sources,
-            left_out,
+            skipped_files,
             notes,
         })
     }
@@ -159,7 +159,7 @@ impl ImageFolder {
         part: Part,
         options: &FolderOptions,
         classes: Option<&[String]>,
-        left_out: &mut LeftOut,
+        skipped_files: &mut SkippedFiles,
     ) -> Result<Self, FolderError> {
         let own: BTreeSet<&String> = part.items.iter().map(|(_, class)| class).collect();
         let class_names = match classes {
@@ -182,7 +182,7 @@ impl ImageFolder {
             return Err(FolderError::Classes {
                 dir: path.to_owned(),
                 found: own.len(),
-                left_out: left_out.clone(),
+                skipped_files: skipped_files.clone(),
             });
         }
         let mut folder = Self {
@@ -195,7 +195,7 @@ impl ImageFolder {
         };
         folder.fill(path, part.items, options)?;
         for _ in 0..folder.skipped {
-            left_out.add("damaged");
+            skipped_files.add("damaged");
         }
         Ok(folder)
     }
@@ -226,7 +226,7 @@ impl ImageFolder {
                     self.skipped += 1;
                     let reason = with_cause(&error);
                     if options.skip_broken && self.skipped <= MAX_NAMED {
-                        warn!("left out: {reason}");
+                        warn!("skipped: {reason}");
                     }
                     first.get_or_insert(reason);
                 }
@@ -301,7 +301,7 @@ impl ImageFolder {
         &self.decode
     }
 
-    /// Number of damaged images left out.
+    /// Number of damaged images skipped.
     pub fn skipped(&self) -> usize {
         self.skipped
     }
@@ -330,18 +330,18 @@ fn check_file(file: &ImageFile, options: &DecodeOptions, decode: bool) -> Result
     Ok(content_hash(&bytes))
 }
 
-/// The images in a folder, its sub-folders or an archive, without classes, and what was left out.
+/// The images in a folder, its sub-folders or an archive, without classes, and the skipped files.
 ///
 /// # Errors
 ///
 /// If it cannot be read.
-pub fn find_images(path: &Path) -> Result<(Vec<ImageFile>, LeftOut), FolderError> {
+pub fn find_images(path: &Path) -> Result<(Vec<ImageFile>, SkippedFiles), FolderError> {
     let listing = if path.is_dir() {
         Listing::of_folder(path)?
     } else {
         Listing::of_archive(path)?
     };
-    Ok((listing.files, listing.left_out))
+    Ok((listing.files, listing.skipped_files))
 }
 
 /// Whether there is an archive at the path; a file that cannot be read is none.

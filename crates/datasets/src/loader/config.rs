@@ -9,7 +9,7 @@ pub struct LoaderConfig {
     pub seed: u64,
     /// Whether each epoch has its own order; otherwise the dataset's.
     pub shuffle: bool,
-    /// Whether a last batch that is not full is left out. Never leaves out the only one.
+    /// Whether a last batch that is not full is dropped. The only batch is never dropped.
     pub drop_last: bool,
     /// Most threads that prepare batches; 0 prepares each when it is asked for, which is also done
     /// as long as a batch takes no time worth a thread.

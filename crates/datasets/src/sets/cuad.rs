@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::table::Gathered;
-use crate::text::{Place, TextError, TextOptions, TextSet, cells, open, open_delimited, position};
+use crate::text::{
+    Location, TextError, TextOptions, TextSet, cells, open, open_delimited, position,
+};
 
 /// Names that the table has in a folder.
 const NAMES: [&str; 2] = ["master_clauses.csv.gz", "master_clauses.csv"];
@@ -74,12 +76,12 @@ fn passages(
         for (label, (column, name)) in types.iter().enumerate() {
             let cell = columns[*column][row];
             let found = python_list(cell).ok_or_else(|| {
-                let place = Place::Line {
+                let location = Location::Line {
                     file: file.to_owned(),
                     line,
                 };
                 let shown = format!("{name}: {cell}");
-                TextError::malformed(place, &shown, "a list of texts, as in `['a', \"b\"]`")
+                TextError::malformed(location, &shown, "a list of texts, as in `['a', \"b\"]`")
             })?;
             for text in found {
                 let text = text.trim().to_owned();

@@ -66,7 +66,7 @@ pub enum ProspectError {
 
 /// Which maps there are and what they mean.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LabelledMaps {
+pub struct LabeledMaps {
     /// Name of the map whose grid the table has, without `.tif`.
     pub grid: String,
     /// Name of the map of deposits, and the value that marks one.
@@ -77,10 +77,10 @@ pub struct LabelledMaps {
     /// of the area.
     pub drawn: Vec<String>,
     /// Names of maps that are no features.
-    pub left_out: Vec<String>,
+    pub skipped_files: Vec<String>,
 }
 
-impl LabelledMaps {
+impl LabeledMaps {
     /// The lithium of South China, on the coarse grid of the elements: about 7,000 cells.
     pub fn lithium() -> Self {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -89,7 +89,7 @@ impl LabelledMaps {
             deposits: ("Li_deposits0".to_owned(), 1.0),
             barren: ("non_deposits".to_owned(), 0.0),
             drawn: names(&["Faults", "Granite", "Strata"]),
-            left_out: names(&["Idw_xx", "Idw_yy"]),
+            skipped_files: names(&["Idw_xx", "Idw_yy"]),
         }
     }
 
@@ -141,7 +141,7 @@ impl Prospect {
     /// # Errors
     ///
     /// If a map is missing or damaged, reference systems differ, or no cell has all values.
-    pub fn read(folder: &Path, maps: &LabelledMaps) -> Result<Self, ProspectError> {
+    pub fn read(folder: &Path, maps: &LabeledMaps) -> Result<Self, ProspectError> {
         let named = read_maps(folder)?;
         check_systems(&named)?;
         let get = |name: &str| find(&named, folder, name);
@@ -150,7 +150,7 @@ impl Prospect {
         let is_feature = |name: &&str| {
             *name != maps.deposits.0
                 && *name != maps.barren.0
-                && !maps.left_out.iter().any(|left| left == name)
+                && !maps.skipped_files.iter().any(|left| left == name)
         };
         let features: Vec<(String, Vec<f32>)> = named
             .iter()
@@ -269,7 +269,7 @@ fn sites(map: &Raster, mark: f32, grid: &Grid, cells: &[usize]) -> (Vec<Site>, u
         .iter()
         .enumerate()
         .filter(|(_, value)| **value == mark);
-    let places: Vec<(f64, f64)> = marked.map(|(at, _)| map.grid.centre(at)).collect();
+    let places: Vec<(f64, f64)> = marked.map(|(at, _)| map.grid.center(at)).collect();
     let site = |&(x, y): &(f64, f64)| {
         let row = cells.binary_search(&grid.cell(x, y)?).ok()?;
         Some(Site { x, y, row })
@@ -293,14 +293,14 @@ fn table(
             Column::numeric(name.strip_prefix("Idw_").unwrap_or(&name), values)
         })
         .collect();
-    let centre = |&cell: &usize| grid.centre(cell);
+    let center = |&cell: &usize| grid.center(cell);
     columns.push(Column::numeric(
         "x",
-        cells.iter().map(|cell| centre(cell).0).collect(),
+        cells.iter().map(|cell| center(cell).0).collect(),
     ));
     columns.push(Column::numeric(
         "y",
-        cells.iter().map(|cell| centre(cell).1).collect(),
+        cells.iter().map(|cell| center(cell).1).collect(),
     ));
     let mut labels = vec![f64::NAN; cells.len()];
     // A deposit beside a barren place makes a cell one with a deposit.
@@ -344,13 +344,13 @@ mod tests {
         dir
     }
 
-    fn maps(grid: &str) -> LabelledMaps {
-        LabelledMaps {
+    fn maps(grid: &str) -> LabeledMaps {
+        LabeledMaps {
             grid: grid.to_owned(),
             deposits: ("Found".to_owned(), 1.0),
             barren: ("None".to_owned(), 0.0),
             drawn: vec!["Rock".to_owned()],
-            left_out: vec!["Place".to_owned()],
+            skipped_files: vec!["Place".to_owned()],
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::text::{
-    Place, TextError, TextOptions, TextRow, TextSet, open, rows_in_folder, rows_in_tar,
+    Location, TextError, TextOptions, TextRow, TextSet, open, rows_in_folder, rows_in_tar,
 };
 
 /// Names that the archive and the folder in it have.
@@ -49,7 +49,7 @@ fn locate(path: &Path) -> PathBuf {
 
 /// The fold that the name of a file tells, as in `cv123_29416.txt`.
 fn fold(found: &TextRow) -> Result<usize, TextError> {
-    let Place::File(file) = &found.place else {
+    let Location::File(file) = &found.location else {
         return Ok(0);
     };
     let name = file.rsplit(['/', '\\', ':']).next().unwrap_or_default();
@@ -58,7 +58,7 @@ fn fold(found: &TextRow) -> Result<usize, TextError> {
     let fold = number.map(|number| number / PER_FOLD);
     fold.ok_or_else(|| {
         let expected = "a name such as `cv123_29416.txt`, whose first digit is the fold";
-        TextError::malformed(found.place.clone(), name, expected)
+        TextError::malformed(found.location.clone(), name, expected)
     })
 }
 

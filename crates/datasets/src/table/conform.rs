@@ -4,12 +4,13 @@ use super::column::{Column, Words};
 use super::date::DateOrder;
 use super::error::TableError;
 use super::infer::{
-    half_of_opposites, number_column, opposites, spread, styled_column, truth_column, words_column,
+    boolean_column, number_column, opposite_of_only_word, opposites, spread, styled_column,
+    words_column,
 };
 use super::number::{DecimalMark, Styled, find_style};
 use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
 use super::raw::RawColumn;
-use super::schema::{ColumnSchema, Kind, TruthWords};
+use super::schema::{BooleanWords, ColumnSchema, Kind};
 
 /// Makes a column of the kind that the user has decided.
 pub(crate) fn force(
@@ -78,14 +79,14 @@ fn force_boolean(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<C
         ));
     }
     let words = intern(name, raw, context)?;
-    let known = opposites(words.levels()).or_else(|| half_of_opposites(words.levels()));
+    let known = opposites(words.levels()).or_else(|| opposite_of_only_word(words.levels()));
     let truth = known.or_else(|| {
         let mut levels: Vec<&str> = words.levels().iter().collect();
         levels.sort_unstable();
         let &[falsity, truth] = levels.as_slice() else {
             return None;
         };
-        Some(TruthWords {
+        Some(BooleanWords {
             falsity: falsity.to_owned(),
             truth: truth.to_owned(),
         })
@@ -94,7 +95,7 @@ fn force_boolean(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<C
         let reason = format!("it has {} different values, not two", words.levels().len());
         return Err(context.kind(name, Kind::Boolean, reason));
     };
-    Ok(truth_column(name, &words, truth))
+    Ok(boolean_column(name, &words, truth))
 }
 
 fn force_date(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<Column, TableError> {
@@ -148,7 +149,7 @@ pub(crate) fn conform(
             plain_numbers(schema.clone(), raw, scan, context)
         }
         (Kind::Numeric, _) => conform_styled(schema, raw, context),
-        (Kind::Boolean, Some(truth)) => conform_truth(schema, truth, raw, context),
+        (Kind::Boolean, Some(truth)) => conform_boolean(schema, truth, raw, context),
         (Kind::Boolean, None) => conform_binary(schema, raw, context),
         (Kind::Date, _) => conform_date(schema, raw, context),
         (kind, _) => force(name, kind, raw, context),
@@ -178,9 +179,9 @@ fn conform_styled(
     level_values(schema, &words, context, |level| schema.number.parse(level))
 }
 
-fn conform_truth(
+fn conform_boolean(
     schema: &ColumnSchema,
-    truth: &TruthWords,
+    truth: &BooleanWords,
     raw: &RawColumn,
     context: &Context<'_>,
 ) -> Result<Column, TableError> {

@@ -274,7 +274,7 @@ pub enum TableError {
     /// An option makes no sense.
     #[error("{0}")]
     Option(String),
-    /// Parquet support was left out of this build.
+    /// This build is without Parquet support.
     #[error("cannot read `{file}`: this build is without the feature `parquet`")]
     NoParquet {
         /// The file.

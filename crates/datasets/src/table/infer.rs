@@ -11,7 +11,7 @@ use super::number::{
 use super::options::ReadNote;
 use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
 use super::raw::RawColumn;
-use super::schema::{ColumnSchema, Kind, TruthWords};
+use super::schema::{BooleanWords, ColumnSchema, Kind};
 
 /// Fewest rows of which a running number or distinct words are taken for identifiers.
 const MIN_IDENTIFIERS: usize = 20;
@@ -247,7 +247,7 @@ fn tokens(name: &str) -> Vec<String> {
 
 fn infer_words(name: &str, words: Words, context: &Context<'_>) -> Inferred {
     if let Some(truth) = opposites(words.levels()) {
-        return (truth_column(name, &words, truth), None);
+        return (boolean_column(name, &words, truth), None);
     }
     let levels = words.levels();
     let column = || name.to_owned();
@@ -349,7 +349,7 @@ pub(crate) fn words_per_cell(levels: &Levels) -> f64 {
 }
 
 /// The words for 0 and 1, if there are two and they are opposites.
-pub(crate) fn opposites(levels: &Levels) -> Option<TruthWords> {
+pub(crate) fn opposites(levels: &Levels) -> Option<BooleanWords> {
     let mut seen: Vec<&str> = Vec::new();
     for level in levels.iter() {
         if !seen.iter().any(|other| other.eq_ignore_ascii_case(level)) {
@@ -366,7 +366,7 @@ pub(crate) fn opposites(levels: &Levels) -> Option<TruthWords> {
         let fits = |(no, yes): &(&str, &str)| {
             falsity.eq_ignore_ascii_case(no) && truth.eq_ignore_ascii_case(yes)
         };
-        OPPOSITES.iter().any(fits).then(|| TruthWords {
+        OPPOSITES.iter().any(fits).then(|| BooleanWords {
             falsity: falsity.to_owned(),
             truth: truth.to_owned(),
         })
@@ -375,17 +375,17 @@ pub(crate) fn opposites(levels: &Levels) -> Option<TruthWords> {
 }
 
 /// The words for 0 and 1, if all are the same word of a known pair.
-pub(crate) fn half_of_opposites(levels: &Levels) -> Option<TruthWords> {
+pub(crate) fn opposite_of_only_word(levels: &Levels) -> Option<BooleanWords> {
     let same = |word: &str| levels.iter().all(|level| level.eq_ignore_ascii_case(word));
     let mut pairs = OPPOSITES.iter();
     let &(falsity, truth) = pairs.find(|(no, yes)| same(no) || same(yes))?;
-    Some(TruthWords {
+    Some(BooleanWords {
         falsity: falsity.to_owned(),
         truth: truth.to_owned(),
     })
 }
 
-pub(crate) fn truth_column(name: &str, words: &Words, truth: TruthWords) -> Column {
+pub(crate) fn boolean_column(name: &str, words: &Words, truth: BooleanWords) -> Column {
     let values: Vec<f64> = words
         .levels()
         .iter()

@@ -80,7 +80,7 @@ pub type Overrides = BTreeMap<String, Kind>;
 /// The words of a [`Kind::Boolean`] column, compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TruthWords {
+pub struct BooleanWords {
     /// The word for 0, such as `No`.
     pub falsity: String,
     /// The word for 1, such as `Yes`.
@@ -103,7 +103,7 @@ pub struct ColumnSchema {
     pub date: Option<DateOrder>,
     /// The words of a boolean; none where it is written as 0 and 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub words: Option<TruthWords>,
+    pub words: Option<BooleanWords>,
 }
 
 impl ColumnSchema {

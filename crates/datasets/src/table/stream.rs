@@ -33,7 +33,7 @@ const ENOUGH: u64 = 1000;
 
 /// Which columns of a file come along as text, in addition to those of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carry<'a> {
+pub enum Passthrough<'a> {
     /// These columns, in this order.
     Columns(&'a [String]),
     /// Every column of the file.
@@ -48,7 +48,7 @@ pub struct Chunk {
     /// Number of each row in the file, counted from 1.
     pub rows: Vec<u64>,
     /// The text of the columns that come along, row after row of each.
-    pub carried: Vec<Vec<String>>,
+    pub passthrough: Vec<Vec<String>>,
 }
 
 /// Reads a file in chunks with a known schema.
@@ -61,7 +61,7 @@ pub struct TableReader {
     file: String,
     comma_separates: bool,
     /// Names and places of the columns that come along.
-    carried: Vec<(String, usize)>,
+    passthrough: Vec<(String, usize)>,
     /// Columns of the file that are read, in its order.
     kept: Vec<usize>,
     row: u64,
@@ -101,13 +101,13 @@ impl Chunk {
     #[must_use]
     pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
         let positions: Vec<usize> = rows.clone().collect();
-        let carried = self
-            .carried
+        let passthrough = self
+            .passthrough
             .iter()
             .map(|cells| cells[rows.clone()].to_vec());
         Self {
             table: self.table.take(&positions),
-            carried: carried.collect(),
+            passthrough: passthrough.collect(),
             rows: self.rows[rows].to_vec(),
         }
     }
@@ -121,16 +121,16 @@ impl TableReader {
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened, or lacks a column of the schema or one of `carry`.
+    /// If the file cannot be opened, or lacks a column of the schema or one of `passthrough`.
     pub fn open(
         path: &Path,
         schema: &Schema,
         optional: &[&str],
-        carry: Carry<'_>,
+        passthrough: Passthrough<'_>,
         options: &ReadOptions,
     ) -> Result<Self, TableError> {
         if let Some(file) = parquet_file(path)? {
-            return Self::parquet(file, path, schema, optional, carry, options);
+            return Self::parquet(file, path, schema, optional, passthrough, options);
         }
         // Only a chunk of the file is held.
         let options = ReadOptions {
@@ -146,7 +146,7 @@ impl TableReader {
         } else {
             Source::open(path, &options)?
         };
-        Self::csv(source, schema, optional, carry, options)
+        Self::csv(source, schema, optional, passthrough, options)
     }
 
     /// [`open`](Self::open) for a CSV table from a stream; `name` stands for it in messages.
@@ -158,7 +158,7 @@ impl TableReader {
         reader: impl Read + 'static,
         name: &str,
         schema: &Schema,
-        carry: Carry<'_>,
+        passthrough: Passthrough<'_>,
         options: &ReadOptions,
     ) -> Result<Self, TableError> {
         let options = ReadOptions {
@@ -167,14 +167,14 @@ impl TableReader {
             ..options.clone()
         };
         let source = Source::new(Box::new(reader), name, &options)?;
-        Self::csv(source, schema, &[], carry, options)
+        Self::csv(source, schema, &[], passthrough, options)
     }
 
     fn csv(
         source: Source<'static>,
         schema: &Schema,
         optional: &[&str],
-        carry: Carry<'_>,
+        passthrough: Passthrough<'_>,
         options: ReadOptions,
     ) -> Result<Self, TableError> {
         let file = source.file.clone();
@@ -190,7 +190,7 @@ impl TableReader {
                     source: Rowwise::Json(Box::new(rows)),
                     comma_separates: false,
                 };
-                return Self::new(new, plan, schema, carry, options);
+                return Self::new(new, plan, schema, passthrough, options);
             }
         };
         let names = rows.start(header, &options)?;
@@ -208,7 +208,7 @@ impl TableReader {
             source,
             comma_separates,
         };
-        Self::new(new, plan, schema, carry, options)
+        Self::new(new, plan, schema, passthrough, options)
     }
 
     #[cfg(feature = "parquet")]
@@ -217,7 +217,7 @@ impl TableReader {
         path: &Path,
         schema: &Schema,
         optional: &[&str],
-        carry: Carry<'_>,
+        passthrough: Passthrough<'_>,
         options: &ReadOptions,
     ) -> Result<Self, TableError> {
         let rows = ParquetRows::open(file, path, options)?;
@@ -229,7 +229,7 @@ impl TableReader {
             source: Rowwise::Parquet(Box::new(rows)),
             comma_separates: false,
         };
-        Self::new(new, plan, schema, carry, options.clone())
+        Self::new(new, plan, schema, passthrough, options.clone())
     }
 
     #[cfg(not(feature = "parquet"))]
@@ -238,7 +238,7 @@ impl TableReader {
         path: &Path,
         _: &Schema,
         _: &[&str],
-        _: Carry<'_>,
+        _: Passthrough<'_>,
         _: &ReadOptions,
     ) -> Result<Self, TableError> {
         Err(TableError::NoParquet {
@@ -250,7 +250,7 @@ impl TableReader {
         parts: Parts,
         plan: Plan,
         schema: &Schema,
-        carry: Carry<'_>,
+        passthrough: Passthrough<'_>,
         options: ReadOptions,
     ) -> Result<Self, TableError> {
         let Parts {
@@ -266,15 +266,17 @@ impl TableReader {
                 TableError::no_column(&file, name, known.map(String::as_str), true)
             })
         };
-        let carried: Vec<(String, usize)> = match carry {
-            Carry::Columns(columns) => columns.iter().map(place).collect::<Result<_, _>>()?,
-            Carry::All => {
+        let passthrough: Vec<(String, usize)> = match passthrough {
+            Passthrough::Columns(columns) => columns.iter().map(place).collect::<Result<_, _>>()?,
+            Passthrough::All => {
                 let named = names.iter().cloned().zip(0..);
                 named.filter(|(name, _)| !name.is_empty()).collect()
             }
         };
         let of_schema = plan.of_column.iter().copied().flatten();
-        let mut kept: Vec<usize> = of_schema.chain(carried.iter().map(|(_, at)| *at)).collect();
+        let mut kept: Vec<usize> = of_schema
+            .chain(passthrough.iter().map(|(_, at)| *at))
+            .collect();
         kept.sort_unstable();
         kept.dedup();
         Ok(Self {
@@ -285,7 +287,7 @@ impl TableReader {
             source,
             file,
             comma_separates,
-            carried,
+            passthrough,
             kept,
             row: 0,
             ready: VecDeque::new(),
@@ -294,8 +296,8 @@ impl TableReader {
     }
 
     /// Names of the columns that come along.
-    pub fn carried(&self) -> impl Iterator<Item = &str> {
-        self.carried.iter().map(|(name, _)| name.as_str())
+    pub fn passthrough(&self) -> impl Iterator<Item = &str> {
+        self.passthrough.iter().map(|(name, _)| name.as_str())
     }
 
     /// How much has been read, in units of the source: bytes of text, rows of Parquet.
@@ -426,10 +428,10 @@ impl TableReader {
         let columns = typed(columns, |(column, raw)| {
             conform_gathered(column, raw.clone(), &context)
         })?;
-        let carried = self.carried.iter();
-        let carried = carried.filter_map(|(_, at)| Some(raw(*at).ok()?.texts()));
+        let passthrough = self.passthrough.iter();
+        let passthrough = passthrough.filter_map(|(_, at)| Some(raw(*at).ok()?.texts()));
         Ok(Chunk {
-            carried: carried.collect(),
+            passthrough: passthrough.collect(),
             rows: chunk.rows.clone(),
             table: Table {
                 lines: chunk.lines.clone(),
@@ -514,16 +516,16 @@ mod tests {
         schema
     }
 
-    fn reader(text: String, carry: Carry<'_>) -> TableReader {
+    fn reader(text: String, passthrough: Passthrough<'_>) -> TableReader {
         let text = io::Cursor::new(text.into_bytes());
-        TableReader::from_reader(text, "t", &schema(), carry, &OPTIONS()).unwrap()
+        TableReader::from_reader(text, "t", &schema(), passthrough, &OPTIONS()).unwrap()
     }
 
     #[test]
     fn chunks_are_the_rows_of_the_whole_file() {
         let (whole, _) =
             read_csv_with(csv(103).as_bytes(), "t", &schema(), &[], &OPTIONS()).unwrap();
-        let mut reader = reader(csv(103), Carry::Columns(&["id".to_owned()]));
+        let mut reader = reader(csv(103), Passthrough::Columns(&["id".to_owned()]));
         let (mut rows, mut ids) = (0, Vec::new());
         while let Some(chunk) = reader.next_chunk(10) {
             let chunk = chunk.unwrap();
@@ -535,7 +537,7 @@ mod tests {
                 }
                 rows += 1;
             }
-            ids.extend(chunk.carried.into_iter().flatten());
+            ids.extend(chunk.passthrough.into_iter().flatten());
         }
         assert_eq!(rows, 103);
         assert_eq!(
@@ -551,7 +553,7 @@ mod tests {
         let bad = [9, 29];
         lines[9] = "many,blue,plain,x".to_owned();
         lines[29] = "3,blue,x".to_owned();
-        let mut reader = reader(lines.join("\n"), Carry::All);
+        let mut reader = reader(lines.join("\n"), Passthrough::All);
         let (mut good, mut errors) = (0, Vec::new());
         while let Some(chunk) = reader.next_chunk(16) {
             match chunk {
@@ -572,9 +574,9 @@ mod tests {
     #[test]
     fn a_column_to_carry_that_is_not_there_is_an_error() {
         let text = io::Cursor::new(csv(5).into_bytes());
-        let carry = ["ids".to_owned()];
-        let carry = Carry::Columns(&carry);
-        let error = TableReader::from_reader(text, "t", &schema(), carry, &OPTIONS());
+        let passthrough = ["ids".to_owned()];
+        let passthrough = Passthrough::Columns(&passthrough);
+        let error = TableReader::from_reader(text, "t", &schema(), passthrough, &OPTIONS());
         let error = error.err().unwrap().to_string();
         assert!(error.contains("`ids`") && error.contains("`id`"), "{error}");
     }

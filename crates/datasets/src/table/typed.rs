@@ -14,7 +14,7 @@ use super::error::TableError;
 use super::infer::{Inferred, infer, number_column, number_kind};
 use super::parse::Context;
 use super::raw::RawColumn;
-use super::schema::{ColumnSchema, Kind, TruthWords};
+use super::schema::{BooleanWords, ColumnSchema, Kind};
 
 /// One cell.
 pub(crate) enum Cell<'a> {
@@ -147,7 +147,7 @@ pub(crate) fn infer_gathered(
         (Gathered::Dates(values), None | Some(Kind::Date)) => plain(Kind::Date, values),
         (Gathered::Booleans(values), None | Some(Kind::Boolean)) => {
             let (falsity, truth) = ("false".to_owned(), "true".to_owned());
-            let words = Some(TruthWords { falsity, truth });
+            let words = Some(BooleanWords { falsity, truth });
             let schema = ColumnSchema {
                 words,
                 ..ColumnSchema::new(name, Kind::Boolean)

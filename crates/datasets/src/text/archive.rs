@@ -71,18 +71,18 @@ pub(super) fn each_in_tar(
             .parent()
             .is_some_and(|parent| parent.iter().next().is_some());
         if !is_text(&path) {
-            report.left_out.add(not_text(&path));
+            report.skipped_files.add(not_text(&path));
             return Ok(());
         }
         if labels != Labels::None && !is_class_file && is_description(&path) {
-            report.left_out.add("outside the class folders");
+            report.skipped_files.add("outside the class folders");
             return Ok(());
         }
         let file = format!("{name}:{}", path.display());
         let class = (labels != Labels::None).then(String::new);
         let row = match document(member.content, &file, class, options) {
             Ok(None) => {
-                report.left_out.add("not text");
+                report.skipped_files.add("not text");
                 return Ok(());
             }
             Ok(Some(row)) => Ok(row),

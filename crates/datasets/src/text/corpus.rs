@@ -6,11 +6,11 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 
 use super::documents::{open, read_error, text_files};
-use super::error::{Place, TextError};
+use super::error::{Location, TextError};
 use super::rows::TextReport;
 
 /// Most bytes of a corpus that is read whole, 1 GiB.
-pub const MAX_CORPUS: u64 = 1 << 30;
+pub const MAX_CORPUS_BYTES: u64 = 1 << 30;
 
 /// Reads one text: a file, or all text files of a folder and its sub-folders, in the order of their names
 /// with a line feed between them.
@@ -20,18 +20,18 @@ pub const MAX_CORPUS: u64 = 1 << 30;
 /// # Errors
 ///
 /// If a file is missing or not UTF-8 (the line is named), if there is nothing but white space, or if
-/// there are more than [`MAX_CORPUS`] bytes.
+/// there are more than [`MAX_CORPUS_BYTES`] bytes.
 pub fn read_corpus(path: &Path) -> Result<String, TextError> {
     Ok(read_corpus_with_report(path)?.0)
 }
 
-/// As [`read_corpus`], with the files that were left out.
+/// As [`read_corpus`], with the skipped files.
 ///
 /// # Errors
 ///
 /// As [`read_corpus`].
 pub fn read_corpus_with_report(path: &Path) -> Result<(String, TextReport), TextError> {
-    read_up_to(path, MAX_CORPUS)
+    read_up_to(path, MAX_CORPUS_BYTES)
 }
 
 fn read_up_to(path: &Path, limit: u64) -> Result<(String, TextReport), TextError> {
@@ -80,7 +80,7 @@ fn utf8(mut bytes: Vec<u8>, file: &str) -> Result<String, TextError> {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|&byte| byte == b'\n').count() as u64;
         TextError::Encoding {
-            place: Place::Line {
+            location: Location::Line {
                 file: file.to_owned(),
                 line,
             },
@@ -142,8 +142,8 @@ mod tests {
         std::fs::write(dir.path().join("more/d.md"), "three").unwrap();
         let (corpus, report) = read_corpus_with_report(dir.path()).unwrap();
         assert_eq!(corpus, "one\ntwo\nthree");
-        let left_out = "1 file left out: 1 not a text file (.pdf)";
-        assert_eq!(report.messages(), [left_out]);
+        let skipped_files = "1 file skipped: 1 not a text file (.pdf)";
+        assert_eq!(report.messages(), [skipped_files]);
         assert_eq!(read_corpus(&dir.path().join("c.pdf")).unwrap(), "no");
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 
 use super::TextOptions;
-use super::error::{Place, TextError};
+use super::error::{Location, TextError};
 use super::rows::{
     Labels, PlainText, RowOptions, TextReport, TextRow, TextSink, each_opened, gather,
 };
@@ -105,12 +105,12 @@ pub(super) fn each_delimited(
     };
     let names = rows.names().to_vec();
     let mut hand_on = |line, row: Result<Vec<String>, TableError>| {
-        let place = Place::Line {
+        let location = Location::Line {
             file: name.to_owned(),
             line,
         };
         let row = row.map_err(TextError::from);
-        sink(row.and_then(|cells| columns.row(cells, &names, place, wanted, options)))
+        sink(row.and_then(|cells| columns.row(cells, &names, location, wanted, options)))
     };
     for (line, row) in held {
         if hand_on(line, row).is_break() {
@@ -262,14 +262,14 @@ impl Columns {
         &self,
         mut cells: Vec<String>,
         names: &[String],
-        place: Place,
+        location: Location,
         wanted: RowOptions,
         options: &TextOptions,
     ) -> Result<TextRow, TextError> {
         let texts: Vec<&String> = self.text.iter().map(|&at| &cells[at]).collect();
         let labels = self.label.map(|at| wanted.labels.split(&cells[at]));
         let labels = labels.unwrap_or_default();
-        let mut row = TextRow::new(&texts, labels, wanted.pair, place, options)?;
+        let mut row = TextRow::new(&texts, labels, wanted.pair, location, options)?;
         if wanted.cells {
             let values = cells.drain(..);
             row.cells = names.iter().cloned().zip(values).collect();

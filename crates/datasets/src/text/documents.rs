@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::TextOptions;
-use super::error::{Place, TextError};
+use super::error::{Location, TextError};
 use super::rows::{Labels, TextReport, TextRow, TextSink, gather};
 use super::set::TextSet;
 use crate::files::{WalkError, walk};
@@ -87,11 +87,11 @@ pub(super) fn each_in_folder(
             .flatten();
         let row = match class.filter(|_| labels != Labels::None) {
             _ if !is_text(&path) => {
-                report.left_out.add(not_text(&path));
+                report.skipped_files.add(not_text(&path));
                 continue;
             }
             None if labels != Labels::None && is_description(&path) => {
-                report.left_out.add("outside the class folders");
+                report.skipped_files.add("outside the class folders");
                 continue;
             }
             None if labels != Labels::None => Err(TextError::NoClass {
@@ -102,7 +102,7 @@ pub(super) fn each_in_folder(
                 let name = path.display().to_string();
                 match open(&path).and_then(|file| document(file, &name, class, options)) {
                     Ok(None) => {
-                        report.left_out.add("not text");
+                        report.skipped_files.add("not text");
                         continue;
                     }
                     Ok(Some(row)) => Ok(row),
@@ -132,7 +132,7 @@ pub(super) fn whole(
 ) -> TextReport {
     let row = document(reader, name, None, options).and_then(|row| {
         row.ok_or_else(|| TextError::Encoding {
-            place: Place::File(name.to_owned()),
+            location: Location::File(name.to_owned()),
             encoding: Encoding::UTF_8.name(),
         })
     });
@@ -150,7 +150,7 @@ pub(super) fn document(
     class: Option<String>,
     options: &TextOptions,
 ) -> Result<Option<TextRow>, TextError> {
-    let place = || Place::File(name.to_owned());
+    let location = || Location::File(name.to_owned());
     let mut bytes = Vec::new();
     // White space at the ends does not count as text, but is read.
     let limit = options.max_bytes.saturating_add(1 << 16) as u64;
@@ -160,7 +160,7 @@ pub(super) fn document(
         .map_err(|source| read_error(name, source))?;
     if bytes.len() as u64 == limit {
         return Err(TextError::TooLong {
-            place: place(),
+            location: location(),
             limit: options.max_bytes,
         });
     }
@@ -171,12 +171,12 @@ pub(super) fn document(
     let (text, encoding, damaged) = encoding.decode(&bytes);
     if damaged || text.contains('\0') {
         return Err(TextError::Encoding {
-            place: place(),
+            location: location(),
             encoding: encoding.name(),
         });
     }
     let labels = class.into_iter().collect();
-    TextRow::new(&[text], labels, false, place(), options).map(Some)
+    TextRow::new(&[text], labels, false, location(), options).map(Some)
 }
 
 /// The files of a folder that hold texts, in it and in its sub-folders; the others are counted.
@@ -188,7 +188,7 @@ pub(super) fn text_files(
     files.retain(|path| {
         let kept = is_text(path);
         if !kept {
-            report.left_out.add(not_text(path));
+            report.skipped_files.add(not_text(path));
         }
         kept
     });

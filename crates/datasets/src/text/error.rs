@@ -9,7 +9,7 @@ use crate::table::TableError;
 
 /// Where a text stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// In a line of a file, counted from 1.
     Line {
         /// The file.
@@ -28,7 +28,7 @@ pub enum Place {
     File(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { file, line } => write!(f, "`{file}` line {line}"),
@@ -75,56 +75,56 @@ pub enum TextError {
         file: String,
     },
     /// A text is empty.
-    #[error("{place}: the text is empty")]
+    #[error("{location}: the text is empty")]
     EmptyText {
         /// Where.
-        place: Place,
+        location: Location,
     },
     /// A label is empty.
-    #[error("{place}: the label is empty")]
+    #[error("{location}: the label is empty")]
     EmptyLabel {
         /// Where.
-        place: Place,
+        location: Location,
     },
     /// A text is longer than is accepted.
-    #[error("{place}: the text is longer than the {limit} bytes that one text may have")]
+    #[error("{location}: the text is longer than the {limit} bytes that one text may have")]
     TooLong {
         /// Where.
-        place: Place,
+        location: Location,
         /// Most bytes of one text.
         limit: usize,
     },
     /// The bytes are not text.
-    #[error("{place}: not {encoding}")]
+    #[error("{location}: not {encoding}")]
     Encoding {
         /// Where.
-        place: Place,
+        location: Location,
         /// The encoding expected.
         encoding: &'static str,
     },
     /// A line is no JSON object.
-    #[error("{place} is no JSON object: {reason}")]
+    #[error("{location} is no JSON object: {reason}")]
     Json {
         /// Where.
-        place: Place,
+        location: Location,
         /// What the parser said.
         reason: String,
     },
     /// An object lacks a key.
-    #[error("{place} has no key `{key}`; its keys are {}", keys.join(", "))]
+    #[error("{location} has no key `{key}`; its keys are {}", keys.join(", "))]
     NoKey {
         /// Where.
-        place: Place,
+        location: Location,
         /// The key asked for.
         key: String,
         /// Those that are there.
         keys: Vec<String>,
     },
     /// The value of a key is a list or an object.
-    #[error("{place}: the value of `{key}` is no text, number or truth value{hint}")]
+    #[error("{location}: the value of `{key}` is no text, number or truth value{hint}")]
     Value {
         /// Where.
-        place: Place,
+        location: Location,
         /// The key.
         key: String,
         /// What to do about it, or nothing.
@@ -181,10 +181,10 @@ pub enum TextError {
         found: usize,
     },
     /// A label is none of the classes.
-    #[error("{place}: there is no class `{label}`; the classes are {}", classes.join(", "))]
+    #[error("{location}: there is no class `{label}`; the classes are {}", classes.join(", "))]
     UnknownClass {
         /// Where.
-        place: Place,
+        location: Location,
         /// The label.
         label: String,
         /// The classes known.
@@ -211,10 +211,10 @@ pub enum TextError {
         files: Vec<String>,
     },
     /// Something in a file is not what its format asks for.
-    #[error("{place}: `{found}` is not {expected}")]
+    #[error("{location}: `{found}` is not {expected}")]
     Malformed {
         /// Where.
-        place: Place,
+        location: Location,
         /// What was found, shortened.
         found: String,
         /// What was expected.
@@ -262,14 +262,14 @@ pub enum TextError {
 
 impl TextError {
     /// A thing that is not what was expected; of a long one the start is shown.
-    pub(crate) fn malformed(place: Place, found: &str, expected: &'static str) -> Self {
+    pub(crate) fn malformed(location: Location, found: &str, expected: &'static str) -> Self {
         const SHOWN: usize = 60;
         let mut shown: String = found.chars().take(SHOWN).collect();
         if shown.len() < found.len() {
             shown.push('…');
         }
         Self::Malformed {
-            place,
+            location,
             found: shown,
             expected,
         }

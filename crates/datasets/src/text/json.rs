@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer as _, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::TextOptions;
-use super::error::{Place, TextError};
+use super::error::{Location, TextError};
 use super::rows::{Labels, PlainText, RowOptions, TextReport, TextRow, TextSink, gather};
 use super::set::TextSet;
 use super::source::{Opened, TextFormat};
@@ -103,15 +103,15 @@ fn each_line(
         if length == 0 {
             return Ok(());
         }
-        let place = Place::Line {
+        let location = Location::Line {
             file: name.to_owned(),
             line: number,
         };
         if length as u64 == longest && !line.ends_with(b"\n") {
             let limit = options.max_bytes;
-            return Err(TextError::TooLong { place, limit });
+            return Err(TextError::TooLong { location, limit });
         }
-        if !line.trim_ascii().is_empty() && sink(Object::parse(&line, place)).is_break() {
+        if !line.trim_ascii().is_empty() && sink(Object::parse(&line, location)).is_break() {
             return Ok(());
         }
     }
@@ -218,18 +218,18 @@ impl<'de> DeserializeSeed<'de> for &mut Elements<'_, '_> {
     fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         let value: Value = serde::Deserialize::deserialize(json)?;
         self.number += 1;
-        let place = Place::Element {
+        let location = Location::Element {
             file: self.file.to_owned(),
             number: self.number,
         };
         let object = match (value, self.options.text.as_slice()) {
-            (Value::Object(keys), _) => Ok(Object { keys, place }),
+            (Value::Object(keys), _) => Ok(Object { keys, location }),
             (Value::String(text), [key]) => Ok(Object {
                 keys: Map::from_iter([(key.clone(), Value::String(text))]),
-                place,
+                location,
             }),
             (other, _) => Err(TextError::malformed(
-                place,
+                location,
                 &other.to_string(),
                 "a JSON object",
             )),
@@ -242,22 +242,22 @@ impl<'de> DeserializeSeed<'de> for &mut Elements<'_, '_> {
 /// An object of a file.
 pub(super) struct Object {
     keys: Map<String, Value>,
-    place: Place,
+    location: Location,
 }
 
 impl Object {
-    fn parse(bytes: &[u8], place: Place) -> Result<Self, TextError> {
+    fn parse(bytes: &[u8], location: Location) -> Result<Self, TextError> {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(TextError::Encoding {
-                place,
+                location,
                 encoding: "UTF-8",
             });
         };
         // A byte order mark is no JSON.
         match serde_json::from_str(text.trim_start_matches('\u{FEFF}')) {
-            Ok(keys) => Ok(Self { keys, place }),
+            Ok(keys) => Ok(Self { keys, location }),
             Err(error) => Err(TextError::Json {
-                place,
+                location,
                 reason: error.to_string(),
             }),
         }
@@ -271,8 +271,8 @@ impl Object {
             (Labels::Many, Some(list)) => list,
             (labels, _) => labels.split(&self.get(&options.label)?),
         };
-        let place = self.place.clone();
-        let mut row = TextRow::new(&texts, labels, wanted.pair, place, options)?;
+        let location = self.location.clone();
+        let mut row = TextRow::new(&texts, labels, wanted.pair, location, options)?;
         if wanted.cells {
             let cell = |(key, value): (&String, &Value)| {
                 (
@@ -286,8 +286,8 @@ impl Object {
     }
 
     /// Where it is.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Its keys, in backticks.
@@ -305,10 +305,10 @@ impl Object {
 
     /// The value of a key as text.
     fn get(&self, key: &str) -> Result<String, TextError> {
-        let place = || self.place.clone();
+        let location = || self.location.clone();
         match self.keys.get(key) {
             Some(value) => word(value).ok_or_else(|| TextError::Value {
-                place: place(),
+                location: location(),
                 key: key.to_owned(),
                 hint: match value {
                     Value::Object(_) => {
@@ -319,7 +319,7 @@ impl Object {
                 },
             }),
             None => Err(TextError::NoKey {
-                place: place(),
+                location: location(),
                 key: key.to_owned(),
                 keys: self.keys(),
             }),

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::TextOptions;
-use super::error::{Place, TextError};
+use super::error::{Location, TextError};
 use super::rows::{TextReport, TextRow, TextSink};
 use crate::table::Encoding;
 
@@ -34,13 +34,13 @@ pub(super) fn each_plain_line(
         if length == 0 {
             return Ok(report);
         }
-        let place = Place::Line {
+        let location = Location::Line {
             file: name.to_owned(),
             line: number,
         };
         if length as u64 == longest && !line.ends_with(b"\n") {
             let limit = options.max_bytes;
-            return Err(TextError::TooLong { place, limit });
+            return Err(TextError::TooLong { location, limit });
         }
         if number == 1 && line.starts_with(b"\xEF\xBB\xBF") {
             line.drain(..3);
@@ -48,9 +48,9 @@ pub(super) fn each_plain_line(
         let (text, encoding, damaged) = encoding.decode(&line);
         let row = if damaged || text.contains('\0') {
             let encoding = encoding.name();
-            Err(TextError::Encoding { place, encoding })
+            Err(TextError::Encoding { location, encoding })
         } else {
-            TextRow::new(&[text], Vec::new(), false, place.clone(), options)
+            TextRow::new(&[text], Vec::new(), false, location.clone(), options)
         };
         if matches!(row, Err(TextError::EmptyText { .. })) && empty.len() < MAX_EMPTY {
             empty.push(row);

@@ -9,7 +9,7 @@ use super::set::{class, class_names, numbers};
 
 /// A text and its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextWithLabels {
+pub struct MultiLabelText {
     /// The text; those in [`TextOptions::text`] joined by a space.
     pub text: String,
     /// Positions in [`MultiLabelSet::label_names`], each once, ascending.
@@ -19,7 +19,7 @@ pub struct TextWithLabels {
 /// Texts with any number of labels each, also none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiLabelSet {
-    items: Vec<TextWithLabels>,
+    items: Vec<MultiLabelText>,
     label_names: Vec<String>,
 }
 
@@ -78,9 +78,9 @@ impl MultiLabelSet {
             labels.sort_unstable();
             labels.dedup();
             let text = row.text();
-            Ok(TextWithLabels { text, labels })
+            Ok(MultiLabelText { text, labels })
         };
-        let items: Result<Vec<TextWithLabels>, TextError> = rows.iter().map(item).collect();
+        let items: Result<Vec<MultiLabelText>, TextError> = rows.iter().map(item).collect();
         Ok(Self {
             items: items?,
             label_names,
@@ -88,7 +88,7 @@ impl MultiLabelSet {
     }
 
     /// The texts with their labels.
-    pub fn items(&self) -> &[TextWithLabels] {
+    pub fn items(&self) -> &[MultiLabelText] {
         &self.items
     }
 

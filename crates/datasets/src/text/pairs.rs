@@ -9,7 +9,7 @@ use super::set::{check_labelled, class, class_names, numbers};
 
 /// Two texts and their class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelledPair {
+pub struct LabeledPair {
     /// The first text, for instance a premise.
     pub first: String,
     /// The second text, for instance a hypothesis.
@@ -21,7 +21,7 @@ pub struct LabelledPair {
 /// Pairs of texts with a class each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairSet {
-    pairs: Vec<LabelledPair>,
+    pairs: Vec<LabeledPair>,
     class_names: Vec<String>,
 }
 
@@ -79,13 +79,13 @@ impl PairSet {
             let label = class(&row.labels[0], &row, &number, &class_names)?;
             let second = row.texts.pop().unwrap_or_default();
             let first = row.texts.pop().unwrap_or_default();
-            Ok(LabelledPair {
+            Ok(LabeledPair {
                 first,
                 second,
                 label,
             })
         };
-        let pairs: Result<Vec<LabelledPair>, TextError> = rows.into_iter().map(pair).collect();
+        let pairs: Result<Vec<LabeledPair>, TextError> = rows.into_iter().map(pair).collect();
         Ok(Self {
             pairs: pairs?,
             class_names,
@@ -93,7 +93,7 @@ impl PairSet {
     }
 
     /// The pairs.
-    pub fn pairs(&self) -> &[LabelledPair] {
+    pub fn pairs(&self) -> &[LabeledPair] {
         &self.pairs
     }
 

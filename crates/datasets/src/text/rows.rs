@@ -6,11 +6,11 @@ use std::path::Path;
 use super::TextOptions;
 use super::delimited::each_delimited;
 use super::documents::{each_in_folder, whole};
-use super::error::{Place, TextError};
+use super::error::{Location, TextError};
 use super::json::each_json_row;
 use super::lines::each_plain_line;
 use super::source::{Opened, TextFormat};
-use crate::files::LeftOut;
+use crate::files::SkippedFiles;
 
 /// A row as it was found, without white space around its cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct TextRow {
     /// All columns or keys with their values, where they were asked for.
     pub cells: Vec<(String, String)>,
     /// Where the row is.
-    pub place: Place,
+    pub location: Location,
 }
 
 /// How many labels a row has.
@@ -74,7 +74,7 @@ pub struct TextReport {
     /// Whether every line is a text.
     pub lines: bool,
     /// Files that were not read.
-    pub left_out: LeftOut,
+    pub skipped_files: SkippedFiles,
     /// Empty texts that were skipped.
     pub empty: usize,
     /// What the user should check.
@@ -89,7 +89,7 @@ impl TextReport {
         }
         self.documents |= other.documents;
         self.lines |= other.lines;
-        self.left_out.merge(&other.left_out);
+        self.skipped_files.merge(&other.skipped_files);
         self.empty += other.empty;
         self.warnings.extend(other.warnings);
     }
@@ -97,8 +97,8 @@ impl TextReport {
     /// A line for everything that was dropped or assumed.
     pub fn messages(&self) -> Vec<String> {
         let mut messages = self.warnings.clone();
-        if !self.left_out.is_empty() {
-            messages.push(self.left_out.to_string());
+        if !self.skipped_files.is_empty() {
+            messages.push(self.skipped_files.to_string());
         }
         match self.empty {
             0 => {}
@@ -118,7 +118,7 @@ pub type TextSink<'s> = dyn FnMut(Result<TextRow, TextError>) -> ControlFlow<()>
 /// # Errors
 ///
 /// If the file cannot be read any further. An error of one row goes to `sink`, which may continue.
-pub fn each_text(
+pub fn for_each_text(
     path: &Path,
     rows: RowOptions,
     options: &TextOptions,
@@ -217,7 +217,7 @@ pub(super) fn read_rows(
         cells: false,
         plain: PlainText::Table,
     };
-    let (rows, report) = gather(|sink| each_text(path, wanted, options, sink), options)?;
+    let (rows, report) = gather(|sink| for_each_text(path, wanted, options, sink), options)?;
     if rows.is_empty() {
         let file = path.display().to_string();
         return Err(TextError::Empty { file });
@@ -247,7 +247,7 @@ impl TextRow {
         texts: &[impl AsRef<str>],
         labels: Vec<String>,
         pair: bool,
-        place: Place,
+        location: Location,
         options: &TextOptions,
     ) -> Result<Self, TextError> {
         let texts: Vec<&str> = texts.iter().map(|text| text.as_ref().trim()).collect();
@@ -258,17 +258,17 @@ impl TextRow {
         };
         let limit = options.max_bytes;
         if texts.iter().any(|text| text.chars().all(is_blank)) {
-            return Err(TextError::EmptyText { place });
+            return Err(TextError::EmptyText { location });
         }
         if texts.iter().any(|text| text.len() > limit) {
-            return Err(TextError::TooLong { place, limit });
+            return Err(TextError::TooLong { location, limit });
         }
         let labels = labels.into_iter().map(|label| label.trim().to_owned());
         Ok(Self {
             texts,
             labels: labels.collect(),
             cells: Vec::new(),
-            place,
+            location,
         })
     }
 
@@ -311,8 +311,14 @@ mod tests {
     #[test]
     fn signs_without_width_are_no_text() {
         let row = |text: &str| {
-            let place = Place::File("a".to_owned());
-            TextRow::new(&[text], Vec::new(), false, place, &TextOptions::default())
+            let location = Location::File("a".to_owned());
+            TextRow::new(
+                &[text],
+                Vec::new(),
+                false,
+                location,
+                &TextOptions::default(),
+            )
         };
         assert!(matches!(
             row("\u{200B} \u{FEFF}"),
@@ -328,12 +334,12 @@ mod tests {
             ..TextReport::default()
         };
         assert_eq!(report.messages(), ["1 empty text skipped"]);
-        report.left_out.add("not text (.pdf)");
+        report.skipped_files.add("not text (.pdf)");
         report.merge(report.clone());
         assert_eq!(
             report.messages(),
             [
-                "2 files left out: 2 not text (.pdf)",
+                "2 files skipped: 2 not text (.pdf)",
                 "2 empty texts skipped"
             ]
         );

@@ -8,7 +8,7 @@ use super::rows::TextRow;
 
 /// A text and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelledText {
+pub struct LabeledText {
     /// The text.
     pub text: String,
     /// Its class, a position in [`TextSet::class_names`].
@@ -151,7 +151,7 @@ pub(super) fn check_labelled(rows: &[TextRow]) -> Result<(), TextError> {
     let is_empty = |row: &&TextRow| row.labels.first().is_none_or(String::is_empty);
     match rows.iter().find(is_empty) {
         Some(row) => Err(TextError::EmptyLabel {
-            place: row.place.clone(),
+            location: row.location.clone(),
         }),
         None => Ok(()),
     }
@@ -168,7 +168,7 @@ pub(super) fn class(
         .get(label)
         .copied()
         .ok_or_else(|| TextError::UnknownClass {
-            place: row.place.clone(),
+            location: row.location.clone(),
             label: label.to_owned(),
             classes: class_names.to_vec(),
         })

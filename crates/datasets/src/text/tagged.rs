@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::TextOptions;
-use super::corpus::{MAX_CORPUS, read_utf8, utf8_of};
-use super::error::{Place, TextError};
+use super::corpus::{MAX_CORPUS_BYTES, read_utf8, utf8_of};
+use super::error::{Location, TextError};
 use super::json::{Object, each_object};
 use super::lines::each_plain_line;
 use super::rows::TextReport;
@@ -81,7 +81,7 @@ pub fn read_tagged_with_report(
         }
         TextFormat::Plain | TextFormat::Tar => {
             drop(opened);
-            found = sentences(&read_utf8(path, MAX_CORPUS)?, &file)?;
+            found = sentences(&read_utf8(path, MAX_CORPUS_BYTES)?, &file)?;
         }
     }
     Ok((TaggedSet::gather(&found, &file, options)?, report))
@@ -90,7 +90,7 @@ pub fn read_tagged_with_report(
 /// Takes the words of each sentence and where it is, or the reason why one cannot be used, and decides
 /// whether to continue.
 pub type SentenceSink<'s> =
-    dyn FnMut(Result<(Vec<String>, Place), TextError>) -> ControlFlow<()> + 's;
+    dyn FnMut(Result<(Vec<String>, Location), TextError>) -> ControlFlow<()> + 's;
 
 /// Hands every sentence of a file or of standard input (`-`) to `sink`, in order: of JSON with a list of
 /// `tokens`, of a file with a word and its tag on every line, or of a file with a sentence on every line.
@@ -99,7 +99,7 @@ pub type SentenceSink<'s> =
 /// # Errors
 ///
 /// If the file cannot be read any further. An error of one sentence goes to `sink`.
-pub fn each_sentence(
+pub fn for_each_sentence(
     path: &Path,
     tags: &[String],
     options: &TextOptions,
@@ -114,10 +114,10 @@ pub fn each_sentence(
         }
         _ if has_tags(&opened.head, tags) => {
             let Opened { name, reader, .. } = opened;
-            let text = utf8_of(reader, &name, MAX_CORPUS)?;
-            for Sentence { words, place } in sentences(&text, &name)? {
+            let text = utf8_of(reader, &name, MAX_CORPUS_BYTES)?;
+            for Sentence { words, location } in sentences(&text, &name)? {
                 let words = words.into_iter().map(|(word, _)| word).collect();
-                if sink(Ok((words, place))).is_break() {
+                if sink(Ok((words, location))).is_break() {
                     break;
                 }
             }
@@ -127,7 +127,7 @@ pub fn each_sentence(
             return each_plain_line(reader, &name, options, &mut |row| {
                 sink(row.map(|row| {
                     let words = row.texts.iter().flat_map(|text| text.split_whitespace());
-                    (words.map(str::to_owned).collect(), row.place)
+                    (words.map(str::to_owned).collect(), row.location)
                 }))
             });
         }
@@ -136,14 +136,14 @@ pub fn each_sentence(
 }
 
 /// The words of an object.
-fn tokens_of(object: &Object) -> Result<(Vec<String>, Place), TextError> {
-    let place = object.place().clone();
+fn tokens_of(object: &Object) -> Result<(Vec<String>, Location), TextError> {
+    let location = object.location().clone();
     let tokens = TOKENS.iter().find_map(|key| object.list(key));
     match tokens {
-        Some(tokens) if tokens.is_empty() => Err(TextError::EmptyText { place }),
-        Some(tokens) => Ok((tokens, place)),
+        Some(tokens) if tokens.is_empty() => Err(TextError::EmptyText { location }),
+        Some(tokens) => Ok((tokens, location)),
         None => Err(TextError::Malformed {
-            place,
+            location,
             found: object.keys().join(", "),
             expected: "an object with a list of `tokens`",
         }),
@@ -175,23 +175,23 @@ fn of_object(object: &Object) -> Result<Sentence, TextError> {
         let known = names.iter().find(|name| object.list(name).is_some());
         known.and_then(|name| object.list(name))
     };
-    let place = object.place().clone();
+    let location = object.location().clone();
     let (Some(tokens), Some(tags)) = (list(&TOKENS), list(&TAGS)) else {
         return Err(TextError::Malformed {
-            place,
+            location,
             found: object.keys().join(", "),
             expected: "an object with a list of `tokens` and a list of `tags`",
         });
     };
     if tokens.len() != tags.len() {
         return Err(TextError::Malformed {
-            place,
+            location,
             found: format!("{} tokens, {} tags", tokens.len(), tags.len()),
             expected: "an object with a tag for every token",
         });
     }
     let words = tokens.into_iter().zip(tags).collect();
-    Ok(Sentence { words, place })
+    Ok(Sentence { words, location })
 }
 
 /// Keys of a list of words.
@@ -203,7 +203,7 @@ const TAGS: [&str; 4] = ["tags", "ner_tags", "pos_tags", "labels"];
 /// The words of a sentence with their tags.
 struct Sentence {
     words: Vec<(String, String)>,
-    place: Place,
+    location: Location,
 }
 
 fn sentences(text: &str, file: &str) -> Result<Vec<Sentence>, TextError> {
@@ -217,19 +217,19 @@ fn sentences(text: &str, file: &str) -> Result<Vec<Sentence>, TextError> {
         if line.starts_with("-DOCSTART-") {
             continue;
         }
-        let place = || Place::Line {
+        let location = || Location::Line {
             file: file.to_owned(),
             line: at as u64 + 1,
         };
         let word = word(line, &mut columns);
         let (token, tag) =
-            word.map_err(|expected| TextError::malformed(place(), line, expected))?;
+            word.map_err(|expected| TextError::malformed(location(), line, expected))?;
         let word = (token.to_owned(), tag.to_owned());
         match sentences.last_mut() {
             Some(sentence) if open => sentence.words.push(word),
             _ => sentences.push(Sentence {
                 words: vec![word],
-                place: place(),
+                location: location(),
             }),
         }
         open = true;
@@ -292,7 +292,7 @@ impl TaggedSet {
                     .get(tag.as_str())
                     .copied()
                     .ok_or_else(|| TextError::UnknownClass {
-                        place: sentence.place.clone(),
+                        location: sentence.location.clone(),
                         label: tag.clone(),
                         classes: tag_names.clone(),
                     })
@@ -391,7 +391,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             let mut found = Vec::new();
-            each_sentence(&path, &tags, &TextOptions::default(), &mut |sentence| {
+            for_each_sentence(&path, &tags, &TextOptions::default(), &mut |sentence| {
                 found.push(sentence.unwrap().0.join(" "));
                 ControlFlow::Continue(())
             })

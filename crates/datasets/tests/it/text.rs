@@ -9,7 +9,7 @@ use flate2::{Compression, GzBuilder};
 use std::ops::ControlFlow;
 
 use tinderbox_datasets::text::{
-    Labels, PlainText, RowOptions, TextError, TextOptions, TextReport, TextSet, each_text,
+    Labels, PlainText, RowOptions, TextError, TextOptions, TextReport, TextSet, for_each_text,
     read_columns, read_delimited, read_json_lines, read_tar, read_texts, read_texts_with_report,
 };
 
@@ -449,7 +449,7 @@ fn sub_folders_are_read_and_other_files_counted() {
         ("good", "pos"),
         ("fine", "pos"),
     ];
-    let left_out = "5 files left out: 1 not a text file (.docx), 1 not a text file (.pdf), \
+    let skipped_files = "5 files skipped: 1 not a text file (.docx), 1 not a text file (.pdf), \
                     1 not text, 2 outside the class folders";
     let check = |name: &str, path: &Path, options: &TextOptions| {
         let (set, report) = read_texts_with_report(path, options).unwrap();
@@ -458,7 +458,7 @@ fn sub_folders_are_read_and_other_files_counted() {
         let mut expected = expected;
         expected.sort_unstable();
         assert_eq!(found, expected, "{name}");
-        assert_eq!(report.messages(), [left_out], "{name}");
+        assert_eq!(report.messages(), [skipped_files], "{name}");
     };
     check("folder", dir.path(), &TextOptions::default());
     let outside = tempfile::tempdir().unwrap();
@@ -489,7 +489,7 @@ fn unlabelled(path: &Path, plain: PlainText) -> (Vec<String>, Vec<String>, TextR
         plain,
     };
     let (mut texts, mut errors) = (Vec::new(), Vec::new());
-    let report = each_text(path, rows, &TextOptions::default(), &mut |row| {
+    let report = for_each_text(path, rows, &TextOptions::default(), &mut |row| {
         match row {
             Ok(row) => texts.push(row.text()),
             Err(error) => errors.push(error.to_string()),

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tinderbox_datasets::text::{
-    Labels, Place, PlainText, RowOptions, TextOptions, TextReport, TextRow, each_sentence,
-    each_text,
+    Labels, Location, PlainText, RowOptions, TextOptions, TextReport, TextRow, for_each_sentence,
+    for_each_text,
 };
 
 use super::error::{Unsupported, unsupported};
@@ -36,8 +36,8 @@ pub struct ReadText {
     pub name: String,
     /// The columns or keys of its row.
     pub cells: Vec<(String, String)>,
-    /// Its place.
-    pub place: Place,
+    /// Its location.
+    pub location: Location,
 }
 
 /// Called with each text, or the error of one that cannot be read; decides whether to continue.
@@ -52,7 +52,7 @@ impl TextPredictor {
     /// # Errors
     ///
     /// If the file cannot be read any further. An error of one text goes to `sink`.
-    pub fn each_text(
+    pub fn for_each_text(
         &self,
         path: &Path,
         options: &ReadOptions,
@@ -60,7 +60,7 @@ impl TextPredictor {
     ) -> Result<TextReport, PredictError> {
         let reader = self.text_options(options)?;
         if self.task() == TextTask::TokenClassification && options.whole != Some(true) {
-            return self.each_sentence(path, &reader, sink);
+            return self.for_each_sentence(path, &reader, sink);
         }
         let plain = match options.whole {
             Some(true) => PlainText::Whole,
@@ -73,7 +73,7 @@ impl TextPredictor {
             cells: options.cells,
             plain,
         };
-        let report = each_text(path, rows, &reader, &mut |row| {
+        let report = for_each_text(path, rows, &reader, &mut |row| {
             sink(match row {
                 Ok(row) => self.read_text(row),
                 Err(error) => Err(error.into()),
@@ -82,19 +82,19 @@ impl TextPredictor {
         Ok(report?)
     }
 
-    fn each_sentence(
+    fn for_each_sentence(
         &self,
         path: &Path,
         reader: &TextOptions,
         sink: &mut ReadTextSink<'_>,
     ) -> Result<TextReport, PredictError> {
-        let report = each_sentence(path, self.labels(), reader, &mut |sentence| {
+        let report = for_each_sentence(path, self.labels(), reader, &mut |sentence| {
             sink(match sentence {
-                Ok((words, place)) => Ok(ReadText {
+                Ok((words, location)) => Ok(ReadText {
                     name: words.join(" "),
                     input: TextInput::Words(words),
                     cells: Vec::new(),
-                    place,
+                    location,
                 }),
                 Err(error) => Err(error.into()),
             })
@@ -106,7 +106,7 @@ impl TextPredictor {
         let TextRow {
             mut texts,
             cells,
-            place,
+            location,
             ..
         } = row;
         let (name, input) = if texts.len() == 2 {
@@ -118,13 +118,13 @@ impl TextPredictor {
             let text = texts.pop().unwrap_or_default();
             let at_place = |error: PredictError| match error {
                 PredictError::Input(error) if error.is::<Unsupported>() => {
-                    PredictError::input(Unsupported(format!("{place}: {error}")))
+                    PredictError::input(Unsupported(format!("{location}: {error}")))
                 }
                 other => other,
             };
             let input = self.parse(&text).map_err(at_place)?;
-            let name = match &place {
-                Place::File(file) => file.clone(),
+            let name = match &location {
+                Location::File(file) => file.clone(),
                 _ => text,
             };
             (name, input)
@@ -133,7 +133,7 @@ impl TextPredictor {
             input,
             name,
             cells,
-            place,
+            location,
         })
     }
 
@@ -219,12 +219,12 @@ impl NamedTexts {
             plain: PlainText::TableOrLines,
         };
         let (mut all, mut failed) = (Self::default(), None);
-        let report = each_text(path, rows, &TextOptions::default(), &mut |row| match row {
+        let report = for_each_text(path, rows, &TextOptions::default(), &mut |row| match row {
             Ok(row) => {
-                all.names.push(match &row.place {
-                    Place::Line { file, line } => format!("{file}:{line}"),
-                    Place::Element { file, number } => format!("{file}:{number}"),
-                    Place::File(file) => file.clone(),
+                all.names.push(match &row.location {
+                    Location::Line { file, line } => format!("{file}:{line}"),
+                    Location::Element { file, number } => format!("{file}:{number}"),
+                    Location::File(file) => file.clone(),
                 });
                 all.texts.push(row.text());
                 ControlFlow::Continue(())

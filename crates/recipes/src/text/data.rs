@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use tinderbox_datasets::download;
 use tinderbox_datasets::sets::{self, Answer, Nda};
 use tinderbox_datasets::text::{
-    Located, TextOptions, TextReport, TextSet, locate, read_corpus_with_report,
+    SplitPaths, TextOptions, TextReport, TextSet, find_split_paths, read_corpus_with_report,
 };
 use tinderbox_datasets::{
-    Fold, count_copies, count_shared, folds_by_content, grouped_folds, grouped_indices,
+    Fold, count_duplicates, count_overlap, folds_by_content, grouped_folds, grouped_indices,
     split_indices, split_indices_by_content, stratified_folds_by_content,
     stratified_indices_by_content,
 };
@@ -47,7 +47,7 @@ pub struct LabeledTexts {
     /// Agreements whose lines the texts are, for `ContractNLI`.
     pub agreements: Vec<Agreement>,
     /// The files and folders of the splits, for the user's own data.
-    pub located: Option<Located>,
+    pub located: Option<SplitPaths>,
     /// What was inferred and skipped while reading.
     pub report: TextReport,
 }
@@ -56,7 +56,7 @@ impl LabeledTexts {
     /// Number of texts that are equal to an earlier one.
     pub fn duplicates(&self) -> usize {
         let contents: Vec<u64> = self.inputs.iter().map(content).collect();
-        count_copies(&contents)
+        count_duplicates(&contents)
     }
 
     /// Number of texts of the test split that also occur in the training or validation split, where the
@@ -66,7 +66,7 @@ impl LabeledTexts {
             rows.iter().map(|&row| content(&self.inputs[row])).collect()
         };
         let Splits { train, valid, test } = &self.splits;
-        count_shared(contents(test), [contents(train), contents(valid)].concat())
+        count_overlap(contents(test), [contents(train), contents(valid)].concat())
     }
 }
 
@@ -238,14 +238,14 @@ fn own(
 fn read_own(
     data: &Data,
     classes: Option<Vec<String>>,
-) -> Result<(Located, [Option<Set>; 3]), DataError> {
+) -> Result<(SplitPaths, [Option<Set>; 3]), DataError> {
     let options = data.options()?.unwrap_or_default();
     let mut named = data.clone();
     let path = named.path_mut().cloned().unwrap_or_default();
     if path.is_empty() {
         return Err(DataError::NoPath);
     }
-    let mut located = locate(Path::new(&path))?;
+    let mut located = find_split_paths(Path::new(&path))?;
     if let Data::Texts { test, .. } = data
         && !test.is_empty()
     {

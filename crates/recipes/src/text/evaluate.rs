@@ -4,7 +4,7 @@ use burn::data::dataset::Dataset as _;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_datasets::loader::{BatchContext, Collate as _};
-use tinderbox_datasets::text::Located;
+use tinderbox_datasets::text::SplitPaths;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::text::{
     MAX_BATCH_TOKENS, TextEnsemble, TextModel, TextPredictor, TokenBatch, Tokens,
@@ -196,7 +196,7 @@ fn evaluate_labeled(
         Some(list) => Some(list.choose(&items(&texts), split, is_other)),
         None => is_other.then_some(Scope::Whole { trained_on: 0 }),
     };
-    let has_splits = texts.located.as_ref().is_none_or(Located::has_splits);
+    let has_splits = texts.located.as_ref().is_none_or(SplitPaths::has_splits);
     let is_whole = matches!(scope, Some(Scope::Whole { .. }));
     let rows: Vec<usize> = match &scope {
         Some(Scope::Stored { rows, .. }) => rows.clone(),
@@ -257,7 +257,7 @@ fn open_labeled(
 }
 
 /// The file or folder of a split.
-fn source_of(located: &Located, split: &str) -> Option<String> {
+fn source_of(located: &SplitPaths, split: &str) -> Option<String> {
     let path = match split {
         "train" => Some(&located.train),
         "valid" => located.valid.as_ref(),

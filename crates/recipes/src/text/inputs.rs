@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use tinderbox_datasets::text::{Place, TextError, TextReport};
+use tinderbox_datasets::text::{Location, TextError, TextReport};
 use tinderbox_predict::PredictError;
 use tinderbox_predict::text::{ReadOptions, ReadText, ReadTextSink, TextInput, TextPredictor};
 use tinderbox_train::TaskError;
@@ -38,21 +38,21 @@ pub struct TextInputOptions {
 ///
 /// If the input is the name of a missing file, or cannot be read any further. An error of one text
 /// goes to `sink`.
-pub(super) fn each_text(
+pub(super) fn for_each_text(
     model: &TextPredictor,
     input: &Path,
     options: &ReadOptions,
     sink: &mut ReadTextSink<'_>,
 ) -> Result<TextReport, TaskError> {
     let Some(text) = as_text(input)? else {
-        let report = model.each_text(input, options, sink);
+        let report = model.for_each_text(input, options, sink);
         return report.map_err(|error| with_column_advice(error.into()));
     };
     let read = model.parse(text).map(|input| ReadText {
         input,
         name: text.trim().to_owned(),
         cells: Vec::new(),
-        place: Place::File("the command line".to_owned()),
+        location: Location::File("the command line".to_owned()),
     });
     let _: ControlFlow<()> = sink(read);
     Ok(TextReport::default())
@@ -117,7 +117,7 @@ pub(super) fn predict(
         each,
     };
     let mut failed = None;
-    let report = each_text(model, input, &read, &mut |text| {
+    let report = for_each_text(model, input, &read, &mut |text| {
         let flow = match text {
             Ok(text) => batch.push(text),
             Err(error) => batch.error(error),

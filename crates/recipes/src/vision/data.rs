@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::data::dataset::{Dataset, DatasetError};
 use tinderbox_datasets::download::{self, DownloadError};
-use tinderbox_datasets::files::{LeftOut, SplitName};
+use tinderbox_datasets::files::{SkippedFiles, SplitName};
 use tinderbox_datasets::image::{
     DecodeOptions, FolderError, FolderOptions, FolderSplits, IdxError, ImageFolder, ImageSet,
     InkRule, LabeledImage, is_idx_folder, open_idx_folder,
@@ -99,7 +99,7 @@ pub struct ImageData {
     /// The splits that the data itself has: train, valid and test.
     pub named: [Option<NamedSplit>; 3],
     /// Files that are not used.
-    pub left_out: LeftOut,
+    pub skipped_files: SkippedFiles,
     /// What else a person should know.
     pub notes: Vec<String>,
 }
@@ -143,8 +143,8 @@ impl ImageData {
     /// Notes for the user, including one about files that are not used.
     pub fn all_notes(&self) -> Vec<String> {
         let mut notes = self.notes.clone();
-        if !self.left_out.is_empty() {
-            notes.push(self.left_out.to_string());
+        if !self.skipped_files.is_empty() {
+            notes.push(self.skipped_files.to_string());
         }
         notes
     }
@@ -284,7 +284,7 @@ fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> ImageData
             None,
             named(count..total, SplitName::Test),
         ],
-        left_out: LeftOut::default(),
+        skipped_files: SkippedFiles::default(),
         notes: Vec::new(),
     }
 }
@@ -318,7 +318,7 @@ fn of_folder(
         valid,
         test,
         sources,
-        left_out,
+        skipped_files,
         notes,
     } = ImageFolder::open_splits(path, options, classes)?;
     let classes = train.class_names().to_vec();
@@ -347,7 +347,7 @@ fn of_folder(
         classes,
         decode: options.decode.clone(),
         named,
-        left_out,
+        skipped_files,
         notes,
     })
 }

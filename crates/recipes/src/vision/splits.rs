@@ -1,7 +1,7 @@
 //! The splits of a data set of images.
 
 use tinderbox_datasets::{
-    count_copies, count_shared, stratified_folds_by_content, stratified_indices_by_content,
+    count_duplicates, count_overlap, stratified_folds_by_content, stratified_indices_by_content,
 };
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::{Split, Splits};
@@ -73,8 +73,8 @@ impl ImageSplits {
         let known = [contents(&splits.train), contents(&splits.valid)].concat();
         Ok(Self {
             folds: folds(data, &rest, valid.as_ref(), split)?,
-            duplicates: count_copies(&contents(&rest)),
-            test_duplicates: count_shared(contents(&splits.test), known),
+            duplicates: count_duplicates(&contents(&rest)),
+            test_duplicates: count_overlap(contents(&splits.test), known),
             splits,
             sources: [source, valid_source, test_source],
         })

@@ -103,7 +103,7 @@ impl Mix {
     }
 }
 
-/// Draws the box of a `CutMix`: its centre is uniform, what leaves the image is cut off, and the
+/// Draws the box of a `CutMix`: its center is uniform, what leaves the image is cut off, and the
 /// weight is the share of the image that is left. An empty box mixes nothing.
 pub(super) fn sample_box(alpha: f64, height: usize, width: usize, rng: &mut Stream) -> Option<Mix> {
     let side = (1.0 - beta(alpha, rng)).max(0.0).sqrt();

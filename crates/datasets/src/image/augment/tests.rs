@@ -212,7 +212,7 @@ fn scale_and_shear_move_the_corners_as_named() {
         pixels: vec![0; 25],
     };
     dot.pixels[5 + 3] = 200;
-    // One up and one right of the centre.
+    // One up and one right of the center.
     let doubled = Warp {
         scale: 2.0,
         ..still()

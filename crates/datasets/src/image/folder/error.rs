@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::archive::ArchiveError;
-use crate::files::{LeftOut, SplitFoldersError, WalkError};
+use crate::files::{SkippedFiles, SplitFoldersError, WalkError};
 use crate::image::ImageError;
 
 /// Why a data set of images could not be opened.
@@ -61,15 +61,15 @@ pub enum FolderError {
     /// There are not enough or too many classes.
     #[error(
         "`{}` has {found} class folders with images, expected 2 to 65536{}",
-        dir.display(), left_out_hint(left_out)
+        dir.display(), skipped_hint(skipped_files)
     )]
     Classes {
         /// The data set.
         dir: PathBuf,
         /// Number of classes found.
         found: usize,
-        /// What was left out.
-        left_out: LeftOut,
+        /// The skipped files.
+        skipped_files: SkippedFiles,
     },
     /// The folder of a class has no image.
     #[error("the class folder `{}` has no image (JPEG, PNG, GIF, TIFF, WebP or BMP)", dir.display())]
@@ -135,10 +135,10 @@ pub(super) fn quoted(names: &[String]) -> String {
     text
 }
 
-fn left_out_hint(left_out: &LeftOut) -> String {
-    if left_out.is_empty() {
+fn skipped_hint(skipped_files: &SkippedFiles) -> String {
+    if skipped_files.is_empty() {
         String::new()
     } else {
-        format!(" ({left_out})")
+        format!(" ({skipped_files})")
     }
 }

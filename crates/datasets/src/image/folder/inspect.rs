@@ -7,7 +7,7 @@ use super::listing::ImageFile;
 use super::splits::{Part, find_parts};
 use super::{FolderError, with_cause};
 use crate::content::content_hash;
-use crate::files::{LeftOut, SplitName};
+use crate::files::{SkippedFiles, SplitName};
 use crate::image::{DecodeOptions, ImageError, MAX_PIXELS, check_bytes, decode_bytes, format_name};
 use crate::parallel::parallel_map;
 
@@ -39,13 +39,13 @@ pub struct FolderReport {
     /// What is wrong with each damaged image.
     pub damaged: Vec<String>,
     /// Images that are a copy of another one.
-    pub copies: usize,
+    pub duplicates: usize,
     /// Images of the test split that are also in the training or validation split.
-    pub shared: usize,
+    pub test_overlap: usize,
     /// Different images that occur in more than one class.
-    pub conflicts: usize,
+    pub conflicting_labels: usize,
     /// Files that are not used.
-    pub left_out: LeftOut,
+    pub skipped_files: SkippedFiles,
     /// What else a person should know.
     pub notes: Vec<String>,
 }
@@ -76,7 +76,7 @@ fn facts(file: &ImageFile) -> Result<Facts, ImageError> {
 pub fn inspect(path: &Path) -> Result<FolderReport, FolderError> {
     let mut parts = find_parts(path, None)?;
     let mut report = FolderReport {
-        left_out: std::mem::take(&mut parts.left_out),
+        skipped_files: std::mem::take(&mut parts.skipped_files),
         notes: std::mem::take(&mut parts.notes),
         ..FolderReport::default()
     };
@@ -106,17 +106,17 @@ pub fn inspect(path: &Path) -> Result<FolderReport, FolderError> {
         return Err(FolderError::Classes {
             dir: path.to_owned(),
             found,
-            left_out: report.left_out,
+            skipped_files: report.skipped_files,
         });
     }
     let [train, valid, test] = contents;
     let known: HashSet<&u64> = train.iter().chain(&valid).collect();
-    report.shared = test
+    report.test_overlap = test
         .iter()
         .filter(|content| known.contains(content))
         .count();
-    report.copies = train.len() + valid.len() + test.len() - classes_of.len();
-    report.conflicts = classes_of
+    report.duplicates = train.len() + valid.len() + test.len() - classes_of.len();
+    report.conflicting_labels = classes_of
         .values()
         .filter(|classes| classes.len() > 1)
         .count();

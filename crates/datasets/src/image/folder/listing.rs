@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::FolderError;
 use crate::archive::{self, ArchiveError, Limits};
-use crate::files::{LeftOut, file_name, walk};
+use crate::files::{SkippedFiles, file_name, walk};
 use crate::image::{ImageError, format_name, read_file};
 
 /// Extensions of image files that are read, in lower case. The content decides; the extension only says
@@ -93,11 +93,11 @@ impl ImageFile {
     }
 }
 
-/// The files of a data set and what was left out of it.
+/// The files of a data set and the skipped ones.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) files: Vec<ImageFile>,
-    pub(super) left_out: LeftOut,
+    pub(super) skipped_files: SkippedFiles,
 }
 
 impl Listing {
@@ -145,7 +145,7 @@ impl Listing {
     fn add(&mut self, file: ImageFile) -> Result<(), FolderError> {
         match reason(&file)? {
             None => self.files.push(file),
-            Some(reason) => self.left_out.add(reason),
+            Some(reason) => self.skipped_files.add(reason),
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::listing::{ImageFile, Listing};
 use super::{FolderError, paths};
 use crate::archive;
-use crate::files::{LeftOut, SplitName, find_splits, list};
+use crate::files::{SkippedFiles, SplitName, find_splits, list};
 
 /// The files of a split before they are checked: each with its class.
 pub(super) struct Part {
@@ -20,7 +20,7 @@ pub(super) struct Parts {
     pub(super) valid: Option<Part>,
     pub(super) test: Option<Part>,
     pub(super) sources: Vec<(SplitName, String)>,
-    pub(super) left_out: LeftOut,
+    pub(super) skipped_files: SkippedFiles,
     pub(super) notes: Vec<String>,
 }
 
@@ -73,31 +73,35 @@ fn is_text(path: &Path) -> Result<bool, FolderError> {
 }
 
 fn by_folders(mut listing: Listing) -> Result<Parts, FolderError> {
-    let mut left_out = std::mem::take(&mut listing.left_out);
+    let mut skipped_files = std::mem::take(&mut listing.skipped_files);
     let mut sources = Vec::new();
     let splits = find_splits(&listing.top_folders())?;
     let Some(splits) = splits else {
-        let train = part("the data set".to_owned(), listing.files, &mut left_out);
+        let train = part("the data set".to_owned(), listing.files, &mut skipped_files);
         return Ok(Parts {
             train,
             valid: None,
             test: None,
             sources,
-            left_out,
+            skipped_files,
             notes: Vec::new(),
         });
     };
     let mut of_split = |split: SplitName, folder: &Path| {
         let name = format!("{}/", folder.display());
         sources.push((split, name.clone()));
-        part(format!("`{name}`"), listing.take(folder), &mut left_out)
+        part(
+            format!("`{name}`"),
+            listing.take(folder),
+            &mut skipped_files,
+        )
     };
     let train = of_split(SplitName::Train, &splits.train);
     let valid = splits.valid.map(|dir| of_split(SplitName::Valid, &dir));
     let test = splits.test.map(|dir| of_split(SplitName::Test, &dir));
     for file in &listing.files {
         let top = file.key.split_once('/').map(|(top, _)| top);
-        left_out.add(match top {
+        skipped_files.add(match top {
             Some(top) => format!("in `{top}/`, which is no split"),
             None => "beside the splits".to_owned(),
         });
@@ -107,13 +111,13 @@ fn by_folders(mut listing: Listing) -> Result<Parts, FolderError> {
         valid,
         test,
         sources,
-        left_out,
+        skipped_files,
         notes: Vec::new(),
     })
 }
 
 /// Gives every file the class of its folder.
-fn part(name: String, files: Vec<ImageFile>, left_out: &mut LeftOut) -> Part {
+fn part(name: String, files: Vec<ImageFile>, skipped_files: &mut SkippedFiles) -> Part {
     let mut items = Vec::with_capacity(files.len());
     for file in files {
         let inner = file
@@ -125,7 +129,7 @@ fn part(name: String, files: Vec<ImageFile>, left_out: &mut LeftOut) -> Part {
                 let class = class.to_owned();
                 items.push((file, class));
             }
-            None => left_out.add("in no class folder"),
+            None => skipped_files.add("in no class folder"),
         }
     }
     Part { name, items }
@@ -198,7 +202,7 @@ fn by_table(table: &Path) -> Result<Parts, FolderError> {
             .into_iter()
             .map(|split| (split, format!("rows of split `{split}`")))
             .collect(),
-        left_out: LeftOut::default(),
+        skipped_files: SkippedFiles::default(),
         notes: Vec::new(),
     })
 }

@@ -66,11 +66,11 @@ fn hidden_files_are_unseen_and_others_are_counted() {
     std::fs::write(folder.path().join("cat/photo.heic"), "x").unwrap();
     put_image(folder.path(), "stray.png", 1);
     let opened = ImageFolder::open(folder.path(), &options(false), None);
-    let (images, left_out) = opened.unwrap();
+    let (images, skipped_files) = opened.unwrap();
     assert_eq!((images.len(), images.skipped()), (4, 0));
     assert_eq!(
-        left_out.to_string(),
-        "4 files left out: 1 in an unsupported image format (.heic), 1 in no class folder, 1 not \
+        skipped_files.to_string(),
+        "4 files skipped: 1 in an unsupported image format (.heic), 1 in no class folder, 1 not \
          an image (.csv), 1 not an image (.txt)"
     );
 }
@@ -192,7 +192,7 @@ fn sub_folders_belong_to_their_class_and_the_content_says_what_is_an_image() {
     for name in ["Thumbs.db", ".DS_Store", "desktop.ini"] {
         std::fs::write(folder.path().join("dog").join(name), "x").unwrap();
     }
-    let (images, left_out) = ImageFolder::open(folder.path(), &options(false), None).unwrap();
+    let (images, skipped_files) = ImageFolder::open(folder.path(), &options(false), None).unwrap();
     let of = |class| {
         images
             .labels()
@@ -201,7 +201,7 @@ fn sub_folders_belong_to_their_class_and_the_content_says_what_is_an_image() {
             .count()
     };
     assert_eq!((of(0), of(1)), (3, 7));
-    assert!(left_out.is_empty(), "{left_out}");
+    assert!(skipped_files.is_empty(), "{skipped_files}");
     assert!(images.keys().any(|key| key == "cat/session 1/deep/c.png"));
 }
 
@@ -309,7 +309,7 @@ fn copies_have_equal_contents_and_are_reported() {
     .unwrap();
     std::fs::write(folder.path().join("dog/cut.jpg"), b"\xFF\xD8\xFF").unwrap();
     let report = inspect(folder.path()).unwrap();
-    assert_eq!((report.copies, report.conflicts), (1, 1));
+    assert_eq!((report.duplicates, report.conflicting_labels), (1, 1));
     assert_eq!(report.damaged.len(), 1);
     assert_eq!(report.formats["PNG"], 5);
     assert_eq!(report.sizes[&(5, 6)], 5);

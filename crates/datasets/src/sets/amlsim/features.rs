@@ -153,8 +153,8 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Standard deviation over the values themselves; NaN of nothing.
 fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let centre = mean(values.clone());
-    mean(values.map(|value| (value - centre).powi(2))).sqrt()
+    let center = mean(values.clone());
+    mean(values.map(|value| (value - center).powi(2))).sqrt()
 }
 
 /// Days between payments that follow one another.

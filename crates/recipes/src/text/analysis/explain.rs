@@ -10,7 +10,7 @@ use tinderbox_predict::text::{ReadOptions, TextInput, TextPredictor, WordEffect}
 use tinderbox_train::section::{Analysis, Body};
 use tinderbox_train::{Section, TaskError};
 
-use crate::text::inputs::{TextInputOptions, each_text};
+use crate::text::inputs::{TextInputOptions, for_each_text};
 use crate::text::truncation_warning;
 
 /// A text with its predicted class and the effects of its words.
@@ -87,7 +87,7 @@ fn explain_input(
         cells: false,
     };
     let (mut explanations, mut failed) = (Vec::new(), None);
-    each_text(model, input, &options, &mut |text| match text
+    for_each_text(model, input, &options, &mut |text| match text
         .and_then(|text| Explanation::new(model, &text.input))
     {
         Ok(explanation) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tinderbox_datasets::text::Located;
+use tinderbox_datasets::text::SplitPaths;
 use tinderbox_predict::text::TextInput;
 use tinderbox_train::format::thousands;
 use tinderbox_train::task::{Overview, SplitOverview};
@@ -303,7 +303,7 @@ fn same_target(targets: &Targets, a: usize, b: usize) -> bool {
 }
 
 /// The file or folder of each split.
-pub(in crate::text) fn sources(located: Option<&Located>) -> [String; 3] {
+pub(in crate::text) fn sources(located: Option<&SplitPaths>) -> [String; 3] {
     let Some(located) = located else {
         return [String::new(), String::new(), String::new()];
     };

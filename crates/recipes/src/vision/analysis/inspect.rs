@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tinderbox_datasets::count_copies;
+use tinderbox_datasets::count_duplicates;
 use tinderbox_datasets::image::{
     FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder,
 };
@@ -78,10 +78,10 @@ fn idx_report(path: &Path) -> Result<FolderReport, TaskError> {
         formats: [("IDX".to_owned(), total)].into(),
         sizes: [((height, width), total)].into(),
         damaged: Vec::new(),
-        copies: count_copies(&data.contents),
-        shared: 0,
-        conflicts: 0,
-        left_out: data.left_out,
+        duplicates: count_duplicates(&data.contents),
+        test_overlap: 0,
+        conflicting_labels: 0,
+        skipped_files: data.skipped_files,
         notes: data.notes,
     })
 }
@@ -105,8 +105,8 @@ fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overvi
         sizes(report)
     )));
     let mut notes = report.notes.clone();
-    if !report.left_out.is_empty() {
-        notes.push(report.left_out.to_string());
+    if !report.skipped_files.is_empty() {
+        notes.push(report.skipped_files.to_string());
     }
     Overview {
         summary: format!("{}: {} images", data.display(), thousands(total)),
@@ -138,8 +138,8 @@ fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<Strin
         "formats": report.formats,
         "sizes": sizes,
         "damaged": report.damaged,
-        "copies": report.copies,
-        "left_out": report.left_out.counts(),
+        "duplicates": report.duplicates,
+        "skipped_files": report.skipped_files.counts(),
         "warnings": warnings,
     });
     match details {
@@ -205,26 +205,26 @@ fn warnings(report: &FolderReport) -> Vec<String> {
             count(report.damaged.len(), "image is", "images are")
         ));
     }
-    if report.copies > 0 {
+    if report.duplicates > 0 {
         warnings.push(format!(
             "{} of another image; `train` keeps copies in one split",
-            count(report.copies, "image is a copy", "images are copies")
+            count(report.duplicates, "image is a copy", "images are copies")
         ));
     }
-    if report.shared > 0 {
+    if report.test_overlap > 0 {
         warnings.push(format!(
             "{} in the training split: the test score will be too good",
             count(
-                report.shared,
+                report.test_overlap,
                 "test image also occurs",
                 "test images also occur"
             )
         ));
     }
-    if report.conflicts > 0 {
+    if report.conflicting_labels > 0 {
         warnings.push(format!(
             "{} in several classes",
-            count(report.conflicts, "image occurs", "images occur")
+            count(report.conflicting_labels, "image occurs", "images occur")
         ));
     }
     let train = report.splits.first();

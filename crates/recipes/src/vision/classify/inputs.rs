@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use tinderbox_datasets::files::LeftOut;
+use tinderbox_datasets::files::SkippedFiles;
 use tinderbox_datasets::image::{Image, ImageFile, find_images, is_archive};
 use tinderbox_datasets::parallel_map;
 use tinderbox_predict::vision::ImageClassifier;
@@ -65,7 +65,7 @@ pub(super) fn predict(
     path: &Path,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
-    let (sources, left_out) = find(path)?;
+    let (sources, skipped_files) = find(path)?;
     let total = sources.len();
     'inputs: for (batch, chunk) in sources.chunks(BATCH).enumerate() {
         let mut pending = Pending::default();
@@ -91,10 +91,10 @@ pub(super) fn predict(
             break;
         }
     }
-    let notes = if left_out.is_empty() {
+    let notes = if skipped_files.is_empty() {
         Vec::new()
     } else {
-        vec![left_out.to_string()]
+        vec![skipped_files.to_string()]
     };
     Ok(InputReport { notes })
 }
@@ -152,20 +152,20 @@ fn numbered(error: TaskError, number: usize, total: usize) -> TaskError {
 }
 
 /// The images of a path: itself, or those in a folder or archive by name.
-fn find(path: &Path) -> Result<(Vec<Source>, LeftOut), TaskError> {
+fn find(path: &Path) -> Result<(Vec<Source>, SkippedFiles), TaskError> {
     if path.as_os_str() == "-" {
-        return Ok((vec![Source::Stdin], LeftOut::default()));
+        return Ok((vec![Source::Stdin], SkippedFiles::default()));
     }
     if !path.is_dir() && !is_archive(path) {
         let file = ImageFile::of_path(path);
-        return Ok((vec![Source::File(file)], LeftOut::default()));
+        return Ok((vec![Source::File(file)], SkippedFiles::default()));
     }
-    let (files, left_out) = find_images(path).map_err(DataError::Folder)?;
+    let (files, skipped_files) = find_images(path).map_err(DataError::Folder)?;
     if files.is_empty() {
         return Err(TaskError::user(format!(
             "`{}` has no image",
             path.display()
         )));
     }
-    Ok((files.into_iter().map(Source::File).collect(), left_out))
+    Ok((files.into_iter().map(Source::File).collect(), skipped_files))
 }
