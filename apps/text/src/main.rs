@@ -52,6 +52,7 @@ struct InputFlags {
 impl App for Text {
     type Task = TextModeling;
     type TrainFlags = TrainFlags;
+    type EvalFlags = NoFlags;
     type ModelFlags = NoFlags;
     type InputFlags = InputFlags;
     type Command = commands::Command;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::contain::contained;
+use tinderbox_datasets::panics::catch_panic;
 use tokenizers::{EncodeInput, Encoding, Tokenizer};
 
 use super::error::TokenizerError;
@@ -196,7 +196,7 @@ impl TextTokenizer {
             reason,
         };
         let CheckedFile { json, added } = checked(bytes).map_err(refuse)?;
-        let tokenizer = contained(|| Tokenizer::from_bytes(&json)).map_err(refuse)?;
+        let tokenizer = catch_panic(|| Tokenizer::from_bytes(&json)).map_err(refuse)?;
         let tokenizer = tokenizer.map_err(|error| refuse(error.to_string()))?;
         for (content, id) in added {
             let stored = tokenizer.token_to_id(&content);
@@ -298,7 +298,7 @@ impl TextTokenizer {
         };
         // `encode_fast` does not keep the word of each token.
         let in_words = matches!(input, TextInput::Words(_));
-        let encoding = contained(|| {
+        let encoding = catch_panic(|| {
             if in_words {
                 hub.encode(encoded, true)
             } else {
@@ -323,7 +323,7 @@ impl TextTokenizer {
         let parts = parts
             .par_iter()
             .map(|part| {
-                let encoding = contained(|| hub.encode_fast(*part, false));
+                let encoding = catch_panic(|| hub.encode_fast(*part, false));
                 let encoding = encoding.map_err(TokenizerError::Panicked)??;
                 Ok(encoding.get_ids().to_vec())
             })
@@ -343,7 +343,7 @@ impl TextTokenizer {
                 Ok(String::from_utf8_lossy(&bytes).into_owned())
             }
             Some(hub) => {
-                let text = contained(|| hub.decode(ids, true));
+                let text = catch_panic(|| hub.decode(ids, true));
                 Ok(text.map_err(TokenizerError::Panicked)??)
             }
         }
