@@ -10,8 +10,8 @@ use tinderbox_kernels::{
 use tinderbox_models::Template;
 use tinderbox_models::layers::{Activation, Pooling};
 use tinderbox_models::text::{
-    BagConfig, BertClassifier, BertConfig, ByteEncoderConfig, CellKind, GptConfig, Positions,
-    RecurrentConfig, StatePooling, TextCnnConfig, TextEncoderConfig,
+    BertClassifier, BertConfig, ByteEncoderConfig, CellKind, FastTextConfig, GptConfig, Positions,
+    StatePooling, TextCnnConfig, TextEncoderConfig, TextRnnConfig,
 };
 
 use super::{
@@ -339,7 +339,7 @@ fn model_config(name: &str) -> Result<TextModelConfig, String> {
                 .with_dropout(0.0),
         )),
         "bag" => TextModelConfig::Bag(Template(
-            BagConfig::new(0, 0)
+            FastTextConfig::new(0, 0)
                 .with_d_embedding(D_EMBEDDING)
                 .with_max_ngram(3)
                 .with_n_buckets(9)
@@ -366,7 +366,7 @@ fn encoder(layers: usize, positions: Positions, pooling: Pooling) -> TextModelCo
 fn recurrent(cell: CellKind, layers: usize, pooling: StatePooling) -> TextModelConfig {
     let bidirectional = cell == CellKind::Lstm;
     TextModelConfig::Recurrent(Template(
-        RecurrentConfig::new(0, 0)
+        TextRnnConfig::new(0, 0)
             .with_cell(cell)
             .with_d_embedding(D_EMBEDDING)
             .with_d_hidden(5)

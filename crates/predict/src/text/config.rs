@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_models::layers::{Activation, LoraConfig};
 use tinderbox_models::text::{
-    BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoderConfig, GptConfig, Head,
-    PretrainedBert, RecurrentConfig, TextCnnConfig, TextEncoderConfig,
+    Bert, BertClassifier, BertConfig, BertTagger, ByteEncoderConfig, FastTextConfig, GptConfig,
+    Head, PretrainedBert, TextCnnConfig, TextEncoderConfig, TextRnnConfig,
 };
 use tinderbox_models::{ConfigError, LayerSummary, Template};
 
@@ -25,11 +25,11 @@ pub enum TextModelConfig {
     /// Transformer encoder.
     Encoder(Template<TextEncoderConfig>),
     /// Mean of the embeddings of tokens and phrases.
-    Bag(Template<BagConfig>),
+    Bag(Template<FastTextConfig>),
     /// Convolutions over neighboring tokens.
     Cnn(Template<TextCnnConfig>),
     /// LSTM or GRU.
-    Recurrent(Template<RecurrentConfig>),
+    Recurrent(Template<TextRnnConfig>),
     /// Transformer encoder on patches of bytes.
     Bytes(Template<ByteEncoderConfig>),
     /// Pretrained weights of BERT, `DistilBERT` or `MiniLM`, fine-tuned.

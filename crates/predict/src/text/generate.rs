@@ -43,7 +43,7 @@ pub struct Generator<'a> {
     sampling: Sampling,
     stream: Stream,
     ids: Vec<u32>,
-    cache: tinderbox_models::text::Cache,
+    cache: tinderbox_models::text::KvCache,
     /// Number of tokens that are not in the cache.
     uncached: usize,
     /// Bytes of the text that [`next_text`](Self::next_text) has given.

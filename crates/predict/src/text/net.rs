@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use tinderbox_models::layers::merge_lora;
 use tinderbox_models::text::{
-    Bag, BertClassifier, BertTagger, ByteEncoder, Gpt, Recurrent, TextCnn, TextEncoder,
+    BertClassifier, BertTagger, ByteEncoder, FastText, Gpt, TextCnn, TextEncoder, TextRnn,
 };
 
 use super::tokenizer::Tokens;
@@ -16,11 +16,11 @@ pub enum TextModel {
     /// Transformer encoder.
     Encoder(TextEncoder),
     /// Mean of vectors.
-    Bag(Bag),
+    Bag(FastText),
     /// Convolutional.
     Cnn(TextCnn),
     /// LSTM or GRU.
-    Recurrent(Recurrent),
+    Recurrent(TextRnn),
     /// Transformer encoder on bytes.
     Bytes(ByteEncoder),
     /// BERT with a head for sequence classification.

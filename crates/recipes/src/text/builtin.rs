@@ -1,7 +1,7 @@
 //! The built-in recipes.
 
 use tinderbox_models::Template;
-use tinderbox_models::text::{BagConfig, GptConfig, Positions, TextEncoderConfig};
+use tinderbox_models::text::{FastTextConfig, GptConfig, Positions, TextEncoderConfig};
 use tinderbox_predict::text::{
     Format, PretrainedConfig, TextModelConfig, TokenKind, TokenizerConfig,
 };
@@ -220,7 +220,7 @@ fn words() -> TokenizerConfig {
 
 /// A bag of single words.
 fn bag_of_words(d_embedding: usize, dropout: f64) -> TextModelConfig {
-    let bag = BagConfig::new(0, 0)
+    let bag = FastTextConfig::new(0, 0)
         .with_d_embedding(d_embedding)
         .with_max_ngram(1)
         .with_n_buckets(1)

@@ -329,14 +329,14 @@ fn notes(model: &TextPredictor, messages: &[String]) -> Vec<String> {
 mod tests {
     use super::*;
     use tinderbox_datasets::text::TextReport;
-    use tinderbox_models::text::BagConfig;
+    use tinderbox_models::text::FastTextConfig;
     use tinderbox_predict::calibration::Temperature;
     use tinderbox_predict::decision::argmax;
     use tinderbox_predict::text::TextTask;
     use tinderbox_train::{Splits, init_seeded};
 
     fn ensemble(task: TextTask, device: &Device) -> TextEnsemble {
-        let config = BagConfig::new(20, 3).with_d_embedding(2);
+        let config = FastTextConfig::new(20, 3).with_d_embedding(2);
         let model = || Ok::<_, ()>(TextModel::Bag(config.init(device)));
         TextEnsemble {
             models: vec![init_seeded(7, device, model).unwrap()],
