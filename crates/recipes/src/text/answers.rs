@@ -460,7 +460,7 @@ mod tests {
     use super::*;
 
     fn committee(task: Task, device: &Device) -> Committee {
-        let config = tinderbox_models::text::BagConfig::new(20, 3).with_d_embedding(2);
+        let config = tinderbox_models::text::FastTextConfig::new(20, 3).with_d_embedding(2);
         let net = || Ok::<_, ()>(TextNet::Bag(config.init(device)));
         let net = tinderbox_train::init_seeded(7, device, net).unwrap();
         Committee {

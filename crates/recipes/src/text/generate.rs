@@ -46,7 +46,7 @@ pub struct Writer<'a> {
     sampling: Sampling,
     stream: Stream,
     ids: Vec<u32>,
-    cache: tinderbox_models::text::Cache,
+    cache: tinderbox_models::text::KvCache,
     /// Tokens that the cache has not seen.
     fresh: usize,
 }

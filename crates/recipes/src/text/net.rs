@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tinderbox_models::LayerSummary;
 use tinderbox_models::layers::{Activation, LoraConfig, Pooling, merge_lora};
 use tinderbox_models::text::{
-    Bag, BagConfig, Bert, BertClassifier, BertConfig, BertTagger, ByteEncoder, ByteEncoderConfig,
-    CellKind, Gpt, GptConfig, Head, Positions, PretrainedBert, Recurrent, RecurrentConfig,
-    StatePooling, TextCnn, TextCnnConfig, TextEncoder, TextEncoderConfig,
+    Bert, BertClassifier, BertConfig, BertTagger, ByteEncoder, ByteEncoderConfig, CellKind,
+    FastText, FastTextConfig, Gpt, GptConfig, Head, Positions, PretrainedBert, StatePooling,
+    TextCnn, TextCnnConfig, TextEncoder, TextEncoderConfig, TextRnn, TextRnnConfig,
 };
 
 use super::error::TextRecipeError;
@@ -527,7 +527,7 @@ impl Architecture {
                 buckets,
                 dropout,
             } => Config::Bag(
-                BagConfig::new(vocabulary, outputs)
+                FastTextConfig::new(vocabulary, outputs)
                     .with_d_embedding(d_embedding)
                     .with_max_ngram(phrases)
                     .with_n_buckets(buckets)
@@ -554,7 +554,7 @@ impl Architecture {
                 pooling,
                 dropout,
             } => Config::Recurrent(
-                RecurrentConfig::new(vocabulary, outputs)
+                TextRnnConfig::new(vocabulary, outputs)
                     .with_cell(cell)
                     .with_d_embedding(d_embedding)
                     .with_d_hidden(d_hidden)
@@ -602,7 +602,7 @@ impl Architecture {
                     .with_dropout(dropout),
             ),
             // Its sizes are those of the weights; nothing asks for them here.
-            Self::Bert { .. } => Config::Bag(BagConfig::new(vocabulary, outputs)),
+            Self::Bert { .. } => Config::Bag(FastTextConfig::new(vocabulary, outputs)),
         }
     }
 }
@@ -619,9 +619,9 @@ fn check_vocabulary(sizes: Sizes, config: &BertConfig) -> Result<(), TextRecipeE
 
 enum Config {
     Encoder(TextEncoderConfig),
-    Bag(BagConfig),
+    Bag(FastTextConfig),
     Cnn(TextCnnConfig),
-    Recurrent(RecurrentConfig),
+    Recurrent(TextRnnConfig),
     Bytes(ByteEncoderConfig),
     Gpt(GptConfig),
 }
@@ -632,11 +632,11 @@ pub enum TextNet {
     /// Transformer encoder.
     Encoder(TextEncoder),
     /// Mean of vectors.
-    Bag(Bag),
+    Bag(FastText),
     /// Convolutional.
     Cnn(TextCnn),
     /// LSTM or GRU.
-    Recurrent(Recurrent),
+    Recurrent(TextRnn),
     /// Transformer encoder on bytes.
     Bytes(ByteEncoder),
     /// BERT that classifies texts.

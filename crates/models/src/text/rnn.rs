@@ -1,13 +1,13 @@
-//! Recurrent network that classifies texts.
+//! Recurrent network (LSTM or GRU) for text classification.
 //!
 //! Reference: Hochreiter and Schmidhuber, *Long short-term memory*, 1997,
 //! <https://doi.org/10.1162/neco.1997.9.8.1735>; Cho et al., *Learning phrase representations using
-//! RNN encoder-decoder*, 2014, <https://arxiv.org/abs/1406.1078>; in both directions as in Schuster
+//! RNN encoder-decoder*, 2014, <https://arxiv.org/abs/1406.1078>; bidirectional as in Schuster
 //! and Paliwal, *Bidirectional recurrent neural networks*, 1997,
 //! <https://doi.org/10.1109/78.650093>.
-//! Differs from them: forget gates begin open (Gers et al., 2000,
+//! Differs from them: the bias of the forget gates is initialized to 1 (Gers et al., 2000,
 //! <https://doi.org/10.1162/089976600300015015>); the reset gate acts on the product with the state,
-//! as in PyTorch; dropout lies between layers and in front of the head (Zaremba et al., 2014,
+//! as in PyTorch; dropout between layers and in front of the head (Zaremba et al., 2014,
 //! <https://arxiv.org/abs/1409.2329>).
 
 use std::fmt;
@@ -27,21 +27,21 @@ use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 use crate::text::encoder::MAX_VOCABULARY;
 
-/// Largest number of layers.
+/// Maximum number of layers.
 const MAX_LAYERS: usize = 64;
 
-/// What remembers, written in kebab case.
+/// Recurrent cell, serialized in kebab case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CellKind {
     /// Long short-term memory.
     Lstm,
-    /// Gated recurrent units.
+    /// Gated recurrent unit.
     Gru,
 }
 
 impl CellKind {
-    /// Products for each number of the state.
+    /// Number of gates.
     fn gates(self) -> usize {
         match self {
             Self::Lstm => 4,
@@ -59,54 +59,54 @@ impl fmt::Display for CellKind {
     }
 }
 
-/// What the head reads, written in kebab case.
+/// Pooling of the states, serialized in kebab case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatePooling {
-    /// The state behind the last token, in each direction.
+    /// Final state of each direction.
     Last,
-    /// The mean of the states behind all tokens.
+    /// Mean of the states of all tokens.
     Mean,
 }
 
-/// Configuration to create a [`Recurrent`] with [`init`](RecurrentConfig::init).
+/// Configuration to create a [`TextRnn`] with [`init`](TextRnnConfig::init).
 #[derive(Config, Debug, PartialEq)]
-pub struct RecurrentConfig {
-    /// Number of tokens that there are.
+pub struct TextRnnConfig {
+    /// Size of the vocabulary.
     pub vocab_size: usize,
-    /// Number of scores.
+    /// Number of classes.
     pub num_classes: usize,
-    /// What remembers.
+    /// Recurrent cell.
     #[config(default = "CellKind::Lstm")]
     pub cell: CellKind,
-    /// Width of a token's vector.
+    /// Size of a token's embedding.
     #[config(default = 128)]
     pub d_embedding: usize,
-    /// Width of a state, in each direction.
+    /// Size of the hidden state of each direction.
     #[config(default = 128)]
     pub d_hidden: usize,
     /// Number of layers.
     #[config(default = 1)]
     pub n_layers: usize,
-    /// Whether each layer also reads from the end.
+    /// Whether each layer is bidirectional.
     #[config(default = true)]
     pub bidirectional: bool,
-    /// What the head reads.
+    /// Pooling of the states.
     #[config(default = "StatePooling::Mean")]
     pub pooling: StatePooling,
-    /// Probability of zeroing a number between layers, in `[0, 1)`.
+    /// Dropout probability behind the embedding and each layer, in `[0, 1)`.
     #[config(default = 0.3)]
     pub dropout: f64,
 }
 
-data_sized!(RecurrentConfig::new(vocab_size, num_classes));
+data_sized!(TextRnnConfig::new(vocab_size, num_classes));
 
-impl RecurrentConfig {
-    /// Checks every field, and that all together fit.
+impl TextRnnConfig {
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
         check_size("num_classes", self.num_classes)?;
@@ -122,9 +122,9 @@ impl RecurrentConfig {
     /// # Panics
     ///
     /// If [`validate`](Self::validate) rejects the configuration.
-    pub fn init(&self, device: &Device) -> Recurrent {
-        assert_eq!(self.validate(), Ok(()), "invalid RecurrentConfig");
-        Recurrent {
+    pub fn init(&self, device: &Device) -> TextRnn {
+        assert_eq!(self.validate(), Ok(()), "invalid TextRnnConfig");
+        TextRnn {
             tokens: EmbeddingConfig::new(self.vocab_size, self.d_embedding)
                 .with_initializer(Initializer::Normal {
                     mean: 0.0,
@@ -144,12 +144,12 @@ impl RecurrentConfig {
         if self.bidirectional { 2 } else { 1 }
     }
 
-    /// Width of what a layer gives.
+    /// Output size of a layer.
     fn d_output(&self) -> usize {
         self.directions().saturating_mul(self.d_hidden)
     }
 
-    /// Width of what a layer reads.
+    /// Input size of a layer.
     fn d_input(&self, layer: usize) -> usize {
         if layer == 0 {
             self.d_embedding
@@ -186,8 +186,7 @@ impl RecurrentConfig {
         }
     }
 
-    /// Describes the layers of a valid configuration without building them; shapes are those of a
-    /// token.
+    /// Describes the layers of a valid configuration without building them; shapes are per token.
     pub fn layers(&self) -> Vec<LayerSummary> {
         let describe = |name: String, kind: String, width, parameters| LayerSummary {
             name,
@@ -204,7 +203,7 @@ impl RecurrentConfig {
         )];
         layers.extend((0..self.n_layers.min(MAX_LAYERS)).map(|index| {
             let kind = if self.bidirectional {
-                format!("{}, both directions", self.cell)
+                format!("bidirectional {}", self.cell)
             } else {
                 self.cell.to_string()
             };
@@ -231,20 +230,20 @@ impl RecurrentConfig {
     }
 }
 
-/// Layers that walk along a text and remember what they saw, and a linear layer.
+/// An embedding, recurrent layers, pooling and a linear layer.
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::text::RecurrentConfig;
+/// use tinderbox_models::text::TextRnnConfig;
 ///
 /// let device = Device::flex();
-/// let model = RecurrentConfig::new(1000, 4).init(&device);
+/// let model = TextRnnConfig::new(1000, 4).init(&device);
 /// let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
 /// let padding = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
 /// assert_eq!(model.forward(ids, padding).dims(), [1, 4]);
 /// ```
 #[derive(Module, Debug)]
-pub struct Recurrent {
+pub struct TextRnn {
     tokens: Embedding,
     dropout: Dropout,
     layers: Vec<RecurrentLayer>,
@@ -253,13 +252,13 @@ pub struct Recurrent {
     pooling: StatePooling,
 }
 
-impl Recurrent {
-    /// Scores every class.
+impl TextRnn {
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
-    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
-    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - ids: `[batch, seq]`, token ids below the vocabulary size
+    /// - padding: `[batch, seq]`, true at padding positions, which are ignored
     /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
@@ -275,7 +274,7 @@ impl Recurrent {
             last = states
                 .iter()
                 .zip([seq - 1, 0])
-                .map(|(states, place)| states.clone().narrow(1, place, 1).squeeze_dim(1))
+                .map(|(states, position)| states.clone().narrow(1, position, 1).squeeze_dim(1))
                 .collect();
             x = drop_out(&self.dropout, Tensor::cat(states, 2));
         }
@@ -286,7 +285,7 @@ impl Recurrent {
         project(&self.head, x)
     }
 
-    /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
+    /// Number of layers. For parameter groups: their paths begin with `layers.0`, `layers.1` and so on.
     pub fn num_layers(&self) -> usize {
         self.layers.len()
     }
@@ -301,9 +300,9 @@ struct RecurrentLayer {
 impl RecurrentLayer {
     /// The states in each direction, `[batch, seq, d_hidden]`.
     fn forward(&self, x: &Tensor<3>, padding: &Tensor<2, Bool>) -> Vec<Tensor<3>> {
-        let forward = self.forward.walk(x.clone(), padding.clone(), false);
+        let forward = self.forward.run(x.clone(), padding.clone(), false);
         let backward = self.backward.as_ref();
-        let backward = backward.map(|walk| walk.walk(x.clone(), padding.clone(), true));
+        let backward = backward.map(|direction| direction.run(x.clone(), padding.clone(), true));
         std::iter::once(forward).chain(backward).collect()
     }
 }
@@ -319,7 +318,7 @@ struct Direction {
 impl Direction {
     /// - x: `[batch, seq, d_input]`
     /// - output: `[batch, seq, d_hidden]`
-    fn walk(&self, x: Tensor<3>, padding: Tensor<2, Bool>, backwards: bool) -> Tensor<3> {
+    fn run(&self, x: Tensor<3>, padding: Tensor<2, Bool>, backwards: bool) -> Tensor<3> {
         let gates = project(&self.input, x);
         let weight = self.hidden.weight.val();
         match (self.cell, &self.hidden.bias) {
@@ -335,11 +334,11 @@ mod tests {
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
         assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing, assert_round_trips,
-        ids, loud, padding, values,
+        ids, padding, scale_weights, values,
     };
 
-    fn kinds() -> Vec<RecurrentConfig> {
-        let base = RecurrentConfig::new(20, 3)
+    fn kinds() -> Vec<TextRnnConfig> {
+        let base = TextRnnConfig::new(20, 3)
             .with_d_embedding(6)
             .with_d_hidden(5);
         let mut kinds = Vec::new();
@@ -380,10 +379,10 @@ mod tests {
     }
 
     #[test]
-    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+    fn a_row_alone_equals_the_row_in_a_batch_with_any_padding() {
         let device = Device::flex();
         for config in kinds() {
-            let model = loud(config.init(&device), 3.0);
+            let model = scale_weights(config.init(&device), 3.0);
             assert_padding_changes_nothing(20, |ids, padding| model.forward(ids, padding));
         }
     }
@@ -392,7 +391,7 @@ mod tests {
     fn the_order_of_the_tokens_matters() {
         let device = Device::flex();
         for config in kinds() {
-            let model = loud(config.init(&device), 3.0);
+            let model = scale_weights(config.init(&device), 3.0);
             let score = |ids: [[i32; 3]; 1]| {
                 values(model.forward(Tensor::from_ints(ids, &device), padding(&[3], 3, &device)))
             };
@@ -404,7 +403,7 @@ mod tests {
     fn every_parameter_gets_a_gradient() {
         let device = Device::flex().autodiff();
         for config in kinds() {
-            let model = loud(config.init(&device), 3.0);
+            let model = scale_weights(config.init(&device), 3.0);
             let logits =
                 model.forward(ids([4, 9], 20, &device), padding(&[9, 3, 7, 1], 9, &device));
             assert_every_parameter_gets_a_gradient(&model, &logits);
@@ -412,8 +411,8 @@ mod tests {
     }
 
     #[test]
-    fn forget_gates_begin_open() {
-        let model = RecurrentConfig::new(20, 3)
+    fn forget_gates_are_initially_open() {
+        let model = TextRnnConfig::new(20, 3)
             .with_d_hidden(2)
             .init(&Device::flex());
         let bias = model.layers[0].forward.input.bias.as_ref().unwrap();
@@ -441,10 +440,10 @@ mod tests {
 
     #[test]
     fn invalid_configurations_are_rejected() {
-        let base = RecurrentConfig::new(100, 3);
+        let base = TextRnnConfig::new(100, 3);
         for invalid in [
-            RecurrentConfig::new(0, 3),
-            RecurrentConfig::new(100, 0),
+            TextRnnConfig::new(0, 3),
+            TextRnnConfig::new(100, 0),
             base.clone().with_d_embedding(0),
             base.clone().with_d_hidden(1_000_000_000_000),
             base.clone().with_d_hidden(usize::MAX),

@@ -2,40 +2,38 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor};
 
-/// Rows of a table: its numeric columns, and its categorical ones as codes.
+/// A batch of rows: numeric columns, and categorical columns as codes.
 ///
-/// A table may have one kind of column only; it is `None` then, because not every backend holds
-/// tensors without elements.
+/// A kind of column that the table lacks is `None`, because not every backend supports empty tensors.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::tabular::Rows;
+/// use tinderbox_models::tabular::TabularInputs;
 ///
 /// let device = Device::flex();
 /// let prices = Tensor::<2>::from_floats([[1.5], [-0.5]], &device);
-/// let colours = Tensor::<2, Int>::from_ints([[0, 2], [1, 0]], &device);
-/// let rows = Rows::new(Some(prices), Some(colours));
+/// let colors = Tensor::<2, Int>::from_ints([[0, 2], [1, 0]], &device);
+/// let rows = TabularInputs::new(Some(prices), Some(colors));
 /// assert_eq!(rows.batch(), 2);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Rows {
+pub struct TabularInputs {
     numeric: Option<Tensor<2>>,
     categorical: Option<Tensor<2, Int>>,
 }
 
-impl Rows {
-    /// Pairs the columns of the same rows.
+impl TabularInputs {
+    /// Creates a batch from its columns.
     ///
     /// # Shapes
     ///
-    /// - numeric: `[batch, n_numeric]`, without missing values, each column at best with mean 0 and
-    ///   variance 1
-    /// - categorical: `[batch, n_categorical]`, each code below the number of values of its column;
-    ///   a missing or an unseen value has a code as any other
+    /// - numeric: `[batch, n_numeric]`, without missing values, ideally standardized
+    /// - categorical: `[batch, n_categorical]`, codes below the cardinality of their column; missing
+    ///   and unseen values have their own codes
     ///
     /// # Panics
     ///
-    /// If there is no column, or the two differ in their number of rows.
+    /// If there is no column, or the numbers of rows differ.
     pub fn new(numeric: Option<Tensor<2>>, categorical: Option<Tensor<2, Int>>) -> Self {
         let counts = [
             numeric.as_ref().map(|columns| columns.dims()[0]),
@@ -71,7 +69,7 @@ impl Rows {
         self.categorical.as_ref()
     }
 
-    /// Some of the rows, in their order.
+    /// A range of the rows.
     pub fn slice(self, rows: Range<usize>) -> Self {
         Self {
             numeric: self.numeric.map(|columns| columns.slice(rows.clone())),
@@ -79,7 +77,7 @@ impl Rows {
         }
     }
 
-    /// The same rows on another device.
+    /// Moves the batch to another device.
     pub fn to_device(self, device: &Device) -> Self {
         Self {
             numeric: self.numeric.map(|columns| columns.to_device(device)),
@@ -93,7 +91,10 @@ impl Rows {
     }
 }
 
-#[expect(clippy::panic, reason = "as `assert_shape!`: a batcher's mistake")]
+#[expect(
+    clippy::panic,
+    reason = "a bug in the batcher, as with `assert_shape!`"
+)]
 fn panic_without_columns() -> ! {
     panic!("rows without a column")
 }
@@ -108,7 +109,7 @@ mod tests {
         let device = Device::flex();
         let numeric = Tensor::<2>::from_floats([[1.0], [2.0], [3.0]], &device);
         let codes = Tensor::<2, Int>::from_ints([[4], [5], [6]], &device);
-        let rows = Rows::new(Some(numeric), Some(codes)).slice(1..3);
+        let rows = TabularInputs::new(Some(numeric), Some(codes)).slice(1..3);
         assert_eq!(rows.batch(), 2);
         assert_eq!(values(rows.numeric().unwrap().clone()), [2.0, 3.0]);
         let codes = rows.categorical().unwrap().clone().float();
@@ -120,12 +121,12 @@ mod tests {
     fn columns_of_other_rows_are_refused() {
         let device = Device::flex();
         let codes = Tensor::<2, Int>::zeros([3, 1], &device);
-        Rows::new(Some(normal([2, 1], &device)), Some(codes));
+        TabularInputs::new(Some(normal([2, 1], &device)), Some(codes));
     }
 
     #[test]
     #[should_panic(expected = "rows without a column")]
     fn no_columns_are_refused() {
-        Rows::new(None, None);
+        TabularInputs::new(None, None);
     }
 }

@@ -1,9 +1,9 @@
-//! Bag of embeddings that classifies texts: a baseline that knows words and short phrases.
+//! Bag-of-embeddings text classifier (fastText): a fast baseline on words and n-grams.
 //!
 //! Reference: Joulin et al., *Bag of tricks for efficient text classification* (fastText), 2016,
 //! <https://arxiv.org/abs/1607.01759>.
-//! Differs from it: phrases are numbered by a plainer hash, which fits 32 bits; scores are not those
-//! of a hierarchy of classes.
+//! Differs from it: a simpler n-gram hash that fits 32 bits, and a plain softmax instead of a
+//! hierarchical one.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -18,45 +18,45 @@ use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 use crate::text::encoder::MAX_VOCABULARY;
 
-/// Most tokens in a phrase.
+/// Maximum length of an n-gram.
 const MAX_PHRASE: usize = 5;
 
-/// Most numbers of phrases.
+/// Maximum number of hash buckets.
 const MAX_BUCKETS: usize = 1 << 20;
 
-/// What the number of a phrase is multiplied with for the next token: a product with the largest
-/// vocabulary, and a token added to it, fit 31 bits.
+/// Multiplier of the n-gram hash: with the largest number of buckets and the largest token id, the
+/// hash still fits 31 bits.
 const MULTIPLIER: i64 = 1009;
 
-/// Configuration to create a [`Bag`] with [`init`](BagConfig::init).
+/// Configuration to create a [`FastText`] with [`init`](FastTextConfig::init).
 #[derive(Config, Debug, PartialEq)]
-pub struct BagConfig {
-    /// Number of tokens that there are.
+pub struct FastTextConfig {
+    /// Size of the vocabulary.
     pub vocab_size: usize,
-    /// Number of scores.
+    /// Number of classes.
     pub num_classes: usize,
-    /// Width of a vector.
+    /// Size of an embedding.
     #[config(default = 64)]
     pub d_embedding: usize,
-    /// Most tokens in a phrase that has a vector of its own; 1 for none.
+    /// Maximum length of the n-grams that are embedded; 1 for single tokens only.
     #[config(default = 2)]
     pub max_ngram: usize,
-    /// Number of vectors that all phrases share.
+    /// Number of hash buckets for n-grams.
     #[config(default = 100_000)]
     pub n_buckets: usize,
-    /// Probability of zeroing what the last layer reads, in `[0, 1)`.
+    /// Dropout probability in front of the last layer, in `[0, 1)`.
     #[config(default = 0.2)]
     pub dropout: f64,
 }
 
-data_sized!(BagConfig::new(vocab_size, num_classes));
+data_sized!(FastTextConfig::new(vocab_size, num_classes));
 
-impl BagConfig {
-    /// Checks every field, and that all together fit.
+impl FastTextConfig {
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
         check_size("num_classes", self.num_classes)?;
@@ -72,8 +72,8 @@ impl BagConfig {
     /// # Panics
     ///
     /// If [`validate`](Self::validate) rejects the configuration.
-    pub fn init(&self, device: &Device) -> Bag {
-        assert_eq!(self.validate(), Ok(()), "invalid BagConfig");
+    pub fn init(&self, device: &Device) -> FastText {
+        assert_eq!(self.validate(), Ok(()), "invalid FastTextConfig");
         let bound = 1.0 / self.d_embedding as f64;
         let embedding = |count| {
             EmbeddingConfig::new(count, self.d_embedding)
@@ -83,12 +83,12 @@ impl BagConfig {
                 })
                 .init(device)
         };
-        Bag {
+        FastText {
             tokens: embedding(self.vocab_size),
             buckets: (self.max_ngram > 1).then(|| embedding(self.n_buckets)),
             dropout: DropoutConfig::new(self.dropout).init(),
             head: linear(self.d_embedding, self.num_classes, XAVIER, device),
-            phrases: self.max_ngram,
+            max_ngram: self.max_ngram,
         }
     }
 
@@ -123,34 +123,34 @@ impl BagConfig {
     }
 }
 
-/// The mean of the vectors of all tokens and phrases, and a linear layer.
+/// The mean of the embeddings of all tokens and n-grams, and a linear layer.
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
-/// use tinderbox_models::text::BagConfig;
+/// use tinderbox_models::text::FastTextConfig;
 ///
 /// let device = Device::flex();
-/// let model = BagConfig::new(1000, 4).init(&device);
+/// let model = FastTextConfig::new(1000, 4).init(&device);
 /// let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
 /// let padding = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
 /// assert_eq!(model.forward(ids, padding).dims(), [1, 4]);
 /// ```
 #[derive(Module, Debug)]
-pub struct Bag {
+pub struct FastText {
     tokens: Embedding,
     buckets: Option<Embedding>,
     dropout: Dropout,
     head: Linear,
-    phrases: usize,
+    max_ngram: usize,
 }
 
-impl Bag {
-    /// Scores every class.
+impl FastText {
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
-    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
-    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - ids: `[batch, seq]`, token ids below the vocabulary size
+    /// - padding: `[batch, seq]`, true at padding positions, which are ignored
     /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
@@ -161,7 +161,7 @@ impl Bag {
         project(&self.head, drop_out(&self.dropout, x))
     }
 
-    /// One vector for each text: the mean over its tokens and phrases.
+    /// Computes one vector per text: the mean over its tokens and n-grams.
     ///
     /// # Shapes
     ///
@@ -173,7 +173,7 @@ impl Bag {
     /// If the shapes differ.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "called as every network for texts is"
+        reason = "the signature of the other text networks"
     )]
     pub fn embed(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
         let [batch, seq] = ids.dims();
@@ -182,8 +182,8 @@ impl Bag {
         let mut marks = vec![padding.clone()];
         if let Some(buckets) = &self.buckets {
             let [count, _] = buckets.weight.dims();
-            for (numbers, beyond) in phrases(&ids, &padding, self.phrases, count) {
-                vectors.push(buckets.forward(numbers));
+            for (ngrams, beyond) in ngram_buckets(&ids, &padding, self.max_ngram, count) {
+                vectors.push(buckets.forward(ngrams));
                 marks.push(beyond);
             }
         }
@@ -191,9 +191,9 @@ impl Bag {
     }
 }
 
-/// Numbers of all phrases of two tokens, of three and so on, below `buckets`; each with marks where
-/// a phrase would go beyond the text.
-fn phrases(
+/// Buckets of all n-grams of two tokens, of three and so on, each with a mask of those that reach
+/// into the padding.
+fn ngram_buckets(
     ids: &Tensor<2, Int>,
     padding: &Tensor<2, Bool>,
     longest: usize,
@@ -201,16 +201,16 @@ fn phrases(
 ) -> Vec<(Tensor<2, Int>, Tensor<2, Bool>)> {
     let [_, seq] = ids.dims();
     let mut all = Vec::new();
-    let mut numbers = ids.clone();
+    let mut hashes = ids.clone();
     let mut beyond = padding.clone();
     for len in 2..=longest.min(seq) {
         let count = seq + 1 - len;
         let next = ids.clone().narrow(1, len - 1, count);
-        numbers = numbers.narrow(1, 0, count) * MULTIPLIER + next;
-        numbers = numbers.remainder_scalar(i64::try_from(buckets).unwrap_or(i64::MAX));
+        hashes = hashes.narrow(1, 0, count) * MULTIPLIER + next;
+        hashes = hashes.remainder_scalar(i64::try_from(buckets).unwrap_or(i64::MAX));
         let next = padding.clone().narrow(1, len - 1, count);
         beyond = beyond.narrow(1, 0, count).bool_or(next);
-        all.push((numbers.clone(), beyond.clone()));
+        all.push((hashes.clone(), beyond.clone()));
     }
     all
 }
@@ -224,8 +224,8 @@ mod tests {
         assert_round_trips, ids, padding, values,
     };
 
-    fn small(phrases: usize) -> BagConfig {
-        BagConfig::new(20, 3)
+    fn small(phrases: usize) -> FastTextConfig {
+        FastTextConfig::new(20, 3)
             .with_d_embedding(4)
             .with_max_ngram(phrases)
             .with_n_buckets(13)
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_is_the_mean_of_those_of_the_tokens() {
+    fn an_embedding_is_the_mean_of_its_tokens() {
         let device = Device::flex();
         let model = small(1).init(&device);
         let embed = |ids: [i32; 2], len: usize| {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+    fn a_row_alone_equals_the_row_in_a_batch_with_any_padding() {
         for phrases in [1, 2, 3] {
             let model = small(phrases).init(&Device::flex());
             assert_padding_changes_nothing(20, |ids, padding| model.forward(ids, padding));
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_agree_with_a_mean_by_hand() {
+    fn outputs_agree_with_a_mean_by_hand() {
         let device = Device::flex();
         let model = small(3).init(&device);
         let tokens = values(model.tokens.weight.val());
@@ -312,11 +312,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_phrases_fit_whatever_the_sizes() {
+    fn ngram_hashes_are_in_range_for_all_sizes() {
         let device = Device::flex();
         let last = i32::try_from(MAX_VOCABULARY - 1).unwrap();
         let ids = Tensor::<2, Int>::from_ints([[last, last, last, last]], &device);
-        for (numbers, _) in phrases(&ids, &padding(&[4], 4, &device), 4, MAX_BUCKETS) {
+        for (numbers, _) in ngram_buckets(&ids, &padding(&[4], 4, &device), 4, MAX_BUCKETS) {
             let numbers = numbers.into_data();
             let largest = numbers.iter::<i64>().max().unwrap();
             let smallest = numbers.iter::<i64>().min().unwrap();
@@ -342,10 +342,10 @@ mod tests {
 
     #[test]
     fn invalid_configurations_are_rejected() {
-        let base = BagConfig::new(100, 3);
+        let base = FastTextConfig::new(100, 3);
         for invalid in [
-            BagConfig::new(0, 3),
-            BagConfig::new(100, 0),
+            FastTextConfig::new(0, 3),
+            FastTextConfig::new(100, 0),
             base.clone().with_d_embedding(0),
             base.clone().with_max_ngram(0),
             base.clone().with_max_ngram(100),
