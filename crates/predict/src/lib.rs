@@ -9,14 +9,18 @@ pub mod ensemble;
 mod error;
 mod finite;
 pub mod layout;
+mod model;
 pub mod model_dir;
 mod model_files;
 mod prediction;
 pub mod tabular;
+#[cfg(feature = "text")]
+pub mod text;
 pub mod vision;
 
 pub use classify::Classify;
 pub use error::PredictError;
+pub use model::Model;
 pub use model_files::ModelFiles;
 pub use prediction::{Action, Prediction};
 
