@@ -188,7 +188,7 @@ impl TextRecipeError {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Splits(error) => error.is_input(),
-            Self::Run(error) => !matches!(error, RunError::Io { .. }),
+            Self::Run(error) => !matches!(error, RunError::Io(_)),
             Self::Fit(FitError::Train(error)) => error.is_input(),
             Self::Fit(FitError::Config(_)) => true,
             Self::Fit(_) | Self::Recipe(_) | Self::Device(_) => false,
