@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use tinderbox_backend::DeviceSpec;
 
-use crate::{Failure, Output};
+use crate::app::{ModelOf, NoFlags, load};
+use crate::{App, Failure, Output, open_device};
 
 /// Help of `--device`.
 pub const DEVICE_HELP: &str = "Device: auto, cpu, cuda[:N], wgpu[:N], libtorch or ndarray";
@@ -221,6 +222,32 @@ impl PredictArgs {
         } else {
             out.csv(cells)
         }
+    }
+}
+
+/// What commands that use a trained model take.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArgs {
+    /// Run directory, or a model folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
+    pub device: DeviceSpec,
+}
+
+impl ModelArgs {
+    /// Reads the model.
+    ///
+    /// # Errors
+    ///
+    /// If the device or the model cannot be used.
+    pub fn load<A: App<ModelFlags = NoFlags>>(&self) -> Result<ModelOf<A>, Failure> {
+        let device = open_device(self.device, A::NAME)?.device;
+        load::<A>(&self.run, &NoFlags {}, None, &device)
     }
 }
 

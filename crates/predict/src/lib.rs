@@ -15,6 +15,8 @@ pub mod model_dir;
 mod model_files;
 mod prediction;
 pub mod tabular;
+#[cfg(feature = "text")]
+pub mod text;
 pub mod vision;
 
 pub use classify::Classify;
