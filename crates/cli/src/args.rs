@@ -26,6 +26,20 @@ pub const DEVICE_HELP: &str = "Device: auto, cpu, cuda[:N], wgpu[:N], libtorch o
 /// Help of `--run`.
 pub const RUN_HELP: &str = "Run directory, or a model folder";
 
+/// The flag `--device`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct DeviceArgs {
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
+    pub device: DeviceSpec,
+}
+
+impl From<DeviceArgs> for DeviceSpec {
+    fn from(args: DeviceArgs) -> Self {
+        args.device
+    }
+}
+
 /// What every `train` takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
@@ -63,9 +77,9 @@ pub struct RunArgs {
     /// Resume the run in this directory
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub resume: Option<PathBuf>,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    pub device: DeviceSpec,
+    /// Device to compute on.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Print the result only
     #[arg(long)]
     pub quiet: bool,
@@ -164,9 +178,9 @@ pub struct EvalArgs {
     /// Decision threshold of two classes [default: the model's]
     #[arg(long, value_name = "X")]
     pub threshold: Option<f64>,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    pub device: DeviceSpec,
+    /// Device to compute on.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// What `predict` takes.
@@ -200,9 +214,9 @@ pub struct PredictArgs {
     /// Skip inputs that cannot be read, and count them
     #[arg(long)]
     pub skip_errors: bool,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    pub device: DeviceSpec,
+    /// Device to compute on.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Files to predict; `-` reads stdin
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,

@@ -7,6 +7,7 @@ mod classify;
 pub mod decision;
 pub mod ensemble;
 mod error;
+mod file_error;
 mod finite;
 pub mod layout;
 mod model;
@@ -20,6 +21,7 @@ pub mod vision;
 
 pub use classify::Classify;
 pub use error::PredictError;
+pub use file_error::FileError;
 pub use model::Model;
 pub use model_files::ModelFiles;
 pub use prediction::{Action, Prediction};
