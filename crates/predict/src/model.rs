@@ -6,7 +6,6 @@ use burn::tensor::Device;
 use serde_json::{Map, Value};
 
 use crate::error::PredictError;
-use crate::model_dir::ModelError;
 #[cfg(feature = "text")]
 use crate::text::TextPredictor;
 use crate::vision::ImageClassifier;
@@ -49,13 +48,16 @@ impl Model {
     /// # Errors
     ///
     /// If a file is missing, damaged or of another version, or this build does not know the kind.
-    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, ModelError> {
+    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, PredictError> {
         match files.kind()?.as_str() {
             ImageClassifier::KIND => Ok(Self::Image(ImageClassifier::load(files, device)?)),
             #[cfg(feature = "text")]
             TextPredictor::KIND => Ok(Self::Text(TextPredictor::load(files, device)?)),
             tabular::KIND => Ok(Self::Table(tabular::Predictor::from_files(files, device)?)),
-            kind => Err(files.refuse(format!("this program does not use models of kind `{kind}`"))),
+            kind => {
+                let reason = format!("this program does not use models of kind `{kind}`");
+                Err(files.refuse(reason).into())
+            }
         }
     }
 
