@@ -1,31 +1,30 @@
-//! How a file of texts is written, where that is not to be found out.
+//! Format of a file of texts, where it is not to be inferred.
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::table::{Encoding, ReadOptions};
 use tinderbox_datasets::text::TextOptions;
+use tinderbox_models::ConfigError;
 
-use tinderbox_train::ConfigError;
-
-/// How a file of texts is written. What is empty or `auto` is found out from the file.
+/// Format of a file of texts. What is empty or `auto` is inferred from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Format {
     /// The character between the cells of a table, or `tab`.
     pub delimiter: String,
-    /// Whether a cell in double quotes may hold delimiters, line feeds and doubled quotes. `auto`: yes;
+    /// Whether double quotes enclose cells with delimiters, line feeds and doubled quotes. `auto`: yes;
     /// but where tabs separate the cells, only if every cell of the first line is in quotes.
     pub quoting: Choice,
-    /// Whether the first line holds the names of the columns.
+    /// Whether the first line has the names of the columns.
     pub header: Choice,
-    /// The encoding, as the web calls it: `windows-1252`, `utf-16le`, `shift_jis`, …
+    /// The encoding by its name on the web: `windows-1252`, `utf-16le`, `shift_jis`, …
     pub encoding: String,
 }
 
-/// A question about a file.
+/// A property of a file that can be inferred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choice {
-    /// As the file looks.
+    /// Inferred from the file.
     #[default]
     Auto,
     /// Yes.
@@ -45,11 +44,11 @@ impl Choice {
 }
 
 impl Format {
-    /// Puts the same into the options of a reader.
+    /// Sets the options of a reader.
     ///
     /// # Errors
     ///
-    /// Names the first key whose value means nothing.
+    /// Names the first key with an invalid value.
     pub fn apply(&self, options: &mut TextOptions) -> Result<(), ConfigError> {
         options.delimiter = self.delimiter()?;
         options.quoting = self.quoting.answer();
@@ -62,7 +61,7 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// Names the first key whose value means nothing.
+    /// Names the first key with an invalid value.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.apply(&mut TextOptions::default())
     }
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_means_nothing_names_its_key() {
+    fn an_invalid_value_names_its_key() {
         for (format, key) in [
             (
                 Format {

@@ -577,7 +577,7 @@ mod tests {
     #[test]
     fn a_good_file_is_used() {
         let tokenizer = load(&good()).unwrap();
-        let input = crate::text::Input::One("ab AB".to_owned());
+        let input = crate::text::TextInput::Single("ab AB".to_owned());
         let tokens = tokenizer.encode(&[input], 16).unwrap();
         assert_eq!(tokens[0].ids, [0, 3, 4, 3]);
     }

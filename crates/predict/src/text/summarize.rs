@@ -1,105 +1,103 @@
-//! The sentences of a text that matter to a model, in their order.
+//! Extractive summaries: the most important sentences of a text, in their order.
 
 use std::ops::Range;
 
 use serde::Serialize;
 
-use super::answers::Task;
-use super::error::TextRecipeError;
-use super::predict::Predictor;
-use super::recipe::Data;
-use super::tokenizer::Input;
-use tinderbox_predict::decision::argmax;
+use super::error::unsupported;
+use super::predictor::TextPredictor;
+use super::task::TextTask;
+use super::tokenizer::TextInput;
+use crate::PredictError;
+use crate::decision::argmax;
 
-/// A sentence with what it says to the model.
+/// A sentence with its score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sentence {
     /// Its number in the text, from 1.
     pub number: usize,
     /// The sentence.
     pub text: String,
-    /// The class or label that it speaks for most.
+    /// The class or label of the score.
     pub label: String,
-    /// How much it matters, in `[0, 1]`.
+    /// Its probability of that class or label, in `[0, 1]`.
     pub score: f32,
 }
 
-/// Signs that end a sentence whatever follows: of Chinese and Japanese, Hindi and its neighbors,
-/// Khmer, Burmese, Ethiopic, Arabic and Urdu.
+/// Punctuation that always ends a sentence: of Chinese and Japanese, Hindi and its neighbors, Khmer,
+/// Burmese, Ethiopic, Arabic and Urdu.
 const ENDS: [char; 12] = [
     '。', '｡', '！', '？', '।', '॥', '។', '။', '።', '፧', '؟', '۔',
 ];
 
-/// Quotes and brackets that close behind such a sign.
+/// Quotes and brackets that close behind such punctuation.
 const CLOSES: [char; 5] = ['」', '』', '）', '”', '’'];
 
-impl Predictor {
-    /// The `count` sentences that matter most, in the order of the text.
+impl TextPredictor {
+    /// The `count` sentences with the highest scores, in the order of the text.
     ///
-    /// Of a model with labels, or of types of clauses, a sentence matters as much as its likeliest
-    /// one. Of another model with classes, as much as it alone speaks for the class of the whole text:
-    /// an extract in the sense of Luhn, *The automatic creation of literature abstracts*, 1958,
-    /// <https://doi.org/10.1147/rd.22.0159>, by a trained model in place of counts of words.
+    /// With labels, or classes of clauses, the score of a sentence is that of its most probable one.
+    /// With other classes, it is its probability of the class of the whole text: an extract in the
+    /// sense of Luhn, *The automatic creation of literature abstracts*, 1958,
+    /// <https://doi.org/10.1147/rd.22.0159>, by a trained model in place of word counts.
     ///
     /// # Errors
     ///
     /// If the model does not classify single texts, the text has no sentence, or the device fails.
-    pub fn summarise(&self, text: &str, count: usize) -> Result<Vec<Sentence>, TextRecipeError> {
-        let refuse = |message: &str| Err(TextRecipeError::Asked(message.to_owned()));
-        if !matches!(self.task(), Task::Classes | Task::Labels) {
-            return refuse("only a model that classifies texts can say which sentences matter");
+    pub fn summarize(&self, text: &str, count: usize) -> Result<Vec<Sentence>, PredictError> {
+        if !self.task().classifies_texts() {
+            return unsupported("only a model that classifies texts can summarize");
         }
-        let places = sentences(text);
-        if places.is_empty() {
-            return refuse("the text is empty");
+        let ranges = sentences(text);
+        if ranges.is_empty() {
+            return unsupported("the text is empty");
         }
-        let inputs = places.iter();
-        let inputs: Vec<Input> = inputs
-            .map(|at| Input::One(text[at.clone()].to_owned()))
+        let inputs = ranges.iter();
+        let inputs: Vec<TextInput> = inputs
+            .map(|at| TextInput::Single(text[at.clone()].to_owned()))
             .collect();
-        let said = self.probabilities(&inputs)?;
+        let probabilities = self.probabilities(&inputs)?;
         let class = match self.task() {
-            // A contract is no clause and has no type of its own.
-            Task::Classes if !matches!(self.data(), Data::Cuad { .. }) => {
-                let whole = self.probabilities(&[Input::One(text.to_owned())])?;
+            TextTask::Classification if !self.spec().input.clauses => {
+                let whole = self.probabilities(&[TextInput::Single(text.to_owned())])?;
                 Some(argmax(&whole[0]))
             }
             _ => None,
         };
-        let mut found: Vec<Sentence> = places
+        let mut picked: Vec<Sentence> = ranges
             .into_iter()
-            .zip(&said)
+            .zip(&probabilities)
             .enumerate()
-            .map(|(at, (place, said))| {
-                let label = class.unwrap_or_else(|| argmax(said));
+            .map(|(at, (range, row))| {
+                let label = class.unwrap_or_else(|| argmax(row));
                 Sentence {
                     number: at + 1,
-                    text: text[place].to_owned(),
+                    text: text[range].to_owned(),
                     label: self.labels()[label].clone(),
-                    score: said[label],
+                    score: row[label],
                 }
             })
             .collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
-        found.truncate(count);
-        found.sort_by_key(|sentence| sentence.number);
-        Ok(found)
+        picked.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
+        picked.truncate(count);
+        picked.sort_by_key(|sentence| sentence.number);
+        Ok(picked)
     }
 }
 
-/// Where the sentences of a text lie, in bytes: they end at `.`, `!` or `?` in front of white space
-/// and a capital letter, a digit or a quote, at the signs of other scripts that mean nothing else, and
-/// at empty lines.
+/// Ranges of the sentences of a text, in bytes: they end at `.`, `!` or `?` in front of white space
+/// and a capital letter, a digit or a quote, at the full stops of other scripts, and at
+/// empty lines.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let letters: Vec<(usize, char)> = text.char_indices().collect();
-    let mut found = Vec::new();
+    let mut ranges = Vec::new();
     let mut from = 0;
     let mut add = |from: usize, to: usize| {
         let part = &text[from..to];
         let start = from + part.len() - part.trim_start().len();
         let end = start + part.trim().len();
         if part.chars().any(char::is_alphanumeric) {
-            found.push(start..end);
+            ranges.push(start..end);
         }
     };
     for (index, &(at, letter)) in letters.iter().enumerate() {
@@ -124,7 +122,7 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
         }
     }
     add(from, text.len());
-    found
+    ranges
 }
 
 fn ends_sentence(before: &str, rest: impl Iterator<Item = char> + Clone) -> bool {
@@ -135,7 +133,7 @@ fn ends_sentence(before: &str, rest: impl Iterator<Item = char> + Clone) -> bool
     let last = before
         .rsplit(|letter: char| letter.is_whitespace() || letter == '(')
         .next();
-    // `Mr.`, `No.`, `e.g.` and initials end no sentence.
+    // `Mr.`, `No.`, `e.g.` and initials do not end a sentence.
     let short = last.is_some_and(|word| {
         (word.contains('.')
             && word
@@ -160,9 +158,9 @@ mod tests {
     fn sentences_end_where_they_should() {
         let text = "Acme Inc. agrees, e.g. in No. 5, to pay $2.50. The fee is due.\n\nNotices!  \
                     \"Either party may end it.\" J. Smith signs";
-        let found: Vec<&str> = sentences(text).into_iter().map(|at| &text[at]).collect();
+        let parts: Vec<&str> = sentences(text).into_iter().map(|at| &text[at]).collect();
         assert_eq!(
-            found,
+            parts,
             [
                 "Acme Inc. agrees, e.g. in No. 5, to pay $2.50.",
                 "The fee is due.",
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_of_scripts_without_spaces_end_at_their_signs() {
+    fn sentences_of_scripts_without_spaces_end_at_their_punctuation() {
         for (text, expected) in [
             ("今天下雨。我們走吧！好嗎？", "今天下雨。|我們走吧！|好嗎？"),
             (
@@ -184,8 +182,8 @@ mod tests {
             ("यह एक है। वह दो", "यह एक है।|वह दो"),
             ("ما اسمك؟ أنا علي", "ما اسمك؟|أنا علي"),
         ] {
-            let found: Vec<&str> = sentences(text).into_iter().map(|at| &text[at]).collect();
-            assert_eq!(found.join("|"), expected);
+            let parts: Vec<&str> = sentences(text).into_iter().map(|at| &text[at]).collect();
+            assert_eq!(parts.join("|"), expected);
         }
     }
 }

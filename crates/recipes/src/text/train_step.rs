@@ -1,38 +1,39 @@
-//! A network with its loss, as burn-train's learner wants it.
+//! The training step of a network for texts.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_sigmoid;
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 
-use super::batch::{BatchTruth, TextBatch};
-use super::net::TextNet;
+use tinderbox_predict::text::TextModel;
 use tinderbox_train::classify::{Loss, weighted};
+
+use super::batch::{BatchTargets, TextBatch};
 
 /// A network for texts with its loss.
 #[derive(Module, Debug)]
-pub struct TextModel {
+pub struct TrainableTextModel {
     /// The network.
-    pub net: TextNet,
+    pub model: TextModel,
     #[module(skip)]
     loss: Loss,
-    /// Of each class of a text; empty for equal ones.
+    /// Weight of each class; empty for equal weights.
     #[module(skip)]
     weights: Vec<f32>,
 }
 
-impl TextModel {
+impl TrainableTextModel {
     /// Pairs a network with its loss.
-    pub fn new(net: TextNet, loss: Loss) -> Self {
+    pub fn new(model: TextModel, loss: Loss) -> Self {
         Self {
-            net,
+            model,
             loss,
             weights: Vec::new(),
         }
     }
 
-    /// The same with the weight of each class, as
-    /// [`ClassWeights::of`](tinderbox_train::classify::ClassWeights::of) gives it.
+    /// The same with the weights of the classes, from
+    /// [`ClassWeights::of`](tinderbox_train::classify::ClassWeights::of).
     #[must_use]
     pub fn with_class_weights(mut self, weights: Vec<f32>) -> Self {
         self.weights = weights;
@@ -40,31 +41,31 @@ impl TextModel {
     }
 
     fn output(&self, batch: TextBatch, loss: &Loss, weights: &[f32]) -> ClassificationOutput {
-        match batch.truth {
-            BatchTruth::Classes(labels) => {
-                let logits = self.net.forward(batch.inputs);
+        match batch.targets {
+            BatchTargets::Classes(labels) => {
+                let logits = self.model.forward(batch.inputs);
                 let loss = loss.forward(logits.clone(), labels.clone());
                 let loss = weighted(loss, labels.clone(), weights);
                 ClassificationOutput::new(loss, logits, labels)
             }
-            BatchTruth::Labels(flags) => {
-                let logits = self.net.forward(batch.inputs);
+            BatchTargets::Labels(flags) => {
+                let logits = self.model.forward(batch.inputs);
                 only_loss(label_loss(logits, flags))
             }
-            BatchTruth::Tokens { wanted, counted } => {
-                let scores = self.net.forward_tokens(batch.inputs);
+            BatchTargets::Tokens { targets, positions } => {
+                let scores = self.model.forward_tokens(batch.inputs);
                 let [batch, seq, outputs] = scores.dims();
                 let mut scores = scores.reshape([batch * seq, outputs]);
-                if let Some(rows) = counted {
-                    scores = scores.select(0, rows);
+                if let Some(positions) = positions {
+                    scores = scores.select(0, positions);
                 }
-                only_loss(loss.forward(scores, wanted))
+                only_loss(loss.forward(scores, targets))
             }
         }
     }
 }
 
-/// Cross-entropy of each decision of its own, as a sum for each text, `[batch]`.
+/// Binary cross-entropy, summed over the labels of each text, `[batch]`.
 pub fn label_loss(logits: Tensor<2>, flags: Tensor<2>) -> Tensor<1> {
     let yes = log_sigmoid(logits.clone());
     // ln(1 - sigmoid(x)) = ln(sigmoid(x)) - x.
@@ -73,14 +74,14 @@ pub fn label_loss(logits: Tensor<2>, flags: Tensor<2>) -> Tensor<1> {
     right.neg().sum_dim(1).squeeze_dim(1)
 }
 
-/// Accuracy means nothing here.
+/// The output of a step without classes, whose accuracy is not measured.
 fn only_loss(loss: Tensor<1>) -> ClassificationOutput {
     let device = loss.device();
-    let nothing = Tensor::empty([1, 1], &device);
-    ClassificationOutput::new(loss, nothing, Tensor::zeros([1], &device))
+    let logits = Tensor::empty([1, 1], &device);
+    ClassificationOutput::new(loss, logits, Tensor::zeros([1], &device))
 }
 
-impl TrainStep for TextModel {
+impl TrainStep for TrainableTextModel {
     type Input = TextBatch;
     type Output = ClassificationOutput;
 
@@ -91,7 +92,7 @@ impl TrainStep for TextModel {
     }
 }
 
-impl InferenceStep for TextModel {
+impl InferenceStep for TrainableTextModel {
     type Input = TextBatch;
     type Output = ClassificationOutput;
 

@@ -6,6 +6,8 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod mistakes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,6 +16,8 @@ use tempfile::TempDir;
 use tinderbox_train::overlay::{Patchable, undocumented};
 
 use crate::recipe::Catalogue;
+
+pub use mistakes::{AppUnderTest, check_mistakes};
 
 /// A folder for one test, in which a binary is run.
 #[derive(Debug)]
