@@ -12,7 +12,7 @@ use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, Output, TrainArgs, interrupter, note, open_device, sections};
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 use tinderbox_rl::render::{Dashboard, Player};
-use tinderbox_rl::{ReinforcementLearning, ablation, make_env, test};
+use tinderbox_rl::{ReinforcementLearning, ablation, make_env, test_episodes};
 use tinderbox_train::{Options, Task as _};
 
 tinderbox_cli::main!(CartPole);
@@ -137,7 +137,7 @@ impl App for CartPole {
         let device = open_device(eval.device, Self::NAME)?.device;
         let policy = load::<Self>(&eval.run, model, eval.threshold, &device)?;
         let env = make_env(own.env.as_deref().unwrap_or(policy.environment()))?;
-        let test = test(&policy, &env, own.seed, own.episodes)?;
+        let test = test_episodes(&policy, &env, own.seed, own.episodes)?;
         let count = test.returns.len();
         let line = if eval.json {
             let returns = json!({ "return_mean": test.mean(), "return_std": test.std() });

@@ -123,7 +123,7 @@ impl Task for ReinforcementLearning {
             ));
         }
         let env = make_env(model.environment())?;
-        let returns = test(model, &env, None, None)?;
+        let returns = test_episodes(model, &env, None, None)?;
         Ok(EvalReport {
             evaluation: evaluation(&returns),
             labels: Vec::new(),
@@ -168,7 +168,7 @@ pub fn make_env(name: &str) -> Result<ClassicControl, TaskError> {
 /// # Errors
 ///
 /// If the policy does not fit the environment.
-pub fn test(
+pub fn test_episodes(
     policy: &Policy,
     env: &ClassicControl,
     seed: Option<u64>,
