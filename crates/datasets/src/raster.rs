@@ -33,7 +33,7 @@ pub enum RasterError {
         source: std::io::Error,
     },
     /// The file is no TIFF, is damaged, or of a kind that is not supported.
-    #[error("`{}` is damaged, or no TIFF of a kind that is supported", path.display())]
+    #[error("`{}` is damaged or not a supported TIFF", path.display())]
     Tiff {
         /// The file.
         path: PathBuf,
@@ -49,7 +49,7 @@ pub enum RasterError {
         reason: String,
     },
     /// There are several bands.
-    #[error("`{}` holds {found}; a map has one band of numbers", path.display())]
+    #[error("`{}` has {found}, expected one band of numbers", path.display())]
     Bands {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum RasterError {
         found: String,
     },
     /// The file does not say where its cells lie.
-    #[error("`{}` does not say where its cells lie: it lacks the tags `ModelPixelScale` and `ModelTiepoint`", path.display())]
+    #[error("`{}` is not georeferenced: the tags `ModelPixelScale` and `ModelTiepoint` are missing", path.display())]
     NoPlace {
         /// The file.
         path: PathBuf,

@@ -125,7 +125,7 @@ impl Default for TextOptions {
     }
 }
 
-/// Reads labelled texts; the content of the file decides how, as in the table of the [module](self).
+/// Reads labeled texts; the content of the file decides how, as in the table of the [module](self).
 ///
 /// # Errors
 ///

@@ -74,13 +74,13 @@ pub struct Augment {
 
 /// A key of [`Augment`] is out of range.
 #[derive(Clone, Debug, Error, PartialEq)]
-#[error("`{key}` must lie in {range}, is {value}")]
+#[error("`{key}` must be {range} (got {value})")]
 pub struct AugmentError {
     /// The key.
     pub key: &'static str,
-    /// What it may be.
+    /// Its range.
     pub range: &'static str,
-    /// What it is.
+    /// Its value.
     pub value: f64,
 }
 
@@ -102,14 +102,19 @@ impl Augment {
     pub fn validate(&self) -> Result<(), AugmentError> {
         let largest_below_one = 1.0 - f32::EPSILON / 2.0;
         let keys = [
-            ("shift", self.shift, largest_below_one, "[0, 1)"),
-            ("rotate", self.rotate, 180.0, "[0, 180]"),
-            ("scale", self.scale, 0.9, "[0, 0.9]"),
-            ("shear", self.shear, 60.0, "[0, 60]"),
-            ("flip", self.flip, 1.0, "[0, 1]"),
-            ("erase", self.erase, 1.0, "[0, 1]"),
-            ("mixup", self.mixup, 100.0, "[0, 100]"),
-            ("cutmix", self.cutmix, 100.0, "[0, 100]"),
+            (
+                "shift",
+                self.shift,
+                largest_below_one,
+                "at least 0 and below 1",
+            ),
+            ("rotate", self.rotate, 180.0, "from 0 to 180"),
+            ("scale", self.scale, 0.9, "from 0 to 0.9"),
+            ("shear", self.shear, 60.0, "from 0 to 60"),
+            ("flip", self.flip, 1.0, "from 0 to 1"),
+            ("erase", self.erase, 1.0, "from 0 to 1"),
+            ("mixup", self.mixup, 100.0, "from 0 to 100"),
+            ("cutmix", self.cutmix, 100.0, "from 0 to 100"),
         ];
         for (key, value, end, range) in keys {
             if !(0.0..=end).contains(&value) {
@@ -123,7 +128,7 @@ impl Augment {
         if self.crop > 1024 {
             return Err(AugmentError {
                 key: "crop",
-                range: "0..=1024",
+                range: "from 0 to 1024",
                 value: self.crop as f64,
             });
         }

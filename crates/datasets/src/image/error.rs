@@ -48,7 +48,7 @@ pub enum ImageError {
         path: PathBuf,
     },
     /// The file is longer than an image can be.
-    #[error("`{}` has more than {limit} bytes, too many for an image", path.display())]
+    #[error("`{}` is too large for an image: more than {limit} bytes", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum ImageError {
         limit: u64,
     },
     /// The header says that there is no pixel.
-    #[error("the image `{}` is {width} x {height} pixels: it has no content", path.display())]
+    #[error("the image `{}` is empty: {width} x {height} pixels", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum ImageError {
     },
     /// The header claims more pixels than allowed.
     #[error(
-        "`{}` claims to be {width} x {height} pixels, expected at most {limit} pixels in total",
+        "`{}` is too large: {width} x {height} pixels, more than {limit} in total",
         path.display()
     )]
     TooLarge {
@@ -89,7 +89,7 @@ pub enum ImageError {
         missing: &'static str,
     },
     /// Header or pixels are damaged.
-    #[error("the image `{}` is damaged or of an unsupported kind", path.display())]
+    #[error("the image `{}` is damaged or in an unsupported format", path.display())]
     Decode {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Labelled images in files: a folder with one sub-folder per class, an archive of one, or a table of
+//! Labeled images in files: a folder with one sub-folder per class, an archive of one, or a table of
 //! paths and labels.
 //!
 //! | path | what is read |
@@ -54,7 +54,7 @@ pub struct FolderOptions {
     pub check_pixels: bool,
 }
 
-/// Labelled images in files, decoded on demand.
+/// Labeled images in files, decoded on demand.
 #[derive(Debug)]
 pub struct ImageFolder {
     decode: DecodeOptions,
