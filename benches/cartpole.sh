@@ -12,10 +12,10 @@ ours=$target/debug/rl-cartpole
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
 # The peer's network, batch, updates, target, replay and exploration; one environment.
-same=(agent.n_step=1 'agent.hidden=[256,256]' agent.batch_size=64 agent.update_every=256
-    agent.updates=128 agent.target_every=128 agent.replay_size=100000 agent.learning_starts=1000
-    agent.epsilon_steps=8000 agent.epsilon_end=0.04 train.envs=1 train.stop_return=inf
-    train.evaluate_every=5000 train.evaluation_episodes=20)
+same=(agent.n_step=1 'agent.net_arch=[256,256]' train.batch_size=64 agent.train_freq=256
+    agent.gradient_steps=128 agent.target_update_interval=128 agent.buffer_size=100000
+    agent.learning_starts=1000 agent.exploration_steps=8000 agent.exploration_final_eps=0.04
+    train.num_envs=1 train.reward_threshold=inf train.eval_freq=5000 train.n_eval_episodes=20)
 for seed in $(seq 0 $((seeds - 1))); do
     echo "== seed $seed: ours, default recipe"
     "$ours" train --quiet --seed "$seed" --out "$runs/default-$seed" | head -n 3

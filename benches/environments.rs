@@ -10,14 +10,14 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tinderbox_rl::env::{CartPole, Native, TimeLimit};
+use tinderbox_rl::env::{CartPole, ClassicControl, TimeLimit};
 use tinderbox_rl::environment::{Action, ActionSpace, Environment};
-use tinderbox_rl::vector::Vector;
+use tinderbox_rl::vector_env::VectorEnv;
 
 const STEPS: usize = 100_000;
 
 /// Steps every copy, with actions by chance, until [`STEPS`] are done.
-fn run<E: Environment>(envs: &mut Vector<E>, discrete: Option<usize>) {
+fn run<E: Environment>(envs: &mut VectorEnv<E>, discrete: Option<usize>) {
     let mut bits = 1_u64;
     for _ in 0..STEPS / envs.len() {
         envs.step(|_| {
@@ -36,11 +36,11 @@ fn run<E: Environment>(envs: &mut Vector<E>, discrete: Option<usize>) {
 }
 
 fn bench<E: Environment>(criterion: &mut Criterion, id: &str, env: &E, count: usize) {
-    let discrete = match env.spec().action {
+    let discrete = match env.spec().action_space {
         ActionSpace::Discrete(count) => Some(count),
         ActionSpace::Continuous(_) => None,
     };
-    let mut envs = Vector::new(env, count, 42).unwrap();
+    let mut envs = VectorEnv::new(env, count, 42).unwrap();
     criterion
         .benchmark_group("rl")
         .sample_size(20)
@@ -57,8 +57,8 @@ fn environments(criterion: &mut Criterion) {
     for count in [1, 8, 64] {
         bench(criterion, "CartPole", &cart_pole, count);
     }
-    for name in Native::NAMES {
-        bench(criterion, name, &name.parse::<Native>().unwrap(), 8);
+    for name in ClassicControl::NAMES {
+        bench(criterion, name, &name.parse::<ClassicControl>().unwrap(), 8);
     }
 }
 

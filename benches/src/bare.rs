@@ -13,14 +13,14 @@ use burn::nn::{
 use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_models::Template;
-use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
+use tinderbox_models::tabular::{CategoricalEmbedding, TabularInputs};
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_predict::Classify;
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::tabular::{self, BatchTruth, Model, Sizes, TableBatch};
-use tinderbox_train::classify::Labelled;
+use tinderbox_predict::{Classify, tabular};
+use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
+use tinderbox_train::classify::LabeledBatch;
 
-use crate::net::number;
+use crate::net::{TableNet, number};
 
 /// A perceptron or a plain convolutional network.
 #[derive(Module, Debug)]
@@ -147,16 +147,15 @@ pub(crate) struct BareTable {
 
 impl BareTable {
     /// Makes the network, if it is such a perceptron.
-    pub(crate) fn init(model: &Model, sizes: &Sizes, device: &Device) -> Option<Self> {
+    pub(crate) fn init(table: &TableNet, device: &Device) -> Option<Self> {
         let (
-            tabular::Architecture::Mlp {
-                hidden, dropout, ..
-            },
+            tabular::Architecture::Mlp(Template(config)),
             &CategoricalEmbedding::Learned { d_embedding },
-        ) = (&model.net, &model.categorical)
+        ) = (&table.model, &table.features.categorical_embedding)
         else {
             return None;
         };
+        let (hidden, dropout, sizes) = (&config.hidden, config.dropout, &table.sizes);
         let values: usize = sizes.cardinalities.iter().sum();
         let mut widths = vec![sizes.n_numeric + d_embedding * sizes.cardinalities.len()];
         widths.extend(hidden);
@@ -169,25 +168,25 @@ impl BareTable {
         Some(Self {
             words: EmbeddingConfig::new(values, d_embedding).init(device),
             layers: linears(&widths, device),
-            dropout: DropoutConfig::new(*dropout).init(),
+            dropout: DropoutConfig::new(dropout).init(),
             offsets: offsets.collect(),
         })
     }
 
     /// The same rows, as [`Classify`] takes them.
-    pub(crate) fn batch(batch: TableBatch) -> Labelled<Rows> {
-        let labels = match batch.truth {
-            BatchTruth::Classes(labels) => labels,
-            BatchTruth::Numbers(numbers) => numbers.int(),
+    pub(crate) fn batch(batch: TableBatch) -> LabeledBatch<TabularInputs> {
+        let labels = match batch.targets {
+            BatchTargets::Classes(labels) => labels,
+            BatchTargets::Numbers(numbers) => numbers.int(),
         };
-        Labelled::new(batch.rows, labels)
+        LabeledBatch::new(batch.rows, labels)
     }
 }
 
 impl Classify for BareTable {
-    type Input = Rows;
+    type Input = TabularInputs;
 
-    fn classify(&self, rows: Rows) -> Tensor<2> {
+    fn classify(&self, rows: TabularInputs) -> Tensor<2> {
         let mut columns = Vec::new();
         columns.extend(rows.numeric().cloned());
         if let Some(codes) = rows.categorical() {

@@ -13,17 +13,21 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, TensorData};
-use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
-use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
+use tinderbox_models::layers::MlpConfig;
+use tinderbox_models::tabular::{
+    CategoricalEmbedding, NumericEmbedding, TabMConfig, TabularMlpConfig,
+};
 use tinderbox_models::text::TextEncoderConfig;
 use tinderbox_models::vision::{CnnConfig, ResNetConfig};
+use tinderbox_models::{DataSized as _, Template};
+use tinderbox_predict::tabular::{self, Features, Sizes};
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::tabular::{self, Sizes, TabularModel};
+use tinderbox_recipes::tabular::TabularModel;
 use tinderbox_train::classify::{Classifier, Loss};
 
 use bare::{Bare, BareTable, BareText};
 pub use data::{Pass, Work, works};
-pub use net::Net;
+pub use net::{Net, TableNet};
 use net::{Text, images, rows, texts};
 
 /// What an item of a benchmark goes through.
@@ -65,8 +69,8 @@ pub fn cases() -> Vec<Case> {
         image("q-network", mlp([128, 128]), [1, 4, 1], 2, 128),
         image("tabular", mlp([64, 64]), [1, 32, 1], 2, 32),
         text_encoder(),
-        churn("churn", churn_recipe()),
-        churn("churn-mlp", churn_perceptron()),
+        churn_recipe(),
+        churn_perceptron(),
     ]
 }
 
@@ -87,50 +91,48 @@ fn text_encoder() -> Case {
     }
 }
 
-/// A case with the columns that the recipe `churn` finds in its file: three of numbers, and words
+/// A case with the columns that the recipe `churn` finds in its file: three of numbers, and categories
 /// with as many values each, those for missing and rare ones counted.
-fn churn(name: &'static str, model: tabular::Model) -> Case {
+fn churn(
+    name: &'static str,
+    model: tabular::Architecture,
+    categorical_embedding: CategoricalEmbedding,
+) -> Case {
     let sizes = Sizes {
         n_numeric: 3,
         cardinalities: vec![4, 3, 3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5, 5, 3, 6, 2],
         d_output: 2,
     };
+    let features = Features {
+        numeric_embedding: NumericEmbedding::None,
+        categorical_embedding,
+        ..Features::default()
+    };
     Case {
         name,
-        net: Net::Table(model, sizes),
+        net: Net::Table(TableNet {
+            model,
+            features,
+            sizes,
+        }),
         classes: 2,
         batch: 256,
     }
 }
 
 /// The network of the recipe itself: sixteen perceptrons in one.
-fn churn_recipe() -> tabular::Model {
-    tabular::Model {
-        d_numeric: 16,
-        numeric: NumericEmbedding::None,
-        categorical: CategoricalEmbedding::OneHot,
-        net: tabular::Architecture::Tabm {
-            variant: tinderbox_models::tabular::TabMVariant::Mini,
-            n_members: 16,
-            n_blocks: 2,
-            d_block: 64,
-            dropout: 0.1,
-        },
-    }
+fn churn_recipe() -> Case {
+    let config = TabMConfig::template().with_d_block(64);
+    let model = tabular::Architecture::Tabm(Template(config));
+    churn("churn", model, CategoricalEmbedding::OneHot)
 }
 
 /// A perceptron over learned vectors, of about as many parameters.
-fn churn_perceptron() -> tabular::Model {
-    tabular::Model {
-        categorical: CategoricalEmbedding::Learned { d_embedding: 8 },
-        net: tabular::Architecture::Mlp {
-            hidden: vec![64, 64],
-            activation: Activation::Relu,
-            normalization: Normalization::None,
-            dropout: 0.1,
-        },
-        ..churn_recipe()
-    }
+fn churn_perceptron() -> Case {
+    let config = TabularMlpConfig::template().with_hidden(vec![64, 64]);
+    let model = tabular::Architecture::Mlp(Template(config.with_dropout(0.1)));
+    let embedding = CategoricalEmbedding::Learned { d_embedding: 8 };
+    churn("churn-mlp", model, embedding)
 }
 
 impl Case {
@@ -158,9 +160,9 @@ impl Case {
                 let make = move |size, device: &Device| texts(&config, seq, size, device);
                 step::through_the_loop(model, make, batch, steps, device)
             }
-            Net::Table(model, sizes) => {
-                let model = TabularModel::of_classes(model.init(&sizes, device)?);
-                let make = move |size, device: &Device| rows(&sizes, size, device);
+            Net::Table(table) => {
+                let model = TabularModel::of_classes(table.init(device)?);
+                let make = move |size, device: &Device| rows(&table.sizes, size, device);
                 step::through_the_loop(model, make, batch, steps, device)
             }
         }
@@ -186,9 +188,9 @@ impl Case {
                     device,
                 ))
             }
-            Net::Table(model, sizes) => {
-                let net = BareTable::init(model, sizes, device)?;
-                let batch = BareTable::batch(rows(sizes, size, device));
+            Net::Table(table) => {
+                let net = BareTable::init(table, device)?;
+                let batch = BareTable::batch(rows(&table.sizes, size, device));
                 Some(step::by_hand(net, &batch, steps, device))
             }
         }
@@ -259,10 +261,14 @@ mod tests {
 
     #[test]
     fn churn_has_the_network_of_its_recipe() {
-        let recipe = tabular::Recipe::builtin("churn").unwrap();
+        let recipe = tinderbox_recipes::tabular::Recipe::builtin("churn").unwrap();
         let mut cases = cases().into_iter();
         let churn = cases.find(|case| case.name == "churn").unwrap();
-        assert!(matches!(churn.net, Net::Table(model, _) if model == recipe.model));
+        let Net::Table(table) = churn.net else {
+            panic!("no network for tables");
+        };
+        assert_eq!(table.model, recipe.model);
+        assert_eq!(table.features, recipe.features);
         assert_eq!(churn.batch, recipe.train.batch_size);
     }
 

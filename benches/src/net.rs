@@ -4,13 +4,14 @@ use std::error::Error;
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use tinderbox_models::tabular::Rows;
+use tinderbox_models::tabular::TabularInputs;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::Classify;
+use tinderbox_predict::tabular::{Architecture, Features, Sizes, TabularNet};
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::tabular::{BatchTruth, Model, Sizes, TableBatch};
-use tinderbox_train::classify::Labelled;
+use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
+use tinderbox_train::classify::LabeledBatch;
 
 /// A network and what it reads.
 #[derive(Clone)]
@@ -20,7 +21,27 @@ pub enum Net {
     /// Texts of a number of tokens.
     Text(TextEncoderConfig, usize),
     /// Rows of a table.
-    Table(Model, Sizes),
+    Table(TableNet),
+}
+
+/// A network for rows of a table of these sizes.
+#[derive(Clone)]
+pub struct TableNet {
+    /// The network.
+    pub model: Architecture,
+    /// The embeddings of its columns.
+    pub features: Features,
+    /// The sizes of the table.
+    pub sizes: Sizes,
+}
+
+impl TableNet {
+    pub(crate) fn init(
+        &self,
+        device: &Device,
+    ) -> Result<TabularNet, tinderbox_models::ConfigError> {
+        self.model.init(&self.sizes, &self.features, device)
+    }
 }
 
 impl Net {
@@ -41,9 +62,9 @@ impl Net {
                 let input = texts(config, *seq, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
-            Self::Table(model, sizes) => {
-                let net = model.init(sizes, device)?;
-                let input = rows(sizes, size, device).rows;
+            Self::Table(table) => {
+                let net = table.init(device)?;
+                let input = rows(&table.sizes, size, device).rows;
                 Box::new(move || net.forward(input.clone()).into_data())
             }
         })
@@ -59,7 +80,7 @@ impl Net {
                 trainable_parameters(&config.init(*shape, classes, device)?)
             }
             Self::Text(config, _) => trainable_parameters(&Text::init(config, device)?),
-            Self::Table(model, sizes) => trainable_parameters(&model.init(sizes, device)?),
+            Self::Table(table) => trainable_parameters(&table.init(device)?),
         })
     }
 }
@@ -111,11 +132,11 @@ pub(crate) fn images(
     classes: usize,
     size: usize,
     device: &Device,
-) -> Labelled<Tensor<4>> {
+) -> LabeledBatch<Tensor<4>> {
     let shape = [size, channels, height, width];
     let values = noise(shape.iter().product());
     let inputs = Tensor::from_data(TensorData::new(values, shape), device);
-    Labelled::new(inputs, labels(classes, size, device))
+    LabeledBatch::new(inputs, labels(classes, size, device))
 }
 
 /// Texts of tokens without an order, all of the same length.
@@ -124,7 +145,7 @@ pub(crate) fn texts(
     seq: usize,
     size: usize,
     device: &Device,
-) -> Labelled<(Tensor<2, Int>, Tensor<2, Bool>)> {
+) -> LabeledBatch<(Tensor<2, Int>, Tensor<2, Bool>)> {
     let ids = (0..size * seq).map(|index| number(index * 7919 % config.vocab_size));
     let ids = TensorData::new(ids.collect::<Vec<i32>>(), [size, seq]);
     let padding = TensorData::new(vec![false; size * seq], [size, seq]);
@@ -132,7 +153,7 @@ pub(crate) fn texts(
         Tensor::from_data(ids, device),
         Tensor::from_data(padding, device),
     );
-    Labelled::new(inputs, labels(config.num_classes, size, device))
+    LabeledBatch::new(inputs, labels(config.num_classes, size, device))
 }
 
 /// Rows of noise with their classes.
@@ -145,10 +166,10 @@ pub(crate) fn rows(sizes: &Sizes, size: usize, device: &Device) -> TableBatch {
     let codes: Vec<i32> = (0..size).flat_map(row).collect();
     let codes = TensorData::new(codes, [size, sizes.cardinalities.len()]);
     TableBatch {
-        rows: Rows::new(
+        rows: TabularInputs::new(
             Some(Tensor::from_data(numbers, device)),
             Some(Tensor::from_data(codes, device)),
         ),
-        truth: BatchTruth::Classes(labels(sizes.d_output, size, device)),
+        targets: BatchTargets::Classes(labels(sizes.d_output, size, device)),
     }
 }

@@ -1,81 +1,206 @@
 //! Train reinforcement-learning agents and watch them.
 
-mod ablation;
-mod eval;
-mod live;
-mod picture;
-mod play;
-mod screen;
-mod train;
+use std::io::{IsTerminal as _, stdin, stdout};
+use std::path::PathBuf;
 
-use std::process::ExitCode;
-
-use clap::{Parser, Subcommand};
-use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{Failure, RecipesArgs, finish, list_devices, parse};
-use tinderbox_rl::RlError;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use tinderbox_cli::app::{EvalCommand, NoFlags, TrainCommand, load, with_data};
+use tinderbox_cli::args::{DeviceArgs, RUN_HELP};
+use tinderbox_cli::output::check_extension;
+use tinderbox_cli::recipe::{Catalogue, overridden};
+use tinderbox_cli::{App, Failure, Output, TrainArgs, interrupter, note, open_device, sections};
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
+use tinderbox_rl::render::{Dashboard, Player};
+use tinderbox_rl::{ReinforcementLearning, ablation, make_env, test};
+use tinderbox_train::{Options, Task as _};
 
-/// The recipes of this app.
-const RECIPES: Catalogue<Recipe> = Catalogue {
-    names: &BUILTIN,
-    builtin: Recipe::builtin,
-};
+tinderbox_cli::main!(CartPole);
 
-/// Train reinforcement-learning agents and watch them
-#[derive(Parser, Debug)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
+/// Agents for Gymnasium's classic control from the command line.
+struct CartPole;
+
+#[derive(Args, Clone, Debug, Default)]
+struct TrainFlags {
+    /// Environment, with hyperparameters tuned for it: CartPole-v1, MountainCar-v0, Acrobot-v1 or
+    /// Pendulum-v1
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    env: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+struct EvalFlags {
+    /// Number of episodes [default: as in the test after training]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    episodes: Option<u32>,
+    /// Random seed of the episodes [default: that of the test after training]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Environment [default: that of the training]
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train a model (the default command)
-    Train(train::Args),
-    /// Evaluate a trained agent over greedy episodes
-    Eval(eval::Args),
     /// Watch a trained agent, or write an animated GIF
-    Play(play::Args),
+    Play(Play),
     /// Train several recipes with several seeds and compare the results
-    Ablation(ablation::Args),
-    /// List the built-in recipes, or print one
-    Recipes(RecipesArgs),
-    /// List compiled backends and detected devices
-    Devices,
+    Ablation(Ablation),
 }
 
-#[global_allocator]
-static ALLOCATOR: tinderbox_cli::MiMalloc = tinderbox_cli::MiMalloc;
-
-fn main() -> ExitCode {
-    tinderbox_cli::init(env!("CARGO_PKG_NAME"));
-    let cli: Cli = match parse(&RECIPES.keys()) {
-        Ok(cli) => cli,
-        Err(code) => return code,
-    };
-    finish(match cli.command {
-        None => train::run(&train::Args::default()),
-        Some(Command::Train(args)) => train::run(&args),
-        Some(Command::Eval(args)) => eval::run(&args),
-        Some(Command::Play(args)) => play::run(&args),
-        Some(Command::Ablation(args)) => ablation::run(&args),
-        Some(Command::Recipes(args)) => RECIPES.print(&args),
-        Some(Command::Devices) => list_devices(),
-    })
+#[derive(Args, Debug)]
+struct Play {
+    #[arg(long, value_name = "DIR", help = RUN_HELP)]
+    run: PathBuf,
+    /// Write an animated GIF
+    #[arg(long, value_name = "FILE.gif")]
+    out: Option<PathBuf>,
+    /// Number of episodes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    episodes: u32,
+    /// Random seed of the episodes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
-/// Gives an error the exit code that it deserves.
-fn failure(error: RlError) -> Failure {
-    let (interrupted, input) = (error.is_interrupted(), error.is_input());
-    Failure::of(error, interrupted, input)
+#[derive(Args, Debug)]
+struct Ablation {
+    /// Recipes to compare [default: all that support the environment]
+    #[arg(value_name = "RECIPE")]
+    recipes: Vec<String>,
+    /// Environment
+    #[arg(long, value_name = "NAME", default_value = "CartPole-v1")]
+    env: String,
+    /// Number of seeds per recipe, starting at 0
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// Override a key of every recipe, e.g. train.total_timesteps=20000
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print the table only
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl App for CartPole {
+    type Task = ReinforcementLearning;
+    type TrainFlags = TrainFlags;
+    type ModelFlags = NoFlags;
+    type EvalFlags = EvalFlags;
+    type InputFlags = NoFlags;
+    type Command = Command;
+
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Train reinforcement-learning agents and watch them";
+
+    fn recipes() -> Catalogue<Recipe> {
+        Catalogue {
+            names: &BUILTIN,
+            builtin: Recipe::builtin,
+        }
+    }
+
+    fn resolve(flags: &TrainFlags, args: &TrainArgs) -> Result<Recipe, Failure> {
+        let name = args.run.recipe.as_deref().unwrap_or(BUILTIN[0].0);
+        let recipe = match &flags.env {
+            Some(env) => Recipe::for_environment(name, env)?,
+            None => Self::recipes().named(&args.run)?,
+        };
+        with_data(overridden(recipe, &args.run)?, args.data.as_deref())
+    }
+
+    fn set_options(
+        args: &TrainCommand<TrainFlags>,
+        task: &ReinforcementLearning,
+        options: &mut Options,
+    ) {
+        if args.train.tui && stdout().is_terminal() {
+            options.renderer = Dashboard::renderer(task.recipe(), options.interrupter.clone());
+        }
+    }
+
+    fn input_options(_: &NoFlags) {}
+
+    fn eval(args: &EvalCommand<NoFlags, EvalFlags>) -> Result<(), Failure> {
+        let EvalCommand { eval, model, own } = args;
+        if eval.data.is_some() || eval.split != "test" {
+            return Err(Failure::user(
+                "`--data` and `--split` do not apply: an agent is evaluated on new episodes",
+            ));
+        }
+        let device = open_device(eval.device, Self::NAME)?.device;
+        let policy = load::<Self>(&eval.run, model, eval.threshold, &device)?;
+        let env = make_env(own.env.as_deref().unwrap_or(policy.environment()))?;
+        let test = test(&policy, &env, own.seed, own.episodes)?;
+        let count = test.returns.len();
+        let line = if eval.json {
+            let returns = json!({ "return_mean": test.mean(), "return_std": test.std() });
+            json!({ "run": eval.run, "split": "test", "samples": count, "test": returns })
+                .to_string()
+        } else {
+            format!("{}: {test} over {count} greedy episodes", env.name())
+        };
+        Output::Stdout.line(&line)
+    }
+
+    fn run(command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Play(args) => args.run(),
+            Command::Ablation(args) => args.run(),
+        }
+    }
+}
+
+impl Play {
+    fn run(&self) -> Result<(), Failure> {
+        let out = self.out.as_deref();
+        out.map_or(Ok(()), |out| check_extension(out, &["gif"]))?;
+        let device = open_device(self.device, CartPole::NAME)?.device;
+        let policy = load::<CartPole>(&self.run, &NoFlags {}, None, &device)?;
+        let env = make_env(policy.environment())?;
+        let player = Player::new(&policy, env, self.episodes, self.seed);
+        let returns = if out.is_some() {
+            let mut file = Output::new(out)?;
+            let returns = player.write_gif(&mut file)?;
+            file.finish()?;
+            returns
+        } else if stdout().is_terminal() && stdin().is_terminal() {
+            player.show()?
+        } else {
+            player.play()?
+        };
+        (1..).zip(returns).try_for_each(|(episode, value)| {
+            Output::Stdout.line(&format!("episode {episode}: return {value:.1}"))
+        })
+    }
+}
+
+impl Ablation {
+    fn run(&self) -> Result<(), Failure> {
+        let device = open_device(self.device, CartPole::NAME)?.device;
+        let recipes = ablation::recipes(&self.recipes, &self.env, &self.set)?;
+        let tell = |line: &str| {
+            if !self.quiet {
+                note(line);
+            }
+        };
+        let table = ablation::run(&recipes, self.seeds, &device, &interrupter(), tell)?;
+        Output::Stdout.line(&sections::text(&table))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_docs_of_recipes_are_complete_and_up_to_date() {
-        tinderbox_cli::testing::check_recipe_docs(env!("CARGO_PKG_NAME"), &super::RECIPES);
+        tinderbox_cli::testing::check_recipe_docs(CartPole::NAME, &CartPole::recipes());
     }
 }

@@ -20,17 +20,17 @@ fn place() -> Place {
 /// A short run with a small network, and checkpoints on the way.
 const SHORT: [&str; 12] = [
     "--set",
-    "train.steps=2000",
+    "train.total_timesteps=2000",
     "--set",
-    "agent.hidden=[16]",
+    "agent.net_arch=[16]",
     "--set",
-    "train.evaluate_every=400",
+    "train.eval_freq=400",
     "--set",
-    "train.evaluation_episodes=5",
+    "train.n_eval_episodes=5",
     "--set",
     "train.checkpoint_every=400",
     "--set",
-    "train.stop_return=inf",
+    "train.reward_threshold=inf",
 ];
 
 fn train<'a>(recipe: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -48,7 +48,8 @@ fn a_run_leaves_what_the_contract_says_and_can_be_used() {
     let ran = dir.run(&train("dqn", "run", &[]));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.contains("CartPole-v1: return"), "{}", ran.stdout);
-    assert!(ran.stderr.contains("valid return"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("valid  return_mean"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("step  400/2000"), "{}", ran.stderr);
     let place = dir.path("run");
     let summary = json(&place.join("summary.json"));
     assert_eq!(summary["app"], "rl-cartpole");
@@ -86,9 +87,46 @@ fn a_run_leaves_what_the_contract_says_and_can_be_used() {
             .starts_with(b"GIF89a")
     );
     let args = ["train", "--resume", "run"];
-    let ran = dir.run(&args);
-    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("finished"), "{}", ran.stderr);
+    dir.run(&args)
+        .failed(2, &["finished", "--set train.total_timesteps=4000"]);
+    // A finished run can be trained longer, and in no other way.
+    let longer = [&args[..], &["--set", "train.total_timesteps=4000"]].concat();
+    let ran = dir.run(&longer);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(json(&place.join("summary.json"))["steps"], 4000);
+    let shorter = [&args[..], &["--set", "train.total_timesteps=1000"]].concat();
+    dir.run(&shorter)
+        .failed(2, &["`train.total_timesteps` can only be raised"]);
+}
+
+#[test]
+fn actions_are_predicted_for_lines_of_observations() {
+    let dir = place();
+    assert_eq!(dir.run(&train("dqn", "run", &[])).code, Some(0));
+    fs::write(
+        dir.path("seen.csv"),
+        "x,v,angle,w\n0,0,0.1,0.5\n0.5 0 -0.1 -0.5\n[0, 0, 0, 0]\n",
+    )
+    .unwrap();
+    let ran = dir.run(&["predict", "--run", "run", "--json", "seen.csv"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let lines = ran.stdout.lines().map(serde_json::from_str::<Value>);
+    let lines: Vec<Value> = lines.map(Result::unwrap).collect();
+    assert_eq!(lines.len(), 3);
+    for (line, row) in lines.iter().zip(2..) {
+        assert_eq!(line["row"], row);
+        assert!(line["action"] == 0 || line["action"] == 1, "{line}");
+    }
+    let ran = dir.run(&["predict", "--run", "run", "--csv", "seen.csv"]);
+    assert!(
+        ran.stdout.starts_with("input,row,action\n"),
+        "{}",
+        ran.stdout
+    );
+    fs::write(dir.path("short.txt"), "1 2 3\n").unwrap();
+    let short = ["predict", "--run", "run", "short.txt"];
+    dir.run(&short)
+        .failed(2, &["line 1 has 3 values", "CartPole-v1 have 4"]);
 }
 
 #[test]
@@ -111,7 +149,7 @@ fn killed_and_resumed_equals_never_killed() {
     for recipe in ["rainbow", "ppo"] {
         let dir = place();
         // Far more steps than it will take, so that there is time to kill it.
-        let more = ["--set", "train.steps=6000"];
+        let more = ["--set", "train.total_timesteps=4000"];
         assert_eq!(dir.run(&train(recipe, "whole", &more)).code, Some(0));
         let mut child = dir
             .command(&train(recipe, "killed", &more))
@@ -168,18 +206,18 @@ fn bad_input_is_one_clear_error_and_code_2() {
         (&["train", "--recipe", "dqnn"], "did you mean `dqn`"),
         (&["train", "--set", "agent.doubel=true"], "double"),
         (
-            &["train", "--set", "agent.replay_size=10"],
-            "agent.replay_size",
+            &["train", "--set", "agent.buffer_size=10"],
+            "agent.buffer_size",
         ),
         (&["train", "--set", "agent.gamma=2"], "agent.gamma"),
-        (&["train", "--set", "agent.hidden=[0]"], "hidden"),
+        (&["train", "--set", "agent.net_arch=[0]"], "hidden"),
         (
             &["train", "--recipe", "dqn", "--env", "Pendulum-v1"],
-            "no recipe",
+            "no built-in recipe `dqn` for Pendulum-v1",
         ),
         (
             &["train", "--set", "environment=Pendulum-v1"],
-            "numbered actions",
+            "discrete actions",
         ),
         (&["eval", "--run", "nowhere"], "contains no trained model"),
         (&["play", "--run", "nowhere", "--out", "a.mp4"], ".gif"),
@@ -227,10 +265,14 @@ fn recipes_are_listed_and_printed_ready_to_edit() {
         assert!(ran.stdout.contains(name), "{}", ran.stdout);
         let text = dir.run(&["recipes", name]).stdout;
         let file = dir.path("mine.toml");
-        fs::write(&file, text.replace("steps = ", "steps = 16 #")).unwrap();
+        fs::write(
+            &file,
+            text.replace("total_timesteps = ", "total_timesteps = 16 #"),
+        )
+        .unwrap();
         let _ = fs::remove_dir_all(dir.path("out"));
         let args = ["train", "--recipe", "mine.toml", "--out", "out"];
-        let few = ["--set", "train.evaluation_episodes=2", "--quiet"];
+        let few = ["--set", "train.n_eval_episodes=2", "--quiet"];
         let ran = dir.run(&[&args[..], &few].concat());
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
         assert_eq!(ran.stderr, "");
@@ -272,10 +314,10 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "train --epochs 3",
-        &["`--epochs` does not apply", "train.steps"],
+        &["`--epochs` does not apply", "train.total_timesteps"],
     ),
     ("train --folds 3", &["`--folds` does not apply"]),
-    ("train --set n_envs=3", &["did you mean `train.envs`?"]),
+    ("train --set n_envs=3", &["did you mean `train.num_envs`?"]),
     ("train --set discount=0.9", &["did you mean `agent.gamma`?"]),
     ("watch --run x", &["did you mean `rl-cartpole play`?"]),
     ("train --environment Pendulum-v1", &["use `--env`"]),

@@ -3,16 +3,18 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use serde_json::json;
-use tinderbox_backend::DeviceSpec;
-use tinderbox_cli::args::DEVICE_HELP;
+use serde_json::{Value, json};
+use tinderbox_cli::app::App as _;
+use tinderbox_cli::args::DeviceArgs;
 use tinderbox_cli::output::check_extension;
-use tinderbox_cli::{Failure, OrUserError as _, Output, open_device, progress};
-use tinderbox_recipes::tabular::{Effort, Importance, Predictor, Share, Target, headline};
+use tinderbox_cli::{
+    Failure, OrUserError as _, Output, chart, model_dir, open_device, progress, sections,
+};
+use tinderbox_predict::tabular::Predictor;
+use tinderbox_recipes::tabular::analysis;
+use tinderbox_train::Section;
 
-use crate::{failure, usage};
-use tinderbox_cli::chart::{lines, svg};
-use tinderbox_train::section::Bar;
+use crate::TabularApp;
 
 /// What `explain` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -38,97 +40,62 @@ pub(crate) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    device: DeviceSpec,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.out {
         check_extension(path, &["svg"])?;
     }
-    let device = open_device(args.device, env!("CARGO_PKG_NAME"))?.device;
-    let model = usage::load(&args.run, &device)?;
-    match args.row {
-        None => columns(args, &model),
-        Some(row) => one(args, &model, row as usize),
-    }
-}
-
-fn columns(args: &Args, model: &Predictor) -> Result<(), Failure> {
-    let target = model.data().target.clone();
-    let table = model.read(&args.data, false).or_user_error()?;
-    let repeats = args.repeats.unwrap_or(5) as usize;
-    let mut effort = Effort {
-        repeats,
-        seed: args.seed,
-        limit: None,
-        progress: &mut progress::counter("columns"),
+    let device = open_device(args.device, TabularApp::NAME)?.device;
+    let dir = model_dir(&args.run, TabularApp::NAME)?;
+    let model = Predictor::load(&dir, &device).or_user_error()?;
+    let (section, json) = match args.row {
+        None => columns(args, &model)?,
+        Some(row) => one_row(args, &model, row as usize)?,
     };
-    let importance = model.importance(&table, &target, &mut effort);
-    let importance = importance.map_err(failure)?;
-    if args.json {
-        return Output::Stdout
-            .line(&json!({ "run": args.run, "importance": importance }).to_string());
-    }
-    let (metric, _) = headline(model.target());
-    let bar = |importance: &Importance| Bar {
-        name: importance.column.clone(),
-        value: importance.mean,
-        note: format!("{:.4} ± {:.4}", importance.mean, importance.deviation),
-    };
-    let bars: Vec<Bar> = importance.iter().map(bar).collect();
-    let title = format!("how much {metric} suffers when a column of `{target}` is shuffled");
-    show(args, &title, &bars)
-}
-
-fn one(args: &Args, model: &Predictor, row: usize) -> Result<(), Failure> {
-    let table = model.read(&args.data, true).or_user_error()?;
-    if row > table.rows() {
-        return Err(Failure::user(format!(
-            "`--row` is {row}, and `{}` has {} rows",
-            args.data.display(),
-            table.rows()
-        )));
-    }
-    let walks = args.repeats.unwrap_or(200) as usize;
-    let shares = model
-        .explain_row(&table, row - 1, &table, walks, args.seed)
-        .map_err(failure)?;
-    if args.json {
-        let line = json!({ "run": args.run, "row": row, "effects": shares });
-        return Output::Stdout.line(&line.to_string());
-    }
-    let digits = match model.target() {
-        Target::Number { .. } => 1,
-        Target::Classes { .. } => 4,
-    };
-    let bar = |share: &Share| Bar {
-        name: format!("{} = {}", share.column, share.cell),
-        value: share.effect,
-        note: format!("{:+.digits$}", share.effect),
-    };
-    let bars: Vec<Bar> = shares.iter().map(bar).collect();
-    let what = match model.target() {
-        Target::Number { .. } => format!("`{}`", model.data().target),
-        Target::Classes { labels } if labels.len() == 2 => {
-            format!("the probability of `{}`", labels[1])
-        }
-        Target::Classes { .. } => "the probability of its class".to_owned(),
-    };
-    let title = format!("how the cells of row {row} move {what} from its mean over the file");
-    show(args, &title, &bars)
-}
-
-fn show(args: &Args, title: &str, bars: &[Bar]) -> Result<(), Failure> {
     let mut out = Output::Stdout;
-    out.line(title)?;
-    out.line(&lines(bars))?;
-    if let Some(path) = &args.out {
+    if args.json {
+        return out.line(&json.to_string());
+    }
+    out.line(&sections::text(&section))?;
+    if let (Some(path), Some((title, bars))) = (&args.out, sections::bars(&[section])) {
         let mut file = Output::new(Some(path))?;
-        file.write_all(svg(title, bars).as_bytes())?;
+        file.write_all(chart::svg(title, bars).as_bytes())?;
         file.finish()?;
         out.line(&format!("chart {}", path.display()))?;
     }
     Ok(())
+}
+
+fn columns(args: &Args, model: &Predictor) -> Result<(Section, Value), Failure> {
+    let options = model.spec().file_format.options().or_user_error()?;
+    let table = model
+        .read_with(&args.data, true, &options)
+        .or_user_error()?;
+    let mut options = analysis::ImportanceOptions {
+        repeats: args.repeats.unwrap_or(5) as usize,
+        seed: args.seed,
+        limit: None,
+        progress: &mut progress::counter("columns"),
+    };
+    let importances = analysis::feature_importance(model, &table, &mut options)?;
+    let json = json!({ "run": args.run, "importance": importances });
+    Ok((analysis::importance_section(model, &importances), json))
+}
+
+fn one_row(args: &Args, model: &Predictor, row: usize) -> Result<(Section, Value), Failure> {
+    let table = model.read(&args.data).or_user_error()?;
+    if row > table.rows() {
+        return Err(Failure::user(format!(
+            "there is no row {row}: `{}` has {} rows",
+            args.data.display(),
+            table.rows()
+        )));
+    }
+    let samples = args.repeats.unwrap_or(200) as usize;
+    let effects = analysis::explain_row(model, &table, row - 1, &table, samples, args.seed)?;
+    let json = json!({ "run": args.run, "row": row, "effects": effects });
+    Ok((analysis::attribution_section(model, row, &effects), json))
 }

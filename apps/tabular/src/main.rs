@@ -1,90 +1,132 @@
 //! Train, evaluate, explain and use models for tables from one command.
 
-mod credit;
 mod explain;
 mod inspect;
-mod map;
-mod predict;
-mod story;
-mod train;
-mod usage;
 
-use std::process::ExitCode;
+use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use burn::tensor::Device;
+use clap::Subcommand;
+use tinderbox_cli::app::{App, NoFlags, TrainCommand, with_data};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{Failure, RecipesArgs, check, finish, list_devices, parse};
-use tinderbox_recipes::tabular::{BUILTIN, Recipe, TabularError};
+use tinderbox_cli::{Failure, Output, TrainArgs, progress, sections};
+use tinderbox_recipes::tabular::{BUILTIN, BaselineKind, Recipe, Tabular, TabularPredictor};
+use tinderbox_train::{Options, Report, Section};
 
-/// The recipes of this app.
-const RECIPES: Catalogue<Recipe> = Catalogue {
-    names: &BUILTIN,
-    builtin: Recipe::builtin,
-};
+/// The app.
+struct TabularApp;
 
-/// Train, evaluate, explain and use models for tables
-#[derive(Parser, Debug)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
+/// Flags of `train`.
+#[derive(clap::Args, Clone, Debug, Default)]
+struct TrainFlags {
+    /// Column to predict
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+    /// Keep the fitted baselines in the model folder, for `--model` of `eval` and `predict`
+    #[arg(long, conflicts_with = "no_baseline")]
+    keep_baselines: bool,
 }
 
+/// Flags that choose a model of a run.
+#[derive(clap::Args, Clone, Debug, Default)]
+struct ModelFlags {
+    /// Use a baseline that `train --keep-baselines` saved: trees or linear
+    #[arg(long, value_name = "NAME")]
+    model: Option<BaselineKind>,
+}
+
+/// Commands of this app.
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train a model (the default command)
-    Train(train::Args),
-    /// Evaluate a trained model on a split or on other data
-    Eval(usage::EvalArgs),
-    /// Predict each row of a CSV, JSON or Parquet file
-    Predict(predict::Args),
     /// Show statistics and problems of a data file
     Inspect(inspect::Args),
     /// Show feature importance, or explain one prediction
     Explain(explain::Args),
-    /// List the built-in recipes, or print one
-    Recipes(RecipesArgs),
-    /// List compiled backends and detected devices
-    Devices,
-    /// Check each device and suggest fixes
-    Doctor,
-    /// Compare each device with stored reference values
-    Parity,
 }
 
-#[global_allocator]
-static ALLOCATOR: tinderbox_cli::MiMalloc = tinderbox_cli::MiMalloc;
+impl App for TabularApp {
+    type Task = Tabular;
+    type TrainFlags = TrainFlags;
+    type ModelFlags = ModelFlags;
+    type EvalFlags = NoFlags;
+    type InputFlags = NoFlags;
+    type Command = Command;
 
-fn main() -> ExitCode {
-    tinderbox_cli::init(env!("CARGO_PKG_NAME"));
-    let cli: Cli = match parse(&RECIPES.keys()) {
-        Ok(cli) => cli,
-        Err(code) => return code,
-    };
-    finish(match cli.command {
-        None => train::run(&train::Args::default()),
-        Some(Command::Train(args)) => train::run(&args),
-        Some(Command::Eval(args)) => usage::eval(&args),
-        Some(Command::Predict(args)) => predict::run(&args),
-        Some(Command::Inspect(args)) => inspect::run(&args),
-        Some(Command::Explain(args)) => explain::run(&args),
-        Some(Command::Recipes(args)) => RECIPES.print(&args),
-        Some(Command::Devices) => list_devices(),
-        Some(Command::Doctor) => check::doctor(),
-        Some(Command::Parity) => check::parity(),
-    })
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Train, evaluate, explain and use models for tables";
+
+    fn recipes() -> Catalogue<Recipe> {
+        Catalogue {
+            names: &BUILTIN,
+            builtin: Recipe::builtin,
+        }
+    }
+
+    /// A file of the user's needs no recipe.
+    fn resolve(flags: &TrainFlags, args: &TrainArgs) -> Result<Recipe, Failure> {
+        let mut run = args.run.clone();
+        let has_file = args.data.is_some() || flags.target.is_some();
+        if has_file && run.recipe.is_none() && run.resume.is_none() {
+            run.recipe = Some("file".to_owned());
+        }
+        let mut recipe = Self::recipes().of_run(&run)?;
+        if let Some(target) = &flags.target {
+            target.clone_into(&mut recipe.data.target);
+        }
+        with_data(recipe, args.data.as_deref())
+    }
+
+    fn set_options(args: &TrainCommand<TrainFlags>, _: &Tabular, options: &mut Options) {
+        options.keep_baselines = args.own.keep_baselines;
+    }
+
+    fn load(dir: &Path, flags: &ModelFlags, device: &Device) -> Result<TabularPredictor, Failure> {
+        let model = TabularPredictor::load(dir, device)?;
+        Ok(match flags.model {
+            Some(kind) => model.with_baseline(dir, kind)?,
+            None => model,
+        })
+    }
+
+    fn input_options(_: &NoFlags) {}
+
+    /// Adds the most important features to the sections of the run.
+    fn after_training(
+        task: &Tabular,
+        report: &Report,
+        device: &Device,
+        quiet: bool,
+    ) -> Result<(), Failure> {
+        if quiet {
+            return Ok(());
+        }
+        let mut counter = progress::counter("columns ranked");
+        let features = task.rank_features(&report.run, device, &mut counter)?;
+        let all = [report.sections.clone(), features.clone()].concat();
+        Section::save_all(&all, report.run.path())?;
+        let mut out = Output::Stdout;
+        features
+            .iter()
+            .try_for_each(|section| out.line(&sections::text(section)))
+    }
+
+    fn run(command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Inspect(args) => inspect::run(&args),
+            Command::Explain(args) => explain::run(&args),
+        }
+    }
 }
 
-/// Gives an error the exit code that it deserves.
-fn failure(error: TabularError) -> Failure {
-    let (interrupted, input) = (error.is_interrupted(), error.is_input());
-    Failure::of(error, interrupted, input)
-}
+tinderbox_cli::main!(TabularApp);
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_docs_of_recipes_are_complete_and_up_to_date() {
-        tinderbox_cli::testing::check_recipe_docs(env!("CARGO_PKG_NAME"), &super::RECIPES);
+        tinderbox_cli::testing::check_recipe_docs(TabularApp::NAME, &TabularApp::recipes());
     }
 }

@@ -38,6 +38,7 @@ impl App for Vision {
     type Task = ImageClassification;
     type TrainFlags = NoFlags;
     type ModelFlags = NoFlags;
+    type EvalFlags = NoFlags;
     type InputFlags = NoFlags;
     type Command = Command;
 

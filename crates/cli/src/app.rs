@@ -28,6 +28,8 @@ pub trait App: Sized + 'static {
     type TrainFlags: Args + Clone + Debug + Default;
     /// Flags that choose one of the models of a run, for `eval` and `predict`.
     type ModelFlags: Args + Clone + Debug + Default;
+    /// Flags that only `eval` of this app has.
+    type EvalFlags: Args + Clone + Debug;
     /// Flags that only `predict` of this app has.
     type InputFlags: Args + Clone + Debug;
     /// Commands that only this app has.
@@ -103,7 +105,7 @@ pub trait App: Sized + 'static {
     /// # Errors
     ///
     /// If the model or the data cannot be used.
-    fn eval(args: &EvalCommand<Self::ModelFlags>) -> Result<(), Failure> {
+    fn eval(args: &EvalCommand<Self::ModelFlags, Self::EvalFlags>) -> Result<(), Failure> {
         crate::eval::run::<Self>(args)
     }
 
@@ -147,13 +149,16 @@ pub struct TrainCommand<F: Args> {
 
 /// What `eval` takes.
 #[derive(Args, Clone, Debug)]
-pub struct EvalCommand<F: Args> {
+pub struct EvalCommand<F: Args, E: Args> {
     /// The flags of every `eval`.
     #[command(flatten)]
     pub eval: EvalArgs,
+    /// The flags that choose a model.
+    #[command(flatten)]
+    pub model: F,
     /// The flags of this app.
     #[command(flatten)]
-    pub own: F,
+    pub own: E,
 }
 
 /// What `predict` takes.
@@ -181,7 +186,7 @@ enum Command<A: App> {
     /// Train a model (the default command)
     Train(Box<TrainCommand<A::TrainFlags>>),
     /// Evaluate a trained model on a split or on other data
-    Eval(EvalCommand<A::ModelFlags>),
+    Eval(EvalCommand<A::ModelFlags, A::EvalFlags>),
     /// Predict new inputs with a trained model
     Predict(PredictCommand<A::ModelFlags, A::InputFlags>),
     #[command(flatten)]

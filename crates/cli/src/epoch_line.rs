@@ -7,8 +7,8 @@ use crate::output::width;
 
 /// What is known of an epoch.
 pub(crate) struct EpochLine<'a> {
-    pub(crate) epoch: usize,
-    pub(crate) epochs: usize,
+    /// As in `epoch 3/10`.
+    pub(crate) position: String,
     pub(crate) train: &'a BTreeMap<String, f64>,
     pub(crate) valid: &'a BTreeMap<String, f64>,
     pub(crate) seconds: f64,
@@ -36,7 +36,7 @@ impl EpochLine<'_> {
             .unwrap_or_default();
         format!(
             "{}  train  {}{rate}  valid  {}  {:.1} s",
-            self.number(),
+            self.position,
             columns(self.train),
             columns(self.valid),
             self.seconds
@@ -56,14 +56,9 @@ impl EpochLine<'_> {
         joined(&parts)
     }
 
-    fn number(&self) -> String {
-        let digits = self.epochs.to_string().len();
-        format!("epoch {:>digits$}/{}", self.epoch, self.epochs)
-    }
-
     fn parts(&self) -> Vec<Part> {
         let part = |group, text, rank| Part { group, text, rank };
-        let mut parts = vec![part("", self.number(), 0)];
+        let mut parts = vec![part("", self.position.clone(), 0)];
         let named = |names: &[&String], metrics: &BTreeMap<String, f64>, group, ranks: &[usize]| {
             let one = |(name, rank): (&&String, &usize)| {
                 let value = metrics.get(*name).copied().unwrap_or(f64::NAN);
@@ -157,8 +152,7 @@ mod tests {
         train.insert("learning_rate".to_owned(), 1e-3);
         let valid = metrics(&["accuracy", "f1", "loss"]);
         let line = EpochLine {
-            epoch: 3,
-            epochs: 40,
+            position: "epoch  3/40".to_owned(),
             train: &train,
             valid: &valid,
             seconds: 12.34,

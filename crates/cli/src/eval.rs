@@ -19,10 +19,12 @@ use crate::{EvalArgs, Failure, Output, note, open_device, table};
 const MAX_CONFUSION: usize = 12;
 
 /// Evaluates the model of a run.
-pub(crate) fn run<A: App>(args: &EvalCommand<A::ModelFlags>) -> Result<(), Failure> {
-    let EvalCommand { eval: args, own } = args;
+pub(crate) fn run<A: App>(args: &EvalCommand<A::ModelFlags, A::EvalFlags>) -> Result<(), Failure> {
+    let EvalCommand {
+        eval: args, model, ..
+    } = args;
     let device = open_device(args.device, A::NAME)?.device;
-    let model = load::<A>(&args.run, own, args.threshold, &device)?;
+    let model = load::<A>(&args.run, model, args.threshold, &device)?;
     let (recipe, list) = training_data::<A>(&args.run)?;
     let request = EvalRequest {
         recipe: recipe.as_ref(),

@@ -103,6 +103,8 @@ pub struct Progress {
     valid: BTreeMap<String, f64>,
     epoch: usize,
     epochs: usize,
+    /// Steps of a training that has no epochs.
+    total_steps: Option<usize>,
     started: Instant,
     split: SplitProgress,
     last_line: Instant,
@@ -145,6 +147,7 @@ impl Progress {
             valid: BTreeMap::new(),
             epoch: 1,
             epochs: 1,
+            total_steps: None,
             started: Instant::now(),
             split: SplitProgress::new(true, 0),
             last_line: Instant::now(),
@@ -160,10 +163,19 @@ impl Progress {
         Some((name.clone(), value.current() * scale, last))
     }
 
+    /// The position in the training, as in `epoch 3/10` or `step 512/50000`.
+    fn position(&self, epoch: usize) -> String {
+        let (unit, done, total) = match self.total_steps {
+            Some(total) => ("step", self.split.done, total),
+            None => ("epoch", epoch, self.epochs),
+        };
+        let digits = total.to_string().len();
+        format!("{unit} {done:>digits$}/{total}")
+    }
+
     fn epoch_line(&self, epoch: usize) -> String {
         let line = EpochLine {
-            epoch,
-            epochs: self.epochs,
+            position: self.position(epoch),
             train: &self.train,
             valid: &self.valid,
             seconds: self.started.elapsed().as_secs_f64(),
@@ -177,7 +189,7 @@ impl Progress {
     /// A line within a long epoch, as in `epoch 1/10, 45%, loss 1.9200, 2 min left`.
     fn split_line(&self, elapsed: Duration) -> String {
         let split = &self.split;
-        let mut parts = vec![format!("epoch {}/{}", self.epoch, self.epochs)];
+        let mut parts = vec![self.position(self.epoch)];
         if !split.is_train {
             parts.push("validation".to_owned());
         }
@@ -205,7 +217,8 @@ impl Progress {
 }
 
 impl TrainingProgressLogger for Progress {
-    fn start(&mut self, epochs: usize, first: usize, _: Option<usize>, _: Option<&str>) {
+    fn start(&mut self, epochs: usize, first: usize, steps: Option<usize>, _: Option<&str>) {
+        self.total_steps = steps.filter(|_| epochs == 0);
         self.epochs = epochs;
         self.epoch = first;
         self.started = Instant::now();
@@ -245,7 +258,10 @@ impl TrainingProgressLogger for Progress {
                 })
                 .progress_chars("=> "),
         );
-        bar.set_prefix(format!("epoch {}/{} {split:<5}", self.epoch, self.epochs));
+        bar.set_prefix(match self.total_steps {
+            Some(_) => "step".to_owned(),
+            None => format!("{} {split:<5}", self.position(self.epoch)),
+        });
         bar.enable_steady_tick(Duration::from_millis(200));
         self.bar = Some(bar);
     }
@@ -353,6 +369,18 @@ mod tests {
         progress.update_split(10);
         let line = progress.split_line(Duration::from_secs(3));
         assert_eq!(line, "epoch 1/10, validation, 25%, 9 s left");
+    }
+
+    #[test]
+    fn a_training_without_epochs_counts_its_steps() {
+        let mut progress = Progress::new(false);
+        progress.start(0, 1, Some(50_000), None);
+        progress.start_split("train", 50_000);
+        progress.update_split(512);
+        progress.valid.insert("return_mean".to_owned(), 21.5);
+        let line = progress.epoch_line(1);
+        assert!(line.starts_with("step   512/50000  "), "{line}");
+        assert!(line.contains("valid  return_mean 21.5000"), "{line}");
     }
 
     #[test]

@@ -213,9 +213,9 @@ pub fn overridden<T: Patchable>(recipe: T, args: &RunArgs) -> Result<T, Failure>
 
 /// What sets the length of a training that has no epochs.
 fn instead(flag: &str, known: &[String]) -> &'static str {
-    let steps = known.iter().any(|key| key == "train.steps");
+    let steps = known.iter().any(|key| key == "train.total_timesteps");
     if flag == "--epochs" && steps {
-        "; its length is `--set train.steps=N`"
+        "; set its length with `--set train.total_timesteps=N`"
     } else {
         ""
     }

@@ -161,8 +161,12 @@ fn print_sections(out: &mut Output, all: &[Section]) -> Result<(), Failure> {
 
 /// Epochs, items in a second, parameters and the time of one item alone.
 fn speed(report: &Report, summary: &Summary, item: Noun) -> String {
-    let tokens = report.details.get("tokens_per_s").and_then(Value::as_f64);
-    let (rate, unit) = tokens.map_or((summary.samples_per_s, item.1), |rate| (rate, "tokens"));
+    let own = |key: &str| report.details.get(key).and_then(Value::as_f64);
+    let (rate, unit) = match (own("tokens_per_s"), own("steps_per_s")) {
+        (Some(rate), _) => (rate, "tokens"),
+        (None, Some(rate)) => (rate, "steps"),
+        (None, None) => (summary.samples_per_s, item.1),
+    };
     let alone = if report.seconds_per_item > 0.0 {
         let us = report.seconds_per_item * 1e6;
         let time = if us < 1_000.0 {

@@ -33,12 +33,36 @@ pub enum Prediction {
         /// The number.
         value: f64,
     },
+    /// The action of an agent.
+    Action {
+        /// The action.
+        action: Action,
+    },
     /// Several numbers by their names, for tasks with an output of their own.
     Values {
         /// Names with values.
         #[serde(serialize_with = "as_map")]
         values: Vec<(String, f32)>,
     },
+}
+
+/// The action of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Action {
+    /// One of `0..n`.
+    Discrete(usize),
+    /// One value for each dimension.
+    Continuous(Vec<f32>),
+}
+
+impl Action {
+    fn cells(&self) -> Vec<String> {
+        match self {
+            Self::Discrete(number) => vec![number.to_string()],
+            Self::Continuous(values) => values.iter().map(f32::to_string).collect(),
+        }
+    }
 }
 
 fn as_map<S: serde::Serializer>(pairs: &[(String, f32)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -88,6 +112,7 @@ impl Prediction {
                 vec![tags.join(" ")]
             }
             Self::Number { value } => vec![value.to_string()],
+            Self::Action { action } => action.cells(),
             Self::Values { values } => numbers(values),
         }
     }
@@ -125,6 +150,7 @@ impl Prediction {
                 tags.collect::<Vec<_>>().join(" ")
             }
             Self::Number { value } => format!("{value:.6}"),
+            Self::Action { action } => action.cells().join("  "),
             Self::Values { values } => {
                 let values = values
                     .iter()
@@ -153,5 +179,18 @@ mod tests {
         );
         assert_eq!(class.cells(), ["yes", "0.25", "0.75"]);
         assert_eq!(class.text(), "yes  75.0%");
+        for (action, json, cells) in [
+            (Action::Discrete(1), r#"{"action":1}"#, &["1"][..]),
+            (
+                Action::Continuous(vec![-0.5, 2.0]),
+                r#"{"action":[-0.5,2.0]}"#,
+                &["-0.5", "2"],
+            ),
+        ] {
+            let prediction = Prediction::Action { action };
+            let text = Value::Object(prediction.to_json()).to_string();
+            assert_eq!(text, json);
+            assert_eq!(prediction.cells(), cells);
+        }
     }
 }

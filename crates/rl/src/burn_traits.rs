@@ -1,7 +1,7 @@
-//! Environments and policies behind burn-rl's traits, so that code written for them takes ours.
+//! burn-rl's traits for the environments and policies of this crate.
 //!
-//! burn-rl speaks tensors where this crate speaks plain numbers, and it has no
-//! errors: what [`Environment::step`] refuses is a panic here.
+//! burn-rl uses tensors where this crate uses plain numbers, and it has no errors: an error of
+//! [`Environment::step`] is a panic here.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn_rl::{Batchable, PolicyState, SliceAccess, StepResult};
@@ -11,7 +11,7 @@ use crate::environment::{Action, ActionSpace, Environment};
 use crate::policy::{Actions, Policy};
 use crate::random::Purpose;
 
-/// An [`Environment`] with its present state and its own episodes' seeds.
+/// An [`Environment`] with its current observation and the seeds of its episodes.
 #[derive(Clone, Debug)]
 pub struct Adapted<E> {
     env: E,
@@ -23,7 +23,7 @@ pub struct Adapted<E> {
 impl<E: Environment> Adapted<E> {
     /// Starts the first episode; each episode's seed follows from `seed` and its number.
     pub fn new(env: E, seed: u64) -> Self {
-        let observation = vec![0.0; env.spec().observation.len()];
+        let observation = vec![0.0; env.spec().observation_space.len()];
         let mut env = Self {
             env,
             seed,
@@ -41,7 +41,7 @@ impl<E: Environment> Adapted<E> {
     }
 }
 
-/// Plain numbers: an observation, or an action (a numbered one is a single whole value).
+/// Plain numbers: an observation, or an action (a discrete one is a single integer).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values(pub Vec<f32>);
 
@@ -82,7 +82,7 @@ impl<E: Environment> burn_rl::Environment for Adapted<E> {
     ///
     /// If the action is not in the action space.
     fn step(&mut self, action: Values) -> StepResult<Values> {
-        let action = match self.env.spec().action {
+        let action = match self.env.spec().action_space {
             ActionSpace::Discrete(_) => Action::Discrete(action.0[0].round() as usize),
             ActionSpace::Continuous(_) => Action::Continuous(&action.0),
         };
@@ -151,7 +151,7 @@ impl PolicyState for Weights {
     }
 }
 
-/// It has no chance in it: `deterministic` changes nothing, and the distribution is the action.
+/// It is deterministic: `deterministic` changes nothing, and the distribution is the action.
 impl burn_rl::Policy for Policy {
     type Observation = Rows;
     type ActionDistribution = Rows;
@@ -197,15 +197,15 @@ mod tests {
     use burn_rl::{AsyncPolicy, Environment as _, ToObservation as _, TransitionBuffer};
 
     use super::*;
-    use crate::env::Native;
+    use crate::env::ClassicControl;
     use crate::recipe::Recipe;
     use crate::train::{Options, train};
 
-    fn policy(name: &str, environment: &str, device: &Device) -> (Policy, Native) {
+    fn policy(name: &str, environment: &str, device: &Device) -> (Policy, ClassicControl) {
         let mut recipe = Recipe::tuned(name, environment).unwrap();
-        recipe.train.steps = 600;
-        recipe.train.evaluation_episodes = 2;
-        let env = recipe.native().unwrap();
+        recipe.train.total_timesteps = 600;
+        recipe.train.n_eval_episodes = 2;
+        let env = recipe.make_env().unwrap();
         let trained = train(&recipe, &env, device, Options::default()).unwrap();
         (trained.policy, env)
     }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn transitions_go_into_burns_own_buffer() {
         let device = Device::flex();
-        let mut env = Adapted::new("CartPole-v1".parse::<Native>().unwrap(), 0);
+        let mut env = Adapted::new("CartPole-v1".parse::<ClassicControl>().unwrap(), 0);
         let mut buffer = TransitionBuffer::<Rows, Rows>::new(8, &device);
         for number in 0..6 {
             let before = env.state().to_observation(&device);
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "the action number 7 is not in the action space of CartPole-v1")]
     fn an_action_outside_the_space_is_named() {
-        let mut env = Adapted::new("CartPole-v1".parse::<Native>().unwrap(), 0);
+        let mut env = Adapted::new("CartPole-v1".parse::<ClassicControl>().unwrap(), 0);
         env.step(Values(vec![7.0]));
     }
 }

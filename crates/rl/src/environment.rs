@@ -1,10 +1,10 @@
-//! What an agent acts on: a state, actions, rewards, and the two ways an episode ends.
+//! The trait of environments: spaces, steps, rewards, and the two ways an episode ends.
 //!
 //! Reference: Sutton and Barto, *Reinforcement Learning: An Introduction*, 2nd edition, 2018,
 //! <http://incompleteideas.net/book/the-book-2nd.html>; the split of an episode's end into
 //! termination and truncation is Gymnasium's, <https://gymnasium.farama.org>.
 //!
-//! # An environment of one's own
+//! # A custom environment
 //!
 //! A walk over a grid of 5 × 5 fields to the far corner; each step costs one, and the start is on
 //! the first row or column. Every agent of this crate can learn it.
@@ -12,9 +12,9 @@
 //! ```
 //! use serde::{Deserialize, Serialize};
 //! use tinderbox_rl::environment::{
-//!     Action, ActionError, ActionSpace, BoxSpace, Environment, Spec, Step,
+//!     Action, ActionError, ActionSpace, BoxSpace, EnvSpec, Environment, Step,
 //! };
-//! use tinderbox_rl::vector::Vector;
+//! use tinderbox_rl::vector_env::VectorEnv;
 //!
 //! const SIDE: u64 = 5;
 //!
@@ -28,12 +28,12 @@
 //! }
 //!
 //! impl Environment for Grid {
-//!     fn spec(&self) -> Spec {
-//!         Spec {
+//!     fn spec(&self) -> EnvSpec {
+//!         EnvSpec {
 //!             name: "Grid".into(),
-//!             observation: BoxSpace { low: vec![0.0; 2], high: vec![1.0; 2] },
-//!             action: ActionSpace::Discrete(4),
-//!             solved: Some(-8.0),
+//!             observation_space: BoxSpace { low: vec![0.0; 2], high: vec![1.0; 2] },
+//!             action_space: ActionSpace::Discrete(4),
+//!             reward_threshold: Some(-8.0),
 //!         }
 //!     }
 //!
@@ -58,7 +58,7 @@
 //!     }
 //! }
 //!
-//! let mut grids = Vector::new(&Grid([0; 2]), 3, 42)?;
+//! let mut grids = VectorEnv::new(&Grid([0; 2]), 3, 42)?;
 //! for time in 0..8 {
 //!     grids.step(|_grid| Action::Discrete(if time % 2 == 0 { 1 } else { 3 }))?;
 //!     assert!(grids.ended().all(|walk| walk.length <= 8 && walk.total == -(walk.length as f64)));
@@ -72,36 +72,36 @@ use serde::{Deserialize, Serialize};
 
 /// A Markov decision process that an agent can act in.
 ///
-/// Everything that decides what comes next is in the value, so that a clone or a stored copy goes
-/// on exactly as the original would.
+/// The value contains the whole state, so that a clone or a stored copy continues exactly as the
+/// original would.
 pub trait Environment: Clone + Send + Serialize + DeserializeOwned + 'static {
     /// The spaces and limits, which never change.
-    fn spec(&self) -> Spec;
+    fn spec(&self) -> EnvSpec;
 
     /// Starts an episode in a state drawn with `seed`, and writes its first observation.
     ///
-    /// `observation` has [`Spec::observation`]'s number of values.
+    /// `observation` has as many values as [`EnvSpec::observation_space`].
     fn reset(&mut self, seed: u64, observation: &mut [f32]);
 
-    /// Acts once, and writes the observation that follows.
+    /// Takes one action, and writes the next observation.
     ///
-    /// After an episode's end the next call must be [`reset`](Self::reset).
+    /// After the end of an episode the next call must be [`reset`](Self::reset).
     ///
     /// # Errors
+    ///
     /// If the action is not in the action space; the state is then unchanged.
     fn step(&mut self, action: Action<'_>, observation: &mut [f32]) -> Result<Step, ActionError>;
 }
 
-/// What one step gave, beside the observation.
+/// The result of a step, besides the observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// Reward of this step.
     pub reward: f32,
-    /// The process itself ended (the pole fell, the goal was reached): nothing can follow, so the
-    /// value of what follows is zero.
+    /// Whether a terminal state was reached (the pole fell, the car is at the goal), whose value is
+    /// zero.
     pub terminated: bool,
-    /// The episode was cut off, by a time limit for instance: more could have followed, and its
-    /// value counts.
+    /// Whether the episode was cut off, for example by a time limit: the last state has a value.
     pub truncated: bool,
 }
 
@@ -112,7 +112,7 @@ impl Step {
     }
 }
 
-/// An action, in the form that the [`ActionSpace`] says.
+/// An action of an [`ActionSpace`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action<'a> {
     /// One of `0..n`.
@@ -121,22 +121,25 @@ pub enum Action<'a> {
     Continuous(&'a [f32]),
 }
 
-/// What an environment is, as data.
+/// The description of an environment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Spec {
-    /// Its name, `CartPole-v1` for instance.
+pub struct EnvSpec {
+    /// Its name, for example `CartPole-v1`.
     pub name: String,
-    /// What is observed.
-    pub observation: BoxSpace,
-    /// What can be done.
-    pub action: ActionSpace,
-    /// The mean return over 100 episodes from which the environment counts as solved, if one is
+    /// The observations.
+    pub observation_space: BoxSpace,
+    /// The actions.
+    pub action_space: ActionSpace,
+    /// The mean return over 100 episodes at which the environment counts as solved, if one is
     /// agreed on.
-    pub solved: Option<f64>,
+    pub reward_threshold: Option<f64>,
 }
 
 /// Vectors with a lower and an upper bound for each value; the bounds may be infinite.
+///
+/// In JSON, which has no infinities, an infinite bound is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredBox", into = "StoredBox")]
 pub struct BoxSpace {
     /// Smallest value of each dimension.
     pub low: Vec<f32>,
@@ -156,8 +159,41 @@ impl BoxSpace {
     }
 }
 
-/// The actions that an environment takes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize)]
+struct StoredBox {
+    low: Vec<Option<f32>>,
+    high: Vec<Option<f32>>,
+}
+
+impl From<BoxSpace> for StoredBox {
+    fn from(space: BoxSpace) -> Self {
+        let stored = |bounds: Vec<f32>| {
+            let finite = |bound: f32| bound.is_finite().then_some(bound);
+            bounds.into_iter().map(finite).collect()
+        };
+        Self {
+            low: stored(space.low),
+            high: stored(space.high),
+        }
+    }
+}
+
+impl From<StoredBox> for BoxSpace {
+    fn from(stored: StoredBox) -> Self {
+        let bounds = |stored: Vec<Option<f32>>, infinite: f32| {
+            let bound = |bound: Option<f32>| bound.unwrap_or(infinite);
+            stored.into_iter().map(bound).collect()
+        };
+        Self {
+            low: bounds(stored.low, f32::NEG_INFINITY),
+            high: bounds(stored.high, f32::INFINITY),
+        }
+    }
+}
+
+/// The actions that an environment accepts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ActionSpace {
     /// `0..n`.
     Discrete(usize),
@@ -165,7 +201,7 @@ pub enum ActionSpace {
     Continuous(BoxSpace),
 }
 
-/// An action that the environment does not take.
+/// An action outside the action space.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("the action {action} is not in the action space of {environment}: {space}")]
 pub struct ActionError {
@@ -178,7 +214,7 @@ pub struct ActionError {
 }
 
 impl ActionError {
-    /// Says that `action` is not in `space`, which is in words, of `environment`.
+    /// `action` is not in `space`, described in words, of `environment`.
     // Out of line, so that a step stays small.
     #[cold]
     pub fn new(action: Action<'_>, environment: &str, space: &str) -> Self {

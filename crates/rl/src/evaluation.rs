@@ -1,28 +1,30 @@
-//! How good a policy is: the mean return of whole episodes, all played at once.
+//! Evaluation of a policy: the returns of whole episodes, all played at once.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::policy::Actions;
-use crate::vector::{VectorError, check_finite};
+use crate::vector_env::{VectorEnvError, check_finite};
 
-/// Steps after which an episode that no limit ends is counted as it stands.
+/// Steps after which an episode without a time limit is cut off.
 const MAX_STEPS: usize = 100_000;
 
 /// The returns of some episodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
+pub struct EpisodeReturns {
     /// The undiscounted sum of each episode's rewards.
     pub returns: Vec<f64>,
 }
 
-impl Evaluation {
+impl EpisodeReturns {
     /// Mean of the returns.
     pub fn mean(&self) -> f64 {
         self.returns.iter().sum::<f64>() / self.returns.len().max(1) as f64
     }
 
-    /// Standard deviation of the returns, over all of them.
+    /// Standard deviation of the returns (with `n`, as `evaluate_policy` of Stable-Baselines3).
     pub fn std(&self) -> f64 {
         let mean = self.mean();
         let squares = self.returns.iter().map(|value| (value - mean).powi(2));
@@ -30,20 +32,26 @@ impl Evaluation {
     }
 }
 
-/// Plays `episodes` episodes to their ends; `act` has the observations of those that still run.
+impl fmt::Display for EpisodeReturns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "return {:.1} ± {:.1}", self.mean(), self.std())
+    }
+}
+
+/// Plays `episodes` episodes to the end; `act` is given the observations of those that still run.
 ///
-/// Each episode starts from a seed of its own that follows from `seed`.
+/// The seed of each episode follows from `seed` and its index.
 ///
 /// # Errors
 ///
 /// If an action is outside the space, or a reward or an observation is not finite.
-pub fn evaluate<E: Environment>(
+pub fn evaluate_policy<E: Environment>(
     env: &E,
     episodes: usize,
     seed: u64,
     mut act: impl FnMut(&[f32]) -> Actions,
-) -> Result<Evaluation, VectorError> {
-    let width = env.spec().observation.len();
+) -> Result<EpisodeReturns, VectorEnvError> {
+    let width = env.spec().observation_space.len();
     let mut returns = vec![0.0; episodes];
     let mut observations = vec![0.0; episodes * width];
     let mut running: Vec<(usize, E)> = (0..episodes).map(|index| (index, env.clone())).collect();
@@ -51,7 +59,7 @@ pub fn evaluate<E: Environment>(
         .iter_mut()
         .zip(observations.chunks_exact_mut(width.max(1)))
     {
-        env.reset(crate::vector::episode_seed(seed, *index, 0), row);
+        env.reset(crate::vector_env::episode_seed(seed, *index, 0), row);
         check_finite(env, 0, row, None)?;
     }
     for step in 1..=MAX_STEPS {
@@ -71,7 +79,7 @@ pub fn evaluate<E: Environment>(
             let here = &mut observations[at * width..][..width];
             let done = env
                 .step(actions.get(at), here)
-                .map_err(VectorError::from)
+                .map_err(VectorEnvError::from)
                 .and_then(|step_| {
                     check_finite(env, step as u64, here, Some(step_.reward))?;
                     returns[*index] += f64::from(step_.reward);
@@ -95,23 +103,23 @@ pub fn evaluate<E: Environment>(
         }
         observations.truncate(kept * width);
     }
-    Ok(Evaluation { returns })
+    Ok(EpisodeReturns { returns })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Native;
+    use crate::env::ClassicControl;
 
     #[test]
     fn episodes_end_on_their_own_and_are_counted_once() {
-        let env: Native = "CartPole-v1".parse().unwrap();
+        let env: ClassicControl = "CartPole-v1".parse().unwrap();
         let act = |observations: &[f32]| {
             // Leans against the fall.
             let lean = |row: &[f32]| u16::from(row[2] + row[3] > 0.0);
             Actions::Discrete(observations.chunks_exact(4).map(lean).collect())
         };
-        let evaluation = evaluate(&env, 20, 7, act).unwrap();
+        let evaluation = evaluate_policy(&env, 20, 7, act).unwrap();
         assert_eq!(evaluation.returns.len(), 20);
         assert!(
             evaluation
@@ -120,9 +128,9 @@ mod tests {
                 .all(|&value| (100.0..=500.0).contains(&value))
         );
         // Alone or with others, an episode is the same.
-        let fewer = evaluate(&env, 5, 7, act).unwrap();
+        let fewer = evaluate_policy(&env, 5, 7, act).unwrap();
         assert_eq!(fewer.returns, evaluation.returns[..5]);
-        let varied = Evaluation {
+        let varied = EpisodeReturns {
             returns: vec![1.0, 3.0],
         };
         assert!((varied.mean() - 2.0).abs() < 1e-12 && (varied.std() - 1.0).abs() < 1e-12);
@@ -130,8 +138,8 @@ mod tests {
 
     #[test]
     fn an_action_outside_the_space_is_refused() {
-        let env: Native = "CartPole-v1".parse().unwrap();
-        let error = evaluate(&env, 2, 1, |_| Actions::Discrete(vec![0, 2])).unwrap_err();
+        let env: ClassicControl = "CartPole-v1".parse().unwrap();
+        let error = evaluate_policy(&env, 2, 1, |_| Actions::Discrete(vec![0, 2])).unwrap_err();
         assert!(error.to_string().contains("action"), "{error}");
     }
 }

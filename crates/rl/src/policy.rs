@@ -1,4 +1,4 @@
-//! What a trained agent does, without what it was trained with.
+//! Trained agents: the model folder, and actions for observations.
 
 use std::path::Path;
 
@@ -13,11 +13,11 @@ use tinderbox_train::{weights_from_bytes, weights_to_bytes};
 
 use crate::dqn::loss::argmax;
 use crate::dqn::{read, rows};
-use crate::environment::{Action, ActionSpace, BoxSpace, Environment, Spec};
-use crate::evaluation::{Evaluation, evaluate};
-use crate::ppo::within;
+use crate::environment::{Action, ActionSpace, BoxSpace, EnvSpec, Environment};
+use crate::evaluation::{EpisodeReturns, evaluate_policy};
+use crate::ppo::clip_to;
 use crate::random::Purpose;
-use crate::vector::VectorError;
+use crate::vector_env::VectorEnvError;
 
 /// Actions for several observations.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ impl Actions {
     ///
     /// # Panics
     ///
-    /// If there are not so many.
+    /// If there is none at `index`.
     pub fn get(&self, index: usize) -> Action<'_> {
         match self {
             Self::Discrete(numbers) => Action::Discrete(numbers[index].into()),
@@ -49,21 +49,25 @@ impl Actions {
     }
 }
 
-/// What to build around stored weights.
+/// The content of `model.json`, which [`Policy::load`] builds the network from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolicySpec {
-    /// What the folder holds, which tells it from models of other tasks.
+    /// [`KIND`].
     pub kind: String,
-    /// Name of the environment that it was trained in.
+    /// Name of the environment of the training.
     pub environment: String,
+    /// The observations.
+    pub observation_space: BoxSpace,
+    /// The actions.
+    pub action_space: ActionSpace,
     /// The network.
     pub network: Network,
-    /// The test of its training.
+    /// The test of the training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<TestEpisodes>,
 }
 
-/// Episodes that an agent is tested on after its training.
+/// The test episodes of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestEpisodes {
     /// Seed of the run.
@@ -73,7 +77,7 @@ pub struct TestEpisodes {
 }
 
 impl TestEpisodes {
-    /// Plays them in `env`, which may be the one that the policy was trained in or a like one.
+    /// Plays the episodes in `env`.
     ///
     /// # Errors
     ///
@@ -82,9 +86,9 @@ impl TestEpisodes {
         self,
         policy: &Policy,
         env: &E,
-    ) -> Result<Evaluation, VectorError> {
+    ) -> Result<EpisodeReturns, VectorEnvError> {
         let seed = Purpose::Test.seed(self.seed, 0);
-        evaluate(env, self.episodes, seed, |rows| policy.act(rows))
+        evaluate_policy(env, self.episodes, seed, |rows| policy.act(rows))
     }
 }
 
@@ -95,35 +99,46 @@ pub const KIND: &str = "agent";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Network {
-    /// The action of the highest value.
+    /// Acts with the highest Q-value.
     QNetwork(QNetworkConfig),
-    /// The likeliest action.
-    ActorCritic {
-        /// The network.
-        config: ActorCriticConfig,
-        /// Bounds of the actions, if they are vectors.
-        bounds: Option<BoxSpace>,
-    },
+    /// Acts with the mode of the policy.
+    ActorCritic(ActorCriticConfig),
 }
 
 impl Network {
-    fn sizes(&self) -> (usize, ActionCount) {
-        match self {
-            Self::QNetwork(config) => (config.d_input, ActionCount::Discrete(config.n_actions)),
-            Self::ActorCritic { config, .. } if config.continuous => {
-                (config.d_input, ActionCount::Continuous(config.d_action))
+    /// Checks the sizes, and that they are those of the spaces.
+    fn validate(&self, observations: usize, actions: &ActionSpace) -> Result<(), String> {
+        let (d_input, count, continuous) = match self {
+            Self::QNetwork(config) => {
+                config.validate().map_err(|error| error.to_string())?;
+                (config.d_input, config.n_actions, false)
             }
-            Self::ActorCritic { config, .. } => {
-                (config.d_input, ActionCount::Discrete(config.d_action))
+            Self::ActorCritic(config) => {
+                config.validate().map_err(|error| error.to_string())?;
+                (config.d_input, config.d_action, config.continuous)
             }
+        };
+        let expected = match actions {
+            ActionSpace::Discrete(count) => (*count, false),
+            ActionSpace::Continuous(space) => (space.len(), true),
+        };
+        if d_input == observations && (count, continuous) == expected {
+            return Ok(());
         }
+        Err("the network does not fit the observation and action spaces".to_owned())
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ActionCount {
-    Discrete(usize),
-    Continuous(usize),
+/// A policy and an environment that do not fit each other.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "the agent was trained in {trained_in}, whose observations and actions are not those of {given}"
+)]
+pub struct PolicyError {
+    /// Name of the environment of the training.
+    pub trained_in: String,
+    /// Name of the other environment.
+    pub given: String,
 }
 
 /// A trained network that acts.
@@ -145,41 +160,38 @@ enum Net {
 }
 
 impl Policy {
-    /// The policy that takes the action of the highest value.
+    /// The greedy policy of a Q-network that was trained in the environment of `spec`.
     pub fn q_network(
-        environment: &str,
+        spec: &EnvSpec,
         config: QNetworkConfig,
         net: QNetwork,
         device: &Device,
     ) -> Self {
-        Self {
-            spec: PolicySpec {
-                kind: KIND.to_owned(),
-                environment: environment.to_owned(),
-                network: Network::QNetwork(config),
-                test: None,
-            },
-            net: Net::Q(net),
-            device: device.clone(),
-        }
+        Self::new(spec, Network::QNetwork(config), Net::Q(net), device)
     }
 
-    /// The policy that takes the likeliest action; `bounds` are those of actions that are vectors.
+    /// The deterministic policy of an actor-critic that was trained in the environment of `spec`.
     pub fn actor_critic(
-        environment: &str,
+        spec: &EnvSpec,
         config: ActorCriticConfig,
-        bounds: Option<BoxSpace>,
         net: ActorCritic,
         device: &Device,
     ) -> Self {
+        Self::new(spec, Network::ActorCritic(config), Net::Actor(net), device)
+    }
+
+    fn new(spec: &EnvSpec, network: Network, net: Net, device: &Device) -> Self {
+        let spec = PolicySpec {
+            kind: KIND.to_owned(),
+            environment: spec.name.clone(),
+            observation_space: spec.observation_space.clone(),
+            action_space: spec.action_space.clone(),
+            network,
+            test: None,
+        };
         Self {
-            spec: PolicySpec {
-                kind: KIND.to_owned(),
-                environment: environment.to_owned(),
-                network: Network::ActorCritic { config, bounds },
-                test: None,
-            },
-            net: Net::Actor(net),
+            spec,
+            net,
             device: device.clone(),
         }
     }
@@ -199,24 +211,29 @@ impl Policy {
         }
     }
 
-    /// The same policy with the test of its training.
+    /// The same policy with other test episodes.
     #[must_use]
     pub fn with_test(mut self, test: TestEpisodes) -> Self {
         self.spec.test = Some(test);
         self
     }
 
-    /// The test of its training, if it is known.
+    /// The test of the training, if it is known.
     pub fn test(&self) -> Option<TestEpisodes> {
         self.spec.test
     }
 
-    /// Name of the environment that it was trained in.
+    /// Name of the environment of the training.
     pub fn environment(&self) -> &str {
         &self.spec.environment
     }
 
-    /// The best action for each observation, without chance.
+    /// The observations and actions, the network and the test.
+    pub fn spec(&self) -> &PolicySpec {
+        &self.spec
+    }
+
+    /// The deterministic action for each observation.
     ///
     /// # Shapes
     ///
@@ -231,12 +248,8 @@ impl Policy {
             Net::Actor(net) => {
                 let policy = read(net.policy(rows(observations, net.d_input(), &self.device)));
                 let width = net.d_action();
-                if let Network::ActorCritic {
-                    bounds: Some(bounds),
-                    ..
-                } = &self.spec.network
-                {
-                    let values = within(&policy, bounds);
+                if let ActionSpace::Continuous(bounds) = &self.spec.action_space {
+                    let values = clip_to(&policy, bounds);
                     return Actions::Continuous { values, width };
                 }
                 let best = policy.chunks_exact(width);
@@ -249,28 +262,22 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// Says how the spaces differ.
-    pub fn check(&self, spec: &Spec) -> Result<(), String> {
-        let actions = match &spec.action {
-            ActionSpace::Discrete(count) => ActionCount::Discrete(*count),
-            ActionSpace::Continuous(space) => ActionCount::Continuous(space.len()),
-        };
-        let (expected, found) = (self.spec.network.sizes(), (spec.observation.len(), actions));
-        if self.environment() == spec.name && expected == found {
+    /// If the environment is another one.
+    pub fn check(&self, spec: &EnvSpec) -> Result<(), PolicyError> {
+        let own = &self.spec;
+        if own.environment == spec.name
+            && own.observation_space == spec.observation_space
+            && own.action_space == spec.action_space
+        {
             return Ok(());
         }
-        Err(format!(
-            "it was trained in {} ({} values observed, {:?} actions), and this is {} ({}, {:?})",
-            self.environment(),
-            expected.0,
-            expected.1,
-            spec.name,
-            found.0,
-            found.1
-        ))
+        Err(PolicyError {
+            trained_in: own.environment.clone(),
+            given: spec.name.clone(),
+        })
     }
 
-    /// Number of parameters.
+    /// Number of trainable parameters.
     pub fn parameters(&self) -> usize {
         match &self.net {
             Net::Q(net) => net.num_params(),
@@ -295,7 +302,7 @@ impl Policy {
         Ok(self)
     }
 
-    /// Writes the folder that [`load`](Self::load) reads.
+    /// Writes the model folder that [`load`](Self::load) reads.
     ///
     /// # Errors
     ///
@@ -304,7 +311,7 @@ impl Policy {
         model_dir::save(dir, &self.to_safetensors()?, &self.spec)
     }
 
-    /// Writes such a folder for a run that is not finished.
+    /// Writes the model folder of a run that is not finished.
     pub(crate) fn save_best(&self, dir: &Path) -> Result<(), ModelError> {
         model_dir::save_best(dir, 0, &self.to_safetensors()?, &self.spec, &[])
     }
@@ -316,33 +323,23 @@ impl Policy {
         })
     }
 
-    /// Reads a folder.
+    /// Reads a model folder, from a disk or from memory.
     ///
     /// # Errors
     ///
-    /// If it is missing or damaged, or no agent of this version.
-    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let files = ModelFiles::open(dir);
+    /// If it is missing or damaged, of another version or not an agent.
+    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, ModelError> {
         let spec: PolicySpec = files.spec(KIND)?;
         let device = device.clone().inner();
+        spec.network
+            .validate(spec.observation_space.len(), &spec.action_space)
+            .map_err(|reason| files.refuse(reason))?;
         let net = match &spec.network {
             Network::QNetwork(config) => {
-                config
-                    .validate()
-                    .map_err(|error| ModelError::spec(dir, error))?;
                 let net = config.init(&device);
                 Net::Q(files.weights(0, |bytes| model_dir::from_bytes(bytes, net))?)
             }
-            Network::ActorCritic { config, bounds } => {
-                config
-                    .validate()
-                    .map_err(|error| ModelError::spec(dir, error))?;
-                let width = bounds
-                    .as_ref()
-                    .map(|bounds| [bounds.low.len(), bounds.high.len()]);
-                if width != config.continuous.then_some([config.d_action; 2]) {
-                    return Err(ModelError::spec(dir, "its bounds do not fit its actions"));
-                }
+            Network::ActorCritic(config) => {
                 let net = config.init(&device);
                 Net::Actor(files.weights(0, |bytes| model_dir::from_bytes(bytes, net))?)
             }

@@ -1,23 +1,23 @@
-//! Random numbers that follow from the run's seed, what they are for, and how often it was done.
+//! Random streams by the seed of the run, a purpose and a counter.
 //!
-//! No generator has a state that lives from one step to the next: a stored run needs the counters
-//! only, and nothing that draws more or fewer numbers shifts what others draw.
+//! No generator lives from one step to the next: a checkpoint needs the counters only, and a part
+//! that draws more or fewer numbers does not change the numbers of the others.
 
 pub use tinderbox_datasets::random::{Stream, below, normal, uniform};
 
 use rand_xoshiro::rand_core::Rng as _;
 use tinderbox_datasets::random::stream;
 
-/// What random numbers are for.
+/// The purpose of a random stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// The first weights.
+    /// The initial weights.
     Weights,
     /// The environments of the training.
     Environments,
     /// The environments of an evaluation during training; its number counts.
     Evaluation,
-    /// The environments of the last evaluation, which decides nothing.
+    /// The environments of the test, which selects nothing.
     Test,
     /// Actions taken at random; the step counts.
     Exploration,
@@ -35,7 +35,7 @@ impl Purpose {
         stream(seed, &[self as u64, number])
     }
 
-    /// A seed for something that makes a stream of its own.
+    /// A seed for a generator of its own.
     pub fn seed(self, seed: u64, number: u64) -> u64 {
         self.stream(seed, number).next_u64()
     }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn purposes_and_numbers_have_streams_of_their_own() {
+    fn purposes_and_counters_have_different_streams() {
         let mut seeds: Vec<u64> = [Purpose::Evaluation, Purpose::Test]
             .into_iter()
             .flat_map(|purpose| (0..50).map(move |number| purpose.seed(7, number)))

@@ -1,19 +1,25 @@
-//! What decides an agent, and the recipes that come with the crate.
+//! What determines an agent, and the built-in recipes.
+//!
+//! Keys have the names of Stable-Baselines3 and Gymnasium, and those of the other recipes where
+//! they share one.
 
 use serde::{Deserialize, Serialize};
+use tinderbox_models::LayerSummary;
 use tinderbox_models::rl::ActorCriticConfig;
 use tinderbox_train::docs::OPTIMIZER_DOCS;
-use tinderbox_train::overlay::{KeyDoc, Patchable};
-use tinderbox_train::{ConfigError, Optimizer, check_name, check_range};
+use tinderbox_train::overlay::{KeyDoc, Patchable, nearest};
+use tinderbox_train::{
+    ConfigError, Optimizer, Schedule, TaskError, TaskRecipe, check_name, check_range,
+};
 use toml::Table;
 
 use crate::docs::DOCS;
 use crate::dqn::DqnConfig;
-use crate::env::{Native, UnknownEnvironment};
-use crate::environment::{ActionSpace, BoxSpace, Environment as _, Spec};
+use crate::env::{ClassicControl, UnknownEnvironment};
+use crate::environment::{ActionSpace, EnvSpec, Environment as _};
 use crate::ppo::PpoConfig;
 
-/// Everything that decides a trained agent.
+/// Everything that determines a trained agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -21,15 +27,17 @@ pub struct Recipe {
     pub name: String,
     /// Name of the environment.
     pub environment: String,
-    /// What learns.
+    /// The algorithm with its hyperparameters.
     pub agent: Agent,
-    /// What turns gradients into steps.
+    /// The optimizer.
     pub optimizer: Optimizer,
-    /// How long, and what is looked at on the way.
-    pub train: Loop,
+    /// The learning rate over the environment steps.
+    pub schedule: Schedule,
+    /// Length, batches, evaluations and checkpoints of the training.
+    pub train: TrainingOptions,
 }
 
-/// What learns.
+/// An algorithm with its hyperparameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Agent {
@@ -39,79 +47,78 @@ pub enum Agent {
     Ppo(PpoConfig),
 }
 
-/// How long an agent is trained, and what is looked at on the way.
+impl Agent {
+    /// The layers of the network for an environment with these spaces.
+    pub fn layers(&self, spec: &EnvSpec) -> Vec<LayerSummary> {
+        match (self, &spec.action_space) {
+            (Self::Dqn(dqn), ActionSpace::Discrete(count)) => {
+                dqn.network(spec.observation_space.len(), *count).layers()
+            }
+            (Self::Dqn(_), ActionSpace::Continuous(_)) => Vec::new(),
+            (Self::Ppo(ppo), _) => actor_critic(ppo, spec).layers(),
+        }
+    }
+}
+
+/// Length, batches, evaluations and checkpoints of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Loop {
-    /// Most steps of the environments, all copies together.
-    pub steps: usize,
-    /// Copies of the environment.
-    pub envs: usize,
+pub struct TrainingOptions {
+    /// Largest number of environment steps, over all environments.
+    pub total_timesteps: usize,
+    /// Environments that are stepped together.
+    pub num_envs: usize,
+    /// Transitions in an update.
+    pub batch_size: usize,
     /// Seed of everything random.
     pub seed: u64,
-    /// The step size at the end, as a share of that at the start; it falls evenly.
-    pub final_rate: f64,
-    /// Steps between two evaluations.
-    pub evaluate_every: usize,
+    /// Largest global L2 norm of the gradients; 0 for no limit.
+    pub clip_norm: f64,
+    /// Environment steps between two evaluations.
+    pub eval_freq: usize,
     /// Episodes of an evaluation.
-    pub evaluation_episodes: usize,
-    /// Training ends when evaluations have at least this mean return; `inf` for never.
-    pub stop_return: f64,
-    /// How many evaluations in a row have to.
-    pub stop_after: usize,
-    /// Steps between two lines of the training curve.
+    pub n_eval_episodes: usize,
+    /// Mean return of evaluations at which training stops; `inf` for never.
+    pub reward_threshold: f64,
+    /// Consecutive evaluations that must reach it.
+    pub evals_to_stop: usize,
+    /// Environment steps between two points of the training curve.
     pub log_every: usize,
-    /// Steps between two checkpoints; 0 writes them at the start and the end only.
+    /// Environment steps between two checkpoints; 0 writes them at the start and the end only.
     pub checkpoint_every: usize,
 }
 
-impl Default for Loop {
+impl Default for TrainingOptions {
     fn default() -> Self {
         Self {
-            steps: 50_000,
-            envs: 8,
+            total_timesteps: 50_000,
+            num_envs: 8,
+            batch_size: 64,
             seed: 42,
-            final_rate: 1.0,
-            evaluate_every: 1_000,
-            evaluation_episodes: 100,
-            stop_return: f64::INFINITY,
-            stop_after: 1,
+            clip_norm: 0.0,
+            eval_freq: 1_000,
+            n_eval_episodes: 100,
+            reward_threshold: f64::INFINITY,
+            evals_to_stop: 1,
             log_every: 1_000,
             checkpoint_every: 0,
         }
     }
 }
 
-impl Loop {
+impl TrainingOptions {
     fn validate(&self) -> Result<(), ConfigError> {
-        let count = |key: &str, value: usize, least: usize, most: usize| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(ConfigError::new(
-                key,
-                value,
-                format!("between {least} and {most}"),
-            ))
-        };
-        count("train.steps", self.steps, 1, 1 << 40)?;
-        count("train.envs", self.envs, 1, 65_536)?;
-        count("train.evaluate_every", self.evaluate_every, 1, 1 << 40)?;
-        count(
-            "train.evaluation_episodes",
-            self.evaluation_episodes,
-            1,
-            65_536,
-        )?;
-        count("train.stop_after", self.stop_after, 1, 1 << 20)?;
-        count("train.log_every", self.log_every, 1, 1 << 40)?;
-        check_range("train.final_rate", self.final_rate, 0.0..=1.0)?;
-        if self.stop_return.is_nan() {
-            return Err(ConfigError::new(
-                "train.stop_return",
-                "NaN",
-                "a number or `inf`",
-            ));
+        check_count("train.total_timesteps", self.total_timesteps, 1, 1 << 40)?;
+        check_count("train.num_envs", self.num_envs, 1, 65_536)?;
+        check_count("train.batch_size", self.batch_size, 1, 1 << 20)?;
+        check_count("train.eval_freq", self.eval_freq, 1, 1 << 40)?;
+        check_count("train.n_eval_episodes", self.n_eval_episodes, 1, 65_536)?;
+        check_count("train.evals_to_stop", self.evals_to_stop, 1, 1 << 20)?;
+        check_count("train.log_every", self.log_every, 1, 1 << 40)?;
+        check_range("train.clip_norm", self.clip_norm, 0.0..=1e9)?;
+        if self.reward_threshold.is_nan() {
+            let expected = "a number or `inf`";
+            return Err(ConfigError::new("train.reward_threshold", "NaN", expected));
         }
         // TOML has no unsigned 64-bit integers, and a recipe must survive its own `recipe.toml`.
         if i64::try_from(self.seed).is_err() {
@@ -122,12 +129,41 @@ impl Loop {
     }
 }
 
+/// Checks that a number is in a range, both ends included.
+pub(crate) fn check_count(
+    key: &str,
+    value: usize,
+    least: usize,
+    most: usize,
+) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let expected = format!("between {least} and {most}");
+    Err(ConfigError::new(key, value, expected))
+}
+
+impl TaskRecipe for Recipe {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn seed(&self) -> u64 {
+        self.train.seed
+    }
+
+    fn data_path(&mut self) -> Option<&mut String> {
+        None
+    }
+}
+
 impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         match (path, kind) {
             ("agent", "dqn") => Table::try_from(Agent::Dqn(DqnConfig::default())).ok(),
             ("agent", "ppo") => Table::try_from(Agent::Ppo(PpoConfig::default())).ok(),
             ("optimizer", kind) => Table::try_from(Optimizer::of_kind(kind)?).ok(),
+            ("schedule", kind) => Table::try_from(Schedule::of_kind(kind)?).ok(),
             _ => None,
         }
     }
@@ -139,24 +175,15 @@ impl Patchable for Recipe {
 
 /// Names of the built-in recipes with a line on each.
 pub const BUILTIN: [(&str, &str); 10] = [
-    (
-        "dqn",
-        "deep Q-learning with sums of ten rewards; the default",
-    ),
-    ("plain", "DQN as it was in 2015, which the next six add to"),
-    (
-        "double",
-        "DQN, double: one network chooses, the other values",
-    ),
-    (
-        "dueling",
-        "DQN with the value of a state apart from the actions'",
-    ),
-    ("per", "DQN with prioritised replay"),
-    ("n-step", "DQN with sums of three rewards"),
-    ("noisy", "DQN that explores by noise in its weights"),
-    ("c51", "DQN that learns the distribution of returns"),
-    ("rainbow", "all of them together"),
+    ("dqn", "DQN with 10-step returns; the default"),
+    ("plain", "DQN of 2015, the base of the next seven"),
+    ("double", "double DQN"),
+    ("dueling", "DQN with a dueling network"),
+    ("per", "DQN with prioritized experience replay"),
+    ("n-step", "DQN with 3-step returns"),
+    ("noisy", "DQN with noisy layers for exploration"),
+    ("c51", "distributional DQN (C51)"),
+    ("rainbow", "all extensions of DQN together"),
     ("ppo", "proximal policy optimization"),
 ];
 
@@ -166,8 +193,29 @@ impl Recipe {
         Self::tuned(name, "CartPole-v1")
     }
 
-    /// A built-in recipe with settings that suit an environment; those of CartPole for one that is
-    /// not known here.
+    /// A built-in recipe for a known environment.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such recipe or environment, or the algorithm does not support its actions.
+    pub fn for_environment(name: &str, environment: &str) -> Result<Self, TaskError> {
+        environment.parse::<ClassicControl>()?;
+        let recipe = Self::tuned(name, environment);
+        recipe.ok_or_else(|| {
+            let known = BUILTIN.iter().map(|(name, _)| *name);
+            let hint = match nearest(name, known) {
+                Some(near) if near != name => format!(" (did you mean `{near}`?)"),
+                _ => String::new(),
+            };
+            TaskError::user(format!(
+                "there is no built-in recipe `{name}` for {environment}{hint}; in a recipe file, set \
+                 `environment` instead of `--env`"
+            ))
+        })
+    }
+
+    /// A built-in recipe with hyperparameters tuned for an environment; those of CartPole for an
+    /// unknown one.
     pub fn tuned(name: &str, environment: &str) -> Option<Self> {
         let mut recipe = base(environment);
         name.clone_into(&mut recipe.name);
@@ -177,16 +225,16 @@ impl Recipe {
             "plain" => {}
             "double" => dqn.double = true,
             "dueling" => dqn.dueling = true,
-            "per" => dqn.prioritized = true,
+            "per" => dqn.prioritized_replay = true,
             "n-step" => dqn.n_step = 3,
             "noisy" => noisy(&mut dqn),
-            "c51" => dqn.atoms = 51,
+            "c51" => dqn.n_atoms = 51,
             "rainbow" => {
                 dqn.double = true;
                 dqn.dueling = true;
-                dqn.prioritized = true;
+                dqn.prioritized_replay = true;
                 dqn.n_step = 3;
-                dqn.atoms = 51;
+                dqn.n_atoms = 51;
                 noisy(&mut dqn);
             }
             "ppo" => {
@@ -196,10 +244,10 @@ impl Recipe {
             _ => return None,
         }
         if environment == "Pendulum-v1" {
-            // Its actions are no numbers.
+            // Its actions are continuous.
             return None;
         }
-        suit(&mut recipe, &mut dqn);
+        environment_defaults(&mut recipe, &mut dqn);
         recipe.agent = Agent::Dqn(dqn);
         Some(recipe)
     }
@@ -208,9 +256,17 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// Names the nearest that there is.
-    pub fn native(&self) -> Result<Native, UnknownEnvironment> {
+    /// Suggests the nearest name.
+    pub fn make_env(&self) -> Result<ClassicControl, UnknownEnvironment> {
         self.environment.parse()
+    }
+
+    /// What a checkpoint must share with the run that is resumed from it: all but the number of
+    /// steps.
+    pub(crate) fn identity(&self) -> Result<String, toml::ser::Error> {
+        let mut recipe = self.clone();
+        recipe.train.total_timesteps = 0;
+        toml::to_string(&recipe)
     }
 
     /// Checks every number, for an environment with these spaces.
@@ -218,134 +274,156 @@ impl Recipe {
     /// # Errors
     ///
     /// Names the first key that is out of range.
-    pub fn validate(&self, spec: &Spec) -> Result<(), ConfigError> {
+    pub fn validate(&self, spec: &EnvSpec) -> Result<(), ConfigError> {
         check_name(&self.name)?;
         self.train.validate()?;
         self.optimizer.validate()?;
-        match (&self.agent, &spec.action) {
+        self.schedule.validate()?;
+        if matches!(self.schedule, Schedule::Plateau { .. }) {
+            let expected = "`constant`, `linear`, `cosine` or `one-cycle`";
+            return Err(ConfigError::new("schedule.kind", "plateau", expected));
+        }
+        match (&self.agent, &spec.action_space) {
             (Agent::Dqn(dqn), ActionSpace::Discrete(count)) => {
                 if *count > usize::from(u16::MAX) {
                     let expected = "at most 65535 actions";
                     return Err(ConfigError::new("environment", &spec.name, expected));
                 }
-                dqn.validate(spec.observation.len(), *count)?;
-                let rows = dqn.replay_size / self.train.envs * self.train.envs;
-                if rows < dqn.batch_size {
-                    let expected = format!(
-                        "a multiple of `train.envs`, {}, and at least `agent.batch_size`, {}",
-                        self.train.envs, dqn.batch_size
-                    );
-                    return Err(ConfigError::new(
-                        "agent.replay_size",
-                        dqn.replay_size,
-                        expected,
-                    ));
-                }
-                Ok(())
+                dqn.validate(spec.observation_space.len(), *count)?;
+                self.check_buffer(dqn.buffer_size)
             }
             (Agent::Ppo(ppo), _) => {
-                let (network, _) = actor_critic(ppo, spec);
-                ppo.validate(&network, self.train.envs)
+                ppo.validate(&actor_critic(ppo, spec))?;
+                self.check_rollout(ppo.n_steps)
             }
             (Agent::Dqn(_), ActionSpace::Continuous(_)) => {
-                let expected = "one with numbered actions: DQN has no others";
+                let expected = "an environment with discrete actions: DQN supports no others";
                 Err(ConfigError::new("environment", &spec.name, expected))
             }
         }
     }
+
+    fn check_buffer(&self, buffer_size: usize) -> Result<(), ConfigError> {
+        let train = &self.train;
+        if buffer_size / train.num_envs * train.num_envs >= train.batch_size {
+            return Ok(());
+        }
+        let expected = format!(
+            "a multiple of `train.num_envs`, {}, and at least `train.batch_size`, {}",
+            train.num_envs, train.batch_size
+        );
+        let key = "agent.buffer_size";
+        Err(ConfigError::new(key, buffer_size, expected))
+    }
+
+    fn check_rollout(&self, n_steps: usize) -> Result<(), ConfigError> {
+        let train = &self.train;
+        let most = n_steps.saturating_mul(train.num_envs);
+        if train.batch_size <= most {
+            return Ok(());
+        }
+        let expected = format!("at most `agent.n_steps` times `train.num_envs`, {most}");
+        let key = "train.batch_size";
+        Err(ConfigError::new(key, train.batch_size, expected))
+    }
 }
 
-/// Settings for environments that pay nothing until the goal is reached, after those of RL
-/// Baselines3 Zoo, <https://github.com/DLR-RM/rl-baselines3-zoo>.
-fn suit(recipe: &mut Recipe, dqn: &mut DqnConfig) {
+/// Hyperparameters for environments with a sparse reward, after those of RL Baselines3 Zoo,
+/// <https://github.com/DLR-RM/rl-baselines3-zoo>.
+fn environment_defaults(recipe: &mut Recipe, dqn: &mut DqnConfig) {
     let acrobot = match recipe.environment.as_str() {
         "Acrobot-v1" => true,
         "MountainCar-v0" => false,
         _ => return,
     };
-    recipe.train.steps = if acrobot { 100_000 } else { 150_000 };
-    recipe.train.evaluate_every = 2_048;
+    recipe.train.total_timesteps = if acrobot { 100_000 } else { 150_000 };
+    recipe.train.eval_freq = 2_048;
     recipe.train.log_every = 2_048;
-    dqn.hidden = vec![128, 128];
-    dqn.batch_size = 128;
+    recipe.train.batch_size = 128;
+    dqn.net_arch = vec![128, 128];
     // Every step costs one.
     (dqn.v_min, dqn.v_max) = (-100.0, 0.0);
     if acrobot {
         *recipe.optimizer.learning_rate_mut() = 6.3e-4;
-        dqn.update_every = 8;
-        dqn.updates = 4;
-        dqn.target_every = 128;
-        dqn.epsilon_steps = 12_000;
-        dqn.epsilon_end = 0.1;
+        dqn.train_freq = 8;
+        dqn.gradient_steps = 4;
+        dqn.target_update_interval = 128;
+        dqn.exploration_steps = 12_000;
+        dqn.exploration_final_eps = 0.1;
     } else {
         *recipe.optimizer.learning_rate_mut() = 4e-3;
         dqn.gamma = 0.98;
-        dqn.update_every = 16;
-        dqn.updates = 8;
-        dqn.target_every = 600;
-        // Longer sums are of actions by chance.
+        dqn.train_freq = 16;
+        dqn.gradient_steps = 8;
+        dqn.target_update_interval = 600;
+        // Longer returns are those of random actions.
         dqn.n_step = dqn.n_step.min(3);
-        dqn.replay_size = 10_000;
+        dqn.buffer_size = 10_000;
         dqn.learning_starts = 1_000;
-        dqn.epsilon_steps = 24_000;
-        dqn.epsilon_end = 0.07;
+        dqn.exploration_steps = 24_000;
+        dqn.exploration_final_eps = 0.07;
     }
 }
 
-/// The network of a PPO agent, and the bounds of its actions if they are vectors.
-pub(crate) fn actor_critic(ppo: &PpoConfig, spec: &Spec) -> (ActorCriticConfig, Option<BoxSpace>) {
-    let (count, bounds) = match &spec.action {
-        ActionSpace::Discrete(count) => (*count, None),
-        ActionSpace::Continuous(space) => (space.len(), Some(space.clone())),
+/// The network of a PPO agent.
+pub(crate) fn actor_critic(ppo: &PpoConfig, spec: &EnvSpec) -> ActorCriticConfig {
+    let (count, continuous) = match &spec.action_space {
+        ActionSpace::Discrete(count) => (*count, false),
+        ActionSpace::Continuous(space) => (space.len(), true),
     };
-    let config = ActorCriticConfig::new(spec.observation.len(), count)
-        .with_continuous(bounds.is_some())
-        .with_hidden(ppo.hidden.clone());
-    (config, bounds)
+    ActorCriticConfig::new(spec.observation_space.len(), count)
+        .with_continuous(continuous)
+        .with_hidden(ppo.net_arch.clone())
 }
 
-/// PPO with the settings of RL Baselines3 Zoo, <https://github.com/DLR-RM/rl-baselines3-zoo>.
+/// PPO with the hyperparameters of RL Baselines3 Zoo,
+/// <https://github.com/DLR-RM/rl-baselines3-zoo>.
 fn ppo(recipe: &mut Recipe, environment: &str) {
     let mut ppo = PpoConfig::default();
-    recipe.train.steps = 100_000;
-    recipe.train.final_rate = 0.0;
-    recipe.train.evaluate_every = 2_048;
+    recipe.train.total_timesteps = 100_000;
+    recipe.train.batch_size = 256;
+    recipe.train.clip_norm = 0.5;
+    recipe.train.eval_freq = 2_048;
     recipe.train.log_every = 2_048;
+    recipe.schedule = Schedule::Linear {
+        warmup: 0.0,
+        floor: 0.0,
+    };
     *recipe.optimizer.learning_rate_mut() = 1e-3;
     if environment != "CartPole-v1" {
-        recipe.train.steps = 500_000;
-        recipe.train.envs = 16;
-        recipe.train.final_rate = 1.0;
-        recipe.train.evaluate_every = 16_384;
+        recipe.train.total_timesteps = 500_000;
+        recipe.train.num_envs = 16;
+        recipe.train.eval_freq = 16_384;
         recipe.train.log_every = 16_384;
+        recipe.schedule = Schedule::default();
         *recipe.optimizer.learning_rate_mut() = 3e-4;
-        ppo.rollout = 256;
-        ppo.epochs = 4;
+        ppo.n_steps = 256;
+        ppo.n_epochs = 4;
         ppo.gamma = 0.99;
         ppo.gae_lambda = 0.94;
-        ppo.anneal_clip = false;
+        ppo.anneal_clip_range = false;
     }
     if environment == "Pendulum-v1" {
-        recipe.train.envs = 4;
-        recipe.train.steps = 300_000;
+        recipe.train.num_envs = 4;
+        recipe.train.total_timesteps = 300_000;
+        recipe.train.batch_size = 64;
         *recipe.optimizer.learning_rate_mut() = 1e-3;
-        ppo.rollout = 1024;
-        ppo.epochs = 10;
-        ppo.batch_size = 64;
+        ppo.n_steps = 1024;
+        ppo.n_epochs = 10;
         ppo.gamma = 0.9;
         ppo.gae_lambda = 0.95;
     }
     recipe.agent = Agent::Ppo(ppo);
 }
 
-/// Noise explores, and a random action would only hide what it does.
+/// Exploration by noise alone: a random action would hide what the noise does.
 fn noisy(dqn: &mut DqnConfig) {
     dqn.noisy = true;
-    dqn.epsilon_start = 0.0;
-    dqn.epsilon_end = 0.0;
+    dqn.exploration_initial_eps = 0.0;
+    dqn.exploration_final_eps = 0.0;
 }
 
-/// Plain DQN with settings that suit an environment.
+/// Plain DQN.
 fn base(environment: &str) -> Recipe {
     let mut recipe = Recipe {
         name: String::new(),
@@ -357,19 +435,20 @@ fn base(environment: &str) -> Recipe {
             beta_2: 0.999,
             epsilon: 1e-8,
         },
-        train: Loop::default(),
+        schedule: Schedule::default(),
+        train: TrainingOptions::default(),
     };
-    recipe.train.evaluate_every = 512;
+    recipe.train.eval_freq = 512;
     recipe.train.log_every = 512;
-    recipe.train.stop_after = 3;
-    recipe.train.stop_return = environment
-        .parse::<Native>()
+    recipe.train.evals_to_stop = 3;
+    recipe.train.reward_threshold = environment
+        .parse::<ClassicControl>()
         .ok()
-        .and_then(|env| env.spec().solved)
+        .and_then(|env| env.spec().reward_threshold)
         .unwrap_or(f64::INFINITY);
     if environment == "CartPole-v1" {
-        // Solved is 475; this is the most there is, and costs little more.
-        recipe.train.stop_return = 500.0;
+        // Solved is 475; this is the largest possible return, and costs little more.
+        recipe.train.reward_threshold = 500.0;
     }
     recipe
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use tinderbox_rl::env::{Acrobot, CartPole, MountainCar, Native, Pendulum, TimeLimit};
+use tinderbox_rl::env::{Acrobot, CartPole, ClassicControl, MountainCar, Pendulum, TimeLimit};
 use tinderbox_rl::environment::{Action, Environment};
 
 /// Largest difference of a state or a reward in double precision.
@@ -38,10 +38,10 @@ fn recording(name: &str) -> Recording {
 /// The limit that the environment of that name has.
 fn limit(name: &str) -> u32 {
     match name.parse().unwrap() {
-        Native::CartPole(env) => env.limit(),
-        Native::MountainCar(env) => env.limit(),
-        Native::Acrobot(env) => env.limit(),
-        Native::Pendulum(env) => env.limit(),
+        ClassicControl::CartPole(env) => env.limit(),
+        ClassicControl::MountainCar(env) => env.limit(),
+        ClassicControl::Acrobot(env) => env.limit(),
+        ClassicControl::Pendulum(env) => env.limit(),
     }
 }
 
@@ -68,7 +68,7 @@ fn replay<E: Environment, const N: usize>(
     for (number, episode) in recording(name).episodes.iter().enumerate() {
         let initial = from_state(episode.initial.as_slice().try_into().unwrap());
         let mut env = TimeLimit::new(initial, limit(name));
-        let mut observation = vec![0.0; env.spec().observation.len()];
+        let mut observation = vec![0.0; env.spec().observation_space.len()];
         for (index, recorded) in episode.steps.iter().enumerate() {
             let at = format!("{name}, episode {number}, step {index}");
             let &Recorded(action, ref states, ref observed, reward, terminated, truncated) =

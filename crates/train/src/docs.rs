@@ -77,6 +77,34 @@ pub const OPTIMIZER_DOCS: &[KeyDoc] = &[
         "Added to the denominator",
         "1e-15 to 1",
     ),
+    KeyDoc::new(
+        "schedule",
+        "Learning rate schedule, as a factor on optimizer.learning_rate",
+        "",
+    ),
+    KeyDoc::new("schedule.kind", "Shape of the schedule", ""),
+    KeyDoc::new(
+        "schedule.warmup",
+        "Share of the steps spent on linear warm-up",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new("schedule.floor", "Last factor", "0 to 1"),
+    KeyDoc::new(
+        "schedule.rise",
+        "Share of the steps on the way up",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new("schedule.start", "First factor", "0 to 1"),
+    KeyDoc::new(
+        "schedule.factor",
+        "Factor applied each time the monitored metric has stopped improving",
+        "above 0 and below 1",
+    ),
+    KeyDoc::new(
+        "schedule.patience",
+        "Epochs without improvement before the factor is applied",
+        "0 or more",
+    ),
 ];
 
 /// The keys of the training loop and the schedule.
@@ -147,33 +175,5 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
         "train.workers",
         "Threads that prepare batches; does not change the result",
         "0 to 256",
-    ),
-    KeyDoc::new(
-        "schedule",
-        "Learning rate schedule, as a factor on optimizer.learning_rate",
-        "",
-    ),
-    KeyDoc::new("schedule.kind", "Shape of the schedule", ""),
-    KeyDoc::new(
-        "schedule.warmup",
-        "Share of the steps spent on linear warm-up",
-        "at least 0 and below 1",
-    ),
-    KeyDoc::new("schedule.floor", "Last factor", "0 to 1"),
-    KeyDoc::new(
-        "schedule.rise",
-        "Share of the steps on the way up",
-        "above 0 and below 1",
-    ),
-    KeyDoc::new("schedule.start", "First factor", "0 to 1"),
-    KeyDoc::new(
-        "schedule.factor",
-        "Factor applied each time the monitored metric has stopped improving",
-        "above 0 and below 1",
-    ),
-    KeyDoc::new(
-        "schedule.patience",
-        "Epochs without improvement before the factor is applied",
-        "0 or more",
     ),
 ];

@@ -5,7 +5,6 @@
 //! the keys of the old one.
 
 mod docs;
-pub mod inferred;
 mod refusal;
 mod suggest;
 
@@ -93,6 +92,13 @@ pub trait Patchable: Serialize + DeserializeOwned {
     fn variant(path: &str, kind: &str) -> Option<Table> {
         let _ = (path, kind);
         None
+    }
+
+    /// The keys of the section at `path` that all its kinds have: they keep their values when the
+    /// kind changes.
+    fn common_keys(path: &str) -> &'static [&'static str] {
+        let _ = path;
+        &[]
     }
 
     /// What each key means.
@@ -207,7 +213,7 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
         && base.get("kind").and_then(Value::as_str) != Some(kind)
         && let Some(other) = T::variant(path, kind)
     {
-        *base = other;
+        change_kind::<T>(base, other, path);
     }
     for (name, value) in patch {
         let key = joined(path, &name);
@@ -235,6 +241,16 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
         };
     }
     Ok(())
+}
+
+/// Replaces the section at `path` by one of another kind.
+fn change_kind<T: Patchable>(section: &mut Table, other: Table, path: &str) {
+    let common = T::common_keys(path);
+    let old = std::mem::replace(section, other);
+    section.extend(
+        old.into_iter()
+            .filter(|(name, _)| common.contains(&name.as_str())),
+    );
 }
 
 /// Whether a key takes `auto`, `yes` or `no`, of which `true` and `false` mean the latter two.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_predict::FileError;
 
 use crate::{Metrics, Timings};
 
@@ -26,18 +27,12 @@ pub enum RunError {
     #[error("`{}` already contains a finished run; choose another `--out`", .0.display())]
     Finished(PathBuf),
     /// A finished run cannot be resumed as it is.
-    #[error(
-        "the run in `{}` is finished{}", path.display(),
-        epochs.map_or(String::new(), |epochs| format!(
-            "; to train it longer, resume it with more than {epochs} epochs, as with \
-             `--epochs {}`", 2 * epochs
-        ))
-    )]
+    #[error("the run in `{}` is finished{advice}", path.display())]
     Done {
         /// The directory.
         path: PathBuf,
-        /// Epochs that its recipe has, if it has them.
-        epochs: Option<usize>,
+        /// How to train it longer, with a semicolon before it; empty if it cannot be.
+        advice: String,
     },
     /// An unfinished run is there.
     #[error(
@@ -100,26 +95,15 @@ pub enum RunError {
         to: i64,
     },
     /// The file system refused.
-    #[error("cannot {action} `{}`", path.display())]
-    Io {
-        /// What was attempted.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
 }
 
 impl RunError {
     /// Adds what was attempted to an error of the file system.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        let wrap = FileError::new(action, path);
+        move |source| Self::Io(wrap(source))
     }
 }
 
@@ -211,7 +195,7 @@ impl RunDir {
         if change == Change::None && summary.exists() {
             return Err(RunError::Done {
                 path: path.to_owned(),
-                epochs: changes::epochs(recipe),
+                advice: changes::advice(recipe),
             });
         }
         cleanup::remove_leftovers(path);

@@ -13,6 +13,13 @@ use super::config::{ConfigError, check_range};
 pub enum Schedule {
     /// The same rate at every step.
     Constant {},
+    /// Linear warm-up from 0, then a linear decay to `floor`.
+    Linear {
+        /// Share of the steps spent warming up, in `[0, 1)`.
+        warmup: f64,
+        /// Last factor, in `[0, 1]`.
+        floor: f64,
+    },
     /// Linear warm-up from 0, then half a cosine down to `floor` (Loshchilov and Hutter, *SGDR*,
     /// 2017, <https://arxiv.org/abs/1608.03983>, without restarts).
     Cosine {
@@ -53,6 +60,10 @@ impl Schedule {
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {
             "constant" => Self::Constant {},
+            "linear" => Self::Linear {
+                warmup: 0.0,
+                floor: 0.0,
+            },
             "cosine" => Self::Cosine {
                 warmup: 0.05,
                 floor: 0.0,
@@ -77,6 +88,15 @@ impl Schedule {
         let done = step as f64;
         match *self {
             Self::Constant {} => 1.0,
+            Self::Linear { warmup, floor } => {
+                let ramp = (warmup * total).round();
+                if done < ramp {
+                    (done + 1.0) / ramp
+                } else {
+                    let progress = (done - ramp) / (total - ramp).max(1.0);
+                    1.0 - (1.0 - floor) * progress.min(1.0)
+                }
+            }
             Self::Cosine { warmup, floor } => {
                 let ramp = (warmup * total).round();
                 if done < ramp {
@@ -114,7 +134,7 @@ impl Schedule {
         let unit = |name, value| check_range(name, value, 0.0..=1.0);
         match *self {
             Self::Constant {} => Ok(()),
-            Self::Cosine { warmup, floor } => {
+            Self::Linear { warmup, floor } | Self::Cosine { warmup, floor } => {
                 share("schedule.warmup", warmup)?;
                 unit("schedule.floor", floor)
             }

@@ -50,9 +50,9 @@ const SHORT: [&str; 6] = [
     "--set",
     "train.epochs=6",
     "--set",
-    "model.net.d_block=16",
+    "model.d_block=16",
     "--set",
-    "model.net.n_members=4",
+    "model.n_members=4",
 ];
 
 fn train_args<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -108,7 +108,7 @@ fn a_run_leaves_what_the_contract_says() {
 }
 
 #[test]
-fn what_was_found_and_left_out_is_said_and_the_result_is_in_plain_words() {
+fn dropped_columns_and_the_result_are_in_plain_words() {
     let place = place();
     let ran = place.run(&train_args(&["--out", "run"]));
     ran.ok();
@@ -122,8 +122,8 @@ fn what_was_found_and_left_out_is_said_and_the_result_is_in_plain_words() {
     for words in [
         "logistic regression",
         "boosted trees",
-        "Most important columns",
-        "Warning:",
+        "Most important features",
+        "warning:",
         "test rows",
         "f1 (binary)",
         "threshold",
@@ -138,12 +138,12 @@ fn what_was_found_and_left_out_is_said_and_the_result_is_in_plain_words() {
 }
 
 #[test]
-fn losses_at_equal_approvals_stand_beside_the_scorecard() {
+fn losses_at_equal_approvals_are_compared_with_the_scorecard() {
     let place = place();
     let amount = ["--out", "run", "--set", "data.amount=fee"];
     let ran = place.run(&train_args(&amount));
     ran.ok();
-    assert!(ran.stdout.contains("losses avoided beside the scorecard"));
+    assert!(ran.stdout.contains("losses avoided vs. scorecard"));
     let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
     for method in ["this model", "logistic regression", "boosted trees"] {
         let curve = summary["approval"][method].as_array().unwrap();
@@ -449,8 +449,8 @@ fn numbers_that_are_too_large_are_refused_before_training() {
     let rows: Vec<String> = rows.collect();
     place.write("large.csv", format!("x,huge,y\n{}", rows.concat()));
     for (target, set) in [
-        ("huge", "features.numeric=quantile"),
-        ("y", "features.numeric=standard"),
+        ("huge", "features.numeric_scaling=quantile"),
+        ("y", "features.numeric_scaling=standard"),
     ] {
         let args = [
             "train",
@@ -856,7 +856,7 @@ fn copies_of_a_row_stay_in_one_split() {
     ];
     let ran = place.run(&[&args[..], &SHORT[2..], &["--set", "train.epochs=20"]].concat());
     ran.ok();
-    let note = "copies of another row; copies stay in one split";
+    let note = "duplicates of another row; duplicates stay in one split";
     assert!(ran.stderr.contains(note), "{}", ran.stderr);
     for split in ["train  ", "valid  ", "test   "] {
         let of_split = |line: &&str| line.starts_with(split) && line.contains("copies.csv");
@@ -912,9 +912,9 @@ fn what_cannot_be_trained_is_refused_before_there_is_a_folder() {
     let price = ["train", "--data", "loss.csv", "--target", "fee"];
     let batches = [
         "--set",
-        "model.net.kind=mlp",
+        "model.kind=mlp",
         "--set",
-        "model.net.normalization=batch",
+        "model.normalization=batch",
         "--set",
         "train.batch_size=1",
     ];
@@ -926,18 +926,18 @@ fn what_cannot_be_trained_is_refused_before_there_is_a_folder() {
         ),
         (
             price,
-            &["--set", "features.target=log"],
-            &["`fee`", "features.target"],
+            &["--set", "features.target_scaling=log"],
+            &["`fee`", "features.target_scaling"],
         ),
         (plain, &batches, &["train.batch_size", "at least 2"]),
         (
             plain,
-            &["--set", "data.source.test=test.csv"],
+            &["--set", "data.test=test.csv"],
             &["test.csv", "`Maybe`", "line 3"],
         ),
         (
             ["train", "--data", "customers.csv", "--target", "plan"],
-            &["--set", "data.source.test=plans.csv"],
+            &["--set", "data.test=plans.csv"],
             &[
                 "plans.csv",
                 "`Maybe` in line 4",

@@ -33,7 +33,7 @@ const SHORT: [&str; 9] = [
     "--set",
     "train.epochs=2",
     "--set",
-    "model.net.d_block=8",
+    "model.d_block=8",
     "--no-baseline",
 ];
 
@@ -245,8 +245,8 @@ fn flags_and_keys_that_make_no_sense_name_what_would() {
     let base = ["train", "--data", "my.csv", "--target", "y", "--out", "run"];
     for (more, words) in [
         (
-            ["--set", "model.net.n_member=3"],
-            ["model.net.n_members", "n_member"],
+            ["--set", "model.n_member=3"],
+            ["model.n_members", "n_member"],
         ),
         (
             ["--set", "split.test_fraction=2"],
@@ -416,7 +416,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "train --set dropout=0.5",
-        &["did you mean `model.net.dropout`?"],
+        &["did you mean `model.dropout`?"],
     ),
     (
         "train --set train.monitor_mode=up",

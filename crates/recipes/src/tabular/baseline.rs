@@ -1,12 +1,16 @@
-//! Classical methods on the same rows, so that the net's gain is seen and not claimed.
+//! Classical baselines on the same splits.
 //!
-//! They are not fed what the network is fed, but what suits them: linear methods take standardized
-//! or rank-transformed numbers with the median where one is missing, and one-hot categories; trees
-//! take numbers as they are. Which of the two scales, and whether a skewed target is learned by its
-//! logarithm, is chosen on the validation rows; so is the decision threshold of two classes. The
-//! method is then fitted on the training and validation rows together.
+//! Their preprocessing is that of the methods, not of the network: linear methods take standardized
+//! or rank-transformed numbers, the median for a missing one, and one-hot categories; trees take
+//! unscaled numbers. The scaling, the logarithm of a skewed target and the decision threshold of two
+//! classes are chosen on the validation rows. The method is then fitted on the training and
+//! validation rows together.
 
-use std::collections::BTreeMap;
+mod inputs;
+mod stored;
+#[cfg(test)]
+mod tests;
+
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -15,18 +19,17 @@ use tinderbox_baselines::{
     BaselineError, BoostedTrees, BoostingConfig, Logistic, LogisticConfig, Ridge, RidgeConfig,
 };
 use tinderbox_datasets::table::Table;
-
-use super::answers::Answers;
-use super::encoder::{Encoded, Encoder};
-use super::error::TabularError;
-use super::plain::{LinearInputs, PlainRows, tree_columns};
-use super::recipe::{NumericScale, TargetScale};
-use super::target::{Target, Truth};
-use tinderbox_train::metrics::Estimate;
+use tinderbox_predict::tabular::{Encoded, Encoder, NumericScaling, Target, TargetScaling};
+use tinderbox_train::TaskError;
+use tinderbox_train::metrics::{Estimate, Evaluation};
 use tinderbox_train::run_dir::Baseline;
 
-/// Name of the file in `model/` that holds the fitted baselines, where they are kept.
-pub(crate) const BASELINES_FILE: &str = "baselines.json";
+use super::error::table_error;
+use super::fit::positive;
+use super::targets::{Targets, fit_scale};
+use inputs::{LinearInputs, UnscaledRows};
+
+pub(super) use stored::{BASELINES_FILE, load_baseline, to_json};
 
 /// A family of classical methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,32 +57,32 @@ impl FromStr for BaselineKind {
     }
 }
 
-/// What a method is fitted on and measured on.
+/// The rows that a method is fitted and evaluated on.
 pub(crate) struct Rows<'a> {
     pub(crate) table: &'a Table,
     pub(crate) encoder: &'a Encoder,
     /// All rows of the table.
     pub(crate) encoded: &'a Encoded,
-    pub(crate) truth: &'a Truth,
+    pub(crate) targets: &'a Targets,
     pub(crate) target: &'a Target,
     pub(crate) train: &'a [usize],
     pub(crate) valid: &'a [usize],
     pub(crate) test: &'a [usize],
 }
 
-/// A method's result with what it said of each test row.
+/// A fitted method with its result on the test rows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Classical {
+pub(crate) struct Classical {
     /// Its result.
-    pub baseline: Baseline,
-    /// What it said of the test rows.
-    pub answers: Answers,
+    pub(crate) result: Baseline,
+    /// Its predictions for the test rows.
+    pub(crate) evaluation: Evaluation,
     /// The family of the method.
-    pub kind: BaselineKind,
+    pub(crate) kind: BaselineKind,
     pub(crate) fitted: FittedBaseline,
 }
 
-/// A fitted method with its inputs, as `model/` keeps it.
+/// A fitted method with its inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FittedBaseline {
     method: Method,
@@ -104,33 +107,34 @@ enum Method {
     },
 }
 
-/// One way to prepare the inputs and the target.
+/// A way to preprocess the inputs and the target.
 #[derive(Clone)]
 struct Candidate {
     kind: BaselineKind,
-    scale: NumericScale,
+    scaling: NumericScaling,
     target: Target,
 }
 
 impl Rows<'_> {
-    /// A linear method and boosted trees, measured on the test rows.
-    pub(crate) fn baselines(&self) -> Result<Vec<Classical>, TabularError> {
-        let plain = PlainRows::new(self.encoder, self.table, self.encoded)?;
+    /// A linear method and boosted trees, evaluated on the test rows.
+    pub(crate) fn fit_all(&self) -> Result<Vec<Classical>, TaskError> {
+        let unscaled =
+            UnscaledRows::new(self.encoder, self.table, self.encoded).map_err(table_error)?;
         let mut all = Vec::new();
         for kind in BaselineKind::ALL {
             let started = Instant::now();
-            let fitted = self.fit(kind, &plain)?;
-            let truth = self.truth.take(self.test);
-            let answers = fitted.answers(&plain, self.test, &truth)?;
+            let fitted = self.fit(kind, &unscaled)?;
+            let targets = self.targets.take(self.test);
+            let evaluation = fitted.evaluate(&unscaled, self.test, targets)?;
             all.push(Classical {
-                baseline: Baseline {
+                result: Baseline {
                     method: fitted.method.name().to_owned(),
                     samples: self.train.len() + self.valid.len(),
                     wall_s: started.elapsed().as_secs_f64(),
-                    threshold: answers.threshold(),
-                    test: answers.metrics(),
+                    threshold: evaluation.threshold(),
+                    test: evaluation.metrics(),
                 },
-                answers,
+                evaluation,
                 kind,
                 fitted,
             });
@@ -138,38 +142,46 @@ impl Rows<'_> {
         Ok(all)
     }
 
-    /// What the same methods say of all rows of another table: the probability of the second class.
-    pub(crate) fn elsewhere(
+    /// The probability of the positive class that the same methods give to all rows of another table.
+    pub(crate) fn scores_of(
         &self,
         table: &Table,
         encoded: &Encoded,
-    ) -> Result<Vec<(String, Vec<f32>)>, TabularError> {
-        let plain = PlainRows::new(self.encoder, self.table, self.encoded)?;
-        let other = PlainRows::new(self.encoder, table, encoded)?;
+    ) -> Result<Vec<(String, Vec<f32>)>, TaskError> {
+        let unscaled =
+            UnscaledRows::new(self.encoder, self.table, self.encoded).map_err(table_error)?;
+        let other = UnscaledRows::new(self.encoder, table, encoded).map_err(table_error)?;
         let rows: Vec<usize> = (0..table.rows()).collect();
         let mut all = Vec::new();
         for kind in BaselineKind::ALL {
-            let fitted = self.fit(kind, &plain)?;
-            let said = fitted.method.predict(&other, &rows)?;
-            all.push((fitted.method.name().to_owned(), super::probabilities(&said)));
+            let fitted = self.fit(kind, &unscaled)?;
+            let scores = fitted
+                .method
+                .predict(&other, &rows)
+                .map_err(TaskError::internal)?;
+            all.push((fitted.method.name().to_owned(), positive(&scores)));
         }
         Ok(all)
     }
 
-    fn fit(&self, kind: BaselineKind, plain: &PlainRows) -> Result<FittedBaseline, TabularError> {
-        let mut candidates = self.candidates(kind, plain)?;
+    fn fit(
+        &self,
+        kind: BaselineKind,
+        unscaled: &UnscaledRows,
+    ) -> Result<FittedBaseline, TaskError> {
+        let mut candidates = self.candidates(kind, unscaled)?;
         let two_classes = self.target.d_output() == 2;
         let mut best: Option<(usize, Validated)> = None;
         if candidates.len() > 1 || two_classes {
             for (index, candidate) in candidates.iter().enumerate() {
-                let found = match self.validate(candidate, plain) {
-                    Ok(found) => found,
+                let validated = match self.validate(candidate, unscaled) {
+                    Ok(validated) => validated,
                     // Without the validation rows a class may be missing.
-                    Err(TabularError::Baseline(BaselineError::SingleClass { .. })) => continue,
+                    Err(error) if is_single_class(&error) => continue,
                     Err(error) => return Err(error),
                 };
-                if best.as_ref().is_none_or(|(_, best)| found.beats(best)) {
-                    best = Some((index, found));
+                if best.as_ref().is_none_or(|(_, best)| validated.beats(best)) {
+                    best = Some((index, validated));
                 }
             }
         }
@@ -177,7 +189,9 @@ impl Rows<'_> {
         let candidate = candidates.swap_remove(index);
         let all = [self.train, self.valid].concat();
         Ok(FittedBaseline {
-            method: self.fit_one(&candidate, plain, &all)?,
+            method: self
+                .fit_one(&candidate, unscaled, &all)
+                .map_err(TaskError::internal)?,
             target: candidate.target,
             threshold,
         })
@@ -186,25 +200,31 @@ impl Rows<'_> {
     fn candidates(
         &self,
         kind: BaselineKind,
-        plain: &PlainRows,
-    ) -> Result<Vec<Candidate>, TabularError> {
+        unscaled: &UnscaledRows,
+    ) -> Result<Vec<Candidate>, TaskError> {
         let mut targets = vec![self.target.clone()];
         if matches!(self.target, Target::Number { log: true, .. }) {
             let mut own = self.target.clone();
-            own.measure(self.truth, self.train, TargetScale::Standard, "")?;
+            fit_scale(
+                &mut own,
+                self.targets,
+                self.train,
+                TargetScaling::Standard,
+                "",
+            )?;
             targets.push(own);
         }
-        let scales: &[NumericScale] = match kind {
-            BaselineKind::Linear if plain.has_numbers() => {
-                &[NumericScale::Standard, NumericScale::Quantile]
+        let scalings: &[NumericScaling] = match kind {
+            BaselineKind::Linear if unscaled.has_numbers() => {
+                &[NumericScaling::Standard, NumericScaling::Quantile]
             }
-            _ => &[NumericScale::Standard],
+            _ => &[NumericScaling::Standard],
         };
         let of = |target: &Target| {
             let target = target.clone();
-            scales.iter().map(move |&scale| Candidate {
+            scalings.iter().map(move |&scaling| Candidate {
                 kind,
-                scale,
+                scaling,
                 target: target.clone(),
             })
         };
@@ -214,74 +234,76 @@ impl Rows<'_> {
     fn validate(
         &self,
         candidate: &Candidate,
-        plain: &PlainRows,
-    ) -> Result<Validated, TabularError> {
+        unscaled: &UnscaledRows,
+    ) -> Result<Validated, TaskError> {
         let fitted = FittedBaseline {
-            method: self.fit_one(candidate, plain, self.train)?,
+            method: self
+                .fit_one(candidate, unscaled, self.train)
+                .map_err(TaskError::internal)?,
             target: candidate.target.clone(),
             threshold: None,
         };
-        let truth = self.truth.take(self.valid);
-        let answers = fitted.answers(plain, self.valid, &truth)?;
-        let metrics = answers.metrics();
+        let targets = self.targets.take(self.valid);
+        let evaluation = fitted.evaluate(unscaled, self.valid, targets)?;
+        let metrics = evaluation.metrics();
         let loss = metrics.get("rmse").or(metrics.get("loss")).copied();
         Ok(Validated {
             loss: loss.filter(|loss| !loss.is_nan()).unwrap_or(f64::INFINITY),
             log: matches!(candidate.target, Target::Number { log: true, .. }),
-            estimate: answers.estimate(),
-            threshold: answers.tuned_threshold(),
+            estimate: evaluation.estimate(),
+            threshold: evaluation.tuned_threshold(),
         })
     }
 
     fn fit_one(
         &self,
         candidate: &Candidate,
-        plain: &PlainRows,
+        unscaled: &UnscaledRows,
         rows: &[usize],
-    ) -> Result<Method, TabularError> {
-        let truth = self.truth.take(rows);
+    ) -> Result<Method, BaselineError> {
+        let targets = self.targets.take(rows);
         let classes = candidate.target.d_output();
-        Ok(match (candidate.kind, &truth) {
-            (BaselineKind::Linear, Truth::Classes(labels)) => {
-                let inputs = LinearInputs::fit(plain, rows, candidate.scale);
-                let train = inputs.apply(plain, rows)?;
+        Ok(match (candidate.kind, &targets) {
+            (BaselineKind::Linear, Targets::Classes(labels)) => {
+                let inputs = LinearInputs::fit(unscaled, rows, candidate.scaling);
+                let train = inputs.apply(unscaled, rows)?;
                 let model = LogisticConfig::default().fit(&train, labels, classes)?;
                 Method::Logistic { inputs, model }
             }
-            (BaselineKind::Linear, Truth::Numbers(values)) => {
-                let inputs = LinearInputs::fit(plain, rows, candidate.scale);
-                let train = inputs.apply(plain, rows)?;
+            (BaselineKind::Linear, Targets::Numbers(values)) => {
+                let inputs = LinearInputs::fit(unscaled, rows, candidate.scaling);
+                let train = inputs.apply(unscaled, rows)?;
                 let model = RidgeConfig::default().fit(&train, &candidate.scaled(values))?;
                 Method::Ridge { inputs, model }
             }
-            (BaselineKind::Trees, Truth::Classes(labels)) => Method::Trees {
+            (BaselineKind::Trees, Targets::Classes(labels)) => Method::Trees {
                 model: BoostingConfig::default().fit_classes(
-                    &plain.table(rows)?,
+                    &unscaled.table(rows)?,
                     labels,
                     classes,
                 )?,
             },
-            (BaselineKind::Trees, Truth::Numbers(values)) => Method::Trees {
+            (BaselineKind::Trees, Targets::Numbers(values)) => Method::Trees {
                 model: BoostingConfig::default()
-                    .fit_values(&plain.table(rows)?, &candidate.scaled(values))?,
+                    .fit_values(&unscaled.table(rows)?, &candidate.scaled(values))?,
             },
         })
     }
 }
 
-/// What the validation rows say of a candidate.
+/// The result of a candidate on the validation rows.
 struct Validated {
     loss: f64,
-    /// Whether the logarithm of the target is learned.
+    /// Whether the target is the logarithm.
     log: bool,
     estimate: Option<Estimate>,
-    /// The threshold that they suggest for two classes.
+    /// The decision threshold of two classes that they suggest.
     threshold: Option<f64>,
 }
 
 impl Validated {
-    /// Whether this candidate is better than one before it. The network's logarithm is given up only
-    /// for what is better beyond noise: a few large targets decide a squared error.
+    /// Whether this candidate is better than an earlier one. The logarithm of the network's target is
+    /// given up only for a difference beyond noise: a few large targets determine a squared error.
     fn beats(&self, best: &Self) -> bool {
         let margin = match (&self.estimate, &best.estimate) {
             (Some(own), Some(best_estimate)) if self.log != best.log => {
@@ -310,54 +332,44 @@ impl Method {
     }
 
     /// Probabilities of the classes of each row, or a number on the target's scale.
-    fn predict(&self, plain: &PlainRows, rows: &[usize]) -> Result<Vec<f32>, BaselineError> {
-        let single = |said: Vec<f64>| said.into_iter().map(|value| value as f32).collect();
+    fn predict(&self, unscaled: &UnscaledRows, rows: &[usize]) -> Result<Vec<f32>, BaselineError> {
+        let single = |scores: Vec<f64>| scores.into_iter().map(|value| value as f32).collect();
         match self {
-            Self::Logistic { inputs, model } => model.predict(&inputs.apply(plain, rows)?),
+            Self::Logistic { inputs, model } => model.predict(&inputs.apply(unscaled, rows)?),
             Self::Ridge { inputs, model } => {
-                Ok(single(model.predict(&inputs.apply(plain, rows)?)?))
+                Ok(single(model.predict(&inputs.apply(unscaled, rows)?)?))
             }
-            Self::Trees { model } => Ok(single(model.predict(&plain.table(rows)?)?)),
+            Self::Trees { model } => Ok(single(model.predict(&unscaled.table(rows)?)?)),
         }
     }
 }
 
 impl FittedBaseline {
-    /// Probabilities of the classes of each row, or a number on the scale of [`target`](Self::target).
-    pub(crate) fn predict(
+    /// Probabilities of the classes of each row, or numbers in the target's unit.
+    pub(crate) fn outputs(
         &self,
         encoder: &Encoder,
         table: &Table,
         encoded: &Encoded,
-    ) -> Result<Vec<f32>, TabularError> {
-        let plain = PlainRows::new(encoder, table, encoded)?;
+    ) -> Result<Vec<f64>, TaskError> {
+        let unscaled = UnscaledRows::new(encoder, table, encoded).map_err(table_error)?;
         let rows: Vec<usize> = (0..encoded.rows).collect();
-        Ok(self.method.predict(&plain, &rows)?)
+        self.unscaled_outputs(&unscaled, &rows)
     }
 
-    /// Whether the method takes the rows of an encoder and answers for `target`, which a stored one
-    /// may not.
-    pub(crate) fn fits(&self, encoder: &Encoder, target: &Target) -> bool {
-        let outputs = target.d_output();
-        let sound = match &self.method {
-            Method::Logistic { inputs, model } => {
-                let width = inputs.width(encoder);
-                width.is_some_and(|width| model.is_sound(width)) && model.answers() == outputs
-            }
-            Method::Ridge { inputs, model } => {
-                let width = inputs.width(encoder);
-                width.is_some_and(|width| model.is_sound(width)) && outputs == 1
-            }
-            Method::Trees { model } => {
-                model.is_sound(tree_columns(encoder).len()) && model.answers() == outputs
-            }
-        };
-        sound && self.target.d_output() == outputs
-    }
-
-    /// The target on this method's own scale.
-    pub(crate) fn target(&self) -> &Target {
-        &self.target
+    fn unscaled_outputs(
+        &self,
+        unscaled: &UnscaledRows,
+        rows: &[usize],
+    ) -> Result<Vec<f64>, TaskError> {
+        let scores = self
+            .method
+            .predict(unscaled, rows)
+            .map_err(TaskError::internal)?;
+        Ok(scores
+            .into_iter()
+            .map(|score| self.target.unscaled(score))
+            .collect())
     }
 
     /// The decision threshold of two classes.
@@ -365,136 +377,20 @@ impl FittedBaseline {
         self.threshold
     }
 
-    fn answers(
+    fn evaluate(
         &self,
-        plain: &PlainRows,
+        unscaled: &UnscaledRows,
         rows: &[usize],
-        truth: &Truth,
-    ) -> Result<Answers, TabularError> {
-        let said = self.method.predict(plain, rows)?;
-        let answers = Answers::new(&said, |score| self.target.unscaled(score), truth);
-        Ok(answers.decided_at(self.threshold))
+        targets: Targets,
+    ) -> Result<Evaluation, TaskError> {
+        let outputs = self.unscaled_outputs(unscaled, rows)?;
+        Ok(targets.evaluation(&outputs).decided_at(self.threshold))
     }
 }
 
-/// The fitted methods as the file that `model/` keeps.
-pub(crate) fn to_json(methods: &[Classical]) -> Result<Vec<u8>, serde_json::Error> {
-    let by_kind: BTreeMap<BaselineKind, &FittedBaseline> = methods
-        .iter()
-        .map(|method| (method.kind, &method.fitted))
-        .collect();
-    serde_json::to_vec(&by_kind)
-}
-
-#[cfg(test)]
-mod tests {
-    use tinderbox_datasets::table::Column;
-
-    use super::*;
-    use crate::tabular::Recipe;
-
-    /// Everything that is fitted and measured of a table whose last column is the target.
-    fn baselines(columns: Vec<Column>) -> Vec<Classical> {
-        let table = Table::new("test", columns).unwrap();
-        let recipe = Recipe::builtin("file").unwrap();
-        let names: Vec<String> = table
-            .columns()
-            .iter()
-            .map(|c| c.name().to_owned())
-            .collect();
-        let (target_name, inputs) = names.split_last().unwrap();
-        let count = table.rows();
-        let rows = |from: usize| -> Vec<usize> { (from..count).step_by(5).collect() };
-        let (test, valid) = (rows(0), rows(1));
-        let train = [rows(2), rows(3), rows(4)].concat();
-        let (mut target, truth) =
-            Target::read(table.column(target_name).unwrap(), &recipe.data).unwrap();
-        target
-            .measure(&truth, &train, recipe.features.target, target_name)
-            .unwrap();
-        let encoder = Encoder::fit(&table, inputs, &train, &recipe.features).unwrap();
-        let encoded = encoder.encode(&table).unwrap();
-        let rows = Rows {
-            table: &table,
-            encoder: &encoder,
-            encoded: &encoded,
-            truth: &truth,
-            target: &target,
-            train: &train,
-            valid: &valid,
-            test: &test,
-        };
-        let methods = rows.baselines().unwrap();
-        for method in &methods {
-            let json = serde_json::to_string(&method.fitted).unwrap();
-            let stored: FittedBaseline = serde_json::from_str(&json).unwrap();
-            assert_eq!(stored, method.fitted);
-        }
-        methods
-    }
-
-    /// A number in `[0, 1)`, in no order.
-    fn spread(at: usize, step: usize) -> f64 {
-        ((at * step + 7) % 1009) as f64 / 1009.0
-    }
-
-    #[test]
-    fn a_linear_table_is_solved_by_the_linear_method() {
-        let a: Vec<f64> = (0..600).map(|at| spread(at, 389).powi(4) * 100.0).collect();
-        let b: Vec<f64> = (0..600).map(|at| spread(at, 613)).collect();
-        let word = |at: usize| ["x", "y", "z"][at % 3];
-        let words = Column::categorical("w", (0..600).map(|at| Some(word(at))));
-        // The second target is skewed, so that the network learns its logarithm.
-        for offset in [-3.0, 0.5] {
-            let y = (0..600).map(|at| offset + 2.0 * a[at] + 5.0 * b[at] + (at % 3) as f64);
-            let columns = vec![
-                Column::numeric("a", a.clone()),
-                Column::numeric("b", b.clone()),
-                words.clone(),
-                Column::numeric("y", y.collect()),
-            ];
-            let found = baselines(columns)[0].baseline.test["r2"];
-            assert!(found > 0.9999, "{offset}: {found}");
-        }
-    }
-
-    #[test]
-    fn trees_find_what_hangs_on_the_time_of_day() {
-        let times: Vec<f64> = (0..3_000)
-            .map(|at| 19_000.0 + f64::from(at) * 7.0 / 24.0)
-            .collect();
-        let y = times.iter().map(|time| {
-            let hour = ((time.fract() * 24.0).round() as usize) % 24;
-            let weekend = (time.floor() as usize + 3) % 7 >= 5;
-            f64::from(u8::from((7..19).contains(&hour))) * if weekend { 1.0 } else { 4.0 } + 0.01
-        });
-        let y: Vec<f64> = y.collect();
-        let columns = vec![Column::date("at", times.clone()), Column::numeric("y", y)];
-        let methods = baselines(columns);
-        let found = methods[1].baseline.test["r2"];
-        assert!(found > 0.95, "{found}");
-    }
-
-    #[test]
-    fn two_classes_are_decided_at_a_tuned_threshold() {
-        let a: Vec<f64> = (0..1_000).map(|at| spread(at, 389)).collect();
-        let yes = |at: usize| spread(at, 613) < 0.45 * a[at].powi(3);
-        let y = (0..1_000).map(|at| Some(if yes(at) { "yes" } else { "no" }));
-        let columns = vec![Column::numeric("a", a.clone()), Column::categorical("y", y)];
-        for method in baselines(columns) {
-            let threshold = method.baseline.threshold.unwrap();
-            assert!(threshold < 0.5, "{threshold}");
-            let Answers::Classes(predictions) = &method.answers else {
-                panic!("not classes");
-            };
-            let [[a, b], [c, d]] = [0, 1].map(|row| {
-                let row = &predictions.confusion()[row];
-                [row[0] as f64, row[1] as f64]
-            });
-            let test = &method.baseline.test;
-            assert!((test["accuracy"] - (a + d) / (a + b + c + d)).abs() < 1e-12);
-            assert!((test["f1"] - 2.0 * d / (2.0 * d + b + c)).abs() < 1e-12);
-            assert!(test["f1"] > 0.0);
-        }
-    }
+fn is_single_class(error: &TaskError) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(BaselineError::SingleClass { .. })
+    )
 }

@@ -1,13 +1,10 @@
 //! The recipes that come with the crate.
 
-use tinderbox_models::layers::{Activation, Normalization};
-use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
+use tinderbox_models::tabular::{NumericEmbedding, TabMConfig, TabularMlpConfig};
+use tinderbox_models::{DataSized as _, Template};
 
-use super::format::Format;
-use super::net::Architecture;
-use super::recipe::{
-    Data, Features, Loss, Model, NumericScale, Recipe, Source, Split, SplitBy, TargetScale, Task,
-};
+use super::recipe::{Data, Loss, Recipe, Source, Split, SplitBy, TaskType};
+use tinderbox_predict::tabular::{Architecture, Features, Format, NumericScaling, TargetScaling};
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::{MonitorMode, Optimizer, Schedule, TrainingOptions};
 
@@ -15,44 +12,38 @@ use tinderbox_train::{MonitorMode, Optimizer, Schedule, TrainingOptions};
 pub const BUILTIN: [(&str, &str); 16] = [
     (
         "cancer",
-        "breast-cancer diagnosis from cell measurements that ship with the app; the default",
+        "breast-cancer diagnosis from bundled cell measurements; the default",
     ),
     (
         "file",
         "your own CSV or Parquet file: `--data FILE --target COLUMN`",
     ),
-    ("churn", "which customers leave a telephone company"),
+    ("churn", "customer churn of a telephone company"),
     (
         "house-price",
         "median house prices of California's blocks, 1990",
     ),
     ("home-value", "sale prices of homes in Ames, Iowa"),
-    (
-        "census",
-        "who earns more than 50,000 dollars, census of 1994",
-    ),
-    (
-        "credit-default",
-        "who fails to pay a credit card, Taiwan 2005",
-    ),
-    ("german-credit", "good and bad credits of a German bank"),
-    ("home-equity", "who fails to pay a loan on a home"),
-    ("fraud", "frauds among card payments"),
-    ("mobile-fraud", "frauds among mobile payments"),
+    ("census", "income above 50,000 dollars, census of 1994"),
+    ("credit-default", "credit-card default, Taiwan 2005"),
+    ("german-credit", "credit risk of a German bank"),
+    ("home-equity", "default on home-equity loans"),
+    ("fraud", "card-payment fraud"),
+    ("mobile-fraud", "mobile-payment fraud"),
     (
         "money-laundering",
-        "accounts that launder, by their transactions",
+        "money-laundering accounts, by their transactions",
     ),
     ("malware", "malicious programs by their headers"),
     (
         "prospectivity",
-        "where lithium may lie, by maps of elements and rocks",
+        "lithium prospectivity from maps of elements and rocks",
     ),
     (
         "porphyry",
-        "where porphyry copper may lie, by place and age",
+        "porphyry-copper prospectivity from location and age",
     ),
-    ("forest", "which trees grow where, by maps"),
+    ("forest", "forest cover type from maps"),
 ];
 
 impl Recipe {
@@ -82,43 +73,16 @@ impl Recipe {
     }
 }
 
-pub(super) fn numeric_of_kind(kind: &str) -> Option<NumericEmbedding> {
-    Some(match kind {
-        "none" => NumericEmbedding::None,
-        "linear" => NumericEmbedding::Linear,
-        "linear-relu" => NumericEmbedding::LinearRelu,
-        "encoding" => NumericEmbedding::Encoding { n_bins: 24 },
-        "piecewise-linear" => NumericEmbedding::PiecewiseLinear {
-            n_bins: 24,
-            rectify: false,
-        },
-        "periodic" => NumericEmbedding::Periodic {
-            n_frequencies: 24,
-            sigma: 0.1,
-            lite: true,
-        },
-        _ => return None,
-    })
-}
-
-pub(super) fn categorical_of_kind(kind: &str) -> Option<CategoricalEmbedding> {
-    Some(match kind {
-        "one-hot" => CategoricalEmbedding::OneHot,
-        "learned" => CategoricalEmbedding::Learned { d_embedding: 8 },
-        _ => return None,
-    })
-}
-
 /// A recipe for any file: what the built-in ones start from.
 fn base(name: &str) -> Recipe {
     Recipe {
         name: name.to_owned(),
         ensemble: 1,
         calibrate: true,
-        unlabelled: false,
+        anomaly_detection: false,
         data: Data {
             target: String::new(),
-            task: Task::Auto,
+            task: TaskType::Auto,
             positive: String::new(),
             amount: String::new(),
             drop: Vec::new(),
@@ -143,28 +107,8 @@ fn base(name: &str) -> Recipe {
             seed: 0,
             folds: 0,
         },
-        features: Features {
-            numeric: NumericScale::Quantile,
-            rare_below: 5,
-            shared_from: 0,
-            missing_columns: true,
-            target: TargetScale::Auto,
-        },
-        model: Model {
-            d_numeric: 16,
-            numeric: NumericEmbedding::PiecewiseLinear {
-                n_bins: 24,
-                rectify: false,
-            },
-            categorical: CategoricalEmbedding::OneHot,
-            net: Architecture::Tabm {
-                variant: tinderbox_models::tabular::TabMVariant::Mini,
-                n_members: 16,
-                n_blocks: 2,
-                d_block: 128,
-                dropout: 0.1,
-            },
-        },
+        features: Features::default(),
+        model: Architecture::Tabm(Template::default()),
         loss: Loss::default(),
         optimizer: Optimizer::Adamw {
             learning_rate: 2e-3,
@@ -186,7 +130,16 @@ fn base(name: &str) -> Recipe {
     }
 }
 
-/// Names the target and what `--data` is expected to be.
+fn tabm(n_blocks: usize, d_block: usize) -> Architecture {
+    let config = TabMConfig {
+        n_blocks,
+        d_block,
+        ..TabMConfig::template()
+    };
+    Architecture::Tabm(Template(config))
+}
+
+/// Sets the target, the positive class and the columns that are no features.
 fn of(recipe: &mut Recipe, target: &str, positive: &str, drop: &[&str]) {
     target.clone_into(&mut recipe.data.target);
     positive.clone_into(&mut recipe.data.positive);
@@ -195,52 +148,41 @@ fn of(recipe: &mut Recipe, target: &str, positive: &str, drop: &[&str]) {
 
 fn cancer(recipe: &mut Recipe) {
     of(recipe, "diagnosis", "malignant", &[]);
-    recipe.data.source = Source::BreastCancer {};
-    recipe.model.numeric = NumericEmbedding::None;
-    recipe.model.net = Architecture::Mlp {
-        hidden: vec![64, 64],
-        activation: Activation::Relu,
-        normalization: Normalization::None,
-        dropout: 0.2,
-    };
-    recipe.features.numeric = NumericScale::Standard;
+    recipe.data.source = Source::BreastCancer;
+    recipe.features.numeric_embedding = NumericEmbedding::None;
+    let config = TabularMlpConfig::template().with_hidden(vec![64, 64]);
+    recipe.model = Architecture::Mlp(Template(config));
+    recipe.features.numeric_scaling = NumericScaling::Standard;
     recipe.ensemble = 5;
     recipe.train.batch_size = 32;
 }
 
 fn churn(recipe: &mut Recipe) {
     of(recipe, "Churn", "Yes", &["customerID"]);
-    // Three columns of numbers, all smooth: bins of them gain nothing.
-    recipe.model.numeric = NumericEmbedding::None;
+    // Three numeric columns, all smooth: bins gain nothing.
+    recipe.features.numeric_embedding = NumericEmbedding::None;
     small(recipe);
 }
 
-/// For some thousand rows.
+/// For about a thousand rows.
 fn small(recipe: &mut Recipe) {
-    if let Architecture::Tabm { d_block, .. } = &mut recipe.model.net {
-        *d_block = 64;
-    }
+    recipe.model = tabm(2, 64);
     *recipe.optimizer.learning_rate_mut() = 1e-3;
     recipe.train.patience = 8;
 }
 
 fn house_price(recipe: &mut Recipe) {
     of(recipe, "median_house_value", "", &[]);
-    recipe.data.task = Task::Regression;
+    recipe.data.task = TaskType::Regression;
     // Prices are cut off at 500,001 dollars, which their logarithm does not help.
-    recipe.features.target = TargetScale::Standard;
+    recipe.features.target_scaling = TargetScaling::Standard;
     bins(recipe, 64);
     large(recipe, 3, 256, 60);
 }
 
-/// For some ten thousand rows: another size of net, and a fixed number of epochs.
+/// For about ten thousand rows: another size of the network, and a fixed number of epochs.
 fn large(recipe: &mut Recipe, layers: usize, width: usize, epochs: usize) {
-    if let Architecture::Tabm {
-        d_block, n_blocks, ..
-    } = &mut recipe.model.net
-    {
-        (*d_block, *n_blocks) = (width, layers);
-    }
+    recipe.model = tabm(layers, width);
     *recipe.optimizer.learning_rate_mut() = 3e-3;
     recipe.schedule = Schedule::Cosine {
         warmup: 0.0,
@@ -253,7 +195,7 @@ fn large(recipe: &mut Recipe, layers: usize, width: usize, epochs: usize) {
 
 /// Finer bins of numbers.
 fn bins(recipe: &mut Recipe, n_bins: usize) {
-    recipe.model.numeric = NumericEmbedding::PiecewiseLinear {
+    recipe.features.numeric_embedding = NumericEmbedding::PiecewiseLinear {
         n_bins,
         rectify: false,
     };
@@ -261,8 +203,8 @@ fn bins(recipe: &mut Recipe, n_bins: usize) {
 
 fn home_value(recipe: &mut Recipe) {
     of(recipe, "SalePrice", "", &["Order", "PID"]);
-    recipe.data.task = Task::Regression;
-    recipe.features.target = TargetScale::Log;
+    recipe.data.task = TaskType::Regression;
+    recipe.features.target_scaling = TargetScaling::Log;
 }
 
 fn census(recipe: &mut Recipe) {
@@ -270,24 +212,24 @@ fn census(recipe: &mut Recipe) {
     recipe.data.source = Source::Adult {
         path: String::new(),
     };
-    // Nine rows in ten have no capital gain: few of the bins fall on the others.
+    // Nine rows in ten have no capital gain: the others share few of the bins.
     bins(recipe, 256);
     large(recipe, 2, 192, 15);
 }
 
 fn credit_default(recipe: &mut Recipe) {
     of(recipe, "default.payment.next.month", "1", &["ID"]);
-    // The limit of the card: what can be lost at most, as the files say no more.
+    // The limit of the card: the largest possible loss, as the file has no other amount.
     "LIMIT_BAL".clone_into(&mut recipe.data.amount);
     recipe.data.categorical = ["SEX", "EDUCATION", "MARRIAGE"].map(str::to_owned).to_vec();
-    recipe.model.numeric = NumericEmbedding::Periodic {
+    recipe.features.numeric_embedding = NumericEmbedding::Periodic {
         n_frequencies: 24,
         sigma: 0.1,
         lite: true,
     };
     large(recipe, 2, 128, 12);
-    if let Architecture::Tabm { dropout, .. } = &mut recipe.model.net {
-        *dropout = 0.3;
+    if let Architecture::Tabm(Template(config)) = &mut recipe.model {
+        config.dropout = 0.3;
     }
     *recipe.optimizer.learning_rate_mut() = 2e-3;
     recipe.schedule = Schedule::Cosine {
@@ -312,40 +254,40 @@ fn home_equity(recipe: &mut Recipe) {
 }
 
 fn mobile_fraud(recipe: &mut Recipe) {
-    // The flag is the bank's own verdict.
+    // The flag is the bank's own decision.
     of(
         recipe,
         "isFraud",
         "1",
         &["nameOrig", "nameDest", "isFlaggedFraud"],
     );
-    recipe.unlabelled = true;
+    recipe.anomaly_detection = true;
 }
 
 fn fraud(recipe: &mut Recipe) {
     of(recipe, "Class", "1", &[]);
-    recipe.unlabelled = true;
+    recipe.anomaly_detection = true;
 }
 
 fn money_laundering(recipe: &mut Recipe) {
     of(recipe, "isFraud", "1", &[]);
-    recipe.unlabelled = true;
+    recipe.anomaly_detection = true;
     recipe.data.source = Source::Accounts {
         path: String::new(),
     };
 }
 
 fn prospectivity(recipe: &mut Recipe) {
-    // Where a cell lies is no property of its ground.
+    // The location of a cell is no property of its ground.
     of(recipe, "deposit", "1", &["x", "y"]);
     recipe.data.source = Source::Maps {
         path: String::new(),
         background: 1_000,
     };
     small(recipe);
-    // A deposit is where an element is far out, which ranks would hide.
-    recipe.features.numeric = NumericScale::Standard;
-    recipe.model.numeric = NumericEmbedding::None;
+    // At a deposit an element is an outlier, which ranks would hide.
+    recipe.features.numeric_scaling = NumericScaling::Standard;
+    recipe.features.numeric_embedding = NumericEmbedding::None;
     recipe.loss.class_weights = ClassWeights::Balanced;
     recipe.calibrate = false;
     recipe.train.batch_size = 64;
@@ -354,13 +296,13 @@ fn prospectivity(recipe: &mut Recipe) {
 }
 
 fn porphyry(recipe: &mut Recipe) {
-    // Deposits and barren places come from different lists, which the source would give away.
+    // Deposits and barren sites come from different lists, so that the source is a leak.
     of(recipe, "label", "positive", &["source"]);
     // Five degrees: a deposit's neighbours, often of the same belt, are on its side of the split.
     recipe.split.by = SplitBy::Place;
     "lon,lat".clone_into(&mut recipe.split.column);
-    // Bins of places say nothing of the places between.
-    recipe.model.numeric = NumericEmbedding::None;
+    // Bins of coordinates say nothing about the sites between.
+    recipe.features.numeric_embedding = NumericEmbedding::None;
     small(recipe);
 }
 
@@ -370,7 +312,7 @@ fn malware(recipe: &mut Recipe) {
 
 fn forest(recipe: &mut Recipe) {
     of(recipe, "Cover_Type", "", &[]);
-    recipe.data.task = Task::Classification;
+    recipe.data.task = TaskType::Classification;
 }
 
 #[cfg(test)]
@@ -392,17 +334,18 @@ mod tests {
     #[test]
     fn the_sections_come_in_kinds() {
         let assignments = [
-            "model.net.kind=ft-transformer",
-            "model.net.n_heads=2",
-            "model.numeric.kind=periodic",
-            "data.source.kind=adult",
+            "model.kind=ft-transformer",
+            "model.n_heads=2",
+            "features.numeric_embedding.kind=periodic",
+            "data.target=income",
+            "data.kind=adult",
         ];
         let recipe = assign(base("file"), &assignments.map(str::to_owned)).unwrap();
-        let net = recipe.model.net;
-        assert!(matches!(
-            net,
-            Architecture::FtTransformer { n_heads: 2, .. }
-        ));
+        let Architecture::FtTransformer(Template(config)) = &recipe.model else {
+            panic!("{:?}", recipe.model);
+        };
+        assert_eq!(config.n_heads, 2);
         assert!(matches!(recipe.data.source, Source::Adult { .. }));
+        assert_eq!(recipe.data.target, "income");
     }
 }

@@ -1,16 +1,13 @@
-//! What can be wrong with a table recipe, its file or its model.
+//! Errors of the data of a recipe.
 
 use std::path::PathBuf;
 
 use tinderbox_datasets::SplitError;
-use tinderbox_datasets::loader::LoaderError;
 use tinderbox_datasets::table::{Kind, TableError};
+use tinderbox_predict::tabular::InputError;
+use tinderbox_train::{ConfigError, TaskError};
 
 use super::recipe::Data;
-use tinderbox_predict::model_dir::ModelError;
-use tinderbox_train::run_dir::RunError;
-use tinderbox_train::splits::SplitsError;
-use tinderbox_train::{ConfigError, FitError, TrainError};
 
 /// Why the rows of a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,20 +15,17 @@ pub enum DataError {
     /// The file or one of its columns.
     #[error(transparent)]
     Table(TableError),
-    /// The file is written in another way than it looks, which the recipe can say.
+    /// The format of the file was inferred wrongly; a key of the recipe sets it.
     #[error("{error}; set `{key}`, for example with `--set {key}=…`")]
-    Written {
+    Format {
         /// What is wrong with the file.
         error: TableError,
         /// The recipe's key.
         key: &'static str,
     },
-    /// The file is written in another way than a trained model reads.
-    #[error("{0}; the model reads files in the format of its training file")]
-    Foreign(TableError),
     /// A key of `data.format`.
     #[error(transparent)]
-    Format(#[from] ConfigError),
+    Config(#[from] ConfigError),
     /// The transactions between accounts.
     #[error(transparent)]
     Accounts(#[from] tinderbox_datasets::sets::AmlsimError),
@@ -64,7 +58,7 @@ pub enum DataError {
         rows: usize,
     },
     /// No file was named.
-    #[error("the recipe needs a file: name it with `--data FILE` or `data.source.path`")]
+    #[error("the recipe needs a file: name it with `--data FILE` or `data.path`")]
     NoPath,
     /// No target was named.
     #[error(
@@ -91,9 +85,7 @@ pub enum DataError {
         as_text: Option<String>,
     },
     /// Nothing can be learned.
-    #[error(
-        "the target `{column}` is `{value}` in every row, so there is nothing to learn from it"
-    )]
+    #[error("the target `{column}` is `{value}` in every row: there is nothing to learn")]
     SingleTarget {
         /// The column.
         column: String,
@@ -102,7 +94,7 @@ pub enum DataError {
     },
     /// The target is no class.
     #[error(
-        "the target `{column}` has {count} different values, and at most {most} can be told apart; \
+        "the target `{column}` has {count} different values, and at most {most} classes are supported; \
          if it is a number, set `data.task=regression`"
     )]
     TooManyClasses {
@@ -114,7 +106,7 @@ pub enum DataError {
         most: usize,
     },
     /// A number was asked for.
-    #[error("the target `{0}` does not hold numbers; for classes, set `data.task=classification`")]
+    #[error("the target `{0}` has no numbers; for classes, set `data.task=classification`")]
     TargetIsNoNumber(String),
     /// A class that was not learned.
     #[error("there is no class `{class}`; there are {}", known.join(", "))]
@@ -155,7 +147,7 @@ pub enum DataError {
         split: String,
     },
     /// Data that is not a table file holds other kinds of columns than the model learned from.
-    #[error("column `{column}` is {found}, but this model learned from it as {expected}")]
+    #[error("column `{column}` is {found}, but it was {expected} when the model was trained")]
     OtherKind {
         /// The column.
         column: String,
@@ -169,35 +161,22 @@ pub enum DataError {
     PositiveOfMany(String),
     /// A logarithm of what has none.
     #[error(
-        "the target `{0}` is not above zero in every row, so `features.target` cannot be `log`"
+        "the target `{0}` is not above zero in every row, so `features.target_scaling` cannot be `log`"
     )]
     NoLogarithm(String),
     /// Nothing to learn from.
-    #[error("no column is left to learn from: {}", .0.join("; "))]
+    #[error("no column is left as a feature: {}", .0.join("; "))]
     NoColumns(Vec<String>),
     /// A number that a network cannot hold.
-    #[error(
-        "`{file}` line {line}, column `{column}`: {value:e} is too large, the limit is {:.1e}; correct \
-         it, or leave the column out with `data.drop`",
-        f32::MAX
-    )]
-    TooLarge {
-        /// The file.
-        file: String,
-        /// Its line, from 1.
-        line: u64,
-        /// The column.
-        column: String,
-        /// The number.
-        value: f64,
-    },
+    #[error("{0}, or leave the column out with `data.drop`")]
+    TooLarge(InputError),
     /// The split's column cannot order rows.
-    #[error("`split.column` is `{0}`, which holds no numbers and no dates to order rows by")]
+    #[error("`split.column` is `{0}`, which has no numbers or dates to order the rows by")]
     NoOrder(String),
     /// A row of which nobody knows what is at stake.
     #[error(
-        "row {row} has no amount in `{column}`, which `data.amount` names: it takes a number that is \
-         not below zero"
+        "row {row} has no amount in `{column}`, the column of `data.amount`: expected a number of at \
+         least zero"
     )]
     NoAmount {
         /// The column.
@@ -205,9 +184,9 @@ pub enum DataError {
         /// The row, from 1.
         row: usize,
     },
-    /// A row without a place, where the split goes by it.
-    #[error("row {row} has no number in `{column}`, by which the split tells places apart")]
-    NoPlace {
+    /// A row without a coordinate that the split needs.
+    #[error("row {row} has no number in `{column}`, a coordinate column of the split")]
+    NoCoordinate {
         /// The column.
         column: String,
         /// The row, from 1.
@@ -215,7 +194,7 @@ pub enum DataError {
     },
     /// A folder with a table where maps are read.
     #[error(
-        "`{}` holds no maps of lithium but a table; for deposits with coordinates, say `--recipe \
+        "`{}` contains no maps of lithium but a table; for deposits with coordinates, use `--recipe \
          porphyry --data {}`",
         folder.display(), table.display()
     )]
@@ -233,6 +212,15 @@ pub enum DataError {
         /// The tables in it.
         tables: Vec<PathBuf>,
     },
+    /// Other data for a model of bundled data.
+    #[error("`--data` does not apply to this model, whose data is bundled")]
+    Bundled,
+    /// A path that a recipe cannot store.
+    #[error("`{}` is not UTF-8: rename the file", .0.display())]
+    NotUtf8(PathBuf),
+    /// The data of the training in `model.json`.
+    #[error("`training` in `model.json` cannot be used: {0}")]
+    Training(String),
     /// There is no such split.
     #[error("there is no split `{0}`")]
     NoSplit(String),
@@ -241,7 +229,7 @@ pub enum DataError {
 impl From<TableError> for DataError {
     fn from(error: TableError) -> Self {
         match key(&error) {
-            Some(key) => Self::Written { error, key },
+            Some(key) => Self::Format { error, key },
             None => Self::Table(error),
         }
     }
@@ -268,17 +256,9 @@ impl DataError {
         }
         self
     }
-
-    /// Of a file that a trained model was to read, where no recipe can be changed any more.
-    pub fn of_new_file(error: TableError) -> Self {
-        match key(&error) {
-            Some(key) if key.starts_with("data.format.") => Self::Foreign(error),
-            _ => Self::Table(error),
-        }
-    }
 }
 
-/// The recipe's key that says how such a file is to be read.
+/// The key of the recipe that sets the format of such a file.
 fn key(error: &TableError) -> Option<&'static str> {
     Some(match error {
         TableError::Encoding { .. } | TableError::Nul { .. } => "data.format.encoding",
@@ -315,7 +295,7 @@ fn marked(marker: Option<&String>) -> String {
     })
 }
 
-/// Names of files, as a message says them.
+/// Names of files for a message.
 fn listed(paths: &[PathBuf]) -> String {
     let names = paths.iter().filter_map(|path| path.file_name());
     let names: Vec<String> = names
@@ -328,72 +308,13 @@ fn listed(paths: &[PathBuf]) -> String {
     }
 }
 
-/// Why a table recipe could not be trained or used.
-#[derive(Debug, thiserror::Error)]
-pub enum TabularError {
-    /// A number in the recipe.
-    #[error("invalid recipe")]
-    Config(#[from] ConfigError),
-    /// The bins of the numeric columns do not fit the network: a mistake of ours.
-    #[error("the bins do not fit the network")]
-    Bins(#[from] tinderbox_models::tabular::BinsError),
-    /// The rows.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The rows cannot be put in batches.
-    #[error("cannot make batches")]
-    Loader(#[from] LoaderError),
-    /// The run directory.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// The split list of the run.
-    #[error(transparent)]
-    Splits(#[from] SplitsError),
-    /// Training itself.
-    #[error(transparent)]
-    Fit(#[from] FitError),
-    /// The model folder.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The recipe cannot be written as TOML: a mistake of ours.
-    #[error("the recipe cannot be written as TOML")]
-    Recipe(#[from] toml::ser::Error),
-    /// The device failed while predicting.
-    #[error("the device failed: {0}")]
-    Device(String),
-    /// A classical method.
-    #[cfg(feature = "baseline")]
-    #[error(transparent)]
-    Baseline(#[from] tinderbox_baselines::BaselineError),
-}
-
-impl From<TableError> for TabularError {
-    fn from(error: TableError) -> Self {
-        Self::Data(error.into())
+impl From<DataError> for TaskError {
+    fn from(error: DataError) -> Self {
+        Self::user(error)
     }
 }
 
-impl TabularError {
-    /// Whether the user's recipe, flags or files are wrong, as opposed to anything else.
-    pub fn is_input(&self) -> bool {
-        match self {
-            Self::Config(_)
-            | Self::Data(_)
-            | Self::Loader(_)
-            | Self::Model(_)
-            | Self::Fit(FitError::Config(_) | FitError::Loader(_)) => true,
-            Self::Run(error) => !matches!(error, RunError::Io { .. }),
-            Self::Splits(error) => error.is_input(),
-            Self::Fit(FitError::Train(error)) => error.is_input(),
-            _ => false,
-        }
-    }
-
-    /// Whether somebody stopped the run, which can be gone on with.
-    pub fn is_interrupted(&self) -> bool {
-        matches!(
-            self,
-            Self::Fit(FitError::Train(TrainError::Interrupted { .. }))
-        )
-    }
+/// An error of a column of a table: the user's file.
+pub(super) fn table_error(error: TableError) -> TaskError {
+    DataError::from(error).into()
 }

@@ -1,97 +1,93 @@
-//! What decides a model of a table.
+//! The recipe of a model of a table.
 
 use serde::{Deserialize, Serialize};
 use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
+use tinderbox_predict::model_dir::portable;
+use tinderbox_predict::tabular::{Architecture, Features, Format};
+use tinderbox_train::classify::ClassWeights;
+use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
+use tinderbox_train::overlay::{KeyDoc, Patchable};
+use tinderbox_train::split::check_folds;
+use tinderbox_train::{
+    ConfigError, Optimizer, Schedule, TaskRecipe, TrainConfig, TrainingOptions, check_name,
+    check_range, check_share,
+};
 use toml::Table as TomlTable;
 
-use super::builtin;
 use super::docs::DOCS;
-use super::format::Format;
-use super::net::Architecture;
-use tinderbox_predict::model_dir::portable;
-use tinderbox_train::classify::ClassWeights;
-use tinderbox_train::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
-use tinderbox_train::overlay::{KeyDoc, Patchable};
-use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, TrainConfig, TrainingOptions, check_name, check_range,
-    check_share,
-};
 
-/// Most models of an ensemble, and most folds.
+/// Most models of an ensemble.
 const MAX_MODELS: usize = 100;
 
-/// Everything that decides a model of a table.
+/// Everything that determines a model of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Name of the recipe, and of its folder under `runs/`.
     pub name: String,
-    /// Models that differ in their seed and predict together.
+    /// Number of models, with different seeds, whose predictions are averaged.
     pub ensemble: usize,
-    /// Whether probabilities are brought to what is seen on the validation rows (Guo et al., *On
-    /// calibration of modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
+    /// Whether probabilities are calibrated on the validation rows (Guo et al., *On calibration of
+    /// modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
     pub calibrate: bool,
-    /// Whether an autoencoder ranks the test rows too, by how unlike the others they are.
-    pub unlabelled: bool,
-    /// Which columns of which file.
+    /// Whether an autoencoder, which sees no labels, ranks the test rows by their reconstruction
+    /// error.
+    pub anomaly_detection: bool,
+    /// The rows and the meaning of their columns.
     pub data: Data,
-    /// Which rows are learned from, chosen by and measured on.
+    /// The training, validation and test splits.
     pub split: Split,
-    /// What is made of cells before a network sees them.
+    /// Preprocessing of the columns.
     pub features: Features,
-    /// Which network.
-    pub model: Model,
-    /// What is minimized.
+    /// The network, without the sizes that follow from the data.
+    pub model: Architecture,
+    /// The loss.
     pub loss: Loss,
-    /// What turns gradients into steps.
+    /// The optimizer.
     pub optimizer: Optimizer,
-    /// How the learning rate moves.
+    /// The learning rate over time.
     pub schedule: Schedule,
-    /// How long, and in what portions.
+    /// Length of the training, size of a batch, and the seed.
     pub train: TrainingOptions,
 }
 
-/// Which columns of which file, and what they are for.
+/// The rows and the meaning of their columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Data {
-    /// What is predicted: the name of a column.
+    /// Name of the target column.
     pub target: String,
-    /// What predicting it means.
-    pub task: Task,
-    /// The class that probabilities are of, where there are two; empty for the rarer one.
+    /// Classification or regression.
+    pub task: TaskType,
+    /// The positive class of two; empty for the rarer one.
     pub positive: String,
-    /// Column of the money that is at stake in each row, for what approving by risk costs; empty
-    /// where there is none.
-    #[serde(default)]
+    /// Column of the money at stake in each row, for the cost of approvals; empty for none.
     pub amount: String,
-    /// Columns that are not learned from.
+    /// Columns that are no features.
     pub drop: Vec<String>,
-    /// Columns of numbers, beside those that are found to be.
+    /// Columns of numbers, besides the inferred ones.
     pub numeric: Vec<String>,
-    /// Columns of a few words or codes, beside those that are found to be.
+    /// Columns of categories, besides the inferred ones.
     pub categorical: Vec<String>,
-    /// Columns of two opposite values, beside those that are found to be.
-    #[serde(default)]
+    /// Columns of yes and no, besides the inferred ones.
     pub boolean: Vec<String>,
-    /// Columns of dates, beside those that are found to be.
+    /// Columns of dates, besides the inferred ones.
     pub dates: Vec<String>,
-    /// Names of a file's columns, where its first line has none.
+    /// Column names of a file without a header.
     pub names: Vec<String>,
-    /// Rows kept of a large file, drawn over the whole of it; 0 for all.
+    /// Number of rows to sample from a large file; 0 for all.
     pub sample: usize,
-    /// How the file is written, where that is not found out rightly.
-    #[serde(default)]
+    /// Format of the file, where it is not inferred.
     pub format: Format,
-    /// Where the rows come from.
+    /// The kind of the data and its path.
+    #[serde(flatten)]
     pub source: Source,
 }
 
-/// What is predicted.
+/// Classification or regression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Task {
-    /// A class where the target is words, yes or no, or few whole numbers; else a number.
+pub enum TaskType {
+    /// Classification if the target has words, yes and no, or few whole numbers; else regression.
     Auto,
     /// One of several classes.
     Classification,
@@ -99,17 +95,17 @@ pub enum Task {
     Regression,
 }
 
-/// Where the rows come from.
+/// Source of the rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Source {
     /// The breast-cancer diagnoses that ship with the crate.
-    BreastCancer {},
-    /// A CSV or Parquet file.
+    BreastCancer,
+    /// A CSV, JSON or Parquet file.
     File {
         /// The file.
         path: String,
-        /// Rows to measure on, in a file of their own; empty for a part of `path`.
+        /// A file of test rows; empty to hold some out.
         test: String,
     },
     /// The folder of the census of 1994, with its own test rows.
@@ -117,7 +113,7 @@ pub enum Source {
         /// The folder with `adult.data` and `adult.test`.
         path: String,
     },
-    /// The credits of a German bank, which have no names in the file.
+    /// The credits of a German bank, whose file has no column names.
     GermanCredit {
         /// The file.
         path: String,
@@ -131,17 +127,17 @@ pub enum Source {
     Maps {
         /// The folder of `GeoTIFF` files.
         path: String,
-        /// Cells of which nothing is known that are learned as barren.
+        /// Number of cells without a known deposit that serve as negatives.
         background: usize,
     },
 }
 
 impl Source {
-    /// One of each kind, as a recipe that only names the kind gets it.
+    /// The default source of a kind.
     fn of_kind(kind: &str) -> Option<Self> {
         let path = String::new();
         Some(match kind {
-            "breast-cancer" => Self::BreastCancer {},
+            "breast-cancer" => Self::BreastCancer,
             "file" => Self::File {
                 test: path.clone(),
                 path,
@@ -158,9 +154,21 @@ impl Source {
     }
 
     /// The file or folder, for the kinds that have one.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::BreastCancer => None,
+            Self::File { path, .. }
+            | Self::Adult { path }
+            | Self::GermanCredit { path }
+            | Self::Accounts { path }
+            | Self::Maps { path, .. } => Some(path),
+        }
+    }
+
+    /// The same, to change it.
     pub fn path_mut(&mut self) -> Option<&mut String> {
         match self {
-            Self::BreastCancer {} => None,
+            Self::BreastCancer => None,
             Self::File { path, .. }
             | Self::Adult { path }
             | Self::GermanCredit { path }
@@ -170,150 +178,141 @@ impl Source {
     }
 }
 
-/// Which rows are learned from, chosen by and measured on. No row is in two of them.
+/// The training, validation and test splits. No row is in two of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
-    /// How rows are told apart.
+    /// The rule that keeps rows together.
     pub by: SplitBy,
-    /// The column of groups or of times, for these two; it is not learned from. For `place`, the two
-    /// columns of a place, as in `lon,lat`, which are.
+    /// The column of groups or times, which is no feature; the two coordinate columns of `place`, as
+    /// in `lon,lat`, which are features.
     pub column: String,
     /// For `place`: the side of a square whose rows stay together, in the unit of the columns.
-    #[serde(default = "block")]
     pub block: f64,
-    /// Share held out for the test, in `(0, 1)`, where the data has no test rows of its own.
+    /// Share held out for the test, in `(0, 1)`, where the data has no test rows.
     pub test_fraction: f64,
-    /// Share of the rest that is held out for validation, in `(0, 1)`.
+    /// Share of the rest held out for validation, in `(0, 1)`.
     pub valid_fraction: f64,
-    /// Seed of the split.
+    /// Seed of the splits.
     pub seed: u64,
-    /// Parts for a cross-validation before the training proper; 0 for none.
+    /// Folds of the cross-validation before the final training; 0 for none.
     pub folds: usize,
 }
 
-/// Of models that were saved before there were blocks.
-fn block() -> f64 {
-    5.0
-}
-
-/// How rows are told apart.
+/// The rule that keeps rows together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SplitBy {
-    /// At random, with every class in proportion.
+    /// At random, stratified by class.
     Rows,
     /// At random; rows with the same value in `column` stay together.
     Group,
     /// The latest by `column` are held out.
     Time,
-    /// At random; rows in the same square of a map stay together, because neighbours are alike
+    /// At random; rows in the same square of a map stay together, because neighbors are alike
     /// (Roberts et al., *Cross-validation strategies for data with temporal, spatial, hierarchical,
     /// or phylogenetic structure*, 2017, <https://doi.org/10.1111/ecog.02881>).
     Place,
 }
 
-/// What is made of cells before a network sees them, measured on the training rows alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Features {
-    /// How numbers are brought to one scale.
-    pub numeric: NumericScale,
-    /// Rows that a word must have to be told from other rare ones.
-    pub rare_below: usize,
-    /// Rows that must share a number for it to have a code of its own beside its place on the scale,
-    /// as a word has: for versions, flags and sizes, which are names more than amounts; 0 for none.
-    #[serde(default)]
-    pub shared_from: usize,
-    /// Whether a column that says which cells are missing is added.
-    pub missing_columns: bool,
-    /// How a target that is a number is brought to one scale.
-    pub target: TargetScale,
-}
-
-/// How numbers are brought to one scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NumericScale {
-    /// Mean 0 and deviation 1.
-    Standard,
-    /// To a normal distribution, by rank: no number is far out.
-    Quantile,
-}
-
-/// How a target that is a number is brought to one scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TargetScale {
-    /// The logarithm, where all targets are above zero and it makes them less skewed.
-    Auto,
-    /// Mean 0 and deviation 1.
-    Standard,
-    /// The same of the logarithm: for prices and other sizes, whose errors are shares.
-    Log,
-}
-
-/// Which network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// Length of the vector that an embedding makes of a number; unused by `none` and `encoding`.
-    pub d_numeric: usize,
-    /// What is made of numbers.
-    pub numeric: NumericEmbedding,
-    /// What is made of words.
-    pub categorical: CategoricalEmbedding,
-    /// The network behind them.
-    pub net: Architecture,
-}
-
-/// What is minimized.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The loss.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Loss {
-    /// Probability spread evenly over all classes while training, in `[0, 1)`.
+    /// Label smoothing while training, in `[0, 1)`.
     pub label_smoothing: f64,
-    /// `balanced` to let all classes count the same while training, however rare; `none` to let all
-    /// rows do so.
-    #[serde(default)]
+    /// `balanced` to weight the classes equally while training, however rare; `none` to weight the
+    /// rows equally.
     pub class_weights: ClassWeights,
-    /// Power by which rows that are already right count less (Lin et al., *Focal loss for dense
-    /// object detection*, 2017, <https://arxiv.org/abs/1708.02002>); 0 for none.
-    pub focal: f64,
-    /// For numbers: the error, in deviations of the target, from which it counts evenly and not by
-    /// its square (Huber 1964, <https://doi.org/10.1214/aoms/1177703732>); 0 for never.
-    pub huber: f64,
+    /// Gamma of the focal loss (Lin et al., *Focal loss for dense object detection*, 2017,
+    /// <https://arxiv.org/abs/1708.02002>); 0 for none.
+    pub focal_gamma: f64,
+    /// Delta of the Huber loss for numbers, in standard deviations of the target (Huber 1964,
+    /// <https://doi.org/10.1214/aoms/1177703732>); 0 for the squared error.
+    pub huber_delta: f64,
 }
 
-impl Default for Loss {
-    fn default() -> Self {
-        Self {
-            label_smoothing: 0.0,
-            class_weights: ClassWeights::None,
-            focal: 0.0,
-            huber: 0.0,
-        }
-    }
+/// A section of a recipe as a table.
+fn table<T: Serialize>(section: Option<T>) -> Option<TomlTable> {
+    TomlTable::try_from(section?).ok()
 }
 
 impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<TomlTable> {
-        fn table<T: Serialize>(section: Option<T>) -> Option<TomlTable> {
-            TomlTable::try_from(section?).ok()
-        }
         match path {
-            "data.source" => table(Source::of_kind(kind)),
-            "model.net" => table(Architecture::of_kind(kind)),
-            "model.numeric" => table(builtin::numeric_of_kind(kind)),
-            "model.categorical" => table(builtin::categorical_of_kind(kind)),
+            "data" => table(Source::of_kind(kind)),
+            "model" => table(Architecture::of_kind(kind)),
+            "features.numeric_embedding" => table(numeric_embedding_of_kind(kind)),
+            "features.categorical_embedding" => table(categorical_embedding_of_kind(kind)),
             "optimizer" => table(Optimizer::of_kind(kind)),
             "schedule" => table(Schedule::of_kind(kind)),
             _ => None,
         }
     }
 
+    fn common_keys(path: &str) -> &'static [&'static str] {
+        match path {
+            "data" => &[
+                "target",
+                "task",
+                "positive",
+                "amount",
+                "drop",
+                "numeric",
+                "categorical",
+                "boolean",
+                "dates",
+                "names",
+                "sample",
+                "format",
+            ],
+            _ => &[],
+        }
+    }
+
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+        &[RECIPE_DOCS, DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+    }
+}
+
+fn numeric_embedding_of_kind(kind: &str) -> Option<NumericEmbedding> {
+    Some(match kind {
+        "none" => NumericEmbedding::None,
+        "linear" => NumericEmbedding::Linear,
+        "linear-relu" => NumericEmbedding::LinearRelu,
+        "encoding" => NumericEmbedding::Encoding { n_bins: 24 },
+        "piecewise-linear" => NumericEmbedding::PiecewiseLinear {
+            n_bins: 24,
+            rectify: false,
+        },
+        "periodic" => NumericEmbedding::Periodic {
+            n_frequencies: 24,
+            sigma: 0.1,
+            lite: true,
+        },
+        _ => return None,
+    })
+}
+
+fn categorical_embedding_of_kind(kind: &str) -> Option<CategoricalEmbedding> {
+    Some(match kind {
+        "one-hot" => CategoricalEmbedding::OneHot,
+        "learned" => CategoricalEmbedding::Learned { d_embedding: 8 },
+        _ => return None,
+    })
+}
+
+impl TaskRecipe for Recipe {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn seed(&self) -> u64 {
+        self.train.seed
+    }
+
+    fn data_path(&mut self) -> Option<&mut String> {
+        self.data.source.path_mut()
     }
 }
 
@@ -347,18 +346,47 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// If it has one row and the network normalizes over the rows.
+    /// If it has one row and the network has batch normalization.
     pub(super) fn check_batch(&self, rows: usize) -> Result<(), ConfigError> {
-        if rows > 1 || !self.model.net.normalizes_batches() {
+        if rows > 1 || !self.model.has_batch_norm() {
             return Ok(());
         }
         let expected = "at least 2 with batch normalization";
         Err(ConfigError::new("train.batch_size", rows, expected))
     }
+
+    /// The recipe without what a resumed run may change: the path of the data and the length of the
+    /// training.
+    pub(super) fn identity(&self) -> Self {
+        let mut recipe = self.clone();
+        if let Some(path) = recipe.data.source.path_mut() {
+            path.clear();
+        }
+        recipe.train = recipe.train.identity();
+        recipe
+    }
+}
+
+/// An error of a network's configuration with the key of the recipe.
+pub(super) fn of_recipe(error: ConfigError) -> ConfigError {
+    let moved = [
+        ("numeric.", "features.numeric_embedding."),
+        ("categorical.", "features.categorical_embedding."),
+        ("d_numeric", "features.d_numeric"),
+    ];
+    // The transformer knows its embedding of numbers itself, the other networks with all features.
+    let key = error.key.trim_start_matches("features.");
+    for (own, section) in moved {
+        if let Some(rest) = key.strip_prefix(own) {
+            let key = format!("{section}{rest}");
+            return ConfigError { key, ..error };
+        }
+    }
+    error.within("model")
 }
 
 impl Data {
-    /// The same without paths of this machine, as a model folder holds it.
+    /// The same without paths of this machine, for a model folder.
     pub(super) fn portable(&self) -> Self {
         let mut data = self.clone();
         if let Source::File { test, .. } = &mut data.source {
@@ -370,7 +398,7 @@ impl Data {
         data
     }
 
-    /// Checks how the file is to be read, and that there is one to be read so.
+    /// Checks the format of the file, and that keys about files are set only where a file is read.
     fn validate(&self) -> Result<(), ConfigError> {
         self.format.options()?;
         if matches!(self.source, Source::File { .. }) {
@@ -391,7 +419,7 @@ impl Data {
             Some(key) => Err(ConfigError::new(
                 key,
                 "set",
-                "left alone: this recipe's data are read in their own way",
+                "left alone: the data of this recipe has its own reader",
             )),
             None => Ok(()),
         }
@@ -402,26 +430,23 @@ impl Split {
     fn validate(&self) -> Result<(), ConfigError> {
         check_share("split.test_fraction", self.test_fraction)?;
         check_share("split.valid_fraction", self.valid_fraction)?;
-        if self.folds == 1 || self.folds > MAX_MODELS {
-            let expected = format!("0 for none, or 2 to {MAX_MODELS}");
-            return Err(ConfigError::new("split.folds", self.folds, expected));
-        }
+        check_folds(self.folds)?;
         if self.by != SplitBy::Rows && self.column.is_empty() {
-            let expected = "the name of the column that `split.by` goes by";
+            let expected = "the name of the column for `split.by`";
             return Err(ConfigError::new("split.column", "empty", expected));
         }
         if self.by == SplitBy::Place {
-            let expected = "the two columns of a place, as in `lon,lat`";
+            let expected = "the two coordinate columns, as in `lon,lat`";
             let column = self.column.clone();
-            self.place()
+            self.coordinates()
                 .ok_or_else(|| ConfigError::new("split.column", column, expected))?;
             check_range("split.block", self.block, 1e-6..=1e9)?;
         }
         Ok(())
     }
 
-    /// The names of the two columns of a place.
-    pub(super) fn place(&self) -> Option<[&str; 2]> {
+    /// The names of the two coordinate columns.
+    pub(super) fn coordinates(&self) -> Option<[&str; 2]> {
         let (x, y) = self.column.split_once(',')?;
         let names = [x.trim(), y.trim()];
         names.iter().all(|name| !name.is_empty()).then_some(names)
@@ -431,7 +456,7 @@ impl Split {
 impl Loss {
     fn validate(&self) -> Result<(), ConfigError> {
         check_range("loss.label_smoothing", self.label_smoothing, 0.0..1.0)?;
-        check_range("loss.focal", self.focal, 0.0..=10.0)?;
-        check_range("loss.huber", self.huber, 0.0..=1e6)
+        check_range("loss.focal_gamma", self.focal_gamma, 0.0..=10.0)?;
+        check_range("loss.huber_delta", self.huber_delta, 0.0..=1e6)
     }
 }

@@ -1,19 +1,19 @@
-//! What the network should have said, and how wrong it was.
+//! Targets, losses and their gradients with respect to the network's output.
 //!
-//! All of it is done on the host, with the gradient at the network's output worked out by hand: an
-//! output has few numbers, and every one of them is needed here anyway, as an error for the replay.
-//! What is left for the device is the network.
+//! They are computed on the host, with gradients derived by hand: an output has few numbers, and
+//! all of them are needed on the host anyway, as errors for the replay buffer. The device computes
+//! the network only.
 
-use crate::replay::Batch;
+use crate::replay_buffer::Batch;
 
-/// The loss of a batch, and what is to be done about it.
+/// The loss of a batch with its gradient.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Feedback {
+pub struct LossGradient {
     /// The mean over the batch.
     pub loss: f32,
-    /// How wrong each transition was, for the replay, `[batch]`.
+    /// Error of each transition, for the replay buffer, `[batch]`.
     pub errors: Vec<f32>,
-    /// Derivative of the loss by the network's output, of the output's shape.
+    /// Derivative of the loss with respect to the network's output, of the output's shape.
     pub gradient: Vec<f32>,
 }
 
@@ -28,12 +28,11 @@ pub(crate) fn argmax(values: &[f32]) -> usize {
     best
 }
 
-/// The values that the actions taken should have had: the rewards and the discounted value of
-/// what follows.
+/// The targets: the rewards and the discounted values of the next observations.
 ///
-/// `choice` picks the next action and `value` values it. They are the same for Mnih et al. 2015;
-/// the network in training chooses for the target network in double Q-learning (van Hasselt, Guez
-/// and Silver, 2016, <https://arxiv.org/abs/1509.06461>).
+/// `choice` selects the next action and `value` evaluates it. They are the same in Mnih et al. 2015;
+/// in double Q-learning the online network selects and the target network evaluates (van Hasselt,
+/// Guez and Silver, 2016, <https://arxiv.org/abs/1509.06461>).
 ///
 /// # Shapes
 ///
@@ -49,16 +48,15 @@ pub fn targets(batch: &Batch, choice: &[f32], value: &[f32], n_actions: usize) -
         .collect()
 }
 
-/// Huber's loss of the values of the actions taken (Mnih et al. 2015 clip the error, which is the
-/// same).
+/// The Huber loss (Mnih et al. 2015 clip the error, which is the same).
 ///
 /// # Shapes
 ///
 /// - values: `[batch, n_actions]`
 /// - targets: `[batch]`
-pub fn huber(batch: &Batch, values: &[f32], targets: &[f32], n_actions: usize) -> Feedback {
+pub fn huber(batch: &Batch, values: &[f32], targets: &[f32], n_actions: usize) -> LossGradient {
     let count = targets.len() as f32;
-    let mut feedback = Feedback {
+    let mut result = LossGradient {
         loss: 0.0,
         errors: Vec::with_capacity(targets.len()),
         gradient: vec![0.0; values.len()],
@@ -72,14 +70,14 @@ pub fn huber(batch: &Batch, values: &[f32], targets: &[f32], n_actions: usize) -
         } else {
             size - 0.5
         };
-        feedback.loss += weight * loss / count;
-        feedback.errors.push(size);
-        feedback.gradient[at] = weight * error.clamp(-1.0, 1.0) / count;
+        result.loss += weight * loss / count;
+        result.errors.push(size);
+        result.gradient[at] = weight * error.clamp(-1.0, 1.0) / count;
     }
-    feedback
+    result
 }
 
-/// Probabilities of the atoms of one action from their logits, and the expectation.
+/// Probabilities of the atoms of one action from their logits.
 fn softmax(logits: &[f32], probabilities: &mut Vec<f32>) {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     probabilities.clear();
@@ -90,7 +88,7 @@ fn softmax(logits: &[f32], probabilities: &mut Vec<f32>) {
     }
 }
 
-/// The values of the actions whose atoms have these logits.
+/// Expected returns from the logits of their atoms.
 ///
 /// # Shapes
 ///
@@ -109,12 +107,11 @@ pub fn expectations(logits: &[f32], support: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// The distributions that the actions taken should have had, on the network's own atoms
-/// (Bellemare, Dabney and Munos, 2017, <https://arxiv.org/abs/1707.06887>, algorithm 1).
+/// The target distributions, projected onto the network's atoms (Bellemare, Dabney and Munos, 2017, <https://arxiv.org/abs/1707.06887>, algorithm 1).
 ///
 /// # Shapes
 ///
-/// - choice: `[batch, n_actions]`, the values by which the next action is chosen
+/// - choice: `[batch, n_actions]`, the values that select the next action
 /// - logits: `[batch, n_actions, atoms]`, for the next observations
 /// - support: `[atoms]`, evenly spaced
 /// - output: `[batch, atoms]`
@@ -145,18 +142,17 @@ pub fn project(batch: &Batch, choice: &[f32], logits: &[f32], support: &[f32]) -
     projected
 }
 
-/// Cross-entropy of the distributions of the actions taken; the errors are the Kullback-Leibler
-/// divergences, as in Hessel et al. 2018.
+/// The cross-entropy; the errors are the Kullback-Leibler divergences, as in Hessel et al. 2018.
 ///
 /// # Shapes
 ///
 /// - logits: `[batch, n_actions, atoms]`
 /// - targets: `[batch, atoms]`
-pub fn cross_entropy(batch: &Batch, logits: &[f32], targets: &[f32], atoms: usize) -> Feedback {
+pub fn cross_entropy(batch: &Batch, logits: &[f32], targets: &[f32], atoms: usize) -> LossGradient {
     let rows = targets.len() / atoms;
     let n_actions = logits.len() / targets.len().max(1);
     let count = rows as f32;
-    let mut feedback = Feedback {
+    let mut result = LossGradient {
         loss: 0.0,
         errors: Vec::with_capacity(rows),
         gradient: vec![0.0; logits.len()],
@@ -173,12 +169,12 @@ pub fn cross_entropy(batch: &Batch, logits: &[f32], targets: &[f32], atoms: usiz
             if *target > 0.0 {
                 own_entropy -= target * target.ln();
             }
-            feedback.gradient[at + index] = weight * (probability - target) / count;
+            result.gradient[at + index] = weight * (probability - target) / count;
         }
-        feedback.loss += weight * entropy / count;
-        feedback.errors.push((entropy - own_entropy).max(0.0));
+        result.loss += weight * entropy / count;
+        result.errors.push((entropy - own_entropy).max(0.0));
     }
-    feedback
+    result
 }
 
 #[cfg(test)]
@@ -196,7 +192,7 @@ mod tests {
         }
     }
 
-    fn assert_gradient(output: &[f32], feedback: &Feedback, loss: impl Fn(&[f32]) -> f32) {
+    fn assert_gradient(output: &[f32], result: &LossGradient, loss: impl Fn(&[f32]) -> f32) {
         for at in 0..output.len() {
             let moved = |by: f32| {
                 let mut output = output.to_vec();
@@ -204,7 +200,7 @@ mod tests {
                 loss(&output)
             };
             let slope = (moved(0.01) - moved(-0.01)) / 0.02;
-            let found = feedback.gradient[at];
+            let found = result.gradient[at];
             assert!((slope - found).abs() < 2e-3, "{at}: {found}, not {slope}");
         }
     }
@@ -230,16 +226,16 @@ mod tests {
         let batch = batch(&[0.0; 3], &[0.0; 3]);
         let values = [0.2, 4.0, -3.0, 0.4, 0.6, 0.1];
         let goals = [0.0, 0.1, 0.9];
-        let feedback = huber(&batch, &values, &goals, 2);
-        assert_gradient(&values, &feedback, |values| {
+        let result = huber(&batch, &values, &goals, 2);
+        assert_gradient(&values, &result, |values| {
             huber(&batch, values, &goals, 2).loss
         });
-        assert!((feedback.errors[1] - 0.3).abs() < 1e-6);
+        assert!((result.errors[1] - 0.3).abs() < 1e-6);
 
         let logits: Vec<f32> = (0..18).map(|at| (at as f32 * 1.7).sin()).collect();
         let goals = [0.5, 0.5, 0.0, 0.0, 1.0, 0.0, 0.2, 0.3, 0.5];
-        let feedback = cross_entropy(&batch, &logits, &goals, 3);
-        assert_gradient(&logits, &feedback, |logits| {
+        let result = cross_entropy(&batch, &logits, &goals, 3);
+        assert_gradient(&logits, &result, |logits| {
             cross_entropy(&batch, logits, &goals, 3).loss
         });
     }

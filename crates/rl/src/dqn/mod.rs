@@ -1,18 +1,18 @@
-//! Deep Q-learning, with every part of Rainbow as a switch of its own.
+//! Deep Q-learning, with each extension of Rainbow as an option.
 //!
 //! Reference: Mnih et al., *Human-level control through deep reinforcement learning*, 2015,
-//! <https://doi.org/10.1038/nature14236>; all switches together: Hessel et al., *Rainbow:
+//! <https://doi.org/10.1038/nature14236>; all options together: Hessel et al., *Rainbow:
 //! Combining improvements in deep reinforcement learning*, 2018, <https://arxiv.org/abs/1710.02298>.
 //!
-//! | switch | what it changes | where |
+//! | option | effect | where |
 //! |---|---|---|
-//! | `double` | one network chooses the next action, the other values it | [`loss::targets`] |
-//! | `prioritized` | what was wrong comes again sooner | [`replay`](crate::replay) |
-//! | `n_step` | several rewards before the value of what follows | [`replay`](crate::replay) |
-//! | `dueling`, `noisy`, `atoms` | the network | [`QNetwork`] |
+//! | `double` | the online network selects the next action, the target network evaluates it | [`loss::targets`] |
+//! | `prioritized_replay` | transitions with a large error are sampled more often | [`replay_buffer`](crate::replay_buffer) |
+//! | `n_step` | n-step returns before bootstrapping | [`replay_buffer`](crate::replay_buffer) |
+//! | `dueling`, `noisy`, `n_atoms` | the network | [`QNetwork`] |
 //!
 //! Differs from the papers: the priorities of a distributional agent's transitions are the
-//! divergences, as in Hessel et al., and exploration by noise may be joined with a small `epsilon`.
+//! divergences, as in Hessel et al., and noisy exploration can be combined with a small epsilon.
 
 mod config;
 pub mod loss;
@@ -30,8 +30,9 @@ use tinderbox_train::{Optimizer, blend, init_seeded};
 pub use config::DqnConfig;
 
 use crate::random::{Purpose, below, normal, uniform};
-use crate::replay::{Batch, Replay, ReplayConfig, ReplayError, Sampling};
-use loss::{Feedback, argmax, cross_entropy, expectations, huber, project, targets};
+use crate::recipe::TrainingOptions;
+use crate::replay_buffer::{Batch, ReplayBuffer, ReplayBufferConfig, ReplayBufferError, Sampling};
+use loss::{LossGradient, argmax, cross_entropy, expectations, huber, project, targets};
 
 /// A Q-network in training with its target network.
 pub struct Dqn {
@@ -43,14 +44,14 @@ pub struct Dqn {
     acting: QNetwork,
     pub(crate) optimizer: ModuleOptimizer,
     optimizer_config: Optimizer,
+    train: TrainingOptions,
     device: Device,
-    seed: u64,
     /// Updates done.
     pub(crate) updates: u64,
 }
 
 impl Dqn {
-    /// Makes an untrained agent for observations of `d_input` values.
+    /// Creates an untrained agent for observations of `d_input` values.
     ///
     /// # Panics
     ///
@@ -58,13 +59,13 @@ impl Dqn {
     pub fn new(
         config: &DqnConfig,
         optimizer: &Optimizer,
+        train: &TrainingOptions,
         [d_input, n_actions]: [usize; 2],
-        seed: u64,
         device: &Device,
     ) -> Self {
         let device = device.clone().inner();
         let network = config.network(d_input, n_actions);
-        let Ok(online) = init_seeded(Purpose::Weights.seed(seed, 0), &device, || {
+        let Ok(online) = init_seeded(Purpose::Weights.seed(train.seed, 0), &device, || {
             Ok::<_, Infallible>(network.init(&device.clone().autodiff()))
         });
         Self {
@@ -74,35 +75,35 @@ impl Dqn {
             online,
             optimizer: optimizer.init(),
             optimizer_config: optimizer.clone(),
+            train: train.clone(),
             device,
-            seed,
             updates: 0,
         }
     }
 
-    /// The network in training, for inference.
+    /// The online network, for inference.
     pub fn network(&self) -> &QNetwork {
         &self.acting
     }
 
-    /// An optimizer without a past.
+    /// An optimizer without state.
     pub(crate) fn fresh_optimizer(&self) -> ModuleOptimizer {
         self.optimizer_config.init()
     }
 
-    /// Takes weights over, as from a checkpoint.
+    /// Acts with the weights of the online network from now on, as after a checkpoint was loaded.
     pub(crate) fn refresh(&mut self) {
         self.acting = self.online.valid();
     }
 
-    /// Chooses an action for each of `rows` observations: at random in a share `epsilon` of cases,
-    /// else the best by the network, with noise in its weights if it is noisy.
+    /// The epsilon-greedy action for each observation, with noise in the weights if the network is
+    /// noisy.
     ///
-    /// `step` numbers the choice: the same number gives the same random numbers.
+    /// The same `step` gives the same random numbers.
     pub fn act(&self, observations: &[f32], epsilon: f64, step: u64) -> Vec<u16> {
         let n_actions = self.acting.n_actions();
         let rows = observations.len() / self.acting.d_input();
-        let mut rng = Purpose::Exploration.stream(self.seed, step);
+        let mut rng = Purpose::Exploration.stream(self.train.seed, step);
         let random: Vec<Option<u16>> = (0..rows)
             .map(|_| {
                 (f64::from(uniform(&mut rng)) < epsilon).then(|| below(&mut rng, n_actions) as u16)
@@ -130,50 +131,50 @@ impl Dqn {
         if !self.config.noisy {
             return None;
         }
-        let mut rng = purpose.stream(self.seed, number);
+        let mut rng = purpose.stream(self.train.seed, number);
         self.acting.noise(|| normal(&mut rng) as f32)
     }
 
-    /// Draws the batch of the next update.
+    /// Samples the batch of the next update.
     ///
-    /// `progress` is how much of the training is done, from 0 to 1: the importance weights reach
-    /// their full size at its end.
+    /// `progress` is the share of the training that is done, from 0 to 1: the exponent of the
+    /// importance weights reaches 1 at its end.
     ///
     /// # Errors
     ///
-    /// If the replay holds too little.
-    pub fn sample(&self, replay: &Replay, progress: f32) -> Result<Batch, ReplayError> {
-        let start = self.config.importance as f32;
-        let importance = start + (1.0 - start) * progress.clamp(0.0, 1.0);
-        let mut rng = Purpose::Sampling.stream(self.seed, self.updates);
-        replay.sample(&mut rng, importance)
+    /// If the replay buffer has fewer transitions than a batch.
+    pub fn sample(&self, buffer: &ReplayBuffer, progress: f32) -> Result<Batch, ReplayBufferError> {
+        let beta0 = self.config.prioritized_replay_beta0 as f32;
+        let beta = beta0 + (1.0 - beta0) * progress.clamp(0.0, 1.0);
+        let mut rng = Purpose::Sampling.stream(self.train.seed, self.updates);
+        buffer.sample(&mut rng, beta)
     }
 
-    /// Learns from one batch with step size `rate`, and gives the loss and the errors.
-    pub fn update(&mut self, batch: &Batch, rate: f64) -> Feedback {
+    /// One gradient step on a batch with learning rate `rate`.
+    pub fn update(&mut self, batch: &Batch, rate: f64) -> LossGradient {
         let noise = |part| self.noise(Purpose::LearningNoise, 3 * self.updates + part);
-        let [own_noise, choice_noise, target_noise] = [0, 1, 2].map(noise);
+        let [online_noise, choice_noise, target_noise] = [0, 1, 2].map(noise);
         let d_input = self.online.d_input();
         let next = rows(&batch.next_observations, d_input, &self.device);
-        let valued = read(self.target.logits(next.clone(), target_noise.as_ref()));
-        let chosen = self
+        let target_output = read(self.target.logits(next.clone(), target_noise.as_ref()));
+        let choice_output = self
             .config
             .double
             .then(|| read(self.acting.logits(next, choice_noise.as_ref())));
         let inputs = rows(&batch.observations, d_input, &self.device);
-        let output = self.online.logits(inputs, own_noise.as_ref());
-        let said = read(output.clone().inner());
-        let feedback = self.feedback(batch, &said, chosen.as_deref(), &valued);
+        let output = self.online.logits(inputs, online_noise.as_ref());
+        let values = read(output.clone().inner());
+        let loss = self.loss(batch, &values, choice_output.as_deref(), &target_output);
 
         let shape = output.dims();
-        let gradient = TensorData::new(feedback.gradient.clone(), shape);
-        // The derivative of this sum by the output is the gradient of the loss by it.
+        let gradient = TensorData::new(loss.gradient.clone(), shape);
+        // The derivative of this sum with respect to the output is that of the loss.
         let grads = (output * Tensor::from_data(gradient, &self.device))
             .sum()
             .backward();
         let mut grads = GradientsParams::from_grads(grads, &self.online);
-        if self.config.clip_norm > 0.0 {
-            grads = clip_global_norm(&self.online, grads, self.config.clip_norm);
+        if self.train.clip_norm > 0.0 {
+            grads = clip_global_norm(&self.online, grads, self.train.clip_norm);
         }
         let rate = ModuleLearningRate::from(rate.max(f64::MIN_POSITIVE));
         // The copy has to go first: weights that nobody else holds are updated in place.
@@ -182,38 +183,40 @@ impl Dqn {
         self.online = self.optimizer.step(rate, online, grads);
         self.updates += 1;
         self.refresh();
-        self.follow();
-        feedback
+        self.update_target();
+        loss
     }
 
-    fn feedback(
+    fn loss(
         &self,
         batch: &Batch,
-        said: &[f32],
-        chosen: Option<&[f32]>,
-        valued: &[f32],
-    ) -> Feedback {
+        values: &[f32],
+        choice_output: Option<&[f32]>,
+        target_output: &[f32],
+    ) -> LossGradient {
+        let choice_output = choice_output.unwrap_or(target_output);
         let support = self.online.support();
         let n_actions = self.online.n_actions();
         if support.len() == 1 {
-            let targets = targets(batch, chosen.unwrap_or(valued), valued, n_actions);
-            return huber(batch, said, &targets, n_actions);
+            let targets = targets(batch, choice_output, target_output, n_actions);
+            return huber(batch, values, &targets, n_actions);
         }
-        let choice = expectations(chosen.unwrap_or(valued), support);
-        let targets = project(batch, &choice, valued, support);
-        cross_entropy(batch, said, &targets, support.len())
+        let choice = expectations(choice_output, support);
+        let targets = project(batch, &choice, target_output, support);
+        cross_entropy(batch, values, &targets, support.len())
     }
 
-    /// Lets the target network follow.
-    fn follow(&mut self) {
-        if !self.updates.is_multiple_of(self.config.target_every as u64) {
+    /// Moves the target network towards the online network when it is due.
+    fn update_target(&mut self) {
+        let interval = self.config.target_update_interval as u64;
+        if !self.updates.is_multiple_of(interval) {
             return;
         }
-        let share = self.config.target_share;
-        self.target = if share >= 1.0 {
+        let tau = self.config.tau;
+        self.target = if tau >= 1.0 {
             self.acting.clone()
         } else {
-            blend(self.target.clone(), &self.acting, share)
+            blend(self.target.clone(), &self.acting, tau)
         };
     }
 }
@@ -234,26 +237,26 @@ impl DqnConfig {
     /// The network for observations of `d_input` values.
     pub fn network(&self, d_input: usize, n_actions: usize) -> QNetworkConfig {
         QNetworkConfig::new(d_input, n_actions)
-            .with_hidden(self.hidden.clone())
+            .with_hidden(self.net_arch.clone())
             .with_dueling(self.dueling)
             .with_noisy(self.noisy)
-            .with_n_atoms(self.atoms)
+            .with_n_atoms(self.n_atoms)
             .with_v_min(self.v_min)
             .with_v_max(self.v_max)
     }
 
-    /// The replay of `envs` environments with observations of `width` values.
-    pub fn replay(&self, envs: usize, width: usize) -> ReplayConfig {
-        ReplayConfig {
-            capacity: self.replay_size,
-            envs,
+    /// The replay buffer for observations of `width` values.
+    pub fn replay_buffer(&self, train: &TrainingOptions, width: usize) -> ReplayBufferConfig {
+        ReplayBufferConfig {
+            capacity: self.buffer_size,
+            envs: train.num_envs,
             width,
-            batch: self.batch_size,
+            batch: train.batch_size,
             n_step: self.n_step,
             gamma: self.gamma as f32,
-            sampling: if self.prioritized {
+            sampling: if self.prioritized_replay {
                 Sampling::Prioritized {
-                    exponent: self.priority_exponent as f32,
+                    alpha: self.prioritized_replay_alpha as f32,
                 }
             } else {
                 Sampling::Uniform

@@ -12,8 +12,8 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete, symmetric};
-use crate::environment::{Action, ActionError, ActionSpace, Environment, Spec, Step};
-use crate::scene::{BLUE, DARK, GREEN, Look, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, EnvSpec, Environment, Step};
+use crate::render::{BLUE, DARK, GREEN, ORANGE, Render, Scene, Shape, turn};
 
 /// Time between two states, in s.
 const DT: f64 = 0.2;
@@ -23,7 +23,7 @@ const GRAVITY: f64 = 9.8;
 const MASS: f64 = 1.0;
 /// Length of each link, in m.
 const LENGTH: f64 = 1.0;
-/// Distance of each link's centre of mass from its upper joint, in m.
+/// Distance of each link's center of mass from its upper joint, in m.
 const CENTRE: f64 = 0.5;
 /// Moment of inertia of each link, in kg m².
 const INERTIA: f64 = 1.0;
@@ -74,12 +74,12 @@ impl Acrobot {
 }
 
 impl Environment for Acrobot {
-    fn spec(&self) -> Spec {
-        Spec {
+    fn spec(&self) -> EnvSpec {
+        EnvSpec {
             name: "Acrobot-v1".into(),
-            observation: symmetric(&[1.0, 1.0, 1.0, 1.0, MAX_SPEED[0], MAX_SPEED[1]]),
-            action: ActionSpace::Discrete(3),
-            solved: Some(-100.0),
+            observation_space: symmetric(&[1.0, 1.0, 1.0, 1.0, MAX_SPEED[0], MAX_SPEED[1]]),
+            action_space: ActionSpace::Discrete(3),
+            reward_threshold: Some(-100.0),
         }
     }
 
@@ -154,8 +154,8 @@ fn wrap(mut angle: f64) -> f64 {
     angle
 }
 
-impl Look for Acrobot {
-    fn scene(&self) -> Scene {
+impl Render for Acrobot {
+    fn render(&self) -> Scene {
         let [theta_1, theta_2, ..] = self.state;
         let elbow = turn([0.0; 2], [0.0, -LENGTH], theta_1);
         let tip = turn(elbow, [0.0, -LENGTH], theta_1 + theta_2);

@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete, symmetric};
-use crate::environment::{Action, ActionError, ActionSpace, Environment, Spec, Step};
-use crate::scene::{BLUE, DARK, GREY, Look, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, EnvSpec, Environment, Step};
+use crate::render::{BLUE, DARK, GRAY, ORANGE, Render, Scene, Shape, turn};
 
 /// In m/s².
 const GRAVITY: f64 = 9.8;
@@ -23,13 +23,13 @@ const MASS: f64 = MASS_POLE + MASS_CART;
 const HALF_LENGTH: f64 = 0.5;
 /// Mass of the pole times half its length, in kg m.
 const MOMENT: f64 = MASS_POLE * HALF_LENGTH;
-/// What an action pushes with, in N.
+/// Force of an action, in N.
 const FORCE: f64 = 10.0;
 /// Time between two states, in s.
 const TAU: f64 = 0.02;
 /// Angle from the vertical at which the pole counts as fallen: 12 degrees, in rad.
 const MAX_ANGLE: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
-/// Distance from the centre at which the track ends, in m.
+/// Distance from the center at which the track ends, in m.
 const MAX_POSITION: f64 = 2.4;
 /// Every value of the first state is within this of zero.
 const RESET: f64 = 0.05;
@@ -62,7 +62,7 @@ impl CartPole {
 }
 
 impl Environment for CartPole {
-    fn spec(&self) -> Spec {
+    fn spec(&self) -> EnvSpec {
         // Twice the limits, so that the state which ends an episode is inside.
         let high = [
             MAX_POSITION * 2.0,
@@ -70,11 +70,11 @@ impl Environment for CartPole {
             MAX_ANGLE * 2.0,
             f64::INFINITY,
         ];
-        Spec {
+        EnvSpec {
             name: "CartPole-v1".into(),
-            observation: symmetric(&high),
-            action: ActionSpace::Discrete(2),
-            solved: Some(475.0),
+            observation_space: symmetric(&high),
+            action_space: ActionSpace::Discrete(2),
+            reward_threshold: Some(475.0),
         }
     }
 
@@ -112,10 +112,10 @@ impl Environment for CartPole {
     }
 }
 
-/// Sine and cosine, the quicker for the small angles at which the pole still stands.
+/// Sine and cosine, with a fast path for the small angles of a standing pole.
 ///
 /// Their Taylor series: at 0.3 rad the first term left out is below a hundredth of the last bit.
-/// They save half of a step's time, and are the same on every platform, which a libm is not.
+/// This halves the time of a step, and gives the same bits on every platform, which a libm does not.
 #[inline]
 fn sin_cos(angle: f64) -> (f64, f64) {
     if angle.abs() > 0.3 {
@@ -134,17 +134,17 @@ fn observe(state: [f64; 4], observation: &mut [f32]) {
     observation.copy_from_slice(&state.map(|value| value as f32));
 }
 
-impl Look for CartPole {
-    fn scene(&self) -> Scene {
+impl Render for CartPole {
+    fn render(&self) -> Scene {
         let [x, _, theta, _] = self.state;
         let (cart, axle) = ([x, 0.0], [x, 0.06]);
         let tip = turn(axle, [0.0, 2.0 * HALF_LENGTH], -theta);
-        let stop = |at: f64| Shape::rectangle([at, 0.0], [0.03, 0.2], 0.0, GREY);
+        let stop = |at: f64| Shape::rectangle([at, 0.0], [0.03, 0.2], 0.0, GRAY);
         Scene {
             x: [-MAX_POSITION - 0.3, MAX_POSITION + 0.3],
             y: [-0.4, 1.3],
             shapes: vec![
-                Shape::line([-MAX_POSITION, 0.0], [MAX_POSITION, 0.0], 0.02, GREY),
+                Shape::line([-MAX_POSITION, 0.0], [MAX_POSITION, 0.0], 0.02, GRAY),
                 stop(-MAX_POSITION),
                 stop(MAX_POSITION),
                 Shape::rectangle(cart, [0.4, 0.24], 0.0, DARK),

@@ -1,23 +1,23 @@
-//! Environments of our own, with Gymnasium's physics.
+//! Gymnasium's classic control environments.
 //!
 //! The state is in `f64` and follows Gymnasium 1.4 operation by operation; `tests/gymnasium` holds
 //! trajectories recorded there, which these environments repeat. Only the random numbers behind
-//! `reset` differ: the ranges are Gymnasium's, the generator is ours. A step draws no numbers.
+//! `reset` differ: the ranges are Gymnasium's, the generator is not. A step draws no numbers.
 //!
-//! By name, as in `"CartPole-v1".parse::<Native>()`, they come with the time limit that Gymnasium
+//! By name, as in `"CartPole-v1".parse::<ClassicControl>()`, they come with the time limit that Gymnasium
 //! registers. The plain types, [`CartPole`] for instance, have none.
 
 mod acrobot;
 mod cart_pole;
+mod classic_control;
 mod mountain_car;
-mod native;
 mod pendulum;
 mod time_limit;
 
 pub use acrobot::Acrobot;
 pub use cart_pole::CartPole;
+pub use classic_control::{ClassicControl, UnknownEnvironment};
 pub use mountain_car::MountainCar;
-pub use native::{Native, UnknownEnvironment};
 pub use pendulum::Pendulum;
 pub use time_limit::TimeLimit;
 
@@ -70,7 +70,7 @@ mod tests {
 
     pub(super) fn assert_refuses<E: Environment>(env: &E, action: Action<'_>, expected: &str) {
         let mut env = env.clone();
-        let mut observation = vec![7.0; env.spec().observation.len()];
+        let mut observation = vec![7.0; env.spec().observation_space.len()];
         let before = serde_json::to_string(&env).unwrap();
         let error = env.step(action, &mut observation).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
@@ -87,14 +87,14 @@ mod tests {
         let spec = env.spec();
         let episode = |seed| {
             let mut env = env.clone();
-            let mut observation = vec![0.0; spec.observation.len()];
+            let mut observation = vec![0.0; spec.observation_space.len()];
             env.reset(seed, &mut observation);
             let mut draws = Draws::new(99);
             let mut seen = observation.clone();
             for _ in 0..50 {
                 let at = draws.uniform(0.0, 1.0);
                 let torque = [(at * 4.0 - 2.0) as f32];
-                let action = match spec.action {
+                let action = match spec.action_space {
                     ActionSpace::Discrete(n) => Action::Discrete((at * n as f64) as usize),
                     ActionSpace::Continuous(_) => Action::Continuous(&torque),
                 };

@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, discrete};
-use crate::environment::{Action, ActionError, ActionSpace, BoxSpace, Environment, Spec, Step};
-use crate::scene::{DARK, GREEN, GREY, Look, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, BoxSpace, EnvSpec, Environment, Step};
+use crate::render::{DARK, GRAY, GREEN, ORANGE, Render, Scene, Shape, turn};
 
 /// The left end, where a wall stops the car.
 const MIN_POSITION: f64 = -1.2;
@@ -51,15 +51,15 @@ impl MountainCar {
 }
 
 impl Environment for MountainCar {
-    fn spec(&self) -> Spec {
-        Spec {
+    fn spec(&self) -> EnvSpec {
+        EnvSpec {
             name: "MountainCar-v0".into(),
-            observation: BoxSpace {
+            observation_space: BoxSpace {
                 low: vec![MIN_POSITION as f32, -MAX_SPEED as f32],
                 high: vec![MAX_POSITION as f32, MAX_SPEED as f32],
             },
-            action: ActionSpace::Discrete(3),
-            solved: Some(-110.0),
+            action_space: ActionSpace::Discrete(3),
+            reward_threshold: Some(-110.0),
         }
     }
 
@@ -100,15 +100,15 @@ fn height(x: f64) -> f64 {
     (3.0 * x).sin() * 0.45 + 0.55
 }
 
-impl Look for MountainCar {
-    fn scene(&self) -> Scene {
+impl Render for MountainCar {
+    fn render(&self) -> Scene {
         let [x, _] = self.state;
         let track = |index: u32| {
             let x = MIN_POSITION + (MAX_POSITION - MIN_POSITION) * f64::from(index) / 60.0;
             [x, height(x)]
         };
         let mut shapes: Vec<_> = (0..60)
-            .map(|index| Shape::line(track(index), track(index + 1), 0.012, GREY))
+            .map(|index| Shape::line(track(index), track(index + 1), 0.012, GRAY))
             .collect();
         let flag = |right, up| [GOAL + right, height(GOAL) + up];
         // The direction of the track, whose derivative is 1.35 cos 3x.

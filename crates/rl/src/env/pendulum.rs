@@ -9,8 +9,8 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, symmetric};
-use crate::environment::{Action, ActionError, ActionSpace, Environment, Spec, Step};
-use crate::scene::{DARK, GREEN, Look, ORANGE, Scene, Shape, turn};
+use crate::environment::{Action, ActionError, ActionSpace, EnvSpec, Environment, Step};
+use crate::render::{DARK, GREEN, ORANGE, Render, Scene, Shape, turn};
 
 /// Largest torque, in N m.
 const MAX_TORQUE: f32 = 2.0;
@@ -53,12 +53,12 @@ impl Pendulum {
 }
 
 impl Environment for Pendulum {
-    fn spec(&self) -> Spec {
-        Spec {
+    fn spec(&self) -> EnvSpec {
+        EnvSpec {
             name: "Pendulum-v1".into(),
-            observation: symmetric(&[1.0, 1.0, MAX_SPEED]),
-            action: ActionSpace::Continuous(symmetric(&[f64::from(MAX_TORQUE)])),
-            solved: None,
+            observation_space: symmetric(&[1.0, 1.0, MAX_SPEED]),
+            action_space: ActionSpace::Continuous(symmetric(&[f64::from(MAX_TORQUE)])),
+            reward_threshold: None,
         }
     }
 
@@ -109,8 +109,8 @@ fn wrap(angle: f64) -> f64 {
     (angle + PI).rem_euclid(2.0 * PI) - PI
 }
 
-impl Look for Pendulum {
-    fn scene(&self) -> Scene {
+impl Render for Pendulum {
+    fn render(&self) -> Scene {
         let [angle, _] = self.state;
         let tip = turn([0.0; 2], [0.0, LENGTH], angle);
         Scene {

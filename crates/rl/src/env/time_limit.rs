@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Action, ActionError, Environment, Spec, Step};
-use crate::scene::{Look, Scene};
+use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
+use crate::render::{Render, Scene};
 
 /// An environment whose episodes are truncated after `limit` steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl<E> TimeLimit<E> {
 }
 
 impl<E: Environment> Environment for TimeLimit<E> {
-    fn spec(&self) -> Spec {
+    fn spec(&self) -> EnvSpec {
         self.env.spec()
     }
 
@@ -62,9 +62,9 @@ impl<E: Environment> Environment for TimeLimit<E> {
     }
 }
 
-impl<E: Look> Look for TimeLimit<E> {
-    fn scene(&self) -> Scene {
-        self.env.scene()
+impl<E: Render> Render for TimeLimit<E> {
+    fn render(&self) -> Scene {
+        self.env.render()
     }
 
     fn frame_s(&self) -> f64 {

@@ -1,75 +1,75 @@
-//! The clipped objective and its gradient at the network's outputs, on the host, and the
-//! advantages that it is about.
+//! The clipped objective with its gradient with respect to the network's outputs, and generalized
+//! advantage estimation, computed on the host.
 
 use std::f32::consts::PI;
 
-/// What a policy says about some observations.
+/// The outputs of a policy for some observations.
 #[derive(Clone, Copy, Debug)]
-pub enum Outputs<'a> {
+pub enum PolicyOutputs<'a> {
     /// Unnormalized log-probabilities, `[batch, n_actions]`.
     Discrete(&'a [f32]),
     /// Means, `[batch, d_action]`, and logarithms of the deviations, `[d_action]`.
     Gaussian(&'a [f32], &'a [f32]),
 }
 
-/// Actions that were taken, in the form of the outputs.
+/// Actions that were taken.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Taken {
+pub enum ActionBatch {
     /// `[batch]`.
     Discrete(Vec<u16>),
-    /// `[batch, d_action]`, before they were brought into their bounds.
+    /// `[batch, d_action]`, before clipping to the bounds.
     Continuous(Vec<f32>),
 }
 
 /// Some steps of the past, one array per field, `[batch]`.
 #[derive(Clone, Debug)]
 pub struct Minibatch {
-    /// What was done.
-    pub taken: Taken,
+    /// Actions.
+    pub actions: ActionBatch,
     /// Log-probabilities of the actions when they were taken.
     pub log_probs: Vec<f32>,
-    /// How much better they were than expected.
+    /// Advantages of the actions.
     pub advantages: Vec<f32>,
-    /// What the value should have said.
+    /// Targets of the value function.
     pub returns: Vec<f32>,
 }
 
-/// Weights of the parts of the loss.
+/// Coefficients of the loss.
 #[derive(Clone, Copy, Debug)]
-pub struct Weights {
-    /// How far a probability may move before more of it gains nothing, as a share of itself.
+pub struct Coefficients {
+    /// Clip range of the probability ratio.
     pub clip_range: f32,
-    /// Weight of the entropy.
+    /// Coefficient of the entropy.
     pub entropy: f32,
-    /// Weight of half the squared error of the value.
+    /// Coefficient of half the squared error of the value.
     pub value: f32,
 }
 
-/// The loss and its derivatives by the network's outputs.
+/// The loss and its derivatives with respect to the network's outputs.
 #[derive(Clone, Debug, Default)]
-pub struct Feedback {
-    /// The whole of it.
+pub struct LossGradient {
+    /// The total loss.
     pub loss: f32,
-    /// By the logits or the means.
+    /// Derivatives with respect to the logits or the means.
     pub policy: Vec<f32>,
-    /// By the logarithms of the deviations; empty without them.
+    /// Those with respect to the logarithms of the deviations; empty for discrete actions.
     pub log_std: Vec<f32>,
-    /// By the values, `[batch]`.
+    /// Those with respect to the values, `[batch]`.
     pub value: Vec<f32>,
 }
 
-/// Log-probability of an action, and the derivatives by the outputs of its row.
+/// Log-probability of an action, and its derivatives with respect to the outputs of its row.
 fn log_prob(
-    outputs: Outputs<'_>,
-    taken: &Taken,
+    outputs: PolicyOutputs<'_>,
+    actions: &ActionBatch,
     row: usize,
     slope: &mut Vec<f32>,
     log_std_slope: &mut Vec<f32>,
 ) -> f32 {
     slope.clear();
     log_std_slope.clear();
-    match (outputs, taken) {
-        (Outputs::Discrete(logits), Taken::Discrete(actions)) => {
+    match (outputs, actions) {
+        (PolicyOutputs::Discrete(logits), ActionBatch::Discrete(actions)) => {
             let width = logits.len() / actions.len();
             let logits = &logits[row * width..][..width];
             let total = log_sum_exp(logits);
@@ -78,7 +78,7 @@ fn log_prob(
             slope[action] += 1.0;
             logits[action] - total
         }
-        (Outputs::Gaussian(means, log_std), Taken::Continuous(actions)) => {
+        (PolicyOutputs::Gaussian(means, log_std), ActionBatch::Continuous(actions)) => {
             let width = log_std.len();
             let at = row * width..(row + 1) * width;
             let mut sum = 0.0;
@@ -97,10 +97,10 @@ fn log_prob(
 }
 
 /// Log-probabilities of actions, `[batch]`.
-pub fn log_probs(outputs: Outputs<'_>, taken: &Taken, count: usize) -> Vec<f32> {
+pub fn log_probs(outputs: PolicyOutputs<'_>, actions: &ActionBatch, count: usize) -> Vec<f32> {
     let (mut slope, mut log_std_slope) = (Vec::new(), Vec::new());
     (0..count)
-        .map(|row| log_prob(outputs, taken, row, &mut slope, &mut log_std_slope))
+        .map(|row| log_prob(outputs, actions, row, &mut slope, &mut log_std_slope))
         .collect()
 }
 
@@ -110,46 +110,46 @@ pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
     largest + sum.ln()
 }
 
-/// The loss of equation 9 of Schulman et al. 2017, to be made small.
+/// The negative of the objective of equation 9 of Schulman et al. 2017.
 ///
 /// # Shapes
 ///
 /// - values: `[batch]`
 pub fn clipped(
     batch: &Minibatch,
-    outputs: Outputs<'_>,
+    outputs: PolicyOutputs<'_>,
     values: &[f32],
-    weights: Weights,
-) -> Feedback {
+    coefficients: Coefficients,
+) -> LossGradient {
     let count = values.len();
     let share = 1.0 / count as f32;
-    let mut feedback = Feedback::default();
+    let mut gradient = LossGradient::default();
     let (mut slope, mut log_std_slope) = (Vec::new(), Vec::new());
     for row in 0..count {
-        let log_prob = log_prob(outputs, &batch.taken, row, &mut slope, &mut log_std_slope);
+        let log_prob = log_prob(outputs, &batch.actions, row, &mut slope, &mut log_std_slope);
         let ratio = (log_prob - batch.log_probs[row]).exp();
         let advantage = batch.advantages[row];
-        let limit = ratio.clamp(1.0 - weights.clip_range, 1.0 + weights.clip_range);
+        let limit = ratio.clamp(1.0 - coefficients.clip_range, 1.0 + coefficients.clip_range);
         let objective = (ratio * advantage).min(limit * advantage);
-        feedback.loss -= share * objective;
-        // Where the clipped one is the smaller, nothing moves it.
+        gradient.loss -= share * objective;
+        // Where the clipped objective is the smaller one, its derivative is zero.
         let pull = if ratio * advantage <= limit * advantage {
             -share * ratio * advantage
         } else {
             0.0
         };
-        let start = feedback.policy.len();
-        feedback
+        let start = gradient.policy.len();
+        gradient
             .policy
             .extend(slope.iter().map(|slope| pull * slope));
-        if feedback.log_std.is_empty() {
-            feedback.log_std = vec![0.0; log_std_slope.len()];
+        if gradient.log_std.is_empty() {
+            gradient.log_std = vec![0.0; log_std_slope.len()];
         }
-        for (sum, slope) in feedback.log_std.iter_mut().zip(&log_std_slope) {
+        for (sum, slope) in gradient.log_std.iter_mut().zip(&log_std_slope) {
             *sum += pull * slope;
         }
         let entropy = match outputs {
-            Outputs::Discrete(logits) => {
+            PolicyOutputs::Discrete(logits) => {
                 let width = logits.len() / count;
                 let logits = &logits[row * width..][..width];
                 let total = log_sum_exp(logits);
@@ -157,32 +157,32 @@ pub fn clipped(
                     .iter()
                     .map(|logit| -(logit - total).exp() * (logit - total))
                     .sum();
-                for (slope, logit) in feedback.policy[start..].iter_mut().zip(logits) {
+                for (slope, logit) in gradient.policy[start..].iter_mut().zip(logits) {
                     let log_prob = logit - total;
-                    *slope += weights.entropy * share * log_prob.exp() * (log_prob + entropy);
+                    *slope += coefficients.entropy * share * log_prob.exp() * (log_prob + entropy);
                 }
                 entropy
             }
-            Outputs::Gaussian(_, log_std) => {
-                for slope in &mut feedback.log_std {
-                    *slope -= weights.entropy * share;
+            PolicyOutputs::Gaussian(_, log_std) => {
+                for slope in &mut gradient.log_std {
+                    *slope -= coefficients.entropy * share;
                 }
                 let constant = 0.5 * (1.0 + (2.0 * PI).ln());
                 log_std.iter().map(|log_std| log_std + constant).sum()
             }
         };
         let error = values[row] - batch.returns[row];
-        feedback.loss += share * (0.5 * weights.value * error * error - weights.entropy * entropy);
-        feedback.value.push(share * weights.value * error);
+        gradient.loss +=
+            share * (0.5 * coefficients.value * error * error - coefficients.entropy * entropy);
+        gradient.value.push(share * coefficients.value * error);
     }
-    feedback
+    gradient
 }
 
-/// One row of a rollout, a value for each copy of the environment.
+/// One step of a rollout, with a value for each environment.
 #[derive(Clone, Debug)]
-pub struct Row {
-    /// Rewards. Where an episode was cut off, with the discounted value of what would have
-    /// followed.
+pub struct RolloutRow {
+    /// Rewards; those of truncated episodes include the discounted value of the final observation.
     pub rewards: Vec<f32>,
     /// Values of the observations before the actions.
     pub values: Vec<f32>,
@@ -190,21 +190,21 @@ pub struct Row {
     pub done: Vec<bool>,
 }
 
-/// Generalized advantages (Schulman et al., 2016, <https://arxiv.org/abs/1506.02438>), a row of them
-/// for each row, `[rows, copies]`.
+/// Generalized advantage estimation (Schulman et al., 2016, <https://arxiv.org/abs/1506.02438>),
+/// `[rows, envs]`.
 ///
-/// `last` are the values of what follows the last row.
-pub fn advantages(rows: &[Row], last: &[f32], gamma: f32, lambda: f32) -> Vec<f32> {
-    let copies = last.len();
-    let mut advantages = vec![0.0; rows.len() * copies];
+/// `last` are the values of the observations after the last row.
+pub fn advantages(rows: &[RolloutRow], last: &[f32], gamma: f32, lambda: f32) -> Vec<f32> {
+    let envs = last.len();
+    let mut advantages = vec![0.0; rows.len() * envs];
     let mut next_values = last;
-    let mut running = vec![0.0; copies];
+    let mut running = vec![0.0; envs];
     for (index, row) in rows.iter().enumerate().rev() {
-        for copy in 0..copies {
-            let goes_on = if row.done[copy] { 0.0 } else { 1.0 };
-            let error = row.rewards[copy] + gamma * goes_on * next_values[copy] - row.values[copy];
-            running[copy] = error + gamma * lambda * goes_on * running[copy];
-            advantages[index * copies + copy] = running[copy];
+        for env in 0..envs {
+            let not_done = if row.done[env] { 0.0 } else { 1.0 };
+            let error = row.rewards[env] + gamma * not_done * next_values[env] - row.values[env];
+            running[env] = error + gamma * lambda * not_done * running[env];
+            advantages[index * envs + env] = running[env];
         }
         next_values = &row.values;
     }
@@ -215,7 +215,7 @@ pub fn advantages(rows: &[Row], last: &[f32], gamma: f32, lambda: f32) -> Vec<f3
 mod tests {
     use super::*;
 
-    const WEIGHTS: Weights = Weights {
+    const WEIGHTS: Coefficients = Coefficients {
         clip_range: 0.2,
         entropy: 0.03,
         value: 0.7,
@@ -243,24 +243,30 @@ mod tests {
     #[test]
     fn the_gradients_are_the_losss_slopes() {
         // Going up, going up beyond the limit, going down beyond it, going down.
-        let batch = |taken| Minibatch {
-            taken,
+        let batch = |actions| Minibatch {
+            actions,
             log_probs: vec![-1.1, -2.0, -0.2, -1.3],
             advantages: vec![1.0, 0.7, -0.8, -0.5],
             returns: vec![1.0, 2.0, -1.0, 0.0],
         };
         let values = [0.3, 2.5, 0.0, 0.1];
-        let discrete = batch(Taken::Discrete(vec![0, 2, 1, 1]));
+        let discrete = batch(ActionBatch::Discrete(vec![0, 2, 1, 1]));
         let logits: Vec<f32> = (0..12).map(|at| (at as f32 * 1.3).sin()).collect();
-        let loss =
-            |logits: &[f32]| clipped(&discrete, Outputs::Discrete(logits), &values, WEIGHTS).loss;
-        let feedback = clipped(&discrete, Outputs::Discrete(&logits), &values, WEIGHTS);
-        assert_slopes(&feedback.policy, &logits, &loss);
-        assert_slopes(&feedback.value, &values, &|values| {
-            clipped(&discrete, Outputs::Discrete(&logits), values, WEIGHTS).loss
+        let loss = |logits: &[f32]| {
+            clipped(&discrete, PolicyOutputs::Discrete(logits), &values, WEIGHTS).loss
+        };
+        let gradient = clipped(
+            &discrete,
+            PolicyOutputs::Discrete(&logits),
+            &values,
+            WEIGHTS,
+        );
+        assert_slopes(&gradient.policy, &logits, &loss);
+        assert_slopes(&gradient.value, &values, &|values| {
+            clipped(&discrete, PolicyOutputs::Discrete(&logits), values, WEIGHTS).loss
         });
 
-        let continuous = batch(Taken::Continuous(vec![
+        let continuous = batch(ActionBatch::Continuous(vec![
             0.1, -0.4, 1.5, 0.2, 0.9, 0.0, -1.0, 0.3,
         ]));
         let means: Vec<f32> = (0..8).map(|at| (at as f32 * 0.7).cos() * 0.5).collect();
@@ -268,21 +274,21 @@ mod tests {
         let run = |means: &[f32], log_std: &[f32]| {
             clipped(
                 &continuous,
-                Outputs::Gaussian(means, log_std),
+                PolicyOutputs::Gaussian(means, log_std),
                 &values,
                 WEIGHTS,
             )
         };
-        let feedback = run(&means, &log_std);
-        assert_slopes(&feedback.policy, &means, &|means| run(means, &log_std).loss);
-        assert_slopes(&feedback.log_std, &log_std, &|log_std| {
+        let gradient = run(&means, &log_std);
+        assert_slopes(&gradient.policy, &means, &|means| run(means, &log_std).loss);
+        assert_slopes(&gradient.log_std, &log_std, &|log_std| {
             run(&means, log_std).loss
         });
     }
 
     #[test]
     fn a_truncation_counts_what_would_have_followed_and_a_termination_does_not() {
-        let row = |reward: f32, value: f32, done: bool| Row {
+        let row = |reward: f32, value: f32, done: bool| RolloutRow {
             rewards: vec![reward],
             values: vec![value],
             done: vec![done],

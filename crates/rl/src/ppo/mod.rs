@@ -1,10 +1,10 @@
-//! Proximal policy optimization, for numbered actions and for vectors.
+//! Proximal policy optimization, for discrete and continuous actions.
 //!
 //! Reference: Schulman et al., *Proximal policy optimization algorithms*, 2017,
 //! <https://arxiv.org/abs/1707.06347>; advantages: Schulman et al., *High-dimensional continuous
 //! control using generalized advantage estimation*, 2016, <https://arxiv.org/abs/1506.02438>.
 //! Differs from it: advantages are normalized within a minibatch, and the gradient's norm is
-//! limited, as in its authors' own code.
+//! clipped, as in the authors' code.
 
 pub mod loss;
 
@@ -23,101 +23,76 @@ use crate::dqn::{read, rows};
 use crate::environment::{BoxSpace, Environment};
 use crate::policy::Actions;
 use crate::random::{Purpose, below, normal, uniform};
-use crate::vector::{Vector, VectorError};
-use loss::{Minibatch, Outputs, Row, Taken, Weights, advantages, clipped, log_probs, log_sum_exp};
+use crate::recipe::{TrainingOptions, check_count};
+use crate::vector_env::{VectorEnv, VectorEnvError};
+use loss::{
+    ActionBatch, Coefficients, Minibatch, PolicyOutputs, RolloutRow, advantages, clipped,
+    log_probs, log_sum_exp,
+};
 
-/// Everything that decides a PPO agent besides its optimizer.
+/// Hyperparameters of a PPO agent, besides its optimizer and batch size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PpoConfig {
-    /// Widths of the hidden layers of the policy, and of the value.
-    pub hidden: Vec<usize>,
-    /// Steps of each copy between two rounds of updates.
-    pub rollout: usize,
-    /// How often a round goes over these steps.
-    pub epochs: usize,
-    /// Steps in an update.
-    pub batch_size: usize,
+    /// Widths of the hidden layers of the policy and of the value function.
+    pub net_arch: Vec<usize>,
+    /// Steps of each environment in a rollout.
+    pub n_steps: usize,
+    /// Passes over each rollout.
+    pub n_epochs: usize,
     /// Discount of a reward one step later.
     pub gamma: f64,
-    /// How far advantages look ahead, from 0 (one step) to 1 (to the end).
+    /// Lambda of generalized advantage estimation, from 0 (one step) to 1 (to the end).
     pub gae_lambda: f64,
-    /// How far a probability may move in a round, as a share of itself.
+    /// Clip range of the probability ratio.
     pub clip_range: f64,
-    /// Whether that falls as the step size does.
-    pub anneal_clip: bool,
-    /// Weight of the policy's entropy in the objective.
-    pub entropy_weight: f64,
-    /// Weight of half the squared error of the value.
-    pub value_weight: f64,
-    /// Largest global L2 norm of the gradients; 0 for no limit.
-    pub clip_norm: f64,
+    /// Whether the clip range follows the schedule of the learning rate.
+    pub anneal_clip_range: bool,
+    /// Coefficient of the entropy in the objective.
+    pub ent_coef: f64,
+    /// Coefficient of half the squared error of the value.
+    pub vf_coef: f64,
 }
 
 impl Default for PpoConfig {
     fn default() -> Self {
         Self {
-            hidden: vec![64, 64],
-            rollout: 32,
-            epochs: 20,
-            batch_size: 256,
+            net_arch: vec![64, 64],
+            n_steps: 32,
+            n_epochs: 20,
             gamma: 0.98,
             gae_lambda: 0.8,
             clip_range: 0.2,
-            anneal_clip: true,
-            entropy_weight: 0.0,
-            value_weight: 1.0,
-            clip_norm: 0.5,
+            anneal_clip_range: true,
+            ent_coef: 0.0,
+            vf_coef: 1.0,
         }
     }
 }
 
 impl PpoConfig {
-    /// Checks every field, and that the network can be made.
+    /// Checks every field, and that the network can be built.
     ///
     /// # Errors
     ///
     /// Names the first key that is out of range.
-    pub fn validate(&self, network: &ActorCriticConfig, envs: usize) -> Result<(), ConfigError> {
-        let count = |key: &str, value: usize, most: usize| {
-            if (1..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(ConfigError::new(
-                key,
-                value,
-                format!("between 1 and {most}"),
-            ))
-        };
-        count("agent.rollout", self.rollout, 1 << 20)?;
-        count("agent.epochs", self.epochs, 1 << 16)?;
-        count("agent.batch_size", self.batch_size, 1 << 20)?;
+    pub fn validate(&self, network: &ActorCriticConfig) -> Result<(), ConfigError> {
+        check_count("agent.n_steps", self.n_steps, 1, 1 << 20)?;
+        check_count("agent.n_epochs", self.n_epochs, 1, 1 << 16)?;
         check_range("agent.gamma", self.gamma, 0.0..=1.0)?;
         check_range("agent.gae_lambda", self.gae_lambda, 0.0..=1.0)?;
         check_range("agent.clip_range", self.clip_range, 1e-6..=1e3)?;
-        check_range("agent.entropy_weight", self.entropy_weight, 0.0..=1e3)?;
-        check_range("agent.value_weight", self.value_weight, 0.0..=1e3)?;
-        check_range("agent.clip_norm", self.clip_norm, 0.0..=1e9)?;
-        if self.batch_size > self.rollout.saturating_mul(envs) {
-            let expected = format!(
-                "at most `agent.rollout` times `train.envs`, {}",
-                self.rollout * envs
-            );
-            return Err(ConfigError::new(
-                "agent.batch_size",
-                self.batch_size,
-                expected,
-            ));
-        }
+        check_range("agent.ent_coef", self.ent_coef, 0.0..=1e3)?;
+        check_range("agent.vf_coef", self.vf_coef, 0.0..=1e3)?;
         network
             .validate()
-            .map_err(|error| ConfigError::new("agent", error, "a network that can be made"))
+            .map_err(|error| ConfigError::new("agent", error, "a network that can be built"))
     }
 }
 
-/// What a round has done.
+/// The result of a rollout and its updates.
 #[derive(Clone, Debug, Default)]
-pub struct Learned {
+pub struct RolloutReport {
     /// Undiscounted returns of the episodes that ended.
     pub returns: Vec<f64>,
     /// Sum of the losses.
@@ -126,7 +101,7 @@ pub struct Learned {
     pub updates: u64,
 }
 
-/// A policy and a value in training.
+/// A policy and a value function in training.
 pub struct Ppo {
     config: PpoConfig,
     /// On the autodiff device.
@@ -135,17 +110,17 @@ pub struct Ppo {
     acting: ActorCritic,
     pub(crate) optimizer: ModuleOptimizer,
     optimizer_config: Optimizer,
+    train: TrainingOptions,
     bounds: Option<BoxSpace>,
     device: Device,
-    seed: u64,
     /// Updates done.
     pub(crate) updates: u64,
 }
 
-/// What was seen between two rounds of updates.
+/// Everything that was recorded between two rounds of updates.
 #[derive(Default)]
 struct Rollout {
-    rows: Vec<Row>,
+    rows: Vec<RolloutRow>,
     observations: Vec<f32>,
     numbers: Vec<u16>,
     vectors: Vec<f32>,
@@ -153,7 +128,7 @@ struct Rollout {
 }
 
 impl Ppo {
-    /// Makes an untrained agent; `bounds` are those of its actions, if these are vectors.
+    /// Creates an untrained agent; `bounds` are those of continuous actions.
     ///
     /// # Panics
     ///
@@ -161,13 +136,13 @@ impl Ppo {
     pub fn new(
         config: &PpoConfig,
         optimizer: &Optimizer,
+        train: &TrainingOptions,
         network: &ActorCriticConfig,
         bounds: Option<BoxSpace>,
-        seed: u64,
         device: &Device,
     ) -> Self {
         let device = device.clone().inner();
-        let Ok(online) = init_seeded(Purpose::Weights.seed(seed, 0), &device, || {
+        let Ok(online) = init_seeded(Purpose::Weights.seed(train.seed, 0), &device, || {
             Ok::<_, Infallible>(network.init(&device.clone().autodiff()))
         });
         Self {
@@ -176,78 +151,78 @@ impl Ppo {
             online,
             optimizer: optimizer.init(),
             optimizer_config: optimizer.clone(),
+            train: train.clone(),
             bounds,
             device,
-            seed,
             updates: 0,
         }
     }
 
-    /// The network in training, for inference.
+    /// The online network, for inference.
     pub fn network(&self) -> &ActorCritic {
         &self.acting
     }
 
-    /// An optimizer without a past.
+    /// An optimizer without state.
     pub(crate) fn fresh_optimizer(&self) -> ModuleOptimizer {
         self.optimizer_config.init()
     }
 
-    /// Takes weights over, as from a checkpoint.
+    /// Acts with the weights of the online network from now on, as after a checkpoint was loaded.
     pub(crate) fn refresh(&mut self) {
         self.acting = self.online.valid();
     }
 
-    /// Steps of each copy in a round.
-    pub(crate) fn rollout(&self) -> usize {
-        self.config.rollout
+    /// Steps of each environment in a rollout.
+    pub(crate) fn n_steps(&self) -> usize {
+        self.config.n_steps
     }
 
-    /// Plays, and learns from it; `step` numbers the round's first step, and `rate` is the step
-    /// size as a share of the optimizer's.
+    /// Collects a rollout and learns from it; `step` is the number of its first step, and `rate` the
+    /// factor of the schedule on the learning rate.
     ///
     /// # Errors
     ///
     /// If the environment gives something that is not finite.
     pub fn round<E: Environment>(
         &mut self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         step: u64,
         rate: f64,
-    ) -> Result<Learned, VectorError> {
-        let mut learned = Learned::default();
+    ) -> Result<RolloutReport, VectorEnvError> {
+        let mut learned = RolloutReport::default();
         let mut rollout = Rollout::default();
-        let copies = envs.len() as u64;
-        for row in 0..self.config.rollout as u64 {
-            self.play(envs, step + row * copies, &mut rollout, &mut learned)?;
+        let count = envs.len() as u64;
+        for row in 0..self.config.n_steps as u64 {
+            self.play(envs, step + row * count, &mut rollout, &mut learned)?;
         }
         self.learn(envs.observations(), &rollout, rate, &mut learned);
         Ok(learned)
     }
 
-    /// One step of every copy.
+    /// One step of every environment.
     fn play<E: Environment>(
         &self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         step: u64,
         rollout: &mut Rollout,
-        learned: &mut Learned,
-    ) -> Result<(), VectorError> {
+        learned: &mut RolloutReport,
+    ) -> Result<(), VectorEnvError> {
         let seen = envs.observations().to_vec();
         let inputs = rows(&seen, self.acting.d_input(), &self.device);
         let (policy, value) = self.acting.forward(inputs);
         let (policy, values) = (read(policy), read(value));
         let log_std = self.acting.log_std().map(read);
-        let mut rng = Purpose::Exploration.stream(self.seed, step);
+        let mut rng = Purpose::Exploration.stream(self.train.seed, step);
         let width = self.acting.d_action();
         let (taken, actions) = if let (Some(log_std), Some(bounds)) = (&log_std, &self.bounds) {
             let draw = |(at, mean): (usize, &f32)| {
                 mean + log_std[at % width].exp() * normal(&mut rng) as f32
             };
             let drawn: Vec<f32> = policy.iter().enumerate().map(draw).collect();
-            let values = within(&drawn, bounds);
+            let values = clip_to(&drawn, bounds);
             (
-                Taken::Continuous(drawn),
+                ActionBatch::Continuous(drawn),
                 Actions::Continuous { values, width },
             )
         } else {
@@ -260,30 +235,33 @@ impl Ppo {
                 logits.iter().position(stop).unwrap_or(logits.len() - 1) as u16
             };
             let drawn: Vec<u16> = policy.chunks_exact(width).map(draw).collect();
-            (Taken::Discrete(drawn.clone()), Actions::Discrete(drawn))
+            (
+                ActionBatch::Discrete(drawn.clone()),
+                Actions::Discrete(drawn),
+            )
         };
         let outputs = outputs(&policy, log_std.as_deref());
         rollout
             .log_probs
             .extend(log_probs(outputs, &taken, envs.len()));
-        envs.step(|copy| actions.get(copy))?;
+        envs.step(|env| actions.get(env))?;
         learned
             .returns
             .extend(envs.ended().map(|episode| episode.total));
         let mut rewards: Vec<f32> = envs.steps().iter().map(|step| step.reward).collect();
-        for (copy, step) in envs.steps().iter().enumerate() {
+        for (env, step) in envs.steps().iter().enumerate() {
             if step.truncated && !step.terminated {
-                // What would have followed counts, but there is no row for it.
+                // Bootstraps here, because the rollout has no row for the final observation.
                 let last = rows(
-                    envs.next_observation(copy),
+                    envs.next_observation(env),
                     self.acting.d_input(),
                     &self.device,
                 );
                 let value = read(self.acting.value(last))[0];
-                rewards[copy] += self.config.gamma as f32 * value;
+                rewards[env] += self.config.gamma as f32 * value;
             }
         }
-        rollout.rows.push(Row {
+        rollout.rows.push(RolloutRow {
             rewards,
             values,
             done: envs
@@ -294,13 +272,13 @@ impl Ppo {
         });
         rollout.observations.extend(seen);
         match taken {
-            Taken::Discrete(numbers) => rollout.numbers.extend(numbers),
-            Taken::Continuous(vectors) => rollout.vectors.extend(vectors),
+            ActionBatch::Discrete(numbers) => rollout.numbers.extend(numbers),
+            ActionBatch::Continuous(vectors) => rollout.vectors.extend(vectors),
         }
         Ok(())
     }
 
-    fn learn(&mut self, head: &[f32], rollout: &Rollout, rate: f64, learned: &mut Learned) {
+    fn learn(&mut self, head: &[f32], rollout: &Rollout, rate: f64, learned: &mut RolloutReport) {
         let config = self.config.clone();
         let inputs = rows(head, self.acting.d_input(), &self.device);
         let last = read(self.acting.value(inputs));
@@ -308,86 +286,92 @@ impl Ppo {
         let advantages = advantages(&rollout.rows, &last, gamma, lambda);
         let values = rollout.rows.iter().flat_map(|row| &row.values);
         let returns: Vec<f32> = advantages.iter().zip(values).map(|(a, v)| a + v).collect();
-        let clip = config.clip_range * if config.anneal_clip { rate } else { 1.0 };
-        let weights = Weights {
+        let clip = config.clip_range * if config.anneal_clip_range { rate } else { 1.0 };
+        let coefficients = Coefficients {
             clip_range: clip as f32,
-            entropy: config.entropy_weight as f32,
-            value: config.value_weight as f32,
+            entropy: config.ent_coef as f32,
+            value: config.vf_coef as f32,
         };
         let rate = self.optimizer_config.learning_rate() * rate;
-        for _ in 0..config.epochs {
+        for _ in 0..config.n_epochs {
             let mut order: Vec<usize> = (0..returns.len()).collect();
-            let mut rng = Purpose::Sampling.stream(self.seed, self.updates);
+            let mut rng = Purpose::Sampling.stream(self.train.seed, self.updates);
             for last in (1..order.len()).rev() {
                 order.swap(last, below(&mut rng, last + 1));
             }
-            for places in order.chunks(config.batch_size) {
-                let pick = |from: &[f32]| places.iter().map(|&at| from[at]).collect::<Vec<_>>();
+            for indices in order.chunks(self.train.batch_size) {
+                let pick = |from: &[f32]| indices.iter().map(|&at| from[at]).collect::<Vec<_>>();
                 let batch = Minibatch {
-                    taken: rollout.taken(places, self.online.d_action()),
+                    actions: rollout.actions(indices, self.online.d_action()),
                     log_probs: pick(&rollout.log_probs),
                     advantages: normalized(pick(&advantages)),
                     returns: pick(&returns),
                 };
-                let seen = chosen(&rollout.observations, places, self.online.d_input());
-                learned.loss_sum += f64::from(self.update(&batch, &seen, weights, rate));
+                let seen = chosen(&rollout.observations, indices, self.online.d_input());
+                learned.loss_sum += f64::from(self.update(&batch, &seen, coefficients, rate));
                 learned.updates += 1;
             }
         }
         self.refresh();
     }
 
-    fn update(&mut self, batch: &Minibatch, seen: &[f32], weights: Weights, rate: f64) -> f32 {
+    fn update(
+        &mut self,
+        batch: &Minibatch,
+        seen: &[f32],
+        coefficients: Coefficients,
+        rate: f64,
+    ) -> f32 {
         let inputs = rows(seen, self.online.d_input(), &self.device);
         let (policy, value) = self.online.forward(inputs);
         let log_std = self.online.log_std();
-        let said = read(policy.clone().inner());
-        let valued = read(value.clone().inner());
-        let deviations = log_std.clone().map(|log_std| read(log_std.inner()));
-        let outputs = outputs(&said, deviations.as_deref());
-        let feedback = clipped(batch, outputs, &valued, weights);
-        // The derivatives of these sums by the outputs are those of the loss.
-        let mut sum = weighted(policy, feedback.policy) + weighted(value, feedback.value);
+        let policy_values = read(policy.clone().inner());
+        let state_values = read(value.clone().inner());
+        let log_std_values = log_std.clone().map(|log_std| read(log_std.inner()));
+        let outputs = outputs(&policy_values, log_std_values.as_deref());
+        let loss = clipped(batch, outputs, &state_values, coefficients);
+        // The derivatives of these sums with respect to the outputs are those of the loss.
+        let mut sum = weighted(policy, loss.policy) + weighted(value, loss.value);
         if let Some(log_std) = log_std {
-            sum = sum + weighted(log_std, feedback.log_std);
+            sum = sum + weighted(log_std, loss.log_std);
         }
         let mut grads = GradientsParams::from_grads(sum.backward(), &self.online);
-        if self.config.clip_norm > 0.0 {
-            grads = clip_global_norm(&self.online, grads, self.config.clip_norm);
+        if self.train.clip_norm > 0.0 {
+            grads = clip_global_norm(&self.online, grads, self.train.clip_norm);
         }
         let rate = ModuleLearningRate::from(rate.max(f64::MIN_POSITIVE));
         self.online = self.optimizer.step(rate, self.online.clone(), grads);
         self.updates += 1;
-        feedback.loss
+        loss.loss
     }
 }
 
 impl Rollout {
-    fn taken(&self, places: &[usize], width: usize) -> Taken {
+    fn actions(&self, indices: &[usize], width: usize) -> ActionBatch {
         if self.vectors.is_empty() {
-            Taken::Discrete(places.iter().map(|&at| self.numbers[at]).collect())
+            ActionBatch::Discrete(indices.iter().map(|&at| self.numbers[at]).collect())
         } else {
-            Taken::Continuous(chosen(&self.vectors, places, width))
+            ActionBatch::Continuous(chosen(&self.vectors, indices, width))
         }
     }
 }
 
-fn outputs<'a>(policy: &'a [f32], log_std: Option<&'a [f32]>) -> Outputs<'a> {
-    log_std.map_or(Outputs::Discrete(policy), |log_std| {
-        Outputs::Gaussian(policy, log_std)
+fn outputs<'a>(policy: &'a [f32], log_std: Option<&'a [f32]>) -> PolicyOutputs<'a> {
+    log_std.map_or(PolicyOutputs::Discrete(policy), |log_std| {
+        PolicyOutputs::Gaussian(policy, log_std)
     })
 }
 
-/// Brings vectors into their bounds.
-pub(crate) fn within(values: &[f32], bounds: &BoxSpace) -> Vec<f32> {
+/// Clips vectors to their bounds.
+pub(crate) fn clip_to(values: &[f32], bounds: &BoxSpace) -> Vec<f32> {
     let bounds = bounds.low.iter().zip(&bounds.high).cycle();
     let clamp = |(value, (low, high)): (&f32, (&f32, &f32))| value.max(*low).min(*high);
     values.iter().zip(bounds).map(clamp).collect()
 }
 
-fn chosen(values: &[f32], places: &[usize], width: usize) -> Vec<f32> {
+fn chosen(values: &[f32], indices: &[usize], width: usize) -> Vec<f32> {
     let row = |&at: &usize| &values[at * width..(at + 1) * width];
-    places.iter().flat_map(row).copied().collect()
+    indices.iter().flat_map(row).copied().collect()
 }
 
 /// Mean 0 and deviation 1.

@@ -1,35 +1,34 @@
-//! An agent with what it learns from.
+//! An agent with its replay buffer or rollouts.
 
 use std::collections::BTreeMap;
 
 use burn::module::Module as _;
 use burn::tensor::{Bytes, Device};
 use tinderbox_models::rl::ActorCriticConfig;
-use tinderbox_train::{weights_from_bytes, weights_to_bytes};
+use tinderbox_train::{TaskError, weights_from_bytes, weights_to_bytes};
 
-use super::state::part;
+use super::checkpoint::{foreign, take};
 use crate::dqn::Dqn;
-use crate::environment::{Action, ActionSpace, BoxSpace, Environment, Spec};
-use crate::error::RlError;
+use crate::environment::{Action, ActionSpace, EnvSpec, Environment};
 use crate::policy::Policy;
 use crate::ppo::Ppo;
 use crate::recipe::{Agent, Recipe, actor_critic};
-use crate::replay::Replay;
-use crate::vector::Vector;
+use crate::replay_buffer::ReplayBuffer;
+use crate::vector_env::VectorEnv;
 
-/// Where training stands at the beginning of a round.
+/// The position at the beginning of a round.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     pub(super) steps: u64,
     pub(super) total: u64,
-    /// Step size as a share of the optimizer's.
+    /// Factor of the schedule on the learning rate.
     pub(super) rate: f64,
 }
 
-/// What a round has done.
+/// The result of a round.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
-    /// Steps of each copy.
+    /// Steps of each environment.
     pub(super) rows: u64,
     pub(super) returns: Vec<f64>,
     pub(super) loss_sum: f64,
@@ -45,69 +44,71 @@ pub(super) enum Learner {
 pub(super) struct PpoLearner {
     agent: Ppo,
     network: ActorCriticConfig,
-    bounds: Option<BoxSpace>,
     device: Device,
 }
 
 pub(super) struct DqnLearner {
     agent: Dqn,
-    replay: Replay,
+    replay: ReplayBuffer,
     learning_rate: f64,
     device: Device,
 }
 
 impl Learner {
-    pub(super) fn new(recipe: &Recipe, spec: &Spec, device: &Device) -> Result<Self, RlError> {
-        let width = spec.observation.len();
-        match (&recipe.agent, &spec.action) {
+    pub(super) fn new(recipe: &Recipe, spec: &EnvSpec, device: &Device) -> Result<Self, TaskError> {
+        let width = spec.observation_space.len();
+        match (&recipe.agent, &spec.action_space) {
             (Agent::Dqn(config), ActionSpace::Discrete(n_actions)) => {
                 let sizes = [width, *n_actions];
-                let seed = recipe.train.seed;
+                let train = &recipe.train;
                 Ok(Self::Dqn(DqnLearner {
-                    agent: Dqn::new(config, &recipe.optimizer, sizes, seed, device),
-                    replay: Replay::new(config.replay(recipe.train.envs, width))?,
+                    agent: Dqn::new(config, &recipe.optimizer, train, sizes, device),
+                    replay: ReplayBuffer::new(config.replay_buffer(train, width))?,
                     learning_rate: recipe.optimizer.learning_rate(),
                     device: device.clone().inner(),
                 }))
             }
             (Agent::Ppo(config), _) => {
-                let (network, bounds) = actor_critic(config, spec);
-                let (optimizer, seed) = (&recipe.optimizer, recipe.train.seed);
+                let network = actor_critic(config, spec);
+                let bounds = match &spec.action_space {
+                    ActionSpace::Continuous(space) => Some(space.clone()),
+                    ActionSpace::Discrete(_) => None,
+                };
+                let (optimizer, train) = (&recipe.optimizer, &recipe.train);
                 Ok(Self::Ppo(PpoLearner {
-                    agent: Ppo::new(config, optimizer, &network, bounds.clone(), seed, device),
+                    agent: Ppo::new(config, optimizer, train, &network, bounds, device),
                     network,
-                    bounds,
                     device: device.clone().inner(),
                 }))
             }
             (Agent::Dqn(_), ActionSpace::Continuous(_)) => {
-                Err(RlError::Policy("DQN needs numbered actions".to_owned()))
+                Err(TaskError::user("DQN supports discrete actions only"))
             }
         }
     }
 
     pub(super) fn round<E: Environment>(
         &mut self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         clock: Clock,
-    ) -> Result<Round, RlError> {
+    ) -> Result<Round, TaskError> {
         match self {
             Self::Dqn(learner) => learner.round(envs, clock),
             Self::Ppo(learner) => learner.round(envs, clock),
         }
     }
 
-    pub(super) fn policy(&self, environment: &str) -> Policy {
+    pub(super) fn policy(&self, spec: &EnvSpec) -> Policy {
         match self {
             Self::Dqn(DqnLearner { agent, device, .. }) => {
                 let net = agent.network().clone();
                 let config = agent.config.network(net.d_input(), net.n_actions());
-                Policy::q_network(environment, config, net, device)
+                Policy::q_network(spec, config, net, device)
             }
             Self::Ppo(learner) => {
                 let net = learner.agent.network().clone();
-                let (config, bounds) = (learner.network.clone(), learner.bounds.clone());
-                Policy::actor_critic(environment, config, bounds, net, &learner.device)
+                let config = learner.network.clone();
+                Policy::actor_critic(spec, config, net, &learner.device)
             }
         }
     }
@@ -126,14 +127,17 @@ impl Learner {
         }
     }
 
-    pub(super) fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, RlError> {
+    pub(super) fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, TaskError> {
         match self {
             Self::Dqn(learner) => learner.save(),
             Self::Ppo(learner) => learner.save(),
         }
     }
 
-    pub(super) fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), RlError> {
+    pub(super) fn restore(
+        &mut self,
+        blobs: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), TaskError> {
         match self {
             Self::Dqn(learner) => learner.restore(blobs),
             Self::Ppo(learner) => learner.restore(blobs),
@@ -142,28 +146,27 @@ impl Learner {
 }
 
 impl DqnLearner {
-    /// One step of every copy, and the updates that are due after it.
+    /// One step of every environment, and the updates that are due after it.
     fn round<E: Environment>(
         &mut self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         clock: Clock,
-    ) -> Result<Round, RlError> {
+    ) -> Result<Round, TaskError> {
         let config = &self.agent.config;
         let before = envs.observations().to_vec();
         let epsilon = if clock.steps < config.learning_starts as u64 && !config.noisy {
-            // What has learned nothing has no opinion.
             1.0
         } else {
             config.epsilon(clock.steps)
         };
         let actions = self.agent.act(&before, epsilon, clock.steps);
-        envs.step(|copy| Action::Discrete(actions[copy].into()))?;
+        envs.step(|env| Action::Discrete(actions[env].into()))?;
         self.replay.push(
             &before,
             &actions,
             envs.steps(),
             envs.observations(),
-            |copy| envs.next_observation(copy),
+            |env| envs.next_observation(env),
         );
         let mut round = Round {
             rows: 1,
@@ -171,23 +174,24 @@ impl DqnLearner {
             ..Round::default()
         };
         let after = clock.steps + envs.len() as u64;
-        let every = config.update_every as u64;
-        let due = (after / every - clock.steps / every) * config.updates as u64;
-        if after < config.learning_starts as u64 || self.replay.len() < config.batch_size {
+        let every = config.train_freq as u64;
+        let due = (after / every - clock.steps / every) * config.gradient_steps as u64;
+        if after < config.learning_starts as u64 || self.replay.len() < self.replay.batch_size() {
             return Ok(round);
         }
         let progress = clock.steps as f32 / clock.total as f32;
         for _ in 0..due {
             let batch = self.agent.sample(&self.replay, progress)?;
-            let feedback = self.agent.update(&batch, self.learning_rate * clock.rate);
-            self.replay.set_errors(&batch.places, &feedback.errors);
-            round.loss_sum += f64::from(feedback.loss);
+            let result = self.agent.update(&batch, self.learning_rate * clock.rate);
+            self.replay
+                .update_priorities(&batch.indices, &result.errors);
+            round.loss_sum += f64::from(result.loss);
             round.losses += 1;
         }
         Ok(round)
     }
 
-    fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, RlError> {
+    fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, TaskError> {
         let agent = &self.agent;
         let optimizer = agent.optimizer.into_bytes()?.to_vec();
         let blobs = [
@@ -200,15 +204,15 @@ impl DqnLearner {
         Ok(blobs.map(|(name, bytes)| (name.to_owned(), bytes)).into())
     }
 
-    fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), RlError> {
+    fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), TaskError> {
         let agent = &mut self.agent;
-        let online = part(blobs, "online")?;
+        let online = take(blobs, "online")?;
         agent.online = weights_from_bytes(agent.online.valid(), online)?.train();
-        agent.target = weights_from_bytes(agent.target.clone(), part(blobs, "target")?)?;
-        let optimizer = Bytes::from_bytes_vec(part(blobs, "optimizer")?);
+        agent.target = weights_from_bytes(agent.target.clone(), take(blobs, "target")?)?;
+        let optimizer = Bytes::from_bytes_vec(take(blobs, "optimizer")?);
         agent.optimizer = agent.fresh_optimizer().from_bytes(optimizer)?;
         agent.refresh();
-        self.replay.restore(&part(blobs, "replay")?)?;
+        self.replay.restore(&take(blobs, "replay")?)?;
         agent.updates = updates(blobs)?;
         Ok(())
     }
@@ -218,19 +222,19 @@ impl PpoLearner {
     /// A rollout, and the updates after it.
     fn round<E: Environment>(
         &mut self,
-        envs: &mut Vector<E>,
+        envs: &mut VectorEnv<E>,
         clock: Clock,
-    ) -> Result<Round, RlError> {
-        let learned = self.agent.round(envs, clock.steps, clock.rate)?;
+    ) -> Result<Round, TaskError> {
+        let report = self.agent.round(envs, clock.steps, clock.rate)?;
         Ok(Round {
-            rows: self.agent.rollout() as u64,
-            returns: learned.returns,
-            loss_sum: learned.loss_sum,
-            losses: learned.updates,
+            rows: self.agent.n_steps() as u64,
+            returns: report.returns,
+            loss_sum: report.loss_sum,
+            losses: report.updates,
         })
     }
 
-    fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, RlError> {
+    fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, TaskError> {
         let agent = &self.agent;
         let optimizer = agent.optimizer.into_bytes()?.to_vec();
         let blobs = [
@@ -241,11 +245,11 @@ impl PpoLearner {
         Ok(blobs.map(|(name, bytes)| (name.to_owned(), bytes)).into())
     }
 
-    fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), RlError> {
+    fn restore(&mut self, blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<(), TaskError> {
         let agent = &mut self.agent;
-        let online = part(blobs, "online")?;
+        let online = take(blobs, "online")?;
         agent.online = weights_from_bytes(agent.online.valid(), online)?.train();
-        let optimizer = Bytes::from_bytes_vec(part(blobs, "optimizer")?);
+        let optimizer = Bytes::from_bytes_vec(take(blobs, "optimizer")?);
         agent.optimizer = agent.fresh_optimizer().from_bytes(optimizer)?;
         agent.refresh();
         agent.updates = updates(blobs)?;
@@ -253,8 +257,8 @@ impl PpoLearner {
     }
 }
 
-fn updates(blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<u64, RlError> {
-    let wrong = |_| RlError::Foreign("`updates` is no number".to_owned());
-    let bytes = part(blobs, "updates")?.try_into().map_err(wrong)?;
+fn updates(blobs: &mut BTreeMap<String, Vec<u8>>) -> Result<u64, TaskError> {
+    let wrong = |_| foreign("`updates` is not a number");
+    let bytes = take(blobs, "updates")?.try_into().map_err(wrong)?;
     Ok(u64::from_le_bytes(bytes))
 }

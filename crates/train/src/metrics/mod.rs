@@ -20,6 +20,7 @@ mod evaluation;
 mod labels;
 mod ranking;
 mod regression;
+mod sections;
 mod spread;
 mod text;
 mod threshold;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use toml::{Table, Value};
 
 use super::suggest::joined;
-use super::{OverlayError, Patchable, choices, kinds};
+use super::{OverlayError, Patchable, change_kind, choices, kinds};
 
 /// Columns of a comment.
 const WIDTH: usize = 90;
@@ -129,7 +129,9 @@ fn with_all_kinds<T: Patchable>(recipes: &[Table]) -> Vec<Table> {
             for kind in kinds::<T>(recipe, &section) {
                 if let Some(variant) = T::variant(&section, &kind) {
                     let mut other = recipe.clone();
-                    replace(&mut other, &section, variant);
+                    replace(&mut other, &section, &|table| {
+                        change_kind::<T>(table, variant.clone(), &section);
+                    });
                     all.push(other);
                 }
             }
@@ -145,14 +147,15 @@ fn sections(table: &Table) -> Vec<String> {
     kinds.map(str::to_owned).collect()
 }
 
-fn replace(table: &mut Table, path: &str, section: Table) {
+/// Changes the section at `path`.
+fn replace(table: &mut Table, path: &str, change: &dyn Fn(&mut Table)) {
     let (name, rest) = path
         .split_once('.')
         .map_or((path, None), |(a, b)| (a, Some(b)));
-    if let (Some(Value::Table(inner)), Some(rest)) = (table.get_mut(name), rest) {
-        replace(inner, rest, section);
-    } else {
-        table.insert(name.to_owned(), Value::Table(section));
+    match (table.get_mut(name), rest) {
+        (Some(Value::Table(inner)), Some(rest)) => replace(inner, rest, change),
+        (Some(Value::Table(inner)), None) => change(inner),
+        _ => {}
     }
 }
 

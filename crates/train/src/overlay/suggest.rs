@@ -16,7 +16,7 @@ const MEANINGS: &[(&[&str], &[&str])] = &[
             "num_epochs",
             "num_train_epochs",
         ],
-        &["train.epochs", "train.steps"],
+        &["train.epochs", "train.total_timesteps"],
     ),
     (
         &[
@@ -26,7 +26,7 @@ const MEANINGS: &[(&[&str], &[&str])] = &[
             "timesteps",
             "total_timesteps",
         ],
-        &["train.steps", "train.epochs"],
+        &["train.total_timesteps", "train.epochs"],
     ),
     (
         &[
@@ -52,7 +52,7 @@ const MEANINGS: &[(&[&str], &[&str])] = &[
             "per_device_train_batch_size",
             "train_batch_size",
         ],
-        &["train.batch_size", "agent.batch_size"],
+        &["train.batch_size"],
     ),
     (
         &[
@@ -238,16 +238,24 @@ const MEANINGS: &[(&[&str], &[&str])] = &[
     (&["image_size", "img_size", "size"], &["data.height"]),
     (&["discount"], &["agent.gamma"]),
     (
-        &["buffer_size", "replay_buffer", "replay_buffer_size"],
-        &["agent.replay_size"],
+        &["replay_buffer", "replay_buffer_size", "replay_size"],
+        &["agent.buffer_size"],
     ),
-    (&["n_envs", "num_envs"], &["train.envs"]),
+    (&["envs", "n_envs"], &["train.num_envs"]),
     (&["env", "env_id", "env_name"], &["environment"]),
-    (&["n_steps"], &["agent.rollout", "agent.n_step"]),
+    (
+        &["n_steps", "rollout", "rollout_length"],
+        &["agent.n_steps", "agent.n_step"],
+    ),
+    (
+        &["hidden", "hidden_sizes", "policy_kwargs"],
+        &["agent.net_arch"],
+    ),
+    (&["evaluate_every", "eval_every"], &["train.eval_freq"]),
     (&["gae"], &["agent.gae_lambda"]),
     (&["clip_epsilon"], &["agent.clip_range"]),
-    (&["ent_coef", "entropy_coef"], &["agent.entropy_weight"]),
-    (&["vf_coef"], &["agent.value_weight"]),
+    (&["entropy_coef", "entropy_weight"], &["agent.ent_coef"]),
+    (&["value_coef", "value_weight"], &["agent.vf_coef"]),
 ];
 
 /// Sections in which a key is most likely meant, where several have it.

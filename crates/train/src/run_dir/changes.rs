@@ -7,14 +7,14 @@ use toml::{Table, Value};
 use super::RunError;
 
 /// Keys of `train` that only decide when training ends.
-const LENGTH: [&str; 2] = ["epochs", "patience"];
+const LENGTH: [&str; 3] = ["epochs", "patience", "total_timesteps"];
 
 /// How a recipe differs from the one of the run to resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// Not at all.
     None,
-    /// It trains longer: `train.epochs` or `train.patience` is higher.
+    /// It trains longer: one of [`LENGTH`] is higher.
     Longer,
 }
 
@@ -54,11 +54,26 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
     })
 }
 
-/// Epochs that a recipe has, if it has them.
-pub(super) fn epochs(recipe: &str) -> Option<usize> {
-    let recipe = recipe.parse::<Table>().ok()?;
-    let epochs = usize::try_from(length(&recipe, "epochs")).ok()?;
-    (epochs > 0).then_some(epochs)
+/// How to train longer than a recipe does, if its length can be raised.
+pub(super) fn advice(recipe: &str) -> String {
+    let Ok(recipe) = recipe.parse::<Table>() else {
+        return String::new();
+    };
+    let [epochs, steps] = ["epochs", "total_timesteps"].map(|key| length(&recipe, key));
+    if epochs > 0 {
+        let more = 2 * epochs;
+        return format!(
+            "; to train it longer, resume it with more than {epochs} epochs, as with `--epochs {more}`"
+        );
+    }
+    if steps > 0 {
+        let more = 2 * steps;
+        return format!(
+            "; to train it longer, resume it with more than {steps} steps, as with `--set \
+             train.total_timesteps={more}`"
+        );
+    }
+    String::new()
 }
 
 fn longer(path: &Path, old: &Table, new: &Table) -> Result<Change, RunError> {

@@ -229,7 +229,7 @@ fn after_a_mistake_the_same_directory_can_be_used() {
     let gains = ["train", "--data", "gains.csv", "--target", "gain"];
     for (args, set) in [
         (train_args(&wrong), "train.monitor=banana"),
-        ([&gains[..], &wrong].concat(), "features.target=log"),
+        ([&gains[..], &wrong].concat(), "features.target_scaling=log"),
     ] {
         let ran = place.run(&[&args[..], &[set]].concat());
         assert_eq!(ran.code, Some(2), "{set}: {}", ran.stderr);

@@ -1,0 +1,279 @@
+//! Reinforcement learning as a task: the contract of apps, servers and tests.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde_json::{Map, Value, json};
+use tinderbox_predict::ModelFiles;
+use tinderbox_train::metrics::Evaluation;
+use tinderbox_train::run_dir::RunDir;
+use tinderbox_train::task::{
+    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
+    Training,
+};
+use tinderbox_train::{
+    Metrics, MonitorMode, Options, Report, Section, Stage, Task, TaskError, Timings, run,
+};
+
+use crate::env::ClassicControl;
+use crate::environment::{ActionSpace, Environment as _};
+use crate::evaluation::EpisodeReturns;
+use crate::observations;
+use crate::policy::{KIND, Policy, TestEpisodes};
+use crate::progress::RendererFeed;
+use crate::recipe::Recipe;
+use crate::train::{self, Trained, train};
+
+/// Observations whose time is measured.
+const TIMED: u64 = 100;
+
+/// The test of a model that does not contain its own.
+const DEFAULT_TEST: TestEpisodes = TestEpisodes {
+    seed: 0,
+    episodes: 100,
+};
+
+/// A recipe with its environment.
+///
+/// ```
+/// use tinderbox_rl::ReinforcementLearning;
+/// use tinderbox_rl::recipe::Recipe;
+/// use tinderbox_train::Task as _;
+///
+/// let recipe = Recipe::builtin("dqn").ok_or("no such recipe")?;
+/// let task = ReinforcementLearning::prepare(recipe)?;
+/// assert!(task.overview().summary.starts_with("CartPole-v1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReinforcementLearning {
+    recipe: Recipe,
+    env: ClassicControl,
+}
+
+impl Task for ReinforcementLearning {
+    type Recipe = Recipe;
+    type Model = Policy;
+    type InputOptions = ();
+
+    const KIND: &'static str = KIND;
+    const ITEM: Noun = Noun("observation", "observations");
+
+    fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
+        let env = recipe.make_env()?;
+        recipe.validate(&env.spec())?;
+        Ok(Self { recipe, env })
+    }
+
+    fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    fn overview(&self) -> Overview {
+        let spec = self.env.spec();
+        let actions = match &spec.action_space {
+            ActionSpace::Discrete(count) => format!("{count} discrete actions"),
+            ActionSpace::Continuous(space) => format!("actions of {} values", space.len()),
+        };
+        Overview {
+            summary: format!(
+                "{}, observations of {} values, {actions}, at most {} steps",
+                spec.name,
+                spec.observation_space.len(),
+                self.recipe.train.total_timesteps
+            ),
+            layers: self.recipe.agent.layers(&spec),
+            ..Overview::default()
+        }
+    }
+
+    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
+        run::in_run_dir(&self.recipe, None, options, |run, options| {
+            let mut feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
+            let interrupter = options.interrupter.clone();
+            let options = train::Options {
+                dir: Some(run.path().to_owned()),
+                resume: options.resume,
+                should_stop: Box::new(move || interrupter.should_stop()),
+                observer: Box::new(move |progress| feed.show(progress)),
+                on_damage: Box::new(options.on_damage),
+            };
+            let trained = train(&self.recipe, &self.env, device, options)?;
+            trained.policy.save(&run.model_dir())?;
+            self.report(run, &trained)
+        })
+    }
+
+    fn load(dir: &Path, device: &Device) -> Result<Policy, TaskError> {
+        Ok(Policy::load(&ModelFiles::open(dir), device)?)
+    }
+
+    fn with_threshold(_: Policy, _: f64) -> Result<Policy, TaskError> {
+        Err(TaskError::user("an agent has no decision threshold"))
+    }
+
+    fn evaluate(
+        model: &Policy,
+        request: &EvalRequest<'_, Recipe>,
+    ) -> Result<EvalReport, TaskError> {
+        if request.data.is_some() || request.split != "test" {
+            return Err(TaskError::user(
+                "an agent is evaluated on test episodes of its environment: it has no data and no \
+                 other split",
+            ));
+        }
+        let env = make_env(model.environment())?;
+        let returns = test(model, &env, None, None)?;
+        Ok(EvalReport {
+            evaluation: evaluation(&returns),
+            labels: Vec::new(),
+            scope: None,
+            source: None,
+            notes: Vec::new(),
+        })
+    }
+
+    fn predict(
+        model: &Policy,
+        path: &Path,
+        _: &InputOptions<()>,
+        each: &mut PredictionListener<'_>,
+    ) -> Result<InputReport, TaskError> {
+        observations::predict(model, path, each)?;
+        Ok(InputReport::default())
+    }
+
+    fn columns(model: &Policy) -> Vec<String> {
+        match &model.spec().action_space {
+            ActionSpace::Discrete(_) => vec!["action".to_owned()],
+            ActionSpace::Continuous(space) => {
+                let names = (0..space.len()).map(|index| format!("action_{index}"));
+                names.collect()
+            }
+        }
+    }
+}
+
+/// The environment of a name, with its time limit.
+///
+/// # Errors
+///
+/// If there is none; suggests the nearest name.
+pub fn make_env(name: &str) -> Result<ClassicControl, TaskError> {
+    Ok(name.parse()?)
+}
+
+/// Plays test episodes of a policy, those of its training if no other seed or number is given.
+///
+/// # Errors
+///
+/// If the policy does not fit the environment.
+pub fn test(
+    policy: &Policy,
+    env: &ClassicControl,
+    seed: Option<u64>,
+    episodes: Option<u32>,
+) -> Result<EpisodeReturns, TaskError> {
+    policy.check(&env.spec())?;
+    let own = policy.test().unwrap_or(DEFAULT_TEST);
+    let test = TestEpisodes {
+        seed: seed.unwrap_or(own.seed),
+        episodes: episodes.map_or(own.episodes, |episodes| episodes as usize),
+    };
+    Ok(test.evaluate(policy, env)?)
+}
+
+fn metrics(mean: f64, std: f64) -> Metrics {
+    [("return_mean", mean), ("return_std", std)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+fn evaluation(returns: &EpisodeReturns) -> Evaluation {
+    Evaluation::Other {
+        metrics: metrics(returns.mean(), returns.std()),
+        items: returns.returns.len(),
+        headline: ("return_mean", MonitorMode::Max),
+    }
+}
+
+impl ReinforcementLearning {
+    fn report(&self, run: &RunDir, trained: &Trained) -> Result<Report, TaskError> {
+        let train_s = trained.wall_s - trained.evaluation_s;
+        let training = Training {
+            epochs: trained.evaluations as usize,
+            best_epoch: trained.best.evaluation as usize,
+            steps: trained.steps as usize,
+            samples: trained.steps as usize,
+            timings: Timings {
+                compute_s: train_s,
+                valid_s: trained.evaluation_s,
+                ..Timings::default()
+            },
+            wall_s: trained.wall_s,
+        };
+        Ok(Report {
+            run: run.clone(),
+            training,
+            parameters: trained.parameters,
+            valid: metrics(trained.best.return_mean, trained.best.return_std),
+            test: metrics(trained.test.mean(), trained.test.std()),
+            evaluation: evaluation(&trained.test),
+            labels: Vec::new(),
+            folds: Vec::new(),
+            baselines: Vec::new(),
+            comparison: None,
+            seconds_per_item: self.seconds_per_action(&trained.policy)?,
+            sections: self.sections(trained),
+            details: self.details(trained, train_s),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn seconds_per_action(&self, policy: &Policy) -> Result<f64, TaskError> {
+        let width = self.env.spec().observation_space.len();
+        let first = |seed: u64| {
+            let mut observation = vec![0.0; width];
+            self.env.clone().reset(seed, &mut observation);
+            observation
+        };
+        let observations: Vec<Vec<f32>> = (0..TIMED).map(first).collect();
+        run::seconds_per_item(&observations, |observation| {
+            policy.act(observation);
+            Ok(())
+        })
+    }
+
+    fn sections(&self, trained: &Trained) -> Vec<Section> {
+        let solved = match trained.solved {
+            Some(solved) => format!(
+                "solved after {} steps, {:.2} s",
+                solved.steps, solved.wall_s
+            ),
+            None => "not solved".to_owned(),
+        };
+        vec![Section::text(format!(
+            "{}: {} over {} greedy episodes\n{solved}\n{} steps, {} episodes, {} updates",
+            self.recipe.environment,
+            trained.test,
+            trained.test.returns.len(),
+            trained.steps,
+            trained.episodes,
+            trained.updates,
+        ))]
+    }
+
+    fn details(&self, trained: &Trained, train_s: f64) -> Map<String, Value> {
+        let steps_per_s = trained.steps as f64 / train_s.max(f64::MIN_POSITIVE);
+        let details = [
+            ("environment", json!(self.recipe.environment)),
+            ("episodes", json!(trained.episodes)),
+            ("updates", json!(trained.updates)),
+            ("best_step", json!(trained.best.steps)),
+            ("steps_per_s", json!(steps_per_s)),
+            ("solved", json!(trained.solved)),
+        ];
+        let pairs = details.map(|(name, value)| (name.to_owned(), value));
+        pairs.into_iter().collect()
+    }
+}

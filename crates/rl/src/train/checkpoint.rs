@@ -1,0 +1,105 @@
+//! The state of the loop in a checkpoint, besides the learner and the environments.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use tinderbox_train::{TaskError, TrainError};
+
+use super::learner::Round;
+
+/// Episodes of the running mean.
+const RECENT: usize = 20;
+
+/// A point in time of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Milestone {
+    /// Environment steps.
+    pub steps: u64,
+    /// Time since the start, evaluations included, in s.
+    pub wall_s: f64,
+}
+
+/// The best evaluation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestEvaluation {
+    /// Environment steps before it.
+    pub steps: u64,
+    /// Its number, from 1.
+    pub evaluation: u64,
+    /// Mean of the returns.
+    pub return_mean: f64,
+    /// Standard deviation of the returns.
+    pub return_std: f64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) steps: u64,
+    pub(super) episodes: u64,
+    pub(super) evaluations: u64,
+    pub(super) best: Option<BestEvaluation>,
+    /// Consecutive evaluations that reached the threshold.
+    pub(super) streak: usize,
+    pub(super) solved: Option<Milestone>,
+    pub(super) finished: bool,
+    pub(super) not_finite: bool,
+    pub(super) wall_s: f64,
+    pub(super) evaluation_s: f64,
+    /// Length of `metrics.jsonl`.
+    pub(super) metrics_bytes: u64,
+    pub(super) recent: VecDeque<f64>,
+    pub(super) loss_sum: f64,
+    pub(super) losses: u64,
+}
+
+impl State {
+    pub(super) fn add(&mut self, round: &Round, envs: usize) {
+        self.steps += round.rows * envs as u64;
+        self.episodes += round.returns.len() as u64;
+        self.recent.extend(&round.returns);
+        self.recent
+            .drain(..self.recent.len().saturating_sub(RECENT));
+        self.loss_sum += round.loss_sum;
+        self.losses += round.losses;
+        self.not_finite |= !round.loss_sum.is_finite();
+    }
+
+    pub(super) fn recent_mean(&self) -> f64 {
+        self.recent.iter().sum::<f64>() / self.recent.len() as f64
+    }
+
+    pub(super) fn loss(&self) -> f64 {
+        self.loss_sum / self.losses as f64
+    }
+
+    pub(super) fn clear_loss(&mut self) {
+        (self.loss_sum, self.losses) = (0.0, 0);
+    }
+}
+
+/// Exact for floating-point numbers, which text is not.
+pub(super) fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, TaskError> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes).map_err(foreign)?;
+    Ok(bytes)
+}
+
+pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TaskError> {
+    ciborium::from_reader(bytes).map_err(foreign)
+}
+
+/// The checkpoint does not fit the run.
+pub(super) fn foreign(reason: impl ToString) -> TaskError {
+    TrainError::Foreign(reason.to_string()).into()
+}
+
+/// Takes a blob out of a checkpoint.
+pub(super) fn take(
+    blobs: &mut BTreeMap<String, Vec<u8>>,
+    name: &str,
+) -> Result<Vec<u8>, TaskError> {
+    let missing = || foreign(format!("`{name}` is missing"));
+    blobs.remove(name).ok_or_else(missing)
+}
