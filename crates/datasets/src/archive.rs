@@ -46,7 +46,7 @@ pub enum ArchiveKind {
     Tar,
 }
 
-/// Why an archive cannot be read.
+/// Errors of reading an archive.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// The file cannot be opened or read.

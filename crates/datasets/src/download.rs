@@ -189,7 +189,7 @@ pub struct Attempt {
     pub reason: String,
 }
 
-/// Why a public set is not there.
+/// Errors of fetching a public data set.
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// No set has this name.
@@ -206,7 +206,7 @@ pub enum DownloadError {
     Cache {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The set is not in the cache, and this program was built without downloads.

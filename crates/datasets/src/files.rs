@@ -202,7 +202,7 @@ impl Display for SplitName {
     }
 }
 
-/// Which folders hold which split.
+/// The folders of the splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitFolders {
     /// The folder of the training split.

@@ -21,7 +21,7 @@ use tiff::{ColorType, TiffError};
 
 use crate::panics::catch_panic;
 
-/// Why a map cannot be read.
+/// Errors of reading a map.
 #[derive(Debug, Error)]
 pub enum RasterError {
     /// The file cannot be opened.
@@ -29,7 +29,7 @@ pub enum RasterError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The file is no TIFF, is damaged, or of a kind that is not supported.
@@ -37,7 +37,7 @@ pub enum RasterError {
     Tiff {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         source: TiffError,
     },
     /// The decoder gives up on the file.
@@ -45,7 +45,7 @@ pub enum RasterError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         reason: String,
     },
     /// There are several bands.

@@ -9,8 +9,8 @@
 //! | every class in proportion | [`stratified_indices`] | [`stratified_folds`] |
 //! | those of a group together | [`grouped_indices`] | [`grouped_folds`] |
 //! | the past before the future | [`latest_indices`] | [`rolling_folds`] |
-//! | copies of an item together | [`split_indices_by_content`] | [`folds_by_content`] |
-//! | copies together, every class in proportion | [`stratified_indices_by_content`] | [`stratified_folds_by_content`] |
+//! | duplicates of an item together | [`split_indices_by_content`] | [`folds_by_content`] |
+//! | duplicates together, every class in proportion | [`stratified_indices_by_content`] | [`stratified_folds_by_content`] |
 
 mod duplicates;
 mod folds;
@@ -27,7 +27,7 @@ pub use folds::{
     Fold, folds, grouped_folds, grouped_indices, latest_indices, rolling_folds, stratified_folds,
 };
 
-/// Why rows cannot be split as asked.
+/// Errors of splitting rows.
 #[derive(Debug, Error, PartialEq)]
 pub enum SplitError {
     /// The fraction is not between 0 and 1.
@@ -79,7 +79,7 @@ pub enum SplitError {
         "{different} different items among {items} are too few for {parts} splits: duplicates stay in \
          one split"
     )]
-    Copies {
+    Duplicates {
         /// Number of items.
         items: usize,
         /// Number of different items.

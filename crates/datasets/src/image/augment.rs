@@ -1,10 +1,10 @@
-//! Random changes of images that keep their class, so that a model sees more than was recorded.
+//! Data augmentation: random changes of images that keep their meaning.
 //!
 //! | key | what it does | reference |
 //! |---|---|---|
 //! | `shift`, `rotate`, `scale`, `shear` | one affine warp, bilinear, black outside | Simard et al., 2003, <https://doi.org/10.1109/ICDAR.2003.1227801> |
 //! | `flip` | mirrors left and right | Krizhevsky et al., 2012, <https://doi.org/10.1145/3065386> |
-//! | `crop` | pads with black, cuts at a random place | He et al., 2016, <https://arxiv.org/abs/1512.03385> |
+//! | `crop` | pads with black, crops at a random position | He et al., 2016, <https://arxiv.org/abs/1512.03385> |
 //! | `erase` | fills a random box with noise | Zhong et al., *Random Erasing*, 2017, <https://arxiv.org/abs/1708.04896> |
 //! | `mixup` | blends two images and their labels | Zhang et al., *mixup*, 2017, <https://arxiv.org/abs/1710.09412> |
 //! | `cutmix` | pastes a box of one image into another | Yun et al., *CutMix*, 2019, <https://arxiv.org/abs/1905.04899> |
@@ -35,7 +35,7 @@ use warp::Warp;
 pub use geometry::{Geometry, TransformedBoxes};
 pub use mix::{Mix, MixKind};
 
-/// Which random changes are made, and how strong they are. The default makes none.
+/// Data augmentation: the random changes of an image and their strength. The default makes none.
 ///
 /// ```
 /// use tinderbox_datasets::{image::{Augment, Image}, random::stream};

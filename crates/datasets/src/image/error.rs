@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::MAX_SIDE;
 
-/// Why an image could not be decoded.
+/// Errors of decoding an image.
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// The wanted number of channels is not supported.
@@ -38,7 +38,7 @@ pub enum ImageError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The content is in no known format.
@@ -93,7 +93,7 @@ pub enum ImageError {
     Decode {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         source: image::ImageError,
     },
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::Image;
 
-/// Why pixels and labels do not make an [`ImageSet`].
+/// Errors of building an [`ImageSet`].
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ImageSetError {
     /// The set would have no image, or images without a pixel.

@@ -33,7 +33,7 @@ use crate::table::{Column, Kind, Overrides, ReadOptions, Table, TableError, read
 
 pub use screen::{Alert, Rule, ScreenLimits};
 
-/// Why accounts and payments cannot be read.
+/// Errors of reading accounts and payments.
 #[derive(Debug, Error)]
 pub enum AmlsimError {
     /// A file cannot be read as a table.

@@ -26,7 +26,7 @@ const TEST_PER_CLASS: usize = 36;
 /// Seed of the split into train and test. Never change it: scores would stop being comparable.
 const SPLIT_SEED: u64 = 1998;
 
-/// Why the digits inside this crate cannot be used. Any of these is a fault of the build.
+/// Errors of the bundled digits; any of them is a fault of the build.
 #[derive(Debug, Error)]
 pub enum DigitsError {
     /// The file cannot be unpacked.

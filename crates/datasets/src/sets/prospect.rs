@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::raster::{Grid, Raster, RasterError, Sampling};
 use crate::table::{Column, Table, TableError};
 
-/// Why maps cannot be brought together.
+/// Errors of combining maps.
 #[derive(Debug, Error)]
 pub enum ProspectError {
     /// A map cannot be read.
@@ -32,7 +32,7 @@ pub enum ProspectError {
     List {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// There is no such map.

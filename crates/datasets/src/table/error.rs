@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::schema::Kind;
 
-/// Why a table cannot be read, or not be used as asked.
+/// Errors of reading or using a table.
 #[derive(Debug, Error)]
 pub enum TableError {
     /// Two tables hold a column as different kinds.
@@ -28,7 +28,7 @@ pub enum TableError {
     Read {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The gzip data are damaged or cut short.
@@ -36,7 +36,7 @@ pub enum TableError {
     Gzip {
         /// The file.
         file: String,
-        /// What the decoder said.
+        /// The decoder's error.
         source: std::io::Error,
     },
     /// The file is no table of text.
@@ -146,7 +146,7 @@ pub enum TableError {
         file: String,
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// A quote is opened and never closed.
@@ -247,7 +247,7 @@ pub enum TableError {
         column: String,
         /// The kind asked for.
         kind: Kind,
-        /// Why not.
+        /// The cause.
         reason: String,
     },
     /// The table would not fit.
@@ -285,7 +285,7 @@ pub enum TableError {
     Parquet {
         /// The file.
         file: String,
-        /// What the decoder said.
+        /// The decoder's error.
         reason: String,
     },
     /// Columns of a table are of different lengths.

@@ -231,7 +231,7 @@ pub enum ReadNote {
         column: String,
         /// One of the cells.
         example: String,
-        /// What it was read as.
+        /// The value read.
         value: f64,
     },
     /// A comma or point before three digits was taken as the mark between thousands.
@@ -240,7 +240,7 @@ pub enum ReadNote {
         column: String,
         /// One of the cells.
         example: String,
-        /// What it was read as.
+        /// The value read.
         value: f64,
     },
     /// Most cells are numbers between other characters.

@@ -1,4 +1,4 @@
-//! Why texts cannot be read.
+//! Errors of reading texts.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::files::SplitFoldersError;
 use crate::table::TableError;
 
-/// Where a text stands.
+/// The location of a text, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// In a line of a file, counted from 1.
@@ -38,7 +38,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// Why texts cannot be read.
+/// Errors of reading texts.
 #[derive(Debug, Error)]
 pub enum TextError {
     /// An archive is damaged or beyond its bounds.
@@ -65,7 +65,7 @@ pub enum TextError {
     Read {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// There is nothing in it.
@@ -107,7 +107,7 @@ pub enum TextError {
     Json {
         /// Where.
         location: Location,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
     /// An object lacks a key.

@@ -8,7 +8,7 @@ use crate::archive::ArchiveError;
 use crate::files::{SkippedFiles, SplitFoldersError, WalkError};
 use crate::image::ImageError;
 
-/// Why a data set of images could not be opened.
+/// Errors of opening a data set of images.
 #[derive(Debug, Error)]
 pub enum FolderError {
     /// There is nothing at the path.
@@ -52,7 +52,7 @@ pub enum FolderError {
         path: PathBuf,
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// Two folders are named after one split.

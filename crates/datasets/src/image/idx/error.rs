@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::image::ImageSetError;
 
-/// Why IDX files could not be read.
+/// Errors of reading IDX files.
 #[derive(Debug, Error)]
 pub enum IdxError {
     /// The folder does not exist.
@@ -47,7 +47,7 @@ pub enum IdxError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The first bytes are not those of an IDX file of bytes.
@@ -127,7 +127,7 @@ pub enum IdxError {
     Gzip {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         source: std::io::Error,
     },
     /// There are not as many labels as images.
@@ -178,7 +178,7 @@ pub enum IdxError {
     Set {
         /// The file of images.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: ImageSetError,
     },
 }
