@@ -1,8 +1,9 @@
 //! Sections of a report on a terminal, and charts as SVG.
 
+use tinderbox_train::Report;
 use tinderbox_train::section::{Bar, Body, Curve, Section};
 
-use crate::{chart, highlights, table};
+use crate::{Failure, Output, chart, highlights, table};
 
 /// A section as text for a terminal.
 pub fn text(section: &Section) -> String {
@@ -18,6 +19,18 @@ pub fn text(section: &Section) -> String {
     } else {
         format!("{}\n{body}", section.title)
     }
+}
+
+/// Prints more sections of a finished run, and stores them with the others.
+///
+/// # Errors
+///
+/// If nothing can be printed or stored.
+pub fn add(report: &Report, more: &[Section]) -> Result<(), Failure> {
+    let all = [&report.sections, more].concat();
+    Section::save_all(&all, report.run.path())?;
+    let mut out = Output::Stdout;
+    more.iter().try_for_each(|section| out.line(&text(section)))
 }
 
 /// The bars of the first section that has some.
