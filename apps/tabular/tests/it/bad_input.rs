@@ -420,11 +420,11 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "train --set train.monitor_mode=up",
-        &["`train.monitor_mode` must be `lowest` or `highest` (got `up`)"],
+        &["`train.monitor_mode` must be `min` or `max` (got `up`)"],
     ),
     (
         "train --ensemble 0",
-        &["`ensemble` must be at least 1 and at most 100 (got 0)"],
+        &["`ensemble` must be between 1 and 100 (got 0)"],
     ),
     (
         "train --label price",
