@@ -18,7 +18,7 @@ use tinderbox_models::text::TextEncoderConfig;
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_predict::{Classify, tabular};
 use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
-use tinderbox_train::classify::Labelled;
+use tinderbox_train::classify::LabeledBatch;
 
 use crate::net::{TableNet, number};
 
@@ -174,12 +174,12 @@ impl BareTable {
     }
 
     /// The same rows, as [`Classify`] takes them.
-    pub(crate) fn batch(batch: TableBatch) -> Labelled<Rows> {
+    pub(crate) fn batch(batch: TableBatch) -> LabeledBatch<Rows> {
         let labels = match batch.targets {
             BatchTargets::Classes(labels) => labels,
             BatchTargets::Numbers(numbers) => numbers.int(),
         };
-        Labelled::new(batch.rows, labels)
+        LabeledBatch::new(batch.rows, labels)
     }
 }
 

@@ -11,7 +11,7 @@ use tinderbox_predict::Classify;
 use tinderbox_predict::tabular::{Architecture, Features, Sizes, TabularNet};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
-use tinderbox_train::classify::Labelled;
+use tinderbox_train::classify::LabeledBatch;
 
 /// A network and what it reads.
 #[derive(Clone)]
@@ -132,11 +132,11 @@ pub(crate) fn images(
     classes: usize,
     size: usize,
     device: &Device,
-) -> Labelled<Tensor<4>> {
+) -> LabeledBatch<Tensor<4>> {
     let shape = [size, channels, height, width];
     let values = noise(shape.iter().product());
     let inputs = Tensor::from_data(TensorData::new(values, shape), device);
-    Labelled::new(inputs, labels(classes, size, device))
+    LabeledBatch::new(inputs, labels(classes, size, device))
 }
 
 /// Texts of tokens without an order, all of the same length.
@@ -145,7 +145,7 @@ pub(crate) fn texts(
     seq: usize,
     size: usize,
     device: &Device,
-) -> Labelled<(Tensor<2, Int>, Tensor<2, Bool>)> {
+) -> LabeledBatch<(Tensor<2, Int>, Tensor<2, Bool>)> {
     let ids = (0..size * seq).map(|index| number(index * 7919 % config.vocab_size));
     let ids = TensorData::new(ids.collect::<Vec<i32>>(), [size, seq]);
     let padding = TensorData::new(vec![false; size * seq], [size, seq]);
@@ -153,7 +153,7 @@ pub(crate) fn texts(
         Tensor::from_data(ids, device),
         Tensor::from_data(padding, device),
     );
-    Labelled::new(inputs, labels(config.num_classes, size, device))
+    LabeledBatch::new(inputs, labels(config.num_classes, size, device))
 }
 
 /// Rows of noise with their classes.

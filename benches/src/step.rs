@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
 use tinderbox_predict::Classify;
-use tinderbox_train::classify::{Classifier, Labelled, Loss};
+use tinderbox_train::classify::{Classifier, LabeledBatch, Loss};
 use tinderbox_train::{TrainConfig, Trainer};
 
 /// Time of `steps` steps of [`Trainer`] on batches of `size` that `make` gives.
@@ -59,7 +59,7 @@ where
 /// Time of `steps` steps of a network with Burn's own optimizer.
 pub(crate) fn by_hand<N: Classify>(
     net: N,
-    batch: &Labelled<N::Input>,
+    batch: &LabeledBatch<N::Input>,
     steps: usize,
     device: &Device,
 ) -> Duration

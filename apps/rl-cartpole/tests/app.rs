@@ -149,7 +149,7 @@ fn killed_and_resumed_equals_never_killed() {
     for recipe in ["rainbow", "ppo"] {
         let dir = place();
         // Far more steps than it will take, so that there is time to kill it.
-        let more = ["--set", "train.total_timesteps=6000"];
+        let more = ["--set", "train.total_timesteps=4000"];
         assert_eq!(dir.run(&train(recipe, "whole", &more)).code, Some(0));
         let mut child = dir
             .command(&train(recipe, "killed", &more))

@@ -22,7 +22,7 @@ use tinderbox_models::vision::{CnnConfig, ResNetConfig};
 
 use tinderbox_predict::Classify as _;
 use tinderbox_predict::vision::{ImageModel, ImageModelConfig};
-use tinderbox_train::classify::{Classifier, Labelled, Loss, Mixed};
+use tinderbox_train::classify::{Classifier, LabeledBatch, Loss, Mixed};
 use tinderbox_train::{Optimizer, panic_message};
 
 /// Largest relative difference of a layer's output or gradient.
@@ -427,7 +427,7 @@ impl Model {
     ) -> Result<(Vec<f64>, ImageModel), String> {
         let model = Classifier::new(self.net(device)?, Loss::default()).train();
         let device = device.clone().autodiff();
-        let batch = Labelled::new(self.input.tensor(&device), labels(&self.labels, &device));
+        let batch = LabeledBatch::new(self.input.tensor(&device), labels(&self.labels, &device));
         let (losses, model) = curve(model, &batch, optimizer, self.sgd.len());
         Ok((losses, model.valid().net))
     }

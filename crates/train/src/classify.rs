@@ -11,8 +11,8 @@ use crate::{ConfigError, check_range};
 
 /// A batch with the class of each item.
 #[derive(Clone, Debug)]
-pub struct Labelled<X> {
-    /// What the network looks at.
+pub struct LabeledBatch<X> {
+    /// The input of the network.
     pub inputs: X,
     /// Class of each item, `[batch]`.
     pub labels: Tensor<1, Int>,
@@ -20,7 +20,7 @@ pub struct Labelled<X> {
     pub mixed: Option<Mixed>,
 }
 
-impl<X> Labelled<X> {
+impl<X> LabeledBatch<X> {
     /// A batch whose items have one class each.
     pub fn new(inputs: X, labels: Tensor<1, Int>) -> Self {
         Self {
@@ -219,11 +219,11 @@ impl<N: Classify> Classifier<N> {
 }
 
 impl<N: Classify> TrainStep for Classifier<N> {
-    type Input = Labelled<N::Input>;
+    type Input = LabeledBatch<N::Input>;
     type Output = ClassificationOutput;
 
     fn step(&self, batch: Self::Input) -> TrainOutput<Self::Output> {
-        let Labelled {
+        let LabeledBatch {
             inputs,
             labels,
             mixed,
@@ -238,11 +238,11 @@ impl<N: Classify> TrainStep for Classifier<N> {
 }
 
 impl<N: Classify> InferenceStep for Classifier<N> {
-    type Input = Labelled<N::Input>;
+    type Input = LabeledBatch<N::Input>;
     type Output = ClassificationOutput;
 
     fn step(&self, batch: Self::Input) -> Self::Output {
-        let Labelled { inputs, labels, .. } = batch;
+        let LabeledBatch { inputs, labels, .. } = batch;
         let logits = self.net.classify(inputs);
         // Without smoothing, so that the numbers of two recipes can be compared.
         let loss = Loss::default().forward(logits.clone(), labels.clone());

@@ -25,7 +25,7 @@ use burn::train::metric::AccuracyMetric;
 use serde_json::Value;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_predict::Classify;
-use tinderbox_train::classify::{Classifier, Labelled, Loss};
+use tinderbox_train::classify::{Classifier, LabeledBatch, Loss};
 use tinderbox_train::{
     FitError, METRICS_FILE, MonitorMode, Optimizer, Schedule, StepListener, TrainConfig,
     TrainError, Trained, Trainer,
@@ -52,12 +52,12 @@ fn blobs(count: usize) -> InMemDataset<Point> {
 #[derive(Clone)]
 struct Points;
 
-impl Batcher<Point, Labelled<Tensor<2>>> for Points {
-    fn batch(&self, items: Vec<Point>, device: &Device) -> Labelled<Tensor<2>> {
+impl Batcher<Point, LabeledBatch<Tensor<2>>> for Points {
+    fn batch(&self, items: Vec<Point>, device: &Device) -> LabeledBatch<Tensor<2>> {
         let (points, labels): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let points = TensorData::new(points.concat(), [labels.len(), 2]);
         let points = Tensor::from_data(points, device);
-        Labelled::new(points, Tensor::from_data(&labels[..], device))
+        LabeledBatch::new(points, Tensor::from_data(&labels[..], device))
     }
 }
 
@@ -303,8 +303,8 @@ struct StopInValidation {
     stop: usize,
 }
 
-impl Batcher<Point, Labelled<Tensor<2>>> for StopInValidation {
-    fn batch(&self, items: Vec<Point>, device: &Device) -> Labelled<Tensor<2>> {
+impl Batcher<Point, LabeledBatch<Tensor<2>>> for StopInValidation {
+    fn batch(&self, items: Vec<Point>, device: &Device) -> LabeledBatch<Tensor<2>> {
         if !device.is_autodiff() && self.batches.fetch_add(1, Ordering::SeqCst) + 1 == self.stop {
             self.interrupter.stop(Some("asked"));
         }

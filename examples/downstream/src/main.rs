@@ -6,7 +6,7 @@ use burn::prelude::*;
 use burn::tensor::activation::relu;
 use tinderbox_backend::{DeviceSpec, open};
 use tinderbox_predict::Classify;
-use tinderbox_train::classify::{Classifier, Labelled, Loss};
+use tinderbox_train::classify::{Classifier, LabeledBatch, Loss};
 use tinderbox_train::{TrainConfig, Trainer};
 
 struct Moons(usize); // how many points
@@ -24,11 +24,11 @@ impl Dataset<([f32; 2], i32)> for Moons {
 
 struct Points;
 
-impl Batcher<([f32; 2], i32), Labelled<Tensor<2>>> for Points {
-    fn batch(&self, items: Vec<([f32; 2], i32)>, device: &Device) -> Labelled<Tensor<2>> {
+impl Batcher<([f32; 2], i32), LabeledBatch<Tensor<2>>> for Points {
+    fn batch(&self, items: Vec<([f32; 2], i32)>, device: &Device) -> LabeledBatch<Tensor<2>> {
         let (points, labels): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let points = TensorData::new(points.concat(), [labels.len(), 2]);
-        Labelled::new(Tensor::from_data(points, device), Tensor::from_data(&labels[..], device))
+        LabeledBatch::new(Tensor::from_data(points, device), Tensor::from_data(&labels[..], device))
     }
 }
 

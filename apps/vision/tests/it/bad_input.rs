@@ -186,6 +186,9 @@ fn an_image_to_predict_is_checked_too() {
     place.train(&["--out", "run", "--quiet"]).ok();
     fs::write(place.path("huge.png"), claims(100_000, 100_000)).unwrap();
     fs::write(place.path("text.png"), "text").unwrap();
+    place
+        .run(&["predict", "--run", "run", "--id", "name", "text.png"])
+        .failed(2, &["`--id`", "no columns"]);
     for name in ["huge.png", "text.png", "missing.png"] {
         let args = ["predict", "--run", "run", "--out", "out.csv", "--csv", name];
         place.run(&args).failed(2, &[name]);
@@ -368,7 +371,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "train --ensemble 0",
-        &["`ensemble` must be at least 1 and at most 100 (got 0)"],
+        &["`ensemble` must be between 1 and 100 (got 0)"],
     ),
     (
         "train photos/",

@@ -15,18 +15,21 @@ use tinderbox_cli::testing::{Ran, result};
 
 /// Starts a run and waits until it has written a checkpoint of at least this step.
 fn start_until(place: &Place, out: &str, step: usize) -> Child {
-    let args = place.train_args(&["--out", out, "--quiet", "--set", "train.epochs=60"]);
+    let args = place.train_args(&["--out", out, "--quiet", "--set", "train.epochs=20"]);
     let child = place.command(&args).spawn().unwrap();
-    let checkpoints = place.path(out).join("checkpoint");
+    wait_for(&place.path(out).join("checkpoint"), step);
+    child
+}
+
+fn wait_for(checkpoints: &Path, step: usize) {
     let started = Instant::now();
-    while latest(&checkpoints) < Some(step) {
+    while latest(checkpoints) < Some(step) {
         assert!(
             started.elapsed() < Duration::from_mins(1),
             "no checkpoint of step {step}"
         );
         std::thread::sleep(Duration::from_millis(2));
     }
-    child
 }
 
 fn latest(checkpoints: &Path) -> Option<usize> {
@@ -44,7 +47,7 @@ fn latest(checkpoints: &Path) -> Option<usize> {
 
 fn undisturbed(place: &Place) -> Vec<(String, Vec<u8>)> {
     place
-        .train(&["--out", "whole", "--quiet", "--set", "train.epochs=60"])
+        .train(&["--out", "whole", "--quiet", "--set", "train.epochs=20"])
         .ok();
     result(&place.path("whole"))
 }
@@ -80,7 +83,7 @@ fn the_number_of_workers_changes_nothing() {
 fn killed_and_resumed_equals_never_killed() {
     let place = Place::new();
     let whole = undisturbed(&place);
-    for (out, step) in [("first", 1), ("second", 40), ("third", 111)] {
+    for (out, step) in [("first", 1), ("second", 40), ("third", 61)] {
         let mut child = start_until(&place, out, step);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -98,9 +101,32 @@ fn killed_and_resumed_equals_never_killed() {
     }
 }
 
+#[test]
+fn killed_in_a_fold_or_a_member_and_resumed_equals_never_killed() {
+    let place = Place::new();
+    let flags = ["--folds", "2", "--ensemble", "2", "--quiet"];
+    let args =
+        |out| place.train_args(&[&["--out", out, "--set", "train.epochs=20"], &flags[..]].concat());
+    place.run(&args("whole")).ok();
+    let whole = result(&place.path("whole"));
+    for (out, part) in [("first", "folds/2"), ("second", "members/1")] {
+        let mut child = place.command(&args(out)).spawn().unwrap();
+        wait_for(&place.path(out).join(part).join("checkpoint"), 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(
+            !place.path(out).join("summary.json").exists(),
+            "killed too late"
+        );
+        let resume = ["train", "--resume", out, "--no-baseline", "--quiet"];
+        place.run(&resume).ok();
+        assert!(result(&place.path(out)) == whole, "killed in {part}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
-fn interrupted_is_130_and_can_be_gone_on_with() {
+fn interrupted_is_130_and_can_be_resumed() {
     let place = Place::new();
     let whole = undisturbed(&place);
     let child = start_until(&place, "run", 20);

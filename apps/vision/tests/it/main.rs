@@ -4,4 +4,5 @@ mod bad_input;
 mod common;
 mod contract;
 mod determinism;
+mod ensemble;
 mod own_images;

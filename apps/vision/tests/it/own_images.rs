@@ -1,4 +1,4 @@
-//! Images of one's own: digits in both polarities, folders, archives, tables of paths, copies.
+//! The user's own images: digits in both polarities, folders, archives, tables of paths, duplicates.
 
 #![allow(
     clippy::unwrap_used,
@@ -146,7 +146,7 @@ fn the_data_chooses_the_recipe_and_a_folder_is_predicted() {
     assert_eq!(labels(&ran).len(), 20);
     assert!(
         ran.stderr
-            .contains("skipped 1 image; the first: input 11 of 21"),
+            .contains("skipped 1 image of `photos`; the first: input 11 of 21"),
         "{}",
         ran.stderr
     );
@@ -204,7 +204,7 @@ fn eval_is_on_the_stored_items_or_on_all_of_other_data() {
 }
 
 #[test]
-fn copies_stay_in_one_split_and_are_counted() {
+fn duplicates_stay_in_one_split_and_are_counted() {
     let place = Place::new();
     put_photos(&place, "photos", 10);
     for class in ["left", "right"] {
@@ -221,7 +221,7 @@ fn copies_stay_in_one_split_and_are_counted() {
     assert!(
         ran.ok()
             .stderr
-            .contains("20 of 40 images are copies of another image"),
+            .contains("20 of 40 images are duplicates of another image"),
         "{}",
         ran.stderr
     );
@@ -231,14 +231,16 @@ fn copies_stay_in_one_split_and_are_counted() {
     assert_eq!(found["duplicates"], 20);
     let ran = place.run(&["inspect", "--data", "photos"]);
     assert!(
-        ran.ok().stdout.contains("warning: 20 images are copies"),
+        ran.ok()
+            .stdout
+            .contains("warning: 20 images are duplicates"),
         "{}",
         ran.stdout
     );
 }
 
 #[test]
-fn a_validation_folder_is_used_and_the_rest_is_said() {
+fn a_validation_folder_is_used_and_the_rest_is_reported() {
     let place = Place::new();
     for (split, count) in [("Train", 10), ("Validation", 4)] {
         put_photos(&place, &format!("photos/{split}"), count);

@@ -6,7 +6,7 @@ use tinderbox_datasets::image::{Augment, Image, LabeledImage, Mix};
 use tinderbox_datasets::loader::{BatchContext, Collate};
 
 use tinderbox_predict::vision::Normalize;
-use tinderbox_train::classify::{Labelled, Mixed};
+use tinderbox_train::classify::{LabeledBatch, Mixed};
 
 /// Most images that the statistics of a training split are taken from.
 const MAX_MEASURED: usize = 10_000;
@@ -81,13 +81,13 @@ struct ShapeError {
     expected: [usize; 3],
 }
 
-impl Collate<LabeledImage, Labelled<Tensor<4>>> for ImageCollate {
+impl Collate<LabeledImage, LabeledBatch<Tensor<4>>> for ImageCollate {
     fn collate(
         &self,
         items: Vec<LabeledImage>,
         context: &BatchContext,
         device: &Device,
-    ) -> Result<Labelled<Tensor<4>>, DatasetError> {
+    ) -> Result<LabeledBatch<Tensor<4>>, DatasetError> {
         let labels: Vec<i32> = items.iter().map(|item| i32::from(item.target)).collect();
         let images: Vec<Image> = if self.augment.is_none() {
             items.into_iter().map(|item| item.image).collect()
@@ -120,7 +120,7 @@ impl Collate<LabeledImage, Labelled<Tensor<4>>> for ImageCollate {
             }
         });
         let inputs = Tensor::from_data(TensorData::new(values, shape), device);
-        Ok(Labelled {
+        Ok(LabeledBatch {
             inputs,
             labels: tensor(labels),
             mixed,

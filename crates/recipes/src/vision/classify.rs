@@ -167,9 +167,13 @@ impl Task for ImageClassification {
     fn predict(
         model: &ImageClassifier,
         path: &Path,
-        _options: &InputOptions<()>,
+        options: &InputOptions<()>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
+        if options.all_columns || !options.columns.is_empty() {
+            let message = "`--id` and `--keep` do not apply to images, which have no columns";
+            return Err(TaskError::user(message));
+        }
         inputs::predict(model, path, each)
     }
 

@@ -19,7 +19,7 @@ use super::source::{Data, Preprocess};
 use tinderbox_train::TaskError;
 use tinderbox_train::splits::Item;
 
-/// Most images that the rule for ink and background is measured on.
+/// Most images on which the rule for ink and background is measured.
 const MAX_MEASURED: usize = 1000;
 
 /// Why the images of a recipe cannot be used.
@@ -51,17 +51,17 @@ pub enum DataError {
         "the images are {found:?} (height, width, channels), and the model expects {expected:?}"
     )]
     Shape {
-        /// What they are.
+        /// Those of the images.
         found: [usize; 3],
-        /// What the model takes.
+        /// That of the model.
         expected: [usize; 3],
     },
     /// Images of other classes than the model knows.
     #[error("the images have the classes {found:?}, and the model expects {expected:?}")]
     Classes {
-        /// What they are.
+        /// Those of the images.
         found: Vec<String>,
-        /// What the model knows.
+        /// Those of the model.
         expected: Vec<String>,
     },
     /// A split that the data does not have.
@@ -75,7 +75,7 @@ impl From<DataError> for TaskError {
     }
 }
 
-/// A split that the data itself has: its images and where they are from.
+/// A split of the data's own.
 #[derive(Clone, Debug)]
 pub struct NamedSplit {
     /// Positions of its images.
@@ -96,11 +96,11 @@ pub struct ImageData {
     pub classes: Vec<String>,
     /// How an image file is brought to the input of the network.
     pub decode: DecodeOptions,
-    /// The splits that the data itself has: train, valid and test.
+    /// The data's own training, validation and test split.
     pub named: [Option<NamedSplit>; 3],
     /// Files that are not used.
     pub skipped_files: SkippedFiles,
-    /// What else a person should know.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ impl ImageData {
         [self.decode.height, self.decode.width, self.decode.channels]
     }
 
-    /// The images as a split list holds them.
+    /// The images as items of a split list.
     pub fn items(&self) -> Vec<Item> {
         let classes: Vec<Item> = self.classes.iter().map(|name| Item::new(0, name)).collect();
         let items = self.contents.iter().zip(&self.labels);
@@ -131,7 +131,7 @@ impl ImageData {
         rows.iter().map(|&row| self.contents[row]).collect()
     }
 
-    /// Classes with the number of their images among some.
+    /// Number of images of each class, among some images.
     pub fn class_counts(&self, rows: &[usize]) -> Vec<(String, usize)> {
         let mut counts = vec![0; self.classes.len()];
         for &row in rows {
@@ -140,7 +140,7 @@ impl ImageData {
         self.classes.iter().cloned().zip(counts).collect()
     }
 
-    /// Notes for the user, including one about files that are not used.
+    /// All notes for the user, including one about files that are not used.
     pub fn all_notes(&self) -> Vec<String> {
         let mut notes = self.notes.clone();
         if !self.skipped_files.is_empty() {
@@ -158,7 +158,7 @@ impl ImageData {
         Ok(Arc::new(Subset::new(Arc::clone(&self.images), rows)?))
     }
 
-    /// The images of a split that the data itself has, as `train`, `valid` or `test`.
+    /// The data's own split of this name: `train`, `valid` or `test`.
     pub fn named(&self, split: &str) -> Option<&NamedSplit> {
         let place = ["train", "valid", "test"]
             .iter()
@@ -218,8 +218,8 @@ pub fn open(data: &Data) -> Result<ImageData, DataError> {
     }
 }
 
-/// Opens other images for a trained model, in whatever form they are: a folder, an archive, a table of
-/// paths or IDX files. They are brought to the model's input as its training images were.
+/// Opens other images for a trained model: a folder, an archive, a table of paths or IDX files. They get
+/// the same preprocessing as its training images.
 ///
 /// # Errors
 ///
@@ -289,7 +289,7 @@ fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> ImageData
     }
 }
 
-/// How an image file becomes like the images of a set: what these have in common is measured.
+/// Preprocessing that makes an image file resemble the images of a set, as measured on these.
 fn decode_options(set: &ImageSet, preprocess: Preprocess) -> DecodeOptions {
     let every = set.len().div_ceil(MAX_MEASURED).max(1);
     let images = (0..set.len()).step_by(every);

@@ -207,13 +207,17 @@ fn warnings(report: &FolderReport) -> Vec<String> {
     }
     if report.duplicates > 0 {
         warnings.push(format!(
-            "{} of another image; `train` keeps copies in one split",
-            count(report.duplicates, "image is a copy", "images are copies")
+            "{} of another image; `train` keeps duplicates in one split",
+            count(
+                report.duplicates,
+                "image is a duplicate",
+                "images are duplicates"
+            )
         ));
     }
     if report.test_overlap > 0 {
         warnings.push(format!(
-            "{} in the training split: the test score will be too good",
+            "{} in the training split: the test score is too good",
             count(
                 report.test_overlap,
                 "test image also occurs",

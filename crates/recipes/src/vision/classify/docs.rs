@@ -2,8 +2,8 @@
 
 use tinderbox_train::overlay::KeyDoc;
 
-/// The keys that only an image classifier has.
-pub(super) const DOCS: &[KeyDoc] = &[
+/// The keys of the images.
+pub(super) const DATA_DOCS: &[KeyDoc] = &[
     KeyDoc::new("data", "Images", ""),
     KeyDoc::new("data.kind", "Format of the images", ""),
     KeyDoc::new(
@@ -58,6 +58,10 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Crop files to their ink and center it where the training images are so",
         "true or false",
     ),
+];
+
+/// The keys that only an image classifier has.
+pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("augment", "Random changes of training images", ""),
     KeyDoc::new(
         "augment.shift",

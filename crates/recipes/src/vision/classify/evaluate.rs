@@ -11,7 +11,7 @@ use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
 use tinderbox_predict::PredictError;
 use tinderbox_predict::vision::{ImageClassifier, ImageEnsemble, Normalize};
 use tinderbox_train::TaskError;
-use tinderbox_train::classify::Labelled;
+use tinderbox_train::classify::LabeledBatch;
 use tinderbox_train::metrics::{Evaluation, Predictions};
 use tinderbox_train::splits::{Scope, digest};
 use tinderbox_train::task::{EvalReport, EvalRequest};
@@ -28,7 +28,7 @@ pub(super) fn eval_loader(
     normalize: &Normalize,
     workers: usize,
     device: &Device,
-) -> Result<Loader<LabeledImage, Labelled<Tensor<4>>>, LoaderError> {
+) -> Result<Loader<LabeledImage, LabeledBatch<Tensor<4>>>, LoaderError> {
     let collate = ImageCollate::eval(normalize.clone());
     let first = if images.is_empty() {
         None
@@ -45,11 +45,11 @@ pub(super) fn eval_loader(
 /// The predictions for all batches, with the classes.
 pub(super) fn predict_all(
     ensemble: &ImageEnsemble,
-    batches: &dyn DataLoader<Labelled<Tensor<4>>>,
+    batches: &dyn DataLoader<LabeledBatch<Tensor<4>>>,
 ) -> Result<Predictions, TaskError> {
     let mut predictions = Predictions::default();
     for batch in batches.iter() {
-        let Labelled { inputs, labels, .. } = batch.map_err(DataError::Image)?;
+        let LabeledBatch { inputs, labels, .. } = batch.map_err(DataError::Image)?;
         let probabilities = ensemble.probabilities(&inputs)?;
         let labels = labels
             .try_into_vec_as::<i64>()

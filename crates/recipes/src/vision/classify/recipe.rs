@@ -12,7 +12,7 @@ use tinderbox_train::{
 };
 use toml::Table;
 
-use super::docs::DOCS;
+use super::docs::{DATA_DOCS, DOCS};
 use crate::vision::Data;
 
 /// Everything that determines an image classifier.
@@ -70,7 +70,14 @@ impl Patchable for Recipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[RECIPE_DOCS, SPLIT_DOCS, DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+        &[
+            RECIPE_DOCS,
+            DATA_DOCS,
+            SPLIT_DOCS,
+            DOCS,
+            OPTIMIZER_DOCS,
+            TRAIN_DOCS,
+        ]
     }
 }
 
