@@ -211,7 +211,7 @@ fn a_model_folder_that_was_changed_is_refused() {
     place
         .run(&["predict", "--run", "none", "my.csv"])
         .failed(2, &["none"]);
-    let newer = spec(&place).replacen("\"format\": 1", "\"format\": 99", 1);
+    let newer = spec(&place).replacen("\"format\": 2", "\"format\": 99", 1);
     place.write("run/model/model.json", newer);
     predict(&place, &["model.json", "99"]);
 
