@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use tinderbox_cli::explain::ExplainArgs;
-use tinderbox_cli::{Failure, OrUserError as _, progress};
-use tinderbox_predict::tabular::Predictor;
+use tinderbox_cli::{Failure, progress};
 use tinderbox_recipes::tabular::analysis::{self, ExplainRequest};
 
 #[derive(clap::Args, Clone, Debug)]
@@ -26,14 +25,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let (dir, device) = args.common.open::<crate::TabularApp>()?;
-    let model = Predictor::load(&dir, &device).or_user_error()?;
+    let model = args.common.load::<crate::TabularApp>()?;
     let request = ExplainRequest {
         data: &args.data,
         row: args.row.map(|row| row as usize),
         repeats: args.repeats.map(|repeats| repeats as usize),
         seed: args.seed,
     };
-    let found = analysis::explain(&model, &request, &mut progress::counter("columns"))?;
-    args.common.print(&found.section, &found.details)
+    let mut counter = progress::counter("columns");
+    let analysis = analysis::explain(model.networks(), &request, &mut counter)?;
+    args.common.print(analysis)
 }

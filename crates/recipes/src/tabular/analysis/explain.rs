@@ -4,13 +4,13 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tinderbox_datasets::random::{below, permutation};
 use tinderbox_datasets::table::Table;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::decision::argmax;
 use tinderbox_predict::tabular::{Encoded, Predictor, Target};
-use tinderbox_train::section::Bar;
+use tinderbox_train::section::{Analysis, Bar};
 use tinderbox_train::{Section, TaskError};
 
 use super::feature_importance::{ImportanceOptions, feature_importance, importance_section};
@@ -47,14 +47,6 @@ pub struct ExplainRequest<'a> {
     pub seed: u64,
 }
 
-/// An explanation.
-pub struct Explanation {
-    /// For people.
-    pub section: Section,
-    /// As data.
-    pub details: Map<String, Value>,
-}
-
 /// Explains a model or one of its predictions; `progress` is called with the number of columns done
 /// and in all.
 ///
@@ -65,7 +57,7 @@ pub fn explain(
     model: &Predictor,
     request: &ExplainRequest<'_>,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<Explanation, TaskError> {
+) -> Result<Analysis, TaskError> {
     let (data, seed) = (request.data, request.seed);
     let options = model.spec().file_format.options()?;
     let table = model.read_with(data, request.row.is_none(), &options);
@@ -78,9 +70,10 @@ pub fn explain(
             progress,
         };
         let importances = feature_importance(model, &table, &mut options)?;
-        return Ok(Explanation {
-            section: importance_section(model, &importances),
-            details: Map::from_iter([("importance".to_owned(), json!(importances))]),
+        return Ok(Analysis {
+            sections: vec![importance_section(model, &importances)],
+            lines: vec![json!({ "importance": importances })],
+            notes: Vec::new(),
         });
     };
     let index = row.checked_sub(1).filter(|&index| index < table.rows());
@@ -93,13 +86,10 @@ pub fn explain(
     })?;
     let samples = request.repeats.unwrap_or(SAMPLES);
     let effects = explain_row(model, &table, index, &table, samples, seed)?;
-    let details = [("row", json!(row)), ("effects", json!(effects))];
-    Ok(Explanation {
-        section: attribution_section(model, row, &effects),
-        details: details
-            .map(|(key, value)| (key.to_owned(), value))
-            .into_iter()
-            .collect(),
+    Ok(Analysis {
+        sections: vec![attribution_section(model, row, &effects)],
+        lines: vec![json!({ "row": row, "effects": effects })],
+        notes: Vec::new(),
     })
 }
 

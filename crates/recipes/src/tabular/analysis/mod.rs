@@ -16,7 +16,7 @@ use tinderbox_train::Section;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::task::{BaselineReport, THIS_MODEL};
 
-pub use explain::{Attribution, ExplainRequest, Explanation, explain, explain_row};
+pub use explain::{Attribution, ExplainRequest, explain, explain_row};
 pub use feature_importance::{FeatureImportance, ImportanceOptions, feature_importance};
 pub use inspect::{Inspected, inspect, options_for};
 pub use prospectivity::Area;
