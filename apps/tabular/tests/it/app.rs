@@ -73,10 +73,15 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn mistakes_are_answered_like_those_in_other_apps() {
+    let data = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../crates/datasets/data/breast-cancer.csv.gz"
+    );
+    let short = ["--data", data, "--target", "diagnosis", "--epochs", "1"];
     check_mistakes(&AppUnderTest {
         name: "tabular",
         binary: env!("CARGO_BIN_EXE_tabular"),
-        short: &["--epochs", "1", "--ensemble", "1", "--no-baseline"],
+        short: &[&short[..], &["--no-baseline"]].concat(),
         has_data: true,
     });
 }
