@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use tinderbox_cli::explain::ExplainArgs;
+use tinderbox_cli::explain::ExplainChartArgs;
 use tinderbox_cli::{Failure, progress};
 use tinderbox_recipes::tabular::analysis::{self, ExplainRequest};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
-    common: ExplainArgs,
+    common: ExplainChartArgs,
     /// CSV or Parquet file; must have the target column unless `--row` is given
     #[arg(long, value_name = "FILE")]
     data: PathBuf,

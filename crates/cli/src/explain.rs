@@ -13,7 +13,7 @@ use crate::{App, Failure, ModelArgs, Output, chart, sections};
 
 /// What every `explain` with bars takes.
 #[derive(Args, Clone, Debug)]
-pub struct ExplainArgs {
+pub struct ExplainChartArgs {
     /// The model.
     #[command(flatten)]
     pub model: ModelArgs,
@@ -22,7 +22,7 @@ pub struct ExplainArgs {
     pub out: Option<PathBuf>,
 }
 
-impl ExplainArgs {
+impl ExplainChartArgs {
     /// Reads the model.
     ///
     /// # Errors
