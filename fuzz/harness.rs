@@ -16,7 +16,7 @@ use tinderbox_datasets::table::{ReadOptions, inspect, read, read_csv, read_csv_w
 use tinderbox_datasets::text::{TextOptions, read_tagged, read_tar, read_texts};
 use tinderbox_models::text::PretrainedBert;
 use tinderbox_models::text::bert::HfConfig;
-use tinderbox_recipes::text::{Input, TextTokenizer};
+use tinderbox_predict::text::{TextInput, TextTokenizer};
 use tinderbox_recipes::{tabular, vision};
 use tinderbox_train::checkpoint::Store;
 use tinderbox_train::overlay::overlay;
@@ -120,8 +120,8 @@ pub(crate) fn tokenizer(data: &[u8]) {
     if let Some(input) = file("tokenizer.json", data)
         && let Ok(tokenizer) = TextTokenizer::load(&input.path)
     {
-        let _ = tokenizer.vocabulary();
-        let texts = ["Hello, world! 你好 1.5", ""].map(|text| Input::One(text.to_owned()));
+        let _ = tokenizer.vocab_size();
+        let texts = ["Hello, world! 你好 1.5", ""].map(|text| TextInput::Single(text.to_owned()));
         if let Ok(tokens) = tokenizer.encode(&texts, 16) {
             for tokens in tokens {
                 let _ = tokenizer.decode(&tokens.ids);

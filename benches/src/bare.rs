@@ -13,7 +13,7 @@ use burn::nn::{
 use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_models::Template;
-use tinderbox_models::tabular::{CategoricalEmbedding, Rows};
+use tinderbox_models::tabular::{CategoricalEmbedding, TabularInputs};
 use tinderbox_models::text::TextEncoderConfig;
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_predict::{Classify, tabular};
@@ -174,7 +174,7 @@ impl BareTable {
     }
 
     /// The same rows, as [`Classify`] takes them.
-    pub(crate) fn batch(batch: TableBatch) -> LabeledBatch<Rows> {
+    pub(crate) fn batch(batch: TableBatch) -> LabeledBatch<TabularInputs> {
         let labels = match batch.targets {
             BatchTargets::Classes(labels) => labels,
             BatchTargets::Numbers(numbers) => numbers.int(),
@@ -184,9 +184,9 @@ impl BareTable {
 }
 
 impl Classify for BareTable {
-    type Input = Rows;
+    type Input = TabularInputs;
 
-    fn classify(&self, rows: Rows) -> Tensor<2> {
+    fn classify(&self, rows: TabularInputs) -> Tensor<2> {
         let mut columns = Vec::new();
         columns.extend(rows.numeric().cloned());
         if let Some(codes) = rows.categorical() {

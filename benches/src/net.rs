@@ -4,7 +4,7 @@ use std::error::Error;
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use tinderbox_models::tabular::Rows;
+use tinderbox_models::tabular::TabularInputs;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::Classify;
@@ -166,7 +166,7 @@ pub(crate) fn rows(sizes: &Sizes, size: usize, device: &Device) -> TableBatch {
     let codes: Vec<i32> = (0..size).flat_map(row).collect();
     let codes = TensorData::new(codes, [size, sizes.cardinalities.len()]);
     TableBatch {
-        rows: Rows::new(
+        rows: TabularInputs::new(
             Some(Tensor::from_data(numbers, device)),
             Some(Tensor::from_data(codes, device)),
         ),

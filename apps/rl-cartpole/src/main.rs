@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::app::{EvalCommand, NoFlags, TrainCommand, load, with_data};
-use tinderbox_cli::args::{DEVICE_HELP, RUN_HELP};
+use tinderbox_cli::args::{DeviceArgs, RUN_HELP};
 use tinderbox_cli::output::check_extension;
 use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, Output, TrainArgs, interrupter, note, open_device, sections};
@@ -63,8 +62,8 @@ struct Play {
     /// Random seed of the episodes
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    device: DeviceSpec,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 #[derive(Args, Debug)]
@@ -81,8 +80,8 @@ struct Ablation {
     /// Override a key of every recipe, e.g. train.total_timesteps=20000
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    device: DeviceSpec,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Print the table only
     #[arg(long)]
     quiet: bool,

@@ -4,9 +4,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::app::App as _;
-use tinderbox_cli::args::DEVICE_HELP;
+use tinderbox_cli::args::DeviceArgs;
 use tinderbox_cli::output::check_extension;
 use tinderbox_cli::{
     Failure, OrUserError as _, Output, chart, model_dir, open_device, progress, sections,
@@ -41,9 +40,8 @@ pub(crate) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    device: DeviceSpec,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {

@@ -5,13 +5,28 @@ use std::path::PathBuf;
 use clap::Args;
 use tinderbox_backend::DeviceSpec;
 
-use crate::{Failure, Output};
+use crate::app::{ModelOf, NoFlags, load};
+use crate::{App, Failure, Output, open_device};
 
 /// Help of `--device`.
 pub const DEVICE_HELP: &str = "Device: auto, cpu, cuda[:N], wgpu[:N], libtorch or ndarray";
 
 /// Help of `--run`.
 pub const RUN_HELP: &str = "Run directory, or a model folder";
+
+/// The flag `--device`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct DeviceArgs {
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
+    pub device: DeviceSpec,
+}
+
+impl From<DeviceArgs> for DeviceSpec {
+    fn from(args: DeviceArgs) -> Self {
+        args.device
+    }
+}
 
 /// What every `train` takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -50,9 +65,9 @@ pub struct RunArgs {
     /// Resume the run in this directory
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub resume: Option<PathBuf>,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    pub device: DeviceSpec,
+    /// Device to compute on.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Print the result only
     #[arg(long)]
     pub quiet: bool,
@@ -151,9 +166,9 @@ pub struct EvalArgs {
     /// Decision threshold of two classes [default: the model's]
     #[arg(long, value_name = "X")]
     pub threshold: Option<f64>,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    pub device: DeviceSpec,
+    /// Device to compute on.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// What `predict` takes.
@@ -187,9 +202,9 @@ pub struct PredictArgs {
     /// Skip inputs that cannot be read, and count them
     #[arg(long)]
     pub skip_errors: bool,
-    /// Device to compute on
-    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
-    pub device: DeviceSpec,
+    /// Device to compute on.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Files to predict; `-` reads stdin
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
@@ -207,6 +222,32 @@ impl PredictArgs {
         } else {
             out.csv(cells)
         }
+    }
+}
+
+/// What commands that use a trained model take.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArgs {
+    /// Run directory, or a model folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Device to compute on
+    #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
+    pub device: DeviceSpec,
+}
+
+impl ModelArgs {
+    /// Reads the model.
+    ///
+    /// # Errors
+    ///
+    /// If the device or the model cannot be used.
+    pub fn load<A: App<ModelFlags = NoFlags>>(&self) -> Result<ModelOf<A>, Failure> {
+        let device = open_device(self.device, A::NAME)?.device;
+        load::<A>(&self.run, &NoFlags {}, None, &device)
     }
 }
 

@@ -4,19 +4,20 @@ use tinderbox_backend::{DeviceSpec, Opened};
 
 use crate::{Failure, Output};
 
-/// Opens a device, and says which command of the package `app` has it if this one has not.
+/// Opens a device; if it is not compiled in, the error has the command of the package `app` that has
+/// it.
 ///
 /// # Errors
 ///
-/// If it is not compiled in or not there.
-pub fn open_device(device: DeviceSpec, app: &str) -> Result<Opened, Failure> {
-    tinderbox_backend::open(device).map_err(|error| match error.fix(app) {
+/// If it is not compiled in or does not exist.
+pub fn open_device(device: impl Into<DeviceSpec>, app: &str) -> Result<Opened, Failure> {
+    tinderbox_backend::open(device.into()).map_err(|error| match error.fix(app) {
         Some(fix) => Failure::user(format!("{error}: {fix}")),
         None => Failure::UserError(error.into()),
     })
 }
 
-/// Prints what was compiled in and what is there.
+/// Prints compiled backends and detected devices.
 ///
 /// # Errors
 ///

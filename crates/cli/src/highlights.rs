@@ -1,10 +1,13 @@
 //! Texts whose parts carry a weight: on a terminal, and as a web page.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
 
 use tinderbox_train::section::{Body, Section};
 
 use crate::escape::{escape, escape_markup};
+use crate::{Failure, Output};
 
 /// Parts that are named without colors.
 const NAMED: usize = 8;
@@ -56,6 +59,17 @@ const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\"
     span{border-radius:3px;padding:1px 2px}\nsmall{color:#555}\n</style>\n<h1>Explanation</h1>\n\
     <small>Green words support the prediction, red words oppose it; the color shows how strongly. Hover \
     over a word for the change of the log-odds without it.</small>\n";
+
+/// Writes a web page of all sections that have highlights.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn write(path: &Path, sections: &[Section]) -> Result<(), Failure> {
+    let mut page = Output::new(Some(path))?;
+    page.write_all(html(sections).as_bytes())?;
+    page.finish()
+}
 
 /// A web page of all sections that have highlights.
 pub fn html(sections: &[Section]) -> String {

@@ -36,7 +36,7 @@ mod threads;
 mod train;
 
 pub use app::App;
-pub use args::{EvalArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
+pub use args::{EvalArgs, ModelArgs, PredictArgs, RecipesArgs, RunArgs, TrainArgs};
 pub use device::{list_devices, open_device};
 pub use failure::{Failure, OrUserError, finish};
 pub use interrupt::interrupter;

@@ -1,8 +1,36 @@
 //! Sections of a report on a terminal, and charts as SVG.
 
-use tinderbox_train::section::{Bar, Body, Curve, Section};
+use std::io::{IsTerminal as _, Write as _};
 
-use crate::{chart, highlights, table};
+use tinderbox_train::section::{Analysis, Bar, Body, Curve, Section};
+
+use crate::escape::escape_cell;
+use crate::{Failure, Output, chart, highlights, note, table};
+
+/// Prints an analysis: its sections, or its data as JSON lines.
+///
+/// # Errors
+///
+/// If nothing can be printed.
+pub fn print(analysis: &Analysis, json: bool) -> Result<(), Failure> {
+    analysis.notes.iter().for_each(|line| note(line));
+    let mut out = Output::Stdout;
+    if json {
+        let mut lines = analysis.lines.iter();
+        return lines.try_for_each(|line| out.line(&line.to_string()));
+    }
+    let colored = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    for section in &analysis.sections {
+        match &section.body {
+            Body::Highlights { parts } if colored => {
+                let (title, text) = (escape_cell(&section.title), highlights::colored(parts));
+                writeln!(out, "{title}: {text}")?;
+            }
+            _ => out.line(&text(section))?,
+        }
+    }
+    Ok(())
+}
 
 /// A section as text for a terminal.
 pub fn text(section: &Section) -> String {

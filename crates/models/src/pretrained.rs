@@ -893,11 +893,11 @@ mod tests {
         ] {
             refused(with_header(header, &[0; 8]));
         }
-        // And whatever bytes the header is made of.
+        // Any change of the header is an error or harmless, never a panic.
         let header_len = usize::from(whole[0]) + 256 * usize::from(whole[1]);
-        for place in (8..8 + header_len).step_by(7) {
+        for position in (8..8 + header_len).step_by(7) {
             let mut changed = whole.clone();
-            changed[place] ^= 0x15;
+            changed[position] ^= 0x15;
             let _ = SafeTensorsFile::from_bytes(changed);
         }
     }

@@ -1,27 +1,27 @@
-//! What a model is made of, for people: its layers and how many numbers it learns.
+//! Summary of a model: its layers and number of parameters.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use serde::Serialize;
 
-/// One line of a model's description, computed from its configuration alone.
+/// One layer of a model, computed from its configuration without building it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LayerSummary {
-    /// Path of the layer in the model and in its weights file, as in `blocks.0`.
+    /// Path of the layer in the model and in its weights file, such as `blocks.0`.
     pub name: String,
-    /// What the layer does, as in `linear + relu`.
+    /// Operations of the layer, such as `linear + relu`.
     pub kind: String,
-    /// Shape of the layer's output for one row, so without the batch axis.
+    /// Shape of the output, without the batch axis.
     pub output_shape: Vec<usize>,
     /// Number of trainable parameters; saturates.
     pub parameters: usize,
 }
 
-/// Counts the numbers a model learns.
+/// Number of trainable parameters.
 ///
-/// Left out are the running mean and variance of batch normalization and the bins of numeric
-/// columns, which [`Module::num_params`] counts: they are measured, not learned. A frozen parameter counts: freezing
-/// is a choice of the training, not of the architecture. Nothing is initialized.
+/// Unlike [`Module::num_params`], leaves out the running statistics of batch normalization and the
+/// bins of numeric columns. Includes frozen parameters: freezing belongs to the training, not to the
+/// architecture. Initializes no lazy parameter.
 ///
 /// ```
 /// use burn::nn::BatchNormConfig;
@@ -38,11 +38,11 @@ pub fn trainable_parameters<M: Module>(module: &M) -> usize {
     counter.parameters
 }
 
-/// Whether the field `name` of a module of type `container` is measured rather than learned.
+/// Whether the field `name` of a module of type `container` is a statistic, not a parameter.
 pub(crate) fn is_running_statistic(name: &str, container: &str) -> bool {
     match container {
         "Struct:BatchNorm" => name.starts_with("running_"),
-        // Of the piecewise-linear encoding.
+        // The piecewise-linear encoding.
         "Struct:Bins" => true,
         _ => false,
     }
@@ -70,14 +70,14 @@ impl ModuleVisitor for Counter {
     }
 }
 
-/// Adds up the trainable parameters of all layers; saturates.
+/// Sum of the trainable parameters of all layers; saturates.
 pub(crate) fn total_parameters(layers: &[LayerSummary]) -> usize {
     layers
         .iter()
         .fold(0, |total, layer| total.saturating_add(layer.parameters))
 }
 
-/// Counts the weights of a linear layer, and its biases if it has any; saturates.
+/// Number of parameters of a linear layer; saturates.
 pub(crate) fn linear_parameters(d_input: usize, d_output: usize, bias: bool) -> usize {
     d_input
         .saturating_add(usize::from(bias))

@@ -126,7 +126,8 @@ mod tests {
         AutoencoderConfig, FtTransformerConfig, TabMConfig, TabularMlpConfig, TabularResNetConfig,
     };
     use crate::text::{
-        BagConfig, ByteEncoderConfig, GptConfig, RecurrentConfig, TextCnnConfig, TextEncoderConfig,
+        ByteEncoderConfig, FastTextConfig, GptConfig, TextCnnConfig, TextEncoderConfig,
+        TextRnnConfig,
     };
     use crate::vision::{CnnConfig, ResNetConfig};
 
@@ -161,9 +162,9 @@ mod tests {
         check::<TextEncoderConfig>();
         check::<ByteEncoderConfig>();
         check::<GptConfig>();
-        check::<BagConfig>();
+        check::<FastTextConfig>();
         check::<TextCnnConfig>();
-        check::<RecurrentConfig>();
+        check::<TextRnnConfig>();
         check::<TabularMlpConfig>();
         check::<TabularResNetConfig>();
         check::<FtTransformerConfig>();

@@ -18,7 +18,7 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
-/// Compares a tensor with numbers from elsewhere, up to `f32` rounding.
+/// Compares a tensor with reference values, up to `f32` rounding.
 pub(crate) fn assert_close<const D: usize>(actual: Tensor<D>, expected: &[f32]) {
     let actual = values(actual);
     assert_eq!(actual.len(), expected.len());
@@ -30,7 +30,7 @@ pub(crate) fn assert_close<const D: usize>(actual: Tensor<D>, expected: &[f32]) 
     }
 }
 
-/// Draws an input from the standard normal distribution.
+/// Samples from the standard normal distribution.
 pub(crate) fn normal<const D: usize>(
     shape: [usize; D],
     device: &burn::tensor::Device,
@@ -86,7 +86,7 @@ impl ModuleVisitor for GradientVisitor {
     }
 }
 
-/// Asserts that a configuration survives the two formats it is stored in.
+/// Asserts that a configuration survives JSON and TOML.
 pub(crate) fn assert_round_trips<T>(config: &T)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
@@ -130,7 +130,7 @@ pub(crate) fn naive_conv3x3(
     output
 }
 
-/// Token ids that differ from place to place, `[batch, seq]`.
+/// Token ids that vary with the position, `[batch, seq]`.
 pub(crate) fn ids(
     [batch, seq]: [usize; 2],
     vocabulary: usize,
@@ -141,7 +141,7 @@ pub(crate) fn ids(
     Tensor::from_data(TensorData::new(ids, [batch, seq]), device)
 }
 
-/// Marks what is behind the length of each text as padding, `[lengths, seq]`.
+/// Padding mask of texts of the given lengths, `[lengths, seq]`.
 pub(crate) fn padding(
     lengths: &[usize],
     seq: usize,
@@ -149,13 +149,13 @@ pub(crate) fn padding(
 ) -> Tensor<2, Bool> {
     let marks = lengths
         .iter()
-        .flat_map(|&length| (0..seq).map(move |place| place >= length));
+        .flat_map(|&length| (0..seq).map(move |position| position >= length));
     let marks: Vec<bool> = marks.collect();
     Tensor::from_data(TensorData::new(marks, [lengths.len(), seq]), device)
 }
 
-/// Asserts that a classifier of texts says the same of a text alone as in a batch, with any padding
-/// and whatever tokens stand there.
+/// Asserts that the logits of a text are the same alone and in a batch, with any amount of padding
+/// and any padding tokens.
 pub(crate) fn assert_padding_changes_nothing(
     vocabulary: usize,
     classify: impl Fn(Tensor<2, Int>, Tensor<2, Bool>) -> Tensor<2>,
@@ -204,7 +204,7 @@ pub(crate) fn parameters<M: Module>(model: &M) -> BTreeMap<String, (Vec<usize>, 
     visitor.parameters
 }
 
-/// Replaces every parameter by what a function gives for its shape, flattened.
+/// Replaces every parameter by the flat tensor that a function returns for its shape.
 pub(crate) fn map_parameters<M: Module>(model: M, value: impl FnMut(&[usize]) -> Tensor<1>) -> M {
     struct Mapper<F>(F);
 
@@ -218,7 +218,7 @@ pub(crate) fn map_parameters<M: Module>(model: M, value: impl FnMut(&[usize]) ->
     model.map(&mut Mapper(value))
 }
 
-/// A BERT of two layers, 8 wide, for 20 tokens of two kinds and texts of up to 16.
+/// A BERT with two layers of size 8, a vocabulary of 20 and a maximum length of 16.
 pub(crate) fn small_bert() -> BertConfig {
     BertConfig::new(20)
         .with_max_len(16)
@@ -228,27 +228,28 @@ pub(crate) fn small_bert() -> BertConfig {
         .with_d_hidden(12)
 }
 
-/// Enlarges all matrices: with weights of the usual deviation a small network is next to constant.
-pub(crate) fn loud<M: Module>(model: M, factor: f32) -> M {
-    struct Louder(f32);
+/// Scales all matrices up: with the usual initial weights the output of a small network is almost
+/// constant.
+pub(crate) fn scale_weights<M: Module>(model: M, factor: f32) -> M {
+    struct Scaler(f32);
 
-    impl ModuleMapper for Louder {
+    impl ModuleMapper for Scaler {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             if D < 2 {
                 return param;
             }
             param.map(|weights| {
-                let louder = weights.detach() * self.0;
-                if louder.device().is_autodiff() {
-                    louder.detach().require_grad()
+                let scaled = weights.detach() * self.0;
+                if scaled.device().is_autodiff() {
+                    scaled.detach().require_grad()
                 } else {
-                    louder
+                    scaled
                 }
             })
         }
     }
 
-    model.map(&mut Louder(factor))
+    model.map(&mut Scaler(factor))
 }
 
 /// Type, shape and bytes of each tensor of a SafeTensors file.
@@ -263,7 +264,7 @@ pub(crate) fn safetensors_bytes(tensors: &Tensors) -> Vec<u8> {
     safetensors::serialize(views, None).unwrap()
 }
 
-/// Adds a tensor of single precision.
+/// Adds a single-precision tensor.
 pub(crate) fn insert_f32(tensors: &mut Tensors, name: &str, shape: &[usize], values: &[f32]) {
     let bytes = values.iter().flat_map(|value| value.to_le_bytes());
     let tensor = (Dtype::F32, shape.to_vec(), bytes.collect());

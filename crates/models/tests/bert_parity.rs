@@ -1,10 +1,10 @@
-//! Published networks give the outputs that `transformers` gives them.
+//! Published networks give the same outputs as in `transformers`.
 //!
-//! The networks are small and random; `data/bert.py` makes them and their outputs in float64.
+//! The networks are small and random; `data/bert.py` creates them and their outputs in float64.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails, and one says by how much"
+    reason = "a failing helper fails the test, and the differences are printed"
 )]
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::Deserialize;
 use tinderbox_models::text::{Head, PretrainedBert};
 
-/// Largest difference of an output, relative to the largest number of it.
+/// Maximum difference of an output, relative to its largest value.
 const TOLERANCE: f64 = 1e-5;
 
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ impl Reference {
         ints(&self.mask).equal_elem(0)
     }
 
-    /// Panics if an output is another; numbers of padding do not matter.
+    /// Panics if an output differs; ignores padding positions.
     fn check<const D: usize>(&self, name: &str, found: Tensor<D>) {
         let expected = &self.outputs[name];
         assert_eq!(found.dims().to_vec(), expected.shape, "{name}");
@@ -129,10 +129,10 @@ fn a_tagger_gives_the_published_logits_of_each_token() {
     reference.check("tagger logits", logits);
 }
 
-/// The comparison would notice: without its types the first network says something else.
+/// The comparison is sensitive: without token types the outputs differ.
 #[test]
 #[should_panic(expected = "hub-bert hidden differ by")]
-fn outputs_of_other_inputs_are_told_apart() {
+fn different_inputs_fail_the_comparison() {
     let reference = Reference::read();
     let model = pretrained("hub-bert").bert(&Device::flex()).unwrap();
     let hidden = model.forward(reference.ids(), None, reference.padding());

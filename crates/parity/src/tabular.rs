@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Deserialize;
 use tinderbox_models::tabular::{
     AutoencoderConfig, CategoricalEmbedding, FeaturesConfig, FtTransformerConfig, NumericEmbedding,
-    Rows, TabMConfig, TabMVariant, TabularMlpConfig, TabularResNetConfig,
+    TabMConfig, TabMVariant, TabularInputs, TabularMlpConfig, TabularResNetConfig,
 };
 
 use super::{
@@ -127,7 +127,7 @@ impl TableModel {
         mut model: M,
         device: &Device,
         task: &Task,
-        forward: impl Fn(&M, Rows) -> Output,
+        forward: impl Fn(&M, TabularInputs) -> Output,
     ) -> Result<f64, String> {
         let rows = self.rows(device);
         let Task::Train(optimizer) = task else {
@@ -150,11 +150,11 @@ impl TableModel {
         difference(&losses, expected)
     }
 
-    fn rows(&self, device: &Device) -> Rows {
+    fn rows(&self, device: &Device) -> TabularInputs {
         let shape = [self.labels.len(), CARDINALITIES.len()];
         let codes = TensorData::new(self.codes.clone(), shape);
         let codes = Tensor::<2, Int>::from_data(codes, device);
-        Rows::new(Some(self.numeric.tensor(device)), Some(codes))
+        TabularInputs::new(Some(self.numeric.tensor(device)), Some(codes))
     }
 }
 

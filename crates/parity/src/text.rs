@@ -7,16 +7,19 @@ use tinderbox_kernels::{
     RotaryTable, apply_rotary, gru, layer_norm, linear, linear_gelu, lstm, rms_norm,
     self_attention, swiglu,
 };
+use tinderbox_models::Template;
 use tinderbox_models::layers::{Activation, Pooling};
-use tinderbox_models::text::{BertClassifier, BertConfig, CellKind, Positions, StatePooling};
+use tinderbox_models::text::{
+    BertClassifier, BertConfig, ByteEncoderConfig, CellKind, FastTextConfig, GptConfig, Positions,
+    StatePooling, TextCnnConfig, TextEncoderConfig, TextRnnConfig,
+};
 
 use super::{
     CURVE_TOLERANCE, Check, Inputs, LOGITS_TOLERANCE, Layer, Value, adamw, curve, difference, flat,
     labels, read, sgd, values,
 };
-use tinderbox_recipes::text::{
-    Architecture, BatchTruth, Scored, Sizes, TextBatch, TextInputs, TextModel, TextNet, label_loss,
-};
+use tinderbox_predict::text::{HeadKind, TextModel, TextModelConfig, TextSizes, TokenBatch};
+use tinderbox_recipes::text::{BatchTargets, TextBatch, TrainableTextModel, label_loss};
 use tinderbox_train::Optimizer;
 use tinderbox_train::classify::Loss;
 
@@ -165,22 +168,22 @@ impl References {
 
 impl Case {
     /// The network with its stored weights.
-    fn net(&self, device: &Device) -> Result<TextNet, String> {
+    fn net(&self, device: &Device) -> Result<TextModel, String> {
         let weights = weights(&self.name)?;
         let net = match self.name.as_str() {
             "bert" => bert(device),
             name => {
-                let (scored, max_len) = match name {
-                    "gpt" => (Scored::Next, MAX_LEN),
-                    "byte-encoder" => (Scored::Texts, MAX_BYTES),
-                    _ => (Scored::Texts, MAX_LEN),
+                let (head, max_len) = match name {
+                    "gpt" => (HeadKind::LanguageModeling, MAX_LEN),
+                    "byte-encoder" => (HeadKind::SequenceClassification, MAX_BYTES),
+                    _ => (HeadKind::SequenceClassification, MAX_LEN),
                 };
-                let sizes = Sizes {
-                    vocabulary: VOCABULARY,
-                    outputs: CLASSES,
+                let sizes = TextSizes {
+                    vocab_size: VOCABULARY,
+                    num_classes: CLASSES,
                     max_len,
                 };
-                let net = architecture(name)?.init(sizes, scored, device);
+                let net = model_config(name)?.init(sizes, head, device);
                 net.map_err(|error| error.to_string())
             }
         };
@@ -197,8 +200,8 @@ impl Case {
         Tensor::from_data(TensorData::new(numbers.to_vec(), shape), device)
     }
 
-    fn inputs(&self, device: &Device) -> TextInputs {
-        TextInputs {
+    fn inputs(&self, device: &Device) -> TokenBatch {
+        TokenBatch {
             ids: self.ids(&self.ids, device),
             types: Some(self.ids(&self.types, device)),
             padding: padding(&self.lengths, self.seq(), device),
@@ -206,24 +209,24 @@ impl Case {
     }
 
     fn batch(&self, device: &Device) -> TextBatch {
-        let truth = match &self.truth {
-            Truth::Classes(classes) => BatchTruth::Classes(labels(classes, device)),
+        let targets = match &self.truth {
+            Truth::Classes(classes) => BatchTargets::Classes(labels(classes, device)),
             Truth::Labels(flags) => {
                 let shape = [self.lengths.len(), CLASSES];
-                BatchTruth::Labels(labels(flags, device).float().reshape(shape))
+                BatchTargets::Labels(labels(flags, device).float().reshape(shape))
             }
-            Truth::Next(next) => BatchTruth::Tokens {
-                wanted: labels(next, device),
-                counted: None,
+            Truth::Next(next) => BatchTargets::Tokens {
+                targets: labels(next, device),
+                positions: None,
             },
         };
         TextBatch {
             inputs: self.inputs(device),
-            truth,
+            targets,
         }
     }
 
-    fn scores(&self, net: &TextNet, device: &Device) -> Result<Vec<f64>, String> {
+    fn scores(&self, net: &TextModel, device: &Device) -> Result<Vec<f64>, String> {
         let inputs = self.inputs(device);
         match self.truth {
             Truth::Next(_) => values(net.forward_tokens(inputs)),
@@ -238,7 +241,7 @@ impl Case {
 
     /// Some tokens at once, then one by one, as a text is written.
     fn check_cache(&self, device: &Device) -> Result<f64, String> {
-        let TextNet::Gpt(net) = self.net(device)? else {
+        let TextModel::Gpt(net) = self.net(device)? else {
             return Err("it does not write".to_owned());
         };
         let ids = self.ids(&self.ids, device);
@@ -255,11 +258,15 @@ impl Case {
     }
 
     /// The loss of each step, and what was trained.
-    fn train(&self, optimizer: &Optimizer, device: &Device) -> Result<(Vec<f64>, TextNet), String> {
-        let model = TextModel::new(self.net(device)?, Loss::default()).train();
+    fn train(
+        &self,
+        optimizer: &Optimizer,
+        device: &Device,
+    ) -> Result<(Vec<f64>, TextModel), String> {
+        let model = TrainableTextModel::new(self.net(device)?, Loss::default()).train();
         let batch = self.batch(&device.clone().autodiff());
         let (losses, model) = curve(model, &batch, optimizer, self.sgd.len());
-        Ok((losses, model.valid().net))
+        Ok((losses, model.valid().model))
     }
 }
 
@@ -285,7 +292,7 @@ fn weights(name: &str) -> Result<&'static [u8], String> {
     )
 }
 
-fn bert(device: &Device) -> Result<TextNet, String> {
+fn bert(device: &Device) -> Result<TextModel, String> {
     let bert = BertConfig::new(VOCABULARY)
         .with_max_len(MAX_LEN)
         .with_d_model(D_MODEL)
@@ -295,71 +302,77 @@ fn bert(device: &Device) -> Result<TextNet, String> {
         .with_dropout(0.0)
         .init(device);
     let net = BertClassifier::new(bert, CLASSES, Activation::Tanh, 0.0);
-    net.map(TextNet::Bert).map_err(|error| error.to_string())
+    net.map(TextModel::Bert).map_err(|error| error.to_string())
 }
 
-fn architecture(name: &str) -> Result<Architecture, String> {
-    let dropout = 0.0;
+fn model_config(name: &str) -> Result<TextModelConfig, String> {
     Ok(match name {
         "text-encoder" => encoder(2, Positions::Learned, Pooling::Mean),
         "rotary-encoder" => encoder(1, Positions::Rotary, Pooling::Cls),
-        "byte-encoder" => Architecture::Bytes {
-            d_byte: 4,
-            window: 5,
-            patch: 4,
-            d_model: D_MODEL,
-            heads: HEADS,
-            layers: 1,
-            d_feed_forward: D_FEED_FORWARD,
-            dropout,
-        },
-        "gpt" => Architecture::Gpt {
-            d_model: D_MODEL,
-            heads: HEADS,
-            layers: 2,
-            d_feed_forward: D_FEED_FORWARD,
-            tied: true,
-            dropout,
-        },
+        "byte-encoder" => TextModelConfig::Bytes(Template(
+            ByteEncoderConfig::new(0)
+                .with_d_byte(4)
+                .with_kernel_size(5)
+                .with_patch_size(4)
+                .with_d_model(D_MODEL)
+                .with_n_heads(HEADS)
+                .with_n_layers(1)
+                .with_d_hidden(D_FEED_FORWARD)
+                .with_dropout(0.0),
+        )),
+        "gpt" => TextModelConfig::Gpt(Template(
+            GptConfig::new(0)
+                .with_d_model(D_MODEL)
+                .with_n_heads(HEADS)
+                .with_n_layers(2)
+                .with_d_hidden(D_FEED_FORWARD)
+                .with_tie_embeddings(true)
+                .with_dropout(0.0),
+        )),
         "lstm" => recurrent(CellKind::Lstm, 1, StatePooling::Mean),
         "gru" => recurrent(CellKind::Gru, 2, StatePooling::Last),
-        "text-cnn" => Architecture::Cnn {
-            d_embedding: D_EMBEDDING,
-            windows: vec![2, 3],
-            filters: 5,
-            dropout,
-        },
-        "bag" => Architecture::Bag {
-            d_embedding: D_EMBEDDING,
-            phrases: 3,
-            buckets: 9,
-            dropout,
-        },
-        name => return Err(format!("no architecture is called `{name}`")),
+        "text-cnn" => TextModelConfig::Cnn(Template(
+            TextCnnConfig::new(0, 0)
+                .with_d_embedding(D_EMBEDDING)
+                .with_kernel_sizes(vec![2, 3])
+                .with_n_filters(5)
+                .with_dropout(0.0),
+        )),
+        "bag" => TextModelConfig::Bag(Template(
+            FastTextConfig::new(0, 0)
+                .with_d_embedding(D_EMBEDDING)
+                .with_max_ngram(3)
+                .with_n_buckets(9)
+                .with_dropout(0.0),
+        )),
+        name => return Err(format!("there is no network `{name}`")),
     })
 }
 
-fn encoder(layers: usize, positions: Positions, pooling: Pooling) -> Architecture {
-    Architecture::Encoder {
-        d_model: D_MODEL,
-        heads: HEADS,
-        layers,
-        d_feed_forward: D_FEED_FORWARD,
-        positions,
-        pooling,
-        dropout: 0.0,
-    }
+fn encoder(layers: usize, positions: Positions, pooling: Pooling) -> TextModelConfig {
+    TextModelConfig::Encoder(Template(
+        TextEncoderConfig::new(0, 0)
+            .with_d_model(D_MODEL)
+            .with_n_heads(HEADS)
+            .with_n_layers(layers)
+            .with_d_hidden(D_FEED_FORWARD)
+            .with_positions(positions)
+            .with_pooling(pooling)
+            .with_dropout(0.0),
+    ))
 }
 
-/// Long short-term memory walks both ways.
-fn recurrent(cell: CellKind, layers: usize, pooling: StatePooling) -> Architecture {
-    Architecture::Recurrent {
-        cell,
-        d_embedding: D_EMBEDDING,
-        d_hidden: 5,
-        layers,
-        bidirectional: cell == CellKind::Lstm,
-        pooling,
-        dropout: 0.0,
-    }
+/// The LSTM is bidirectional, the GRU is not.
+fn recurrent(cell: CellKind, layers: usize, pooling: StatePooling) -> TextModelConfig {
+    let bidirectional = cell == CellKind::Lstm;
+    TextModelConfig::Recurrent(Template(
+        TextRnnConfig::new(0, 0)
+            .with_cell(cell)
+            .with_d_embedding(D_EMBEDDING)
+            .with_d_hidden(5)
+            .with_n_layers(layers)
+            .with_bidirectional(bidirectional)
+            .with_pooling(pooling)
+            .with_dropout(0.0),
+    ))
 }

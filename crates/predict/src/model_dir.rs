@@ -15,6 +15,7 @@ use serde::Serialize;
 use tinderbox_datasets::atomic_file::{AtomicFile, write_atomic, write_dir_atomic};
 
 use crate::BURN_VERSION;
+use crate::file_error::FileError;
 use crate::finite::non_finite;
 use crate::layout::{BEST_DIR, MODEL_DIR, RECIPE_FILE, SUMMARY_FILE};
 
@@ -28,15 +29,8 @@ pub(crate) const FORMAT: u32 = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file system refused.
-    #[error("cannot {action} `{}`", path.display())]
-    Io {
-        /// What was attempted.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// `model.json` is not what this version writes.
     #[error("`{}` cannot be used: {reason}", path.display())]
     Spec {
@@ -78,12 +72,8 @@ impl WeightsError {
 
 impl ModelError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        let wrap = FileError::new(action, path);
+        move |source| Self::Io(wrap(source))
     }
 
     /// `model.json` holds something that this version cannot build.

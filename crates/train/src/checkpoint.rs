@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_predict::FileError;
 
 /// What a file begins with, before the digit of its format.
 const MAGIC: &[u8; 7] = b"TINDERC";
@@ -26,15 +27,8 @@ const KEPT: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file system refused.
-    #[error("cannot {action} `{}`", path.display())]
-    Io {
-        /// What was attempted.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// Another version wrote it.
     #[error(
         "`{}` has format {found}, and Tinderbox {} reads format {}; resume the run with the version \
@@ -59,12 +53,8 @@ pub enum CheckpointError {
 
 impl CheckpointError {
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        let wrap = FileError::new(action, path);
+        move |source| Self::Io(wrap(source))
     }
 }
 

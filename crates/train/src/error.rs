@@ -152,7 +152,7 @@ impl From<WeightsError> for TaskError {
 impl From<SplitsError> for TaskError {
     fn from(error: SplitsError) -> Self {
         match error {
-            SplitsError::Io { .. } => Self::internal(error),
+            SplitsError::Io(_) => Self::internal(error),
             _ => Self::user(error),
         }
     }
@@ -162,7 +162,7 @@ impl From<RunError> for TaskError {
     fn from(error: RunError) -> Self {
         // A folder that cannot be written is another `--out`; a full disk is not.
         let kind = match &error {
-            RunError::Io { source, .. } => match source.kind() {
+            RunError::Io(error) => match error.source.kind() {
                 io::ErrorKind::PermissionDenied
                 | io::ErrorKind::NotADirectory
                 | io::ErrorKind::AlreadyExists
@@ -209,7 +209,7 @@ impl From<CheckpointError> for TaskError {
     fn from(error: CheckpointError) -> Self {
         match error {
             CheckpointError::Format { .. } => Self::user(error),
-            CheckpointError::Io { .. } | CheckpointError::Damaged { .. } => Self::internal(error),
+            CheckpointError::Io(_) | CheckpointError::Damaged { .. } => Self::internal(error),
         }
     }
 }

@@ -5,7 +5,6 @@
 //! the keys of the old one.
 
 mod docs;
-pub mod inferred;
 mod refusal;
 mod suggest;
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_predict::FileError;
 
 use crate::{Metrics, Timings};
 
@@ -94,26 +95,15 @@ pub enum RunError {
         to: i64,
     },
     /// The file system refused.
-    #[error("cannot {action} `{}`", path.display())]
-    Io {
-        /// What was attempted.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
 }
 
 impl RunError {
     /// Adds what was attempted to an error of the file system.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        let wrap = FileError::new(action, path);
+        move |source| Self::Io(wrap(source))
     }
 }
 

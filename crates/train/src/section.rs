@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tinderbox_datasets::atomic_file::write_atomic;
 
 use crate::run_dir::RunError;
@@ -19,6 +20,17 @@ pub struct Section {
     pub title: String,
     /// Its content.
     pub body: Body,
+}
+
+/// The result of an analysis, for people and as data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Analysis {
+    /// For people.
+    pub sections: Vec<Section>,
+    /// The same as data, one JSON object each.
+    pub lines: Vec<Value>,
+    /// What was assumed or skipped, as whole lines.
+    pub notes: Vec<String>,
 }
 
 /// The content of a section.

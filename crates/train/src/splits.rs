@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::atomic_file::write_atomic;
 use tinderbox_datasets::{ContentHasher, content_hash, count_overlap};
+use tinderbox_predict::FileError;
 
 /// Name of the split list in a run directory.
 pub const SPLITS_FILE: &str = "splits.json";
@@ -35,15 +36,8 @@ const UNUSED: u8 = b'-';
 #[derive(Debug, thiserror::Error)]
 pub enum SplitsError {
     /// The file system refused.
-    #[error("cannot {action} `{}`", path.display())]
-    Io {
-        /// What was attempted.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// The file is not what this version writes.
     #[error("`{}` cannot be used: {reason}", path.display())]
     Damaged {
@@ -66,7 +60,7 @@ pub enum SplitsError {
 impl SplitsError {
     /// Whether the user can fix it: everything but a failure of the file system.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Io { .. })
+        !matches!(self, Self::Io(_))
     }
 }
 
@@ -205,11 +199,7 @@ impl SplitList {
     /// If it cannot be written.
     pub fn save(&self, run: &Path) -> Result<(), SplitsError> {
         let path = run.join(SPLITS_FILE);
-        let io = |source| SplitsError::Io {
-            action: "write",
-            path: path.clone(),
-            source,
-        };
+        let io = || FileError::new("write", &path);
         let items = self.items.iter();
         let document = Document {
             format: FORMAT,
@@ -221,8 +211,8 @@ impl SplitList {
                 .map(|&letter| char::from(letter))
                 .collect(),
         };
-        let json = serde_json::to_vec(&document).map_err(|error| io(error.into()))?;
-        write_atomic(&path, |file| file.write_all(&json)).map_err(io)
+        let json = serde_json::to_vec(&document).map_err(|error| io()(error.into()))?;
+        Ok(write_atomic(&path, |file| file.write_all(&json)).map_err(io())?)
     }
 
     /// Reads the list of a run directory, or nothing if it has none: a run of an older version.
@@ -236,11 +226,7 @@ impl SplitList {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => {
-                return Err(SplitsError::Io {
-                    action: "read",
-                    path,
-                    source,
-                });
+                return Err(FileError::new("read", &path)(source).into());
             }
         };
         parse(&text)

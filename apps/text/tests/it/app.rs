@@ -43,9 +43,9 @@ const SMALL: [&str; 18] = [
     "--set",
     "model.d_model=16",
     "--set",
-    "model.layers=1",
+    "model.n_layers=1",
     "--set",
-    "model.d_feed_forward=16",
+    "model.d_hidden=16",
     "--set",
     "optimizer.learning_rate=0.01",
     "--set",
@@ -267,7 +267,7 @@ fn a_summary_has_the_sentences_that_matter_in_their_order() {
         "wanted.txt",
         "An awful film, dull and dreadful! It is dull and boring and dreadful.",
     );
-    let args = ["summarise", "--run", "run", "--sentences", "2", "--json"];
+    let args = ["summarize", "--run", "run", "--sentences", "2", "--json"];
     let more = ["--reference", "wanted.txt", "review.txt"];
     let said = json(place.run(&[&args[..], &more].concat()).ok().stdout.trim());
     let numbers: Vec<i64> = said["sentences"]
@@ -313,7 +313,7 @@ fn a_language_model_learns_and_writes_the_same_with_and_without_its_cache() {
     let args = [
         "train",
         "--recipe",
-        "writer",
+        "language-model",
         "--data",
         "rhyme.txt",
         "--out",
@@ -324,9 +324,9 @@ fn a_language_model_learns_and_writes_the_same_with_and_without_its_cache() {
         "--set",
         "model.d_model=32",
         "--set",
-        "model.heads=2",
+        "model.n_heads=2",
         "--set",
-        "model.layers=1",
+        "model.n_layers=1",
         "--set",
         "model.dropout=0.0",
         "--set",
@@ -372,7 +372,7 @@ fn words_get_tags_pairs_get_classes_and_texts_get_many_labels() {
         "--set",
         "model.d_model=16",
         "--set",
-        "model.layers=1",
+        "model.n_layers=1",
         "--quiet",
         "--no-baseline",
     ];

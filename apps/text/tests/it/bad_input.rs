@@ -34,7 +34,7 @@ const SHORT: [&str; 12] = [
     "--set",
     "model.d_model=8",
     "--set",
-    "model.layers=1",
+    "model.n_layers=1",
     "--out",
     "run",
 ];
@@ -245,11 +245,11 @@ fn a_prompt_longer_than_the_context_is_refused() {
     let args = [
         "train",
         "--recipe",
-        "writer",
+        "language-model",
         "--data",
         "rhyme.txt",
         "--set",
-        "model.heads=2",
+        "model.n_heads=2",
     ];
     let more = ["--set", "tokenizer.max_len=32"];
     let gpt = ["--set", "model.kind=gpt"];
@@ -265,11 +265,11 @@ fn a_prompt_longer_than_the_context_is_refused() {
     let args = [
         "train",
         "--recipe",
-        "writer",
+        "language-model",
         "--data",
         "short.txt",
         "--set",
-        "model.heads=2",
+        "model.n_heads=2",
     ];
     place
         .run(&[&args[..], &SHORT[..8], &gpt, &["--out", "other"]].concat())
@@ -405,8 +405,8 @@ fn a_model_folder_that_was_tampered_with_is_refused() {
     let json = fs::read_to_string(model.join("model.json")).unwrap();
     replace(
         &model.join("model.json"),
-        "\"outputs\": 2",
-        "\"outputs\": 3",
+        "\"num_classes\": 2",
+        "\"num_classes\": 3",
     );
     predict().failed(2, &["model.json", "labels"]);
     fs::write(model.join("model.json"), &json).unwrap();
@@ -448,8 +448,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &["`train.batch_size` must be a whole number, 0 or more (got -4)"],
     ),
     (
-        "train --set model.kind=cnn --set model.heads=2",
-        &["unknown key `model.heads`", "`model.kind=encoder`"],
+        "train --set model.kind=cnn --set model.n_heads=2",
+        &["unknown key `model.n_heads`", "`model.kind=encoder`"],
     ),
     ("train --folds 1", &["split.folds"]),
     ("summary --run x", &["did you mean `text summarize`?"]),

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use crate::common::Place;
 use serde_json::Value;
 use tinderbox_cli::testing::result;
+use tinderbox_cli::testing::{AppUnderTest, check_mistakes};
 
 fn trained() -> Place {
     let place = Place::new();
@@ -279,4 +280,14 @@ fn doctor_and_parity_pass_on_every_device_of_this_build() {
     let parity = place.run(&["parity"]).ok().stdout.clone();
     assert!(parity.contains("resnet, 20 steps of adamw"), "{parity}");
     assert!(!parity.contains("FAIL"), "{parity}");
+}
+
+#[test]
+fn the_same_mistakes_end_as_in_every_app() {
+    check_mistakes(&AppUnderTest {
+        name: "vision",
+        binary: env!("CARGO_BIN_EXE_vision"),
+        short: &["--epochs", "1", "--no-baseline"],
+        has_data: true,
+    });
 }

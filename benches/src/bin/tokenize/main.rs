@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
-use tinderbox_recipes::text::{Input, TextTokenizer, TokenKind, TokenizerRecipe};
+use tinderbox_predict::text::{TextInput, TextTokenizer, TokenKind, TokenizerConfig};
+use tinderbox_recipes::text::train_tokenizer;
 
 /// Lines that are tokenized together; the peer takes as many.
 const PORTION: usize = 65_536;
@@ -46,16 +47,16 @@ fn main() -> anyhow::Result<()> {
     let dir = std::env::temp_dir().join(format!("tinderbox-tokenize-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     let [tokenizer, file] = ["tokenizer.json", "text.txt"].map(|name| dir.join(name));
-    let recipe = TokenizerRecipe {
+    let config = TokenizerConfig {
         kind: TokenKind::WordPiece,
-        vocabulary: 8_000,
-        min_count: 2,
+        vocab_size: 8_000,
+        min_frequency: 2,
         lowercase: true,
         max_len: 1 << 20,
-        distinct: false,
+        binary_counts: false,
     };
     let lines: Vec<&str> = source.split('\n').collect();
-    let trained = recipe.train(&lines)?;
+    let trained = train_tokenizer(&config, &lines)?;
     fs::write(&tokenizer, trained.to_json()?.unwrap_or_default())?;
     fs::write(&file, &text)?;
     let mut ratios = Vec::new();
@@ -90,9 +91,9 @@ fn main() -> anyhow::Result<()> {
 
 /// Seconds and tokens.
 fn ours(tokenizer: &TextTokenizer, text: &str) -> anyhow::Result<(f64, usize)> {
-    let inputs: Vec<Input> = text
+    let inputs: Vec<TextInput> = text
         .split('\n')
-        .map(|line| Input::One(line.to_owned()))
+        .map(|line| TextInput::Single(line.to_owned()))
         .collect();
     let started = Instant::now();
     let mut tokens = 0;

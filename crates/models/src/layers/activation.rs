@@ -1,4 +1,4 @@
-//! Element-wise nonlinearities a recipe can name.
+//! Element-wise activation functions.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 use std::fmt;
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::layers::init::{HE_FAN_IN, XAVIER};
 
-/// Slope of the leaky rectifier for negative inputs (Maas, Hannun and Ng, 2013).
+/// Slope of leaky ReLU for negative inputs (Maas, Hannun and Ng, 2013).
 const LEAKY_SLOPE: f64 = 0.01;
 
-/// Element-wise nonlinearity between two layers, written in kebab case: `leaky-relu`.
+/// Element-wise activation function, serialized in kebab case: `leaky-relu`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
-    /// Rectifier, `max(x, 0)`.
+    /// Rectified linear unit, `max(x, 0)`.
     Relu,
     /// Gaussian error linear unit, exact (Hendrycks and Gimpel, 2016, <https://arxiv.org/abs/1606.08415>).
     Gelu,
@@ -24,12 +24,12 @@ pub enum Activation {
     Silu,
     /// Hyperbolic tangent.
     Tanh,
-    /// Rectifier that passes a hundredth of what is negative.
+    /// Leaky rectified linear unit with a slope of 0.01 for negative inputs.
     LeakyRelu,
 }
 
 impl Activation {
-    /// Applies the nonlinearity to every element.
+    /// Applies the function to every element.
     ///
     /// # Shapes
     ///
@@ -45,9 +45,9 @@ impl Activation {
         }
     }
 
-    /// Chooses the weights' distribution for the layer in front of the nonlinearity.
+    /// Initializer of the layer in front of the activation.
     ///
-    /// GELU and `SiLU` take the rectifier's: they have no constant of their own in the literature.
+    /// GELU and `SiLU` use that of `ReLU`: the literature gives no gain for them.
     pub(crate) fn initializer(self) -> Initializer {
         match self {
             Self::Relu | Self::Gelu | Self::Silu => HE_FAN_IN,
@@ -60,7 +60,7 @@ impl Activation {
     }
 }
 
-/// By its definition: on some backends the gradient of Burn's own is that of an approximation.
+/// From its definition: on some backends the gradient of Burn's `gelu` is that of an approximation.
 fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let share = (x.clone() * FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
     x * share
@@ -94,7 +94,7 @@ mod tests {
     ];
 
     #[test]
-    fn prints_the_name_a_recipe_uses() {
+    fn display_matches_the_serialized_name() {
         for activation in ALL {
             let written = serde_json::to_string(&activation).unwrap();
             assert_eq!(written, format!("\"{activation}\""));

@@ -1,8 +1,8 @@
-//! Attention of a sequence to itself, which every Transformer here is made of.
+//! Multi-head self-attention.
 //!
 //! Reference: Vaswani et al., *Attention is all you need*, 2017, <https://arxiv.org/abs/1706.03762>.
-//! Differs from it: no dropout on the weights, so that they need not be kept; a choice to look
-//! backwards only, and to turn queries and keys by their place (`RoFormer`, Su et al., 2021,
+//! Differs from it: no dropout on the attention weights, so that they need not be stored; optional
+//! causal masking and rotary position embeddings (`RoFormer`, Su et al., 2021,
 //! <https://arxiv.org/abs/2104.09864>).
 
 use burn::module::Module;
@@ -23,7 +23,7 @@ pub(crate) struct AttentionConfig {
 }
 
 impl AttentionConfig {
-    /// Initializes the projections; that of the output begins as `output` says.
+    /// Initializes the projections: `output` for the last one, `weights` for the others.
     pub(crate) fn init(
         self,
         weights: &Initializer,
@@ -47,14 +47,14 @@ impl AttentionConfig {
         }
     }
 
-    /// Counts the weights; saturates.
+    /// Number of parameters; saturates.
     pub(crate) fn parameters(self) -> usize {
         linear_parameters(self.d_model, self.d_model, self.bias).saturating_mul(4)
     }
 }
 
-/// Queries, keys and values are three layers, so that each has a name of its own, and computed as
-/// one product.
+/// Query, key and value have separate layers, so that each has its name, but are computed in one
+/// product.
 #[derive(Module, Debug)]
 pub(crate) struct SelfAttention {
     pub(crate) query: Linear,
@@ -67,7 +67,7 @@ pub(crate) struct SelfAttention {
 
 impl SelfAttention {
     /// - x and output: `[batch, seq, d_model]`
-    /// - padding: `[batch, seq]`, true where nothing may look at
+    /// - padding: `[batch, seq]`, true at padding positions, which nothing attends to
     pub(crate) fn forward(
         &self,
         x: Tensor<3>,
@@ -82,7 +82,8 @@ impl SelfAttention {
         project(&self.output, x)
     }
 
-    /// The same for rows that follow on those in a cache, which they are added to.
+    /// As [`forward`](Self::forward), for the tokens that follow those in the cache; appends them to
+    /// it.
     pub(crate) fn forward_cached(
         &self,
         x: Tensor<3>,
@@ -104,10 +105,10 @@ impl SelfAttention {
     }
 }
 
-/// Keys and values of the rows that one layer has seen, in memory for all that it may see.
+/// Keys and values of the previous tokens of one layer, preallocated for the full capacity.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyValues {
-    /// `[batch, capacity, d_model]` each; absent only while they are written to.
+    /// `[batch, capacity, d_model]` each; `None` only during an append.
     buffers: Option<[Tensor<3>; 2]>,
     len: usize,
 }
@@ -121,17 +122,17 @@ impl KeyValues {
         }
     }
 
-    /// Writes rows behind the others and returns all there are.
+    /// Appends rows and returns all rows.
     fn append(&mut self, keys: Tensor<3>, values: Tensor<3>) -> [Tensor<3>; 2] {
         let [batch, rows, d_model] = keys.dims();
-        let place = [0..batch, self.len..self.len + rows, 0..d_model];
+        let range = [0..batch, self.len..self.len + rows, 0..d_model];
         self.len += rows;
         let Some([kept_keys, kept_values]) = self.buffers.take() else {
             unreachable!("the buffers are put back below")
         };
-        // Nobody else holds them, so they are written to in place.
-        let keys = kept_keys.slice_assign(place.clone(), keys);
-        let values = kept_values.slice_assign(place, values);
+        // The buffers are not shared, so they are written in place.
+        let keys = kept_keys.slice_assign(range.clone(), keys);
+        let values = kept_values.slice_assign(range, values);
         let all = [&keys, &values].map(|buffer| buffer.clone().narrow(1, 0, self.len));
         self.buffers = Some([keys, values]);
         all

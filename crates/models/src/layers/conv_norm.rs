@@ -1,4 +1,4 @@
-//! The pair both convolutional networks are built from: a convolution, then batch normalization.
+//! Convolution followed by batch normalization.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -7,8 +7,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::{Conv2dGeometry, batch_norm_train, conv2d};
 
-/// Square convolution with an odd kernel, as many zeros around it as keep the plane's size at
-/// stride 1, and no bias: batch normalization would subtract it again.
+/// Square convolution with an odd kernel, zero padding that keeps the size at stride 1, and no bias:
+/// batch normalization would subtract it again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvNormConfig {
     pub(crate) d_input: usize,
@@ -20,7 +20,7 @@ pub(crate) struct ConvNormConfig {
 impl ConvNormConfig {
     pub(crate) fn init(self, weights: Initializer, device: &Device) -> ConvNorm {
         let border = self.kernel / 2;
-        // Not `Same`: at stride 2 it pads one side only, and no published weights would fit.
+        // Not `Same`: at stride 2 it pads one side only, unlike published networks.
         let padding = PaddingConfig2d::Explicit(border, border, border, border);
         let conv = Conv2dConfig::new([self.d_input, self.d_output], [self.kernel; 2])
             .with_stride([self.stride; 2])
@@ -33,7 +33,7 @@ impl ConvNormConfig {
         }
     }
 
-    /// Counts the weights, and the scale and shift of the normalization; saturates.
+    /// Number of parameters, including the scale and shift of the normalization; saturates.
     pub(crate) fn parameters(self) -> usize {
         let taps = self.d_input.saturating_mul(self.kernel * self.kernel);
         taps.saturating_add(2).saturating_mul(self.d_output)
@@ -53,7 +53,7 @@ impl ConvNorm {
         self.normalize(x, false)
     }
 
-    /// As [`forward`](Self::forward), with a rectifier behind it.
+    /// As [`forward`](Self::forward), followed by `ReLU`.
     pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
         self.normalize(x, true)
     }
@@ -65,7 +65,7 @@ impl ConvNorm {
         };
         let x = conv2d(x, self.conv.weight.val(), geometry);
         let norm = &self.norm;
-        // The condition of Burn's own layer.
+        // The same condition as in Burn's layer.
         if !(x.device().is_autodiff() && norm.training.is_enabled()) {
             let x = norm.forward(x);
             return if rectify { relu(x) } else { x };
@@ -76,15 +76,16 @@ impl ConvNorm {
             (&norm.running_mean, result.mean),
             (&norm.running_var, result.variance),
         ] {
-            let kept = running.value_sync().to_device(&batch.device());
-            let moved = kept.mul_scalar(1.0 - norm.momentum) + batch.mul_scalar(norm.momentum);
-            running.update(moved.detach());
+            let previous = running.value_sync().to_device(&batch.device());
+            let updated =
+                previous.mul_scalar(1.0 - norm.momentum) + batch.mul_scalar(norm.momentum);
+            running.update(updated.detach());
         }
         result.output
     }
 }
 
-/// Averages every plane to one number.
+/// Global average pooling.
 ///
 /// - input: `[batch, channels, height, width]`
 /// - output: `[batch, channels]`

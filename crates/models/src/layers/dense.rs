@@ -1,4 +1,4 @@
-//! Burn's layers, computed by our kernels.
+//! Burn's linear and dropout layers, computed by the kernels of this project.
 
 use burn::module::Param;
 use burn::nn::{Dropout, Linear};
@@ -17,12 +17,12 @@ pub(crate) fn project<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D>
     )
 }
 
-/// Applies a linear layer and the Gaussian error linear unit.
+/// Applies a linear layer and GELU.
 pub(crate) fn project_gelu<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
     linear_gelu(x, layer.weight.val(), bias(layer))
 }
 
-/// Applies linear layers one after the other, with rectifiers between them.
+/// Applies a chain of linear layers with `ReLU` between them.
 pub(crate) fn project_rectified<'a>(
     layers: impl Iterator<Item = &'a Linear>,
     x: Tensor<2>,
@@ -45,9 +45,9 @@ fn bias(layer: &Linear) -> Option<Tensor<1>> {
     layer.bias.as_ref().map(Param::val)
 }
 
-/// Sets rows of a weight to zero: what they belong to counts for nothing.
+/// Zeroes rows of a weight, so that their inputs have no effect.
 ///
-/// Where no input of theirs is ever other than zero, they learn nothing and stay so.
+/// TabularInputs whose inputs are always zero get no gradient and stay zero.
 pub(crate) fn zero_rows(weight: &mut Param<Tensor<2>>, rows: &[usize]) {
     if rows.is_empty() {
         return;
@@ -64,20 +64,20 @@ pub(crate) fn zero_rows(weight: &mut Param<Tensor<2>>, rows: &[usize]) {
     });
 }
 
-/// Probability of leaving a number out, now.
+/// Dropout probability; 0 outside training.
 fn probability<const D: usize>(layer: &Dropout, x: &Tensor<D>) -> f64 {
-    // The condition of Burn's own layer.
+    // The same condition as in Burn's layer.
     let active = layer.training.is_enabled() && x.device().is_autodiff();
     if active { layer.prob } else { 0.0 }
 }
 
-/// Leaves numbers out while training.
+/// Applies dropout while training.
 pub(crate) fn drop_out<const D: usize>(layer: &Dropout, x: Tensor<D>) -> Tensor<D> {
     let probability = probability(layer, &x);
     dropout(x, probability)
 }
 
-/// Adds a branch to what it branched from, with numbers left out of the branch while training.
+/// Adds a residual branch, with dropout on the branch while training.
 pub(crate) fn add_branch<const D: usize>(
     layer: &Dropout,
     x: Tensor<D>,

@@ -1,15 +1,15 @@
-//! Low-rank adapters: a large network is tuned by a few numbers for each layer.
+//! Low-rank adapters: fine-tune a large network through a few parameters per layer.
 //!
 //! Reference: Hu et al., *`LoRA`: low-rank adaptation of large language models*, 2021,
 //! <https://arxiv.org/abs/2106.09685>.
-//! Differs from it: no dropout in front of an adapter, because it is added to the weight and not to
-//! the output. So no layer knows of adapters, and one product is made of both.
+//! Differs from it: no dropout in front of an adapter, because it is added to the weight instead of
+//! the output. Layers need no changes for it, and both share one matrix product.
 //!
 //! | name | meaning | in the paper |
 //! |---|---|---|
-//! | `a` | from the inputs down to the rank, `[d_input, rank]` | `A`, transposed |
-//! | `b` | up to the outputs, `[rank, d_output]`, zero at first | `B`, transposed |
-//! | `alpha` | what the product is worth, over the rank | `α` |
+//! | `a` | down-projection, `[d_input, rank]` | `A`, transposed |
+//! | `b` | up-projection, `[rank, d_output]`, zero at first | `B`, transposed |
+//! | `alpha` | scale of the product, divided by the rank | `α` |
 
 use burn::config::Config;
 use burn::module::{Lora, LoraAdapter, Module, Param, ParamGroup, Reparameterizer};
@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_positive, check_range};
 
-/// Which linear layers get an adapter, written in kebab case: `query-value`.
+/// The linear layers that get an adapter, serialized in kebab case: `query-value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoraTarget {
-    /// Queries and values of attention, which the paper found to be enough (section 7.1).
+    /// The query and value projections of attention, which suffice in the paper (section 7.1).
     QueryValue,
-    /// All of attention and of the feed-forward networks.
+    /// All layers of attention and of the feed-forward networks.
     All,
 }
 
@@ -38,32 +38,32 @@ impl LoraTarget {
     }
 }
 
-/// Configuration of adapters; [`Bert::with_lora`](crate::text::Bert::with_lora) attaches them.
+/// Configuration of low-rank adapters for [`Bert::with_lora`](crate::text::Bert::with_lora).
 #[derive(Config, Debug, PartialEq)]
 pub struct LoraConfig {
-    /// Numbers that a row goes through: the fewer, the fewer are learned.
+    /// Rank of the adapters.
     #[config(default = 8)]
     pub rank: usize,
-    /// Worth of an adapter: its product counts `alpha / rank` times.
+    /// Scale of the adapters: their product is multiplied by `alpha / rank`.
     #[config(default = 16.0)]
     pub alpha: f64,
-    /// Which layers get one.
+    /// The layers that get an adapter.
     #[config(default = "LoraTarget::QueryValue")]
     pub target: LoraTarget,
 }
 
 impl LoraConfig {
-    /// Checks every field, for layers that are at least `d_model` wide.
+    /// Checks every field, for layers with at least `d_model` inputs and outputs.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self, d_model: usize) -> Result<(), ConfigError> {
         check_range("rank", self.rank, 1..=d_model)?;
         check_positive("alpha", self.alpha)
     }
 
-    /// Attaches adapters to the layers of a network and freezes all else of it.
+    /// Attaches adapters to the layers of a network and freezes everything else.
     pub(crate) fn attach<M: Module>(&self, network: M) -> M {
         network.apply_reparameterization(Attach(self.clone()))
     }
@@ -82,14 +82,14 @@ impl Reparameterizer for Attach {
         let Self(config) = self;
         let d_input = param.lazy_shape()[0];
         let mut lora = Lora::new(config.rank, config.alpha).set_param_group(config.target.group());
-        // The variance of the authors' code, whatever the rank.
+        // The variance of the authors' code, independent of the rank.
         lora.init_std = Some((3.0 * d_input as f64).sqrt().recip());
         lora.reparameterize(path, param)
     }
 }
 
-/// Folds all adapters into the weights they belong to: the result is a network without any, which
-/// gives the same outputs and is saved as such. What was frozen stays so.
+/// Merges all adapters into their weights: a plain network with the same outputs. Frozen parameters
+/// stay frozen.
 pub fn merge_lora<M: Module>(model: M) -> M {
     model.materialize()
 }
@@ -103,7 +103,8 @@ mod tests {
     use crate::layers::Activation;
     use crate::summary::trainable_parameters;
     use crate::testing::{
-        assert_close, assert_round_trips, ids, loud, padding, parameters, small_bert, values,
+        assert_close, assert_round_trips, ids, padding, parameters, scale_weights, small_bert,
+        values,
     };
     use crate::text::BertClassifier;
 
@@ -111,7 +112,7 @@ mod tests {
 
     fn plain(device: &Device) -> BertClassifier {
         let bert = small_bert().with_dropout(0.0).init(device);
-        loud(
+        scale_weights(
             BertClassifier::new(bert, 3, Activation::Tanh, 0.0).unwrap(),
             20.0,
         )
@@ -127,7 +128,7 @@ mod tests {
         model.forward(batch, None, padding(&[9, 3, 5, 7], 9, device))
     }
 
-    /// One step of a rate at which everything that learns moves.
+    /// One optimizer step with a learning rate that changes every trained parameter.
     fn step(model: BertClassifier, device: &Device) -> BertClassifier {
         let loss = logits(&model, device).powi_scalar(2).mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
@@ -160,13 +161,13 @@ mod tests {
                 outside += usize::from(is_outside);
                 assert_eq!(&after[name] != old, is_adapter || is_outside, "{name}");
             }
-            // Two for each of the layers of both, and both layers of the head.
+            // Two per adapted layer in both encoder layers, and both layers of the head.
             assert_eq!((adapters, outside), (2 * 2 * layers, 4));
         }
     }
 
     #[test]
-    fn every_adapter_learns_once_it_counts() {
+    fn every_adapter_learns_after_the_first_step() {
         let device = Device::flex().autodiff();
         let model = step(adapted(plain(&device), LoraTarget::All), &device);
         let before = parameters(&model);
@@ -199,11 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_counts_alpha_over_the_rank() {
+    fn an_adapter_is_scaled_by_alpha_over_the_rank() {
         let device = Device::flex();
         let config = LoraConfig::new().with_rank(2).with_alpha(3.0);
         let layer = small_bert().init(&device).with_lora(&config).unwrap();
-        let layer = loud(layer, 10.0);
+        let layer = scale_weights(layer, 10.0);
         let weight = &layer.layers[1].attention.value.weight;
         let mut adapter = weight.adapter().unwrap().clone();
         adapter.b = adapter.b.map(|b| b.ones_like());
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_has_as_many_numbers_as_its_rank_times_both_widths() {
+    fn an_adapter_has_rank_times_both_widths_parameters() {
         let device = Device::flex();
         for (target, widths) in [
             (LoraTarget::QueryValue, 2 * 16),

@@ -1,13 +1,13 @@
-//! Multilayer perceptron, any depth and widths.
+//! Multilayer perceptron of any depth and widths.
 //!
 //! Reference: Rumelhart, Hinton and Williams, *Learning representations by back-propagating
 //! errors*, 1986, <https://doi.org/10.1038/323533a0>.
-//! Differs from it: a choice of nonlinearities instead of the logistic unit; batch normalization
+//! Differs from it: a choice of activations instead of the logistic unit; batch normalization
 //! (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) or layer normalization (Ba, Kiros
 //! and Hinton, 2016, <https://arxiv.org/abs/1607.06450>) in front of them; dropout (Srivastava et
-//! al., 2014, <https://jmlr.org/papers/v15/srivastava14a.html>) behind them; weights that begin as
-//! in He et al., 2015, <https://arxiv.org/abs/1502.01852>, in front of a rectifier and as in Glorot
-//! and Bengio, 2010, <https://proceedings.mlr.press/v9/glorot10a.html>, elsewhere.
+//! al., 2014, <https://jmlr.org/papers/v15/srivastava14a.html>) behind them; initial weights of He
+//! et al., 2015, <https://arxiv.org/abs/1502.01852>, in front of `ReLU` and of Glorot and Bengio,
+//! 2010, <https://proceedings.mlr.press/v9/glorot10a.html>, elsewhere.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -26,18 +26,18 @@ use crate::layers::init::{XAVIER, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of hidden layers.
+/// Maximum number of hidden layers.
 const MAX_DEPTH: usize = 1024;
 
-/// Normalization in front of each hidden nonlinearity.
+/// Normalization in front of each hidden activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalization {
     /// No normalization.
     None,
-    /// Every feature over the batch; over all batches seen, once training is done.
+    /// Batch normalization: each feature over the batch, or over the running statistics in inference.
     Batch,
-    /// Every row over its features.
+    /// Layer normalization: each row over its features.
     Layer,
 }
 
@@ -46,18 +46,18 @@ pub enum Normalization {
 pub struct MlpConfig {
     /// Number of features in a row.
     pub d_input: usize,
-    /// Number of scores: classes, or regression targets.
+    /// Number of outputs: classes or regression targets.
     pub d_output: usize,
-    /// Width of each hidden layer, first to last; empty makes a linear model.
+    /// Width of each hidden layer, first to last; empty for a linear model.
     #[config(default = "vec![128, 64]")]
     pub hidden: Vec<usize>,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the hidden layers.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// Normalization in front of each hidden nonlinearity.
+    /// Normalization in front of each hidden activation.
     #[config(default = "Normalization::None")]
     pub normalization: Normalization,
-    /// Probability of zeroing a hidden activation, in `[0, 1)`.
+    /// Dropout probability of the hidden activations, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
@@ -65,11 +65,11 @@ pub struct MlpConfig {
 data_sized!(MlpConfig::new(d_input, d_output));
 
 impl MlpConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_size("d_input", self.d_input)?;
         check_size("d_output", self.d_output)?;
@@ -120,12 +120,12 @@ impl MlpConfig {
             .map(|(&d_in, &d_out)| [d_in, d_out])
     }
 
-    /// Width of what the output layer reads.
+    /// Input size of the output layer.
     fn d_last(&self) -> usize {
         self.hidden.last().copied().unwrap_or(self.d_input)
     }
 
-    /// Batch normalization subtracts any bias again (Ioffe and Szegedy, section 3.2).
+    /// Batch normalization would subtract the bias again (Ioffe and Szegedy, section 3.2).
     fn has_hidden_bias(&self) -> bool {
         self.normalization != Normalization::Batch
     }
@@ -162,7 +162,7 @@ impl MlpConfig {
     }
 }
 
-/// Linear layers with a nonlinearity between them.
+/// Linear layers with an activation between them.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -195,7 +195,7 @@ enum Norm {
 }
 
 impl Mlp {
-    /// Scores every class, or predicts every target.
+    /// Computes the logits, or predicts the regression targets.
     ///
     /// # Shapes
     ///
@@ -208,7 +208,7 @@ impl Mlp {
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         let d_input = self.d_input();
         assert_shape!(input, [_, d_input]);
-        if self.is_one_step(&input) {
+        if self.is_plain_relu(&input) {
             let linears = self.hidden.iter().map(|layer| &layer.linear);
             return project_rectified(linears.chain([&self.output]), input);
         }
@@ -221,14 +221,14 @@ impl Mlp {
         project(&self.output, x)
     }
 
-    /// Whether nothing but rectifiers stands between the layers.
-    fn is_one_step(&self, input: &Tensor<2>) -> bool {
+    /// Whether the network is a plain chain of linear layers and `ReLU`, which one kernel computes.
+    fn is_plain_relu(&self, input: &Tensor<2>) -> bool {
         !input.device().is_autodiff()
             && self.activation == Activation::Relu
             && self.hidden.iter().all(|layer| layer.norm.is_none())
     }
 
-    /// The layer that reads the input.
+    /// The first layer.
     pub(crate) fn input_mut(&mut self) -> &mut Linear {
         match self.hidden.first_mut() {
             Some(layer) => &mut layer.linear,
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_agree_with_matrices_by_hand() {
+    fn outputs_agree_with_matrices_by_hand() {
         let device = Device::flex();
         let mut model = MlpConfig::new(2, 1).with_hidden(vec![2]).init(&device);
         model.hidden[0].linear.weight = Param::from_data([[1.0, -1.0], [2.0, 0.5]], &device);
@@ -348,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn weights_begin_as_in_the_papers() {
+    fn initial_weights_follow_the_papers() {
         let model = MlpConfig::new(256, 128)
             .with_hidden(vec![512])
             .init(&Device::flex());
         let [hidden, output] = [&model.hidden[0].linear, &model.output];
         let std = |layer: &Linear| layer.weight.val().powi_scalar(2).mean().sqrt();
-        // Tens of thousands of draws: the deviation is known to within a percent.
+        // With tens of thousands of draws the standard deviation is accurate to about a percent.
         let relative = |layer, expected: f64| std(layer).div_scalar(expected).into_scalar::<f32>();
         assert!((relative(hidden, (2.0 / 256.0_f64).sqrt()) - 1.0).abs() < 0.05);
         assert!((relative(output, (2.0 / (512.0 + 128.0_f64)).sqrt()) - 1.0).abs() < 0.05);

@@ -1,4 +1,4 @@
-//! Layers that several networks share.
+//! Layers that several networks share, the multilayer perceptron and low-rank adapters.
 
 mod activation;
 pub(crate) mod attention;

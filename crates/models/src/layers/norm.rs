@@ -1,7 +1,7 @@
-//! Normalizations of a row over its features, by way of our kernels.
+//! Layer and root-mean-square normalization, computed by the kernels of this project.
 //!
-//! Burn's own layers keep their epsilon to themselves. The names of the structs and their fields are
-//! Burn's, so that weights are written and read under the names of PyTorch.
+//! The epsilon of Burn's layers is private. Structs and fields have Burn's names, so that weights are
+//! converted to and from PyTorch's names.
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
@@ -31,7 +31,7 @@ impl LayerNorm {
     }
 }
 
-/// Normalization by the root mean square (Zhang and Sennrich, 2019,
+/// Root-mean-square normalization (Zhang and Sennrich, 2019,
 /// <https://arxiv.org/abs/1910.07467>).
 #[derive(Module, Debug)]
 pub(crate) struct RmsNorm {

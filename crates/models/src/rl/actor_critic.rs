@@ -1,11 +1,11 @@
-//! A policy and a value for the same observations, as policy-gradient methods train them.
+//! Actor-critic network: a policy and a state value for the same observations.
 //!
 //! Reference: Schulman et al., *Proximal policy optimization algorithms*, 2017,
 //! <https://arxiv.org/abs/1707.06347>, section 6.1: two hidden layers of 64 units with tanh, a
-//! Gaussian with deviations that do not depend on the state. Weights begin orthogonal (Saxe,
-//! `McClelland` and Ganguli, 2014, <https://arxiv.org/abs/1312.6120>), the policy's last layer nearly
-//! at zero, so that it begins undecided (Andrychowicz et al., 2021,
-//! <https://arxiv.org/abs/2006.05990>, section 3.2).
+//! Gaussian whose standard deviations do not depend on the state. Weights are initialized as
+//! orthogonal (Saxe, `McClelland` and Ganguli, 2014, <https://arxiv.org/abs/1312.6120>), the last
+//! layer of the policy close to zero, so that the initial policy is nearly uniform (Andrychowicz et
+//! al., 2021, <https://arxiv.org/abs/2006.05990>, section 3.2).
 
 use std::f64::consts::SQRT_2;
 
@@ -20,23 +20,23 @@ use crate::layers::init::linear;
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of hidden layers.
+/// Maximum number of hidden layers.
 const MAX_DEPTH: usize = 64;
 
 /// Configuration to create an [`ActorCritic`] with [`init`](ActorCriticConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct ActorCriticConfig {
-    /// Number of values in an observation.
+    /// Size of an observation.
     pub d_input: usize,
-    /// Number of actions, or of values in one.
+    /// Number of discrete actions, or size of a continuous action.
     pub d_action: usize,
-    /// Whether an action is a vector; otherwise it is a number.
+    /// Whether actions are continuous.
     #[config(default = false)]
     pub continuous: bool,
-    /// Width of each hidden layer of the policy, and of the value.
+    /// Width of each hidden layer of both networks, first to last.
     #[config(default = "vec![64, 64]")]
     pub hidden: Vec<usize>,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the hidden layers.
     #[config(default = "Activation::Tanh")]
     pub activation: Activation,
 }
@@ -44,11 +44,11 @@ pub struct ActorCriticConfig {
 data_sized!(ActorCriticConfig::new(d_input, d_action), continuous);
 
 impl ActorCriticConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_size("d_input", self.d_input)?;
         check_size("d_action", self.d_action)?;
@@ -121,7 +121,7 @@ impl ActorCriticConfig {
     }
 }
 
-/// Two stacks of linear layers, and the deviations of a Gaussian.
+/// Two separate multilayer perceptrons, and the standard deviations of a Gaussian policy.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -136,7 +136,7 @@ impl ActorCriticConfig {
 pub struct ActorCritic {
     actor: Vec<Linear>,
     critic: Vec<Linear>,
-    /// Logarithms of the deviations, `[d_action]`.
+    /// Logarithms of the standard deviations, `[d_action]`.
     log_std: Option<Param<Tensor<1>>>,
     #[module(skip)]
     activation: Activation,
@@ -147,12 +147,12 @@ pub struct ActorCritic {
 }
 
 impl ActorCritic {
-    /// Gives the policy and the value.
+    /// Computes the policy and the value.
     ///
     /// # Shapes
     ///
     /// - observations: `[batch, d_input]`
-    /// - policy: `[batch, d_action]`, unnormalized log-probabilities, or the means of a Gaussian
+    /// - policy: `[batch, d_action]`, logits of discrete actions, or means of a Gaussian
     /// - value: `[batch, 1]`
     ///
     /// # Panics
@@ -162,7 +162,7 @@ impl ActorCritic {
         (self.policy(observations.clone()), self.value(observations))
     }
 
-    /// The policy alone, as [`forward`](Self::forward) gives it.
+    /// Computes the policy alone.
     ///
     /// # Panics
     ///
@@ -171,7 +171,7 @@ impl ActorCritic {
         self.stack(&self.actor, observations)
     }
 
-    /// The value alone, as [`forward`](Self::forward) gives it.
+    /// Computes the value alone.
     ///
     /// # Panics
     ///
@@ -180,17 +180,17 @@ impl ActorCritic {
         self.stack(&self.critic, observations)
     }
 
-    /// Logarithms of the Gaussian's deviations, `[d_action]`, if actions are vectors.
+    /// Logarithms of the standard deviations, `[d_action]`, of a continuous policy.
     pub fn log_std(&self) -> Option<Tensor<1>> {
         self.log_std.as_ref().map(Param::val)
     }
 
-    /// Number of values in an observation.
+    /// Size of an observation.
     pub fn d_input(&self) -> usize {
         self.d_input
     }
 
-    /// Number of actions, or of values in one.
+    /// Number of discrete actions, or size of a continuous action.
     pub fn d_action(&self) -> usize {
         self.d_action
     }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_begins_undecided() {
+    fn the_initial_policy_is_nearly_uniform() {
         let device = Device::flex();
         let net = ActorCriticConfig::new(4, 3).init(&device);
         let logits = values(net.policy(normal([16, 4], &device)));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_survives_a_file() {
+    fn config_round_trips() {
         for continuous in [false, true] {
             assert_round_trips(&ActorCriticConfig::new(4, 3).with_continuous(continuous));
         }

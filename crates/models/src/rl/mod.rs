@@ -1,4 +1,4 @@
-//! Networks for agents: observations in, policies and values out.
+//! Networks for agents: from observations to policies and values.
 
 pub mod actor_critic;
 pub mod q_network;

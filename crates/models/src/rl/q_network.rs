@@ -1,17 +1,17 @@
-//! Action values of a vector of observations, with the network parts of Rainbow as switches.
+//! Q-network: action values of a vector observation, with the network extensions of Rainbow.
 //!
 //! Reference: Mnih et al., *Human-level control through deep reinforcement learning*, 2015,
-//! <https://doi.org/10.1038/nature14236>. The switches:
+//! <https://doi.org/10.1038/nature14236>. The extensions:
 //!
-//! | switch | paper |
+//! | field | paper |
 //! |---|---|
 //! | `dueling` | Wang et al., *Dueling network architectures for deep reinforcement learning*, 2016, <https://arxiv.org/abs/1511.06581> |
-//! | `noisy` | Fortunato et al., *Noisy networks for exploration*, 2018, <https://arxiv.org/abs/1706.10295>, with factorised noise |
+//! | `noisy` | Fortunato et al., *Noisy networks for exploration*, 2018, <https://arxiv.org/abs/1706.10295>, with factorized Gaussian noise |
 //! | `n_atoms` | Bellemare, Dabney and Munos, *A distributional perspective on reinforcement learning*, 2017, <https://arxiv.org/abs/1707.06887> (C51) |
 //!
-//! Differs from them: linear layers in place of convolutions. The first layer, which stands where
-//! they have convolutions, has no noise, and the streams of a dueling network share all hidden
-//! layers but the last.
+//! Differs from them: linear layers instead of convolutions. The first layer, in place of the
+//! convolutions, has no noise, and the streams of a dueling network share all hidden layers but the
+//! last.
 
 use burn::config::Config;
 use burn::module::{Module, Param};
@@ -25,42 +25,42 @@ use crate::layers::init::{XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of hidden layers.
+/// Maximum number of hidden layers.
 const MAX_DEPTH: usize = 64;
 
-/// Largest number of atoms.
+/// Maximum number of atoms.
 const MAX_ATOMS: usize = 1001;
 
-/// Deviation of the noise at the start, times the root of the number of inputs (Fortunato et al.,
-/// section 3.2).
+/// Initial standard deviation of the noise, times the square root of the number of inputs (Fortunato
+/// et al., section 3.2).
 const SIGMA_0: f64 = 0.5;
 
 /// Configuration to create a [`QNetwork`] with [`init`](QNetworkConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct QNetworkConfig {
-    /// Number of values in an observation.
+    /// Size of an observation.
     pub d_input: usize,
     /// Number of actions.
     pub n_actions: usize,
-    /// Width of each hidden layer, first to last; empty makes a linear model.
+    /// Width of each hidden layer, first to last; empty for a linear model.
     #[config(default = "vec![128, 128]")]
     pub hidden: Vec<usize>,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the hidden layers.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// Whether the value of the state and the advantages of the actions have streams of their own.
+    /// Whether state value and action advantages have separate streams.
     #[config(default = false)]
     pub dueling: bool,
-    /// Whether the weights behind the first layer have learned noise.
+    /// Whether all layers but the first are noisy.
     #[config(default = false)]
     pub noisy: bool,
-    /// Number of atoms of the distribution of an action's return; 1 for its mean alone.
+    /// Number of atoms of the return distribution; 1 for the expected return alone.
     #[config(default = 1)]
     pub n_atoms: usize,
-    /// Return of the lowest atom; unused with a single one.
+    /// Return of the lowest atom; unused with a single atom.
     #[config(default = 0.0)]
     pub v_min: f64,
-    /// Return of the highest atom; unused with a single one.
+    /// Return of the highest atom; unused with a single atom.
     #[config(default = 100.0)]
     pub v_max: f64,
 }
@@ -68,11 +68,11 @@ pub struct QNetworkConfig {
 data_sized!(QNetworkConfig::new(d_input, n_actions));
 
 impl QNetworkConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_size("d_input", self.d_input)?;
         check_size("n_actions", self.n_actions)?;
@@ -82,7 +82,7 @@ impl QNetworkConfig {
         check_parameters(&self.layers())
     }
 
-    /// Checks the bounds of the distribution in single precision, which the atoms are in.
+    /// Checks the bounds of the return distribution in single precision, the precision of the atoms.
     fn check_support(&self) -> Result<(), ConfigError> {
         let [low, high] = [self.v_min, self.v_max].map(|bound| bound as f32);
         if !low.is_finite() {
@@ -172,7 +172,7 @@ impl QNetworkConfig {
         layers
     }
 
-    /// The widths of the shared layers, and that of the one each stream has for itself.
+    /// Widths of the shared hidden layers, and of the last one in each stream of a dueling network.
     fn shared(&self) -> (&[usize], Option<usize>) {
         match self.hidden.split_last() {
             Some((&last, shared)) if self.dueling => (shared, Some(last)),
@@ -180,7 +180,7 @@ impl QNetworkConfig {
         }
     }
 
-    /// The return that each atom stands for, lowest first.
+    /// Returns of the atoms, lowest first.
     fn support(&self) -> Vec<f32> {
         let step = (self.v_max - self.v_min) / (self.n_atoms.max(2) - 1) as f64;
         let atom = |index| (self.v_min + step * index as f64) as f32;
@@ -188,7 +188,7 @@ impl QNetworkConfig {
     }
 }
 
-/// Builds layers and counts them.
+/// Builds layers and numbers the noisy ones.
 struct Builder<'a> {
     config: &'a QNetworkConfig,
     device: &'a Device,
@@ -219,10 +219,10 @@ impl Builder<'_> {
     }
 }
 
-/// Linear layers, in one stream or two, whose output is a value or a distribution per action.
+/// Linear layers, in one stream or two, with a value or a return distribution per action.
 ///
-/// The network itself draws no random numbers: noise is a value, made by [`noise`](Self::noise)
-/// from the caller's numbers. Without it the network is the mean of all noisy ones.
+/// The network draws no random numbers: the caller samples [`noise`](Self::noise) and passes it in.
+/// Without noise, the network uses the mean weights.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -264,15 +264,15 @@ enum Dense {
     Noisy(NoisyLinear),
 }
 
-/// One draw of the noise of every noisy layer.
+/// One sample of the noise of every noisy layer.
 #[derive(Clone, Debug)]
 pub struct Noise {
-    /// The factors of each layer, `[d_in]` and `[d_out]`.
+    /// Noise factors of each layer, `[d_in]` and `[d_out]`.
     layers: Vec<[Tensor<1>; 2]>,
 }
 
 impl QNetwork {
-    /// Values every action: the expected discounted return after it.
+    /// Computes the action values: expected discounted returns.
     ///
     /// # Shapes
     ///
@@ -286,11 +286,11 @@ impl QNetwork {
         self.forward_with(observations, None)
     }
 
-    /// As [`forward`](Self::forward), with `noise` in the weights.
+    /// As [`forward`](Self::forward), with noise added to the weights.
     ///
     /// # Panics
     ///
-    /// As [`forward`](Self::forward); if `noise` is of another network.
+    /// As [`forward`](Self::forward), or if `noise` was sampled for another network.
     pub fn forward_with(&self, observations: Tensor<2>, noise: Option<&Noise>) -> Tensor<2> {
         if self.support.len() > 1 {
             return self.expectation(self.logits(observations, noise));
@@ -302,7 +302,7 @@ impl QNetwork {
         }
     }
 
-    /// Scores every atom of every action.
+    /// Computes the logits of the return distribution of every action.
     ///
     /// # Shapes
     ///
@@ -327,7 +327,7 @@ impl QNetwork {
         }
     }
 
-    /// Values of the actions whose [`logits`](Self::logits) these are.
+    /// Computes action values from [`logits`](Self::logits).
     ///
     /// # Shapes
     ///
@@ -345,7 +345,7 @@ impl QNetwork {
             .reshape([batch, n_actions])
     }
 
-    /// The return that each atom stands for, lowest first.
+    /// Returns of the atoms, lowest first.
     pub fn support(&self) -> &[f32] {
         &self.support
     }
@@ -355,14 +355,14 @@ impl QNetwork {
         self.n_actions
     }
 
-    /// Number of values in an observation.
+    /// Size of an observation.
     pub fn d_input(&self) -> usize {
         self.d_input
     }
 
-    /// Draws noise for every noisy layer, `None` if there are none.
+    /// Samples noise for every noisy layer; `None` without noisy layers.
     ///
-    /// `normal` gives independent numbers of mean 0 and variance 1.
+    /// `normal` must return independent samples of the standard normal distribution.
     pub fn noise(&self, mut normal: impl FnMut() -> f32) -> Option<Noise> {
         let layers: Vec<_> = self
             .dense_layers()
@@ -380,7 +380,7 @@ impl QNetwork {
         self.trunk.iter().chain(heads)
     }
 
-    /// `[batch, n_atoms]` of the state, if dueling, and `[batch, n_actions * n_atoms]` of the actions.
+    /// State values `[batch, n_atoms]`, if dueling, and advantages `[batch, n_actions * n_atoms]`.
     fn streams(
         &self,
         observations: Tensor<2>,
@@ -417,7 +417,7 @@ impl Dense {
     }
 }
 
-/// A linear layer whose weights have noise of learned size.
+/// A linear layer with noise of learned scale on its weights.
 ///
 /// | name | shape | symbol |
 /// |---|---|---|
@@ -462,7 +462,7 @@ impl NoisyLinear {
         })
     }
 
-    /// The noise of a weight is a product, so that it need not be written out:
+    /// The noise of a weight matrix is an outer product, so that it is never materialized:
     /// `x (sigma * in out^T) = ((x * in) sigma) * out`.
     fn forward(&self, x: Tensor<2>, noise: Option<&Noise>) -> Tensor<2> {
         let mean = x.clone().matmul(self.weight.val()) + self.bias.val().unsqueeze();
@@ -482,7 +482,7 @@ mod tests {
         assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, normal, values,
     };
 
-    /// Every combination of the switches.
+    /// Every combination of the extensions.
     fn all() -> impl Iterator<Item = QNetworkConfig> {
         (0..8).map(|bits| {
             QNetworkConfig::new(4, 3)
@@ -493,7 +493,7 @@ mod tests {
         })
     }
 
-    /// Numbers that look random enough.
+    /// A deterministic sequence that looks random.
     fn numbers() -> impl FnMut() -> f32 {
         let mut at = 0.0_f32;
         move || {
@@ -544,7 +544,7 @@ mod tests {
             let model = config.with_hidden(vec![16, 16]).init(&device);
             let noise = model.noise(numbers());
             let logits = model.logits(normal([32, 4], &device), noise.as_ref());
-            // Of the logits themselves a dueling network's value has none where the sum is fixed.
+            // Through a softmax the state value of a dueling network would get no gradient.
             assert_every_parameter_gets_a_gradient(&model, &logits.flatten(1, 2));
         }
     }
@@ -566,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_agrees_with_the_weights_written_out() {
+    fn noise_agrees_with_materialized_weights() {
         let device = Device::flex();
         let config = QNetworkConfig::new(2, 3)
             .with_hidden(vec![4])

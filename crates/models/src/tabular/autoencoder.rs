@@ -1,10 +1,10 @@
-//! Autoencoder that finds unusual rows of a table: those it cannot rebuild.
+//! Autoencoder for anomaly detection: anomalous rows have a high reconstruction error.
 //!
 //! Reference: Hawkins, He, Williams and Baxter, *Outlier detection using replicator neural networks*,
 //! 2002, <https://doi.org/10.1007/3-540-46145-0_17>; Vincent, Larochelle, Bengio and Manzagol,
 //! *Extracting and composing robust features with denoising autoencoders*, 2008,
 //! <https://doi.org/10.1145/1390156.1390294>.
-//! Differs from them: a choice of depth and nonlinearities; weights that begin as [`Mlp`]'s.
+//! Differs from them: a choice of depth and activations; initial weights of [`Mlp`].
 
 use burn::config::Config;
 use burn::module::Module;
@@ -12,7 +12,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::features::{Features, FeaturesConfig};
-use super::rows::Rows;
+use super::inputs::TabularInputs;
 use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_probability};
 use crate::layers::Activation;
 use crate::layers::dense::drop_out;
@@ -20,7 +20,7 @@ use crate::layers::mlp::{Mlp, MlpConfig};
 use crate::summary::LayerSummary;
 use crate::template::data_sized;
 
-/// Largest number of hidden layers of the encoder.
+/// Maximum number of layers of the encoder.
 const MAX_DEPTH: usize = 64;
 
 /// Configuration to create an [`Autoencoder`] with [`init`](AutoencoderConfig::init).
@@ -28,16 +28,16 @@ const MAX_DEPTH: usize = 64;
 pub struct AutoencoderConfig {
     /// Number of numeric columns.
     pub n_numeric: usize,
-    /// Number of values of each categorical column, with those for missing and unseen ones.
+    /// Cardinality of each categorical column, including the codes of missing and unseen values.
     pub cardinalities: Vec<usize>,
-    /// Width of each layer of the encoder, first to last; the last is the bottleneck, and the decoder
-    /// goes back the same way.
+    /// Width of each layer of the encoder, first to last. The last is the bottleneck; the decoder
+    /// mirrors the encoder.
     #[config(default = "vec![64, 16]")]
     pub hidden: Vec<usize>,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the hidden layers.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// Probability of zeroing a number of the row that is to be rebuilt, in `[0, 1)`.
+    /// Dropout probability of the input features, in `[0, 1)`.
     #[config(default = 0.1)]
     pub noise: f64,
 }
@@ -45,11 +45,11 @@ pub struct AutoencoderConfig {
 data_sized!(AutoencoderConfig::new(n_numeric, cardinalities));
 
 impl AutoencoderConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.features().validate()?;
         check_list("hidden", &self.hidden, 1..=MAX_DEPTH, &(1..=MAX_SIZE))?;
@@ -96,18 +96,18 @@ impl AutoencoderConfig {
     }
 }
 
-/// An encoder to a few numbers and a decoder back to the row.
+/// An encoder to a bottleneck and a decoder back to the row.
 ///
-/// A row is its numeric columns as they are, which have to be of about the same size, and a one-hot
-/// code of each categorical one.
+/// A row consists of the plain numeric columns, which should have similar scales, and one-hot encoded
+/// categorical columns.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::tabular::{AutoencoderConfig, Rows};
+/// use tinderbox_models::tabular::{AutoencoderConfig, TabularInputs};
 ///
 /// let device = Device::flex();
 /// let model = AutoencoderConfig::new(5, vec![]).init(&device);
-/// let errors = model.errors(Rows::new(Some(Tensor::zeros([8, 5], &device)), None));
+/// let errors = model.errors(TabularInputs::new(Some(Tensor::zeros([8, 5], &device)), None));
 /// assert_eq!(errors.dims(), [8]);
 /// ```
 #[derive(Module, Debug)]
@@ -118,7 +118,7 @@ pub struct Autoencoder {
 }
 
 impl Autoencoder {
-    /// Rebuilds rows.
+    /// Reconstructs rows.
     ///
     /// # Shapes
     ///
@@ -127,12 +127,12 @@ impl Autoencoder {
     ///
     /// # Panics
     ///
-    /// If the rows have other columns.
-    pub fn forward(&self, rows: Rows) -> Tensor<2> {
-        self.rebuild(self.features.forward(rows))
+    /// If the columns of the rows do not match the configuration.
+    pub fn forward(&self, rows: TabularInputs) -> Tensor<2> {
+        self.reconstruct(self.features.forward(rows))
     }
 
-    /// How unusual each row is: mean squared difference from what is rebuilt; its mean is the loss.
+    /// Reconstruction error of each row: mean squared error over its features. The mean is the loss.
     ///
     /// # Shapes
     ///
@@ -141,14 +141,14 @@ impl Autoencoder {
     ///
     /// # Panics
     ///
-    /// If the rows have other columns.
-    pub fn errors(&self, rows: Rows) -> Tensor<1> {
+    /// If the columns of the rows do not match the configuration.
+    pub fn errors(&self, rows: TabularInputs) -> Tensor<1> {
         let row = self.features.forward(rows);
-        let difference = self.rebuild(row.clone()) - row;
+        let difference = self.reconstruct(row.clone()) - row;
         difference.powi_scalar(2).mean_dim(1).squeeze_dim(1)
     }
 
-    fn rebuild(&self, row: Tensor<2>) -> Tensor<2> {
+    fn reconstruct(&self, row: Tensor<2>) -> Tensor<2> {
         self.mlp.forward(drop_out(&self.noise, row))
     }
 }
@@ -188,10 +188,10 @@ mod tests {
         let model = small().init(&device);
         let batch = rows(4, &device);
         let row = values(model.features.forward(batch.clone()));
-        let rebuilt = model.forward(batch.clone());
-        assert_eq!(rebuilt.dims(), [4, D_ROW]);
-        let rebuilt = values(rebuilt);
-        let pairs = row.chunks(D_ROW).zip(rebuilt.chunks(D_ROW));
+        let reconstructed = model.forward(batch.clone());
+        assert_eq!(reconstructed.dims(), [4, D_ROW]);
+        let reconstructed = values(reconstructed);
+        let pairs = row.chunks(D_ROW).zip(reconstructed.chunks(D_ROW));
         let error = |(row, rebuilt): (&[f32], &[f32])| -> f32 {
             let squares = row.iter().zip(rebuilt).map(|(x, y)| (x - y) * (x - y));
             squares.sum::<f32>() / D_ROW as f32
@@ -206,7 +206,10 @@ mod tests {
         let device = Device::flex();
         let codes = Tensor::zeros([4, 2], &device);
         let model = small().init(&device);
-        model.errors(Rows::new(Some(normal([4, 2], &device)), Some(codes)));
+        model.errors(TabularInputs::new(
+            Some(normal([4, 2], &device)),
+            Some(codes),
+        ));
     }
 
     #[test]

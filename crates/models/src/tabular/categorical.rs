@@ -10,17 +10,16 @@ use crate::config::{ConfigError, check_size};
 use crate::layers::dense::zero_rows;
 use crate::layers::init::fan_in_uniform;
 
-/// What a network makes of each categorical column before its first layer, written
-/// `{ kind = "learned", d_embedding = 8 }`.
+/// Encoding of categorical columns, such as `{ kind = "learned", d_embedding = 8 }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum CategoricalEmbedding {
-    /// A 1 in the place of the value, zeros elsewhere. Nothing is learned.
+    /// One-hot encoding, without parameters.
     OneHot,
-    /// A learned vector for each value (Guo and Berkhahn, *Entity embeddings of categorical
-    /// variables*, 2016, <https://arxiv.org/abs/1604.06737>), of the same length in all columns.
+    /// A learned vector per category (Guo and Berkhahn, *Entity embeddings of categorical
+    /// variables*, 2016, <https://arxiv.org/abs/1604.06737>), of the same size in all columns.
     Learned {
-        /// Length of the vectors.
+        /// Size of the vectors.
         d_embedding: usize,
     },
 }
@@ -33,7 +32,7 @@ impl CategoricalEmbedding {
         }
     }
 
-    /// How many numbers a column with this many values becomes.
+    /// Number of features of a column with this cardinality.
     pub(super) fn width(&self, cardinality: usize) -> usize {
         match *self {
             Self::OneHot => cardinality,
@@ -41,7 +40,7 @@ impl CategoricalEmbedding {
         }
     }
 
-    /// Counts what is learned; saturates.
+    /// Number of parameters; saturates.
     pub(super) fn parameters(&self, cardinalities: &[usize]) -> usize {
         match *self {
             Self::OneHot => 0,
@@ -59,10 +58,10 @@ impl CategoricalEmbedding {
     pub(super) fn init(&self, cardinalities: &[usize], device: &Device) -> Categorical {
         match *self {
             Self::OneHot => Categorical::OneHot(OneHot {
-                places: Places::new(cardinalities),
+                offsets: CategoryOffsets::new(cardinalities),
             }),
             Self::Learned { d_embedding } => {
-                Categorical::Learned(Table::init(cardinalities, d_embedding, device))
+                Categorical::Learned(EmbeddingTable::init(cardinalities, d_embedding, device))
             }
         }
     }
@@ -78,7 +77,7 @@ fn total(cardinalities: &[usize]) -> usize {
 #[derive(Module, Debug)]
 pub(super) enum Categorical {
     OneHot(OneHot),
-    Learned(Table),
+    Learned(EmbeddingTable),
 }
 
 impl Categorical {
@@ -91,16 +90,16 @@ impl Categorical {
         }
     }
 
-    /// Makes values, `[column, code]` each, count for nothing in `next`, the layer that follows,
-    /// whose last inputs are what the codes become.
-    pub(super) fn forget(&mut self, values: &[[usize; 2]], next: &mut Linear) {
+    /// Zeroes the weights of categories, `[column, code]` each, here or in `next`, the layer that
+    /// follows, whose last inputs are the encoded categories.
+    pub(super) fn zero_categories(&mut self, values: &[[usize; 2]], next: &mut Linear) {
         match self {
-            Self::Learned(table) => table.forget(values),
-            Self::OneHot(OneHot { places }) => {
+            Self::Learned(table) => table.zero_categories(values),
+            Self::OneHot(OneHot { offsets }) => {
                 let [d_input, _] = next.weight.dims();
-                let before = d_input - places.total;
-                let inputs = places.of_values(values).into_iter();
-                let inputs: Vec<usize> = inputs.map(|place| before + place).collect();
+                let before = d_input - offsets.total;
+                let inputs = offsets.of_values(values).into_iter();
+                let inputs: Vec<usize> = inputs.map(|row| before + row).collect();
                 zero_rows(&mut next.weight, &inputs);
             }
         }
@@ -110,7 +109,7 @@ impl Categorical {
 #[derive(Module, Debug)]
 pub(super) struct OneHot {
     #[module(skip)]
-    places: Places,
+    offsets: CategoryOffsets,
 }
 
 impl OneHot {
@@ -119,87 +118,91 @@ impl OneHot {
     fn forward(&self, codes: Tensor<2, Int>) -> Tensor<2> {
         let ([batch, _], device) = (codes.dims(), codes.device());
         let ones = Tensor::ones(codes.dims(), &device);
-        Tensor::zeros([batch, self.places.total], &device).scatter(
+        Tensor::zeros([batch, self.offsets.total], &device).scatter(
             1,
-            self.places.of(codes),
+            self.offsets.of(codes),
             ones,
             IndexingUpdateOp::Add,
         )
     }
 }
 
-/// Vectors for the values of all columns in one table, one column after the other.
+/// Embeddings of the categories of all columns in one table, one column after the other.
 #[derive(Module, Debug)]
-pub(super) struct Table {
+pub(super) struct EmbeddingTable {
     /// `[sum of cardinalities, d_embedding]`
     weight: Param<Tensor<2>>,
     #[module(skip)]
-    places: Places,
+    offsets: CategoryOffsets,
 }
 
-impl Table {
+impl EmbeddingTable {
     pub(super) fn init(cardinalities: &[usize], d: usize, device: &Device) -> Self {
         Self {
             weight: fan_in_uniform(d).init([total(cardinalities), d], device),
-            places: Places::new(cardinalities),
+            offsets: CategoryOffsets::new(cardinalities),
         }
     }
 
     /// - codes: `[batch, n_categorical]`
     /// - output: `[batch, n_categorical, d_embedding]`
     pub(super) fn forward(&self, codes: Tensor<2, Int>) -> Tensor<3> {
-        embedding(self.weight.val(), self.places.of(codes))
+        embedding(self.weight.val(), self.offsets.of(codes))
     }
 
-    /// Gives values, `[column, code]` each, a vector of zeros.
-    pub(super) fn forget(&mut self, values: &[[usize; 2]]) {
-        zero_rows(&mut self.weight, &self.places.of_values(values));
+    /// Zeroes the vectors of categories, `[column, code]` each.
+    pub(super) fn zero_categories(&mut self, values: &[[usize; 2]]) {
+        zero_rows(&mut self.weight, &self.offsets.of_values(values));
     }
 }
 
-impl Table {
+impl EmbeddingTable {
     /// - numeric: `[batch, n_numeric]`
     /// - codes: `[batch, n_categorical]`
     /// - output: `[batch, n_numeric + n_categorical * d_embedding]`
-    pub(super) fn behind(&self, numeric: Tensor<2>, codes: Tensor<2, Int>) -> Tensor<2> {
+    pub(super) fn forward_with_numeric(
+        &self,
+        numeric: Tensor<2>,
+        codes: Tensor<2, Int>,
+    ) -> Tensor<2> {
         embed_and_concat(
             Some(numeric),
             codes,
-            &self.places.offsets,
+            &self.offsets.first_rows,
             self.weight.val(),
         )
     }
 }
 
-/// Where the values of each column are among those of all columns.
+/// Offset of each column's categories among those of all columns.
 #[derive(Clone, Debug)]
-struct Places {
-    offsets: Vec<i32>,
+struct CategoryOffsets {
+    first_rows: Vec<i32>,
     total: usize,
 }
 
-impl Places {
+impl CategoryOffsets {
     fn new(cardinalities: &[usize]) -> Self {
-        // A table has at most 2^31 parameters, so its rows can be numbered.
+        // A table has at most 2^31 parameters, so that row numbers fit.
         let before = |column: usize| {
             let before = total(&cardinalities[..column]);
             i32::try_from(before).unwrap_or(i32::MAX)
         };
         Self {
-            offsets: (0..cardinalities.len()).map(before).collect(),
+            first_rows: (0..cardinalities.len()).map(before).collect(),
             total: total(cardinalities),
         }
     }
 
-    /// Where values are, `[column, code]` each.
+    /// Row numbers of categories, `[column, code]` each.
     fn of_values(&self, values: &[[usize; 2]]) -> Vec<usize> {
-        let place = |&[column, code]: &[usize; 2]| self.offsets[column] as usize + code;
-        values.iter().map(place).collect()
+        let row = |&[column, code]: &[usize; 2]| self.first_rows[column] as usize + code;
+        values.iter().map(row).collect()
     }
 
     /// - codes, output: `[batch, n_categorical]`
     fn of(&self, codes: Tensor<2, Int>) -> Tensor<2, Int> {
-        let offsets = TensorData::new(self.offsets.clone(), [1, self.offsets.len()]);
+        let offsets = TensorData::new(self.first_rows.clone(), [1, self.first_rows.len()]);
         let offsets = Tensor::from_data(offsets, &codes.device());
         codes + offsets
     }
@@ -213,7 +216,7 @@ mod tests {
     #[test]
     fn each_column_has_its_own_part_of_the_table() {
         let device = Device::flex();
-        let table = Table::init(&[2, 3], 4, &device);
+        let table = EmbeddingTable::init(&[2, 3], 4, &device);
         let weight = values(table.weight.val());
         let codes = Tensor::from_ints([[1, 0], [0, 2]], &device);
         let expected: Vec<f32> = [1, 2, 0, 4]

@@ -4,13 +4,13 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, assert_shape};
 
 use super::categorical::{Categorical, CategoricalEmbedding};
+use super::inputs::TabularInputs;
 use super::numeric::{Numeric, NumericEmbedding};
 use super::piecewise::BinsError;
-use super::rows::Rows;
 use crate::config::{ConfigError, MAX_SIZE, check_list, check_parameters, check_range, check_size};
 use crate::summary::LayerSummary;
 
-/// Largest number of columns of a kind.
+/// Maximum number of numeric or categorical columns.
 pub(super) const MAX_COLUMNS: usize = 16_384;
 
 /// Configuration to create [`Features`] with [`init`](FeaturesConfig::init).
@@ -18,33 +18,32 @@ pub(super) const MAX_COLUMNS: usize = 16_384;
 pub struct FeaturesConfig {
     /// Number of numeric columns.
     pub n_numeric: usize,
-    /// Number of values of each categorical column, with those for missing and unseen ones.
+    /// Cardinality of each categorical column, including the codes of missing and unseen values.
     pub cardinalities: Vec<usize>,
-    /// What is made of a numeric column.
+    /// Embedding of numeric columns.
     #[config(default = "NumericEmbedding::None")]
     pub numeric: NumericEmbedding,
-    /// Length of the vector that an embedding makes of a numeric column; unused by `none` and
-    /// `encoding`.
+    /// Size of the embedding of a numeric column; unused by `none` and `encoding`.
     #[config(default = 16)]
     pub d_numeric: usize,
-    /// What is made of a categorical column.
+    /// Encoding of categorical columns.
     #[config(default = "CategoricalEmbedding::OneHot")]
     pub categorical: CategoricalEmbedding,
 }
 
 impl Default for FeaturesConfig {
-    /// The defaults, without a column.
+    /// The defaults, without columns.
     fn default() -> Self {
         Self::new(0, Vec::new())
     }
 }
 
 impl FeaturesConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_columns(self.n_numeric, &self.cardinalities)?;
         self.numeric.validate()?;
@@ -100,12 +99,12 @@ impl FeaturesConfig {
         layers
     }
 
-    /// How many numbers a row becomes; saturates.
+    /// Number of features of a row; saturates.
     pub fn d_output(&self) -> usize {
         sum(self.widths())
     }
 
-    /// How many numbers each column becomes, numeric columns first.
+    /// Number of features of each column, numeric columns first.
     pub fn widths(&self) -> impl Iterator<Item = usize> {
         let width = self.numeric.width(self.d_numeric);
         std::iter::repeat_n(width, self.n_numeric).chain(self.categorical_widths())
@@ -121,7 +120,7 @@ fn sum(widths: impl Iterator<Item = usize>) -> usize {
     widths.fold(0, usize::saturating_add)
 }
 
-/// Checks that there are columns, and not too many.
+/// Checks the number of columns.
 pub(super) fn check_columns(n_numeric: usize, cardinalities: &[usize]) -> Result<(), ConfigError> {
     check_range("n_numeric", n_numeric, 0..=MAX_COLUMNS)?;
     let sizes = 1..=MAX_SIZE;
@@ -133,11 +132,11 @@ pub(super) fn check_columns(n_numeric: usize, cardinalities: &[usize]) -> Result
     Ok(())
 }
 
-/// Makes the numbers of a row's columns, as the first layer of a network reads them.
+/// Computes the features of a row, the input of the first layer of a network.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::tabular::{FeaturesConfig, NumericEmbedding, Rows, quantile_bins};
+/// use tinderbox_models::tabular::{FeaturesConfig, NumericEmbedding, TabularInputs, quantile_bins};
 ///
 /// let device = Device::flex();
 /// let numeric = NumericEmbedding::PiecewiseLinear { n_bins: 2, rectify: false };
@@ -147,7 +146,7 @@ pub(super) fn check_columns(n_numeric: usize, cardinalities: &[usize]) -> Result
 ///
 /// let prices = Tensor::<1>::from_floats(prices, &device).unsqueeze_dim(1);
 /// let codes = Tensor::<2, Int>::zeros([3, 2], &device);
-/// let rows = Rows::new(Some(prices), Some(codes));
+/// let rows = TabularInputs::new(Some(prices), Some(codes));
 /// assert_eq!(features.forward(rows).dims(), [3, 16 + 3 + 2]);
 /// # Ok::<(), tinderbox_models::tabular::BinsError>(())
 /// ```
@@ -160,24 +159,23 @@ pub struct Features {
 }
 
 impl Features {
-    /// Takes the bins of the numeric columns: the edges of each, in rising order, as
-    /// [`quantile_bins`](crate::tabular::quantile_bins) finds them in the training rows. They are stored with
-    /// the weights.
+    /// Sets the bins of the numeric columns: the edges of each in increasing order, as from
+    /// [`quantile_bins`](crate::tabular::quantile_bins). They are stored with the weights.
     ///
     /// # Errors
     ///
-    /// If the network has no bins, or these do not fit it.
+    /// If the network has no bins or these do not match it.
     pub fn with_bins(mut self, edges: &[Vec<f32>]) -> Result<Self, BinsError> {
         let numeric = self.numeric.as_mut().ok_or(BinsError::Unused)?;
         numeric.bins_mut()?.set(edges)?;
         Ok(self)
     }
 
-    /// Makes values that no training row has count for nothing in `next`, the layer that reads these
-    /// features: `[column, code]` each.
-    pub(super) fn forget(&mut self, values: &[[usize; 2]], next: &mut Linear) {
+    /// Zeroes the weights of categories, `[column, code]` each, here or in `next`, the layer that reads
+    /// these features.
+    pub(super) fn zero_categories(&mut self, values: &[[usize; 2]], next: &mut Linear) {
         if let Some(categorical) = &mut self.categorical {
-            categorical.forget(values, next);
+            categorical.zero_categories(values, next);
         }
     }
 
@@ -186,17 +184,17 @@ impl Features {
     /// # Shapes
     ///
     /// - rows: `[batch, n_numeric]` and `[batch, n_categorical]`
-    /// - output: `[batch, d_output]`, the columns in their order, numeric ones first
+    /// - output: `[batch, d_output]`, in the order of the columns, numeric ones first
     ///
     /// # Panics
     ///
-    /// If the rows have other columns.
-    pub fn forward(&self, rows: Rows) -> Tensor<2> {
+    /// If the columns of the rows do not match the configuration.
+    pub fn forward(&self, rows: TabularInputs) -> Tensor<2> {
         let (numeric, codes) = rows.into_parts();
         check_rows(self.columns, numeric.as_ref(), codes.as_ref());
         let (numeric, codes) = match (numeric, codes, &self.numeric, &self.categorical) {
             (Some(numeric), Some(codes), None, Some(Categorical::Learned(table))) => {
-                return table.behind(numeric, codes);
+                return table.forward_with_numeric(numeric, codes);
             }
             (numeric, codes, ..) => (numeric, codes),
         };
@@ -215,7 +213,7 @@ impl Features {
     }
 }
 
-/// Panics if rows have other columns than a network.
+/// Panics if the columns of rows do not match a network.
 pub(super) fn check_rows(
     [n_numeric, n_categorical]: [usize; 2],
     numeric: Option<&Tensor<2>>,
@@ -263,12 +261,12 @@ mod tests {
         let codes = Tensor::<2, Int>::from_ints([[1], [0]], &device);
         let encoded = config
             .init(&device)
-            .forward(Rows::new(Some(numeric), Some(codes)));
+            .forward(TabularInputs::new(Some(numeric), Some(codes)));
         assert_close(encoded, &[1.5, 2.5, 0.0, 1.0, 3.5, 4.5, 1.0, 0.0]);
     }
 
     #[test]
-    fn the_numbers_of_a_column_stay_together() {
+    fn the_features_of_a_column_are_adjacent() {
         let device = Device::flex();
         let numeric = NumericEmbedding::Encoding { n_bins: 2 };
         let features = FeaturesConfig::new(2, vec![])
@@ -279,24 +277,24 @@ mod tests {
             .unwrap();
         let x = Tensor::<2>::from_floats([[0.5, 15.0]], &device);
         assert_close(
-            features.forward(Rows::new(Some(x), None)),
+            features.forward(TabularInputs::new(Some(x), None)),
             &[0.5, 0.0, 1.0, 0.5],
         );
     }
 
     #[test]
-    fn one_kind_of_columns_is_enough() {
+    fn one_kind_of_column_suffices() {
         let device = Device::flex();
         let numeric = FeaturesConfig::new(2, vec![]).init(&device);
         let x = normal([3, 2], &device);
         assert_close(
-            numeric.forward(Rows::new(Some(x.clone()), None)),
+            numeric.forward(TabularInputs::new(Some(x.clone()), None)),
             &values(x),
         );
         let categorical = FeaturesConfig::new(0, vec![2]).init(&device);
         let codes = Tensor::<2, Int>::from_ints([[1]], &device);
         assert_close(
-            categorical.forward(Rows::new(None, Some(codes))),
+            categorical.forward(TabularInputs::new(None, Some(codes))),
             &[0.0, 1.0],
         );
     }
@@ -306,7 +304,7 @@ mod tests {
     fn missing_columns_are_refused() {
         let device = Device::flex();
         let features = FeaturesConfig::new(2, vec![3]).init(&device);
-        features.forward(Rows::new(Some(normal([3, 2], &device)), None));
+        features.forward(TabularInputs::new(Some(normal([3, 2], &device)), None));
     }
 
     #[test]
@@ -314,11 +312,11 @@ mod tests {
     fn a_wrong_number_of_columns_is_refused() {
         let device = Device::flex();
         let features = FeaturesConfig::new(2, vec![]).init(&device);
-        features.forward(Rows::new(Some(normal([3, 3], &device)), None));
+        features.forward(TabularInputs::new(Some(normal([3, 3], &device)), None));
     }
 
     #[test]
-    fn bins_without_a_place_are_refused() {
+    fn bins_for_an_embedding_without_bins_are_rejected() {
         for numeric in [NumericEmbedding::None, NumericEmbedding::Linear] {
             let features = FeaturesConfig::new(1, vec![]).with_numeric(numeric);
             let features = features.init(&Device::flex());

@@ -1,16 +1,16 @@
-//! Transformer over the columns of a table: every column of a row is a token.
+//! FT-Transformer: attention between the columns of a table, each of which is a token.
 //!
 //! Reference: Gorishniy, Rubachev, Khrulkov and Babenko, *Revisiting deep learning models for tabular
 //! data*, 2021, <https://arxiv.org/abs/2106.11959>, section 3.3; Vaswani et al., *Attention is all you
 //! need*, 2017, <https://arxiv.org/abs/1706.03762>.
-//! Differs from them: a choice of embeddings for numeric columns; no bias for a categorical column,
-//! its table has one, nor for the keys, which a softmax does not see; queries of the last block for
-//! the one token that is read.
+//! Differs from them: a choice of numeric embeddings; no bias for categorical columns, whose table
+//! contains it, nor for the keys, which the softmax cancels; in the last layer, queries only for the
+//! `[CLS]` token.
 //!
 //! | name | meaning and shape | symbol |
 //! |---|---|---|
-//! | `cls` | the token that the scores are read from, `[d_model]` | `[CLS]` |
-//! | `numeric`, `categorical` | a token for every column, `[batch, n, d_model]` | T, the feature tokenizer |
+//! | `cls` | the token that is classified, `[d_model]` | `[CLS]` |
+//! | `numeric`, `categorical` | a token per column, `[batch, n, d_model]` | T, the feature tokenizer |
 //! | `hidden`, `gate` | the two halves of the first feed-forward layer, `[d_model, d_hidden]` | ReGLU |
 
 use burn::config::Config;
@@ -19,11 +19,11 @@ use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Device, Tensor};
 
-use super::categorical::Table;
+use super::categorical::EmbeddingTable;
 use super::features::{check_columns, check_rows};
+use super::inputs::TabularInputs;
 use super::numeric::{Numeric, NumericEmbedding};
 use super::piecewise::BinsError;
-use super::rows::Rows;
 use crate::config::{
     ConfigError, check_heads, check_parameters, check_probability, check_range, check_size,
 };
@@ -32,40 +32,40 @@ use crate::layers::init::{fan_in_linear, fan_in_uniform, linear, linear_without_
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of blocks.
-const MAX_BLOCKS: usize = 64;
+/// Maximum number of layers.
+const MAX_LAYERS: usize = 64;
 
 /// Configuration to create an [`FtTransformer`] with [`init`](FtTransformerConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct FtTransformerConfig {
     /// Number of numeric columns.
     pub n_numeric: usize,
-    /// Number of values of each categorical column, with those for missing and unseen ones.
+    /// Cardinality of each categorical column, including the codes of missing and unseen values.
     pub cardinalities: Vec<usize>,
-    /// Number of scores: classes, or regression targets.
+    /// Number of outputs: classes or regression targets.
     pub d_output: usize,
-    /// What makes a token of a numeric column: `linear` is the paper's; not `none` or `encoding`.
+    /// Embedding of numeric columns: `linear` in the paper; `none` and `encoding` are not supported.
     #[config(default = "NumericEmbedding::Linear")]
     pub numeric: NumericEmbedding,
-    /// Width of a token.
+    /// Size of a token.
     #[config(default = 64)]
     pub d_model: usize,
-    /// Number of blocks.
+    /// Number of layers.
     #[config(default = 2)]
     pub n_layers: usize,
-    /// Number of attention heads, which share the width evenly.
+    /// Number of attention heads; must divide `d_model`.
     #[config(default = 4)]
     pub n_heads: usize,
-    /// Width inside the feed-forward part of a block.
+    /// Hidden size of the feed-forward layers.
     #[config(default = 128)]
     pub d_hidden: usize,
-    /// Probability of zeroing an attention weight, in `[0, 1)`.
+    /// Dropout probability of the attention weights, in `[0, 1)`.
     #[config(default = 0.2)]
     pub attention_dropout: f64,
-    /// Probability of zeroing an activation inside the feed-forward part, in `[0, 1)`.
+    /// Dropout probability of the hidden activations of the feed-forward layers, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
-    /// Probability of zeroing a number that a part of a block adds, in `[0, 1)`.
+    /// Dropout probability of the residual branches, in `[0, 1)`.
     #[config(default = 0.0)]
     pub residual_dropout: f64,
 }
@@ -76,11 +76,11 @@ data_sized!(
 );
 
 impl FtTransformerConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_columns(self.n_numeric, &self.cardinalities)?;
         check_size("d_output", self.d_output)?;
@@ -95,7 +95,7 @@ impl FtTransformerConfig {
             return Err(ConfigError::new("numeric.kind", kind, expected));
         }
         check_size("d_model", self.d_model)?;
-        check_range("n_layers", self.n_layers, 1..=MAX_BLOCKS)?;
+        check_range("n_layers", self.n_layers, 1..=MAX_LAYERS)?;
         check_heads(self.d_model, self.n_heads, false)?;
         check_size("d_hidden", self.d_hidden)?;
         check_probability("attention_dropout", self.attention_dropout)?;
@@ -120,7 +120,7 @@ impl FtTransformerConfig {
             },
             categorical: match self.cardinalities[..] {
                 [] => None,
-                _ => Some(Table::init(&self.cardinalities, d, device)),
+                _ => Some(EmbeddingTable::init(&self.cardinalities, d, device)),
             },
             blocks: (0..self.n_layers)
                 .map(|index| self.init_block(index, device))
@@ -189,7 +189,7 @@ impl FtTransformerConfig {
         let (d, d_hidden) = (self.d_model, self.d_hidden);
         let norm = || LayerNormConfig::new(d).init(device);
         Block {
-            // The paper leaves out the first: with it the network is worse.
+            // The paper omits the first: the network is worse with it.
             attention_norm: (index > 0).then(norm),
             attention: Attention {
                 query: linear(d, d, fan_in_uniform(d), device),
@@ -213,11 +213,11 @@ impl FtTransformerConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::tabular::{FtTransformerConfig, Rows};
+/// use tinderbox_models::tabular::{FtTransformerConfig, TabularInputs};
 ///
 /// let device = Device::flex();
 /// let config = FtTransformerConfig::new(2, vec![3, 4], 1).with_d_model(16);
-/// let rows = Rows::new(
+/// let rows = TabularInputs::new(
 ///     Some(Tensor::zeros([8, 2], &device)),
 ///     Some(Tensor::<2, Int>::zeros([8, 2], &device)),
 /// );
@@ -227,7 +227,7 @@ impl FtTransformerConfig {
 pub struct FtTransformer {
     cls: Param<Tensor<1>>,
     numeric: Option<Numeric>,
-    categorical: Option<Table>,
+    categorical: Option<EmbeddingTable>,
     blocks: Vec<Block>,
     norm: LayerNorm,
     output: Linear,
@@ -259,33 +259,32 @@ struct Attention {
 }
 
 impl FtTransformer {
-    /// Takes the bins of the numeric columns, as [`Features::with_bins`](super::Features::with_bins).
+    /// Sets the bins of the numeric columns, as [`Features::with_bins`](super::Features::with_bins).
     ///
     /// # Errors
     ///
-    /// If the network has no bins, or these do not fit it.
+    /// If the network has no bins or these do not match it.
     pub fn with_bins(mut self, edges: &[Vec<f32>]) -> Result<Self, BinsError> {
         let numeric = self.numeric.as_mut().ok_or(BinsError::Unused)?;
         numeric.bins_mut()?.set(edges)?;
         Ok(self)
     }
 
-    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
-    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
-    /// they were drawn.
+    /// Zeroes the weights of categories, `[column, code]` each, that do not occur in the training
+    /// rows, such as the one for unseen values. Never trained, they would stay random.
     ///
     /// # Panics
     ///
     /// If there is no such column or code.
     #[must_use]
-    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
+    pub fn with_zeroed_categories(mut self, values: &[[usize; 2]]) -> Self {
         if let Some(table) = &mut self.categorical {
-            table.forget(values);
+            table.zero_categories(values);
         }
         self
     }
 
-    /// Scores every class, or predicts every target.
+    /// Computes the logits, or predicts the regression targets.
     ///
     /// # Shapes
     ///
@@ -294,19 +293,19 @@ impl FtTransformer {
     ///
     /// # Panics
     ///
-    /// If the rows have other columns.
-    pub fn forward(&self, rows: Rows) -> Tensor<2> {
+    /// If the columns of the rows do not match the configuration.
+    pub fn forward(&self, rows: TabularInputs) -> Tensor<2> {
         let mut x = self.tokens(rows);
         for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(x, index + 1 == self.blocks.len());
         }
-        // The last block has left the first token alone.
+        // The last layer returns the first token only.
         let x = x.squeeze_dim::<2>(1);
         self.output.forward(relu(self.norm.forward(x)))
     }
 
     /// `[batch, 1 + n_numeric + n_categorical, d_model]`
-    fn tokens(&self, rows: Rows) -> Tensor<3> {
+    fn tokens(&self, rows: TabularInputs) -> Tensor<3> {
         let batch = rows.batch();
         let (numeric, codes) = rows.into_parts();
         check_rows(self.columns, numeric.as_ref(), codes.as_ref());
@@ -326,7 +325,7 @@ impl FtTransformer {
 
 impl Block {
     /// - input: `[batch, n_tokens, d_model]`
-    /// - output: the same, or `[batch, 1, d_model]` if only the first token is wanted
+    /// - output: the same, or `[batch, 1, d_model]` if `first_only`
     fn forward(&self, input: Tensor<3>, first_only: bool) -> Tensor<3> {
         let keys = match &self.attention_norm {
             Some(norm) => norm.forward(input.clone()),
@@ -371,7 +370,8 @@ impl Attention {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{
-        CARDINALITIES, N_NUMERIC, affine, assert_forgets, numeric_embeddings, rectified, rows,
+        CARDINALITIES, N_NUMERIC, affine, assert_zeroes_categories, numeric_embeddings, rectified,
+        rows,
     };
     use super::*;
     use crate::config::MAX_SIZE;
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn embeddings_that_make_no_tokens_are_rejected() {
+    fn embeddings_without_tokens_are_rejected() {
         assert_eq!(all().count(), numeric_embeddings().len() - 2);
         let error = small().with_numeric(NumericEmbedding::None).validate();
         let message = error.unwrap_err().to_string();
@@ -407,10 +407,14 @@ mod tests {
     }
 
     #[test]
-    fn values_that_no_row_had_count_for_nothing() {
+    fn unseen_categories_do_not_affect_the_output() {
         for config in all() {
             let net = config.init(&Device::flex());
-            assert_forgets(net, FtTransformer::with_unseen, FtTransformer::forward);
+            assert_zeroes_categories(
+                net,
+                FtTransformer::with_zeroed_categories,
+                FtTransformer::forward,
+            );
         }
     }
 
@@ -438,7 +442,7 @@ mod tests {
         let codes = Tensor::from_ints([[1], [2]], &device);
         let output = categorical
             .init(&device)
-            .forward(Rows::new(None, Some(codes)));
+            .forward(TabularInputs::new(None, Some(codes)));
         assert_eq!(output.dims(), [2, 1]);
     }
 
@@ -448,7 +452,10 @@ mod tests {
         let device = Device::flex();
         let codes = Tensor::zeros([4, 2], &device);
         let model = small().init(&device);
-        model.forward(Rows::new(Some(normal([4, 2], &device)), Some(codes)));
+        model.forward(TabularInputs::new(
+            Some(normal([4, 2], &device)),
+            Some(codes),
+        ));
     }
 
     #[test]
@@ -512,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_block_only_needs_the_first_token() {
+    fn the_last_layer_only_needs_the_first_token() {
         let device = Device::flex();
         let block = small().init_block(1, &device);
         let x = normal([3, 5, 8], &device);

@@ -1,18 +1,18 @@
 //! Multilayer perceptron over the embedded columns of a table.
 //!
 //! Reference: Gorishniy, Rubachev and Babenko, *On embeddings for numerical features in tabular deep
-//! learning*, 2022, <https://arxiv.org/abs/2203.05556>: with their embeddings of numeric columns a
-//! perceptron reaches what transformers reach without.
-//! Differs from it: a choice of nonlinearities and normalizations, and of learned vectors or one-hot
-//! codes for categorical columns; weights that begin as [`Mlp`]'s.
+//! learning*, 2022, <https://arxiv.org/abs/2203.05556>: with numeric embeddings, a
+//! multilayer perceptron matches transformers.
+//! Differs from it: a choice of activations, normalizations and learned or one-hot encodings of
+//! categorical columns; initial weights of [`Mlp`].
 
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::features::{Features, FeaturesConfig};
+use super::inputs::TabularInputs;
 use super::piecewise::BinsError;
-use super::rows::Rows;
 use crate::config::{ConfigError, check_parameters};
 use crate::layers::Activation;
 use crate::layers::mlp::{Mlp, MlpConfig, Normalization};
@@ -22,20 +22,20 @@ use crate::template::data_sized;
 /// Configuration to create a [`TabularMlp`] with [`init`](TabularMlpConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct TabularMlpConfig {
-    /// The columns, and what is made of them.
+    /// The columns and their embeddings.
     pub features: FeaturesConfig,
-    /// Number of scores: classes, or regression targets.
+    /// Number of outputs: classes or regression targets.
     pub d_output: usize,
-    /// Width of each hidden layer, first to last; empty makes a linear model.
+    /// Width of each hidden layer, first to last; empty for a linear model.
     #[config(default = "vec![256, 256]")]
     pub hidden: Vec<usize>,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the hidden layers.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// Normalization in front of each hidden nonlinearity.
+    /// Normalization in front of each hidden activation.
     #[config(default = "Normalization::None")]
     pub normalization: Normalization,
-    /// Probability of zeroing a hidden activation, in `[0, 1)`.
+    /// Dropout probability of the hidden activations, in `[0, 1)`.
     #[config(default = 0.2)]
     pub dropout: f64,
 }
@@ -43,11 +43,11 @@ pub struct TabularMlpConfig {
 data_sized!(TabularMlpConfig::new(features, d_output));
 
 impl TabularMlpConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.features.validate()?;
         self.mlp().validate()?;
@@ -89,15 +89,15 @@ impl TabularMlpConfig {
     }
 }
 
-/// A perceptron that reads rows of a table.
+/// A multilayer perceptron on the features of a row.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use tinderbox_models::tabular::{FeaturesConfig, Rows, TabularMlpConfig};
+/// use tinderbox_models::tabular::{FeaturesConfig, TabularInputs, TabularMlpConfig};
 ///
 /// let device = Device::flex();
 /// let model = TabularMlpConfig::new(FeaturesConfig::new(2, vec![3]), 1).init(&device);
-/// let rows = Rows::new(
+/// let rows = TabularInputs::new(
 ///     Some(Tensor::zeros([8, 2], &device)),
 ///     Some(Tensor::<2, Int>::zeros([8, 1], &device)),
 /// );
@@ -110,30 +110,29 @@ pub struct TabularMlp {
 }
 
 impl TabularMlp {
-    /// Takes the bins of the numeric columns, as [`Features::with_bins`].
+    /// Sets the bins of the numeric columns, as [`Features::with_bins`].
     ///
     /// # Errors
     ///
-    /// If the network has no bins, or these do not fit it.
+    /// If the network has no bins or these do not match it.
     pub fn with_bins(mut self, edges: &[Vec<f32>]) -> Result<Self, BinsError> {
         self.features = self.features.with_bins(edges)?;
         Ok(self)
     }
 
-    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
-    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
-    /// they were drawn.
+    /// Zeroes the weights of categories, `[column, code]` each, that do not occur in the training
+    /// rows, such as the one for unseen values. Never trained, they would stay random.
     ///
     /// # Panics
     ///
     /// If there is no such column or code.
     #[must_use]
-    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
-        self.features.forget(values, self.mlp.input_mut());
+    pub fn with_zeroed_categories(mut self, values: &[[usize; 2]]) -> Self {
+        self.features.zero_categories(values, self.mlp.input_mut());
         self
     }
 
-    /// Scores every class, or predicts every target.
+    /// Computes the logits, or predicts the regression targets.
     ///
     /// # Shapes
     ///
@@ -142,15 +141,15 @@ impl TabularMlp {
     ///
     /// # Panics
     ///
-    /// If the rows have other columns.
-    pub fn forward(&self, rows: Rows) -> Tensor<2> {
+    /// If the columns of the rows do not match the configuration.
+    pub fn forward(&self, rows: TabularInputs) -> Tensor<2> {
         self.mlp.forward(self.features.forward(rows))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{all_features, assert_forgets, rows};
+    use super::super::testing::{all_features, assert_zeroes_categories, rows};
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
@@ -163,18 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn values_that_no_row_had_count_for_nothing() {
+    fn unseen_categories_do_not_affect_the_output() {
         for config in all() {
             let net = config.init(&Device::flex());
-            assert_forgets(net, TabularMlp::with_unseen, TabularMlp::forward);
+            assert_zeroes_categories(net, TabularMlp::with_zeroed_categories, TabularMlp::forward);
         }
     }
 
     #[test]
-    fn what_has_forgotten_goes_on_learning() {
+    fn a_network_with_zeroed_categories_keeps_learning() {
         let device = Device::flex().autodiff();
         for config in all() {
-            let net = config.init(&device).with_unseen(&[[0, 1]]);
+            let net = config.init(&device).with_zeroed_categories(&[[0, 1]]);
             let logits = net.forward(rows(32, &device));
             assert_every_parameter_gets_a_gradient(&net, &logits);
         }
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_perceptron_behind_the_features() {
+    fn it_is_an_mlp_on_the_features() {
         let device = Device::flex();
         for config in all() {
             let model = config.init(&device);

@@ -9,10 +9,10 @@ use super::piecewise::{Bins, BinsError, PiecewiseLinear};
 use crate::config::{ConfigError, check_positive, check_range, check_size};
 use crate::layers::init::fan_in_uniform;
 
-/// Largest number of bins of a numeric column.
+/// Maximum number of bins of a numeric column.
 const MAX_BINS: usize = 4096;
 
-/// What a network makes of each numeric column before its first layer, written
+/// Embedding of numeric columns, such as
 /// `{ kind = "piecewise-linear", n_bins = 48, rectify = false }`.
 ///
 /// Reference: Gorishniy, Rubachev and Babenko, *On embeddings for numerical features in tabular deep
@@ -20,34 +20,32 @@ const MAX_BINS: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum NumericEmbedding {
-    /// The number as it is.
+    /// The plain value.
     None,
-    /// A multiple of a learned vector, plus another, for each column ("L"); the tokens of the
-    /// FT-Transformer.
+    /// A linear layer per column ("L"); the tokens of the FT-Transformer.
     Linear,
-    /// The same behind a rectifier ("LR").
+    /// A linear layer per column and `ReLU` ("LR").
     LinearRelu,
-    /// How far the number is through each of the column's bins ("Q"). Nothing is learned.
+    /// Piecewise-linear encoding ("Q"), without parameters.
     Encoding {
-        /// Largest number of bins of a column.
+        /// Maximum number of bins of a column.
         n_bins: usize,
     },
-    /// A linear layer of each column's own behind the encoding, beside that of `linear` ("Q-L", or
-    /// "Q-LR" with a rectifier). Without one its weights begin at zero, as in version "B" of the
+    /// A linear layer per column on the piecewise-linear encoding, plus that of `linear` ("Q-L", or
+    /// "Q-LR" with `ReLU`). Without `ReLU` its weights are initially zero, as in version "B" of the
     /// authors' package.
     PiecewiseLinear {
-        /// Largest number of bins of a column.
+        /// Maximum number of bins of a column.
         n_bins: usize,
-        /// Whether the encoding's layer has a rectifier.
+        /// Whether the encoded part is followed by `ReLU`.
         rectify: bool,
     },
-    /// Sines and cosines of learned frequencies, and a linear layer with a rectifier behind them
-    /// ("PLR").
+    /// Sines and cosines of learned frequencies, a linear layer and `ReLU` ("PLR").
     Periodic {
         /// Number of frequencies of a column.
         n_frequencies: usize,
-        /// Deviation of the frequencies at the start, in periods per unit of the column; worth
-        /// tuning between 0.01 and 10.
+        /// Initial standard deviation of the frequencies, in periods per unit of the column;
+        /// typically tuned between 0.01 and 10.
         sigma: f64,
         /// Whether all columns share the linear layer ("PLR lite").
         lite: bool,
@@ -55,8 +53,8 @@ pub enum NumericEmbedding {
 }
 
 impl NumericEmbedding {
-    /// Largest number of bins of a column, if it has bins: they are measured on the training rows
-    /// and set by `with_bins`.
+    /// Maximum number of bins of a column, for embeddings with bins, which are computed from the
+    /// training rows and set with `with_bins`.
     pub fn n_bins(&self) -> Option<usize> {
         match *self {
             Self::Encoding { n_bins } | Self::PiecewiseLinear { n_bins, .. } => Some(n_bins),
@@ -80,7 +78,7 @@ impl NumericEmbedding {
         Ok(())
     }
 
-    /// How many numbers a column becomes; those of an embedding are `d_embedding`.
+    /// Number of features of a column: `d_embedding` for learned embeddings.
     pub(super) fn width(&self, d_embedding: usize) -> usize {
         match *self {
             Self::None => 1,
@@ -89,7 +87,7 @@ impl NumericEmbedding {
         }
     }
 
-    /// Counts what is learned for `n` columns; saturates.
+    /// Number of parameters for `n` columns; saturates.
     pub(super) fn parameters(&self, n: usize, d: usize) -> usize {
         let per_column = match *self {
             Self::None | Self::Encoding { .. } => 0,
@@ -112,7 +110,7 @@ impl NumericEmbedding {
 
     pub(super) fn describe(&self) -> String {
         match *self {
-            Self::None => "as they are".into(),
+            Self::None => "plain".into(),
             Self::Linear => "linear".into(),
             Self::LinearRelu => "linear + relu".into(),
             Self::Encoding { n_bins } => format!("{n_bins} bins"),
@@ -133,7 +131,7 @@ impl NumericEmbedding {
         }
     }
 
-    /// Builds the layers for `n` columns, if there are any.
+    /// Builds the layers for `n` columns, if the embedding has any.
     pub(super) fn init(&self, n: usize, d: usize, device: &Device) -> Option<Numeric> {
         Some(match *self {
             Self::None => return None,
@@ -154,8 +152,7 @@ impl NumericEmbedding {
 
 /// The layers of a [`NumericEmbedding`].
 ///
-/// Inside, the columns come first: one matrix product over all columns, and none of its inputs has
-/// to be copied for it.
+/// Columns come first inside, so that one batched matrix product covers all columns without copies.
 #[derive(Module, Debug)]
 pub(super) enum Numeric {
     Linear(PerColumn),
@@ -190,7 +187,7 @@ impl Numeric {
     }
 }
 
-/// A vector of each column's own, times the number, plus another.
+/// A linear layer with one input per column.
 #[derive(Module, Debug)]
 pub(super) struct PerColumn {
     /// `[n_numeric, d_embedding]`
@@ -201,7 +198,7 @@ pub(super) struct PerColumn {
 
 impl PerColumn {
     pub(super) fn init(n: usize, d: usize, device: &Device) -> Self {
-        // As the authors: the vector's length, not the fan-in of 1, sets the scale.
+        // As in the authors' code, the embedding size, not the fan-in of 1, sets the scale.
         let begin = |initializer: Initializer| initializer.init([n, d], device);
         Self {
             weight: begin(fan_in_uniform(d)),
@@ -264,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn configurations_survive_a_file_and_unknown_keys_do_not() {
+    fn configurations_round_trip_and_unknown_keys_are_rejected() {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
         struct Holder {
             numeric: NumericEmbedding,

@@ -7,14 +7,14 @@ use burn::tensor::{Device, Tensor};
 
 use crate::layers::init::fan_in_uniform;
 
-/// Cosines and sines of learned frequencies, and a linear layer with a rectifier behind them.
+/// Cosines and sines of learned frequencies, a linear layer and `ReLU`.
 #[derive(Module, Debug)]
 pub(super) struct Periodic {
     /// In periods per unit of the column, `[n_numeric, n_frequencies]`.
     frequency: Param<Tensor<2>>,
-    /// `[n_numeric, 2 * n_frequencies, d_embedding]`, or 1 in place of `n_numeric` if shared.
+    /// `[n_numeric, 2 * n_frequencies, d_embedding]`, or 1 instead of `n_numeric` if shared.
     weight: Param<Tensor<3>>,
-    /// `[n_numeric, d_embedding]`, or 1 in place of `n_numeric` if shared.
+    /// `[n_numeric, d_embedding]`, or 1 instead of `n_numeric` if shared.
     bias: Param<Tensor<2>>,
 }
 
@@ -44,8 +44,8 @@ impl Periodic {
 
 /// Cosines of the last axis, then sines.
 ///
-/// Each is the other's gradient, and slow to compute where it is not vectorized: with `zero`, whose
-/// value is 0 and whose gradient is 1, neither is computed again in the backward pass.
+/// Each is the gradient of the other, and both are slow where they are not vectorized: through
+/// `zero`, whose value is 0 and whose gradient is 1, the backward pass reuses them.
 fn waves(angle: Tensor<3>) -> Tensor<3> {
     let fixed = angle.clone().detach();
     let (cos, sin) = (fixed.clone().cos(), fixed.clone().sin());

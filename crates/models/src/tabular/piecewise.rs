@@ -7,46 +7,44 @@ use thiserror::Error;
 use super::numeric::PerColumn;
 use crate::layers::init::fan_in_uniform;
 
-/// Why the bins of the numeric columns cannot be used.
+/// Why bins of numeric columns are rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BinsError {
-    /// The network has no bins.
-    #[error("the network's embedding of numeric columns has no bins")]
+    /// The embedding has no bins.
+    #[error("the numeric embedding of the network has no bins")]
     Unused,
-    /// There are bins for another number of columns.
-    #[error("there are bins for {found} numeric columns, expected {expected}")]
+    /// The number of columns differs.
+    #[error("bins for {columns} numeric columns, expected {expected}")]
     Columns {
-        /// For how many columns there are bins.
-        found: usize,
-        /// How many numeric columns the network has.
+        /// Number of columns with bins.
+        columns: usize,
+        /// Number of numeric columns of the network.
         expected: usize,
     },
-    /// A column has too few edges or too many.
-    #[error("numeric column {column} has {edges} edges of bins, expected 2 to {max}")]
+    /// A column has too few or too many edges.
+    #[error("numeric column {column} has {edges} bin edges, expected 2 to {max}")]
     Count {
-        /// Which column, from 0.
+        /// Index of the column.
         column: usize,
-        /// How many edges it has.
+        /// Its number of edges.
         edges: usize,
-        /// Largest number that fits the network.
+        /// Maximum number for this network.
         max: usize,
     },
-    /// The edges are not finite numbers in rising order.
-    #[error(
-        "the edges of the bins of numeric column {column} are not finite numbers in rising order"
-    )]
+    /// The edges are not finite and increasing.
+    #[error("the bin edges of numeric column {column} must be finite and increasing")]
     Order {
-        /// Which column, from 0.
+        /// Index of the column.
         column: usize,
     },
 }
 
-/// Edges of bins that hold about the same number of values each, in rising order: at most
-/// `n_bins + 1`, fewer if values repeat (Gorishniy et al., 2022, section 3.2.1).
+/// Computes the edges of quantile bins in increasing order: at most `n_bins + 1`, fewer with repeated
+/// values (Gorishniy et al., 2022, section 3.2.1).
 ///
-/// Values that are not finite are left out. A column of one value gets a single bin that begins at
-/// it, and an empty one the bin from 0 to 1.
+/// Ignores values that are not finite. A constant column gets one bin that starts at its value, an
+/// empty column the bin from 0 to 1.
 ///
 /// ```
 /// use tinderbox_models::tabular::quantile_bins;
@@ -67,33 +65,33 @@ pub fn quantile_bins(values: &[f32], n_bins: usize) -> Vec<f32> {
     }
 }
 
-/// The value at `part` of `parts`, between two neighbours in proportion.
+/// The quantile `part / parts`, linearly interpolated.
 fn quantile(sorted: &[f32], part: usize, parts: usize) -> Option<f32> {
     let last = sorted.len().checked_sub(1)?;
-    let place = last as f64 * part as f64 / parts.max(1) as f64;
-    let below = place.floor();
+    let position = last as f64 * part as f64 / parts.max(1) as f64;
+    let below = position.floor();
     let (left, right) = (
         f64::from(sorted[below as usize]),
         f64::from(sorted[(below as usize + 1).min(last)]),
     );
-    Some((left + (right - left) * (place - below)) as f32)
+    Some((left + (right - left) * (position - below)) as f32)
 }
 
-/// The bins of every numeric column, and how far a number is through each of them.
+/// Bins of every numeric column, and the piecewise-linear encoding.
 ///
-/// They are measured, not learned: part of the weights, but without a gradient. A column's first bin
-/// stands first and its last bin last, so that those two, which are open outwards, have the same
-/// place in every column; what a column does not use lies between them and has a slope of 0.
+/// They are statistics: stored with the weights, but without a gradient. The first bin of a column
+/// comes first and its last bin last, so that these two, which are open outwards, have the same
+/// position in every column; unused bins are between them and have slope 0.
 #[derive(Module, Debug)]
 pub(super) struct Bins {
-    /// Where each bin begins, `[n_numeric, n_bins]`.
+    /// Left edge of each bin, `[n_numeric, n_bins]`.
     left: RunningState<Tensor<2>>,
     /// One over the width of each bin, `[n_numeric, n_bins]`.
     slope: RunningState<Tensor<2>>,
 }
 
 impl Bins {
-    /// Bins of the same width from -3 to 3, until others are [`set`](Self::set).
+    /// Bins of equal width from -3 to 3, until [`set`](Self::set) replaces them.
     pub(super) fn init(n: usize, n_bins: usize, device: &Device) -> Self {
         let edge = |index: usize| 6.0 * index as f32 / n_bins as f32 - 3.0;
         let edges: Vec<f32> = (0..=n_bins).map(edge).collect();
@@ -104,13 +102,13 @@ impl Bins {
         let (mut left, mut slope) = (Vec::new(), Vec::new());
         for edges in columns {
             let (last, rest) = (edges.len() - 2, n_bins + 1 - edges.len());
-            let place = |bin: usize| if bin == last { bin + rest } else { bin };
+            let position = |bin: usize| if bin == last { bin + rest } else { bin };
             let (start, end) = (left.len(), left.len() + n_bins);
             left.resize(end, 0.0);
             slope.resize(end, 0.0);
             for (bin, edge) in edges.windows(2).enumerate() {
-                left[start + place(bin)] = edge[0];
-                slope[start + place(bin)] = (edge[1] - edge[0]).recip();
+                left[start + position(bin)] = edge[0];
+                slope[start + position(bin)] = (edge[1] - edge[0]).recip();
             }
         }
         let tensor = |values: Vec<f32>| {
@@ -123,13 +121,13 @@ impl Bins {
         }
     }
 
-    /// Takes the edges of every column's bins.
+    /// Sets the bin edges of every column.
     pub(super) fn set(&mut self, columns: &[Vec<f32>]) -> Result<(), BinsError> {
         let left = self.left.value();
         let [expected, n_bins] = left.dims();
         if columns.len() != expected {
-            let found = columns.len();
-            return Err(BinsError::Columns { found, expected });
+            let columns = columns.len();
+            return Err(BinsError::Columns { columns, expected });
         }
         for (column, edges) in columns.iter().enumerate() {
             check_edges(column, edges, n_bins + 1)?;
@@ -138,11 +136,11 @@ impl Bins {
         Ok(())
     }
 
-    /// Equation 1 of the paper. A number is data and a bin is measured: there is no gradient, and
-    /// without one Burn computes this in a third of the time.
+    /// Equation 1 of the paper. Neither values nor bins need a gradient, and without autodiff this takes
+    /// a third of the time.
     ///
     /// - input: `[n_numeric, batch, 1]`
-    /// - output: `[n_numeric, batch, n_bins]`, from 0 to 1, but for the outer bins beyond the edges
+    /// - output: `[n_numeric, batch, n_bins]`, from 0 to 1, except in the outer bins beyond the edges
     pub(super) fn encode(&self, x: Tensor<3>) -> Tensor<3> {
         let is_autodiff = x.device().is_autodiff();
         let plain = |x: Tensor<3>| if is_autodiff { x.inner() } else { x };
@@ -168,7 +166,7 @@ fn encode(x: Tensor<3>, left: Tensor<3>, slope: Tensor<3>) -> Tensor<3> {
     if n_bins == 1 {
         return through(0);
     }
-    // A column with one bin does not use the first place; its bin is open at both ends.
+    // A column with one bin does not use the first position; its bin is open at both ends.
     let alone = slope.clone().slice([0..n, 0..1, 0..1]).equal_elem(0.0);
     let last = through(n_bins - 1);
     let last = last
@@ -195,7 +193,7 @@ fn check_edges(column: usize, edges: &[f32], max: usize) -> Result<(), BinsError
     Err(BinsError::Order { column })
 }
 
-/// A linear layer of each column's own behind the encoding, beside one that sees the number itself.
+/// A linear layer per column on the encoding, plus one on the value itself.
 #[derive(Module, Debug)]
 pub(super) struct PiecewiseLinear {
     linear: PerColumn,
@@ -208,7 +206,7 @@ pub(super) struct PiecewiseLinear {
 
 impl PiecewiseLinear {
     pub(super) fn init(n: usize, n_bins: usize, d: usize, rectify: bool, device: &Device) -> Self {
-        // Zeros would stay zeros behind a rectifier: it has no gradient there.
+        // Zeros would stay zero in front of `ReLU`, which has no gradient there.
         let begin = if rectify {
             fan_in_uniform(n_bins)
         } else {
@@ -272,7 +270,7 @@ mod tests {
         for (edges, encoded) in columns.iter().zip(encoded.chunks(7 * 3)) {
             for (&x, encoded) in inputs.iter().zip(encoded.chunks(3)) {
                 let mut expected = by_definition(x, edges);
-                // The last bin stands last, and zeros before it.
+                // The last bin comes last, with zeros before it.
                 let last = expected.pop().unwrap();
                 expected.resize(2, 0.0);
                 expected.push(last);
@@ -283,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_bin_is_the_same_line_everywhere() {
+    fn a_single_bin_is_linear_everywhere() {
         let device = Device::flex();
         let mut bins = Bins::init(1, 1, &device);
         bins.set(&[vec![1.0, 3.0]]).unwrap();
@@ -292,11 +290,11 @@ mod tests {
     }
 
     #[test]
-    fn the_linear_layer_sees_the_number_and_its_encoding() {
+    fn the_linear_layer_reads_the_value_and_its_encoding() {
         let device = Device::flex();
         let mut layer = PiecewiseLinear::init(2, 4, 3, false, &device);
         let x = normal([2, 6, 1], &device);
-        // It begins as a linear embedding.
+        // Initially it is a linear embedding.
         assert_close(
             layer.forward(x.clone()),
             &values(layer.linear.forward(x.clone())),
@@ -313,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_lie_between_neighbours_and_repeat_no_edge() {
+    fn quantiles_are_interpolated_and_edges_are_unique() {
         let column: Vec<f32> = (0..=10).map(|i| i as f32).collect();
         assert_eq!(quantile_bins(&column, 4), [0.0, 2.5, 5.0, 7.5, 10.0]);
         let often = [0.0, 0.0, 0.0, 0.0, 1.0, 2.0];
@@ -323,19 +321,16 @@ mod tests {
     }
 
     #[test]
-    fn bins_that_do_not_fit_are_refused() {
+    fn bins_that_do_not_match_are_rejected() {
         let mut bins = Bins::init(2, 2, &Device::flex());
         let good = vec![0.0, 1.0];
         let refused = |bins: &mut Bins, columns: &[Vec<f32>]| bins.set(columns).unwrap_err();
         let error = refused(&mut bins, std::slice::from_ref(&good));
-        assert_eq!(
-            error.to_string(),
-            "there are bins for 1 numeric columns, expected 2"
-        );
+        assert_eq!(error.to_string(), "bins for 1 numeric columns, expected 2");
         let error = refused(&mut bins, &[good.clone(), vec![0.0; 4]]);
         assert_eq!(
             error.to_string(),
-            "numeric column 1 has 4 edges of bins, expected 2 to 3"
+            "numeric column 1 has 4 bin edges, expected 2 to 3"
         );
         for wrong in [
             vec![],
@@ -354,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn training_leaves_the_bins_alone() {
+    fn training_does_not_change_the_bins() {
         let device = Device::flex();
         let layer = PiecewiseLinear::init(1, 2, 3, false, &device).train();
         let x = normal([1, 4, 1], &device.clone().autodiff());

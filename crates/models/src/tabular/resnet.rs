@@ -2,9 +2,9 @@
 //!
 //! Reference: Gorishniy, Rubachev, Khrulkov and Babenko, *Revisiting deep learning models for tabular
 //! data*, 2021, <https://arxiv.org/abs/2106.11959>, section 3.2.
-//! Differs from it: a choice of embeddings for the columns, numeric ones too; no bias where batch
-//! normalization (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) subtracts it again, which is
-//! everywhere but inside a block and at the end.
+//! Differs from it: a choice of embeddings, also for numeric columns; no bias where batch
+//! normalization (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) would subtract it
+//! again, which is everywhere but inside a block and at the end.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -13,37 +13,37 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::features::{Features, FeaturesConfig};
+use super::inputs::TabularInputs;
 use super::piecewise::BinsError;
-use super::rows::Rows;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
 use crate::layers::dense::{add_branch, drop_out, project};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of blocks.
+/// Maximum number of blocks.
 const MAX_BLOCKS: usize = 64;
 
 /// Configuration to create a [`TabularResNet`] with [`init`](TabularResNetConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct TabularResNetConfig {
-    /// The columns, and what is made of them.
+    /// The columns and their embeddings.
     pub features: FeaturesConfig,
-    /// Number of scores: classes, or regression targets.
+    /// Number of outputs: classes or regression targets.
     pub d_output: usize,
     /// Number of blocks.
     #[config(default = 2)]
     pub n_blocks: usize,
-    /// Width of what runs through the network.
+    /// Size of the residual stream.
     #[config(default = 192)]
     pub d_block: usize,
-    /// Width inside a block.
+    /// Hidden size of a block.
     #[config(default = 384)]
     pub d_hidden: usize,
-    /// Probability of zeroing an activation inside a block, in `[0, 1)`.
+    /// Dropout probability of the hidden activations of a block, in `[0, 1)`.
     #[config(default = 0.2)]
     pub dropout: f64,
-    /// Probability of zeroing a number that a block adds, in `[0, 1)`.
+    /// Dropout probability of the residual branches, in `[0, 1)`.
     #[config(default = 0.0)]
     pub residual_dropout: f64,
 }
@@ -51,11 +51,11 @@ pub struct TabularResNetConfig {
 data_sized!(TabularResNetConfig::new(features, d_output));
 
 impl TabularResNetConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.features.validate()?;
         check_size("d_output", self.d_output)?;
@@ -124,15 +124,15 @@ impl TabularResNetConfig {
     }
 }
 
-/// Blocks that each add to what runs past them.
+/// Residual blocks on the features of a row.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::tabular::{FeaturesConfig, Rows, TabularResNetConfig};
+/// use tinderbox_models::tabular::{FeaturesConfig, TabularInputs, TabularResNetConfig};
 ///
 /// let device = Device::flex();
 /// let model = TabularResNetConfig::new(FeaturesConfig::new(5, vec![]), 3).init(&device);
-/// let rows = Rows::new(Some(Tensor::zeros([8, 5], &device)), None);
+/// let rows = TabularInputs::new(Some(Tensor::zeros([8, 5], &device)), None);
 /// assert_eq!(model.forward(rows).dims(), [8, 3]);
 /// ```
 #[derive(Module, Debug)]
@@ -154,30 +154,29 @@ struct Block {
 }
 
 impl TabularResNet {
-    /// Takes the bins of the numeric columns, as [`Features::with_bins`].
+    /// Sets the bins of the numeric columns, as [`Features::with_bins`].
     ///
     /// # Errors
     ///
-    /// If the network has no bins, or these do not fit it.
+    /// If the network has no bins or these do not match it.
     pub fn with_bins(mut self, edges: &[Vec<f32>]) -> Result<Self, BinsError> {
         self.features = self.features.with_bins(edges)?;
         Ok(self)
     }
 
-    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
-    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
-    /// they were drawn.
+    /// Zeroes the weights of categories, `[column, code]` each, that do not occur in the training
+    /// rows, such as the one for unseen values. Never trained, they would stay random.
     ///
     /// # Panics
     ///
     /// If there is no such column or code.
     #[must_use]
-    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
-        self.features.forget(values, &mut self.input);
+    pub fn with_zeroed_categories(mut self, values: &[[usize; 2]]) -> Self {
+        self.features.zero_categories(values, &mut self.input);
         self
     }
 
-    /// Scores every class, or predicts every target.
+    /// Computes the logits, or predicts the regression targets.
     ///
     /// # Shapes
     ///
@@ -186,8 +185,8 @@ impl TabularResNet {
     ///
     /// # Panics
     ///
-    /// If the rows have other columns.
-    pub fn forward(&self, rows: Rows) -> Tensor<2> {
+    /// If the columns of the rows do not match the configuration.
+    pub fn forward(&self, rows: TabularInputs) -> Tensor<2> {
         let mut x = project(&self.input, self.features.forward(rows));
         for block in &self.blocks {
             x = block.forward(x);
@@ -208,7 +207,7 @@ impl Block {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{affine, all_features, assert_forgets, rectified, rows};
+    use super::super::testing::{affine, all_features, assert_zeroes_categories, rectified, rows};
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
@@ -225,10 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn values_that_no_row_had_count_for_nothing() {
+    fn unseen_categories_do_not_affect_the_output() {
         for config in all() {
             let net = config.init(&Device::flex());
-            assert_forgets(net, TabularResNet::with_unseen, TabularResNet::forward);
+            assert_zeroes_categories(
+                net,
+                TabularResNet::with_zeroed_categories,
+                TabularResNet::forward,
+            );
         }
     }
 
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_agree_with_matrices_by_hand() {
+    fn outputs_agree_with_matrices_by_hand() {
         let device = Device::flex();
         for config in all() {
             let model = config.init(&device);

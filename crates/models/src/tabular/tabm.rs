@@ -1,19 +1,19 @@
-//! Many perceptrons that share their weights and are trained side by side.
+//! TabM: an ensemble of multilayer perceptrons that share most of their weights.
 //!
 //! Reference: Gorishniy, Kotelnikov and Babenko, *`TabM`: Advancing tabular deep learning with
 //! parameter-efficient ensembling*, 2024, <https://arxiv.org/abs/2410.24210>; Wen, Tran and Ba,
 //! *`BatchEnsemble`*, 2020, <https://arxiv.org/abs/2002.06715>.
-//! Differs from it: learned vectors for categorical columns as a choice beside one-hot codes.
+//! Differs from it: an option for learned embeddings of categorical columns.
 //!
 //! | name | meaning and shape | symbol |
 //! |---|---|---|
-//! | `n_members` | number of perceptrons | k |
-//! | `linear` | weights of a layer that the members share, `[d_input, d_output]` | W |
-//! | `r`, `s` | factors of a member's inputs and outputs, `[n_members, d]` | r, s |
-//! | `bias` | of each member's own, `[n_members, d_output]` | b |
+//! | `n_members` | number of ensemble members | k |
+//! | `linear` | shared weights of a layer, `[d_input, d_output]` | W |
+//! | `r`, `s` | scales of the inputs and outputs of each member, `[n_members, d]` | r, s |
+//! | `bias` | bias of each member, `[n_members, d_output]` | b |
 //!
-//! The members come first inside: a layer is one product of `n_members * batch` rows, and what
-//! differs between members is a vector per plane of `[n_members, batch, d]`.
+//! Members come first inside: a layer is one matrix product of `n_members * batch` rows, and the
+//! members of `[n_members, batch, d]` differ by one vector each.
 
 use burn::config::Config;
 use burn::module::{Module, Param};
@@ -23,52 +23,52 @@ use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::features::{Features, FeaturesConfig};
+use super::inputs::TabularInputs;
 use super::numeric::NumericEmbedding;
 use super::piecewise::BinsError;
-use super::rows::Rows;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
 use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of members.
+/// Maximum number of members.
 const MAX_MEMBERS: usize = 1024;
 
-/// Largest number of blocks.
+/// Maximum number of blocks.
 const MAX_BLOCKS: usize = 64;
 
-/// What the members do not share, beside their last layers; written in kebab case.
+/// The weights that members do not share besides their output layers, serialized in kebab case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TabMVariant {
-    /// Factors of the inputs and outputs of every layer, and its biases.
+    /// Scales of the inputs and outputs of every layer, and biases.
     Full,
-    /// One factor of every input of the network; it costs little more than a perceptron of as many
-    /// rows.
+    /// Scales of the inputs of the network; costs little more than one multilayer perceptron on as
+    /// many rows.
     Mini,
 }
 
 /// Configuration to create a [`TabM`] with [`init`](TabMConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct TabMConfig {
-    /// The columns, and what is made of them.
+    /// The columns and their embeddings.
     pub features: FeaturesConfig,
-    /// Number of scores: classes, or regression targets.
+    /// Number of outputs: classes or regression targets.
     pub d_output: usize,
-    /// What the members do not share.
+    /// The weights that members do not share.
     #[config(default = "TabMVariant::Mini")]
     pub variant: TabMVariant,
-    /// Number of members.
+    /// Number of ensemble members.
     #[config(default = 16)]
     pub n_members: usize,
     /// Number of hidden layers.
     #[config(default = 2)]
     pub n_blocks: usize,
-    /// Width of a hidden layer.
+    /// Size of a hidden layer.
     #[config(default = 128)]
     pub d_block: usize,
-    /// Probability of zeroing a hidden activation, in `[0, 1)`.
+    /// Dropout probability of the hidden activations, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
@@ -76,11 +76,11 @@ pub struct TabMConfig {
 data_sized!(TabMConfig::new(features, d_output));
 
 impl TabMConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.features.validate()?;
         check_size("d_output", self.d_output)?;
@@ -105,7 +105,7 @@ impl TabMConfig {
             features: self.features.init(device),
             scale: match self.variant {
                 TabMVariant::Full => None,
-                TabMVariant::Mini => Some(self.first_factors(device)),
+                TabMVariant::Mini => Some(self.initial_scales(device)),
             },
             blocks: blocks.collect(),
             dropout: DropoutConfig::new(self.dropout).init(),
@@ -130,7 +130,7 @@ impl TabMConfig {
         let full = self.variant == TabMVariant::Full;
         if !full {
             let parameters = k.saturating_mul(d_features);
-            layers.push(layer("scale".into(), "factors", d_features, parameters));
+            layers.push(layer("scale".into(), "scale", d_features, parameters));
         }
         for (index, d_input) in self.inputs().enumerate() {
             let shared = linear_parameters(d_input, d, !full);
@@ -148,12 +148,12 @@ impl TabMConfig {
             layers.push(layer(format!("blocks.{index}"), kind, d, parameters));
         }
         let parameters = linear_parameters(d, self.d_output, true).saturating_mul(k);
-        let kind = "linear of each member";
+        let kind = "linear per member";
         layers.push(layer("output".into(), kind, self.d_output, parameters));
         layers
     }
 
-    /// Width of what each block reads.
+    /// Input size of each block.
     fn inputs(&self) -> impl Iterator<Item = usize> {
         let rest = std::iter::repeat_n(self.d_block, self.n_blocks.saturating_sub(1));
         std::iter::once(self.features.d_output()).chain(rest)
@@ -172,9 +172,9 @@ impl TabMConfig {
         Block {
             linear: linear_without_bias(d_input, d, fan_in_uniform(d_input), device),
             adapters: Some(Adapters {
-                // Only the first differ at the start: they alone make the members diverse.
+                // Only the first scales differ initially, which suffices to make the members diverse.
                 r: if index == 0 {
-                    self.first_factors(device)
+                    self.initial_scales(device)
                 } else {
                     ones(d_input)
                 },
@@ -184,9 +184,9 @@ impl TabMConfig {
         }
     }
 
-    /// Factors of the network's inputs, one draw for all numbers of a column: from a normal
-    /// distribution if numeric columns are embedded, and otherwise 1 or -1.
-    fn first_factors(&self, device: &Device) -> Param<Tensor<2>> {
+    /// Initial scales of the inputs, one sample per column: from a normal distribution if numeric
+    /// columns are embedded, else 1 or -1.
+    fn initial_scales(&self, device: &Device) -> Param<Tensor<2>> {
         let widths: Vec<_> = self.features.widths().collect();
         let shape = [self.n_members, widths.len()];
         let embedded =
@@ -208,21 +208,20 @@ fn uniform(d_input: usize) -> Distribution {
     Distribution::Uniform(-max, max)
 }
 
-/// Perceptrons that share their weights, each with scores of its own.
+/// An ensemble of multilayer perceptrons with shared weights.
 ///
-/// While training, the loss is the mean of the members' losses: of the scores as if `n_members` rows
-/// had been there for each. The prediction is the mean of the members' predictions: of their
-/// probabilities, which [`mean_log_probabilities`] gives, or of their values.
+/// In training, the loss is the mean over the members. The prediction is the mean of the members'
+/// probabilities ([`mean_log_probabilities`]) or values.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use tinderbox_models::tabular::{FeaturesConfig, Rows, TabMConfig, mean_log_probabilities};
+/// use tinderbox_models::tabular::{FeaturesConfig, TabularInputs, TabMConfig, mean_log_probabilities};
 ///
 /// let device = Device::flex();
 /// let model = TabMConfig::new(FeaturesConfig::new(5, vec![]), 3)
 ///     .with_n_members(4)
 ///     .init(&device);
-/// let scores = model.forward(Rows::new(Some(Tensor::zeros([8, 5], &device)), None));
+/// let scores = model.forward(TabularInputs::new(Some(Tensor::zeros([8, 5], &device)), None));
 /// assert_eq!(scores.dims(), [8, 4, 3]);
 /// assert_eq!(mean_log_probabilities(scores).dims(), [8, 3]);
 /// ```
@@ -248,7 +247,7 @@ struct Adapters {
     bias: Param<Tensor<2>>,
 }
 
-/// A linear layer of each member's own.
+/// A linear layer per member.
 #[derive(Module, Debug)]
 struct Heads {
     /// `[n_members, d_block, d_output]`
@@ -258,32 +257,31 @@ struct Heads {
 }
 
 impl TabM {
-    /// Takes the bins of the numeric columns, as [`Features::with_bins`].
+    /// Sets the bins of the numeric columns, as [`Features::with_bins`].
     ///
     /// # Errors
     ///
-    /// If the network has no bins, or these do not fit it.
+    /// If the network has no bins or these do not match it.
     pub fn with_bins(mut self, edges: &[Vec<f32>]) -> Result<Self, BinsError> {
         self.features = self.features.with_bins(edges)?;
         Ok(self)
     }
 
-    /// Makes values of categorical columns count for nothing, `[column, code]` each: those that no
-    /// training row has, such as the one for words yet unknown, whose weights would otherwise stay as
-    /// they were drawn.
+    /// Zeroes the weights of categories, `[column, code]` each, that do not occur in the training
+    /// rows, such as the one for unseen values. Never trained, they would stay random.
     ///
     /// # Panics
     ///
     /// If there is no such column or code.
     #[must_use]
-    pub fn with_unseen(mut self, values: &[[usize; 2]]) -> Self {
+    pub fn with_zeroed_categories(mut self, values: &[[usize; 2]]) -> Self {
         if let Some(first) = self.blocks.first_mut() {
-            self.features.forget(values, &mut first.linear);
+            self.features.zero_categories(values, &mut first.linear);
         }
         self
     }
 
-    /// Lets every member score every class, or predict every target.
+    /// Computes the logits, or predicts the regression targets, with every member.
     ///
     /// # Shapes
     ///
@@ -292,8 +290,8 @@ impl TabM {
     ///
     /// # Panics
     ///
-    /// If the rows have other columns.
-    pub fn forward(&self, rows: Rows) -> Tensor<3> {
+    /// If the columns of the rows do not match the configuration.
+    pub fn forward(&self, rows: TabularInputs) -> Tensor<3> {
         let x = self.features.forward(rows).unsqueeze_dim::<3>(0);
         let mut x = match &self.scale {
             Some(scale) => x * per_member(scale),
@@ -314,7 +312,7 @@ impl TabM {
 }
 
 impl Block {
-    /// - input: `[n_members, batch, d_input]`, or 1 in place of `n_members` if they see the same
+    /// - input: `[n_members, batch, d_input]`, or 1 instead of `n_members` if all have the same input
     /// - output: `[n_members, batch, d_output]`
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         match &self.adapters {
@@ -346,7 +344,7 @@ fn per_member(vectors: &Param<Tensor<2>>) -> Tensor<3> {
 /// - output: `[batch, num_classes]`, log-probabilities
 pub fn mean_log_probabilities(scores: Tensor<3>) -> Tensor<2> {
     let x = log_softmax(scores, 2);
-    // Of the largest, so that not all of them vanish.
+    // Relative to the maximum, so that not all terms underflow.
     let largest = x.clone().max_dim(1);
     let mean = (x - largest.clone()).exp().mean_dim(1).log() + largest;
     mean.squeeze_dim(1)
@@ -354,7 +352,7 @@ pub fn mean_log_probabilities(scores: Tensor<3>) -> Tensor<2> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{affine, all_features, assert_forgets, rectified, rows};
+    use super::super::testing::{affine, all_features, assert_zeroes_categories, rectified, rows};
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
@@ -364,7 +362,7 @@ mod tests {
     fn all() -> impl Iterator<Item = TabMConfig> {
         let variants = [TabMVariant::Full, TabMVariant::Mini];
         let features = all_features().into_iter().enumerate();
-        // Both variants with learned vectors, and with one-hot codes.
+        // Both variants with learned and with one-hot encodings.
         features.map(move |(index, features)| {
             TabMConfig::new(features, 2)
                 .with_variant(variants[index / 2 % 2])
@@ -375,10 +373,10 @@ mod tests {
     }
 
     #[test]
-    fn values_that_no_row_had_count_for_nothing() {
+    fn unseen_categories_do_not_affect_the_output() {
         for config in all() {
             let net = config.init(&Device::flex());
-            assert_forgets(net, TabM::with_unseen, TabM::forward);
+            assert_zeroes_categories(net, TabM::with_zeroed_categories, TabM::forward);
         }
     }
 
@@ -395,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn every_member_is_a_perceptron_of_its_own() {
+    fn every_member_is_an_independent_mlp() {
         let device = Device::flex();
         for config in all() {
             let model = config.init(&device);
@@ -413,7 +411,7 @@ mod tests {
         }
     }
 
-    /// The scores of one member for one row, from the table at the head of the file.
+    /// Output of one member for one row, from the equations of the paper.
     fn one_member(model: &TabM, row: &[f32], member: usize) -> Vec<f32> {
         let own = |vectors: &Param<Tensor<2>>| values(vectors.val().narrow(0, member, 1));
         let times = |left: &[f32], right: &[f32]| -> Vec<f32> {
@@ -468,10 +466,10 @@ mod tests {
     }
 
     #[test]
-    fn members_begin_with_one_factor_per_column() {
+    fn initial_scales_are_equal_within_a_column() {
         let device = Device::flex();
         for config in all() {
-            let factors = values(config.first_factors(&device).val());
+            let factors = values(config.initial_scales(&device).val());
             let signs = config.features.numeric == NumericEmbedding::None;
             for member in factors.chunks(config.features.d_output()) {
                 let mut rest = member;
@@ -505,7 +503,7 @@ mod tests {
             expected.extend(mean.map(f32::ln));
         }
         assert_close(mean_log_probabilities(scores), &expected);
-        // Probabilities too small for a number.
+        // Probabilities that underflow.
         let far = Tensor::<3>::from_floats([[[0.0, -500.0], [0.0, -500.0]]], &device);
         assert_close(mean_log_probabilities(far), &[0.0, -500.0]);
     }

@@ -1,27 +1,27 @@
-//! Helpers of the tests of networks for tables.
+//! Helpers of the tests of tabular networks.
 
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 
-use super::{CategoricalEmbedding, FeaturesConfig, NumericEmbedding, Rows};
+use super::{CategoricalEmbedding, FeaturesConfig, NumericEmbedding, TabularInputs};
 use crate::summary::trainable_parameters;
 use crate::testing::{normal, values};
 
 pub(super) const N_NUMERIC: usize = 3;
 pub(super) const CARDINALITIES: [usize; 2] = [4, 3];
 
-/// Draws rows with the columns of these tests.
-pub(super) fn rows(batch: usize, device: &Device) -> Rows {
+/// Samples rows with the columns of these tests.
+pub(super) fn rows(batch: usize, device: &Device) -> TabularInputs {
     let codes = [4.0, 3.0].map(|values| {
         let codes = Tensor::<2>::random([batch, 1], Distribution::Uniform(0.0, values), device);
-        // An upper end can be drawn, by rounding.
+        // Rounding can produce the upper bound.
         codes.floor().clamp_max(values - 1.0).int()
     });
     let codes: Tensor<2, Int> = Tensor::cat(codes.to_vec(), 1);
-    Rows::new(Some(normal([batch, N_NUMERIC], device)), Some(codes))
+    TabularInputs::new(Some(normal([batch, N_NUMERIC], device)), Some(codes))
 }
 
-/// One of each kind.
+/// One embedding of each kind.
 pub(super) fn numeric_embeddings() -> [NumericEmbedding; 8] {
     let periodic = |lite| NumericEmbedding::Periodic {
         n_frequencies: 4,
@@ -41,7 +41,7 @@ pub(super) fn numeric_embeddings() -> [NumericEmbedding; 8] {
     ]
 }
 
-/// The columns of these tests in all their embeddings.
+/// The columns of these tests with every embedding.
 pub(super) fn all_features() -> Vec<FeaturesConfig> {
     let categorical = [
         CategoricalEmbedding::OneHot,
@@ -60,26 +60,29 @@ pub(super) fn all_features() -> Vec<FeaturesConfig> {
         .collect()
 }
 
-/// Checks that a network says the same of rows that differ in values it was told to forget, though
-/// not of those that differ in others, and that it goes on learning.
-pub(super) fn assert_forgets<M: Module, const D: usize>(
+/// Checks that zeroed categories do not affect the output while others do, and that the number of
+/// parameters stays the same.
+pub(super) fn assert_zeroes_categories<M: Module, const D: usize>(
     net: M,
-    with_unseen: impl Fn(M, &[[usize; 2]]) -> M,
-    forward: impl Fn(&M, Rows) -> Tensor<D>,
+    with_zeroed_categories: impl Fn(M, &[[usize; 2]]) -> M,
+    forward: impl Fn(&M, TabularInputs) -> Tensor<D>,
 ) {
     let device = net.devices().remove(0);
     let learns = trainable_parameters(&net);
-    let net = with_unseen(net, &[[0, 1], [0, 3], [1, 2]]);
+    let net = with_zeroed_categories(net, &[[0, 1], [0, 3], [1, 2]]);
     assert_eq!(trainable_parameters(&net), learns);
     let numeric: Tensor<2> = normal([1, N_NUMERIC], &device);
-    let said = |codes: [i32; 2]| {
+    let output = |codes: [i32; 2]| {
         let codes = Tensor::<2, Int>::from_ints([codes], &device);
-        values(forward(&net, Rows::new(Some(numeric.clone()), Some(codes))))
+        values(forward(
+            &net,
+            TabularInputs::new(Some(numeric.clone()), Some(codes)),
+        ))
     };
-    assert_eq!(said([1, 0]), said([3, 0]));
-    assert_ne!(said([1, 0]), said([0, 0]));
-    assert_ne!(said([2, 0]), said([0, 0]));
-    assert_ne!(said([0, 2]), said([0, 0]));
+    assert_eq!(output([1, 0]), output([3, 0]));
+    assert_ne!(output([1, 0]), output([0, 0]));
+    assert_ne!(output([2, 0]), output([0, 0]));
+    assert_ne!(output([0, 2]), output([0, 0]));
 }
 
 /// A row times a matrix plus a vector, as the definition says.

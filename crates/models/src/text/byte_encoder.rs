@@ -1,13 +1,11 @@
-//! Transformer encoder that classifies bytes, so that it needs no tokenizer and knows every
-//! language, misspelling and file.
+//! Byte-level Transformer encoder for text classification: no tokenizer, any language or spelling.
 //!
 //! Reference: Clark et al., *CANINE: pre-training an efficient tokenization-free encoder for language
-//! representation*, 2021, <https://arxiv.org/abs/2103.06874>: bytes are looked at with their
-//! neighbours, then joined a few at a time, and the deep encoder sees the shorter sequence.
-//! Differs from it: bytes instead of characters with hashed numbers; a convolution instead of
-//! local attention, and patches of a few bytes joined as in Yu et al., *MEGABYTE*, 2023,
-//! <https://arxiv.org/abs/2305.07185>; places turn queries and keys (Su et al., 2021,
-//! <https://arxiv.org/abs/2104.09864>).
+//! representation*, 2021, <https://arxiv.org/abs/2103.06874>: a local layer, then downsampling, then a
+//! deep encoder on the shorter sequence.
+//! Differs from it: bytes instead of hashed characters; a convolution instead of local attention, and
+//! patches of a few bytes as in Yu et al., *MEGABYTE*, 2023, <https://arxiv.org/abs/2305.07185>;
+//! rotary position embeddings (Su et al., 2021, <https://arxiv.org/abs/2104.09864>).
 
 use burn::config::Config;
 use burn::module::Module;
@@ -19,54 +17,54 @@ use crate::config::{
     ConfigError, MAX_SIZE, check_heads, check_parameters, check_probability, check_range,
     check_size,
 };
-use crate::layers::conv1d::{silence, windows};
+use crate::layers::conv1d::{unfold, zero_padding};
 use crate::layers::dense::{drop_out, project, project_gelu};
-use crate::layers::init::{SMALL, XAVIER, linear};
+use crate::layers::init::{TRANSFORMER, XAVIER, linear};
 use crate::layers::norm::LayerNorm;
 use crate::layers::pooling::mean;
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 use crate::text::encoder::{EPSILON, EncoderLayer, EncoderLayerConfig, MAX_LAYERS, ROTARY_BASE};
 
-/// Bytes that there are.
+/// Number of byte values.
 const BYTES: usize = 256;
 
-/// Largest number of bytes in a patch or a window.
+/// Maximum size of a patch or a kernel.
 const MAX_PATCH: usize = 64;
 
-/// Most bytes in a text.
+/// Maximum of `max_len`.
 const MAX_LEN: usize = 1 << 20;
 
 /// Configuration to create a [`ByteEncoder`] with [`init`](ByteEncoderConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct ByteEncoderConfig {
-    /// Number of scores.
+    /// Number of classes.
     pub num_classes: usize,
-    /// Most bytes in a text.
+    /// Maximum number of bytes in a text.
     #[config(default = 1024)]
     pub max_len: usize,
-    /// Width of a byte's vector.
+    /// Size of a byte's embedding.
     #[config(default = 32)]
     pub d_byte: usize,
-    /// Bytes that are looked at together before they are joined.
+    /// Kernel size of the convolution over bytes.
     #[config(default = 5)]
     pub kernel_size: usize,
-    /// Bytes that are joined to one vector.
+    /// Number of bytes in a patch.
     #[config(default = 4)]
     pub patch_size: usize,
-    /// Width of a patch's vector.
+    /// Size of a patch's embedding.
     #[config(default = 128)]
     pub d_model: usize,
-    /// Number of attention heads; `d_model` is an even multiple of it.
+    /// Number of attention heads; `d_model` must be a multiple of twice this number.
     #[config(default = 4)]
     pub n_heads: usize,
     /// Number of layers.
     #[config(default = 2)]
     pub n_layers: usize,
-    /// Width of the hidden layer that follows attention.
+    /// Hidden size of the feed-forward layers.
     #[config(default = 256)]
     pub d_hidden: usize,
-    /// Probability of zeroing a number of a branch, in `[0, 1)`.
+    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
@@ -74,18 +72,18 @@ pub struct ByteEncoderConfig {
 data_sized!(ByteEncoderConfig::new(num_classes), max_len);
 
 impl ByteEncoderConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_size("num_classes", self.num_classes)?;
         check_range("max_len", self.max_len, 1..=MAX_LEN)?;
         check_size("d_byte", self.d_byte)?;
         check_range("kernel_size", self.kernel_size, 1..=MAX_PATCH)?;
         check_range("patch_size", self.patch_size, 1..=MAX_PATCH)?;
-        check_range("max_len / patch", self.patches(), 1..=MAX_SIZE)?;
+        check_range("max_len / patch_size", self.patches(), 1..=MAX_SIZE)?;
         check_size("d_model", self.d_model)?;
         check_heads(self.d_model, self.n_heads, true)?;
         check_range("n_layers", self.n_layers, 1..=MAX_LAYERS)?;
@@ -104,7 +102,7 @@ impl ByteEncoderConfig {
         let (d_byte, d_model) = (self.d_byte, self.d_model);
         ByteEncoder {
             bytes: EmbeddingConfig::new(BYTES, d_byte)
-                .with_initializer(SMALL)
+                .with_initializer(TRANSFORMER)
                 .init(device),
             neighbours: linear(self.kernel_size * d_byte, d_byte, XAVIER, device),
             join: linear(self.patch_size * d_byte, d_model, XAVIER, device),
@@ -112,13 +110,13 @@ impl ByteEncoderConfig {
             rotary: RotaryTable::new(d_model / self.n_heads, self.patches(), ROTARY_BASE),
             layers: self.layer().init_stack(self.n_layers, device),
             norm: LayerNorm::new(d_model, EPSILON, device),
-            head: linear(d_model, self.num_classes, SMALL, device),
+            head: linear(d_model, self.num_classes, TRANSFORMER, device),
             patch: self.patch_size,
             max_len: self.max_len,
         }
     }
 
-    /// Most patches in a text.
+    /// Maximum number of patches in a text.
     fn patches(&self) -> usize {
         self.max_len.div_ceil(self.patch_size.max(1))
     }
@@ -132,8 +130,8 @@ impl ByteEncoderConfig {
         }
     }
 
-    /// Describes the layers of a valid configuration without building them; shapes are those of the
-    /// longest text.
+    /// Describes the layers of a valid configuration without building them; shapes are those of a
+    /// text of maximum length.
     pub fn layers(&self) -> Vec<LayerSummary> {
         let bytes = vec![self.max_len, self.d_byte];
         let rows = vec![self.patches(), self.d_model];
@@ -171,8 +169,7 @@ impl ByteEncoderConfig {
     }
 }
 
-/// Bytes with their neighbours, joined to patches, layers of attention between those, an average and
-/// a linear layer.
+/// A convolution over bytes, patches, attention layers, mean pooling and a linear layer.
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
@@ -200,17 +197,17 @@ pub struct ByteEncoder {
 }
 
 impl ByteEncoder {
-    /// Scores every class.
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
     /// - ids: `[batch, seq]`, bytes
-    /// - padding: `[batch, seq]`, true where there is no byte; the byte there is not looked at
+    /// - padding: `[batch, seq]`, true at padding positions, which are ignored
     /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
-    /// If the shapes differ, or a text is longer than the configuration says.
+    /// If the shapes differ or the text is longer than the maximum length.
     pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
         let [batch, seq] = ids.dims();
         assert_shape!(padding, [batch, seq]);
@@ -220,9 +217,9 @@ impl ByteEncoder {
             "a text has {seq} bytes, expected at most {max_len}"
         );
         let [d_window, d_byte] = self.neighbours.weight.dims();
-        let x = silence(self.bytes.forward(ids), padding.clone());
-        let x = project_gelu(&self.neighbours, windows(x, d_window / d_byte));
-        let x = silence(x, padding.clone());
+        let x = zero_padding(self.bytes.forward(ids), padding.clone());
+        let x = project_gelu(&self.neighbours, unfold(x, d_window / d_byte));
+        let x = zero_padding(x, padding.clone());
         let (x, padding) = patches(x, padding, self.patch);
         let mut x = drop_out(&self.dropout, project(&self.join, x));
         for layer in &self.layers {
@@ -232,13 +229,13 @@ impl ByteEncoder {
         project(&self.head, x)
     }
 
-    /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
+    /// Number of layers. For parameter groups: their paths begin with `layers.0`, `layers.1` and so on.
     pub fn num_layers(&self) -> usize {
         self.layers.len()
     }
 }
 
-/// Joins every `patch` vectors to one; a patch of nothing but padding is padding.
+/// Concatenates every `patch` vectors; a patch of padding only is padding.
 ///
 /// - x: `[batch, seq, d]`
 /// - output: `[batch, patches, patch * d]` and `[batch, patches]`
@@ -263,7 +260,7 @@ mod tests {
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
         assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing, assert_round_trips,
-        ids, loud, padding, values,
+        ids, padding, scale_weights, values,
     };
 
     fn small(window: usize, patch: usize) -> ByteEncoderConfig {
@@ -304,9 +301,9 @@ mod tests {
     }
 
     #[test]
-    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+    fn a_row_alone_equals_the_row_in_a_batch_with_any_padding() {
         for [window, patch] in KINDS {
-            let model = loud(small(window, patch).init(&Device::flex()), 10.0);
+            let model = scale_weights(small(window, patch).init(&Device::flex()), 10.0);
             assert_padding_changes_nothing(256, |ids, padding| model.forward(ids, padding));
         }
     }
@@ -315,7 +312,7 @@ mod tests {
     fn the_order_of_the_bytes_matters() {
         let device = Device::flex();
         for [window, patch] in KINDS {
-            let model = loud(small(window, patch).init(&device), 10.0);
+            let model = scale_weights(small(window, patch).init(&device), 10.0);
             let score = |ids: [[i32; 3]; 1]| {
                 values(model.forward(Tensor::from_ints(ids, &device), padding(&[3], 3, &device)))
             };
@@ -327,7 +324,7 @@ mod tests {
     fn every_parameter_gets_a_gradient() {
         let device = Device::flex().autodiff();
         for [window, patch] in KINDS {
-            let model = loud(small(window, patch).init(&device), 10.0);
+            let model = scale_weights(small(window, patch).init(&device), 10.0);
             let logits = model.forward(
                 ids([4, 30], 256, &device),
                 padding(&[30, 3, 20, 1], 30, &device),

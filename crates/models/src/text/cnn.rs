@@ -1,10 +1,10 @@
-//! Convolutional network that classifies texts.
+//! Convolutional network for text classification.
 //!
 //! Reference: Kim, *Convolutional neural networks for sentence classification*, 2014,
 //! <https://arxiv.org/abs/1408.5882>.
-//! Differs from it: the embedding is learned from scratch, windows are centred on a token with zeros
-//! beyond the ends of a text, and weights begin as in He et al., 2015,
-//! <https://arxiv.org/abs/1502.01852>; no bound on their norm.
+//! Differs from it: embeddings are learned from scratch, convolutions are padded with zeros, initial
+//! weights are those of He et al., 2015, <https://arxiv.org/abs/1502.01852>, and their norm is not
+//! constrained.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -15,33 +15,33 @@ use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 use crate::config::{
     ConfigError, check_list, check_parameters, check_probability, check_range, check_size,
 };
-use crate::layers::conv1d::{silence, windows};
+use crate::layers::conv1d::{unfold, zero_padding};
 use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 use crate::text::encoder::MAX_VOCABULARY;
 
-/// Most tokens in a window.
+/// Maximum kernel size.
 const MAX_WINDOW: usize = 64;
 
 /// Configuration to create a [`TextCnn`] with [`init`](TextCnnConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct TextCnnConfig {
-    /// Number of tokens that there are.
+    /// Size of the vocabulary.
     pub vocab_size: usize,
-    /// Number of scores.
+    /// Number of classes.
     pub num_classes: usize,
-    /// Width of a token's vector.
+    /// Size of a token's embedding.
     #[config(default = 128)]
     pub d_embedding: usize,
-    /// Tokens in the windows of each kind of filter.
+    /// Kernel sizes, one for each group of filters.
     #[config(default = "vec![3, 4, 5]")]
     pub kernel_sizes: Vec<usize>,
-    /// Number of filters of each kind.
+    /// Number of filters in each group.
     #[config(default = 100)]
     pub n_filters: usize,
-    /// Probability of zeroing what the last layer reads, in `[0, 1)`.
+    /// Dropout probability in front of the last layer, in `[0, 1)`.
     #[config(default = 0.5)]
     pub dropout: f64,
 }
@@ -49,11 +49,11 @@ pub struct TextCnnConfig {
 data_sized!(TextCnnConfig::new(vocab_size, num_classes));
 
 impl TextCnnConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
         check_size("num_classes", self.num_classes)?;
@@ -130,7 +130,7 @@ impl TextCnnConfig {
     }
 }
 
-/// Filters that look for a few words side by side, anywhere in a text, and a linear layer.
+/// Convolutions of several kernel sizes, maximum pooling over the text and a linear layer.
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
@@ -151,12 +151,12 @@ pub struct TextCnn {
 }
 
 impl TextCnn {
-    /// Scores every class.
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
-    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
-    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - ids: `[batch, seq]`, token ids below the vocabulary size
+    /// - padding: `[batch, seq]`, true at padding positions, which are ignored
     /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
@@ -164,18 +164,20 @@ impl TextCnn {
     /// If the shapes differ.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "called as every network for texts is"
+        reason = "the signature of the other text networks"
     )]
     pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
         let [batch, seq] = ids.dims();
         assert_shape!(padding, [batch, seq]);
         let [_, d_embedding] = self.tokens.weight.dims();
-        let x = silence(self.tokens.forward(ids), padding.clone());
+        let x = zero_padding(self.tokens.forward(ids), padding.clone());
         let features = self.filters.iter().map(|filters| {
             let [d_window, _] = filters.weight.dims();
-            let x = project(filters, windows(x.clone(), d_window / d_embedding));
-            // Nothing is less than what the rectifier leaves.
-            silence(relu(x), padding.clone()).max_dim(1).squeeze_dim(1)
+            let x = project(filters, unfold(x.clone(), d_window / d_embedding));
+            // The outputs of `ReLU` are at least 0, so that zeros never win the maximum.
+            zero_padding(relu(x), padding.clone())
+                .max_dim(1)
+                .squeeze_dim(1)
         });
         let x = Tensor::cat(features.collect(), 1);
         project(&self.head, drop_out(&self.dropout, x))
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+    fn a_row_alone_equals_the_row_in_a_batch_with_any_padding() {
         let model = small().init(&Device::flex());
         assert_padding_changes_nothing(20, |ids, padding| model.forward(ids, padding));
     }
@@ -235,19 +237,19 @@ mod tests {
     }
 
     #[test]
-    fn numbers_agree_with_windows_by_hand() {
+    fn outputs_agree_with_windows_by_hand() {
         let device = Device::flex();
         let config = small().with_kernel_sizes(vec![2]).with_n_filters(1);
         let model = config.init(&device);
         let tokens = values(model.tokens.weight.val());
         let filter = values(model.filters[0].weight.val());
         let text = [7, 3, 9];
-        let vector = |place: usize| {
-            text.get(place)
+        let vector = |position: usize| {
+            text.get(position)
                 .map_or(&[0.0; 4][..], |&id| &tokens[id * 4..][..4])
         };
-        let feature = (0..3).map(|place| {
-            let window = [vector(place), vector(place + 1)].concat();
+        let feature = (0..3).map(|position| {
+            let window = [vector(position), vector(position + 1)].concat();
             window.iter().zip(&filter).map(|(x, w)| x * w).sum::<f32>()
         });
         let feature = feature.fold(0.0, f32::max);

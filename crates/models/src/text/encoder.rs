@@ -1,13 +1,13 @@
-//! Transformer encoder that classifies texts.
+//! Transformer encoder for text classification.
 //!
 //! Reference: Vaswani et al., *Attention is all you need*, 2017, <https://arxiv.org/abs/1706.03762>;
-//! normalization in front of each branch and behind the last, as in Xiong et al., *On layer
+//! pre-normalization as in Xiong et al., *On layer
 //! normalization in the Transformer architecture*, 2020, <https://arxiv.org/abs/2002.04745>.
-//! Differs from them: the Gaussian error linear unit (Hendrycks and Gimpel, 2016,
-//! <https://arxiv.org/abs/1606.08415>); places are learned (Devlin et al., 2019) or turn queries and
-//! keys (Su et al., 2021, <https://arxiv.org/abs/2104.09864>); weights begin as in GPT-2 (Radford et
-//! al., 2019): normal with a deviation of 0.02, less in front of a residual sum the more of those
-//! there are. Dropout follows the embedding and each branch.
+//! Differs from them: GELU (Hendrycks and Gimpel, 2016, <https://arxiv.org/abs/1606.08415>); position
+//! embeddings are learned (Devlin et al., 2019) or rotary (Su et al., 2021,
+//! <https://arxiv.org/abs/2104.09864>); initial weights of GPT-2 (Radford et al., 2019): normal with
+//! a standard deviation of 0.02, scaled down on residual branches. Dropout behind the embedding and
+//! on each branch.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -22,63 +22,63 @@ use crate::config::{
 };
 use crate::layers::attention::{AttentionConfig, SelfAttention};
 use crate::layers::dense::{add_branch, drop_out, project, project_gelu};
-use crate::layers::init::{SMALL, linear, smaller};
+use crate::layers::init::{TRANSFORMER, linear, transformer_residual};
 use crate::layers::norm::LayerNorm;
 use crate::layers::pooling::{Pooling, pool};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of layers.
+/// Maximum number of layers.
 pub(crate) const MAX_LAYERS: usize = 256;
 
-/// Largest vocabulary.
+/// Maximum vocabulary size.
 pub(crate) const MAX_VOCABULARY: usize = 1 << 20;
 
-/// Added to the variance in front of its root.
+/// Added to the variance for numerical stability.
 pub(crate) const EPSILON: f64 = 1e-5;
 
-/// Slowness of the slowest turn of rotary places.
+/// Base of the rotary position embeddings.
 pub(crate) const ROTARY_BASE: f64 = 10_000.0;
 
-/// How a network knows where a token stands.
+/// Position embeddings, serialized in kebab case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Positions {
-    /// A learned vector for each place is added to the token's.
+    /// A learned vector per position is added to the token embedding.
     Learned,
-    /// Queries and keys are turned by an angle that grows with the place.
+    /// Queries and keys are rotated by an angle proportional to the position.
     Rotary,
 }
 
 /// Configuration to create a [`TextEncoder`] with [`init`](TextEncoderConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct TextEncoderConfig {
-    /// Number of tokens that there are.
+    /// Size of the vocabulary.
     pub vocab_size: usize,
-    /// Number of scores.
+    /// Number of classes.
     pub num_classes: usize,
-    /// Most tokens in a text.
+    /// Maximum number of tokens in a text.
     #[config(default = 256)]
     pub max_len: usize,
-    /// Width of a token's vector.
+    /// Size of a token's embedding.
     #[config(default = 128)]
     pub d_model: usize,
-    /// Number of attention heads; a divisor of `d_model`.
+    /// Number of attention heads; must divide `d_model`.
     #[config(default = 4)]
     pub n_heads: usize,
     /// Number of layers.
     #[config(default = 2)]
     pub n_layers: usize,
-    /// Width of the hidden layer that follows attention.
+    /// Hidden size of the feed-forward layers.
     #[config(default = 256)]
     pub d_hidden: usize,
-    /// How places are told apart.
+    /// Position embeddings.
     #[config(default = "Positions::Learned")]
     pub positions: Positions,
-    /// How a text's tokens become one vector.
+    /// Pooling of the tokens.
     #[config(default = "Pooling::Mean")]
     pub pooling: Pooling,
-    /// Probability of zeroing a number of a branch, in `[0, 1)`.
+    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
@@ -86,11 +86,11 @@ pub struct TextEncoderConfig {
 data_sized!(TextEncoderConfig::new(vocab_size, num_classes), max_len);
 
 impl TextEncoderConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
         check_size("num_classes", self.num_classes)?;
@@ -116,7 +116,7 @@ impl TextEncoderConfig {
         assert_eq!(self.validate(), Ok(()), "invalid TextEncoderConfig");
         let embedding = |count| {
             EmbeddingConfig::new(count, self.d_model)
-                .with_initializer(SMALL)
+                .with_initializer(TRANSFORMER)
                 .init(device)
         };
         let learned = self.positions == Positions::Learned;
@@ -128,17 +128,17 @@ impl TextEncoderConfig {
             dropout: DropoutConfig::new(self.dropout).init(),
             layers: self.layer().init_stack(self.n_layers, device),
             norm: LayerNorm::new(self.d_model, EPSILON, device),
-            head: linear(self.d_model, self.num_classes, SMALL, device),
+            head: linear(self.d_model, self.num_classes, TRANSFORMER, device),
             pooling: self.pooling,
             max_len: self.max_len,
         }
     }
 
-    /// Describes the layers of a valid configuration without building them; shapes are those of the
-    /// longest text.
+    /// Describes the layers of a valid configuration without building them; shapes are those of a
+    /// text of maximum length.
     pub fn layers(&self) -> Vec<LayerSummary> {
         let rows = vec![self.max_len, self.d_model];
-        let places = match self.positions {
+        let positions = match self.positions {
             Positions::Learned => self.max_len.saturating_mul(self.d_model),
             Positions::Rotary => 0,
         };
@@ -147,7 +147,7 @@ impl TextEncoderConfig {
             name: "tokens".into(),
             kind: "embedding".into(),
             output_shape: rows.clone(),
-            parameters: tokens.saturating_add(places),
+            parameters: tokens.saturating_add(positions),
         }];
         layers.extend(
             (0..self.n_layers.min(MAX_LAYERS)).map(|index| LayerSummary {
@@ -182,7 +182,7 @@ impl TextEncoderConfig {
     }
 }
 
-/// Layers of attention and of a small network for each token, then an average and a linear layer.
+/// Layers of attention and feed-forward networks, pooling and a linear layer.
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
@@ -210,22 +210,22 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Scores every class.
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
-    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
-    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - ids: `[batch, seq]`, token ids below the vocabulary size
+    /// - padding: `[batch, seq]`, true at padding positions, which are ignored
     /// - output: `[batch, num_classes]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
-    /// If the shapes differ, or a text is longer than the configuration says.
+    /// If the shapes differ or the text is longer than the maximum length.
     pub fn forward(&self, ids: Tensor<2, Int>, padding: Tensor<2, Bool>) -> Tensor<2> {
         project(&self.head, self.embed(ids, padding))
     }
 
-    /// Scores every class for each token.
+    /// Computes the logits of each token.
     ///
     /// # Shapes
     ///
@@ -239,12 +239,13 @@ impl TextEncoder {
         project(&self.head, self.encode(ids, padding))
     }
 
-    /// Computes one vector for each text: products of two, of length 1, are their similarity.
+    /// Computes one vector per text. The dot product of two normalized vectors is their cosine
+    /// similarity.
     ///
     /// # Shapes
     ///
     /// - ids, padding: `[batch, seq]`, as [`forward`](Self::forward)
-    /// - output: `[batch, d_model]`, what the last layer reads
+    /// - output: `[batch, d_model]`, the input of the last layer
     ///
     /// # Panics
     ///
@@ -253,7 +254,7 @@ impl TextEncoder {
         pool(self.pooling, self.encode(ids, padding.clone()), padding)
     }
 
-    /// Computes a vector for each token.
+    /// Computes a vector per token.
     ///
     /// # Shapes
     ///
@@ -283,7 +284,7 @@ impl TextEncoder {
         self.norm.forward(x)
     }
 
-    /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
+    /// Number of layers. For parameter groups: their paths begin with `layers.0`, `layers.1` and so on.
     pub fn num_layers(&self) -> usize {
         self.layers.len()
     }
@@ -309,7 +310,7 @@ impl EncoderLayerConfig {
     }
 
     pub(crate) fn init_stack(self, layers: usize, device: &Device) -> Vec<EncoderLayer> {
-        let output = smaller(layers);
+        let output = transformer_residual(layers);
         (0..layers).map(|_| self.init(&output, device)).collect()
     }
 
@@ -319,17 +320,17 @@ impl EncoderLayerConfig {
         } = self;
         EncoderLayer {
             attention_norm: LayerNorm::new(d_model, EPSILON, device),
-            attention: self.attention().init(&SMALL, output, device),
+            attention: self.attention().init(&TRANSFORMER, output, device),
             feed_forward_norm: LayerNorm::new(d_model, EPSILON, device),
             feed_forward: FeedForward {
-                up: linear(d_model, d_hidden, SMALL, device),
+                up: linear(d_model, d_hidden, TRANSFORMER, device),
                 down: linear(d_hidden, d_model, output.clone(), device),
             },
             dropout: DropoutConfig::new(self.dropout).init(),
         }
     }
 
-    /// Counts the weights; saturates.
+    /// Number of parameters; saturates.
     pub(crate) fn parameters(self) -> usize {
         let up = linear_parameters(self.d_model, self.d_hidden, true);
         let down = linear_parameters(self.d_hidden, self.d_model, true);
@@ -368,7 +369,7 @@ impl EncoderLayer {
     }
 }
 
-/// Two linear layers with the Gaussian error linear unit between them, for each token alone.
+/// Two linear layers with GELU between them, applied to each token.
 #[derive(Module, Debug)]
 pub(crate) struct FeedForward {
     pub(crate) up: Linear,
@@ -390,7 +391,7 @@ mod tests {
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
         assert_close, assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing,
-        assert_round_trips, ids, loud, padding, values,
+        assert_round_trips, ids, padding, scale_weights, values,
     };
 
     fn small(positions: Positions, pooling: Pooling) -> TextEncoderConfig {
@@ -441,19 +442,19 @@ mod tests {
     }
 
     #[test]
-    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+    fn a_row_alone_equals_the_row_in_a_batch_with_any_padding() {
         let device = Device::flex();
         for (positions, pooling) in KINDS {
-            let model = loud(small(positions, pooling).init(&device), 20.0);
+            let model = scale_weights(small(positions, pooling).init(&device), 20.0);
             assert_padding_changes_nothing(30, |ids, padding| model.forward(ids, padding));
         }
     }
 
     #[test]
-    fn places_are_told_apart() {
+    fn positions_matter() {
         let device = Device::flex();
         for (positions, pooling) in KINDS {
-            let model = loud(small(positions, pooling).init(&device), 20.0);
+            let model = scale_weights(small(positions, pooling).init(&device), 20.0);
             let text = |ids: [i32; 4]| {
                 let ids = Tensor::from_data(TensorData::new(ids.to_vec(), [1, 4]), &device);
                 values(model.forward(ids, padding(&[4], 4, &device)))
@@ -475,7 +476,7 @@ mod tests {
                 vocab_size: 12,
                 ..small(positions, pooling)
             };
-            let model = loud(config.init(&device), 20.0);
+            let model = scale_weights(config.init(&device), 20.0);
             let logits = model.forward(
                 ids([4, 16], 12, &device),
                 padding(&[16, 3, 9, 1], 16, &device),
@@ -488,7 +489,7 @@ mod tests {
     fn dropout_acts_while_training_only() {
         let training = Device::flex().autodiff();
         let config = small(Positions::Learned, Pooling::Mean).with_dropout(0.5);
-        let model = loud(config.init(&training), 20.0);
+        let model = scale_weights(config.init(&training), 20.0);
         let twice = |model: &TextEncoder, device: &Device| {
             [0, 1].map(|_| {
                 values(model.forward(ids([2, 8], 30, device), padding(&[8, 5], 8, device)))
@@ -501,30 +502,30 @@ mod tests {
     }
 
     #[test]
-    fn numbers_agree_with_sums_by_hand() {
+    fn outputs_agree_with_sums_by_hand() {
         let device = Device::flex();
         let config = small(Positions::Learned, Pooling::Mean).with_n_layers(1);
         let mut model = config.init(&device);
-        // With silent branches only the embedding, its normalization and the head are left.
+        // Without the residual branches only the embedding, its normalization and the head are left.
         let zero = |linear: &mut Linear| {
             linear.weight = Param::from_tensor(linear.weight.val() * 0.0);
         };
         zero(&mut model.layers[0].attention.output);
         zero(&mut model.layers[0].feed_forward.down);
-        let [tokens, places] = [&model.tokens, model.positions.as_ref().unwrap()]
+        let [tokens, positions] = [&model.tokens, model.positions.as_ref().unwrap()]
             .map(|embedding| values(embedding.weight.val()));
         let head = values(model.head.weight.val());
         let texts = [vec![4, 9, 1], vec![2]];
         let expected = texts.iter().flat_map(|text| {
             let mut mean = [0.0_f64; 8];
-            for (place, &token) in text.iter().enumerate() {
+            for (position, &token) in text.iter().enumerate() {
                 let row: Vec<f64> = (0..8)
-                    .map(|i| f64::from(tokens[token * 8 + i] + places[place * 8 + i]))
+                    .map(|i| f64::from(tokens[token * 8 + i] + positions[position * 8 + i]))
                     .collect();
-                let centre = row.iter().sum::<f64>() / 8.0;
-                let variance = row.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / 8.0;
+                let center = row.iter().sum::<f64>() / 8.0;
+                let variance = row.iter().map(|x| (x - center).powi(2)).sum::<f64>() / 8.0;
                 for (mean, x) in mean.iter_mut().zip(row) {
-                    *mean += (x - centre) / (variance + 1e-5).sqrt() / text.len() as f64;
+                    *mean += (x - center) / (variance + 1e-5).sqrt() / text.len() as f64;
                 }
             }
             let head = &head;

@@ -1,12 +1,12 @@
-//! Transformer decoder that writes texts, token by token.
+//! Transformer decoder for language modeling.
 //!
 //! Reference: Radford et al., *Language models are unsupervised multitask learners* (GPT-2), 2019,
 //! <https://openai.com/research/better-language-models>; with the changes of Touvron et al., *Llama*,
-//! 2023, <https://arxiv.org/abs/2302.13971>: places turn queries and keys (Su et al., 2021,
-//! <https://arxiv.org/abs/2104.09864>), the root mean square normalizes (Zhang and Sennrich, 2019,
-//! <https://arxiv.org/abs/1910.07467>), gates stand in the feed-forward network (Shazeer, 2020,
-//! <https://arxiv.org/abs/2002.05202>), and there are no biases.
-//! Differs from Llama: dropout behind the embedding and each branch, weights that begin as in GPT-2.
+//! 2023, <https://arxiv.org/abs/2302.13971>: rotary position embeddings (Su et al., 2021,
+//! <https://arxiv.org/abs/2104.09864>), root-mean-square normalization (Zhang and Sennrich, 2019,
+//! <https://arxiv.org/abs/1910.07467>), gated feed-forward networks (Shazeer, 2020,
+//! <https://arxiv.org/abs/2002.05202>), no biases.
+//! Differs from Llama: dropout behind the embedding and on each branch, initial weights of GPT-2.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -20,40 +20,40 @@ use crate::config::{
 };
 use crate::layers::attention::{AttentionConfig, KeyValues, SelfAttention};
 use crate::layers::dense::{add_branch, drop_out, project, project_all};
-use crate::layers::init::{SMALL, linear_without_bias, smaller};
+use crate::layers::init::{TRANSFORMER, linear_without_bias, transformer_residual};
 use crate::layers::norm::RmsNorm;
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 use crate::text::encoder::{MAX_LAYERS, MAX_VOCABULARY, ROTARY_BASE};
 
-/// Added to the mean square in front of its root.
+/// Added to the mean square for numerical stability.
 const EPSILON: f64 = 1e-5;
 
 /// Configuration to create a [`Gpt`] with [`init`](GptConfig::init).
 #[derive(Config, Debug, PartialEq)]
 pub struct GptConfig {
-    /// Number of tokens that there are.
+    /// Size of the vocabulary.
     pub vocab_size: usize,
-    /// Most tokens that a text may have.
+    /// Maximum number of tokens in a text.
     #[config(default = 256)]
     pub max_len: usize,
-    /// Width of a token's vector.
+    /// Size of a token's embedding.
     #[config(default = 128)]
     pub d_model: usize,
-    /// Number of attention heads; `d_model` is an even multiple of it.
+    /// Number of attention heads; `d_model` must be a multiple of twice this number.
     #[config(default = 4)]
     pub n_heads: usize,
     /// Number of layers.
     #[config(default = 4)]
     pub n_layers: usize,
-    /// Width of the gated hidden layer that follows attention.
+    /// Hidden size of the gated feed-forward layers.
     #[config(default = 384)]
     pub d_hidden: usize,
-    /// Whether the scores are products with the embedding (Press and Wolf, 2017,
-    /// <https://arxiv.org/abs/1608.05859>) and not with weights of their own.
+    /// Whether the output layer shares its weights with the embedding (Press and Wolf, 2017,
+    /// <https://arxiv.org/abs/1608.05859>).
     #[config(default = true)]
     pub tie_embeddings: bool,
-    /// Probability of zeroing a number of a branch, in `[0, 1)`.
+    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
@@ -61,11 +61,11 @@ pub struct GptConfig {
 data_sized!(GptConfig::new(vocab_size), max_len);
 
 impl GptConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
         check_size("max_len", self.max_len)?;
@@ -84,11 +84,11 @@ impl GptConfig {
     /// If [`validate`](Self::validate) rejects the configuration.
     pub fn init(&self, device: &Device) -> Gpt {
         assert_eq!(self.validate(), Ok(()), "invalid GptConfig");
-        let output = smaller(self.n_layers);
-        let head = || linear_without_bias(self.d_model, self.vocab_size, SMALL, device);
+        let output = transformer_residual(self.n_layers);
+        let head = || linear_without_bias(self.d_model, self.vocab_size, TRANSFORMER, device);
         Gpt {
             tokens: EmbeddingConfig::new(self.vocab_size, self.d_model)
-                .with_initializer(SMALL)
+                .with_initializer(TRANSFORMER)
                 .init(device),
             rotary: RotaryTable::new(self.d_model / self.n_heads, self.max_len, ROTARY_BASE),
             dropout: DropoutConfig::new(self.dropout).init(),
@@ -113,19 +113,19 @@ impl GptConfig {
         let (d_model, hidden) = (self.d_model, self.d_hidden);
         DecoderLayer {
             attention_norm: RmsNorm::new(d_model, EPSILON, device),
-            attention: self.attention().init(&SMALL, output, device),
+            attention: self.attention().init(&TRANSFORMER, output, device),
             feed_forward_norm: RmsNorm::new(d_model, EPSILON, device),
             feed_forward: GatedFeedForward {
-                gate: linear_without_bias(d_model, hidden, SMALL, device),
-                up: linear_without_bias(d_model, hidden, SMALL, device),
+                gate: linear_without_bias(d_model, hidden, TRANSFORMER, device),
+                up: linear_without_bias(d_model, hidden, TRANSFORMER, device),
                 down: linear_without_bias(hidden, d_model, output.clone(), device),
             },
             dropout: DropoutConfig::new(self.dropout).init(),
         }
     }
 
-    /// Describes the layers of a valid configuration without building them; shapes are those of the
-    /// longest text.
+    /// Describes the layers of a valid configuration without building them; shapes are those of a
+    /// text of maximum length.
     pub fn layers(&self) -> Vec<LayerSummary> {
         let rows = vec![self.max_len, self.d_model];
         let describe = |name: String, kind: &str, output_shape, parameters| LayerSummary {
@@ -147,7 +147,7 @@ impl GptConfig {
         }));
         layers.push(describe("norm".into(), "rms norm", rows, self.d_model));
         let (kind, parameters) = if self.tie_embeddings {
-            ("linear, weights of the embedding", 0)
+            ("linear, tied to the embedding", 0)
         } else {
             ("linear", tokens)
         };
@@ -157,7 +157,7 @@ impl GptConfig {
     }
 }
 
-/// Layers of attention to what is before and of a small gated network for each token.
+/// Layers of causal attention and gated feed-forward networks.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -184,11 +184,11 @@ pub struct Gpt {
 }
 
 impl Gpt {
-    /// Scores, for each token, every token that may follow it.
+    /// Computes the logits of the next token at each position.
     ///
     /// # Shapes
     ///
-    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
+    /// - ids: `[batch, seq]`, token ids below the vocabulary size
     /// - output: `[batch, seq, vocab_size]`, unnormalized log-probabilities
     ///
     /// # Panics
@@ -202,23 +202,23 @@ impl Gpt {
         self.scores(self.norm.forward(x))
     }
 
-    /// Scores every token that may follow the last one, where a cache knows those before: what is
-    /// computed for a new token grows with their number and not with its square.
+    /// Computes the logits of the token that follows the last one. The cache holds the previous tokens,
+    /// so that the cost per token is linear in their number, not quadratic.
     ///
     /// # Shapes
     ///
-    /// - ids: `[batch, rows]`, the tokens that are not in the cache yet; they are added to it
+    /// - ids: `[batch, rows]`, the tokens that are not in the cache yet, which are appended to it
     /// - output: `[batch, vocab_size]`, unnormalized log-probabilities
     ///
     /// # Panics
     ///
-    /// If there is no token, the cache is full, or it is of another batch size or model.
-    pub fn next(&self, ids: Tensor<2, Int>, cache: &mut Cache) -> Tensor<2> {
+    /// If there is no token, the cache is full, or it belongs to another batch size or model.
+    pub fn next(&self, ids: Tensor<2, Int>, cache: &mut KvCache) -> Tensor<2> {
         let [_batch, rows] = ids.dims();
-        assert!(rows > 0, "there is no token to go on from");
+        assert!(rows > 0, "expected at least one token");
         assert!(
             rows <= cache.room(),
-            "the cache has room for {} tokens, not for {rows}",
+            "the cache has room for {} tokens, got {rows}",
             cache.room()
         );
         let mut x = self.tokens.forward(ids);
@@ -230,12 +230,12 @@ impl Gpt {
         self.scores(last).squeeze_dim(1)
     }
 
-    /// Makes an empty cache with room for `capacity` tokens of each of `batch` texts.
+    /// Creates an empty cache with room for `capacity` tokens of each of `batch` texts.
     ///
     /// # Panics
     ///
-    /// If the capacity is greater than [`max_len`](Self::max_len).
-    pub fn cache(&self, batch: usize, capacity: usize, device: &Device) -> Cache {
+    /// If `capacity` is greater than [`max_len`](Self::max_len).
+    pub fn cache(&self, batch: usize, capacity: usize, device: &Device) -> KvCache {
         let max_len = self.max_len();
         assert!(
             capacity <= max_len,
@@ -243,7 +243,7 @@ impl Gpt {
         );
         let [_, d_model] = self.tokens.weight.dims();
         let layers = self.layers.iter();
-        Cache {
+        KvCache {
             layers: layers
                 .map(|_| KeyValues::new([batch, capacity, d_model], device))
                 .collect(),
@@ -252,12 +252,12 @@ impl Gpt {
         }
     }
 
-    /// Most tokens that a text may have.
+    /// Maximum number of tokens in a text.
     pub fn max_len(&self) -> usize {
         self.rotary.max_positions()
     }
 
-    /// Number of layers, for groups of parameters: their names begin with `layers.0` and so on.
+    /// Number of layers. For parameter groups: their paths begin with `layers.0`, `layers.1` and so on.
     pub fn num_layers(&self) -> usize {
         self.layers.len()
     }
@@ -272,26 +272,26 @@ impl Gpt {
     }
 }
 
-/// Keys and values of the tokens that a [`Gpt`] has seen.
+/// Keys and values of the previous tokens of a [`Gpt`].
 #[derive(Debug, Clone)]
-pub struct Cache {
+pub struct KvCache {
     layers: Vec<KeyValues>,
     len: usize,
     capacity: usize,
 }
 
-impl Cache {
-    /// Number of tokens that it knows.
+impl KvCache {
+    /// Number of tokens in the cache.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it knows no token.
+    /// Whether the cache is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Number of tokens that it has room for yet.
+    /// Number of tokens for which there is room left.
     pub fn room(&self) -> usize {
         self.capacity - self.len
     }
@@ -331,7 +331,7 @@ impl DecoderLayer {
     }
 }
 
-/// Two linear layers, one of which gates the other, and a third, for each token alone.
+/// A linear layer gated by another, and an output layer, applied to each token.
 #[derive(Module, Debug)]
 struct GatedFeedForward {
     gate: Linear,
@@ -351,7 +351,8 @@ mod tests {
     use super::*;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
-        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, ids, loud, values,
+        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, ids,
+        scale_weights, values,
     };
 
     fn small(tied: bool) -> GptConfig {
@@ -365,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn output_has_a_score_per_token_that_may_follow() {
+    fn output_has_a_logit_per_vocabulary_entry() {
         let device = Device::flex();
         for tied in [true, false] {
             let model = small(tied).init(&device);
@@ -376,29 +377,29 @@ mod tests {
     #[test]
     fn a_row_alone_equals_the_row_in_a_batch() {
         let device = Device::flex();
-        let model = loud(small(true).init(&device), 20.0);
+        let model = scale_weights(small(true).init(&device), 20.0);
         let batch = ids([4, 9], 11, &device);
         let alone = model.forward(batch.clone().slice(2..3));
         assert_close(model.forward(batch).slice(2..3), &values(alone));
     }
 
     #[test]
-    fn a_token_knows_nothing_of_those_behind_it() {
+    fn a_token_does_not_see_later_tokens() {
         let device = Device::flex();
-        let model = loud(small(false).init(&device), 20.0);
+        let model = scale_weights(small(false).init(&device), 20.0);
         let text = ids([2, 9], 11, &device);
         let all = model.forward(text.clone()).narrow(1, 0, 4);
         assert_close(model.forward(text.narrow(1, 0, 4)), &values(all));
     }
 
     #[test]
-    fn a_cache_gives_the_scores_that_all_tokens_give() {
+    fn cached_logits_equal_uncached_ones() {
         let device = Device::flex();
         for tied in [true, false] {
-            let model = loud(small(tied).init(&device), 20.0);
+            let model = scale_weights(small(tied).init(&device), 20.0);
             let text = ids([3, 40], 11, &device);
             let all = model.forward(text.clone());
-            // A prompt at once, token by token, and some at a time.
+            // The whole prompt at once, token by token, and in chunks.
             for portions in [vec![40], vec![1; 40], vec![5, 1, 1, 20, 13]] {
                 let mut cache = model.cache(3, 40, &device);
                 for rows in portions {
@@ -414,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the cache has room for 3 tokens, not for 4")]
+    #[should_panic(expected = "the cache has room for 3 tokens, got 4")]
     fn a_full_cache_is_refused() {
         let device = Device::flex();
         let model = small(true).init(&device);
@@ -435,7 +436,7 @@ mod tests {
     fn every_parameter_gets_a_gradient() {
         let device = Device::flex().autodiff();
         for tied in [true, false] {
-            let model = loud(small(tied).init(&device), 20.0);
+            let model = scale_weights(small(tied).init(&device), 20.0);
             let logits = model.forward(ids([3, 20], 11, &device)).reshape([60, 11]);
             assert_every_parameter_gets_a_gradient(&model, &logits);
         }

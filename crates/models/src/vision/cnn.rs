@@ -1,14 +1,14 @@
-//! Small plain convolutional network for small images.
+//! Plain convolutional network for small images.
 //!
 //! Reference: `LeCun`, Bottou, Bengio and Haffner, *Gradient-based learning applied to document
 //! recognition*, 1998, <https://doi.org/10.1109/5.726791>; Simonyan and Zisserman, *Very deep
 //! convolutional networks for large-scale image recognition*, 2015,
 //! <https://arxiv.org/abs/1409.1556>.
-//! Differs from them: the 3×3 kernels and max pooling of the second at the size of the first;
-//! batch normalization (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) behind every
-//! convolution; global average pooling (Lin, Chen and Yan, 2014,
-//! <https://arxiv.org/abs/1312.4400>) when there is no hidden layer; weights that begin as in He et
-//! al., 2015, <https://arxiv.org/abs/1502.01852>.
+//! Differs from them: the 3×3 kernels and max pooling of the latter at the size of the former; batch
+//! normalization (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) behind every
+//! convolution; global average pooling (Lin, Chen and Yan, 2014, <https://arxiv.org/abs/1312.4400>)
+//! if there is no hidden layer; initial weights of He et al., 2015,
+//! <https://arxiv.org/abs/1502.01852>.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -26,23 +26,23 @@ use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of blocks.
+/// Maximum number of blocks.
 const MAX_BLOCKS: usize = 64;
 
-/// Largest number of convolutions in a block.
+/// Maximum number of convolutions in a block.
 const MAX_CONVS: usize = 16;
 
-/// Smallest side of a plane that is still pooled: what is left is at least 2×2.
+/// Minimum side of a feature map that is still pooled, to at least 2×2.
 const MIN_POOLED_SIDE: usize = 4;
 
 /// Configuration to create a [`Cnn`] with [`init`](CnnConfig::init).
 ///
-/// A block is `convs_per_block` times convolution, batch normalization and rectifier, then 2×2 max
-/// pooling. Pooling halves the plane, rounded down, and is left out once a side is below 4: two
-/// blocks turn 28×28 into 7×7 and 8×8 into 2×2, and further blocks keep a plane of 2×2 or 3×3.
+/// A block is `convs_per_block` times convolution, batch normalization and `ReLU`, then 2×2 max
+/// pooling. Pooling halves the feature map, rounded down, and is omitted once a side is below 4: two
+/// blocks reduce 28×28 to 7×7 and 8×8 to 2×2, and further blocks keep 2×2 or 3×3.
 #[derive(Config, Debug, PartialEq)]
 pub struct CnnConfig {
-    /// Number of channels of an image: 1 for grey, 3 for colour.
+    /// Number of channels of an image: 1 for grayscale, 3 for color.
     pub in_channels: usize,
     /// Height of an image, in pixels.
     pub height: usize,
@@ -50,16 +50,17 @@ pub struct CnnConfig {
     pub width: usize,
     /// Number of classes.
     pub num_classes: usize,
-    /// Number of channels behind each block, first to last.
+    /// Number of output channels of each block, first to last.
     #[config(default = "vec![32, 64]")]
     pub block_channels: Vec<usize>,
-    /// Number of convolutions in a block; a training step of 2 takes about three times that of 1.
+    /// Number of convolutions in a block; a training step with 2 takes about three times as long as
+    /// with 1.
     #[config(default = 1)]
     pub convs_per_block: usize,
-    /// Width of the hidden layer behind the blocks; 0 averages every plane instead.
+    /// Size of the hidden layer behind the blocks; 0 for global average pooling instead.
     #[config(default = 128)]
     pub d_hidden: usize,
-    /// Probability of zeroing what the last layer reads, in `[0, 1)`.
+    /// Dropout probability in front of the last layer, in `[0, 1)`.
     #[config(default = 0.25)]
     pub dropout: f64,
 }
@@ -67,11 +68,11 @@ pub struct CnnConfig {
 data_sized!(CnnConfig::new(in_channels, height, width, num_classes));
 
 impl CnnConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_size("in_channels", self.in_channels)?;
         check_size("height", self.height)?;
@@ -142,7 +143,7 @@ impl CnnConfig {
         layers
     }
 
-    /// Follows the plane through the blocks.
+    /// Computes the size of the feature map behind each block.
     fn plan(&self) -> Vec<BlockPlan> {
         let (mut d_input, mut plane) = (self.in_channels, [self.height, self.width]);
         let mut plan = Vec::with_capacity(self.block_channels.len());
@@ -203,27 +204,27 @@ impl CnnConfig {
         }
     }
 
-    /// Number of features the hidden layer reads.
+    /// Input size of the hidden layer.
     fn d_features(&self, plan: &[BlockPlan]) -> usize {
         let sides = plan
             .last()
             .map_or([self.height, self.width], |block| block.plane);
         sides
             .into_iter()
-            .fold(self.d_planes(), usize::saturating_mul)
+            .fold(self.d_channels(), usize::saturating_mul)
     }
 
-    /// Number of features the output layer reads.
+    /// Input size of the output layer.
     fn d_last(&self) -> usize {
         if self.d_hidden > 0 {
             self.d_hidden
         } else {
-            self.d_planes()
+            self.d_channels()
         }
     }
 
-    /// Number of planes behind the last block.
-    fn d_planes(&self) -> usize {
+    /// Number of output channels of the last block.
+    fn d_channels(&self) -> usize {
         self.block_channels
             .last()
             .copied()
@@ -231,7 +232,7 @@ impl CnnConfig {
     }
 }
 
-/// One block and the plane behind it.
+/// One block and the size of its output.
 struct BlockPlan {
     d_input: usize,
     d_output: usize,
@@ -267,7 +268,7 @@ struct Block {
 }
 
 impl Cnn {
-    /// Scores every class.
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
@@ -276,7 +277,7 @@ impl Cnn {
     ///
     /// # Panics
     ///
-    /// If an axis of `input` is not what the configuration says.
+    /// If an axis of `input` differs from the configuration.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         let [channels, height, width] = self.image;
         assert_shape!(input, [_, channels, height, width]);
@@ -289,14 +290,13 @@ impl Cnn {
         self.output.forward(x)
     }
 
-    /// Computes the feature maps behind every block, for networks that build on this one.
+    /// Computes the feature maps of every block, for detectors and other networks on top.
     ///
     /// # Shapes
     ///
-    /// - input: `[batch, channels, height, width]`, any height and width that are at least 4 behind
-    ///   the last pooling but one
+    /// - input: `[batch, channels, height, width]`, any height and width from the last stride
     /// - output `i`: `[batch, stage_channels[i], height / stage_strides[i], width / stage_strides[i]]`,
-    ///   rounded down at every pooling
+    ///   rounded down
     ///
     /// # Panics
     ///
@@ -309,7 +309,7 @@ impl Cnn {
         stages
     }
 
-    /// Number of channels behind every block.
+    /// Number of output channels of every block.
     pub fn stage_channels(&self) -> Vec<usize> {
         let channels = |block: &Block| {
             let last = block.convs.last();
@@ -318,7 +318,7 @@ impl Cnn {
         self.blocks.iter().filter_map(channels).collect()
     }
 
-    /// Number of pixels of the image per pixel behind every block, along a side.
+    /// Stride of the output of every block, in pixels of the image.
     pub fn stage_strides(&self) -> Vec<usize> {
         let strides = self.blocks.iter().scan(1, |stride, block| {
             *stride *= if block.pooled { 2 } else { 1 };
@@ -327,7 +327,7 @@ impl Cnn {
         strides.collect()
     }
 
-    /// Runs all blocks; `visit` sees what is behind each. A classifier keeps none of it.
+    /// Runs all blocks and calls `visit` with each output, so that a classifier keeps none of them.
     fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         self.blocks.iter().fold(input, |x, block| {
             let x = block.forward(x);
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_agree_with_loops_by_hand() {
+    fn outputs_agree_with_loops_by_hand() {
         let device = Device::flex();
         let (channels, height, width, planes) = (2, 5, 4, 3);
         let config = CnnConfig::new(channels, height, width, 2).with_block_channels(vec![planes]);
@@ -450,7 +450,7 @@ mod tests {
         let model = config.init(&device);
         assert_eq!(model.stage_channels(), [4, 6, 5]);
         assert_eq!(model.stage_strides(), [2, 4, 4]);
-        // Also of images of another size.
+        // Also for another image size.
         for [height, width] in [[8, 9], [16, 33]] {
             let stages = model.forward_stages(normal([2, 2, height, width], &device));
             let shapes: Vec<_> = stages.iter().map(Tensor::dims).collect();
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn pooling_stops_before_the_plane_vanishes() {
+    fn pooling_stops_before_the_feature_map_vanishes() {
         let config = |side| CnnConfig::new(1, side, side, 10).with_block_channels(vec![8, 16, 32]);
         assert_eq!(
             shapes(&config(28))[..3],

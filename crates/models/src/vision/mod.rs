@@ -1,4 +1,4 @@
-//! Networks for images, `[batch, channels, height, width]`.
+//! Image networks: `[batch, channels, height, width]`.
 
 pub mod cnn;
 pub mod resnet;

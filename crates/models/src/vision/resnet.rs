@@ -3,17 +3,17 @@
 //! Reference: He, Zhang, Ren and Sun, *Deep residual learning for image recognition*, 2016,
 //! <https://arxiv.org/abs/1512.03385>.
 //! Differs from it: a bottleneck strides in its 3×3 convolution rather than its first 1×1, and the
-//! last batch normalization of every block begins at zero, so a fresh block passes its input
-//! through, both as in Goyal et al., *Accurate, large minibatch SGD*, 2017,
-//! <https://arxiv.org/abs/1706.02677>; a shortcut that changes shape is always a 1×1 convolution
-//! (the paper's option B), also for CIFAR, where the paper pads with zeros. Convolutions begin as in
-//! He et al., 2015, <https://arxiv.org/abs/1502.01852>, by their outputs; the classifier begins
-//! with a standard deviation of 0.01, as in Goyal et al.
+//! scale of the last batch normalization of a block is initialized to zero, so that a new block is
+//! the identity, both as in Goyal et al., *Accurate, large minibatch SGD*, 2017,
+//! <https://arxiv.org/abs/1706.02677>; a shortcut that changes the shape is always a 1×1
+//! convolution (the paper's option B), also for CIFAR, where the paper pads with zeros. Convolutions
+//! are initialized as in He et al., 2015, <https://arxiv.org/abs/1502.01852> (fan-out), the
+//! classifier with a standard deviation of 0.01, as in Goyal et al.
 //!
 //! | here | shape | in the paper |
 //! |---|---|---|
-//! | `stem` | `[batch, width, ..]` | `conv1` and its max pooling |
-//! | `stages.i` | `[batch, width * 2^i * expansion, ..]` | `conv2_x` to `conv5_x` |
+//! | `stem` | `[batch, base_channels, ..]` | `conv1` and its max pooling |
+//! | `stages.i` | `[batch, base_channels * 2^i * expansion, ..]` | `conv2_x` to `conv5_x` |
 //! | `stages.i.j.convs` | as its stage | the residual function F |
 //! | `stages.i.j.shortcut` | as its stage | the projection W_s |
 
@@ -34,58 +34,59 @@ use crate::layers::init::{HE_FAN_OUT, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
-/// Largest number of stages: the plane halves at each.
+/// Maximum number of stages: each halves the feature map.
 const MAX_STAGES: usize = 8;
 
-/// Largest number of blocks in a stage.
+/// Maximum number of blocks in a stage.
 const MAX_BLOCKS: usize = 256;
 
-/// The classifier's first weights (Goyal et al., section 5.1).
+/// Initializer of the classifier (Goyal et al., section 5.1).
 const CLASSIFIER: Initializer = Initializer::Normal {
     mean: 0.0,
     std: 0.01,
 };
 
-/// How the image enters.
+/// First layers, serialized in kebab case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stem {
     /// 3×3 convolution, for images up to about 64 pixels.
     Small,
-    /// 7×7 convolution with stride 2, then 3×3 max pooling with stride 2: a quarter of each side.
+    /// 7×7 convolution with stride 2, then 3×3 max pooling with stride 2.
     Large,
 }
 
-/// The residual function of every block.
+/// Residual block, serialized in kebab case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockKind {
     /// Two 3×3 convolutions.
     Basic,
-    /// 1×1, 3×3 and 1×1 convolutions, the last four times as wide.
+    /// 1×1, 3×3 and 1×1 convolutions, the last with four times as many channels.
     Bottleneck,
 }
 
-/// Configuration to create a [`ResNet`] with [`init`](ResNetConfig::init).
+/// Configuration to create a [`ResNet`] with [`init`](ResNetConfig::init). The defaults make a small
+/// network for small images.
 #[derive(Config, Debug, PartialEq)]
 pub struct ResNetConfig {
-    /// Number of channels of an image: 1 for grey, 3 for colour.
+    /// Number of channels of an image: 1 for grayscale, 3 for color.
     pub in_channels: usize,
     /// Number of classes.
     pub num_classes: usize,
-    /// How the image enters.
+    /// First layers.
     #[config(default = "Stem::Small")]
     pub stem: Stem,
-    /// The residual function of every block.
+    /// Kind of the residual blocks.
     #[config(default = "BlockKind::Basic")]
     pub block: BlockKind,
     /// Number of blocks in each stage, first to last.
     #[config(default = "vec![1, 1, 1]")]
     pub blocks_per_stage: Vec<usize>,
-    /// Width of the first stage; each further stage is twice as wide.
+    /// Channels of the first stage; they double with every further stage.
     #[config(default = 16)]
     pub base_channels: usize,
-    /// Probability of zeroing what the classifier reads, in `[0, 1)`.
+    /// Dropout probability in front of the classifier, in `[0, 1)`.
     #[config(default = 0.0)]
     pub dropout: f64,
 }
@@ -138,11 +139,11 @@ impl ResNetConfig {
         Ok(config.with_base_channels(16))
     }
 
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_size("in_channels", self.in_channels)?;
         check_size("num_classes", self.num_classes)?;
@@ -228,7 +229,7 @@ impl ResNetConfig {
         (summary, plane)
     }
 
-    /// Lists the blocks of a stage; the first changes the width and halves the plane.
+    /// Lists the blocks of a stage; the first changes the channels and halves the feature map.
     pub(super) fn stage(&self, stage: usize) -> impl Iterator<Item = ResidualConfig> {
         let (kind, expansion) = (self.block, self.block.expansion());
         let d_inner = self.base_channels << stage;
@@ -249,19 +250,19 @@ impl ResNetConfig {
         })
     }
 
-    /// Number of features the classifier reads.
+    /// Input size of the classifier.
     fn d_features(&self) -> usize {
         (self.base_channels << (self.blocks_per_stage.len() - 1)) * self.block.expansion()
     }
 
-    /// Largest first width whose last stage is not above [`MAX_SIZE`].
+    /// Maximum of `base_channels` with at most [`MAX_SIZE`] channels in the last stage.
     fn max_width(&self) -> usize {
         (MAX_SIZE / self.block.expansion()) >> (self.blocks_per_stage.len() - 1)
     }
 }
 
 impl BlockKind {
-    /// How many times wider a block's output is than its inner convolution.
+    /// Ratio of the output channels of a block to those of its inner convolution.
     fn expansion(self) -> usize {
         match self {
             Self::Basic => 1,
@@ -270,7 +271,7 @@ impl BlockKind {
     }
 }
 
-/// Divides both sides of a plane by a stride, rounded up.
+/// Divides height and width by a stride, rounded up.
 fn halve(plane: [usize; 2], stride: usize) -> [usize; 2] {
     plane.map(|side| side.div_ceil(stride))
 }
@@ -297,7 +298,7 @@ impl ResidualConfig {
         self.d_inner * self.kind.expansion()
     }
 
-    /// Lists the convolutions of the residual function.
+    /// Lists the convolutions of the residual branch.
     pub(super) fn convs(self) -> Vec<ConvNormConfig> {
         let Self {
             kind,
@@ -326,7 +327,7 @@ impl ResidualConfig {
         }
     }
 
-    /// The projection, where the block changes the shape of its input.
+    /// The projection, if the block changes the shape of its input.
     pub(super) fn shortcut(self) -> Option<ConvNormConfig> {
         let Self {
             d_input, stride, ..
@@ -398,7 +399,7 @@ struct Residual {
 }
 
 impl ResNet {
-    /// Scores every class.
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
@@ -414,7 +415,7 @@ impl ResNet {
         self.output.forward(x)
     }
 
-    /// Computes the feature maps behind every stage, for networks that build on this one.
+    /// Computes the feature maps of every stage, for detectors and other networks on top.
     ///
     /// # Shapes
     ///
@@ -443,7 +444,7 @@ impl ResNet {
         stages
     }
 
-    /// Number of channels behind every stage.
+    /// Number of output channels of every stage.
     pub fn stage_channels(&self) -> Vec<usize> {
         let channels = |stage: &Vec<Residual>| {
             let last = stage.last()?.convs.last()?;
@@ -452,15 +453,15 @@ impl ResNet {
         self.stages.iter().filter_map(channels).collect()
     }
 
-    /// Number of pixels of the image per pixel behind every stage, along a side: 4, 8, 16 and so on
-    /// with a [`Stem::Large`], else 1, 2, 4 and so on.
+    /// Stride of the output of every stage, in pixels of the image: 4, 8, 16 and so on with a
+    /// [`Stem::Large`], else 1, 2, 4 and so on.
     pub fn stage_strides(&self) -> Vec<usize> {
         let stem = if self.stem_pool.is_some() { 4 } else { 1 };
         (0..self.stages.len()).map(|stage| stem << stage).collect()
     }
 
-    /// Runs the stem and all stages; `visit` sees what is behind each stage. A classifier keeps none
-    /// of it.
+    /// Runs the stem and all stages and calls `visit` with the output of each stage, so that a
+    /// classifier keeps none of them.
     fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
@@ -516,8 +517,8 @@ mod tests {
             .with_base_channels(4)
     }
 
-    /// Lets the residual functions speak: at initialization they are silent.
-    fn open_blocks(model: &mut ResNet, device: &Device) {
+    /// Enables the residual branches, which are zero at initialization.
+    fn enable_branches(model: &mut ResNet, device: &Device) {
         for block in model.stages.iter_mut().flatten() {
             let gamma = &mut block.convs.last_mut().unwrap().norm.gamma;
             *gamma = Initializer::Ones.init(gamma.dims(), device);
@@ -549,7 +550,7 @@ mod tests {
         let device = Device::flex();
         for kind in KINDS {
             let mut model = small(Stem::Small, kind).init(&device);
-            open_blocks(&mut model, &device);
+            enable_branches(&mut model, &device);
             let batch = normal([4, 2, 8, 8], &device);
             let alone = model.forward(batch.clone().slice(2..3));
             assert_close(model.forward(batch).slice(2..3), &values(alone));
@@ -561,7 +562,7 @@ mod tests {
         let device = Device::flex().autodiff();
         for kind in KINDS {
             let mut model = small(Stem::Large, kind).init(&device);
-            open_blocks(&mut model, &device);
+            enable_branches(&mut model, &device);
             let logits = model.forward(normal([4, 2, 20, 20], &device));
             assert_every_parameter_gets_a_gradient(&model, &logits);
         }
@@ -594,7 +595,7 @@ mod tests {
     fn the_classifier_reads_the_last_stage() {
         let device = Device::flex();
         let mut model = small(Stem::Large, BlockKind::Bottleneck).init(&device);
-        open_blocks(&mut model, &device);
+        enable_branches(&mut model, &device);
         let images = normal([2, 2, 20, 20], &device);
         let last = model.forward_stages(images.clone()).pop().unwrap();
         let logits = model.output.forward(global_average(last));
@@ -602,7 +603,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_block_passes_its_input_through() {
+    fn a_new_block_is_the_identity() {
         let device = Device::flex();
         for (kind, d_inner) in KINDS.into_iter().zip([4, 1]) {
             let block = ResidualConfig {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_models::tabular::Rows;
+use tinderbox_models::tabular::TabularInputs;
 
 /// The numbers and codes of a column in an encoded row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Encoded {
     }
 
     /// The rows on a device.
-    pub fn into_tensors(self, device: &Device) -> Rows {
+    pub fn into_tensors(self, device: &Device) -> TabularInputs {
         let Self {
             rows,
             n_numeric,
@@ -89,6 +89,6 @@ impl Encoded {
             .then(|| Tensor::from_data(TensorData::new(numeric, [rows, n_numeric]), device));
         let codes = (n_codes > 0)
             .then(|| Tensor::from_data(TensorData::new(codes, [rows, n_codes]), device));
-        Rows::new(numeric, codes)
+        TabularInputs::new(numeric, codes)
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::layers::Normalization;
 use tinderbox_models::tabular::{
-    BinsError, FeaturesConfig, FtTransformer, FtTransformerConfig, Rows, TabM, TabMConfig,
+    BinsError, FeaturesConfig, FtTransformer, FtTransformerConfig, TabM, TabMConfig, TabularInputs,
     TabularMlp, TabularMlpConfig, TabularResNet, TabularResNetConfig,
 };
 use tinderbox_models::{ConfigError, LayerSummary, Template};
@@ -161,18 +161,18 @@ impl TabularNet {
 
     /// Zeroes the weights of codes that no training row has, `[column, code]` each.
     #[must_use]
-    pub fn with_unseen(self, values: &[[usize; 2]]) -> Self {
+    pub fn with_zeroed_categories(self, values: &[[usize; 2]]) -> Self {
         match self {
-            Self::Mlp(net) => Self::Mlp(net.with_unseen(values)),
-            Self::Resnet(net) => Self::Resnet(net.with_unseen(values)),
-            Self::FtTransformer(net) => Self::FtTransformer(net.with_unseen(values)),
-            Self::Tabm(net) => Self::Tabm(net.with_unseen(values)),
+            Self::Mlp(net) => Self::Mlp(net.with_zeroed_categories(values)),
+            Self::Resnet(net) => Self::Resnet(net.with_zeroed_categories(values)),
+            Self::FtTransformer(net) => Self::FtTransformer(net.with_zeroed_categories(values)),
+            Self::Tabm(net) => Self::Tabm(net.with_zeroed_categories(values)),
         }
     }
 
     /// The scores of each member for each row, `[batch, members, d_output]`; most networks have one
     /// member.
-    pub fn forward(&self, rows: Rows) -> Tensor<3> {
+    pub fn forward(&self, rows: TabularInputs) -> Tensor<3> {
         match self {
             Self::Mlp(net) => net.forward(rows).unsqueeze_dim(1),
             Self::Resnet(net) => net.forward(rows).unsqueeze_dim(1),

@@ -60,6 +60,7 @@ impl ImageClassifierSpec {
 }
 
 /// A trained image classifier.
+#[derive(Clone, Debug)]
 pub struct ImageClassifier {
     ensemble: ImageEnsemble,
     spec: ImageClassifierSpec,

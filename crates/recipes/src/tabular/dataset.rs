@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_datasets::loader::{BatchContext, Collate};
-use tinderbox_models::tabular::Rows;
+use tinderbox_models::tabular::TabularInputs;
 use tinderbox_predict::tabular::{Encoded, Target};
 
 use super::targets::Targets;
@@ -14,7 +14,7 @@ use super::targets::Targets;
 #[derive(Clone, Debug)]
 pub struct TableBatch {
     /// The inputs of the network.
-    pub rows: Rows,
+    pub rows: TabularInputs,
     /// The target of each row.
     pub targets: BatchTargets,
 }

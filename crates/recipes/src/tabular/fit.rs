@@ -115,7 +115,7 @@ impl Tabular {
         let (model, features) = (&self.recipe.model, &self.recipe.features);
         let init = || model.init(sizes, features, &device);
         let net = init_seeded(seed, &device, init).map_err(of_recipe)?;
-        let net = net.with_unseen(&train.unused_codes(&sizes.cardinalities));
+        let net = net.with_zeroed_categories(&train.unused_codes(&sizes.cardinalities));
         match features.numeric_embedding.n_bins() {
             Some(n_bins) if sizes.n_numeric > 0 => {
                 let edges: Vec<Vec<f32>> = (0..sizes.n_numeric)

@@ -1,38 +1,40 @@
-//! The recipes that come with the crate.
+//! The built-in recipes.
 
-use tinderbox_models::layers::Pooling;
-use tinderbox_models::text::Positions;
-
-use super::net::{Architecture, FineTune};
-use super::recipe::{Augment, Data, Recipe, Split};
-use super::tokenizer::{TokenKind, TokenizerRecipe};
+use tinderbox_models::Template;
+use tinderbox_models::text::{FastTextConfig, GptConfig, Positions, TextEncoderConfig};
+use tinderbox_predict::text::{
+    Format, PretrainedConfig, TextModelConfig, TokenKind, TokenizerConfig,
+};
 use tinderbox_train::classify::Loss;
-use tinderbox_train::{MonitorMode, Optimizer, Schedule, TrainingOptions};
+use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
 
-/// Names of the built-in recipes with a line on each.
+use super::recipe::{Augment, Recipe};
+use super::source::Data;
+
+/// Names of the built-in recipes with a description.
 pub const BUILTIN: [(&str, &str); 14] = [
     (
         "requests",
-        "support requests that the app makes up, encoder; the default",
+        "generated support requests, encoder; the default",
     ),
-    ("ag-news", "four topics of news"),
+    ("ag-news", "news in four topics"),
     ("sms-spam", "spam among short messages"),
-    ("sst2", "sentences about films, for or against"),
-    ("reviews", "long film reviews, for or against"),
-    ("contracts", "which type a clause of a contract is of"),
+    ("sst2", "positive and negative sentences about films"),
+    ("reviews", "positive and negative film reviews"),
+    ("contracts", "types of contract clauses"),
     (
         "contract-nli",
-        "what agreements say to 17 claims, and which lines show it",
+        "verdicts of agreements on 17 hypotheses, with the lines of evidence",
     ),
-    ("shakespeare", "a language model that writes, byte by byte"),
+    ("shakespeare", "byte-level language model of Shakespeare"),
     ("texts", "your own texts with a class each"),
     ("pairs", "your own pairs of texts with a class each"),
     ("labels", "your own texts with any number of labels each"),
     ("tags", "your own sentences with a tag for each word"),
-    ("writer", "your own text, to be gone on with"),
+    ("language-model", "language model of your own plain text"),
     (
         "fine-tune",
-        "your own texts, on published weights of BERT, DistilBERT or MiniLM",
+        "your own texts, on pretrained weights of BERT, DistilBERT or MiniLM",
     ),
 ];
 
@@ -49,20 +51,33 @@ impl Recipe {
             "contract-nli" => contract_nli(),
             "shakespeare" => shakespeare(),
             "texts" => texts(),
-            "pairs" => own("pairs", "pairs"),
-            "labels" => Recipe {
-                train: TrainingOptions {
-                    monitor: "loss".to_owned(),
-                    monitor_mode: MonitorMode::Min,
-                    ..own("labels", "multi-label").train
-                },
-                ..own("labels", "multi-label")
-            },
+            "pairs" => base("pairs", pairs()),
+            "labels" => labels(),
             "tags" => tags(),
-            "writer" => writer(),
+            "language-model" => language_model(),
             "fine-tune" => fine_tune(),
             _ => return None,
         })
+    }
+
+    /// Replaces the network by pretrained weights, and the settings of the training by those for
+    /// fine-tuning: a pretrained network needs few epochs.
+    pub fn set_pretrained(&mut self, weights: &str) {
+        if !matches!(self.model, TextModelConfig::Bert(_)) {
+            let tuned = fine_tune();
+            self.ensemble = tuned.ensemble;
+            self.tokenizer = tuned.tokenizer;
+            self.augment = tuned.augment;
+            self.model = tuned.model;
+            self.optimizer = tuned.optimizer;
+            self.schedule = tuned.schedule;
+            self.train.epochs = tuned.train.epochs;
+            self.train.patience = tuned.train.patience;
+            self.train.ema_decay = tuned.train.ema_decay;
+        }
+        if let TextModelConfig::Bert(config) = &mut self.model {
+            weights.clone_into(&mut config.weights);
+        }
     }
 }
 
@@ -74,24 +89,16 @@ fn base(name: &str, data: Data) -> Recipe {
         calibrate: true,
         data,
         split: Split::default(),
-        tokenizer: TokenizerRecipe {
+        tokenizer: TokenizerConfig {
             kind: TokenKind::WordPiece,
-            vocabulary: 8_000,
-            min_count: 2,
+            vocab_size: 8_000,
+            min_frequency: 2,
             lowercase: true,
             max_len: 256,
-            distinct: false,
+            binary_counts: false,
         },
         augment: Augment::default(),
-        model: Architecture::Encoder {
-            d_model: 128,
-            heads: 4,
-            layers: 2,
-            d_feed_forward: 256,
-            positions: Positions::Learned,
-            pooling: Pooling::Mean,
-            dropout: 0.1,
-        },
+        model: TextModelConfig::Encoder(Template::default()),
         loss: Loss::default(),
         optimizer: Optimizer::default(),
         schedule: Schedule::Cosine {
@@ -109,34 +116,59 @@ fn base(name: &str, data: Data) -> Recipe {
     }
 }
 
-fn of_kind(kind: &str) -> Data {
-    Data::of_kind(kind).unwrap_or(Data::Requests { seed: 0 })
+/// The user's own texts with a class each.
+fn own_texts() -> Data {
+    Data::Texts {
+        path: String::new(),
+        test: String::new(),
+        text: vec!["text".to_owned()],
+        label: "label".to_owned(),
+        skip_empty: false,
+        format: Format::default(),
+    }
 }
 
-fn own(name: &str, kind: &str) -> Recipe {
-    base(name, of_kind(kind))
+/// The user's own pairs of texts.
+fn pairs() -> Data {
+    Data::Pairs {
+        path: String::new(),
+        first: "first".to_owned(),
+        second: "second".to_owned(),
+        label: "label".to_owned(),
+        skip_empty: false,
+        format: Format::default(),
+    }
 }
 
-/// A wide bag of words that stops early: of the networks here the one that keeps up with the linear
-/// baseline on few and on many texts, on short and on long ones (`docs/results.md`).
+/// The user's own texts with any number of labels each.
+fn labels() -> Recipe {
+    let data = Data::MultiLabel {
+        path: String::new(),
+        text: "text".to_owned(),
+        label: "label".to_owned(),
+        skip_empty: false,
+        format: Format::default(),
+    };
+    let mut recipe = base("labels", data);
+    by_loss(&mut recipe);
+    recipe
+}
+
+/// A wide bag of words with early stopping: of these networks the one that matches the linear baseline
+/// on few and many, short and long texts (`docs/results.md`).
 fn texts() -> Recipe {
-    let mut recipe = own("texts", "texts");
-    recipe.tokenizer = TokenizerRecipe {
-        vocabulary: 40_000,
+    let mut recipe = base("texts", own_texts());
+    recipe.tokenizer = TokenizerConfig {
+        vocab_size: 40_000,
         max_len: 1_024,
         ..words()
     };
-    recipe.model = Architecture::Bag {
-        d_embedding: 256,
-        phrases: 1,
-        buckets: 1,
-        dropout: 0.5,
-    };
-    recipe.augment.drop_tokens = 0.4;
+    recipe.model = bag_of_words(256, 0.5);
+    recipe.augment.token_dropout = 0.4;
     *recipe.optimizer.learning_rate_mut() = 2e-3;
     recipe.train.epochs = 30;
     recipe.train.patience = 4;
-    // Where training stops early the rate is still high; an average of the weights makes up for it.
+    // With early stopping the learning rate is still high; an average of the weights compensates.
     recipe.train.ema_decay = 0.99;
     by_loss(&mut recipe);
     recipe
@@ -144,16 +176,15 @@ fn texts() -> Recipe {
 
 fn requests() -> Recipe {
     let mut recipe = base("requests", Data::Requests { seed: 0 });
-    recipe.tokenizer = TokenizerRecipe {
-        vocabulary: 4_000,
+    recipe.tokenizer = TokenizerConfig {
+        vocab_size: 4_000,
         max_len: 64,
         ..words()
     };
-    if let Architecture::Encoder { positions, .. } = &mut recipe.model {
-        // Templates are told apart by who stands beside whom, not by the place in the line.
-        *positions = Positions::Rotary;
-    }
-    recipe.augment.drop_tokens = 0.15;
+    // The neighbors of a word distinguish the templates, not its position.
+    let encoder = TextEncoderConfig::new(0, 0).with_positions(Positions::Rotary);
+    recipe.model = TextModelConfig::Encoder(Template(encoder));
+    recipe.augment.token_dropout = 0.15;
     *recipe.optimizer.learning_rate_mut() = 2e-3;
     recipe.train.epochs = 5;
     recipe.train.batch_size = 16;
@@ -162,95 +193,103 @@ fn requests() -> Recipe {
 
 fn ag_news() -> Recipe {
     Recipe {
-        tokenizer: TokenizerRecipe {
-            vocabulary: 60_000,
+        tokenizer: TokenizerConfig {
+            vocab_size: 60_000,
             ..words()
         },
-        ..bag("ag-news", "ag-news")
+        ..bag(
+            "ag-news",
+            Data::AgNews {
+                path: String::new(),
+            },
+        )
     }
 }
 
-/// Whole words, whose mean says much of a topic or a mood.
-fn words() -> TokenizerRecipe {
-    TokenizerRecipe {
+/// Whole words, whose mean characterizes topic and sentiment.
+fn words() -> TokenizerConfig {
+    TokenizerConfig {
         kind: TokenKind::Words,
-        vocabulary: 20_000,
-        min_count: 2,
+        vocab_size: 20_000,
+        min_frequency: 2,
         lowercase: true,
         max_len: 256,
-        distinct: false,
+        binary_counts: false,
     }
 }
 
-/// With few texts, half of the words left out and half of the mean zeroed, over and over, keep a bag
-/// from learning its texts by heart.
-fn bag(name: &str, kind: &str) -> Recipe {
-    let mut recipe = own(name, kind);
+/// A bag of single words.
+fn bag_of_words(d_embedding: usize, dropout: f64) -> TextModelConfig {
+    let bag = FastTextConfig::new(0, 0)
+        .with_d_embedding(d_embedding)
+        .with_max_ngram(1)
+        .with_n_buckets(1)
+        .with_dropout(dropout);
+    TextModelConfig::Bag(Template(bag))
+}
+
+/// With few texts, a bag needs strong dropout of tokens and of the mean against overfitting.
+fn bag(name: &str, data: Data) -> Recipe {
+    let mut recipe = base(name, data);
     recipe.tokenizer = words();
-    recipe.model = Architecture::Bag {
-        d_embedding: 64,
-        phrases: 1,
-        buckets: 1,
-        dropout: 0.5,
-    };
-    recipe.augment.drop_tokens = 0.5;
+    recipe.model = bag_of_words(64, 0.5);
+    recipe.augment.token_dropout = 0.5;
     recipe.train.epochs = 16;
     recipe
 }
 
 fn sms_spam() -> Recipe {
-    let mut recipe = own("sms-spam", "sms-spam");
+    let mut recipe = base(
+        "sms-spam",
+        Data::SmsSpam {
+            path: String::new(),
+        },
+    );
     recipe.split.folds = 5;
-    // Spam shouts.
+    // Spam is often in capitals.
     recipe.tokenizer.lowercase = false;
-    recipe.model = Architecture::Cnn {
-        d_embedding: 128,
-        windows: vec![3, 4, 5],
-        filters: 100,
-        dropout: 0.5,
-    };
-    recipe.augment.drop_tokens = 0.1;
+    recipe.model = TextModelConfig::Cnn(Template::default());
+    recipe.augment.token_dropout = 0.1;
     recipe.train.epochs = 6;
     recipe
 }
 
 fn sst2() -> Recipe {
-    let mut recipe = bag("sst2", "sst2");
-    // Each is small, and they err apart.
+    let mut recipe = bag(
+        "sst2",
+        Data::Sst2 {
+            path: String::new(),
+        },
+    );
+    // Each is small, and their errors differ.
     recipe.ensemble = 8;
-    recipe.model = Architecture::Bag {
-        d_embedding: 256,
-        phrases: 1,
-        buckets: 1,
-        dropout: 0.6,
-    };
-    recipe.augment.drop_tokens = 0.4;
+    recipe.model = bag_of_words(256, 0.6);
+    recipe.augment.token_dropout = 0.4;
     recipe.train.epochs = 20;
     by_loss(&mut recipe);
     recipe
 }
 
-/// Keeps the epoch with the lowest loss: where there are few validation texts, it says more than how
-/// many of them are right.
+/// Keeps the epoch with the lowest loss: on few validation texts it is more reliable than the accuracy.
 fn by_loss(recipe: &mut Recipe) {
     "loss".clone_into(&mut recipe.train.monitor);
     recipe.train.monitor_mode = MonitorMode::Min;
 }
 
 fn reviews() -> Recipe {
-    let mut recipe = bag("reviews", "reviews");
+    let mut recipe = bag(
+        "reviews",
+        Data::Reviews {
+            path: String::new(),
+        },
+    );
     recipe.split.folds = 10;
     recipe.ensemble = 3;
-    recipe.tokenizer.vocabulary = 40_000;
+    recipe.tokenizer.vocab_size = 40_000;
     recipe.tokenizer.max_len = 4_096;
-    recipe.tokenizer.distinct = true;
-    recipe.model = Architecture::Bag {
-        d_embedding: 64,
-        phrases: 1,
-        buckets: 1,
-        dropout: 0.3,
-    };
-    recipe.augment.drop_tokens = 0.3;
+    recipe.tokenizer.binary_counts = true;
+    recipe.model = bag_of_words(64, 0.3);
+    recipe.augment.token_dropout = 0.3;
     *recipe.optimizer.learning_rate_mut() = 5e-3;
     if let Optimizer::Adamw { weight_decay, .. } = &mut recipe.optimizer {
         *weight_decay = 0.1;
@@ -259,32 +298,32 @@ fn reviews() -> Recipe {
 }
 
 fn contracts() -> Recipe {
-    let mut recipe = bag("contracts", "cuad");
+    let mut recipe = bag(
+        "contracts",
+        Data::Cuad {
+            path: String::new(),
+        },
+    );
     recipe.ensemble = 3;
     recipe.tokenizer.max_len = 1_024;
-    recipe.model = Architecture::Bag {
-        d_embedding: 256,
-        phrases: 1,
-        buckets: 1,
-        dropout: 0.5,
-    };
-    recipe.augment.drop_tokens = 0.3;
+    recipe.model = bag_of_words(256, 0.5);
+    recipe.augment.token_dropout = 0.3;
     *recipe.optimizer.learning_rate_mut() = 3e-3;
     recipe.train.epochs = 30;
     recipe
 }
 
 fn contract_nli() -> Recipe {
-    let mut recipe = bag("contract-nli", "contract-nli");
+    let mut recipe = bag(
+        "contract-nli",
+        Data::ContractNli {
+            path: String::new(),
+        },
+    );
     recipe.ensemble = 3;
     recipe.split.valid_fraction = 0.15;
-    recipe.tokenizer.distinct = true;
-    recipe.model = Architecture::Bag {
-        d_embedding: 256,
-        phrases: 1,
-        buckets: 1,
-        dropout: 0.5,
-    };
+    recipe.tokenizer.binary_counts = true;
+    recipe.model = bag_of_words(256, 0.5);
     *recipe.optimizer.learning_rate_mut() = 5e-3;
     recipe.train.epochs = 60;
     by_loss(&mut recipe);
@@ -292,27 +331,35 @@ fn contract_nli() -> Recipe {
 }
 
 fn tags() -> Recipe {
-    let mut recipe = own("tags", "tagged");
-    // Capital letters tell names.
+    let mut recipe = base(
+        "tags",
+        Data::Tagged {
+            path: String::new(),
+        },
+    );
+    // Names are capitalized.
     recipe.tokenizer.lowercase = false;
     by_loss(&mut recipe);
     recipe
 }
 
-/// As a language model is trained: on windows, by the loss alone.
-fn writer() -> Recipe {
-    let mut recipe = own("writer", "running");
+/// A decoder on windows of bytes, monitored by the loss.
+fn language_model() -> Recipe {
+    let mut recipe = base(
+        "language-model",
+        Data::PlainText {
+            path: String::new(),
+        },
+    );
     recipe.split.test_fraction = 0.05;
     recipe.split.valid_fraction = 0.05;
     recipe.tokenizer.kind = TokenKind::Bytes;
-    recipe.model = Architecture::Gpt {
-        d_model: 192,
-        heads: 6,
-        layers: 4,
-        d_feed_forward: 512,
-        tied: true,
-        dropout: 0.1,
-    };
+    let gpt = GptConfig::new(0)
+        .with_d_model(192)
+        .with_n_heads(6)
+        .with_n_layers(4)
+        .with_d_hidden(512);
+    recipe.model = TextModelConfig::Gpt(Template(gpt));
     recipe.optimizer = Optimizer::Adamw {
         learning_rate: 2e-3,
         beta_1: 0.9,
@@ -333,18 +380,15 @@ fn writer() -> Recipe {
 fn shakespeare() -> Recipe {
     Recipe {
         name: "shakespeare".to_owned(),
-        ..writer()
+        ..language_model()
     }
 }
 
 fn fine_tune() -> Recipe {
-    let mut recipe = own("fine-tune", "texts");
+    let mut recipe = base("fine-tune", own_texts());
     recipe.tokenizer.kind = TokenKind::Pretrained;
     recipe.tokenizer.max_len = 128;
-    recipe.model = Architecture::Bert {
-        weights: String::new(),
-        fine_tune: FineTune::default(),
-    };
+    recipe.model = TextModelConfig::Bert(PretrainedConfig::default());
     *recipe.optimizer.learning_rate_mut() = 5e-5;
     recipe.schedule = Schedule::Cosine {
         warmup: 0.1,
@@ -373,10 +417,32 @@ mod tests {
 
     #[test]
     fn the_sections_come_in_kinds() {
-        let assignments = ["model.kind=cnn", "model.filters=8", "data.kind=texts"];
+        let assignments = ["model.kind=cnn", "model.n_filters=8", "data.kind=texts"];
         let recipe = assign(requests(), &assignments.map(str::to_owned)).unwrap();
-        assert!(matches!(recipe.model, Architecture::Cnn { filters: 8, .. }));
+        assert!(matches!(&recipe.model, TextModelConfig::Cnn(config) if config.0.n_filters == 8));
         assert!(matches!(recipe.data, Data::Texts { .. }));
+    }
+
+    #[test]
+    fn every_kind_of_data_has_a_default_and_a_misspelled_one_has_none() {
+        for kind in [
+            "requests",
+            "ag-news",
+            "sms-spam",
+            "sst2",
+            "reviews",
+            "cuad",
+            "contract-nli",
+            "texts",
+            "pairs",
+            "multi-label",
+            "tagged",
+            "plain-text",
+        ] {
+            let table = toml::Table::try_from(Data::of_kind(kind).unwrap()).unwrap();
+            assert_eq!(table["kind"].as_str(), Some(kind));
+        }
+        assert_eq!(Data::of_kind("request"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From the data section of a recipe to texts with what is true of them, in parts.
+//! The texts of a recipe with their targets and splits.
 
 use std::path::{Path, PathBuf};
 
@@ -12,146 +12,136 @@ use tinderbox_datasets::{
     split_indices, split_indices_by_content, stratified_folds_by_content,
     stratified_indices_by_content,
 };
+use tinderbox_predict::text::{TextInput, TextTask};
+use tinderbox_train::{Split, Splits};
 
 use super::contents::content;
 use super::error::DataError;
-use super::net::Scored;
 use super::own::{Set, read_set};
-use super::recipe::{Data, Split};
-use super::tokenizer::Input;
+use super::source::Data;
 
-/// Rows of a part, by their numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parts {
-    /// Learned from.
-    pub train: Vec<usize>,
-    /// Chosen by.
-    pub valid: Vec<usize>,
-    /// Measured on, once.
-    pub test: Vec<usize>,
-}
-
-impl Parts {
-    /// A part by its name.
-    ///
-    /// # Errors
-    ///
-    /// If there is none of that name.
-    pub fn get(&self, name: &str) -> Result<&[usize], DataError> {
-        match name {
-            "train" => Ok(&self.train),
-            "valid" => Ok(&self.valid),
-            "test" => Ok(&self.test),
-            _ => Err(DataError::NoSplit(name.to_owned())),
-        }
-    }
-}
-
-/// What is true of each row.
+/// The target of each text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Truth {
+pub enum Targets {
     /// One class.
     Classes(Vec<usize>),
-    /// Any number of labels: a flag for each.
+    /// A flag for each label.
     Labels(Vec<Vec<bool>>),
     /// A tag for each word.
     Tags(Vec<Vec<usize>>),
 }
 
-/// Texts with what is true of them.
+/// Texts with their targets.
 #[derive(Clone, Debug)]
-pub struct Rows {
+pub struct LabeledTexts {
     /// The texts.
-    pub inputs: Vec<Input>,
-    /// What is true of each.
-    pub truth: Truth,
+    pub inputs: Vec<TextInput>,
+    /// Their targets.
+    pub targets: Targets,
     /// Names of the classes, labels or tags.
-    pub names: Vec<String>,
-    /// Which are for what.
-    pub parts: Parts,
-    /// Parts of a cross-validation.
-    pub folds: Vec<Parts>,
-    /// Agreements that the rows are lines of, for `ContractNLI`.
+    pub labels: Vec<String>,
+    /// The splits of the final training.
+    pub splits: Splits,
+    /// Those of the folds of a cross-validation.
+    pub folds: Vec<Splits>,
+    /// Agreements whose lines the texts are, for `ContractNLI`.
     pub agreements: Vec<Agreement>,
-    /// The files and folders that the splits are from, for the user's own data.
+    /// The files and folders of the splits, for the user's own data.
     pub located: Option<SplitPaths>,
-    /// What was found out while reading.
+    /// What was inferred and skipped while reading.
     pub report: TextReport,
 }
 
-impl Rows {
-    /// Texts that are equal to an earlier one.
-    pub fn copies(&self) -> usize {
+impl LabeledTexts {
+    /// Number of texts that are equal to an earlier one.
+    pub fn duplicates(&self) -> usize {
         let contents: Vec<u64> = self.inputs.iter().map(content).collect();
         count_duplicates(&contents)
     }
 
-    /// Texts of the test split that are also in the train or validation split, as only given splits have
-    /// them.
-    pub fn shared(&self) -> usize {
+    /// Number of texts of the test split that also occur in the training or validation split, where the
+    /// data has splits of its own.
+    pub fn test_duplicates(&self) -> usize {
         let contents = |rows: &[usize]| -> Vec<u64> {
             rows.iter().map(|&row| content(&self.inputs[row])).collect()
         };
-        let Parts { train, valid, test } = &self.parts;
+        let Splits { train, valid, test } = &self.splits;
         count_overlap(contents(test), [contents(train), contents(valid)].concat())
     }
 }
 
-/// The rows of an agreement, with what is true of it as a whole.
+/// An agreement, whose lines are texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
     /// Its name.
     pub name: String,
-    /// Its first row and the one behind its last.
+    /// Its texts.
     pub rows: std::ops::Range<usize>,
-    /// For each hypothesis: whether the agreement entails it, contradicts it, or says nothing.
+    /// For each hypothesis: whether the agreement entails it, contradicts it, or does not mention it.
     pub answers: Vec<Answer>,
 }
 
-/// A running text in parts.
+/// Plain text in its splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Running {
-    /// Learned from.
+pub struct PlainText {
+    /// The training split.
     pub train: String,
-    /// Chosen by.
+    /// The validation split.
     pub valid: String,
-    /// Measured on, once.
+    /// The test split.
     pub test: String,
-    /// What was found out while reading.
+    /// What was inferred and skipped while reading.
     pub report: TextReport,
 }
 
-/// What a recipe learns from.
+/// The data of a recipe.
 #[derive(Clone, Debug)]
 pub enum Corpus {
-    /// Texts with what is true of them.
-    Rows(Rows),
-    /// A text to be gone on with.
-    Running(Running),
+    /// Texts with their targets.
+    Labeled(LabeledTexts),
+    /// Plain text, for a language model.
+    Plain(PlainText),
 }
 
 impl Corpus {
-    /// What was found out while reading.
+    /// What was inferred and skipped while reading.
     pub fn report(&self) -> &TextReport {
         match self {
-            Self::Rows(rows) => &rows.report,
-            Self::Running(text) => &text.report,
+            Self::Labeled(texts) => &texts.report,
+            Self::Plain(text) => &text.report,
         }
     }
 
-    /// What a network is to score.
-    pub fn scored(&self) -> Scored {
+    /// The task.
+    pub fn task(&self) -> TextTask {
         match self {
-            Self::Running(_) => Scored::Next,
-            Self::Rows(rows) => match rows.truth {
-                Truth::Tags(_) => Scored::Words,
-                Truth::Classes(_) | Truth::Labels(_) => Scored::Texts,
+            Self::Plain(_) => TextTask::LanguageModeling,
+            Self::Labeled(texts) => match texts.targets {
+                Targets::Classes(_) => TextTask::Classification,
+                Targets::Labels(_) => TextTask::MultiLabel,
+                Targets::Tags(_) => TextTask::TokenClassification,
             },
+        }
+    }
+
+    /// Names of the classes, labels or tags; none for a language model.
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Self::Labeled(texts) => &texts.labels,
+            Self::Plain(_) => &[],
+        }
+    }
+
+    /// The splits of the final training; empty for plain text, which has its own.
+    pub fn splits(&self) -> Splits {
+        match self {
+            Self::Labeled(texts) => texts.splits.clone(),
+            Self::Plain(_) => Splits::default(),
         }
     }
 }
 
-/// Opens what a recipe learns from.
+/// Reads the data of a recipe.
 ///
 /// # Errors
 ///
@@ -160,51 +150,55 @@ pub fn open(data: &Data, split: &Split) -> Result<Corpus, DataError> {
     open_known(data, split, None)
 }
 
-/// As [`open`], for a model that knows its classes: a file may lack some, and may have no others.
+/// As [`open`], for a trained model with its labels: a file may lack some, and may have no others.
 pub(crate) fn open_known(
     data: &Data,
     split: &Split,
     known: Option<&[String]>,
 ) -> Result<Corpus, DataError> {
-    // Without a folder, AG's news are fetched.
+    // Without a folder, AG's news are downloaded.
     let mut named = data.clone();
     let is_nameless = named.path_mut().is_some_and(|path| path.is_empty());
     if is_nameless && !matches!(data, Data::AgNews { .. }) {
         return Err(DataError::NoPath);
     }
-    if let Data::Running { path } = data {
+    if let Data::PlainText { path } = data {
         let (text, report) = read_corpus_with_report(Path::new(path))?;
-        return Ok(Corpus::Running(Running {
+        return Ok(Corpus::Plain(PlainText {
             report,
-            ..cut(&text, split)
+            ..split_plain(&text, split)
         }));
     }
-    open_rows(data, split, known).map(Corpus::Rows)
+    open_labeled(data, split, known).map(Corpus::Labeled)
 }
 
 /// The folder of a public set: the user's, or that of the cache.
-fn fetched(name: &str, path: &str) -> Result<PathBuf, DataError> {
+fn downloaded(name: &str, path: &str) -> Result<PathBuf, DataError> {
     if path.is_empty() {
         return Ok(download::fetch(name)?);
     }
     Ok(PathBuf::from(path))
 }
 
-fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Rows, DataError> {
+fn open_labeled(
+    data: &Data,
+    split: &Split,
+    known: Option<&[String]>,
+) -> Result<LabeledTexts, DataError> {
     let classes = known.map(<[String]>::to_vec);
     match data {
         Data::Requests { seed } => {
             let sets::Requests { train, valid, test } = sets::requests(*seed);
-            given(&[train, valid, test], split)
+            given_splits(&[train, valid, test], split)
         }
         Data::AgNews { path } => {
-            let (train, test) = sets::ag_news(&fetched("ag-news", path)?)?;
+            let (train, test) = sets::ag_news(&downloaded("ag-news", path)?)?;
             with_test(&train, &test, split)
         }
         Data::SmsSpam { path } => all_of(&sets::sms_spam(Path::new(path))?, split),
         Data::Sst2 { path } => {
             let (train, dev, test) = sets::sst2(Path::new(path))?;
-            given(&[train, dev, test], split)
+            given_splits(&[train, dev, test], split)
         }
         Data::Reviews { path } => {
             let (set, fold) = sets::movie_reviews(Path::new(path))?;
@@ -218,19 +212,23 @@ fn open_rows(data: &Data, split: &Split, known: Option<&[String]>) -> Result<Row
             let (train, test) = sets::contract_nli(Path::new(path))?;
             agreements(&train, &test, split)
         }
-        Data::Running { .. } => Err(DataError::NoPath),
+        Data::PlainText { .. } => Err(DataError::NoPath),
         Data::Texts { .. } | Data::Pairs { .. } | Data::MultiLabel { .. } | Data::Tagged { .. } => {
             own(data, split, classes)
         }
     }
 }
 
-/// The user's own files: with the splits that they have, and the others held out of the training texts.
-fn own(data: &Data, split: &Split, classes: Option<Vec<String>>) -> Result<Rows, DataError> {
+/// The user's own files: with their own splits, and the others held out of the training texts.
+fn own(
+    data: &Data,
+    split: &Split,
+    classes: Option<Vec<String>>,
+) -> Result<LabeledTexts, DataError> {
     let (located, [train, valid, test]) = read_own(data, classes)?;
-    // There is always something to train on.
+    // `locate` always finds training texts.
     let train = train.ok_or(DataError::NoPath)?;
-    Ok(Rows {
+    Ok(LabeledTexts {
         located: Some(located),
         ..in_splits(train, valid, test, split)?
     })
@@ -259,7 +257,7 @@ fn read_own(
     };
     let train = read_set(data, &located.train, &known)?;
     let known = TextOptions {
-        classes: Some(train.names.clone()),
+        classes: Some(train.labels.clone()),
         ..options
     };
     let read = |path: &Option<PathBuf>| {
@@ -270,9 +268,9 @@ fn read_own(
     Ok((located, [Some(train), valid, test]))
 }
 
-/// All texts of the user's own files, for a model that knows its classes. Its parts are the splits that
-/// the files have; nothing is held out.
-pub(super) fn open_all(data: &Data, known: &[String]) -> Result<Rows, DataError> {
+/// All texts of the user's own files, for a trained model with its labels. The splits are those of the
+/// files; nothing is held out.
+pub(super) fn open_all(data: &Data, known: &[String]) -> Result<LabeledTexts, DataError> {
     let (located, sets) = read_own(data, Some(known.to_vec()))?;
     let mut all: Option<Set> = None;
     let [train, valid, test] = sets.map(|set| {
@@ -288,27 +286,27 @@ pub(super) fn open_all(data: &Data, known: &[String]) -> Result<Rows, DataError>
         rows
     });
     let all = all.ok_or(DataError::NoPath)?;
-    Ok(Rows {
+    Ok(LabeledTexts {
         located: Some(located),
-        ..all.into_rows(Parts { train, valid, test }, Vec::new())
+        ..all.into_texts(Splits { train, valid, test }, Vec::new())
     })
 }
 
-/// Cuts a running text in three, at the ends of lines where there are some.
-fn cut(text: &str, split: &Split) -> Running {
+/// Splits plain text in three, at the ends of lines where there are some.
+fn split_plain(text: &str, split: &Split) -> PlainText {
     let at = |share: f64| {
-        let wanted = (text.len() as f64 * share) as usize;
-        let wanted = (0..=wanted).rev().find(|&at| text.is_char_boundary(at));
-        let wanted = wanted.unwrap_or(0);
-        text[wanted..]
+        let at = (text.len() as f64 * share) as usize;
+        let at = (0..=at).rev().find(|&at| text.is_char_boundary(at));
+        let at = at.unwrap_or(0);
+        text[at..]
             .find('\n')
             .filter(|&line| line < 4096)
-            .map_or(wanted, |line| wanted + line + 1)
+            .map_or(at, |line| at + line + 1)
     };
-    // The last part is the test, as those who publish figures of this kind cut.
+    // The test split is the last part, as in published results.
     let test = at(1.0 - split.test_fraction);
     let valid = at((1.0 - split.test_fraction) * (1.0 - split.valid_fraction)).min(test);
-    Running {
+    PlainText {
         train: text[..valid].to_owned(),
         valid: text[valid..test].to_owned(),
         test: text[test..].to_owned(),
@@ -316,18 +314,21 @@ fn cut(text: &str, split: &Split) -> Running {
     }
 }
 
-/// Three parts that the data has itself.
-fn given([train, valid, test]: &[TextSet; 3], split: &Split) -> Result<Rows, DataError> {
+/// Three splits that the data has itself.
+fn given_splits(
+    [train, valid, test]: &[TextSet; 3],
+    split: &Split,
+) -> Result<LabeledTexts, DataError> {
     let [valid, test] = [valid, test].map(|set| Some(Set::of(set)));
     in_splits(Set::of(train), valid, test, split)
 }
 
-/// A test that the data has itself, and validation texts held out of the rest.
-fn with_test(train: &TextSet, test: &TextSet, split: &Split) -> Result<Rows, DataError> {
+/// A test split that the data has itself, and validation texts held out of the rest.
+fn with_test(train: &TextSet, test: &TextSet, split: &Split) -> Result<LabeledTexts, DataError> {
     in_splits(Set::of(train), None, Some(Set::of(test)), split)
 }
 
-fn all_of(set: &TextSet, split: &Split) -> Result<Rows, DataError> {
+fn all_of(set: &TextSet, split: &Split) -> Result<LabeledTexts, DataError> {
     in_splits(Set::of(set), None, None, split)
 }
 
@@ -337,7 +338,7 @@ fn in_splits(
     valid: Option<Set>,
     test: Option<Set>,
     split: &Split,
-) -> Result<Rows, DataError> {
+) -> Result<LabeledTexts, DataError> {
     let all: Vec<usize> = (0..train.inputs.len()).collect();
     let mut set = train;
     let mut append = |more: Option<Set>| {
@@ -361,14 +362,14 @@ fn in_splits(
     if split.folds > 0 {
         for (rest, test) in own.folds(&all, split)? {
             let (train, valid) = train_and_valid(&rest)?;
-            folds.push(Parts { train, valid, test });
+            folds.push(Splits { train, valid, test });
         }
     }
-    Ok(set.into_rows(Parts { train, valid, test }, folds))
+    Ok(set.into_texts(Splits { train, valid, test }, folds))
 }
 
 impl Set {
-    /// The rows that stay and those that are held out, of `rest`; each class in its share.
+    /// Splits `rest` into the rows that stay and those that are held out, each class in proportion.
     fn hold_out(
         &self,
         rest: &[usize],
@@ -388,7 +389,7 @@ impl Set {
         let contents = self.contents_of(rest);
         let folds = match self.labels_of(rest) {
             Some(labels) => {
-                let (names, k) = (&self.names, split.folds);
+                let (names, k) = (&self.labels, split.folds);
                 stratified_folds_by_content(&labels, &contents, names, k, split.seed)?
             }
             None => folds_by_content(&contents, split.folds, split.seed)?,
@@ -396,25 +397,25 @@ impl Set {
         Ok(folds)
     }
 
-    /// Hashes of those texts: copies stay in one split.
+    /// Hashes of these texts: copies stay in one split.
     fn contents_of(&self, rows: &[usize]) -> Vec<u64> {
         rows.iter().map(|&row| content(&self.inputs[row])).collect()
     }
 
-    /// The classes of those rows, where each has one.
+    /// The classes of these texts, where each has one.
     fn labels_of(&self, rows: &[usize]) -> Option<Vec<u16>> {
-        match &self.truth {
-            Truth::Classes(labels) => Some(rows.iter().map(|&row| labels[row] as u16).collect()),
-            Truth::Labels(_) | Truth::Tags(_) => None,
+        match &self.targets {
+            Targets::Classes(labels) => Some(rows.iter().map(|&row| labels[row] as u16).collect()),
+            Targets::Labels(_) | Targets::Tags(_) => None,
         }
     }
 
-    fn into_rows(self, parts: Parts, folds: Vec<Parts>) -> Rows {
-        Rows {
+    fn into_texts(self, splits: Splits, folds: Vec<Splits>) -> LabeledTexts {
+        LabeledTexts {
             inputs: self.inputs,
-            truth: self.truth,
-            names: self.names,
-            parts,
+            targets: self.targets,
+            labels: self.labels,
+            splits,
             folds,
             agreements: Vec::new(),
             located: None,
@@ -423,8 +424,8 @@ impl Set {
     }
 }
 
-/// The authors' folds; the last of them is the test of the training proper.
-fn reviews(set: &TextSet, fold: &[usize], split: &Split) -> Result<Rows, DataError> {
+/// The authors' folds; the last of them is the test split of the final training.
+fn reviews(set: &TextSet, fold: &[usize], split: &Split) -> Result<LabeledTexts, DataError> {
     let own = Set::of(set);
     let part = |number: usize| {
         let (mut rest, mut test) = (Vec::new(), Vec::new());
@@ -436,17 +437,17 @@ fn reviews(set: &TextSet, fold: &[usize], split: &Split) -> Result<Rows, DataErr
             }
         }
         let (train, valid) = own.hold_out(&rest, split.valid_fraction, split.seed)?;
-        Ok::<Parts, DataError>(Parts { train, valid, test })
+        Ok::<Splits, DataError>(Splits { train, valid, test })
     };
     let count = fold.iter().max().map_or(0, |last| last + 1);
     let folds = (0..split.folds.min(count)).map(part);
     let folds = folds.collect::<Result<_, _>>()?;
-    let parts = part(count.saturating_sub(1))?;
-    Ok(own.into_rows(parts, folds))
+    let splits = part(count.saturating_sub(1))?;
+    Ok(own.into_texts(splits, folds))
 }
 
-/// All clauses of a contract in one part.
-fn in_groups(set: &TextSet, groups: &[usize], split: &Split) -> Result<Rows, DataError> {
+/// All clauses of a contract in one split.
+fn in_groups(set: &TextSet, groups: &[usize], split: &Split) -> Result<LabeledTexts, DataError> {
     let groups: Vec<u32> = groups.iter().map(|&group| group as u32).collect();
     let take = |rest: &[usize], share: f64| -> Result<(Vec<usize>, Vec<usize>), DataError> {
         let own: Vec<u32> = rest.iter().map(|&row| groups[row]).collect();
@@ -461,22 +462,22 @@ fn in_groups(set: &TextSet, groups: &[usize], split: &Split) -> Result<Rows, Dat
     if split.folds > 0 {
         for (train, test) in grouped_folds(&groups, split.folds, split.seed)? {
             let (train, valid) = take(&train, split.valid_fraction)?;
-            folds.push(Parts { train, valid, test });
+            folds.push(Splits { train, valid, test });
         }
     }
-    Ok(Set::of(set).into_rows(Parts { train, valid, test }, folds))
+    Ok(Set::of(set).into_texts(Splits { train, valid, test }, folds))
 }
 
-/// Every line of every agreement, with a label for each claim that it speaks for and one for each
-/// that it speaks against.
-fn agreements(train: &[Nda], test: &[Nda], split: &Split) -> Result<Rows, DataError> {
+/// Every line of every agreement, with a label for each hypothesis that it is evidence for, and one for
+/// each that it is evidence against.
+fn agreements(train: &[Nda], test: &[Nda], split: &Split) -> Result<LabeledTexts, DataError> {
     let claims = train.first().map_or(&[][..], |nda| &nda.claims);
     let (mut inputs, mut flags, mut agreements) = (Vec::new(), Vec::new(), Vec::new());
     for nda in train.iter().chain(test) {
         let from = inputs.len();
         for (line, text) in nda.spans.iter().enumerate() {
-            inputs.push(Input::One(text.clone()));
-            flags.push(spoken(nda, line));
+            inputs.push(TextInput::Single(text.clone()));
+            flags.push(evidence(nda, line));
         }
         agreements.push(Agreement {
             name: nda.name.clone(),
@@ -494,11 +495,11 @@ fn agreements(train: &[Nda], test: &[Nda], split: &Split) -> Result<Rows, DataEr
         let names = claims.iter();
         names.map(move |claim| format!("{prefix}: {}", claim.title))
     };
-    Ok(Rows {
+    Ok(LabeledTexts {
         inputs,
-        truth: Truth::Labels(flags),
-        names: named("for").chain(named("against")).collect(),
-        parts: Parts { train, valid, test },
+        targets: Targets::Labels(flags),
+        labels: named("for").chain(named("against")).collect(),
+        splits: Splits { train, valid, test },
         folds: Vec::new(),
         agreements,
         located: None,
@@ -506,12 +507,12 @@ fn agreements(train: &[Nda], test: &[Nda], split: &Split) -> Result<Rows, DataEr
     })
 }
 
-/// For which claims a line is evidence, and then against which.
-fn spoken(nda: &Nda, line: usize) -> Vec<bool> {
-    let speaks = |wanted: Answer| {
+/// Flags for the hypotheses that a line is evidence for, and then for those that it is evidence against.
+fn evidence(nda: &Nda, line: usize) -> Vec<bool> {
+    let is_evidence = |answer: Answer| {
         let claims = nda.claims.iter();
-        claims.map(move |claim| claim.answer == wanted && claim.evidence.contains(&line))
+        claims.map(move |claim| claim.answer == answer && claim.evidence.contains(&line))
     };
-    let all = speaks(Answer::Entailment).chain(speaks(Answer::Contradiction));
+    let all = is_evidence(Answer::Entailment).chain(is_evidence(Answer::Contradiction));
     all.collect()
 }

@@ -1,24 +1,9 @@
-//! The keys of a text model's recipe, for those who edit one.
+//! Documentation of the keys of a text recipe.
 
 use tinderbox_train::overlay::KeyDoc;
 
-/// The keys that only a text model has.
+/// The keys that only text recipes have.
 pub(super) const DOCS: &[KeyDoc] = &[
-    KeyDoc::new(
-        "name",
-        "Name of the recipe and of its folder under runs/",
-        "letters, digits, -, _ and .",
-    ),
-    KeyDoc::new(
-        "ensemble",
-        "Number of networks, with different seeds, whose predictions are averaged",
-        "1 to 100",
-    ),
-    KeyDoc::new(
-        "calibrate",
-        "Calibrate probabilities by temperature scaling on the validation texts",
-        "true or false",
-    ),
     KeyDoc::new("data", "Texts", ""),
     KeyDoc::new("data.kind", "Format of the data and the task", ""),
     KeyDoc::new(
@@ -87,32 +72,15 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Encoding of the file",
         "e.g. utf-8, windows-1252, utf-16le, or empty",
     ),
-    KeyDoc::new("split", "Splits, where the data has none of its own", ""),
-    KeyDoc::new(
-        "split.test_fraction",
-        "Share held out for the test",
-        "above 0 and below 1",
-    ),
-    KeyDoc::new(
-        "split.valid_fraction",
-        "Share of the rest held out for validation",
-        "above 0 and below 1",
-    ),
-    KeyDoc::new(
-        "split.folds",
-        "Cross-validation folds before the final training; 0 for none",
-        "0, or 2 to 1,000",
-    ),
-    KeyDoc::new("split.seed", "Random seed of the splits", "0 or more"),
     KeyDoc::new("tokenizer", "Tokenizer", ""),
     KeyDoc::new("tokenizer.kind", "Kind of tokens", ""),
     KeyDoc::new(
-        "tokenizer.vocabulary",
+        "tokenizer.vocab_size",
         "Largest size of the vocabulary",
         "8 to 1,000,000",
     ),
     KeyDoc::new(
-        "tokenizer.min_count",
+        "tokenizer.min_frequency",
         "Number of occurrences that a token needs to get into the vocabulary",
         "1 to 1,000,000",
     ),
@@ -127,18 +95,18 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "4 to 1,048,576",
     ),
     KeyDoc::new(
-        "tokenizer.distinct",
-        "Count each token once per text; only for model.kind = bag with model.phrases = 1",
+        "tokenizer.binary_counts",
+        "Count each token once per text; only for model.kind = bag with model.max_ngram = 1",
         "true or false",
     ),
     KeyDoc::new("augment", "Random changes of training texts", ""),
     KeyDoc::new(
-        "augment.drop_tokens",
+        "augment.token_dropout",
         "Probability of leaving a token out",
         "at least 0 and below 1",
     ),
     KeyDoc::new(
-        "augment.hide_tokens",
+        "augment.unk_dropout",
         "Probability of replacing a token by the unknown token",
         "at least 0 and below 1",
     ),
@@ -146,16 +114,11 @@ pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("model.kind", "Architecture", ""),
     KeyDoc::new("model.d_model", "Width of the hidden states", "1 to 65,536"),
     KeyDoc::new(
-        "model.heads",
+        "model.n_heads",
         "Attention heads; d_model is a multiple of it",
         "1 to 65,536",
     ),
-    KeyDoc::new("model.layers", "Number of layers", "1 or more"),
-    KeyDoc::new(
-        "model.d_feed_forward",
-        "Width of the feed-forward layers",
-        "1 to 65,536",
-    ),
+    KeyDoc::new("model.n_layers", "Number of layers", "1 or more"),
     KeyDoc::new("model.positions", "Position encoding", ""),
     KeyDoc::new(
         "model(encoder).pooling",
@@ -169,24 +132,29 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "1 to 65,536",
     ),
     KeyDoc::new(
-        "model.phrases",
+        "model.max_ngram",
         "Longest phrase, in tokens, with an embedding of its own; 1 for none",
         "1 or more",
     ),
     KeyDoc::new(
-        "model.buckets",
+        "model.n_buckets",
         "Number of embeddings that all phrases share",
         "1 or more",
     ),
     KeyDoc::new(
-        "model.windows",
+        "model.kernel_sizes",
         "Widths of the filters, in tokens",
         "list of 1 or more",
     ),
-    KeyDoc::new("model.filters", "Filters of each width", "1 to 65,536"),
+    KeyDoc::new("model.n_filters", "Filters of each width", "1 to 65,536"),
     KeyDoc::new("model.cell", "Recurrent cell", ""),
     KeyDoc::new(
         "model.d_hidden",
+        "Width of the feed-forward layers",
+        "1 to 65,536",
+    ),
+    KeyDoc::new(
+        "model(recurrent).d_hidden",
         "Width of the recurrent state",
         "1 to 65,536",
     ),
@@ -201,11 +169,15 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "1 to 65,536",
     ),
     KeyDoc::new(
-        "model.window",
+        "model.kernel_size",
         "Bytes that the local layer sees at a time",
         "1 or more",
     ),
-    KeyDoc::new("model.patch", "Bytes joined into one patch", "1 or more"),
+    KeyDoc::new(
+        "model.patch_size",
+        "Bytes joined into one patch",
+        "1 or more",
+    ),
     KeyDoc::new(
         "model.weights",
         "Folder with config.json, tokenizer.json and model.safetensors",
@@ -238,7 +210,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "above 0",
     ),
     KeyDoc::new(
-        "model.tied",
+        "model.tie_embeddings",
         "Share weights between embedding and output layer",
         "true or false",
     ),

@@ -1,5 +1,5 @@
-//! How a text is cut into words before a tokenizer is trained: as BERT does, and in scripts without
-//! spaces as the classical baseline does.
+//! Splitting of texts into words before a tokenizer is trained: as of BERT, and in scripts without
+//! spaces as of the classical baseline.
 
 use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::normalizers::replace::{Replace, ReplacePattern};
@@ -10,7 +10,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreSequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
-use super::error::TokenizerError;
+use tinderbox_predict::text::TokenizerError;
 
 /// Characters of scripts without spaces one by one, with their marks and the consonants stacked below;
 /// Katakana stays together. The
@@ -36,7 +36,7 @@ const OTHERS: [(char, char); 10] = [
     ('\u{20000}', '\u{3ffff}'),
 ];
 
-/// Makes `tokenizer` cut texts like `texts` into words: at white space, every sign a word of its own.
+/// Makes `tokenizer` split texts like `texts` into words: at white space, with punctuation as words.
 ///
 /// Texts in Latin, Cyrillic and other scripts with spaces get BERT's own steps, which other programs
 /// run fastest.
@@ -80,7 +80,11 @@ fn has_others(text: &str) -> bool {
 mod tests {
     use tinderbox_datasets::text::words;
 
-    use crate::text::{Input, TOKENIZER_FILE, TextTokenizer, TokenKind, TokenizerRecipe};
+    use tinderbox_predict::text::{
+        TOKENIZER_FILE, TextInput, TextTokenizer, TokenKind, TokenizerConfig,
+    };
+
+    use crate::text::train_tokenizer;
 
     const TEXTS: [&str; 9] = [
         "我們在2024年買iPhone。",
@@ -94,20 +98,20 @@ mod tests {
         "Plain English words, too",
     ];
 
-    fn recipe(kind: TokenKind) -> TokenizerRecipe {
-        TokenizerRecipe {
+    fn config(kind: TokenKind) -> TokenizerConfig {
+        TokenizerConfig {
             kind,
-            vocabulary: 400,
-            min_count: 1,
+            vocab_size: 400,
+            min_frequency: 1,
             lowercase: false,
             max_len: 256,
-            distinct: false,
+            binary_counts: false,
         }
     }
 
     #[test]
     fn tokens_are_the_words_of_the_baseline() {
-        let tokenizer = recipe(TokenKind::Words).train(&TEXTS).unwrap();
+        let tokenizer = train_tokenizer(&config(TokenKind::Words), &TEXTS).unwrap();
         let hub: tokenizers::Tokenizer = tokenizer.to_json().unwrap().unwrap().parse().unwrap();
         for text in TEXTS {
             let expected: Vec<&str> = words(text).into_iter().map(|word| &text[word.at]).collect();
@@ -122,11 +126,11 @@ mod tests {
     #[test]
     fn marks_that_are_letters_stay_and_accents_go_with_capital_letters() {
         let texts = ["CAFÉ Ёлка שָׁלוֹם", "ต่า ตา", "हिन्दी", "か が"];
-        let lowercase = TokenizerRecipe {
+        let lowercase = TokenizerConfig {
             lowercase: true,
-            ..recipe(TokenKind::Words)
+            ..config(TokenKind::Words)
         };
-        let tokenizer = lowercase.train(&texts).unwrap();
+        let tokenizer = train_tokenizer(&lowercase, &texts).unwrap();
         let hub: tokenizers::Tokenizer = tokenizer.to_json().unwrap().unwrap().parse().unwrap();
         let known = |token: &str| hub.token_to_id(token).is_some();
         for token in [
@@ -147,8 +151,8 @@ mod tests {
     fn a_sentence_without_spaces_is_not_unknown() {
         for kind in [TokenKind::Words, TokenKind::WordPiece] {
             let text = "きのうとうきょうでともだちにあいました".repeat(8);
-            let tokenizer = recipe(kind).train(&[&text]).unwrap();
-            let other = Input::One("ともだちときのうあいました".repeat(10));
+            let tokenizer = train_tokenizer(&config(kind), &[&text]).unwrap();
+            let other = TextInput::Single("ともだちときのうあいました".repeat(10));
             let tokens = tokenizer.encode(std::slice::from_ref(&other), 256);
             let tokens = tokens.unwrap().remove(0);
             let unknown = tokenizer.unknown().unwrap();
@@ -167,7 +171,11 @@ mod tests {
 
     #[test]
     fn texts_with_spaces_keep_the_steps_of_bert() {
-        let json = |texts: &[&str]| recipe(TokenKind::Words).train(texts).unwrap().to_json();
+        let json = |texts: &[&str]| {
+            train_tokenizer(&config(TokenKind::Words), texts)
+                .unwrap()
+                .to_json()
+        };
         let bert = json(&["naïve café – “Größe” Привет"]).unwrap().unwrap();
         assert!(
             bert.contains("BertNormalizer") && !bert.contains("Regex"),

@@ -1,73 +1,34 @@
-//! How many texts are longer than a network reads.
+//! Sentences about truncated texts.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use tinderbox_predict::text::{TextPredictor, Truncation};
+use tinderbox_train::format::thousands;
 
-use super::tokenizer::Tokens;
-
-/// How many of some texts were truncated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Truncation {
-    /// Texts whose end was not read.
-    pub truncated: usize,
-    /// All texts.
-    pub texts: usize,
+/// A sentence such as `402 training texts (4.1%) were truncated to 64 tokens`; `None` without any.
+pub(super) fn sentence(counted: Truncation, noun: &str, max_len: usize) -> Option<String> {
+    let (s, were) = if counted.truncated == 1 {
+        ("", "was")
+    } else {
+        ("s", "were")
+    };
+    let percent = 100.0 * counted.fraction();
+    let percent = if percent < 0.1 {
+        "less than 0.1".to_owned()
+    } else {
+        format!("{percent:.1}")
+    };
+    (counted.truncated > 0).then(|| {
+        format!(
+            "{} {noun}{s} ({percent}%) {were} truncated to {} tokens",
+            thousands(counted.truncated),
+            thousands(max_len)
+        )
+    })
 }
 
-impl Truncation {
-    /// Counts texts.
-    pub(crate) fn of<'a>(texts: impl IntoIterator<Item = &'a Tokens>) -> Self {
-        let mut counted = Self::default();
-        for text in texts {
-            counted.texts += 1;
-            counted.truncated += usize::from(text.cut);
-        }
-        counted
-    }
-
-    /// Fraction of the texts that were truncated, in `[0, 1]`.
-    pub fn fraction(self) -> f64 {
-        self.truncated as f64 / self.texts.max(1) as f64
-    }
-}
-
-/// Sums over calls, from any thread.
-#[derive(Debug, Default)]
-pub(crate) struct TruncationCounter {
-    truncated: AtomicUsize,
-    texts: AtomicUsize,
-}
-
-impl TruncationCounter {
-    pub(crate) fn add(&self, counted: Truncation) {
-        self.truncated
-            .fetch_add(counted.truncated, Ordering::Relaxed);
-        self.texts.fetch_add(counted.texts, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> Truncation {
-        Truncation {
-            truncated: self.truncated.load(Ordering::Relaxed),
-            texts: self.texts.load(Ordering::Relaxed),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn truncated_texts_are_counted_over_calls() {
-        let text = |cut| Tokens {
-            cut,
-            ..Tokens::default()
-        };
-        let counter = TruncationCounter::default();
-        counter.add(Truncation::of(&[text(true), text(false), text(true)]));
-        counter.add(Truncation::of(&[text(false)]));
-        let sum = counter.get();
-        assert_eq!((sum.truncated, sum.texts), (2, 4));
-        assert!((sum.fraction() - 0.5).abs() < 1e-12);
-        assert!(Truncation::default().fraction().abs() < 1e-12);
-    }
+/// A warning about truncated texts among those that a model has predicted so far.
+pub fn truncation_warning(model: &TextPredictor) -> Option<String> {
+    let sentence = sentence(model.truncation(), "text", model.max_len())?;
+    Some(format!(
+        "warning: {sentence}; train with a larger `tokenizer.max_len` to read more"
+    ))
 }

@@ -1,4 +1,4 @@
-//! What a published network is: `config.json` as the Hugging Face hub has it.
+//! `config.json` of the Hugging Face hub.
 
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -7,107 +7,97 @@ use super::BertConfig;
 use crate::config::ConfigError;
 use crate::layers::Activation;
 
-/// Why a `config.json` is refused.
+/// Why a `config.json` cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HfConfigError {
-    /// It is no JSON.
+    /// It is not valid JSON.
     #[error("it is not valid JSON")]
     Json(#[from] serde_json::Error),
-    /// It is JSON, but no object.
+    /// It is not a JSON object.
     #[error("it is not a JSON object")]
-    NoObject,
-    /// Something is missing or of another kind.
-    #[error("`{key}` is {found}, expected {expected}")]
-    Value {
-        /// Its name.
-        key: String,
-        /// What is there.
-        found: String,
-        /// What should be.
-        expected: &'static str,
-    },
-    /// It describes another family of networks.
-    #[error("its `model_type` is `{found}`, expected `bert` or `distilbert`; {difference}")]
+    NotAnObject,
+    /// It belongs to another family of networks.
+    #[error("`model_type` must be `bert` or `distilbert` (got `{model_type}`, which {difference})")]
     Family {
         /// The family.
-        found: String,
-        /// What it does differently.
+        model_type: String,
+        /// How it differs from BERT.
         difference: &'static str,
     },
-    /// A size is out of its range.
+    /// A key is missing or its value is not supported.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
 
-/// Which names the weights have.
+/// Family of networks, which decides the names of the tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Bert,
     DistilBert,
 }
 
-/// What `config.json` says.
+/// The contents of a `config.json`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HfConfig {
     /// The sizes.
     pub bert: BertConfig,
-    /// Names of the classes in the order of the scores, if there are any.
+    /// Names of the classes in the order of the logits, if there are any.
     pub labels: Vec<String>,
     pub(super) family: Family,
 }
 
-/// What other families do differently.
+/// Differences of other families from BERT.
 const DIFFERENCES: [(&str, &str); 12] = [
-    (
-        "roberta",
-        "it counts places from the number of the padding token",
-    ),
+    ("roberta", "numbers positions from the padding token's id"),
     (
         "xlm-roberta",
-        "it counts places from the number of the padding token",
+        "numbers positions from the padding token's id",
     ),
+    ("camembert", "numbers positions from the padding token's id"),
+    ("albert", "shares the weights of all layers"),
     (
-        "camembert",
-        "it counts places from the number of the padding token",
+        "electra",
+        "may have transformer_residual embeddings than layers",
     ),
-    ("albert", "all of its layers share their weights"),
-    ("electra", "its embedding may be narrower than its layers"),
-    ("deberta", "its attention looks at distances"),
-    ("deberta-v2", "its attention looks at distances"),
-    ("mpnet", "its attention looks at distances"),
-    ("modernbert", "it has rotary places, gates and no biases"),
-    ("t5", "it has a decoder and looks at distances"),
-    ("gpt2", "it writes texts and looks backwards only"),
-    ("llama", "it writes texts and looks backwards only"),
+    ("deberta", "has relative position embeddings"),
+    ("deberta-v2", "has relative position embeddings"),
+    ("mpnet", "has relative position embeddings"),
+    (
+        "modernbert",
+        "has rotary position embeddings, gates and no biases",
+    ),
+    ("t5", "has a decoder and relative position embeddings"),
+    ("gpt2", "is a causal language model"),
+    ("llama", "is a causal language model"),
 ];
 
 impl HfConfig {
-    /// Reads the text of a `config.json`.
+    /// Parses the text of a `config.json`.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it; the caller knows where it is.
+    /// If it is not the configuration of a supported network.
     pub fn parse(text: &str) -> Result<Self, HfConfigError> {
         let Value::Object(keys) = serde_json::from_str(text)? else {
-            return Err(HfConfigError::NoObject);
+            return Err(HfConfigError::NotAnObject);
         };
         let keys = Keys(keys);
-        let description = match keys.text("model_type")? {
+        let config = match keys.text("model_type")? {
             "bert" => keys.bert()?,
             "distilbert" => keys.distilbert()?,
             found => return Err(family(found)),
         };
-        description.bert.validate()?;
-        Ok(description)
+        config.bert.validate()?;
+        Ok(config)
     }
 }
 
 fn family(found: &str) -> HfConfigError {
     let difference = DIFFERENCES.iter().find(|(name, _)| *name == found);
     HfConfigError::Family {
-        found: found.chars().take(64).collect(),
-        difference: difference.map_or("other networks have other layers", |(_, text)| text),
+        model_type: found.chars().take(64).collect(),
+        difference: difference.map_or("has other layers", |(_, text)| text),
     }
 }
 
@@ -118,7 +108,7 @@ impl Keys {
         self.refuse(
             "is_decoder",
             &Value::Bool(true),
-            "false: it would look backwards only",
+            "false: decoders are not supported",
         )?;
         let bert = BertConfig::new(self.size("vocab_size")?)
             .with_max_len(self.size("max_position_embeddings")?)
@@ -181,7 +171,7 @@ impl Keys {
     fn text(&self, key: &str) -> Result<&str, HfConfigError> {
         let found = self.0.get(key);
         let text = found.and_then(Value::as_str);
-        text.ok_or_else(|| value(key, found, "a name in quotes"))
+        text.ok_or_else(|| value(key, found, "a string"))
     }
 
     fn size(&self, key: &str) -> Result<usize, HfConfigError> {
@@ -214,12 +204,12 @@ impl Keys {
         }
     }
 
-    /// `id2label`, in the order of its numbers.
+    /// `id2label` in the order of the class numbers.
     fn labels(&self) -> Result<Vec<String>, HfConfigError> {
         let Some(found) = self.0.get("id2label") else {
             return Ok(Vec::new());
         };
-        let expected = "an object from \"0\", \"1\" and so on to names";
+        let expected = "an object that maps \"0\", \"1\" and so on to names";
         let refuse = || value("id2label", Some(found), expected);
         let labels = found.as_object().ok_or_else(refuse)?;
         let label = |index: usize| labels.get(&index.to_string()).and_then(Value::as_str);
@@ -231,7 +221,7 @@ impl Keys {
 
 fn value(key: &str, found: Option<&Value>, expected: &'static str) -> HfConfigError {
     let found = match found {
-        None => "missing".to_owned(),
+        None => "nothing".to_owned(),
         Some(found) => {
             let text = found.to_string();
             match text.char_indices().nth(60) {
@@ -240,11 +230,7 @@ fn value(key: &str, found: Option<&Value>, expected: &'static str) -> HfConfigEr
             }
         }
     };
-    HfConfigError::Value {
-        key: key.to_owned(),
-        found,
-        expected,
-    }
+    ConfigError::new(key, found, expected).into()
 }
 
 #[cfg(test)]
@@ -263,28 +249,28 @@ mod tests {
 
     #[test]
     fn bert_is_read() {
-        let description = HfConfig::parse(BERT).unwrap();
+        let config = HfConfig::parse(BERT).unwrap();
         let expected = BertConfig::new(30522)
             .with_d_model(384)
             .with_n_layers(6)
             .with_d_hidden(1536)
             .with_dropout(0.05);
-        assert_eq!(description.bert, expected);
-        assert_eq!(description.labels, ["no", "yes"]);
-        assert_eq!(description.family, Family::Bert);
+        assert_eq!(config.bert, expected);
+        assert_eq!(config.labels, ["no", "yes"]);
+        assert_eq!(config.family, Family::Bert);
     }
 
     #[test]
     fn distilbert_is_read() {
-        let description = HfConfig::parse(DISTILBERT).unwrap();
+        let config = HfConfig::parse(DISTILBERT).unwrap();
         assert_eq!(
-            description.bert,
+            config.bert,
             BertConfig::new(28996)
                 .with_n_layers(6)
                 .with_type_vocab_size(0)
         );
-        assert!(description.labels.is_empty());
-        assert_eq!(description.family, Family::DistilBert);
+        assert!(config.labels.is_empty());
+        assert_eq!(config.family, Family::DistilBert);
     }
 
     fn refused(text: &str) -> String {
@@ -292,17 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn other_families_are_refused_with_what_they_do_differently() {
+    fn other_families_are_rejected_with_a_reason() {
         assert_eq!(
             refused(r#"{"model_type": "roberta"}"#),
-            "its `model_type` is `roberta`, expected `bert` or `distilbert`; it counts places \
-             from the number of the padding token"
+            "`model_type` must be `bert` or `distilbert` (got `roberta`, which numbers positions from \
+             the padding token's id)"
         );
         let unknown = refused(&format!(r#"{{"model_type": "{}"}}"#, "x".repeat(10_000)));
-        assert!(
-            unknown.ends_with("other networks have other layers"),
-            "{unknown}"
-        );
+        assert!(unknown.ends_with("which has other layers)"), "{unknown}");
         assert!(unknown.len() < 200, "{unknown}");
     }
 
@@ -312,13 +295,17 @@ mod tests {
             (
                 "30522",
                 "\"many\"",
-                "`vocab_size` is \"many\", expected a whole number",
+                "`vocab_size` must be a whole number (got \"many\")",
             ),
-            ("30522", "-1", "`vocab_size` is -1, expected a whole number"),
+            (
+                "30522",
+                "-1",
+                "`vocab_size` must be a whole number (got -1)",
+            ),
             (
                 "\"hidden_size\": 384,",
                 "",
-                "`hidden_size` is missing, expected a whole number",
+                "`hidden_size` must be a whole number (got nothing)",
             ),
             (
                 "384",
@@ -333,23 +320,23 @@ mod tests {
             (
                 "\"gelu\"",
                 "\"gelu_new\"",
-                "`hidden_act` is \"gelu_new\", expected \"gelu\", \"relu\" or \"silu\"",
+                "`hidden_act` must be \"gelu\", \"relu\" or \"silu\" (got \"gelu_new\")",
             ),
             (
                 "\"absolute\"",
                 "\"relative_key\"",
-                "`position_embedding_type` is \"relative_key\", expected \"absolute\"",
+                "`position_embedding_type` must be \"absolute\" (got \"relative_key\")",
             ),
             (
                 "\"use_cache\": true",
                 "\"is_decoder\": true",
-                "`is_decoder` is true, expected false: it would look backwards only",
+                "`is_decoder` must be false: decoders are not supported (got true)",
             ),
             (
                 "\"1\": \"yes\"",
                 "\"2\": \"yes\"",
-                "`id2label` is {\"0\":\"no\",\"2\":\"yes\"}, expected an object from \"0\", \"1\" \
-                 and so on to names",
+                "`id2label` must be an object that maps \"0\", \"1\" and so on to names (got \
+                 {\"0\":\"no\",\"2\":\"yes\"})",
             ),
             (
                 "0.05",

@@ -1,16 +1,16 @@
-//! BERT and its smaller relatives, so that published weights load and give the published outputs.
+//! BERT, `DistilBERT` and `MiniLM`, compatible with published weights.
 //!
 //! Reference: Devlin et al., *BERT: pre-training of deep bidirectional Transformers for language
 //! understanding*, 2019, <https://arxiv.org/abs/1810.04805>; Sanh et al., *`DistilBERT`*, 2019,
 //! <https://arxiv.org/abs/1910.01108>; Wang et al., *`MiniLM`*, 2020,
 //! <https://arxiv.org/abs/2002.10957>.
-//! Differs from them: no dropout on the weights of attention.
+//! Differs from them: no dropout on the attention weights.
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
 //! | `mod.rs` | the network and its heads |
-//! | `hf_config.rs` | reads `config.json` |
-//! | `pretrained.rs` | loads a published folder |
+//! | `hf_config.rs` | `config.json` of the hub |
+//! | `pretrained.rs` | loads a published network |
 //! | `tensor_names.rs` | names of the published tensors |
 
 mod hf_config;
@@ -32,7 +32,7 @@ use crate::config::{
 use crate::layers::Activation;
 use crate::layers::attention::{AttentionConfig, SelfAttention};
 use crate::layers::dense::{add_branch, drop_out, project, project_gelu};
-use crate::layers::init::{SMALL, linear};
+use crate::layers::init::{TRANSFORMER, linear};
 use crate::layers::lora::LoraConfig;
 use crate::layers::norm::LayerNorm;
 use crate::layers::pooling::mean;
@@ -43,44 +43,44 @@ use crate::text::encoder::{MAX_LAYERS, MAX_VOCABULARY};
 /// BERT-base.
 #[derive(Config, Debug, PartialEq)]
 pub struct BertConfig {
-    /// Number of tokens that there are.
+    /// Size of the vocabulary.
     pub vocab_size: usize,
-    /// Most tokens in a text.
+    /// Maximum number of tokens in a text.
     #[config(default = 512)]
     pub max_len: usize,
-    /// Kinds of tokens that are told apart, as the first and the second text of a pair; 0 for a
-    /// network that tells none apart, as `DistilBERT`.
+    /// Number of token types, such as the first and second text of a pair; 0 for a network without
+    /// them, such as `DistilBERT`.
     #[config(default = 2)]
     pub type_vocab_size: usize,
-    /// Width of a token's vector.
+    /// Size of a token's embedding.
     #[config(default = 768)]
     pub d_model: usize,
-    /// Number of attention heads; a divisor of `d_model`.
+    /// Number of attention heads; must divide `d_model`.
     #[config(default = 12)]
     pub n_heads: usize,
     /// Number of layers.
     #[config(default = 12)]
     pub n_layers: usize,
-    /// Width of the hidden layer that follows attention.
+    /// Hidden size of the feed-forward layers.
     #[config(default = 3072)]
     pub d_hidden: usize,
-    /// Nonlinearity of that layer.
+    /// Activation of the feed-forward layers.
     #[config(default = "Activation::Gelu")]
     pub activation: Activation,
-    /// Added to the variance in front of its root.
+    /// Added to the variance for numerical stability.
     #[config(default = 1e-12)]
     pub epsilon: f64,
-    /// Probability of zeroing a number of a branch, in `[0, 1)`.
+    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }
 
 impl BertConfig {
-    /// Checks every field, and that all together fit.
+    /// Checks every field and the total number of parameters.
     ///
     /// # Errors
     ///
-    /// The first field that is out of its range.
+    /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_range("vocab_size", self.vocab_size, 1..=MAX_VOCABULARY)?;
         check_size("max_len", self.max_len)?;
@@ -103,7 +103,7 @@ impl BertConfig {
         assert_eq!(self.validate(), Ok(()), "invalid BertConfig");
         let embedding = |count| {
             EmbeddingConfig::new(count, self.d_model)
-                .with_initializer(SMALL)
+                .with_initializer(TRANSFORMER)
                 .init(device)
         };
         Bert {
@@ -118,8 +118,8 @@ impl BertConfig {
         }
     }
 
-    /// Describes the layers of a valid configuration without building them; shapes are those of the
-    /// longest text.
+    /// Describes the layers of a valid configuration without building them; shapes are those of a
+    /// text of maximum length.
     pub fn layers(&self) -> Vec<LayerSummary> {
         let rows = vec![self.max_len, self.d_model];
         let embeddings = self
@@ -169,11 +169,11 @@ impl BertConfig {
     fn init_layer(&self, device: &Device) -> BertLayer {
         let (d_model, hidden) = (self.d_model, self.d_hidden);
         BertLayer {
-            attention: self.attention().init(&SMALL, &SMALL, device),
+            attention: self.attention().init(&TRANSFORMER, &TRANSFORMER, device),
             attention_norm: LayerNorm::new(d_model, self.epsilon, device),
             feed_forward: BertFeedForward {
-                up: linear(d_model, hidden, SMALL, device),
-                down: linear(hidden, d_model, SMALL, device),
+                up: linear(d_model, hidden, TRANSFORMER, device),
+                down: linear(hidden, d_model, TRANSFORMER, device),
                 activation: self.activation,
             },
             feed_forward_norm: LayerNorm::new(d_model, self.epsilon, device),
@@ -182,7 +182,7 @@ impl BertConfig {
     }
 }
 
-/// Layers of attention and of a small network for each token, with normalization behind each.
+/// Layers of attention and feed-forward networks, with post-normalization.
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
@@ -206,18 +206,18 @@ pub struct Bert {
 }
 
 impl Bert {
-    /// Computes a vector for each token.
+    /// Computes a vector per token.
     ///
     /// # Shapes
     ///
-    /// - ids: `[batch, seq]`, tokens from 0 to below the vocabulary's size
-    /// - types: `[batch, seq]`, which text of a pair a token is of; all of the first if absent
-    /// - padding: `[batch, seq]`, true where there is no token; the token there is not looked at
+    /// - ids: `[batch, seq]`, token ids below the vocabulary size
+    /// - types: `[batch, seq]`, token types, such as the text of a pair; 0 for all tokens if absent
+    /// - padding: `[batch, seq]`, true at padding positions, which are ignored
     /// - output: `[batch, seq, d_model]`
     ///
     /// # Panics
     ///
-    /// If the shapes differ, or a text is longer than the configuration says.
+    /// If the shapes differ or the text is longer than the maximum length.
     pub fn forward(
         &self,
         ids: Tensor<2, Int>,
@@ -231,7 +231,7 @@ impl Bert {
             seq <= max_len,
             "a text has {seq} tokens, expected at most {max_len}"
         );
-        let x = self.tokens.forward(ids) + self.place_and_type(types, seq);
+        let x = self.tokens.forward(ids) + self.position_and_type(types, seq);
         let mut x = drop_out(&self.dropout, self.norm.forward(x));
         let padding = Some(padding);
         for layer in &self.layers {
@@ -240,10 +240,10 @@ impl Bert {
         x
     }
 
-    /// Computes one vector for each text, of length 1: products of two are their similarity.
+    /// Computes one vector of length 1 per text. The dot product of two is their cosine similarity.
     ///
-    /// It is the mean of the tokens' vectors (Reimers and Gurevych, *Sentence-BERT*, 2019,
-    /// <https://arxiv.org/abs/1908.10084>), for which `MiniLM` is published.
+    /// It is the mean of the token vectors (Reimers and Gurevych, *Sentence-BERT*, 2019,
+    /// <https://arxiv.org/abs/1908.10084>), for which `MiniLM` was trained.
     ///
     /// # Shapes
     ///
@@ -259,22 +259,24 @@ impl Bert {
         x / length
     }
 
-    /// What is added to the tokens' vectors, `[1 or batch, seq, d_model]`.
-    fn place_and_type(&self, types: Option<Tensor<2, Int>>, seq: usize) -> Tensor<3> {
-        let places = self.positions.weight.val().narrow(0, 0, seq).unsqueeze();
+    /// Sum of position and token type embeddings, `[1 or batch, seq, d_model]`.
+    fn position_and_type(&self, types: Option<Tensor<2, Int>>, seq: usize) -> Tensor<3> {
+        let positions = self.positions.weight.val().narrow(0, 0, seq).unsqueeze();
         match (&self.types, types) {
-            (None, _) => places,
-            (Some(embedding), None) => places + embedding.weight.val().narrow(0, 0, 1).unsqueeze(),
-            (Some(embedding), Some(types)) => places + embedding.forward(types),
+            (None, _) => positions,
+            (Some(embedding), None) => {
+                positions + embedding.weight.val().narrow(0, 0, 1).unsqueeze()
+            }
+            (Some(embedding), Some(types)) => positions + embedding.forward(types),
         }
     }
 
-    /// Freezes the embeddings, if so, and the first layers: no step changes them, and no gradient is
-    /// computed below the first that learns. Dropout goes on.
+    /// Freezes the first `layers` layers, and the embeddings if `embeddings` is true: they are not
+    /// trained, and no gradient is computed below the first trained layer. Dropout stays active.
     ///
     /// # Errors
     ///
-    /// If there are not so many layers.
+    /// If the network has fewer layers.
     pub fn freeze_first(mut self, embeddings: bool, layers: usize) -> Result<Self, ConfigError> {
         check_range("frozen_layers", layers, 0..=self.num_layers())?;
         if embeddings {
@@ -294,8 +296,8 @@ impl Bert {
         Ok(self)
     }
 
-    /// Attaches low-rank adapters, which learn in place of the network;
-    /// [`merge_lora`](crate::layers::merge_lora) folds them in.
+    /// Attaches low-rank adapters, which are trained instead of the network;
+    /// [`merge_lora`](crate::layers::merge_lora) merges them into it.
     ///
     /// ```
     /// use burn::tensor::Device;
@@ -307,7 +309,7 @@ impl Bert {
     /// let bert = config.init(&Device::flex());
     /// let before = trainable_parameters(&bert);
     /// let bert = bert.with_lora(&LoraConfig::new().with_rank(4))?;
-    /// // Queries and values of two layers.
+    /// // The query and value projections of two layers.
     /// assert_eq!(trainable_parameters(&bert) - before, 2 * 2 * 4 * (48 + 48));
     /// # Ok::<(), tinderbox_models::ConfigError>(())
     /// ```
@@ -320,13 +322,13 @@ impl Bert {
         Ok(config.attach(self))
     }
 
-    /// Most tokens in a text.
+    /// Maximum number of tokens in a text.
     pub fn max_len(&self) -> usize {
-        let [places, _] = self.positions.weight.dims();
-        places
+        let [positions, _] = self.positions.weight.dims();
+        positions
     }
 
-    /// Number of layers, for groups of parameters: their names have `layers.0` and so on.
+    /// Number of layers. For parameter groups: their paths contain `layers.0`, `layers.1` and so on.
     pub fn num_layers(&self) -> usize {
         self.layers.len()
     }
@@ -377,7 +379,7 @@ impl BertFeedForward {
     }
 }
 
-/// A [`Bert`] that classifies texts or pairs of texts by their first token.
+/// A [`Bert`] with a head that classifies texts or pairs of texts from their first token.
 #[derive(Module, Debug)]
 pub struct BertClassifier {
     bert: Bert,
@@ -389,12 +391,12 @@ pub struct BertClassifier {
 }
 
 impl BertClassifier {
-    /// Puts a head for `num_classes` classes on a network; `activation` is behind its first layer:
+    /// Adds a new head for `num_classes` classes. `activation` follows its first layer:
     /// [`Activation::Tanh`] for BERT, [`Activation::Relu`] for `DistilBERT`.
     ///
     /// # Errors
     ///
-    /// If the number of classes or the probability is out of its range.
+    /// If `num_classes` or `dropout` is out of range.
     pub fn new(
         bert: Bert,
         num_classes: usize,
@@ -406,14 +408,14 @@ impl BertClassifier {
         let (device, d_model) = (bert.tokens.weight.device(), bert.d_model());
         Ok(Self {
             bert,
-            pooler: linear(d_model, d_model, SMALL, &device),
+            pooler: linear(d_model, d_model, TRANSFORMER, &device),
             activation,
             dropout: DropoutConfig::new(dropout).init(),
-            head: linear(d_model, num_classes, SMALL, &device),
+            head: linear(d_model, num_classes, TRANSFORMER, &device),
         })
     }
 
-    /// Scores every class.
+    /// Computes the logits.
     ///
     /// # Shapes
     ///
@@ -440,11 +442,12 @@ impl BertClassifier {
         &self.bert
     }
 
-    /// Changes the network below the head, as by [`Bert::freeze_first`] or [`Bert::with_lora`].
+    /// Changes the network below the head, for example with [`Bert::freeze_first`] or
+    /// [`Bert::with_lora`].
     ///
     /// # Errors
     ///
-    /// Whatever `change` says.
+    /// Those of `change`.
     pub fn map_bert<E>(mut self, change: impl FnOnce(Bert) -> Result<Bert, E>) -> Result<Self, E> {
         self.bert = change(self.bert)?;
         Ok(self)
@@ -456,7 +459,7 @@ impl BertClassifier {
     }
 }
 
-/// A [`Bert`] that classifies each token.
+/// A [`Bert`] with a head that classifies each token.
 #[derive(Module, Debug)]
 pub struct BertTagger {
     bert: Bert,
@@ -465,11 +468,11 @@ pub struct BertTagger {
 }
 
 impl BertTagger {
-    /// Puts a head for `num_classes` classes on a network.
+    /// Adds a new head for `num_classes` classes.
     ///
     /// # Errors
     ///
-    /// If the number of classes or the probability is out of its range.
+    /// If `num_classes` or `dropout` is out of range.
     pub fn new(bert: Bert, num_classes: usize, dropout: f64) -> Result<Self, ConfigError> {
         check_size("num_classes", num_classes)?;
         check_probability("dropout", dropout)?;
@@ -477,11 +480,11 @@ impl BertTagger {
         Ok(Self {
             bert,
             dropout: DropoutConfig::new(dropout).init(),
-            head: linear(d_model, num_classes, SMALL, &device),
+            head: linear(d_model, num_classes, TRANSFORMER, &device),
         })
     }
 
-    /// Scores every class for each token.
+    /// Computes the logits of each token.
     ///
     /// # Shapes
     ///
@@ -506,11 +509,12 @@ impl BertTagger {
         &self.bert
     }
 
-    /// Changes the network below the head, as by [`Bert::freeze_first`] or [`Bert::with_lora`].
+    /// Changes the network below the head, for example with [`Bert::freeze_first`] or
+    /// [`Bert::with_lora`].
     ///
     /// # Errors
     ///
-    /// Whatever `change` says.
+    /// Those of `change`.
     pub fn map_bert<E>(mut self, change: impl FnOnce(Bert) -> Result<Bert, E>) -> Result<Self, E> {
         self.bert = change(self.bert)?;
         Ok(self)
@@ -530,7 +534,7 @@ mod tests {
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
         assert_every_parameter_gets_a_gradient, assert_padding_changes_nothing, assert_round_trips,
-        ids, loud, padding, parameters, small_bert, values,
+        ids, padding, parameters, scale_weights, small_bert, values,
     };
 
     fn small(types: usize) -> BertConfig {
@@ -539,7 +543,7 @@ mod tests {
 
     fn classifier(types: usize, device: &Device) -> BertClassifier {
         let bert = small(types).init(device);
-        loud(
+        scale_weights(
             BertClassifier::new(bert, 3, Activation::Tanh, 0.1).unwrap(),
             20.0,
         )
@@ -572,14 +576,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_alone_equals_the_row_in_a_batch_whatever_the_padding() {
+    fn a_row_alone_equals_the_row_in_a_batch_with_any_padding() {
         let model = classifier(2, &Device::flex());
         assert_padding_changes_nothing(20, |ids, padding| model.forward(ids, None, padding));
         assert_padding_changes_nothing(20, |ids, padding| model.bert.embed(ids, padding));
     }
 
     #[test]
-    fn types_are_told_apart_and_absent_ones_are_the_first() {
+    fn token_types_matter_and_default_to_the_first() {
         let device = Device::flex();
         let model = classifier(2, &device);
         let score = |types: Option<[[i32; 4]; 1]>| {
@@ -593,7 +597,7 @@ mod tests {
     #[test]
     fn embeddings_have_length_one() {
         let device = Device::flex();
-        let model = loud(small(2).init(&device), 20.0);
+        let model = scale_weights(small(2).init(&device), 20.0);
         let embedded = model.embed(ids([3, 8], 20, &device), padding(&[8, 2, 5], 8, &device));
         for length in values(embedded.square().sum_dim(1)) {
             assert!((length - 1.0).abs() < 1e-5, "{length}");
@@ -627,7 +631,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_frozen_stays_to_the_bit_and_the_rest_moves() {
+    fn frozen_parameters_are_bit_identical_and_the_rest_changes() {
         let device = Device::flex().autodiff();
         let embeddings = [
             "bert.tokens.",
@@ -650,7 +654,7 @@ mod tests {
     }
 
     #[test]
-    fn freezing_outlives_validation_and_a_change_of_device() {
+    fn freezing_survives_validation_and_a_change_of_device() {
         let device = Device::flex();
         let model = classifier(2, &device).map_bert(|bert| bert.freeze_first(true, 2));
         let model = model.unwrap().train().valid().train();
@@ -660,7 +664,7 @@ mod tests {
     }
 
     #[test]
-    fn more_layers_than_there_are_cannot_be_frozen() {
+    fn freezing_too_many_layers_is_an_error() {
         let bert = small(2).init(&Device::flex());
         assert_eq!(
             bert.freeze_first(false, 3).unwrap_err().to_string(),

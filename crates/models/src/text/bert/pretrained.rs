@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn every_published_tensor_is_read_whatever_the_prefix() {
+    fn every_published_tensor_is_loaded_with_any_prefix() {
         for (config, prefix) in [
             (BERT, "bert."),
             (BERT, ""),
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_turned_from_the_published_layout() {
+    fn linear_weights_are_transposed() {
         let mut tensors = with_head(BERT, "bert.");
         let name = "bert.encoder.layer.0.intermediate.dense.weight";
         let numbers: Vec<f32> = (0..96_u8).map(f32::from).collect();
@@ -445,12 +445,12 @@ mod tests {
     }
 
     #[test]
-    fn old_names_and_half_precision_are_read() {
+    fn old_names_and_half_precision_are_loaded() {
         let device = Device::flex();
         let mut tensors = Tensors::new();
         for (name, (_, shape, bytes)) in with_head(BERT, "bert.") {
             let (chunks, _) = bytes.as_chunks::<4>();
-            // The upper half of a single is a brain float.
+            // The upper half of an `f32` is a `bf16`.
             let halves = chunks
                 .iter()
                 .flat_map(|chunk| [chunk[2], chunk[3]])
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn mismatches_are_named() {
         let refused = |change: &dyn Fn(&mut Tensors), config: &str| {
             let mut tensors = with_head(BERT, "bert.");
             change(&mut tensors);
@@ -567,11 +567,11 @@ mod tests {
             "{error}"
         );
         let source = error.source().unwrap().to_string();
-        assert_eq!(source, "`model_type` is missing, expected a name in quotes");
+        assert_eq!(source, "`model_type` must be a string (got nothing)");
     }
 
     #[test]
-    fn a_pickle_is_refused_with_the_line_that_converts_it() {
+    fn a_pickle_is_rejected_with_the_command_that_converts_it() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(CONFIG_FILE), BERT).unwrap();
         fs::write(dir.path().join(PICKLE_FILE), [0x80, 2]).unwrap();

@@ -1,0 +1,110 @@
+//! A trained model of any kind.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde_json::{Map, Value};
+
+use crate::error::PredictError;
+use crate::model_dir::ModelError;
+use crate::vision::ImageClassifier;
+use crate::{ModelFiles, Prediction, tabular};
+
+/// A trained model of any kind: bytes in, structured predictions out.
+///
+/// ```no_run
+/// use burn::tensor::Device;
+/// use tinderbox_predict::{Model, ModelFiles};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let files = ModelFiles::open("runs/mine/model".as_ref());
+/// let model = Model::load(&files, &Device::flex())?;
+/// let image = std::fs::read("cat.png")?;
+/// for line in model.predict_json(&[("cat.png", &image)])? {
+///     println!("{}", serde_json::to_string(&line)?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program has a handful of models"
+)]
+#[derive(Debug)]
+pub enum Model {
+    /// An image classifier; its inputs are image files.
+    Image(ImageClassifier),
+    /// A model of tables; its inputs are CSV files with the columns of the training file.
+    Table(tabular::Predictor),
+}
+
+impl Model {
+    /// Reads a model of any kind.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing, damaged or of another version, or this build does not know the kind.
+    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, ModelError> {
+        match files.kind()?.as_str() {
+            ImageClassifier::KIND => Ok(Self::Image(ImageClassifier::load(files, device)?)),
+            tabular::KIND => Ok(Self::Table(tabular::Predictor::from_files(files, device)?)),
+            kind => Err(files.refuse(format!("this program does not use models of kind `{kind}`"))),
+        }
+    }
+
+    /// Predicts inputs by their names and contents, in batches: one prediction for each image or text,
+    /// and one for each row of a table, with the number of the row, from 1.
+    ///
+    /// # Errors
+    ///
+    /// If an input cannot be read, or the device fails.
+    pub fn predict(
+        &self,
+        inputs: &[(&str, &[u8])],
+    ) -> Result<Vec<(String, Option<u64>, Prediction)>, PredictError> {
+        let unnumbered = |predictions: Vec<Prediction>| {
+            let named = inputs.iter().zip(predictions);
+            named
+                .map(|((name, _), prediction)| ((*name).to_owned(), None, prediction))
+                .collect()
+        };
+        match self {
+            Self::Image(model) => {
+                let images = inputs.iter();
+                let images = images.map(|(name, bytes)| model.decode(bytes, Path::new(name)));
+                let images: Vec<_> = images.collect::<Result<_, _>>()?;
+                Ok(unnumbered(model.predict(&images)?))
+            }
+            Self::Table(model) => {
+                let mut all = Vec::new();
+                for (name, bytes) in inputs {
+                    let table = model.read_bytes(bytes, name).map_err(PredictError::input)?;
+                    let rows = model.predict(&table)?.into_iter().zip(1..);
+                    let named = rows.map(|(row, at)| ((*name).to_owned(), Some(at), row));
+                    all.extend(named);
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    /// The same as the JSON lines that the command `predict` prints.
+    ///
+    /// # Errors
+    ///
+    /// As for [`predict`](Self::predict).
+    pub fn predict_json(
+        &self,
+        inputs: &[(&str, &[u8])],
+    ) -> Result<Vec<Map<String, Value>>, PredictError> {
+        let lines = self.predict(inputs)?.into_iter();
+        Ok(lines
+            .map(|(name, row, prediction)| {
+                let mut line = Map::from_iter([("input".to_owned(), Value::from(name))]);
+                line.extend(row.map(|row| ("row".to_owned(), Value::from(row))));
+                line.extend(prediction.to_json());
+                line
+            })
+            .collect())
+    }
+}

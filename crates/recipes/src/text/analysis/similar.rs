@@ -1,0 +1,50 @@
+//! Search for similar texts.
+
+use std::path::Path;
+
+use serde_json::json;
+use tinderbox_predict::text::{Embedder, NamedTexts};
+use tinderbox_train::section::Analysis;
+use tinderbox_train::{Section, TaskError};
+
+/// Characters of a text that are shown.
+const SHOWN: usize = 80;
+
+/// The `top` texts of a folder, table or file that are most similar to a query.
+///
+/// # Errors
+///
+/// If the query is empty, the texts cannot be read, or the device fails.
+pub fn similar(
+    embedder: &Embedder,
+    query: &str,
+    path: &Path,
+    top: usize,
+) -> Result<Analysis, TaskError> {
+    if query.trim().is_empty() {
+        return Err(TaskError::user("`--query` is empty"));
+    }
+    let texts = NamedTexts::read(path)?;
+    let warning = |message: &String| format!("warning: {message}");
+    let mut analysis = Analysis {
+        notes: texts.messages.iter().map(warning).collect(),
+        ..Analysis::default()
+    };
+    for found in embedder.rank(query, &texts.texts)?.into_iter().take(top) {
+        let (name, similarity) = (&texts.names[found.index], found.similarity);
+        let text = shorten(&texts.texts[found.index]);
+        let line = json!({ "input": name, "similarity": similarity });
+        analysis.lines.push(line);
+        let text = format!("{similarity:.3}  {name}  {text}");
+        analysis.sections.push(Section::text(text));
+    }
+    Ok(analysis)
+}
+
+fn shorten(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= SHOWN {
+        return line;
+    }
+    line.chars().take(SHOWN - 1).chain(['…']).collect()
+}
