@@ -36,7 +36,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use thiserror::Error;
 
-/// Largest header, in bytes: those of the largest published networks are a hundredth of it.
+/// Maximum size of the header, in bytes, a hundred times that of the largest published networks.
 const MAX_HEADER: u64 = 16 << 20;
 
 /// Name of a file that is in memory.
@@ -254,7 +254,7 @@ impl NameTable {
         self
     }
 
-    /// Ignores all tensors that the table does not have, such as those of a head.
+    /// Ignores all tensors that are not in the table, such as those of a head.
     #[must_use]
     pub fn ignore_others(mut self) -> Self {
         self.allows_unused = true;
@@ -309,7 +309,7 @@ enum Source {
 #[derive(Debug)]
 pub struct SafeTensorsFile {
     header: Metadata,
-    /// Where the numbers begin, in bytes.
+    /// Offset of the tensor data, in bytes.
     data_start: u64,
     source: Source,
 }
@@ -369,7 +369,7 @@ impl SafeTensorsFile {
         self.header.info(tensor).map(|info| info.shape.as_slice())
     }
 
-    /// Fills a network with the file's numbers; those of other precisions become single. Parameters
+    /// Loads the tensors into a network, converted to single precision. Parameters
     /// that were not initialized yet draw no random numbers.
     ///
     /// # Errors
@@ -392,7 +392,7 @@ impl SafeTensorsFile {
         }
     }
 
-    /// Compares the file with the network; gives the tensor of each parameter.
+    /// Compares the file with the network and returns the tensor of each parameter.
     fn check<M: Module>(
         &self,
         network: &M,
@@ -648,7 +648,7 @@ fn transpose(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
     output
 }
 
-/// Reads the header, and no more of the file; gives it and its end, in bytes.
+/// Reads the header only; returns it and its end, in bytes.
 fn parse_header(mut bytes: impl Read, len: u64) -> Result<(Metadata, u64), String> {
     let short = |_| format!("it ends within its header, after {len} bytes");
     let mut start = [0; 8];

@@ -45,7 +45,7 @@ impl Activation {
         }
     }
 
-    /// Initializer of the layer in front of the activation.
+    /// Initializer of the layer before the activation.
     ///
     /// GELU and `SiLU` use that of `ReLU`: the literature gives no gain for them.
     pub(crate) fn initializer(self) -> Initializer {

@@ -47,7 +47,7 @@ fn bias(layer: &Linear) -> Option<Tensor<1>> {
 
 /// Zeroes rows of a weight, so that their inputs have no effect.
 ///
-/// TabularInputs whose inputs are always zero get no gradient and stay zero.
+/// Rows whose inputs are always zero get no gradient and stay zero.
 pub(crate) fn zero_rows(weight: &mut Param<Tensor<2>>, rows: &[usize]) {
     if rows.is_empty() {
         return;

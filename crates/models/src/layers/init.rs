@@ -59,7 +59,7 @@ pub(crate) fn linear(
     }
 }
 
-/// Builds a linear layer without a bias, as in front of a normalization that subtracts the mean.
+/// Builds a linear layer without a bias, as before a normalization that subtracts the mean.
 pub(crate) fn linear_without_bias(
     d_input: usize,
     d_output: usize,

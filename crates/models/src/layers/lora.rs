@@ -2,7 +2,7 @@
 //!
 //! Reference: Hu et al., *`LoRA`: low-rank adaptation of large language models*, 2021,
 //! <https://arxiv.org/abs/2106.09685>.
-//! Differs from it: no dropout in front of an adapter, because it is added to the weight instead of
+//! Differs from it: no dropout before an adapter, because it is added to the weight instead of
 //! the output. Layers need no changes for it, and both share one matrix product.
 //!
 //! | name | meaning | in the paper |

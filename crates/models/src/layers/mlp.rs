@@ -4,9 +4,9 @@
 //! errors*, 1986, <https://doi.org/10.1038/323533a0>.
 //! Differs from it: a choice of activations instead of the logistic unit; batch normalization
 //! (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) or layer normalization (Ba, Kiros
-//! and Hinton, 2016, <https://arxiv.org/abs/1607.06450>) in front of them; dropout (Srivastava et
-//! al., 2014, <https://jmlr.org/papers/v15/srivastava14a.html>) behind them; initial weights of He
-//! et al., 2015, <https://arxiv.org/abs/1502.01852>, in front of `ReLU` and of Glorot and Bengio,
+//! and Hinton, 2016, <https://arxiv.org/abs/1607.06450>) before them; dropout (Srivastava et
+//! al., 2014, <https://jmlr.org/papers/v15/srivastava14a.html>) after them; initial weights of He
+//! et al., 2015, <https://arxiv.org/abs/1502.01852>, before `ReLU` and of Glorot and Bengio,
 //! 2010, <https://proceedings.mlr.press/v9/glorot10a.html>, elsewhere.
 
 use burn::config::Config;
@@ -29,7 +29,7 @@ use crate::template::data_sized;
 /// Maximum number of hidden layers.
 const MAX_DEPTH: usize = 1024;
 
-/// Normalization in front of each hidden activation.
+/// Normalization before each hidden activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalization {
@@ -54,7 +54,7 @@ pub struct MlpConfig {
     /// Activation of the hidden layers.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// Normalization in front of each hidden activation.
+    /// Normalization before each hidden activation.
     #[config(default = "Normalization::None")]
     pub normalization: Normalization,
     /// Dropout probability of the hidden activations, in `[0, 1)`.

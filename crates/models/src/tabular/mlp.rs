@@ -32,7 +32,7 @@ pub struct TabularMlpConfig {
     /// Activation of the hidden layers.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// Normalization in front of each hidden activation.
+    /// Normalization before each hidden activation.
     #[config(default = "Normalization::None")]
     pub normalization: Normalization,
     /// Dropout probability of the hidden activations, in `[0, 1)`.

@@ -206,7 +206,7 @@ pub(super) struct PiecewiseLinear {
 
 impl PiecewiseLinear {
     pub(super) fn init(n: usize, n_bins: usize, d: usize, rectify: bool, device: &Device) -> Self {
-        // Zeros would stay zero in front of `ReLU`, which has no gradient there.
+        // Zeros would stay zero before `ReLU`, which has no gradient there.
         let begin = if rectify {
             fan_in_uniform(n_bins)
         } else {

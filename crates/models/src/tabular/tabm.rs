@@ -1,4 +1,4 @@
-//! TabM: an ensemble of multilayer perceptrons that share most of their weights.
+//! `TabM`: an ensemble of multilayer perceptrons that share most of their weights.
 //!
 //! Reference: Gorishniy, Kotelnikov and Babenko, *`TabM`: Advancing tabular deep learning with
 //! parameter-efficient ensembling*, 2024, <https://arxiv.org/abs/2410.24210>; Wen, Tran and Ba,

@@ -64,7 +64,7 @@ pub struct ByteEncoderConfig {
     /// Hidden size of the feed-forward layers.
     #[config(default = 256)]
     pub d_hidden: usize,
-    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
+    /// Dropout probability after the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }

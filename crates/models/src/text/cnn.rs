@@ -41,7 +41,7 @@ pub struct TextCnnConfig {
     /// Number of filters in each group.
     #[config(default = 100)]
     pub n_filters: usize,
-    /// Dropout probability in front of the last layer, in `[0, 1)`.
+    /// Dropout probability before the last layer, in `[0, 1)`.
     #[config(default = 0.5)]
     pub dropout: f64,
 }

@@ -6,7 +6,7 @@
 //! Differs from them: GELU (Hendrycks and Gimpel, 2016, <https://arxiv.org/abs/1606.08415>); position
 //! embeddings are learned (Devlin et al., 2019) or rotary (Su et al., 2021,
 //! <https://arxiv.org/abs/2104.09864>); initial weights of GPT-2 (Radford et al., 2019): normal with
-//! a standard deviation of 0.02, scaled down on residual branches. Dropout behind the embedding and
+//! a standard deviation of 0.02, scaled down on residual branches. Dropout after the embedding and
 //! on each branch.
 
 use burn::config::Config;
@@ -78,7 +78,7 @@ pub struct TextEncoderConfig {
     /// Pooling of the tokens.
     #[config(default = "Pooling::Mean")]
     pub pooling: Pooling,
-    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
+    /// Dropout probability after the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }

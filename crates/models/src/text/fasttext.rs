@@ -44,7 +44,7 @@ pub struct FastTextConfig {
     /// Number of hash buckets for n-grams.
     #[config(default = 100_000)]
     pub n_buckets: usize,
-    /// Dropout probability in front of the last layer, in `[0, 1)`.
+    /// Dropout probability before the last layer, in `[0, 1)`.
     #[config(default = 0.2)]
     pub dropout: f64,
 }

@@ -6,7 +6,7 @@
 //! <https://arxiv.org/abs/2104.09864>), root-mean-square normalization (Zhang and Sennrich, 2019,
 //! <https://arxiv.org/abs/1910.07467>), gated feed-forward networks (Shazeer, 2020,
 //! <https://arxiv.org/abs/2002.05202>), no biases.
-//! Differs from Llama: dropout behind the embedding and on each branch, initial weights of GPT-2.
+//! Differs from Llama: dropout after the embedding and on each branch, initial weights of GPT-2.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -53,7 +53,7 @@ pub struct GptConfig {
     /// <https://arxiv.org/abs/1608.05859>).
     #[config(default = true)]
     pub tie_embeddings: bool,
-    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
+    /// Dropout probability after the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }

@@ -7,7 +7,7 @@
 //! <https://doi.org/10.1109/78.650093>.
 //! Differs from them: the bias of the forget gates is initialized to 1 (Gers et al., 2000,
 //! <https://doi.org/10.1162/089976600300015015>); the reset gate acts on the product with the state,
-//! as in PyTorch; dropout between layers and in front of the head (Zaremba et al., 2014,
+//! as in PyTorch; dropout between layers and before the head (Zaremba et al., 2014,
 //! <https://arxiv.org/abs/1409.2329>).
 
 use std::fmt;
@@ -94,7 +94,7 @@ pub struct TextRnnConfig {
     /// Pooling of the states.
     #[config(default = "StatePooling::Mean")]
     pub pooling: StatePooling,
-    /// Dropout probability behind the embedding and each layer, in `[0, 1)`.
+    /// Dropout probability after the embedding and each layer, in `[0, 1)`.
     #[config(default = 0.3)]
     pub dropout: f64,
 }

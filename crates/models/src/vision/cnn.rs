@@ -5,7 +5,7 @@
 //! convolutional networks for large-scale image recognition*, 2015,
 //! <https://arxiv.org/abs/1409.1556>.
 //! Differs from them: the 3×3 kernels and max pooling of the latter at the size of the former; batch
-//! normalization (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) behind every
+//! normalization (Ioffe and Szegedy, 2015, <https://arxiv.org/abs/1502.03167>) after every
 //! convolution; global average pooling (Lin, Chen and Yan, 2014, <https://arxiv.org/abs/1312.4400>)
 //! if there is no hidden layer; initial weights of He et al., 2015,
 //! <https://arxiv.org/abs/1502.01852>.
@@ -57,10 +57,10 @@ pub struct CnnConfig {
     /// with 1.
     #[config(default = 1)]
     pub convs_per_block: usize,
-    /// Size of the hidden layer behind the blocks; 0 for global average pooling instead.
+    /// Size of the hidden layer after the blocks; 0 for global average pooling instead.
     #[config(default = 128)]
     pub d_hidden: usize,
-    /// Dropout probability in front of the last layer, in `[0, 1)`.
+    /// Dropout probability before the last layer, in `[0, 1)`.
     #[config(default = 0.25)]
     pub dropout: f64,
 }
@@ -143,7 +143,7 @@ impl CnnConfig {
         layers
     }
 
-    /// Computes the size of the feature map behind each block.
+    /// Computes the size of the feature map after each block.
     fn plan(&self) -> Vec<BlockPlan> {
         let (mut d_input, mut plane) = (self.in_channels, [self.height, self.width]);
         let mut plan = Vec::with_capacity(self.block_channels.len());

@@ -86,7 +86,7 @@ pub struct ResNetConfig {
     /// Channels of the first stage; they double with every further stage.
     #[config(default = 16)]
     pub base_channels: usize,
-    /// Dropout probability in front of the classifier, in `[0, 1)`.
+    /// Dropout probability before the classifier, in `[0, 1)`.
     #[config(default = 0.0)]
     pub dropout: f64,
 }

@@ -4,7 +4,7 @@ use super::resnet::{ResNetConfig, ResidualConfig};
 use crate::pretrained::NameTable;
 
 impl ResNetConfig {
-    /// The names that torchvision gives the tensors of a residual network, for
+    /// torchvision's names of the tensors of a residual network, for
     /// [`SafeTensorsFile::load`](crate::pretrained::SafeTensorsFile::load).
     ///
     /// The published networks are [`resnet18`](Self::resnet18), [`resnet34`](Self::resnet34) and

@@ -70,7 +70,7 @@ pub struct BertConfig {
     /// Added to the variance for numerical stability.
     #[config(default = 1e-12)]
     pub epsilon: f64,
-    /// Dropout probability behind the embedding and on each residual branch, in `[0, 1)`.
+    /// Dropout probability after the embedding and on each residual branch, in `[0, 1)`.
     #[config(default = 0.1)]
     pub dropout: f64,
 }

@@ -139,7 +139,7 @@ impl PretrainedBert {
         &self.config.bert
     }
 
-    /// Nonlinearity behind the first layer of a head that classifies texts.
+    /// Activation after the first layer of a head that classifies texts.
     pub fn head_activation(&self) -> Activation {
         match self.config.family {
             Family::Bert => Activation::Tanh,
@@ -253,7 +253,7 @@ mod tests {
         "n_layers": 2, "n_heads": 2, "hidden_dim": 12, "activation": "gelu",
         "max_position_embeddings": 10}"#;
 
-    /// The tensors of a published file: each is full of a number of its own.
+    /// The tensors of a published file: each filled with its own number.
     fn published(config: &str, prefix: &str) -> Tensors {
         let mut tensors = Tensors::new();
         let mut add = |name: String, shape: &[usize]| {

@@ -21,7 +21,7 @@ impl Family {
         }
     }
 
-    /// The tensors of a [`Bert`](super::Bert). A file has others: those of heads.
+    /// The tensors of a [`Bert`](super::Bert). A file may also have those of heads.
     pub(super) fn names(self, prefix: &str, config: &BertConfig) -> NameTable {
         let embeddings = NameTable::new()
             .weight(&format!("{prefix}embeddings.word_embeddings"), "tokens")
