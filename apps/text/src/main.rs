@@ -1,20 +1,21 @@
 //! Train, evaluate and use text models from one command.
 
-mod commands;
-
 use std::path::PathBuf;
 
-use burn::tensor::Device;
-use clap::Args;
+use clap::{Args, Subcommand};
 use tinderbox_cli::app::{NoFlags, with_data};
+use tinderbox_cli::args::{ExplainArgs, GenerateArgs, InspectArgs, ModelArgs};
 use tinderbox_cli::recipe::{Catalogue, data_path, overridden};
-use tinderbox_cli::{App, Failure, Output, TrainArgs};
+use tinderbox_cli::splits::TEXT;
+use tinderbox_cli::{App, Failure, TrainArgs, sections};
+use tinderbox_predict::text::Sampling;
 use tinderbox_recipes::text::{BUILTIN, Recipe, TextInputOptions, TextModeling, analysis};
-use tinderbox_train::{Report, TaskError};
+use tinderbox_train::TaskError;
 
 tinderbox_cli::main!(Text);
 
 /// Models for texts.
+#[derive(Clone, Copy, Debug)]
 struct Text;
 
 #[derive(Args, Clone, Debug, Default)]
@@ -25,6 +26,13 @@ struct Columns {
     /// Column or key of the label
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
+}
+
+impl Columns {
+    fn set(&self, mut recipe: Recipe) -> Result<Recipe, TaskError> {
+        recipe.data.set_columns(&self.text, self.label.as_deref())?;
+        Ok(recipe)
+    }
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -49,13 +57,56 @@ struct InputFlags {
     lines: bool,
 }
 
+#[derive(Args, Debug)]
+struct Summarize {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Number of sentences to pick [default: one in five, at most 10]
+    #[arg(long, value_name = "N")]
+    sentences: Option<usize>,
+    /// Reference summary to compare with by ROUGE
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
+    /// Text file; `-` reads stdin
+    file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct Similar {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Query text
+    #[arg(long, value_name = "TEXT")]
+    query: String,
+    /// Number of texts to show
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+    /// Folder of text files, table, or file with one text per line
+    folder: PathBuf,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Show statistics and problems of a data set
+    Inspect(InspectArgs<Columns>),
+    /// Show which words decided a prediction
+    Explain(ExplainArgs<InputFlags>),
+    /// Generate text from a prompt
+    Generate(GenerateArgs),
+    /// Summarize a text by its most important sentences
+    #[command(alias = "summarise")]
+    Summarize(Summarize),
+    /// Find the texts most similar to a query, with a run or a folder of pretrained weights
+    Similar(Similar),
+}
+
 impl App for Text {
     type Task = TextModeling;
     type TrainFlags = TrainFlags;
     type EvalFlags = NoFlags;
     type ModelFlags = NoFlags;
     type InputFlags = InputFlags;
-    type Command = commands::Command;
+    type Command = Command;
 
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
@@ -91,25 +142,38 @@ impl App for Text {
         }
     }
 
-    fn after_training(
-        task: &TextModeling,
-        report: &Report,
-        device: &Device,
-        _: bool,
-    ) -> Result<(), Failure> {
-        let lines = analysis::samples(task, &report.run.model_dir(), device)?;
-        lines.iter().try_for_each(|line| Output::Stdout.line(line))
-    }
-
-    fn run(command: commands::Command) -> Result<(), Failure> {
-        command.run()
-    }
-}
-
-impl Columns {
-    fn set(&self, mut recipe: Recipe) -> Result<Recipe, TaskError> {
-        recipe.data.set_columns(&self.text, self.label.as_deref())?;
-        Ok(recipe)
+    fn run(command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Inspect(args) => {
+                let recipe = args.flags.set(args.recipe::<Self>("texts")?)?;
+                let found = analysis::inspect(&recipe)?;
+                args.print(&found.overview(&args.name()), &found.details(), TEXT)
+            }
+            Command::Explain(args) => args.run::<Self>(analysis::explain),
+            Command::Generate(args) => {
+                let sampling = Sampling {
+                    temperature: args.temperature,
+                    top_k: args.top_k,
+                    seed: args.seed,
+                    cached: !args.no_cache,
+                };
+                let model = args.model.load::<Self>()?;
+                let (prompt, tokens) = (&args.prompt, args.tokens);
+                let print = |text: &str| args.print(text);
+                let done = analysis::generate(&model, prompt, sampling, tokens, print)?;
+                args.finish(&done)
+            }
+            Command::Summarize(args) => {
+                let (model, reference) = (args.model.load::<Self>()?, args.reference.as_deref());
+                let found = analysis::summarize(&model, &args.file, args.sentences, reference)?;
+                sections::print(&found, args.model.json)
+            }
+            Command::Similar(args) => {
+                let (dir, device) = args.model.open::<Self>()?;
+                let found = analysis::similar(&dir, &device, &args.query, &args.folder, args.top)?;
+                sections::print(&found, args.model.json)
+            }
+        }
     }
 }
 

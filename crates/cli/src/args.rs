@@ -1,12 +1,24 @@
 //! The flags of the shared commands.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+use burn::tensor::Device;
 use clap::Args;
+use serde_json::{Map, Value};
 use tinderbox_backend::DeviceSpec;
+use tinderbox_train::overlay::assign;
+use tinderbox_train::section::Analysis;
+use tinderbox_train::task::{Noun, Overview};
+use tinderbox_train::{Task, TaskError};
 
-use crate::app::{ModelOf, NoFlags, load};
-use crate::{App, Failure, Output, open_device};
+use crate::app::{ModelOf, NoFlags, RecipeOf, load, with_data};
+use crate::escape::escape_document;
+use crate::output::check_extension;
+use crate::{
+    App, Failure, OrUserError as _, Output, highlights, inspect, model_dir, open_device, sections,
+};
 
 /// Help of `--device`.
 pub const DEVICE_HELP: &str = "Device: auto, cpu, cuda[:N], wgpu[:N], libtorch or ndarray";
@@ -229,7 +241,7 @@ impl PredictArgs {
 #[derive(Args, Clone, Debug)]
 pub struct ModelArgs {
     /// Run directory, or a model folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", alias = "weights")]
     pub run: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -245,9 +257,176 @@ impl ModelArgs {
     /// # Errors
     ///
     /// If the device or the model cannot be used.
-    pub fn load<A: App<ModelFlags = NoFlags>>(&self) -> Result<ModelOf<A>, Failure> {
+    pub fn load<A: App>(&self) -> Result<ModelOf<A>, Failure> {
         let device = open_device(self.device, A::NAME)?.device;
-        load::<A>(&self.run, &NoFlags {}, None, &device)
+        load::<A>(&self.run, &A::ModelFlags::default(), None, &device)
+    }
+
+    /// The model folder of the run, or the folder itself if it has no run, with the device.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot be used, or the run is one of another app.
+    pub fn open<A: App>(&self) -> Result<(PathBuf, Device), Failure> {
+        let device = open_device(self.device, A::NAME)?.device;
+        // Weights from elsewhere.
+        let dir = if self.run.join("config.json").is_file() {
+            self.run.clone()
+        } else {
+            model_dir(&self.run, A::NAME)?
+        };
+        Ok((dir, device))
+    }
+}
+
+/// What `inspect` takes where a recipe reads the data, with flags `F` of the app.
+#[derive(Args, Clone, Debug)]
+pub struct InspectArgs<F: Args> {
+    /// File or folder with the data
+    #[arg(long, value_name = "PATH")]
+    pub data: PathBuf,
+    /// Recipe that would be trained on the data
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub recipe: Option<String>,
+    /// The flags of the app.
+    #[command(flatten)]
+    pub flags: F,
+    /// Override a recipe key, e.g. data.format.encoding=windows-1252
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl<F: Args> InspectArgs<F> {
+    /// The recipe, `default` unless one is named, with the data.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such recipe or key, or the recipe generates its data.
+    pub fn recipe<A: App>(&self, default: &str) -> Result<RecipeOf<A>, Failure> {
+        let name = self.recipe.as_deref().unwrap_or(default);
+        let recipe = A::recipes().resolve(Some(name), &[])?;
+        let recipe = assign(recipe, &self.set)
+            .context("`--set`")
+            .or_user_error()?;
+        with_data(recipe, Some(&self.data))
+    }
+
+    /// The name of the data.
+    pub fn name(&self) -> String {
+        self.data.display().to_string()
+    }
+
+    /// Prints the statistics of the data.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can be printed.
+    pub fn print(
+        &self,
+        overview: &Overview,
+        details: &Map<String, Value>,
+        item: Noun,
+    ) -> Result<(), Failure> {
+        inspect::print(overview, details, item, self.json)
+    }
+}
+
+/// What `explain` takes, with flags `F` that describe the inputs.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs<F: Args> {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The flags that describe the inputs.
+    #[command(flatten)]
+    pub flags: F,
+    /// Write a web page with colors
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
+    /// Inputs as of `predict`; `-` reads stdin
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+}
+
+impl<F: Args> ExplainArgs<F> {
+    /// Explains the predictions for the inputs and prints the explanations.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot be used, `explain` fails, or nothing can be written.
+    pub fn run<A: App<ModelFlags = NoFlags, InputFlags = F>>(
+        &self,
+        explain: impl Fn(
+            &ModelOf<A>,
+            &[PathBuf],
+            &<A::Task as Task>::InputOptions,
+        ) -> Result<Analysis, TaskError>,
+    ) -> Result<(), Failure> {
+        if let Some(path) = &self.out {
+            check_extension(path, &["html", "htm"])?;
+        }
+        let options = A::input_options(&self.flags);
+        let explained = explain(&self.model.load::<A>()?, &self.inputs, &options)?;
+        if let Some(path) = &self.out {
+            highlights::write(path, &explained.sections)?;
+        }
+        sections::print(&explained, self.model.json)
+    }
+}
+
+/// What `generate` takes.
+#[derive(Args, Clone, Debug)]
+pub struct GenerateArgs {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Prompt to continue
+    #[arg(long, value_name = "TEXT", default_value = "\n")]
+    pub prompt: String,
+    /// Number of tokens to generate
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub tokens: u32,
+    /// Sampling temperature; 0 is greedy
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    pub temperature: f64,
+    /// Sample from the K most likely tokens; 0 for all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub top_k: usize,
+    /// Random seed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Disable the key-value cache
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+impl GenerateArgs {
+    /// Prints a piece of the generated text, unless it is printed as JSON at the end.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        if !self.model.json {
+            let mut out = Output::Stdout;
+            write!(out, "{}", escape_document(text))?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the text, or prints it as JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn finish(&self, done: &Analysis) -> Result<(), Failure> {
+        self.print("\n")?;
+        sections::print(done, self.model.json)
     }
 }
 

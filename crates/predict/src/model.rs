@@ -6,7 +6,8 @@ use burn::tensor::Device;
 use serde_json::{Map, Value};
 
 use crate::error::PredictError;
-use crate::model_dir::ModelError;
+#[cfg(feature = "text")]
+use crate::text::TextPredictor;
 use crate::vision::ImageClassifier;
 use crate::{ModelFiles, Prediction, tabular};
 
@@ -36,6 +37,9 @@ pub enum Model {
     Image(ImageClassifier),
     /// A model of tables; its inputs are CSV files with the columns of the training file.
     Table(tabular::Predictor),
+    /// A model for texts; its inputs are texts in UTF-8.
+    #[cfg(feature = "text")]
+    Text(TextPredictor),
 }
 
 impl Model {
@@ -44,11 +48,16 @@ impl Model {
     /// # Errors
     ///
     /// If a file is missing, damaged or of another version, or this build does not know the kind.
-    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, ModelError> {
+    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, PredictError> {
         match files.kind()?.as_str() {
             ImageClassifier::KIND => Ok(Self::Image(ImageClassifier::load(files, device)?)),
+            #[cfg(feature = "text")]
+            TextPredictor::KIND => Ok(Self::Text(TextPredictor::load(files, device)?)),
             tabular::KIND => Ok(Self::Table(tabular::Predictor::from_files(files, device)?)),
-            kind => Err(files.refuse(format!("this program does not use models of kind `{kind}`"))),
+            kind => {
+                let reason = format!("this program does not use models of kind `{kind}`");
+                Err(files.refuse(reason).into())
+            }
         }
     }
 
@@ -74,6 +83,17 @@ impl Model {
                 let images = images.map(|(name, bytes)| model.decode(bytes, Path::new(name)));
                 let images: Vec<_> = images.collect::<Result<_, _>>()?;
                 Ok(unnumbered(model.predict(&images)?))
+            }
+            #[cfg(feature = "text")]
+            Self::Text(model) => {
+                let texts = inputs.iter().map(|(name, bytes)| {
+                    let text = std::str::from_utf8(bytes);
+                    let text =
+                        text.map_err(|_| PredictError::input(format!("`{name}` is not UTF-8")))?;
+                    model.parse(text)
+                });
+                let texts: Vec<_> = texts.collect::<Result<_, _>>()?;
+                Ok(unnumbered(model.predict(&texts)?))
             }
             Self::Table(model) => {
                 let mut all = Vec::new();

@@ -211,7 +211,7 @@ fn a_model_folder_that_was_changed_is_refused() {
     place
         .run(&["predict", "--run", "none", "my.csv"])
         .failed(2, &["none"]);
-    let newer = spec(&place).replacen("\"format\": 1", "\"format\": 99", 1);
+    let newer = spec(&place).replacen("\"format\": 2", "\"format\": 99", 1);
     place.write("run/model/model.json", newer);
     predict(&place, &["model.json", "99"]);
 
@@ -420,11 +420,11 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "train --set train.monitor_mode=up",
-        &["`train.monitor_mode` must be `lowest` or `highest` (got `up`)"],
+        &["`train.monitor_mode` must be `min` or `max` (got `up`)"],
     ),
     (
         "train --ensemble 0",
-        &["`ensemble` must be at least 1 and at most 100 (got 0)"],
+        &["`ensemble` must be between 1 and 100 (got 0)"],
     ),
     (
         "train --label price",

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use tinderbox_cli::testing::{Place, Ran};
+use tinderbox_cli::testing::{AppUnderTest, Place, Ran, check_mistakes};
 
 fn place() -> Place {
     Place::new(env!("CARGO_BIN_EXE_text"))
@@ -469,4 +469,30 @@ fn wrong_commands_get_advice_and_leave_nothing_behind() {
     }
     let left = fs::read_dir(place.path("")).unwrap();
     assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn the_same_mistakes_end_as_in_every_app() {
+    let place = place();
+    place.write("my.csv", rows(60));
+    let data = place.path("my.csv").display().to_string();
+    let flags = [
+        "--data",
+        &data,
+        "--no-baseline",
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "model.kind=encoder",
+        "--set",
+        "model.d_model=8",
+        "--set",
+        "model.n_layers=1",
+    ];
+    check_mistakes(&AppUnderTest {
+        name: "text",
+        binary: env!("CARGO_BIN_EXE_text"),
+        short: &flags,
+        has_data: true,
+    });
 }

@@ -145,7 +145,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "split.folds",
         "Cross-validation folds before the final training; 0 for none",
-        "0, or 2 to 100",
+        "0, or 2 to 1,000",
     ),
     KeyDoc::new(
         "features",

@@ -28,7 +28,7 @@ use tinderbox_train::{
 };
 
 use super::TextModeling;
-use super::analysis::ContractNliReport;
+use super::analysis::{ContractNliReport, samples};
 use super::batch::{EncodedDataset, TextBatch, Windows};
 use super::contents::split_list;
 use super::data::Corpus;
@@ -109,6 +109,8 @@ impl TextModeling {
             .unwrap_or_default();
         details.insert("tokens_per_s".to_owned(), tokens_per_s.into());
         details.insert("cut_texts".to_owned(), truncation.fraction().into());
+        let mut sections = nli.map_or(Vec::new(), |nli| nli.sections());
+        sections.extend(samples(self, &run.model_dir(), device)?);
         let models = fitted.ensemble.models.iter();
         Ok(Report {
             run: run.clone(),
@@ -117,7 +119,7 @@ impl TextModeling {
             training: fitted.members.training,
             valid: valid.metrics(),
             test,
-            sections: nli.map_or(Vec::new(), |nli| nli.sections()),
+            sections,
             labels: self.corpus.labels().to_vec(),
             comparison,
             evaluation,

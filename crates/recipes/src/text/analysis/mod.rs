@@ -13,6 +13,6 @@ pub use explain::{Explanation, explain};
 pub use generate::generate;
 pub use inspect::{Inspection, Quantiles, SplitInspection, inspect};
 pub(super) use inspect::{counts, sources};
-pub use samples::samples;
+pub(super) use samples::samples;
 pub use similar::similar;
 pub use summary::summarize;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use tinderbox_predict::text::{Sampling, TextInput};
-use tinderbox_train::{Task as _, TaskError};
+use tinderbox_train::{Section, Task as _, TaskError};
 
 use crate::text::{Corpus, Data, TextModeling};
 
@@ -18,20 +18,20 @@ const REQUESTS: [&str; 3] = [
 /// Number of tokens that a language model generates.
 const TOKENS: usize = 200;
 
-/// Predictions of the model in a folder for new requests, or text that a language model generates, one
-/// line each; nothing for other data.
+/// Predictions of the model in a folder for new requests, or text that a language model generates;
+/// nothing for other data.
 ///
 /// # Errors
 ///
 /// If the model cannot be used, or the device fails.
-pub fn samples(
+pub(in crate::text) fn samples(
     task: &TextModeling,
     model_dir: &Path,
     device: &Device,
-) -> Result<Vec<String>, TaskError> {
+) -> Result<Option<Section>, TaskError> {
     let is_requests = matches!(task.recipe.data, Data::Requests { .. });
     if !is_requests && matches!(task.corpus, Corpus::Labeled(_)) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let model = TextModeling::load(model_dir, device)?;
     if is_requests {
@@ -39,10 +39,11 @@ pub fn samples(
         let predictions = model.predict(&inputs)?;
         let lines = REQUESTS.iter().zip(&predictions);
         let lines = lines.map(|(text, prediction)| format!("{}  {text}", prediction.text()));
-        return Ok(lines.collect());
+        let lines: Vec<String> = lines.collect();
+        return Ok(Some(Section::text(lines.join("\n"))));
     }
     let Corpus::Plain(text) = &task.corpus else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     // The beginning of a line of the test split.
     let line = text.test.lines().find(|line| line.trim().len() > 1);
@@ -52,5 +53,5 @@ pub fn samples(
     for _ in 0..TOKENS {
         generator.step()?;
     }
-    Ok(vec![generator.text()?])
+    Ok(Some(Section::text(generator.text()?)))
 }

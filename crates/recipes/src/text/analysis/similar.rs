@@ -2,21 +2,27 @@
 
 use std::path::Path;
 
+use burn::tensor::Device;
 use serde_json::json;
-use tinderbox_predict::text::{Embedder, NamedTexts};
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::model_dir::SPEC_FILE;
+use tinderbox_predict::text::{Embedder, NamedTexts, TextPredictor};
 use tinderbox_train::section::Analysis;
 use tinderbox_train::{Section, TaskError};
 
 /// Characters of a text that are shown.
 const SHOWN: usize = 80;
 
-/// The `top` texts of a folder, table or file that are most similar to a query.
+/// The `top` texts of a folder, table or file that are most similar to a query, by a model folder or a
+/// folder of pretrained weights.
 ///
 /// # Errors
 ///
-/// If the query is empty, the texts cannot be read, or the device fails.
+/// If the model has no text embeddings, the query is empty, the texts cannot be read, or the device
+/// fails.
 pub fn similar(
-    embedder: &Embedder,
+    model: &Path,
+    device: &Device,
     query: &str,
     path: &Path,
     top: usize,
@@ -24,6 +30,11 @@ pub fn similar(
     if query.trim().is_empty() {
         return Err(TaskError::user("`--query` is empty"));
     }
+    let embedder = if model.join(SPEC_FILE).is_file() {
+        Embedder::trained(&TextPredictor::load(&ModelFiles::open(model), device)?)?
+    } else {
+        Embedder::pretrained(model, device)?
+    };
     let texts = NamedTexts::read(path)?;
     let warning = |message: &String| format!("warning: {message}");
     let mut analysis = Analysis {
