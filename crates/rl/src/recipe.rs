@@ -163,8 +163,6 @@ impl Patchable for Recipe {
             ("agent", "dqn") => Table::try_from(Agent::Dqn(DqnConfig::default())).ok(),
             ("agent", "ppo") => Table::try_from(Agent::Ppo(PpoConfig::default())).ok(),
             ("optimizer", kind) => Table::try_from(Optimizer::of_kind(kind)?).ok(),
-            // An agent has no epochs to wait for.
-            ("schedule", "plateau") => None,
             ("schedule", kind) => Table::try_from(Schedule::of_kind(kind)?).ok(),
             _ => None,
         }
