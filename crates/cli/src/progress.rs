@@ -364,7 +364,7 @@ mod tests {
         progress.running.insert("loss".to_owned(), 1.92);
         progress.update_split(90);
         let line = progress.split_line(Duration::from_secs(90));
-        assert_eq!(line, "epoch 1/10, 45%, loss 1.9200, 2 min left");
+        assert_eq!(line, "epoch  1/10, 45%, loss 1.9200, 2 min left");
         progress.start_split("valid", 40);
         progress.update_split(10);
         let line = progress.split_line(Duration::from_secs(3));

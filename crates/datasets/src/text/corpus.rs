@@ -168,7 +168,7 @@ mod tests {
         let dir = write(&[("a.txt", b"12345"), ("b.txt", b"6789")]);
         assert_eq!(read_up_to(dir.path(), 10).unwrap().0, "12345\n6789");
         let message = read_up_to(dir.path(), 9).unwrap_err().to_string();
-        assert!(message.contains("more than 9 bytes"), "{message}");
+        assert!(message.contains("larger than 9 bytes"), "{message}");
         assert!(read_up_to(&dir.path().join("a.txt"), 4).is_err());
     }
 }

@@ -6,7 +6,7 @@
 //! vision train --recipe mlp-digits --set model.hidden=[6] --epochs 4 --no-baseline
 //! tabular train --set ensemble=2 --set model.hidden=[4] --epochs 4 --no-baseline
 //! text train --set model.kind=bag --set model.d_embedding=4 --set tokenizer.kind=words
-//!     --set tokenizer.vocab_size=120 --epochs 8 --no-baseline
+//!     --set model.max_ngram=1 --set model.n_buckets=1 --set tokenizer.vocab_size=120 --epochs 8
 //! ```
 //!
 //! and `NAME.jsonl` is what `predict --json` printed for `NAME.in.*`.
