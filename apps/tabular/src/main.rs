@@ -9,14 +9,12 @@ use burn::tensor::Device;
 use clap::Subcommand;
 use tinderbox_cli::app::{App, NoFlags, TrainCommand, with_data};
 use tinderbox_cli::recipe::Catalogue;
-use tinderbox_cli::{Failure, Output, TrainArgs, progress, sections};
+use tinderbox_cli::{Failure, TrainArgs, progress, sections};
 use tinderbox_recipes::tabular::{BUILTIN, BaselineKind, Recipe, Tabular, TabularPredictor};
-use tinderbox_train::{Options, Report, Section};
+use tinderbox_train::{Options, Report};
 
-/// The app.
 struct TabularApp;
 
-/// Flags of `train`.
 #[derive(clap::Args, Clone, Debug, Default)]
 struct TrainFlags {
     /// Column to predict
@@ -27,7 +25,6 @@ struct TrainFlags {
     keep_baselines: bool,
 }
 
-/// Flags that choose a model of a run.
 #[derive(clap::Args, Clone, Debug, Default)]
 struct ModelFlags {
     /// Use a baseline that `train --keep-baselines` saved: trees or linear
@@ -35,7 +32,6 @@ struct ModelFlags {
     model: Option<BaselineKind>,
 }
 
-/// Commands of this app.
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Show statistics and problems of a data file
@@ -83,13 +79,11 @@ impl App for TabularApp {
 
     fn load(dir: &Path, flags: &ModelFlags, device: &Device) -> Result<TabularPredictor, Failure> {
         let model = TabularPredictor::load(dir, device)?;
-        Ok(match flags.model {
-            Some(kind) => model.with_baseline(dir, kind)?,
-            None => model,
-        })
+        match flags.model {
+            Some(kind) => Ok(model.with_baseline(dir, kind)?),
+            None => Ok(model),
+        }
     }
-
-    fn input_options(_: &NoFlags) {}
 
     /// Adds the most important features to the sections of the run.
     fn after_training(
@@ -103,12 +97,7 @@ impl App for TabularApp {
         }
         let mut counter = progress::counter("columns ranked");
         let features = task.rank_features(&report.run, device, &mut counter)?;
-        let all = [report.sections.clone(), features.clone()].concat();
-        Section::save_all(&all, report.run.path())?;
-        let mut out = Output::Stdout;
-        features
-            .iter()
-            .try_for_each(|section| out.line(&sections::text(section)))
+        sections::add(report, &features)
     }
 
     fn run(command: Command) -> Result<(), Failure> {

@@ -8,10 +8,9 @@ use burn::tensor::Device;
 use clap::{Args, Subcommand};
 use tinderbox_cli::app::{NoFlags, TrainCommand, with_data};
 use tinderbox_cli::recipe::{Catalogue, overridden};
-use tinderbox_cli::splits::IMAGE;
 use tinderbox_cli::{App, Failure, TrainArgs, inspect, note};
 use tinderbox_recipes::vision::{BUILTIN, ImageClassification, InferredRecipe, Recipe, analysis};
-use tinderbox_train::{Options, Report};
+use tinderbox_train::{Options, Report, Task as _};
 
 tinderbox_cli::main!(Vision);
 
@@ -96,7 +95,8 @@ impl App for Vision {
 
     fn run(Command::Inspect(args): Command) -> Result<(), Failure> {
         let found = analysis::inspect(&args.data)?;
-        inspect::print(&found.overview, &found.details, IMAGE, args.json)
+        let item = ImageClassification::ITEM;
+        inspect::print(&found.overview, &found.details, item, args.json)
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn applies(task: &ImageClassification, quiet: bool) -> bool {
 pub(crate) fn listener() -> Box<FirstStepListener> {
     note(INTRODUCTION);
     Box::new(|parameters| {
-        let head = ["backward, step 1", "weights", "their size", "gradient"];
+        let head = ["backward, step 1", "shape", "weight RMS", "gradient RMS"];
         let rows = parameters.iter().map(|parameter| {
             // The first parts are the field of the network and its kind.
             let name: Vec<&str> = parameter.path.split('.').skip(2).collect();

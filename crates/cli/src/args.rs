@@ -257,9 +257,9 @@ impl ModelArgs {
     /// # Errors
     ///
     /// If the device or the model cannot be used.
-    pub fn load<A: App<ModelFlags = NoFlags>>(&self) -> Result<ModelOf<A>, Failure> {
+    pub fn load<A: App>(&self) -> Result<ModelOf<A>, Failure> {
         let device = open_device(self.device, A::NAME)?.device;
-        load::<A>(&self.run, &NoFlags {}, None, &device)
+        load::<A>(&self.run, &A::ModelFlags::default(), None, &device)
     }
 
     /// The model folder of the run, or the folder itself if it has no run, with the device.

@@ -10,10 +10,10 @@ use tinderbox_train::task::{EvalReport, EvalRequest};
 
 use crate::app::{App, EvalCommand, RecipeOf, load};
 use crate::model_dir::{model_dir, recipe_file};
-use crate::output::thousands;
 use crate::report::{F1, class_rows, confusion_rows, metric_rows, shown_threshold};
 use crate::splits;
 use crate::{EvalArgs, Failure, Output, note, open_device, table};
+use tinderbox_train::format::thousands;
 
 /// Most classes of which the confusion matrix is printed.
 const MAX_CONFUSION: usize = 12;

@@ -14,6 +14,7 @@ pub mod device;
 mod epoch_line;
 pub mod escape;
 mod eval;
+pub mod explain;
 pub mod failure;
 pub mod highlights;
 pub mod inspect;

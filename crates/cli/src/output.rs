@@ -296,24 +296,6 @@ fn is_number(cell: &str) -> bool {
     digits.parse::<f64>().is_ok()
 }
 
-/// A count with a comma between thousands, as in `421,642`.
-pub fn thousands(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A share as a percentage, as in `95.8%`.
-pub fn percent(share: f64) -> String {
-    format!("{:.1}%", 100.0 * share)
-}
-
 /// Cuts text to a number of columns of a terminal, with `…` at the end of what was cut.
 pub fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -351,18 +333,6 @@ mod tests {
             "  bcde      5  x",
         ];
         assert_eq!(table_within(&rows, None), lines.join("\n"));
-    }
-
-    #[test]
-    fn thousands_are_set_apart() {
-        for (count, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (421_642, "421,642"),
-        ] {
-            assert_eq!(thousands(count), text);
-        }
     }
 
     #[test]

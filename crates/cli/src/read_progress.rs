@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::escape::escape_cell;
 use crate::note;
-use crate::output::thousands;
+use tinderbox_train::format::thousands;
 
 /// Time between two lines where there is no terminal.
 const EVERY: Duration = Duration::from_secs(30);

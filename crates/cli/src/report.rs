@@ -3,11 +3,10 @@
 use tinderbox_backend::Opened;
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::BURN_VERSION;
+use tinderbox_train::format::thousands;
 use tinderbox_train::metrics::{ClassScores, Comparison, Evaluation, Verdict};
 use tinderbox_train::run_dir::{Baseline, Summary, peak_rss_bytes};
 use tinderbox_train::{Metrics, Timings, Trained};
-
-use crate::output::thousands;
 
 /// What a summary takes besides what the training loop says.
 #[derive(Debug)]
@@ -135,55 +134,6 @@ pub fn verdict(comparison: &Comparison, f1: F1, rows: usize, items: &str) -> Str
     }
 }
 
-/// How many times the rarest class the largest one may have without a warning.
-const IMBALANCE: usize = 20;
-
-/// Fewest test items of a class whose scores are taken for sure.
-const FEW_TESTED: usize = 30;
-
-/// What to be careful of in the numbers of items of each class: a rare one in the training split, or
-/// too few of it in the test split. `weighted` says whether the recipe weighs the classes already.
-pub fn class_warnings(
-    classes: &[String],
-    train: &[usize],
-    test: &[usize],
-    items: &str,
-    weighted: bool,
-) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let counted = train.iter().zip(classes);
-    let rarest = counted.min_by_key(|(count, _)| **count);
-    let most = train.iter().copied().max().unwrap_or(0);
-    if let Some((&count, class)) = rarest
-        && most >= IMBALANCE * count.max(1)
-    {
-        let all: usize = train.iter().sum();
-        let advice = if weighted {
-            ""
-        } else {
-            "; `--set loss.class_weights=balanced` weighs the classes equally"
-        };
-        warnings.push(format!(
-            "the classes are imbalanced: `{class}` has {} of {} training {items} ({:.2}%), so look at \
-             F1 and not at accuracy{advice}",
-            thousands(count),
-            thousands(all),
-            100.0 * count as f64 / all.max(1) as f64
-        ));
-    }
-    let few = test.iter().zip(classes).filter(|(count, _)| {
-        let most = test.iter().copied().max().unwrap_or(0);
-        **count < FEW_TESTED && most >= IMBALANCE * **count
-    });
-    if let Some((count, class)) = few.min_by_key(|(count, _)| **count) {
-        warnings.push(format!(
-            "only {count} test {items} are `{class}`: its recall is uncertain by about {:.0} points",
-            100.0 / (*count.max(&1) as f64).sqrt()
-        ));
-    }
-    warnings
-}
-
 /// Rows for a table: names of metrics, and their values for this model and the classical methods.
 ///
 /// `f1` says which F1 it is.
@@ -307,29 +257,6 @@ mod tests {
         ] {
             assert_eq!(shown_threshold(threshold), text);
         }
-    }
-
-    #[test]
-    fn rare_classes_are_warned_of_in_training_and_test() {
-        let classes = ["no", "yes"].map(str::to_owned);
-        let warn = |train: [usize; 2], test: [usize; 2]| {
-            class_warnings(&classes, &train, &test, "rows", false).join("\n")
-        };
-        assert_eq!(warn([500, 400], [50, 40]), "");
-        assert_eq!(warn([500, 50], [50, 5]), "");
-        let both = warn([16_000, 80], [4_000, 20]);
-        for words in [
-            "`yes` has 80 of",
-            "0.50%",
-            "only 20 test rows are `yes`",
-            "22 points",
-        ] {
-            assert!(both.contains(words), "`{words}` is not in: {both}");
-        }
-        assert!(warn([16_000, 400], [4_000, 100]).contains("class_weights"));
-        let weighted = class_warnings(&classes, &[16_000, 400], &[4_000, 100], "rows", true);
-        assert!(weighted.len() == 1 && !weighted[0].contains("class_weights"));
-        assert!(warn([500, 400], [50, 0]).contains("only 0 test rows"));
     }
 
     #[test]

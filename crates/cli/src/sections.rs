@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use tinderbox_train::Report;
 use tinderbox_train::section::{Analysis, Bar, Body, Curve, Section};
 
 use crate::escape::escape_cell;
@@ -46,6 +47,18 @@ pub fn text(section: &Section) -> String {
     } else {
         format!("{}\n{body}", section.title)
     }
+}
+
+/// Prints more sections of a finished run, and stores them with the others.
+///
+/// # Errors
+///
+/// If nothing can be printed or stored.
+pub fn add(report: &Report, more: &[Section]) -> Result<(), Failure> {
+    let all = [&report.sections, more].concat();
+    Section::save_all(&all, report.run.path())?;
+    let mut out = Output::Stdout;
+    more.iter().try_for_each(|section| out.line(&text(section)))
 }
 
 /// The bars of the first section that has some.

@@ -3,7 +3,7 @@
 use tinderbox_train::splits::{Changes, Scope};
 use tinderbox_train::task::{Noun, SplitOverview};
 
-use crate::output::thousands;
+use tinderbox_train::format::thousands;
 
 /// Columns of a terminal that a line fills at most.
 const WIDTH: usize = 80;

@@ -12,9 +12,9 @@ use tinderbox_train::{Section, TaskRecipe};
 
 use crate::app::App;
 use crate::eval::print_classes;
-use crate::output::thousands;
 use crate::report::{F1, scores, shown_threshold, times, verdict};
 use crate::{Failure, Output, sections, table};
+use tinderbox_train::format::thousands;
 
 /// The summary of a run.
 pub(crate) fn of<A: App>(recipe: &impl TaskRecipe, device: &Opened, report: &Report) -> Summary {

@@ -6,11 +6,11 @@ use tinderbox_train::task::Overview;
 use tinderbox_train::{Task, TaskRecipe as _};
 
 use crate::app::{App, TrainCommand};
-use crate::output::thousands;
 use crate::recipe::run_dir;
 use crate::report::layer_rows;
 use crate::splits::{duplicates_note, shared_note, split_lines};
 use crate::{Failure, note, open_device, progress, sections, summary, table};
+use tinderbox_train::format::thousands;
 
 /// Trains a model as the flags say.
 pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Failure> {

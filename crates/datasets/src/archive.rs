@@ -46,7 +46,7 @@ pub enum ArchiveKind {
     Tar,
 }
 
-/// Why an archive cannot be read.
+/// Errors of reading an archive.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// The file cannot be opened or read.
@@ -82,7 +82,7 @@ pub enum ArchiveError {
         limit: usize,
     },
     /// Too much comes out of it.
-    #[error("`{archive}` unpacks to more than {limit} bytes: unpack it and use the folder instead")]
+    #[error("`{archive}` unpacks to more than {limit} bytes; unpack it and use the folder")]
     Total {
         /// The archive.
         archive: String,
@@ -90,7 +90,7 @@ pub enum ArchiveError {
         limit: u64,
     },
     /// A member would be written outside of the folder that the archive is unpacked in.
-    #[error("`{archive}` is refused: its member `{member}` leaves the archive's folder")]
+    #[error("unsafe archive `{archive}`: its member `{member}` is outside of the archive")]
     Traversal {
         /// The archive.
         archive: String,
@@ -99,7 +99,7 @@ pub enum ArchiveError {
     },
     /// A member is a link or a device.
     #[error(
-        "`{archive}` is refused: its member `{member}` is a {kind}, expected files and folders"
+        "unsafe archive `{archive}`: its member `{member}` is a {kind}, expected files and folders"
     )]
     NoFile {
         /// The archive.
@@ -110,7 +110,7 @@ pub enum ArchiveError {
         kind: &'static str,
     },
     /// A member is packed in a way that is not supported.
-    #[error("`{archive}`: its member `{member}` cannot be unpacked: {reason}")]
+    #[error("cannot unpack the member `{member}` of `{archive}`: {reason}")]
     Member {
         /// The archive.
         archive: String,
@@ -339,10 +339,7 @@ pub fn read_zip<E: From<ArchiveError>>(
         result?;
     }
     if members as u64 != zip.entries_hint() {
-        let reason = format!(
-            "it announces {} members and has {members}",
-            zip.entries_hint()
-        );
+        let reason = format!("expected {} members, found {members}", zip.entries_hint());
         return Err(E::from(context.damaged(&reason)));
     }
     Ok(())
@@ -467,7 +464,7 @@ impl Context<'_> {
 
 /// More was read than allowed.
 #[derive(Debug, Error)]
-#[error("it is larger than allowed")]
+#[error("it is too large")]
 struct Over;
 
 /// Whether reading failed because of the limit.

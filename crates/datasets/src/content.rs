@@ -1,4 +1,4 @@
-//! Hashes of the content of items, to recognize copies and changed data.
+//! Content hashes of items, to find duplicates and changed data.
 //!
 //! A hash is the first 8 bytes of SHA-256, read as a little-endian number. It is the same in every
 //! run and on every platform, so it can be stored. Among a million items, two different ones share a

@@ -27,7 +27,7 @@ pub const CACHE_VARIABLE: &str = "TINDERBOX_CACHE";
 pub struct PublicSet {
     /// Name on the command line and of the folder in the cache.
     pub name: &'static str,
-    /// Who made it, where it is described, and its licence.
+    /// Who made it, where it is described, and its license.
     pub citation: &'static str,
     /// Names of the classes; a label is a position in this list.
     pub class_names: &'static [&'static str],
@@ -189,30 +189,29 @@ pub struct Attempt {
     pub reason: String,
 }
 
-/// Why a public set is not there.
+/// Errors of fetching a public data set.
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// No set has this name.
-    #[error("there is no public data set `{name}`; known are {}", known())]
+    #[error("unknown public data set `{name}`; available: {}", known())]
     UnknownName {
         /// The name.
         name: String,
     },
     /// The system names no cache folder.
-    #[error("no cache folder is known for this user; set `{CACHE_VARIABLE}` to a folder")]
+    #[error("no cache folder found; set `{CACHE_VARIABLE}` to a folder")]
     NoCacheFolder,
     /// The cache cannot be read or written.
-    #[error("cannot use `{}` in the cache; `{CACHE_VARIABLE}` can name another folder", path.display())]
+    #[error("cannot use `{}` in the cache; set `{CACHE_VARIABLE}` to another folder", path.display())]
     Cache {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The set is not in the cache, and this program was built without downloads.
     #[error(
-        "`{name}` is not in the cache, and this program was built without the feature \
-         `download`\n{}",
+        "`{name}` is not in the cache, and this build is without the feature `download`\n{}",
         by_hand(dir, files)
     )]
     Disabled {
@@ -260,7 +259,7 @@ fn lines(tried: &[Attempt]) -> String {
 fn by_hand(dir: &Path, files: &[String]) -> String {
     let dir = dir.display();
     let files = files.join(", ");
-    format!("put {files} into `{dir}` by hand, or name any folder that holds them: `--data FOLDER`")
+    format!("download {files} into `{dir}` yourself, or pass the folder with `--data FOLDER`")
 }
 
 /// Looks up a public set by its name.
@@ -468,7 +467,7 @@ mod tests {
         let error = fetch_into(&set, folder.path()).unwrap_err();
         let text = error.to_string();
         let advice = format!(
-            "put abc into `{}` by hand, or name any folder that holds them: `--data FOLDER`",
+            "download abc into `{}` yourself, or pass the folder with `--data FOLDER`",
             folder.path().display()
         );
         assert!(text.ends_with(&advice), "{text}");

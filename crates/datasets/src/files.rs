@@ -202,7 +202,7 @@ impl Display for SplitName {
     }
 }
 
-/// Which folders hold which split.
+/// The folders of the splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitFolders {
     /// The folder of the training split.
@@ -218,7 +218,7 @@ pub struct SplitFolders {
 /// Two folders are named after one split.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "both `{}` and `{}` are named after the {split} split: keep one of them",
+    "`{}` and `{}` are both named after the {split} split; keep one of them",
     first.display(), second.display()
 )]
 pub struct SplitFoldersError {
@@ -372,7 +372,7 @@ mod tests {
         let error = find_splits(&folders).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "both `val` and `validation` are named after the valid split: keep one of them"
+            "`val` and `validation` are both named after the valid split; keep one of them"
         );
     }
 

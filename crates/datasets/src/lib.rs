@@ -1,28 +1,61 @@
-//! Readers of real data files, seeded splits and augmentation, and the loader that feeds a model.
+//! Readers of tables, texts and images, seeded splits, augmentation, and the data loader.
 //!
-//! A reader checks everything a file claims before it believes it, and its error names the file.
-//! What comes out is a [`Dataset`](burn::data::dataset::Dataset) of plain items, bytes and a label, or
-//! a [`Table`](table::Table) of typed columns. [`atomic_file`] is how every crate writes a file.
+//! # Readers
+//!
+//! | module | reads |
+//! |---|---|
+//! | [`table`] | CSV, TSV, JSON and (feature `parquet`) Parquet, into typed columns |
+//! | [`text`] | labeled texts, pairs, multi-label texts, tagged sentences and plain text, from CSV, JSON, CoNLL, text files and archives |
+//! | [`image`] | JPEG, PNG, GIF, TIFF, WebP and BMP; image folders, archives, tables of paths, and IDX |
+//! | [`raster`] | `GeoTIFF` maps |
+//! | [`archive`] | ZIP and tar |
+//!
+//! A reader checks its input and reports the file and, where there is one, the line and column of an
+//! error. Data sets implement Burn's [`Dataset`](burn::data::dataset::Dataset); [`loader`] batches
+//! them on worker threads. [`split`] makes splits and folds, [`sets`] has the bundled and the public data
+//! sets, [`download`] fetches the public ones, and [`atomic_file`] is how every crate writes a file.
 //!
 //! ```
 //! use burn::data::dataset::Dataset;
+//! use tinderbox_datasets::image::Augment;
+//! use tinderbox_datasets::random::stream;
+//! use tinderbox_datasets::sets::digits;
+//! use tinderbox_datasets::stratified_indices;
 //!
-//! let (train, test) = tinderbox_datasets::sets::digits()?;
-//! assert_eq!((train.len(), test.len()), (1437, 360));
-//! let item = train.get(0)?;
-//! assert_eq!((item.image.height, item.image.width, item.image.channels), (8, 8, 1));
+//! let (images, test) = digits()?;
+//! let (train, valid) = stratified_indices(images.labels(), 0.1, 42)?;
+//! assert_eq!((train.len() + valid.len(), test.len()), (1437, 360));
+//!
+//! let sample = images.get(train[0])?;
+//! let augment = Augment { rotate: 10.0, ..Augment::default() };
+//! let rotated = augment.apply(sample.image, &mut stream(42, &[0, 0]));
+//! assert_eq!((rotated.height, rotated.width, rotated.channels), (8, 8, 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What it refuses to do:
+//! # Features
 //!
-//! - know a model: it names no architecture, no loss and no metric;
-//! - guess: an empty class, a truncated file or a label without a class is an error, not a warning,
-//!   unless the caller asked for `skip_broken`;
-//! - trust a download: a file whose SHA-256 is not known here is not fetched, and no source is
-//!   asked before the cache;
-//! - depend on chance it does not own: every random choice comes from [`random`], so equal seeds
-//!   give equal items on every machine and with any number of workers.
+//! All but `parquet` are on by default. Without any, images, tables and texts are read from files and from
+//! memory for inference; that also builds for `wasm32-unknown-unknown`.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `archive` | [`archive`], and archives of texts |
+//! | `atomic-file` | [`atomic_file`] |
+//! | `download` | downloads of public data sets over HTTPS |
+//! | `loader` | [`loader`], image folders, and Burn's `Dataset` for every data set |
+//! | `parquet` | tables from Parquet files |
+//! | `rayon` | work on all cores |
+//! | `sets` | [`sets`], [`download`] and [`raster`] |
+//!
+//! # Non-goals
+//!
+//! - Models: this crate knows no architecture, no loss and no metric.
+//! - Guessing: an empty class, a truncated file or an unknown label is an error, not a warning, unless the
+//!   caller asked for `skip_broken`.
+//! - Trusting downloads: only files whose SHA-256 is listed here are fetched, and the cache comes first.
+//! - Hidden randomness: every random choice comes from [`random`], so equal seeds give equal items on
+//!   every machine and with any number of workers.
 
 #[cfg(feature = "archive")]
 pub mod archive;

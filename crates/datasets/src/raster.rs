@@ -21,7 +21,7 @@ use tiff::{ColorType, TiffError};
 
 use crate::panics::catch_panic;
 
-/// Why a map cannot be read.
+/// Errors of reading a map.
 #[derive(Debug, Error)]
 pub enum RasterError {
     /// The file cannot be opened.
@@ -29,15 +29,15 @@ pub enum RasterError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The file is no TIFF, is damaged, or of a kind that is not supported.
-    #[error("`{}` is damaged, or no TIFF of a kind that is supported", path.display())]
+    #[error("`{}` is damaged or not a supported TIFF", path.display())]
     Tiff {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         source: TiffError,
     },
     /// The decoder gives up on the file.
@@ -45,11 +45,11 @@ pub enum RasterError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         reason: String,
     },
     /// There are several bands.
-    #[error("`{}` holds {found}; a map has one band of numbers", path.display())]
+    #[error("`{}` has {found}, expected one band of numbers", path.display())]
     Bands {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum RasterError {
         found: String,
     },
     /// The file does not say where its cells lie.
-    #[error("`{}` does not say where its cells lie: it lacks the tags `ModelPixelScale` and `ModelTiepoint`", path.display())]
+    #[error("`{}` is not georeferenced: the tags `ModelPixelScale` and `ModelTiepoint` are missing", path.display())]
     NoPlace {
         /// The file.
         path: PathBuf,

@@ -2,7 +2,7 @@
 //!
 //! | function | what it is | ships here |
 //! |---|---|---|
-//! | [`cancer`] | 569 tumours by 30 measures of their cells | yes |
+//! | [`cancer`] | 569 tumors by 30 measures of their cells | yes |
 //! | [`digits`] | 1,797 handwritten digits of 8 x 8 pixels | yes |
 //! | [`adult`] | 48,842 people, who earns more than 50,000 dollars; its official split | no |
 //! | [`german_credit`] | 1,000 loans, good and bad | no |

@@ -9,8 +9,8 @@
 //! | every class in proportion | [`stratified_indices`] | [`stratified_folds`] |
 //! | those of a group together | [`grouped_indices`] | [`grouped_folds`] |
 //! | the past before the future | [`latest_indices`] | [`rolling_folds`] |
-//! | copies of an item together | [`split_indices_by_content`] | [`folds_by_content`] |
-//! | copies together, every class in proportion | [`stratified_indices_by_content`] | [`stratified_folds_by_content`] |
+//! | duplicates of an item together | [`split_indices_by_content`] | [`folds_by_content`] |
+//! | duplicates together, every class in proportion | [`stratified_indices_by_content`] | [`stratified_folds_by_content`] |
 
 mod duplicates;
 mod folds;
@@ -27,17 +27,17 @@ pub use folds::{
     Fold, folds, grouped_folds, grouped_indices, latest_indices, rolling_folds, stratified_folds,
 };
 
-/// Why rows cannot be split as asked.
+/// Errors of splitting rows.
 #[derive(Debug, Error, PartialEq)]
 pub enum SplitError {
     /// The fraction is not between 0 and 1.
-    #[error("the held-out fraction must lie in (0, 1), is {fraction}")]
+    #[error("the held-out fraction must be above 0 and below 1 (got {fraction})")]
     Fraction {
         /// The fraction given.
         fraction: f64,
     },
     /// There are too few rows for two parts.
-    #[error("holding out {fraction} of {rows} rows leaves one part empty")]
+    #[error("holding out {fraction} of {rows} rows leaves one split empty")]
     Empty {
         /// Number of rows to split.
         rows: usize,
@@ -46,7 +46,7 @@ pub enum SplitError {
     },
     /// There are fewer than two folds, or fewer rows than folds.
     #[error(
-        "{rows} rows cannot be cut into {folds} folds; there are at least 2 folds and as many rows"
+        "cannot split {rows} rows into {folds} folds; use at least 2 folds and at most one per row"
     )]
     Folds {
         /// Number of rows.
@@ -56,7 +56,7 @@ pub enum SplitError {
     },
     /// A class has fewer rows than there are folds.
     #[error(
-        "class `{class}` has {rows} rows, fewer than the {folds} folds; take fewer folds or drop the class"
+        "class `{class}` has {rows} rows, fewer than {folds} folds; use fewer folds or drop the class"
     )]
     SmallClass {
         /// The class.
@@ -67,7 +67,7 @@ pub enum SplitError {
         folds: usize,
     },
     /// There are fewer groups than parts.
-    #[error("there are {groups} groups, too few for {parts} parts that share none")]
+    #[error("{groups} groups are too few for {parts} disjoint splits")]
     Groups {
         /// Number of groups.
         groups: usize,
@@ -76,10 +76,10 @@ pub enum SplitError {
     },
     /// There are fewer different items than parts.
     #[error(
-        "only {different} of {items} items differ, too few for {parts} parts that share none: all \
-         copies of an item stay in one part"
+        "{different} different items among {items} are too few for {parts} splits: duplicates stay in \
+         one split"
     )]
-    Copies {
+    Duplicates {
         /// Number of items.
         items: usize,
         /// Number of different items.
@@ -88,19 +88,19 @@ pub enum SplitError {
         parts: usize,
     },
     /// A row has no time.
-    #[error("row {row} has no time to be ordered by, counted from 0")]
+    #[error("row {row} (from 0) has no time")]
     NoTime {
         /// The first such row.
         row: usize,
     },
     /// So many rows are of one time that they cannot be cut.
-    #[error("too many rows are of one time: the {parts} parts cannot be cut between two times")]
+    #[error("too many rows have the same time to make {parts} splits")]
     OneTime {
         /// Number of parts.
         parts: usize,
     },
     /// A subset names a row that does not exist.
-    #[error("row {index} was asked for, but there are {rows} rows, counted from 0")]
+    #[error("row {index} is out of range for {rows} rows")]
     Index {
         /// The first bad row number.
         index: usize,

@@ -1,4 +1,4 @@
-//! Texts with a class each, from the files that people keep them in.
+//! Readers of labeled texts.
 //!
 //! The content of a file decides how it is read:
 //!
@@ -78,7 +78,7 @@ use crate::table::Encoding;
 /// Most bytes of one text, 16 MiB, unless set otherwise.
 const MAX_BYTES: usize = 16 << 20;
 
-/// Where texts and labels are found in a file, and what is accepted.
+/// Options for reading texts and labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextOptions {
     /// The column or key of the text; several are joined by a space.
@@ -125,7 +125,7 @@ impl Default for TextOptions {
     }
 }
 
-/// Reads labelled texts; the content of the file decides how, as in the table of the [module](self).
+/// Reads labeled texts; the content of the file decides how, as in the table of the [module](self).
 ///
 /// # Errors
 ///

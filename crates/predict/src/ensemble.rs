@@ -25,7 +25,9 @@ pub fn mean<E>(outputs: impl IntoIterator<Item = Result<Vec<f32>, E>>) -> Result
         }
     }
     if count > 1 {
-        sums.iter_mut().for_each(|sum| *sum /= count as f32);
+        for sum in &mut sums {
+            *sum /= count as f32;
+        }
     }
     Ok(sums)
 }

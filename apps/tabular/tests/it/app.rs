@@ -15,7 +15,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tinderbox_cli::testing::{Place, result};
+use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, result};
 
 fn place() -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_tabular"));
@@ -69,6 +69,21 @@ fn trained(more: &[&str]) -> Place {
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn mistakes_are_answered_like_those_in_other_apps() {
+    let data = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../crates/datasets/data/breast-cancer.csv.gz"
+    );
+    let short = ["--data", data, "--target", "diagnosis", "--epochs", "1"];
+    check_mistakes(&AppUnderTest {
+        name: "tabular",
+        binary: env!("CARGO_BIN_EXE_tabular"),
+        short: &[&short[..], &["--no-baseline"]].concat(),
+        has_data: true,
+    });
 }
 
 #[test]

@@ -10,22 +10,14 @@ use std::fs;
 use crate::common::Place;
 use serde_json::Value;
 
-const FLAGS: [&str; 7] = [
-    "--folds",
-    "2",
-    "--ensemble",
-    "2",
-    "--set",
-    "calibrate=true",
-    "--quiet",
-];
+const FLAGS: [&str; 5] = ["--folds", "2", "--ensemble", "2", "--quiet"];
 
 fn json(place: &Place, file: &str) -> Value {
     serde_json::from_slice(&fs::read(place.path(file)).unwrap()).unwrap()
 }
 
 #[test]
-fn folds_and_an_ensemble_are_trained_and_calibrated() {
+fn folds_and_an_ensemble_are_trained_and_evaluated() {
     let place = Place::new();
     place.train(&[&["--out", "run"], &FLAGS[..]].concat()).ok();
     for file in [
@@ -42,7 +34,6 @@ fn folds_and_an_ensemble_are_trained_and_calibrated() {
     assert!(auroc["mean"].as_f64().unwrap() > 0.9, "{summary}");
     let spec = json(&place, "run/model/model.json");
     assert_eq!(spec["members"], 2);
-    assert_ne!(spec["temperature"], 1.0);
 
     let ran = place.run(&["eval", "--run", "run", "--json"]);
     let line: Value = serde_json::from_str(&ran.ok().stdout).unwrap();
@@ -67,4 +58,25 @@ fn the_first_network_of_an_ensemble_is_that_of_a_run_without() {
     let first = weights("run/model/weights.safetensors");
     assert!(first == weights("alone/model/weights.safetensors"));
     assert!(first != weights("run/model/weights-1.safetensors"));
+}
+
+#[test]
+fn calibration_lowers_the_validation_loss_and_keeps_the_labels() {
+    let place = Place::new();
+    for (out, calibrate) in [
+        ("plain", "calibrate=false"),
+        ("calibrated", "calibrate=true"),
+    ] {
+        let args = ["train", "--epochs", "1", "--no-baseline", "--quiet"];
+        let args = [&args[..], &["--out", out, "--set", calibrate]].concat();
+        place.run(&args).ok();
+    }
+    let spec = |run: &str| json(&place, &format!("{run}/model/model.json"));
+    assert_eq!(spec("plain")["temperature"], serde_json::json!(1.0));
+    assert_ne!(spec("calibrated")["temperature"], serde_json::json!(1.0));
+    let [plain, calibrated] =
+        ["plain", "calibrated"].map(|run| json(&place, &format!("{run}/summary.json")));
+    let loss = |summary: &Value| summary["valid"]["loss"].as_f64().unwrap();
+    assert!(loss(&calibrated) < loss(&plain), "{calibrated}");
+    assert_eq!(calibrated["test"]["accuracy"], plain["test"]["accuracy"]);
 }

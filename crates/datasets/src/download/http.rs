@@ -161,7 +161,7 @@ fn request(agent: &Agent, url: &str, file: &PublicFile, part: &Path) -> Result<(
         return Ok(());
     }
     remove(part)?;
-    let reason = format!("its SHA-256 is {found}, expected {}", file.sha256);
+    let reason = format!("wrong SHA-256 {found}, expected {}", file.sha256);
     // What was there before may have been at fault.
     Err(if have > 0 {
         Trouble::Again(reason)
@@ -190,15 +190,13 @@ fn ask(agent: &Agent, url: &str, have: u64, part: &Path) -> Result<(Body, u64), 
                 return Ok((response.into_body(), have));
             }
             remove(part)?;
-            Err(Trouble::Again(
-                "it served another part than asked for".to_owned(),
-            ))
+            Err(Trouble::Again("wrong byte range".to_owned()))
         }
         StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => {
             remove(part)?;
-            Err(Trouble::Again("it cannot resume".to_owned()))
+            Err(Trouble::Again("resuming is not supported".to_owned()))
         }
-        status => Err(Trouble::Next(format!("it answered {status}"))),
+        status => Err(Trouble::Next(format!("status {status}"))),
     }
 }
 
@@ -237,16 +235,16 @@ fn receive(
     let expected = file.bytes;
     match broken {
         Some(error) if total <= expected => Err(Trouble::Again(format!(
-            "it broke off after {total} of {expected} bytes: {error}"
+            "connection lost after {total} of {expected} bytes: {error}"
         ))),
         None if total == expected => Ok(()),
         None if total < expected => Err(Trouble::Again(format!(
-            "it ended after {total} of {expected} bytes"
+            "truncated after {total} of {expected} bytes"
         ))),
         _ => {
             drop(output);
             remove(part)?;
-            Err(Trouble::Next(format!("it sent more than {expected} bytes")))
+            Err(Trouble::Next(format!("larger than {expected} bytes")))
         }
     }
 }
@@ -487,7 +485,7 @@ mod tests {
         let error = fetch(&folder, &[&forged.url], file)
             .unwrap_err()
             .to_string();
-        assert!(error.contains("its SHA-256 is "), "{error}");
+        assert!(error.contains("wrong SHA-256 "), "{error}");
         assert!(!folder.path().join("data.gz.part").exists());
         assert!(!folder.path().join("data.gz").exists());
         let good = Server::start(|_, from| serve(&content(), from));
@@ -533,9 +531,9 @@ mod tests {
         let dir = folder.path().display();
         for part in [
             "cannot fetch `set`; tried\n",
-            &format!("  {}data.gz: it answered 404 Not Found\n", lost.url),
+            &format!("  {}data.gz: status 404 Not Found\n", lost.url),
             &format!("  {closed}data.gz: "),
-            &format!("put data.gz into `{dir}` by hand"),
+            &format!("download data.gz into `{dir}` yourself"),
             "`--data FOLDER`",
         ] {
             assert!(text.contains(part), "{text}");

@@ -1,10 +1,10 @@
-//! Random changes of images that keep their class, so that a model sees more than was recorded.
+//! Data augmentation: random changes of images that keep their meaning.
 //!
 //! | key | what it does | reference |
 //! |---|---|---|
 //! | `shift`, `rotate`, `scale`, `shear` | one affine warp, bilinear, black outside | Simard et al., 2003, <https://doi.org/10.1109/ICDAR.2003.1227801> |
 //! | `flip` | mirrors left and right | Krizhevsky et al., 2012, <https://doi.org/10.1145/3065386> |
-//! | `crop` | pads with black, cuts at a random place | He et al., 2016, <https://arxiv.org/abs/1512.03385> |
+//! | `crop` | pads with black, crops at a random position | He et al., 2016, <https://arxiv.org/abs/1512.03385> |
 //! | `erase` | fills a random box with noise | Zhong et al., *Random Erasing*, 2017, <https://arxiv.org/abs/1708.04896> |
 //! | `mixup` | blends two images and their labels | Zhang et al., *mixup*, 2017, <https://arxiv.org/abs/1710.09412> |
 //! | `cutmix` | pastes a box of one image into another | Yun et al., *CutMix*, 2019, <https://arxiv.org/abs/1905.04899> |
@@ -35,7 +35,7 @@ use warp::Warp;
 pub use geometry::{Geometry, TransformedBoxes};
 pub use mix::{Mix, MixKind};
 
-/// Which random changes are made, and how strong they are. The default makes none.
+/// Data augmentation: the random changes of an image and their strength. The default makes none.
 ///
 /// ```
 /// use tinderbox_datasets::{image::{Augment, Image}, random::stream};
@@ -74,13 +74,13 @@ pub struct Augment {
 
 /// A key of [`Augment`] is out of range.
 #[derive(Clone, Debug, Error, PartialEq)]
-#[error("`{key}` must lie in {range}, is {value}")]
+#[error("`{key}` must be {range} (got {value})")]
 pub struct AugmentError {
     /// The key.
     pub key: &'static str,
-    /// What it may be.
+    /// Its range.
     pub range: &'static str,
-    /// What it is.
+    /// Its value.
     pub value: f64,
 }
 
@@ -102,14 +102,19 @@ impl Augment {
     pub fn validate(&self) -> Result<(), AugmentError> {
         let largest_below_one = 1.0 - f32::EPSILON / 2.0;
         let keys = [
-            ("shift", self.shift, largest_below_one, "[0, 1)"),
-            ("rotate", self.rotate, 180.0, "[0, 180]"),
-            ("scale", self.scale, 0.9, "[0, 0.9]"),
-            ("shear", self.shear, 60.0, "[0, 60]"),
-            ("flip", self.flip, 1.0, "[0, 1]"),
-            ("erase", self.erase, 1.0, "[0, 1]"),
-            ("mixup", self.mixup, 100.0, "[0, 100]"),
-            ("cutmix", self.cutmix, 100.0, "[0, 100]"),
+            (
+                "shift",
+                self.shift,
+                largest_below_one,
+                "at least 0 and below 1",
+            ),
+            ("rotate", self.rotate, 180.0, "from 0 to 180"),
+            ("scale", self.scale, 0.9, "from 0 to 0.9"),
+            ("shear", self.shear, 60.0, "from 0 to 60"),
+            ("flip", self.flip, 1.0, "from 0 to 1"),
+            ("erase", self.erase, 1.0, "from 0 to 1"),
+            ("mixup", self.mixup, 100.0, "from 0 to 100"),
+            ("cutmix", self.cutmix, 100.0, "from 0 to 100"),
         ];
         for (key, value, end, range) in keys {
             if !(0.0..=end).contains(&value) {
@@ -123,7 +128,7 @@ impl Augment {
         if self.crop > 1024 {
             return Err(AugmentError {
                 key: "crop",
-                range: "0..=1024",
+                range: "from 0 to 1024",
                 value: self.crop as f64,
             });
         }

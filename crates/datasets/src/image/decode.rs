@@ -1,4 +1,4 @@
-//! Images as plain bytes, and the one place where image files are decoded.
+//! Images as plain bytes, and the only decoder of image files.
 //!
 //! A file is never believed: its format is read from its content, not from its name, the size in its
 //! header is checked before a single pixel is allocated, and a file that was cut is an error. Of an

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::MAX_SIDE;
 
-/// Why an image could not be decoded.
+/// Errors of decoding an image.
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// The wanted number of channels is not supported.
@@ -38,7 +38,7 @@ pub enum ImageError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The content is in no known format.
@@ -48,7 +48,7 @@ pub enum ImageError {
         path: PathBuf,
     },
     /// The file is longer than an image can be.
-    #[error("`{}` has more than {limit} bytes, too many for an image", path.display())]
+    #[error("`{}` is too large for an image: more than {limit} bytes", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum ImageError {
         limit: u64,
     },
     /// The header says that there is no pixel.
-    #[error("the image `{}` is {width} x {height} pixels: it has no content", path.display())]
+    #[error("the image `{}` is empty: {width} x {height} pixels", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum ImageError {
     },
     /// The header claims more pixels than allowed.
     #[error(
-        "`{}` claims to be {width} x {height} pixels, expected at most {limit} pixels in total",
+        "`{}` is too large: {width} x {height} pixels, more than {limit} in total",
         path.display()
     )]
     TooLarge {
@@ -89,11 +89,11 @@ pub enum ImageError {
         missing: &'static str,
     },
     /// Header or pixels are damaged.
-    #[error("the image `{}` is damaged or of an unsupported kind", path.display())]
+    #[error("the image `{}` is damaged or in an unsupported format", path.display())]
     Decode {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         source: image::ImageError,
     },
 }

@@ -1,4 +1,4 @@
-//! Labelled images in files: a folder with one sub-folder per class, an archive of one, or a table of
+//! Labeled images in files: a folder with one sub-folder per class, an archive of one, or a table of
 //! paths and labels.
 //!
 //! | path | what is read |
@@ -42,7 +42,7 @@ pub use listing::ImageFile;
 /// Most damaged images that are named one by one.
 const MAX_NAMED: usize = 10;
 
-/// How to read an [`ImageFolder`].
+/// Options for opening an [`ImageFolder`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderOptions {
     /// Size and channels of the images.
@@ -54,7 +54,7 @@ pub struct FolderOptions {
     pub check_pixels: bool,
 }
 
-/// Labelled images in files, decoded on demand.
+/// Labeled images in files, decoded on demand.
 #[derive(Debug)]
 pub struct ImageFolder {
     decode: DecodeOptions,
@@ -68,17 +68,17 @@ pub struct ImageFolder {
 /// A data set with the splits that its folders or its table name.
 #[derive(Debug)]
 pub struct FolderSplits {
-    /// Images to learn from; all images where no split is named.
+    /// Training images; all images where no split is named.
     pub train: ImageFolder,
-    /// Images to choose by.
+    /// Validation images.
     pub valid: Option<ImageFolder>,
-    /// Images to judge by.
+    /// Test images.
     pub test: Option<ImageFolder>,
     /// The folder or the value of the column that each named split is from, as in `Training/`.
     pub sources: Vec<(SplitName, String)>,
     /// Files that are not used.
     pub skipped_files: SkippedFiles,
-    /// What else a person should know.
+    /// Further notes for the user.
     pub notes: Vec<String>,
 }
 
@@ -282,7 +282,7 @@ impl ImageFolder {
         self.files.iter().map(ImageFile::path)
     }
 
-    /// A hash of the content of every image file: equal files are copies.
+    /// A hash of the content of every image file: equal hashes are duplicates.
     pub fn contents(&self) -> &[u64] {
         &self.contents
     }

@@ -22,7 +22,7 @@ use read::read_file;
 
 pub use error::IdxError;
 
-/// Reads one file of grey images and the file of their labels.
+/// Reads one file of gray images and the file of their labels.
 ///
 /// The names of the classes say how many there are: a label is a position in `class_names`.
 ///

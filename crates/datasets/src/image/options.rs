@@ -45,7 +45,7 @@ pub struct DecodeOptions {
     pub height: usize,
     /// Width of the result, in pixels.
     pub width: usize,
-    /// Values per pixel: 1 for grey, 3 for red, green and blue.
+    /// Values per pixel: 1 for gray, 3 for red, green and blue.
     pub channels: usize,
     /// How another shape is resized to this size.
     #[serde(default)]

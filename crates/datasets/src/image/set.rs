@@ -1,17 +1,17 @@
-//! Labelled images of one size, held in memory as they were stored: one byte per value.
+//! Labeled images of one size, held in memory as they were stored: one byte per value.
 
 use thiserror::Error;
 
 use super::Image;
 
-/// Why pixels and labels do not make an [`ImageSet`].
+/// Errors of building an [`ImageSet`].
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ImageSetError {
     /// The set would have no image, or images without a pixel.
-    #[error("an image set needs at least one image of at least one pixel and one class")]
+    #[error("an image set needs at least one class and one image with at least one pixel")]
     Empty,
     /// The number of bytes is not labels times height times width times channels.
-    #[error("{labels} images of {expected} bytes in all were announced, {found} bytes were given")]
+    #[error("{labels} images need {expected} bytes (got {found})")]
     Pixels {
         /// Number of labels.
         labels: usize,
@@ -21,7 +21,7 @@ pub enum ImageSetError {
         found: usize,
     },
     /// A label names a class that does not exist.
-    #[error("image {item} has label {label}, but there are {classes} classes, counted from 0")]
+    #[error("image {item} has label {label}, out of range for {classes} classes")]
     Label {
         /// Position of the image.
         item: usize,
@@ -32,7 +32,7 @@ pub enum ImageSetError {
     },
 }
 
-/// Labelled images of one size in memory.
+/// Labeled images of one size in memory.
 ///
 /// The 60,000 images of MNIST's training set cost 47 MB this way; as `f32` they would cost 188 MB.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl ImageSet {
         self.width
     }
 
-    /// Values per pixel: 1 for grey, 3 for red, green and blue.
+    /// Values per pixel: 1 for gray, 3 for red, green and blue.
     pub fn channels(&self) -> usize {
         self.channels
     }

@@ -1,6 +1,6 @@
 //! Settings of a loader.
 
-/// How a [`Loader`](super::Loader) walks through its dataset.
+/// Settings of a [`Loader`](super::Loader).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoaderConfig {
     /// Items in a batch.
@@ -51,7 +51,7 @@ impl LoaderConfig {
     }
 }
 
-/// Why a [`Loader`](super::Loader) could not be made.
+/// Errors of building a [`Loader`](super::Loader).
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LoaderError {
     /// There is nothing to load.

@@ -33,7 +33,7 @@ use crate::table::{Column, Kind, Overrides, ReadOptions, Table, TableError, read
 
 pub use screen::{Alert, Rule, ScreenLimits};
 
-/// Why accounts and payments cannot be read.
+/// Errors of reading accounts and payments.
 #[derive(Debug, Error)]
 pub enum AmlsimError {
     /// A file cannot be read as a table.
@@ -50,7 +50,7 @@ pub enum AmlsimError {
         column: String,
     },
     /// Two lines are of one account.
-    #[error("`{}` line {line}: there is a second account {account}", file.display())]
+    #[error("`{}` line {line}: duplicate account {account}", file.display())]
     Twice {
         /// The file.
         file: PathBuf,
@@ -60,7 +60,7 @@ pub enum AmlsimError {
         account: f64,
     },
     /// A payment names an account that does not exist.
-    #[error("`{}` line {line}: there is no account {account}", file.display())]
+    #[error("`{}` line {line}: unknown account {account}", file.display())]
     NoAccount {
         /// The file.
         file: PathBuf,
@@ -360,12 +360,11 @@ mod tests {
         let message =
             |nodes: &str, payments: &str| read_from(nodes, payments).unwrap_err().to_string();
         assert!(
-            message(NODES, "8,5,1,1,0\n")
-                .ends_with("transactions.csv` line 2: there is no account 5")
+            message(NODES, "8,5,1,1,0\n").ends_with("transactions.csv` line 2: unknown account 5")
         );
         assert!(message(NODES, "8,9,,1,0\n7,9,2,1,0\n").ends_with("line 2: `value` is empty"));
         let twice = NODES.replace("9,0", "8,0");
-        assert!(message(&twice, "8,7,1,1,0\n").ends_with("line 4: there is a second account 8"));
+        assert!(message(&twice, "8,7,1,1,0\n").ends_with("line 4: duplicate account 8"));
         assert!(
             message(&NODES.replace("isFraud", "fraud"), "8,7,1,1,0\n")
                 .contains("no column `isFraud`")

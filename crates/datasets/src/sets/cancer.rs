@@ -1,4 +1,4 @@
-//! The tumours that ship with this crate: 569 of them by 30 measures of the nuclei of their cells.
+//! The tumors that ship with this crate: 569 of them by 30 measures of the nuclei of their cells.
 //!
 //! Reference: Wolberg, Street and Mangasarian, *Breast Cancer Wisconsin (Diagnostic)*, UCI Machine
 //! Learning Repository, 1995, <https://doi.org/10.24432/C5DW2B>, CC BY 4.0. `data/README.md` says
@@ -11,7 +11,7 @@ use crate::table::{ReadOptions, Table, TableError, read_csv};
 /// A header and 569 rows.
 static CSV: &[u8] = include_bytes!("../../data/breast-cancer.csv.gz");
 
-/// Returns the 569 tumours, 212 of them malignant: 30 numeric columns such as `mean radius`, and the
+/// Returns the 569 tumors, 212 of them malignant: 30 numeric columns such as `mean radius`, and the
 /// target `diagnosis`, which is `benign` or `malignant`.
 ///
 /// ```

@@ -26,7 +26,7 @@ const TEST_PER_CLASS: usize = 36;
 /// Seed of the split into train and test. Never change it: scores would stop being comparable.
 const SPLIT_SEED: u64 = 1998;
 
-/// Why the digits inside this crate cannot be used. Any of these is a fault of the build.
+/// Errors of the bundled digits; any of them is a fault of the build.
 #[derive(Debug, Error)]
 pub enum DigitsError {
     /// The file cannot be unpacked.
@@ -39,7 +39,7 @@ pub enum DigitsError {
         line: usize,
     },
     /// Pixels and labels do not fit together.
-    #[error("the built-in digits do not make a data set")]
+    #[error("the built-in digits are not a valid data set")]
     Set(#[from] ImageSetError),
 }
 

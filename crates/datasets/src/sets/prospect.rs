@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::raster::{Grid, Raster, RasterError, Sampling};
 use crate::table::{Column, Table, TableError};
 
-/// Why maps cannot be brought together.
+/// Errors of combining maps.
 #[derive(Debug, Error)]
 pub enum ProspectError {
     /// A map cannot be read.
@@ -32,11 +32,11 @@ pub enum ProspectError {
     List {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// There is no such map.
-    #[error("`{}` holds no map `{name}.tif`", folder.display())]
+    #[error("`{}` has no map `{name}.tif`", folder.display())]
     NoMap {
         /// The folder.
         folder: PathBuf,
@@ -393,7 +393,7 @@ mod tests {
         let message = Prospect::read(dir.path(), &maps("Gold"))
             .unwrap_err()
             .to_string();
-        assert!(message.ends_with("holds no map `Gold.tif`"), "{message}");
+        assert!(message.ends_with("has no map `Gold.tif`"), "{message}");
         let nowhere = Prospect::read(&dir.path().join("nowhere"), &maps("Rock"));
         assert!(matches!(nowhere, Err(ProspectError::List { .. })));
         std::fs::write(dir.path().join("bad.tif"), b"bad").unwrap();

@@ -91,7 +91,7 @@ mod tests {
         let dir = folder(&[("SMSSpamCollection", "ham\ta\neggs\tb\n")]);
         let message = sms_spam(dir.path()).unwrap_err().to_string();
         assert!(
-            message.contains("line 2: there is no class `eggs`"),
+            message.contains("line 2: unknown class `eggs`"),
             "{message}"
         );
     }

@@ -1,4 +1,4 @@
-//! Splits that keep copies together.
+//! Splits that keep duplicates together.
 //!
 //! An item that is in the training split must not be in the test split a second time: the score
 //! would measure memory. Items are told apart by a hash of their content without the label, from
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::random::{permutation, stream};
 
-/// Number of items that are a copy of an earlier one.
+/// Number of items that duplicate an earlier one.
 ///
 /// ```
 /// assert_eq!(tinderbox_datasets::count_duplicates(&[7, 8, 7, 7]), 2);
@@ -38,7 +38,7 @@ pub fn count_overlap(
     items.filter(|content| others.contains(content)).count()
 }
 
-/// As [`split_indices`], with all copies of an item on one side.
+/// As [`split_indices`], with all duplicates of an item on one side.
 ///
 /// ```
 /// let contents = [1, 1, 2, 3, 4, 4];
@@ -65,7 +65,7 @@ pub fn split_indices_by_content(
     HoldOut::new(&labels, contents, vec![wanted]).run(&[order], fraction)
 }
 
-/// As [`stratified_indices`], with all copies of an item on one side, whatever their labels.
+/// As [`stratified_indices`], with all duplicates of an item on one side, whatever their labels.
 ///
 /// Each class is held out in proportion as nearly as the numbers of copies allow.
 ///
@@ -90,7 +90,7 @@ pub fn stratified_indices_by_content(
     HoldOut::new(labels, contents, wanted.collect()).run(&orders, fraction)
 }
 
-/// As [`folds`], with all copies of an item in one fold.
+/// As [`folds`], with all duplicates of an item in one fold.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub fn folds_by_content(contents: &[u64], k: usize, seed: u64) -> Result<Vec<Fol
     folds_of(&labels, contents, &[order], k)
 }
 
-/// As [`stratified_folds`], with all copies of an item in one fold, whatever their labels.
+/// As [`stratified_folds`], with all duplicates of an item in one fold, whatever their labels.
 ///
 /// # Errors
 ///
@@ -149,12 +149,12 @@ fn orders_by_class(labels: &[u16], seed: u64) -> Vec<Vec<usize>> {
 }
 
 /// The copies of each item.
-struct Copies {
+struct Duplicates {
     group_of: Vec<usize>,
     rows: Vec<Vec<usize>>,
 }
 
-impl Copies {
+impl Duplicates {
     fn new(contents: &[u64]) -> Self {
         let (mut number, mut rows) = (HashMap::new(), Vec::<Vec<usize>>::new());
         let group_of = contents.iter().enumerate().map(|(row, content)| {
@@ -187,7 +187,7 @@ impl Copies {
     fn check(&self, parts: usize) -> Result<(), SplitError> {
         let different = self.rows.len();
         if different < parts {
-            return Err(SplitError::Copies {
+            return Err(SplitError::Duplicates {
                 items: self.group_of.len(),
                 different,
                 parts,
@@ -200,7 +200,7 @@ impl Copies {
 /// A split under construction.
 struct HoldOut<'a> {
     labels: &'a [u16],
-    copies: Copies,
+    duplicates: Duplicates,
     /// Rows of each class: to be held out, held out so far, and in all.
     wanted: Vec<usize>,
     held: Vec<usize>,
@@ -216,7 +216,7 @@ impl<'a> HoldOut<'a> {
         }
         Self {
             labels,
-            copies: Copies::new(contents),
+            duplicates: Duplicates::new(contents),
             held: vec![0; wanted.len()],
             wanted,
             total,
@@ -225,7 +225,7 @@ impl<'a> HoldOut<'a> {
     }
 
     fn run(mut self, orders: &[Vec<usize>], fraction: f64) -> Result<Fold, SplitError> {
-        self.copies.check(2)?;
+        self.duplicates.check(2)?;
         for (class, order) in orders.iter().enumerate() {
             for &row in order {
                 if self.held[class] >= self.wanted[class] {
@@ -235,7 +235,8 @@ impl<'a> HoldOut<'a> {
             }
             if self.held[class] == 0 && self.wanted[class] > 0 {
                 // Every item has too many copies: the one with the fewest is nearest.
-                let fewest = |&&row: &&usize| self.copies.rows[self.copies.group_of[row]].len();
+                let fewest =
+                    |&&row: &&usize| self.duplicates.rows[self.duplicates.group_of[row]].len();
                 if let Some(&row) = order.iter().min_by_key(fewest) {
                     self.hold_if(row, |_| true);
                 }
@@ -251,7 +252,7 @@ impl<'a> HoldOut<'a> {
         if self.is_held[row] {
             return;
         }
-        let counts = self.copies.counts(row, self.labels);
+        let counts = self.duplicates.counts(row, self.labels);
         let gain = |&(class, count): &(usize, usize)| {
             let distance =
                 |held: usize| i64::try_from(held.abs_diff(self.wanted[class])).unwrap_or(i64::MAX);
@@ -271,7 +272,7 @@ impl<'a> HoldOut<'a> {
         for (class, count) in counts {
             self.held[class] += count;
         }
-        for &copy in &self.copies.rows[self.copies.group_of[row]] {
+        for &copy in &self.duplicates.rows[self.duplicates.group_of[row]] {
             self.is_held[copy] = true;
         }
     }
@@ -285,7 +286,7 @@ fn folds_of(
     k: usize,
 ) -> Result<Vec<Fold>, SplitError> {
     super::folds::check_folds(labels.len(), k)?;
-    let copies = Copies::new(contents);
+    let copies = Duplicates::new(contents);
     copies.check(k)?;
     let mut part: Vec<Option<usize>> = vec![None; labels.len()];
     let mut counts = vec![vec![0; k]; orders.len()];
@@ -409,7 +410,7 @@ mod tests {
     fn too_few_different_items_are_refused() {
         let copies = |result: Result<Fold, SplitError>| {
             assert!(
-                matches!(result, Err(SplitError::Copies { .. })),
+                matches!(result, Err(SplitError::Duplicates { .. })),
                 "{result:?}"
             );
         };
@@ -417,7 +418,7 @@ mod tests {
         copies(stratified_indices_by_content(&[0; 9], &[3; 9], 0.2, 0));
         assert!(matches!(
             folds_by_content(&[3, 3, 3, 4], 3, 0),
-            Err(SplitError::Copies {
+            Err(SplitError::Duplicates {
                 different: 2,
                 parts: 3,
                 ..

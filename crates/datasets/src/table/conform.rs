@@ -92,7 +92,7 @@ fn force_boolean(name: &str, raw: &RawColumn, context: &Context<'_>) -> Result<C
         })
     });
     let Some(truth) = truth else {
-        let reason = format!("it has {} different values, not two", words.levels().len());
+        let reason = format!("it has {} distinct values, not two", words.levels().len());
         return Err(context.kind(name, Kind::Boolean, reason));
     };
     Ok(boolean_column(name, &words, truth))

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::schema::Kind;
 
-/// Why a table cannot be read, or not be used as asked.
+/// Errors of reading or using a table.
 #[derive(Debug, Error)]
 pub enum TableError {
     /// Two tables hold a column as different kinds.
@@ -28,15 +28,15 @@ pub enum TableError {
     Read {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The gzip data are damaged or cut short.
-    #[error("the gzip data of `{file}` are damaged or cut short; fetch the file again")]
+    #[error("the gzip data of `{file}` is damaged or truncated; download the file again")]
     Gzip {
         /// The file.
         file: String,
-        /// What the decoder said.
+        /// The decoder's error.
         source: std::io::Error,
     },
     /// The file is no table of text.
@@ -54,7 +54,7 @@ pub enum TableError {
         file: String,
     },
     /// There is a header and nothing else.
-    #[error("`{file}` has the names of {columns} columns, but no row")]
+    #[error("`{file}` has a header of {columns} columns, but no rows")]
     NoRows {
         /// The file.
         file: String,
@@ -77,15 +77,15 @@ pub enum TableError {
         encoding: String,
     },
     /// No encoding has that name.
-    #[error("`{label}` is no known encoding; write it as the web does, as in `windows-1252`")]
+    #[error("unknown encoding `{label}`; use a web encoding label such as `windows-1252`")]
     UnknownEncoding {
         /// The name given.
         label: String,
     },
     /// A NUL character.
     #[error(
-        "`{file}` line {line} holds a NUL character: it is not a text file, is damaged, or is UTF-16 \
-         without its mark (then set the encoding to `utf-16le`)"
+        "`{file}` line {line} contains a NUL character: the file is not text, is damaged, or is UTF-16 \
+         without a byte order mark (then set the encoding to `utf-16le`)"
     )]
     Nul {
         /// The file.
@@ -128,8 +128,8 @@ pub enum TableError {
     },
     /// Cells in quotes span lines that look like rows.
     #[error(
-        "`{file}` line {line}: a cell in quotes spans lines that look like rows, so {lines} rows may be \
-         lost inside cells; remove the stray quote"
+        "`{file}` line {line}: a quoted cell spans lines that look like rows, so up to {lines} rows may be \
+         lost; remove the stray quote"
     )]
     StrayQuote {
         /// The file.
@@ -146,11 +146,11 @@ pub enum TableError {
         file: String,
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// A quote is opened and never closed.
-    #[error("`{file}` line {line}: a quote is opened in this row and never closed")]
+    #[error("`{file}` line {line}: unclosed quote")]
     OpenQuote {
         /// The file.
         file: String,
@@ -159,8 +159,8 @@ pub enum TableError {
     },
     /// A row is too long to be one.
     #[error(
-        "`{file}` line {line}: the row that starts here is longer than {mebibytes} MiB; is a quote \
-         not closed, or is the file no table?"
+        "`{file}` line {line}: the row that starts here is longer than {mebibytes} MiB; check for an \
+         unclosed quote"
     )]
     LongRow {
         /// The file.
@@ -171,7 +171,7 @@ pub enum TableError {
         mebibytes: u64,
     },
     /// Two columns have one name.
-    #[error("`{file}` has two columns named `{name}`, columns {first} and {second}; rename one")]
+    #[error("`{file}`: columns {first} and {second} are both named `{name}`; rename one")]
     DuplicateColumn {
         /// The file.
         file: String,
@@ -226,7 +226,7 @@ pub enum TableError {
     /// An infinite number.
     #[error(
         "`{file}` line {line}, column `{column}`: `{cell}` is infinite or larger than 1.8e308; correct \
-         it, or name it as a mark of missing cells"
+         it, or add it to the missing markers"
     )]
     Infinite {
         /// The file.
@@ -247,13 +247,13 @@ pub enum TableError {
         column: String,
         /// The kind asked for.
         kind: Kind,
-        /// Why not.
+        /// The cause.
         reason: String,
     },
     /// The table would not fit.
     #[error(
-        "`{file}` needs about {needed} of memory and {limit} may be used; read a sample of its rows, \
-         or allow more", needed = gigabytes(*needed), limit = gigabytes(*limit)
+        "`{file}` needs about {needed} of memory, more than the {limit} allowed; read a sample of its \
+         rows, or raise the limit", needed = gigabytes(*needed), limit = gigabytes(*limit)
     )]
     Memory {
         /// The file.
@@ -264,7 +264,7 @@ pub enum TableError {
         limit: u64,
     },
     /// One column has too many different words.
-    #[error("column `{column}` of `{file}` holds more than 4 GiB of different words")]
+    #[error("column `{column}` of `{file}` has more than 4 GiB of distinct text")]
     TooManyWords {
         /// The file.
         file: String,
@@ -281,11 +281,11 @@ pub enum TableError {
         file: String,
     },
     /// The Parquet file is damaged or of a kind not supported.
-    #[error("`{file}` is damaged, or a Parquet file of a kind that is not supported: {reason}")]
+    #[error("`{file}` is damaged or not a supported Parquet file: {reason}")]
     Parquet {
         /// The file.
         file: String,
-        /// What the decoder said.
+        /// The decoder's error.
         reason: String,
     },
     /// Columns of a table are of different lengths.
@@ -386,7 +386,7 @@ fn spanned(lines: u64) -> String {
     if lines < 2 {
         return String::new();
     }
-    format!("; a cell in quotes spans {lines} lines: is there a stray quote?")
+    format!("; a quoted cell spans {lines} lines: check for a stray quote")
 }
 
 fn suggest(nearest: Option<&String>) -> String {

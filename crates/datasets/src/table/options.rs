@@ -149,7 +149,7 @@ impl ReadOptions {
     pub fn validate(&self) -> Result<(), TableError> {
         let single = |what, mark: Option<char>| match mark {
             Some(mark) if !Self::is_mark(mark) => Err(TableError::Option(format!(
-                "{what} must be one ASCII character and no quote, is `{mark}`"
+                "{what} must be one ASCII character other than a quote (got `{mark}`)"
             ))),
             _ => Ok(()),
         };
@@ -231,7 +231,7 @@ pub enum ReadNote {
         column: String,
         /// One of the cells.
         example: String,
-        /// What it was read as.
+        /// The value read.
         value: f64,
     },
     /// A comma or point before three digits was taken as the mark between thousands.
@@ -240,7 +240,7 @@ pub enum ReadNote {
         column: String,
         /// One of the cells.
         example: String,
-        /// What it was read as.
+        /// The value read.
         value: f64,
     },
     /// Most cells are numbers between other characters.
@@ -295,7 +295,7 @@ impl fmt::Display for ReadNote {
                 "the first column has no name and is taken as the row index (`{column}`): it is not \
                  used as a feature"
             ),
-            Self::Named { column, .. } => write!(f, "a column without a name is called `{column}`"),
+            Self::Named { column, .. } => write!(f, "a column without a name is named `{column}`"),
             Self::Titles { lines, header } => write!(
                 f,
                 "line {header} is taken as the header; the {} above it {} skipped",
@@ -304,8 +304,8 @@ impl fmt::Display for ReadNote {
             ),
             Self::StrayQuote { line, lines } => write!(
                 f,
-                "line {line}: a cell in quotes spans lines that look like rows, so {} may be lost \
-                 inside cells; remove the stray quote",
+                "line {line}: a quoted cell spans lines that look like rows, so up to {} may be lost; \
+                 remove the stray quote",
                 counted(*lines, "row")
             ),
             Self::Nested { column } => write!(
@@ -319,7 +319,7 @@ impl fmt::Display for ReadNote {
             } => write!(
                 f,
                 "column `{column}` is {kind}: whole numbers of more than 15 digits, such as \
-                 `{example}`, are read as codes, because a number would not hold them exactly"
+                 `{example}`, are read as codes because floating-point numbers would round them"
             ),
             Self::NegativeNumbers {
                 column,
@@ -343,7 +343,7 @@ impl fmt::Display for ReadNote {
             Self::UnsupportedNumbers { column, example } => write!(
                 f,
                 "most cells of column `{column}` are numbers in a form that is not supported, such \
-                 as `{example}`, so it is read as words; write plain numbers to use it as numeric"
+                 as `{example}`, so it is read as text; write plain numbers to use it as numeric"
             ),
             Self::MostlyNumbers {
                 column,
@@ -367,7 +367,7 @@ impl fmt::Display for ReadNote {
             ),
             Self::AmbiguousNumbers { column, example } => write!(
                 f,
-                "column `{column}` is read as words: the comma of `{example}` may be a decimal \
+                "column `{column}` is read as text: the comma of `{example}` may be a decimal \
                  comma or a thousands separator"
             ),
         }

@@ -61,7 +61,7 @@ impl fmt::Display for Kind {
 /// A word that names no [`Kind`].
 #[derive(Debug, Error, PartialEq)]
 #[error(
-    "`{0}` is no kind of column; there are numeric, boolean, categorical, date, identifier and text"
+    "unknown column kind `{0}`; expected numeric, boolean, categorical, date, identifier or text"
 )]
 pub struct UnknownKind(pub String);
 

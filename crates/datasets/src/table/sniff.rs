@@ -375,7 +375,7 @@ mod tests {
             ("id,class\n1,M\n2,B\n", true),
             ("day,word\n2024-01-31,x\n", true),
             (",V1\n0,0.5\n1,0.7\n", true),
-            ("name,colour\nann,red\nbob,blue\n", true),
+            ("name,color\nann,red\nbob,blue\n", true),
             ("p,x,p\ne,x,s\n", false),
             ("ham\tgo on\nspam\twin\nham\tok\n", false),
             ("39, State-gov, <=50K\n50, Private, >50K\n", false),

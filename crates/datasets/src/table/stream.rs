@@ -31,7 +31,7 @@ const CHUNK_BYTES: usize = 8 << 20;
 /// Rows that show what the rows of a file look like.
 const ENOUGH: u64 = 1000;
 
-/// Which columns of a file come along as text, in addition to those of the schema.
+/// Columns of a file that are passed through as text, in addition to those of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passthrough<'a> {
     /// These columns, in this order.
@@ -47,7 +47,7 @@ pub struct Chunk {
     pub table: Table,
     /// Number of each row in the file, counted from 1.
     pub rows: Vec<u64>,
-    /// The text of the columns that come along, row after row of each.
+    /// The text of the columns that are passed through, row by row.
     pub passthrough: Vec<Vec<String>>,
 }
 
@@ -295,7 +295,7 @@ impl TableReader {
         })
     }
 
-    /// Names of the columns that come along.
+    /// Names of the columns that are passed through.
     pub fn passthrough(&self) -> impl Iterator<Item = &str> {
         self.passthrough.iter().map(|(name, _)| name.as_str())
     }

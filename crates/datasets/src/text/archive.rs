@@ -156,7 +156,7 @@ fn with_classes(
         });
     }
     let rows = found.into_iter().zip(&paths);
-    let labelled = rows.map(|((path, row), parts)| {
+    let labeled = rows.map(|((path, row), parts)| {
         if parts.len() < depth + 2 {
             let file = format!("{name}:{}", path.display());
             return Err(TextError::NoClass { file });
@@ -166,5 +166,5 @@ fn with_classes(
             ..row
         })
     });
-    Ok(labelled.collect())
+    Ok(labeled.collect())
 }

@@ -14,7 +14,7 @@ use crate::table::{
     Gathered, Hints, ReadNote, ReadOptions, RowStream, Source, Stray, TableError, gather_with,
 };
 
-/// Reads labelled texts from a stream of CSV or TSV; `name` stands for it in messages.
+/// Reads labeled texts from a stream of CSV or TSV; `name` stands for it in messages.
 ///
 /// # Errors
 ///

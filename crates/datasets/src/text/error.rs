@@ -1,4 +1,4 @@
-//! Why texts cannot be read.
+//! Errors of reading texts.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::files::SplitFoldersError;
 use crate::table::TableError;
 
-/// Where a text stands.
+/// The location of a text, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// In a line of a file, counted from 1.
@@ -38,7 +38,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// Why texts cannot be read.
+/// Errors of reading texts.
 #[derive(Debug, Error)]
 pub enum TextError {
     /// An archive is damaged or beyond its bounds.
@@ -65,7 +65,7 @@ pub enum TextError {
     Read {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// There is nothing in it.
@@ -87,7 +87,7 @@ pub enum TextError {
         location: Location,
     },
     /// A text is longer than is accepted.
-    #[error("{location}: the text is longer than the {limit} bytes that one text may have")]
+    #[error("{location}: the text is longer than {limit} bytes")]
     TooLong {
         /// Where.
         location: Location,
@@ -103,15 +103,15 @@ pub enum TextError {
         encoding: &'static str,
     },
     /// A line is no JSON object.
-    #[error("{location} is no JSON object: {reason}")]
+    #[error("{location}: not a JSON object: {reason}")]
     Json {
         /// Where.
         location: Location,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
     /// An object lacks a key.
-    #[error("{location} has no key `{key}`; its keys are {}", keys.join(", "))]
+    #[error("{location}: no key `{key}`; the keys are {}", keys.join(", "))]
     NoKey {
         /// Where.
         location: Location,
@@ -121,7 +121,7 @@ pub enum TextError {
         keys: Vec<String>,
     },
     /// The value of a key is a list or an object.
-    #[error("{location}: the value of `{key}` is no text, number or truth value{hint}")]
+    #[error("{location}: the value of `{key}` is not a string, number or boolean{hint}")]
     Value {
         /// Where.
         location: Location,
@@ -143,7 +143,7 @@ pub enum TextError {
         hint: String,
     },
     /// All texts are of one class.
-    #[error("all texts of `{file}` are of the class `{class}`; at least two classes are needed")]
+    #[error("all texts of `{file}` have the class `{class}`; at least two classes are needed")]
     OneClass {
         /// The file or folder.
         file: String,
@@ -165,15 +165,13 @@ pub enum TextError {
         tag: String,
     },
     /// Pairs are asked for, but not two columns.
-    #[error("a pair needs two columns of text, such as `premise` and `hypothesis`; {found} named")]
+    #[error("text pairs need two text columns, such as `premise` and `hypothesis` (got {found})")]
     NotTwo {
         /// How many columns are named.
         found: usize,
     },
     /// There are more classes than can be numbered.
-    #[error(
-        "`{file}` has {found} classes, more than 65536; is the right column named as the label?"
-    )]
+    #[error("`{file}` has {found} classes, more than 65536; check the label column")]
     TooManyClasses {
         /// The file or folder.
         file: String,
@@ -181,7 +179,7 @@ pub enum TextError {
         found: usize,
     },
     /// A label is none of the classes.
-    #[error("{location}: there is no class `{label}`; the classes are {}", classes.join(", "))]
+    #[error("{location}: unknown class `{label}`; the classes are {}", classes.join(", "))]
     UnknownClass {
         /// Where.
         location: Location,
@@ -191,7 +189,7 @@ pub enum TextError {
         classes: Vec<String>,
     },
     /// A text file lies beside the folders of the classes.
-    #[error("`{file}` is in no folder that names its class")]
+    #[error("`{file}` is not in a class folder")]
     NoClass {
         /// The file.
         file: String,
@@ -201,7 +199,7 @@ pub enum TextError {
     Splits(#[from] SplitFoldersError),
     /// A folder has several tables, none named after a split.
     #[error(
-        "`{folder}` has several files of texts ({}) and none is called `train`: name one of them",
+        "`{folder}` has several text files ({}) and none is named `train`; name one of them",
         files.join(", ")
     )]
     SeveralFiles {
@@ -221,7 +219,7 @@ pub enum TextError {
         expected: &'static str,
     },
     /// A JSON file is not laid out as it should be.
-    #[error("`{file}` is no {expected}: {reason}")]
+    #[error("`{file}` is not a valid {expected}: {reason}")]
     Layout {
         /// The file.
         file: String,
@@ -232,7 +230,7 @@ pub enum TextError {
     },
     /// A text that is read whole has too many bytes.
     #[error(
-        "`{file}` has more than {limit} bytes; a part of it will do, as `head -c {limit}` makes it"
+        "`{file}` is larger than {limit} bytes; use a part of it, for example with `head -c {limit}`"
     )]
     TooLarge {
         /// The file or folder.
@@ -241,7 +239,7 @@ pub enum TextError {
         limit: u64,
     },
     /// There are more texts than labels, or fewer.
-    #[error("{texts} texts have {labels} labels; each needs one")]
+    #[error("{texts} texts but {labels} labels")]
     Lengths {
         /// Number of texts.
         texts: usize,
@@ -249,7 +247,7 @@ pub enum TextError {
         labels: usize,
     },
     /// A label counts further than there are classes.
-    #[error("row {row} is of class {label}, counted from 0, but there are {classes} classes")]
+    #[error("row {row}: label {label} is out of range for {classes} classes")]
     LabelRange {
         /// The row, counted from 0.
         row: usize,

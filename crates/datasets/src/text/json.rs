@@ -15,7 +15,7 @@ use super::rows::{Labels, PlainText, RowOptions, TextReport, TextRow, TextSink, 
 use super::set::TextSet;
 use super::source::{Opened, TextFormat};
 
-/// Reads labelled texts from a stream of JSON objects, packed with gzip or not; `name` stands for it in
+/// Reads labeled texts from a stream of JSON objects, packed with gzip or not; `name` stands for it in
 /// messages. Empty lines are skipped.
 ///
 /// # Errors

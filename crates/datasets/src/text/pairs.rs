@@ -5,7 +5,7 @@ use std::path::Path;
 use super::TextOptions;
 use super::error::TextError;
 use super::rows::{Labels, TextReport, TextRow, read_rows};
-use super::set::{check_labelled, class, class_names, numbers};
+use super::set::{check_labeled, class, class_names, numbers};
 
 /// Two texts and their class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub fn read_pairs_with_report(
         return Err(TextError::NotTwo { found });
     }
     let (rows, report) = read_rows(path, Labels::One, true, options)?;
-    check_labelled(&rows)?;
+    check_labeled(&rows)?;
     let labels = rows.iter().map(|row| row.labels[0].as_str());
     let class_names = class_names(&path.display().to_string(), labels, 2, options)?;
     Ok((PairSet::gather(rows, class_names)?, report))

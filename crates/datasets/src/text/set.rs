@@ -1,4 +1,4 @@
-//! Labelled texts in memory.
+//! Labeled texts in memory.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -105,7 +105,7 @@ impl TextSet {
             let file = file.to_owned();
             return Err(TextError::Empty { file });
         }
-        check_labelled(&rows)?;
+        check_labeled(&rows)?;
         let labels = rows.iter().map(|row| row.labels[0].as_str());
         let class_names = class_names(file, labels, 2, options)?;
         let number = numbers(&class_names);
@@ -147,7 +147,7 @@ impl TextSet {
 }
 
 /// Refuses a row without a label.
-pub(super) fn check_labelled(rows: &[TextRow]) -> Result<(), TextError> {
+pub(super) fn check_labeled(rows: &[TextRow]) -> Result<(), TextError> {
     let is_empty = |row: &&TextRow| row.labels.first().is_none_or(String::is_empty);
     match rows.iter().find(is_empty) {
         Some(row) => Err(TextError::EmptyLabel {

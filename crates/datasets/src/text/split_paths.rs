@@ -1,4 +1,4 @@
-//! Where the texts of a folder are: in split folders or files, in class folders, or in one file.
+//! The split folders or split files of a folder of texts.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ const FILES: [&str; 10] = [
     ".iob2",
 ];
 
-/// The places that texts are read from.
+/// The files or folders of the splits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitPaths {
     /// The file or folder to train on.

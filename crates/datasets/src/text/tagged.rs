@@ -412,7 +412,7 @@ mod tests {
         let text = read_tagged_with_report(&path, &options)
             .unwrap_err()
             .to_string();
-        assert!(text.contains("line 3: there is no class `LOC`"), "{text}");
+        assert!(text.contains("line 3: unknown class `LOC`"), "{text}");
     }
 
     #[test]

@@ -300,7 +300,7 @@ fn a_kind_that_the_cells_cannot_have_is_refused() {
     );
     assert_eq!(
         forced("b", Kind::Boolean),
-        "column `b` of `t.csv` cannot be boolean: it has 3 different values, not two"
+        "column `b` of `t.csv` cannot be boolean: it has 3 distinct values, not two"
     );
     let message = forced("b", Kind::Date);
     assert!(message.starts_with("`t.csv` line 2, column `b`: `x` is not a date such as"));
@@ -321,15 +321,15 @@ fn half_of_a_known_pair_is_enough_for_a_column_that_is_said_to_be_boolean() {
     assert_eq!(numbers("a,b\n1,Yes\n2,yes\n"), [1.0, 1.0]);
     assert_eq!(numbers("a,b\n1,off\n2,off\n"), [0.0, 0.0]);
     let error = open_with("a,b\n1,left\n2,left\n", &options).unwrap_err();
-    assert!(error.to_string().contains("it has 1 different values"));
+    assert!(error.to_string().contains("it has 1 distinct values"));
 }
 
 #[test]
 fn a_ragged_row_is_named_by_line_and_counts() {
     assert_eq!(
         error("a,b,c\n1,2,3\n\n\"x\ny\",5\n"),
-        "`t.csv` line 4: expected 3 cells as in the header in line 1 (`a`, `b`, `c`), found 2; a cell \
-         in quotes spans 2 lines: is there a stray quote?"
+        "`t.csv` line 4: expected 3 cells as in the header in line 1 (`a`, `b`, `c`), found 2; a \
+         quoted cell spans 2 lines: check for a stray quote"
     );
     assert_eq!(
         error("a,b\n1,2\n1,2,3"),
@@ -339,7 +339,7 @@ fn a_ragged_row_is_named_by_line_and_counts() {
 
 #[test]
 fn a_quote_that_is_never_closed_is_named() {
-    let message = "`t.csv` line 3: a quote is opened in this row and never closed";
+    let message = "`t.csv` line 3: unclosed quote";
     assert_eq!(error("a,b\n1,2\n3,\"x\n5,6\n7,8\n"), message);
     assert_eq!(error("a,b\n1,2\n\"3,4\n5,6\n7,8\n"), message);
     assert_eq!(error("a,b\n1,2\n3,\"x"), message);
@@ -399,7 +399,7 @@ fn files_without_rows_are_told_apart() {
         assert_eq!(error(empty), "`t.csv` is empty", "{empty:?}");
     }
     for header in ["a,b", "a,b\n", "a,b\r\n\r\n"] {
-        let message = "`t.csv` has the names of 2 columns, but no row";
+        let message = "`t.csv` has a header of 2 columns, but no rows";
         assert_eq!(error(header), message, "{header:?}");
     }
 }
@@ -408,7 +408,7 @@ fn files_without_rows_are_told_apart() {
 fn column_names_are_distinct_and_never_empty() {
     assert_eq!(
         error("a,b,a\n1,2,3\n"),
-        "`t.csv` has two columns named `a`, columns 1 and 3; rename one"
+        "`t.csv`: columns 1 and 3 are both named `a`; rename one"
     );
     let (table, report) = open(",b\n0.5,2\n1.5,3\n").unwrap();
     assert_eq!(table.columns()[0].name(), "column_1");
@@ -472,7 +472,7 @@ fn what_does_not_fit_is_refused_with_its_size_or_sampled() {
     };
     let message = read(&path, &options).unwrap_err().to_string();
     let needs = format!(
-        "`{}` needs about 2.4 MB of memory and 1.0 MB may be used; read",
+        "`{}` needs about 2.4 MB of memory, more than the 1.0 MB allowed; read",
         path.display()
     );
     assert!(message.starts_with(&needs), "{message}");
@@ -522,7 +522,7 @@ fn what_does_not_fit_is_refused_with_its_size_or_sampled() {
     assert_eq!(read(&path, &all).unwrap().0.rows(), 100_000);
 }
 
-const TRAINING: &str = "id,when,price,colour,sold,note\n\
+const TRAINING: &str = "id,when,price,color,sold,note\n\
     1,31.01.2024,\"3,50\",red,yes,a\n\
     2,28.02.2024,\"4,25\",blue,no,b\n\
     3,01.03.2024,\"5,00\",red,no,c\n";
@@ -545,28 +545,28 @@ fn again(csv: &str, optional: &[&str]) -> Result<(Table, ReadReport), TableError
 
 #[test]
 fn a_schema_reads_columns_in_any_order_and_ignores_others() {
-    let csv = "extra,sold,price,when,colour,note,id\nx,NO,\"1,5\",2.2.2024,green,d,9\n";
+    let csv = "extra,sold,price,when,color,note,id\nx,NO,\"1,5\",2.2.2024,green,d,9\n";
     let (table, report) = again(csv, &[]).unwrap();
     assert_eq!(report.ignored, ["extra"]);
     let names: Vec<&str> = table.columns().iter().map(Column::name).collect();
-    assert_eq!(names, ["id", "when", "price", "colour", "sold", "note"]);
+    assert_eq!(names, ["id", "when", "price", "color", "sold", "note"]);
     assert_eq!(table.schema(), schema());
     let number = |name| table.column(name).unwrap().number(0);
     assert_eq!(
         [number("price"), number("sold"), number("when")],
         [1.5, 0.0, 19_755.0]
     );
-    assert_eq!(texts(&table, "colour"), ["green"]);
+    assert_eq!(texts(&table, "color"), ["green"]);
 }
 
 #[test]
 fn the_target_may_be_absent_but_no_other_column() {
-    let csv = "id,when,price,colour,notes\n9,2.2.2024,\"1,5\",red,x\n";
+    let csv = "id,when,price,color,notes\n9,2.2.2024,\"1,5\",red,x\n";
     let message = again(csv, &["sold"]).unwrap_err().to_string();
     assert_eq!(
         message,
         "`new.csv` has no column `note` (did you mean `notes`?); its columns are `id`, `when`, `price`, \
-         `colour`, `notes`"
+         `color`, `notes`"
     );
     let csv = csv.replace("notes", "note");
     let (table, report) = again(&csv, &["sold"]).unwrap();
@@ -582,7 +582,7 @@ fn a_cell_of_another_kind_is_named() {
     let row = |when: &str, price: &str, sold: &str| {
         let first = "1,1.1.2024,\"1,0\",red,no,a";
         let csv =
-            format!("id,when,price,colour,sold,note\n{first}\n2,{when},{price},red,{sold},b\n");
+            format!("id,when,price,color,sold,note\n{first}\n2,{when},{price},red,{sold},b\n");
         again(&csv, &[]).unwrap_err().to_string()
     };
     assert_eq!(

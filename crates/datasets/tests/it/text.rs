@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a helper may stop the test")]
-//! Labelled texts from every kind of file, and each kind of bad input.
+//! Labeled texts from every kind of file, and each kind of bad input.
 
 use std::io::Write;
 use std::path::Path;
@@ -177,7 +177,7 @@ fn a_label_unseen_before_is_named() {
     assert_eq!(read("text,label\na,ham\n").unwrap().labels(), [1]);
     assert_eq!(
         message(read("text,label\na,ham\nb,eggs\n")),
-        "`t.csv` line 3: there is no class `eggs`; the classes are spam, ham"
+        "`t.csv` line 3: unknown class `eggs`; the classes are spam, ham"
     );
 }
 
@@ -194,7 +194,7 @@ fn empty_files_texts_and_labels_are_named() {
     assert_eq!(message(json("\n")), "`t.jsonl` is empty");
     assert_eq!(
         message(csv("text,label\n")),
-        "`t.csv` has the names of 2 columns, but no row"
+        "`t.csv` has a header of 2 columns, but no rows"
     );
     assert_eq!(
         message(csv("text,label\na,x\n  ,y\n")),
@@ -218,7 +218,7 @@ fn empty_files_texts_and_labels_are_named() {
 fn one_class_only_is_refused() {
     assert_eq!(
         message(csv("text,label\na,x\nb,x\n")),
-        "all texts of `t.csv` are of the class `x`; at least two classes are needed"
+        "all texts of `t.csv` have the class `x`; at least two classes are needed"
     );
 }
 
@@ -246,7 +246,7 @@ fn bytes_that_are_no_text_are_named() {
 #[test]
 fn a_line_of_50_mib_is_refused() {
     let long = "x".repeat(50 * MIB);
-    let limit = "the text is longer than the 16777216 bytes that one text may have";
+    let limit = "the text is longer than 16777216 bytes";
     let text = message(csv(format!("text,label\na,x\n{long},y\n")));
     assert_eq!(text, format!("`t.csv` line 3: {limit}"));
     let line = format!("{{\"text\": \"{long}\", \"label\": 1}}\n");
@@ -270,12 +270,12 @@ fn missing_columns_and_keys_are_named_with_those_that_are_there() {
     );
     assert_eq!(
         message(json("{\"body\": \"a\", \"label\": 1}\n")),
-        "`t.jsonl` line 1 has no key `text`; its keys are `body`, `label`"
+        "`t.jsonl` line 1: no key `text`; the keys are `body`, `label`"
     );
     let list = json("{\"text\": [\"a\"], \"label\": 1}\n");
     assert_eq!(
         message(list),
-        "`t.jsonl` line 1: the value of `text` is no text, number or truth value"
+        "`t.jsonl` line 1: the value of `text` is not a string, number or boolean"
     );
 }
 
@@ -284,7 +284,7 @@ fn malformed_json_is_named_by_line() {
     for bad in ["{\"text\": ", "[1]", "no", "{} {}"] {
         let text = message(json(format!("{{\"text\": \"a\", \"label\": 1}}\n{bad}\n")));
         assert!(
-            text.starts_with("`t.jsonl` line 2 is no JSON object: "),
+            text.starts_with("`t.jsonl` line 2: not a JSON object: "),
             "{text}"
         );
     }
@@ -295,16 +295,10 @@ fn a_text_in_no_folder_has_no_class() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[("a/1.txt", b"x"), ("b.txt", b"y")]);
     let text = message(read_texts(dir.path(), &TextOptions::default()));
-    assert!(
-        text.ends_with("b.txt` is in no folder that names its class"),
-        "{text}"
-    );
+    assert!(text.ends_with("b.txt` is not in a class folder"), "{text}");
     let archive = packed(&[("b.txt", b"y")]);
     let read = read_tar(archive.as_slice(), "t.tar", &TextOptions::default());
-    assert_eq!(
-        message(read),
-        "`t.tar:b.txt` is in no folder that names its class"
-    );
+    assert_eq!(message(read), "`t.tar:b.txt` is not in a class folder");
 }
 
 #[test]
@@ -339,7 +333,7 @@ fn the_content_decides_between_tables_and_json() {
     for (text, expected) in [
         (
             "[{\"text\": \"a\", \"label\": 1}, {\"text\": \"b\"}]",
-            "element 2 has no key `label`",
+            "element 2: no key `label`",
         ),
         (
             "[{\"text\": \"a\", \"label\": 1}, 7]",
@@ -353,7 +347,7 @@ fn the_content_decides_between_tables_and_json() {
             "{\"text\": {\"0\": \"a\"}, \"label\": {\"0\": 1}}",
             "orient=\"records\"",
         ),
-        ("text,label\na,b\n", "line 1 is no JSON object"),
+        ("text,label\na,b\n", "line 1: not a JSON object"),
     ] {
         write(dir.path(), &[("bad.json", text.as_bytes())]);
         let read = read_texts(&dir.path().join("bad.json"), &TextOptions::default());
@@ -481,7 +475,7 @@ fn an_archive_with_split_folders_is_refused() {
 }
 
 /// The texts of a file without labels, with what was found out, and the errors of rows.
-fn unlabelled(path: &Path, plain: PlainText) -> (Vec<String>, Vec<String>, TextReport) {
+fn unlabeled(path: &Path, plain: PlainText) -> (Vec<String>, Vec<String>, TextReport) {
     let rows = RowOptions {
         labels: Labels::None,
         pair: false,
@@ -527,11 +521,11 @@ fn texts_without_labels_come_from_every_kind_of_file() {
         "lines.txt",
         "docs",
     ] {
-        let (texts, errors, _) = unlabelled(&dir.path().join(name), PlainText::TableOrLines);
+        let (texts, errors, _) = unlabeled(&dir.path().join(name), PlainText::TableOrLines);
         assert_eq!(texts, ["a, b", "c"], "{name}");
         assert!(errors.is_empty(), "{name}: {errors:?}");
     }
-    let (texts, _, report) = unlabelled(&dir.path().join("lines.txt"), PlainText::TableOrWhole);
+    let (texts, _, report) = unlabeled(&dir.path().join("lines.txt"), PlainText::TableOrWhole);
     assert_eq!(texts, ["a, b\r\nc"]);
     assert!(report.documents);
 }
@@ -549,7 +543,7 @@ fn a_bad_row_is_named_and_the_next_one_is_read() {
     ];
     write(dir.path(), &files);
     for (name, lines) in [("t.csv", [3, 4]), ("t.jsonl", [2, 3]), ("t.txt", [2, 3])] {
-        let (texts, errors, _) = unlabelled(&dir.path().join(name), PlainText::TableOrLines);
+        let (texts, errors, _) = unlabeled(&dir.path().join(name), PlainText::TableOrLines);
         assert_eq!(texts, ["a", "b"], "{name}");
         assert_eq!(errors.len(), 2, "{name}: {errors:?}");
         for (error, line) in errors.iter().zip(lines) {

@@ -57,11 +57,11 @@ fn bad_pairs_are_named() {
         "{text}"
     );
     let text = message(pairs("t.csv", &format!("{header}a,b,x\na,c,x\n")));
-    assert!(text.contains("are of the class `x`"), "{text}");
+    assert!(text.contains("have the class `x`"), "{text}");
     let text = message(pairs("t.csv", "premise,label\na,x\nb,y\n"));
     assert!(text.contains("has no column `hypothesis`"), "{text}");
     let text = message(pairs("t.jsonl", "{\"premise\": \"a\", \"label\": 1}\n"));
-    assert!(text.contains("line 1 has no key `hypothesis`"), "{text}");
+    assert!(text.contains("line 1: no key `hypothesis`"), "{text}");
     let one = read_pairs("t.csv".as_ref(), &TextOptions::default());
     assert!(message(one).contains("needs two columns"));
 }
@@ -96,7 +96,7 @@ fn bad_labels_are_named() {
     };
     let csv = "text,label\na,late\nb,late|lost\n";
     let text = message(many("t.csv", csv, &known));
-    assert!(text.ends_with("line 3: there is no class `lost`; the classes are late, broken"));
+    assert!(text.ends_with("line 3: unknown class `lost`; the classes are late, broken"));
     assert_eq!(
         many("t.csv", "text,label\na,broken\n", &known)
             .unwrap()

@@ -7,13 +7,11 @@ use super::encoded::Encoded;
 use super::net::TabularNet;
 use super::target::Target;
 use crate::calibration::Temperature;
+use crate::ensemble::mean;
 use crate::error::PredictError;
 
 /// Most rows in a batch.
 const BATCH: usize = 1_024;
-
-/// Smallest probability whose logarithm is taken.
-const SMALLEST: f32 = 1e-12;
 
 /// Networks whose predictions are averaged.
 #[derive(Clone, Debug)]
@@ -33,26 +31,12 @@ impl Ensemble {
     ///
     /// If the device fails.
     pub fn predict(&self, rows: &Encoded, device: &Device) -> Result<Vec<f32>, PredictError> {
-        let mut sums: Vec<f32> = Vec::new();
-        for net in &self.nets {
-            let one = predict_one(net, &self.target, rows, device)?;
-            if sums.is_empty() {
-                sums = one;
-            } else {
-                sums.iter_mut()
-                    .zip(one)
-                    .for_each(|(sum, value)| *sum += value);
-            }
-        }
-        let count = self.nets.len().max(1) as f32;
-        for value in &mut sums {
-            *value /= count;
-        }
+        let outputs = self.nets.iter();
+        let outputs = outputs.map(|net| predict_one(net, &self.target, rows, device));
+        let mean = mean(outputs)?;
         Ok(match &self.target {
-            Target::Classes { labels } if self.temperature != Temperature::default() => {
-                self.temperature.softmax(&logarithms(&sums), labels.len())
-            }
-            _ => sums,
+            Target::Classes { labels } => self.temperature.calibrate(mean, labels.len()),
+            Target::Number { .. } => mean,
         })
     }
 
@@ -70,16 +54,12 @@ impl Ensemble {
         let Target::Classes { labels } = &self.target else {
             return Ok(());
         };
-        let count = labels.len();
-        let logits = logarithms(&self.predict(rows, device)?);
+        let probabilities = self.predict(rows, device)?;
         // Without rows there is nothing to fit it on.
-        self.temperature = Temperature::fit(&logits, count, classes).unwrap_or_default();
+        let fitted = Temperature::fit_probabilities(&probabilities, labels.len(), classes);
+        self.temperature = fitted.unwrap_or_default();
         Ok(())
     }
-}
-
-fn logarithms(probabilities: &[f32]) -> Vec<f32> {
-    probabilities.iter().map(|p| p.max(SMALLEST).ln()).collect()
 }
 
 /// Runs a network over rows: the mean of its members' probabilities, or of their numbers.

@@ -144,6 +144,10 @@ pub enum ImageModel {
 impl ImageModel {
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
     /// are those of the network.
+    ///
+    /// # Errors
+    ///
+    /// If Burn cannot write them.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
         match self {
             Self::Mlp(net) => model_dir::to_bytes(net),
@@ -152,7 +156,11 @@ impl ImageModel {
         }
     }
 
-    /// Fills the network with what [`to_bytes`](Self::to_bytes) gave.
+    /// Fills the network with the weights of [`to_bytes`](Self::to_bytes).
+    ///
+    /// # Errors
+    ///
+    /// If they are damaged or do not fit the network.
     pub fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
         Ok(match self {
             Self::Mlp(net) => Self::Mlp(model_dir::from_bytes(bytes, net)?),

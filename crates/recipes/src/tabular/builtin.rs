@@ -47,6 +47,11 @@ pub const BUILTIN: [(&str, &str); 16] = [
 ];
 
 impl Recipe {
+    /// The recipe for any file.
+    pub fn of_file() -> Self {
+        base("file")
+    }
+
     /// A built-in recipe by its name.
     pub fn builtin(name: &str) -> Option<Self> {
         let mut recipe = base(name);

@@ -145,7 +145,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "split.folds",
         "Cross-validation folds before the final training; 0 for none",
-        "0, or 2 to 100",
+        "0, or 2 to 1,000",
     ),
     KeyDoc::new(
         "features",
@@ -263,17 +263,6 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "model.dropout",
         "Dropout probability",
         "at least 0 and below 1",
-    ),
-    KeyDoc::new("loss", "Loss", ""),
-    KeyDoc::new(
-        "loss.label_smoothing",
-        "Label smoothing",
-        "at least 0 and below 1",
-    ),
-    KeyDoc::new(
-        "loss.class_weights",
-        "Weight classes by the inverse of their frequency",
-        "",
     ),
     KeyDoc::new(
         "loss.focal_gamma",

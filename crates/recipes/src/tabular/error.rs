@@ -173,7 +173,7 @@ pub enum DataError {
     /// The split's column cannot order rows.
     #[error("`split.column` is `{0}`, which has no numbers or dates to order the rows by")]
     NoOrder(String),
-    /// A row of which nobody knows what is at stake.
+    /// A row without an amount.
     #[error(
         "row {row} has no amount in `{column}`, the column of `data.amount`: expected a number of at \
          least zero"

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_datasets::table::{Kind, ReadReport, find_leaks};
+use tinderbox_datasets::table::{Kind, find_leaks};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::tabular::{Encoded, KIND, Target};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
@@ -19,7 +19,7 @@ use tinderbox_train::task::{
 use tinderbox_train::{Options, Section, Splits, Task, TaskError, class_warnings};
 
 use super::analysis::{self, Area, Capture, Findings, Prospectivity};
-use super::data::{self, TableDataset, describe_note, folds, hold_out, open};
+use super::data::{self, TableDataset, folds, hold_out, open};
 use super::error::DataError;
 use super::evaluate::evaluate;
 use super::fit::{Fitted, positive, sizes};
@@ -99,7 +99,8 @@ impl Task for Tabular {
 
     fn overview(&self) -> Overview {
         let report = self.dataset.report.as_ref();
-        let (lost_rows, notes) = reader_notes(report);
+        let (lost_rows, notes) = analysis::reader_notes(report);
+        let notes = notes.into_iter().map(|note| format!("note: {note}"));
         let dropped = self.dataset.dropped.iter();
         let dropped = dropped.map(|reason| format!("left out {reason}"));
         let warnings = self.data_warnings.iter();
@@ -399,18 +400,6 @@ impl Tabular {
             std::iter::once(head).chain(kinds).collect(),
         ))
     }
-}
-
-/// The notes of the reader: those of lost rows, and the others.
-fn reader_notes(report: Option<&ReadReport>) -> (Vec<String>, Vec<String>) {
-    let notes = report.map_or(&[][..], |report| &report.notes);
-    let (lost, others): (Vec<_>, Vec<_>) = notes
-        .iter()
-        .partition(|note| analysis::severity(note) == "warning");
-    let lost = lost.into_iter().map(describe_note).collect();
-    let others = others.into_iter();
-    let others = others.map(|note| format!("note: {}", describe_note(note)));
-    (lost, others.collect())
 }
 
 fn file_name(path: &str) -> String {

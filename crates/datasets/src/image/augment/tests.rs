@@ -132,7 +132,10 @@ fn validate_names_the_key_and_its_range() {
         ..Augment::default()
     };
     let error = wrong.validate().unwrap_err();
-    assert_eq!(error.to_string(), "`rotate` must lie in [0, 180], is 181");
+    assert_eq!(
+        error.to_string(),
+        "`rotate` must be from 0 to 180 (got 181)"
+    );
     for wrong in [
         Augment {
             shift: 1.0,
@@ -171,7 +174,7 @@ fn a_quarter_turn_is_exact() {
         for row in 0..side {
             for column in 0..side {
                 for c in 0..3 {
-                    // From the right towards the bottom: the left column becomes the top row.
+                    // From the right toward the bottom: the left column becomes the top row.
                     let from = ((side - 1 - column) * side + row) * 3 + c;
                     let to = (row * side + column) * 3 + c;
                     assert_eq!(turned.pixels[to], source.pixels[from]);

@@ -13,8 +13,8 @@ fn decode_as(bytes: &[u8], options: &DecodeOptions) -> Result<Image, ImageError>
     decode_bytes(bytes, Path::new("test.jpg"), options)
 }
 
-fn solid(height: u32, width: u32, colour: [u8; 3]) -> DynamicImage {
-    DynamicImage::ImageRgb8(RgbImage::from_pixel(width, height, Rgb(colour)))
+fn solid(height: u32, width: u32, color: [u8; 3]) -> DynamicImage {
+    DynamicImage::ImageRgb8(RgbImage::from_pixel(width, height, Rgb(color)))
 }
 
 /// A PNG header of the given size, with valid checksums and no pixels.
@@ -30,7 +30,7 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
 
 #[test]
 fn the_format_is_read_from_the_content() {
-    let grey = DynamicImage::ImageLuma8(GrayImage::from_pixel(5, 4, Luma([90])));
+    let gray = DynamicImage::ImageLuma8(GrayImage::from_pixel(5, 4, Luma([90])));
     for format in [
         ImageFormat::Png,
         ImageFormat::Bmp,
@@ -39,7 +39,7 @@ fn the_format_is_read_from_the_content() {
         ImageFormat::Gif,
         ImageFormat::Tiff,
     ] {
-        let bytes = encode(&DynamicImage::ImageRgb8(grey.to_rgb8()), format);
+        let bytes = encode(&DynamicImage::ImageRgb8(gray.to_rgb8()), format);
         let image = decode_as(&bytes, &DecodeOptions::new(4, 5, 1)).unwrap();
         assert!(
             image.pixels.iter().all(|&v| v.abs_diff(90) <= 1),
@@ -50,7 +50,7 @@ fn the_format_is_read_from_the_content() {
 }
 
 #[test]
-fn every_colour_type_becomes_one_or_three_channels() {
+fn every_color_type_becomes_one_or_three_channels() {
     let deep = ImageBuffer::<Luma<u16>, _>::from_pixel(2, 2, Luma([0x8080]));
     let half = RgbaImage::from_pixel(2, 2, image::Rgba([0, 0, 0, 128]));
     for (picture, expected) in [
@@ -83,7 +83,7 @@ fn a_transparent_picture_is_white() {
 }
 
 #[test]
-fn crop_keeps_the_centre_and_stretch_keeps_everything() {
+fn crop_keeps_the_center_and_stretch_keeps_everything() {
     // Black, white, black: three squares side by side.
     let mut picture = GrayImage::new(12, 4);
     for (x, _, pixel) in picture.enumerate_pixels_mut() {
@@ -113,8 +113,7 @@ fn crop_of_a_very_long_image_keeps_at_least_one_pixel() {
 fn a_size_bomb_is_refused_from_its_header() {
     let bytes = png_header(100_000, 100_000);
     let error = decode_as(&bytes, &DecodeOptions::new(8, 8, 1)).unwrap_err();
-    let expected = "`test.jpg` claims to be 100000 x 100000 pixels, expected at most 64000000 \
-                    pixels in total";
+    let expected = "`test.jpg` is too large: 100000 x 100000 pixels, more than 64000000 in total";
     assert_eq!(error.to_string(), expected);
     let error = decode_as(&png_header(u32::MAX / 2, 9), &DecodeOptions::new(8, 8, 1));
     assert!(error.is_err());

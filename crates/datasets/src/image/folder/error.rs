@@ -8,7 +8,7 @@ use crate::archive::ArchiveError;
 use crate::files::{SkippedFiles, SplitFoldersError, WalkError};
 use crate::image::ImageError;
 
-/// Why a data set of images could not be opened.
+/// Errors of opening a data set of images.
 #[derive(Debug, Error)]
 pub enum FolderError {
     /// There is nothing at the path.
@@ -52,7 +52,7 @@ pub enum FolderError {
         path: PathBuf,
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// Two folders are named after one split.
@@ -92,8 +92,7 @@ pub enum FolderError {
     Image(#[from] ImageError),
     /// Images are damaged.
     #[error(
-        "{count} of {total} images cannot be used (`data.skip_broken=true` leaves them out); the first: \
-         {reason}"
+        "{count} of {total} images are damaged (skip them with `data.skip_broken=true`); the first: {reason}"
     )]
     Damaged {
         /// Number of damaged images.
@@ -119,7 +118,7 @@ pub enum FolderError {
         classes: Vec<String>,
     },
     /// A split that a table names has no image.
-    #[error("`{}` has no row of the train split", path.display())]
+    #[error("`{}` has no row in the train split", path.display())]
     NoTrain {
         /// The table.
         path: PathBuf,

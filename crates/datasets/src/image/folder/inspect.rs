@@ -38,7 +38,7 @@ pub struct FolderReport {
     pub sizes: BTreeMap<(usize, usize), usize>,
     /// What is wrong with each damaged image.
     pub damaged: Vec<String>,
-    /// Images that are a copy of another one.
+    /// Images that duplicate another one.
     pub duplicates: usize,
     /// Images of the test split that are also in the training or validation split.
     pub test_overlap: usize,
@@ -46,7 +46,7 @@ pub struct FolderReport {
     pub conflicting_labels: usize,
     /// Files that are not used.
     pub skipped_files: SkippedFiles,
-    /// What else a person should know.
+    /// Further notes for the user.
     pub notes: Vec<String>,
 }
 

@@ -116,7 +116,7 @@ pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
             Some(cell) => Some(SplitName::parse(cell).ok_or_else(|| {
                 bad(
                     line,
-                    format!("`{cell}` is no split, expected train, valid or test"),
+                    format!("unknown split `{cell}`; expected train, valid or test"),
                 )
             })?),
         };
@@ -132,7 +132,7 @@ pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
     let with_split = rows.iter().filter(|row| row.split.is_some()).count();
     if with_split > 0 && with_split < rows.len() {
         let reason = format!(
-            "{} of {} rows have no split: fill in the column or remove it",
+            "{} of {} rows have no split; fill in the column or remove it",
             rows.len() - with_split,
             rows.len()
         );

@@ -102,8 +102,8 @@ fn by_folders(mut listing: Listing) -> Result<Parts, FolderError> {
     for file in &listing.files {
         let top = file.key.split_once('/').map(|(top, _)| top);
         skipped_files.add(match top {
-            Some(top) => format!("in `{top}/`, which is no split"),
-            None => "beside the splits".to_owned(),
+            Some(top) => format!("in `{top}/`, which is not a split"),
+            None => "outside the split folders".to_owned(),
         });
     }
     Ok(Parts {
@@ -129,7 +129,7 @@ fn part(name: String, files: Vec<ImageFile>, skipped_files: &mut SkippedFiles) -
                 let class = class.to_owned();
                 items.push((file, class));
             }
-            None => skipped_files.add("in no class folder"),
+            None => skipped_files.add("not in a class folder"),
         }
     }
     Part { name, items }

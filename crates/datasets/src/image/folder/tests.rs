@@ -70,7 +70,7 @@ fn hidden_files_are_unseen_and_others_are_counted() {
     assert_eq!((images.len(), images.skipped()), (4, 0));
     assert_eq!(
         skipped_files.to_string(),
-        "4 files skipped: 1 in an unsupported image format (.heic), 1 in no class folder, 1 not \
+        "4 files skipped: 1 in an unsupported image format (.heic), 1 not in a class folder, 1 not \
          an image (.csv), 1 not an image (.txt)"
     );
 }
@@ -126,7 +126,7 @@ fn broken_pixels_are_an_error_of_the_item() {
     let error = ImageFolder::open(folder.path(), &careful, None).unwrap_err();
     let message = error.to_string();
     assert!(
-        message.starts_with("1 of 4 images cannot be used"),
+        message.starts_with("1 of 4 images are damaged"),
         "{message}"
     );
     assert!(message.contains("dog/b.PNG"), "{message}");
@@ -286,7 +286,7 @@ fn a_table_names_paths_labels_and_splits() {
         ("path,label\ncat/a.jpg,\n", "line 2: the label is empty"),
         (
             "path,label,split\ncat/a.jpg,a,third\n",
-            "`third` is no split",
+            "unknown split `third`",
         ),
         (
             "path,label,split\ncat/a.jpg,a,train\ndog/a.jpg,b,\n",

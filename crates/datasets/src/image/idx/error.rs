@@ -6,11 +6,11 @@ use thiserror::Error;
 
 use crate::image::ImageSetError;
 
-/// Why IDX files could not be read.
+/// Errors of reading IDX files.
 #[derive(Debug, Error)]
 pub enum IdxError {
     /// The folder does not exist.
-    #[error("there is no folder `{}`; it should hold {}", dir.display(), one_of(names))]
+    #[error("there is no folder `{}`; expected a folder with {}", dir.display(), one_of(names))]
     MissingFolder {
         /// The folder.
         dir: PathBuf,
@@ -18,7 +18,7 @@ pub enum IdxError {
         names: Vec<String>,
     },
     /// The folder lacks a file.
-    #[error("`{}` holds none of {}", dir.display(), one_of(names))]
+    #[error("`{}` contains none of {}", dir.display(), one_of(names))]
     MissingInFolder {
         /// The folder.
         dir: PathBuf,
@@ -27,7 +27,7 @@ pub enum IdxError {
     },
     /// The folder holds several EMNIST splits.
     #[error(
-        "`{}` holds several sets ({}); keep the files of one in a folder of its own",
+        "`{}` contains several data sets ({}); move each into its own folder",
         dir.display(), names.join(", ")
     )]
     SeveralSets {
@@ -47,7 +47,7 @@ pub enum IdxError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The first bytes are not those of an IDX file of bytes.
@@ -74,7 +74,7 @@ pub enum IdxError {
         expected: u8,
     },
     /// An axis has length 0.
-    #[error("`{}` claims to be of size {}, there is nothing in it", path.display(), sizes(dims))]
+    #[error("`{}` is empty: its header says {}", path.display(), sizes(dims))]
     Empty {
         /// The file.
         path: PathBuf,
@@ -83,7 +83,7 @@ pub enum IdxError {
     },
     /// The header claims more than the file can hold, or more than we hold in memory.
     #[error(
-        "`{}` claims to be of size {}; of a file of {file_bytes} bytes, at most {limit} are believed",
+        "`{}` is damaged: its header says {}, but a file of {file_bytes} bytes holds at most {limit} values",
         path.display(), sizes(dims)
     )]
     TooLarge {
@@ -115,7 +115,7 @@ pub enum IdxError {
         found: u64,
     },
     /// The file goes on after its last item.
-    #[error("`{}` has more than the {expected} bytes that its header announces", path.display())]
+    #[error("`{}` is longer than the {expected} bytes in its header", path.display())]
     Trailing {
         /// The file.
         path: PathBuf,
@@ -123,16 +123,16 @@ pub enum IdxError {
         expected: u64,
     },
     /// The gzip data are damaged.
-    #[error("the gzip data of `{}` are damaged; fetch the file again", path.display())]
+    #[error("the gzip data of `{}` is damaged; download the file again", path.display())]
     Gzip {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         source: std::io::Error,
     },
     /// There are not as many labels as images.
     #[error(
-        "`{}` holds {images} images, but `{}` holds {labels} labels",
+        "`{}` has {images} images, but `{}` has {labels} labels",
         images_path.display(), labels_path.display()
     )]
     Counts {
@@ -147,7 +147,7 @@ pub enum IdxError {
     },
     /// A label names a class that does not exist.
     #[error(
-        "`{}`: item {item} has label {label}, but there are {classes} classes, counted from 0",
+        "`{}`: item {item} has label {label}, out of range for {classes} classes",
         path.display()
     )]
     Label {
@@ -162,7 +162,7 @@ pub enum IdxError {
     },
     /// Images of the training set and of the test set differ in size.
     #[error(
-        "the images of `{}` are {}, but those for training are {}",
+        "the test images in `{}` are {}, but the training images are {}",
         path.display(), sizes(test), sizes(train)
     )]
     Sides {
@@ -174,11 +174,11 @@ pub enum IdxError {
         test: [u32; 2],
     },
     /// Images and labels do not make a set.
-    #[error("`{}` does not make a data set", path.display())]
+    #[error("`{}` is not a valid data set", path.display())]
     Set {
         /// The file of images.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: ImageSetError,
     },
 }

@@ -184,7 +184,7 @@ fn counts_and_labels_are_checked() {
     let labels = put(&folder, "labels", &idx(&[2], &[0, 3]));
     let error = read_idx(&images, &labels, &NAMES).unwrap_err();
     let text = error.to_string();
-    let claim = "item 1 has label 3, but there are 3 classes, counted from 0";
+    let claim = "item 1 has label 3, out of range for 3 classes";
     assert!(text.ends_with(claim), "{text}");
 }
 
@@ -209,7 +209,9 @@ fn a_folder_is_searched_for_all_spellings() {
 fn a_missing_folder_says_what_it_should_hold() {
     let error = open_idx_folder(Path::new("/no/folder"), &NAMES).unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("there is no folder `/no/folder`; it should hold `train-images"));
+    assert!(
+        text.starts_with("there is no folder `/no/folder`; expected a folder with `train-images")
+    );
 }
 
 #[test]
@@ -244,6 +246,6 @@ fn train_and_test_images_must_have_one_size() {
     assert!(
         error
             .to_string()
-            .ends_with("are 1 x 1, but those for training are 2 x 3")
+            .ends_with("are 1 x 1, but the training images are 2 x 3")
     );
 }

@@ -149,18 +149,15 @@ impl fmt::Display for Finding {
                 write!(f, "the target `{column}` is missing in {}", count(*rows))
             }
             Self::TargetConstant { column } => {
-                write!(
-                    f,
-                    "the target `{column}` has a single value: there is nothing to learn"
-                )
+                write!(f, "the target `{column}` has a single value")
             }
             Self::RareClass { class, rows } => {
                 write!(f, "class `{class}` has only {}", count(*rows))
             }
             Self::Imbalance { class, rows, of } => write!(
                 f,
-                "class `{class}` has {} of {of} ({:.2}%): accuracy says little about it, and a fifth \
-                 of the rows as a test split holds about {} of it",
+                "class `{class}` has {} of {of} ({:.2}%): accuracy says little about it, and a 20% \
+                 test split has about {} of them",
                 count(*rows),
                 100.0 * *rows as f64 / *of as f64,
                 rows / 5
@@ -178,16 +175,16 @@ impl fmt::Display for Finding {
                 };
                 write!(
                     f,
-                    "the target is a {how} of {} (R² {r2:.4}): are they known before the target is?",
+                    "the target is a {how} of {} (R² {r2:.4}): check for leakage",
                     names.join(", ")
                 )
             }
             Self::DuplicateRows { rows } => write!(
                 f,
-                "{} of earlier rows: a row and its copy may land in different splits",
+                "{}: duplicates may end up in different splits",
                 match rows {
-                    1 => "1 row is a copy".to_owned(),
-                    rows => format!("{} rows are copies", grouped(*rows as u64)),
+                    1 => "1 duplicate row".to_owned(),
+                    rows => format!("{} duplicate rows", grouped(*rows as u64)),
                 }
             ),
             Self::Empty { column } => write!(f, "`{column}` is empty"),
@@ -207,7 +204,7 @@ impl fmt::Display for Finding {
                 )
             }
             Self::Text { column } => {
-                write!(f, "`{column}` holds free text: it is not used as a feature")
+                write!(f, "`{column}` is free text: it is not used as a feature")
             }
             Self::ManyLevels {
                 column,
@@ -221,7 +218,7 @@ impl fmt::Display for Finding {
             ),
             Self::NumbersAsWords { column, example } => write!(
                 f,
-                "`{column}` is read as words, but holds numbers such as `{example}`"
+                "`{column}` is read as text, but contains numbers such as `{example}`"
             ),
             Self::Leak {
                 column,
@@ -230,8 +227,7 @@ impl fmt::Display for Finding {
                 value,
             } => write!(
                 f,
-                "{}`{column}` alone tells the target ({measure} {value:.3}): is it known before the \
-                 target is?",
+                "{}`{column}` alone predicts the target ({measure} {value:.3}): check for leakage",
                 if *by_missing { "a missing " } else { "" }
             ),
         }

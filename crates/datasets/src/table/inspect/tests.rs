@@ -119,7 +119,7 @@ fn holes_levels_and_numbers_in_words_are_named() {
     assert!(all.contains("`holes` is missing in 66.7%"), "{all}");
     assert!(all.contains("`many` has 150 categories"), "{all}");
     assert!(
-        all.contains("`money` is read as words, but holds numbers such as `TRY 1`"),
+        all.contains("`money` is read as text, but contains numbers such as `TRY 1`"),
         "{all}"
     );
 }

@@ -366,7 +366,7 @@ fn numbers_of_all_countries_are_read_or_named() {
     assert_eq!(
         report.notes[0].to_string(),
         "most cells of column `weight` are numbers in a form that is not supported, such as `0 kg`, so \
-         it is read as words; write plain numbers to use it as numeric"
+         it is read as text; write plain numbers to use it as numeric"
     );
 }
 

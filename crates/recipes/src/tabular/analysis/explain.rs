@@ -1,17 +1,27 @@
-//! The attribution of one prediction to the cells of its row.
+//! Explanations: the importance of all features, or the attribution of one prediction to its cells.
+
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
+use serde_json::json;
 use tinderbox_datasets::random::{below, permutation};
 use tinderbox_datasets::table::Table;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::decision::argmax;
 use tinderbox_predict::tabular::{Encoded, Predictor, Target};
-use tinderbox_train::section::Bar;
+use tinderbox_train::section::{Analysis, Bar};
 use tinderbox_train::{Section, TaskError};
 
+use super::feature_importance::{ImportanceOptions, feature_importance, importance_section};
 use crate::tabular::error::table_error;
 use crate::tabular::random::Purpose;
+
+/// Permutations of each column by default.
+const REPEATS: usize = 5;
+
+/// Samples for a row by default.
+const SAMPLES: usize = 200;
 
 /// The effect of a cell on the prediction for its row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,6 +32,65 @@ pub struct Attribution {
     pub cell: String,
     /// The effect, in probability of the class or in the target's unit.
     pub effect: f64,
+}
+
+/// The prediction or model to explain.
+pub struct ExplainRequest<'a> {
+    /// File with the feature columns, and with the target unless `row` is given.
+    pub data: &'a Path,
+    /// Row of the file, from 1, whose prediction is explained; `None` for the importance of all
+    /// features.
+    pub row: Option<usize>,
+    /// Permutations of each column, or samples for a row.
+    pub repeats: Option<usize>,
+    /// Random seed.
+    pub seed: u64,
+}
+
+/// Explains a model or one of its predictions; `progress` is called with the number of columns done
+/// and in all.
+///
+/// # Errors
+///
+/// If the file cannot be read or has no such row, or the device fails.
+pub fn explain(
+    model: &Predictor,
+    request: &ExplainRequest<'_>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Analysis, TaskError> {
+    let (data, seed) = (request.data, request.seed);
+    let options = model.spec().file_format.options()?;
+    let table = model.read_with(data, request.row.is_none(), &options);
+    let table = table.map_err(TaskError::user)?;
+    let Some(row) = request.row else {
+        let mut options = ImportanceOptions {
+            repeats: request.repeats.unwrap_or(REPEATS),
+            seed,
+            limit: None,
+            progress,
+        };
+        let importances = feature_importance(model, &table, &mut options)?;
+        return Ok(Analysis {
+            sections: vec![importance_section(model, &importances)],
+            lines: vec![json!({ "importance": importances })],
+            notes: Vec::new(),
+        });
+    };
+    let index = row.checked_sub(1).filter(|&index| index < table.rows());
+    let index = index.ok_or_else(|| {
+        let rows = table.rows();
+        TaskError::user(format!(
+            "there is no row {row}: `{}` has {rows} rows",
+            data.display()
+        ))
+    })?;
+    let samples = request.repeats.unwrap_or(SAMPLES);
+    let effects = explain_row(model, &table, index, &table, samples, seed)?;
+    Ok(Analysis {
+        sections: vec![attribution_section(model, row, &effects)],
+        lines: vec![json!({ "row": row, "effects": effects })],
+        notes: Vec::new(),
+    })
 }
 
 /// The effect of each cell of a row: all effects add up to the difference between the prediction for
@@ -104,7 +173,7 @@ fn outputs(model: &Predictor, rows: &Encoded, class: usize) -> Result<Vec<f64>, 
 }
 
 /// The effects as bars; `row` is counted from 1.
-pub fn attribution_section(model: &Predictor, row: usize, attributions: &[Attribution]) -> Section {
+fn attribution_section(model: &Predictor, row: usize, attributions: &[Attribution]) -> Section {
     let digits = match model.target() {
         Target::Number { .. } => 1,
         Target::Classes { .. } => 4,

@@ -142,7 +142,7 @@ impl<'a> Sample<'a> {
 }
 
 /// The importances as bars.
-pub fn importance_section(model: &Predictor, importances: &[FeatureImportance]) -> Section {
+pub(super) fn importance_section(model: &Predictor, importances: &[FeatureImportance]) -> Section {
     let bar = |importance: &FeatureImportance| Bar {
         name: importance.column.clone(),
         value: importance.mean,

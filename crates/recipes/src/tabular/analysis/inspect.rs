@@ -2,21 +2,55 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tinderbox_datasets::table::{
     ColumnInspection, Finding, Inspection, Kind, ReadNote, ReadOptions, ReadReport, Summary,
     TargetInspection, inspect as inspect_table, read, read_csv,
 };
 use tinderbox_train::format::thousands;
+use tinderbox_train::overlay::assign;
+use tinderbox_train::task::Overview;
 use tinderbox_train::{Section, TaskError};
 
-use crate::tabular::data::describe_note;
+use crate::tabular::Recipe;
+use crate::tabular::data::{describe_note, read_options};
 use crate::tabular::error::table_error;
+
+/// Keys of a recipe about reading a file.
+const KEYS: [&str; 6] = [
+    "data.format.",
+    "data.names",
+    "data.numeric",
+    "data.categorical",
+    "data.boolean",
+    "data.dates",
+];
+
+/// The options for a file of no recipe, with assignments such as `data.format.delimiter=;`.
+///
+/// # Errors
+///
+/// If an assignment is invalid, or its key is not about reading a file.
+pub fn options_for(assignments: &[String]) -> Result<ReadOptions, TaskError> {
+    for assignment in assignments {
+        if !KEYS.iter().any(|key| assignment.starts_with(key)) {
+            let known = KEYS.map(|key| format!("`{key}…`")).join(", ");
+            return Err(TaskError::user(format!(
+                "`--set {assignment}` has no effect on `inspect`, which takes {known}"
+            )));
+        }
+    }
+    let recipe = assign(Recipe::of_file(), assignments);
+    let recipe = recipe.map_err(|error| TaskError::user(error).context("`--set`"))?;
+    Ok(read_options(&recipe.data)?)
+}
 
 /// Statistics and problems of a table.
 pub struct Inspected {
-    report: ReadReport,
-    inspection: Inspection,
+    /// For people.
+    pub overview: Overview,
+    /// As data.
+    pub details: Map<String, Value>,
 }
 
 /// Inspects a CSV, JSON or Parquet file; `-` is standard input.
@@ -32,50 +66,47 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspected, TaskErro
     };
     let (table, report) = read.map_err(table_error)?;
     let inspection = inspect_table(&table, options.target.as_deref()).map_err(table_error)?;
-    Ok(Inspected { report, inspection })
+    let details = [
+        ("report".to_owned(), json!(report)),
+        ("inspection".to_owned(), json!(inspection)),
+    ];
+    Ok(Inspected {
+        overview: overview(&inspection, &report),
+        details: details.into_iter().collect(),
+    })
 }
 
-impl Inspected {
-    /// The statistics as data.
-    pub fn to_json(&self) -> Value {
-        json!({ "report": self.report, "inspection": self.inspection })
-    }
-
-    /// The statistics for people.
-    pub fn sections(&self) -> Vec<Section> {
-        let Self { report, inspection } = self;
-        let overview = format!(
-            "{}: {} rows, {} columns",
-            inspection.name,
-            thousands(inspection.rows),
-            thousands(inspection.columns.len())
-        );
-        let mut sections = vec![
-            Section::text(overview),
-            Section::table("", columns(inspection)),
-        ];
-        let target = inspection.target.as_ref();
-        sections.extend(target.map(|target| of_target(target, inspection)));
-        let notes = report.notes.iter();
-        let notes = notes.map(|note| format!("{}: {}", severity(note), describe_note(note)));
-        let findings = inspection.findings.iter();
-        let findings =
-            findings.map(|finding| format!("warning: {finding}{}", advice(finding, report)));
-        sections.extend(notes.chain(findings).map(Section::text));
-        if report.notes.is_empty() && inspection.findings.is_empty() {
-            sections.push(Section::text("no issues found"));
-        }
-        sections
+fn overview(inspection: &Inspection, report: &ReadReport) -> Overview {
+    let summary = format!(
+        "{}: {} rows, {} columns",
+        inspection.name,
+        thousands(inspection.rows),
+        thousands(inspection.columns.len())
+    );
+    let target = inspection.target.as_ref();
+    let target = target.map(|target| of_target(target, inspection));
+    let (lost_rows, notes) = reader_notes(Some(report));
+    let findings = inspection.findings.iter();
+    let findings = findings.map(|finding| format!("{finding}{}", advice(finding, report)));
+    Overview {
+        summary,
+        sections: std::iter::once(Section::table("", columns(inspection)))
+            .chain(target)
+            .collect(),
+        notes,
+        warnings: lost_rows.into_iter().chain(findings).collect(),
+        ..Overview::default()
     }
 }
 
-/// The severity of a note of the reader: lost rows are a warning.
-pub(in crate::tabular) fn severity(note: &ReadNote) -> &'static str {
-    if matches!(note, ReadNote::StrayQuote { .. }) {
-        "warning"
-    } else {
-        "note"
-    }
+/// The notes of the reader: those of lost rows, and the others.
+pub(in crate::tabular) fn reader_notes(report: Option<&ReadReport>) -> (Vec<String>, Vec<String>) {
+    let notes = report.map_or(&[][..], |report| &report.notes);
+    let is_lost = |note: &&ReadNote| matches!(note, ReadNote::StrayQuote { .. });
+    let (lost, others): (Vec<_>, Vec<_>) = notes.iter().partition(is_lost);
+    [lost, others]
+        .map(|notes| notes.into_iter().map(describe_note).collect())
+        .into()
 }
 
 /// The recipe key that changes it.
@@ -270,14 +301,10 @@ mod tests {
             let (table, report) = read_csv(csv.as_bytes(), "t.csv", &ReadOptions::default()).unwrap();
             for target in [None, Some("same"), Some("mixed"), Some("size"), Some("whole"), Some("day")] {
                 let inspection = inspect_table(&table, target).unwrap();
-                let report = report.clone();
-                let sections = Inspected { report, inspection }.sections();
-                let Body::Text { text } = &sections[0].body else {
-                    panic!("{sections:?}");
-                };
-                prop_assert_eq!(text, &format!("t.csv: {rows} rows, 5 columns"));
-                let Body::Table { rows: table } = &sections[1].body else {
-                    panic!("{sections:?}");
+                let overview = overview(&inspection, &report);
+                prop_assert_eq!(&overview.summary, &format!("t.csv: {rows} rows, 5 columns"));
+                let Body::Table { rows: table } = &overview.sections[0].body else {
+                    panic!("{overview:?}");
                 };
                 prop_assert_eq!(table.len(), 6);
             }

@@ -16,15 +16,13 @@ use tinderbox_train::Section;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::task::{BaselineReport, THIS_MODEL};
 
-pub use explain::{Attribution, attribution_section, explain_row};
-pub use feature_importance::{
-    FeatureImportance, ImportanceOptions, feature_importance, importance_section,
-};
-pub use inspect::{Inspected, inspect};
+pub use explain::{Attribution, ExplainRequest, explain, explain_row};
+pub use feature_importance::{FeatureImportance, ImportanceOptions, feature_importance};
+pub use inspect::{Inspected, inspect, options_for};
 pub use prospectivity::Area;
 
 pub(super) use anomaly_detection::{anomalies, reconstruction_errors};
-pub(super) use inspect::severity;
+pub(super) use inspect::reader_notes;
 pub(super) use prospectivity::{Capture, Prospectivity, labeled_cells};
 pub(super) use summary::{overall, warnings};
 

@@ -21,7 +21,10 @@ pub const BUILTIN: [(&str, &str); RECIPES.len()] = {
     names
 };
 
-const RECIPES: [(&str, &str, fn(&str) -> Recipe); 5] = [
+/// The name of a recipe, a line on it, and the function that makes it.
+type Builtin = (&'static str, &'static str, fn(&str) -> Recipe);
+
+const RECIPES: [Builtin; 5] = [
     (
         "digits",
         "8x8 digits that ship with the app, a small CNN; the default without `--data`",

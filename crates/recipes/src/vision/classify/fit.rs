@@ -171,7 +171,7 @@ impl ImageClassification {
         })?;
         let weights = match self.recipe.loss.class_weights {
             ClassWeights::None => Vec::new(),
-            weights => weights.of(self.labels(train), classes),
+            ClassWeights::Balanced => ClassWeights::Balanced.of(self.labels(train), classes),
         };
         Ok(Classifier::new(net, self.recipe.loss.clone()).with_class_weights(weights))
     }
