@@ -290,28 +290,9 @@ fn an_ablation_is_a_table() {
     assert!(lines[1].contains("plain") && lines[2].contains("per"));
 }
 
-/// Wrong commands, and words of the advice.
+/// Wrong commands that only this app has, and words of the advice; the others are in
+/// `check_mistakes`.
 const WRONG: &[(&str, &[&str])] = &[
-    (
-        "train --num-epochs 3",
-        &["unknown flag `--num-epochs`", "`--epochs`"],
-    ),
-    ("train --learning-rate 0.1", &["`--lr`"]),
-    (
-        "train --set lr=0.1",
-        &[
-            "unknown key `lr`",
-            "did you mean `optimizer.learning_rate`?",
-        ],
-    ),
-    (
-        "train --set optimizer.learning_rate=fast",
-        &["`optimizer.learning_rate` must be a number (got `fast`)"],
-    ),
-    (
-        "train --set optimizer.kind=lion",
-        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
-    ),
     (
         "train --epochs 3",
         &["`--epochs` does not apply", "train.total_timesteps"],

@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let text = public_set("imagenet").unwrap_err().to_string();
-        let known = "known are `mnist`, `fashion-mnist`, `kmnist`, `ag-news`";
+        let known = "available: `mnist`, `fashion-mnist`, `kmnist`, `ag-news`";
         assert!(text.ends_with(known), "{text}");
     }
 

@@ -5,6 +5,7 @@
 //! make them. Those of texts need the feature `text`.
 
 mod tabular;
+#[cfg(feature = "text")]
 mod text;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -103,6 +104,7 @@ pub fn transfer(from: &Device, to: &Device) -> Check {
                 return Err(format!("predicts {moved_classes:?} instead of {classes:?}"));
             }
             let largest = difference(&moved_logits, &logits)?;
+            #[cfg(feature = "text")]
             let largest = largest.max(text::references()?.transfer(from, to)?);
             Ok(largest)
         },
@@ -114,6 +116,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
         layers,
         models,
         tables,
+        #[cfg(feature = "text")]
         texts,
     } = match References::read() {
         Ok(references) => references,
@@ -123,6 +126,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
     };
     let mut checks = Vec::new();
     let all = layers.iter().chain(&tables.layers);
+    #[cfg(feature = "text")]
     let all = all.chain(&texts.layers);
     for layer in all.filter(|layer| wanted(&layer.name)) {
         let name = layer.name.clone();
@@ -145,6 +149,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
         }
     }
     checks.extend(tables.checks(device, &wanted));
+    #[cfg(feature = "text")]
     checks.extend(texts.checks(device, &wanted));
     checks
 }
@@ -154,6 +159,7 @@ struct References {
     layers: Vec<Layer>,
     models: Vec<Model>,
     tables: tabular::References,
+    #[cfg(feature = "text")]
     texts: text::References,
 }
 
@@ -163,6 +169,7 @@ impl References {
             layers: read(LAYERS)?,
             models: read(MODELS)?,
             tables: tabular::references()?,
+            #[cfg(feature = "text")]
             texts: text::references()?,
         })
     }
@@ -352,6 +359,7 @@ impl Layer {
                 Loss::default().forward_mixed(x.next(), x.labels(), Some(mixed), &[])
             }
             name => {
+                #[cfg(feature = "text")]
                 if let Some(output) = text::layer(name, x) {
                     return Ok(output);
                 }

@@ -177,3 +177,18 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
         "0 to 256",
     ),
 ];
+
+/// The keys of a loss for classes.
+pub const LOSS_DOCS: &[KeyDoc] = &[
+    KeyDoc::new("loss", "Loss", ""),
+    KeyDoc::new(
+        "loss.label_smoothing",
+        "Label smoothing",
+        "at least 0 and below 1",
+    ),
+    KeyDoc::new(
+        "loss.class_weights",
+        "Weight classes by the inverse of their frequency",
+        "",
+    ),
+];

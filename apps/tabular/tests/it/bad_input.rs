@@ -392,28 +392,9 @@ fn a_model_refuses_files_in_which_rows_are_lost_or_numbers_too_large() {
         .failed(2, &["huge.csv", "line 3", "`more`"]);
 }
 
-/// Wrong commands, and words of the advice.
+/// Wrong commands that only this app has, and words of the advice; the others are in
+/// `check_mistakes`.
 const WRONG: &[(&str, &[&str])] = &[
-    (
-        "train --num-epochs 3",
-        &["unknown flag `--num-epochs`", "`--epochs`"],
-    ),
-    ("train --learning-rate 0.1", &["`--lr`"]),
-    (
-        "train --set lr=0.1",
-        &[
-            "unknown key `lr`",
-            "did you mean `optimizer.learning_rate`?",
-        ],
-    ),
-    (
-        "train --set optimizer.learning_rate=fast",
-        &["`optimizer.learning_rate` must be a number (got `fast`)"],
-    ),
-    (
-        "train --set optimizer.kind=lion",
-        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
-    ),
     (
         "train --set dropout=0.5",
         &["did you mean `model.dropout`?"],

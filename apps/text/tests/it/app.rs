@@ -725,7 +725,7 @@ fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together(
     let args = ["train", "--data", "copies.csv", "--out", "run"];
     let loud = SMALL.iter().filter(|flag| **flag != "--quiet");
     let ran = place.run(&args.iter().chain(loud).copied().collect::<Vec<_>>());
-    let note = "120 of 160 texts are copies of another text; copies stay in one split";
+    let note = "120 of 160 texts are duplicates of another text; duplicates stay in one split";
     assert!(ran.ok().stderr.contains(note), "{}", ran.stderr);
 
     let ran = place.run(&["eval", "--run", "run", "--json"]);

@@ -416,28 +416,9 @@ fn a_model_folder_that_was_tampered_with_is_refused() {
     predict().failed(2, &["tokenizer.json"]);
 }
 
-/// Wrong commands, and words of the advice.
+/// Wrong commands that only this app has, and words of the advice; the others are in
+/// `check_mistakes`.
 const WRONG: &[(&str, &[&str])] = &[
-    (
-        "train --num-epochs 3",
-        &["unknown flag `--num-epochs`", "`--epochs`"],
-    ),
-    ("train --learning-rate 0.1", &["`--lr`"]),
-    (
-        "train --set lr=0.1",
-        &[
-            "unknown key `lr`",
-            "did you mean `optimizer.learning_rate`?",
-        ],
-    ),
-    (
-        "train --set optimizer.learning_rate=fast",
-        &["`optimizer.learning_rate` must be a number (got `fast`)"],
-    ),
-    (
-        "train --set optimizer.kind=lion",
-        &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
-    ),
     ("train --set epochs=3", &["did you mean `train.epochs`?"]),
     (
         "train --set max_length=512",

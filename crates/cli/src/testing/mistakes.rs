@@ -92,6 +92,26 @@ fn mistakes(app: &AppUnderTest<'_>) -> Vec<Mistake> {
     let mut all = vec![
         mistake("trian", &[]),
         mistake("train --no-such-flag", &["--no-such-flag"]),
+        mistake(
+            "train --num-epochs 3",
+            &["unknown flag `--num-epochs`", "`--epochs`"],
+        ),
+        mistake("train --learning-rate 0.1", &["`--lr`"]),
+        mistake(
+            "train --set lr=0.1",
+            &[
+                "unknown key `lr`",
+                "did you mean `optimizer.learning_rate`?",
+            ],
+        ),
+        mistake(
+            "train --set optimizer.learning_rate=fast",
+            &["`optimizer.learning_rate` must be a number (got `fast`)"],
+        ),
+        mistake(
+            "train --set optimizer.kind=lion",
+            &["`optimizer.kind` must be `sgd`, `adam` or `adamw` (got `lion`)"],
+        ),
         mistake("train --recipe absent.toml", &["absent.toml"]),
         mistake("train --recipe absent", &["unknown recipe `absent`"]),
         mistake("train --recipe damaged.toml", &["not valid TOML"]),

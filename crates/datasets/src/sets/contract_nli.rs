@@ -101,7 +101,7 @@ fn read(path: &Path) -> Result<Vec<Nda>, TextError> {
     let name = path.display().to_string();
     let wrong = |reason: String| TextError::Layout {
         file: name.clone(),
-        expected: "file of ContractNLI",
+        expected: "ContractNLI file",
         reason,
     };
     let file: File = serde_json::from_reader(BufReader::new(open(path)?))
@@ -230,7 +230,7 @@ mod tests {
     fn another_layout_is_named() {
         let text = message("{\"documents\": []}");
         assert!(
-            text.contains("is no file of ContractNLI: missing field `labels`"),
+            text.contains("is not a valid ContractNLI file: missing field `labels`"),
             "{text}"
         );
         let text = message(&FILE.replace("NotMentioned", "Maybe"));

@@ -276,7 +276,7 @@ fn damaged_files_and_infinities_are_errors() {
         .unwrap_err()
         .to_string();
     assert!(
-        message.contains("is damaged, or a Parquet file of a kind"),
+        message.contains("is damaged or not a supported Parquet file"),
         "{message}"
     );
 

@@ -361,7 +361,7 @@ fn a_row_that_never_ends_is_refused() {
 fn nul_bytes_and_other_encodings_are_named_by_line() {
     let message = error(b"a,b\n1,2\n3,\0\n");
     assert!(
-        message.starts_with("`t.csv` line 3 holds a NUL character"),
+        message.starts_with("`t.csv` line 3 contains a NUL character"),
         "{message}"
     );
     let message = error(b"a,b\n1,2\n3,\xE9\n");
@@ -448,7 +448,7 @@ fn files_are_missing_packed_or_damaged() {
 
     std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
     let message = read(&path, &options).unwrap_err().to_string();
-    assert!(message.contains("damaged or cut short"), "{message}");
+    assert!(message.contains("damaged or truncated"), "{message}");
     assert!(matches!(
         read(dir.path(), &options),
         Err(TableError::Read { .. })

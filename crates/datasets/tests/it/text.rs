@@ -341,7 +341,7 @@ fn the_content_decides_between_tables_and_json() {
         ),
         (
             "[{\"text\": \"a\", \"label\": 1}, {\"te",
-            "is no JSON array of objects: EOF",
+            "is not a valid JSON array of objects: EOF",
         ),
         (
             "{\"text\": {\"0\": \"a\"}, \"label\": {\"0\": 1}}",

@@ -63,7 +63,7 @@ fn bad_pairs_are_named() {
     let text = message(pairs("t.jsonl", "{\"premise\": \"a\", \"label\": 1}\n"));
     assert!(text.contains("line 1: no key `hypothesis`"), "{text}");
     let one = read_pairs("t.csv".as_ref(), &TextOptions::default());
-    assert!(message(one).contains("needs two columns"));
+    assert!(message(one).contains("need two text columns"));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn bad_labels_are_named() {
         &known,
     ));
     assert!(
-        text.contains("line 1: the value of `label` is no text"),
+        text.contains("line 1: the value of `label` is not a string"),
         "{text}"
     );
     assert!(message(many("t.jsonl", "\n", &known)).ends_with("is empty"));

@@ -264,17 +264,6 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Dropout probability",
         "at least 0 and below 1",
     ),
-    KeyDoc::new("loss", "Loss", ""),
-    KeyDoc::new(
-        "loss.label_smoothing",
-        "Label smoothing",
-        "at least 0 and below 1",
-    ),
-    KeyDoc::new(
-        "loss.class_weights",
-        "Weight classes by the inverse of their frequency",
-        "",
-    ),
     KeyDoc::new(
         "loss.focal_gamma",
         "Gamma of the focal loss; 0 turns it off",

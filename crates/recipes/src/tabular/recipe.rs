@@ -5,7 +5,7 @@ use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::tabular::{Architecture, Features, Format};
 use tinderbox_train::classify::ClassWeights;
-use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
+use tinderbox_train::docs::{LOSS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::split::check_folds;
 use tinderbox_train::{
@@ -271,7 +271,7 @@ impl Patchable for Recipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[RECIPE_DOCS, DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+        &[RECIPE_DOCS, DOCS, LOSS_DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
     }
 }
 

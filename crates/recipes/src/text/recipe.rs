@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tinderbox_predict::text::{TextModelConfig, TokenKind, TokenizerConfig};
 use tinderbox_train::classify::Loss;
-use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
+use tinderbox_train::docs::{LOSS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
     ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
@@ -85,7 +85,14 @@ impl Patchable for Recipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[RECIPE_DOCS, SPLIT_DOCS, DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+        &[
+            RECIPE_DOCS,
+            SPLIT_DOCS,
+            DOCS,
+            LOSS_DOCS,
+            OPTIMIZER_DOCS,
+            TRAIN_DOCS,
+        ]
     }
 }
 

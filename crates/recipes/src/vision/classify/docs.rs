@@ -157,15 +157,4 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Dropout probability",
         "at least 0 and below 1",
     ),
-    KeyDoc::new("loss", "Loss", ""),
-    KeyDoc::new(
-        "loss.label_smoothing",
-        "Label smoothing",
-        "at least 0 and below 1",
-    ),
-    KeyDoc::new(
-        "loss.class_weights",
-        "Weight classes by the inverse of their frequency",
-        "",
-    ),
 ];

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::Augment;
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
-use tinderbox_train::docs::{OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
+use tinderbox_train::docs::{LOSS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
     ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
@@ -75,6 +75,7 @@ impl Patchable for Recipe {
             DATA_DOCS,
             SPLIT_DOCS,
             DOCS,
+            LOSS_DOCS,
             OPTIMIZER_DOCS,
             TRAIN_DOCS,
         ]

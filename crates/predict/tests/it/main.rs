@@ -1,0 +1,3 @@
+//! One test binary, because each would link all of Burn again.
+
+mod models;
