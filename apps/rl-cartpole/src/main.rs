@@ -12,7 +12,7 @@ use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, Output, TrainArgs, interrupter, note, open_device, sections};
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 use tinderbox_rl::render::{Dashboard, Player};
-use tinderbox_rl::{ReinforcementLearning, ablation, make_env, test};
+use tinderbox_rl::{ReinforcementLearning, ablation, make_env, test_episodes};
 use tinderbox_train::{Options, Task as _};
 
 tinderbox_cli::main!(CartPole);
@@ -136,17 +136,17 @@ impl App for CartPole {
         }
         let device = open_device(eval.device, Self::NAME)?.device;
         let policy = load::<Self>(&eval.run, model, eval.threshold, &device)?;
-        let env = make_env(own.env.as_deref().unwrap_or(policy.environment()))?;
-        let test = test(&policy, &env, own.seed, own.episodes)?;
-        let count = test.returns.len();
-        let line = if eval.json {
-            let returns = json!({ "return_mean": test.mean(), "return_std": test.std() });
-            json!({ "run": eval.run, "split": "test", "samples": count, "test": returns })
-                .to_string()
+        let test = test_episodes(&policy, own.env.as_deref(), own.seed, own.episodes)?;
+        let (run, count, metrics) = (&eval.run, test.returns.len(), test.metrics());
+        let line = json!({ "run": run, "split": "test", "samples": count, "test": metrics });
+        Output::Stdout.line(&if eval.json {
+            line.to_string()
         } else {
-            format!("{}: {test} over {count} greedy episodes", env.name())
-        };
-        Output::Stdout.line(&line)
+            format!(
+                "{}: {test} over {count} greedy episodes",
+                policy.environment()
+            )
+        })
     }
 
     fn run(command: Command) -> Result<(), Failure> {
@@ -185,11 +185,7 @@ impl Ablation {
     fn run(&self) -> Result<(), Failure> {
         let device = open_device(self.device, CartPole::NAME)?.device;
         let recipes = ablation::recipes(&self.recipes, &self.env, &self.set)?;
-        let tell = |line: &str| {
-            if !self.quiet {
-                note(line);
-            }
-        };
+        let tell: fn(&str) = if self.quiet { |_| {} } else { note };
         let table = ablation::run(&recipes, self.seeds, &device, &interrupter(), tell)?;
         Output::Stdout.line(&sections::text(&table))
     }

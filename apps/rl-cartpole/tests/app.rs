@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tinderbox_cli::testing::{Place, result};
+use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, result};
 
 fn place() -> Place {
     Place::new(env!("CARGO_BIN_EXE_rl-cartpole"))
@@ -317,4 +317,14 @@ fn wrong_commands_get_advice_and_leave_nothing_behind() {
     }
     let left = fs::read_dir(place.path("")).unwrap();
     assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn mistakes_have_the_same_exit_code_as_in_every_app() {
+    check_mistakes(&AppUnderTest {
+        name: "rl-cartpole",
+        binary: env!("CARGO_BIN_EXE_rl-cartpole"),
+        short: &SHORT,
+        has_data: false,
+    });
 }

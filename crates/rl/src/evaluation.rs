@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tinderbox_train::Metrics;
 
 use crate::environment::Environment;
 use crate::policy::Actions;
@@ -24,12 +25,24 @@ impl EpisodeReturns {
         self.returns.iter().sum::<f64>() / self.returns.len().max(1) as f64
     }
 
+    /// The metrics `return_mean` and `return_std`.
+    pub fn metrics(&self) -> Metrics {
+        return_metrics(self.mean(), self.std())
+    }
+
     /// Standard deviation of the returns (with `n`, as `evaluate_policy` of Stable-Baselines3).
     pub fn std(&self) -> f64 {
         let mean = self.mean();
         let squares = self.returns.iter().map(|value| (value - mean).powi(2));
         (squares.sum::<f64>() / self.returns.len().max(1) as f64).sqrt()
     }
+}
+
+/// Mean and standard deviation of returns by their names in `metrics.jsonl` and `summary.json`.
+pub(crate) fn return_metrics(mean: f64, std: f64) -> Metrics {
+    [("return_mean", mean), ("return_std", std)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
 }
 
 impl fmt::Display for EpisodeReturns {

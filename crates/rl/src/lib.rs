@@ -51,4 +51,4 @@ mod task;
 pub mod train;
 pub mod vector_env;
 
-pub use task::{ReinforcementLearning, make_env, test};
+pub use task::{ReinforcementLearning, make_env, test_episodes};

@@ -347,3 +347,41 @@ impl Policy {
         Ok(Self { spec, net, device })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use super::*;
+
+    /// A model folder of the first stable format.
+    fn fixture() -> BTreeMap<String, Vec<u8>> {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agent");
+        let names = ["model.json", "weights.safetensors"];
+        let file = |name: &str| (name.to_owned(), fs::read(dir.join(name)).unwrap());
+        names.map(file).into()
+    }
+
+    #[test]
+    fn a_stored_model_folder_keeps_loading() {
+        let files = ModelFiles::from_memory(fixture());
+        let policy = Policy::load(&files, &Device::flex()).unwrap();
+        assert_eq!(policy.environment(), "CartPole-v1");
+        let env: crate::env::ClassicControl = "CartPole-v1".parse().unwrap();
+        policy.check(&env.spec()).unwrap();
+        let falling = [0.0, 0.0, 0.1, 0.5, 0.0, 0.0, -0.1, -0.5];
+        assert_eq!(policy.act(&falling), Actions::Discrete(vec![1, 0]));
+    }
+
+    #[test]
+    fn a_network_that_does_not_fit_its_spaces_is_refused() {
+        let mut files = fixture();
+        let json = String::from_utf8(files["model.json"].clone()).unwrap();
+        let json = json.replace("\"discrete\": 2", "\"discrete\": 3");
+        files.insert("model.json".to_owned(), json.into_bytes());
+        let files = ModelFiles::from_memory(files);
+        let error = Policy::load(&files, &Device::flex()).unwrap_err();
+        assert!(error.to_string().contains("does not fit"), "{error}");
+    }
+}

@@ -12,12 +12,12 @@ use tinderbox_train::task::{
     Training,
 };
 use tinderbox_train::{
-    Metrics, MonitorMode, Options, Report, Section, Stage, Task, TaskError, Timings, run,
+    MonitorMode, Options, Report, Section, Stage, Task, TaskError, Timings, run,
 };
 
 use crate::env::ClassicControl;
 use crate::environment::{ActionSpace, Environment as _};
-use crate::evaluation::EpisodeReturns;
+use crate::evaluation::{EpisodeReturns, return_metrics};
 use crate::observations;
 use crate::policy::{KIND, Policy, TestEpisodes};
 use crate::progress::RendererFeed;
@@ -122,8 +122,7 @@ impl Task for ReinforcementLearning {
                  other split",
             ));
         }
-        let env = make_env(model.environment())?;
-        let returns = test(model, &env, None, None)?;
+        let returns = test_episodes(model, None, None, None)?;
         Ok(EvalReport {
             evaluation: evaluation(&returns),
             labels: Vec::new(),
@@ -163,35 +162,31 @@ pub fn make_env(name: &str) -> Result<ClassicControl, TaskError> {
     Ok(name.parse()?)
 }
 
-/// Plays test episodes of a policy, those of its training if no other seed or number is given.
+/// Plays test episodes of a policy: those of its training if no other environment, seed or number is
+/// given.
 ///
 /// # Errors
 ///
-/// If the policy does not fit the environment.
-pub fn test(
+/// If the environment is unknown or not that of the training.
+pub fn test_episodes(
     policy: &Policy,
-    env: &ClassicControl,
+    env: Option<&str>,
     seed: Option<u64>,
     episodes: Option<u32>,
 ) -> Result<EpisodeReturns, TaskError> {
+    let env = make_env(env.unwrap_or(policy.environment()))?;
     policy.check(&env.spec())?;
     let own = policy.test().unwrap_or(DEFAULT_TEST);
     let test = TestEpisodes {
         seed: seed.unwrap_or(own.seed),
         episodes: episodes.map_or(own.episodes, |episodes| episodes as usize),
     };
-    Ok(test.evaluate(policy, env)?)
-}
-
-fn metrics(mean: f64, std: f64) -> Metrics {
-    [("return_mean", mean), ("return_std", std)]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+    Ok(test.evaluate(policy, &env)?)
 }
 
 fn evaluation(returns: &EpisodeReturns) -> Evaluation {
     Evaluation::Other {
-        metrics: metrics(returns.mean(), returns.std()),
+        metrics: returns.metrics(),
         items: returns.returns.len(),
         headline: ("return_mean", MonitorMode::Max),
     }
@@ -216,8 +211,8 @@ impl ReinforcementLearning {
             run: run.clone(),
             training,
             parameters: trained.parameters,
-            valid: metrics(trained.best.return_mean, trained.best.return_std),
-            test: metrics(trained.test.mean(), trained.test.std()),
+            valid: return_metrics(trained.best.return_mean, trained.best.return_std),
+            test: trained.test.metrics(),
             evaluation: evaluation(&trained.test),
             labels: Vec::new(),
             folds: Vec::new(),

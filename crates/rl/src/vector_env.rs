@@ -454,7 +454,7 @@ mod tests {
         let message = outcome(f32::NAN, 0.0).unwrap_err();
         assert_eq!(
             message,
-            "the environment Fixed gave the observation [0.0, NaN, 0.0] in step 1 of an episode"
+            "Fixed returned the observation [0.0, NaN, 0.0] in step 1 of an episode"
         );
         let message = outcome(0.0, f32::INFINITY).unwrap_err();
         assert!(message.contains("the reward inf"), "{message}");
