@@ -1,11 +1,11 @@
-//! Draws an index with a chance proportional to its weight, in logarithmic time.
+//! Samples an index with a probability proportional to its weight, in logarithmic time.
 //!
 //! Reference: Schaul et al., *Prioritized experience replay*, 2016,
 //! <https://arxiv.org/abs/1511.05952>, appendix B.2.1.
 
 /// Weights whose partial sums are kept in a binary tree.
 ///
-/// A sum is always computed anew from its two parts, so that rounding does not pile up.
+/// A sum is always recomputed from its two parts, so that rounding errors do not accumulate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SumTree {
     /// Number of leaves, a power of two.

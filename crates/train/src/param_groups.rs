@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 
 use super::config::ConfigError;
 
-/// How many times the learning rate each part of a model gets.
+/// Factors on the learning rate by part of a model.
 #[derive(Default)]
 pub(crate) struct ParamGroups(Vec<Part>);
 

@@ -1,4 +1,4 @@
-//! Whether a training of this process would save its state if it were asked to stop.
+//! Whether a training of this process saves its state when it is interrupted.
 //!
 //! A signal is sent to a process, and so this is known per process: while a training runs, the
 //! process waits until the state is saved; at any other time it can exit at once, because every
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// Stands for a training that answers its interrupter by saving its state.
+/// A guard for a training that saves its state when it is interrupted.
 #[derive(Debug)]
 pub struct Saving(());
 
 impl Saving {
-    /// From now on, until it is dropped, [`saves_when_interrupted`] holds.
+    /// [`saves_when_interrupted`] is true until the guard is dropped.
     pub fn begin() -> Self {
         RUNNING.fetch_add(1, Ordering::SeqCst);
         Self(())
@@ -26,7 +26,7 @@ impl Drop for Saving {
     }
 }
 
-/// Whether a training is running that answers its interrupter by saving its state.
+/// Whether a training is running that saves its state when it is interrupted.
 pub fn saves_when_interrupted() -> bool {
     RUNNING.load(Ordering::SeqCst) > 0
 }

@@ -1,7 +1,7 @@
 //! Training as one call.
 //!
 //! [`Trainer::fit`] takes a model that knows its training step, a loader of training batches and
-//! one of validation batches, and gives back the best weights. With a folder it also leaves
+//! one of validation batches, and returns the best weights. With a folder it also writes
 //! `metrics.jsonl` and `checkpoint/` there, and can resume from them.
 
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub const METRICS_FILE: &str = "metrics.jsonl";
 /// Name of the checkpoint folder in a run directory.
 pub const CHECKPOINT_DIR: &str = "checkpoint";
 
-/// What training leaves behind.
+/// The result of a training.
 pub struct Trained<M> {
     /// The weights of the best epoch, ready for inference.
     pub model: M,
@@ -44,11 +44,11 @@ pub struct Trained<M> {
     pub steps: usize,
     /// Training items seen, repetitions included.
     pub samples: usize,
-    /// Whether training stopped before its last epoch for want of improvement.
+    /// Whether training stopped early, before its last epoch.
     pub stopped_early: bool,
     /// Where the time went.
     pub timings: Timings,
-    /// Time since the start, in s, earlier sittings included.
+    /// Time since the start, in s, interrupted sessions included.
     pub wall_s: f64,
     metrics: MetricsFile,
 }
@@ -98,7 +98,7 @@ pub struct Trainer<M: LearnerModel> {
 }
 
 impl<M: LearnerModel> Trainer<M> {
-    /// A run that leaves nothing on the disk and draws nothing.
+    /// A run that writes no files and draws nothing.
     pub fn new(config: TrainConfig) -> Self {
         Self {
             config,
@@ -121,7 +121,7 @@ impl<M: LearnerModel> Trainer<M> {
         self
     }
 
-    /// Text that decides the result, such as the resolved recipe: a checkpoint with another is
+    /// Text that determines the result, such as the resolved recipe: a checkpoint with another one is
     /// refused. A line that starts with `data ` has a hash of the data.
     #[must_use]
     pub fn identity(mut self, identity: impl Into<String>) -> Self {
@@ -129,7 +129,7 @@ impl<M: LearnerModel> Trainer<M> {
         self
     }
 
-    /// Goes on from the latest good checkpoint in the folder, if there is one.
+    /// Resumes from the latest good checkpoint in the folder, if there is one.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
@@ -151,21 +151,21 @@ impl<M: LearnerModel> Trainer<M> {
         self
     }
 
-    /// Hears of checkpoints that were skipped because they are damaged.
+    /// Called for each checkpoint that is skipped because it is damaged.
     #[must_use]
     pub fn on_damage(mut self, listener: impl Fn(&CheckpointError) + 'static) -> Self {
         self.on_damage = Box::new(listener);
         self
     }
 
-    /// Sees the model and its gradients at each step, before the update.
+    /// Called with the model and its gradients at each step, before the update.
     #[must_use]
     pub fn on_step(mut self, listener: Box<StepListener<M>>) -> Self {
         self.on_step = Some(listener);
         self
     }
 
-    /// Sees the model, ready for inference, after each epoch that is the best so far.
+    /// Called with the model, ready for inference, after each epoch that is the best so far.
     #[must_use]
     pub fn on_best(mut self, listener: Option<Box<BestListener<M>>>) -> Self {
         self.on_best = listener;
@@ -184,9 +184,9 @@ impl<M: LearnerModel> Trainer<M> {
     }
 
     /// Trains `model` on one dataset and validates it on another, in batches of the
-    /// configuration's size, and gives back its best weights.
+    /// configuration's size, and returns its best weights.
     ///
-    /// [`fit`](Self::fit) is for loaders of one's own, and for more metrics than the loss.
+    /// [`fit`](Self::fit) takes custom loaders and more metrics than the loss.
     ///
     /// # Errors
     ///
@@ -223,7 +223,7 @@ impl<M: LearnerModel> Trainer<M> {
         self.fit(model, train, valid, |training| training)
     }
 
-    /// Trains `model` where it is and gives back its best weights.
+    /// Trains `model` on its device and returns its best weights.
     ///
     /// The loss and the learning rate are always measured; `extend` adds metrics of burn-train or
     /// anything else that its builder offers, as in
@@ -231,8 +231,8 @@ impl<M: LearnerModel> Trainer<M> {
     ///
     /// # Errors
     ///
-    /// If the configuration makes no sense, a batch cannot be loaded, the loss is no longer
-    /// finite, the folder cannot be written, or somebody interrupts.
+    /// If the configuration is invalid, a batch cannot be loaded, the loss is no longer finite, the
+    /// folder cannot be written, or training is interrupted.
     pub fn fit<I: 'static, V: 'static>(
         self,
         model: M,
@@ -307,8 +307,7 @@ impl<M: LearnerModel> Trainer<M> {
         }));
         let training = SupervisedTraining::new(".", train, valid)
             .num_epochs(self.config.train.epochs)
-            // Only tells the renderer where the run begins: nothing is loaded without its
-            // checkpointers.
+            // Sets the first epoch of the renderer only: without its checkpointers nothing is loaded.
             .checkpoint(epoch - 1)
             .metrics((LossMetric::new(),))
             .metric_train_numeric(LearningRateMetric::new())
@@ -336,22 +335,22 @@ impl<M: LearnerModel> Trainer<M> {
     }
 }
 
-/// Why [`Trainer::fit`] gave no model.
+/// Why [`Trainer::fit`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
-    /// A number that no training could use.
+    /// An invalid configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A dataset that cannot be put in batches.
+    /// A dataset that cannot be batched.
     #[error("cannot make batches")]
     Loader(#[from] LoaderError),
-    /// The model has nothing to learn.
+    /// The model has no parameters.
     #[error("the model has no parameters")]
     NoParameters,
     /// The learning strategy was replaced in `extend`.
     #[error("the training loop was replaced by another and did not run")]
     NotRun,
-    /// Training began and ended without a model.
+    /// Training failed or was interrupted.
     #[error(transparent)]
     Train(#[from] TrainError),
 }

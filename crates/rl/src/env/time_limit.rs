@@ -1,7 +1,7 @@
-//! Cuts episodes off after a number of steps.
+//! Truncates episodes after a number of steps.
 //!
 //! Reference: Pardo, Tavakoli, Levdik and Kormushev, *Time limits in reinforcement learning*,
-//! 2018, <https://arxiv.org/abs/1712.00378>, says why the cut is not a termination.
+//! 2018, <https://arxiv.org/abs/1712.00378>: why a time limit is not a termination.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What may change when a run is resumed: how long it trains, and nothing else.
+//! Changes of a recipe that a resumed run may have: its length, and nothing else.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use toml::{Table, Value};
 
 use super::RunError;
 
-/// Keys of `train` that only decide when training ends.
+/// Keys of `train` that only determine when training ends.
 const LENGTH: [&str; 3] = ["epochs", "patience", "total_timesteps"];
 
-/// How a recipe differs from the one of the run to resume.
+/// The difference between a recipe and that of the run to resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Not at all.
+    /// No difference.
     None,
     /// It trains longer: one of [`LENGTH`] is higher.
     Longer,
