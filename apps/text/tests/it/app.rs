@@ -85,7 +85,7 @@ const HUB: &str = concat!(
 );
 
 #[test]
-fn texts_of_ones_own_are_learned_measured_and_told_apart() {
+fn own_texts_are_trained_on_evaluated_and_predicted() {
     let place = trained();
     let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
     assert_eq!(summary["app"], "text");
@@ -174,7 +174,7 @@ fn the_recipe_that_a_run_leaves_repeats_it_to_the_byte() {
 }
 
 #[test]
-fn a_killed_run_goes_on_to_the_same_model() {
+fn a_killed_run_resumes_to_the_same_model() {
     let place = place();
     let more = [
         "--set",
@@ -200,7 +200,7 @@ fn a_killed_run_goes_on_to_the_same_model() {
 }
 
 #[test]
-fn lines_of_stdin_and_of_files_are_told_apart_one_by_one() {
+fn lines_of_stdin_and_of_files_are_predicted_one_by_one() {
     let place = trained();
     let mut child = place
         .command(&["predict", "--run", "run", "--csv", "-"])
@@ -227,7 +227,7 @@ fn lines_of_stdin_and_of_files_are_told_apart_one_by_one() {
 }
 
 #[test]
-fn the_words_that_decided_are_named_and_coloured() {
+fn the_words_that_decided_are_named_and_colored() {
     let place = trained();
     let args = [
         "explain",
@@ -258,7 +258,7 @@ fn the_words_that_decided_are_named_and_coloured() {
 }
 
 #[test]
-fn a_summary_has_the_sentences_that_matter_in_their_order() {
+fn a_summary_has_the_most_important_sentences_in_their_order() {
     let place = trained();
     let text = "A great seat. An awful film, dull and dreadful! A lovely seat. It is dull and boring \
                 and dreadful. A superb seat.";
@@ -281,7 +281,7 @@ fn a_summary_has_the_sentences_that_matter_in_their_order() {
 }
 
 #[test]
-fn the_texts_of_a_folder_are_found_by_likeness() {
+fn the_texts_of_a_folder_are_found_by_similarity() {
     let place = trained();
     fs::create_dir(place.path("folder")).unwrap();
     place.write("folder/one.txt", "a superb and lovely film");
@@ -304,7 +304,7 @@ fn the_texts_of_a_folder_are_found_by_likeness() {
 }
 
 #[test]
-fn a_language_model_learns_and_writes_the_same_with_and_without_its_cache() {
+fn a_language_model_generates_the_same_with_and_without_its_cache() {
     let place = place();
     place.write(
         "rhyme.txt",
@@ -448,7 +448,7 @@ fn words_get_tags_pairs_get_classes_and_texts_get_many_labels() {
 }
 
 #[test]
-fn published_weights_find_texts_that_are_alike_without_training() {
+fn pretrained_weights_find_similar_texts_without_training() {
     let place = place();
     fs::create_dir(place.path("folder")).unwrap();
     place.write("folder/one.txt", "the cat sat on the mat");
@@ -476,7 +476,7 @@ fn published_weights_find_texts_that_are_alike_without_training() {
 }
 
 #[test]
-fn published_weights_are_fine_tuned_and_the_model_needs_their_folder_no_more() {
+fn pretrained_weights_are_fine_tuned_and_the_model_does_not_need_their_folder() {
     let place = place();
     let copy = place.path("hub");
     fs::create_dir(&copy).unwrap();
@@ -528,7 +528,7 @@ fn published_weights_are_fine_tuned_and_the_model_needs_their_folder_no_more() {
 }
 
 #[test]
-fn the_default_command_classifies_lines_that_are_not_in_its_data() {
+fn the_default_command_classifies_new_texts() {
     let place = place();
     let fewer = [
         "--set",
@@ -715,7 +715,7 @@ fn split_folders_are_used_as_such_and_inspected() {
 #[test]
 fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together() {
     let place = place();
-    // Every film stands there four times; the words tell nothing of the label.
+    // Every film occurs four times; the words are independent of the label.
     let mut text = String::from("text,label\n");
     for at in (0..4).flat_map(|_| 0..40) {
         let label = ["good", "bad"][at * 7 % 5 % 2];
@@ -750,7 +750,7 @@ fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together(
         "{}",
         ran.stderr
     );
-    // A text was added and one removed: the split stays, and that is told.
+    // A text was added and one removed: the split stays, with a note.
     let changed = text.replacen("film 0 of 0,", "another film,", 1) + "one more film,bad\n";
     place.write("copies.csv", changed);
     let ran = place.run(&["eval", "--run", "run"]);

@@ -40,7 +40,7 @@ impl Place {
         place
     }
 
-    /// `train` on the tiny data with a network that has batch normalisation and dropout, and with
+    /// `train` on the tiny data with a network that has batch normalization and dropout, and with
     /// every source of randomness switched on.
     pub(crate) fn train_args<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
         let mut args = vec![

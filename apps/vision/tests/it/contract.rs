@@ -20,7 +20,7 @@ fn trained() -> Place {
     place
 }
 
-/// A grey picture of the left class, of another size and colour type than the training images.
+/// A gray picture of the left class, of another size and color type than the training images.
 fn picture(place: &Place, name: &str) -> String {
     let pixel = |x, _| image::Rgba([if x < 20 { 250 } else { 10 }; 4]).0;
     let picture = image::RgbImage::from_fn(40, 30, |x, y| {

@@ -5,7 +5,7 @@ use tinderbox_datasets::table::{Encoding, ReadOptions};
 use tinderbox_datasets::text::TextOptions;
 use tinderbox_models::ConfigError;
 
-/// Format of a file of texts. What is empty or `auto` is inferred from the file.
+/// Format of a file of texts. Empty and `auto` values are inferred from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Format {

@@ -194,7 +194,7 @@ pub struct NamedTexts {
     pub names: Vec<String>,
     /// The texts.
     pub texts: Vec<String>,
-    /// What was inferred and skipped while reading.
+    /// Notes and warnings of the reader.
     pub messages: Vec<String>,
 }
 

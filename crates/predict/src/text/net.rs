@@ -83,7 +83,7 @@ fn longest(texts: &[&Tokens]) -> usize {
     lengths.max().unwrap_or(0).max(1)
 }
 
-/// A token id as a tensor holds it; no vocabulary is as large as its maximum.
+/// A token id for a tensor; no vocabulary is as large as its maximum.
 pub fn token_id(token: u32) -> i32 {
     i32::try_from(token).unwrap_or(i32::MAX)
 }

@@ -30,7 +30,7 @@ pub struct TextPredictor {
 }
 
 impl TextPredictor {
-    /// What `model.json` calls such a model.
+    /// The `kind` of such a model in `model.json`.
     pub const KIND: &'static str = "text-model";
 
     /// Reads a model folder.
@@ -99,7 +99,7 @@ impl TextPredictor {
         self.threshold
     }
 
-    /// What `model.json` says.
+    /// The content of `model.json`.
     pub fn spec(&self) -> &TextSpec {
         &self.spec
     }

@@ -1,4 +1,4 @@
-//! What `model.json` says of a model for texts.
+//! `model.json` of a model for texts.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub struct TextSpec {
     pub input: InputSpec,
     /// Calibrates probabilities.
     pub temperature: Temperature,
-    /// What an evaluation needs, for the crate that trained the model.
+    /// Data of the training, which only the crate that trained the model reads.
     pub training: Value,
 }
 

@@ -176,7 +176,7 @@ fn check_id(token: &str, id: &Value) -> Result<usize, String> {
     })
 }
 
-/// Both parts of a merge are tokens, and the second begins with the prefix of parts inside a word.
+/// Both sides of a merge are tokens, and the second begins with the prefix of subwords inside a word.
 fn check_merges(model: &Map<String, Value>, vocab: &Map<String, Value>) -> Checked {
     let Some(merges) = model.get("merges") else {
         return Ok(());
@@ -496,7 +496,7 @@ fn backtracks(pattern: &str) -> bool {
     false
 }
 
-/// Whether a repetition stands here whose number has no small bound.
+/// Whether there is a repetition without a small bound here.
 fn is_repeated(rest: &[u8]) -> bool {
     match rest.first() {
         Some(b'*' | b'+') => true,

@@ -203,7 +203,7 @@ impl EncodedDataset {
     }
 }
 
-/// A class or a position as a tensor holds it; there are never as many as its maximum.
+/// A class or a position for a tensor; there are never as many as its maximum.
 fn number(class: usize) -> i32 {
     i32::try_from(class).unwrap_or(i32::MAX)
 }

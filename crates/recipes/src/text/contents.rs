@@ -33,7 +33,7 @@ pub(super) fn split_list(corpus: &Corpus) -> SplitList {
     }
 }
 
-/// The texts as a split list holds them. A label counts by its name, because its number depends on
+/// The texts as items of a split list. A label counts by its name, because its number depends on
 /// the other labels.
 pub(super) fn items(texts: &LabeledTexts) -> Vec<Item> {
     let name = |label: usize| texts.labels.get(label).map_or("", String::as_str);

@@ -48,7 +48,7 @@ pub struct LabeledTexts {
     pub agreements: Vec<Agreement>,
     /// The files and folders of the splits, for the user's own data.
     pub located: Option<SplitPaths>,
-    /// What was inferred and skipped while reading.
+    /// Notes and warnings of the reader.
     pub report: TextReport,
 }
 
@@ -90,7 +90,7 @@ pub struct PlainText {
     pub valid: String,
     /// The test split.
     pub test: String,
-    /// What was inferred and skipped while reading.
+    /// Notes and warnings of the reader.
     pub report: TextReport,
 }
 
@@ -104,7 +104,7 @@ pub enum Corpus {
 }
 
 impl Corpus {
-    /// What was inferred and skipped while reading.
+    /// Notes and warnings of the reader.
     pub fn report(&self) -> &TextReport {
         match self {
             Self::Labeled(texts) => &texts.report,

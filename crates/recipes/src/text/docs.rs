@@ -49,7 +49,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.format",
-        "File format; what is empty or auto is inferred from the file",
+        "File format; empty and auto values are inferred from the file",
         "",
     ),
     KeyDoc::new(
@@ -64,7 +64,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.format.header",
-        "Whether the first line holds the column names",
+        "Whether the first line has the column names",
         "",
     ),
     KeyDoc::new(

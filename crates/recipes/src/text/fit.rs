@@ -334,7 +334,7 @@ impl TextModeling {
         })
     }
 
-    /// Classical methods on the same splits, if they are wanted.
+    /// Classical methods on the same splits, if requested.
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,

@@ -234,7 +234,7 @@ fn with_whole_advice(error: PredictError) -> TaskError {
     error.into()
 }
 
-/// What was skipped, and how a plain text file was read.
+/// Notes on skipped texts and on the reading of a plain text file.
 fn notes(report: &TextReport, input: &Path, by_default: bool, done: usize) -> Vec<String> {
     let messages = report.messages().into_iter();
     let mut notes: Vec<String> = messages

@@ -76,7 +76,7 @@ pub struct TextModeling {
     layers: Vec<LayerSummary>,
 }
 
-/// Where the training data is and how it was split, as `model.json` holds it.
+/// The training data and its split, stored in `model.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct TrainingData {
     data: Data,

@@ -10,11 +10,11 @@ use tinderbox_datasets::image::LabeledImage;
 use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
 use tinderbox_predict::PredictError;
 use tinderbox_predict::vision::{ImageClassifier, ImageEnsemble, Normalize};
-use tinderbox_train::TaskError;
 use tinderbox_train::classify::LabeledBatch;
 use tinderbox_train::metrics::{Evaluation, Predictions};
 use tinderbox_train::splits::{Scope, digest};
 use tinderbox_train::task::{EvalReport, EvalRequest};
+use tinderbox_train::{Split, TaskError};
 
 use super::{Recipe, TrainingData};
 use crate::vision::batch::ImageCollate;
@@ -91,10 +91,7 @@ pub(super) fn evaluate(
             let split = request
                 .recipe
                 .map_or(&training.split, |recipe| &recipe.split);
-            let splits = ImageSplits::new(&data, split)?.splits;
-            splits
-                .get(request.split)
-                .map_or(Vec::new(), <[usize]>::to_vec)
+            rows_of(&data, split, request.split)?
         }
     };
     if rows.is_empty() {
@@ -111,6 +108,12 @@ pub(super) fn evaluate(
         notes: data.all_notes(),
         scope,
     })
+}
+
+/// The images of a split, which is made again as at training.
+fn rows_of(data: &ImageData, split: &Split, name: &str) -> Result<Vec<usize>, DataError> {
+    let splits = ImageSplits::new(data, split)?.splits;
+    Ok(splits.get(name).map_or(Vec::new(), <[usize]>::to_vec))
 }
 
 /// Opens the images that a model was trained on, or others.
