@@ -368,7 +368,7 @@ mod tests {
         progress.start_split("valid", 40);
         progress.update_split(10);
         let line = progress.split_line(Duration::from_secs(3));
-        assert_eq!(line, "epoch 1/10, validation, 25%, 9 s left");
+        assert_eq!(line, "epoch  1/10, validation, 25%, 9 s left");
     }
 
     #[test]

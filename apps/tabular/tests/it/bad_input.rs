@@ -385,7 +385,7 @@ fn a_model_refuses_files_in_which_rows_are_lost_or_numbers_too_large() {
     );
     place
         .run(&["predict", "--run", "run", "stray.csv"])
-        .failed(2, &["stray.csv", "in quotes", "line "]);
+        .failed(2, &["stray.csv", "a quoted cell", "line "]);
     place.write("huge.csv", "x,more\n1,2\n2,-1e39\n");
     place
         .run(&["predict", "--run", "run", "huge.csv"])

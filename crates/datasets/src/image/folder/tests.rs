@@ -70,8 +70,8 @@ fn hidden_files_are_unseen_and_others_are_counted() {
     assert_eq!((images.len(), images.skipped()), (4, 0));
     assert_eq!(
         skipped_files.to_string(),
-        "4 files skipped: 1 in an unsupported image format (.heic), 1 not in a class folder, 1 not \
-         an image (.csv), 1 not an image (.txt)"
+        "4 files skipped: 1 in an unsupported image format (.heic), 1 not an image (.csv), 1 not an \
+         image (.txt), 1 not in a class folder"
     );
 }
 

@@ -399,7 +399,7 @@ fn a_stray_quote_is_noted_and_refused_where_rows_must_not_be_lost() {
     assert_eq!(again(&clean).unwrap().0.rows(), 60);
     let error = again(&csv).unwrap_err().to_string();
     assert!(
-        error.starts_with("`new.csv` line 22: a cell in quotes spans lines"),
+        error.starts_with("`new.csv` line 22: a quoted cell spans lines"),
         "{error}"
     );
 }
