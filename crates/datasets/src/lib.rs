@@ -5,7 +5,7 @@
 //! | module | reads |
 //! |---|---|
 //! | [`table`] | CSV, TSV, JSON and (feature `parquet`) Parquet, into typed columns |
-//! | [`text`] | labeled texts, pairs, multi-label texts, tagged sentences and plain text, from CSV, JSON, CoNLL, text files and archives |
+//! | [`text`] | labeled texts, pairs, multi-label texts, tagged sentences and plain text, from CSV, JSON, `CoNLL`, text files and archives |
 //! | [`image`] | JPEG, PNG, GIF, TIFF, WebP and BMP; image folders, archives, tables of paths, and IDX |
 //! | [`raster`] | `GeoTIFF` maps |
 //! | [`archive`] | ZIP and tar |

@@ -27,10 +27,6 @@ use crate::{ModelFiles, Prediction, tabular};
 /// # Ok(())
 /// # }
 /// ```
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a program has a handful of models"
-)]
 #[derive(Debug)]
 pub enum Model {
     /// An image classifier; its inputs are image files.

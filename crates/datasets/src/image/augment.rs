@@ -153,7 +153,7 @@ impl Augment {
             if self.crop == 0 {
                 return 0;
             }
-            self.crop as isize - below(rng, 2 * self.crop + 1) as isize
+            self.crop.cast_signed() - below(rng, 2 * self.crop + 1).cast_signed()
         };
         let (down, right) = (shift(), shift());
         let erase = if self.erase > 0.0 && uniform(rng) < self.erase {

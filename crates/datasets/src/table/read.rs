@@ -234,7 +234,7 @@ fn conform_csv(
     let columns = std::mem::take(&mut gathered.columns);
     let columns = in_schema_order(columns, schema, &plan);
     let context = context(&file, &markers, &gathered, &options);
-    let columns = typed(columns.into_iter(), |(column, raw)| {
+    let columns = typed(columns, |(column, raw)| {
         conform(column, &raw, &context)
     })?;
     let mut report = report(&file, &gathered, &columns);

@@ -29,8 +29,8 @@ impl Shift {
         let (width, channels) = (self.width, self.channels);
         let mut shifted = vec![fill; values.len()];
         // Columns of the result that lie inside the source.
-        let inside = |column: isize| column.clamp(0, width as isize) as usize;
-        let (first, last) = (inside(self.right), inside(width as isize + self.right));
+        let inside = |column: isize| column.clamp(0, width.cast_signed()).cast_unsigned();
+        let (first, last) = (inside(self.right), inside(width.cast_signed() + self.right));
         if first >= last {
             return shifted;
         }
