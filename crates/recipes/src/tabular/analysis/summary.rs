@@ -18,6 +18,9 @@ use crate::tabular::targets::headline;
 /// Number of features that are named.
 const NAMED: usize = 5;
 
+/// Number of features with a bar: a table may have thousands.
+const BARS: usize = 10;
+
 /// Permutations of each column.
 const REPEATS: usize = 3;
 
@@ -72,7 +75,7 @@ impl Tabular {
         let columns = model.encoder().names().count();
         Ok(vec![
             Section::text(top_features(&importances, columns)),
-            importance_section(&model, &importances),
+            importance_section(&model, &importances[..importances.len().min(BARS)]),
         ])
     }
 }
