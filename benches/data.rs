@@ -16,8 +16,7 @@ use tinderbox_backend::{DeviceSpec, open};
 use tinderbox_benches::works;
 use tinderbox_datasets::image::{Augment, ImageSet};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_predict::vision::Normalize;
-use tinderbox_recipes::vision::ImageCollate;
+use tinderbox_recipes::vision::{ImageCollate, measure};
 
 const COUNT: usize = 10_000;
 const SIDE: usize = 28;
@@ -67,7 +66,7 @@ fn loader(criterion: &mut Criterion) {
         vec!["0".to_owned()],
     );
     let set = Arc::new(set.unwrap());
-    let normalize = Normalize::measure(set.as_ref(), 1).unwrap();
+    let normalize = measure(set.as_ref(), 1).unwrap();
     for workers in [0, 1, 2] {
         let loader = Loader::new(
             set.clone(),

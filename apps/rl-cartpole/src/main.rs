@@ -77,7 +77,7 @@ struct Ablation {
     /// Number of seeds per recipe, starting at 0
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
-    /// Override a key of every recipe, e.g. train.total_timesteps=20000
+    /// Override a key of every recipe, e.g. `train.total_timesteps=20000`
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]

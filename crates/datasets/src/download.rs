@@ -21,7 +21,7 @@ use thiserror::Error;
 /// Environment variable that names the cache folder.
 pub const CACHE_VARIABLE: &str = "TINDERBOX_CACHE";
 
-/// A public data set, in a folder for [`open_idx_folder`](crate::open_idx_folder) or
+/// A public data set, in a folder for [`open_idx_folder`](crate::image::open_idx_folder) or
 /// [`ag_news`](crate::sets::ag_news).
 #[derive(Debug)]
 pub struct PublicSet {

@@ -34,20 +34,17 @@ impl RendererFeed {
             self.start(total);
         }
         self.renderer.update_split(step);
-        match progress.evaluation {
-            Some([mean, std]) => {
-                self.renderer.update_valid(state("return_mean", mean));
-                self.renderer.update_valid(state("return_std", std));
-                self.evaluations += 1;
-                self.renderer.update_epoch(self.evaluations);
-                self.renderer.start_split("train", total);
-                self.renderer.update_split(step);
-            }
-            None => {
-                self.train("return_mean", Some(progress.return_mean));
-                self.train("loss", Some(progress.loss));
-                self.train("epsilon", progress.epsilon);
-            }
+        if let Some([mean, std]) = progress.evaluation {
+            self.renderer.update_valid(state("return_mean", mean));
+            self.renderer.update_valid(state("return_std", std));
+            self.evaluations += 1;
+            self.renderer.update_epoch(self.evaluations);
+            self.renderer.start_split("train", total);
+            self.renderer.update_split(step);
+        } else {
+            self.train("return_mean", Some(progress.return_mean));
+            self.train("loss", Some(progress.loss));
+            self.train("epsilon", progress.epsilon);
         }
     }
 

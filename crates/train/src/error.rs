@@ -89,6 +89,7 @@ impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskError")
             .field("kind", &self.kind)
+            .field("context", &self.context)
             .field("source", &self.source)
             .finish()
     }

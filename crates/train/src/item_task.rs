@@ -245,7 +245,7 @@ impl<C: Clone + Serialize + DeserializeOwned> TaskRecipe for ItemRecipe<C> {
 /// An [`ItemTask`] with its items read and split.
 pub struct Items<T: ItemTask> {
     recipe: ItemRecipe<T::Config>,
-    items: Vec<T::Item>,
+    samples: Vec<T::Item>,
     /// Positions of the items of each split.
     rows: [Vec<usize>; 3],
     splits: SplitList,
@@ -333,7 +333,7 @@ fn split(count: usize, split: &Split) -> Result<[Vec<usize>; 3], TaskError> {
 impl<T: ItemTask> Items<T> {
     fn take(&self, split: usize) -> Vec<T::Item> {
         let rows = self.rows[split].iter();
-        rows.map(|&row| self.items[row].clone()).collect()
+        rows.map(|&row| self.samples[row].clone()).collect()
     }
 
     fn dataset(&self, split: usize) -> Arc<InMemDataset<T::Item>> {
@@ -431,7 +431,7 @@ impl<T: ItemTask> Task for Items<T> {
         Ok(Self {
             splits: SplitList::new(contents(&items), [train, valid, test]),
             rows,
-            items,
+            samples: items,
             recipe,
         })
     }
@@ -447,7 +447,7 @@ impl<T: ItemTask> Task for Items<T> {
             count: rows.len(),
             ..SplitOverview::default()
         });
-        let count = self.items.len();
+        let count = self.samples.len();
         Overview {
             summary: format!("{count} {}", T::ITEM.of(count)),
             splits: splits.collect(),

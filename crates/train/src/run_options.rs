@@ -47,6 +47,10 @@ pub struct Job<M> {
 
 impl<M: LearnerModel> Job<M> {
     /// The training of a member, from 0, of `count` networks, in a folder of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be created.
     pub fn new(dir: &Path, part: &str, member: usize, count: usize) -> Result<Self, RunError> {
         let dir = if member == 0 {
             dir.to_owned()

@@ -172,7 +172,7 @@ impl<M: LearnerModel> Trainer<M> {
         self
     }
 
-    /// Multiplies the learning rate of parts of the model, as [`layer_factors`] says or by hand.
+    /// Multiplies the learning rate of parts of the model, as [`layer_factors`](crate::layer_factors) computes or by hand.
     ///
     /// A part is named by its path in the model, as `layers.1` or `bert`, and has all parameters
     /// whose paths contain these names in a row. Of the parts that a parameter is in the last

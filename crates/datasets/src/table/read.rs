@@ -234,9 +234,7 @@ fn conform_csv(
     let columns = std::mem::take(&mut gathered.columns);
     let columns = in_schema_order(columns, schema, &plan);
     let context = context(&file, &markers, &gathered, &options);
-    let columns = typed(columns, |(column, raw)| {
-        conform(column, &raw, &context)
-    })?;
+    let columns = typed(columns, |(column, raw)| conform(column, &raw, &context))?;
     let mut report = report(&file, &gathered, &columns);
     report.ignored = plan.ignored(&gathered.names);
     report.absent = plan.absent(schema);

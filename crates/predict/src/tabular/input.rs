@@ -58,6 +58,10 @@ impl From<TableError> for InputError {
 
 /// The first row with a number that is too large for a network, and the error about it; columns that
 /// the table lacks are skipped.
+///
+/// # Errors
+///
+/// If there is such a number, with its row from 0.
 pub fn check_range<S: AsRef<str>>(
     table: &Table,
     columns: impl IntoIterator<Item = S>,

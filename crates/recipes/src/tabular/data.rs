@@ -90,7 +90,7 @@ pub fn open(data: &Data, split: &Split) -> Result<TableDataset, DataError> {
     let Rows {
         table,
         report,
-        split_rows,
+        n_split: split_rows,
         flagged,
         area,
     } = read(data, split.seed)?;

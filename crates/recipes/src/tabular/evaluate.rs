@@ -60,9 +60,8 @@ fn data_of(request: &EvalRequest<'_, Recipe>, training: &Training) -> Result<Dat
     if let Some(path) = request.data {
         let slot = data.source.path_mut().ok_or(DataError::Bundled)?;
         let name = path.to_str();
-        *slot = name
-            .ok_or_else(|| DataError::NotUtf8(path.to_owned()))?
-            .to_owned();
+        name.ok_or_else(|| DataError::NotUtf8(path.to_owned()))?
+            .clone_into(slot);
     }
     Ok(data)
 }

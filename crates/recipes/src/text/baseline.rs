@@ -52,7 +52,9 @@ fn linear(
 ) -> Result<[Evaluation; 2], TaskError> {
     let joined = |rows: &[usize]| -> Vec<String> {
         let inputs = rows.iter().map(|&row| &texts.inputs[row]);
-        inputs.map(|input| input.joined()).collect()
+        inputs
+            .map(tinderbox_predict::text::TextInput::joined)
+            .collect()
     };
     let train = joined(fitted);
     let terms = TfidfConfig::default()

@@ -1,6 +1,7 @@
 //! The state of the loop in a checkpoint, besides the learner and the environments.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -91,8 +92,8 @@ pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TaskErr
 }
 
 /// The checkpoint does not fit the run.
-pub(super) fn foreign(reason: impl ToString) -> TaskError {
-    TrainError::Foreign(reason.to_string()).into()
+pub(super) fn foreign(reason: impl Display) -> TaskError {
+    TrainError::Foreign(format!("{reason}")).into()
 }
 
 /// Takes a blob out of a checkpoint.

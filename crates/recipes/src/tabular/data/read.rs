@@ -18,7 +18,7 @@ const TABLES: [&str; 7] = ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parq
 pub(super) struct Rows {
     pub(super) table: Table,
     pub(super) report: Option<ReadReport>,
-    pub(super) split_rows: usize,
+    pub(super) n_split: usize,
     pub(super) flagged: Option<Vec<bool>>,
     pub(super) area: Option<Area>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Rows {
 impl Rows {
     fn whole(table: Table) -> Self {
         Self {
-            split_rows: table.rows(),
+            n_split: table.rows(),
             table,
             report: None,
             flagged: None,
@@ -90,9 +90,9 @@ pub(super) fn read(data: &Data, seed: u64) -> Result<Rows, DataError> {
         }
         Source::Adult { path } => {
             let (train, test) = adult(&given(path)?)?;
-            let split_rows = train.rows();
+            let n_split = train.rows();
             Ok(Rows {
-                split_rows,
+                n_split,
                 ..Rows::whole(train.append(&test)?)
             })
         }
@@ -142,13 +142,13 @@ pub(in crate::tabular) fn table_of(path: &Path) -> Result<PathBuf, DataError> {
 fn read_file(path: &Path, test: &str, options: &ReadOptions) -> Result<Rows, DataError> {
     let path = &table_of(path)?;
     let (table, report) = table::read(path, options)?;
-    let (split_rows, mut whole) = (table.rows(), table);
+    let (n_split, mut whole) = (table.rows(), table);
     if !test.is_empty() {
         let (more, _) = table::read_with(Path::new(test), &whole.schema(), &[], options)?;
         whole = whole.append(&more)?;
     }
     Ok(Rows {
-        split_rows,
+        n_split,
         report: Some(report),
         ..Rows::whole(whole)
     })
