@@ -1,4 +1,4 @@
-//! Classical methods to hold a deep model against, so that its gain is seen and not claimed.
+//! Classical methods to compare a deep model with.
 //!
 //! Rows of numbers or texts go in, probabilities or values come out. The crate knows no tensor, no
 //! image and no metric. Everything is deterministic, on any number of threads.
@@ -6,11 +6,22 @@
 //! | for | method |
 //! |---|---|
 //! | images | [`logistic_regression`], multinomial, on dense pixels, by `linfa` |
-//! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardised numbers ([`Standardizer`]) beside one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
+//! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardized numbers ([`Standardizer`]) and one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
 //! | texts | [`TfidfConfig`], whose sparse rows [`LogisticConfig`] takes |
 //!
-//! What the settings mean, and what they are by default, is scikit-learn's, so that a figure here
-//! is the figure a reader would get there.
+//! Settings and their defaults are those of scikit-learn, so that scores are comparable.
+//!
+//! ```
+//! use tinderbox_baselines::{LogisticConfig, TfidfConfig};
+//!
+//! let texts = ["cheap pills now", "win cash now", "see you at lunch", "lunch at noon?"];
+//! let texts = texts.map(str::to_owned);
+//! let terms = TfidfConfig::default().fit(&texts)?;
+//! let model = LogisticConfig::default().fit(&terms.transform(&texts), &[1, 1, 0, 0], 2)?;
+//! let new = terms.transform(&["win pills".to_owned()]);
+//! assert!(model.predict(&new)?[1] > 0.5);
+//! # Ok::<(), tinderbox_baselines::BaselineError>(())
+//! ```
 
 #[cfg(feature = "dense")]
 mod dense;

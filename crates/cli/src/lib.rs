@@ -1,8 +1,37 @@
-//! What every app shares at the command line: flags, progress, messages, exit codes.
+//! The command line of every app: commands, flags, progress, messages, exit codes.
 //!
 //! A flag means the same in every app because it is declared here. Results go to stdout, progress
-//! and messages to stderr; a closed pipe ends the program quietly. The crate knows recipes only as
-//! data that can be patched, and no app at all.
+//! and messages to stderr; a closed pipe ends the program quietly. An app names its task and its
+//! recipes:
+//!
+//! ```
+//! use tinderbox_cli::app::{App, NoCommand, NoFlags};
+//! use tinderbox_cli::recipe::Catalogue;
+//! use tinderbox_train::{ItemRecipe, ItemTask, Items};
+//!
+//! /// The app of a task over items whose network has one setting.
+//! struct Program<T>(T);
+//!
+//! impl<T: ItemTask<Config = u32>> App for Program<T> {
+//!     type Task = Items<T>;
+//!     type TrainFlags = NoFlags;
+//!     type ModelFlags = NoFlags;
+//!     type EvalFlags = NoFlags;
+//!     type InputFlags = NoFlags;
+//!     type Command = NoCommand;
+//!     const NAME: &'static str = "program";
+//!     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+//!     const ABOUT: &'static str = "Predict something";
+//!
+//!     fn recipes() -> Catalogue<ItemRecipe<u32>> {
+//!         let builtin = |name: &str| (name == "small").then(|| ItemRecipe::new(name, 8));
+//!         Catalogue { names: &[("small", "a small network")], builtin }
+//!     }
+//! }
+//! // In a program: `tinderbox_cli::main!(Program<MyTask>);`
+//! ```
+//!
+//! Non-goals: tasks, models and recipes, which it knows only through their contract.
 
 pub mod app;
 pub mod args;

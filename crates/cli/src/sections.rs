@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use tinderbox_train::Report;
-use tinderbox_train::section::{Analysis, Bar, Body, Curve, Section};
+use tinderbox_train::section::{Analysis, Bar, Body, Curve, SECTIONS_FILE, Section};
 
 use crate::escape::escape_cell;
 use crate::{Failure, Output, chart, highlights, note, table};
@@ -33,6 +33,9 @@ pub fn print(analysis: &Analysis, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Bars that are printed after training; all are stored.
+const SHOWN_BARS: usize = 8;
+
 /// A section as text for a terminal.
 pub fn text(section: &Section) -> String {
     let body = match &section.body {
@@ -58,7 +61,20 @@ pub fn add(report: &Report, more: &[Section]) -> Result<(), Failure> {
     let all = [&report.sections, more].concat();
     Section::save_all(&all, report.run.path())?;
     let mut out = Output::Stdout;
-    more.iter().try_for_each(|section| out.line(&text(section)))
+    more.iter()
+        .try_for_each(|section| out.line(&shortened(section)))
+}
+
+/// A section as text with its first bars only.
+fn shortened(section: &Section) -> String {
+    match &section.body {
+        Body::Bars { bars } if bars.len() > SHOWN_BARS => {
+            let first = Section::bars(section.title.clone(), bars[..SHOWN_BARS].to_vec());
+            let more = bars.len() - SHOWN_BARS;
+            format!("{}\n  … {more} more in {SECTIONS_FILE}", text(&first))
+        }
+        _ => text(section),
+    }
 }
 
 /// The bars of the first section that has some.
@@ -87,6 +103,22 @@ fn curve_rows(axes: &[String; 2], curves: &[Curve]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_bars_are_counted_after_training() {
+        let bar = |at: usize| Bar {
+            name: format!("column {at}"),
+            value: 1.0,
+            note: "1.0".to_owned(),
+        };
+        let section = Section::bars("Importance", (0..10).map(bar).collect());
+        let text = shortened(&section);
+        assert!(
+            text.contains("column 7") && !text.contains("column 8"),
+            "{text}"
+        );
+        assert!(text.ends_with("2 more in sections.json"), "{text}");
+    }
 
     #[test]
     fn every_kind_of_section_has_a_text() {

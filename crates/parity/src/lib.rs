@@ -1,8 +1,17 @@
-//! Whether a device computes what it should.
+//! Compares what a device computes with values that PyTorch computed in float64.
 //!
-//! Every layer, loss and model family is run on a device and compared with values that PyTorch
-//! computed in float64. They are part of the crate, and `parity/references.py` and its neighbours
-//! make them. Those of texts need the feature `text`.
+//! Every layer, loss and model family is run. The reference values are part of the crate;
+//! `references/references.py` and its neighbors make them. Those of texts need the feature `text`.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//!
+//! for check in tinderbox_parity::parity(&Device::flex()) {
+//!     assert!(check.passed(), "{}: {:?}", check.name, check.difference);
+//! }
+//! ```
+//!
+//! Non-goals: tests of code that is not numerical, and measurements of speed.
 
 mod tabular;
 #[cfg(feature = "text")]

@@ -1,5 +1,22 @@
 //! Inference with trained models: the model folder, written and read, without the trainer.
 //!
+//! A model folder is read from a path or from memory, by its kind; inputs are bytes, predictions are
+//! structured and in batches. The crate compiles for `wasm32-unknown-unknown`.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use tinderbox_predict::{Model, ModelFiles};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = Model::load(&ModelFiles::open("runs/mine/model".as_ref()), &Device::flex())?;
+//! let rows = std::fs::read("new.csv")?;
+//! for (file, row, prediction) in model.predict(&[("new.csv", &rows)])? {
+//!     println!("{file} {row:?} {}", prediction.text());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Non-goals: training, evaluation against targets, and reading of large data sets.
 
 pub mod calibration;
@@ -28,3 +45,14 @@ pub use prediction::{Action, Prediction};
 
 /// Version of Burn that the crate is built on.
 pub const BURN_VERSION: &str = "0.22.1";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_of_burn_is_that_of_the_workspace() {
+        let manifest =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
+        let line = format!("burn = {{ version = \"={}\"", super::BURN_VERSION);
+        assert!(manifest.unwrap().contains(&line));
+    }
+}

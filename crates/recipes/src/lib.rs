@@ -1,10 +1,24 @@
-//! Training as one call: recipes as data, the loop, checkpoints, evaluation.
+//! Tasks on images, tables and texts: recipes as data, training as one call, evaluation, analyses.
 //!
-//! A recipe is a value that states everything that decides a result. Training one is a function
-//! call: no command line is needed, nothing is printed, and every failure is a typed error.
+//! A recipe is a value with everything that determines a result. Training needs no command line and
+//! prints nothing:
 //!
-//! What it refuses to do: parse flags, draw progress (it takes any burn-train renderer), or know
-//! which backends exist (it takes a [`Device`](burn::tensor::Device)).
+//! ```no_run
+//! use burn::tensor::Device;
+//! use tinderbox_recipes::vision::{ImageClassification, Recipe};
+//! use tinderbox_train::{Options, Task as _};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let recipe = Recipe::builtin("digits").expect("it is built in");
+//! let task = ImageClassification::prepare(recipe)?;
+//! let report = task.train(&Device::flex(), Options::new("runs/mine"))?;
+//! println!("{:.4}", report.test["accuracy"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Non-goals: flags, progress (it takes any burn-train renderer), and backends (it takes a
+//! [`Device`](burn::tensor::Device)).
 
 pub mod tabular;
 #[cfg(feature = "text")]

@@ -1,4 +1,18 @@
-//! The training loop: recipes as data, checkpoints, run directories and metrics.
+//! The contract of a task and the training loop: recipes as data, checkpoints, run directories, metrics.
+//!
+//! Any [`Task`] is used in the same way:
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use tinderbox_train::{Options, Task, TaskError};
+//!
+//! fn train<T: Task>(recipe: T::Recipe, device: &Device) -> Result<f64, TaskError> {
+//!     let report = T::prepare(recipe)?.train(device, Options::new("runs/mine"))?;
+//!     Ok(report.test["loss"])
+//! }
+//! ```
+//!
+//! [`ItemTask`] is the short way to a task of your own, and [`Trainer`] the loop without a task.
 //!
 //! [`Trainer::fit`] takes a model that knows its training step, a loader of training batches and
 //! one of validation batches, and returns the best weights. With a directory it also writes

@@ -127,6 +127,7 @@ impl App for Program {
     type Task = Items<Counts>;
     type TrainFlags = NoFlags;
     type ModelFlags = NoFlags;
+    type EvalFlags = NoFlags;
     type InputFlags = NoFlags;
     type Command = NoCommand;
     const NAME: &'static str = "own-task";

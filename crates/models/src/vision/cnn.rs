@@ -123,7 +123,7 @@ impl CnnConfig {
         if self.d_hidden > 0 {
             let d_features = self.d_features(&plan);
             layers.push(LayerSummary {
-                name: "d_hidden".into(),
+                name: "hidden".into(),
                 kind: "flatten + linear + relu".into(),
                 output_shape: vec![self.d_hidden],
                 parameters: linear_parameters(d_features, self.d_hidden, true),
