@@ -37,7 +37,7 @@ pub struct Case {
     pub name: &'static str,
     /// Which network.
     pub net: Net,
-    /// Classes that are told apart.
+    /// Number of classes.
     pub classes: usize,
     /// Items in a training batch.
     pub batch: usize,

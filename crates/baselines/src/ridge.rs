@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn columns_that_repeat_each_other_do_not_hinder() {
-        let twice = rows().beside(&rows()).unwrap();
+        let twice = rows().hstack(&rows()).unwrap();
         let model = RidgeConfig { l2: 0.0 }.fit(&twice, &TARGETS).unwrap();
         let once = RidgeConfig { l2: 0.0 }.fit(&rows(), &TARGETS).unwrap();
         let pairs = model.predict(&twice).unwrap().into_iter();

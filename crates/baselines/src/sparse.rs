@@ -10,12 +10,12 @@ use crate::{BaselineError, Table};
 /// ```
 /// use tinderbox_baselines::{SparseRows, Table};
 ///
-/// // A standardised number, and beside it a category of five as one-hot.
+/// // A standardized number, followed by a category of five as one-hot.
 /// let numbers = SparseRows::from_table(&Table::new(vec![0.5, -0.5], 1)?)?;
 /// let mut categories = SparseRows::new(5);
 /// categories.push([(3, 1.0)])?;
 /// categories.push([(0, 1.0)])?;
-/// let rows = numbers.beside(&categories)?;
+/// let rows = numbers.hstack(&categories)?;
 /// assert_eq!(rows.row(0).collect::<Vec<_>>(), [(0, 0.5), (4, 1.0)]);
 /// assert_eq!(rows.width(), 6);
 /// # Ok::<(), tinderbox_baselines::BaselineError>(())
@@ -137,12 +137,12 @@ impl SparseRows {
         selected
     }
 
-    /// Puts the rows of `right` beside these.
+    /// Appends the columns of `right` to these rows.
     ///
     /// # Errors
     ///
     /// If there are not as many.
-    pub fn beside(&self, right: &Self) -> Result<Self, BaselineError> {
+    pub fn hstack(&self, right: &Self) -> Result<Self, BaselineError> {
         if self.len() != right.len() {
             return Err(BaselineError::Count {
                 rows: self.len(),
@@ -206,10 +206,10 @@ mod tests {
     #[test]
     fn rows_stand_beside_rows_only_if_as_many() {
         let rows = SparseRows::from_table(&table()).unwrap();
-        let both = rows.beside(&rows).unwrap();
+        let both = rows.hstack(&rows).unwrap();
         let expected = [(0, 2.0), (2, -3.0), (3, 2.0), (5, -3.0)];
         assert_eq!(both.row(1).collect::<Vec<_>>(), expected);
-        assert!(rows.beside(&rows.select(&[0])).is_err());
+        assert!(rows.hstack(&rows.select(&[0])).is_err());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl EpochLine<'_> {
             };
             names.iter().zip(ranks).map(one).collect::<Vec<_>>()
         };
-        // The loss alone says whether the training goes on; more metrics say how good the model is.
+        // The loss alone shows whether training makes progress; more metrics say how good the model is.
         let train = ordered(self.train, true);
         let ranks: Vec<usize> = (0..train.len())
             .map(|at| if at == 0 { 4 } else { 30 + at })

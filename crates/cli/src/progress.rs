@@ -27,7 +27,7 @@ use crate::{TrainArgs, interrupter, note};
 const SMOOTHING: f64 = 0.05;
 
 /// Columns that a bar takes without its metrics, at most as a rule.
-const BESIDE: usize = 60;
+const MARGIN: usize = 60;
 
 /// Columns of the terminal; 80 where it does not say.
 fn room() -> usize {
@@ -212,7 +212,7 @@ impl Progress {
         let text: Vec<String> = shown
             .map(|(name, value)| format!("{name} {value:.4}"))
             .collect();
-        bar.set_message(fitting(&text, room().saturating_sub(BESIDE)));
+        bar.set_message(fitting(&text, room().saturating_sub(MARGIN)));
     }
 }
 
@@ -244,7 +244,7 @@ impl TrainingProgressLogger for Progress {
             bar.finish_and_clear();
         }
         let bar = ProgressBar::with_draw_target(Some(items as u64), ProgressDrawTarget::stderr());
-        let template = if room() < BESIDE {
+        let template = if room() < MARGIN {
             "{prefix} {percent}%  {eta} left"
         } else {
             "{prefix} {bar:12} {pos}/{len}  {rate}  {eta} left  {msg}"

@@ -211,7 +211,7 @@ pub struct SplitFolders {
     pub valid: Option<PathBuf>,
     /// The folder of the test split.
     pub test: Option<PathBuf>,
-    /// Folders beside them that are named after no split.
+    /// Folders next to them whose names are not those of splits.
     pub others: Vec<PathBuf>,
 }
 

@@ -62,7 +62,7 @@ pub enum RasterError {
         /// The file.
         path: PathBuf,
     },
-    /// The place of the cells makes no sense.
+    /// The georeferencing is invalid.
     #[error("`{}` has cells of {cell_x} by {cell_y} at {x}, {y}", path.display())]
     Place {
         /// The file.

@@ -27,7 +27,7 @@ impl<M: Module> Ema<M> {
         &self.shadow
     }
 
-    /// Goes on from stored averages.
+    /// Continues from stored averages.
     pub(crate) fn set(&mut self, shadow: M) {
         self.shadow = shadow;
     }

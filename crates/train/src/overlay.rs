@@ -1,7 +1,7 @@
 //! Patches over a recipe: a TOML file or `--set key=value`, with every key checked.
 //!
 //! serde alone is not enough. A patch must reach into a nested table without repeating it, a
-//! misspelt key must name its nearest neighbour, and a section that changes its `kind` must drop
+//! misspelled key must name its nearest neighbor, and a section that changes its `kind` must drop
 //! the keys of the old one.
 
 mod docs;

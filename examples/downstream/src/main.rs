@@ -1,4 +1,4 @@
-//! Two moons told apart: an own dataset and an own model, trained by the Tinderbox crates.
+//! Classification of two moons: an own dataset and an own model, trained by the Tinderbox crates.
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::nn::{Linear, LinearConfig};
@@ -55,6 +55,6 @@ fn main() -> anyhow::Result<()> {
     *config.optimizer.learning_rate_mut() = 0.02;
     let trained = Trainer::new(config).fit_sets(model, Moons(2000), Moons(333), Points)?;
     println!("validation loss {:.4} after {} steps", trained.valid["loss"], trained.steps);
-    anyhow::ensure!(trained.valid["loss"] < 0.1, "the moons were not told apart");
+    anyhow::ensure!(trained.valid["loss"] < 0.1, "the moons were not separated");
     Ok(())
 }

@@ -165,8 +165,8 @@ fn losses_at_equal_approvals_are_compared_with_the_scorecard() {
         assert_eq!(curve.len(), 5, "{method}");
         let lost = |at: usize| curve[at]["loss_rate"].as_f64().unwrap();
         assert!(lost(0) <= lost(4), "{method}: {curve:?}");
-        let beside = &curve[4]["loss_avoided_beside_scorecard"];
-        assert!(beside.as_f64().unwrap() <= 1.0, "{method}: {curve:?}");
+        let versus = &curve[4]["loss_avoided_vs_scorecard"];
+        assert!(versus.as_f64().unwrap() <= 1.0, "{method}: {curve:?}");
     }
     let own = trained(&["--no-baseline"]);
     let summary = fs::read_to_string(own.path("run/summary.json")).unwrap();

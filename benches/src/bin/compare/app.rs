@@ -1,4 +1,4 @@
-//! Start-up time and peak memory of `vision`, beside what PyTorch takes for as little.
+//! Start-up time and peak memory of `vision`, compared with PyTorch's.
 
 use std::error::Error;
 use std::path::PathBuf;

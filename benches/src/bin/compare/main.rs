@@ -1,4 +1,4 @@
-//! Our training steps and inference beside the peers', alternately in one run, as a table.
+//! Compares our training steps and inference with the peers', alternately in one run, as a table.
 //!
 //! ```text
 //! cargo build -p vision && cargo run -p tinderbox-benches --bin compare -- --compile --out docs/benchmarks.md
@@ -121,7 +121,7 @@ type Ways = Vec<(Work, Vec<f64>)>;
 const OURS: &str = "Tinderbox";
 const BARE: &str = "bare Burn";
 
-/// What can be named beside the cases.
+/// What can be named besides the cases.
 const DATA: &str = "data";
 const APP: &str = "app";
 

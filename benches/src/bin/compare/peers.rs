@@ -51,7 +51,7 @@ impl Peer {
     }
 }
 
-/// Whom to run beside us.
+/// The peers to run.
 pub(crate) fn prepare(options: &Options) -> Result<Vec<Peer>, Box<dyn Error>> {
     if options.cases().is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Tokenizing text beside Python's `tokenizers`, in turn, with the same file and as many threads.
+//! Tokenizing text with ours and Python's `tokenizers`, in turn, with the same file and as many threads.
 //!
 //! ```text
 //! cargo run -p tinderbox-benches --bin tokenize -- TEXT 100 python3

@@ -48,7 +48,7 @@ fn open(kind: DeviceType, spec: DeviceSpec) -> Device {
     chosen.unwrap_or_default()
 }
 
-/// Nothing is known beside the name.
+/// Only the name is known.
 #[cfg(any(feature = "cubecl-cuda", feature = "rocm"))]
 fn no_more(_name: &str) -> String {
     String::new()

@@ -1,6 +1,6 @@
 //! The table of backends.
 //!
-//! To add one: its feature in `Cargo.toml`, a row in [`KNOWN`], a file beside this one, and a row in
+//! To add one: its feature in `Cargo.toml`, a row in [`KNOWN`], a file in this folder, and a row in
 //! [`COMPILED`].
 
 #[cfg(feature = "cubecl")]

@@ -77,7 +77,7 @@ impl Cuts {
     }
 }
 
-/// Cuts half-way between neighbouring values: between all of them if there are few, and else so
+/// Cuts half-way between neighboring values: between all of them if there are few, and else so
 /// that the bins hold about equally many rows.
 fn cut(mut values: Vec<f64>, most: usize) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(cut(vec![3.0, 1.0, 1.0, 2.0], 255), [1.5, 2.5]);
         assert_eq!(cut(vec![7.0; 5], 255), [0.0; 0]);
         assert_eq!(cut(vec![], 255), [0.0; 0]);
-        // Neighbouring numbers, between which there is none.
+        // Neighboring numbers, between which there is none.
         let next = 1.0_f64.next_up();
         assert_eq!(cut(vec![1.0, next], 255), [1.0]);
     }

@@ -33,7 +33,7 @@ pub struct Ran {
     pub code: Option<i32>,
     /// What it printed.
     pub stdout: String,
-    /// What it said beside that.
+    /// What it printed to stderr.
     pub stderr: String,
 }
 

@@ -51,7 +51,7 @@ pub fn cuad(path: &Path) -> Result<(TextSet, Vec<usize>), TextError> {
     Ok((set, contracts))
 }
 
-/// The columns that have one for the answer beside them, with their names.
+/// The columns that are followed by one with the answer, with their names.
 fn types(gathered: &Gathered) -> Vec<(usize, String)> {
     let names = &gathered.names;
     let answered = |name: &String| names.contains(&format!("{name}-Answer"));
@@ -137,7 +137,7 @@ fn escape(chars: &mut std::str::Chars<'_>, text: &mut String) -> Option<()> {
         'x' => 2,
         'u' => 4,
         'U' => 8,
-        // A line that goes on.
+        // A continued line.
         '\n' => return Some(()),
         letter => {
             text.push(match letter {

@@ -303,7 +303,7 @@ fn table(
         cells.iter().map(|cell| center(cell).1).collect(),
     ));
     let mut labels = vec![f64::NAN; cells.len()];
-    // A deposit beside a barren place makes a cell one with a deposit.
+    // A deposit and a barren place in a cell make a cell one with a deposit.
     for (sites, label) in [(barren, 0.0), (deposits, 1.0)] {
         for site in sites {
             labels[site.row] = label;

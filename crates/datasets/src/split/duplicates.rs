@@ -1,7 +1,7 @@
 //! Splits that keep duplicates together.
 //!
 //! An item that is in the training split must not be in the test split a second time: the score
-//! would measure memory. Items are told apart by a hash of their content without the label, from
+//! would measure memory. Items are identified by a hash of their content without the label, from
 //! [`content_hash`](crate::content_hash) or [`ContentHasher`](crate::ContentHasher). Where no two
 //! items are equal, every function here gives exactly the split of its counterpart without
 //! contents.

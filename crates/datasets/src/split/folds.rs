@@ -73,7 +73,7 @@ pub fn stratified_folds(
                 folds: k,
             });
         }
-        // Each class goes on where the last one ended, which keeps the parts of one size.
+        // Each class continues where the last one ended, which keeps the parts of one size.
         for at in permutation(rows.len(), &mut stream(seed, &[class as u64])) {
             part[rows[at]] = next % k;
             next += 1;

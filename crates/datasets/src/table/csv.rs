@@ -466,7 +466,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// Whether the row goes on to the end of the file because of a quote that nothing closes.
+    /// Whether the row reaches the end of the file because of an unclosed quote.
     pub(super) fn is_open(&self) -> bool {
         let at_end = self.reader.position().byte() + self.skipped.1 == self.passed.bytes();
         self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()

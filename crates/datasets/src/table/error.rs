@@ -271,7 +271,7 @@ pub enum TableError {
         /// The column.
         column: String,
     },
-    /// An option makes no sense.
+    /// An option is invalid.
     #[error("{0}")]
     Option(String),
     /// This build is without Parquet support.

@@ -268,7 +268,7 @@ pub enum ReadNote {
         /// The line of that one.
         line: u64,
     },
-    /// Day and month can be told apart by no cell.
+    /// No cell distinguishes day and month.
     AmbiguousDates {
         /// The column.
         column: String,

@@ -188,7 +188,7 @@ pub enum TextError {
         /// The classes known.
         classes: Vec<String>,
     },
-    /// A text file lies beside the folders of the classes.
+    /// A text file lies next to the folders of the classes.
     #[error("`{file}` is not in a class folder")]
     NoClass {
         /// The file.

@@ -51,7 +51,7 @@ pub fn segments(text: &str) -> Vec<Word> {
         .collect()
 }
 
-/// How the words of a script are told apart.
+/// How the words of a script are separated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Script {
     /// By spaces.

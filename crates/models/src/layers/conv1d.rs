@@ -38,7 +38,7 @@ mod tests {
     use crate::testing::values;
 
     #[test]
-    fn a_window_has_its_neighbours_and_zeros_beyond_the_ends() {
+    fn a_window_has_its_neighbors_and_zeros_beyond_the_ends() {
         let x = Tensor::<3>::from_data([[[1.0, 2.0], [3.0, 4.0]]], &Device::flex());
         assert_eq!(
             values(unfold(x.clone(), 3)),

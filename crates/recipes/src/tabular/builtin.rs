@@ -303,7 +303,7 @@ fn prospectivity(recipe: &mut Recipe) {
 fn porphyry(recipe: &mut Recipe) {
     // Deposits and barren sites come from different lists, so that the source is a leak.
     of(recipe, "label", "positive", &["source"]);
-    // Five degrees: a deposit's neighbours, often of the same belt, are on its side of the split.
+    // Five degrees: a deposit's neighbors, often of the same belt, are on its side of the split.
     recipe.split.by = SplitBy::Place;
     "lon,lat".clone_into(&mut recipe.split.column);
     // Bins of coordinates say nothing about the sites between.

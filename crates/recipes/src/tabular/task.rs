@@ -201,7 +201,7 @@ impl Tabular {
         let mut findings = Findings::default();
         let methods = analysis::methods(&evaluation, &baselines);
         findings.add_predictions(&methods, &self.dataset, &self.splits.test);
-        findings.add("unlabelled", anomalies);
+        findings.add("anomaly_detection", anomalies);
         if let Some((area, prospectivity)) = prospectivity {
             let (sections, capture) = prospectivity.sections(area, run.path())?;
             findings.sections.extend(sections);

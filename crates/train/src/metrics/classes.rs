@@ -20,7 +20,7 @@ pub struct ClassScores {
     pub predicted: usize,
 }
 
-/// What a classifier said of every item, beside the truth.
+/// The predictions of a classifier with the true classes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predictions {
     /// Number of classes.

@@ -168,7 +168,7 @@ pub enum Verdict {
     Noise,
 }
 
-/// A model beside the best of its baselines, by one metric.
+/// A model compared with the best of its baselines by one metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// Name of the metric.

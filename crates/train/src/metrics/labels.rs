@@ -3,7 +3,7 @@
 use super::{Ranking, f1_of, mean, named};
 use crate::Metrics;
 
-/// What was said of every label of every row, beside the truth.
+/// The predicted probability of every label of every row, with the targets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {
     /// Number of labels.

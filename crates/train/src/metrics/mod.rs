@@ -8,7 +8,7 @@
 //! | a number | [`regression_metrics`] |
 //! | texts | [`perplexity`], [`rouge`] |
 //! | several seeds or folds | [`Spread`], [`bootstrap`] |
-//! | a model beside its baselines | [`Comparison`] |
+//! | a model and its baselines | [`Comparison`] |
 //!
 //! A metric that is undefined on what it is given, as the auroc of a single class, is `None`, and
 //! is left out of the metrics by name.

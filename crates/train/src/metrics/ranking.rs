@@ -1,7 +1,7 @@
 //! What an order by score is worth: in medicine, credit, fraud and search it counts more than the
 //! scores themselves.
 
-/// Rows sorted by a score, highest first, beside the truth.
+/// Rows sorted by a score, highest first, with their labels.
 ///
 /// Rows of equal score stand together, so that no number depends on the order they came in. A
 /// score that is not a number ranks last.

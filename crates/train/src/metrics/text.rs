@@ -15,7 +15,7 @@ pub fn perplexity(nats: f64) -> f64 {
 pub struct Rouge {
     /// By words.
     pub rouge1: f64,
-    /// By pairs of neighbouring words.
+    /// By pairs of neighboring words.
     pub rouge2: f64,
     /// By the longest sequence of words that both have in this order.
     pub rouge_l: f64,

@@ -313,7 +313,7 @@ fn by_meaning<'a>(keys: &'a [String], name: &str) -> Option<&'a str> {
 fn by_spelling<'a>(keys: &'a [String], wanted: &str) -> Option<&'a str> {
     let name = last(wanted);
     let section = &wanted[..wanted.len() - name.len()];
-    let beside = |key: &&String| key.strip_suffix(last(key)) == Some(section);
+    let siblings = |key: &&String| key.strip_suffix(last(key)) == Some(section);
     let near = |key: &str| strsim::jaro_winkler(name, last(key));
     let nearest = |among: &mut dyn Iterator<Item = &'a String>, least: f64| {
         among
@@ -322,9 +322,9 @@ fn by_spelling<'a>(keys: &'a [String], wanted: &str) -> Option<&'a str> {
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, key)| key)
     };
-    nearest(&mut keys.iter().filter(beside), 0.85)
+    nearest(&mut keys.iter().filter(siblings), 0.85)
         .or_else(|| nearest(&mut keys.iter(), 0.9))
-        .or_else(|| nearest(&mut keys.iter().filter(beside), 0.7))
+        .or_else(|| nearest(&mut keys.iter().filter(siblings), 0.7))
 }
 
 /// Of keys that fit equally, the one in the section that is most often meant.

@@ -114,7 +114,7 @@ pub enum IdxError {
         /// Bytes found, after unpacking.
         found: u64,
     },
-    /// The file goes on after its last item.
+    /// The file has data after its last item.
     #[error("`{}` is longer than the {expected} bytes in its header", path.display())]
     Trailing {
         /// The file.

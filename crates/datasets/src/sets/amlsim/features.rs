@@ -186,7 +186,7 @@ fn repeats(list: &[&Payment]) -> f64 {
     counts.values().max().map_or(0.0, |&most| f64::from(most))
 }
 
-/// Amounts beside what the payer is used to, and money out by money in.
+/// Amounts relative to the usual ones of the payer, and money out by money in.
 fn unusual(data: &Amlsim, [got, made]: &[Side; 2]) -> Vec<Named> {
     let value = |&at: &usize| data.payments[at].value;
     let most: Vec<f64> = made

@@ -54,7 +54,7 @@ pub enum Finding {
         /// Its rows.
         rows: usize,
     },
-    /// A class has few rows beside the largest one.
+    /// A class has few rows compared with the largest one.
     Imbalance {
         /// The rarest class.
         class: String,

@@ -26,7 +26,7 @@ struct Point {
     loss_avoided: f64,
     /// Share of the scorecard's losses that is avoided at as many approvals; below zero if there are
     /// more. `None` without a scorecard or its losses.
-    loss_avoided_beside_scorecard: Option<f64>,
+    loss_avoided_vs_scorecard: Option<f64>,
 }
 
 /// The curves of all methods, by their names.
@@ -54,7 +54,7 @@ impl Curves {
                 default_rate: at.default_rate,
                 loss_rate: at.loss_rate,
                 loss_avoided: at.loss_avoided,
-                loss_avoided_beside_scorecard: None,
+                loss_avoided_vs_scorecard: None,
             });
             Some(((*name).to_owned(), point.collect()))
         });
@@ -71,7 +71,7 @@ impl Curves {
         let lost: Vec<f64> = card.iter().map(|point| 1.0 - point.loss_avoided).collect();
         for (_, curve) in &mut self.0 {
             for (point, lost) in curve.iter_mut().zip(&lost) {
-                point.loss_avoided_beside_scorecard =
+                point.loss_avoided_vs_scorecard =
                     (*lost > 0.0).then(|| 1.0 - (1.0 - point.loss_avoided) / lost);
             }
         }
@@ -110,7 +110,7 @@ fn row(name: &str, point: &Point, first: bool) -> Vec<String> {
         String::new()
     };
     let avoided = point
-        .loss_avoided_beside_scorecard
+        .loss_avoided_vs_scorecard
         .filter(|_| name != SCORECARD);
     vec![
         approved,
@@ -131,7 +131,7 @@ mod tests {
             default_rate: 0.1,
             loss_rate: 0.2,
             loss_avoided,
-            loss_avoided_beside_scorecard: None,
+            loss_avoided_vs_scorecard: None,
         };
         (name.to_owned(), vec![point])
     }
@@ -140,17 +140,17 @@ mod tests {
     fn losses_are_compared_with_those_of_the_scorecard() {
         let mut curves = Curves(vec![curve("this model", 0.8), curve(SCORECARD, 0.6)]);
         curves.compare();
-        let avoided = |at: usize| curves.0[at].1[0].loss_avoided_beside_scorecard.unwrap();
+        let avoided = |at: usize| curves.0[at].1[0].loss_avoided_vs_scorecard.unwrap();
         assert!((avoided(0) - 0.5).abs() < 1e-12);
         assert!(avoided(1).abs() < 1e-12);
         let mut alone = Curves(vec![curve("this model", 0.8)]);
         alone.compare();
-        assert!(alone.0[0].1[0].loss_avoided_beside_scorecard.is_none());
+        assert!(alone.0[0].1[0].loss_avoided_vs_scorecard.is_none());
         let mut nothing_lost = Curves(vec![curve("this model", 1.0), curve(SCORECARD, 1.0)]);
         nothing_lost.compare();
         assert!(
             nothing_lost.0[0].1[0]
-                .loss_avoided_beside_scorecard
+                .loss_avoided_vs_scorecard
                 .is_none()
         );
     }
