@@ -18,6 +18,9 @@ use tinderbox_train::format::thousands;
 /// Most classes of which the confusion matrix is printed.
 const MAX_CONFUSION: usize = 12;
 
+/// Title of a confusion matrix.
+pub(crate) const CONFUSION_TITLE: &str = "Confusion matrix (rows: true, columns: predicted)";
+
 /// Evaluates the model of a run.
 pub(crate) fn run<A: App>(args: &EvalCommand<A::ModelFlags, A::EvalFlags>) -> Result<(), Failure> {
     let EvalCommand {
@@ -116,6 +119,6 @@ pub(crate) fn print_classes(
     if labels.len() > MAX_CONFUSION {
         return Ok(());
     }
-    out.line("Confusion matrix (rows: true, columns: predicted)")?;
+    out.line(CONFUSION_TITLE)?;
     out.line(&table(&confusion_rows(labels, &predictions.confusion())))
 }

@@ -6,6 +6,8 @@ use tinderbox_train::Report;
 use tinderbox_train::section::{Analysis, Bar, Body, Curve, SECTIONS_FILE, Section};
 
 use crate::escape::escape_cell;
+use crate::eval::CONFUSION_TITLE;
+use crate::report::{class_rows, confusion_rows};
 use crate::{Failure, Output, chart, highlights, note, table};
 
 /// Prints an analysis: its sections, or its data as JSON lines.
@@ -58,11 +60,23 @@ pub fn text(section: &Section) -> String {
 ///
 /// If nothing can be printed or stored.
 pub fn add(report: &Report, more: &[Section]) -> Result<(), Failure> {
-    let all = [&report.sections, more].concat();
+    let all = [&of(report), more].concat();
     Section::save_all(&all, report.run.path())?;
     let mut out = Output::Stdout;
     more.iter()
         .try_for_each(|section| out.line(&shortened(section)))
+}
+
+/// The sections of a report, with the scores of each class and the confusion matrix.
+pub(crate) fn of(report: &Report) -> Vec<Section> {
+    let mut all = report.sections.clone();
+    if let Some(predictions) = report.evaluation.predictions() {
+        let rows = class_rows(&report.labels, &predictions.per_class());
+        all.push(Section::table("Scores of each class", rows));
+        let rows = confusion_rows(&report.labels, &predictions.confusion());
+        all.push(Section::table(CONFUSION_TITLE, rows));
+    }
+    all
 }
 
 /// A section as text with its first bars only.

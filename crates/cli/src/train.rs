@@ -40,7 +40,7 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
     A::set_options(args, &task, &mut options);
     let report = task.train(&device.device, options)?;
     let summary = summary::of::<A>(task.recipe(), &device, &report);
-    Section::save_all(&report.sections, report.run.path())?;
+    Section::save_all(&sections::of(&report), report.run.path())?;
     report.run.finish(&summary)?;
     summary::print(&report, &summary, A::Task::ITEM, &dir)?;
     A::after_training(&task, &report, &device.device, common.quiet)

@@ -148,10 +148,6 @@ mod tests {
         assert!(alone.0[0].1[0].loss_avoided_vs_scorecard.is_none());
         let mut nothing_lost = Curves(vec![curve("this model", 1.0), curve(SCORECARD, 1.0)]);
         nothing_lost.compare();
-        assert!(
-            nothing_lost.0[0].1[0]
-                .loss_avoided_vs_scorecard
-                .is_none()
-        );
+        assert!(nothing_lost.0[0].1[0].loss_avoided_vs_scorecard.is_none());
     }
 }
