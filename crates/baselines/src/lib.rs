@@ -18,7 +18,7 @@
 //! let texts = texts.map(str::to_owned);
 //! let terms = TfidfConfig::default().fit(&texts)?;
 //! let model = LogisticConfig::default().fit(&terms.transform(&texts), &[1, 1, 0, 0], 2)?;
-//! let new = terms.transform(&["win pills".to_owned()]);
+//! let new = terms.transform(&["pills now".to_owned()]);
 //! assert!(model.predict(&new)?[1] > 0.5);
 //! # Ok::<(), tinderbox_baselines::BaselineError>(())
 //! ```
