@@ -109,7 +109,7 @@ struct Case {
     lengths: Vec<i32>,
     /// `[batch, seq]`
     types: Vec<i32>,
-    truth: Truth,
+    truth: ReferenceTargets,
     logits: Value,
     /// Loss of each of 20 steps, before its update.
     sgd: Vec<f64>,
@@ -118,7 +118,7 @@ struct Case {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Truth {
+enum ReferenceTargets {
     Classes(Vec<i32>),
     /// 1 for each label that a text has, `[batch, labels]`.
     Labels(Vec<i32>),
@@ -139,7 +139,7 @@ impl References {
             check(format!("{name}, logits"), LOGITS_TOLERANCE, &|| {
                 model.check_logits(device)
             });
-            if matches!(model.truth, Truth::Next(_)) {
+            if matches!(model.truth, ReferenceTargets::Next(_)) {
                 let name = format!("{name}, token by token");
                 check(name, LOGITS_TOLERANCE, &|| model.check_cache(device));
             }
@@ -210,12 +210,12 @@ impl Case {
 
     fn batch(&self, device: &Device) -> TextBatch {
         let targets = match &self.truth {
-            Truth::Classes(classes) => BatchTargets::Classes(labels(classes, device)),
-            Truth::Labels(flags) => {
+            ReferenceTargets::Classes(classes) => BatchTargets::Classes(labels(classes, device)),
+            ReferenceTargets::Labels(flags) => {
                 let shape = [self.lengths.len(), CLASSES];
                 BatchTargets::Labels(labels(flags, device).float().reshape(shape))
             }
-            Truth::Next(next) => BatchTargets::Tokens {
+            ReferenceTargets::Next(next) => BatchTargets::Tokens {
                 targets: labels(next, device),
                 positions: None,
             },
@@ -229,7 +229,7 @@ impl Case {
     fn scores(&self, net: &TextModel, device: &Device) -> Result<Vec<f64>, String> {
         let inputs = self.inputs(device);
         match self.truth {
-            Truth::Next(_) => values(net.forward_tokens(inputs)),
+            ReferenceTargets::Next(_) => values(net.forward_tokens(inputs)),
             _ => values(net.forward(inputs)),
         }
     }

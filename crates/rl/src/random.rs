@@ -35,7 +35,7 @@ impl Purpose {
         stream(seed, &[self as u64, number])
     }
 
-    /// A seed for a generator of its own.
+    /// A seed for a separate generator.
     pub fn seed(self, seed: u64, number: u64) -> u64 {
         self.stream(seed, number).next_u64()
     }

@@ -9,7 +9,7 @@ use tinderbox_models::rl::ActorCriticConfig;
 use tinderbox_train::docs::OPTIMIZER_DOCS;
 use tinderbox_train::overlay::{KeyDoc, Patchable, nearest};
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, TaskError, TaskRecipe, check_name, check_range,
+    ConfigError, Optimizer, Schedule, TaskError, TaskRecipe, TrainConfig, check_name, check_range,
 };
 use toml::Table;
 
@@ -162,9 +162,7 @@ impl Patchable for Recipe {
         match (path, kind) {
             ("agent", "dqn") => Table::try_from(Agent::Dqn(DqnConfig::default())).ok(),
             ("agent", "ppo") => Table::try_from(Agent::Ppo(PpoConfig::default())).ok(),
-            ("optimizer", kind) => Table::try_from(Optimizer::of_kind(kind)?).ok(),
-            ("schedule", kind) => Table::try_from(Schedule::of_kind(kind)?).ok(),
-            _ => None,
+            _ => TrainConfig::variant(path, kind),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 pub use tinderbox_models::{ConfigError, check_range};
+use toml::Table;
 
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
@@ -204,6 +205,17 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
+    /// The sections `optimizer` and `schedule` of a kind, for [`Patchable::variant`].
+    ///
+    /// [`Patchable::variant`]: crate::overlay::Patchable::variant
+    pub fn variant(path: &str, kind: &str) -> Option<Table> {
+        match path {
+            "optimizer" => Table::try_from(Optimizer::of_kind(kind)?).ok(),
+            "schedule" => Table::try_from(Schedule::of_kind(kind)?).ok(),
+            _ => None,
+        }
+    }
+
     /// Checks every number.
     ///
     /// # Errors

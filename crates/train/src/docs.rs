@@ -23,7 +23,7 @@ pub const RECIPE_DOCS: &[KeyDoc] = &[
 
 /// The keys of the `split` section.
 pub const SPLIT_DOCS: &[KeyDoc] = &[
-    KeyDoc::new("split", "Splits, where the data has none of its own", ""),
+    KeyDoc::new("split", "Splits of data that comes without splits", ""),
     KeyDoc::new(
         "split.test_fraction",
         "Share held out for the test",

@@ -61,7 +61,7 @@ pub trait ItemTask: Clone + Debug + Send + Sync + 'static {
     /// If the file cannot be read, or holds something else.
     fn read(path: &str, config: &Self::Config) -> Result<Vec<Self::Item>, TaskError>;
 
-    /// Reads what is to be predicted; the targets of these items are not looked at.
+    /// Reads items to predict; their targets are ignored.
     ///
     /// # Errors
     ///
@@ -216,11 +216,7 @@ impl<C> ItemRecipe<C> {
 
 impl<C: Serialize + DeserializeOwned> Patchable for ItemRecipe<C> {
     fn variant(path: &str, kind: &str) -> Option<Table> {
-        match path {
-            "optimizer" => Table::try_from(Optimizer::of_kind(kind)?).ok(),
-            "schedule" => Table::try_from(Schedule::of_kind(kind)?).ok(),
-            _ => None,
-        }
+        TrainConfig::variant(path, kind)
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {

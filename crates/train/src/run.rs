@@ -122,7 +122,7 @@ impl<M> Members<M> {
     }
 }
 
-/// Trains the `count` members of an ensemble for a part of a run, each in a folder of its own.
+/// Trains the `count` members of an ensemble for a part of a run, each in a separate folder.
 ///
 /// `fit` trains one member from its [`Job`], whose number the seed depends on.
 ///

@@ -46,7 +46,7 @@ pub struct Job<M> {
 }
 
 impl<M: LearnerModel> Job<M> {
-    /// The training of a member, from 0, of `count` networks, in a folder of its own.
+    /// The training of a member, from 0, of `count` networks, in a separate folder.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConfigError, check_range, check_share};
 
-/// How data is split where it has no splits of its own.
+/// How data without given splits is split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {

@@ -161,7 +161,7 @@ pub struct Overview {
     pub splits: Vec<SplitOverview>,
     /// Items that are copies of another one; they stay in one split.
     pub duplicates: usize,
-    /// Test items that also occur in the training split, where the data has splits of its own.
+    /// Test items that also occur in the training split, where the data comes with splits.
     pub test_duplicates: usize,
     /// What was assumed or skipped while reading.
     pub notes: Vec<String>,

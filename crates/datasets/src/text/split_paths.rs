@@ -42,7 +42,7 @@ impl SplitPaths {
         }
     }
 
-    /// Whether the data has splits of its own.
+    /// Whether the data comes with splits.
     pub fn has_splits(&self) -> bool {
         self.valid.is_some() || self.test.is_some()
     }

@@ -39,12 +39,9 @@ impl TabularInputs {
             numeric.as_ref().map(|columns| columns.dims()[0]),
             categorical.as_ref().map(|columns| columns.dims()[0]),
         ];
-        match counts {
-            [None, None] => panic_without_columns(),
-            [Some(left), Some(right)] => {
-                assert_eq!(left, right, "numeric and categorical rows differ in number");
-            }
-            _ => {}
+        assert!(counts != [None, None], "a batch needs a column");
+        if let [Some(left), Some(right)] = counts {
+            assert_eq!(left, right, "numeric and categorical rows differ in number");
         }
         Self {
             numeric,
@@ -89,14 +86,6 @@ impl TabularInputs {
     pub(crate) fn into_parts(self) -> (Option<Tensor<2>>, Option<Tensor<2, Int>>) {
         (self.numeric, self.categorical)
     }
-}
-
-#[expect(
-    clippy::panic,
-    reason = "a bug in the batcher, as with `assert_shape!`"
-)]
-fn panic_without_columns() -> ! {
-    panic!("rows without a column")
 }
 
 #[cfg(test)]

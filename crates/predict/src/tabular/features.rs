@@ -11,7 +11,7 @@ pub struct Features {
     pub numeric_scaling: NumericScaling,
     /// Rows that a category must have; rarer ones are merged.
     pub min_frequency: usize,
-    /// Rows that must share a number for it to get a category of its own besides its scaled value:
+    /// Rows that must share a number for it to become a category too, besides its scaled value:
     /// for versions, flags and sizes, which are names more than amounts; 0 for none.
     pub numeric_code_min_count: usize,
     /// Whether a column that marks missing cells is added.

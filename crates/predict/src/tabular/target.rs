@@ -11,7 +11,7 @@ pub enum Target {
         /// Their names.
         labels: Vec<String>,
     },
-    /// A number on a scale of its own.
+    /// A number, standardized with its mean and deviation.
     Number {
         /// Whether the scale is that of its logarithm.
         log: bool,

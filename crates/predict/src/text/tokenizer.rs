@@ -132,7 +132,7 @@ impl TextTokenizer {
         }
     }
 
-    /// A tokenizer of Hugging Face, without truncation and padding of its own.
+    /// A Hugging Face tokenizer with truncation and padding turned off.
     ///
     /// # Errors
     ///

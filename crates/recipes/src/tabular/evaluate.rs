@@ -117,7 +117,7 @@ fn read_labeled(
     table.append(&read(Path::new(test))?).map_err(table_error)
 }
 
-/// Checks that data with a reader of its own has the columns of the training.
+/// Checks that data other than a table file has the columns of the training data.
 fn check_kinds(model: &TabularPredictor, table: &Table) -> Result<(), DataError> {
     for expected in &model.networks().spec().schema.columns {
         let found = table.column(&expected.name)?.kind();

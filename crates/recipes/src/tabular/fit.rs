@@ -46,7 +46,7 @@ impl Fitted {
 }
 
 impl Tabular {
-    /// Trains the networks of one part of the run, each in a folder of its own.
+    /// Trains the networks of one part of the run, each in a separate folder.
     pub(super) fn fit(
         &self,
         part: &Part,

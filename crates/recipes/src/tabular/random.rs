@@ -1,4 +1,4 @@
-//! The random numbers of this task, each purpose with a stream of its own.
+//! The random streams of this task, one for each purpose.
 
 use tinderbox_datasets::random::{Stream, stream};
 

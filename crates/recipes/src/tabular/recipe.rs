@@ -244,9 +244,7 @@ impl Patchable for Recipe {
             "model" => table(Architecture::of_kind(kind)),
             "features.numeric_embedding" => table(numeric_embedding_of_kind(kind)),
             "features.categorical_embedding" => table(categorical_embedding_of_kind(kind)),
-            "optimizer" => table(Optimizer::of_kind(kind)),
-            "schedule" => table(Schedule::of_kind(kind)),
-            _ => None,
+            _ => TrainConfig::variant(path, kind),
         }
     }
 

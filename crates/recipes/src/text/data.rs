@@ -60,7 +60,7 @@ impl LabeledTexts {
     }
 
     /// Number of texts of the test split that also occur in the training or validation split, where the
-    /// data has splits of its own.
+    /// data comes with splits.
     pub fn test_duplicates(&self) -> usize {
         let contents = |rows: &[usize]| -> Vec<u64> {
             rows.iter().map(|&row| content(&self.inputs[row])).collect()

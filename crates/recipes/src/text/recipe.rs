@@ -78,9 +78,7 @@ impl Patchable for Recipe {
         match path {
             "data" => Data::of_kind(kind).and_then(|data| Table::try_from(data).ok()),
             "model" => Table::try_from(TextModelConfig::of_kind(kind)?).ok(),
-            "optimizer" => Optimizer::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
-            "schedule" => Schedule::of_kind(kind).and_then(|kind| Table::try_from(kind).ok()),
-            _ => None,
+            _ => TrainConfig::variant(path, kind),
         }
     }
 

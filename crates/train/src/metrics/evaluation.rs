@@ -54,7 +54,7 @@ pub enum Evaluation {
 }
 
 impl Evaluation {
-    /// The evaluation of a task with one metric of its own.
+    /// An evaluation with one custom metric.
     pub fn of_metric(name: &'static str, mode: MonitorMode, value: f64, items: usize) -> Self {
         Self::Other {
             metrics: Metrics::from([(name.to_owned(), value)]),
