@@ -39,7 +39,7 @@ impl TabularInputs {
             numeric.as_ref().map(|columns| columns.dims()[0]),
             categorical.as_ref().map(|columns| columns.dims()[0]),
         ];
-        assert!(counts != [None, None], "a batch needs a column");
+        assert!(counts != [None, None], "rows without a column");
         if let [Some(left), Some(right)] = counts {
             assert_eq!(left, right, "numeric and categorical rows differ in number");
         }
