@@ -9,9 +9,14 @@
 //!
 //! | function | operation | needs SIMD | gradient |
 //! |---|---|---|---|
-//! | [`conv2d`] | two-dimensional convolution | no | yes |
-//! | [`batch_norm_train`] | batch normalization while training, with an optional ReLU | no | yes |
-//! | [`max_pool2x2`] | 2×2 max pooling | no | yes |
+//! | [`conv2d`], [`conv2d_fused`] | two-dimensional convolution | no | yes, no |
+//! | [`depthwise_conv2d`], [`depthwise_conv2d_fused`] | depthwise convolution | no | yes, no |
+//! | [`conv_transpose2d`] | transposed convolution | no | yes |
+//! | [`batch_norm_train`] | batch normalization while training, with a residual and an activation | no | yes |
+//! | [`activation`] | ReLU, ReLU6, SiLU, hard-swish | no | yes |
+//! | [`max_pool2x2`], [`max_pool3x3`] | max pooling | no | yes |
+//! | [`avg_pool2d`], [`global_avg_pool`] | average pooling | no | yes |
+//! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | no | yes |
 //! | [`linear`] | linear layers with a common input | yes | yes |
 //! | [`linear_gelu`] | a linear layer and GELU | yes | yes |
 //! | [`swiglu`] | Swish-gated linear unit | yes | yes |
@@ -30,10 +35,10 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use tinderbox_kernels::{Conv2dGeometry, conv2d, max_pool2x2};
+//! use tinderbox_kernels::{Conv2dGeometry, FeatureMap, conv2d, max_pool2x2};
 //!
 //! let device = Device::flex().autodiff();
-//! let images = Tensor::<4>::ones([8, 3, 28, 28], &device);
+//! let images = FeatureMap::from_nchw(Tensor::ones([8, 3, 28, 28], &device));
 //! let weight = Tensor::<4>::ones([16, 3, 3, 3], &device).require_grad();
 //! let geometry = Conv2dGeometry {
 //!     stride: 1,
@@ -41,7 +46,7 @@
 //! };
 //! let features = max_pool2x2(conv2d(images, weight.clone(), geometry));
 //! assert_eq!(features.dims(), [8, 16, 14, 14]);
-//! let gradients = features.sum().backward();
+//! let gradients = features.into_nchw().sum().backward();
 //! assert!(weight.grad(&gradients).is_some());
 //! ```
 //!
@@ -65,12 +70,18 @@
     )
 )]
 
+mod activation;
 mod adam;
 mod attention;
+mod avg_pool;
 mod batch_norm;
 mod conv2d;
+mod conv_transpose;
+mod depthwise;
 mod dropout;
 mod embedding;
+mod epilogue;
+mod feature_map;
 #[cfg(feature = "flex")]
 mod flex;
 mod linear;
@@ -80,17 +91,25 @@ mod norm;
 mod recurrent;
 mod rotary;
 mod swiglu;
+mod upsample;
 
+pub use activation::{Activation, activation};
 pub use adam::{AdamState, AdamStep, adam};
 pub use attention::{cached_attention, self_attention};
+pub use avg_pool::{avg_pool2d, global_avg_pool};
 pub use batch_norm::{BatchNormOutput, batch_norm_train};
-pub use conv2d::{Conv2dGeometry, conv2d};
+pub use conv_transpose::conv_transpose2d;
+pub use conv2d::{Conv2dGeometry, WeightCache, conv2d, conv2d_fused};
+pub use depthwise::{depthwise_conv2d, depthwise_conv2d_fused};
 pub use dropout::{dropout, dropout_add};
 pub use embedding::embed_and_concat;
+pub use epilogue::Epilogue;
+pub use feature_map::FeatureMap;
 pub use linear::{linear, linear_gelu};
-pub use max_pool::max_pool2x2;
+pub use max_pool::{max_pool2x2, max_pool3x3};
 pub use mlp::mlp;
 pub use norm::{layer_norm, rms_norm};
 pub use recurrent::{gru, lstm};
 pub use rotary::{RotaryTable, apply_rotary};
 pub use swiglu::swiglu;
+pub use upsample::{upsample_bilinear, upsample_nearest};

@@ -20,13 +20,15 @@ mod text;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::module::Module;
-use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::softmax;
 use burn::tensor::module::{layer_norm, linear};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use burn::train::{ClassificationOutput, TrainStep};
 use serde::Deserialize;
-use tinderbox_kernels::{Conv2dGeometry, batch_norm_train, conv2d, max_pool2x2};
+use tinderbox_kernels::{
+    Activation as KernelActivation, Conv2dGeometry, FeatureMap, batch_norm_train, conv2d,
+    global_avg_pool, max_pool2x2, max_pool3x3,
+};
 use tinderbox_models::layers::{Activation, MlpConfig, Normalization};
 use tinderbox_models::vision::{CnnConfig, ResNetConfig};
 
@@ -318,31 +320,33 @@ impl Layer {
 
     fn forward(&self, x: &mut Inputs<'_>) -> Result<Tensor<1>, String> {
         let geometry = |stride, padding| Conv2dGeometry { stride, padding };
+        let maps = |x: &mut Inputs<'_>| FeatureMap::from_nchw(x.next());
         Ok(match self.name.as_str() {
             "matmul" => flat(x.next::<2>().matmul(x.next())),
             "linear" => {
                 let (input, weight, bias) = (x.next::<2>(), x.next(), x.next());
                 flat(linear(input, weight, Some(bias)))
             }
-            "conv2d" => flat(conv2d(x.next(), x.next(), geometry(1, 1))),
-            "conv2d-stride-2" => flat(conv2d(x.next(), x.next(), geometry(2, 1))),
-            "conv2d-1x1" => flat(conv2d(x.next(), x.next(), geometry(2, 0))),
+            "conv2d" => flat(conv2d(maps(x), x.next(), geometry(1, 1)).into_nchw()),
+            "conv2d-stride-2" => flat(conv2d(maps(x), x.next(), geometry(2, 1)).into_nchw()),
+            "conv2d-1x1" => flat(conv2d(maps(x), x.next(), geometry(2, 0)).into_nchw()),
             "batch-norm" | "batch-norm-relu" => {
-                let rectify = self.name.ends_with("relu");
-                flat(batch_norm_train(x.next(), x.next(), x.next(), 1e-5, rectify).output)
+                let activation = if self.name.ends_with("relu") {
+                    KernelActivation::Relu
+                } else {
+                    KernelActivation::Identity
+                };
+                let (input, gamma, beta) = (maps(x), x.next(), x.next());
+                let result = batch_norm_train(input, gamma, beta, 1e-5, None, activation);
+                flat(result.output.into_nchw())
             }
             "layer-norm" => {
                 let (input, gamma, beta) = (x.next::<2>(), x.next(), x.next());
                 flat(layer_norm(input, gamma, Some(beta), 1e-5))
             }
-            "max-pool-2x2" => flat(max_pool2x2(x.next())),
-            "max-pool-3x3" => {
-                let pool = MaxPool2dConfig::new([3, 3])
-                    .with_strides([2, 2])
-                    .with_padding(burn::nn::PaddingConfig2d::Explicit(1, 1, 1, 1));
-                flat(pool.init().forward(x.next()))
-            }
-            "global-average" => flat(x.next::<4>().flatten::<3>(2, 3).mean_dim(2)),
+            "max-pool-2x2" => flat(max_pool2x2(maps(x)).into_nchw()),
+            "max-pool-3x3" => flat(max_pool3x3(maps(x)).into_nchw()),
+            "global-average" => flat(global_avg_pool(maps(x))),
             "relu" => flat(Activation::Relu.forward(x.next::<2>())),
             "gelu" => flat(Activation::Gelu.forward(x.next::<2>())),
             "silu" => flat(Activation::Silu.forward(x.next::<2>())),

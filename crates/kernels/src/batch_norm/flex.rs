@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::BatchNormOutput;
+use crate::FeatureMap;
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::simd_math::LANES;
 use crate::flex::tensors::{contiguous, into_flex, tensor};
@@ -36,7 +37,7 @@ pub(super) fn batch_norm_train(
     };
     let others = vec![gamma.into_dispatch(), beta.into_dispatch()];
     BatchNormOutput {
-        output: apply(operation, Inputs::new(input.into_dispatch(), others)),
+        output: FeatureMap::from_nchw(apply(operation, Inputs::new(input.into_dispatch(), others))),
         mean: mean_tensor,
         variance: variance_tensor,
     }

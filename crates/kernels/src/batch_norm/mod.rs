@@ -2,14 +2,16 @@
 mod flex;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu as burn_relu;
 use burn::tensor::module::batch_norm_train as burn_batch_norm_train;
+
+use crate::activation::by_burn;
+use crate::{Activation, FeatureMap};
 
 /// Output of [`batch_norm_train`], with the statistics for the running averages.
 #[derive(Clone, Debug)]
 pub struct BatchNormOutput {
     /// Normalized input, `[batch, channels, height, width]`.
-    pub output: Tensor<4>,
+    pub output: FeatureMap,
     /// Mean of each channel, `[channels]`, detached.
     pub mean: Tensor<1>,
     /// Biased variance of each channel, `[channels]`, detached.
@@ -17,33 +19,38 @@ pub struct BatchNormOutput {
 }
 
 /// Batch normalization with the statistics of the batch (Ioffe and Szegedy, 2015,
-/// <https://arxiv.org/abs/1502.03167>), followed by a fused ReLU if `relu`.
+/// <https://arxiv.org/abs/1502.03167>), then an optional residual is added and an activation applied.
 ///
 /// On Flex this takes two passes over the input forward and two backward, instead of about twenty.
 ///
 /// # Shapes
 ///
-/// - input: `[batch, channels, height, width]`
+/// - input, residual: `[batch, channels, height, width]`
 /// - gamma, beta: `[channels]`
 /// - output: as the input
 pub fn batch_norm_train(
-    input: Tensor<4>,
+    input: FeatureMap,
     gamma: Tensor<1>,
     beta: Tensor<1>,
     epsilon: f64,
-    relu: bool,
+    residual: Option<FeatureMap>,
+    activation: Activation,
 ) -> BatchNormOutput {
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::is_supported(&input) {
-        return flex::batch_norm_train(input, gamma, beta, epsilon, relu);
+    if residual.is_none()
+        && let Activation::Relu | Activation::Identity = activation
+        && crate::flex::tensors::is_supported(&input.clone().into_nchw())
+    {
+        let relu = activation == Activation::Relu;
+        return flex::batch_norm_train(input.into_nchw(), gamma, beta, epsilon, relu);
     }
-    let result = burn_batch_norm_train(input, gamma, beta, epsilon);
+    let result = burn_batch_norm_train(input.into_nchw(), gamma, beta, epsilon);
+    let output = match residual {
+        Some(residual) => result.output + residual.into_nchw(),
+        None => result.output,
+    };
     BatchNormOutput {
-        output: if relu {
-            burn_relu(result.output)
-        } else {
-            result.output
-        },
+        output: FeatureMap::from_nchw(by_burn(output, activation)),
         mean: result.mean.detach(),
         variance: result.variance.detach(),
     }

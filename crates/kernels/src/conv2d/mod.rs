@@ -9,6 +9,8 @@ use burn::tensor::Tensor;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 
+use crate::{Epilogue, FeatureMap};
+
 /// Stride and padding of a [`conv2d`], the same along both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dGeometry {
@@ -34,12 +36,42 @@ pub struct Conv2dGeometry {
 /// # Panics
 ///
 /// If the shapes do not match, the stride is 0, or the kernel is larger than the padded input.
-pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, geometry: Conv2dGeometry) -> Tensor<4> {
+pub fn conv2d(input: FeatureMap, weight: Tensor<4>, geometry: Conv2dGeometry) -> FeatureMap {
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::is_supported(&input) {
-        return flex::conv2d(input, weight, geometry);
-    }
+    let input = match input.try_channels_last() {
+        Ok(input) => {
+            let output = flex::conv2d(input.permute([0, 3, 1, 2]), weight, geometry);
+            return FeatureMap::from_nchw(output);
+        }
+        Err(input) => input,
+    };
     let Conv2dGeometry { stride, padding } = geometry;
     let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
-    burn_conv2d(input, weight, None, options)
+    FeatureMap::from_nchw(burn_conv2d(input.into_nchw(), weight, None, options))
+}
+
+/// Weights of a layer in the order in which the kernel reads them, kept from one call of
+/// [`conv2d_fused`] to the next.
+///
+/// They are made again when the weights have changed, so that a layer can own one and forget it.
+#[derive(Clone, Debug, Default)]
+pub struct WeightCache {}
+
+/// A [`conv2d`] with what follows it at inference, in one pass.
+///
+/// # Shapes
+///
+/// As [`conv2d`].
+///
+/// # Panics
+///
+/// As [`conv2d`].
+pub fn conv2d_fused(
+    input: FeatureMap,
+    weight: Tensor<4>,
+    geometry: Conv2dGeometry,
+    epilogue: Epilogue,
+    _cache: &WeightCache,
+) -> FeatureMap {
+    epilogue.by_burn(conv2d(input, weight, geometry))
 }

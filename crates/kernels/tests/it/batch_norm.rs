@@ -4,7 +4,7 @@ use crate::checks::values;
 use burn::tensor::activation::relu;
 use burn::tensor::module::batch_norm_train as burn_batch_norm;
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::{BatchNormOutput, batch_norm_train};
+use tinderbox_kernels::{Activation, BatchNormOutput, FeatureMap, batch_norm_train};
 
 const SHAPES: [[usize; 4]; 5] = [
     [4, 3, 5, 7],
@@ -65,9 +65,20 @@ fn batch_norm_equals_burn_with_and_without_relu() {
                 output,
                 mean,
                 variance,
-            } = batch_norm_train(x, gamma, beta, 1e-5, use_relu);
+            } = batch_norm_train(
+                FeatureMap::from_nchw(x),
+                gamma,
+                beta,
+                1e-5,
+                None,
+                if use_relu {
+                    Activation::Relu
+                } else {
+                    Activation::Identity
+                },
+            );
             [
-                output,
+                output.into_nchw(),
                 mean.reshape([1, -1, 1, 1]),
                 variance.reshape([1, -1, 1, 1]),
             ]
@@ -102,6 +113,11 @@ fn nan_propagates() {
     input[3] = f32::NAN;
     let input = Tensor::from_data(TensorData::new(input, [2, 1, 2, 2]), &device);
     let ones = || Tensor::ones([1], &device);
-    let output = batch_norm_train(input, ones(), ones(), 1e-5, true).output;
-    assert!(values(output).iter().all(|value| value.is_nan()));
+    let input = FeatureMap::from_nchw(input);
+    let output = batch_norm_train(input, ones(), ones(), 1e-5, None, Activation::Relu).output;
+    assert!(
+        values(output.into_nchw())
+            .iter()
+            .all(|value| value.is_nan())
+    );
 }

@@ -3,7 +3,11 @@
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::{Conv2dGeometry, conv2d};
+use tinderbox_kernels::{Conv2dGeometry, FeatureMap};
+
+fn conv2d(input: Tensor<4>, weight: Tensor<4>, geometry: Conv2dGeometry) -> Tensor<4> {
+    tinderbox_kernels::conv2d(FeatureMap::from_nchw(input), weight, geometry).into_nchw()
+}
 
 fn noise(shape: [usize; 4], seed: f32, device: &Device) -> Tensor<4> {
     let value = |index: usize| (index as f32 * 12.9898 + seed).sin();

@@ -4,7 +4,11 @@ use crate::checks::values;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::max_pool2x2;
+use tinderbox_kernels::FeatureMap;
+
+fn max_pool2x2(x: Tensor<4>) -> Tensor<4> {
+    tinderbox_kernels::max_pool2x2(FeatureMap::from_nchw(x)).into_nchw()
+}
 
 const SHAPES: [[usize; 4]; 5] = [
     [4, 3, 5, 7],

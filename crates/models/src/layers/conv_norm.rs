@@ -3,9 +3,11 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::{Conv2dGeometry, batch_norm_train, conv2d};
+use burn::tensor::Device;
+use tinderbox_kernels::{
+    Activation, Conv2dGeometry, Epilogue, FeatureMap, WeightCache, batch_norm_train, conv2d,
+    conv2d_fused,
+};
 
 /// Square convolution with an odd kernel, zero padding that keeps the size at stride 1, and no bias:
 /// batch normalization would subtract it again.
@@ -30,6 +32,7 @@ impl ConvNormConfig {
         ConvNorm {
             conv: conv.init(device),
             norm: BatchNormConfig::new(self.d_output).init(device),
+            cache: WeightCache::default(),
         }
     }
 
@@ -44,51 +47,79 @@ impl ConvNormConfig {
 pub(crate) struct ConvNorm {
     pub(crate) conv: Conv2d,
     pub(crate) norm: BatchNorm,
+    #[module(skip)]
+    cache: WeightCache,
 }
 
 impl ConvNorm {
+    /// Convolution, batch normalization and an activation.
+    ///
     /// - input: `[batch, d_input, height, width]`
     /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.normalize(x, false)
+    pub(crate) fn forward(&self, x: FeatureMap, activation: Activation) -> FeatureMap {
+        self.forward_residual(x, None, activation)
     }
 
-    /// As [`forward`](Self::forward), followed by `ReLU`.
-    pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
-        self.normalize(x, true)
-    }
-
-    fn normalize(&self, x: Tensor<4>, rectify: bool) -> Tensor<4> {
+    /// As [`forward`](Self::forward), with a residual of the shape of the output that is added before
+    /// the activation.
+    pub(crate) fn forward_residual(
+        &self,
+        x: FeatureMap,
+        residual: Option<FeatureMap>,
+        activation: Activation,
+    ) -> FeatureMap {
         let geometry = Conv2dGeometry {
             stride: self.conv.stride[0],
             padding: self.conv.kernel_size[0] / 2,
         };
-        let x = conv2d(x, self.conv.weight.val(), geometry);
-        let norm = &self.norm;
-        // The same condition as in Burn's layer.
-        if !(x.device().is_autodiff() && norm.training.is_enabled()) {
-            let x = norm.forward(x);
-            return if rectify { relu(x) } else { x };
+        let weight = self.conv.weight.val();
+        if is_training(&self.norm, &x) {
+            let x = conv2d(x, weight, geometry);
+            return normalize(&self.norm, x, residual, activation);
         }
-        let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
-        let result = batch_norm_train(x, gamma, beta, norm.epsilon, rectify);
-        for (running, batch) in [
-            (&norm.running_mean, result.mean),
-            (&norm.running_var, result.variance),
-        ] {
-            let previous = running.value_sync().to_device(&batch.device());
-            let updated =
-                previous.mul_scalar(1.0 - norm.momentum) + batch.mul_scalar(norm.momentum);
-            running.update(updated.detach());
-        }
-        result.output
+        let epilogue = epilogue(&self.norm, residual, activation);
+        conv2d_fused(x, weight, geometry, epilogue, &self.cache)
     }
 }
 
-/// Global average pooling.
-///
-/// - input: `[batch, channels, height, width]`
-/// - output: `[batch, channels]`
-pub(crate) fn global_average(x: Tensor<4>) -> Tensor<2> {
-    x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2)
+/// Whether to normalize with the statistics of the batch: the condition of Burn's layer.
+pub(crate) fn is_training(norm: &BatchNorm, x: &FeatureMap) -> bool {
+    x.device().is_autodiff() && norm.training.is_enabled()
+}
+
+/// What follows a convolution at inference.
+pub(crate) fn epilogue(
+    norm: &BatchNorm,
+    residual: Option<FeatureMap>,
+    activation: Activation,
+) -> Epilogue {
+    Epilogue {
+        gamma: norm.gamma.val(),
+        beta: norm.beta.val(),
+        mean: norm.running_mean.value(),
+        variance: norm.running_var.value(),
+        epsilon: norm.epsilon,
+        residual,
+        activation,
+    }
+}
+
+/// Normalizes with the statistics of the batch and updates the running ones.
+pub(crate) fn normalize(
+    norm: &BatchNorm,
+    x: FeatureMap,
+    residual: Option<FeatureMap>,
+    activation: Activation,
+) -> FeatureMap {
+    let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
+    let result = batch_norm_train(x, gamma, beta, norm.epsilon, residual, activation);
+    for (running, batch) in [
+        (&norm.running_mean, result.mean),
+        (&norm.running_var, result.variance),
+    ] {
+        let previous = running.value_sync().to_device(&batch.device());
+        let updated = previous.mul_scalar(1.0 - norm.momentum) + batch.mul_scalar(norm.momentum);
+        running.update(updated.detach());
+    }
+    result.output
 }

@@ -15,13 +15,13 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, assert_shape};
-use tinderbox_kernels::max_pool2x2;
+use tinderbox_kernels::{Activation, FeatureMap, global_avg_pool, max_pool2x2};
 
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
 };
-use crate::layers::conv_norm::{ConvNorm, ConvNormConfig, global_average};
-use crate::layers::dense::drop_out;
+use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
+use crate::layers::dense::{drop_out, project};
 use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
@@ -283,11 +283,11 @@ impl Cnn {
         assert_shape!(input, [_, channels, height, width]);
         let x = self.run_stages(input, |_| ());
         let x = match &self.hidden {
-            Some(hidden) => relu(hidden.forward(x.flatten(1, 3))),
-            None => global_average(x),
+            Some(hidden) => relu(project(hidden, x.into_nchw().flatten(1, 3))),
+            None => global_avg_pool(x),
         };
         let x = drop_out(&self.dropout, x);
-        self.output.forward(x)
+        project(&self.output, x)
     }
 
     /// Computes the feature maps of every block, for detectors and other networks on top.
@@ -305,7 +305,7 @@ impl Cnn {
         let [channels, _, _] = self.image;
         assert_shape!(input, [_, channels, _, _]);
         let mut stages = Vec::with_capacity(self.blocks.len());
-        self.run_stages(input, |x| stages.push(x.clone()));
+        self.run_stages(input, |x| stages.push(x.clone().into_nchw()));
         stages
     }
 
@@ -328,7 +328,8 @@ impl Cnn {
     }
 
     /// Runs all blocks and calls `visit` with each output, so that a classifier keeps none of them.
-    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&Tensor<4>)) -> Tensor<4> {
+    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&FeatureMap)) -> FeatureMap {
+        let input = FeatureMap::from_nchw(input);
         self.blocks.iter().fold(input, |x, block| {
             let x = block.forward(x);
             visit(&x);
@@ -338,8 +339,11 @@ impl Cnn {
 }
 
 impl Block {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.convs.iter().fold(x, |x, conv| conv.forward_relu(x));
+    fn forward(&self, x: FeatureMap) -> FeatureMap {
+        let x = self
+            .convs
+            .iter()
+            .fold(x, |x, conv| conv.forward(x, Activation::Relu));
         if self.pooled { max_pool2x2(x) } else { x }
     }
 }
@@ -466,7 +470,9 @@ mod tests {
         let model = small().with_d_hidden(0).init(&device);
         let images = normal([2, 2, 8, 9], &device);
         let last = model.forward_stages(images.clone()).pop().unwrap();
-        let logits = model.output.forward(global_average(last));
+        let logits = model
+            .output
+            .forward(global_avg_pool(FeatureMap::from_nchw(last)));
         assert_eq!(values(model.forward(images)), values(logits));
     }
 

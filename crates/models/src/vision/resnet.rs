@@ -19,16 +19,15 @@
 
 use burn::config::Config;
 use burn::module::Module;
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, PaddingConfig2d};
-use burn::tensor::activation::relu;
+use burn::nn::{Dropout, DropoutConfig, Initializer, Linear};
 use burn::tensor::{Device, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
+use tinderbox_kernels::{Activation, FeatureMap, global_avg_pool, max_pool3x3};
 
 use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
 };
-use crate::layers::conv_norm::{ConvNorm, ConvNormConfig, global_average};
+use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
 use crate::layers::dense::drop_out;
 use crate::layers::init::{HE_FAN_OUT, linear};
 use crate::summary::{LayerSummary, linear_parameters};
@@ -171,7 +170,7 @@ impl ResNetConfig {
         };
         ResNet {
             stem: self.stem_conv().init(HE_FAN_OUT, device),
-            stem_pool: (self.stem == Stem::Large).then(stem_pool),
+            stem_pool: self.stem == Stem::Large,
             stages: (0..self.blocks_per_stage.len()).map(init_stage).collect(),
             dropout: DropoutConfig::new(self.dropout).init(),
             output: linear(self.d_features(), self.num_classes, CLASSIFIER, device),
@@ -276,14 +275,6 @@ fn halve(plane: [usize; 2], stride: usize) -> [usize; 2] {
     plane.map(|side| side.div_ceil(stride))
 }
 
-fn stem_pool() -> MaxPool2d {
-    let padding = PaddingConfig2d::Explicit(1, 1, 1, 1);
-    MaxPool2dConfig::new([3, 3])
-        .with_strides([2, 2])
-        .with_padding(padding)
-        .init()
-}
-
 /// One block.
 #[derive(Clone, Copy)]
 pub(super) struct ResidualConfig {
@@ -386,7 +377,7 @@ impl ResidualConfig {
 #[derive(Module, Debug)]
 pub struct ResNet {
     stem: ConvNorm,
-    stem_pool: Option<MaxPool2d>,
+    stem_pool: bool,
     stages: Vec<Vec<Residual>>,
     dropout: Dropout,
     output: Linear,
@@ -410,7 +401,7 @@ impl ResNet {
     ///
     /// If the second axis of `input` is not `channels`.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        let x = global_average(self.run_stages(input, |_| ()));
+        let x = global_avg_pool(self.run_stages(input, |_| ()));
         let x = drop_out(&self.dropout, x);
         self.output.forward(x)
     }
@@ -440,7 +431,7 @@ impl ResNet {
     /// As [`forward`](Self::forward).
     pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
         let mut stages = Vec::with_capacity(self.stages.len());
-        self.run_stages(input, |x| stages.push(x.clone()));
+        self.run_stages(input, |x| stages.push(x.clone().into_nchw()));
         stages
     }
 
@@ -456,20 +447,18 @@ impl ResNet {
     /// Stride of the output of every stage, in pixels of the image: 4, 8, 16 and so on with a
     /// [`Stem::Large`], else 1, 2, 4 and so on.
     pub fn stage_strides(&self) -> Vec<usize> {
-        let stem = if self.stem_pool.is_some() { 4 } else { 1 };
+        let stem = if self.stem_pool { 4 } else { 1 };
         (0..self.stages.len()).map(|stage| stem << stage).collect()
     }
 
     /// Runs the stem and all stages and calls `visit` with the output of each stage, so that a
     /// classifier keeps none of them.
-    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&Tensor<4>)) -> Tensor<4> {
+    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&FeatureMap)) -> FeatureMap {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
-        let x = self.stem.forward_relu(input);
-        let x = match &self.stem_pool {
-            Some(pool) => pool.forward(x),
-            None => x,
-        };
+        let input = FeatureMap::from_nchw(input);
+        let x = self.stem.forward(input, Activation::Relu);
+        let x = if self.stem_pool { max_pool3x3(x) } else { x };
         self.stages.iter().fold(x, |x, stage| {
             let x = stage.iter().fold(x, |x, block| block.forward(x));
             visit(&x);
@@ -481,20 +470,18 @@ impl ResNet {
 impl Residual {
     /// - input: `[batch, d_input, height, width]`
     /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let shortcut = match &self.shortcut {
-            Some(projection) => projection.forward(input.clone()),
-            None => input.clone(),
-        };
-        let mut x = input;
+    fn forward(&self, input: FeatureMap) -> FeatureMap {
+        let mut x = input.clone();
+        let mut shortcut = Some(match &self.shortcut {
+            Some(projection) => projection.forward(input, Activation::Identity),
+            None => input,
+        });
         for (index, conv) in self.convs.iter().enumerate() {
-            x = if index + 1 < self.convs.len() {
-                conv.forward_relu(x)
-            } else {
-                conv.forward(x)
-            };
+            let is_last = index + 1 == self.convs.len();
+            let residual = if is_last { shortcut.take() } else { None };
+            x = conv.forward_residual(x, residual, Activation::Relu);
         }
-        relu(x + shortcut)
+        x
     }
 }
 
@@ -506,6 +493,7 @@ mod tests {
         assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, naive_conv3x3,
         normal, values,
     };
+    use burn::tensor::activation::relu;
 
     const KINDS: [BlockKind; 2] = [BlockKind::Basic, BlockKind::Bottleneck];
 
@@ -598,7 +586,9 @@ mod tests {
         enable_branches(&mut model, &device);
         let images = normal([2, 2, 20, 20], &device);
         let last = model.forward_stages(images.clone()).pop().unwrap();
-        let logits = model.output.forward(global_average(last));
+        let logits = model
+            .output
+            .forward(global_avg_pool(FeatureMap::from_nchw(last)));
         assert_eq!(values(model.forward(images)), values(logits));
     }
 
@@ -614,7 +604,8 @@ mod tests {
             }
             .init(&device);
             let x = normal([2, 4, 5, 5], &device);
-            assert_close(block.forward(x.clone()), &values(relu(x)));
+            let output = block.forward(FeatureMap::from_nchw(x.clone()));
+            assert_close(output.into_nchw(), &values(relu(x)));
         }
     }
 
@@ -643,7 +634,8 @@ mod tests {
             .iter()
             .zip(&x)
             .map(|(r, x)| (0.5 * scale * r + x).max(0.0));
-        assert_close(block.forward(input), &sums.collect::<Vec<_>>());
+        let output = block.forward(FeatureMap::from_nchw(input));
+        assert_close(output.into_nchw(), &sums.collect::<Vec<_>>());
     }
 
     #[test]
@@ -663,7 +655,8 @@ mod tests {
             .iter()
             .flat_map(|w| [1.0, 2.0, 3.0, 4.0].map(|x| w * x * scale));
         let expected: Vec<f32> = expected.map(|x| x.max(0.0)).collect();
-        assert_close(block.forward(input), &expected);
+        let output = block.forward(FeatureMap::from_nchw(input));
+        assert_close(output.into_nchw(), &expected);
     }
 
     #[test]

@@ -1,0 +1,36 @@
+use burn::tensor::Tensor;
+use burn::tensor::activation::{relu, sigmoid};
+
+use crate::FeatureMap;
+
+/// An element-wise function after a convolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// `x`
+    #[default]
+    Identity,
+    /// `max(x, 0)`
+    Relu,
+    /// `min(max(x, 0), 6)` (Sandler et al., 2018, <https://arxiv.org/abs/1801.04381>).
+    Relu6,
+    /// `x * sigmoid(x)` (Elfwing, Uchibe and Doya, 2017, <https://arxiv.org/abs/1702.03118>).
+    Silu,
+    /// `x * relu6(x + 3) / 6` (Howard et al., 2019, <https://arxiv.org/abs/1905.02244>).
+    HardSwish,
+}
+
+/// Applies an [`Activation`] to every element.
+pub fn activation(x: FeatureMap, activation: Activation) -> FeatureMap {
+    x.map(|x| by_burn(x, activation))
+}
+
+/// Composed from Burn's operations.
+pub(crate) fn by_burn(x: Tensor<4>, activation: Activation) -> Tensor<4> {
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => relu(x),
+        Activation::Relu6 => relu(x).clamp_max(6.0),
+        Activation::Silu => x.clone() * sigmoid(x),
+        Activation::HardSwish => x.clone() * relu(x + 3.0).clamp_max(6.0) / 6.0,
+    }
+}

@@ -1,0 +1,32 @@
+use burn::tensor::Tensor;
+use burn::tensor::module::avg_pool2d as burn_avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
+
+use crate::FeatureMap;
+
+/// Average pooling over `size`×`size` windows with stride `size`; what is left over is dropped.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, height, width]`
+/// - output: `[batch, channels, height / size, width / size]`, rounded down
+///
+/// # Panics
+///
+/// If the size is 0 or larger than the input.
+pub fn avg_pool2d(input: FeatureMap, size: usize) -> FeatureMap {
+    let options = AvgPoolOptions::new([size; 2]).with_stride([size; 2]);
+    FeatureMap::from_nchw(burn_avg_pool2d(input.into_nchw(), options))
+}
+
+/// Mean of each channel.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, height, width]`
+/// - output: `[batch, channels]`
+pub fn global_avg_pool(input: FeatureMap) -> Tensor<2> {
+    let [batch, channels, height, width] = input.dims();
+    let values = input.into_nchw().reshape([batch, channels, height * width]);
+    values.mean_dim(2).squeeze_dim(2)
+}

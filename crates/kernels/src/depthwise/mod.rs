@@ -1,0 +1,45 @@
+use burn::tensor::Tensor;
+use burn::tensor::module::conv2d as burn_conv2d;
+use burn::tensor::ops::ConvOptions;
+
+use crate::{Conv2dGeometry, Epilogue, FeatureMap};
+
+/// Depthwise convolution without bias: each channel has a kernel of its own.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, height, width]`
+/// - weight: `[channels, 1, kernel_height, kernel_width]`
+/// - output: `[batch, channels, height_out, width_out]`
+///
+/// # Panics
+///
+/// If the shapes do not match, the stride is 0, or the kernel is larger than the padded input.
+pub fn depthwise_conv2d(
+    input: FeatureMap,
+    weight: Tensor<4>,
+    geometry: Conv2dGeometry,
+) -> FeatureMap {
+    let [_, channels, _, _] = input.dims();
+    let Conv2dGeometry { stride, padding } = geometry;
+    let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], channels);
+    FeatureMap::from_nchw(burn_conv2d(input.into_nchw(), weight, None, options))
+}
+
+/// A [`depthwise_conv2d`] with what follows it at inference, in one pass.
+///
+/// # Shapes
+///
+/// As [`depthwise_conv2d`].
+///
+/// # Panics
+///
+/// As [`depthwise_conv2d`].
+pub fn depthwise_conv2d_fused(
+    input: FeatureMap,
+    weight: Tensor<4>,
+    geometry: Conv2dGeometry,
+    epilogue: Epilogue,
+) -> FeatureMap {
+    epilogue.by_burn(depthwise_conv2d(input, weight, geometry))
+}

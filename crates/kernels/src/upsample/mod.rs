@@ -1,0 +1,40 @@
+use burn::tensor::module::interpolate;
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+
+use crate::FeatureMap;
+
+/// Repeats each pixel `factor` times along both axes.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, height, width]`
+/// - output: `[batch, channels, height * factor, width * factor]`
+///
+/// # Panics
+///
+/// If the factor is 0.
+pub fn upsample_nearest(input: FeatureMap, factor: usize) -> FeatureMap {
+    upsample(input, factor, InterpolateMode::Nearest)
+}
+
+/// Bilinear interpolation between the centers of pixels (`align_corners=False` in PyTorch).
+///
+/// # Shapes
+///
+/// As [`upsample_nearest`].
+///
+/// # Panics
+///
+/// If the factor is 0.
+pub fn upsample_bilinear(input: FeatureMap, factor: usize) -> FeatureMap {
+    upsample(input, factor, InterpolateMode::Bilinear)
+}
+
+fn upsample(input: FeatureMap, factor: usize, mode: InterpolateMode) -> FeatureMap {
+    assert!(factor > 0, "the factor is 0");
+    let [_, _, height, width] = input.dims();
+    let options = InterpolateOptions::new(mode)
+        .with_align_corners(false)
+        .with_output_size([height * factor, width * factor]);
+    FeatureMap::from_nchw(interpolate(input.into_nchw(), options))
+}
