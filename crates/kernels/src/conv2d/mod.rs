@@ -1,9 +1,15 @@
 #[cfg(feature = "flex")]
+mod direct;
+#[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "flex")]
-mod im2col;
+mod product;
 #[cfg(feature = "flex")]
 mod shape;
+#[cfg(feature = "flex")]
+mod sweep;
+#[cfg(feature = "flex")]
+mod weights;
 
 use burn::tensor::Tensor;
 use burn::tensor::module::conv2d as burn_conv2d;
@@ -40,8 +46,7 @@ pub fn conv2d(input: FeatureMap, weight: Tensor<4>, geometry: Conv2dGeometry) ->
     #[cfg(feature = "flex")]
     let input = match input.try_channels_last() {
         Ok(input) => {
-            let output = flex::conv2d(input.permute([0, 3, 1, 2]), weight, geometry);
-            return FeatureMap::from_nchw(output);
+            return FeatureMap::channels_last(flex::conv2d(input, weight, geometry));
         }
         Err(input) => input,
     };

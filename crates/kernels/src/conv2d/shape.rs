@@ -1,6 +1,7 @@
-use std::ops::Range;
-
 use super::Conv2dGeometry;
+use super::direct::Pass;
+use super::sweep::Sweep;
+use super::weights::Axes;
 
 /// Shapes of the tensors of a convolution.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +17,10 @@ pub(super) struct Conv2dShape {
 }
 
 impl Conv2dShape {
+    /// - input: `[batch, height, width, channels_in]`
+    /// - weight: `[channels_out, channels_in, kernel_height, kernel_width]`
     pub(super) fn new(input: [usize; 4], weight: [usize; 4], geometry: Conv2dGeometry) -> Self {
-        let [batch, channels_in, height, width] = input;
+        let [batch, height, width, channels_in] = input;
         let [channels_out, channels, kernel_height, kernel_width] = weight;
         assert_eq!(channels_in, channels, "input and weight differ in channels");
         assert!(geometry.stride > 0, "the stride is 0");
@@ -36,10 +39,10 @@ impl Conv2dShape {
         }
     }
 
-    /// `[batch, channels_out, height_out, width_out]`
+    /// `[batch, height_out, width_out, channels_out]`
     pub(super) fn shape_out(&self) -> [usize; 4] {
         let [height, width] = self.size_out();
-        [self.batch, self.channels_out, height, width]
+        [self.batch, height, width, self.channels_out]
     }
 
     /// Height and width of the output.
@@ -48,36 +51,83 @@ impl Conv2dShape {
         [0, 1].map(|axis| (self.size_in[axis] + 2 * padding - self.kernel[axis]) / stride + 1)
     }
 
-    /// Elements of an input image.
-    pub(super) fn image_len_in(&self) -> usize {
-        self.channels_in * self.size_in[0] * self.size_in[1]
+    /// Weights of one filter and channel.
+    pub(super) fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
     }
 
-    /// Elements of an output image.
-    pub(super) fn image_len_out(&self) -> usize {
-        self.channels_out * self.pixels_out()
+    /// Windows over the input, one per output pixel.
+    pub(super) fn forward_sweep(&self) -> Sweep {
+        Sweep {
+            size: self.size_in,
+            channels: self.channels_in,
+            window: self.kernel,
+            step: self.geometry.stride,
+            origin: [-(self.geometry.padding as isize); 2],
+            positions: self.size_out(),
+            size_out: self.size_out(),
+            step_out: 1,
+            origin_out: [0; 2],
+        }
     }
 
-    /// Pixels of an output channel.
-    pub(super) fn pixels_out(&self) -> usize {
-        let [height, width] = self.size_out();
-        height * width
+    pub(super) fn forward_pass(&self, weight: &[f32]) -> Pass {
+        let taps: Vec<usize> = (0..self.taps()).collect();
+        let axes = Axes::forward(self.channels_out, self.channels_in, self.taps());
+        Pass {
+            sweep: self.forward_sweep(),
+            weights: axes.pack(weight, &taps),
+        }
     }
 
-    /// Weights of one filter: rows of the im2col matrix.
-    pub(super) fn filter_len(&self) -> usize {
-        self.channels_in * self.kernel[0] * self.kernel[1]
+    /// Windows over the gradient of the output, for that of the input: one pass for each remainder of
+    /// the input's pixels by the stride, as each meets other weights.
+    pub(super) fn backward_passes(&self, weight: &[f32]) -> Vec<Pass> {
+        let stride = self.geometry.stride;
+        let phases = (0..stride).flat_map(|y| (0..stride).map(move |x| [y, x]));
+        phases
+            .filter_map(|phase| self.backward_pass(weight, phase))
+            .collect()
     }
 
-    /// Range of an output row that does not read padding at kernel column `kx`.
-    pub(super) fn valid_range(&self, kx: usize) -> Range<usize> {
+    /// The pass of the input's pixels at `phase` minus the padding, modulo the stride.
+    fn backward_pass(&self, weight: &[f32], phase: [usize; 2]) -> Option<Pass> {
         let Conv2dGeometry { stride, padding } = self.geometry;
-        let width_out = self.size_out()[1];
-        let start = padding.saturating_sub(kx).div_ceil(stride);
-        let end = (self.size_in[1] + padding)
-            .saturating_sub(kx)
-            .div_ceil(stride);
-        let end = end.min(width_out);
-        start.min(end)..end
+        let mut window = [0, 1].map(|axis| self.kernel[axis].saturating_sub(phase[axis]).div_ceil(stride));
+        if window.contains(&0) {
+            window = [0; 2];
+        }
+        // Pixel `y` of the input is `position * stride + phase - padding`.
+        let first = phase.map(|phase| padding.saturating_sub(phase).div_ceil(stride));
+        let origin_out = [0, 1].map(|axis| first[axis] * stride + phase[axis] - padding);
+        let positions =
+            [0, 1].map(|axis| self.size_in[axis].saturating_sub(origin_out[axis]).div_ceil(stride));
+        if positions.contains(&0) {
+            return None;
+        }
+        let origin = [0, 1].map(|axis| first[axis] as isize - window[axis] as isize + 1);
+        let sweep = Sweep {
+            size: self.size_out(),
+            channels: self.channels_out,
+            window,
+            step: 1,
+            origin,
+            positions,
+            size_out: self.size_in,
+            step_out: stride,
+            origin_out,
+        };
+        let tap = |y: usize, x: usize| {
+            (phase[0] + y * stride) * self.kernel[1] + phase[1] + x * stride
+        };
+        let taps: Vec<usize> = (0..window[0])
+            .rev()
+            .flat_map(|y| (0..window[1]).rev().map(move |x| tap(y, x)))
+            .collect();
+        let axes = Axes::backward(self.channels_out, self.channels_in, self.taps());
+        Some(Pass {
+            sweep,
+            weights: axes.pack(weight, &taps),
+        })
     }
 }

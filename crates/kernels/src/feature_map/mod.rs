@@ -38,7 +38,7 @@ impl FeatureMap {
     /// Takes images of shape `[batch, channels, height, width]`.
     pub fn from_nchw(images: Tensor<4>) -> Self {
         #[cfg(feature = "flex")]
-        if crate::flex::tensors::is_supported(&images) {
+        if crate::flex::tensors::is_supported_simd(&images) {
             return Self::channels_last(images.permute([0, 2, 3, 1]));
         }
         Self {

@@ -1,0 +1,289 @@
+//! The innermost loops: products whose left rows are windows of an image.
+//!
+//! A tile of the output stays in registers while a window is traversed (Goto and van de Geijn,
+//! *Anatomy of high-performance matrix multiplication*, 2008,
+//! <https://doi.org/10.1145/1356052.1356053>). With the channels of a pixel together, a line of a
+//! window is one run of numbers, which is read where it is: nothing is unrolled or packed but weights.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::flex::scratch::Scratch;
+
+/// Registers per row of a tile.
+const REGISTERS: usize = 2;
+
+/// Rows of the highest tile.
+const MAX_ROWS: usize = 12;
+
+/// Columns of the widest tile.
+pub(super) const MAX_WIDTH: usize = 32;
+
+/// Unrolled steps along a run.
+const UNROLLED: usize = 4;
+
+/// Columns of a tile on this processor.
+pub(super) fn tile_width() -> usize {
+    struct Lanes;
+    impl WithSimd for Lanes {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    (REGISTERS * Arch::new().dispatch(Lanes)).min(MAX_WIDTH)
+}
+
+/// Lines of a window in a channels-last image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// Number of lines.
+    pub(super) lines: usize,
+    /// Elements between the starts of two lines.
+    pub(super) stride: usize,
+    /// Elements of a line: its pixels times the channels.
+    pub(super) run: usize,
+}
+
+/// Multiplies windows by some columns of the weights.
+pub(super) struct Product<'a> {
+    pub(super) source: &'a [f32],
+    /// First element of each window in the source.
+    pub(super) starts: &'a [usize],
+    pub(super) window: Window,
+    /// Weights of the columns: one row of a tile's width per element of a window.
+    pub(super) panel: &'a [f32],
+    pub(super) output: &'a mut [f32],
+    /// First element of each window's result in the output.
+    pub(super) targets: &'a [usize],
+    /// Columns that exist, at most a tile's width.
+    pub(super) columns: usize,
+}
+
+impl Product<'_> {
+    pub(super) fn run(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let mut first = 0;
+        while first < self.starts.len() {
+            let left = self.starts.len() - first;
+            // As many rows as the accumulators leave registers for.
+            first += if S::F32_LANES == 16 {
+                match left {
+                    1 => self.tile::<S, 1>(simd, first),
+                    2 => self.tile::<S, 2>(simd, first),
+                    3..=4 => self.tile::<S, 4>(simd, first),
+                    5..=8 | 13..=16 => self.tile::<S, 8>(simd, first),
+                    _ => self.tile::<S, 12>(simd, first),
+                }
+            } else {
+                match left {
+                    1 => self.tile::<S, 1>(simd, first),
+                    2 => self.tile::<S, 2>(simd, first),
+                    3..=4 | 7..=8 => self.tile::<S, 4>(simd, first),
+                    _ => self.tile::<S, 6>(simd, first),
+                }
+            };
+        }
+    }
+}
+
+/// Accumulators of a tile.
+type Sums<S, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
+
+impl Product<'_> {
+    /// Computes up to `ROWS` rows and returns how many. Excess rows repeat the last one and are not
+    /// stored.
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize>(&mut self, simd: S, first: usize) -> usize {
+        let rows = ROWS.min(self.starts.len() - first);
+        let starts = &self.starts[first..first + rows];
+        let Window { lines, stride, run } = self.window;
+        let width = REGISTERS * S::F32_LANES;
+        let mut sums: Sums<S, ROWS> = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+        for line in 0..lines {
+            let mut sources: [&[f32]; ROWS] = [&[]; ROWS];
+            for (row, source) in sources.iter_mut().enumerate() {
+                let start = starts[row.min(rows - 1)] + line * stride;
+                *source = &self.source[start..start + run];
+            }
+            let panel = &self.panel[line * run * width..(line + 1) * run * width];
+            accumulate::<S, ROWS>(simd, &mut sums, &sources, panel);
+        }
+        let targets = &self.targets[first..first + rows];
+        for (sums, &target) in sums.iter().zip(targets) {
+            let output = &mut self.output[target..target + self.columns];
+            store(simd, sums, output);
+        }
+        rows
+    }
+}
+
+/// Adds the product of rows of `run` elements with a panel.
+#[inline(always)]
+fn accumulate<S: Simd, const ROWS: usize>(
+    simd: S,
+    sums: &mut Sums<S, ROWS>,
+    rows: &[&[f32]; ROWS],
+    panel: &[f32],
+) {
+    let run = rows[0].len();
+    let (lines, _) = S::as_simd_f32s(panel);
+    let (lines, _) = lines.as_chunks::<REGISTERS>();
+    let lines = &lines[..run];
+    // Unrolled, so that fewer addresses are computed.
+    let (blocks, rest) = lines.as_chunks::<UNROLLED>();
+    let whole = blocks.len();
+    let mut row_blocks: [&[[f32; UNROLLED]]; ROWS] = [&[]; ROWS];
+    for (blocks, row) in row_blocks.iter_mut().zip(rows) {
+        *blocks = &row.as_chunks::<UNROLLED>().0[..whole];
+    }
+    let mut total = *sums;
+    for (index, block) in blocks.iter().enumerate() {
+        for step in 0..UNROLLED {
+            for row in 0..ROWS {
+                let value = simd.splat_f32s(row_blocks[row][index][step]);
+                for register in 0..REGISTERS {
+                    total[row][register] =
+                        simd.mul_add_f32s(value, block[step][register], total[row][register]);
+                }
+            }
+        }
+    }
+    for (line, index) in rest.iter().zip(whole * UNROLLED..) {
+        for row in 0..ROWS {
+            let value = simd.splat_f32s(rows[row][index]);
+            for register in 0..REGISTERS {
+                total[row][register] =
+                    simd.mul_add_f32s(value, line[register], total[row][register]);
+            }
+        }
+    }
+    *sums = total;
+}
+
+/// Stores the first elements of a row of a tile.
+#[inline(always)]
+fn store<S: Simd>(simd: S, sums: &[S::f32s; REGISTERS], output: &mut [f32]) {
+    for (sum, output) in sums.iter().zip(output.chunks_mut(S::F32_LANES)) {
+        simd.partial_store_f32s(output, *sum);
+    }
+}
+
+/// Adds the products of windows, transposed, with rows of gradients: the gradient of the weights.
+pub(super) struct GradientProduct<'a> {
+    pub(super) source: &'a [f32],
+    /// First element of each window in the source.
+    pub(super) starts: &'a [usize],
+    pub(super) window: Window,
+    /// Gradients in panels: for each tile's width of columns, one row per window, padded with zeros.
+    pub(super) panels: &'a [f32],
+    /// Sums, `[window, columns]`.
+    pub(super) output: &'a mut [f32],
+    pub(super) columns: usize,
+}
+
+impl GradientProduct<'_> {
+    pub(super) fn run(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl WithSimd for GradientProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let Window { lines, stride, run } = self.window;
+        let mut left = Scratch::new(self.starts.len() * MAX_ROWS);
+        for line in 0..lines {
+            let mut first = 0;
+            while first < run {
+                let at = [line * stride + first, line * run + first];
+                let left = &mut left[..];
+                // Only rows that exist are read.
+                first += if S::F32_LANES == 16 {
+                    match run - first {
+                        1 => self.tiles::<S, 1>(simd, at, left),
+                        2..=3 => self.tiles::<S, 2>(simd, at, left),
+                        4..=7 => self.tiles::<S, 4>(simd, at, left),
+                        8..=11 | 16 => self.tiles::<S, 8>(simd, at, left),
+                        _ => self.tiles::<S, MAX_ROWS>(simd, at, left),
+                    }
+                } else {
+                    match run - first {
+                        1 => self.tiles::<S, 1>(simd, at, left),
+                        2..=3 => self.tiles::<S, 2>(simd, at, left),
+                        4..=5 | 8 => self.tiles::<S, 4>(simd, at, left),
+                        _ => self.tiles::<S, 6>(simd, at, left),
+                    }
+                };
+            }
+        }
+    }
+}
+
+impl GradientProduct<'_> {
+    /// Adds `ROWS` rows, from an element of each window to a row of the output.
+    #[inline(always)]
+    fn tiles<S: Simd, const ROWS: usize>(
+        &mut self,
+        simd: S,
+        [at, row]: [usize; 2],
+        left: &mut [f32],
+    ) -> usize {
+        // Copied, because the windows are so far apart that a cache holds few of them.
+        let (left, _) = left.as_chunks_mut::<ROWS>();
+        let left = &mut left[..self.starts.len()];
+        for (left, &start) in left.iter_mut().zip(self.starts) {
+            left.copy_from_slice(&self.source[start + at..][..ROWS]);
+        }
+        let width = REGISTERS * S::F32_LANES;
+        let panels = self.panels.chunks_exact(width * left.len());
+        for (panel, first) in panels.zip((0..self.columns).step_by(width)) {
+            let sums = transposed_product::<S, ROWS>(simd, left, panel);
+            let columns = width.min(self.columns - first);
+            for (index, sums) in sums.iter().enumerate() {
+                let start = (row + index) * self.columns + first;
+                add(simd, sums, &mut self.output[start..start + columns]);
+            }
+        }
+        ROWS
+    }
+}
+
+#[inline(always)]
+fn transposed_product<S: Simd, const ROWS: usize>(
+    simd: S,
+    left: &[[f32; ROWS]],
+    panel: &[f32],
+) -> Sums<S, ROWS> {
+    let (lines, _) = S::as_simd_f32s(panel);
+    let (lines, _) = lines.as_chunks::<REGISTERS>();
+    let mut sums: Sums<S, ROWS> = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+    for (line, values) in lines.iter().zip(left) {
+        for (sums, &value) in sums.iter_mut().zip(values) {
+            let value = simd.splat_f32s(value);
+            for register in 0..REGISTERS {
+                sums[register] = simd.mul_add_f32s(value, line[register], sums[register]);
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the first elements of a row of a tile.
+#[inline(always)]
+fn add<S: Simd>(simd: S, sums: &[S::f32s; REGISTERS], output: &mut [f32]) {
+    for (sum, output) in sums.iter().zip(output.chunks_mut(S::F32_LANES)) {
+        let total = simd.add_f32s(simd.partial_load_f32s(output), *sum);
+        simd.partial_store_f32s(output, total);
+    }
+}
