@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::product::{GradientProduct, Product, tile_width};
-use super::sweep::{Band, Sweep, Windows};
+use super::sweep::{Band, Sweep, Windows, bands as bands_of};
 use super::weights::{Packed, unpack_gradient};
 use crate::flex::parallel::is_worth_threads;
 use crate::flex::scratch::Scratch;
@@ -17,13 +17,14 @@ const TASK_WINDOWS: usize = 128;
 const GRADIENT_WINDOWS: usize = 256;
 
 /// Largest size of all partial weight gradients together, in elements.
-const MAX_PARTIAL: usize = 1 << 23;
+const MAX_PARTIAL: usize = 1 << 22;
 
 /// Most parts of a batch whose weight gradients are summed independently.
 const MAX_PARTS: usize = 16;
 
 /// Windows over a source and the weights they are multiplied with. Several ones fill interleaved
 /// pixels of the same output.
+#[derive(Debug)]
 pub(super) struct Pass {
     pub(super) sweep: Sweep,
     pub(super) weights: Packed,
@@ -67,7 +68,7 @@ pub(super) fn convolve(
 /// Rows of an image if one pass fills them, else whole images.
 fn bands(passes: &[Pass], batch: usize) -> Vec<Band> {
     match passes {
-        [pass] => pass.sweep.bands(batch, TASK_WINDOWS),
+        [pass] => bands_of(pass.sweep.positions, batch, TASK_WINDOWS),
         _ => (0..batch)
             .map(|image| Band {
                 images: image..image + 1,
@@ -204,18 +205,18 @@ pub(super) fn weight_gradient(
     channels_out: usize,
 ) -> Vec<f32> {
     let len = sweep.window_len() * channels_out;
-    let bands = sweep.bands(batch, GRADIENT_WINDOWS);
+    let bands = bands_of(sweep.positions, batch, GRADIENT_WINDOWS);
     let parts = (MAX_PARTIAL / len.max(1)).clamp(2, MAX_PARTS);
     let share = bands.len().div_ceil(parts).max(1);
     let part = |bands: &[Band]| {
-        let mut sum = vec![0.0; len];
-        for band in bands {
-            add_gradient(sweep, band, source, gradient, &mut sum);
+        let mut sum = Scratch::new(len);
+        for (index, band) in bands.iter().enumerate() {
+            add_gradient(sweep, band, source, gradient, &mut sum, index > 0);
         }
         sum
     };
     let pixels = batch * sweep.positions[0] * sweep.positions[1];
-    let sums: Vec<Vec<f32>> = if is_worth_threads(pixels * len) {
+    let sums: Vec<Scratch> = if is_worth_threads(pixels * len) {
         bands.par_chunks(share).map(part).collect()
     } else {
         bands.chunks(share).map(part).collect()
@@ -224,8 +225,15 @@ pub(super) fn weight_gradient(
     unpack_gradient(&sums, [channels_out, sweep.channels, taps])
 }
 
-/// Adds a band's products to `[window, channels_out]`.
-fn add_gradient(sweep: &Sweep, band: &Band, source: &[f32], gradient: &[f32], sum: &mut [f32]) {
+/// Computes a band's products `[window, channels_out]`, and adds them if `accumulate`.
+fn add_gradient(
+    sweep: &Sweep,
+    band: &Band,
+    source: &[f32],
+    gradient: &[f32],
+    sum: &mut [f32],
+    accumulate: bool,
+) {
     let channels_out = sum.len() / sweep.window_len();
     let [rows, columns] = sweep.positions;
     let windows = sweep.windows(source, band);
@@ -238,6 +246,7 @@ fn add_gradient(sweep: &Sweep, band: &Band, source: &[f32], gradient: &[f32], su
         panels: &pack_rows(gradient, channels_out),
         output: sum,
         columns: channels_out,
+        accumulate,
     }
     .run();
 }

@@ -10,6 +10,8 @@ mod shape;
 mod sweep;
 #[cfg(feature = "flex")]
 mod weights;
+#[cfg(feature = "flex")]
+mod winograd;
 
 use burn::tensor::Tensor;
 use burn::tensor::module::conv2d as burn_conv2d;

@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::flex::scratch::Scratch;
 
 /// Registers per row of a tile.
-const REGISTERS: usize = 2;
+pub(super) const REGISTERS: usize = 2;
 
 /// Rows of the highest tile.
 const MAX_ROWS: usize = 12;
@@ -172,12 +172,19 @@ fn accumulate<S: Simd, const ROWS: usize>(
 /// Stores the first elements of a row of a tile.
 #[inline(always)]
 fn store<S: Simd>(simd: S, sums: &[S::f32s; REGISTERS], output: &mut [f32]) {
+    if output.len() == REGISTERS * S::F32_LANES {
+        let (registers, _) = S::as_mut_simd_f32s(output);
+        for (register, sum) in registers.iter_mut().zip(sums) {
+            *register = *sum;
+        }
+        return;
+    }
     for (sum, output) in sums.iter().zip(output.chunks_mut(S::F32_LANES)) {
         simd.partial_store_f32s(output, *sum);
     }
 }
 
-/// Adds the products of windows, transposed, with rows of gradients: the gradient of the weights.
+/// Multiplies windows, transposed, by rows of gradients: the gradient of the weights.
 pub(super) struct GradientProduct<'a> {
     pub(super) source: &'a [f32],
     /// First element of each window in the source.
@@ -188,6 +195,8 @@ pub(super) struct GradientProduct<'a> {
     /// Sums, `[window, columns]`.
     pub(super) output: &'a mut [f32],
     pub(super) columns: usize,
+    /// Whether the products are added to the output instead of overwriting it.
+    pub(super) accumulate: bool,
 }
 
 impl GradientProduct<'_> {
@@ -231,7 +240,7 @@ impl WithSimd for GradientProduct<'_> {
 }
 
 impl GradientProduct<'_> {
-    /// Adds `ROWS` rows, from an element of each window to a row of the output.
+    /// Computes `ROWS` rows, from an element of each window to a row of the output.
     #[inline(always)]
     fn tiles<S: Simd, const ROWS: usize>(
         &mut self,
@@ -252,7 +261,12 @@ impl GradientProduct<'_> {
             let columns = width.min(self.columns - first);
             for (index, sums) in sums.iter().enumerate() {
                 let start = (row + index) * self.columns + first;
-                add(simd, sums, &mut self.output[start..start + columns]);
+                let output = &mut self.output[start..start + columns];
+                if self.accumulate {
+                    add(simd, sums, output);
+                } else {
+                    store(simd, sums, output);
+                }
             }
         }
         ROWS
@@ -282,6 +296,13 @@ fn transposed_product<S: Simd, const ROWS: usize>(
 /// Adds the first elements of a row of a tile.
 #[inline(always)]
 fn add<S: Simd>(simd: S, sums: &[S::f32s; REGISTERS], output: &mut [f32]) {
+    if output.len() == REGISTERS * S::F32_LANES {
+        let (registers, _) = S::as_mut_simd_f32s(output);
+        for (register, sum) in registers.iter_mut().zip(sums) {
+            *register = simd.add_f32s(*register, *sum);
+        }
+        return;
+    }
     for (sum, output) in sums.iter().zip(output.chunks_mut(S::F32_LANES)) {
         let total = simd.add_f32s(simd.partial_load_f32s(output), *sum);
         simd.partial_store_f32s(output, total);

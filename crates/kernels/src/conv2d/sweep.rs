@@ -164,33 +164,35 @@ impl Sweep {
         }
         targets
     }
+}
 
-    /// Splits a batch in bands of about `windows` windows: rows of an image, or whole images.
-    pub(super) fn bands(&self, batch: usize, windows: usize) -> Vec<Band> {
-        let [rows, columns] = self.positions;
-        let per_image = rows * columns;
-        if per_image == 0 {
-            return Vec::new();
-        }
-        if per_image <= windows {
-            let images = (windows / per_image).max(1);
-            let starts = (0..batch).step_by(images);
-            return starts
-                .map(|start| Band {
-                    images: start..(start + images).min(batch),
-                    rows: 0..rows,
-                })
-                .collect();
-        }
-        let step = (windows / columns).clamp(1, rows);
-        // Bands of about the same height.
-        let step = rows.div_ceil(rows.div_ceil(step));
-        let bands = (0..batch).flat_map(|image| {
-            (0..rows).step_by(step).map(move |start| Band {
-                images: image..image + 1,
-                rows: start..(start + step).min(rows),
-            })
-        });
-        bands.collect()
+/// Splits a batch in bands of about `windows` windows: rows of an image, or whole images.
+pub(super) fn bands(
+    [rows, columns]: [usize; 2],
+    batch: usize,
+    windows: usize,
+) -> Vec<Band> {
+    let per_image = rows * columns;
+    if per_image == 0 {
+        return Vec::new();
     }
+    if per_image <= windows {
+        let images = windows / per_image;
+        let starts = (0..batch).step_by(images);
+        let bands = starts.map(|start| Band {
+            images: start..(start + images).min(batch),
+            rows: 0..rows,
+        });
+        return bands.collect();
+    }
+    let step = (windows / columns).clamp(1, rows);
+    // Bands of about the same height.
+    let step = rows.div_ceil(rows.div_ceil(step));
+    let bands = (0..batch).flat_map(|image| {
+        (0..rows).step_by(step).map(move |start| Band {
+            images: image..image + 1,
+            rows: start..(start + step).min(rows),
+        })
+    });
+    bands.collect()
 }

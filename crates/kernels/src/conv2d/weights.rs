@@ -6,12 +6,13 @@ use rayon::prelude::*;
 
 use super::product::tile_width;
 use crate::flex::parallel::{for_each_chunk, is_worth_threads};
+use crate::flex::scratch::Scratch;
 
 /// Weights as panels: for each tile's width of columns, one row per element of a window, the last
 /// panel padded with zeros.
 #[derive(Debug)]
 pub(super) struct Packed {
-    values: Vec<f32>,
+    values: Scratch,
     pub(super) depth: usize,
     pub(super) columns: usize,
     pub(super) width: usize,
@@ -75,10 +76,13 @@ impl Axes {
         let width = tile_width();
         let depth = taps.len() * self.rows;
         let panels = self.columns.div_ceil(width);
-        let mut values = vec![0.0; panels * depth * width];
+        let mut values = Scratch::new(panels * depth * width);
         let parallel = is_worth_threads(16 * values.len());
         for_each_chunk(&mut values, (depth * width).max(1), parallel, |panel, values| {
             let first = panel * width;
+            if first + width > self.columns {
+                values.fill(0.0);
+            }
             for column in first..(first + width).min(self.columns) {
                 for row in 0..self.rows {
                     let source = &weight[row * self.row_stride + column * self.column_stride..];
@@ -100,7 +104,7 @@ impl Axes {
 /// Sums matrices `[taps * channels_in, channels_out]`, first to last, and transposes the result to
 /// `[channels_out, channels_in, taps]`.
 pub(super) fn unpack_gradient(
-    parts: &[Vec<f32>],
+    parts: &[Scratch],
     [channels_out, channels_in, taps]: [usize; 3],
 ) -> Vec<f32> {
     /// Filters that are written together: a line of the cache in each part.

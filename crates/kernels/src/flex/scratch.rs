@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-/// Largest buffer that a thread keeps, in elements (64 MiB).
+/// Elements that the buffers of a thread may have together while none is in use (64 MiB).
 const MAX_KEPT: usize = 1 << 24;
 
 thread_local! {
@@ -12,24 +12,48 @@ thread_local! {
 
 /// A buffer that returns to its thread's pool when dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch(Vec<f32>);
+pub(crate) struct Scratch {
+    /// Longer than `len`, so that its elements are filled only once.
+    buffer: Vec<f32>,
+    len: usize,
+}
 
 impl Scratch {
     /// Creates a buffer with unspecified contents.
     pub(crate) fn new(len: usize) -> Self {
-        let mut scratch = Self(POOL.with_borrow_mut(Vec::pop).unwrap_or_default());
+        let buffer = POOL.with_borrow_mut(|pool| take(pool, len));
+        let mut scratch = Self { buffer, len: 0 };
         scratch.set_len(len);
         scratch
     }
 
     /// Changes the length; the contents are unspecified afterwards.
     pub(crate) fn set_len(&mut self, len: usize) {
-        // Fills only what exceeds the current length.
-        if self.0.len() < len {
-            self.0.resize(len, 0.0);
-        } else {
-            self.0.truncate(len);
+        if self.buffer.len() < len {
+            self.buffer = vec![0.0; len];
         }
+        self.len = len;
+    }
+}
+
+/// Takes the shortest buffer that is long enough, or an empty one.
+fn take(pool: &mut Vec<Vec<f32>>, len: usize) -> Vec<f32> {
+    let fitting = pool.iter().enumerate();
+    let fitting = fitting.filter(|(_, buffer)| buffer.len() >= len);
+    match fitting.min_by_key(|(_, buffer)| buffer.len()) {
+        Some((index, _)) => pool.swap_remove(index),
+        None => Vec::new(),
+    }
+}
+
+/// Puts a buffer back, and gives up the shortest ones if there are too many.
+fn put(pool: &mut Vec<Vec<f32>>, buffer: Vec<f32>) {
+    pool.push(buffer);
+    let total = |pool: &[Vec<f32>]| pool.iter().map(Vec::len).sum::<usize>();
+    while total(pool) > MAX_KEPT {
+        let shortest = pool.iter().enumerate().min_by_key(|(_, buffer)| buffer.len());
+        let Some((index, _)) = shortest else { break };
+        pool.swap_remove(index);
     }
 }
 
@@ -37,22 +61,22 @@ impl Deref for Scratch {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.0
+        &self.buffer[..self.len]
     }
 }
 
 impl DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
+        &mut self.buffer[..self.len]
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let vector = std::mem::take(&mut self.0);
-        if vector.capacity() <= MAX_KEPT {
+        let buffer = std::mem::take(&mut self.buffer);
+        if !buffer.is_empty() {
             // Fails while the thread exits.
-            let _ = POOL.try_with(|pool| pool.borrow_mut().push(vector));
+            let _ = POOL.try_with(|pool| put(&mut pool.borrow_mut(), buffer));
         }
     }
 }
