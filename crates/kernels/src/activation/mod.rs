@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+pub(crate) mod functions;
+
 use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid};
 

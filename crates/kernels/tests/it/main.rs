@@ -14,6 +14,7 @@ mod checks;
 mod conv2d;
 mod dropout;
 mod embedding;
+mod functions;
 mod linear;
 mod max_pool;
 mod mlp;
