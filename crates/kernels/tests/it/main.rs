@@ -7,6 +7,7 @@
     reason = "a helper that fails is a test that fails; some results are exact to the bit"
 )]
 
+mod activation;
 mod adam;
 mod attention;
 mod batch_norm;
