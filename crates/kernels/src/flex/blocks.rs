@@ -85,3 +85,34 @@ impl Periodic {
         &self.values[start..start + elements.len()]
     }
 }
+
+/// Calls `visit` with the image, row and column of each pixel in a block of `[batch, height, width,
+/// channels]`, the channels of it that are in the block, and their output.
+#[inline(always)]
+pub(crate) fn for_each_pixel(
+    elements: &Range<usize>,
+    [height, width, channels]: [usize; 3],
+    mut output: &mut [f32],
+    mut visit: impl FnMut([usize; 3], Range<usize>, &mut [f32]),
+) {
+    let pixel = elements.start / channels;
+    let mut first = elements.start % channels;
+    let [mut image, mut y, mut x] = [
+        pixel / width / height,
+        pixel / width % height,
+        pixel % width,
+    ];
+    while !output.is_empty() {
+        let n = (channels - first).min(output.len());
+        let (values, rest) = output.split_at_mut(n);
+        visit([image, y, x], first..first + n, values);
+        (output, first) = (rest, 0);
+        x += 1;
+        if x == width {
+            (x, y) = (0, y + 1);
+        }
+        if y == height {
+            (y, image) = (0, image + 1);
+        }
+    }
+}

@@ -10,6 +10,7 @@
 mod activation;
 mod adam;
 mod attention;
+mod avg_pool;
 mod batch_norm;
 mod checks;
 mod conv2d;
