@@ -1,3 +1,8 @@
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+pub(crate) mod functions;
+
 use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid};
 
@@ -19,8 +24,18 @@ pub enum Activation {
     HardSwish,
 }
 
-/// Applies an [`Activation`] to every element.
+/// Applies an [`Activation`] to every element; on Flex in place, if nothing else holds the input.
+///
+/// Where there is no derivative, the gradient is that of `PyTorch`: 0 at both ends of ReLU6.
 pub fn activation(x: FeatureMap, activation: Activation) -> FeatureMap {
+    if activation == Activation::Identity {
+        return x;
+    }
+    #[cfg(feature = "flex")]
+    let x = match x.try_channels_last() {
+        Ok(x) => return FeatureMap::channels_last(flex::activation(x, activation)),
+        Err(x) => x,
+    };
     x.map(|x| by_burn(x, activation))
 }
 

@@ -1,3 +1,6 @@
+#[cfg(feature = "flex")]
+mod flex;
+
 use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d as burn_avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
@@ -15,6 +18,11 @@ use crate::FeatureMap;
 ///
 /// If the size is 0 or larger than the input.
 pub fn avg_pool2d(input: FeatureMap, size: usize) -> FeatureMap {
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) => return FeatureMap::channels_last(flex::avg_pool(input, [size; 2])),
+        Err(input) => input,
+    };
     let options = AvgPoolOptions::new([size; 2]).with_stride([size; 2]);
     FeatureMap::from_nchw(burn_avg_pool2d(input.into_nchw(), options))
 }
@@ -27,6 +35,14 @@ pub fn avg_pool2d(input: FeatureMap, size: usize) -> FeatureMap {
 /// - output: `[batch, channels]`
 pub fn global_avg_pool(input: FeatureMap) -> Tensor<2> {
     let [batch, channels, height, width] = input.dims();
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) => {
+            let means = flex::avg_pool(input, [height, width]);
+            return means.reshape([batch, channels]);
+        }
+        Err(input) => input,
+    };
     let values = input.into_nchw().reshape([batch, channels, height * width]);
     values.mean_dim(2).squeeze_dim(2)
 }

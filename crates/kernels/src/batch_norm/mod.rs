@@ -1,5 +1,9 @@
 #[cfg(feature = "flex")]
+mod affine;
+#[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod sums;
 
 use burn::tensor::Tensor;
 use burn::tensor::module::batch_norm_train as burn_batch_norm_train;
@@ -37,13 +41,13 @@ pub fn batch_norm_train(
     activation: Activation,
 ) -> BatchNormOutput {
     #[cfg(feature = "flex")]
-    if residual.is_none()
-        && let Activation::Relu | Activation::Identity = activation
-        && crate::flex::tensors::is_supported(&input.clone().into_nchw())
-    {
-        let relu = activation == Activation::Relu;
-        return flex::batch_norm_train(input.into_nchw(), gamma, beta, epsilon, relu);
-    }
+    let input = match input.try_channels_last() {
+        Ok(input) => {
+            let residual = residual.map(|residual| residual.into_nchw().permute([0, 2, 3, 1]));
+            return flex::batch_norm_train(input, gamma, beta, epsilon, residual, activation);
+        }
+        Err(input) => input,
+    };
     let result = burn_batch_norm_train(input.into_nchw(), gamma, beta, epsilon);
     let output = match residual {
         Some(residual) => result.output + residual.into_nchw(),

@@ -1,107 +1,101 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
+use super::windows::{Windows, pool_row, unpool_block};
 use crate::flex::autodiff::{Inputs, Operation, apply};
+use crate::flex::blocks::collect_blocks;
+use crate::flex::parallel::is_worth_threads;
+use crate::flex::simd_math::vectorized;
 use crate::flex::tensors::{contiguous, tensor};
 
-pub(super) fn max_pool2x2(input: Tensor<4>) -> Tensor<4> {
-    apply(MaxPool, Inputs::new(input.into_dispatch(), vec![]))
+/// Cost of an input element, in multiply-adds.
+const COST: usize = 8;
+
+/// `PIXELS` is the number of pixels of a window. Input: `[batch, height, width, channels]`.
+pub(super) fn max_pool<const PIXELS: usize>(input: Tensor<4>) -> Tensor<4> {
+    let [_, height, width, channels] = input.dims();
+    let operation = MaxPool(Windows::<PIXELS>::new([height, width], channels));
+    apply(operation, Inputs::new(input.into_dispatch(), vec![]))
 }
 
-/// Input: the image.
+/// Input: the images. Saves the position of each maximum in its window.
 #[derive(Debug)]
-struct MaxPool;
+struct MaxPool<const PIXELS: usize>(Windows<PIXELS>);
 
-/// Larger of two pixels; NaN propagates.
-fn max(first: f32, second: f32) -> f32 {
-    if second > first || second.is_nan() {
-        second
-    } else {
-        first
-    }
-}
-
-/// Marks the largest pixel of a window, the first one among equals.
-#[expect(clippy::float_cmp, reason = "the maximum is one of them, to the bit")]
-fn first_max(pixels: [f32; 4]) -> [bool; 4] {
-    let [a, b, c, d] = pixels;
-    let largest = a.max(b).max(c.max(d));
-    let [a, b, c, d] = [a, b, c, d].map(|pixel| pixel == largest);
-    [a, b && !a, c && !(a || b), d && !(a || b || c)]
-}
-
-/// Pools one channel of one image.
-fn pool_plane(output: &mut [f32], input: &[f32], [width, width_out]: [usize; 2]) {
-    for (y, row) in output.chunks_mut(width_out).enumerate() {
-        let rows = &input[2 * y * width..2 * (y + 1) * width];
-        let (upper, lower) = rows.split_at(width);
-        let windows = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-        for (value, (upper, lower)) in row.iter_mut().zip(windows) {
-            *value = max(max(upper[0], upper[1]), max(lower[0], lower[1]));
+impl<const PIXELS: usize> MaxPool<PIXELS> {
+    fn pool<const POSITIONS: bool>(&self, input: &[f32], batch: usize) -> (Vec<f32>, Vec<u8>) {
+        let windows = &self.0;
+        let row = windows.output[1] * windows.channels;
+        let len = batch * windows.output[0] * row;
+        let mut output = vec![0.0_f32; len];
+        let mut positions = vec![0_u8; if POSITIONS { len } else { 0 }];
+        let absent = vec![f32::NEG_INFINITY; windows.channels];
+        let visit = |(index, (output, positions)): (usize, (&mut [f32], &mut [u8]))| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    let outputs = (&mut *output, &mut *positions);
+                    pool_row::<PIXELS, POSITIONS>(windows, index, input, &absent, outputs);
+                },
+            );
+        };
+        // Without positions, each row has an empty slice of them.
+        let positions_of_rows: Vec<&mut [u8]> = if POSITIONS {
+            positions.chunks_mut(row).collect()
+        } else {
+            (0..len / row.max(1)).map(|_| Default::default()).collect()
+        };
+        if is_worth_threads(COST * input.len()) {
+            let rows = output.par_chunks_mut(row).zip(positions_of_rows);
+            rows.enumerate().for_each(visit);
+        } else {
+            let rows = output.chunks_mut(row.max(1)).zip(positions_of_rows);
+            rows.enumerate().for_each(visit);
         }
+        (output, positions)
     }
 }
 
-/// Routes the gradient of one channel of one image to the largest pixels.
-fn unpool_plane(output: &mut [f32], input: &[f32], gradient: &[f32], width: usize) {
-    let rows = output
-        .chunks_exact_mut(2 * width)
-        .zip(input.chunks_exact(2 * width))
-        .zip(gradient.chunks_exact(width / 2));
-    for ((output, input), gradient) in rows {
-        let (upper_out, lower_out) = output.split_at_mut(width);
-        let (upper, lower) = input.split_at(width);
-        let inputs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-        let outputs = upper_out
-            .chunks_exact_mut(2)
-            .zip(lower_out.chunks_exact_mut(2));
-        for (((upper_out, lower_out), (upper, lower)), &gradient) in
-            outputs.zip(inputs).zip(gradient)
-        {
-            let pixels = [upper[0], upper[1], lower[0], lower[1]];
-            let slopes = first_max(pixels).map(|is_max| if is_max { gradient } else { 0.0 });
-            upper_out.copy_from_slice(&slopes[..2]);
-            lower_out.copy_from_slice(&slopes[2..]);
-        }
+impl<const PIXELS: usize> Operation for MaxPool<PIXELS> {
+    fn saves_inputs(&self) -> bool {
+        false
     }
-}
 
-impl Operation for MaxPool {
-    fn forward(&self, inputs: Vec<FlexTensor>, _saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor {
-        let [batch, channels, height, width] = inputs[0].shape().dims();
-        let [height_out, width_out] = [height / 2, width / 2];
-        assert!(
-            height_out > 0 && width_out > 0,
-            "the input is smaller than 2x2"
-        );
+    fn forward(&self, inputs: Vec<FlexTensor>, saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor {
+        let [batch, ..]: [usize; 4] = inputs[0].shape().dims();
+        let [height, width] = self.0.output;
+        let shape = [batch, height, width, self.0.channels];
         let input = contiguous(&inputs[0]);
-        let mut output = vec![0.0_f32; batch * channels * height_out * width_out];
-        output
-            .par_chunks_mut(height_out * width_out)
-            .zip(input.storage::<f32>().par_chunks(height * width))
-            .for_each(|(output, input)| pool_plane(output, input, [width, width_out]));
-        tensor(output, [batch, channels, height_out, width_out])
+        let Some(saved) = saved else {
+            return tensor(self.pool::<false>(input.storage(), batch).0, shape);
+        };
+        let (output, positions) = self.pool::<true>(input.storage(), batch);
+        saved.push(FlexTensor::from_data(TensorData::new(positions, shape)));
+        tensor(output, shape)
     }
 
     fn backward(
         &self,
-        inputs: &[FlexTensor],
-        _saved: &[FlexTensor],
+        _inputs: &[FlexTensor],
+        saved: &[FlexTensor],
         gradient: FlexTensor,
         _needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>> {
-        let shape: [usize; 4] = inputs[0].shape().dims();
-        let [batch, channels, height, width] = shape;
-        let [input, gradient] = [&inputs[0], &gradient].map(contiguous);
-        let gradient = gradient.storage::<f32>();
-        let mut output = vec![0.0_f32; batch * channels * height * width];
-        output
-            .par_chunks_mut(height * width)
-            .zip(input.storage::<f32>().par_chunks(height * width))
-            .zip(gradient.par_chunks((height / 2) * (width / 2)))
-            .for_each(|((output, input), gradient)| unpool_plane(output, input, gradient, width));
+        let [batch, ..]: [usize; 4] = gradient.shape().dims();
+        let [height, width] = self.0.input;
+        let shape = [batch, height, width, self.0.channels];
+        let gradient = contiguous(&gradient);
+        let sources = (gradient.storage::<f32>(), saved[0].storage::<u8>());
+        let len = shape.iter().product();
+        let parallel = is_worth_threads(COST * len);
+        let output = collect_blocks(len, parallel, |elements, output| {
+            vectorized(
+                #[inline(always)]
+                || unpool_block(&self.0, &elements, sources, output),
+            );
+        });
         vec![Some(tensor(output, shape))]
     }
 }

@@ -1,5 +1,7 @@
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod windows;
 
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
@@ -19,13 +21,13 @@ use crate::FeatureMap;
 ///
 /// If the input is smaller than 2×2.
 pub fn max_pool2x2(input: FeatureMap) -> FeatureMap {
-    let input = input.into_nchw();
     #[cfg(feature = "flex")]
-    if crate::flex::tensors::is_supported(&input) {
-        return FeatureMap::from_nchw(flex::max_pool2x2(input));
-    }
+    let input = match input.try_channels_last() {
+        Ok(input) => return FeatureMap::channels_last(flex::max_pool::<4>(input)),
+        Err(input) => input,
+    };
     let options = MaxPoolOptions::new([2, 2]).with_stride([2, 2]);
-    FeatureMap::from_nchw(max_pool2d(input, options))
+    FeatureMap::from_nchw(max_pool2d(input.into_nchw(), options))
 }
 
 /// Max pooling over 3×3 windows with stride 2 and a border of one pixel, as after the stem of a
@@ -38,6 +40,11 @@ pub fn max_pool2x2(input: FeatureMap) -> FeatureMap {
 /// - input: `[batch, channels, height, width]`
 /// - output: `[batch, channels, height / 2, width / 2]`, rounded up
 pub fn max_pool3x3(input: FeatureMap) -> FeatureMap {
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) => return FeatureMap::channels_last(flex::max_pool::<9>(input)),
+        Err(input) => input,
+    };
     let options = MaxPoolOptions::new([3, 3])
         .with_stride([2, 2])
         .with_padding([1, 1]);

@@ -7,13 +7,16 @@
     reason = "a helper that fails is a test that fails; some results are exact to the bit"
 )]
 
+mod activation;
 mod adam;
 mod attention;
+mod avg_pool;
 mod batch_norm;
 mod checks;
 mod conv2d;
 mod dropout;
 mod embedding;
+mod functions;
 mod linear;
 mod max_pool;
 mod mlp;
