@@ -24,16 +24,16 @@ const MAX_PARTS: usize = 16;
 
 /// Windows over a source and the weights they are multiplied with. Several ones fill interleaved
 /// pixels of the same output.
-#[derive(Debug)]
-pub(super) struct Pass {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass<'a> {
     pub(super) sweep: Sweep,
-    pub(super) weights: Packed,
+    pub(super) weights: &'a Packed,
 }
 
 /// Convolves a batch: `epilogue` is called with the first pixel of some rows of the output,
 /// `[pixels, channels]`, as soon as they are complete.
 pub(super) fn convolve(
-    passes: &[Pass],
+    passes: &[Pass<'_>],
     batch: usize,
     source: &[f32],
     epilogue: impl Fn(usize, &mut [f32]) + Sync,
@@ -66,7 +66,7 @@ pub(super) fn convolve(
 }
 
 /// Rows of an image if one pass fills them, else whole images.
-fn bands(passes: &[Pass], batch: usize) -> Vec<Band> {
+fn bands(passes: &[Pass<'_>], batch: usize) -> Vec<Band> {
     match passes {
         [pass] => bands_of(pass.sweep.positions, batch, TASK_WINDOWS),
         _ => (0..batch)
@@ -86,7 +86,7 @@ struct Task<'a> {
     output: &'a mut [f32],
 }
 
-fn tasks<'a>(bands: &[Band], passes: &[Pass], output: &'a mut [f32]) -> Vec<Task<'a>> {
+fn tasks<'a>(bands: &[Band], passes: &[Pass<'_>], output: &'a mut [f32]) -> Vec<Task<'a>> {
     let [height, width] = passes[0].sweep.size_out;
     let columns = passes[0].weights.columns;
     let mut rest = output;
@@ -111,7 +111,7 @@ fn tasks<'a>(bands: &[Band], passes: &[Pass], output: &'a mut [f32]) -> Vec<Task
 }
 
 impl Task<'_> {
-    fn run(self, passes: &[Pass], source: &[f32], epilogue: &impl Fn(usize, &mut [f32])) {
+    fn run(self, passes: &[Pass<'_>], source: &[f32], epilogue: &impl Fn(usize, &mut [f32])) {
         for pass in passes {
             let band = self.band(pass, passes.len());
             let windows = pass.sweep.windows(source, &band);
@@ -126,7 +126,7 @@ impl Task<'_> {
     /// Splits the columns in groups, for fewer tasks than threads.
     fn run_by_columns(
         self,
-        passes: &[Pass],
+        passes: &[Pass<'_>],
         source: &[f32],
         groups: usize,
         epilogue: &impl Fn(usize, &mut [f32]),
@@ -134,14 +134,15 @@ impl Task<'_> {
         for pass in passes {
             let band = self.band(pass, passes.len());
             let windows = pass.sweep.windows(source, &band);
-            let weights = &pass.weights;
+            let weights = pass.weights;
             let share = weights.panels().div_ceil(groups);
             let starts: Vec<usize> = (0..weights.panels()).step_by(share).collect();
             let group = |&start: &usize| {
                 let panels = start..(start + share).min(weights.panels());
                 let first = weights.columns_of(start).start;
                 let columns = weights.columns_of(panels.end - 1).end - first;
-                let targets: Vec<usize> = (0..windows.starts.len()).map(|row| row * columns).collect();
+                let targets: Vec<usize> =
+                    (0..windows.starts.len()).map(|row| row * columns).collect();
                 let mut block = vec![0.0; windows.starts.len() * columns];
                 multiply(pass, &windows, &targets, panels, &mut block);
                 (first, columns, block)
@@ -158,7 +159,7 @@ impl Task<'_> {
     }
 
     /// The windows of a pass that fill this task's output.
-    fn band(&self, pass: &Pass, passes: usize) -> Band {
+    fn band(&self, pass: &Pass<'_>, passes: usize) -> Band {
         let rows = if passes == 1 {
             self.band.rows.clone()
         } else {
@@ -173,7 +174,7 @@ impl Task<'_> {
 
 /// Multiplies windows by some panels; the first of them begins at the start of the output.
 fn multiply(
-    pass: &Pass,
+    pass: &Pass<'_>,
     windows: &Windows<'_>,
     targets: &[usize],
     panels: Range<usize>,

@@ -1,14 +1,14 @@
-use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
+use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::Conv2dGeometry;
-use super::direct::{self, Pass};
+use super::algorithm::{Weights, input_gradient, weight_gradient};
+use super::cache::WeightCache;
 use super::shape::Conv2dShape;
-use super::weights::Axes;
-use super::winograd::{self, Tiling, TransformedWeights};
+use crate::Epilogue;
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::tensors::{contiguous, tensor};
+use crate::flex::tensors::{contiguous, into_flex, is_supported_untracked, tensor};
 
 /// - input: `[batch, height, width, channels_in]`
 /// - output: `[batch, height_out, width_out, channels_out]`
@@ -18,6 +18,33 @@ pub(super) fn conv2d(input: Tensor<4>, weight: Tensor<4>, geometry: Conv2dGeomet
         Conv2d { geometry },
         Inputs::new(input.into_dispatch(), others),
     )
+}
+
+/// Whether [`conv2d_fused`] can run: nothing needs a gradient.
+pub(super) fn can_fuse(input: &Tensor<4>, weight: &Tensor<4>, epilogue: &Epilogue) -> bool {
+    is_supported_untracked(weight) && epilogue.is_supported(input)
+}
+
+/// As [`conv2d`], with what follows it.
+pub(super) fn conv2d_fused(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    geometry: Conv2dGeometry,
+    epilogue: &Epilogue,
+    cache: &WeightCache,
+) -> Tensor<4> {
+    let shape = Conv2dShape::new(input.dims(), weight.dims(), geometry);
+    let [input, weight] = [input, weight].map(|tensor| contiguous(&into_flex(tensor)));
+    let weights = cache.weights(&shape, &weight);
+    let affine = epilogue.coefficients();
+    let residual = epilogue.residual();
+    let residual = residual.as_ref().map(FlexTensor::storage::<f32>);
+    let output = weights.convolve(&shape, input.storage(), |first, pixels| {
+        let start = first * shape.channels_out;
+        let residual = residual.map(|residual| &residual[start..start + pixels.len()]);
+        affine.apply(pixels, residual, epilogue.activation);
+    });
+    Tensor::from_primitive::<Flex>(tensor(output, shape.shape_out()))
 }
 
 /// Inputs: the images and the weight.
@@ -30,63 +57,6 @@ impl Conv2d {
     fn shape(&self, input: &FlexTensor, weight: &FlexTensor) -> Conv2dShape {
         Conv2dShape::new(input.shape().dims(), weight.shape().dims(), self.geometry)
     }
-}
-
-/// The weights as the algorithm for a shape reads them.
-#[derive(Debug)]
-enum Weights {
-    Direct(Pass),
-    Winograd(TransformedWeights),
-}
-
-impl Weights {
-    fn forward(shape: &Conv2dShape, weight: &[f32]) -> Self {
-        if winograd::is_supported(shape) {
-            let axes = Axes::forward(shape.channels_out, shape.channels_in, 9);
-            let taps = std::array::from_fn(|tap| tap);
-            Self::Winograd(TransformedWeights::new(axes, weight, &taps))
-        } else {
-            Self::Direct(shape.forward_pass(weight))
-        }
-    }
-
-    fn convolve(
-        &self,
-        shape: &Conv2dShape,
-        input: &[f32],
-        epilogue: impl Fn(usize, &mut [f32]) + Sync,
-    ) -> Vec<f32> {
-        match self {
-            Self::Direct(pass) => {
-                let passes = std::slice::from_ref(pass);
-                direct::convolve(passes, shape.batch, input, epilogue)
-            }
-            Self::Winograd(weights) => {
-                winograd::convolve(&Tiling::forward(shape), weights, input, epilogue)
-            }
-        }
-    }
-}
-
-fn input_gradient(shape: &Conv2dShape, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
-    if winograd::is_supported(shape) {
-        let axes = Axes::backward(shape.channels_out, shape.channels_in, 9);
-        let taps = std::array::from_fn(|tap| 8 - tap);
-        let weights = TransformedWeights::new(axes, weight, &taps);
-        return winograd::convolve(&Tiling::backward(shape), &weights, gradient, |_, _| ());
-    }
-    let passes = shape.backward_passes(weight);
-    direct::convolve(&passes, shape.batch, gradient, |_, _| ())
-}
-
-fn weight_gradient(shape: &Conv2dShape, input: &[f32], gradient: &[f32]) -> Vec<f32> {
-    let channels_out = shape.channels_out;
-    if winograd::is_supported(shape) {
-        let tiling = Tiling::forward(shape);
-        return winograd::weight_gradient(&tiling, input, gradient, channels_out);
-    }
-    let sweep = shape.forward_sweep();
-    direct::weight_gradient(&sweep, shape.batch, input, gradient, channels_out)
 }
 
 impl Operation for Conv2d {

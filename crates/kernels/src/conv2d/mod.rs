@@ -1,4 +1,8 @@
 #[cfg(feature = "flex")]
+mod algorithm;
+#[cfg(feature = "flex")]
+mod cache;
+#[cfg(feature = "flex")]
 mod direct;
 #[cfg(feature = "flex")]
 mod flex;
@@ -17,6 +21,8 @@ use burn::tensor::Tensor;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 
+#[cfg(feature = "flex")]
+pub use self::cache::WeightCache;
 use crate::{Epilogue, FeatureMap};
 
 /// Stride and padding of a [`conv2d`], the same along both axes.
@@ -57,10 +63,8 @@ pub fn conv2d(input: FeatureMap, weight: Tensor<4>, geometry: Conv2dGeometry) ->
     FeatureMap::from_nchw(burn_conv2d(input.into_nchw(), weight, None, options))
 }
 
-/// Weights of a layer in the order in which the kernel reads them, kept from one call of
-/// [`conv2d_fused`] to the next.
-///
-/// They are made again when the weights have changed, so that a layer can own one and forget it.
+/// Weights that the kernel of Flex keeps; nothing without it.
+#[cfg(not(feature = "flex"))]
 #[derive(Clone, Debug, Default)]
 pub struct WeightCache {}
 
@@ -78,7 +82,17 @@ pub fn conv2d_fused(
     weight: Tensor<4>,
     geometry: Conv2dGeometry,
     epilogue: Epilogue,
-    _cache: &WeightCache,
+    cache: &WeightCache,
 ) -> FeatureMap {
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) if flex::can_fuse(&input, &weight, &epilogue) => {
+            let output = flex::conv2d_fused(input, weight, geometry, &epilogue, cache);
+            return FeatureMap::channels_last(output);
+        }
+        Ok(input) => FeatureMap::channels_last(input),
+        Err(input) => input,
+    };
+    let _ = cache;
     epilogue.by_burn(conv2d(input, weight, geometry))
 }

@@ -1,7 +1,6 @@
 use super::Conv2dGeometry;
-use super::direct::Pass;
 use super::sweep::Sweep;
-use super::weights::Axes;
+use super::weights::{Axes, Packed};
 
 /// Shapes of the tensors of a convolution.
 #[derive(Clone, Copy, Debug)]
@@ -71,37 +70,42 @@ impl Conv2dShape {
         }
     }
 
-    pub(super) fn forward_pass(&self, weight: &[f32]) -> Pass {
+    /// The weights for [`forward_sweep`](Self::forward_sweep).
+    pub(super) fn forward_weights(&self, weight: &[f32]) -> Packed {
         let taps: Vec<usize> = (0..self.taps()).collect();
         let axes = Axes::forward(self.channels_out, self.channels_in, self.taps());
-        Pass {
-            sweep: self.forward_sweep(),
-            weights: axes.pack(weight, &taps),
-        }
+        axes.pack(weight, &taps)
     }
 
-    /// Windows over the gradient of the output, for that of the input: one pass for each remainder of
-    /// the input's pixels by the stride, as each meets other weights.
-    pub(super) fn backward_passes(&self, weight: &[f32]) -> Vec<Pass> {
+    /// Windows over the gradient of the output, for that of the input, and their weights: one pair
+    /// for each remainder of the input's pixels by the stride, as each meets other weights.
+    pub(super) fn backward_sweeps(&self, weight: &[f32]) -> Vec<(Sweep, Packed)> {
         let stride = self.geometry.stride;
         let phases = (0..stride).flat_map(|y| (0..stride).map(move |x| [y, x]));
         phases
-            .filter_map(|phase| self.backward_pass(weight, phase))
+            .filter_map(|phase| self.backward_sweep(weight, phase))
             .collect()
     }
 
-    /// The pass of the input's pixels at `phase` minus the padding, modulo the stride.
-    fn backward_pass(&self, weight: &[f32], phase: [usize; 2]) -> Option<Pass> {
+    /// The windows of the input's pixels at `phase` minus the padding, modulo the stride.
+    fn backward_sweep(&self, weight: &[f32], phase: [usize; 2]) -> Option<(Sweep, Packed)> {
         let Conv2dGeometry { stride, padding } = self.geometry;
-        let mut window = [0, 1].map(|axis| self.kernel[axis].saturating_sub(phase[axis]).div_ceil(stride));
+        let mut window = [0, 1].map(|axis| {
+            self.kernel[axis]
+                .saturating_sub(phase[axis])
+                .div_ceil(stride)
+        });
         if window.contains(&0) {
             window = [0; 2];
         }
         // Pixel `y` of the input is `position * stride + phase - padding`.
         let first = phase.map(|phase| padding.saturating_sub(phase).div_ceil(stride));
         let origin_out = [0, 1].map(|axis| first[axis] * stride + phase[axis] - padding);
-        let positions =
-            [0, 1].map(|axis| self.size_in[axis].saturating_sub(origin_out[axis]).div_ceil(stride));
+        let positions = [0, 1].map(|axis| {
+            self.size_in[axis]
+                .saturating_sub(origin_out[axis])
+                .div_ceil(stride)
+        });
         if positions.contains(&0) {
             return None;
         }
@@ -117,17 +121,13 @@ impl Conv2dShape {
             step_out: stride,
             origin_out,
         };
-        let tap = |y: usize, x: usize| {
-            (phase[0] + y * stride) * self.kernel[1] + phase[1] + x * stride
-        };
+        let tap =
+            |y: usize, x: usize| (phase[0] + y * stride) * self.kernel[1] + phase[1] + x * stride;
         let taps: Vec<usize> = (0..window[0])
             .rev()
             .flat_map(|y| (0..window[1]).rev().map(move |x| tap(y, x)))
             .collect();
         let axes = Axes::backward(self.channels_out, self.channels_in, self.taps());
-        Some(Pass {
-            sweep,
-            weights: axes.pack(weight, &taps),
-        })
+        Some((sweep, axes.pack(weight, &taps)))
     }
 }

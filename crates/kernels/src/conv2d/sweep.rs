@@ -167,11 +167,7 @@ impl Sweep {
 }
 
 /// Splits a batch in bands of about `windows` windows: rows of an image, or whole images.
-pub(super) fn bands(
-    [rows, columns]: [usize; 2],
-    batch: usize,
-    windows: usize,
-) -> Vec<Band> {
+pub(super) fn bands([rows, columns]: [usize; 2], batch: usize, windows: usize) -> Vec<Band> {
     let per_image = rows * columns;
     if per_image == 0 {
         return Vec::new();

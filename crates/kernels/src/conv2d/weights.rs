@@ -78,20 +78,26 @@ impl Axes {
         let panels = self.columns.div_ceil(width);
         let mut values = Scratch::new(panels * depth * width);
         let parallel = is_worth_threads(16 * values.len());
-        for_each_chunk(&mut values, (depth * width).max(1), parallel, |panel, values| {
-            let first = panel * width;
-            if first + width > self.columns {
-                values.fill(0.0);
-            }
-            for column in first..(first + width).min(self.columns) {
-                for row in 0..self.rows {
-                    let source = &weight[row * self.row_stride + column * self.column_stride..];
-                    for (index, &tap) in taps.iter().enumerate() {
-                        values[(index * self.rows + row) * width + column - first] = source[tap];
+        for_each_chunk(
+            &mut values,
+            (depth * width).max(1),
+            parallel,
+            |panel, values| {
+                let first = panel * width;
+                if first + width > self.columns {
+                    values.fill(0.0);
+                }
+                for column in first..(first + width).min(self.columns) {
+                    for row in 0..self.rows {
+                        let source = &weight[row * self.row_stride + column * self.column_stride..];
+                        for (index, &tap) in taps.iter().enumerate() {
+                            values[(index * self.rows + row) * width + column - first] =
+                                source[tap];
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
         Packed {
             values,
             depth,
@@ -124,7 +130,9 @@ pub(super) fn unpack_gradient(
                         *sum += *value;
                     }
                 }
-                let targets = filters[channel * taps + tap..].iter_mut().step_by(filter_len);
+                let targets = filters[channel * taps + tap..]
+                    .iter_mut()
+                    .step_by(filter_len);
                 for (target, sum) in targets.zip(sums) {
                     *target = sum;
                 }

@@ -51,7 +51,10 @@ fn put(pool: &mut Vec<Vec<f32>>, buffer: Vec<f32>) {
     pool.push(buffer);
     let total = |pool: &[Vec<f32>]| pool.iter().map(Vec::len).sum::<usize>();
     while total(pool) > MAX_KEPT {
-        let shortest = pool.iter().enumerate().min_by_key(|(_, buffer)| buffer.len());
+        let shortest = pool
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, buffer)| buffer.len());
         let Some((index, _)) = shortest else { break };
         pool.swap_remove(index);
     }

@@ -51,7 +51,7 @@ pub(super) struct Tiling {
 /// Whether these formulas apply and pay off.
 pub(super) fn is_supported(shape: &Conv2dShape) -> bool {
     /// Tiles of the batch, fewer than which the larger weights cost more than they save.
-    const MIN_TILES: usize = 64;
+    const MIN_TILES: usize = 32;
     let [height, width] = shape.size_out();
     shape.kernel == [3, 3]
         && shape.geometry.stride == 1

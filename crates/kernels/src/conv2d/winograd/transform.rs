@@ -61,10 +61,13 @@ impl WithSimd for InputTransform<'_> {
             let mut pixels = [[self.zeros; 4]; 4];
             for (i, row) in pixels.iter_mut().enumerate() {
                 for (j, pixel) in row.iter_mut().enumerate() {
-                    *pixel = pixel_at(self.tiling, self.source, self.zeros, image, [
-                        corner[0] + i as isize,
-                        corner[1] + j as isize,
-                    ]);
+                    *pixel = pixel_at(
+                        self.tiling,
+                        self.source,
+                        self.zeros,
+                        image,
+                        [corner[0] + i as isize, corner[1] + j as isize],
+                    );
                 }
             }
             let range = tile * channels..(tile + 1) * channels;
@@ -162,13 +165,7 @@ fn input_elements<S: Simd>(simd: S, pixels: &[[S::f32s; 4]; 4]) -> [S::f32s; ELE
 
 /// `Bᵀ` times a vector.
 #[inline(always)]
-fn input_line<S: Simd>(
-    simd: S,
-    a: S::f32s,
-    b: S::f32s,
-    c: S::f32s,
-    d: S::f32s,
-) -> [S::f32s; 4] {
+fn input_line<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s, d: S::f32s) -> [S::f32s; 4] {
     [
         simd.sub_f32s(a, c),
         simd.add_f32s(b, c),
@@ -207,7 +204,10 @@ impl WithSimd for OutputTransform<'_> {
         let first = self.band.images.start;
         let tile_len = REGISTERS * S::F32_LANES;
         let mut planes: [&[f32]; ELEMENTS] = [&[]; ELEMENTS];
-        for (plane, values) in planes.iter_mut().zip(self.products.chunks_exact(self.plane)) {
+        for (plane, values) in planes
+            .iter_mut()
+            .zip(self.products.chunks_exact(self.plane))
+        {
             *plane = values;
         }
         for (tile, [image, y, x]) in self.tiling.positions(self.band).enumerate() {
@@ -274,13 +274,7 @@ fn output_pixels<S: Simd>(simd: S, elements: &[S::f32s; ELEMENTS]) -> [[S::f32s;
 
 /// `Aᵀ` times a vector.
 #[inline(always)]
-fn output_line<S: Simd>(
-    simd: S,
-    a: S::f32s,
-    b: S::f32s,
-    c: S::f32s,
-    d: S::f32s,
-) -> [S::f32s; 2] {
+fn output_line<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s, d: S::f32s) -> [S::f32s; 2] {
     [
         simd.add_f32s(simd.add_f32s(a, b), c),
         simd.sub_f32s(simd.sub_f32s(b, c), d),
@@ -314,7 +308,10 @@ impl WithSimd for GradientTransform<'_> {
         let count = self.tiling.count(self.band);
         let tile_len = REGISTERS * S::F32_LANES;
         let mut planes: [&mut [f32]; ELEMENTS] = Default::default();
-        for (plane, values) in planes.iter_mut().zip(self.output.chunks_exact_mut(self.plane)) {
+        for (plane, values) in planes
+            .iter_mut()
+            .zip(self.output.chunks_exact_mut(self.plane))
+        {
             *plane = values;
         }
         for (tile, [image, y, x]) in self.tiling.positions(self.band).enumerate() {
