@@ -12,12 +12,13 @@
 mod pack;
 mod tile;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 pub(crate) use self::pack::PackedRhs;
 use self::pack::pack_panel;
 use self::tile::{MAX_WIDTH, REGISTERS, Tile, compute_tile};
+use super::arch::arch;
 use super::parallel::{for_each_chunk, is_worth_threads};
 use super::scratch::Scratch;
 
@@ -121,7 +122,7 @@ pub(crate) struct Gemm<'a> {
 
 impl Gemm<'_> {
     pub(crate) fn run(self) {
-        Arch::new().dispatch(Run(self));
+        arch().dispatch(Run(self));
     }
 }
 

@@ -4,6 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::Matrix;
 use super::tile::{MAX_WIDTH, REGISTERS};
+use crate::flex::arch::arch;
 use crate::flex::parallel::{for_each_chunk, is_worth_threads};
 use crate::flex::scratch::Scratch;
 
@@ -40,7 +41,7 @@ impl PackedRhs {
         [depth, columns]: [usize; 2],
         blocks: &[(Matrix<'_>, [usize; 2], [usize; 2])],
     ) -> Self {
-        let width = tile_width(Arch::new());
+        let width = tile_width(arch());
         let panel_len = (depth * width).max(1);
         let mut values = Scratch::new(columns.div_ceil(width) * depth * width);
         let parallel = is_worth_threads(8 * values.len());
