@@ -1,7 +1,7 @@
+use crate::flex::arch::arch;
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{AdamState, AdamStep};
@@ -48,7 +48,7 @@ pub(super) fn adam<const D: usize>(
 }
 
 fn update_chunk([weights, moment_1, moment_2]: [&mut [f32]; 3], gradient: &[f32], step: &AdamStep) {
-    Arch::new().dispatch(|| update(weights, moment_1, moment_2, gradient, step));
+    arch().dispatch(|| update(weights, moment_1, moment_2, gradient, step));
 }
 
 #[inline(always)]

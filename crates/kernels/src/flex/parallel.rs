@@ -5,6 +5,8 @@ use std::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::arch::arch;
+
 /// Multiply-adds that take several times as long as waking a thread.
 const MIN_PARALLEL: usize = 1 << 22;
 
@@ -21,7 +23,7 @@ pub(crate) fn is_worth_threads(operations: usize) -> bool {
 
 /// Whether the processor has SIMD registers wide enough for our kernels to pay off.
 pub(crate) fn has_simd() -> bool {
-    !matches!(Arch::new(), Arch::Scalar)
+    !matches!(arch(), Arch::Scalar)
 }
 
 /// Calls `visit` with each chunk and its index, on several threads if `parallel`.

@@ -2,7 +2,9 @@
 //!
 //! Inside [`vectorized`] they use the widest registers of the processor.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use super::arch::arch;
 
 /// Partial sums that are accumulated independently.
 pub(crate) const LANES: usize = 16;
@@ -12,7 +14,7 @@ pub(crate) const LANES: usize = 16;
 /// The closure must be `#[inline(always)]`: it uses those registers only when inlined into a function
 /// that enables them. It is called by reference, because a call by value is not inlined.
 pub(crate) fn vectorized(body: impl FnMut()) {
-    Arch::new().dispatch(Loop(body));
+    arch().dispatch(Loop(body));
 }
 
 struct Loop<F>(F);

@@ -1,7 +1,8 @@
 //! Attention against its formula and Burn's operations.
 
 use crate::checks::{
-    assert_all_close, assert_close, assert_same_for_any_threads, noise, values, with_gradients,
+    assert_all_close, assert_close, assert_same_for_any_threads, is_scalar, noise, values,
+    with_gradients,
 };
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
@@ -145,7 +146,13 @@ fn padding_does_not_change_other_positions() {
         let ignored: Vec<bool> = (0..100).map(|position| position >= seq).collect();
         let ignored = Tensor::<2, Bool>::from_data(TensorData::new(ignored, [1, 100]), &device);
         let padded = self_attention(long, 2, Some(ignored), false).narrow(1, 0, seq);
-        assert_eq!(values(padded), values(short));
+        let (padded, short) = (values(padded), values(short));
+        if is_scalar() {
+            // Burn computes it, and not to the bit.
+            assert_close("padded", &padded, &short);
+        } else {
+            assert_eq!(padded, short);
+        }
     }
 }
 

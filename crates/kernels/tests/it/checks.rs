@@ -12,6 +12,11 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.try_into_vec_as::<f32>().unwrap()
 }
 
+/// Whether the process was told to use no SIMD: some functions call Burn then.
+pub(crate) fn is_scalar() -> bool {
+    std::env::var("TINDERBOX_SIMD").is_ok_and(|name| name == "scalar")
+}
+
 /// Compares relative to the largest expected value.
 pub(crate) fn assert_close(context: &str, ours: &[f32], expected: &[f32]) {
     assert_eq!(ours.len(), expected.len(), "{context}");

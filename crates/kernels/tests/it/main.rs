@@ -23,4 +23,5 @@ mod mlp;
 mod norm;
 mod recurrent;
 mod rotary;
+mod simd;
 mod swiglu;

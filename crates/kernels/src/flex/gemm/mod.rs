@@ -10,14 +10,17 @@
 //! neither the number of threads nor the other rows change a bit of the result.
 
 mod pack;
+mod row;
 mod tile;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 pub(crate) use self::pack::PackedRhs;
 use self::pack::pack_panel;
+use self::row::multiply_row;
 use self::tile::{MAX_WIDTH, REGISTERS, Tile, compute_tile};
+use super::arch::arch;
 use super::parallel::{for_each_chunk, is_worth_threads};
 use super::scratch::Scratch;
 
@@ -121,7 +124,7 @@ pub(crate) struct Gemm<'a> {
 
 impl Gemm<'_> {
     pub(crate) fn run(self) {
-        Arch::new().dispatch(Run(self));
+        arch().dispatch(Run(self));
     }
 }
 
@@ -152,6 +155,9 @@ impl Run<'_> {
         }
         for start in (0..depth).step_by(step) {
             let block_depth = step.min(depth - start);
+            if self.row(simd, [start, block_depth]) {
+                continue;
+            }
             for row in (0..rows).step_by(BLOCK_ROWS) {
                 let block_rows = BLOCK_ROWS.min(rows - row);
                 self.tiles::<S, ROWS>(simd, [row, block_rows], [start, block_depth]);
@@ -163,6 +169,22 @@ impl Run<'_> {
         for row in 0..self.0.rows {
             self.0.output[row * self.0.stride..][..self.0.columns].fill(0.0);
         }
+    }
+
+    /// Computes a single row; returns false if there are more, or the right operand is packed.
+    #[inline(always)]
+    fn row<S: Simd>(&mut self, simd: S, [start, depth]: [usize; 2]) -> bool {
+        let Rhs::Strided { matrix, .. } = self.0.rhs else {
+            return false;
+        };
+        if self.0.rows != 1 || matrix.strides[1] != 1 {
+            return false;
+        }
+        let accumulate = self.0.accumulate || start > 0;
+        let output = &mut self.0.output[..self.0.columns];
+        let (lhs, rhs) = (self.0.lhs.from(0, start), matrix.from(start, 0));
+        multiply_row(simd, lhs, rhs, depth, output, accumulate);
+        true
     }
 
     #[inline(always)]

@@ -4,11 +4,12 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::Matrix;
 use super::tile::{MAX_WIDTH, REGISTERS};
+use crate::flex::arch::arch;
 use crate::flex::parallel::{for_each_chunk, is_worth_threads};
 use crate::flex::scratch::Scratch;
 
-/// Rows of a panel that are packed together from a transposed operand.
-const TRANSPOSED_ROWS: usize = 64;
+/// Rows and columns that are transposed together.
+const SQUARE: usize = 8;
 
 /// Columns of a tile on this processor.
 fn tile_width(arch: Arch) -> usize {
@@ -40,7 +41,7 @@ impl PackedRhs {
         [depth, columns]: [usize; 2],
         blocks: &[(Matrix<'_>, [usize; 2], [usize; 2])],
     ) -> Self {
-        let width = tile_width(Arch::new());
+        let width = tile_width(arch());
         let panel_len = (depth * width).max(1);
         let mut values = Scratch::new(columns.div_ceil(width) * depth * width);
         let parallel = is_worth_threads(8 * values.len());
@@ -104,14 +105,51 @@ pub(super) fn pack_panel(
         }
         return;
     }
-    let mut lines: Vec<_> = lines.collect();
-    for (chunk, lines) in lines.chunks_mut(TRANSPOSED_ROWS).enumerate() {
-        for index in start..end {
-            let offset = chunk * TRANSPOSED_ROWS * row_stride + (index - column) * column_stride;
-            let source = block.values[offset..].iter().step_by(row_stride);
-            for (line, value) in lines.iter_mut().zip(source) {
-                line[index - first] = *value;
+    drop(lines);
+    let shape = [rows, end - start];
+    let source = block.from(0, start - column);
+    let panel = &mut panel[row * width + start - first..];
+    pack_transposed(source, shape, width, panel);
+}
+
+/// Copies a matrix with adjacent rows to lines that are `width` apart.
+fn pack_transposed(
+    source: Matrix<'_>,
+    [rows, columns]: [usize; 2],
+    width: usize,
+    panel: &mut [f32],
+) {
+    for row in (0..rows).step_by(SQUARE) {
+        for column in (0..columns).step_by(SQUARE) {
+            let source = source.from(row, column);
+            let panel = &mut panel[row * width + column..];
+            let shape = [SQUARE.min(rows - row), SQUARE.min(columns - column)];
+            if shape == [SQUARE; 2] && source.strides[0] == 1 {
+                transpose_square(source.values, source.strides[1], width, panel);
+                continue;
+            }
+            for column in 0..shape[1] {
+                for row in 0..shape[0] {
+                    let [row_stride, column_stride] = source.strides;
+                    panel[row * width + column] =
+                        source.values[row * row_stride + column * column_stride];
+                }
             }
         }
+    }
+}
+
+/// Transposes a square; of constant size, so that it is unrolled.
+fn transpose_square(source: &[f32], stride: usize, width: usize, panel: &mut [f32]) {
+    let mut lines = [[0.0; SQUARE]; SQUARE];
+    for column in 0..SQUARE {
+        if let Some(source) = source[column * stride..].first_chunk::<SQUARE>() {
+            for row in 0..SQUARE {
+                lines[row][column] = source[row];
+            }
+        }
+    }
+    for (panel, line) in panel.chunks_mut(width).zip(&lines) {
+        panel[..SQUARE].copy_from_slice(line);
     }
 }
