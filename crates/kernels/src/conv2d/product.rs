@@ -5,8 +5,9 @@
 //! <https://doi.org/10.1145/1356052.1356053>). With the channels of a pixel together, a line of a
 //! window is one run of numbers, which is read where it is: nothing is unrolled or packed but weights.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
+use crate::flex::arch::arch;
 use crate::flex::scratch::Scratch;
 
 /// Registers per row of a tile.
@@ -31,7 +32,7 @@ pub(super) fn tile_width() -> usize {
             S::F32_LANES
         }
     }
-    (REGISTERS * Arch::new().dispatch(Lanes)).min(MAX_WIDTH)
+    (REGISTERS * arch().dispatch(Lanes)).min(MAX_WIDTH)
 }
 
 /// Lines of a window in a channels-last image.
@@ -62,7 +63,7 @@ pub(super) struct Product<'a> {
 
 impl Product<'_> {
     pub(super) fn run(self) {
-        Arch::new().dispatch(self);
+        arch().dispatch(self);
     }
 }
 
@@ -201,7 +202,7 @@ pub(super) struct GradientProduct<'a> {
 
 impl GradientProduct<'_> {
     pub(super) fn run(self) {
-        Arch::new().dispatch(self);
+        arch().dispatch(self);
     }
 }
 

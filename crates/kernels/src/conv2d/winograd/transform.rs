@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::super::product::REGISTERS;
 use super::super::sweep::Band;
 use super::{ELEMENTS, STAGGER, Tiling};
+use crate::flex::arch::arch;
 use crate::flex::scratch::Scratch;
 
 /// Transformed tiles: for each element `[tiles, channels]`.
@@ -45,7 +46,7 @@ impl InputTransform<'_> {
             zeros: &zeros,
             output: std::array::from_fn(|_| planes.next().unwrap_or_default()),
         };
-        Arch::new().dispatch(transform);
+        arch().dispatch(transform);
         Transformed { values, plane }
     }
 }
@@ -190,7 +191,7 @@ pub(super) struct OutputTransform<'a> {
 
 impl OutputTransform<'_> {
     pub(super) fn run(self) {
-        Arch::new().dispatch(self);
+        arch().dispatch(self);
     }
 }
 
@@ -295,7 +296,7 @@ pub(super) struct GradientTransform<'a> {
 
 impl GradientTransform<'_> {
     pub(super) fn run(self) {
-        Arch::new().dispatch(self);
+        arch().dispatch(self);
     }
 }
 
