@@ -1,11 +1,13 @@
-"""PyTorch on the shapes of our benchmarks: one JSON object per case on stdout.
+"""PyTorch on the shapes of our benchmarks: one JSON object per case or operation on stdout.
 
-    pip install torch==2.9.0 numpy && python torch_steps.py --threads 2 --seconds 2 [--compile] [--batch 512] [--bf16]
+    pip install torch==2.15.0 numpy && python torch_steps.py --threads 2 --seconds 2 [--compile] [--batch 512] [--bf16]
 
 `train_ms` is one step (forward, cross-entropy, backward, AdamW), `infer_us` one forward pass of a
-single item with its result read back; both are the best half's mean after a warm-up."""
+single item with its result read back; both are the best half's mean after a warm-up. With `--op JSON`,
+which can be repeated, `ms` is a forward and a backward pass of one operation."""
 import argparse
 import json
+import math
 import resource
 import sys
 import time
@@ -48,6 +50,61 @@ def resnet18():
         layers += [Residual(d_in, width, stride), Residual(width, width, 1)]
         d_in = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+
+
+def conv_norm(d_in, d_out, kernel, stride=1, groups=1, activation=None):
+    layers = [nn.Conv2d(d_in, d_out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(d_out)]
+    return layers + ([activation(inplace=True)] if activation else [])
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, d_in, d_out, expansion, kernel, stride):
+        super().__init__()
+        d_inner = d_in * expansion
+        widen = conv_norm(d_in, d_inner, 1, activation=nn.ReLU6) if expansion > 1 else []
+        self.body = nn.Sequential(
+            *widen, *conv_norm(d_inner, d_inner, kernel, stride, groups=d_inner, activation=nn.ReLU6),
+            *conv_norm(d_inner, d_out, 1))
+        self.skip = stride == 1 and d_in == d_out
+
+    def forward(self, x):
+        return x + self.body(x) if self.skip else self.body(x)
+
+
+def efficientnet_lite0():
+    layers, d_in = conv_norm(3, 32, 3, 2, activation=nn.ReLU6), 32
+    for width, blocks, expansion, kernel, stride in [
+            (16, 1, 1, 3, 1), (24, 2, 6, 3, 2), (40, 2, 6, 5, 2), (80, 3, 6, 3, 2),
+            (112, 3, 6, 5, 1), (192, 4, 6, 5, 2), (320, 1, 6, 3, 1)]:
+        for index in range(blocks):
+            layers.append(InvertedResidual(d_in, width, expansion, kernel, stride if index == 0 else 1))
+            d_in = width
+    layers += conv_norm(d_in, 1280, 1, activation=nn.ReLU6)
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(1280, 1000))
+
+
+class UNet(nn.Module):
+    def __init__(self, d_in, classes, depth, width):
+        super().__init__()
+        def block(d_in, d_out):
+            return nn.Sequential(
+                *conv_norm(d_in, d_out, 3, activation=nn.ReLU), *conv_norm(d_out, d_out, 3, activation=nn.ReLU))
+        widths = [width << level for level in range(depth + 1)]
+        self.encoder = nn.ModuleList([block(a, b) for a, b in zip([d_in] + widths[:-2], widths[:-1])])
+        self.bottleneck = block(widths[-2], widths[-1])
+        self.up = nn.ModuleList([nn.ConvTranspose2d(2 * w, w, 2, 2) for w in widths[-2::-1]])
+        self.decoder = nn.ModuleList([block(2 * w, w) for w in widths[-2::-1]])
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x):
+        skips = []
+        for block in self.encoder:
+            skips.append(block(x))
+            x = F.max_pool2d(skips[-1], 2)
+        x = self.bottleneck(x)
+        for up, block in zip(self.up, self.decoder):
+            x = block(torch.cat([skips.pop(), up(x)], 1))
+        return self.head(x)
 
 
 class TextEncoder(nn.Module):
@@ -126,6 +183,8 @@ CASES = {
     "mlp": (lambda: mlp(784, 512, 512, 10), image(1, 28, 28), 10, 128),
     "cnn": (cnn, image(1, 28, 28), 10, 64),
     "resnet18": (resnet18, image(3, 32, 32), 10, 64),
+    "efficientnet-lite0": (efficientnet_lite0, image(3, 224, 224), 1000, 16),
+    "unet": (lambda: UNet(1, 2, 4, 32), image(1, 256, 256), 2, 4),
     "q-network": (lambda: mlp(4, 128, 128, 2), image(1, 1, 4), 2, 128),
     "tabular": (lambda: mlp(32, 64, 64, 2), image(1, 1, 32), 2, 32),
     "text-encoder": (lambda: TextEncoder(8192, 4, 64, 128, 4, 4, 512), text, 4, 32),
@@ -134,8 +193,12 @@ CASES = {
 }
 
 
+# Cases in which every pixel has a class.
+PIXELS = ["unet"]
+
+
 def loss_of(scores, y):
-    """Of networks with members, which come second, the mean of the members' losses."""
+    """Of networks with members, which come second, the mean of the members' losses; of pixels, that of all."""
     if scores.dim() == 3:
         y = y[:, None].expand(-1, scores.shape[1]).flatten()
         scores = scores.flatten(0, 1)
@@ -155,6 +218,30 @@ def measure(run, seconds):
     return sum(half) / len(half)
 
 
+def operation(spec, device, dtype):
+    """A forward and a backward pass of an operation, to its input and its weight."""
+    (d_in, d_out), kernel, stride, padding = spec["channels"], spec["kernel"], spec["stride"], spec["padding"]
+
+    def noise(*shape):
+        return (torch.rand(*shape) - 0.5).to(device, dtype).requires_grad_()
+    kinds = {
+        "conv2d": ((d_out, d_in), lambda x, w: F.conv2d(x, w, None, stride, padding)),
+        "depthwise-conv2d": ((d_in, 1), lambda x, w: F.conv2d(x, w, None, stride, padding, groups=d_in)),
+        "conv-transpose2d": ((d_in, d_out), lambda x, w: F.conv_transpose2d(x, w, None, stride, padding)),
+        "upsample-bilinear": (None, lambda x: F.interpolate(x, scale_factor=kernel, mode="bilinear")),
+    }
+    channels, function = kinds[spec["kind"]]
+    leaves = [noise(spec["batch"], d_in, spec["side"], spec["side"])]
+    if channels:
+        leaves.append(noise(*channels, kernel, kernel))
+
+    def run():
+        output = function(*leaves)
+        torch.autograd.grad(output, leaves, torch.ones_like(output))
+        return output
+    return run
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--threads", type=int, default=2)
@@ -164,17 +251,24 @@ def main():
     arguments.add_argument("--batch", type=int)
     arguments.add_argument("--bf16", action="store_true")
     arguments.add_argument("--case", action="append")
+    arguments.add_argument("--op", action="append", type=json.loads)
     options = arguments.parse_args()
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    for name in options.case or CASES:
+    for index, spec in enumerate(options.op or []):
+        run = operation(spec, device, torch.bfloat16 if options.bf16 else torch.float32)
+        output = list(run().shape)
+        seconds = measure(lambda: (run(), synchronize()), options.seconds)
+        print(json.dumps({"op": index, "ms": seconds * 1e3, "output": output}), flush=True)
+    for name in options.case or ([] if options.op else CASES):
         make, inputs, classes, batch = CASES[name]
         batch = options.batch or batch
         dtype = torch.bfloat16 if options.bf16 else torch.float32
         model = make().to(device, dtype)
         x = [part.to(device, dtype if part.is_floating_point() else part.dtype) for part in inputs(batch)]
-        y = torch.arange(batch, device=device) % classes
+        shape = (batch, *x[0].shape[2:]) if name in PIXELS else (batch,)
+        y = torch.arange(math.prod(shape), device=device).reshape(shape) % classes
         optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
         forward = torch.compile(model) if options.compile else model
 

@@ -1,4 +1,5 @@
-//! What is measured: the networks, their inputs, one training step of each, and the way of the data.
+//! What is measured: the networks, their inputs, one training step of each, single operations, the
+//! processor, and the way of the data.
 //!
 //! A step is measured twice: through [`Trainer`](tinderbox_train::Trainer), as an app
 //! trains, and with Burn's own pieces put together by hand. The first has to be as fast as the second.
@@ -6,7 +7,10 @@
 mod bare;
 mod data;
 mod net;
+mod ops;
+mod peak;
 mod step;
+mod vision;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -18,7 +22,7 @@ use tinderbox_models::tabular::{
     CategoricalEmbedding, NumericEmbedding, TabMConfig, TabularMlpConfig,
 };
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_models::vision::{CnnConfig, ResNetConfig};
+use tinderbox_models::vision::{CnnConfig, EfficientNetLiteConfig, ResNetConfig, UNetConfig};
 use tinderbox_models::{DataSized as _, Template};
 use tinderbox_predict::tabular::{self, Features, Sizes};
 use tinderbox_predict::vision::ImageModelConfig;
@@ -29,6 +33,9 @@ use bare::{Bare, BareTable, BareText};
 pub use data::{Pass, Work, works};
 pub use net::{Net, TableNet};
 use net::{Text, images, rows, texts};
+pub use ops::{Kind, Op, compared_ops, image_ops};
+pub use peak::Peak;
+use vision::{Lite, PerPixel, pixels};
 
 /// What an item of a benchmark goes through.
 #[derive(Clone)]
@@ -66,12 +73,33 @@ pub fn cases() -> Vec<Case> {
         image("mlp", mlp([512, 512]), [28, 28, 1], 10, 128),
         image("cnn", cnn, [28, 28, 1], 10, 64),
         image("resnet18", resnet18.into(), [32, 32, 3], 10, 64),
+        efficientnet_lite0(),
+        unet(),
         image("q-network", mlp([128, 128]), [1, 4, 1], 2, 128),
         image("tabular", mlp([64, 64]), [1, 32, 1], 2, 32),
         text_encoder(),
         churn_recipe(),
         churn_perceptron(),
     ]
+}
+
+fn efficientnet_lite0() -> Case {
+    let config = EfficientNetLiteConfig::lite0(0, 0);
+    Case {
+        name: "efficientnet-lite0",
+        net: Net::EfficientNetLite(config, [224, 224, 3]),
+        classes: 1000,
+        batch: 16,
+    }
+}
+
+fn unet() -> Case {
+    Case {
+        name: "unet",
+        net: Net::UNet(UNetConfig::new(0, 0), [256, 256, 1]),
+        classes: 2,
+        batch: 4,
+    }
 }
 
 fn text_encoder() -> Case {
@@ -155,6 +183,18 @@ impl Case {
                 let make = move |size, device: &Device| images(shape, classes, size, device);
                 step::through_the_loop(model, make, batch, steps, device)
             }
+            Net::EfficientNetLite(config, shape) => {
+                let net = Lite::init(&config, shape, classes, device)?;
+                let model = Classifier::new(net, Loss::default());
+                let make = move |size, device: &Device| images(shape, classes, size, device);
+                step::through_the_loop(model, make, batch, steps, device)
+            }
+            Net::UNet(config, shape) => {
+                let net = PerPixel::init(&config, shape, classes, device)?;
+                let model = Classifier::new(net, Loss::default());
+                let make = move |size, device: &Device| pixels(shape, classes, size, device);
+                step::through_the_loop(model, make, batch, steps, device)
+            }
             Net::Text(config, seq) => {
                 let model = Classifier::new(Text::init(&config, device)?, Loss::default());
                 let make = move |size, device: &Device| texts(&config, seq, size, device);
@@ -179,6 +219,7 @@ impl Case {
                 let batch = images(*shape, classes, size, device);
                 Some(step::by_hand(net, &batch, steps, device))
             }
+            Net::EfficientNetLite(..) | Net::UNet(..) => None,
             Net::Text(config, seq) => {
                 let batch = texts(config, *seq, size, device);
                 Some(step::by_hand(
@@ -245,17 +286,44 @@ mod tests {
             .device
     }
 
+    /// A batch of two, and a few channels and pixels where a step takes seconds.
+    fn make_small(case: &mut Case) {
+        case.batch = 2;
+        match &mut case.net {
+            Net::EfficientNetLite(config, shape) => {
+                config.width_multiplier = 0.1;
+                *shape = [32, 32, 3];
+            }
+            Net::UNet(config, shape) => {
+                config.base_channels = 4;
+                *shape = [32, 32, 1];
+            }
+            _ => (),
+        }
+    }
+
     #[test]
     fn every_case_can_be_trained_and_used() {
         let device = device();
         for mut case in cases() {
-            case.batch = 2;
+            make_small(&mut case);
             let by_hand = case.train_by_hand(1, &device);
-            let without = ["resnet18", "churn"].contains(&case.name);
+            let without = ["resnet18", "efficientnet-lite0", "unet", "churn"];
+            let without = without.contains(&case.name);
             assert_eq!(by_hand.is_none(), without, "{}", case.name);
             let looped = case.train_through_the_loop(1, &device).unwrap();
             let inferred = case.infer(1, &device).unwrap();
             assert!(looped.min(inferred) > Duration::ZERO, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn networks_of_images_have_the_published_number_of_parameters() {
+        // timm's `efficientnet_lite0`, and the U-Net of `torch_steps.py`.
+        for (name, expected) in [("efficientnet-lite0", 4_652_008), ("unet", 7_762_498)] {
+            let mut cases = cases().into_iter();
+            let case = cases.find(|case| case.name == name).unwrap();
+            assert_eq!(case.parameters(&device()).unwrap(), expected, "{name}");
         }
     }
 

@@ -7,17 +7,24 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use tinderbox_models::tabular::TabularInputs;
 use tinderbox_models::text::{TextEncoder, TextEncoderConfig};
 use tinderbox_models::trainable_parameters;
+use tinderbox_models::vision::{EfficientNetLiteConfig, UNetConfig};
 use tinderbox_predict::Classify;
 use tinderbox_predict::tabular::{Architecture, Features, Sizes, TabularNet};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
 use tinderbox_train::classify::LabeledBatch;
 
+use crate::vision::{Lite, PerPixel};
+
 /// A network and what it reads.
 #[derive(Clone)]
 pub enum Net {
     /// Images of a height, a width and a number of channels.
     Image(ImageModelConfig, [usize; 3]),
+    /// The same, for a network that no recipe has.
+    EfficientNetLite(EfficientNetLiteConfig, [usize; 3]),
+    /// Images of which every pixel has a class.
+    UNet(UNetConfig, [usize; 3]),
     /// Texts of a number of tokens.
     Text(TextEncoderConfig, usize),
     /// Rows of a table.
@@ -57,6 +64,16 @@ impl Net {
                 let input = images(*shape, classes, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
+            Self::EfficientNetLite(config, shape) => {
+                let net = Lite::init(config, *shape, classes, device)?;
+                let input = images(*shape, classes, size, device).inputs;
+                Box::new(move || net.classify(input.clone()).into_data())
+            }
+            Self::UNet(config, shape) => {
+                let net = PerPixel::init(config, *shape, classes, device)?;
+                let input = images(*shape, classes, size, device).inputs;
+                Box::new(move || net.classify(input.clone()).into_data())
+            }
             Self::Text(config, seq) => {
                 let net = Text::init(config, device)?;
                 let input = texts(config, *seq, size, device).inputs;
@@ -78,6 +95,12 @@ impl Net {
         Ok(match self {
             Self::Image(config, shape) => {
                 trainable_parameters(&config.init(*shape, classes, device)?)
+            }
+            Self::EfficientNetLite(config, shape) => {
+                trainable_parameters(&Lite::init(config, *shape, classes, device)?)
+            }
+            Self::UNet(config, shape) => {
+                trainable_parameters(&PerPixel::init(config, *shape, classes, device)?)
             }
             Self::Text(config, _) => trainable_parameters(&Text::init(config, device)?),
             Self::Table(table) => trainable_parameters(&table.init(device)?),
@@ -111,7 +134,7 @@ impl Classify for Text {
 }
 
 /// Numbers in [-0.5, 0.5) without an order.
-fn noise(count: usize) -> Vec<f32> {
+pub(crate) fn noise(count: usize) -> Vec<f32> {
     let noise = |index: usize| (index as f32 * 0.618_034).fract() - 0.5;
     (0..count).map(noise).collect()
 }
@@ -121,7 +144,7 @@ pub(crate) fn number(code: usize) -> i32 {
     i32::try_from(code).unwrap_or(i32::MAX)
 }
 
-fn labels(classes: usize, size: usize, device: &Device) -> Tensor<1, Int> {
+pub(crate) fn labels(classes: usize, size: usize, device: &Device) -> Tensor<1, Int> {
     let labels: Vec<i32> = (0..number(classes)).cycle().take(size).collect();
     Tensor::from_data(TensorData::new(labels, [size]), device)
 }

@@ -8,6 +8,8 @@
 //! |---|---|---|
 //! | [`vision::Cnn`]: plain convolutional network | `[batch, channels, height, width]` | `LeCun` et al., 1998; Simonyan and Zisserman, 2015 |
 //! | [`vision::ResNet`]: residual network, also with torchvision's weights | `[batch, channels, height, width]` | He et al., 2016 |
+//! | [`vision::EfficientNetLite`]: inverted residual blocks | `[batch, channels, height, width]` | Tan and Le, 2019 |
+//! | [`vision::UNet`]: a score per pixel | `[batch, channels, height, width]` | Ronneberger et al., 2015 |
 //! | [`layers::Mlp`]: multilayer perceptron | `[batch, d_input]` | Rumelhart et al., 1986 |
 //! | [`tabular::TabularMlp`]: multilayer perceptron on embedded columns | [`tabular::TabularInputs`] | Gorishniy et al., 2022 |
 //! | [`tabular::TabularResNet`]: residual network | [`tabular::TabularInputs`] | Gorishniy et al., 2021 |

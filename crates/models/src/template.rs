@@ -129,7 +129,7 @@ mod tests {
         ByteEncoderConfig, FastTextConfig, GptConfig, TextCnnConfig, TextEncoderConfig,
         TextRnnConfig,
     };
-    use crate::vision::{CnnConfig, ResNetConfig};
+    use crate::vision::{CnnConfig, EfficientNetLiteConfig, ResNetConfig, UNetConfig};
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -159,6 +159,8 @@ mod tests {
         check::<MlpConfig>();
         check::<CnnConfig>();
         check::<ResNetConfig>();
+        check::<EfficientNetLiteConfig>();
+        check::<UNetConfig>();
         check::<TextEncoderConfig>();
         check::<ByteEncoderConfig>();
         check::<GptConfig>();

@@ -4,13 +4,14 @@
 //! cargo build -p vision && cargo run -p tinderbox-benches --bin compare -- --compile --out docs/benchmarks.md
 //! ```
 //!
-//! With `--only NAME`, which can be repeated, some of it: a case, `data` or `app`; with `--batch N`
-//! in other batches, with `--bf16` in bfloat16.
+//! With `--only NAME`, which can be repeated, some of it: a case, `ops`, `data` or `app`; with
+//! `--batch N` in other batches, with `--bf16` in bfloat16.
 //!
 //! The peers are PyTorch, also compiled with `--compile` (which needs a C++ compiler), and Candle,
 //! which is built first. One that cannot run is left out, and a line on stderr says so.
 
 mod app;
+mod ops;
 mod page;
 mod peers;
 
@@ -39,7 +40,7 @@ struct Options {
     /// Measure Tinderbox only
     #[arg(long)]
     alone: bool,
-    /// Measure one case only, or `data` or `app`; can be repeated [default: everything]
+    /// Measure one case only, or `ops`, `data` or `app`; can be repeated [default: everything]
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Number of rounds
@@ -74,7 +75,7 @@ impl Options {
 
     fn check_names(&self) -> Result<(), Box<dyn Error>> {
         let mut names: Vec<&str> = cases().iter().map(|case| case.name).collect();
-        names.extend([DATA, APP]);
+        names.extend([OPS, DATA, APP]);
         match self
             .only
             .iter()
@@ -122,6 +123,7 @@ const OURS: &str = "Tinderbox";
 const BARE: &str = "bare Burn";
 
 /// What can be named besides the cases.
+const OPS: &str = "ops";
 const DATA: &str = "data";
 const APP: &str = "app";
 
@@ -147,6 +149,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         Vec::new()
     };
+    let mut ops = ops::Measured::new(&options);
     let mut app = app::Measured::default();
     for round in 1..=options.rounds {
         writeln!(std::io::stderr(), "round {round} of {}", options.rounds)?;
@@ -164,6 +167,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 rounds.entry((peer.name, case)).or_default().push(times);
             }
         }
+        ops.round(&options, &opened)?;
         for (work, seconds) in &mut ways {
             seconds.push(one_item(work, options.seconds)?);
         }
@@ -171,7 +175,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             app.round(&options)?;
         }
     }
-    let page = page::write(&options, &opened, &rounds, &ways, &app)?;
+    let page = page::write(&options, &opened, &rounds, &ops, &ways, &app)?;
     std::io::stdout().write_all(page.as_bytes())?;
     if let Some(out) = &options.out {
         fs::write(out, page)?;

@@ -9,16 +9,17 @@ use tinderbox_backend::Opened;
 use tinderbox_benches::Case;
 
 use crate::peers::{CANDLE, COMPILED, TORCH};
-use crate::{APP, BARE, OURS, Options, Rounds, Times, Ways, app, median, threads};
+use crate::{APP, BARE, OURS, Options, Rounds, Times, Ways, app, median, ops, threads};
 
 pub(crate) fn write(
     options: &Options,
     opened: &Opened,
     rounds: &Rounds,
+    ops: &ops::Measured,
     ways: &Ways,
     app: &app::Measured,
 ) -> Result<String, Box<dyn Error>> {
-    let mut page = head(options, opened)?;
+    let mut page = head(options, opened, ops)?;
     let train: fn(&Times) -> f64 = |times| times.train_ms;
     let infer: fn(&Times) -> f64 = |times| times.infer_us;
     if !rounds.is_empty() {
@@ -33,6 +34,7 @@ pub(crate) fn write(
             infer,
         )?;
     }
+    ops.write(&mut page)?;
     if !ways.is_empty() {
         data(&mut page, ways)?;
     }
@@ -69,7 +71,7 @@ fn the_app(page: &mut String, app: &app::Measured) -> Result<(), std::fmt::Error
     Ok(())
 }
 
-fn head(options: &Options, opened: &Opened) -> Result<String, Box<dyn Error>> {
+fn head(options: &Options, opened: &Opened, ops: &ops::Measured) -> Result<String, Box<dyn Error>> {
     let mut page = String::from(
         "# Benchmarks\n\nMade by `cargo run -p tinderbox-benches --bin compare`, which runs all of \
          them alternately and\nprints the median of its rounds. A ratio above 1 means that \
@@ -80,6 +82,9 @@ fn head(options: &Options, opened: &Opened) -> Result<String, Box<dyn Error>> {
         &["-c", "import torch; print(torch.__version__)"],
     );
     writeln!(page, "- machine: {}, {} threads", processor(), threads())?;
+    if let Some(peak) = ops.peak() {
+        writeln!(page, "- peak: {peak}")?;
+    }
     writeln!(
         page,
         "- device: `{}` ({}), PyTorch on `{}`, in {}",
@@ -148,7 +153,7 @@ fn steps(
 }
 
 /// Three digits.
-fn rounded(value: f64) -> String {
+pub(crate) fn rounded(value: f64) -> String {
     let digits = (2 - value.abs().log10().floor() as i32).clamp(0, 3);
     format!("{value:.*}", digits as usize)
 }

@@ -58,10 +58,10 @@ pub(crate) fn prepare(options: &Options) -> Result<Vec<Peer>, Box<dyn Error>> {
     }
     let mut peers = vec![Peer {
         name: TORCH,
-        command: torch(options),
+        command: torch_cases(options),
     }];
     if options.compile {
-        let mut command = torch(options);
+        let mut command = torch_cases(options);
         command.arg("--compile");
         peers.push(Peer {
             name: COMPILED,
@@ -97,10 +97,19 @@ pub(crate) fn prepare(options: &Options) -> Result<Vec<Peer>, Box<dyn Error>> {
     Ok(peers)
 }
 
-fn torch(options: &Options) -> Command {
+fn torch_cases(options: &Options) -> Command {
+    let mut command = torch(options, options.seconds);
+    for case in options.cases() {
+        command.args(["--case", case.name]);
+    }
+    command
+}
+
+/// PyTorch with the options of this run, for as many seconds per measurement.
+pub(crate) fn torch(options: &Options, seconds: f64) -> Command {
     let mut command = Command::new(&options.python);
     command.args([TORCH_STEPS, "--threads", &threads().to_string()]);
-    command.args(["--seconds", &options.seconds.to_string()]);
+    command.args(["--seconds", &seconds.to_string()]);
     command.args(["--device", &options.peer_device]);
     if let Some(batch) = options.batch {
         command.args(["--batch", &batch.to_string()]);
@@ -108,13 +117,10 @@ fn torch(options: &Options) -> Command {
     if options.bf16 {
         command.arg("--bf16");
     }
-    for case in options.cases() {
-        command.args(["--case", case.name]);
-    }
     command
 }
 
-fn last_line(text: &[u8]) -> String {
+pub(crate) fn last_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     text.lines().last().unwrap_or("no word").to_owned()
 }

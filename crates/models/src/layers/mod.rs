@@ -5,6 +5,7 @@ pub(crate) mod attention;
 pub(crate) mod conv1d;
 pub(crate) mod conv_norm;
 pub(crate) mod dense;
+pub(crate) mod depthwise_norm;
 pub(crate) mod init;
 pub mod lora;
 pub mod mlp;

@@ -1,0 +1,92 @@
+//! Networks for images that no recipe has, as ones that score classes.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use tinderbox_models::ConfigError;
+use tinderbox_models::vision::{EfficientNetLite, EfficientNetLiteConfig, UNet, UNetConfig};
+use tinderbox_predict::Classify;
+use tinderbox_train::classify::LabeledBatch;
+
+use crate::net::{images, labels};
+
+/// A class for every image.
+#[derive(Module, Debug)]
+pub(crate) struct Lite {
+    net: EfficientNetLite,
+}
+
+impl Lite {
+    pub(crate) fn init(
+        config: &EfficientNetLiteConfig,
+        [_height, _width, in_channels]: [usize; 3],
+        num_classes: usize,
+        device: &Device,
+    ) -> Result<Self, ConfigError> {
+        let config = EfficientNetLiteConfig {
+            in_channels,
+            num_classes,
+            ..config.clone()
+        };
+        config.validate()?;
+        let net = config.init(device);
+        Ok(Self { net })
+    }
+}
+
+impl Classify for Lite {
+    type Input = Tensor<4>;
+
+    fn classify(&self, images: Tensor<4>) -> Tensor<2> {
+        self.net.forward(images)
+    }
+}
+
+/// A class for every pixel: the loss is the mean cross-entropy of all pixels.
+#[derive(Module, Debug)]
+pub(crate) struct PerPixel {
+    net: UNet,
+}
+
+impl PerPixel {
+    pub(crate) fn init(
+        config: &UNetConfig,
+        [_height, _width, in_channels]: [usize; 3],
+        num_classes: usize,
+        device: &Device,
+    ) -> Result<Self, ConfigError> {
+        let config = UNetConfig {
+            in_channels,
+            num_classes,
+            ..config.clone()
+        };
+        config.validate()?;
+        let net = config.init(device);
+        Ok(Self { net })
+    }
+}
+
+impl Classify for PerPixel {
+    type Input = Tensor<4>;
+
+    /// The output is `[batch * height * width, classes]`.
+    fn classify(&self, images: Tensor<4>) -> Tensor<2> {
+        let scores = self.net.forward(images);
+        let [batch, classes, height, width] = scores.dims();
+        let scores = scores.permute([0, 2, 3, 1]);
+        scores.reshape([batch * height * width, classes])
+    }
+}
+
+/// A batch of noise with a class for every pixel, `[size * height * width]`.
+pub(crate) fn pixels(
+    shape: [usize; 3],
+    classes: usize,
+    size: usize,
+    device: &Device,
+) -> LabeledBatch<Tensor<4>> {
+    let [height, width, _channels] = shape;
+    LabeledBatch {
+        labels: labels(classes, size * height * width, device),
+        ..images(shape, classes, size, device)
+    }
+}
