@@ -10,8 +10,8 @@ use crate::flex::simd_math::vectorized;
 /// Rows that are summed in single precision.
 const ROWS: usize = 64;
 
-/// Smallest row, in elements.
-const MIN_WIDTH: usize = 64;
+/// Smallest row, in elements: the loop over a row pays off.
+const MIN_WIDTH: usize = 256;
 
 /// Cost of an element, in multiply-adds.
 const COST: usize = 16;
