@@ -28,8 +28,9 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(channels: usize, elements: usize) -> Self {
+        assert!(channels > 0, "there are no channels");
         let mut repeat = 1;
-        while (channels * repeat) % 16 != 0 || channels * repeat < MIN_WIDTH {
+        while !(channels * repeat).is_multiple_of(16) || channels * repeat < MIN_WIDTH {
             repeat *= 2;
         }
         Self {
