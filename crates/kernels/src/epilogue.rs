@@ -1,5 +1,7 @@
 //! What follows a convolution at inference.
 
+#[cfg(feature = "flex")]
+use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use crate::activation::by_burn;
@@ -63,7 +65,7 @@ impl Epilogue {
         let [gamma, beta, mean, variance] =
             [&self.gamma, &self.beta, &self.mean, &self.variance].map(values);
         let [gamma, beta, mean, variance] =
-            [&gamma, &beta, &mean, &variance].map(|tensor| tensor.storage::<f32>());
+            [&gamma, &beta, &mean, &variance].map(FlexTensor::storage::<f32>);
         let coefficients = |channel: usize| {
             let variance = f64::from(variance[channel]) + self.epsilon;
             let scale = f64::from(gamma[channel]) / variance.sqrt();
@@ -76,7 +78,7 @@ impl Epilogue {
 
     /// The residual as `[batch, height, width, channels]`, in row-major order.
     #[cfg(feature = "flex")]
-    pub(crate) fn residual(&self) -> Option<burn::backend::flex::FlexTensor> {
+    pub(crate) fn residual(&self) -> Option<FlexTensor> {
         let residual = self.residual.clone()?;
         let residual = residual.into_nchw().permute([0, 2, 3, 1]);
         Some(contiguous(&into_flex(residual)))
@@ -155,23 +157,24 @@ mod tests {
         }
     }
 
+    fn sines(len: usize) -> Vec<f32> {
+        (0..len).map(|i| (i as f32).sin()).collect()
+    }
+
     #[test]
     fn coefficients_equal_burns_operations() {
         let device = Device::flex();
         for (channels, with_residual) in [(1, true), (3, false), (16, true), (67, true)] {
             let shape = [2, channels, 3, 5];
-            let input =
-                Tensor::<1, burn::tensor::Int>::arange(0..2 * channels as i64 * 15, &device)
-                    .float()
-                    .sin()
-                    .reshape(shape);
+            let values = TensorData::new(sines(30 * channels), shape);
+            let input = Tensor::<4>::from_data(values, &device);
             let residual = with_residual.then(|| FeatureMap::from_nchw(input.clone().cos()));
             let epilogue = epilogue(channels, residual);
             assert!(epilogue.is_supported(&input));
             let pixels = contiguous(&into_flex(input.clone().permute([0, 2, 3, 1])));
             let mut pixels = pixels.storage::<f32>().to_vec();
             let residual = epilogue.residual();
-            let residual = residual.as_ref().map(|residual| residual.storage::<f32>());
+            let residual = residual.as_ref().map(FlexTensor::storage::<f32>);
             let affine = epilogue.coefficients();
             affine.apply(&mut pixels, residual, Activation::HardSwish);
             let expected = epilogue.by_burn(FeatureMap::from_nchw(input));

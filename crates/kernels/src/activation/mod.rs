@@ -26,7 +26,7 @@ pub enum Activation {
 
 /// Applies an [`Activation`] to every element; on Flex in place, if nothing else holds the input.
 ///
-/// Where there is no derivative, the gradient is that of `PyTorch`: 0 at both ends of ReLU6.
+/// Where there is no derivative, the gradient is that of `PyTorch`: 0 at both ends of `ReLU6`.
 pub fn activation(x: FeatureMap, activation: Activation) -> FeatureMap {
     if activation == Activation::Identity {
         return x;

@@ -10,8 +10,8 @@ use crate::flex::simd_math::vectorized;
 /// Rows that are summed in single precision.
 const ROWS: usize = 64;
 
-/// Smallest row, in elements.
-const MIN_WIDTH: usize = 64;
+/// Smallest row, in elements: the loop over a row pays off.
+const MIN_WIDTH: usize = 256;
 
 /// Cost of an element, in multiply-adds.
 const COST: usize = 16;
@@ -28,8 +28,9 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(channels: usize, elements: usize) -> Self {
+        assert!(channels > 0, "there are no channels");
         let mut repeat = 1;
-        while (channels * repeat) % 16 != 0 || channels * repeat < MIN_WIDTH {
+        while !(channels * repeat).is_multiple_of(16) || channels * repeat < MIN_WIDTH {
             repeat *= 2;
         }
         Self {

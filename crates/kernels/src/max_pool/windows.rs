@@ -90,8 +90,8 @@ fn pool_pixel<const PIXELS: usize, const POSITIONS: bool>(
     let positions = &mut positions[..if POSITIONS { channels } else { 0 }];
     for channel in 0..channels {
         let (mut largest, mut position) = (f32::NEG_INFINITY, first as u32);
-        for index in 0..PIXELS {
-            let value = pixels[index][channel];
+        for (index, pixel) in pixels.iter().enumerate() {
+            let value = pixel[channel];
             let wins = (value > largest) | value.is_nan();
             largest = if wins { value } else { largest };
             position = if wins { index as u32 } else { position };

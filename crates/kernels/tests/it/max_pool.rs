@@ -70,11 +70,7 @@ fn a_window_of_negative_infinity_gets_its_gradient_once() {
         let input = Tensor::<4>::full([1, 2, 4, 4], f32::NEG_INFINITY, &device).require_grad();
         let output = ours(pool)(input.clone());
         assert_eq!(values(output.clone()), [f32::NEG_INFINITY; 8]);
-        let gradients = (output * 0.0 + 1.0).sum().backward();
-        let gradient = values(input.grad(&gradients).unwrap());
-        assert!(gradient.iter().all(|value| value.abs() < 1e-9));
-        let input = Tensor::<4>::full([1, 2, 4, 4], -7.0, &device).require_grad();
-        let gradients = ours(pool)(input.clone()).sum().backward();
+        let gradients = output.sum().backward();
         let gradient = values(input.grad(&gradients).unwrap());
         assert_eq!(gradient.iter().sum::<f32>(), 8.0);
     }
