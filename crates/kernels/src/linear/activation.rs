@@ -91,9 +91,9 @@ fn relu_backward(gradient: &mut [f32], output: &[f32], scale: f32) {
         #[inline(always)]
         || {
             // Not read again after each element is written.
-            let scale = scale;
+            let factor = scale;
             for (gradient, output) in gradient.iter_mut().zip(output) {
-                let scaled = *gradient * scale;
+                let scaled = *gradient * factor;
                 *gradient = if *output <= 0.0 { 0.0 } else { scaled };
             }
         },
@@ -107,9 +107,9 @@ fn drop_out(mask: Mask, first: usize, values: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || {
-            let mask = mask;
+            let factors = mask;
             for (value, index) in values.iter_mut().zip(0_u32..) {
-                *value *= mask.factor(first.wrapping_add(index));
+                *value *= factors.factor(first.wrapping_add(index));
             }
         },
     );
