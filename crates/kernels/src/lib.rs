@@ -19,6 +19,7 @@
 //! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | no | yes |
 //! | [`linear`] | linear layers with a common input | yes | yes |
 //! | [`linear_gelu`] | a linear layer and GELU | yes | yes |
+//! | [`linear_relu`] | a linear layer, ReLU and dropout | yes | yes |
 //! | [`swiglu`] | Swish-gated linear unit | yes | yes |
 //! | [`layer_norm`], [`rms_norm`] | normalization of rows | yes | yes |
 //! | [`dropout`], [`dropout_add`] | dropout, with an optional residual | yes | yes |
@@ -105,7 +106,7 @@ pub use dropout::{dropout, dropout_add};
 pub use embedding::embed_and_concat;
 pub use epilogue::Epilogue;
 pub use feature_map::FeatureMap;
-pub use linear::{linear, linear_gelu};
+pub use linear::{linear, linear_gelu, linear_relu};
 pub use max_pool::{max_pool2x2, max_pool3x3};
 pub use mlp::mlp;
 pub use norm::{layer_norm, rms_norm};

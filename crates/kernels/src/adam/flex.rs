@@ -1,10 +1,10 @@
-use crate::flex::arch::arch;
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::{AdamState, AdamStep};
+use crate::flex::arch::arch;
 use crate::flex::tensors::into_flex;
 
 /// Elements per task.

@@ -1,6 +1,7 @@
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::Tensor;
 
+use super::mask::Mask;
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::parallel::{CHUNK, for_each_chunk, is_worth_threads};
 use crate::flex::simd_math::vectorized;
@@ -15,54 +16,25 @@ pub(super) fn dropout_add<const D: usize>(
     branch: Tensor<D>,
     probability: f64,
 ) -> Tensor<D> {
-    // From Burn's generator, so that seeding the device makes the mask reproducible.
-    let device = branch.device().inner();
-    let bits = Distribution::Uniform(0.0, 16_777_216.0);
-    let seed = Tensor::<1>::random([2], bits, &device);
-    let seed: Vec<u32> = seed.into_data().iter::<f32>().map(|x| x as u32).collect();
-    let operation = DropoutAdd {
-        seed: [seed[0], seed[1]],
-        threshold: (probability * 2_f64.powi(32)) as u32,
-        scale: (1.0 / (1.0 - probability)) as f32,
-    };
+    let operation = DropoutAdd(Mask::draw(&branch.device(), probability));
     let others = Vec::from_iter(residual.map(Tensor::into_dispatch));
     apply(operation, Inputs::new(branch.into_dispatch(), others))
 }
 
 /// Inputs: the branch, and optionally the residual.
 #[derive(Debug)]
-struct DropoutAdd {
-    seed: [u32; 2],
-    /// Elements whose hash is below this are dropped.
-    threshold: u32,
-    scale: f32,
-}
-
-/// Factor of an element: a hash of its index, so that any thread and the backward pass compute the
-/// same mask. The mixing function is that of `MurmurHash3` (Appleby, 2011, public domain).
-#[inline(always)]
-fn factor(index: u32, [first, second]: [u32; 2], threshold: u32, scale: f32) -> f32 {
-    let mut bits = index.wrapping_mul(0x9E37_79B1) ^ first;
-    bits = (bits ^ (bits >> 16)).wrapping_mul(0x85EB_CA6B) ^ second;
-    bits = (bits ^ (bits >> 13)).wrapping_mul(0xC2B2_AE35);
-    bits ^= bits >> 16;
-    if bits < threshold { 0.0 } else { scale }
-}
+struct DropoutAdd(Mask);
 
 impl DropoutAdd {
     /// Applies the mask to a chunk in place and adds the residual.
     fn apply_chunk(&self, chunk: usize, values: &mut [f32], residual: Option<&[f32]>) {
         let first = (chunk * CHUNK) as u32;
-        let Self {
-            seed,
-            threshold,
-            scale,
-        } = *self;
         vectorized(
             #[inline(always)]
             || {
+                let mask = self.0;
                 for (value, index) in values.iter_mut().zip(0_u32..) {
-                    *value *= factor(first.wrapping_add(index), seed, threshold, scale);
+                    *value *= mask.factor(first.wrapping_add(index));
                 }
                 for (value, residual) in values.iter_mut().zip(residual.unwrap_or_default()) {
                     *value += *residual;

@@ -1,5 +1,7 @@
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+pub(crate) mod mask;
 
 use burn::tensor::{Distribution, Tensor};
 

@@ -1,27 +1,23 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 
+pub(super) use super::activation::Activation;
+use super::activation::gelu_of;
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::bias::{add_bias, sum_rows};
 use crate::flex::gemm::{MAX_UNPACKED_ROWS, Matrix, PackedRhs, matmul, matmul_packed};
-use crate::flex::parallel::{CHUNK, is_worth_threads};
-use crate::flex::simd_math::{gelu, gelu_derivative, vectorized};
-use crate::flex::tensors::{contiguous, matrix, tensor, with_positive_strides};
-
-/// Cost of GELU or its derivative, in multiply-adds.
-const GELU_COST: usize = 32;
+use crate::flex::tensors::{contiguous, into_contiguous, matrix, tensor, with_positive_strides};
 
 pub(super) fn linear<const D: usize>(
     input: Tensor<D>,
     weights: Vec<Tensor<2>>,
     biases: Vec<Tensor<1>>,
-    gelu: bool,
+    activation: Activation,
 ) -> Tensor<D> {
     let operation = Linear {
         n_weights: weights.len(),
-        gelu,
+        activation,
     };
     let others: Vec<_> = weights
         .into_iter()
@@ -36,8 +32,8 @@ pub(super) fn linear<const D: usize>(
 struct Linear {
     /// Number of weights, whose outputs are concatenated.
     n_weights: usize,
-    /// Whether GELU follows.
-    gelu: bool,
+    /// What follows.
+    activation: Activation,
 }
 
 /// The weights, concatenated along the columns.
@@ -93,32 +89,28 @@ impl Weights {
         PackedRhs::from_blocks([self.d_output(), self.d_input], &blocks)
     }
 
-    /// Matrix product; `epilogue` is applied to some rows of the output at a time.
+    /// Matrix product; `epilogue` is applied to some rows of the output at a time, and told the
+    /// index of the first.
     fn matmul(
         &self,
         input: &[f32],
         rows: usize,
-        epilogue: impl Fn(&mut [f32]) + Sync + Send,
+        epilogue: impl Fn(usize, &mut [f32]) + Sync + Send,
     ) -> Vec<f32> {
         let d_output = self.d_output();
         let lhs = Matrix::new(input, self.d_input);
-        let mut output = vec![0.0; rows * d_output];
         if rows > MAX_UNPACKED_ROWS {
             let rhs = self.pack();
-            matmul_packed(lhs, rows, &rhs, &mut output, |_, output| epilogue(output));
+            let mut output = vec![0.0; rows * d_output];
+            matmul_packed(lhs, rows, &rhs, &mut output, epilogue);
             return output;
         }
-        for (weight, columns, first) in self.iter() {
+        let products = self.iter().map(|(weight, columns, _)| {
             let product = matmul(lhs, rows, weight, [self.d_input, columns]);
-            if columns == d_output {
-                output = product;
-                break;
-            }
-            for (row, product) in output.chunks_mut(d_output).zip(product.chunks(columns)) {
-                row[first..first + columns].copy_from_slice(product);
-            }
-        }
-        epilogue(&mut output);
+            (product, columns)
+        });
+        let mut output = join_columns(products.collect(), rows);
+        epilogue(0, &mut output);
         output
     }
 }
@@ -131,59 +123,18 @@ fn concat(biases: &[FlexTensor]) -> Vec<f32> {
         .collect()
 }
 
-fn gelu_in_place(values: &mut [f32]) {
-    vectorized(
-        #[inline(always)]
-        || {
-            for value in &mut *values {
-                *value = gelu(*value);
-            }
-        },
-    );
-}
-
-fn gelu_of(values: &[f32]) -> Vec<f32> {
-    let mut output = vec![0.0; values.len()];
-    let chunk = |(output, values): (&mut [f32], &[f32])| {
-        vectorized(
-            #[inline(always)]
-            || {
-                for (output, value) in output.iter_mut().zip(values) {
-                    *output = gelu(*value);
-                }
-            },
-        );
-    };
-    if is_worth_threads(GELU_COST * values.len()) {
-        let chunks = output.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-        chunks.for_each(chunk);
-    } else {
-        chunk((&mut output, values));
+/// Concatenates matrices along their columns.
+fn join_columns(mut blocks: Vec<(Vec<f32>, usize)>, rows: usize) -> Vec<f32> {
+    if blocks.len() == 1 {
+        return blocks.remove(0).0;
     }
-    output
-}
-
-/// Gradient of the input of GELU from that of its output.
-fn gelu_backward(mut gradient: FlexTensor, input: &FlexTensor) -> FlexTensor {
-    let input = input.storage::<f32>();
-    let values = gradient.storage_mut::<f32>();
-    let chunk = |(gradient, input): (&mut [f32], &[f32])| {
-        vectorized(
-            #[inline(always)]
-            || {
-                for (gradient, input) in gradient.iter_mut().zip(input) {
-                    *gradient *= gelu_derivative(*input);
-                }
-            },
-        );
-    };
-    if is_worth_threads(GELU_COST * values.len()) {
-        let chunks = values.par_chunks_mut(CHUNK).zip(input.par_chunks(CHUNK));
-        chunks.for_each(chunk);
-    } else {
-        chunk((values, input));
+    let mut joined = Vec::with_capacity(blocks.iter().map(|(values, _)| values.len()).sum());
+    for row in 0..rows {
+        for (values, columns) in &blocks {
+            joined.extend_from_slice(&values[row * columns..(row + 1) * columns]);
+        }
     }
-    gradient
+    joined
 }
 
 /// Splits the columns of a matrix.
@@ -192,16 +143,19 @@ fn split_columns(values: Vec<f32>, columns: &[usize]) -> Vec<Vec<f32>> {
         return vec![values];
     }
     let width: usize = columns.iter().sum();
-    let mut first = 0;
-    let blocks = columns.iter().map(|&columns| {
-        let range = first..first + columns;
-        first += columns;
-        values
-            .chunks_exact(width)
-            .flat_map(|row| row[range.clone()].to_vec())
-            .collect()
-    });
-    blocks.collect()
+    let rows = values.len() / width.max(1);
+    let mut blocks: Vec<Vec<f32>> = columns
+        .iter()
+        .map(|columns| Vec::with_capacity(rows * columns))
+        .collect();
+    for mut row in values.chunks_exact(width.max(1)) {
+        for (block, &columns) in blocks.iter_mut().zip(columns) {
+            let (part, rest) = row.split_at(columns);
+            block.extend_from_slice(part);
+            row = rest;
+        }
+    }
+    blocks
 }
 
 impl Linear {
@@ -265,23 +219,27 @@ impl Operation for Linear {
         let bias = concat(biases);
         let values = input.storage::<f32>();
         let rows = values.len() / weights.d_input.max(1);
-        let shape = Self::output_shape(&input, weights.d_output());
-        let save_gelu_input = self.gelu && saved.is_some();
-        let epilogue = |output: &mut [f32]| {
-            add_bias(output, &bias);
-            if self.gelu && !save_gelu_input {
-                gelu_in_place(output);
+        let columns = weights.d_output();
+        let shape = Self::output_shape(&input, columns);
+        let save_input = saved.is_some() && self.activation.saves_input();
+        let output = weights.matmul(values, rows, |row, output| {
+            if save_input {
+                add_bias(output, &bias);
+            } else {
+                self.activation.apply(row * columns, output, columns, &bias);
             }
-        };
-        let output = weights.matmul(values, rows, epilogue);
-        match saved {
-            Some(saved) if self.gelu => {
-                let activated = gelu_of(&output);
-                saved.push(tensor(output, shape.clone()));
-                tensor(activated, shape)
-            }
-            _ => tensor(output, shape),
+        });
+        let output = tensor(output, shape);
+        let Some(saved) = saved else { return output };
+        if save_input {
+            let activated = gelu_of(&output);
+            saved.push(output);
+            return activated;
         }
+        if self.activation.saves_output() {
+            saved.push(output.clone());
+        }
+        output
     }
 
     fn backward(
@@ -293,9 +251,9 @@ impl Operation for Linear {
     ) -> Vec<Option<FlexTensor>> {
         let input = contiguous(&inputs[0]);
         let weights = Weights::new(&inputs[1..=self.n_weights]);
-        let mut gradient = contiguous(&gradient);
-        if let Some(gelu_input) = saved.first() {
-            gradient = gelu_backward(gradient, gelu_input);
+        let mut gradient = into_contiguous(gradient);
+        if let Some(saved) = saved.first() {
+            gradient = self.activation.backward(gradient, saved);
         }
         let gradient = gradient.storage::<f32>();
         let (needs_weights, needs_biases) = needs_grad[1..].split_at(self.n_weights);

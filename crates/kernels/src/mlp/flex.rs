@@ -2,9 +2,8 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use crate::flex::bias::add_bias;
+use crate::flex::bias::{add_bias, add_bias_and_rectify};
 use crate::flex::gemm::{MAX_UNPACKED_ROWS, Matrix, PackedRhs, matmul, matmul_packed};
-use crate::flex::simd_math::vectorized;
 use crate::flex::tensors::{contiguous, into_flex, matrix, tensor, with_positive_strides};
 
 pub(super) fn mlp(input: Tensor<2>, layers: Vec<(Tensor<2>, Option<Tensor<1>>)>) -> Tensor<2> {
@@ -41,9 +40,10 @@ fn layer(
     relu: bool,
 ) -> Vec<f32> {
     let epilogue = |output: &mut [f32]| {
-        add_bias(output, bias);
         if relu {
-            apply_relu(output);
+            add_bias_and_rectify(output, shape[1], bias);
+        } else {
+            add_bias(output, bias);
         }
     };
     if rows > MAX_UNPACKED_ROWS {
@@ -56,16 +56,4 @@ fn layer(
         epilogue(&mut output);
         output
     }
-}
-
-/// NaN propagates, so that divergence stays visible.
-fn apply_relu(values: &mut [f32]) {
-    vectorized(
-        #[inline(always)]
-        || {
-            for value in &mut *values {
-                *value = if *value < 0.0 { 0.0 } else { *value };
-            }
-        },
-    );
 }

@@ -5,8 +5,9 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use crate::checks::{
     assert_all_close, assert_close, assert_same_for_any_threads, noise, values, with_gradients,
 };
+use burn::tensor::activation::relu;
 use burn::tensor::{DType, Device, Tensor, module};
-use tinderbox_kernels::{linear, linear_gelu};
+use tinderbox_kernels::{linear, linear_gelu, linear_relu};
 
 /// Rows, `d_input`, `d_output`: around the sizes of tiles and blocks.
 const SIZES: [[usize; 3]; 9] = [
@@ -66,6 +67,53 @@ fn linear_gelu_equals_burn() {
         let burns = run(size, bias, &|x, w, b| burn_gelu(module::linear(x, w, b)));
         assert_all_close(&format!("{size:?}, bias: {bias}"), &ours, &burns);
     }
+}
+
+#[test]
+fn linear_relu_equals_burn() {
+    for (size, bias) in SIZES
+        .into_iter()
+        .flat_map(|size| [(size, true), (size, false)])
+    {
+        let ours = run(size, bias, &|x, w, b| linear_relu(x, w, b, 0.0));
+        let burns = run(size, bias, &|x, w, b| relu(module::linear(x, w, b)));
+        assert_all_close(&format!("{size:?}, bias: {bias}"), &ours, &burns);
+    }
+}
+
+#[test]
+fn what_relu_zeroes_or_dropout_drops_has_no_gradient() {
+    let device = Device::flex().autodiff();
+    for size in [[5, 20, 33], [300, 130, 70]] {
+        let [rows, d_input, d_output] = size;
+        let input = noise([1, rows, d_input], 0.1, &device).require_grad();
+        let weight = noise([d_input, d_output], 0.7, &device);
+        let output = linear_relu(input.clone(), weight.clone(), None, 0.25);
+        let gradients = output.clone().sum().backward();
+        let all = values(relu(module::linear(input.clone(), weight.clone(), None)) / 0.75);
+        let kept = values(output.clone());
+        for (kept, value) in kept.iter().zip(&all) {
+            assert!(
+                *kept == 0.0 || (kept - value).abs() <= 1e-4 * value,
+                "{kept}, {value}"
+            );
+        }
+        let count = |values: &[f32]| values.iter().filter(|&&value| value > 0.0).count() as f64;
+        let share = count(&kept) / count(&all);
+        assert!((share - 0.75).abs() < 0.2, "{share}");
+        let slopes = output.greater_elem(0.0).float() / 0.75;
+        let expected = slopes.matmul(weight.transpose().unsqueeze());
+        let ours = input.grad(&gradients).unwrap();
+        assert_close("input", &values(ours), &values(expected));
+    }
+}
+
+#[test]
+fn relu_propagates_nan() {
+    let device = Device::flex();
+    let input = Tensor::<2>::from_floats([[f32::NAN, 1.0]], &device);
+    let weight = Tensor::<2>::from_floats([[1.0], [1.0]], &device);
+    assert!(values(linear_relu(input, weight, None, 0.0))[0].is_nan());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
-use tinderbox_kernels::{dropout, dropout_add, linear, linear_gelu, mlp};
+use tinderbox_kernels::{dropout, dropout_add, linear, linear_gelu, linear_relu, mlp};
 
 /// Applies a linear layer.
 ///
@@ -20,6 +20,16 @@ pub(crate) fn project<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D>
 /// Applies a linear layer and GELU.
 pub(crate) fn project_gelu<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
     linear_gelu(x, layer.weight.val(), bias(layer))
+}
+
+/// Applies a linear layer, `ReLU` and, while training, dropout.
+pub(crate) fn project_relu<const D: usize>(
+    layer: &Linear,
+    dropout: &Dropout,
+    x: Tensor<D>,
+) -> Tensor<D> {
+    let probability = probability(dropout, &x);
+    linear_relu(x, layer.weight.val(), bias(layer), probability)
 }
 
 /// Applies a chain of linear layers with `ReLU` between them.

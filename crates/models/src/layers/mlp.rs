@@ -21,7 +21,7 @@ use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_size,
 };
 use crate::layers::Activation;
-use crate::layers::dense::{drop_out, project, project_rectified};
+use crate::layers::dense::{drop_out, project, project_rectified, project_relu};
 use crate::layers::init::{XAVIER, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
@@ -214,6 +214,10 @@ impl Mlp {
         }
         let mut x = input;
         for layer in &self.hidden {
+            if layer.norm.is_none() && self.activation == Activation::Relu {
+                x = project_relu(&layer.linear, &self.dropout, x);
+                continue;
+            }
             x = layer.forward(x);
             x = self.activation.forward(x);
             x = drop_out(&self.dropout, x);

@@ -27,7 +27,7 @@ use super::inputs::TabularInputs;
 use super::numeric::NumericEmbedding;
 use super::piecewise::BinsError;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
-use crate::layers::dense::{drop_out, project};
+use crate::layers::dense::{drop_out, project, project_relu};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
@@ -298,7 +298,7 @@ impl TabM {
             None => x,
         };
         for block in &self.blocks {
-            x = drop_out(&self.dropout, relu(block.forward(x)));
+            x = block.forward(x, &self.dropout);
         }
         let scores = x.matmul(self.output.weight.val()) + per_member(&self.output.bias);
         scores.swap_dims(0, 1)
@@ -312,23 +312,27 @@ impl TabM {
 }
 
 impl Block {
+    /// Applies the linear layer, `ReLU` and dropout.
+    ///
     /// - input: `[n_members, batch, d_input]`, or 1 instead of `n_members` if all have the same input
     /// - output: `[n_members, batch, d_output]`
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
         match &self.adapters {
-            None => self.shared(x),
+            None => rows_of_members(x, |x| project_relu(&self.linear, dropout, x)),
             Some(Adapters { r, s, bias }) => {
-                self.shared(x * per_member(r)) * per_member(s) + per_member(bias)
+                let x = rows_of_members(x * per_member(r), |x| project(&self.linear, x));
+                drop_out(dropout, relu(x * per_member(s) + per_member(bias)))
             }
         }
     }
+}
 
-    fn shared(&self, x: Tensor<3>) -> Tensor<3> {
-        let [n_members, batch, d_input] = x.dims();
-        let x = project(&self.linear, x.reshape([n_members * batch, d_input]));
-        let [_, d_output] = x.dims();
-        x.reshape([n_members, batch, d_output])
-    }
+/// Applies a layer that the members share to all their rows.
+fn rows_of_members(x: Tensor<3>, layer: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Tensor<3> {
+    let [n_members, batch, d_input] = x.dims();
+    let x = layer(x.reshape([n_members * batch, d_input]));
+    let [_, d_output] = x.dims();
+    x.reshape([n_members, batch, d_output])
 }
 
 /// `[n_members, 1, d]`

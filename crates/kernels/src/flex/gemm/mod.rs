@@ -39,7 +39,7 @@ const MAX_TASK_ROWS: usize = 96;
 const ROWS_MULTIPLE: usize = 12;
 
 /// Up to this many rows, the right operand is read in place: packing would cost as much as it saves.
-pub(crate) const MAX_UNPACKED_ROWS: usize = 48;
+pub(crate) const MAX_UNPACKED_ROWS: usize = 64;
 
 /// View of a matrix in a slice: its element `(i, j)` is `values[i * strides[0] + j * strides[1]]`.
 #[derive(Clone, Copy, Debug)]

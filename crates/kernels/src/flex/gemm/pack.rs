@@ -11,6 +11,12 @@ use crate::flex::scratch::Scratch;
 /// Rows and columns that are transposed together.
 const SQUARE: usize = 8;
 
+/// Panels per task.
+const GROUP: usize = 8;
+
+/// Rows that are copied to all panels of a group together.
+const ROWS: usize = 8;
+
 /// Columns of a tile on this processor.
 fn tile_width(arch: Arch) -> usize {
     struct Lanes;
@@ -45,13 +51,19 @@ impl PackedRhs {
         let panel_len = (depth * width).max(1);
         let mut values = Scratch::new(columns.div_ceil(width) * depth * width);
         let parallel = is_worth_threads(8 * values.len());
-        for_each_chunk(&mut values, panel_len, parallel, |index, panel| {
-            let first = index * width;
-            if first + width > columns {
-                panel.fill(0.0);
+        let group = if parallel {
+            GROUP
+        } else {
+            usize::MAX / panel_len
+        };
+        for_each_chunk(&mut values, group * panel_len, parallel, |index, panels| {
+            let first = if parallel { index * GROUP * width } else { 0 };
+            if first + panels.len() / depth.max(1) > columns {
+                let start = panels.len() - panel_len;
+                panels[start..].fill(0.0);
             }
             for &(block, shape, origin) in blocks {
-                pack_panel(block, shape, origin, first, width, panel);
+                pack_group(block, shape, origin, first, [depth, width], panels);
             }
         });
         Self {
@@ -71,6 +83,28 @@ impl PackedRhs {
     pub(super) fn panel(&self, column: usize, row: usize, rows: usize) -> &[f32] {
         let start = column * self.depth + row * self.width;
         &self.values[start..start + rows * self.width]
+    }
+}
+
+/// Copies the intersection of a block with adjacent panels, the first of which starts at column
+/// `first`.
+fn pack_group(
+    block: Matrix<'_>,
+    [rows, columns]: [usize; 2],
+    [row, column]: [usize; 2],
+    first: usize,
+    [depth, width]: [usize; 2],
+    panels: &mut [f32],
+) {
+    // A few rows for all panels before the next rows, so that the rows are read in long runs.
+    let step = if block.strides[1] == 1 { ROWS } else { rows };
+    for start in (0..rows).step_by(step.max(1)) {
+        let shape = [step.min(rows - start), columns];
+        let origin = [row + start, column];
+        let block = block.from(start, 0);
+        for (index, panel) in panels.chunks_mut(depth * width).enumerate() {
+            pack_panel(block, shape, origin, first + index * width, width, panel);
+        }
     }
 }
 
