@@ -1,10 +1,30 @@
+#[cfg(feature = "flex")]
+mod axis;
+#[cfg(feature = "flex")]
+mod correlate;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod register;
+#[cfg(feature = "flex")]
+mod shape;
+#[cfg(feature = "flex")]
+mod weight;
+
 use burn::tensor::Tensor;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 
 use crate::{Conv2dGeometry, Epilogue, FeatureMap};
 
-/// Depthwise convolution without bias: each channel has a kernel of its own.
+/// Depthwise convolution without bias: each channel has a kernel of its own (Howard et al.,
+/// *MobileNets: Efficient convolutional neural networks for mobile vision applications*, 2017,
+/// <https://arxiv.org/abs/1704.04861>).
+///
+/// On Flex each tap multiplies a register of neighboring channels; the sums of a few neighboring
+/// pixels stay in registers (Zhang, Lo and Lu, *High performance depthwise and pointwise
+/// convolutions on mobile devices*, 2020, <https://arxiv.org/abs/2001.02504>). The gradient of the
+/// input is the same with the taps in reverse order.
 ///
 /// # Shapes
 ///
@@ -20,6 +40,14 @@ pub fn depthwise_conv2d(
     weight: Tensor<4>,
     geometry: Conv2dGeometry,
 ) -> FeatureMap {
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) => {
+            let output = flex::depthwise_conv2d(input, weight, geometry);
+            return FeatureMap::channels_last(output);
+        }
+        Err(input) => input,
+    };
     let [_, channels, _, _] = input.dims();
     let Conv2dGeometry { stride, padding } = geometry;
     let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], channels);
