@@ -1,3 +1,12 @@
+#[cfg(feature = "flex")]
+mod backward;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod forward;
+#[cfg(feature = "flex")]
+mod shape;
+
 use burn::tensor::Tensor;
 use burn::tensor::module::conv_transpose2d as burn_conv_transpose2d;
 use burn::tensor::ops::ConvTransposeOptions;
@@ -5,6 +14,11 @@ use burn::tensor::ops::ConvTransposeOptions;
 use crate::{Conv2dGeometry, FeatureMap};
 
 /// Transposed convolution without bias: the gradient of a convolution with respect to its input.
+///
+/// On Flex this is a product, whose rows are added to the pixels of the output that they belong to
+/// (Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016,
+/// <https://arxiv.org/abs/1603.07285>). Without padding and with a stride as large as the kernel,
+/// each row of the output is a product by itself, written in place.
 ///
 /// The height and width grow to `(size - 1) * stride + kernel - 2 * padding`.
 ///
@@ -22,6 +36,14 @@ pub fn conv_transpose2d(
     weight: Tensor<4>,
     geometry: Conv2dGeometry,
 ) -> FeatureMap {
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) => {
+            let output = flex::conv_transpose2d(input, weight, geometry);
+            return FeatureMap::channels_last(output);
+        }
+        Err(input) => input,
+    };
     let Conv2dGeometry { stride, padding } = geometry;
     let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
     let output = burn_conv_transpose2d(input.into_nchw(), weight, None, options);

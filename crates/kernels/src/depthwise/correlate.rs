@@ -5,11 +5,14 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::axis::Axis;
-use super::register::{load, store};
+use super::register::{add_products, load, store};
 use crate::flex::parallel::{for_each_chunk, is_worth_threads};
 
 /// Elements of the output per task: it stays in the second-level cache with its input.
 const BAND: usize = 1 << 15;
+
+/// Registers of channels that are computed together.
+const GROUP: usize = 4;
 
 /// Every channel of an image times a kernel of its own.
 pub(super) struct Correlation<'a> {
@@ -30,11 +33,7 @@ pub(super) struct Correlation<'a> {
 impl Correlation<'_> {
     /// Computes the output, `[batch, height, width, channels]`, in bands of rows. Each is passed to
     /// `finish` with the index of its first element while it is in cache.
-    pub(super) fn run(
-        &self,
-        output: &mut [f32],
-        finish: impl Fn(usize, &mut [f32]) + Sync + Send,
-    ) {
+    pub(super) fn run(&self, output: &mut [f32], finish: impl Fn(usize, &mut [f32]) + Sync + Send) {
         let row = self.size_out[1] * self.channels;
         if output.is_empty() {
             return;
@@ -134,15 +133,12 @@ impl<'a> Line<'a> {
             self.pixels::<S, 1>(simd, output, pixel);
         }
         let mut pixel = inner.start;
-        while inner.end - pixel >= 8 {
-            self.pixels::<S, 8>(simd, output, pixel);
-            pixel += 8;
-        }
-        if inner.end - pixel >= 4 {
+        // With registers of 16 elements there are 32, else 16.
+        while S::F32_LANES == 16 && inner.end - pixel >= 4 {
             self.pixels::<S, 4>(simd, output, pixel);
             pixel += 4;
         }
-        if inner.end - pixel >= 2 {
+        while inner.end - pixel >= 2 {
             self.pixels::<S, 2>(simd, output, pixel);
             pixel += 2;
         }
@@ -153,62 +149,51 @@ impl<'a> Line<'a> {
 
     /// Computes neighboring pixels that read no padding, or one that does.
     #[inline(always)]
-    fn pixels<S: Simd, const N: usize>(&self, simd: S, output: &mut [f32], first: usize) {
-        let (taps, source) = self.columns.taps_of(first);
+    fn pixels<S: Simd, const PIXELS: usize>(&self, simd: S, output: &mut [f32], first: usize) {
         let lanes = S::F32_LANES;
         let whole = self.channels - self.channels % lanes;
-        for channel in (0..whole).step_by(lanes) {
-            let sums = self.sum::<S, N, true>(simd, taps.clone(), source, channel);
-            self.store::<S, N, true>(simd, output, first, channel, sums);
+        let grouped = whole - whole % (GROUP * lanes);
+        for channel in (0..grouped).step_by(GROUP * lanes) {
+            self.sum::<S, PIXELS, GROUP, true>(simd, output, first, channel);
+        }
+        for channel in (grouped..whole).step_by(lanes) {
+            self.sum::<S, PIXELS, 1, true>(simd, output, first, channel);
         }
         if whole < self.channels {
-            let sums = self.sum::<S, N, false>(simd, taps, source, whole);
-            self.store::<S, N, false>(simd, output, first, whole, sums);
+            self.sum::<S, PIXELS, 1, false>(simd, output, first, whole);
         }
     }
 
-    /// Sums the taps for a register of channels. `source` is the input column of the first tap.
+    /// Sums the taps of some pixels for `N` registers of channels.
     #[inline(always)]
-    fn sum<S: Simd, const N: usize, const WHOLE: bool>(
-        &self,
-        simd: S,
-        taps: Range<usize>,
-        source: usize,
-        channel: usize,
-    ) -> [S::f32s; N] {
-        let channels = self.channels;
-        let rest = channels - channel;
-        let step = self.columns.stride * channels;
-        let (tap_rows, first_row) = self.taps.clone();
-        let mut sums = [simd.splat_f32s(0.0); N];
-        for (tap_row, row) in tap_rows.zip(first_row..) {
-            let line = (row * self.columns.size_in + source) * channels + channel;
-            let weights = self.row_axis.weight(tap_row) * self.kernel_width;
-            for (index, tap) in taps.clone().enumerate() {
-                let weight = (weights + self.columns.weight(tap)) * channels + channel;
-                let weight = load::<S, WHOLE>(simd, &self.weight[weight..], rest);
-                let input = &self.input[line + index * channels..];
-                for (pixel, sum) in sums.iter_mut().enumerate() {
-                    let value = load::<S, WHOLE>(simd, &input[pixel * step..], rest);
-                    *sum = simd.mul_add_e_f32s(value, weight, *sum);
-                }
-            }
-        }
-        sums
-    }
-
-    #[inline(always)]
-    fn store<S: Simd, const N: usize, const WHOLE: bool>(
+    fn sum<S: Simd, const PIXELS: usize, const N: usize, const WHOLE: bool>(
         &self,
         simd: S,
         output: &mut [f32],
         first: usize,
         channel: usize,
-        sums: [S::f32s; N],
     ) {
-        for (pixel, sum) in (first..).zip(sums) {
-            let start = self.columns.position(pixel) * self.channels + channel;
-            store::<S, WHOLE>(simd, &mut output[start..], self.channels - channel, sum);
+        let (channels, rest) = (self.channels, self.channels - channel);
+        let step = self.columns.stride * channels;
+        let (taps, source) = self.columns.taps_of(first);
+        let (tap_rows, first_row) = self.taps.clone();
+        let mut sums = [[simd.splat_f32s(0.0); N]; PIXELS];
+        for (tap_row, row) in tap_rows.zip(first_row..) {
+            let line = (row * self.columns.size_in + source) * channels + channel;
+            let weights = self.row_axis.weight(tap_row) * self.kernel_width;
+            for (index, tap) in taps.clone().enumerate() {
+                let weight = (weights + self.columns.weight(tap)) * channels + channel;
+                let weight = load::<S, N, WHOLE>(simd, &self.weight[weight..], rest);
+                let input = &self.input[line + index * channels..];
+                for (pixel, sums) in sums.iter_mut().enumerate() {
+                    let input = load::<S, N, WHOLE>(simd, &input[pixel * step..], rest);
+                    add_products(simd, input, weight, sums);
+                }
+            }
+        }
+        for (pixel, sums) in (first..).zip(sums) {
+            let start = self.columns.position(pixel) * channels + channel;
+            store::<S, N, WHOLE>(simd, &mut output[start..], rest, sums);
         }
     }
 }

@@ -127,10 +127,7 @@ fn input_gradient(shape: &Shape, weight: &FlexTensor, gradient: &[f32]) -> Vec<f
 /// The weights as `[kernel_height * kernel_width, channels]`.
 fn by_tap(shape: &Shape, weight: &FlexTensor) -> Vec<f32> {
     let weight = contiguous(weight);
-    transposed(
-        weight.storage::<f32>(),
-        shape.kernel[0] * shape.kernel[1],
-    )
+    transposed(weight.storage::<f32>(), shape.kernel[0] * shape.kernel[1])
 }
 
 /// Transposes a matrix with a number of columns.

@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::axis::Axis;
-use super::register::load;
+use super::register::{add_products, load, store};
 use super::shape::Shape;
 use crate::flex::parallel::{is_worth_threads, sum_vectors};
 
@@ -166,7 +166,7 @@ impl Line<'_> {
         pixels: Range<usize>,
         channel: usize,
     ) {
-        let (channels, lanes) = (self.channels, S::F32_LANES);
+        let channels = self.channels;
         let rest = channels - channel;
         let stride = self.axis.stride;
         let source = (pixels.start * stride + first).cast_signed() - self.axis.offset;
@@ -175,35 +175,20 @@ impl Line<'_> {
         let mut sums = [[simd.splat_f32s(0.0); N]; TAPS];
         for (index, pixel) in pixels.enumerate() {
             let gradient = &self.gradient[pixel * channels + channel..];
+            let gradient = load::<S, N, WHOLE>(simd, gradient, rest);
             let input = &self.input[start + index * step..];
-            for register in 0..N {
-                let slope = load::<S, WHOLE>(simd, &gradient[register * lanes..], rest);
-                for (tap, sums) in sums.iter_mut().enumerate() {
-                    let input = &input[tap * channels + register * lanes..];
-                    let value = load::<S, WHOLE>(simd, input, rest);
-                    sums[register] = simd.mul_add_e_f32s(value, slope, sums[register]);
-                }
+            for (tap, sums) in sums.iter_mut().enumerate() {
+                let input = load::<S, N, WHOLE>(simd, &input[tap * channels..], rest);
+                add_products(simd, input, gradient, sums);
             }
         }
-        self.add::<S, TAPS, N, WHOLE>(simd, first, channel, sums);
-    }
-
-    #[inline(always)]
-    fn add<S: Simd, const TAPS: usize, const N: usize, const WHOLE: bool>(
-        &mut self,
-        simd: S,
-        first: usize,
-        channel: usize,
-        sums: [[S::f32s; N]; TAPS],
-    ) {
-        let rest = self.channels - channel;
         for (tap, sums) in (first..).zip(sums) {
-            for (register, sum) in sums.into_iter().enumerate() {
-                let start = tap * self.channels + channel + register * S::F32_LANES;
-                let total = load::<S, WHOLE>(simd, &self.sums[start..], rest);
-                let total = simd.add_f32s(total, sum);
-                super::register::store::<S, WHOLE>(simd, &mut self.sums[start..], rest, total);
+            let total = &mut self.sums[tap * channels + channel..];
+            let mut totals = load::<S, N, WHOLE>(simd, total, rest);
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                *total = simd.add_f32s(*total, sum);
             }
+            store::<S, N, WHOLE>(simd, total, rest, totals);
         }
     }
 }

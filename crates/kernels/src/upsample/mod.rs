@@ -1,3 +1,8 @@
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod resample;
+
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 
@@ -30,8 +35,15 @@ pub fn upsample_bilinear(input: FeatureMap, factor: usize) -> FeatureMap {
     upsample(input, factor, InterpolateMode::Bilinear)
 }
 
+/// On Flex both modes and their gradients are sums of a few rows, then of a few pixels of the sum,
+/// each times a weight.
 fn upsample(input: FeatureMap, factor: usize, mode: InterpolateMode) -> FeatureMap {
     assert!(factor > 0, "the factor is 0");
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) => return FeatureMap::channels_last(flex::upsample(input, factor, mode)),
+        Err(input) => input,
+    };
     let [_, _, height, width] = input.dims();
     let options = InterpolateOptions::new(mode)
         .with_align_corners(false)

@@ -16,7 +16,9 @@ fn ours(input: [usize; 4], kernel: [usize; 2], geometry: Conv2dGeometry) -> Vec<
     let images = FeatureMap::from_nchw(input.clone());
     let output = depthwise_conv2d(images, weight.clone(), geometry).into_nchw();
     with_gradients(output, |gradients| {
-        [&input, &weight].map(|x| values(x.grad(gradients).unwrap())).into()
+        [&input, &weight]
+            .map(|x| values(x.grad(gradients).unwrap()))
+            .into()
     })
 }
 
