@@ -13,7 +13,7 @@ use crate::flex::scratch::Scratch;
 const PARTS: usize = 8;
 
 /// Elements of a gathered gradient that stays in the second-level cache.
-const GATHERED: usize = 1 << 16;
+const GATHERED: usize = 1 << 17;
 
 /// Inputs of the backward pass.
 #[derive(Clone, Copy)]

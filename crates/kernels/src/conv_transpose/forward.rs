@@ -7,7 +7,7 @@ use crate::flex::scratch::Scratch;
 use crate::flex::simd_math::vectorized;
 
 /// Elements of a product that stays in the second-level cache.
-const PRODUCT: usize = 1 << 16;
+const PRODUCT: usize = 1 << 17;
 
 /// Rows of the input per task.
 const BAND: usize = 8;

@@ -5,9 +5,9 @@ use burn::tensor::Tensor;
 use super::correlate::Correlation;
 use super::shape::Shape;
 use super::weight;
-use crate::Conv2dGeometry;
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::tensors::{contiguous, into_flex, tensor};
+use crate::flex::tensors::{contiguous, into_flex, is_supported_untracked, tensor};
+use crate::{Conv2dGeometry, Epilogue};
 
 /// Convolves an input of shape `[batch, height, width, channels]`.
 pub(super) fn depthwise_conv2d(
@@ -22,15 +22,34 @@ pub(super) fn depthwise_conv2d(
     )
 }
 
-/// As [`depthwise_conv2d`], without a gradient. Each band of rows is passed to `finish` with the
-/// index of its first element.
-pub(super) fn depthwise_conv2d_with(
+/// Whether [`depthwise_conv2d_fused`] can run: nothing needs a gradient.
+pub(super) fn can_fuse(input: &Tensor<4>, weight: &Tensor<4>, epilogue: &Epilogue) -> bool {
+    epilogue.is_supported(input) && is_supported_untracked(weight)
+}
+
+/// As [`depthwise_conv2d`]. The epilogue is applied to each band of rows while it is in cache.
+pub(super) fn depthwise_conv2d_fused(
     input: Tensor<4>,
     weight: Tensor<4>,
     geometry: Conv2dGeometry,
-    finish: impl Fn(usize, &mut [f32]) + Sync + Send,
+    epilogue: &Epilogue,
 ) -> Tensor<4> {
     let shape = Shape::new(input.dims(), weight.dims(), geometry);
+    let (affine, activation) = (epilogue.coefficients(), epilogue.activation);
+    let residual = epilogue.residual();
+    if let Some(residual) = &residual {
+        let residual: [usize; 4] = residual.shape().dims();
+        assert_eq!(
+            residual,
+            shape.shape_out(),
+            "the residual has another shape than the output"
+        );
+    }
+    let residual = residual.as_ref().map(FlexTensor::storage::<f32>);
+    let finish = |start: usize, pixels: &mut [f32]| {
+        let residual = residual.map(|residual| &residual[start..start + pixels.len()]);
+        affine.apply(pixels, residual, activation);
+    };
     let output = forward(&shape, &into_flex(input), &into_flex(weight), finish);
     Tensor::from_primitive::<Flex>(output)
 }

@@ -18,7 +18,7 @@ use burn::tensor::ops::ConvOptions;
 use crate::{Conv2dGeometry, Epilogue, FeatureMap};
 
 /// Depthwise convolution without bias: each channel has a kernel of its own (Howard et al.,
-/// *MobileNets: Efficient convolutional neural networks for mobile vision applications*, 2017,
+/// *`MobileNets`: Efficient convolutional neural networks for mobile vision applications*, 2017,
 /// <https://arxiv.org/abs/1704.04861>).
 ///
 /// On Flex each tap multiplies a register of neighboring channels; the sums of a few neighboring
@@ -69,5 +69,14 @@ pub fn depthwise_conv2d_fused(
     geometry: Conv2dGeometry,
     epilogue: Epilogue,
 ) -> FeatureMap {
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        Ok(input) if flex::can_fuse(&input, &weight, &epilogue) => {
+            let output = flex::depthwise_conv2d_fused(input, weight, geometry, &epilogue);
+            return FeatureMap::channels_last(output);
+        }
+        Ok(input) => FeatureMap::channels_last(input),
+        Err(input) => input,
+    };
     epilogue.by_burn(depthwise_conv2d(input, weight, geometry))
 }

@@ -7,7 +7,7 @@ use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::tensors::{contiguous, tensor};
 
 /// Upsamples an input of shape `[batch, height, width, channels]`.
-pub(super) fn upsample(input: Tensor<4>, factor: usize, mode: InterpolateMode) -> Tensor<4> {
+pub(super) fn upsample(input: Tensor<4>, factor: usize, mode: &InterpolateMode) -> Tensor<4> {
     let [batch, height, width, channels] = input.dims();
     let axis = |size: usize| match mode {
         InterpolateMode::Nearest => Axis::nearest(size, factor),

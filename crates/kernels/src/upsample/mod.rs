@@ -41,7 +41,7 @@ fn upsample(input: FeatureMap, factor: usize, mode: InterpolateMode) -> FeatureM
     assert!(factor > 0, "the factor is 0");
     #[cfg(feature = "flex")]
     let input = match input.try_channels_last() {
-        Ok(input) => return FeatureMap::channels_last(flex::upsample(input, factor, mode)),
+        Ok(input) => return FeatureMap::channels_last(flex::upsample(input, factor, &mode)),
         Err(input) => input,
     };
     let [_, _, height, width] = input.dims();

@@ -113,14 +113,15 @@ fn a_fused_convolution_equals_its_parts() {
         mean: vector(0.3),
         variance: vector(0.4).abs(),
         epsilon: 1e-3,
-        residual: None,
+        residual: Some(FeatureMap::from_nchw(noise([2, 19, 5, 4], 0.6, &device))),
         activation: Activation::Relu6,
     };
+    let residual = epilogue.residual.clone().unwrap().into_nchw();
     let column = |vector: Tensor<1>| vector.reshape([1, 19, 1, 1]);
     let x = depthwise_conv2d(images(), weight.clone(), geometry).into_nchw();
     let x = x - column(epilogue.mean.clone());
     let x = x / column((epilogue.variance.clone() + 1e-3).sqrt());
-    let x = x * column(epilogue.gamma.clone()) + column(epilogue.beta.clone());
+    let x = x * column(epilogue.gamma.clone()) + column(epilogue.beta.clone()) + residual;
     let expected = values(x.clamp(0.0, 6.0));
     let fused = depthwise_conv2d_fused(images(), weight, geometry, epilogue);
     assert_all_close("fused", &[values(fused.into_nchw())], &[expected]);
