@@ -1,5 +1,10 @@
 //! The largest number of fused multiply-adds that the processor computes.
 
+#![expect(
+    clippy::inline_always,
+    reason = "code uses the widest registers only when inlined into a function that enables them"
+)]
+
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::thread;
