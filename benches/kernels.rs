@@ -19,7 +19,7 @@ fn kernels(criterion: &mut Criterion) {
     let device = &opened.device;
     for op in image_ops() {
         let operations = op.flops().unwrap_or(op.elements()) as u64;
-        let id = || BenchmarkId::new(opened.backend, &op);
+        let id = || BenchmarkId::new(opened.backend, op);
         let mut group = criterion.benchmark_group(format!("{}/forward", op.name()));
         group
             .sample_size(10)

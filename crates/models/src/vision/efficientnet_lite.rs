@@ -1,6 +1,6 @@
 //! EfficientNet-Lite, a network of inverted residual blocks for phones and processors.
 //!
-//! Reference: Tan and Le, *EfficientNet: rethinking model scaling for convolutional neural
+//! Reference: Tan and Le, *`EfficientNet`: rethinking model scaling for convolutional neural
 //! networks*, 2019, <https://arxiv.org/abs/1905.11946>; Liu, *Higher accuracy on vision models with
 //! EfficientNet-Lite*, 2020,
 //! <https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html>.
