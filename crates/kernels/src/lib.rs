@@ -13,7 +13,7 @@
 //! | [`depthwise_conv2d`], [`depthwise_conv2d_fused`] | depthwise convolution | no | yes, no |
 //! | [`conv_transpose2d`] | transposed convolution | no | yes |
 //! | [`batch_norm_train`] | batch normalization while training, with a residual and an activation | no | yes |
-//! | [`activation`] | ReLU, ReLU6, SiLU, hard-swish | no | yes |
+//! | [`activation`] | ReLU, `ReLU6`, SiLU, hard-swish | no | yes |
 //! | [`max_pool2x2`], [`max_pool3x3`] | max pooling | no | yes |
 //! | [`avg_pool2d`], [`global_avg_pool`] | average pooling | no | yes |
 //! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | no | yes |

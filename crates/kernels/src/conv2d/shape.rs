@@ -62,7 +62,7 @@ impl Conv2dShape {
             channels: self.channels_in,
             window: self.kernel,
             step: self.geometry.stride,
-            origin: [-(self.geometry.padding as isize); 2],
+            origin: [-self.geometry.padding.cast_signed(); 2],
             positions: self.size_out(),
             size_out: self.size_out(),
             step_out: 1,
@@ -109,7 +109,7 @@ impl Conv2dShape {
         if positions.contains(&0) {
             return None;
         }
-        let origin = [0, 1].map(|axis| first[axis] as isize - window[axis] as isize + 1);
+        let origin = [0, 1].map(|axis| first[axis].cast_signed() - window[axis].cast_signed() + 1);
         let sweep = Sweep {
             size: self.size_out(),
             channels: self.channels_out,

@@ -115,12 +115,12 @@ impl Sweep {
     fn padded(&self, source: &[f32], band: &Band, [lines, width]: [usize; 2]) -> Scratch {
         let line_len = width * self.channels;
         let mut padded = Scratch::new(band.images.len() * lines * line_len);
-        let top = self.origin[0] + (band.rows.start * self.step) as isize;
+        let top = self.origin[0] + (band.rows.start * self.step).cast_signed();
         let images = padded.chunks_exact_mut((lines * line_len).max(1));
         for (image, target) in band.images.clone().zip(images) {
             for (line, target) in target.chunks_exact_mut(line_len.max(1)).enumerate() {
-                let row = top + line as isize;
-                if row < 0 || row >= self.size[0] as isize {
+                let row = top + line.cast_signed();
+                if row < 0 || row >= self.size[0].cast_signed() {
                     target.fill(0.0);
                 } else {
                     self.pad_line(source, image * self.size[0] + row.unsigned_abs(), target);

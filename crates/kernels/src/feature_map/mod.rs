@@ -122,6 +122,7 @@ impl FeatureMap {
 
     /// The values of shape `[batch, height, width, channels]`, if a kernel of Flex can read them.
     #[cfg(feature = "flex")]
+    #[expect(clippy::result_large_err, reason = "the caller takes it apart at once")]
     pub(crate) fn try_channels_last(self) -> Result<Tensor<4>, Self> {
         match self.layout {
             Layout::ChannelsLast => Ok(self.values),

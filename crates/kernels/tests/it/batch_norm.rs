@@ -130,8 +130,8 @@ fn outliers_cost_no_accuracy() {
     let device = Device::flex();
     for outliers in [1, 16, 64, 500] {
         let mut input = values(noise([2, 3, 23, 24], 0.1, &device));
-        for pixel in 0..outliers {
-            input[pixel] = 1e4 + pixel as f32;
+        for (index, pixel) in input.iter_mut().enumerate().take(outliers) {
+            *pixel = 1e4 + index as f32;
         }
         let input = Tensor::from_data(TensorData::new(input, [2, 3, 23, 24]), &device);
         let ours = normalize(&input, false, Activation::Identity);

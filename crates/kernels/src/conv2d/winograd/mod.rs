@@ -68,7 +68,7 @@ impl Tiling {
             batch: shape.batch,
             size: shape.size_in,
             channels: shape.channels_in,
-            origin: -(shape.geometry.padding as isize),
+            origin: -shape.geometry.padding.cast_signed(),
             size_out: shape.size_out(),
         }
     }
@@ -79,7 +79,7 @@ impl Tiling {
             batch: shape.batch,
             size: shape.size_out(),
             channels: shape.channels_out,
-            origin: shape.geometry.padding as isize - 2,
+            origin: shape.geometry.padding.cast_signed() - 2,
             size_out: shape.size_in,
         }
     }

@@ -58,7 +58,7 @@ impl WithSimd for InputTransform<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let channels = self.tiling.channels;
         for (tile, [image, y, x]) in self.tiling.positions(self.band).enumerate() {
-            let corner = [y, x].map(|at| 2 * at as isize + self.tiling.origin);
+            let corner = [y, x].map(|at| 2 * at.cast_signed() + self.tiling.origin);
             let mut pixels = [[self.zeros; 4]; 4];
             for (i, row) in pixels.iter_mut().enumerate() {
                 for (j, pixel) in row.iter_mut().enumerate() {
@@ -67,7 +67,7 @@ impl WithSimd for InputTransform<'_> {
                         self.source,
                         self.zeros,
                         image,
-                        [corner[0] + i as isize, corner[1] + j as isize],
+                        [corner[0] + i.cast_signed(), corner[1] + j.cast_signed()],
                     );
                 }
             }
@@ -225,10 +225,10 @@ impl WithSimd for OutputTransform<'_> {
                 let pixels = output_pixels(simd, &elements);
                 let column = self.columns.start + register * S::F32_LANES;
                 let count = S::F32_LANES.min(self.columns.end - column);
-                for i in 0..below.min(2) {
-                    for j in 0..beside.min(2) {
+                for (i, row) in pixels.iter().enumerate().take(below) {
+                    for (j, pixel) in row.iter().enumerate().take(beside) {
                         let start = start + (i * width + j) * self.stride + column;
-                        store(simd, &mut self.output[start..start + count], pixels[i][j]);
+                        store(simd, &mut self.output[start..start + count], *pixel);
                     }
                 }
             }
@@ -321,11 +321,11 @@ impl WithSimd for GradientTransform<'_> {
             for column in (0..self.columns.next_multiple_of(tile_len)).step_by(S::F32_LANES) {
                 let range = column.min(self.columns)..(column + S::F32_LANES).min(self.columns);
                 let mut pixels = [[simd.splat_f32s(0.0); 2]; 2];
-                for i in 0..below.min(2) {
-                    for j in 0..beside.min(2) {
+                for (i, row) in pixels.iter_mut().enumerate().take(below) {
+                    for (j, pixel) in row.iter_mut().enumerate().take(beside) {
                         let start = start + (i * width + j) * self.columns;
                         let source = &self.gradient[start + range.start..start + range.end];
-                        pixels[i][j] = load(simd, source);
+                        *pixel = load(simd, source);
                     }
                 }
                 let panel = column / tile_len * count + tile;
