@@ -7,13 +7,13 @@ use super::winograd::{self, Tiling, TransformedWeights};
 
 /// The weights as the algorithm for a shape reads them.
 #[derive(Debug)]
-pub(super) enum Weights {
+pub(crate) enum Weights {
     Direct(Packed),
     Winograd(TransformedWeights),
 }
 
 impl Weights {
-    pub(super) fn forward(shape: &Conv2dShape, weight: &[f32]) -> Self {
+    pub(crate) fn forward(shape: &Conv2dShape, weight: &[f32]) -> Self {
         if winograd::is_supported(shape) {
             let axes = Axes::forward(shape.channels_out, shape.channels_in, 9);
             let taps = std::array::from_fn(|tap| tap);
@@ -31,7 +31,7 @@ impl Weights {
         }
     }
 
-    pub(super) fn convolve(
+    pub(crate) fn convolve(
         &self,
         shape: &Conv2dShape,
         input: &[f32],
@@ -50,7 +50,7 @@ impl Weights {
 }
 
 /// Gradient of the input from that of the output.
-pub(super) fn input_gradient(shape: &Conv2dShape, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub(crate) fn input_gradient(shape: &Conv2dShape, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
     if winograd::is_supported(shape) {
         let axes = Axes::backward(shape.channels_out, shape.channels_in, 9);
         let taps = std::array::from_fn(|tap| 8 - tap);
@@ -67,7 +67,7 @@ pub(super) fn input_gradient(shape: &Conv2dShape, weight: &[f32], gradient: &[f3
 }
 
 /// Gradient of the weights from that of the output.
-pub(super) fn weight_gradient(shape: &Conv2dShape, input: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub(crate) fn weight_gradient(shape: &Conv2dShape, input: &[f32], gradient: &[f32]) -> Vec<f32> {
     let channels_out = shape.channels_out;
     if winograd::is_supported(shape) {
         let tiling = Tiling::forward(shape);

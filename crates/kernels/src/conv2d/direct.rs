@@ -65,17 +65,22 @@ pub(super) fn convolve(
     output
 }
 
-/// Rows of an image if one pass fills them, else whole images.
+/// Rows of windows of an image if those of all passes belong to the same rows of the output, else
+/// whole images.
 fn bands(passes: &[Pass<'_>], batch: usize) -> Vec<Band> {
-    match passes {
-        [pass] => bands_of(pass.sweep.positions, batch, TASK_WINDOWS),
-        _ => (0..batch)
-            .map(|image| Band {
-                images: image..image + 1,
-                rows: 0..0,
-            })
-            .collect(),
+    let first = passes[0].sweep;
+    let is_aligned = passes.iter().all(|Pass { sweep, .. }| {
+        sweep.origin_out[0] < sweep.step_out
+            && sweep.positions[0] * sweep.step_out == sweep.size_out[0]
+    });
+    if is_aligned {
+        return bands_of(first.positions, batch, TASK_WINDOWS);
     }
+    let bands = (0..batch).map(|image| Band {
+        images: image..image + 1,
+        rows: 0..first.size_out[0].div_ceil(first.step_out),
+    });
+    bands.collect()
 }
 
 /// A band and its part of the output.
@@ -91,12 +96,9 @@ fn tasks<'a>(bands: &[Band], passes: &[Pass<'_>], output: &'a mut [f32]) -> Vec<
     let columns = passes[0].weights.columns;
     let mut rest = output;
     let mut first = 0;
+    let step = passes[0].sweep.step_out;
     let task = |band: &Band| {
-        let rows = if passes.len() == 1 {
-            band.rows.len()
-        } else {
-            height
-        };
+        let rows = (band.rows.len() * step).min(height);
         let pixels = band.images.len() * rows * width;
         let (own, others) = std::mem::take(&mut rest).split_at_mut(pixels * columns);
         rest = others;
@@ -113,10 +115,10 @@ fn tasks<'a>(bands: &[Band], passes: &[Pass<'_>], output: &'a mut [f32]) -> Vec<
 impl Task<'_> {
     fn run(self, passes: &[Pass<'_>], source: &[f32], epilogue: &impl Fn(usize, &mut [f32])) {
         for pass in passes {
-            let band = self.band(pass, passes.len());
+            let band = self.band(pass);
             let windows = pass.sweep.windows(source, &band);
             let columns = pass.weights.columns;
-            let targets = pass.sweep.targets(&band, band.rows.start, columns);
+            let targets = pass.sweep.targets(&band, columns);
             let panels = 0..pass.weights.panels();
             multiply(pass, &windows, &targets, panels, &mut *self.output);
         }
@@ -132,7 +134,7 @@ impl Task<'_> {
         epilogue: &impl Fn(usize, &mut [f32]),
     ) {
         for pass in passes {
-            let band = self.band(pass, passes.len());
+            let band = self.band(pass);
             let windows = pass.sweep.windows(source, &band);
             let weights = pass.weights;
             let share = weights.panels().div_ceil(groups);
@@ -148,7 +150,7 @@ impl Task<'_> {
                 (first, columns, block)
             };
             let blocks: Vec<_> = starts.par_iter().map(group).collect();
-            let targets = pass.sweep.targets(&band, band.rows.start, weights.columns);
+            let targets = pass.sweep.targets(&band, weights.columns);
             for (first, columns, block) in blocks {
                 for (source, &target) in block.chunks(columns).zip(&targets) {
                     self.output[target + first..][..columns].copy_from_slice(source);
@@ -158,16 +160,12 @@ impl Task<'_> {
         epilogue(self.first, self.output);
     }
 
-    /// The windows of a pass that fill this task's output.
-    fn band(&self, pass: &Pass<'_>, passes: usize) -> Band {
-        let rows = if passes == 1 {
-            self.band.rows.clone()
-        } else {
-            0..pass.sweep.positions[0]
-        };
+    /// The windows of a pass that belong to this task's output.
+    fn band(&self, pass: &Pass<'_>) -> Band {
+        let Range { start, end } = self.band.rows;
         Band {
             images: self.band.images.clone(),
-            rows,
+            rows: start..end.min(pass.sweep.positions[0]),
         }
     }
 }

@@ -1,5 +1,5 @@
 #[cfg(feature = "flex")]
-mod algorithm;
+pub(crate) mod algorithm;
 #[cfg(feature = "flex")]
 mod cache;
 #[cfg(feature = "flex")]
@@ -9,7 +9,7 @@ mod flex;
 #[cfg(feature = "flex")]
 mod product;
 #[cfg(feature = "flex")]
-mod shape;
+pub(crate) mod shape;
 #[cfg(feature = "flex")]
 mod sweep;
 #[cfg(feature = "flex")]

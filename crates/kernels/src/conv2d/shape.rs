@@ -4,7 +4,7 @@ use super::weights::{Axes, Packed};
 
 /// Shapes of the tensors of a convolution.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Conv2dShape {
+pub(crate) struct Conv2dShape {
     pub(super) batch: usize,
     pub(super) channels_in: usize,
     pub(super) channels_out: usize,
@@ -36,6 +36,39 @@ impl Conv2dShape {
             kernel: [kernel_height, kernel_width],
             geometry,
         }
+    }
+
+    /// The shapes of the convolution whose gradient with respect to the input is a transposed
+    /// convolution.
+    ///
+    /// - output: `[batch, height_out, width_out, channels_out]`
+    /// - weight: `[channels_out, channels_in, kernel_height, kernel_width]`
+    pub(crate) fn transposed(
+        output: [usize; 4],
+        weight: [usize; 4],
+        geometry: Conv2dGeometry,
+    ) -> Self {
+        let [batch, height, width, channels_out] = output;
+        let [channels, channels_in, kernel_height, kernel_width] = weight;
+        let Conv2dGeometry { stride, padding } = geometry;
+        assert_eq!(
+            channels_out, channels,
+            "input and weight differ in channels"
+        );
+        assert!(stride > 0, "the stride is 0");
+        let size = |positions: usize, kernel: usize| {
+            let padded = positions.saturating_sub(1) * stride + kernel;
+            assert!(positions > 0 && padded > 2 * padding, "the output is empty");
+            padded - 2 * padding
+        };
+        let (height, width) = (size(height, kernel_height), size(width, kernel_width));
+        Self::new([batch, height, width, channels_in], weight, geometry)
+    }
+
+    /// `[batch, height, width, channels_in]`
+    pub(crate) fn shape_in(&self) -> [usize; 4] {
+        let [height, width] = self.size_in;
+        [self.batch, height, width, self.channels_in]
     }
 
     /// `[batch, height_out, width_out, channels_out]`

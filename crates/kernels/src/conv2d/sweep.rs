@@ -148,15 +148,15 @@ impl Sweep {
         right.fill(0.0);
     }
 
-    /// First element of each window's result, in an output whose first row is `row` of the band's
-    /// first image and whose pixels have `stride` elements.
-    pub(super) fn targets(&self, band: &Band, row: usize, stride: usize) -> Vec<usize> {
+    /// First element of each window's result, in the band's rows of an output whose pixels have
+    /// `stride` elements.
+    pub(super) fn targets(&self, band: &Band, stride: usize) -> Vec<usize> {
         let [height, width] = self.size_out;
         let mut targets =
             Vec::with_capacity(band.images.len() * band.rows.len() * self.positions[1]);
         for image in 0..band.images.len() {
             for y in band.rows.clone() {
-                let y = self.origin_out[0] + y * self.step_out - row;
+                let y = self.origin_out[0] + (y - band.rows.start) * self.step_out;
                 let pixel = (image * height + y) * width + self.origin_out[1];
                 let pixels = (0..self.positions[1]).map(|x| pixel + x * self.step_out);
                 targets.extend(pixels.map(|pixel| pixel * stride));

@@ -11,7 +11,7 @@ use crate::flex::scratch::Scratch;
 /// Weights as panels: for each tile's width of columns, one row per element of a window, the last
 /// panel padded with zeros.
 #[derive(Debug)]
-pub(super) struct Packed {
+pub(crate) struct Packed {
     values: Scratch,
     pub(super) depth: usize,
     pub(super) columns: usize,

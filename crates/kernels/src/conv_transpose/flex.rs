@@ -2,12 +2,10 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use super::backward::Backward;
-use super::forward::forward;
-use super::shape::Shape;
 use crate::Conv2dGeometry;
+use crate::conv2d::algorithm::{Weights, input_gradient, weight_gradient};
+use crate::conv2d::shape::Conv2dShape;
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::gemm::{Matrix, PackedRhs};
 use crate::flex::tensors::{contiguous, tensor};
 
 /// For an input of shape `[batch, height, width, channels]`.
@@ -28,20 +26,19 @@ struct ConvTranspose {
 }
 
 impl ConvTranspose {
-    fn shape(&self, inputs: &[FlexTensor]) -> Shape {
+    /// The convolution whose output has the shape of our input.
+    fn convolution(&self, inputs: &[FlexTensor]) -> Conv2dShape {
         let [input, weight] = [&inputs[0], &inputs[1]].map(|tensor| tensor.shape().dims());
-        Shape::new(input, weight, self.geometry)
+        Conv2dShape::transposed(input, weight, self.geometry)
     }
 }
 
 impl Operation for ConvTranspose {
     fn forward(&self, inputs: Vec<FlexTensor>, _saved: Option<&mut Vec<FlexTensor>>) -> FlexTensor {
-        let shape = self.shape(&inputs);
-        let input = contiguous(&inputs[0]);
-        let weight = by_tap(&inputs[1]);
-        let weight = Matrix::new(weight.storage::<f32>(), shape.pixel_len());
-        let output = forward(&shape, input.storage::<f32>(), weight);
-        tensor(output, shape.shape_out())
+        let shape = self.convolution(&inputs);
+        let [input, weight] = [&inputs[0], &inputs[1]].map(contiguous);
+        let output = input_gradient(&shape, weight.storage(), input.storage());
+        tensor(output, shape.shape_in())
     }
 
     fn backward(
@@ -51,39 +48,18 @@ impl Operation for ConvTranspose {
         gradient: FlexTensor,
         needs_grad: &[bool],
     ) -> Vec<Option<FlexTensor>> {
-        let shape = self.shape(inputs);
-        let [input, gradient] = [&inputs[0], &gradient].map(contiguous);
-        let weight = needs_grad[0].then(|| {
-            let weight = by_tap(&inputs[1]);
-            let weight = Matrix::new(weight.storage::<f32>(), shape.pixel_len());
-            PackedRhs::new(weight.transposed(), [shape.pixel_len(), shape.channels_in])
+        let shape = self.convolution(inputs);
+        let [input, weight, gradient] = [&inputs[0], &inputs[1], &gradient].map(contiguous);
+        let gradient = gradient.storage::<f32>();
+        let of_input = needs_grad[0].then(|| {
+            let weights = Weights::forward(&shape, weight.storage());
+            let values = weights.convolve(&shape, gradient, |_, _| ());
+            tensor(values, input.shape())
         });
-        let [of_input, of_weight] = Backward {
-            shape: &shape,
-            input: input.storage::<f32>(),
-            weight: weight.as_ref(),
-            gradient: gradient.storage::<f32>(),
-            of_weight: needs_grad[1],
-        }
-        .run();
-        let [kernel_height, kernel_width] = shape.kernel;
         let of_weight = needs_grad[1].then(|| {
-            let axes = [
-                shape.channels_in,
-                kernel_height,
-                kernel_width,
-                shape.channels_out,
-            ];
-            tensor(of_weight, axes).permute(&[0, 3, 1, 2])
+            let values = weight_gradient(&shape, gradient, input.storage());
+            tensor(values, weight.shape())
         });
-        vec![
-            needs_grad[0].then(|| tensor(of_input, input.shape())),
-            of_weight,
-        ]
+        vec![of_input, of_weight]
     }
-}
-
-/// The weights as `[channels_in, kernel_height, kernel_width, channels_out]`.
-fn by_tap(weight: &FlexTensor) -> FlexTensor {
-    weight.permute(&[0, 2, 3, 1]).to_contiguous()
 }

@@ -1,11 +1,5 @@
 #[cfg(feature = "flex")]
-mod backward;
-#[cfg(feature = "flex")]
 mod flex;
-#[cfg(feature = "flex")]
-mod forward;
-#[cfg(feature = "flex")]
-mod shape;
 
 use burn::tensor::Tensor;
 use burn::tensor::module::conv_transpose2d as burn_conv_transpose2d;
@@ -15,10 +9,10 @@ use crate::{Conv2dGeometry, FeatureMap};
 
 /// Transposed convolution without bias: the gradient of a convolution with respect to its input.
 ///
-/// On Flex this is a product, whose rows are added to the pixels of the output that they belong to
-/// (Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016,
-/// <https://arxiv.org/abs/1603.07285>). Without padding and with a stride as large as the kernel,
-/// each row of the output is a product by itself, written in place.
+/// On Flex it is computed as that gradient, and its own gradients are the convolution and the gradient
+/// of its weights (Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016,
+/// <https://arxiv.org/abs/1603.07285>): with stride 2, one product for each of the four remainders of
+/// the output's pixels, written in place.
 ///
 /// The height and width grow to `(size - 1) * stride + kernel - 2 * padding`.
 ///

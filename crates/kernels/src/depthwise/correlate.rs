@@ -31,6 +31,9 @@ pub(super) struct Correlation<'a> {
     pub(super) columns: &'a [Axis],
 }
 
+/// Cost of reading and writing an element, in multiply-adds of a matrix product.
+const COST: usize = 32;
+
 impl Correlation<'_> {
     /// Computes the output, `[batch, height, width, channels]`, in bands of rows. Each is passed to
     /// `finish` with the index of its first element while it is in cache.
@@ -40,7 +43,7 @@ impl Correlation<'_> {
             return;
         }
         let taps = self.rows[0].taps * self.columns[0].taps;
-        let parallel = is_worth_threads(2 * output.len() * taps);
+        let parallel = is_worth_threads((COST + taps) * output.len());
         let share = if parallel {
             output.len() / (2 * rayon::current_num_threads())
         } else {

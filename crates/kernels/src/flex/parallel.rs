@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::arch::arch;
 
 /// Multiply-adds that take several times as long as waking a thread.
-const MIN_PARALLEL: usize = 1 << 22;
+const MIN_PARALLEL: usize = 1 << 21;
 
 /// Elements per task of an element-wise loop.
 pub(crate) const CHUNK: usize = 1 << 14;

@@ -12,7 +12,7 @@ use crate::flex::simd_math::vectorized;
 /// Weights of 3×3 filters as `G g Gᵀ`, in panels of a tile's width of columns: for each panel and
 /// element one row per channel of the source.
 #[derive(Debug)]
-pub(in super::super) struct TransformedWeights {
+pub(crate) struct TransformedWeights {
     values: Scratch,
     rows: usize,
     pub(super) columns: usize,
