@@ -1,10 +1,10 @@
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 
 use super::{AdamState, AdamStep};
 use crate::flex::arch::arch;
+use crate::flex::parallel::run_tasks;
 use crate::flex::tensors::into_flex;
 
 /// Elements per task.
@@ -30,9 +30,12 @@ pub(super) fn adam<const D: usize>(
     if gradient.len() < MIN_PARALLEL {
         update_chunk(slices, gradient, step);
     } else {
-        let [weights, moment_1, moment_2] = slices.map(|values| values.par_chunks_mut(CHUNK));
+        let [weights, moment_1, moment_2] = slices.map(|values| values.chunks_mut(CHUNK));
         let chunks = weights.zip(moment_1).zip(moment_2);
-        chunks.zip(gradient.par_chunks(CHUNK)).for_each(
+        let chunks = chunks.zip(gradient.chunks(CHUNK));
+        run_tasks(
+            chunks,
+            true,
             |(((weights, moment_1), moment_2), gradient)| {
                 update_chunk([weights, moment_1, moment_2], gradient, step);
             },

@@ -1,12 +1,11 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bool, Tensor};
-use rayon::prelude::*;
 
 use super::head::{KeyMask, Shape};
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::gemm::Matrix;
-use crate::flex::parallel::{for_each_chunk, is_worth_threads};
+use crate::flex::parallel::{for_each_chunk, is_worth_threads, map_tasks, run_tasks};
 use crate::flex::tensors::{contiguous, tensor};
 
 pub(super) fn self_attention(
@@ -73,14 +72,13 @@ fn forward_all<'a>(
     } else if log_sums.is_empty() && shape.batch < rayon::current_num_threads() {
         forward_heads(shape, views, &mut output);
     } else if log_sums.is_empty() {
-        let items = output.par_chunks_mut(queries * d_model).enumerate();
-        items.for_each(|(index, output)| {
+        for_each_chunk(&mut output, queries * d_model, true, |index, output| {
             item(index, output, &mut []);
         });
     } else {
-        let items = output.par_chunks_mut(queries * d_model).enumerate();
-        let items = items.zip(log_sums.par_chunks_mut(shape.n_heads * queries));
-        items.for_each(|((index, output), log_sums)| {
+        let items = output.chunks_mut(queries * d_model).enumerate();
+        let items = items.zip(log_sums.chunks_mut(shape.n_heads * queries));
+        run_tasks(items, true, |((index, output), log_sums)| {
             item(index, output, log_sums);
         });
     }
@@ -95,16 +93,13 @@ fn forward_heads<'a>(
 ) {
     let (queries, d_model, d_head) = (shape.queries, shape.d_model(), shape.d_head);
     let split = |index: usize| (index / shape.n_heads, index % shape.n_heads);
-    let heads: Vec<Vec<f32>> = (0..shape.batch * shape.n_heads)
-        .into_par_iter()
-        .map(|index| {
-            let (item, index) = split(index);
-            let mut output = vec![0.0; queries * d_head];
-            let head = shape.head(item, views(item, index));
-            head.forward(&mut output, d_head, None);
-            output
-        })
-        .collect();
+    let heads = map_tasks(0..shape.batch * shape.n_heads, true, |index| {
+        let (item, index) = split(index);
+        let mut output = vec![0.0; queries * d_head];
+        let head = shape.head(item, views(item, index));
+        head.forward(&mut output, d_head, None);
+        output
+    });
     for (index, head) in heads.iter().enumerate() {
         let (item, index) = split(index);
         let output = &mut output[item * queries * d_model + index * d_head..];

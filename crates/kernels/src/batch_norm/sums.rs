@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use crate::flex::parallel::is_worth_threads;
+use crate::flex::parallel::{is_worth_threads, run_tasks};
 use crate::flex::simd_math::vectorized;
 
 /// Rows that are summed in single precision.
@@ -90,12 +88,8 @@ impl Rows {
             let sums = [(); N].map(|()| sums.next().unwrap_or_default());
             sum(start..(start + self.block()).min(self.elements), item, sums);
         };
-        if is_worth_threads(COST * self.elements) {
-            let blocks = sums.par_chunks_mut(size).zip(items);
-            blocks.enumerate().for_each(visit);
-        } else {
-            sums.chunks_mut(size).zip(items).enumerate().for_each(visit);
-        }
+        let blocks = sums.chunks_mut(size).zip(items).enumerate();
+        run_tasks(blocks, is_worth_threads(COST * self.elements), visit);
         sums
     }
 }

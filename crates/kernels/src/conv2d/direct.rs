@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::product::{GradientProduct, Product, tile_width};
 use super::sweep::{Band, Sweep, Windows, bands as bands_of};
 use super::weights::{Packed, unpack_gradient};
-use crate::flex::parallel::is_worth_threads;
+use crate::flex::parallel::{is_worth_threads, map_tasks, run_tasks};
 use crate::flex::scratch::Scratch;
 
 /// Windows of a task: their lines and a panel of weights stay in the second-level cache.
@@ -49,13 +47,11 @@ pub(super) fn convolve(
     let bands = bands(passes, batch);
     let tasks = tasks(&bands, passes, &mut output);
     let threads = rayon::current_num_threads();
-    if !is_worth_threads(work) {
-        for task in tasks {
+    let parallel = is_worth_threads(work);
+    if !parallel || tasks.len() >= threads {
+        run_tasks(tasks.into_iter(), parallel, |task| {
             task.run(passes, source, &epilogue);
-        }
-    } else if tasks.len() >= threads {
-        let tasks = tasks.into_par_iter();
-        tasks.for_each(|task| task.run(passes, source, &epilogue));
+        });
     } else {
         let groups = threads.div_ceil(tasks.len());
         for task in tasks {
@@ -138,8 +134,8 @@ impl Task<'_> {
             let windows = pass.sweep.windows(source, &band);
             let weights = pass.weights;
             let share = weights.panels().div_ceil(groups);
-            let starts: Vec<usize> = (0..weights.panels()).step_by(share).collect();
-            let group = |&start: &usize| {
+            let starts = (0..weights.panels()).step_by(share);
+            let group = |start: usize| {
                 let panels = start..(start + share).min(weights.panels());
                 let first = weights.columns_of(start).start;
                 let columns = weights.columns_of(panels.end - 1).end - first;
@@ -149,7 +145,7 @@ impl Task<'_> {
                 multiply(pass, &windows, &targets, panels, &mut block);
                 (first, columns, block)
             };
-            let blocks: Vec<_> = starts.par_iter().map(group).collect();
+            let blocks = map_tasks(starts, true, group);
             let targets = pass.sweep.targets(&band, weights.columns);
             for (first, columns, block) in blocks {
                 for (source, &target) in block.chunks(columns).zip(&targets) {
@@ -215,11 +211,7 @@ pub(super) fn weight_gradient(
         sum
     };
     let pixels = batch * sweep.positions[0] * sweep.positions[1];
-    let sums: Vec<Scratch> = if is_worth_threads(pixels * len) {
-        bands.par_chunks(share).map(part).collect()
-    } else {
-        bands.chunks(share).map(part).collect()
-    };
+    let sums = map_tasks(bands.chunks(share), is_worth_threads(pixels * len), part);
     let taps = sweep.window[0] * sweep.window[1];
     unpack_gradient(&sums, [channels_out, sweep.channels, taps])
 }

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::product::tile_width;
 use crate::flex::parallel::{for_each_chunk, is_worth_threads};
 use crate::flex::scratch::Scratch;
@@ -117,8 +115,9 @@ pub(super) fn unpack_gradient(
     const FILTERS: usize = 16;
     let filter_len = channels_in * taps;
     let mut output = vec![0.0; channels_out * filter_len];
-    let chunks = output.par_chunks_mut((FILTERS * filter_len).max(1));
-    chunks.enumerate().for_each(|(chunk, filters)| {
+    let parallel = is_worth_threads(16 * parts.len() * output.len());
+    let chunk_len = (FILTERS * filter_len).max(1);
+    for_each_chunk(&mut output, chunk_len, parallel, |chunk, filters| {
         let first = chunk * FILTERS;
         let count = filters.len() / filter_len;
         for tap in 0..taps {

@@ -32,7 +32,7 @@ pub(super) struct Correlation<'a> {
 }
 
 /// Cost of reading and writing an element, in multiply-adds of a matrix product.
-const COST: usize = 32;
+pub(super) const COST: usize = 32;
 
 impl Correlation<'_> {
     /// Computes the output, `[batch, height, width, channels]`, in bands of rows. Each is passed to

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::axis::Axis;
+use super::correlate::COST;
 use super::register::{add_products, load, store};
 use super::shape::Shape;
 use crate::flex::arch::arch;
-use crate::flex::parallel::{is_worth_threads, sum_vectors};
+use crate::flex::parallel::{is_worth_threads, map_tasks, sum_vectors};
 
 /// Parts of the rows of a batch that are summed independently.
 const PARTS: usize = 16;
@@ -33,13 +33,10 @@ pub(super) fn gradient(shape: &Shape, input: &[f32], gradient: &[f32]) -> Vec<f3
         });
         sums
     };
-    let starts: Vec<usize> = (0..rows).step_by(size).collect();
+    let starts = (0..rows).step_by(size);
     let taps = shape.kernel[0] * shape.kernel[1];
-    let parts: Vec<Vec<f32>> = if is_worth_threads(2 * gradient.len() * taps) {
-        starts.into_par_iter().map(part).collect()
-    } else {
-        starts.into_iter().map(part).collect()
-    };
+    let parallel = is_worth_threads((COST + taps) * gradient.len());
+    let parts = map_tasks(starts, parallel, part);
     sum_vectors(&parts, shape.weights())
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
+use super::parallel::for_each_chunk;
 
 /// Elements per block: a few of them and their coefficients stay in the first-level cache.
 pub(crate) const BLOCK: usize = 1024;
@@ -31,16 +31,13 @@ pub(crate) fn change_blocks(
     parallel: bool,
     change: impl Fn(Range<usize>, &mut [f32]) + Send + Sync,
 ) {
-    let change = |(index, block): (usize, &mut [f32])| {
-        let start = index * BLOCK;
-        change(start..start + block.len(), block);
-    };
-    if parallel {
-        let blocks = values.par_chunks_mut(BLOCK).enumerate();
-        blocks.with_min_len(BLOCKS).for_each(change);
-    } else {
-        values.chunks_mut(BLOCK).enumerate().for_each(change);
-    }
+    for_each_chunk(values, BLOCKS * BLOCK, parallel, |index, blocks| {
+        let first = index * BLOCKS * BLOCK;
+        for (index, block) in blocks.chunks_mut(BLOCK).enumerate() {
+            let start = first + index * BLOCK;
+            change(start..start + block.len(), block);
+        }
+    });
 }
 
 /// A number of each channel, repeated: the numbers of a block are a slice.

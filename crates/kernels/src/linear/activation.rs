@@ -3,11 +3,10 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Device;
-use rayon::prelude::*;
 
 use crate::dropout::mask::Mask;
 use crate::flex::bias::{add_bias, add_bias_and_rectify};
-use crate::flex::parallel::{CHUNK, is_worth_threads};
+use crate::flex::parallel::{CHUNK, is_worth_threads, run_tasks};
 use crate::flex::simd_math::{gelu, gelu_derivative, vectorized};
 use crate::flex::tensors::tensor;
 
@@ -141,8 +140,8 @@ pub(super) fn gelu_of(input: &FlexTensor) -> FlexTensor {
         );
     };
     if is_worth_threads(GELU_COST * values.len()) {
-        let chunks = output.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-        chunks.for_each(chunk);
+        let chunks = output.chunks_mut(CHUNK).zip(values.chunks(CHUNK));
+        run_tasks(chunks, true, chunk);
     } else {
         chunk((&mut output, values));
     }
@@ -159,8 +158,8 @@ fn update(
     let saved = saved.storage::<f32>();
     let values = gradient.storage_mut::<f32>();
     if is_worth_threads(cost * values.len()) {
-        let chunks = values.par_chunks_mut(CHUNK).zip(saved.par_chunks(CHUNK));
-        chunks.for_each(|(gradient, saved)| function(gradient, saved));
+        let chunks = values.chunks_mut(CHUNK).zip(saved.chunks(CHUNK));
+        run_tasks(chunks, true, |(gradient, saved)| function(gradient, saved));
     } else {
         function(values, saved);
     }

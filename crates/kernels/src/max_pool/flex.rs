@@ -1,12 +1,11 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Tensor, TensorData};
-use rayon::prelude::*;
 
 use super::windows::{Windows, pool_row, unpool_block};
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::blocks::collect_blocks;
-use crate::flex::parallel::is_worth_threads;
+use crate::flex::parallel::{is_worth_threads, run_tasks};
 use crate::flex::simd_math::vectorized;
 use crate::flex::tensors::{contiguous, tensor};
 
@@ -47,13 +46,12 @@ impl<const PIXELS: usize> MaxPool<PIXELS> {
         } else {
             (0..len / row.max(1)).map(|_| Default::default()).collect()
         };
-        if is_worth_threads(COST * input.len()) {
-            let rows = output.par_chunks_mut(row).zip(positions_of_rows);
-            rows.enumerate().for_each(visit);
-        } else {
-            let rows = output.chunks_mut(row.max(1)).zip(positions_of_rows);
-            rows.enumerate().for_each(visit);
-        }
+        let rows = output.chunks_mut(row.max(1)).zip(positions_of_rows);
+        run_tasks(
+            rows.enumerate(),
+            is_worth_threads(COST * input.len()),
+            visit,
+        );
         (output, positions)
     }
 }

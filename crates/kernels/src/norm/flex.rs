@@ -1,10 +1,9 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::parallel::{BLOCK_ROWS, is_worth_threads, sum_vectors};
+use crate::flex::parallel::{BLOCK_ROWS, is_worth_threads, map_tasks, run_tasks, sum_vectors};
 use crate::flex::simd_math::{sum_pairs, vectorized};
 use crate::flex::tensors::{contiguous, tensor};
 
@@ -143,11 +142,11 @@ impl Operation for Norm {
         let mut moments = vec![0.0; 2 * rows];
         if is_worth_threads(COST * values.len()) {
             let chunk = BLOCK_ROWS * gamma.len();
-            output
-                .par_chunks_mut(chunk)
-                .zip(values.par_chunks(chunk))
-                .zip(moments.par_chunks_mut(2 * BLOCK_ROWS))
-                .for_each(|(rows, moments)| self.forward_rows(rows, moments, gamma, beta));
+            let rows = output.chunks_mut(chunk).zip(values.chunks(chunk));
+            let blocks = rows.zip(moments.chunks_mut(2 * BLOCK_ROWS));
+            run_tasks(blocks, true, |(rows, moments)| {
+                self.forward_rows(rows, moments, gamma, beta);
+            });
         } else if rows > 0 {
             self.forward_rows((&mut output, values), &mut moments, gamma, beta);
         }
@@ -187,14 +186,9 @@ impl Operation for Norm {
         };
         let sums: Vec<Vec<f32>> = if output.is_empty() {
             Vec::new()
-        } else if is_worth_threads(2 * COST * values.len()) {
-            output
-                .par_chunks_mut(chunk)
-                .enumerate()
-                .map(block)
-                .collect()
         } else {
-            output.chunks_mut(chunk).enumerate().map(block).collect()
+            let parallel = is_worth_threads(2 * COST * values.len());
+            map_tasks(output.chunks_mut(chunk).enumerate(), parallel, block)
         };
         let mut gammas = sum_vectors(&sums, 2 * width);
         let betas = gammas.split_off(width);

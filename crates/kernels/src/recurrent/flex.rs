@@ -4,13 +4,12 @@ use std::sync::Arc;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bool, Tensor};
-use rayon::prelude::*;
 
 use super::cells::{Cell, Gru, Lstm};
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::bias::sum_rows;
 use crate::flex::gemm::{Gemm, Matrix, PackedRhs, Rhs, matmul};
-use crate::flex::parallel::is_worth_threads;
+use crate::flex::parallel::{is_worth_threads, run_tasks};
 use crate::flex::scratch::Scratch;
 use crate::flex::simd_math::vectorized;
 use crate::flex::tensors::{contiguous, matrix, tensor, with_positive_strides};
@@ -91,11 +90,7 @@ struct BackwardGroup<'a> {
 
 /// Runs the tasks on several threads if there is more than one.
 fn for_each_group<G: Send>(groups: Vec<G>, run: impl Fn(G) + Send + Sync) {
-    if groups.len() > 1 {
-        groups.into_par_iter().for_each(run);
-    } else {
-        groups.into_iter().for_each(run);
-    }
+    run_tasks(groups.into_iter(), true, run);
 }
 
 impl<C: Cell> Recurrent<C> {

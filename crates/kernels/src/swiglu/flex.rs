@@ -1,10 +1,9 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::parallel::is_worth_threads;
+use crate::flex::parallel::{is_worth_threads, run_tasks};
 use crate::flex::simd_math::{sigmoid, vectorized};
 use crate::flex::tensors::{contiguous, tensor};
 
@@ -73,10 +72,12 @@ impl Operation for SwiGlu {
         let mut output = vec![0.0; values.len() / 2];
         if output.is_empty() {
         } else if is_worth_threads(COST * output.len()) {
-            output
-                .par_chunks_mut(ROWS * half)
-                .zip(values.par_chunks(ROWS * width))
-                .for_each(|(output, input)| forward_rows(output, input, half));
+            let rows = output
+                .chunks_mut(ROWS * half)
+                .zip(values.chunks(ROWS * width));
+            run_tasks(rows, true, |(output, input)| {
+                forward_rows(output, input, half)
+            });
         } else {
             forward_rows(&mut output, values, half);
         }
@@ -96,13 +97,13 @@ impl Operation for SwiGlu {
         let mut output = vec![0.0; values.len()];
         if output.is_empty() {
         } else if is_worth_threads(COST * output.len()) {
-            output
-                .par_chunks_mut(ROWS * width)
-                .zip(values.par_chunks(ROWS * width))
-                .zip(gradient.par_chunks(ROWS * width / 2))
-                .for_each(|((output, input), gradient)| {
-                    backward_rows(output, input, gradient, width / 2);
-                });
+            let rows = output
+                .chunks_mut(ROWS * width)
+                .zip(values.chunks(ROWS * width));
+            let rows = rows.zip(gradient.chunks(ROWS * width / 2));
+            run_tasks(rows, true, |((output, input), gradient)| {
+                backward_rows(output, input, gradient, width / 2);
+            });
         } else {
             backward_rows(&mut output, values, gradient, width / 2);
         }

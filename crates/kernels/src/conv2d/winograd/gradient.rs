@@ -1,11 +1,10 @@
 //! The gradient of the weights.
 
-use rayon::prelude::*;
-
 use super::super::product::{GradientProduct, Window, tile_width};
 use super::super::sweep::{Band, bands};
 use super::transform::{GradientTransform, InputTransform, Transformed};
 use super::{ELEMENTS, STAGGER, Tiling};
+use crate::flex::parallel::{for_each_chunk, map_tasks};
 use crate::flex::scratch::Scratch;
 use crate::flex::simd_math::vectorized;
 
@@ -60,7 +59,7 @@ fn sum_in_parts(
         }
         sum
     };
-    bands.par_chunks(share).map(part).collect()
+    map_tasks(bands.chunks(share), true, part)
 }
 
 /// Sums one element after another, so that its sum stays in the cache.
@@ -72,9 +71,8 @@ fn sum_by_elements(
 ) -> Scratch {
     let mut sum = Scratch::new(len);
     for (index, bands) in bands.chunks(group).enumerate() {
-        let blocks: Vec<Block> = bands.par_iter().map(&block).collect();
-        let sums = sum.par_chunks_exact_mut(len / ELEMENTS);
-        sums.enumerate().for_each(|(element, sum)| {
+        let blocks = map_tasks(bands.iter(), true, &block);
+        for_each_chunk(&mut sum, len / ELEMENTS, true, |element, sum| {
             for (position, block) in blocks.iter().enumerate() {
                 block.multiply(element, sum, index + position > 0);
             }
@@ -155,8 +153,7 @@ type Lanes = [f32; FILTERS];
 fn finish(parts: &[Scratch], [channels_out, channels_in]: [usize; 2]) -> Vec<f32> {
     let filter_len = channels_in * 9;
     let mut output = vec![0.0; channels_out * filter_len];
-    let chunks = output.par_chunks_mut(FILTERS * filter_len);
-    chunks.enumerate().for_each(|(chunk, filters)| {
+    for_each_chunk(&mut output, FILTERS * filter_len, true, |chunk, filters| {
         let first = chunk * FILTERS;
         let count = filters.len() / filter_len;
         for channel in 0..channels_in {

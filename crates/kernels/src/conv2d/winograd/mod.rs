@@ -11,15 +11,13 @@ mod gradient;
 mod transform;
 mod weights;
 
-use rayon::prelude::*;
-
 pub(super) use self::gradient::weight_gradient;
 use self::transform::{InputTransform, OutputTransform};
 pub(super) use self::weights::TransformedWeights;
 use super::product::{Product, Window};
 use super::shape::Conv2dShape;
 use super::sweep::{Band, bands};
-use crate::flex::parallel::is_worth_threads;
+use crate::flex::parallel::{is_worth_threads, run_tasks};
 use crate::flex::scratch::Scratch;
 
 /// Elements of a transformed tile.
@@ -137,11 +135,7 @@ pub(super) fn convolve(
         task.run(tiling, weights, source);
         epilogue(task.first, task.output);
     };
-    if parallel {
-        tasks.into_par_iter().for_each(run);
-    } else {
-        tasks.into_iter().for_each(run);
-    }
+    run_tasks(tasks.into_iter(), parallel, run);
     output
 }
 

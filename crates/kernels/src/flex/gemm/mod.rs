@@ -14,14 +14,13 @@ mod row;
 mod tile;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 pub(crate) use self::pack::PackedRhs;
 use self::pack::pack_panel;
 use self::row::multiply_row;
 use self::tile::{MAX_WIDTH, REGISTERS, Tile, compute_tile};
 use super::arch::arch;
-use super::parallel::{for_each_chunk, is_worth_threads};
+use super::parallel::{for_each_chunk, is_worth_threads, map_tasks};
 use super::scratch::Scratch;
 
 /// Largest block of the inner dimension: this much of a panel of the right operand stays in the
@@ -294,23 +293,19 @@ pub(crate) fn matmul(
         matmul_strided(lhs, rhs, depth, columns, &mut output);
     } else if rows >= columns {
         let task_rows = rows.div_ceil(threads).next_multiple_of(ROWS_MULTIPLE);
-        let tasks = output.par_chunks_mut(task_rows * columns).enumerate();
-        tasks.for_each(|(task, output)| {
+        for_each_chunk(&mut output, task_rows * columns, true, |task, output| {
             let lhs = lhs.from(task * task_rows, 0);
             matmul_strided(lhs, rhs, depth, columns, output);
         });
     } else {
         let task_columns = columns.div_ceil(threads).next_multiple_of(MAX_WIDTH);
-        let starts: Vec<usize> = (0..columns).step_by(task_columns).collect();
-        let blocks: Vec<Vec<f32>> = starts
-            .par_iter()
-            .map(|&start| {
-                let block_columns = task_columns.min(columns - start);
-                let mut block = vec![0.0; rows * block_columns];
-                matmul_strided(lhs, rhs.from(0, start), depth, block_columns, &mut block);
-                block
-            })
-            .collect();
+        let starts = (0..columns).step_by(task_columns);
+        let blocks = map_tasks(starts.clone(), true, |start| {
+            let block_columns = task_columns.min(columns - start);
+            let mut block = vec![0.0; rows * block_columns];
+            matmul_strided(lhs, rhs.from(0, start), depth, block_columns, &mut block);
+            block
+        });
         for (block, start) in blocks.iter().zip(starts) {
             let block_columns = task_columns.min(columns - start);
             for (line, source) in output.chunks_mut(columns).zip(block.chunks(block_columns)) {
