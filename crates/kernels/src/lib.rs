@@ -7,32 +7,35 @@
 //! The kernels are for single precision on Flex, Burn's CPU backend, behind the feature `flex`. They
 //! sum in an order that does not depend on the number of threads: equal inputs give equal bits.
 //!
-//! | function | operation | needs SIMD | gradient |
-//! |---|---|---|---|
-//! | [`conv2d`], [`conv2d_fused`] | two-dimensional convolution | no | yes, no |
-//! | [`depthwise_conv2d`], [`depthwise_conv2d_fused`] | depthwise convolution | no | yes, no |
-//! | [`conv_transpose2d`] | transposed convolution | no | yes |
-//! | [`batch_norm_train`] | batch normalization while training, with a residual and an activation | no | yes |
-//! | [`activation`] | ReLU, `ReLU6`, SiLU, hard-swish | no | yes |
-//! | [`max_pool2x2`], [`max_pool3x3`] | max pooling | no | yes |
-//! | [`avg_pool2d`], [`global_avg_pool`] | average pooling | no | yes |
-//! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | no | yes |
-//! | [`linear`] | linear layers with a common input | yes | yes |
-//! | [`linear_gelu`] | a linear layer and GELU | yes | yes |
-//! | [`linear_relu`] | a linear layer, ReLU and dropout | yes | yes |
-//! | [`swiglu`] | Swish-gated linear unit | yes | yes |
-//! | [`layer_norm`], [`rms_norm`] | normalization of rows | yes | yes |
-//! | [`dropout`], [`dropout_add`] | dropout, with an optional residual | yes | yes |
-//! | [`self_attention`] | multi-head attention | yes | yes |
-//! | [`cached_attention`] | attention with a key-value cache | yes | no |
-//! | [`apply_rotary`] | rotary position embeddings | yes | yes |
-//! | [`lstm`], [`gru`] | recurrent networks | yes | yes |
-//! | [`mlp`] | linear layers and ReLU at inference | yes | no |
-//! | [`embed_and_concat`] | embeddings of table columns at inference | no | no |
-//! | [`adam`] | one step of Adam or `AdamW` | no | no |
+//! | function | operation | gradient |
+//! |---|---|---|
+//! | [`conv2d`], [`conv2d_fused`] | two-dimensional convolution | yes, no |
+//! | [`depthwise_conv2d`], [`depthwise_conv2d_fused`] | depthwise convolution | yes, no |
+//! | [`conv_transpose2d`] | transposed convolution | yes |
+//! | [`batch_norm_train`] | batch normalization while training, with a residual and an activation | yes |
+//! | [`activation`] | ReLU, `ReLU6`, SiLU, hard-swish | yes |
+//! | [`max_pool2x2`], [`max_pool3x3`] | max pooling | yes |
+//! | [`avg_pool2d`], [`global_avg_pool`] | average pooling | yes |
+//! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | yes |
+//! | [`linear`] | linear layers with a common input | yes |
+//! | [`linear_gelu`] | a linear layer and GELU | yes |
+//! | [`linear_relu`] | a linear layer, ReLU and dropout | yes |
+//! | [`swiglu`] | Swish-gated linear unit | yes |
+//! | [`layer_norm`], [`rms_norm`] | normalization of rows | yes |
+//! | [`dropout`], [`dropout_add`] | dropout, with an optional residual | yes |
+//! | [`self_attention`] | multi-head attention | yes |
+//! | [`cached_attention`] | attention with a key-value cache | no |
+//! | [`apply_rotary`] | rotary position embeddings | yes |
+//! | [`lstm`], [`gru`] | recurrent networks | yes |
+//! | [`mlp`] | linear layers and ReLU at inference | no |
+//! | [`embed_and_concat`] | embeddings of table columns at inference | no |
+//! | [`adam`] | one step of Adam or `AdamW` | no |
 //!
-//! Without SIMD (AVX2, AVX-512, NEON), or if a gradient is required where the kernel has none, Burn
-//! computes the result.
+//! The widest registers of the processor are chosen at run time; the environment variable
+//! `TINDERBOX_SIMD` forces smaller ones (`avx512`, `avx2` or `scalar`). Without SIMD (AVX2, AVX-512,
+//! NEON), or if a gradient is required where the kernel has none, Burn computes almost all results.
+//!
+//! Images travel between kernels as a [`FeatureMap`], in the memory layout that suits the device.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};

@@ -76,7 +76,7 @@ impl Operation for SwiGlu {
                 .chunks_mut(ROWS * half)
                 .zip(values.chunks(ROWS * width));
             run_tasks(rows, true, |(output, input)| {
-                forward_rows(output, input, half)
+                forward_rows(output, input, half);
             });
         } else {
             forward_rows(&mut output, values, half);
