@@ -48,6 +48,7 @@ impl Epilogue {
         };
         FeatureMap::from_nchw(by_burn(x, self.activation))
     }
+
     /// Whether [`coefficients`](Self::coefficients) can be computed and nothing needs a gradient.
     #[cfg(feature = "flex")]
     pub(crate) fn is_supported(&self, input: &Tensor<4>) -> bool {

@@ -7,7 +7,9 @@ use burn::tensor::ops::AvgPoolOptions;
 
 use crate::FeatureMap;
 
-/// Average pooling over `size`×`size` windows with stride `size`; what is left over is dropped.
+/// Average pooling over `size`×`size` windows with stride `size` (`LeCun`, Bottou, Bengio and Haffner,
+/// *Gradient-based learning applied to document recognition*, 1998,
+/// <https://doi.org/10.1109/5.726791>); what is left over is dropped.
 ///
 /// # Shapes
 ///
@@ -27,7 +29,8 @@ pub fn avg_pool2d(input: FeatureMap, size: usize) -> FeatureMap {
     FeatureMap::from_nchw(burn_avg_pool2d(input.into_nchw(), options))
 }
 
-/// Mean of each channel.
+/// Mean of each channel (Lin, Chen and Yan, *Network in network*, 2014,
+/// <https://arxiv.org/abs/1312.4400>).
 ///
 /// # Shapes
 ///

@@ -98,6 +98,7 @@ pub fn conv2d_fused(
         Ok(input) => FeatureMap::channels_last(input),
         Err(input) => input,
     };
+    #[cfg(not(feature = "flex"))]
     let _ = cache;
     epilogue.by_burn(conv2d(input, weight, geometry))
 }

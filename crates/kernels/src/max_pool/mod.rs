@@ -8,9 +8,12 @@ use burn::tensor::ops::MaxPoolOptions;
 
 use crate::FeatureMap;
 
-/// Max pooling over 2×2 windows with stride 2; an odd last row or column is dropped.
+/// Max pooling over 2×2 windows with stride 2 (Scherer, Müller and Behnke, *Evaluation of pooling
+/// operations in convolutional architectures for object recognition*, 2010,
+/// <https://doi.org/10.1007/978-3-642-15825-4_10>); an odd last row or column is dropped.
 ///
-/// Among equal pixels, the first receives the gradient.
+/// Among equal pixels, the first receives the gradient. On Flex the position of the largest pixel is
+/// kept, in one byte for each output, and the input is not.
 ///
 /// # Shapes
 ///
@@ -31,7 +34,7 @@ pub fn max_pool2x2(input: FeatureMap) -> FeatureMap {
 }
 
 /// Max pooling over 3×3 windows with stride 2 and a border of one pixel, as after the stem of a
-/// ResNet.
+/// ResNet (He et al., 2016, <https://arxiv.org/abs/1512.03385>).
 ///
 /// Among equal pixels, the first receives the gradient.
 ///

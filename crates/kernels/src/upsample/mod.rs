@@ -8,7 +8,8 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 
 use crate::FeatureMap;
 
-/// Repeats each pixel `factor` times along both axes.
+/// Repeats each pixel `factor` times along both axes, as in feature pyramids (Lin et al., *Feature
+/// pyramid networks for object detection*, 2017, <https://arxiv.org/abs/1612.03144>).
 ///
 /// # Shapes
 ///
@@ -22,7 +23,9 @@ pub fn upsample_nearest(input: FeatureMap, factor: usize) -> FeatureMap {
     upsample(input, factor, InterpolateMode::Nearest)
 }
 
-/// Bilinear interpolation between the centers of pixels (`align_corners=False` in PyTorch).
+/// Bilinear interpolation between the centers of pixels (`align_corners=False` in `PyTorch`), as in
+/// networks for segmentation (Long, Shelhamer and Darrell, *Fully convolutional networks for semantic
+/// segmentation*, 2015, <https://arxiv.org/abs/1411.4038>).
 ///
 /// # Shapes
 ///
