@@ -7,7 +7,7 @@ use super::arch::arch;
 use pulp::Arch;
 
 /// Multiply-adds that take several times as long as waking a thread.
-const MIN_PARALLEL: usize = 1 << 21;
+const MIN_PARALLEL: usize = 3 << 20;
 
 /// Elements per task of an element-wise loop.
 pub(crate) const CHUNK: usize = 1 << 14;
