@@ -1,16 +1,16 @@
-//! Temporary buffers that each thread reuses: allocating them takes longer than some kernels.
+//! Temporary buffers that are reused: allocating them takes longer than some kernels.
 
-use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
 
-/// Elements that the buffers of a thread may have together while none is in use (64 MiB).
+/// Elements that the unused buffers may have together (64 MiB).
 const MAX_KEPT: usize = 1 << 24;
 
-thread_local! {
-    static POOL: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
-}
+/// Buffers that are not in use. All threads share them, because many are made by one and dropped by
+/// another, whose own would pile up.
+static POOL: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
-/// A buffer that returns to its thread's pool when dropped.
+/// A buffer that returns to the pool when dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     /// Longer than `len`, so that its elements are filled only once.
@@ -21,7 +21,14 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Creates a buffer with unspecified contents.
     pub(crate) fn new(len: usize) -> Self {
-        let buffer = POOL.with_borrow_mut(|pool| take(pool, len));
+        let buffer = if len == 0 {
+            Vec::new()
+        } else {
+            take(
+                &mut POOL.lock().unwrap_or_else(PoisonError::into_inner),
+                len,
+            )
+        };
         let mut scratch = Self { buffer, len: 0 };
         scratch.set_len(len);
         scratch
@@ -78,8 +85,10 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
         if !buffer.is_empty() {
-            // Fails while the thread exits.
-            let _ = POOL.try_with(|pool| put(&mut pool.borrow_mut(), buffer));
+            put(
+                &mut POOL.lock().unwrap_or_else(PoisonError::into_inner),
+                buffer,
+            );
         }
     }
 }
