@@ -49,19 +49,41 @@ impl Epilogue {
         FeatureMap::from_nchw(by_burn(x, self.activation))
     }
 
-    /// Whether [`coefficients`](Self::coefficients) can be computed and nothing needs a gradient.
+    /// Whether the kernels of Flex can run: nothing needs a gradient.
     #[cfg(feature = "flex")]
-    pub(crate) fn is_supported(&self, input: &Tensor<4>) -> bool {
+    pub(crate) fn is_supported(&self, input: &Tensor<4>, weight: &Tensor<4>) -> bool {
         let statistics = [&self.gamma, &self.beta, &self.mean, &self.variance];
         let residual = self.residual.as_ref();
         is_supported_untracked(input)
+            && is_supported_untracked(weight)
             && statistics.into_iter().all(is_supported_untracked)
             && residual.is_none_or(|map| is_supported_untracked(&map.clone().into_nchw()))
     }
 
-    /// The normalization as an affine function, if [`is_supported`](Self::is_supported).
+    /// Prepares the epilogue of an output, `[batch, height, width, channels]`, if
+    /// [`is_supported`](Self::is_supported).
     #[cfg(feature = "flex")]
-    pub(crate) fn coefficients(&self) -> ChannelAffine {
+    pub(crate) fn prepare(self, shape_out: [usize; 4]) -> PreparedEpilogue {
+        let affine = self.coefficients();
+        let residual = self.residual.map(|residual| {
+            let residual = residual.into_nchw().permute([0, 2, 3, 1]);
+            assert_eq!(
+                residual.dims(),
+                shape_out,
+                "the residual has another shape than the output"
+            );
+            contiguous(&into_flex(residual))
+        });
+        PreparedEpilogue {
+            affine,
+            residual,
+            activation: self.activation,
+        }
+    }
+
+    /// The normalization as an affine function.
+    #[cfg(feature = "flex")]
+    fn coefficients(&self) -> ChannelAffine {
         let values = |tensor: &Tensor<1>| contiguous(&into_flex(tensor.clone()));
         let [gamma, beta, mean, variance] =
             [&self.gamma, &self.beta, &self.mean, &self.variance].map(values);
@@ -76,47 +98,44 @@ impl Epilogue {
         let (scale, shift) = (0..gamma.len()).map(coefficients).unzip();
         ChannelAffine { scale, shift }
     }
+}
 
-    /// The residual as `[batch, height, width, channels]`, in row-major order.
-    #[cfg(feature = "flex")]
-    pub(crate) fn residual(&self) -> Option<FlexTensor> {
-        let residual = self.residual.clone()?;
-        let residual = residual.into_nchw().permute([0, 2, 3, 1]);
-        Some(contiguous(&into_flex(residual)))
+/// An [`Epilogue`] as numbers.
+#[cfg(feature = "flex")]
+pub(crate) struct PreparedEpilogue {
+    affine: ChannelAffine,
+    residual: Option<FlexTensor>,
+    activation: Activation,
+}
+
+#[cfg(feature = "flex")]
+impl PreparedEpilogue {
+    /// Finishes some pixels of the output, `[pixels, channels]`, given the index of their first
+    /// element.
+    pub(crate) fn apply(&self, start: usize, pixels: &mut [f32]) {
+        let residual = self.residual.as_ref();
+        let residual =
+            residual.map(|residual| &residual.storage::<f32>()[start..start + pixels.len()]);
+        with_function!(self.activation, |function| vectorized(
+            #[inline(always)]
+            || self.affine.apply(pixels, residual, function),
+        ));
     }
 }
 
 /// `scale * x + shift` of each channel.
 #[cfg(feature = "flex")]
 #[derive(Clone, Debug)]
-pub(crate) struct ChannelAffine {
-    pub(crate) scale: Vec<f32>,
-    pub(crate) shift: Vec<f32>,
+struct ChannelAffine {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
 }
 
 #[cfg(feature = "flex")]
 impl ChannelAffine {
-    /// Replaces pixels, `[pixels, channels]`, by `activation(scale * x + shift + residual)`.
-    pub(crate) fn apply(
-        &self,
-        pixels: &mut [f32],
-        residual: Option<&[f32]>,
-        activation: Activation,
-    ) {
-        with_function!(activation, |function| vectorized(
-            #[inline(always)]
-            || self.apply_function(pixels, residual, function),
-        ));
-    }
-
-    /// As [`apply`](Self::apply), for a caller that is vectorized.
+    /// Replaces pixels, `[pixels, channels]`, by `function(scale * x + shift + residual)`.
     #[inline(always)]
-    pub(crate) fn apply_function(
-        &self,
-        pixels: &mut [f32],
-        residual: Option<&[f32]>,
-        function: impl Function,
-    ) {
+    fn apply(&self, pixels: &mut [f32], residual: Option<&[f32]>, function: impl Function) {
         let channels = self.scale.len();
         let shift = &self.shift[..channels];
         let mut residual = residual.map(|residual| residual.chunks_exact(channels));
@@ -171,13 +190,13 @@ mod tests {
             let input = Tensor::<4>::from_data(values, &device);
             let residual = with_residual.then(|| FeatureMap::from_nchw(input.clone().cos()));
             let epilogue = epilogue(channels, residual);
-            assert!(epilogue.is_supported(&input));
+            assert!(epilogue.is_supported(&input, &input));
             let pixels = contiguous(&into_flex(input.clone().permute([0, 2, 3, 1])));
             let mut pixels = pixels.storage::<f32>().to_vec();
-            let residual = epilogue.residual();
-            let residual = residual.as_ref().map(FlexTensor::storage::<f32>);
-            let affine = epilogue.coefficients();
-            affine.apply(&mut pixels, residual, Activation::HardSwish);
+            let prepared = epilogue.clone().prepare([2, 3, 5, channels]);
+            let (first, rest) = pixels.split_at_mut(10 * channels);
+            prepared.apply(0, first);
+            prepared.apply(10 * channels, rest);
             let expected = epilogue.by_burn(FeatureMap::from_nchw(input));
             let expected = expected.into_nchw().permute([0, 2, 3, 1]).into_data();
             for (ours, burns) in pixels.iter().zip(expected.iter::<f32>()) {
@@ -191,7 +210,9 @@ mod tests {
     fn a_gradient_excludes_the_kernel() {
         let (plain, tracked) = (Device::flex(), Device::flex().autodiff());
         let epilogue = epilogue(2, None);
-        assert!(epilogue.is_supported(&Tensor::zeros([1, 1, 1, 2], &plain)));
-        assert!(!epilogue.is_supported(&Tensor::zeros([1, 1, 1, 2], &tracked)));
+        let zeros = |device| Tensor::zeros([1, 1, 1, 2], device);
+        assert!(epilogue.is_supported(&zeros(&plain), &zeros(&plain)));
+        assert!(!epilogue.is_supported(&zeros(&tracked), &zeros(&plain)));
+        assert!(!epilogue.is_supported(&zeros(&plain), &zeros(&tracked)));
     }
 }

@@ -96,9 +96,8 @@ impl Rows {
 
 /// Mean and biased variance of each channel, in one pass over memory.
 ///
-/// Each block sums the deviations from a mean of its own and their squares, in single precision: the
-/// mean of the block's first quarter, which is within 1.8 of the block's standard deviations, so that
-/// little cancels. The blocks are combined in double precision (Chan, Golub and `LeVeque`, 1979,
+/// Each block sums the deviations from the mean of its first quarter, and their squares, in single
+/// precision. That mean is within 1.8 standard deviations of the block's, so that little cancels. The blocks are combined in double precision (Chan, Golub and `LeVeque`, 1979,
 /// <http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf>).
 pub(super) fn moments(input: &[f32], channels: usize) -> [Vec<f64>; 2] {
     let rows = Rows::new(channels, input.len());

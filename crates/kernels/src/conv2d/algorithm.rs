@@ -2,13 +2,14 @@
 
 use super::direct::{self, Pass};
 use super::shape::Conv2dShape;
-use super::weights::{Axes, Packed};
+use super::weights::Axes;
 use super::winograd::{self, Tiling, TransformedWeights};
+use crate::flex::gemm::PackedRhs;
 
 /// The weights as the algorithm for a shape reads them.
 #[derive(Debug)]
 pub(crate) enum Weights {
-    Direct(Packed),
+    Direct(PackedRhs),
     Winograd(TransformedWeights),
 }
 

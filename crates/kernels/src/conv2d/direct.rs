@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::product::{GradientProduct, Product, tile_width};
-use super::sweep::{Band, Sweep, Windows, bands as bands_of};
-use super::weights::{Packed, unpack_gradient};
+use super::product::{GradientProduct, Product};
+use super::sweep::{Band, Sweep, Task, Windows, bands, tasks};
+use super::weights::weight_gradient_of_sums;
+use crate::flex::gemm::{Matrix, PackedRhs};
 use crate::flex::parallel::{is_worth_threads, map_tasks, run_tasks};
 use crate::flex::scratch::Scratch;
 
@@ -25,7 +26,7 @@ const MAX_PARTS: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pass<'a> {
     pub(super) sweep: Sweep,
-    pub(super) weights: &'a Packed,
+    pub(super) weights: &'a PackedRhs,
 }
 
 /// Convolves a batch: `epilogue` is called with the first pixel of some rows of the output,
@@ -39,90 +40,46 @@ pub(super) fn convolve(
     let Some(first) = passes.first() else {
         return Vec::new();
     };
-    let [height, width] = first.sweep.size_out;
+    let ([height, width], step) = (first.sweep.size_out, first.sweep.step_out);
     let columns = first.weights.columns;
     let mut output = vec![0.0; batch * height * width * columns];
     let depth: usize = passes.iter().map(|pass| pass.weights.depth).sum();
     let work = output.len() * depth / passes.len();
-    let bands = bands(passes, batch);
-    let tasks = tasks(&bands, passes, &mut output);
+    // The rows of windows of the pass that has the most.
+    let positions = [height.div_ceil(step), first.sweep.positions[1]];
+    let bands = bands(positions, batch, TASK_WINDOWS);
+    let tasks = tasks(bands, step, [height, width, columns], &mut output);
     let threads = rayon::current_num_threads();
     let parallel = is_worth_threads(work);
     if !parallel || tasks.len() >= threads {
         run_tasks(tasks.into_iter(), parallel, |task| {
-            task.run(passes, source, &epilogue);
+            task.convolve(passes, source, &epilogue);
         });
     } else {
         let groups = threads.div_ceil(tasks.len());
         for task in tasks {
-            task.run_by_columns(passes, source, groups, &epilogue);
+            task.convolve_by_columns(passes, source, groups, &epilogue);
         }
     }
     output
 }
 
-/// Rows of windows of an image if those of all passes belong to the same rows of the output, else
-/// whole images.
-fn bands(passes: &[Pass<'_>], batch: usize) -> Vec<Band> {
-    let first = passes[0].sweep;
-    let is_aligned = passes.iter().all(|Pass { sweep, .. }| {
-        sweep.origin_out[0] < sweep.step_out
-            && sweep.positions[0] * sweep.step_out == sweep.size_out[0]
-    });
-    if is_aligned {
-        return bands_of(first.positions, batch, TASK_WINDOWS);
-    }
-    let bands = (0..batch).map(|image| Band {
-        images: image..image + 1,
-        rows: 0..first.size_out[0].div_ceil(first.step_out),
-    });
-    bands.collect()
-}
-
-/// A band and its part of the output.
-struct Task<'a> {
-    band: Band,
-    /// First pixel of the output.
-    first: usize,
-    output: &'a mut [f32],
-}
-
-fn tasks<'a>(bands: &[Band], passes: &[Pass<'_>], output: &'a mut [f32]) -> Vec<Task<'a>> {
-    let [height, width] = passes[0].sweep.size_out;
-    let columns = passes[0].weights.columns;
-    let mut rest = output;
-    let mut first = 0;
-    let step = passes[0].sweep.step_out;
-    let task = |band: &Band| {
-        let rows = (band.rows.len() * step).min(height);
-        let pixels = band.images.len() * rows * width;
-        let (own, others) = std::mem::take(&mut rest).split_at_mut(pixels * columns);
-        rest = others;
-        first += pixels;
-        Task {
-            band: band.clone(),
-            first: first - pixels,
-            output: own,
-        }
-    };
-    bands.iter().map(task).collect()
-}
-
 impl Task<'_> {
-    fn run(self, passes: &[Pass<'_>], source: &[f32], epilogue: &impl Fn(usize, &mut [f32])) {
+    fn convolve(self, passes: &[Pass<'_>], source: &[f32], epilogue: &impl Fn(usize, &mut [f32])) {
         for pass in passes {
-            let band = self.band(pass);
+            let Some(band) = self.band_of(pass) else {
+                continue;
+            };
             let windows = pass.sweep.windows(source, &band);
             let columns = pass.weights.columns;
             let targets = pass.sweep.targets(&band, columns);
-            let panels = 0..pass.weights.panels();
-            multiply(pass, &windows, &targets, panels, &mut *self.output);
+            multiply(pass, &windows, &targets, 0..columns, &mut *self.output);
         }
         epilogue(self.first, self.output);
     }
 
     /// Splits the columns in groups, for fewer tasks than threads.
-    fn run_by_columns(
+    fn convolve_by_columns(
         self,
         passes: &[Pass<'_>],
         source: &[f32],
@@ -130,61 +87,61 @@ impl Task<'_> {
         epilogue: &impl Fn(usize, &mut [f32]),
     ) {
         for pass in passes {
-            let band = self.band(pass);
+            let Some(band) = self.band_of(pass) else {
+                continue;
+            };
             let windows = pass.sweep.windows(source, &band);
             let weights = pass.weights;
-            let share = weights.panels().div_ceil(groups);
-            let starts = (0..weights.panels()).step_by(share);
+            let share = weights.panels().len().div_ceil(groups) * weights.width;
+            let starts = (0..weights.columns).step_by(share);
             let group = |start: usize| {
-                let panels = start..(start + share).min(weights.panels());
-                let first = weights.columns_of(start).start;
-                let columns = weights.columns_of(panels.end - 1).end - first;
-                let targets: Vec<usize> =
-                    (0..windows.starts.len()).map(|row| row * columns).collect();
-                let mut block = vec![0.0; windows.starts.len() * columns];
-                multiply(pass, &windows, &targets, panels, &mut block);
-                (first, columns, block)
+                let columns = start..(start + share).min(weights.columns);
+                let rows = 0..windows.starts.len();
+                let targets: Vec<usize> = rows.map(|row| row * columns.len()).collect();
+                let mut block = vec![0.0; windows.starts.len() * columns.len()];
+                multiply(pass, &windows, &targets, columns.clone(), &mut block);
+                (columns, block)
             };
             let blocks = map_tasks(starts, true, group);
             let targets = pass.sweep.targets(&band, weights.columns);
-            for (first, columns, block) in blocks {
-                for (source, &target) in block.chunks(columns).zip(&targets) {
-                    self.output[target + first..][..columns].copy_from_slice(source);
+            for (columns, block) in blocks {
+                for (source, &target) in block.chunks(columns.len()).zip(&targets) {
+                    self.output[target + columns.start..][..columns.len()].copy_from_slice(source);
                 }
             }
         }
         epilogue(self.first, self.output);
     }
 
-    /// The windows of a pass that belong to this task's output.
-    fn band(&self, pass: &Pass<'_>) -> Band {
-        let Range { start, end } = self.band.rows;
-        Band {
-            images: self.band.images.clone(),
-            rows: start..end.min(pass.sweep.positions[0]),
-        }
+    /// The windows of a pass that belong to this task's output, if there are any.
+    fn band_of(&self, pass: &Pass<'_>) -> Option<Band> {
+        let Band { images, rows } = self.band.clone();
+        let rows = rows.start..rows.end.min(pass.sweep.positions[0]);
+        (!rows.is_empty()).then_some(Band { images, rows })
     }
 }
 
-/// Multiplies windows by some panels; the first of them begins at the start of the output.
+/// Multiplies windows by the panels of some columns, the first of which is the first of the output.
 fn multiply(
     pass: &Pass<'_>,
     windows: &Windows<'_>,
     targets: &[usize],
-    panels: Range<usize>,
+    columns: Range<usize>,
     output: &mut [f32],
 ) {
-    let first = panels.start * pass.weights.width;
+    let weights = pass.weights;
+    let panels = weights
+        .panels()
+        .filter(|panel| columns.contains(&panel.start));
     for panel in panels {
-        let columns = pass.weights.columns_of(panel);
         Product {
             source: windows.source(),
             starts: &windows.starts,
             window: windows.window,
-            panel: pass.weights.panel(panel),
-            output: &mut output[columns.start - first..],
+            panel: weights.panel(panel.start, 0, weights.depth),
+            output: &mut output[panel.start - columns.start..],
             targets,
-            columns: columns.len(),
+            columns: panel.len(),
         }
         .run();
     }
@@ -200,7 +157,7 @@ pub(super) fn weight_gradient(
     channels_out: usize,
 ) -> Vec<f32> {
     let len = sweep.window_len() * channels_out;
-    let bands = bands_of(sweep.positions, batch, GRADIENT_WINDOWS);
+    let bands = bands(sweep.positions, batch, GRADIENT_WINDOWS);
     let parts = (MAX_PARTIAL / len.max(1)).clamp(2, MAX_PARTS);
     let share = bands.len().div_ceil(parts).max(1);
     let part = |bands: &[Band]| {
@@ -213,7 +170,10 @@ pub(super) fn weight_gradient(
     let pixels = batch * sweep.positions[0] * sweep.positions[1];
     let sums = map_tasks(bands.chunks(share), is_worth_threads(pixels * len), part);
     let taps = sweep.window[0] * sweep.window[1];
-    unpack_gradient(&sums, [channels_out, sweep.channels, taps])
+    let shape = [channels_out, sweep.channels, taps];
+    weight_gradient_of_sums(&sums, shape, taps, |sums, values| {
+        values.copy_from_slice(sums);
+    })
 }
 
 /// Computes a band's products `[window, channels_out]`, and adds them if `accumulate`.
@@ -230,32 +190,16 @@ fn add_gradient(
     let windows = sweep.windows(source, band);
     let first = (band.images.start * rows + band.rows.start) * columns;
     let gradient = &gradient[first * channels_out..][..windows.starts.len() * channels_out];
+    let shape = [windows.starts.len(), channels_out];
+    let gradient = PackedRhs::new(Matrix::new(gradient, channels_out), shape);
     GradientProduct {
         source: windows.source(),
         starts: &windows.starts,
         window: windows.window,
-        panels: &pack_rows(gradient, channels_out),
+        panels: gradient.values(),
         output: sum,
         columns: channels_out,
         accumulate,
     }
     .run();
-}
-
-/// Packs the columns of a matrix in panels of a tile's width, the last one padded with zeros.
-fn pack_rows(matrix: &[f32], columns: usize) -> Scratch {
-    let width = tile_width();
-    let rows = matrix.len() / columns.max(1);
-    let mut panels = Scratch::new(columns.div_ceil(width) * rows * width);
-    let chunks = panels.chunks_exact_mut((rows * width).max(1));
-    for (panel, first) in chunks.zip((0..columns).step_by(width)) {
-        let count = width.min(columns - first);
-        let sources = matrix.chunks_exact(columns);
-        for (source, target) in sources.zip(panel.chunks_exact_mut(width)) {
-            let (own, rest) = target.split_at_mut(count);
-            own.copy_from_slice(&source[first..first + count]);
-            rest.fill(0.0);
-        }
-    }
-    panels
 }

@@ -8,7 +8,7 @@ use super::cache::WeightCache;
 use super::shape::Conv2dShape;
 use crate::Epilogue;
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::tensors::{contiguous, into_flex, is_supported_untracked, tensor};
+use crate::flex::tensors::{contiguous, into_flex, tensor};
 
 /// - input: `[batch, height, width, channels_in]`
 /// - output: `[batch, height_out, width_out, channels_out]`
@@ -20,29 +20,20 @@ pub(super) fn conv2d(input: Tensor<4>, weight: Tensor<4>, geometry: Conv2dGeomet
     )
 }
 
-/// Whether [`conv2d_fused`] can run: nothing needs a gradient.
-pub(super) fn can_fuse(input: &Tensor<4>, weight: &Tensor<4>, epilogue: &Epilogue) -> bool {
-    is_supported_untracked(weight) && epilogue.is_supported(input)
-}
-
 /// As [`conv2d`], with what follows it.
 pub(super) fn conv2d_fused(
     input: Tensor<4>,
     weight: Tensor<4>,
     geometry: Conv2dGeometry,
-    epilogue: &Epilogue,
+    epilogue: Epilogue,
     cache: &WeightCache,
 ) -> Tensor<4> {
     let shape = Conv2dShape::new(input.dims(), weight.dims(), geometry);
     let [input, weight] = [input, weight].map(|tensor| contiguous(&into_flex(tensor)));
     let weights = cache.weights(&shape, &weight);
-    let affine = epilogue.coefficients();
-    let residual = epilogue.residual();
-    let residual = residual.as_ref().map(FlexTensor::storage::<f32>);
+    let epilogue = epilogue.prepare(shape.shape_out());
     let output = weights.convolve(&shape, input.storage(), |first, pixels| {
-        let start = first * shape.channels_out;
-        let residual = residual.map(|residual| &residual[start..start + pixels.len()]);
-        affine.apply(pixels, residual, epilogue.activation);
+        epilogue.apply(first * shape.channels_out, pixels);
     });
     Tensor::from_primitive::<Flex>(tensor(output, shape.shape_out()))
 }

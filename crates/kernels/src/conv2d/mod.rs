@@ -34,6 +34,22 @@ pub struct Conv2dGeometry {
     pub padding: usize,
 }
 
+#[cfg(feature = "flex")]
+impl Conv2dGeometry {
+    /// Height and width of the output of an input and a kernel.
+    pub(crate) fn size_out(self, input: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
+        assert!(self.stride > 0, "the stride is 0");
+        [0, 1].map(|axis| {
+            let padded = input[axis] + 2 * self.padding;
+            assert!(
+                padded >= kernel[axis],
+                "the kernel is larger than the padded input"
+            );
+            (padded - kernel[axis]) / self.stride + 1
+        })
+    }
+}
+
 /// Two-dimensional convolution without bias.
 ///
 /// On Flex there are two algorithms. 3×3 kernels with stride 1 between at least 16 channels use
@@ -91,8 +107,8 @@ pub fn conv2d_fused(
 ) -> FeatureMap {
     #[cfg(feature = "flex")]
     let input = match input.try_channels_last() {
-        Ok(input) if flex::can_fuse(&input, &weight, &epilogue) => {
-            let output = flex::conv2d_fused(input, weight, geometry, &epilogue, cache);
+        Ok(input) if epilogue.is_supported(&input, &weight) => {
+            let output = flex::conv2d_fused(input, weight, geometry, epilogue, cache);
             return FeatureMap::channels_last(output);
         }
         Ok(input) => FeatureMap::channels_last(input),

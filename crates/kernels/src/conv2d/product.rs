@@ -1,39 +1,16 @@
 //! The innermost loops: products whose left rows are windows of an image.
 //!
-//! A tile of the output stays in registers while a window is traversed (Goto and van de Geijn,
-//! *Anatomy of high-performance matrix multiplication*, 2008,
-//! <https://doi.org/10.1145/1356052.1356053>). With the channels of a pixel together, a line of a
+//! A tile of the output stays in registers while a window is traversed, as in `flex::gemm`. With the channels of a pixel together, a line of a
 //! window is one run of numbers, which is read where it is: nothing is unrolled or packed but weights.
 
 use pulp::{Simd, WithSimd};
 
 use crate::flex::arch::arch;
+use crate::flex::gemm::{REGISTERS, Sums, add_packed};
 use crate::flex::scratch::Scratch;
-
-/// Registers per row of a tile.
-pub(super) const REGISTERS: usize = 2;
 
 /// Rows of the highest tile.
 const MAX_ROWS: usize = 12;
-
-/// Columns of the widest tile.
-pub(super) const MAX_WIDTH: usize = 32;
-
-/// Unrolled steps along a run.
-const UNROLLED: usize = 4;
-
-/// Columns of a tile on this processor.
-pub(super) fn tile_width() -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    (REGISTERS * arch().dispatch(Lanes)).min(MAX_WIDTH)
-}
 
 /// Lines of a window in a channels-last image.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +36,17 @@ pub(super) struct Product<'a> {
     pub(super) targets: &'a [usize],
     /// Columns that exist, at most a tile's width.
     pub(super) columns: usize,
+}
+
+impl Window {
+    /// A row of a matrix.
+    pub(super) fn row(len: usize) -> Self {
+        Self {
+            lines: 1,
+            stride: 0,
+            run: len,
+        }
+    }
 }
 
 impl Product<'_> {
@@ -96,9 +84,6 @@ impl WithSimd for Product<'_> {
     }
 }
 
-/// Accumulators of a tile.
-type Sums<S, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
-
 impl Product<'_> {
     /// Computes up to `ROWS` rows and returns how many. Excess rows repeat the last one and are not
     /// stored.
@@ -116,7 +101,7 @@ impl Product<'_> {
                 *source = &self.source[start..start + run];
             }
             let panel = &self.panel[line * run * width..(line + 1) * run * width];
-            accumulate::<S, ROWS>(simd, &mut sums, &sources, panel);
+            add_packed::<S, ROWS>(simd, &mut sums, &sources, panel);
         }
         let targets = &self.targets[first..first + rows];
         for (sums, &target) in sums.iter().zip(targets) {
@@ -125,49 +110,6 @@ impl Product<'_> {
         }
         rows
     }
-}
-
-/// Adds the product of rows of `run` elements with a panel.
-#[inline(always)]
-fn accumulate<S: Simd, const ROWS: usize>(
-    simd: S,
-    sums: &mut Sums<S, ROWS>,
-    rows: &[&[f32]; ROWS],
-    panel: &[f32],
-) {
-    let run = rows[0].len();
-    let (lines, _) = S::as_simd_f32s(panel);
-    let (lines, _) = lines.as_chunks::<REGISTERS>();
-    let lines = &lines[..run];
-    // Unrolled, so that fewer addresses are computed.
-    let (blocks, rest) = lines.as_chunks::<UNROLLED>();
-    let whole = blocks.len();
-    let mut row_blocks: [&[[f32; UNROLLED]]; ROWS] = [&[]; ROWS];
-    for (blocks, row) in row_blocks.iter_mut().zip(rows) {
-        *blocks = &row.as_chunks::<UNROLLED>().0[..whole];
-    }
-    let mut total = *sums;
-    for (index, block) in blocks.iter().enumerate() {
-        for step in 0..UNROLLED {
-            for row in 0..ROWS {
-                let value = simd.splat_f32s(row_blocks[row][index][step]);
-                for register in 0..REGISTERS {
-                    total[row][register] =
-                        simd.mul_add_f32s(value, block[step][register], total[row][register]);
-                }
-            }
-        }
-    }
-    for (line, index) in rest.iter().zip(whole * UNROLLED..) {
-        for row in 0..ROWS {
-            let value = simd.splat_f32s(rows[row][index]);
-            for register in 0..REGISTERS {
-                total[row][register] =
-                    simd.mul_add_f32s(value, line[register], total[row][register]);
-            }
-        }
-    }
-    *sums = total;
 }
 
 /// Stores the first elements of a row of a tile.

@@ -1,6 +1,7 @@
 use super::Conv2dGeometry;
 use super::sweep::Sweep;
-use super::weights::{Axes, Packed};
+use super::weights::Axes;
+use crate::flex::gemm::PackedRhs;
 
 /// Shapes of the tensors of a convolution.
 #[derive(Clone, Copy, Debug)]
@@ -22,12 +23,8 @@ impl Conv2dShape {
         let [batch, height, width, channels_in] = input;
         let [channels_out, channels, kernel_height, kernel_width] = weight;
         assert_eq!(channels_in, channels, "input and weight differ in channels");
-        assert!(geometry.stride > 0, "the stride is 0");
-        let border = 2 * geometry.padding;
-        assert!(
-            height + border >= kernel_height && width + border >= kernel_width,
-            "the kernel is larger than the padded input"
-        );
+        // Checks the sizes.
+        let _ = geometry.size_out([height, width], [kernel_height, kernel_width]);
         Self {
             batch,
             channels_in,
@@ -79,8 +76,7 @@ impl Conv2dShape {
 
     /// Height and width of the output.
     pub(super) fn size_out(&self) -> [usize; 2] {
-        let Conv2dGeometry { stride, padding } = self.geometry;
-        [0, 1].map(|axis| (self.size_in[axis] + 2 * padding - self.kernel[axis]) / stride + 1)
+        self.geometry.size_out(self.size_in, self.kernel)
     }
 
     /// Weights of one filter and channel.
@@ -104,7 +100,7 @@ impl Conv2dShape {
     }
 
     /// The weights for [`forward_sweep`](Self::forward_sweep).
-    pub(super) fn forward_weights(&self, weight: &[f32]) -> Packed {
+    pub(super) fn forward_weights(&self, weight: &[f32]) -> PackedRhs {
         let taps: Vec<usize> = (0..self.taps()).collect();
         let axes = Axes::forward(self.channels_out, self.channels_in, self.taps());
         axes.pack(weight, &taps)
@@ -112,7 +108,7 @@ impl Conv2dShape {
 
     /// Windows over the gradient of the output, for that of the input, and their weights: one pair
     /// for each remainder of the input's pixels by the stride, as each meets other weights.
-    pub(super) fn backward_sweeps(&self, weight: &[f32]) -> Vec<(Sweep, Packed)> {
+    pub(super) fn backward_sweeps(&self, weight: &[f32]) -> Vec<(Sweep, PackedRhs)> {
         let stride = self.geometry.stride;
         let phases = (0..stride).flat_map(|y| (0..stride).map(move |x| [y, x]));
         phases
@@ -121,7 +117,7 @@ impl Conv2dShape {
     }
 
     /// The windows of the input's pixels at `phase` minus the padding, modulo the stride.
-    fn backward_sweep(&self, weight: &[f32], phase: [usize; 2]) -> Option<(Sweep, Packed)> {
+    fn backward_sweep(&self, weight: &[f32], phase: [usize; 2]) -> Option<(Sweep, PackedRhs)> {
         let Conv2dGeometry { stride, padding } = self.geometry;
         let mut window = [0, 1].map(|axis| {
             self.kernel[axis]

@@ -192,3 +192,36 @@ pub(super) fn bands([rows, columns]: [usize; 2], batch: usize, windows: usize) -
     });
     bands.collect()
 }
+
+/// A band of windows and the rows of the output that belong to it.
+pub(super) struct Task<'a> {
+    pub(super) band: Band,
+    /// First pixel of the output.
+    pub(super) first: usize,
+    /// `[pixels, channels]`
+    pub(super) output: &'a mut [f32],
+}
+
+/// Splits an output, `[batch, height, width, channels]`, in the parts of bands whose rows of windows
+/// are `step` rows apart in it.
+pub(super) fn tasks(
+    bands: Vec<Band>,
+    step: usize,
+    [height, width, channels]: [usize; 3],
+    mut output: &mut [f32],
+) -> Vec<Task<'_>> {
+    let mut first = 0;
+    let task = |band: Band| {
+        let end = (band.rows.end * step).min(height);
+        let pixels = band.images.len() * (end - band.rows.start * step) * width;
+        let (own, rest) = std::mem::take(&mut output).split_at_mut(pixels * channels);
+        output = rest;
+        first += pixels;
+        Task {
+            band,
+            first: first - pixels,
+            output: own,
+        }
+    };
+    bands.into_iter().map(task).collect()
+}

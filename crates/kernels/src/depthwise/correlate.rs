@@ -15,7 +15,7 @@ const BAND: usize = 1 << 15;
 /// Registers of channels that are computed together.
 const GROUP: usize = 4;
 
-/// Every channel of an image times a kernel of its own.
+/// Each channel of an image times its own kernel.
 pub(super) struct Correlation<'a> {
     /// `[batch, height, width, channels]`
     pub(super) input: &'a [f32],

@@ -6,7 +6,7 @@ use super::correlate::Correlation;
 use super::shape::Shape;
 use super::weight;
 use crate::flex::autodiff::{Inputs, Operation, apply};
-use crate::flex::tensors::{contiguous, into_flex, is_supported_untracked, tensor};
+use crate::flex::tensors::{contiguous, into_flex, tensor};
 use crate::{Conv2dGeometry, Epilogue};
 
 /// Convolves an input of shape `[batch, height, width, channels]`.
@@ -22,34 +22,16 @@ pub(super) fn depthwise_conv2d(
     )
 }
 
-/// Whether [`depthwise_conv2d_fused`] can run: nothing needs a gradient.
-pub(super) fn can_fuse(input: &Tensor<4>, weight: &Tensor<4>, epilogue: &Epilogue) -> bool {
-    epilogue.is_supported(input) && is_supported_untracked(weight)
-}
-
 /// As [`depthwise_conv2d`]. The epilogue is applied to each band of rows while it is in cache.
 pub(super) fn depthwise_conv2d_fused(
     input: Tensor<4>,
     weight: Tensor<4>,
     geometry: Conv2dGeometry,
-    epilogue: &Epilogue,
+    epilogue: Epilogue,
 ) -> Tensor<4> {
     let shape = Shape::new(input.dims(), weight.dims(), geometry);
-    let (affine, activation) = (epilogue.coefficients(), epilogue.activation);
-    let residual = epilogue.residual();
-    if let Some(residual) = &residual {
-        let residual: [usize; 4] = residual.shape().dims();
-        assert_eq!(
-            residual,
-            shape.shape_out(),
-            "the residual has another shape than the output"
-        );
-    }
-    let residual = residual.as_ref().map(FlexTensor::storage::<f32>);
-    let finish = |start: usize, pixels: &mut [f32]| {
-        let residual = residual.map(|residual| &residual[start..start + pixels.len()]);
-        affine.apply(pixels, residual, activation);
-    };
+    let epilogue = epilogue.prepare(shape.shape_out());
+    let finish = |start: usize, pixels: &mut [f32]| epilogue.apply(start, pixels);
     let output = forward(&shape, &into_flex(input), &into_flex(weight), finish);
     Tensor::from_primitive::<Flex>(output)
 }

@@ -17,7 +17,7 @@ use burn::tensor::ops::ConvOptions;
 
 use crate::{Conv2dGeometry, Epilogue, FeatureMap};
 
-/// Depthwise convolution without bias: each channel has a kernel of its own (Howard et al.,
+/// Depthwise convolution without bias: each channel has its own kernel (Howard et al.,
 /// *`MobileNets`: Efficient convolutional neural networks for mobile vision applications*, 2017,
 /// <https://arxiv.org/abs/1704.04861>).
 ///
@@ -71,8 +71,8 @@ pub fn depthwise_conv2d_fused(
 ) -> FeatureMap {
     #[cfg(feature = "flex")]
     let input = match input.try_channels_last() {
-        Ok(input) if flex::can_fuse(&input, &weight, &epilogue) => {
-            let output = flex::depthwise_conv2d_fused(input, weight, geometry, &epilogue);
+        Ok(input) if epilogue.is_supported(&input, &weight) => {
+            let output = flex::depthwise_conv2d_fused(input, weight, geometry, epilogue);
             return FeatureMap::channels_last(output);
         }
         Ok(input) => FeatureMap::channels_last(input),

@@ -25,17 +25,8 @@ impl Shape {
             [channels, 1],
             "input and weight differ in channels"
         );
-        let Conv2dGeometry { stride, padding } = geometry;
-        assert!(stride > 0, "the stride is 0");
         let (size_in, kernel) = ([height, width], [kernel_height, kernel_width]);
-        let size_out = [0, 1].map(|axis| {
-            let padded = size_in[axis] + 2 * padding;
-            assert!(
-                padded >= kernel[axis],
-                "the kernel is larger than the padded input"
-            );
-            (padded - kernel[axis]) / stride + 1
-        });
+        let size_out = geometry.size_out(size_in, kernel);
         Self {
             batch,
             channels,

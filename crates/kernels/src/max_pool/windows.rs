@@ -34,13 +34,13 @@ impl<const PIXELS: usize> Windows<PIXELS> {
     /// The window positions that contain a row or column of the input, with its offset in them: the
     /// first one, and whether there are two.
     #[inline(always)]
-    fn containing(place: usize, count: usize) -> ([(usize, usize); 2], Range<usize>) {
-        let place = place + Self::BORDER;
-        let last = place / 2;
-        let places = [(last.wrapping_sub(1), place % 2 + 2), (last, place % 2)];
-        let from = usize::from(last == 0 || place % 2 + 2 >= Self::SIZE);
+    fn containing(pixel: usize, count: usize) -> ([(usize, usize); 2], Range<usize>) {
+        let pixel = pixel + Self::BORDER;
+        let last = pixel / 2;
+        let windows = [(last.wrapping_sub(1), pixel % 2 + 2), (last, pixel % 2)];
+        let from = usize::from(last == 0 || pixel % 2 + 2 >= Self::SIZE);
         let to = if last < count { 2 } else { 1 };
-        (places, from..to)
+        (windows, from..to)
     }
 }
 
@@ -127,8 +127,8 @@ pub(super) fn unpool_block<const PIXELS: usize>(
             for &(y, offset_y) in &ys[range_y] {
                 for &(x, offset_x) in &xs[range_x.clone()] {
                     let start = ((image * height + y) * width + x) * channels;
-                    let places = start + range.start..start + range.end;
-                    let source = (&gradient[places.clone()], &positions[places]);
+                    let elements = start + range.start..start + range.end;
+                    let source = (&gradient[elements.clone()], &positions[elements]);
                     let position = (offset_y * Windows::<PIXELS>::SIZE + offset_x) as u8;
                     if is_first {
                         route(output, source, position, |_, gradient| gradient);

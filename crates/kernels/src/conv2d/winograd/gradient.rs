@@ -1,9 +1,11 @@
 //! The gradient of the weights.
 
-use super::super::product::{GradientProduct, Window, tile_width};
+use super::super::product::{GradientProduct, Window};
 use super::super::sweep::{Band, bands};
+use super::super::weights::{FILTERS, Lanes, weight_gradient_of_sums};
 use super::transform::{GradientTransform, InputTransform, Transformed};
 use super::{ELEMENTS, STAGGER, Tiling};
+use crate::flex::gemm::tile_width;
 use crate::flex::parallel::{for_each_chunk, map_tasks};
 use crate::flex::scratch::Scratch;
 use crate::flex::simd_math::vectorized;
@@ -11,7 +13,7 @@ use crate::flex::simd_math::vectorized;
 /// Tiles that are transformed at once.
 const BLOCK_TILES: usize = 128;
 
-/// Up to this size, each of several parts of the batch has a sum of its own, in elements.
+/// Largest sum, in elements, for which the parts of a batch are summed separately.
 const MAX_PARTIAL: usize = 1 << 18;
 
 /// Parts of a batch that are summed independently.
@@ -39,7 +41,8 @@ pub(in super::super) fn weight_gradient(
         let group = (GROUP_LEN / (tile_len * BLOCK_TILES)).max(1);
         vec![sum_by_elements(&bands, group, len, block)]
     };
-    finish(&sums, [channels_out, tiling.channels])
+    let shape = [channels_out, tiling.channels, 9];
+    weight_gradient_of_sums(&sums, shape, ELEMENTS, filter_gradient)
 }
 
 /// Sums parts of `share` bands independently.
@@ -128,11 +131,7 @@ impl Block {
         GradientProduct {
             source: self.source.plane(element),
             starts: &self.starts,
-            window: Window {
-                lines: 1,
-                stride: 0,
-                run: channels_in,
-            },
+            window: Window::row(channels_in),
             panels: &self.gradients[start..start + self.plane - STAGGER],
             output,
             columns: channels_out,
@@ -142,56 +141,9 @@ impl Block {
     }
 }
 
-/// Filters that are finished together.
-const FILTERS: usize = 16;
-
-/// One number per filter.
-type Lanes = [f32; FILTERS];
-
-/// Sums the parts, first to last, and computes `Gᵀ u G` of each filter: from
-/// `[element, channels_in, channels_out]` to `[channels_out, channels_in, 3, 3]`.
-fn finish(parts: &[Scratch], [channels_out, channels_in]: [usize; 2]) -> Vec<f32> {
-    let filter_len = channels_in * 9;
-    let mut output = vec![0.0; channels_out * filter_len];
-    for_each_chunk(&mut output, FILTERS * filter_len, true, |chunk, filters| {
-        let first = chunk * FILTERS;
-        let count = filters.len() / filter_len;
-        for channel in 0..channels_in {
-            let mut elements = [[0.0; FILTERS]; ELEMENTS];
-            for (index, element) in elements.iter_mut().enumerate() {
-                let at = (index * channels_in + channel) * channels_out + first;
-                for part in parts {
-                    add(element, &part[at..at + count]);
-                }
-            }
-            for (tap, lanes) in filter_gradient(&elements).iter().enumerate() {
-                let targets = filters[channel * 9 + tap..].iter_mut().step_by(filter_len);
-                for (target, value) in targets.zip(lanes) {
-                    *target = *value;
-                }
-            }
-        }
-    });
-    output
-}
-
-fn add(sums: &mut Lanes, values: &[f32]) {
-    // A constant length is one register.
-    if let Some(values) = values.first_chunk::<FILTERS>() {
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += *value;
-        }
-    } else {
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += *value;
-        }
-    }
-}
-
 /// `Gᵀ u G`
-fn filter_gradient(elements: &[Lanes; ELEMENTS]) -> [Lanes; 9] {
+fn filter_gradient(elements: &[Lanes], taps: &mut [Lanes]) {
     let mut rows = [[0.0; FILTERS]; 12];
-    let mut taps = [[0.0; FILTERS]; 9];
     vectorized(
         #[inline(always)]
         || {
@@ -223,7 +175,6 @@ fn filter_gradient(elements: &[Lanes; ELEMENTS]) -> [Lanes; 9] {
             }
         },
     );
-    taps
 }
 
 /// `Gᵀ` times a vector.

@@ -16,7 +16,7 @@ use self::transform::{InputTransform, OutputTransform};
 pub(super) use self::weights::TransformedWeights;
 use super::product::{Product, Window};
 use super::shape::Conv2dShape;
-use super::sweep::{Band, bands};
+use super::sweep::{Band, Task, bands, tasks};
 use crate::flex::parallel::{is_worth_threads, run_tasks};
 use crate::flex::scratch::Scratch;
 
@@ -118,11 +118,11 @@ pub(super) fn convolve(
     epilogue: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Vec<f32> {
     let [height, width] = tiling.size_out;
-    let columns = weights.columns;
+    let columns = weights.columns();
     let mut output = vec![0.0; tiling.batch * height * width * columns];
     let work = ELEMENTS / 4 * output.len() * tiling.channels;
     let parallel = is_worth_threads(work);
-    let mut block = BLOCK_LEN / (ELEMENTS * (tiling.channels + weights.width));
+    let mut block = BLOCK_LEN / (ELEMENTS * (tiling.channels + weights.width()));
     if parallel {
         // A block for every thread at least.
         let [rows, across] = tiling.tiles();
@@ -130,81 +130,49 @@ pub(super) fn convolve(
         block = block.min(share);
     }
     let bands = bands(tiling.tiles(), tiling.batch, block.max(48));
-    let tasks = tasks(tiling, &bands, columns, &mut output);
-    let run = |mut task: Task<'_>| {
-        task.run(tiling, weights, source);
+    let tasks = tasks(bands, 2, [height, width, columns], &mut output);
+    run_tasks(tasks.into_iter(), parallel, |mut task| {
+        convolve_tiles(&mut task, tiling, weights, source);
         epilogue(task.first, task.output);
-    };
-    run_tasks(tasks.into_iter(), parallel, run);
+    });
     output
 }
 
-/// A band of tiles and its part of the output.
-struct Task<'a> {
-    band: Band,
-    /// First pixel of the output.
-    first: usize,
-    output: &'a mut [f32],
-}
-
-fn tasks<'a>(
+fn convolve_tiles(
+    task: &mut Task<'_>,
     tiling: &Tiling,
-    bands: &[Band],
-    columns: usize,
-    output: &'a mut [f32],
-) -> Vec<Task<'a>> {
-    let mut rest = output;
-    let mut first = 0;
-    let task = |band: &Band| {
-        let [_, rows] = tiling.rows_out(band);
-        let pixels = band.images.len() * rows * tiling.size_out[1];
-        let (own, others) = std::mem::take(&mut rest).split_at_mut(pixels * columns);
-        rest = others;
-        first += pixels;
-        Task {
-            band: band.clone(),
-            first: first - pixels,
-            output: own,
-        }
-    };
-    bands.iter().map(task).collect()
-}
-
-impl Task<'_> {
-    fn run(&mut self, tiling: &Tiling, weights: &TransformedWeights, source: &[f32]) {
-        let count = tiling.count(&self.band);
-        let transformed = InputTransform::run(tiling, &self.band, source);
-        let starts: Vec<usize> = (0..count).map(|tile| tile * tiling.channels).collect();
-        let targets: Vec<usize> = (0..count).map(|tile| tile * weights.width).collect();
-        let plane = count * weights.width + STAGGER;
-        let mut products = Scratch::new(ELEMENTS * plane);
-        for panel in 0..weights.panels() {
-            for (element, output) in products.chunks_exact_mut(plane).enumerate() {
-                Product {
-                    source: transformed.plane(element),
-                    starts: &starts,
-                    window: Window {
-                        lines: 1,
-                        stride: 0,
-                        run: tiling.channels,
-                    },
-                    panel: weights.panel(panel, element),
-                    output,
-                    targets: &targets,
-                    columns: weights.width,
-                }
-                .run();
-            }
-            OutputTransform {
-                tiling,
-                band: &self.band,
-                products: &products,
-                plane,
-                columns: weights.columns_of(panel),
-                stride: weights.columns,
-                output: &mut *self.output,
+    weights: &TransformedWeights,
+    source: &[f32],
+) {
+    let count = tiling.count(&task.band);
+    let width = weights.width();
+    let transformed = InputTransform::run(tiling, &task.band, source);
+    let starts: Vec<usize> = (0..count).map(|tile| tile * tiling.channels).collect();
+    let targets: Vec<usize> = (0..count).map(|tile| tile * width).collect();
+    let plane = count * width + STAGGER;
+    let mut products = Scratch::new(ELEMENTS * plane);
+    for columns in weights.panels() {
+        for (element, output) in products.chunks_exact_mut(plane).enumerate() {
+            Product {
+                source: transformed.plane(element),
+                starts: &starts,
+                window: Window::row(tiling.channels),
+                panel: weights.panel(columns.start, element),
+                output,
+                targets: &targets,
+                columns: width,
             }
             .run();
         }
+        OutputTransform {
+            tiling,
+            band: &task.band,
+            products: &products,
+            plane,
+            columns,
+            stride: weights.columns(),
+            output: &mut *task.output,
+        }
+        .run();
     }
 }

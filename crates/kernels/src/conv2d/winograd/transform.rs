@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::super::product::REGISTERS;
 use super::super::sweep::Band;
 use super::{ELEMENTS, STAGGER, Tiling};
 use crate::flex::arch::arch;
+use crate::flex::gemm::REGISTERS;
 use crate::flex::scratch::Scratch;
 
 /// Transformed tiles: for each element `[tiles, channels]`.
@@ -213,7 +213,7 @@ impl WithSimd for OutputTransform<'_> {
         }
         for (tile, [image, y, x]) in self.tiling.positions(self.band).enumerate() {
             // Pixels of a row and rows of pixels that exist.
-            let [below, beside] = [height - 2 * y, width - 2 * x];
+            let [rows_left, columns_left] = [height - 2 * y, width - 2 * x];
             let row = (image - first) * rows + 2 * y - top;
             let start = (row * width + 2 * x) * self.stride;
             for register in 0..self.columns.len().div_ceil(S::F32_LANES) {
@@ -225,8 +225,8 @@ impl WithSimd for OutputTransform<'_> {
                 let pixels = output_pixels(simd, &elements);
                 let column = self.columns.start + register * S::F32_LANES;
                 let count = S::F32_LANES.min(self.columns.end - column);
-                for (i, row) in pixels.iter().enumerate().take(below) {
-                    for (j, pixel) in row.iter().enumerate().take(beside) {
+                for (i, row) in pixels.iter().enumerate().take(rows_left) {
+                    for (j, pixel) in row.iter().enumerate().take(columns_left) {
                         let start = start + (i * width + j) * self.stride + column;
                         store(simd, &mut self.output[start..start + count], *pixel);
                     }
@@ -316,13 +316,13 @@ impl WithSimd for GradientTransform<'_> {
             *plane = values;
         }
         for (tile, [image, y, x]) in self.tiling.positions(self.band).enumerate() {
-            let [below, beside] = [height - 2 * y, width - 2 * x];
+            let [rows_left, columns_left] = [height - 2 * y, width - 2 * x];
             let start = ((image * height + 2 * y) * width + 2 * x) * self.columns;
             for column in (0..self.columns.next_multiple_of(tile_len)).step_by(S::F32_LANES) {
                 let range = column.min(self.columns)..(column + S::F32_LANES).min(self.columns);
                 let mut pixels = [[simd.splat_f32s(0.0); 2]; 2];
-                for (i, row) in pixels.iter_mut().enumerate().take(below) {
-                    for (j, pixel) in row.iter_mut().enumerate().take(beside) {
+                for (i, row) in pixels.iter_mut().enumerate().take(rows_left) {
+                    for (j, pixel) in row.iter_mut().enumerate().take(columns_left) {
                         let start = start + (i * width + j) * self.columns;
                         let source = &self.gradient[start + range.start..start + range.end];
                         *pixel = load(simd, source);

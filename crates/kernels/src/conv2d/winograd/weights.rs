@@ -2,22 +2,16 @@
 
 use std::ops::Range;
 
-use super::super::product::{MAX_WIDTH, tile_width};
 use super::super::weights::Axes;
 use super::ELEMENTS;
-use crate::flex::parallel::{for_each_chunk, is_worth_threads};
-use crate::flex::scratch::Scratch;
+use crate::flex::gemm::{MAX_WIDTH, PackedRhs};
+use crate::flex::parallel::is_worth_threads;
 use crate::flex::simd_math::vectorized;
 
-/// Weights of 3×3 filters as `G g Gᵀ`, in panels of a tile's width of columns: for each panel and
-/// element one row per channel of the source.
+/// Weights of 3×3 filters as `G g Gᵀ`: a matrix of `[channels, columns]` for each element, one below
+/// the other.
 #[derive(Debug)]
-pub(crate) struct TransformedWeights {
-    values: Scratch,
-    rows: usize,
-    pub(super) columns: usize,
-    pub(super) width: usize,
-}
+pub(crate) struct TransformedWeights(PackedRhs);
 
 /// One number per column of a panel.
 type Lanes = [f32; MAX_WIDTH];
@@ -25,47 +19,44 @@ type Lanes = [f32; MAX_WIDTH];
 impl TransformedWeights {
     /// Transforms the weight; `taps` is the order in which a window meets them.
     pub(in super::super) fn new(axes: Axes, weight: &[f32], taps: &[usize; 9]) -> Self {
-        let width = tile_width();
         let Axes { rows, columns, .. } = axes;
-        let panel_len = ELEMENTS * rows * width;
-        let mut values = Scratch::new(columns.div_ceil(width) * panel_len);
-        let parallel = is_worth_threads(16 * values.len());
-        for_each_chunk(&mut values, panel_len.max(1), parallel, |panel, values| {
-            let first = panel * width;
-            let columns = first..(first + width).min(columns);
-            for row in 0..rows {
-                let filters = gather(axes, weight, taps, row, columns.clone());
-                let elements = transform(&filters);
-                for (index, element) in elements.iter().enumerate() {
-                    let start = (index * rows + row) * width;
-                    values[start..start + width].copy_from_slice(&element[..width]);
+        let depth = ELEMENTS * rows;
+        let parallel = is_worth_threads(16 * depth * columns);
+        Self(PackedRhs::from_panels(
+            [depth, columns],
+            parallel,
+            |columns, panel| {
+                let width = panel.len() / depth;
+                for row in 0..rows {
+                    let filters = gather(axes, weight, taps, row, columns.clone());
+                    for (index, element) in transform(&filters).iter().enumerate() {
+                        let start = (index * rows + row) * width;
+                        panel[start..start + width].copy_from_slice(&element[..width]);
+                    }
                 }
-            }
-        });
-        Self {
-            values,
-            rows,
-            columns,
-            width,
-        }
+            },
+        ))
     }
 
-    /// Number of panels.
-    pub(super) fn panels(&self) -> usize {
-        self.columns.div_ceil(self.width)
+    /// Columns of all panels.
+    pub(super) fn columns(&self) -> usize {
+        self.0.columns
     }
 
-    /// `[channels, width]` of an element.
-    pub(super) fn panel(&self, panel: usize, element: usize) -> &[f32] {
-        let len = self.rows * self.width;
-        let start = (panel * ELEMENTS + element) * len;
-        &self.values[start..start + len]
+    /// Columns of a panel, with those that do not exist.
+    pub(super) fn width(&self) -> usize {
+        self.0.width
     }
 
-    /// Columns of a panel that exist.
-    pub(super) fn columns_of(&self, panel: usize) -> Range<usize> {
-        let first = panel * self.width;
-        first..(first + self.width).min(self.columns)
+    /// The columns of each panel.
+    pub(super) fn panels(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        self.0.panels()
+    }
+
+    /// `[channels, width]` of an element, for the panel that starts at a column.
+    pub(super) fn panel(&self, column: usize, element: usize) -> &[f32] {
+        let rows = self.0.depth / ELEMENTS;
+        self.0.panel(column, element * rows, rows)
     }
 }
 

@@ -15,10 +15,11 @@ mod tile;
 
 use pulp::{Simd, WithSimd};
 
-pub(crate) use self::pack::PackedRhs;
 use self::pack::pack_panel;
+pub(crate) use self::pack::{PackedRhs, tile_width};
 use self::row::multiply_row;
-use self::tile::{MAX_WIDTH, REGISTERS, Tile, compute_tile};
+pub(crate) use self::tile::{MAX_WIDTH, REGISTERS, Sums, add_packed};
+use self::tile::{Tile, compute_tile};
 use super::arch::arch;
 use super::parallel::{for_each_chunk, is_worth_threads, map_tasks};
 use super::scratch::Scratch;

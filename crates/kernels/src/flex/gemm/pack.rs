@@ -1,6 +1,8 @@
 //! Packing of the right operand.
 
-use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
 
 use super::Matrix;
 use super::tile::{MAX_WIDTH, REGISTERS};
@@ -18,7 +20,7 @@ const GROUP: usize = 8;
 const ROWS: usize = 8;
 
 /// Columns of a tile on this processor.
-fn tile_width(arch: Arch) -> usize {
+pub(crate) fn tile_width() -> usize {
     struct Lanes;
     impl WithSimd for Lanes {
         type Output = usize;
@@ -27,7 +29,7 @@ fn tile_width(arch: Arch) -> usize {
             S::F32_LANES
         }
     }
-    (REGISTERS * arch.dispatch(Lanes)).min(MAX_WIDTH)
+    (REGISTERS * arch().dispatch(Lanes)).min(MAX_WIDTH)
 }
 
 /// The right operand, packed in the order in which tiles read it: panels as wide as a tile, row by
@@ -35,9 +37,10 @@ fn tile_width(arch: Arch) -> usize {
 #[derive(Debug)]
 pub(crate) struct PackedRhs {
     values: Scratch,
-    pub(super) depth: usize,
-    pub(super) columns: usize,
-    width: usize,
+    pub(crate) depth: usize,
+    pub(crate) columns: usize,
+    /// Columns of a panel.
+    pub(crate) width: usize,
 }
 
 impl PackedRhs {
@@ -47,7 +50,7 @@ impl PackedRhs {
         [depth, columns]: [usize; 2],
         blocks: &[(Matrix<'_>, [usize; 2], [usize; 2])],
     ) -> Self {
-        let width = tile_width(arch());
+        let width = tile_width();
         let panel_len = (depth * width).max(1);
         let mut values = Scratch::new(columns.div_ceil(width) * depth * width);
         let parallel = is_worth_threads(8 * values.len());
@@ -79,8 +82,41 @@ impl PackedRhs {
         Self::from_blocks(shape, &[(matrix, shape, [0, 0])])
     }
 
+    /// Packs something else than a matrix: `fill` receives the columns of each panel and the panel,
+    /// whose contents are unspecified.
+    pub(crate) fn from_panels(
+        [depth, columns]: [usize; 2],
+        parallel: bool,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync + Send,
+    ) -> Self {
+        let width = tile_width();
+        let mut values = Scratch::new(columns.div_ceil(width) * depth * width);
+        let panel_len = (depth * width).max(1);
+        for_each_chunk(&mut values, panel_len, parallel, |index, panel| {
+            let first = index * width;
+            fill(first..(first + width).min(columns), panel);
+        });
+        Self {
+            values,
+            depth,
+            columns,
+            width,
+        }
+    }
+
+    /// All panels, one after another.
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The columns of each panel.
+    pub(crate) fn panels(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        let starts = (0..self.columns).step_by(self.width);
+        starts.map(|first| first..(first + self.width).min(self.columns))
+    }
+
     /// Some rows of the panel that starts at a column.
-    pub(super) fn panel(&self, column: usize, row: usize, rows: usize) -> &[f32] {
+    pub(crate) fn panel(&self, column: usize, row: usize, rows: usize) -> &[f32] {
         let start = column * self.depth + row * self.width;
         &self.values[start..start + rows * self.width]
     }

@@ -6,10 +6,10 @@ use super::Matrix;
 use crate::flex::scratch::Scratch;
 
 /// Registers per row of a tile.
-pub(super) const REGISTERS: usize = 2;
+pub(crate) const REGISTERS: usize = 2;
 
 /// Largest number of columns of a tile: two registers of 16 elements.
-pub(super) const MAX_WIDTH: usize = 32;
+pub(crate) const MAX_WIDTH: usize = 32;
 
 /// Unrolled steps along the inner dimension.
 const UNROLLED: usize = 4;
@@ -43,7 +43,7 @@ pub(super) fn compute_tile<S: Simd, const ROWS: usize>(
 }
 
 /// Accumulators of a tile.
-type Sums<S, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
+pub(crate) type Sums<S, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
 
 /// Traverses the inner dimension. The rows of the panel are `stride` apart.
 #[inline(always)]
@@ -75,17 +75,31 @@ fn row_major_packed<S: Simd, const ROWS: usize>(
     panel: &[f32],
     [depth, rows]: [usize; 2],
 ) {
+    let mut lhs_rows: [&[f32]; ROWS] = [&[]; ROWS];
+    for (row, lhs_row) in lhs_rows.iter_mut().enumerate() {
+        *lhs_row = &lhs.values[row.min(rows - 1) * lhs.strides[0]..][..depth];
+    }
+    add_packed(simd, sums, &lhs_rows, panel);
+}
+
+/// Adds the products of rows of equal length with a packed panel.
+#[inline(always)]
+pub(crate) fn add_packed<S: Simd, const ROWS: usize>(
+    simd: S,
+    sums: &mut Sums<S, ROWS>,
+    lhs_rows: &[&[f32]; ROWS],
+    panel: &[f32],
+) {
+    let depth = lhs_rows[0].len();
     let (lines, _) = S::as_simd_f32s(panel);
     let (lines, _) = lines.as_chunks::<REGISTERS>();
     let lines = &lines[..depth];
     // Unrolled, so that fewer addresses are computed.
     let (blocks, rest) = lines.as_chunks::<UNROLLED>();
     let whole = blocks.len();
-    let mut lhs_rows: [&[f32]; ROWS] = [&[]; ROWS];
     let mut lhs_blocks: [&[[f32; UNROLLED]]; ROWS] = [&[]; ROWS];
-    for row in 0..ROWS {
-        lhs_rows[row] = &lhs.values[row.min(rows - 1) * lhs.strides[0]..][..depth];
-        lhs_blocks[row] = &lhs_rows[row].as_chunks::<UNROLLED>().0[..whole];
+    for (blocks, row) in lhs_blocks.iter_mut().zip(lhs_rows) {
+        *blocks = &row.as_chunks::<UNROLLED>().0[..whole];
     }
     let mut total = *sums;
     for (index, block) in blocks.iter().enumerate() {
