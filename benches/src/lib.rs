@@ -84,20 +84,22 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn efficientnet_lite0() -> Case {
-    let config = EfficientNetLiteConfig::lite0(0, 0);
+    let classes = 1000;
+    let config = EfficientNetLiteConfig::lite0(3, classes);
     Case {
         name: "efficientnet-lite0",
         net: Net::EfficientNetLite(config, [224, 224, 3]),
-        classes: 1000,
+        classes,
         batch: 16,
     }
 }
 
 fn unet() -> Case {
+    let classes = 2;
     Case {
         name: "unet",
-        net: Net::UNet(UNetConfig::new(0, 0), [256, 256, 1]),
-        classes: 2,
+        net: Net::UNet(UNetConfig::new(1, classes), [256, 256, 1]),
+        classes,
         batch: 4,
     }
 }
@@ -184,13 +186,13 @@ impl Case {
                 step::through_the_loop(model, make, batch, steps, device)
             }
             Net::EfficientNetLite(config, shape) => {
-                let net = Lite::init(&config, shape, classes, device)?;
+                let net = Lite::init(&config, device)?;
                 let model = Classifier::new(net, Loss::default());
                 let make = move |size, device: &Device| images(shape, classes, size, device);
                 step::through_the_loop(model, make, batch, steps, device)
             }
             Net::UNet(config, shape) => {
-                let net = PerPixel::init(&config, shape, classes, device)?;
+                let net = PerPixel::init(&config, device)?;
                 let model = Classifier::new(net, Loss::default());
                 let make = move |size, device: &Device| pixels(shape, classes, size, device);
                 step::through_the_loop(model, make, batch, steps, device)

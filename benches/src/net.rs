@@ -65,12 +65,12 @@ impl Net {
                 Box::new(move || net.classify(input.clone()).into_data())
             }
             Self::EfficientNetLite(config, shape) => {
-                let net = Lite::init(config, *shape, classes, device)?;
+                let net = Lite::init(config, device)?;
                 let input = images(*shape, classes, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
             Self::UNet(config, shape) => {
-                let net = PerPixel::init(config, *shape, classes, device)?;
+                let net = PerPixel::init(config, device)?;
                 let input = images(*shape, classes, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
@@ -96,12 +96,8 @@ impl Net {
             Self::Image(config, shape) => {
                 trainable_parameters(&config.init(*shape, classes, device)?)
             }
-            Self::EfficientNetLite(config, shape) => {
-                trainable_parameters(&Lite::init(config, *shape, classes, device)?)
-            }
-            Self::UNet(config, shape) => {
-                trainable_parameters(&PerPixel::init(config, *shape, classes, device)?)
-            }
+            Self::EfficientNetLite(config, _) => trainable_parameters(&Lite::init(config, device)?),
+            Self::UNet(config, _) => trainable_parameters(&PerPixel::init(config, device)?),
             Self::Text(config, _) => trainable_parameters(&Text::init(config, device)?),
             Self::Table(table) => trainable_parameters(&table.init(device)?),
         })

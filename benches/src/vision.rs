@@ -18,15 +18,8 @@ pub(crate) struct Lite {
 impl Lite {
     pub(crate) fn init(
         config: &EfficientNetLiteConfig,
-        [_height, _width, in_channels]: [usize; 3],
-        num_classes: usize,
         device: &Device,
     ) -> Result<Self, ConfigError> {
-        let config = EfficientNetLiteConfig {
-            in_channels,
-            num_classes,
-            ..config.clone()
-        };
         config.validate()?;
         let net = config.init(device);
         Ok(Self { net })
@@ -48,17 +41,7 @@ pub(crate) struct PerPixel {
 }
 
 impl PerPixel {
-    pub(crate) fn init(
-        config: &UNetConfig,
-        [_height, _width, in_channels]: [usize; 3],
-        num_classes: usize,
-        device: &Device,
-    ) -> Result<Self, ConfigError> {
-        let config = UNetConfig {
-            in_channels,
-            num_classes,
-            ..config.clone()
-        };
+    pub(crate) fn init(config: &UNetConfig, device: &Device) -> Result<Self, ConfigError> {
         config.validate()?;
         let net = config.init(device);
         Ok(Self { net })

@@ -21,16 +21,9 @@ pub(crate) struct ConvNormConfig {
 
 impl ConvNormConfig {
     pub(crate) fn init(self, weights: Initializer, device: &Device) -> ConvNorm {
-        let border = self.kernel / 2;
-        // Not `Same`: at stride 2 it pads one side only, unlike published networks.
-        let padding = PaddingConfig2d::Explicit(border, border, border, border);
-        let conv = Conv2dConfig::new([self.d_input, self.d_output], [self.kernel; 2])
-            .with_stride([self.stride; 2])
-            .with_padding(padding)
-            .with_bias(false)
-            .with_initializer(weights);
+        let conv = square_conv([self.d_input, self.d_output], self.kernel, self.stride);
         ConvNorm {
-            conv: conv.init(device),
+            conv: conv.with_initializer(weights).init(device),
             norm: BatchNormConfig::new(self.d_output).init(device),
             cache: WeightCache::default(),
         }
@@ -68,10 +61,7 @@ impl ConvNorm {
         residual: Option<FeatureMap>,
         activation: Activation,
     ) -> FeatureMap {
-        let geometry = Conv2dGeometry {
-            stride: self.conv.stride[0],
-            padding: self.conv.kernel_size[0] / 2,
-        };
+        let geometry = geometry(&self.conv);
         let weight = self.conv.weight.val();
         if is_training(&self.norm, &x) {
             let x = conv2d(x, weight, geometry);
@@ -79,6 +69,26 @@ impl ConvNorm {
         }
         let epilogue = epilogue(&self.norm, residual, activation);
         conv2d_fused(x, weight, geometry, epilogue, &self.cache)
+    }
+}
+
+/// Configuration of a convolution with a square, odd kernel, zero padding that keeps the size at
+/// stride 1, and no bias.
+pub(crate) fn square_conv(channels: [usize; 2], kernel: usize, stride: usize) -> Conv2dConfig {
+    let border = kernel / 2;
+    // Not `Same`: at stride 2 it pads one side only, unlike published networks.
+    let padding = PaddingConfig2d::Explicit(border, border, border, border);
+    Conv2dConfig::new(channels, [kernel; 2])
+        .with_stride([stride; 2])
+        .with_padding(padding)
+        .with_bias(false)
+}
+
+/// Stride and padding of a layer made by [`square_conv`].
+pub(crate) fn geometry(conv: &Conv2d) -> Conv2dGeometry {
+    Conv2dGeometry {
+        stride: conv.stride[0],
+        padding: conv.kernel_size[0] / 2,
     }
 }
 

@@ -1,14 +1,12 @@
 //! Depthwise convolution followed by batch normalization.
 
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer};
 use burn::tensor::Device;
-use tinderbox_kernels::{
-    Activation, Conv2dGeometry, FeatureMap, depthwise_conv2d, depthwise_conv2d_fused,
-};
+use tinderbox_kernels::{Activation, FeatureMap, depthwise_conv2d, depthwise_conv2d_fused};
 
-use crate::layers::conv_norm::{epilogue, is_training, normalize};
+use crate::layers::conv_norm::{epilogue, geometry, is_training, normalize, square_conv};
 
 /// Depthwise convolution with an odd square kernel, zero padding that keeps the size at stride 1,
 /// and no bias.
@@ -21,13 +19,8 @@ pub(crate) struct DepthwiseNormConfig {
 
 impl DepthwiseNormConfig {
     pub(crate) fn init(self, weights: Initializer, device: &Device) -> DepthwiseNorm {
-        let border = self.kernel / 2;
-        let padding = PaddingConfig2d::Explicit(border, border, border, border);
-        let conv = Conv2dConfig::new([self.channels; 2], [self.kernel; 2])
-            .with_stride([self.stride; 2])
-            .with_padding(padding)
+        let conv = square_conv([self.channels; 2], self.kernel, self.stride)
             .with_groups(self.channels)
-            .with_bias(false)
             .with_initializer(weights);
         DepthwiseNorm {
             conv: conv.init(device),
@@ -54,10 +47,7 @@ impl DepthwiseNorm {
     /// - input: `[batch, channels, height, width]`
     /// - output: `[batch, channels, height / stride, width / stride]`, rounded up
     pub(crate) fn forward(&self, x: FeatureMap, activation: Activation) -> FeatureMap {
-        let geometry = Conv2dGeometry {
-            stride: self.conv.stride[0],
-            padding: self.conv.kernel_size[0] / 2,
-        };
+        let geometry = geometry(&self.conv);
         let weight = self.conv.weight.val();
         if is_training(&self.norm, &x) {
             let x = depthwise_conv2d(x, weight, geometry);
