@@ -13,7 +13,6 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, assert_shape};
 use tinderbox_kernels::{Activation, FeatureMap, global_avg_pool, max_pool2x2};
 
@@ -21,7 +20,7 @@ use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_range, check_size,
 };
 use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
-use crate::layers::dense::{drop_out, project};
+use crate::layers::dense::{drop_out, project, project_relu};
 use crate::layers::init::{HE_FAN_IN, XAVIER, linear};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
@@ -283,10 +282,9 @@ impl Cnn {
         assert_shape!(input, [_, channels, height, width]);
         let x = self.run_stages(input, |_| ());
         let x = match &self.hidden {
-            Some(hidden) => relu(project(hidden, x.into_nchw().flatten(1, 3))),
-            None => global_avg_pool(x),
+            Some(hidden) => project_relu(hidden, &self.dropout, x.into_nchw().flatten(1, 3)),
+            None => drop_out(&self.dropout, global_avg_pool(x)),
         };
-        let x = drop_out(&self.dropout, x);
         project(&self.output, x)
     }
 
