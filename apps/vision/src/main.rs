@@ -9,12 +9,12 @@ use clap::{Args, Subcommand};
 use tinderbox_cli::app::{NoFlags, TrainCommand, with_data};
 use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, TrainArgs, inspect, note};
-use tinderbox_recipes::vision::{BUILTIN, ImageClassification, InferredRecipe, Recipe, analysis};
+use tinderbox_recipes::vision::{BUILTIN, InferredRecipe, VisionRecipe, VisionTask, analysis};
 use tinderbox_train::{Options, Report, Task as _};
 
 tinderbox_cli::main!(Vision);
 
-/// Image classification from the command line.
+/// Tasks on images from the command line.
 struct Vision;
 
 #[derive(Subcommand, Debug)]
@@ -34,7 +34,7 @@ struct Inspect {
 }
 
 impl App for Vision {
-    type Task = ImageClassification;
+    type Task = VisionTask;
     type TrainFlags = NoFlags;
     type ModelFlags = NoFlags;
     type EvalFlags = NoFlags;
@@ -45,15 +45,15 @@ impl App for Vision {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const ABOUT: &'static str = "Train, evaluate and use image classifiers";
 
-    fn recipes() -> Catalogue<Recipe> {
+    fn recipes() -> Catalogue<VisionRecipe> {
         Catalogue {
             names: &BUILTIN,
-            builtin: Recipe::builtin,
+            builtin: VisionRecipe::builtin,
         }
     }
 
     /// Without `--recipe`, the format of the images chooses it.
-    fn resolve(_flags: &NoFlags, args: &TrainArgs) -> Result<Recipe, Failure> {
+    fn resolve(_flags: &NoFlags, args: &TrainArgs) -> Result<VisionRecipe, Failure> {
         let run = &args.run;
         let data = args.data.as_deref();
         let recipe = match data {
@@ -62,18 +62,14 @@ impl App for Vision {
                 if !run.quiet {
                     note(&inferred.note(path));
                 }
-                overridden(inferred.recipe, run)?
+                overridden(inferred.recipe.into(), run)?
             }
             _ => Self::recipes().of_run(run)?,
         };
         with_data(recipe, data)
     }
 
-    fn set_options(
-        args: &TrainCommand<NoFlags>,
-        task: &ImageClassification,
-        options: &mut Options,
-    ) {
+    fn set_options(args: &TrainCommand<NoFlags>, task: &VisionTask, options: &mut Options) {
         if textbook::applies(task, args.train.run.quiet) {
             options.on_first_step = Some(textbook::listener());
         }
@@ -82,7 +78,7 @@ impl App for Vision {
     fn input_options(_flags: &NoFlags) {}
 
     fn after_training(
-        task: &ImageClassification,
+        task: &VisionTask,
         report: &Report,
         _device: &Device,
         quiet: bool,
@@ -95,7 +91,7 @@ impl App for Vision {
 
     fn run(Command::Inspect(args): Command) -> Result<(), Failure> {
         let found = analysis::inspect(&args.data)?;
-        let item = ImageClassification::ITEM;
+        let item = VisionTask::ITEM;
         inspect::print(&found.overview, &found.details, item, args.json)
     }
 }

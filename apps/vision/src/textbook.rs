@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use tinderbox_cli::{note, table};
 use tinderbox_predict::vision::ImageModelConfig;
-use tinderbox_recipes::vision::ImageClassification;
+use tinderbox_recipes::vision::VisionTask;
 use tinderbox_train::run_options::FirstStepListener;
 use tinderbox_train::{METRICS_FILE, Task as _};
 
@@ -17,8 +17,9 @@ every weight a gradient, the direction in which the loss grows; the update moves
 little against its gradient.";
 
 /// Whether training is shown step by step: for the network of the textbook.
-pub(crate) fn applies(task: &ImageClassification, quiet: bool) -> bool {
-    !quiet && matches!(task.recipe().model, ImageModelConfig::Mlp(_))
+pub(crate) fn applies(task: &VisionTask, quiet: bool) -> bool {
+    let recipe = task.recipe().classification();
+    !quiet && recipe.is_some_and(|recipe| matches!(recipe.model, ImageModelConfig::Mlp(_)))
 }
 
 /// Shows the gradients of the first step.

@@ -40,7 +40,7 @@ use tinderbox_train::task::{
 };
 use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
 
-pub use builtin::BUILTIN;
+pub(super) use builtin::BUILTIN;
 pub use inferred::InferredRecipe;
 pub use recipe::Recipe;
 

@@ -1,18 +1,22 @@
 //! Tasks on images.
 //!
 //! [`ImageClassification`] is one; its [`Recipe`], splits and inputs use the same images as every
-//! other.
+//! other. [`VisionTask`] is all of them as one, for a program: its [`VisionRecipe`] names the task.
 
 pub mod analysis;
 mod batch;
 mod classify;
 mod concat;
 mod data;
+mod recipe;
 mod source;
 mod splits;
+mod task;
 
 pub use batch::{ImageCollate, measure};
-pub use classify::{BUILTIN, ImageClassification, InferredRecipe, Recipe};
+pub use classify::{ImageClassification, InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
+pub use recipe::{BUILTIN, VisionRecipe};
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
+pub use task::{VisionModel, VisionTask};

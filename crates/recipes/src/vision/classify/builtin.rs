@@ -11,7 +11,7 @@ use super::Recipe;
 use crate::vision::Data;
 
 /// Names of the built-in recipes with a line on each.
-pub const BUILTIN: [(&str, &str); RECIPES.len()] = {
+pub(in crate::vision) const BUILTIN: [(&str, &str); RECIPES.len()] = {
     let mut names = [("", ""); RECIPES.len()];
     let mut at = 0;
     while at < names.len() {
