@@ -14,7 +14,9 @@ mod jpeg;
 mod keypoint;
 mod mask;
 mod options;
+mod resize;
 mod sample;
+mod scale;
 mod set;
 
 pub use augment::{Augment, AugmentError, AugmentParams, Geometry, Mix, MixKind, TransformedBoxes};
@@ -30,7 +32,7 @@ pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx}
 pub use ink::InkRule;
 pub use keypoint::Keypoint;
 pub use mask::{Mask, MaskError};
-pub use options::{DecodeOptions, Fit, MAX_PIXELS, MAX_SIDE, Polarity};
+pub use options::{DecodeOptions, Fit, Interpolation, MAX_PIXELS, MAX_SIDE, Polarity};
 pub use sample::{ImageSample, LabeledImage};
 pub use set::{ImageSet, ImageSetError};
 

@@ -23,6 +23,22 @@ pub enum ImageError {
         /// The side asked for, in pixels.
         side: usize,
     },
+    /// The center that is cut out has no size.
+    #[error(
+        "`crop` must be above 0 and at most 1, and the size divided by it at most {MAX_SIDE} (got {crop})"
+    )]
+    Crop {
+        /// The part asked for.
+        crop: f64,
+    },
+    /// The center cannot be cut out this way.
+    #[error(
+        "`crop` below 1 needs `interpolation` bilinear or bicubic and `fit` crop or stretch (got {crop})"
+    )]
+    CropNeeds {
+        /// The part asked for.
+        crop: f64,
+    },
     /// The ink does not fit into the image.
     #[error(
         "`ink_size` must be at most {most} for images of this size and number of channels (got {ink_size})"

@@ -1,10 +1,11 @@
-//! From a decoded picture to the input of a network: channels, polarity, ink, aspect ratio, size.
+//! From a decoded picture to the input of a network: channels, polarity, ink, and [`scale`] to its size.
 
-use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use image::imageops;
+use image::{DynamicImage, GrayImage, RgbImage};
 
-use super::ink::{Background, background_of, border, center_ink, median};
-use super::{DecodeOptions, Fit, Image, Polarity};
+use super::ink::{Background, background_of, center_ink};
+use super::scale::scale;
+use super::{DecodeOptions, Image, Polarity};
 
 /// Brings a decoded picture to the wanted channels and size.
 pub(super) fn fit(picture: DynamicImage, options: &DecodeOptions) -> Image {
@@ -23,7 +24,7 @@ pub(super) fn fit(picture: DynamicImage, options: &DecodeOptions) -> Image {
         {
             imageops::invert(&mut picture);
         }
-        resize(DynamicImage::ImageRgb8(picture), options).into_bytes()
+        scale(DynamicImage::ImageRgb8(picture), options).into_bytes()
     };
     Image {
         height: options.height,
@@ -45,7 +46,7 @@ fn fit_gray(mut picture: GrayImage, options: &DecodeOptions) -> GrayImage {
     {
         return centered;
     }
-    resize(DynamicImage::ImageLuma8(picture), options).into_luma8()
+    scale(DynamicImage::ImageLuma8(picture), options).into_luma8()
 }
 
 /// Whether a picture has the other background than the network knows.
@@ -59,58 +60,6 @@ fn is_inverted(picture: &GrayImage, polarity: Polarity) -> bool {
 
 fn has_size(picture: &GrayImage, options: &DecodeOptions) -> bool {
     picture.width() as usize == options.width && picture.height() as usize == options.height
-}
-
-fn resize(picture: DynamicImage, options: &DecodeOptions) -> DynamicImage {
-    let (width, height) = (options.width as u32, options.height as u32);
-    let picture = match options.fit {
-        Fit::Crop => crop_to_shape(picture, options),
-        Fit::Stretch | Fit::Pad => picture,
-    };
-    if (picture.width(), picture.height()) == (width, height) {
-        return picture;
-    }
-    if options.fit == Fit::Pad {
-        return pad(&picture, width, height);
-    }
-    picture.resize_exact(width, height, FilterType::Triangle)
-}
-
-/// Scales a picture into a box, and fills what is left with the color of its border.
-fn pad(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
-    let color = border_color(picture);
-    let (from_width, from_height) = (u64::from(picture.width()), u64::from(picture.height()));
-    let scaled = |side: u64, other: u64, to: u32, to_other: u32| {
-        // Rounded; a picture as thin as a hair keeps a pixel.
-        let side = (side * u64::from(to_other) + other / 2) / other;
-        (side as u32).clamp(1, to)
-    };
-    let inner_width = scaled(from_width, from_height, width, height);
-    let inner_height = scaled(from_height, from_width, height, width);
-    let inner = picture.resize_exact(inner_width, inner_height, FilterType::Triangle);
-    let left = i64::from((width - inner_width) / 2);
-    let top = i64::from((height - inner_height) / 2);
-    match inner {
-        DynamicImage::ImageLuma8(inner) => {
-            let mut canvas = GrayImage::from_pixel(width, height, Luma([color[0]]));
-            imageops::replace(&mut canvas, &inner, left, top);
-            DynamicImage::ImageLuma8(canvas)
-        }
-        inner => {
-            let mut canvas = RgbImage::from_pixel(width, height, Rgb(color));
-            imageops::replace(&mut canvas, &inner.into_rgb8(), left, top);
-            DynamicImage::ImageRgb8(canvas)
-        }
-    }
-}
-
-/// The median of each channel of the outermost pixels.
-fn border_color(picture: &DynamicImage) -> [u8; 3] {
-    let picture = picture.to_rgb8();
-    [0, 1, 2].map(|channel| {
-        let values = border(picture.width(), picture.height());
-        median(values.map(|(x, y)| picture.get_pixel(x, y)[channel]))
-    })
 }
 
 /// Lays a partly transparent picture on white paper; light marks on black paper where the polarity counts.
@@ -143,29 +92,12 @@ fn is_mostly_light(picture: &image::RgbaImage) -> bool {
     light > 128 * seen
 }
 
-/// Cuts the center that has the wanted proportions.
-fn crop_to_shape(picture: DynamicImage, options: &DecodeOptions) -> DynamicImage {
-    let (width, height) = (u64::from(picture.width()), u64::from(picture.height()));
-    let (want_width, want_height) = (options.width as u64, options.height as u64);
-    let keep = |side: u64, other: u64, want: u64, want_other: u64| {
-        ((other * want + want_other / 2) / want_other).clamp(1, side)
-    };
-    let kept_width = keep(width, height, want_width, want_height);
-    let kept_height = keep(height, width, want_height, want_width);
-    if (kept_width, kept_height) == (width, height) {
-        return picture;
-    }
-    picture.crop_imm(
-        ((width - kept_width) / 2) as u32,
-        ((height - kept_height) / 2) as u32,
-        kept_width as u32,
-        kept_height as u32,
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use image::{Luma, Rgb};
+
     use super::*;
+    use crate::image::Fit;
 
     fn gray(width: u32, height: u32, background: u8, ink: u8, marks: &[(u32, u32)]) -> GrayImage {
         let mut picture = GrayImage::from_pixel(width, height, Luma([background]));

@@ -43,7 +43,7 @@ pub use listing::ImageFile;
 const MAX_NAMED: usize = 10;
 
 /// Options for opening an [`ImageFolder`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FolderOptions {
     /// Size and channels of the images.
     pub decode: DecodeOptions,

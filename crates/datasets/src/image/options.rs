@@ -24,6 +24,21 @@ pub enum Fit {
     Pad,
 }
 
+/// How the value of a pixel is computed from those of another size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interpolation {
+    /// Antialiased bilinear in floating point. With [`Fit::Crop`] the center is cut out before it is
+    /// scaled.
+    #[default]
+    Triangle,
+    /// Antialiased bilinear, equal to Pillow's to the byte. With [`Fit::Crop`] the image is scaled before
+    /// its center is cut out, as torchvision and timm do.
+    Bilinear,
+    /// Antialiased bicubic (a = -0.5), otherwise as `Bilinear`.
+    Bicubic,
+}
+
 /// Which background the images of a network have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -38,7 +53,7 @@ pub enum Polarity {
 }
 
 /// What a decoded image looks like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecodeOptions {
     /// Height of the result, in pixels.
@@ -50,6 +65,15 @@ pub struct DecodeOptions {
     /// How another shape is resized to this size.
     #[serde(default)]
     pub fit: Fit,
+    /// How pixels of another size are computed.
+    #[serde(default)]
+    pub interpolation: Interpolation,
+    /// Part of the height and width that a cut of the center keeps, in `(0, 1]`: the image is scaled to
+    /// `floor(size / crop)` first. It is `crop_pct` of timm: with [`Fit::Crop`] its crop mode `center`, with
+    /// [`Fit::Stretch`] its `squash`. Below 1 it needs another interpolation than
+    /// [`Interpolation::Triangle`].
+    #[serde(default = "whole")]
+    pub crop: f64,
     /// Which background images are brought to.
     #[serde(default)]
     pub polarity: Polarity,
@@ -61,6 +85,10 @@ pub struct DecodeOptions {
     /// Most pixels a file may claim in its header.
     #[serde(default = "max_pixels")]
     pub max_pixels: u64,
+}
+
+fn whole() -> f64 {
+    1.0
 }
 
 fn max_pixels() -> u64 {
@@ -75,6 +103,8 @@ impl DecodeOptions {
             width,
             channels,
             fit: Fit::default(),
+            interpolation: Interpolation::default(),
+            crop: whole(),
             polarity: Polarity::default(),
             ink_size: 0,
             max_pixels: MAX_PIXELS,
@@ -85,7 +115,8 @@ impl DecodeOptions {
     ///
     /// # Errors
     ///
-    /// If `channels` is neither 1 nor 3, a side is not in `1..=16384`, or the ink does not fit.
+    /// If `channels` is neither 1 nor 3, a side is not in `1..=16384`, the ink does not fit, or
+    /// `crop` is out of range or needs another `interpolation` or `fit`.
     pub fn validate(&self) -> Result<(), ImageError> {
         if !matches!(self.channels, 1 | 3) {
             return Err(ImageError::Channels {
@@ -97,6 +128,7 @@ impl DecodeOptions {
                 return Err(ImageError::Side { key, side });
             }
         }
+        self.validate_crop()?;
         let most = if self.channels == 1 {
             self.height.min(self.width)
         } else {
@@ -107,6 +139,18 @@ impl DecodeOptions {
                 ink_size: self.ink_size,
                 most,
             });
+        }
+        Ok(())
+    }
+
+    fn validate_crop(&self) -> Result<(), ImageError> {
+        let crop = self.crop;
+        let in_range = crop > 0.0 && crop <= 1.0;
+        if !in_range || (self.height.max(self.width) as f64 / crop) > MAX_SIDE as f64 {
+            return Err(ImageError::Crop { crop });
+        }
+        if crop < 1.0 && (self.interpolation == Interpolation::Triangle || self.fit == Fit::Pad) {
+            return Err(ImageError::CropNeeds { crop });
         }
         Ok(())
     }

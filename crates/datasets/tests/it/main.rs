@@ -2,6 +2,7 @@
 
 #[cfg(feature = "parquet")]
 mod parquet;
+mod pillow;
 mod table;
 mod text;
 mod text_tasks;
