@@ -138,8 +138,20 @@ enum Layout {
     /// As the parameter.
     Same,
     /// A matrix with its axes exchanged: PyTorch stores the weights of a linear layer as
-    /// `[outputs, inputs]`, Burn as `[inputs, outputs]`.
+    /// `[outputs, inputs]`, Burn as `[inputs, outputs]`. As a convolution of single pixels it is
+    /// `[outputs, inputs, 1, 1]`.
     Transposed,
+}
+
+impl Layout {
+    /// The published shape of a parameter.
+    fn of(self, shape: &[usize]) -> Vec<usize> {
+        let mut shape = shape.to_vec();
+        if self == Self::Transposed {
+            shape.reverse();
+        }
+        shape
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -265,6 +277,18 @@ impl NameTable {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.entries.iter();
         entries.map(|entry| (entry.tensor.as_str(), entry.parameter.as_str()))
+    }
+
+    /// Published names and shapes of the tensors of a network, in the order they were added; those that it
+    /// lacks are left out.
+    pub fn shapes<M: Module>(&self, network: &M) -> Vec<(&str, Vec<usize>)> {
+        let mut shapes = Shapes::default();
+        network.visit(&mut shapes);
+        let published = |entry: &Entry| Some(entry.layout.of(shapes.shapes.get(&entry.parameter)?));
+        let entries = self.entries.iter();
+        entries
+            .filter_map(|entry| Some((entry.tensor.as_str(), published(entry)?)))
+            .collect()
     }
 
     fn entry(
@@ -454,11 +478,10 @@ impl SafeTensorsFile {
         layout: Layout,
     ) -> Result<(), SafeTensorsError> {
         let (path, tensor) = (self.path().to_owned(), name.to_owned());
-        let mut expected = shape.to_vec();
-        if layout == Layout::Transposed {
-            expected.reverse();
-        }
-        if info.shape != expected {
+        let expected = layout.of(shape);
+        let is_convolution = layout == Layout::Transposed
+            && matches!(&info.shape[..], [matrix @ .., 1, 1] if *matrix == expected);
+        if info.shape != expected && !is_convolution {
             return Err(SafeTensorsError::Shape {
                 path,
                 tensor,
@@ -580,7 +603,7 @@ impl Loader<'_> {
         })?;
         let values = to_f32(&bytes, info.dtype);
         Ok(match (layout, &info.shape[..]) {
-            (Layout::Transposed, &[rows, columns]) => {
+            (Layout::Transposed, &[rows, columns] | &[rows, columns, 1, 1]) => {
                 TensorData::new(transpose(&values, [rows, columns]), [columns, rows])
             }
             (_, shape) => TensorData::new(values, shape),

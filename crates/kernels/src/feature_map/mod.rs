@@ -83,6 +83,21 @@ impl FeatureMap {
         Self { values, ..self }
     }
 
+    /// Multiplies every channel by its own factor, `[batch, channels]`.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one factor per channel.
+    #[must_use]
+    pub fn scale_channels(self, factors: Tensor<2>) -> Self {
+        let [batch, channels] = factors.dims();
+        let shape = match self.layout {
+            Layout::ChannelsFirst => [batch, channels, 1, 1],
+            Layout::ChannelsLast => [batch, 1, 1, channels],
+        };
+        self.map(|values| values * factors.reshape(shape))
+    }
+
     /// Concatenates maps along their channels.
     ///
     /// # Panics

@@ -11,6 +11,7 @@ pub mod lora;
 pub mod mlp;
 pub(crate) mod norm;
 pub(crate) mod pooling;
+pub(crate) mod squeeze_excitation;
 
 pub use activation::Activation;
 pub use lora::{LoraConfig, LoraTarget, merge_lora};

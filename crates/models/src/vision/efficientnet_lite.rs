@@ -228,16 +228,9 @@ impl EfficientNetLiteConfig {
         stages.collect()
     }
 
-    /// Channels of a stage: the nearest multiple of 8 that is not more than 10% less.
+    /// Channels of a stage.
     fn scale_channels(&self, channels: usize) -> usize {
-        let scaled = channels as f64 * self.width_multiplier;
-        let nearest = (scaled / DIVISOR as f64 + 0.5) as usize * DIVISOR;
-        let rounded = nearest.max(DIVISOR);
-        if (rounded as f64) < 0.9 * scaled {
-            rounded + DIVISOR
-        } else {
-            rounded
-        }
+        round_channels(channels as f64 * self.width_multiplier)
     }
 
     /// Blocks of a stage.
@@ -250,13 +243,24 @@ impl EfficientNetLiteConfig {
     }
 }
 
+/// The nearest multiple of 8 that is not more than 10% less.
+pub(super) fn round_channels(channels: f64) -> usize {
+    let nearest = (channels / DIVISOR as f64 + 0.5) as usize * DIVISOR;
+    let rounded = nearest.max(DIVISOR);
+    if (rounded as f64) < 0.9 * channels {
+        rounded + DIVISOR
+    } else {
+        rounded
+    }
+}
+
 /// Divides height and width by a stride, rounded up.
-fn shrink(plane: [usize; 2], stride: usize) -> [usize; 2] {
+pub(super) fn shrink(plane: [usize; 2], stride: usize) -> [usize; 2] {
     plane.map(|side| side.div_ceil(stride))
 }
 
 /// A convolution of single pixels.
-fn pointwise(d_input: usize, d_output: usize) -> ConvNormConfig {
+pub(super) fn pointwise(d_input: usize, d_output: usize) -> ConvNormConfig {
     ConvNormConfig {
         d_input,
         d_output,

@@ -2,11 +2,14 @@
 
 pub mod cnn;
 pub mod efficientnet_lite;
+mod mobilenet_names;
+pub mod mobilenet_v3;
 pub mod resnet;
 mod torchvision;
 pub mod unet;
 
 pub use cnn::{Cnn, CnnConfig};
 pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteConfig};
+pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use unet::{UNet, UNetConfig};
