@@ -1,5 +1,6 @@
 //! Image networks: `[batch, channels, height, width]`.
 
+pub mod backbone_unet;
 pub mod cnn;
 pub mod efficientnet_lite;
 mod mobilenet_names;
@@ -8,6 +9,7 @@ pub mod resnet;
 mod torchvision;
 pub mod unet;
 
+pub use backbone_unet::{Backbone, BackboneKind, BackboneUNet, BackboneUNetConfig};
 pub use cnn::{Cnn, CnnConfig};
 pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteConfig};
 pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config};

@@ -179,9 +179,9 @@ impl UNetConfig {
 }
 
 /// The operations of a [`DoubleConv`].
-const CONVS: &str = "2 x (conv 3x3 + batch norm + relu)";
+pub(super) const CONVS: &str = "2 x (conv 3x3 + batch norm + relu)";
 
-fn describe(
+pub(super) fn describe(
     name: String,
     kind: String,
     convs: DoubleConvConfig,
@@ -199,9 +199,9 @@ fn describe(
 
 /// Two 3×3 convolutions.
 #[derive(Clone, Copy)]
-struct DoubleConvConfig {
-    d_input: usize,
-    d_output: usize,
+pub(super) struct DoubleConvConfig {
+    pub(super) d_input: usize,
+    pub(super) d_output: usize,
 }
 
 impl DoubleConvConfig {
@@ -214,7 +214,7 @@ impl DoubleConvConfig {
         })
     }
 
-    fn init(self, device: &Device) -> DoubleConv {
+    pub(super) fn init(self, device: &Device) -> DoubleConv {
         let [first, second] = self.convs().map(|conv| conv.init(HE_FAN_IN, device));
         DoubleConv { first, second }
     }
@@ -241,8 +241,8 @@ pub struct UNet {
 }
 
 #[derive(Module, Debug)]
-struct DoubleConv {
-    first: ConvNorm,
+pub(super) struct DoubleConv {
+    pub(super) first: ConvNorm,
     second: ConvNorm,
 }
 
@@ -294,22 +294,25 @@ impl UNet {
         let first = self.encoder.first().unwrap_or(&self.bottleneck);
         let [_d_output, channels, _, _] = first.first.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
-        let [_, _, height, width] = input.dims();
-        let multiple = self.min_multiple();
-        assert!(
-            [height, width]
-                .iter()
-                .all(|side| *side > 0 && side.is_multiple_of(multiple)),
-            "the height and width of an image must be multiples of {multiple} (got {height} and \
-             {width})"
-        );
+        check_sides(input, self.min_multiple());
     }
+}
+
+/// Checks that height and width are multiples of a number.
+pub(super) fn check_sides(input: &Tensor<4>, multiple: usize) {
+    let [_, _, height, width] = input.dims();
+    assert!(
+        [height, width]
+            .iter()
+            .all(|side| *side > 0 && side.is_multiple_of(multiple)),
+        "the height and width of an image must be multiples of {multiple} (got {height} and {width})"
+    );
 }
 
 impl DoubleConv {
     /// - input: `[batch, d_input, height, width]`
     /// - output: `[batch, d_output, height, width]`
-    fn forward(&self, x: FeatureMap) -> FeatureMap {
+    pub(super) fn forward(&self, x: FeatureMap) -> FeatureMap {
         let x = self.first.forward(x, Activation::Relu);
         self.second.forward(x, Activation::Relu)
     }
@@ -331,7 +334,7 @@ impl Up {
 }
 
 /// Adds a number per channel, as a feature map of one pixel, which has the same layout.
-fn add_bias(x: FeatureMap, bias: Option<&Param<Tensor<1>>>) -> FeatureMap {
+pub(super) fn add_bias(x: FeatureMap, bias: Option<&Param<Tensor<1>>>) -> FeatureMap {
     let Some(bias) = bias else {
         return x;
     };
