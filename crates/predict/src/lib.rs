@@ -31,6 +31,7 @@ mod model;
 pub mod model_dir;
 mod model_files;
 mod prediction;
+mod segment;
 pub mod tabular;
 #[cfg(feature = "text")]
 pub mod text;
@@ -42,6 +43,7 @@ pub use file_error::FileError;
 pub use model::Model;
 pub use model_files::ModelFiles;
 pub use prediction::{Action, Prediction};
+pub use segment::Segment;
 
 /// Version of Burn that the crate is built on.
 pub const BURN_VERSION: &str = "0.22.1";

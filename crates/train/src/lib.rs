@@ -48,6 +48,7 @@ pub mod run_options;
 mod saving;
 mod schedule;
 pub mod section;
+pub mod segment;
 mod silent;
 pub mod split;
 pub mod splits;
