@@ -174,6 +174,7 @@ pub struct NameTable {
     entries: Vec<Entry>,
     ignored: BTreeSet<String>,
     allows_unused: bool,
+    turns_kernels: bool,
     /// Paths of layers that are not loaded.
     kept: Vec<String>,
 }
@@ -270,6 +271,13 @@ impl NameTable {
     #[must_use]
     pub fn ignore_others(mut self) -> Self {
         self.allows_unused = true;
+        self
+    }
+
+    /// Turns the kernels of all convolutions by 180 degrees, for a network that reads turned images.
+    #[must_use]
+    pub fn with_turned_kernels(mut self) -> Self {
+        self.turns_kernels = true;
         self
     }
 
@@ -406,6 +414,7 @@ impl SafeTensorsFile {
             reader: self.source.reader()?,
             file: self,
             tensors,
+            turns_kernels: table.turns_kernels,
             path: Vec::new(),
             error: None,
         };
@@ -414,6 +423,16 @@ impl SafeTensorsFile {
             None => Ok(network),
             Some(error) => Err(error),
         }
+    }
+
+    /// Checks that the file has a tensor of the right shape for every parameter, and no other, without
+    /// reading any.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn fits<M: Module>(&self, network: &M, table: &NameTable) -> Result<(), SafeTensorsError> {
+        self.check(network, table).map(|_| ())
     }
 
     /// Compares the file with the network and returns the tensor of each parameter.
@@ -585,6 +604,7 @@ struct Loader<'a> {
     reader: Reader<'a>,
     file: &'a SafeTensorsFile,
     tensors: BTreeMap<String, (&'a TensorInfo, Layout)>,
+    turns_kernels: bool,
     path: Vec<String>,
     /// The first, after which nothing is read.
     error: Option<SafeTensorsError>,
@@ -601,7 +621,11 @@ impl Loader<'_> {
             path: self.file.path().to_owned(),
             source,
         })?;
-        let values = to_f32(&bytes, info.dtype);
+        let mut values = to_f32(&bytes, info.dtype);
+        if let ([_, _, height, width], true) = (&info.shape[..], self.turns_kernels) {
+            let kernels = values.chunks_exact_mut((height * width).max(1));
+            kernels.for_each(<[f32]>::reverse);
+        }
         Ok(match (layout, &info.shape[..]) {
             (Layout::Transposed, &[rows, columns] | &[rows, columns, 1, 1]) => {
                 TensorData::new(transpose(&values, [rows, columns]), [columns, rows])

@@ -45,6 +45,12 @@ pub(crate) struct ConvNorm {
 }
 
 impl ConvNorm {
+    /// The same layer with another constant in its normalization.
+    pub(crate) fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.norm.epsilon = epsilon;
+        self
+    }
+
     /// Convolution, batch normalization and an activation.
     ///
     /// - input: `[batch, d_input, height, width]`

@@ -42,6 +42,12 @@ pub(crate) struct DepthwiseNorm {
 }
 
 impl DepthwiseNorm {
+    /// The same layer with another constant in its normalization.
+    pub(crate) fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.norm.epsilon = epsilon;
+        self
+    }
+
     /// Depthwise convolution, batch normalization and an activation.
     ///
     /// - input: `[batch, channels, height, width]`

@@ -7,9 +7,9 @@
 //! The Lite networks have no squeeze-and-excitation, `ReLU6` (Sandler et al., 2018,
 //! <https://arxiv.org/abs/1801.04381>) instead of `SiLU`, a stem and a head of the same width at all
 //! sizes, and first and last stages of the same depth.
-//! Differs from them: no stochastic depth; padding is the same on all sides, also at stride 2, where
-//! TensorFlow pads one side only; the classifier is initialized as in Goyal et al., 2017,
-//! <https://arxiv.org/abs/1706.02677>.
+//! Differs from them: no stochastic depth; by default padding is the same on all sides, also at
+//! stride 2, where TensorFlow pads one side only ([`Padding`] chooses); the classifier is initialized
+//! as in Goyal et al., 2017, <https://arxiv.org/abs/1706.02677>.
 //!
 //! | here | shape | in the paper | in timm |
 //! |---|---|---|---|
@@ -27,6 +27,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear};
 use burn::tensor::{Device, Tensor, assert_shape};
+use serde::{Deserialize, Serialize};
 use tinderbox_kernels::{Activation, FeatureMap, global_avg_pool};
 
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
@@ -94,6 +95,21 @@ impl Stage {
     }
 }
 
+/// Where convolutions of stride 2 add zeros to an axis of even size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// Half a kernel on both sides, as PyTorch does.
+    #[default]
+    Symmetric,
+    /// One pixel more at the end than at the start: TensorFlow's `SAME`.
+    ///
+    /// At stride 2 and an even size, [`Symmetric`](Self::Symmetric) reads one pixel of padding more at the
+    /// start than at the end: the mirror image. So such a network sees images turned by 180 degrees, and
+    /// its kernels are those of the published network turned in the same way.
+    Same,
+}
+
 /// Configuration to create an [`EfficientNetLite`] with [`init`](EfficientNetLiteConfig::init). The
 /// defaults are those of Lite0.
 #[derive(Config, Debug, PartialEq)]
@@ -111,6 +127,12 @@ pub struct EfficientNetLiteConfig {
     /// Dropout probability before the classifier, in `[0, 1)`.
     #[config(default = 0.2)]
     pub dropout: f64,
+    /// Where convolutions of stride 2 add zeros.
+    #[config(default = "Padding::Symmetric")]
+    pub padding: Padding,
+    /// Constant that batch normalization adds to the variance.
+    #[config(default = 1e-5)]
+    pub norm_epsilon: f64,
 }
 
 data_sized!(EfficientNetLiteConfig::new(in_channels, num_classes));
@@ -150,6 +172,7 @@ impl EfficientNetLiteConfig {
         )?;
         check_range("depth_multiplier", self.depth_multiplier, multipliers)?;
         check_probability("dropout", self.dropout)?;
+        check_range("norm_epsilon", self.norm_epsilon, 1e-12..=0.1)?;
         check_parameters(&self.layers([1, 1]))
     }
 
@@ -160,14 +183,17 @@ impl EfficientNetLiteConfig {
     /// If [`validate`](Self::validate) rejects the configuration.
     pub fn init(&self, device: &Device) -> EfficientNetLite {
         assert_eq!(self.validate(), Ok(()), "invalid EfficientNetLiteConfig");
+        let epsilon = self.norm_epsilon;
+        let conv = |config: ConvNormConfig| config.init(HE_FAN_OUT, device).with_epsilon(epsilon);
         let stages = self.stages().into_iter().map(|stage| {
-            let blocks = stage.into_iter().map(|block| block.init(device));
+            let blocks = stage.into_iter().map(|block| block.init(epsilon, device));
             blocks.collect()
         });
         EfficientNetLite {
-            stem: self.stem().init(HE_FAN_OUT, device),
+            turned: self.padding == Padding::Same,
+            stem: conv(self.stem()),
             stages: stages.collect(),
-            head: self.head().init(HE_FAN_OUT, device),
+            head: conv(self.head()),
             dropout: DropoutConfig::new(self.dropout).init(),
             output: linear(D_HEAD, self.num_classes, CLASSIFIER, device),
         }
@@ -210,7 +236,7 @@ impl EfficientNetLiteConfig {
     }
 
     /// Lists the blocks of every stage.
-    fn stages(&self) -> Vec<Vec<BlockConfig>> {
+    pub(super) fn stages(&self) -> Vec<Vec<BlockConfig>> {
         let mut d_input = D_STEM;
         let stages = STAGES.iter().enumerate().map(|(index, stage)| {
             let d_output = self.scale_channels(stage.channels);
@@ -285,7 +311,7 @@ fn describe(
 
 /// One block.
 #[derive(Clone, Copy)]
-struct BlockConfig {
+pub(super) struct BlockConfig {
     d_input: usize,
     d_output: usize,
     /// Ratio of the inner channels to those of the input; 1 for no expansion.
@@ -299,7 +325,7 @@ impl BlockConfig {
         self.d_input * self.expansion
     }
 
-    fn expansion(self) -> Option<ConvNormConfig> {
+    pub(super) fn expansion(self) -> Option<ConvNormConfig> {
         (self.expansion > 1).then(|| pointwise(self.d_input, self.d_inner()))
     }
 
@@ -315,12 +341,13 @@ impl BlockConfig {
         pointwise(self.d_inner(), self.d_output)
     }
 
-    fn init(self, device: &Device) -> Block {
-        let expansion = self.expansion();
+    fn init(self, epsilon: f64, device: &Device) -> Block {
+        let conv = |config: ConvNormConfig| config.init(HE_FAN_OUT, device).with_epsilon(epsilon);
+        let depthwise = self.depthwise().init(HE_FAN_OUT, device);
         Block {
-            expansion: expansion.map(|conv| conv.init(HE_FAN_OUT, device)),
-            depthwise: self.depthwise().init(HE_FAN_OUT, device),
-            projection: self.projection().init(HE_FAN_OUT, device),
+            expansion: self.expansion().map(conv),
+            depthwise: depthwise.with_epsilon(epsilon),
+            projection: conv(self.projection()),
             residual: self.stride == 1 && self.d_input == self.d_output,
         }
     }
@@ -355,11 +382,13 @@ impl BlockConfig {
 /// ```
 #[derive(Module, Debug)]
 pub struct EfficientNetLite {
+    /// Whether images are turned by 180 degrees; see [`Padding::Same`].
+    turned: bool,
     stem: ConvNorm,
     stages: Vec<Vec<Block>>,
     head: ConvNorm,
     dropout: Dropout,
-    output: Linear,
+    pub(super) output: Linear,
 }
 
 #[derive(Module, Debug)]
@@ -382,10 +411,23 @@ impl EfficientNetLite {
     ///
     /// If the second axis of `input` is not `channels`.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        let features = self.forward_features(input);
+        project(&self.output, drop_out(&self.dropout, features))
+    }
+
+    /// Computes the features that the classifier reads.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`, any height and width from 1
+    /// - output: `[batch, 1280]`
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_features(&self, input: Tensor<4>) -> Tensor<2> {
         let x = self.run_stages(input, |_| ());
-        let x = global_avg_pool(self.head.forward(x, Activation::Relu6));
-        let x = drop_out(&self.dropout, x);
-        project(&self.output, x)
+        global_avg_pool(self.head.forward(x, Activation::Relu6))
     }
 
     /// Computes the feature maps of every stage, for detectors and other networks on top.
@@ -413,8 +455,17 @@ impl EfficientNetLite {
     /// As [`forward`](Self::forward).
     pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
         let mut stages = Vec::with_capacity(self.stages.len());
-        self.run_stages(input, |x| stages.push(x.clone().into_nchw()));
+        self.run_stages(input, |x| stages.push(self.turn(x.clone().into_nchw())));
         stages
+    }
+
+    /// Turns images or feature maps by 180 degrees, if the padding asks for it.
+    fn turn(&self, images: Tensor<4>) -> Tensor<4> {
+        if self.turned {
+            images.flip([2, 3])
+        } else {
+            images
+        }
     }
 
     /// Number of output channels of every stage.
@@ -442,7 +493,7 @@ impl EfficientNetLite {
     fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&FeatureMap)) -> FeatureMap {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
-        let input = FeatureMap::from_nchw(input);
+        let input = FeatureMap::from_nchw(self.turn(input));
         let x = self.stem.forward(input, Activation::Relu6);
         self.stages.iter().fold(x, |x, stage| {
             let x = stage.iter().fold(x, |x, block| block.forward(x));

@@ -380,7 +380,7 @@ pub struct ResNet {
     stem_pool: bool,
     stages: Vec<Vec<Residual>>,
     dropout: Dropout,
-    output: Linear,
+    pub(super) output: Linear,
 }
 
 #[derive(Module, Debug)]
@@ -401,9 +401,22 @@ impl ResNet {
     ///
     /// If the second axis of `input` is not `channels`.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        let x = global_avg_pool(self.run_stages(input, |_| ()));
-        let x = drop_out(&self.dropout, x);
+        let x = drop_out(&self.dropout, self.forward_features(input));
         self.output.forward(x)
+    }
+
+    /// Computes the features that the classifier reads.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`, any height and width from 1
+    /// - output: `[batch, d_features]`, the channels of the last stage
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_features(&self, input: Tensor<4>) -> Tensor<2> {
+        global_avg_pool(self.run_stages(input, |_| ()))
     }
 
     /// Computes the feature maps of every stage, for detectors and other networks on top.

@@ -4,11 +4,25 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::layers::{Mlp, MlpConfig, Normalization};
-use tinderbox_models::vision::{Cnn, CnnConfig, ResNet, ResNetConfig};
+use tinderbox_models::vision::{
+    Backbone, Cnn, CnnConfig, EfficientNetLite, EfficientNetLiteConfig, ResNet, ResNetConfig,
+};
 use tinderbox_models::{ConfigError, LayerSummary, Template};
 
 use crate::Classify;
 use crate::model_dir::{self, WeightsError};
+
+/// Applies the same expression to the network or configuration of every kind.
+macro_rules! each {
+    ($kind:ident, $value:expr, $name:pat => $result:expr) => {
+        match $value {
+            $kind::Mlp($name) => $result,
+            $kind::Cnn($name) => $result,
+            $kind::Resnet($name) => $result,
+            $kind::EfficientnetLite($name) => $result,
+        }
+    };
+}
 
 /// Configuration of an [`ImageModel`]: that of its network, without the sizes that follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,25 +34,26 @@ pub enum ImageModelConfig {
     Cnn(Template<CnnConfig>),
     /// Residual network.
     Resnet(Template<ResNetConfig>),
+    /// EfficientNet-Lite.
+    EfficientnetLite(Template<EfficientNetLiteConfig>),
 }
 
-impl From<MlpConfig> for ImageModelConfig {
-    fn from(config: MlpConfig) -> Self {
-        Self::Mlp(Template(config))
-    }
+macro_rules! from_config {
+    ($($config:ident => $kind:ident),*) => {$(
+        impl From<$config> for ImageModelConfig {
+            fn from(config: $config) -> Self {
+                Self::$kind(Template(config))
+            }
+        }
+    )*};
 }
 
-impl From<CnnConfig> for ImageModelConfig {
-    fn from(config: CnnConfig) -> Self {
-        Self::Cnn(Template(config))
-    }
-}
-
-impl From<ResNetConfig> for ImageModelConfig {
-    fn from(config: ResNetConfig) -> Self {
-        Self::Resnet(Template(config))
-    }
-}
+from_config!(
+    MlpConfig => Mlp,
+    CnnConfig => Cnn,
+    ResNetConfig => Resnet,
+    EfficientNetLiteConfig => EfficientnetLite
+);
 
 impl ImageModelConfig {
     /// The default of each kind.
@@ -47,6 +62,7 @@ impl ImageModelConfig {
             "mlp" => Self::Mlp(Template::default()),
             "cnn" => Self::Cnn(Template::default()),
             "resnet" => Self::Resnet(Template::default()),
+            "efficientnet-lite" => Self::EfficientnetLite(Template::default()),
             _ => return None,
         })
     }
@@ -65,6 +81,9 @@ impl ImageModelConfig {
             Self::Resnet(Template(config)) => {
                 (config.in_channels, config.num_classes) = (channels, classes);
             }
+            Self::EfficientnetLite(Template(config)) => {
+                (config.in_channels, config.num_classes) = (channels, classes);
+            }
         }
         self
     }
@@ -73,16 +92,12 @@ impl ImageModelConfig {
     pub fn normalizes_batches(&self) -> bool {
         match self {
             Self::Mlp(config) => config.0.normalization == Normalization::Batch,
-            Self::Cnn(_) | Self::Resnet(_) => true,
+            Self::Cnn(_) | Self::Resnet(_) | Self::EfficientnetLite(_) => true,
         }
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        let result = match self {
-            Self::Mlp(config) => config.0.validate(),
-            Self::Cnn(config) => config.0.validate(),
-            Self::Resnet(config) => config.0.validate(),
-        };
+        let result = each!(Self, self, config => config.0.validate());
         result.map_err(|error| {
             let key = format!("model.{}", error.key);
             ConfigError { key, ..error }
@@ -102,11 +117,7 @@ impl ImageModelConfig {
     ) -> Result<ImageModel, ConfigError> {
         let config = self.clone().with_sizes(shape, classes);
         config.validate()?;
-        Ok(match config {
-            Self::Mlp(config) => ImageModel::Mlp(config.0.init(device)),
-            Self::Cnn(config) => ImageModel::Cnn(config.0.init(device)),
-            Self::Resnet(config) => ImageModel::Resnet(config.0.init(device)),
-        })
+        Ok(each!(Self, config, config => config.0.init(device).into()))
     }
 
     /// Describes the layers of the network without building it.
@@ -121,10 +132,12 @@ impl ImageModelConfig {
     ) -> Result<Vec<LayerSummary>, ConfigError> {
         let config = self.clone().with_sizes(shape, classes);
         config.validate()?;
+        let image = [shape[0], shape[1]];
         Ok(match config {
             Self::Mlp(config) => config.0.layers(),
             Self::Cnn(config) => config.0.layers(),
-            Self::Resnet(config) => config.0.layers([shape[0], shape[1]]),
+            Self::Resnet(config) => config.0.layers(image),
+            Self::EfficientnetLite(config) => config.0.layers(image),
         })
     }
 }
@@ -139,7 +152,21 @@ pub enum ImageModel {
     Cnn(Cnn),
     /// Residual.
     Resnet(ResNet),
+    /// EfficientNet-Lite.
+    EfficientnetLite(EfficientNetLite),
 }
+
+macro_rules! from_network {
+    ($($network:ident => $kind:ident),*) => {$(
+        impl From<$network> for ImageModel {
+            fn from(network: $network) -> Self {
+                Self::$kind(network)
+            }
+        }
+    )*};
+}
+
+from_network!(Mlp => Mlp, Cnn => Cnn, ResNet => Resnet, EfficientNetLite => EfficientnetLite);
 
 impl ImageModel {
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
@@ -149,11 +176,7 @@ impl ImageModel {
     ///
     /// If Burn cannot write them.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
-        match self {
-            Self::Mlp(net) => model_dir::to_bytes(net),
-            Self::Cnn(net) => model_dir::to_bytes(net),
-            Self::Resnet(net) => model_dir::to_bytes(net),
-        }
+        each!(Self, self, net => model_dir::to_bytes(net))
     }
 
     /// Fills the network with the weights of [`to_bytes`](Self::to_bytes).
@@ -162,11 +185,26 @@ impl ImageModel {
     ///
     /// If they are damaged or do not fit the network.
     pub fn with_bytes(self, bytes: Vec<u8>) -> Result<Self, WeightsError> {
-        Ok(match self {
-            Self::Mlp(net) => Self::Mlp(model_dir::from_bytes(bytes, net)?),
-            Self::Cnn(net) => Self::Cnn(model_dir::from_bytes(bytes, net)?),
-            Self::Resnet(net) => Self::Resnet(model_dir::from_bytes(bytes, net)?),
-        })
+        Ok(each!(Self, self, net => model_dir::from_bytes(bytes, net)?.into()))
+    }
+
+    /// The network as one whose features others can use; `None` without stages and a linear
+    /// classifier.
+    pub fn backbone(&self) -> Option<&dyn Backbone> {
+        match self {
+            Self::Resnet(net) => Some(net),
+            Self::EfficientnetLite(net) => Some(net),
+            Self::Mlp(_) | Self::Cnn(_) => None,
+        }
+    }
+
+    /// As [`backbone`](Self::backbone), to replace its classifier.
+    pub fn backbone_mut(&mut self) -> Option<&mut dyn Backbone> {
+        match self {
+            Self::Resnet(net) => Some(net),
+            Self::EfficientnetLite(net) => Some(net),
+            Self::Mlp(_) | Self::Cnn(_) => None,
+        }
     }
 }
 
@@ -178,6 +216,7 @@ impl Classify for ImageModel {
             Self::Mlp(net) => net.forward(images.flatten(1, 3)),
             Self::Cnn(net) => net.forward(images),
             Self::Resnet(net) => net.forward(images),
+            Self::EfficientnetLite(net) => net.forward(images),
         }
     }
 }
