@@ -9,8 +9,11 @@ use clap::{Args, Subcommand};
 use tinderbox_cli::app::{NoFlags, TrainCommand, with_data};
 use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, TrainArgs, inspect, note};
-use tinderbox_recipes::vision::{BUILTIN, InferredRecipe, VisionRecipe, VisionTask, analysis};
-use tinderbox_train::{Options, Report, Task as _};
+use tinderbox_predict::vision::PublishedModel;
+use tinderbox_recipes::vision::{
+    BUILTIN, InferredRecipe, VisionModel, VisionRecipe, VisionTask, analysis,
+};
+use tinderbox_train::{Options, Report, Task as _, TaskError};
 
 tinderbox_cli::main!(Vision);
 
@@ -33,12 +36,19 @@ struct Inspect {
     json: bool,
 }
 
+#[derive(Args, Clone, Debug)]
+struct InputFlags {
+    /// Published weights to predict with instead of a run: a folder with model.safetensors and config.json
+    #[arg(long, value_name = "DIR", conflicts_with = "run")]
+    weights: Option<PathBuf>,
+}
+
 impl App for Vision {
     type Task = VisionTask;
     type TrainFlags = NoFlags;
     type ModelFlags = NoFlags;
     type EvalFlags = NoFlags;
-    type InputFlags = NoFlags;
+    type InputFlags = InputFlags;
     type Command = Command;
 
     const NAME: &'static str = env!("CARGO_PKG_NAME");
@@ -75,7 +85,22 @@ impl App for Vision {
         }
     }
 
-    fn input_options(_flags: &NoFlags) {}
+    fn input_options(_flags: &InputFlags) {}
+
+    fn published(
+        flags: &InputFlags,
+        device: &Device,
+    ) -> Result<Option<(VisionModel, Vec<String>)>, Failure> {
+        let Some(weights) = &flags.weights else {
+            return Ok(None);
+        };
+        let weights = PublishedModel::open(weights).map_err(TaskError::user)?;
+        let model = weights.classifier(device).map_err(TaskError::user)?;
+        Ok(Some((
+            VisionModel::Classifier(Box::new(model)),
+            weights.notes,
+        )))
+    }
 
     fn after_training(
         task: &VisionTask,

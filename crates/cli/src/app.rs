@@ -85,6 +85,20 @@ pub trait App: Sized + 'static {
         <Self::Task as Task>::InputOptions::default()
     }
 
+    /// The model that flags of `predict` choose instead of a run, such as published weights, with what was
+    /// assumed about it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    fn published(
+        flags: &Self::InputFlags,
+        device: &Device,
+    ) -> Result<Option<(ModelOf<Self>, Vec<String>)>, Failure> {
+        let _ = (flags, device);
+        Ok(None)
+    }
+
     /// Prints what only this app shows after training.
     ///
     /// # Errors

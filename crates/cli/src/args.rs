@@ -188,7 +188,7 @@ pub struct EvalArgs {
 pub struct PredictArgs {
     /// Directory of a finished run
     #[arg(long, value_name = "DIR", help = RUN_HELP)]
-    pub run: PathBuf,
+    pub run: Option<PathBuf>,
     /// Print one JSON line per input
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

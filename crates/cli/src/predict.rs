@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use tinderbox_predict::Prediction;
 use tinderbox_train::task::{InputItem, InputOptions, Noun, Position};
@@ -45,7 +46,7 @@ pub(crate) fn run<A: App>(
 ) -> Result<(), Failure> {
     let common = &args.predict;
     let device = open_device(common.device, A::NAME)?.device;
-    let model = load::<A>(&common.run, &args.own, common.threshold, &device)?;
+    let model = model::<A>(args, &device)?;
     let options = InputOptions {
         columns: common.id.clone(),
         all_columns: common.keep,
@@ -62,6 +63,30 @@ pub(crate) fn run<A: App>(
         predict_input::<A>(&model, input, &options, &mut writer)?;
     }
     writer.out.finish()
+}
+
+/// The model of the run, or the one that flags of the app choose.
+fn model<A: App>(
+    args: &PredictCommand<A::ModelFlags, A::InputFlags>,
+    device: &Device,
+) -> Result<ModelOf<A>, Failure> {
+    let common = &args.predict;
+    match (&common.run, A::published(&args.inputs, device)?) {
+        (Some(run), None) => load::<A>(run, &args.own, common.threshold, device),
+        (None, Some((model, notes))) => {
+            for line in &notes {
+                note(line);
+            }
+            match common.threshold {
+                Some(threshold) => Ok(A::Task::with_threshold(model, threshold)?),
+                None => Ok(model),
+            }
+        }
+        (None, None) => Err(Failure::user("no model: name a run with `--run DIR`")),
+        (Some(_), Some(_)) => Err(Failure::user(
+            "`--run` does not go with another model: leave one out",
+        )),
+    }
 }
 
 fn predict_input<A: App>(

@@ -401,6 +401,16 @@ impl SafeTensorsFile {
         self.header.info(tensor).map(|info| info.shape.as_slice())
     }
 
+    /// Names and shapes of all tensors, by name.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let tensors = self.header.tensors().into_iter();
+        let mut tensors: Vec<_> = tensors
+            .map(|(name, info)| (name, info.shape.clone()))
+            .collect();
+        tensors.sort_unstable();
+        tensors
+    }
+
     /// Loads the tensors into a network, converted to single precision. Parameters
     /// that were not initialized yet draw no random numbers.
     ///

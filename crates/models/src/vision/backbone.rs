@@ -3,10 +3,10 @@
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use super::{EfficientNetLite, ResNet};
+use super::{EfficientNetLite, MobileNetV3, ResNet};
 
 /// A network of stages whose last feature map is averaged and classified by one linear layer.
-pub trait Backbone {
+pub trait ImageBackbone {
     /// Computes the features that the classifier reads.
     ///
     /// # Shapes
@@ -45,7 +45,7 @@ pub trait Backbone {
 
 macro_rules! backbone {
     ($network:ty) => {
-        impl Backbone for $network {
+        impl ImageBackbone for $network {
             fn forward_features(&self, input: Tensor<4>) -> Tensor<2> {
                 self.forward_features(input)
             }
@@ -74,4 +74,5 @@ macro_rules! backbone {
 }
 
 backbone!(EfficientNetLite);
+backbone!(MobileNetV3);
 backbone!(ResNet);

@@ -364,7 +364,7 @@ pub struct MobileNetV3 {
     head: ConvNorm,
     hidden: Linear,
     dropout: Dropout,
-    output: Linear,
+    pub(super) output: Linear,
 }
 
 #[derive(Module, Debug)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tinderbox_datasets::image::{DecodeOptions, Image, decode_bytes};
 
-use super::{ImageEnsemble, ImageModelConfig, Normalize};
+use super::{ImageEnsemble, ImageModel, ImageModelConfig, Normalize, PublishedModel};
 use crate::calibration::Temperature;
 use crate::decision::{check_threshold, decide};
 use crate::model_dir::ModelError;
@@ -96,6 +96,27 @@ impl ImageClassifier {
             device: device.clone().inner(),
             threshold: None,
         })
+    }
+
+    /// Published weights as a classifier into their own classes.
+    pub(super) fn published(from: &PublishedModel, model: ImageModel, device: &Device) -> Self {
+        let spec = ImageClassifierSpec {
+            kind: Self::KIND.to_owned(),
+            recipe: from.architecture.clone(),
+            members: 1,
+            model: from.config.clone(),
+            labels: from.labels.clone(),
+            input: from.decode.clone(),
+            normalize: from.normalize.clone(),
+            temperature: Temperature::default(),
+            training: Value::Null,
+        };
+        Self {
+            ensemble: ImageEnsemble::new(vec![model]),
+            spec,
+            device: device.clone().inner(),
+            threshold: None,
+        }
     }
 
     /// The same model with another decision threshold.

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::layers::{Mlp, MlpConfig, Normalization};
 use tinderbox_models::vision::{
-    Backbone, Cnn, CnnConfig, EfficientNetLite, EfficientNetLiteConfig, ResNet, ResNetConfig,
+    Cnn, CnnConfig, EfficientNetLite, EfficientNetLiteConfig, ImageBackbone, MobileNetV3,
+    MobileNetV3Config, ResNet, ResNetConfig,
 };
 use tinderbox_models::{ConfigError, LayerSummary, Template};
 
@@ -20,6 +21,7 @@ macro_rules! each {
             $kind::Cnn($name) => $result,
             $kind::Resnet($name) => $result,
             $kind::EfficientnetLite($name) => $result,
+            $kind::MobilenetV3($name) => $result,
         }
     };
 }
@@ -36,6 +38,8 @@ pub enum ImageModelConfig {
     Resnet(Template<ResNetConfig>),
     /// EfficientNet-Lite.
     EfficientnetLite(Template<EfficientNetLiteConfig>),
+    /// MobileNetV3-Small.
+    MobilenetV3(Template<MobileNetV3Config>),
 }
 
 macro_rules! from_config {
@@ -52,7 +56,8 @@ from_config!(
     MlpConfig => Mlp,
     CnnConfig => Cnn,
     ResNetConfig => Resnet,
-    EfficientNetLiteConfig => EfficientnetLite
+    EfficientNetLiteConfig => EfficientnetLite,
+    MobileNetV3Config => MobilenetV3
 );
 
 impl ImageModelConfig {
@@ -63,12 +68,17 @@ impl ImageModelConfig {
             "cnn" => Self::Cnn(Template::default()),
             "resnet" => Self::Resnet(Template::default()),
             "efficientnet-lite" => Self::EfficientnetLite(Template::default()),
+            "mobilenet-v3" => Self::MobilenetV3(Template::default()),
             _ => return None,
         })
     }
 
     /// The same for images of `[height, width, channels]` and a number of classes.
-    fn with_sizes(mut self, [height, width, channels]: [usize; 3], classes: usize) -> Self {
+    pub(super) fn with_sizes(
+        mut self,
+        [height, width, channels]: [usize; 3],
+        classes: usize,
+    ) -> Self {
         match &mut self {
             Self::Mlp(Template(config)) => {
                 config.d_input = height.saturating_mul(width).saturating_mul(channels);
@@ -84,6 +94,9 @@ impl ImageModelConfig {
             Self::EfficientnetLite(Template(config)) => {
                 (config.in_channels, config.num_classes) = (channels, classes);
             }
+            Self::MobilenetV3(Template(config)) => {
+                (config.in_channels, config.num_classes) = (channels, classes);
+            }
         }
         self
     }
@@ -92,7 +105,9 @@ impl ImageModelConfig {
     pub fn normalizes_batches(&self) -> bool {
         match self {
             Self::Mlp(config) => config.0.normalization == Normalization::Batch,
-            Self::Cnn(_) | Self::Resnet(_) | Self::EfficientnetLite(_) => true,
+            Self::Cnn(_) | Self::Resnet(_) | Self::EfficientnetLite(_) | Self::MobilenetV3(_) => {
+                true
+            }
         }
     }
 
@@ -138,6 +153,7 @@ impl ImageModelConfig {
             Self::Cnn(config) => config.0.layers(),
             Self::Resnet(config) => config.0.layers(image),
             Self::EfficientnetLite(config) => config.0.layers(image),
+            Self::MobilenetV3(config) => config.0.layers(image),
         })
     }
 }
@@ -154,6 +170,8 @@ pub enum ImageModel {
     Resnet(ResNet),
     /// EfficientNet-Lite.
     EfficientnetLite(EfficientNetLite),
+    /// MobileNetV3-Small.
+    MobilenetV3(MobileNetV3),
 }
 
 macro_rules! from_network {
@@ -166,7 +184,7 @@ macro_rules! from_network {
     )*};
 }
 
-from_network!(Mlp => Mlp, Cnn => Cnn, ResNet => Resnet, EfficientNetLite => EfficientnetLite);
+from_network!(Mlp => Mlp, Cnn => Cnn, ResNet => Resnet, EfficientNetLite => EfficientnetLite, MobileNetV3 => MobilenetV3);
 
 impl ImageModel {
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
@@ -190,19 +208,21 @@ impl ImageModel {
 
     /// The network as one whose features others can use; `None` without stages and a linear
     /// classifier.
-    pub fn backbone(&self) -> Option<&dyn Backbone> {
+    pub fn backbone(&self) -> Option<&dyn ImageBackbone> {
         match self {
             Self::Resnet(net) => Some(net),
             Self::EfficientnetLite(net) => Some(net),
+            Self::MobilenetV3(net) => Some(net),
             Self::Mlp(_) | Self::Cnn(_) => None,
         }
     }
 
     /// As [`backbone`](Self::backbone), to replace its classifier.
-    pub fn backbone_mut(&mut self) -> Option<&mut dyn Backbone> {
+    pub fn backbone_mut(&mut self) -> Option<&mut dyn ImageBackbone> {
         match self {
             Self::Resnet(net) => Some(net),
             Self::EfficientnetLite(net) => Some(net),
+            Self::MobilenetV3(net) => Some(net),
             Self::Mlp(_) | Self::Cnn(_) => None,
         }
     }
@@ -217,6 +237,7 @@ impl Classify for ImageModel {
             Self::Cnn(net) => net.forward(images),
             Self::Resnet(net) => net.forward(images),
             Self::EfficientnetLite(net) => net.forward(images),
+            Self::MobilenetV3(net) => net.forward(images),
         }
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use tinderbox_datasets::image::{DecodeOptions, Fit, Interpolation};
 use tinderbox_models::Template;
 use tinderbox_models::pretrained::{NameTable, SafeTensorsError, SafeTensorsFile};
-use tinderbox_models::vision::{EfficientNetLiteConfig, Padding, ResNetConfig};
+use tinderbox_models::vision::{EfficientNetLiteConfig, MobileNetV3Config, Padding, ResNetConfig};
 
 use super::PublishedError;
 use super::config::PublishedConfig;
@@ -38,8 +38,16 @@ pub(super) struct Architecture {
     interpolation: Interpolation,
     /// Mean and standard deviation.
     statistics: [[f32; 3]; 2],
-    /// Whether the tensors have the names of `efficientnet-lite-pytorch`.
-    is_port: bool,
+    naming: Naming,
+}
+
+/// Whose names the tensors have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    Timm,
+    Torchvision,
+    /// The package `efficientnet-lite-pytorch`.
+    Port,
 }
 
 /// Names of all networks, for a message.
@@ -49,14 +57,19 @@ pub(super) fn known() -> String {
 }
 
 fn all(is_port: bool) -> Vec<Architecture> {
-    [efficientnets(is_port), resnets()].concat()
+    [efficientnets(is_port), resnets(), mobilenets()].concat()
 }
 
 /// EfficientNet-Lite, trained in PyTorch and (`tf_`) in TensorFlow.
 fn efficientnets(is_port: bool) -> Vec<Architecture> {
     let lite = EfficientNetLiteConfig::lite0;
     let sizes = [
-        (["efficientnet_lite0", "tf_efficientnet_lite0"], lite(0, 0), 224, 0.875),
+        (
+            ["efficientnet_lite0", "tf_efficientnet_lite0"],
+            lite(0, 0),
+            224,
+            0.875,
+        ),
         (
             ["efficientnet_lite1", "tf_efficientnet_lite1"],
             EfficientNetLiteConfig::lite1(0, 0),
@@ -71,7 +84,10 @@ fn efficientnets(is_port: bool) -> Vec<Architecture> {
         ),
     ];
     let both = sizes.into_iter().flat_map(|(names, config, side, crop)| {
-        let tensorflow = config.clone().with_padding(Padding::Same).with_norm_epsilon(1e-3);
+        let tensorflow = config
+            .clone()
+            .with_padding(Padding::Same)
+            .with_norm_epsilon(1e-3);
         let network = move |name, config: EfficientNetLiteConfig, statistics| Architecture {
             name,
             config: config.into(),
@@ -79,7 +95,7 @@ fn efficientnets(is_port: bool) -> Vec<Architecture> {
             crop,
             interpolation: Interpolation::Bicubic,
             statistics,
-            is_port,
+            naming: if is_port { Naming::Port } else { Naming::Timm },
         };
         let statistics = if is_port { CENTERED } else { HALVES };
         [
@@ -88,7 +104,8 @@ fn efficientnets(is_port: bool) -> Vec<Architecture> {
         ]
     });
     // The port has TensorFlow's networks only.
-    both.filter(|network| !is_port || network.name.starts_with("tf_")).collect()
+    both.filter(|network| !is_port || network.name.starts_with("tf_"))
+        .collect()
 }
 
 fn resnets() -> Vec<Architecture> {
@@ -99,12 +116,38 @@ fn resnets() -> Vec<Architecture> {
         crop: 0.875,
         interpolation: Interpolation::Bilinear,
         statistics: IMAGENET,
-        is_port: false,
+        naming: Naming::Torchvision,
     };
     vec![
         network("resnet18", ResNetConfig::resnet18(0, 0)),
         network("resnet34", ResNetConfig::resnet34(0, 0)),
         network("resnet50", ResNetConfig::resnet50(0, 0)),
+    ]
+}
+
+/// `mobilenetv3_small_100` of timm and `mobilenet_v3_small` of torchvision, the same network under other
+/// names.
+fn mobilenets() -> Vec<Architecture> {
+    let network = |name, interpolation, naming| Architecture {
+        name,
+        config: MobileNetV3Config::small(0, 0).into(),
+        side: 224,
+        crop: 0.875,
+        interpolation,
+        statistics: IMAGENET,
+        naming,
+    };
+    vec![
+        network(
+            "mobilenetv3_small_100",
+            Interpolation::Bicubic,
+            Naming::Timm,
+        ),
+        network(
+            "mobilenet_v3_small",
+            Interpolation::Bilinear,
+            Naming::Torchvision,
+        ),
     ]
 }
 
@@ -137,7 +180,9 @@ fn guess(
     all: Vec<Architecture>,
     file: &SafeTensorsFile,
 ) -> Result<(Architecture, Vec<String>), PublishedError> {
-    let mut fitting = all.into_iter().filter(|network| network.check(file).is_ok());
+    let mut fitting = all
+        .into_iter()
+        .filter(|network| network.check(file).is_ok());
     let Some(network) = fitting.next() else {
         return Err(PublishedError::NoneFits {
             path: file.path().to_owned(),
@@ -148,7 +193,10 @@ fn guess(
     let others = if others.is_empty() {
         String::new()
     } else {
-        format!(" ({} has the same shapes: a `config.json` would tell)", others.join(", "))
+        format!(
+            " ({} has the same shapes: a `config.json` would tell)",
+            others.join(", ")
+        )
     };
     let note = format!(
         "no `config.json` next to `{}`: assumed `{}`{others}, images of {side}x{side}, {}",
@@ -171,14 +219,16 @@ fn fitting(all: &[Architecture], file: &SafeTensorsFile) -> String {
 
 fn first_tensors(file: &SafeTensorsFile) -> String {
     let tensors = file.tensors().into_iter().take(3);
-    let tensors: Vec<String> = tensors.map(|(name, shape)| format!("`{name}` {shape:?}")).collect();
+    let tensors: Vec<String> = tensors
+        .map(|(name, shape)| format!("`{name}` {shape:?}"))
+        .collect();
     tensors.join(", ")
 }
 
 impl Architecture {
     /// Number of classes of the published classifier.
     pub(super) fn classes(&self, file: &SafeTensorsFile) -> Result<usize, PublishedError> {
-        let (name, _) = self.classifier();
+        let name = self.classifier();
         let shape = file.shape(name);
         let classes = shape.and_then(|shape| shape.first().copied());
         classes.ok_or_else(|| {
@@ -189,28 +239,39 @@ impl Architecture {
         })
     }
 
-    /// Names of the weight and the bias of the classifier.
-    fn classifier(&self) -> (&'static str, &'static str) {
-        match (&self.config, self.is_port) {
-            (ImageModelConfig::Resnet(_), _) => ("fc.weight", "fc.bias"),
-            (_, true) => ("_fc.weight", "_fc.bias"),
-            (_, false) => ("classifier.weight", "classifier.bias"),
+    /// Name of the weight of the classifier.
+    fn classifier(&self) -> &'static str {
+        match (&self.config, self.naming) {
+            (ImageModelConfig::Resnet(_), _) => "fc.weight",
+            (_, Naming::Port) => "_fc.weight",
+            (_, Naming::Timm) => "classifier.weight",
+            // MobileNetV3, whose classifier has a hidden layer.
+            (_, Naming::Torchvision) => "classifier.3.weight",
         }
     }
 
     /// Whether the tensors are those of this network.
     fn check(&self, file: &SafeTensorsFile) -> Result<(), SafeTensorsError> {
-        let classes = file.shape(self.classifier().0).and_then(|shape| shape.first());
+        let classes = file
+            .shape(self.classifier())
+            .and_then(|shape| shape.first());
         // Without a classifier the names do not fit either.
         let classes = classes.copied().unwrap_or(1);
         // Parameters are made when they are used, so this network costs nothing.
         let device = Device::flex();
-        match self.config.clone().with_sizes([self.side, self.side, CHANNELS], classes) {
+        match self
+            .config
+            .clone()
+            .with_sizes([self.side, self.side, CHANNELS], classes)
+        {
             ImageModelConfig::EfficientnetLite(Template(config)) => {
                 file.fits(&config.init(&device), &self.efficientnet_names(&config))
             }
             ImageModelConfig::Resnet(Template(config)) => {
                 file.fits(&config.init(&device), &config.torchvision_names())
+            }
+            ImageModelConfig::MobilenetV3(Template(config)) => {
+                file.fits(&config.init(&device), &self.mobilenet_names(&config))
             }
             ImageModelConfig::Mlp(_) | ImageModelConfig::Cnn(_) => Ok(()),
         }
@@ -229,18 +290,28 @@ impl Architecture {
                 let names = self.efficientnet_names(&config);
                 file.load(config.init(device), &names)?.into()
             }
-            ImageModelConfig::Resnet(Template(config)) => {
-                file.load(config.init(device), &config.torchvision_names())?.into()
+            ImageModelConfig::Resnet(Template(config)) => file
+                .load(config.init(device), &config.torchvision_names())?
+                .into(),
+            ImageModelConfig::MobilenetV3(Template(config)) => {
+                let names = self.mobilenet_names(&config);
+                file.load(config.init(device), &names)?.into()
             }
             other => other.init(shape, classes, device)?,
         })
     }
 
     fn efficientnet_names(&self, config: &EfficientNetLiteConfig) -> NameTable {
-        if self.is_port {
-            config.port_names()
-        } else {
-            config.timm_names()
+        match self.naming {
+            Naming::Port => config.port_names(),
+            Naming::Timm | Naming::Torchvision => config.timm_names(),
+        }
+    }
+
+    fn mobilenet_names(&self, config: &MobileNetV3Config) -> NameTable {
+        match self.naming {
+            Naming::Torchvision => config.torchvision_names(),
+            Naming::Timm | Naming::Port => config.timm_names(),
         }
     }
 
@@ -250,7 +321,10 @@ impl Architecture {
             Interpolation::Bicubic => "bicubic",
             Interpolation::Bilinear | Interpolation::Triangle => "bilinear",
         };
-        format!("{interpolation}, {} of them kept, mean {mean:.3?}, std {std:.3?}", self.crop)
+        format!(
+            "{interpolation}, center crop {}, mean {mean:.3?}, std {std:.3?}",
+            self.crop
+        )
     }
 
     /// How images are prepared: as `config.json` says, or as the network was published.
@@ -259,14 +333,18 @@ impl Architecture {
         config: Option<&PublishedConfig>,
         weights: &Path,
     ) -> Result<(DecodeOptions, Normalize), PublishedError> {
-        let own = config.map(|config| config.pretrained_cfg.clone()).unwrap_or_default();
+        let own = config
+            .map(|config| config.pretrained_cfg.clone())
+            .unwrap_or_default();
         let refuse = |reason: String| PublishedError::Config {
             path: weights.with_file_name("config.json"),
             reason,
         };
         let [channels, height, width] = own.input_size.unwrap_or([CHANNELS, self.side, self.side]);
         if channels != CHANNELS {
-            return Err(refuse(format!("`input_size` has {channels} channels, expected 3")));
+            return Err(refuse(format!(
+                "`input_size` has {channels} channels, expected 3"
+            )));
         }
         let interpolation = match own.interpolation.as_deref() {
             None => self.interpolation,

@@ -10,7 +10,7 @@ mod error;
 mod folder;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::nn::LinearConfig;
 use burn::tensor::Device;
@@ -135,11 +135,9 @@ fn labels(config: Option<&PublishedConfig>, classes: usize) -> (Vec<String>, Opt
     (names.collect(), Some(note))
 }
 
-fn digest(path: &PathBuf) -> Result<String, PublishedError> {
-    let mut hasher = Sha256::new();
-    fs::File::open(path)
-        .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
-        .map_err(crate::FileError::new("read", path))?;
-    let bytes = hasher.finalize();
+/// SHA-256 of a file, in hexadecimal digits.
+fn digest(path: &Path) -> Result<String, PublishedError> {
+    let bytes = fs::read(path).map_err(crate::FileError::new("read", path))?;
+    let bytes = Sha256::digest(bytes);
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
