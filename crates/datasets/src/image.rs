@@ -17,11 +17,15 @@ mod options;
 mod resize;
 mod sample;
 mod scale;
+#[cfg(feature = "loader")]
+mod segmentation;
 mod set;
 
 pub use augment::{Augment, AugmentError, AugmentParams, Geometry, Mix, MixKind, TransformedBoxes};
 pub use boxes::BoundingBox;
-pub use decode::{check_bytes, decode_bytes, decode_image, format_name, read_file};
+pub use decode::{
+    check_bytes, decode_bytes, decode_full, decode_image, format_name, oriented_size, read_file,
+};
 pub use error::ImageError;
 #[cfg(feature = "loader")]
 pub use folder::{
@@ -31,9 +35,13 @@ pub use folder::{
 pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx};
 pub use ink::InkRule;
 pub use keypoint::Keypoint;
-pub use mask::{Mask, MaskError};
+pub use mask::{IGNORE, Mask, MaskError, MaskFileError, MaskValues, RawMask, RawSource, read_mask};
 pub use options::{DecodeOptions, Fit, Interpolation, MAX_PIXELS, MAX_SIDE, Polarity};
 pub use sample::{ImageSample, LabeledImage};
+#[cfg(feature = "loader")]
+pub use segmentation::{
+    SegmentationError, SegmentationFolder, SegmentationOptions, SegmentationSplits,
+};
 pub use set::{ImageSet, ImageSetError};
 
 /// An image as bytes.

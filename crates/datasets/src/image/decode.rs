@@ -42,7 +42,68 @@ pub fn decode_bytes(
     options: &DecodeOptions,
 ) -> Result<Image, ImageError> {
     options.validate()?;
-    let (format, mut decoder) = open_decoder(bytes, name, options.max_pixels)?;
+    Ok(fit::fit(
+        decode_picture(bytes, name, options.max_pixels)?,
+        options,
+    ))
+}
+
+/// Decodes an image from memory in its own size, with `channels` values per pixel (1 or 3) and turned as
+/// its EXIF note says; `name` is its name in an error.
+///
+/// # Errors
+///
+/// As [`decode_image`].
+pub fn decode_full(
+    bytes: &[u8],
+    name: &Path,
+    channels: usize,
+    max_pixels: u64,
+) -> Result<Image, ImageError> {
+    DecodeOptions::new(1, 1, channels).validate()?;
+    let picture = decode_picture(bytes, name, max_pixels)?;
+    let options = DecodeOptions::new(
+        picture.height() as usize,
+        picture.width() as usize,
+        channels,
+    );
+    Ok(fit::fit(picture, &options))
+}
+
+/// The height and width of an image after it is turned as its EXIF note says, from its header.
+///
+/// # Errors
+///
+/// If it is no image, or claims no or more than `max_pixels` pixels.
+pub fn oriented_size(
+    bytes: &[u8],
+    name: &Path,
+    max_pixels: u64,
+) -> Result<(usize, usize), ImageError> {
+    let (_, mut decoder) = open_decoder(bytes, name, max_pixels)?;
+    let (width, height) = decoder.dimensions();
+    let turned = matches!(
+        decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    );
+    let (height, width) = (height as usize, width as usize);
+    Ok(if turned {
+        (width, height)
+    } else {
+        (height, width)
+    })
+}
+
+/// Decodes an image in its own size and form, turned as its EXIF note says.
+pub(super) fn decode_picture(
+    bytes: &[u8],
+    name: &Path,
+    max_pixels: u64,
+) -> Result<DynamicImage, ImageError> {
+    let (format, mut decoder) = open_decoder(bytes, name, max_pixels)?;
     check_complete(format, bytes, name)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let strict = match format {
@@ -58,7 +119,7 @@ pub fn decode_bytes(
         source,
     })?;
     picture.apply_orientation(orientation);
-    Ok(fit::fit(picture, options))
+    Ok(picture)
 }
 
 /// Checks the header of an image and that it was not cut, without decoding it; returns its claimed
@@ -114,7 +175,7 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, ImageError> {
     Ok(bytes)
 }
 
-fn known_format(bytes: &[u8]) -> Option<ImageFormat> {
+pub(super) fn known_format(bytes: &[u8]) -> Option<ImageFormat> {
     image::guess_format(bytes).ok().filter(|format| {
         matches!(
             format,
@@ -128,7 +189,11 @@ fn known_format(bytes: &[u8]) -> Option<ImageFormat> {
     })
 }
 
-fn check_complete(format: ImageFormat, bytes: &[u8], path: &Path) -> Result<(), ImageError> {
+pub(super) fn check_complete(
+    format: ImageFormat,
+    bytes: &[u8],
+    path: &Path,
+) -> Result<(), ImageError> {
     complete::check_complete(format, bytes).map_err(|missing| ImageError::Incomplete {
         path: path.to_owned(),
         missing,

@@ -32,7 +32,7 @@ use crate::files::{SkippedFiles, SplitName};
 use crate::image::{DecodeOptions, Image, ImageError, LabeledImage, check_bytes, decode_bytes};
 use crate::parallel::parallel_map;
 use error::quoted;
-use listing::Listing;
+pub(super) use listing::Listing;
 use splits::{Part, Parts, find_parts};
 
 pub use error::FolderError;

@@ -1,6 +1,24 @@
 //! Masks, the target of semantic segmentation.
 
+#[cfg(feature = "loader")]
+mod outline;
+mod read;
+mod region;
+#[cfg(test)]
+mod tests;
+
 use thiserror::Error;
+
+#[cfg(feature = "loader")]
+pub(super) use outline::{Region, unpack_runs};
+pub use read::{MaskFileError, MaskValues, RawMask, RawSource, read_mask};
+#[cfg(feature = "loader")]
+pub(super) use region::fit_region;
+pub(super) use region::sample_region;
+
+/// The class of pixels that no loss and no metric counts: unlabeled borders, crowds, and what an
+/// augmentation brings in from outside of the image.
+pub const IGNORE: u16 = u16::MAX;
 
 /// A class for every pixel of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +27,7 @@ pub struct Mask {
     pub height: usize,
     /// Number of columns.
     pub width: usize,
-    /// The classes `[height, width]`, counted from 0.
+    /// The classes `[height, width]`, counted from 0, or [`IGNORE`].
     pub classes: Vec<u16>,
 }
 
@@ -45,19 +63,29 @@ impl Mask {
             classes,
         })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// The mask in another size: the class of the nearest pixel.
+    ///
+    /// # Panics
+    ///
+    /// If one of the masks has no pixel and the other has.
+    #[must_use]
+    pub fn resize(&self, height: usize, width: usize) -> Self {
+        if (self.height, self.width) == (height, width) {
+            return self.clone();
+        }
+        let all = [0.0, 0.0, self.height as f64, self.width as f64];
+        sample_region(self, all, height, width)
+    }
 
-    #[test]
-    fn a_mask_has_a_class_for_every_pixel() {
-        assert!(Mask::new(2, 3, vec![0; 6]).is_ok());
-        let error = Mask::new(2, 3, vec![0; 5]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a mask of 2 x 3 pixels needs 6 classes (got 5)"
-        );
+    /// The classes that occur, sorted, without [`IGNORE`].
+    pub fn present(&self) -> Vec<u16> {
+        let mut seen = vec![false; usize::from(IGNORE) + 1];
+        for &class in &self.classes {
+            seen[usize::from(class)] = true;
+        }
+        (0..IGNORE)
+            .filter(|&class| seen[usize::from(class)])
+            .collect()
     }
 }

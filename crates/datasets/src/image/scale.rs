@@ -11,7 +11,8 @@ use super::{DecodeOptions, Fit, Interpolation};
 pub(super) fn scale(picture: DynamicImage, options: &DecodeOptions) -> DynamicImage {
     let filter = options.interpolation.filter();
     let (width, height) = (options.width as u32, options.height as u32);
-    let scaled = scaled_size(&picture, options);
+    let from = [u64::from(picture.width()), u64::from(picture.height())];
+    let scaled = scaled_size(from, options);
     match (filter, options.fit) {
         (Some(filter), Fit::Crop | Fit::Stretch) => {
             let window = center(scaled, [options.width as u64, options.height as u64]);
@@ -34,14 +35,13 @@ impl Interpolation {
     }
 }
 
-/// Width and height that a picture is scaled to before its center is cut out, as timm computes them.
-fn scaled_size(picture: &DynamicImage, options: &DecodeOptions) -> [u64; 2] {
+/// Width and height that a picture of the width and height `from` is scaled to before its center is cut out, as timm computes them.
+pub(super) fn scaled_size(from: [u64; 2], options: &DecodeOptions) -> [u64; 2] {
     let floor = |side: usize| (side as f64 / options.crop).floor() as u64;
     let to = [floor(options.width), floor(options.height)];
     if options.fit != Fit::Crop {
         return to;
     }
-    let from = [u64::from(picture.width()), u64::from(picture.height())];
     let shorter = usize::from(from[0] > from[1]);
     if to[0] == to[1] {
         // `Resize` of torchvision: the longer side is rounded down.
@@ -56,7 +56,7 @@ fn scaled_size(picture: &DynamicImage, options: &DecodeOptions) -> [u64; 2] {
 }
 
 /// The center of an image of `size`, as `CenterCrop` of torchvision takes it.
-fn center(size: [u64; 2], wanted: [u64; 2]) -> Window {
+pub(super) fn center(size: [u64; 2], wanted: [u64; 2]) -> Window {
     let [columns, rows] = [0, 1].map(|axis| {
         let half = (size[axis].saturating_sub(wanted[axis])) as f64 / 2.0;
         let start = half.round_ties_even() as u64;

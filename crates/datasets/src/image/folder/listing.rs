@@ -57,6 +57,11 @@ impl ImageFile {
         Self::on_disk(file_name(path), path.to_owned())
     }
 
+    /// Its path within the data set, with `/` between the parts.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Its path on disk, or its name with that of its archive.
     pub fn path(&self) -> &Path {
         &self.path
@@ -95,14 +100,14 @@ impl ImageFile {
 
 /// The files of a data set and the skipped ones.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
-    pub(super) files: Vec<ImageFile>,
-    pub(super) skipped_files: SkippedFiles,
+pub(in crate::image) struct Listing {
+    pub(in crate::image) files: Vec<ImageFile>,
+    pub(in crate::image) skipped_files: SkippedFiles,
 }
 
 impl Listing {
     /// The images in a folder and its sub-folders.
-    pub(super) fn of_folder(dir: &Path) -> Result<Self, FolderError> {
+    pub(in crate::image) fn of_folder(dir: &Path) -> Result<Self, FolderError> {
         let mut listing = Self::default();
         for path in walk(dir)? {
             let key = key_of(path.strip_prefix(dir).unwrap_or(&path));
@@ -112,7 +117,7 @@ impl Listing {
     }
 
     /// The images in an archive.
-    pub(super) fn of_archive(path: &Path) -> Result<Self, FolderError> {
+    pub(in crate::image) fn of_archive(path: &Path) -> Result<Self, FolderError> {
         let limits = Limits {
             total_bytes: MAX_IN_MEMORY,
             ..Limits::default()
