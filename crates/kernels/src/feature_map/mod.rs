@@ -31,6 +31,10 @@ pub(crate) enum Layout {
     /// `[batch, channels, height, width]`
     ChannelsFirst,
     /// `[batch, height, width, channels]`
+    #[cfg_attr(
+        not(feature = "flex"),
+        expect(dead_code, reason = "only Flex has kernels for it")
+    )]
     ChannelsLast,
 }
 

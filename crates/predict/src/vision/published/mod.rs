@@ -8,6 +8,8 @@ mod architecture;
 mod config;
 mod error;
 mod folder;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::path::Path;
