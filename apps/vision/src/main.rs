@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::{Args, Subcommand};
-use tinderbox_cli::app::{NoFlags, TrainCommand, with_data};
+use tinderbox_cli::app::{NoFlags, TrainCommand, WithNotes, with_data};
 use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, TrainArgs, inspect, note};
 use tinderbox_predict::vision::PublishedModel;
@@ -90,7 +90,7 @@ impl App for Vision {
     fn published(
         flags: &InputFlags,
         device: &Device,
-    ) -> Result<Option<(VisionModel, Vec<String>)>, Failure> {
+    ) -> Result<Option<WithNotes<VisionModel>>, Failure> {
         let Some(weights) = &flags.weights else {
             return Ok(None);
         };

@@ -94,7 +94,7 @@ pub trait App: Sized + 'static {
     fn published(
         flags: &Self::InputFlags,
         device: &Device,
-    ) -> Result<Option<(ModelOf<Self>, Vec<String>)>, Failure> {
+    ) -> Result<Option<WithNotes<ModelOf<Self>>>, Failure> {
         let _ = (flags, device);
         Ok(None)
     }
@@ -141,6 +141,9 @@ pub type RecipeOf<A> = <<A as App>::Task as Task>::Recipe;
 
 /// The model of an app.
 pub type ModelOf<A> = <<A as App>::Task as Task>::Model;
+
+/// A model with what was assumed about it, as whole lines.
+pub type WithNotes<M> = (M, Vec<String>);
 
 /// Stands for flags that an app does not have.
 #[derive(Args, Clone, Copy, Debug, Default)]

@@ -30,9 +30,9 @@ use crate::{ModelFiles, Prediction, tabular};
 #[derive(Debug)]
 pub enum Model {
     /// An image classifier; its inputs are image files.
-    Image(ImageClassifier),
+    Image(Box<ImageClassifier>),
     /// A model of tables; its inputs are CSV files with the columns of the training file.
-    Table(tabular::Predictor),
+    Table(Box<tabular::Predictor>),
     /// A model for texts; its inputs are texts in UTF-8.
     #[cfg(feature = "text")]
     Text(TextPredictor),
@@ -46,10 +46,14 @@ impl Model {
     /// If a file is missing, damaged or of another version, or this build does not know the kind.
     pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, PredictError> {
         match files.kind()?.as_str() {
-            ImageClassifier::KIND => Ok(Self::Image(ImageClassifier::load(files, device)?)),
+            ImageClassifier::KIND => {
+                Ok(Self::Image(Box::new(ImageClassifier::load(files, device)?)))
+            }
             #[cfg(feature = "text")]
             TextPredictor::KIND => Ok(Self::Text(TextPredictor::load(files, device)?)),
-            tabular::KIND => Ok(Self::Table(tabular::Predictor::from_files(files, device)?)),
+            tabular::KIND => Ok(Self::Table(Box::new(tabular::Predictor::from_files(
+                files, device,
+            )?))),
             kind => {
                 let reason = format!("this program does not use models of kind `{kind}`");
                 Err(files.refuse(reason).into())

@@ -631,7 +631,7 @@ mod tests {
             kernel: 3,
             stride: 1,
         };
-        let block = config.init(&device);
+        let block = config.init(1e-5, &device);
         let input = normal([1, 2, 3, 4], &device).mul_scalar(3.0);
         let relu6 = |x: Vec<f32>| -> Vec<f32> { x.iter().map(|x| x.clamp(0.0, 6.0)).collect() };
 

@@ -160,7 +160,6 @@ impl ImageModelConfig {
 
 /// A network for images.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per run")]
 pub enum ImageModel {
     /// On the flattened image.
     Mlp(Mlp),

@@ -12,7 +12,7 @@ use super::PublishedError;
 use super::config::PublishedConfig;
 use crate::vision::{ImageModel, ImageModelConfig, Normalize};
 
-/// Mean and standard deviation of the training images of ImageNet, as most networks use them.
+/// Mean and standard deviation of the training images of `ImageNet`, as most networks use them.
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 
 /// To values from -1 to 1, as TensorFlow's networks have them.

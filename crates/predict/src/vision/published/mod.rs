@@ -26,7 +26,7 @@ use self::architecture::Architecture;
 use self::config::PublishedConfig;
 use super::{ImageClassifier, ImageModel, ImageModelConfig, Normalize};
 
-/// Names of the 1,000 classes of ImageNet (Russakovsky et al., 2015, <https://arxiv.org/abs/1409.0575>), in
+/// Names of the 1,000 classes of `ImageNet` (Russakovsky et al., 2015, <https://arxiv.org/abs/1409.0575>), in
 /// the order of their `WordNet` numbers.
 const IMAGENET_CLASSES: &str = include_str!("imagenet_classes.txt");
 
@@ -140,6 +140,11 @@ fn labels(config: Option<&PublishedConfig>, classes: usize) -> (Vec<String>, Opt
 /// SHA-256 of a file, in hexadecimal digits.
 fn digest(path: &Path) -> Result<String, PublishedError> {
     let bytes = fs::read(path).map_err(crate::FileError::new("read", path))?;
-    let bytes = Sha256::digest(bytes);
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut digits = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        for digit in [byte >> 4, byte & 15] {
+            digits.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    Ok(digits)
 }
