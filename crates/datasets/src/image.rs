@@ -21,7 +21,9 @@ mod scale;
 mod segmentation;
 mod set;
 
-pub use augment::{Augment, AugmentError, AugmentParams, Geometry, Mix, MixKind, TransformedBoxes};
+pub use augment::{
+    Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, TransformedBoxes,
+};
 pub use boxes::BoundingBox;
 pub use decode::{
     check_bytes, decode_bytes, decode_full, decode_image, format_name, oriented_size, read_file,

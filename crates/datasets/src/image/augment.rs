@@ -4,36 +4,48 @@
 //! |---|---|---|
 //! | `shift`, `rotate`, `scale`, `shear` | one affine warp, bilinear, black outside | Simard et al., 2003, <https://doi.org/10.1109/ICDAR.2003.1227801> |
 //! | `flip` | mirrors left and right | Krizhevsky et al., 2012, <https://doi.org/10.1145/3065386> |
+//! | `vertical_flip`, `quarter_turns` | mirrors top and bottom, turns by 90 degrees | for images without an up, such as tissue |
+//! | `elastic` | smooth random shifts of pixels | Simard et al., 2003, see above |
+//! | `brightness`, `contrast`, `saturation`, `hue` | changes colors | `ColorJitter` of torchvision |
 //! | `crop` | pads with black, crops at a random position | He et al., 2016, <https://arxiv.org/abs/1512.03385> |
 //! | `erase` | fills a random box with noise | Zhong et al., *Random Erasing*, 2017, <https://arxiv.org/abs/1708.04896> |
 //! | `mixup` | blends two images and their labels | Zhang et al., *mixup*, 2017, <https://arxiv.org/abs/1710.09412> |
 //! | `cutmix` | pastes a box of one image into another | Yun et al., *CutMix*, 2019, <https://arxiv.org/abs/1905.04899> |
 //!
-//! The first four rows change one image: [`Augment::apply`]. The last two join images of a batch:
+//! All rows but the last two change one image, [`Augment::apply`], and the same change of position its mask,
+//! [`AugmentParams::apply_mask`]. The last two join images of a batch:
 //! [`Augment::sample_mix`] and [`Mix::blend`].
 //!
 //! Differs from the papers: the partner of an image in a batch is the next image instead of a
 //! random one, which is the same for batches drawn at random.
 
+mod color;
+mod elastic;
 mod erase;
 mod geometry;
 mod grid;
+#[cfg(test)]
+mod joint_tests;
 mod mix;
 #[cfg(test)]
 mod tests;
 mod warp;
+mod window;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Image;
+use super::{IGNORE, Image, Mask};
 use crate::random::{Stream, below, beta, symmetric, uniform};
+use color::ColorJitter;
+use elastic::Elastic;
 use erase::Erase;
 use mix::sample_box;
 use warp::Warp;
 
 pub use geometry::{Geometry, TransformedBoxes};
 pub use mix::{Mix, MixKind};
+pub use window::CropWindow;
 
 /// Data augmentation: the random changes of an image and their strength. The default makes none.
 ///
@@ -62,6 +74,22 @@ pub struct Augment {
     pub shear: f32,
     /// Probability of mirroring left and right, in `[0, 1]`. Not for digits or text.
     pub flip: f32,
+    /// Probability of mirroring top and bottom, in `[0, 1]`. For images without an up.
+    pub vertical_flip: f32,
+    /// Probability of a turn by a random multiple of 90 degrees, in `[0, 1]`; of 180 degrees where the image
+    /// is not square. For images without an up.
+    pub quarter_turns: f32,
+    /// Root mean square of the smooth shifts of an elastic deformation, as a fraction of the shorter side,
+    /// in `[0, 0.2]`.
+    pub elastic: f32,
+    /// Largest change of brightness, as a fraction, in `[0, 1]`.
+    pub brightness: f32,
+    /// Largest change of contrast, as a fraction, in `[0, 1]`.
+    pub contrast: f32,
+    /// Largest change of saturation, as a fraction, in `[0, 1]`. Of color images.
+    pub saturation: f32,
+    /// Largest turn of the color wheel to either side, as a fraction of it, in `[0, 0.5]`. Of color images.
+    pub hue: f32,
     /// Width of the black margin before the random cut, in pixels, in `0..=1024`; 0 is off.
     pub crop: usize,
     /// Probability of erasing a box, in `[0, 1]`.
@@ -89,6 +117,8 @@ pub struct AugmentError {
 pub struct AugmentParams {
     /// The change of position, for the image and its boxes, mask or points.
     pub geometry: Geometry,
+    /// The change of colors.
+    color: Option<ColorJitter>,
     /// A box to erase, which changes pixels only.
     erase: Option<Erase>,
 }
@@ -112,6 +142,13 @@ impl Augment {
             ("scale", self.scale, 0.9, "from 0 to 0.9"),
             ("shear", self.shear, 60.0, "from 0 to 60"),
             ("flip", self.flip, 1.0, "from 0 to 1"),
+            ("vertical_flip", self.vertical_flip, 1.0, "from 0 to 1"),
+            ("quarter_turns", self.quarter_turns, 1.0, "from 0 to 1"),
+            ("elastic", self.elastic, 0.2, "from 0 to 0.2"),
+            ("brightness", self.brightness, 1.0, "from 0 to 1"),
+            ("contrast", self.contrast, 1.0, "from 0 to 1"),
+            ("saturation", self.saturation, 1.0, "from 0 to 1"),
+            ("hue", self.hue, 0.5, "from 0 to 0.5"),
             ("erase", self.erase, 1.0, "from 0 to 1"),
             ("mixup", self.mixup, 100.0, "from 0 to 100"),
             ("cutmix", self.cutmix, 100.0, "from 0 to 100"),
@@ -141,7 +178,7 @@ impl Augment {
     }
 
     /// Samples the changes of one image of the shape `[height, width, channels]`: its geometry first,
-    /// then its erased box.
+    /// then its erased box and its colors.
     ///
     /// Take `rng` from [`stream`](crate::random::stream) with epoch and index, so that the result
     /// depends on nothing else.
@@ -156,20 +193,29 @@ impl Augment {
             self.crop.cast_signed() - below(rng, 2 * self.crop + 1).cast_signed()
         };
         let (down, right) = (shift(), shift());
+        let elastic = (self.elastic > 0.0 && height > 0 && width > 0)
+            .then(|| Elastic::sample(self.elastic, height, width, rng));
+        let vertical_flip = self.vertical_flip > 0.0 && uniform(rng) < self.vertical_flip;
+        let turns = self.sample_turns(height == width, rng);
         let erase = if self.erase > 0.0 && uniform(rng) < self.erase {
             Erase::sample(shape, rng)
         } else {
             None
         };
+        let color = ColorJitter::sample(self, rng);
         AugmentParams {
             geometry: Geometry {
                 height,
                 width,
+                elastic,
                 warp,
                 flip,
+                vertical_flip,
+                turns,
                 down,
                 right,
             },
+            color,
             erase,
         }
     }
@@ -200,6 +246,19 @@ impl Augment {
         })
     }
 
+    /// Quarter turns to the right: 0 to 3 of a square, 0 or 2 of another shape.
+    fn sample_turns(&self, square: bool, rng: &mut Stream) -> u8 {
+        if self.quarter_turns == 0.0 || uniform(rng) >= self.quarter_turns {
+            return 0;
+        }
+        // No turn is one of them, so that with a probability of 1 all are equally likely.
+        if square {
+            below(rng, 4) as u8
+        } else {
+            2 * below(rng, 2) as u8
+        }
+    }
+
     fn sample_warp(&self, height: usize, width: usize, rng: &mut Stream) -> Option<Warp> {
         let limits = [self.shift, self.rotate, self.scale, self.shear];
         if limits.iter().all(|&limit| limit == 0.0) {
@@ -223,10 +282,24 @@ impl AugmentParams {
     ///
     /// If the image is not of the shape that was sampled for.
     pub fn apply_image(&self, image: Image) -> Image {
+        let mut image = image;
+        if let Some(color) = &self.color {
+            color.apply(&mut image);
+        }
         let mut image = self.geometry.apply_image(image);
         if let Some(erase) = &self.erase {
             erase.apply(&mut image);
         }
         image
+    }
+
+    /// The mask after the same change of position: the class of the nearest pixel, [`IGNORE`] where the
+    /// image has nothing. Colors and the erased box leave it as it is.
+    ///
+    /// # Panics
+    ///
+    /// If the mask is not of the shape that was sampled for.
+    pub fn apply_mask(&self, mask: Mask) -> Mask {
+        self.geometry.apply_mask(mask, IGNORE)
     }
 }

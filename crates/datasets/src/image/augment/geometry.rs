@@ -1,11 +1,12 @@
 //! A sampled change of position, applied alike to an image and to its targets.
 
-use super::grid::{Shift, mirror};
+use super::elastic::Elastic;
+use super::grid::{Shift, mirror, mirror_rows, turn_right};
 use super::warp::Warp;
 use crate::image::{BoundingBox, Image, Keypoint, Mask};
 
-/// A change of position of every pixel of an image: an affine warp, then a horizontal flip, then a shift
-/// by whole pixels.
+/// A change of position of every pixel of an image: an elastic deformation, an affine warp, flips, quarter
+/// turns, then a shift by whole pixels.
 ///
 /// [`Augment::sample`](super::Augment::sample) draws it once, and its methods apply it to the image and
 /// to whatever is annotated in it. The size of the image stays.
@@ -13,8 +14,12 @@ use crate::image::{BoundingBox, Image, Keypoint, Mask};
 pub struct Geometry {
     pub(super) height: usize,
     pub(super) width: usize,
+    pub(super) elastic: Option<Elastic>,
     pub(super) warp: Option<Warp>,
     pub(super) flip: bool,
+    pub(super) vertical_flip: bool,
+    /// Quarter turns to the right; even where the image is not square.
+    pub(super) turns: u8,
     /// Pixels downward.
     pub(super) down: isize,
     /// Pixels to the right.
@@ -36,16 +41,19 @@ impl Geometry {
         Self {
             height,
             width,
+            elastic: None,
             warp: None,
             flip: false,
+            vertical_flip: false,
+            turns: 0,
             down: 0,
             right: 0,
         }
     }
 
-    /// Whether left and right are swapped, so that targets with sides, such as a left eye, change names.
+    /// Whether the image is mirrored, on either axis but not on both, so that targets with sides, such as a left eye, change names.
     pub fn is_flipped(&self) -> bool {
-        self.flip
+        self.flip != self.vertical_flip
     }
 
     /// The transformed image: bilinear interpolation, black where nothing was.
@@ -55,13 +63,15 @@ impl Geometry {
     /// If the image is not of the size that the geometry was sampled for.
     pub fn apply_image(&self, image: Image) -> Image {
         self.check_size(image.height, image.width);
+        let image = match &self.elastic {
+            Some(elastic) => elastic.apply_image(&image),
+            None => image,
+        };
         let mut image = match &self.warp {
             Some(warp) => warp.apply_image(&image),
             None => image,
         };
-        if self.flip {
-            mirror(&mut image.pixels, image.width, image.channels);
-        }
+        self.apply_grid(&mut image.pixels, image.channels);
         if let Some(shift) = self.shift(image.channels) {
             image.pixels = shift.apply(&image.pixels, 0);
         }
@@ -75,13 +85,15 @@ impl Geometry {
     /// If the mask is not of the size that the geometry was sampled for.
     pub fn apply_mask(&self, mask: Mask, fill: u16) -> Mask {
         self.check_size(mask.height, mask.width);
+        let mask = match &self.elastic {
+            Some(elastic) => elastic.apply_mask(&mask, fill),
+            None => mask,
+        };
         let mut mask = match &self.warp {
             Some(warp) => warp.apply_mask(&mask, fill),
             None => mask,
         };
-        if self.flip {
-            mirror(&mut mask.classes, mask.width, 1);
-        }
+        self.apply_grid(&mut mask.classes, 1);
         if let Some(shift) = self.shift(1) {
             mask.classes = shift.apply(&mask.classes, fill);
         }
@@ -123,7 +135,7 @@ impl Geometry {
             Keypoint { x, y, visible }
         };
         let mut points: Vec<Keypoint> = points.iter().map(moved).collect();
-        if self.flip {
+        if self.is_flipped() {
             for &[left, right] in flip_pairs {
                 points.swap(left, right);
             }
@@ -163,17 +175,50 @@ impl Geometry {
 
     fn apply_position(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         let position = [f64::from(x), f64::from(y)];
-        let [mut x, y] = match &self.warp {
+        let position = match &self.elastic {
+            Some(elastic) => elastic.apply_point(position),
+            None => position,
+        };
+        let [mut x, mut y] = match &self.warp {
             Some(warp) => warp.apply_point(position, self.height, self.width),
             None => position,
         };
         if self.flip {
             x = self.width as f64 - x;
         }
+        if self.vertical_flip {
+            y = self.height as f64 - y;
+        }
+        for turn in 0..self.turns {
+            let height = if turn % 2 == 0 {
+                self.height
+            } else {
+                self.width
+            };
+            [x, y] = [height as f64 - y, x];
+        }
         [
             (x + self.right as f64) as f32,
             (y + self.down as f64) as f32,
         ]
+    }
+
+    /// Flips and turns.
+    fn apply_grid<T: Copy>(&self, values: &mut Vec<T>, channels: usize) {
+        if self.flip {
+            mirror(values, self.width, channels);
+        }
+        if self.vertical_flip {
+            mirror_rows(values, self.width * channels);
+        }
+        if self.turns == 2 {
+            mirror(values, self.width, channels);
+            mirror_rows(values, self.width * channels);
+        } else {
+            for _ in 0..self.turns {
+                *values = turn_right(values, self.width, channels);
+            }
+        }
     }
 
     fn shift(&self, channels: usize) -> Option<Shift> {

@@ -1,4 +1,4 @@
-//! Exact moves of pixels: mirroring and shifting by whole pixels.
+//! Exact moves of pixels: mirroring, quarter turns and shifting by whole pixels.
 
 /// Mirrors rows of `width` pixels of `channels` values each, left and right.
 pub(super) fn mirror<T>(values: &mut [T], width: usize, channels: usize) {
@@ -10,6 +10,27 @@ pub(super) fn mirror<T>(values: &mut [T], width: usize, channels: usize) {
             }
         }
     }
+}
+
+/// Mirrors rows of `stride` values, top and bottom.
+pub(super) fn mirror_rows<T>(values: &mut [T], stride: usize) {
+    let rows = values.len() / stride.max(1);
+    for top in 0..rows / 2 {
+        let (upper, lower) = values.split_at_mut((rows - 1 - top) * stride);
+        upper[top * stride..(top + 1) * stride].swap_with_slice(&mut lower[..stride]);
+    }
+}
+
+/// Turns a square of `side` times `side` pixels by 90 degrees to the right.
+pub(super) fn turn_right<T: Copy>(values: &[T], side: usize, channels: usize) -> Vec<T> {
+    let mut turned = Vec::with_capacity(values.len());
+    for row in 0..side {
+        for column in 0..side {
+            let from = ((side - 1 - column) * side + row) * channels;
+            turned.extend_from_slice(&values[from..from + channels]);
+        }
+    }
+    turned
 }
 
 /// Pixels `[height, width, channels]`, and how far to shift them.

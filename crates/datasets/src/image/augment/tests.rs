@@ -30,6 +30,7 @@ fn all_on() -> Augment {
         erase: 0.5,
         mixup: 0.2,
         cutmix: 1.0,
+        ..Augment::default()
     }
 }
 

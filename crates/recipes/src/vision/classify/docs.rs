@@ -89,6 +89,41 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "0 to 1",
     ),
     KeyDoc::new(
+        "augment.vertical_flip",
+        "Probability of a vertical flip; for images without an up",
+        "0 to 1",
+    ),
+    KeyDoc::new(
+        "augment.quarter_turns",
+        "Probability of a turn by a random multiple of 90 degrees; for images without an up",
+        "0 to 1",
+    ),
+    KeyDoc::new(
+        "augment.elastic",
+        "Typical shift of an elastic deformation, as a fraction of the shorter side",
+        "0 to 0.2",
+    ),
+    KeyDoc::new(
+        "augment.brightness",
+        "Largest change of brightness, as a fraction",
+        "0 to 1",
+    ),
+    KeyDoc::new(
+        "augment.contrast",
+        "Largest change of contrast, as a fraction",
+        "0 to 1",
+    ),
+    KeyDoc::new(
+        "augment.saturation",
+        "Largest change of saturation, as a fraction; of color images",
+        "0 to 1",
+    ),
+    KeyDoc::new(
+        "augment.hue",
+        "Largest turn of the color wheel, as a fraction of it; of color images",
+        "0 to 0.5",
+    ),
+    KeyDoc::new(
         "augment.crop",
         "Padding before a random crop, in pixels; 0 turns it off",
         "0 to 1,024",
