@@ -5,6 +5,7 @@
 //! | classes that exclude each other | [`Predictions`]: metrics, confusion, [`ClassScores`], auroc |
 //! | yes or no | [`binary_metrics`], [`Ranking`] (auroc, average precision, workload, capture), [`calibration`], [`approval`] |
 //! | any number of labels | [`Labels`] |
+//! | classes of pixels | [`SegmentationScores`], [`MembraneScores`] |
 //! | a number | [`regression_metrics`] |
 //! | texts | [`perplexity`], [`rouge`] |
 //! | several seeds or folds | [`Spread`], [`bootstrap`] |
@@ -21,6 +22,7 @@ mod labels;
 mod ranking;
 mod regression;
 mod sections;
+mod segmentation;
 mod spread;
 mod text;
 mod threshold;
@@ -32,6 +34,7 @@ pub use evaluation::{Evaluation, pooled};
 pub use labels::Labels;
 pub use ranking::{Approval, Ranking, Workload, approval, thin};
 pub use regression::regression_metrics;
+pub use segmentation::{MembraneScore, MembraneScores, SegmentationScores};
 pub use spread::{Spread, bootstrap, spread};
 pub use text::{Rouge, perplexity, rouge};
 
