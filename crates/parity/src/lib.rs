@@ -13,6 +13,7 @@
 //!
 //! Non-goals: tests of code that is not numerical, and measurements of speed.
 
+mod backbones;
 mod tabular;
 #[cfg(feature = "text")]
 mod text;
@@ -126,6 +127,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
     let References {
         layers,
         models,
+        backbones,
         tables,
         #[cfg(feature = "text")]
         texts,
@@ -159,6 +161,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
             }
         }
     }
+    checks.extend(backbones.checks(device, &wanted));
     checks.extend(tables.checks(device, &wanted));
     #[cfg(feature = "text")]
     checks.extend(texts.checks(device, &wanted));
@@ -169,6 +172,7 @@ fn checks(device: &Device, wanted: impl Fn(&str) -> bool) -> Vec<Check> {
 struct References {
     layers: Vec<Layer>,
     models: Vec<Model>,
+    backbones: backbones::References,
     tables: tabular::References,
     #[cfg(feature = "text")]
     texts: text::References,
@@ -179,6 +183,7 @@ impl References {
         Ok(Self {
             layers: read(LAYERS)?,
             models: read(MODELS)?,
+            backbones: backbones::references()?,
             tables: tabular::references()?,
             #[cfg(feature = "text")]
             texts: text::references()?,
@@ -479,7 +484,7 @@ mod tests {
     fn the_processor_passes_every_check() {
         let device = Device::flex();
         let checks = parity(&device);
-        assert!(checks.len() > 85, "{}", checks.len());
+        assert!(checks.len() > 95, "{}", checks.len());
         for check in checks.iter().chain([&transfer(&device, &device)]) {
             assert!(check.passed(), "{check:?}");
         }
