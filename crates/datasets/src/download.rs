@@ -8,6 +8,7 @@
 
 #[cfg(feature = "download")]
 mod http;
+mod hub;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -17,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+pub use hub::{HUB_FILES, HubError, HubProgress, fetch_weights, hub_folder, is_hub_name};
 
 /// Environment variable that names the cache folder.
 pub const CACHE_VARIABLE: &str = "TINDERBOX_CACHE";

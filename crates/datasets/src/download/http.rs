@@ -23,7 +23,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Times a mirror is asked for a file: again after a part that did not fit or broke off.
-const TRIALS: usize = 3;
+pub(super) const TRIALS: usize = 3;
 
 /// Returns a client that speaks HTTPS only and does not wait for ever.
 pub(super) fn agent() -> Agent {
@@ -39,7 +39,7 @@ pub(super) fn agent() -> Agent {
 }
 
 /// Why one request did not bring the file.
-enum Trouble {
+pub(super) enum Trouble {
     /// The same mirror may do better now.
     Again(String),
     /// The next mirror has to try.
@@ -75,7 +75,7 @@ pub(super) fn fetch_all(
 }
 
 /// Creates the folder and waits until no other process fetches into it.
-fn lock(dir: &Path) -> Result<File, DownloadError> {
+pub(super) fn lock(dir: &Path) -> Result<File, DownloadError> {
     let path = dir.join(".lock");
     let cache = |source| DownloadError::Cache {
         path: path.clone(),
@@ -171,7 +171,12 @@ fn request(agent: &Agent, url: &str, file: &PublicFile, part: &Path) -> Result<(
 }
 
 /// Asks for the file from byte `have` on; returns the answer and the byte it starts at.
-fn ask(agent: &Agent, url: &str, have: u64, part: &Path) -> Result<(Body, u64), Trouble> {
+pub(super) fn ask(
+    agent: &Agent,
+    url: &str,
+    have: u64,
+    part: &Path,
+) -> Result<(Body, u64), Trouble> {
     let mut request = agent.get(url);
     if have > 0 {
         request = request.header("Range", format!("bytes={have}-"));
@@ -249,7 +254,7 @@ fn receive(
     }
 }
 
-fn remove(part: &Path) -> Result<(), Trouble> {
+pub(super) fn remove(part: &Path) -> Result<(), Trouble> {
     match fs::remove_file(part) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Trouble::Disk(error)),
         _ => Ok(()),
@@ -257,7 +262,7 @@ fn remove(part: &Path) -> Result<(), Trouble> {
 }
 
 /// Gives a checked part its name.
-fn publish(part: &Path, path: &Path) -> Result<(), DownloadError> {
+pub(super) fn publish(part: &Path, path: &Path) -> Result<(), DownloadError> {
     fs::rename(part, path).map_err(|source| DownloadError::Cache {
         path: path.to_owned(),
         source,
@@ -267,27 +272,44 @@ fn publish(part: &Path, path: &Path) -> Result<(), DownloadError> {
     Ok(())
 }
 
+/// A web server for tests.
 #[cfg(test)]
-mod tests {
-    use std::io::{BufRead, BufReader};
+pub(super) mod testing {
+    use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
     use std::sync::{Arc, Mutex};
     use std::thread;
 
-    use tempfile::TempDir;
-
-    use super::*;
-
     /// A web server on this machine.
-    struct Server {
-        url: String,
+    pub(crate) struct Server {
+        pub(crate) url: String,
         /// Path and range of every request.
         requests: Arc<Mutex<Vec<String>>>,
     }
 
     impl Server {
         /// Answers every request with what `answer` makes of its number and first wanted byte.
-        fn start(answer: impl Fn(usize, Option<usize>) -> Vec<u8> + Send + 'static) -> Self {
+        pub(crate) fn start(
+            answer: impl Fn(usize, Option<usize>) -> Vec<u8> + Send + 'static,
+        ) -> Self {
+            let short = |line: String| line.split_once(' ').map(|(_, rest)| rest.to_owned());
+            Self::with_lines(
+                move |number, _, from| answer(number, from),
+                move |line| short(line).unwrap_or_default(),
+            )
+        }
+
+        /// The same, with the method and path of the request; they are kept, too.
+        pub(crate) fn start_with(
+            answer: impl Fn(usize, &str, Option<usize>) -> Vec<u8> + Send + 'static,
+        ) -> Self {
+            Self::with_lines(answer, |line| line)
+        }
+
+        fn with_lines(
+            answer: impl Fn(usize, &str, Option<usize>) -> Vec<u8> + Send + 'static,
+            kept: impl Fn(String) -> String + Send + 'static,
+        ) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let url = format!("http://{}/", listener.local_addr().unwrap());
             let requests = Arc::new(Mutex::new(Vec::new()));
@@ -296,22 +318,23 @@ mod tests {
                 for (number, stream) in listener.incoming().enumerate() {
                     let mut stream = stream.unwrap();
                     let (line, from) = read_request(&stream);
-                    seen.lock().unwrap().push(line);
+                    seen.lock().unwrap().push(kept(line.clone()));
                     // A client that has enough closes the connection.
-                    let _ = stream.write_all(&answer(number, from));
+                    let _ = stream.write_all(&answer(number, &line, from));
                 }
             });
             Self { url, requests }
         }
 
-        fn requests(&self) -> Vec<String> {
+        pub(crate) fn requests(&self) -> Vec<String> {
             self.requests.lock().unwrap().clone()
         }
     }
 
     fn read_request(stream: &TcpStream) -> (String, Option<usize>) {
         let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
-        let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+        let line = lines.next().unwrap();
+        let path = line.rsplit_once(' ').unwrap().0.to_owned();
         let mut from = None;
         for line in lines.take_while(|line| !line.is_empty()) {
             if let Some(range) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
@@ -321,7 +344,7 @@ mod tests {
         (format!("{path} {from:?}"), from)
     }
 
-    fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
         let mut bytes = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}").into_bytes();
         bytes.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
         bytes.extend(body);
@@ -329,7 +352,7 @@ mod tests {
     }
 
     /// What a good server answers, with or without a range.
-    fn serve(content: &[u8], from: Option<usize>) -> Vec<u8> {
+    pub(crate) fn serve(content: &[u8], from: Option<usize>) -> Vec<u8> {
         match from {
             None => answer("200 OK", "", content),
             Some(from) => {
@@ -339,6 +362,17 @@ mod tests {
             }
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use tempfile::TempDir;
+
+    use super::testing::{Server, answer, serve};
+    use super::*;
 
     fn content() -> Vec<u8> {
         (0..200_000_u32).map(|i| (i * 31 % 251) as u8).collect()
