@@ -6,6 +6,7 @@
 //! | a folder | a folder per class, or `train/`, `valid/` and `test/` of these, see [`find_splits`](crate::files::find_splits) |
 //! | `.zip`, `.tar`, `.tar.gz` | the same, packed; the images are held in memory as they are packed |
 //! | `.csv`, `.tsv` | the columns `path`, `label` and maybe `split`; paths start at the table's folder |
+//! | a folder or archive with such a table in it | the table; with class folders, these, if both agree |
 //!
 //! The images of sub-folders belong to the class. The content of a file says whether it is an image, and
 //! skipped files are counted by reason. Files are checked when the data set is opened, in parallel;
@@ -15,6 +16,7 @@
 mod error;
 mod inspect;
 mod listing;
+mod near;
 mod paths;
 mod splits;
 #[cfg(test)]
@@ -337,9 +339,9 @@ fn check_file(file: &ImageFile, options: &DecodeOptions, decode: bool) -> Result
 /// If it cannot be read.
 pub fn find_images(path: &Path) -> Result<(Vec<ImageFile>, SkippedFiles), FolderError> {
     let listing = if path.is_dir() {
-        Listing::of_folder(path)?
+        Listing::of_folder(path)?.skip_tables()?
     } else {
-        Listing::of_archive(path)?
+        Listing::of_archive(path)?.skip_tables()?
     };
     Ok((listing.files, listing.skipped_files))
 }

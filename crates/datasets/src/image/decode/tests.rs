@@ -269,3 +269,47 @@ fn names_of_formats_go_by_the_content() {
     );
     assert_eq!(format_name(b"hello"), None);
 }
+
+/// The color in the middle of each quarter of an image of 32 x 32 pixels: top left, top right, and so on.
+fn quarters(bytes: &[u8]) -> [[u8; 3]; 4] {
+    let image = decode_as(bytes, &DecodeOptions::new(32, 32, 3)).unwrap();
+    [(8, 8), (8, 24), (24, 8), (24, 24)].map(|(y, x)| {
+        let at = (y * 32 + x) * 3;
+        [image.pixels[at], image.pixels[at + 1], image.pixels[at + 2]]
+    })
+}
+
+#[test]
+fn colors_of_print_files_are_those_of_pillow() {
+    // Made by Pillow: red, green, half black, and 50, 100, 0 and 60 of cyan, magenta, yellow and black.
+    let cmyk = include_bytes!("../../../tests/data/cmyk.jpg");
+    // The same with the marker of Adobe that says YCCK.
+    let mut ycck = cmyk.to_vec();
+    let marker = ycck.windows(5).position(|part| part == b"Adobe").unwrap();
+    ycck[marker + 11] = 2;
+    let expected = [[255, 0, 0], [0, 255, 0], [127; 3], [157, 119, 195]];
+    let expected_ycck = [[179, 0, 227], [255, 207, 30], [0, 67, 0], [0, 115, 2]];
+    for (bytes, expected) in [(&cmyk[..], expected), (&ycck[..], expected_ycck)] {
+        let found = quarters(bytes);
+        let close = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 3;
+        let pairs = found.as_flattened().iter().zip(expected.as_flattened());
+        assert!(pairs.into_iter().all(close), "{found:?}");
+    }
+}
+
+#[test]
+fn the_first_frame_of_an_animation_is_read() {
+    let mut gif = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut gif);
+    for color in [[255, 0, 0], [0, 0, 255]] {
+        let frame = image::Frame::new(solid(4, 4, color).into_rgba8());
+        encoder.encode_frame(frame).unwrap();
+    }
+    drop(encoder);
+    let image = decode_as(&gif, &DecodeOptions::new(4, 4, 3)).unwrap();
+    assert_eq!(image.pixels, [255, 0, 0].repeat(16));
+    // Two frames, the second mirrored; made by Pillow without loss.
+    let webp = include_bytes!("../../../tests/data/animated.webp");
+    let expected = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 150, 40]];
+    assert_eq!(quarters(webp), expected);
+}

@@ -55,6 +55,18 @@ pub enum FolderError {
         /// The problem.
         reason: String,
     },
+    /// The data is laid out in two ways.
+    #[error("`{}` mixes two layouts: {first} and {second}; {advice}", path.display())]
+    Mixed {
+        /// The data set.
+        path: PathBuf,
+        /// One layout.
+        first: String,
+        /// The other.
+        second: String,
+        /// What to do.
+        advice: String,
+    },
     /// Two folders are named after one split.
     #[error(transparent)]
     Splits(#[from] SplitFoldersError),

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::listing::ImageFile;
+use super::near::{Thumbnail, find_pairs};
 use super::splits::{Part, find_parts};
 use super::{FolderError, with_cause};
 use crate::content::content_hash;
 use crate::files::{SkippedFiles, SplitName};
-use crate::image::{DecodeOptions, ImageError, MAX_PIXELS, check_bytes, decode_bytes, format_name};
+use crate::image::{ImageError, MAX_PIXELS, check_bytes, decode_bytes, format_name};
 use crate::parallel::parallel_map;
 
-/// Side that images are decoded to, which is only to see whether they can be.
-const SIDE: usize = 8;
+/// Most pairs that are named.
+const MAX_PAIRS: usize = 10;
 
 /// A split of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +41,19 @@ pub struct FolderReport {
     pub damaged: Vec<String>,
     /// Images that duplicate another one.
     pub duplicates: usize,
+    /// The first of them, each with the image before it, those of different splits first.
+    pub duplicate_pairs: Vec<[String; 2]>,
+    /// Images of the validation split that are also in the training split.
+    pub valid_overlap: usize,
     /// Images of the test split that are also in the training or validation split.
     pub test_overlap: usize,
+    /// Pairs of images that differ, but look the same when they are small; none if there are too many
+    /// images to compare.
+    pub near_duplicates: Option<usize>,
+    /// Those of them that are in different splits.
+    pub near_overlap: usize,
+    /// The first pairs, those of different splits first.
+    pub near_pairs: Vec<[String; 2]>,
     /// Different images that occur in more than one class.
     pub conflicting_labels: usize,
     /// Files that are not used.
@@ -55,16 +67,28 @@ struct Facts {
     format: &'static str,
     size: (usize, usize),
     content: u64,
+    thumbnail: Thumbnail,
+}
+
+/// A good image with its place.
+struct Good {
+    /// Position of its split.
+    split: usize,
+    key: String,
+    class: String,
+    content: u64,
+    thumbnail: Thumbnail,
 }
 
 fn facts(file: &ImageFile) -> Result<Facts, ImageError> {
     let bytes = file.bytes()?;
     let size = check_bytes(&bytes, file.path(), MAX_PIXELS)?;
-    decode_bytes(&bytes, file.path(), &DecodeOptions::new(SIDE, SIDE, 3))?;
+    let small = decode_bytes(&bytes, file.path(), &Thumbnail::options())?;
     Ok(Facts {
         format: format_name(&bytes).unwrap_or("unknown"),
         size,
         content: content_hash(&bytes),
+        thumbnail: Thumbnail::new(&small),
     })
 }
 
@@ -80,8 +104,7 @@ pub fn inspect(path: &Path) -> Result<FolderReport, FolderError> {
         notes: std::mem::take(&mut parts.notes),
         ..FolderReport::default()
     };
-    let mut classes_of: HashMap<u64, BTreeSet<String>> = HashMap::new();
-    let mut contents: [Vec<u64>; 3] = Default::default();
+    let mut images = Vec::new();
     let named = [
         (SplitName::Train, Some(parts.train)),
         (SplitName::Valid, parts.valid),
@@ -92,14 +115,7 @@ pub fn inspect(path: &Path) -> Result<FolderReport, FolderError> {
         let source = parts.sources.iter().find(|(name, _)| *name == split);
         let name = source.map_or("all", |_| split.as_str());
         let source = source.map_or(String::new(), |(_, source)| source.clone());
-        let own = report.add(name, source, &part);
-        for (content, class) in &own {
-            classes_of
-                .entry(*content)
-                .or_default()
-                .insert(class.clone());
-        }
-        contents[at] = own.into_iter().map(|(content, _)| content).collect();
+        images.extend(report.add(at, name, source, &part));
     }
     let found = report.splits.first().map_or(0, |split| split.classes.len());
     if found == 0 {
@@ -109,34 +125,89 @@ pub fn inspect(path: &Path) -> Result<FolderReport, FolderError> {
             skipped_files: report.skipped_files,
         });
     }
-    let [train, valid, test] = contents;
-    let known: HashSet<&u64> = train.iter().chain(&valid).collect();
-    report.test_overlap = test
-        .iter()
-        .filter(|content| known.contains(content))
-        .count();
-    report.duplicates = train.len() + valid.len() + test.len() - classes_of.len();
-    report.conflicting_labels = classes_of
-        .values()
-        .filter(|classes| classes.len() > 1)
-        .count();
+    report.compare(&images);
+    report.compare_looks(&images);
     Ok(report)
 }
 
+/// The first pairs by name, those of different splits first.
+fn named_pairs(images: &[Good], mut pairs: Vec<[usize; 2]>) -> Vec<[String; 2]> {
+    pairs.sort_by_key(|[a, b]| images[*a].split == images[*b].split);
+    pairs.truncate(MAX_PAIRS);
+    let named = |pair: [usize; 2]| pair.map(|at| images[at].key.clone());
+    pairs.into_iter().map(named).collect()
+}
+
 impl FolderReport {
-    /// Adds a split, and gives the content and class of its good images.
-    fn add(&mut self, name: &str, source: String, part: &Part) -> Vec<(u64, String)> {
+    /// Counts images of the same content.
+    fn compare(&mut self, images: &[Good]) {
+        let mut first: HashMap<u64, usize> = HashMap::new();
+        let mut classes: HashMap<u64, BTreeSet<&str>> = HashMap::new();
+        let mut pairs = Vec::new();
+        for (at, image) in images.iter().enumerate() {
+            classes
+                .entry(image.content)
+                .or_default()
+                .insert(&image.class);
+            let before = *first.entry(image.content).or_insert(at);
+            if before != at {
+                pairs.push([before, at]);
+            }
+        }
+        let overlap = |split: usize| {
+            let own = pairs.iter().filter(|[_, at]| images[*at].split == split);
+            own.filter(|[before, _]| images[*before].split < split)
+                .count()
+        };
+        (self.valid_overlap, self.test_overlap) = (overlap(1), overlap(2));
+        self.duplicates = pairs.len();
+        self.conflicting_labels = classes.values().filter(|classes| classes.len() > 1).count();
+        self.duplicate_pairs = named_pairs(images, pairs);
+    }
+
+    /// Counts pairs that look the same.
+    fn compare_looks(&mut self, images: &[Good]) {
+        let mut seen = HashSet::new();
+        // A copy looks like whatever its original looks like.
+        let different: Vec<usize> = (0..images.len())
+            .filter(|&at| seen.insert(images[at].content))
+            .collect();
+        let thumbnails: Vec<&Thumbnail> =
+            different.iter().map(|&at| &images[at].thumbnail).collect();
+        let Some(pairs) = find_pairs(&thumbnails) else {
+            return;
+        };
+        let pairs: Vec<[usize; 2]> = pairs
+            .into_iter()
+            .map(|pair| pair.map(|at| different[at]))
+            .collect();
+        self.near_duplicates = Some(pairs.len());
+        self.near_overlap = pairs
+            .iter()
+            .filter(|[a, b]| images[*a].split != images[*b].split)
+            .count();
+        self.near_pairs = named_pairs(images, pairs);
+    }
+
+    /// Adds a split, and gives its good images.
+    fn add(&mut self, split: usize, name: &str, source: String, part: &Part) -> Vec<Good> {
         let results = parallel_map(&part.items, |(file, _)| facts(file));
         let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
         let mut good = Vec::new();
-        for ((_, class), result) in part.items.iter().zip(results) {
+        for ((file, class), result) in part.items.iter().zip(results) {
             let count = counts.entry(class).or_default();
             match result {
                 Ok(facts) => {
                     *count += 1;
                     *self.formats.entry(facts.format.to_owned()).or_default() += 1;
                     *self.sizes.entry(facts.size).or_default() += 1;
-                    good.push((facts.content, class.clone()));
+                    good.push(Good {
+                        split,
+                        key: file.key.clone(),
+                        class: class.clone(),
+                        content: facts.content,
+                        thumbnail: facts.thumbnail,
+                    });
                 }
                 Err(error) => self.damaged.push(with_cause(&error)),
             }

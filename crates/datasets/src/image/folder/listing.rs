@@ -22,6 +22,9 @@ const UNSUPPORTED: [&str; 16] = [
     "arw", "dcm", "exr",
 ];
 
+/// Extensions of tables.
+const TABLES: [&str; 2] = ["csv", "tsv"];
+
 /// Most bytes of an archive's images that are held in memory, 2 GiB.
 const MAX_IN_MEMORY: u64 = 2 << 30;
 
@@ -99,9 +102,11 @@ impl ImageFile {
 }
 
 /// The files of a data set and the skipped ones.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::image) struct Listing {
     pub(in crate::image) files: Vec<ImageFile>,
+    /// Files that may be tables of paths and labels.
+    pub(super) tables: Vec<ImageFile>,
     pub(in crate::image) skipped_files: SkippedFiles,
 }
 
@@ -146,13 +151,24 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Keeps an image, and a file that claims to be one; counts any other.
+    /// Keeps an image, a file that claims to be one, and a table; counts any other.
     fn add(&mut self, file: ImageFile) -> Result<(), FolderError> {
         match reason(&file)? {
             None => self.files.push(file),
+            Some(_) if is_table(&file.key) => self.tables.push(file),
             Some(reason) => self.skipped_files.add(reason),
         }
         Ok(())
+    }
+
+    /// Counts the tables as files that are not used.
+    pub(in crate::image) fn skip_tables(mut self) -> Result<Self, FolderError> {
+        for table in std::mem::take(&mut self.tables) {
+            if let Some(reason) = reason(&table)? {
+                self.skipped_files.add(reason);
+            }
+        }
+        Ok(self)
     }
 
     /// Goes into folders that only wrap the data set, as archives have them: the one folder that holds
@@ -202,8 +218,14 @@ impl Listing {
     }
 }
 
+/// Whether a file of this name is a table of cells.
+fn is_table(key: &str) -> bool {
+    let extension = Path::new(key).extension();
+    extension.is_some_and(|end| TABLES.iter().any(|table| end.eq_ignore_ascii_case(table)))
+}
+
 /// Why a file is not used; none for an image.
-fn reason(file: &ImageFile) -> Result<Option<String>, FolderError> {
+pub(super) fn reason(file: &ImageFile) -> Result<Option<String>, FolderError> {
     let extension = Path::new(&file.key).extension();
     let extension = extension.map(|end| end.to_string_lossy().to_lowercase());
     let Some(extension) = extension else {

@@ -53,35 +53,67 @@ pub(super) struct Row {
     pub(super) split: Option<SplitName>,
 }
 
-/// Reads the table; relative paths start at its folder.
+/// Reads a table on disk; relative paths start at its folder.
 pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
+    let content = std::fs::read(table).map_err(|source| FolderError::Read {
+        dir: table.to_owned(),
+        source,
+    })?;
+    let folder = table.parent().unwrap_or(Path::new(""));
+    read_rows(table, &content, |name| {
+        let found = folder.join(name);
+        found
+            .is_file()
+            .then(|| ImageFile::on_disk(name.to_owned(), found))
+    })
+}
+
+/// Whether the first line names a column of paths and one of labels.
+pub(super) fn has_columns(content: &[u8]) -> bool {
+    let mut reader = reader(content);
+    reader.headers().is_ok_and(|header| {
+        position(header, &PATHS).is_some() && position(header, &LABELS).is_some()
+    })
+}
+
+fn reader(content: &[u8]) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .delimiter(delimiter(content))
+        .flexible(false)
+        .trim(csv::Trim::All)
+        .from_reader(content)
+}
+
+/// The first of some names that the header has.
+fn position(header: &csv::StringRecord, names: &[&str]) -> Option<usize> {
+    let named = |name: &&str| {
+        let is = |cell: &str| {
+            cell.trim_start_matches('\u{feff}')
+                .eq_ignore_ascii_case(name)
+        };
+        header.iter().position(is)
+    };
+    names.iter().find_map(named)
+}
+
+/// Reads the rows of a table; `find` looks up the file at a path.
+pub(super) fn read_rows(
+    table: &Path,
+    content: &[u8],
+    find: impl Fn(&str) -> Option<ImageFile>,
+) -> Result<Vec<Row>, FolderError> {
     let bad = |line: u64, reason: String| FolderError::Table {
         path: table.to_owned(),
         line,
         reason,
     };
-    let delimiter = delimiter(table)?;
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(false)
-        .trim(csv::Trim::All)
-        .from_path(table)
-        .map_err(|error| bad(1, error.to_string()))?;
+    let mut reader = reader(content);
     let header = reader
         .headers()
         .map_err(|error| bad(1, error.to_string()))?
         .clone();
-    let position = |names: &[&str]| {
-        let named = |name: &&str| {
-            let is = |cell: &str| {
-                cell.trim_start_matches('\u{feff}')
-                    .eq_ignore_ascii_case(name)
-            };
-            header.iter().position(is)
-        };
-        names.iter().find_map(named)
-    };
-    let (Some(path_at), Some(label_at)) = (position(&PATHS), position(&LABELS)) else {
+    let (Some(path_at), Some(label_at)) = (position(&header, &PATHS), position(&header, &LABELS))
+    else {
         let found: Vec<String> = header.iter().map(|cell| format!("`{cell}`")).collect();
         return Err(bad(
             1,
@@ -91,8 +123,7 @@ pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
             ),
         ));
     };
-    let split_at = position(&SPLITS);
-    let folder = table.parent().unwrap_or(Path::new(""));
+    let split_at = position(&header, &SPLITS);
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| {
@@ -107,10 +138,12 @@ pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
                 return Err(bad(line, format!("the {what} is empty")));
             }
         }
-        let path = folder.join(name);
-        if !path.is_file() {
+        // Tables from Windows have its separator.
+        let file = find(name).or_else(|| find(&name.replace('\\', "/")));
+        let Some(file) = file else {
+            let path = table.with_file_name(name);
             return Err(bad(line, format!("there is no file `{}`", path.display())));
-        }
+        };
         let split = match split_at.map(cell).filter(|cell| !cell.is_empty()) {
             None => None,
             Some(cell) => Some(SplitName::parse(cell).ok_or_else(|| {
@@ -124,7 +157,7 @@ pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
             return Err(bad(line, format!("more than {MAX_ROWS} rows")));
         }
         rows.push(Row {
-            file: ImageFile::on_disk(name.to_owned(), path),
+            file,
             class: class.to_owned(),
             split,
         });
@@ -142,18 +175,9 @@ pub(super) fn read(table: &Path) -> Result<Vec<Row>, FolderError> {
 }
 
 /// The delimiter that the first line has most of.
-fn delimiter(table: &Path) -> Result<u8, FolderError> {
-    use std::io::{BufRead as _, BufReader, Read as _};
-    let read = |source| FolderError::Read {
-        dir: table.to_owned(),
-        source,
-    };
-    let file = std::fs::File::open(table).map_err(read)?;
-    let mut line = Vec::new();
-    BufReader::new(file)
-        .take(1 << 16)
-        .read_until(b'\n', &mut line)
-        .map_err(read)?;
+fn delimiter(content: &[u8]) -> u8 {
+    let line = content.split(|&byte| byte == b'\n').next();
+    let line = line.unwrap_or_default();
     let count = |delimiter: u8| {
         line.split(|&byte| byte == delimiter)
             .fold(0, |parts, _| parts + 1)
@@ -162,5 +186,5 @@ fn delimiter(table: &Path) -> Result<u8, FolderError> {
         .into_iter()
         .rev()
         .max_by_key(|&byte| count(byte));
-    Ok(best.unwrap_or(b','))
+    best.unwrap_or(b',')
 }

@@ -316,3 +316,162 @@ fn copies_have_equal_contents_and_are_reported() {
     let classes = [("cat".to_owned(), 2), ("dog".to_owned(), 3)];
     assert_eq!(report.splits[0].classes, classes);
 }
+
+fn put_image_of(size: [u32; 2], path: &Path) {
+    RgbImage::from_pixel(size[0], size[1], Rgb([9; 3]))
+        .save_with_format(path, image::ImageFormat::Png)
+        .unwrap();
+}
+
+/// A tar archive of a folder.
+fn tar_of(folder: &Path, inner: &str) -> (TempDir, PathBuf) {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("data.tar");
+    let mut builder = tar::Builder::new(std::fs::File::create(&path).unwrap());
+    builder.append_dir_all(inner, folder).unwrap();
+    builder.into_inner().unwrap();
+    (out, path)
+}
+
+#[test]
+fn a_table_next_to_its_images_is_read_also_in_an_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    for (name, value) in [("a.png", 1), ("b.png", 2), ("c.png", 3), ("d.png", 4)] {
+        put_image(&images, name, value);
+    }
+    let rows = "filename,label\nimages/a.png,x\n./images/c.png,y\nimages\\b.png,y\n";
+    std::fs::write(folder.path().join("labels.csv"), rows).unwrap();
+    std::fs::write(folder.path().join("readme.csv"), "author\nme\n").unwrap();
+    let (_out, tar) = tar_of(folder.path(), "data");
+    for path in [folder.path(), &tar] {
+        let opened = ImageFolder::open_splits(path, &options(false), None).unwrap();
+        assert_eq!(opened.train.class_names(), ["x", "y"]);
+        assert_eq!(opened.train.labels(), [0, 1, 1]);
+        let skipped = opened.skipped_files.to_string();
+        assert!(skipped.starts_with("2 files skipped: 1 not an image (.csv), 1 not in the table"));
+        let note = &opened.notes[0];
+        assert!(
+            note.starts_with("images and labels are those of the table"),
+            "{note}"
+        );
+    }
+    std::fs::write(folder.path().join("more.csv"), rows).unwrap();
+    let error = open(folder.path(), false).unwrap_err();
+    assert!(matches!(error, FolderError::Mixed { .. }), "{error}");
+}
+
+#[test]
+fn a_table_must_agree_with_class_folders() {
+    let folder = new_pets();
+    let table = folder.path().join("data.csv");
+    // Other names for the same two groups.
+    std::fs::write(
+        &table,
+        "image,label\ncat/a.jpg,0\ncat/b.PNG,0\ndog/a.jpg,1\n",
+    )
+    .unwrap();
+    let opened = ImageFolder::open_splits(folder.path(), &options(false), None).unwrap();
+    assert_eq!(opened.train.class_names(), ["cat", "dog"]);
+    assert_eq!(opened.train.len(), 4);
+    assert_eq!(
+        opened.notes,
+        ["the class folders are used and not the table `data.csv`"]
+    );
+    std::fs::write(
+        &table,
+        "image,label\ncat/a.jpg,0\ncat/b.PNG,1\ndog/a.jpg,1\n",
+    )
+    .unwrap();
+    let error = open(folder.path(), false).unwrap_err().to_string();
+    let words = "the table `data.csv` and folders of other classes: `cat/b.PNG` has the label `1` and is in \
+                 `cat/`";
+    assert!(error.contains(words), "{error}");
+    assert_eq!(open(&table, false).unwrap().class_names(), ["0", "1"]);
+}
+
+#[test]
+fn class_folders_next_to_splits_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "VALIDATION"] {
+        pets(&folder.path().join(split));
+    }
+    put_image(&folder.path().join("unlabeled"), "a.png", 3);
+    assert!(open(folder.path(), false).is_ok());
+    put_image(&folder.path().join("cat"), "new.png", 3);
+    let error = open(folder.path(), false).unwrap_err().to_string();
+    assert!(
+        error.contains("mixes two layouts: split folders such as `train/`"),
+        "{error}"
+    );
+    assert!(
+        error.contains("the class folder `cat/` next to them"),
+        "{error}"
+    );
+}
+
+#[test]
+fn leftovers_of_other_systems_in_an_archive_are_unseen() {
+    let folder = new_pets();
+    for (dir, name) in [
+        ("__MACOSX/cat", "._a.jpg"),
+        ("cat", ".DS_Store"),
+        ("dog", "Thumbs.db"),
+    ] {
+        std::fs::create_dir_all(folder.path().join(dir)).unwrap();
+        std::fs::write(folder.path().join(dir).join(name), "x").unwrap();
+    }
+    let (_out, tar) = tar_of(folder.path(), ".");
+    for path in [folder.path(), &tar] {
+        let opened = ImageFolder::open_splits(path, &options(false), None).unwrap();
+        assert_eq!(opened.train.len(), 4);
+        assert!(opened.skipped_files.is_empty(), "{}", opened.skipped_files);
+    }
+}
+
+#[test]
+fn images_of_extreme_shapes_are_read() {
+    let folder = new_pets();
+    put_image_of([1, 1], &folder.path().join("cat/dot.png"));
+    put_image_of([30_000, 10], &folder.path().join("dog/strip.png"));
+    let images = open(folder.path(), false).unwrap();
+    for index in 0..images.len() {
+        assert_eq!(images.get(index).unwrap().image.pixels.len(), 48);
+    }
+    let report = inspect(folder.path()).unwrap();
+    assert_eq!((report.sizes[&(1, 1)], report.sizes[&(10, 30_000)]), (1, 1));
+}
+
+#[test]
+fn duplicates_and_look_alikes_are_named_across_splits_first() {
+    let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "test"] {
+        pets(&folder.path().join(split));
+    }
+    let picture = |shift: u32| {
+        RgbImage::from_fn(64, 48, |x, y| {
+            let value = (x * 5 + shift) ^ (y * 9);
+            Rgb([value as u8, (value / 2) as u8, (x * y / 16) as u8])
+        })
+    };
+    let dir = folder.path();
+    picture(0).save(dir.join("train/cat/photo.png")).unwrap();
+    picture(0).save(dir.join("test/cat/again.jpg")).unwrap();
+    picture(77).save(dir.join("train/dog/other.png")).unwrap();
+    put_image(&dir.join("train/dog"), "same.png", 200);
+    let report = inspect(dir).unwrap();
+    // All four pets of the test split, and one within the training split.
+    assert_eq!((report.duplicates, report.test_overlap), (5, 4));
+    let first = ["train/cat/a.jpg", "test/cat/a.jpg"];
+    assert_eq!(report.duplicate_pairs[0], first);
+    assert_eq!(
+        report.duplicate_pairs[4],
+        ["train/dog/a.jpg", "train/dog/same.png"]
+    );
+    // Empty images are not compared by their looks.
+    assert_eq!((report.near_duplicates, report.near_overlap), (Some(1), 1));
+    assert_eq!(
+        report.near_pairs,
+        [["train/cat/photo.png", "test/cat/again.jpg"]]
+    );
+}

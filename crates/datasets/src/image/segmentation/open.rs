@@ -112,9 +112,9 @@ pub(super) fn open_splits(
 
 fn find(path: &Path, classes: Option<&[String]>) -> Result<Findings, SegmentationError> {
     let mut listing = if path.is_dir() {
-        Listing::of_folder(path)?
+        Listing::of_folder(path)?.skip_tables()?
     } else if path.is_file() && is_archive(path) {
-        Listing::of_archive(path)?
+        Listing::of_archive(path)?.skip_tables()?
     } else {
         return Err(SegmentationError::NoPairs {
             path: path.to_owned(),

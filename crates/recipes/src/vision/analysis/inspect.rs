@@ -77,12 +77,10 @@ fn idx_report(path: &Path) -> Result<FolderReport, TaskError> {
             .collect(),
         formats: [("IDX".to_owned(), total)].into(),
         sizes: [((height, width), total)].into(),
-        damaged: Vec::new(),
         duplicates: count_duplicates(&data.contents),
-        test_overlap: 0,
-        conflicting_labels: 0,
         skipped_files: data.skipped_files,
         notes: data.notes,
+        ..FolderReport::default()
     })
 }
 
@@ -104,6 +102,18 @@ fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overvi
         "sizes (height x width): {}",
         sizes(report)
     )));
+    sections.extend(aspect_ratios(report).map(Section::text));
+    for (title, pairs) in [
+        ("Duplicates (first pairs)", &report.duplicate_pairs),
+        ("Near duplicates (first pairs)", &report.near_pairs),
+    ] {
+        if !pairs.is_empty() {
+            let head = vec!["image".to_owned(), "copy".to_owned()];
+            let rows = pairs.iter().map(|pair| pair.to_vec());
+            let rows = std::iter::once(head).chain(rows).collect();
+            sections.push(Section::table(title, rows));
+        }
+    }
     let mut notes = report.notes.clone();
     if !report.skipped_files.is_empty() {
         notes.push(report.skipped_files.to_string());
@@ -139,6 +149,13 @@ fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<Strin
         "sizes": sizes,
         "damaged": report.damaged,
         "duplicates": report.duplicates,
+        "duplicate_pairs": report.duplicate_pairs,
+        "valid_overlap": report.valid_overlap,
+        "test_overlap": report.test_overlap,
+        "near_duplicates": report.near_duplicates,
+        "near_overlap": report.near_overlap,
+        "near_pairs": report.near_pairs,
+        "conflicting_labels": report.conflicting_labels,
         "skipped_files": report.skipped_files.counts(),
         "warnings": warnings,
     });
@@ -196,6 +213,30 @@ fn sizes(report: &FolderReport) -> String {
     )
 }
 
+/// Range and median of width / height, if images differ in it.
+fn aspect_ratios(report: &FolderReport) -> Option<String> {
+    let ratio = |&(height, width): &(usize, usize)| width as f64 / height.max(1) as f64;
+    let mut ratios: Vec<(f64, usize)> = report
+        .sizes
+        .iter()
+        .map(|(size, count)| (ratio(size), *count))
+        .collect();
+    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (least, most) = (ratios.first()?.0, ratios.last()?.0);
+    let total: usize = ratios.iter().map(|(_, count)| count).sum();
+    let mut before = 0;
+    let median = ratios.iter().find(|(_, count)| {
+        before += count;
+        2 * before >= total
+    })?;
+    (least < most).then(|| {
+        format!(
+            "aspect ratios (width / height): {least:.2} to {most:.2}, median {:.2}",
+            median.0
+        )
+    })
+}
+
 /// What may spoil a training.
 fn warnings(report: &FolderReport) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -223,6 +264,31 @@ fn warnings(report: &FolderReport) -> Vec<String> {
                 "test image also occurs",
                 "test images also occur"
             )
+        ));
+    }
+    if report.valid_overlap > 0 {
+        warnings.push(format!(
+            "{} in the training split: the validation score is too good",
+            count(
+                report.valid_overlap,
+                "validation image also occurs",
+                "validation images also occur"
+            )
+        ));
+    }
+    if report.near_overlap > 0 {
+        warnings.push(format!(
+            "{} the same and in different splits",
+            count(
+                report.near_overlap,
+                "pair of images looks",
+                "pairs of images look"
+            )
+        ));
+    } else if let Some(pairs @ 1..) = report.near_duplicates {
+        warnings.push(format!(
+            "{} the same, though the files differ",
+            count(pairs, "pair of images looks", "pairs of images look")
         ));
     }
     if report.conflicting_labels > 0 {
