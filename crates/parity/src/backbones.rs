@@ -10,7 +10,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use tinderbox_models::pretrained::{NameTable, SafeTensorsFile};
-use tinderbox_models::vision::{MobileNetV3Config, ResNetConfig, UNetConfig};
+use tinderbox_models::vision::{
+    EfficientNetLiteConfig, MobileNetV3Config, Padding, ResNetConfig, UNetConfig,
+};
 
 use super::{Check, LAYER_TOLERANCE, difference, read, values};
 
@@ -70,9 +72,39 @@ fn compute(name: &str, device: &Device) -> Result<Tensor<1>, String> {
             let config = MobileNetV3Config::small(3, CLASSES);
             run!(config.with_norm_epsilon(1e-5), timm_names)
         }
+        "timm/efficientnet_lite0" => run!(EfficientNetLiteConfig::lite0(3, CLASSES), timm_names),
+        "timm/efficientnet_lite1" => run!(EfficientNetLiteConfig::lite1(3, CLASSES), timm_names),
+        "timm/efficientnet_lite2" => run!(EfficientNetLiteConfig::lite2(3, CLASSES), timm_names),
+        "timm/tf_efficientnet_lite0" => {
+            run!(
+                tensorflow(EfficientNetLiteConfig::lite0(3, CLASSES)),
+                timm_names
+            )
+        }
+        "timm/tf_efficientnet_lite1" => {
+            run!(
+                tensorflow(EfficientNetLiteConfig::lite1(3, CLASSES)),
+                timm_names
+            )
+        }
+        "timm/tf_efficientnet_lite2" => {
+            run!(
+                tensorflow(EfficientNetLiteConfig::lite2(3, CLASSES)),
+                timm_names
+            )
+        }
+        "timm/tf_mobilenetv3_small_100" => {
+            let config = MobileNetV3Config::small(3, CLASSES);
+            run!(config.with_padding(Padding::Same), timm_names)
+        }
         "unet" => unet(device)?,
         name => return Err(format!("no network is called `{name}`")),
     })
+}
+
+/// As TensorFlow trained it.
+fn tensorflow(config: EfficientNetLiteConfig) -> EfficientNetLiteConfig {
+    config.with_padding(Padding::Same).with_norm_epsilon(1e-3)
 }
 
 fn unet(device: &Device) -> Result<Tensor<1>, String> {
@@ -161,4 +193,18 @@ fn drawn(name: &str) -> impl Iterator<Item = f64> {
         let z = z ^ (z >> 31);
         (z >> 40) as f64 / f64::from(1 << 23) - 1.0
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_published_network_gives_the_logits_of_pytorch() {
+        let checks = references().unwrap().checks(&Device::flex(), |_| true);
+        assert_eq!(checks.len(), 14);
+        for check in checks {
+            assert!(check.passed(), "{check:?}");
+        }
+    }
 }

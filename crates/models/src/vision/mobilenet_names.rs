@@ -1,5 +1,6 @@
 //! Names of the tensors of published MobileNetV3-Small networks.
 
+use super::efficientnet_lite::Padding;
 use super::mobilenet_v3::{BlockConfig, MobileNetV3Config};
 use crate::pretrained::NameTable;
 
@@ -32,12 +33,14 @@ impl MobileNetV3Config {
             }
             number += 1;
         }
-        sequential(table, &format!("features.{number}"), "head")
+        let table = sequential(table, &format!("features.{number}"), "head")
             .linear("classifier.0", "hidden")
-            .linear("classifier.3", "output")
+            .linear("classifier.3", "output");
+        self.turned(table)
     }
 
-    /// timm's names of the tensors of `mobilenetv3_small_100`, whose `norm_epsilon` is 1e-5; otherwise as
+    /// timm's names of the tensors of `mobilenetv3_small_100`, whose `norm_epsilon` is 1e-5, and of
+    /// `tf_mobilenetv3_small_100`, which has [`Padding::Same`]; otherwise as
     /// [`torchvision_names`](Self::torchvision_names).
     pub fn timm_names(&self) -> NameTable {
         let mut table = conv_norm(NameTable::new(), ["conv_stem", "bn1"], "stem");
@@ -64,13 +67,21 @@ impl MobileNetV3Config {
             }
         }
         let head = format!("blocks.{}.0", self.stages().len());
-        conv_norm(
+        let table = conv_norm(
             table,
             [&format!("{head}.conv"), &format!("{head}.bn1")],
             "head",
         )
         .linear("conv_head", "hidden")
-        .linear("classifier", "output")
+        .linear("classifier", "output");
+        self.turned(table)
+    }
+
+    fn turned(&self, table: NameTable) -> NameTable {
+        match self.padding {
+            Padding::Symmetric => table,
+            Padding::Same => table.with_turned_kernels(),
+        }
     }
 
     /// The path of every block.

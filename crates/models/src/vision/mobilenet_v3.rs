@@ -3,8 +3,8 @@
 //! Reference: Howard et al., *Searching for `MobileNetV3`*, 2019, <https://arxiv.org/abs/1905.02244>,
 //! table 2. Squeeze-and-excitation is that of Hu, Shen and Sun, 2018,
 //! <https://arxiv.org/abs/1709.01507>.
-//! Differs from it: padding is the same on all sides, also at stride 2, where TensorFlow pads one side
-//! only; no stochastic depth.
+//! Differs from it: by default padding is the same on all sides, also at stride 2, where TensorFlow pads
+//! one side only ([`Padding`] chooses); no stochastic depth.
 //!
 //! | here | shape | in torchvision | in timm |
 //! |---|---|---|---|
@@ -24,7 +24,7 @@ use burn::nn::{Dropout, DropoutConfig, Initializer, Linear};
 use burn::tensor::{Device, Tensor, assert_shape};
 use tinderbox_kernels::{Activation, FeatureMap, global_avg_pool};
 
-use super::efficientnet_lite::{pointwise, round_channels, shrink};
+use super::efficientnet_lite::{Padding, pointwise, round_channels, shrink};
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
 use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
 use crate::layers::dense::{drop_out, project};
@@ -123,6 +123,9 @@ pub struct MobileNetV3Config {
     /// Constant that batch normalization adds to the variance; 1e-5 in timm's `mobilenetv3_small_100`.
     #[config(default = 1e-3)]
     pub norm_epsilon: f64,
+    /// Where convolutions of stride 2 add zeros; `same` in timm's `tf_mobilenetv3_small_100`.
+    #[config(default = "Padding::Symmetric")]
+    pub padding: Padding,
 }
 
 data_sized!(MobileNetV3Config::new(in_channels, num_classes));
@@ -162,6 +165,7 @@ impl MobileNetV3Config {
                 .collect()
         });
         MobileNetV3 {
+            turned: self.padding == Padding::Same,
             stem: init_conv(self.stem(), self.norm_epsilon, device),
             stages: stages.collect(),
             head: init_conv(self.head(), self.norm_epsilon, device),
@@ -359,6 +363,8 @@ impl BlockConfig {
 /// ```
 #[derive(Module, Debug)]
 pub struct MobileNetV3 {
+    /// Whether images are turned by 180 degrees; see [`Padding::Same`].
+    turned: bool,
     stem: ConvNorm,
     stages: Vec<Vec<Block>>,
     head: ConvNorm,
@@ -446,8 +452,17 @@ impl MobileNetV3 {
     /// As [`forward`](Self::forward).
     pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
         let mut stages = Vec::with_capacity(self.stages.len());
-        self.run_stages(input, |x| stages.push(x.clone().into_nchw()));
+        self.run_stages(input, |x| stages.push(self.turn(x.clone().into_nchw())));
         stages
+    }
+
+    /// Turns images or feature maps by 180 degrees, if the padding asks for it.
+    fn turn(&self, images: Tensor<4>) -> Tensor<4> {
+        if self.turned {
+            images.flip([2, 3])
+        } else {
+            images
+        }
     }
 
     /// Number of output channels of every stage.
@@ -475,7 +490,7 @@ impl MobileNetV3 {
     fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&FeatureMap)) -> FeatureMap {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
-        let input = FeatureMap::from_nchw(input);
+        let input = FeatureMap::from_nchw(self.turn(input));
         let x = self.stem.forward(input, Activation::HardSwish);
         self.stages.iter().fold(x, |x, stage| {
             let x = stage.iter().fold(x, |x, block| block.forward(x));
@@ -620,7 +635,7 @@ mod tests {
 
     #[test]
     fn config_round_trips() {
-        assert_round_trips(&MobileNetV3Config::small(3, 10).with_norm_epsilon(1e-5));
+        assert_round_trips(&MobileNetV3Config::small(3, 10).with_padding(Padding::Same));
     }
 
     #[test]

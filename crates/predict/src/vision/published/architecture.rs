@@ -125,27 +125,41 @@ fn resnets() -> Vec<Architecture> {
     ]
 }
 
-/// `mobilenetv3_small_100` of timm and `mobilenet_v3_small` of torchvision, the same network under other
-/// names.
+/// MobileNetV3-Small, as timm, TensorFlow and torchvision have it.
 fn mobilenets() -> Vec<Architecture> {
-    let network = |name, interpolation, naming| Architecture {
-        name,
-        config: MobileNetV3Config::small(0, 0).into(),
-        side: 224,
-        crop: 0.875,
-        interpolation,
-        statistics: IMAGENET,
-        naming,
-    };
+    let config = MobileNetV3Config::small(0, 0);
+    let network =
+        |name, config: MobileNetV3Config, interpolation, statistics, naming| Architecture {
+            name,
+            config: config.into(),
+            side: 224,
+            crop: 0.875,
+            interpolation,
+            statistics,
+            naming,
+        };
+    let tensorflow = config.clone().with_padding(Padding::Same);
+    let (bilinear, bicubic) = (Interpolation::Bilinear, Interpolation::Bicubic);
     vec![
         network(
             "mobilenetv3_small_100",
-            Interpolation::Bicubic,
+            config.clone().with_norm_epsilon(1e-5),
+            bicubic,
+            IMAGENET,
+            Naming::Timm,
+        ),
+        network(
+            "tf_mobilenetv3_small_100",
+            tensorflow,
+            bilinear,
+            HALVES,
             Naming::Timm,
         ),
         network(
             "mobilenet_v3_small",
-            Interpolation::Bilinear,
+            config,
+            bilinear,
+            IMAGENET,
             Naming::Torchvision,
         ),
     ]
