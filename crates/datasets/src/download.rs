@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-pub use hub::{HUB_FILES, HubError, HubProgress, fetch_weights, hub_folder, is_hub_name};
+pub use hub::{
+    HUB_FILES, HubError, HubProgress, fetch_weights, find_weights, hub_folder, is_hub_name,
+};
 
 /// Environment variable that names the cache folder.
 pub const CACHE_VARIABLE: &str = "TINDERBOX_CACHE";

@@ -149,6 +149,24 @@ pub fn fetch_weights(
     Ok(dir)
 }
 
+/// Returns the folder or file at the path `name` or, if there is none, that of the weights of this name, as
+/// [`fetch_weights`] does.
+///
+/// # Errors
+///
+/// As [`fetch_weights`].
+pub fn find_weights(
+    name: &str,
+    on_progress: &mut dyn FnMut(HubProgress<'_>),
+) -> Result<PathBuf, HubError> {
+    let path = Path::new(name);
+    // A pickle or a misspelled path is for the reader of weights to explain.
+    if path.exists() || !is_hub_name(name) {
+        return Ok(path.to_owned());
+    }
+    fetch_weights(name, on_progress)
+}
+
 #[cfg(feature = "download")]
 fn fetch_missing(
     name: &str,
@@ -358,7 +376,7 @@ mod fetch {
         let hash = text(headers, "X-Linked-Etag").map(|tag| tag.trim_matches('"').to_owned());
         let is_hash = |tag: &String| tag.len() == 64 && tag.bytes().all(|b| b.is_ascii_hexdigit());
         Ok(Facts {
-            total: number(headers, "X-Linked-Size").or(own.flatten()),
+            total: number(headers, "X-Linked-Size").or(own),
             sha256: hash.filter(is_hash),
         })
     }
@@ -591,6 +609,16 @@ mod tests {
                 .to_string()
                 .starts_with("`no folder` is neither a folder")
         );
+    }
+
+    #[test]
+    fn a_folder_on_disk_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().to_string_lossy().into_owned();
+        let found = find_weights(&name, &mut |_| panic!("nothing is fetched")).unwrap();
+        assert_eq!(found, folder.path());
+        let found = find_weights("weights.bin", &mut |_| panic!("nothing is fetched")).unwrap();
+        assert_eq!(found, Path::new("weights.bin"));
     }
 
     #[test]
