@@ -370,9 +370,9 @@ mod fetch {
             _ if status.is_success() || status.is_redirection() => {}
             _ => return Err(Trouble::Again(format!("status {status}"))),
         }
-        let own = status
-            .is_success()
-            .then(|| number(headers, "Content-Length"));
+        // A redirection has a length of its own. Some servers say 0, as there is no body.
+        let own = number(headers, "Content-Length");
+        let own = own.filter(|&length| status.is_success() && length > 0);
         let hash = text(headers, "X-Linked-Etag").map(|tag| tag.trim_matches('"').to_owned());
         let is_hash = |tag: &String| tag.len() == 64 && tag.bytes().all(|b| b.is_ascii_hexdigit());
         Ok(Facts {
