@@ -151,7 +151,17 @@ pub(crate) fn print(
     for warning in &report.warnings {
         out.line(&format!("warning: {warning}"))?;
     }
+    if let Some(images) = images(report) {
+        out.line(&images)?;
+    }
     out.line(&format!("run {}", dir.display()))
+}
+
+/// The pictures in the run directory, which a task lists under `images` in its details.
+fn images(report: &Report) -> Option<String> {
+    let images = report.details.get("images")?.as_array()?;
+    let names: Vec<&str> = images.iter().filter_map(Value::as_str).collect();
+    (!names.is_empty()).then(|| format!("images {}", names.join(", ")))
 }
 
 fn print_sections(out: &mut Output, all: &[Section]) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ mod builtin;
 mod docs;
 mod evaluate;
 mod fit;
+mod images;
 mod inferred;
 mod inputs;
 mod recipe;

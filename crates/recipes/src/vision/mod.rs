@@ -8,6 +8,7 @@ mod batch;
 mod classify;
 mod concat;
 mod data;
+pub mod pictures;
 mod recipe;
 mod source;
 mod splits;

@@ -21,6 +21,7 @@ use super::evaluate::{eval_loader, predict_all};
 use super::{ImageClassification, normalize};
 use crate::vision::batch::ImageCollate;
 use crate::vision::data::DataError;
+use crate::vision::pictures::Gallery;
 
 /// Most images that are predicted alone to measure the time.
 const TIMED_IMAGES: usize = 50;
@@ -39,6 +40,8 @@ impl ImageClassification {
         device: &Device,
         options: &mut Options,
     ) -> Result<Report, TaskError> {
+        let mut gallery = Gallery::new(run.path());
+        self.draw_training(&mut gallery);
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
             self.fold(part, splits, device, options)
         })?;
@@ -51,7 +54,7 @@ impl ImageClassification {
         fitted.members.log_test(&test)?;
         let mut warnings = Vec::new();
         let baselines = self.baselines(splits, options, &mut warnings);
-        Ok(Report {
+        let mut report = Report {
             run: run.clone(),
             parameters: fitted
                 .ensemble
@@ -71,7 +74,10 @@ impl ImageClassification {
             baselines,
             details: serde_json::Map::new(),
             warnings,
-        })
+        };
+        self.draw_result(&mut gallery, &report);
+        gallery.report(&mut report);
+        Ok(report)
     }
 
     fn fold(

@@ -1,0 +1,30 @@
+//! Drawing: the images that a run leaves next to its numbers.
+//!
+//! | what | for |
+//! |---|---|
+//! | [`Canvas`] | pixels: boxes, lines, images, text |
+//! | [`Plot`] | curves over a common axis |
+//! | [`confusion_matrix`] | which class was taken for which |
+//! | [`Sheet`] | images in a grid, each with a caption |
+//! | [`learning_curves`] | loss and metrics of a run, epoch by epoch |
+//! | [`Gallery`] | the folder `images/` of a run |
+//!
+//! The same numbers give the same bytes. Text is in Latin letters; see [`drawable`].
+//!
+//! Non-goals: charts for the terminal and as SVG, which `cli` has.
+
+mod canvas;
+mod curves;
+mod gallery;
+mod matrix;
+mod plot;
+mod sheet;
+mod text;
+
+pub use canvas::{Canvas, Color, color};
+pub use curves::learning_curves;
+pub use gallery::{Gallery, IMAGES_DIR};
+pub use matrix::confusion_matrix;
+pub use plot::{Line, Plot};
+pub use sheet::{Sheet, Tile};
+pub use text::{Align, LINE_HEIGHT, drawable, drawable_names, shorten, width};
