@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use clap::{Args, Subcommand};
 use tinderbox_cli::app::{NoFlags, TrainCommand, WithNotes, with_data};
+use tinderbox_cli::args::ModelArgs;
 use tinderbox_cli::recipe::{Catalogue, overridden};
-use tinderbox_cli::{App, Failure, TrainArgs, inspect, note};
+use tinderbox_cli::{App, Failure, TrainArgs, inspect, note, sections};
 use tinderbox_predict::vision::PublishedModel;
+use tinderbox_recipes::vision::analysis::ExplainOptions;
 use tinderbox_recipes::vision::{
     BUILTIN, InferredRecipe, VisionModel, VisionRecipe, VisionTask, analysis,
 };
@@ -24,6 +26,35 @@ struct Vision;
 enum Command {
     /// Show statistics and problems of a data set
     Inspect(Inspect),
+    /// Show which part of a photo speaks for a class (Grad-CAM)
+    Explain(Explain),
+}
+
+#[derive(Args, Debug)]
+struct Explain {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Class to explain [default: the predicted one]
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
+    /// Write the photo with its heat: a PNG file for one photo, a folder for several
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+    /// Photos, folders or archives of photos
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+}
+
+impl Explain {
+    fn run(self) -> Result<(), Failure> {
+        let model = self.model.load::<Vision>()?.into_classifier()?;
+        let options = ExplainOptions {
+            class: self.class,
+            out: self.out,
+        };
+        let explained = analysis::explain(&model, &self.inputs, &options)?;
+        sections::print(&explained, self.model.json)
+    }
 }
 
 #[derive(Args, Debug)]
@@ -114,7 +145,11 @@ impl App for Vision {
         Ok(())
     }
 
-    fn run(Command::Inspect(args): Command) -> Result<(), Failure> {
+    fn run(command: Command) -> Result<(), Failure> {
+        let args = match command {
+            Command::Inspect(args) => args,
+            Command::Explain(args) => return args.run(),
+        };
         let found = analysis::inspect(&args.data)?;
         let item = VisionTask::ITEM;
         inspect::print(&found.overview, &found.details, item, args.json)

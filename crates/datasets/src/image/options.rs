@@ -143,6 +143,29 @@ impl DecodeOptions {
         Ok(())
     }
 
+    /// The part of an image of `[height, width]` pixels that becomes the result: its first row and column,
+    /// then its height and width, in pixels of the image. With [`Fit::Pad`] it is larger than the image.
+    ///
+    /// Rounding to whole pixels is left out. `None` where it depends on the ink.
+    pub fn source_region(&self, [height, width]: [usize; 2]) -> Option<[f64; 4]> {
+        if self.ink_size > 0 && [height, width] != [self.height, self.width] {
+            return None;
+        }
+        let (from, to) = (
+            [height as f64, width as f64],
+            [self.height as f64, self.width as f64],
+        );
+        let ratios = [from[0] / to[0], from[1] / to[1]];
+        let scales = match self.fit {
+            Fit::Stretch => ratios,
+            Fit::Crop => [ratios[0].min(ratios[1]); 2],
+            Fit::Pad => [ratios[0].max(ratios[1]); 2],
+        };
+        let size = [0, 1].map(|axis| to[axis] * scales[axis] * self.crop);
+        let start = [0, 1].map(|axis| (from[axis] - size[axis]) / 2.0);
+        Some([start[0], start[1], size[0], size[1]])
+    }
+
     fn validate_crop(&self) -> Result<(), ImageError> {
         let crop = self.crop;
         let in_range = crop > 0.0 && crop <= 1.0;
@@ -153,5 +176,30 @@ impl DecodeOptions {
             return Err(ImageError::CropNeeds { crop });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_what_the_fit_keeps() {
+        let region = |fit, crop| {
+            let options = DecodeOptions {
+                fit,
+                crop,
+                ..DecodeOptions::new(100, 100, 3)
+            };
+            options.source_region([200, 400]).unwrap()
+        };
+        assert_eq!(region(Fit::Stretch, 1.0), [0.0, 0.0, 200.0, 400.0]);
+        assert_eq!(region(Fit::Crop, 1.0), [0.0, 100.0, 200.0, 200.0]);
+        assert_eq!(region(Fit::Pad, 1.0), [-100.0, 0.0, 400.0, 400.0]);
+        assert_eq!(region(Fit::Crop, 0.5), [50.0, 150.0, 100.0, 100.0]);
+        let mut digits = DecodeOptions::new(28, 28, 1);
+        digits.ink_size = 20;
+        assert_eq!(digits.source_region([100, 100]), None);
+        assert_eq!(digits.source_region([28, 28]), Some([0.0, 0.0, 28.0, 28.0]));
     }
 }

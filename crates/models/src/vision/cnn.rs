@@ -278,12 +278,30 @@ impl Cnn {
     ///
     /// If an axis of `input` differs from the configuration.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        self.classify_map(self.forward_map(input))
+    }
+
+    /// Computes the last feature map, from which [`classify_map`](Self::classify_map) computes the logits.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`
+    /// - output: `[batch, d_map, map_height, map_width]`
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
         let [channels, height, width] = self.image;
         assert_shape!(input, [_, channels, height, width]);
-        let x = self.run_stages(input, |_| ());
+        self.run_stages(input, |_| ()).into_nchw()
+    }
+
+    /// Computes the logits from [`forward_map`](Self::forward_map).
+    pub fn classify_map(&self, map: Tensor<4>) -> Tensor<2> {
         let x = match &self.hidden {
-            Some(hidden) => project_relu(hidden, &self.dropout, x.into_nchw().flatten(1, 3)),
-            None => drop_out(&self.dropout, global_avg_pool(x)),
+            Some(hidden) => project_relu(hidden, &self.dropout, map.flatten(1, 3)),
+            None => drop_out(&self.dropout, global_avg_pool(FeatureMap::from_nchw(map))),
         };
         project(&self.output, x)
     }

@@ -430,6 +430,27 @@ impl EfficientNetLite {
         global_avg_pool(self.head.forward(x, Activation::Relu6))
     }
 
+    /// Computes the last feature map, from which [`classify_map`](Self::classify_map) computes the logits.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`
+    /// - output: `[batch, d_map, map_height, map_width]`
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
+        let x = self.run_stages(input, |_| ());
+        self.head.forward(x, Activation::Relu6).into_nchw()
+    }
+
+    /// Computes the logits from [`forward_map`](Self::forward_map).
+    pub fn classify_map(&self, map: Tensor<4>) -> Tensor<2> {
+        let x = global_avg_pool(FeatureMap::from_nchw(map));
+        project(&self.output, drop_out(&self.dropout, x))
+    }
+
     /// Computes the feature maps of every stage, for detectors and other networks on top.
     ///
     /// # Shapes

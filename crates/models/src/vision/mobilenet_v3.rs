@@ -427,6 +427,27 @@ impl MobileNetV3 {
         self
     }
 
+    /// Computes the last feature map, from which [`classify_map`](Self::classify_map) computes the logits.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`
+    /// - output: `[batch, d_map, map_height, map_width]`
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
+        let x = self.run_stages(input, |_| ());
+        self.head.forward(x, Activation::HardSwish).into_nchw()
+    }
+
+    /// Computes the logits from [`forward_map`](Self::forward_map).
+    pub fn classify_map(&self, map: Tensor<4>) -> Tensor<2> {
+        let x = project(&self.hidden, global_avg_pool(FeatureMap::from_nchw(map)));
+        self.classify(x.clone() * hard_sigmoid(x))
+    }
+
     /// Computes the feature maps of every stage, for detectors and other networks on top.
     ///
     /// # Shapes

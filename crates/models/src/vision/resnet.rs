@@ -419,6 +419,26 @@ impl ResNet {
         global_avg_pool(self.run_stages(input, |_| ()))
     }
 
+    /// Computes the last feature map, from which [`classify_map`](Self::classify_map) computes the logits.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels, height, width]`
+    /// - output: `[batch, d_map, map_height, map_width]`
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
+        self.run_stages(input, |_| ()).into_nchw()
+    }
+
+    /// Computes the logits from [`forward_map`](Self::forward_map).
+    pub fn classify_map(&self, map: Tensor<4>) -> Tensor<2> {
+        let x = global_avg_pool(FeatureMap::from_nchw(map));
+        self.output.forward(drop_out(&self.dropout, x))
+    }
+
     /// Computes the feature maps of every stage, for detectors and other networks on top.
     ///
     /// # Shapes

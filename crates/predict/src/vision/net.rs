@@ -205,6 +205,29 @@ impl ImageModel {
         Ok(each!(Self, self, net => model_dir::from_bytes(bytes, net)?.into()))
     }
 
+    /// The last feature map `[batch, d_map, height, width]` of images `[batch, channels, height, width]`;
+    /// `None` for a network without feature maps.
+    pub fn forward_map(&self, images: Tensor<4>) -> Option<Tensor<4>> {
+        match self {
+            Self::Mlp(_) => None,
+            Self::Cnn(net) => Some(net.forward_map(images)),
+            Self::Resnet(net) => Some(net.forward_map(images)),
+            Self::EfficientnetLite(net) => Some(net.forward_map(images)),
+            Self::MobilenetV3(net) => Some(net.forward_map(images)),
+        }
+    }
+
+    /// The logits that follow from [`forward_map`](Self::forward_map); `None` as there.
+    pub fn classify_map(&self, map: Tensor<4>) -> Option<Tensor<2>> {
+        match self {
+            Self::Mlp(_) => None,
+            Self::Cnn(net) => Some(net.classify_map(map)),
+            Self::Resnet(net) => Some(net.classify_map(map)),
+            Self::EfficientnetLite(net) => Some(net.classify_map(map)),
+            Self::MobilenetV3(net) => Some(net.classify_map(map)),
+        }
+    }
+
     /// The network as one whose features others can use; `None` without stages and a linear
     /// classifier.
     pub fn backbone(&self) -> Option<&dyn ImageBackbone> {

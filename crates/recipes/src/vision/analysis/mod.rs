@@ -1,5 +1,9 @@
 //! Analyses of images and of what is learned from them.
 
+mod explain;
+mod grad_cam;
 mod inspect;
 
+pub use explain::{ExplainOptions, explain};
+pub use grad_cam::{Attribution, grad_cam};
 pub use inspect::{Inspection, inspect};

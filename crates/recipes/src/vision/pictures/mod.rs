@@ -16,6 +16,7 @@
 mod canvas;
 mod curves;
 mod gallery;
+mod heat;
 mod matrix;
 mod plot;
 mod sheet;
@@ -24,6 +25,7 @@ mod text;
 pub use canvas::{Canvas, Color, color};
 pub use curves::learning_curves;
 pub use gallery::{Gallery, IMAGES_DIR};
+pub use heat::heat_color;
 pub use matrix::confusion_matrix;
 pub use plot::{Line, Plot};
 pub use sheet::{Sheet, Tile};

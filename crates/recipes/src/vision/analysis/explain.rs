@@ -1,0 +1,366 @@
+//! Explanations of the classes of photos, as text and as pictures.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_datasets::image::{Image, ImageFile, decode_full, find_images, is_archive};
+use tinderbox_predict::vision::ImageClassifier;
+use tinderbox_predict::{PredictError, Prediction};
+use tinderbox_train::section::Analysis;
+use tinderbox_train::{Section, TaskError};
+
+use super::grad_cam::{Attribution, grad_cam};
+use crate::vision::data::DataError;
+use crate::vision::pictures::color::{BLACK, WHITE};
+use crate::vision::pictures::{Align, Canvas, LINE_HEIGHT, drawable_names, width};
+
+/// Points along each side of a photo at which its heat is added up.
+const POINTS: usize = 90;
+
+/// How photos are explained.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExplainOptions {
+    /// The class that is explained; the predicted one if there is none.
+    pub class: Option<String>,
+    /// A `.png` file for one photo, or a folder for any number.
+    pub out: Option<PathBuf>,
+}
+
+/// Shows which parts of photos speak for a class; see [`grad_cam`].
+///
+/// # Errors
+///
+/// If an input cannot be read, the class is not known, the network has no feature maps, or a picture
+/// cannot be written.
+pub fn explain(
+    model: &ImageClassifier,
+    inputs: &[PathBuf],
+    options: &ExplainOptions,
+) -> Result<Analysis, TaskError> {
+    let class = options
+        .class
+        .as_deref()
+        .map(|name| class_of(model, name))
+        .transpose()?;
+    let (files, mut notes) = files(inputs)?;
+    let mut names = Names::new(options.out.as_deref(), files.len())?;
+    let mut analysis = Analysis::default();
+    for file in &files {
+        let explained = Explained::new(model, file, class)?;
+        let out = names.next(file.path());
+        if let Some(out) = &out {
+            write(&explained.picture(model)?, out)?;
+        }
+        analysis.sections.push(explained.section(out.as_deref()));
+        analysis.lines.push(explained.line(out.as_deref()));
+    }
+    notes.extend(
+        drawable_names(model.labels())
+            .1
+            .filter(|_| options.out.is_some()),
+    );
+    analysis.notes = notes;
+    Ok(analysis)
+}
+
+fn class_of(model: &ImageClassifier, name: &str) -> Result<usize, TaskError> {
+    let place = model.labels().iter().position(|label| label == name);
+    place.ok_or_else(|| {
+        let known: Vec<String> = model
+            .labels()
+            .iter()
+            .take(20)
+            .map(|label| format!("`{label}`"))
+            .collect();
+        let more = if model.labels().len() > 20 {
+            ", …"
+        } else {
+            ""
+        };
+        TaskError::user(format!(
+            "the model has no class `{name}`; its classes are {}{more}",
+            known.join(", ")
+        ))
+    })
+}
+
+/// The images of all inputs, and notes about files that are not images.
+fn files(inputs: &[PathBuf]) -> Result<(Vec<ImageFile>, Vec<String>), TaskError> {
+    let (mut files, mut notes) = (Vec::new(), Vec::new());
+    for input in inputs {
+        if !input.is_dir() && !is_archive(input) {
+            files.push(ImageFile::of_path(input));
+            continue;
+        }
+        let (found, skipped) = find_images(input).map_err(DataError::Folder)?;
+        if found.is_empty() {
+            return Err(TaskError::user(format!(
+                "`{}` has no image",
+                input.display()
+            )));
+        }
+        files.extend(found);
+        if !skipped.is_empty() {
+            notes.push(skipped.to_string());
+        }
+    }
+    Ok((files, notes))
+}
+
+/// A photo with what speaks for a class.
+struct Explained {
+    name: String,
+    photo: Image,
+    /// The part of the photo that the network sees: first row and column, height and width.
+    region: [f64; 4],
+    map: Attribution,
+    class: String,
+    probability: f32,
+    predicted: String,
+}
+
+impl Explained {
+    fn new(
+        model: &ImageClassifier,
+        file: &ImageFile,
+        class: Option<usize>,
+    ) -> Result<Self, TaskError> {
+        let bytes = file.bytes().map_err(TaskError::user)?;
+        let input = &model.spec().input;
+        let image = model.decode(&bytes, file.path())?;
+        let photo =
+            decode_full(&bytes, file.path(), 3, input.max_pixels).map_err(PredictError::input)?;
+        let (photo, region) = match input.source_region([photo.height, photo.width]) {
+            Some(region) => (photo, region),
+            // Cut to its ink: the input itself is shown.
+            None => (
+                image.clone(),
+                [0.0, 0.0, image.height as f64, image.width as f64],
+            ),
+        };
+        let prediction = model.predict(std::slice::from_ref(&image))?;
+        let Some(Prediction::Class {
+            label,
+            probabilities,
+        }) = prediction.into_iter().next()
+        else {
+            return Err(TaskError::user("the model gives no class"));
+        };
+        let predicted = probabilities.iter().position(|(name, _)| *name == label);
+        let class = class.or(predicted).unwrap_or_default();
+        Ok(Self {
+            name: file.path().to_string_lossy().into_owned(),
+            map: grad_cam(model, &image, class)?,
+            photo,
+            region,
+            class: probabilities[class].0.clone(),
+            probability: probabilities[class].1,
+            predicted: label,
+        })
+    }
+
+    /// The heat at a point of the photo, in pixels; none outside of what the network sees.
+    fn heat(&self, [y, x]: [f64; 2]) -> Option<f32> {
+        let [top, left, height, width] = self.region;
+        let at = [(y - top) / height, (x - left) / width];
+        at.iter()
+            .all(|at| (0.0..=1.0).contains(at))
+            .then(|| self.map.at(at))
+    }
+
+    /// The share of the heat in each part of a 3×3 grid over the photo; none if there is no heat.
+    fn grid(&self) -> Option<[[f64; 3]; 3]> {
+        let mut grid = [[0.0; 3]; 3];
+        for row in 0..POINTS {
+            for column in 0..POINTS {
+                let at =
+                    |index: usize, size: usize| (index as f64 + 0.5) / POINTS as f64 * size as f64;
+                let heat = self.heat([at(row, self.photo.height), at(column, self.photo.width)]);
+                grid[row * 3 / POINTS][column * 3 / POINTS] += f64::from(heat.unwrap_or(0.0));
+            }
+        }
+        let sum: f64 = grid.iter().flatten().sum();
+        (sum > 0.0).then(|| grid.map(|row| row.map(|share| share / sum)))
+    }
+
+    /// The point of the photo with the most heat, `[x, y]` in pixels.
+    fn hottest(&self) -> [usize; 2] {
+        let mut best = (0.0, [0, 0]);
+        for y in 0..self.photo.height {
+            for x in 0..self.photo.width {
+                let heat = self.heat([y as f64 + 0.5, x as f64 + 0.5]).unwrap_or(0.0);
+                if heat > best.0 {
+                    best = (heat, [x, y]);
+                }
+            }
+        }
+        best.1
+    }
+
+    /// The photo with its heat, and with a caption where there is room.
+    fn picture(&self, model: &ImageClassifier) -> Result<Canvas, TaskError> {
+        let mut canvas = Canvas::of(&self.photo);
+        canvas.overlay(|[y, x]| self.heat([y as f64 + 0.5, x as f64 + 0.5]));
+        let names = drawable_names(model.labels()).0;
+        let place = model.labels().iter().position(|label| *label == self.class);
+        let name = place.map_or("", |place| &names[place]);
+        let caption = format!("{name} {:.1}%", 100.0 * self.probability);
+        let wide = width(&caption) + 12;
+        if wide <= canvas.width && 4 * LINE_HEIGHT <= canvas.height {
+            canvas.fill(0, 0, wide, LINE_HEIGHT + 4, BLACK);
+            canvas.text(&caption, [6, 2], Align::Left, WHITE);
+        }
+        Ok(canvas)
+    }
+
+    fn section(&self, out: Option<&Path>) -> Section {
+        let mut title = format!(
+            "{}: {} {:.1}%",
+            self.name,
+            self.class,
+            100.0 * self.probability
+        );
+        if self.class != self.predicted {
+            title = format!("{title} (predicted: {})", self.predicted);
+        }
+        if let Some(out) = out {
+            return Section::text(format!("{title}, written to {}", out.display()));
+        }
+        let Some(grid) = self.grid() else {
+            return Section::text(format!("{title}: no part of the image speaks for it"));
+        };
+        let head = ["share of the heat", "left", "center", "right"]
+            .map(str::to_owned)
+            .to_vec();
+        let rows = ["top", "middle", "bottom"]
+            .iter()
+            .zip(grid)
+            .map(|(name, row)| {
+                let shares = row.iter().map(|share| format!("{:.1}%", 100.0 * share));
+                std::iter::once((*name).to_owned()).chain(shares).collect()
+            });
+        Section::table(title, std::iter::once(head).chain(rows).collect())
+    }
+
+    fn line(&self, out: Option<&Path>) -> Value {
+        json!({
+            "input": self.name,
+            "label": self.predicted,
+            "class": self.class,
+            "probability": self.probability,
+            "width": self.photo.width,
+            "height": self.photo.height,
+            "grid": self.grid(),
+            "hottest": self.hottest(),
+            "out": out,
+        })
+    }
+}
+
+/// The files that pictures are written to.
+struct Names {
+    file: Option<PathBuf>,
+    folder: Option<PathBuf>,
+    used: BTreeSet<String>,
+}
+
+impl Names {
+    fn new(out: Option<&Path>, count: usize) -> Result<Self, TaskError> {
+        let mut names = Self {
+            file: None,
+            folder: None,
+            used: BTreeSet::new(),
+        };
+        let Some(out) = out else {
+            return Ok(names);
+        };
+        let is_png = out
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("png"));
+        if !is_png || out.is_dir() {
+            if out.exists() && !out.is_dir() {
+                let message = format!(
+                    "`--out {}` is a file that does not end in `.png`; name a PNG file or a folder",
+                    out.display()
+                );
+                return Err(TaskError::user(message));
+            }
+            names.folder = Some(out.to_owned());
+        } else if count == 1 {
+            names.file = Some(out.to_owned());
+        } else {
+            let message = format!(
+                "`--out {}` is one file, and there are {count} images; name a folder",
+                out.display()
+            );
+            return Err(TaskError::user(message));
+        }
+        Ok(names)
+    }
+
+    /// The file for an image; equal names are numbered.
+    fn next(&mut self, input: &Path) -> Option<PathBuf> {
+        if let Some(file) = &self.file {
+            return Some(file.clone());
+        }
+        let folder = self.folder.clone()?;
+        let stem = input
+            .file_stem()
+            .map_or("image".into(), |stem| stem.to_string_lossy());
+        let mut name = format!("{stem}.png");
+        let mut number = 2;
+        while !self.used.insert(name.clone()) {
+            name = format!("{stem}-{number}.png");
+            number += 1;
+        }
+        Some(folder.join(name))
+    }
+}
+
+/// Writes a picture, and the folder that it is in.
+pub(super) fn write(picture: &Canvas, path: &Path) -> Result<(), TaskError> {
+    let written = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let bytes = picture.to_png()?;
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        write_atomic(path, |file| file.write_all(&bytes))?;
+        Ok(())
+    };
+    written()
+        .map_err(|error| TaskError::user(format!("cannot write `{}`: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_for_one_image_and_a_folder_for_any_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut names = Names::new(Some(&dir.path().join("new")), 2).unwrap();
+        for (input, name) in [
+            ("a/x.jpg", "x.png"),
+            ("b/x.png", "x-2.png"),
+            ("c/y.jpg", "y.png"),
+        ] {
+            assert_eq!(
+                names.next(Path::new(input)),
+                Some(dir.path().join("new").join(name))
+            );
+        }
+        let file = dir.path().join("why.png");
+        assert_eq!(
+            Names::new(Some(&file), 1).unwrap().next(Path::new("x.jpg")),
+            Some(file.clone())
+        );
+        assert!(Names::new(Some(&file), 2).is_err());
+        fs::write(dir.path().join("text"), "").unwrap();
+        assert!(Names::new(Some(&dir.path().join("text")), 1).is_err());
+        assert_eq!(Names::new(None, 2).unwrap().next(Path::new("x.jpg")), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! Heat over an image.
+
+use super::{Canvas, Color};
+
+/// The color of a value from 0 to 1: a few points of `inferno` (Smith and van der Walt, 2015,
+/// <https://bids.github.io/colormap/>), whose lightness grows with the value.
+pub fn heat_color(value: f32) -> Color {
+    const POINTS: [Color; 7] = [
+        [0, 0, 4],
+        [51, 10, 95],
+        [120, 28, 109],
+        [187, 55, 84],
+        [237, 105, 37],
+        [252, 180, 24],
+        [252, 255, 164],
+    ];
+    let last = POINTS.len() - 1;
+    // NaN is 0.
+    let value = if value > 0.0 { value.min(1.0) } else { 0.0 };
+    let at = value * last as f32;
+    let low = (at as usize).min(last - 1);
+    let share = at - low as f32;
+    let mut color = [0; 3];
+    for (channel, value) in color.iter_mut().enumerate() {
+        let [from, to] = [POINTS[low][channel], POINTS[low + 1][channel]].map(f32::from);
+        *value = (from + share * (to - from)).round() as u8;
+    }
+    color
+}
+
+impl Canvas {
+    /// Draws heat over the picture; `heat` gives the value of a pixel `[y, x]`, or none to leave it.
+    ///
+    /// What has no heat stays as it is; the warmest is covered by two thirds.
+    pub fn overlay(&mut self, heat: impl Fn([usize; 2]) -> Option<f32>) {
+        for y in 0..self.height {
+            for x in 0..self.width {
+                if let Some(value) = heat([y, x]) {
+                    let cover = 0.66 * value.clamp(0.0, 1.0).sqrt();
+                    self.blend(x.cast_signed(), y.cast_signed(), heat_color(value), cover);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warmer_is_lighter() {
+        let sum =
+            |value: f32| -> u32 { heat_color(value).iter().map(|&part| u32::from(part)).sum() };
+        let sums: Vec<u32> = (0..=10_u8).map(|at| sum(f32::from(at) / 10.0)).collect();
+        assert!(sums.is_sorted() && sums[10] > 600, "{sums:?}");
+        assert_eq!(heat_color(f32::NAN), heat_color(0.0));
+        assert_eq!(heat_color(7.0), heat_color(1.0));
+    }
+
+    #[test]
+    fn what_has_no_heat_stays() {
+        let mut canvas = Canvas::new(2, 1);
+        canvas.overlay(|[_, x]| (x == 1).then_some(1.0));
+        assert_eq!(canvas.pixel(0, 0), [255; 3]);
+        assert_ne!(canvas.pixel(1, 0), [255; 3]);
+    }
+}
