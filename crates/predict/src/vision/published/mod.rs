@@ -60,10 +60,14 @@ impl PublishedModel {
     /// `config.json` names another one.
     pub fn open(path: &Path) -> Result<Self, PublishedError> {
         let weights = folder::find_weights(path)?;
-        let config = PublishedConfig::read(&weights.with_file_name("config.json"))?;
+        let config_path = weights.with_file_name("config.json");
+        let config = PublishedConfig::read(&config_path)?;
         let file = SafeTensorsFile::open(&weights)?;
         let (naming, mut notes) = architecture::find(&file, config.as_ref())?;
         let classes = naming.classes(&file)?;
+        if let Some(config) = &config {
+            config.check_classes(&config_path, classes)?;
+        }
         let (decode, normalize) = naming.preprocess(config.as_ref(), &weights)?;
         let (labels, unnamed) = labels(config.as_ref(), classes);
         notes.extend(unnamed);
