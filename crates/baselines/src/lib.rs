@@ -6,6 +6,7 @@
 //! | for | method |
 //! |---|---|
 //! | images | [`logistic_regression`], multinomial, on dense pixels, by `linfa` |
+//! | features of a network | [`SoftmaxConfig`], multinomial, whose weights can be read |
 //! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardized numbers ([`Standardizer`]) and one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
 //! | texts | [`TfidfConfig`], whose sparse rows [`LogisticConfig`] takes |
 //!
@@ -29,6 +30,7 @@ mod error;
 mod lbfgs;
 mod logistic;
 mod ridge;
+mod softmax;
 mod sparse;
 mod table;
 mod tfidf;
@@ -39,6 +41,7 @@ pub use dense::{MAX_VALUES, Rows, logistic_regression};
 pub use error::BaselineError;
 pub use logistic::{Logistic, LogisticConfig};
 pub use ridge::{Ridge, RidgeConfig};
+pub use softmax::{DenseRows, Softmax, SoftmaxConfig};
 pub use sparse::SparseRows;
 pub use table::{Standardizer, Table};
 pub use tfidf::{Terms, Tfidf, TfidfConfig};
