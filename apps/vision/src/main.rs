@@ -1,6 +1,7 @@
 //! Train, evaluate and use image classifiers from one command.
 
 mod textbook;
+mod weights;
 
 use std::path::PathBuf;
 
@@ -67,6 +68,13 @@ struct Inspect {
     json: bool,
 }
 
+#[derive(Args, Clone, Debug, Default)]
+struct TrainFlags {
+    /// Published weights to start from: a folder with model.safetensors and config.json
+    #[arg(long, value_name = "DIR")]
+    weights: Option<String>,
+}
+
 #[derive(Args, Clone, Debug)]
 struct InputFlags {
     /// Published weights to predict with instead of a run: a folder with model.safetensors and config.json
@@ -76,7 +84,7 @@ struct InputFlags {
 
 impl App for Vision {
     type Task = VisionTask;
-    type TrainFlags = NoFlags;
+    type TrainFlags = TrainFlags;
     type ModelFlags = NoFlags;
     type EvalFlags = NoFlags;
     type InputFlags = InputFlags;
@@ -94,8 +102,8 @@ impl App for Vision {
     }
 
     /// Without `--recipe`, the format of the images chooses it.
-    fn resolve(_flags: &NoFlags, args: &TrainArgs) -> Result<VisionRecipe, Failure> {
-        let run = &args.run;
+    fn resolve(flags: &TrainFlags, args: &TrainArgs) -> Result<VisionRecipe, Failure> {
+        let run = &weights::in_recipe(flags.weights.as_deref(), &args.run)?;
         let data = args.data.as_deref();
         let recipe = match data {
             Some(path) if run.recipe.is_none() && run.resume.is_none() => {
@@ -107,10 +115,11 @@ impl App for Vision {
             }
             _ => Self::recipes().of_run(run)?,
         };
+        weights::check(flags.weights.as_deref(), &recipe)?;
         with_data(recipe, data)
     }
 
-    fn set_options(args: &TrainCommand<NoFlags>, task: &VisionTask, options: &mut Options) {
+    fn set_options(args: &TrainCommand<TrainFlags>, task: &VisionTask, options: &mut Options) {
         if textbook::applies(task, args.train.run.quiet) {
             options.on_first_step = Some(textbook::listener());
         }

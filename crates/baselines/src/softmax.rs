@@ -285,7 +285,10 @@ mod tests {
             0.142_619_0,
         ];
         assert_close(&model.weights, &expected);
-        assert_close(&model.intercepts, &[0.200_532_4, -0.037_640_4, -0.162_891_9]);
+        assert_close(
+            &model.intercepts,
+            &[0.200_532_4, -0.037_640_4, -0.162_891_9],
+        );
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod checkpoint;
 mod class_balance;
 pub mod classify;
 mod config;
+mod direct_fit;
 pub mod docs;
 mod ema;
 mod error;
@@ -62,6 +63,7 @@ pub use class_balance::class_warnings;
 pub use config::{
     ConfigError, MonitorMode, TrainConfig, TrainingOptions, check_name, check_range, check_share,
 };
+pub use direct_fit::DirectFit;
 pub use ema::blend;
 pub use error::{ErrorKind, TaskError};
 pub use item_task::{ItemRecipe, ItemTask, Items};

@@ -138,10 +138,15 @@ impl MetricsFile {
 
     /// Writes the metrics of the test split, after training.
     pub(crate) fn log_test(&self, metrics: &Metrics, epoch: usize) -> io::Result<()> {
+        self.log_split("test", metrics, epoch)
+    }
+
+    /// Writes the metrics of a split at the end of an epoch.
+    pub(crate) fn log_split(&self, split: &str, metrics: &Metrics, epoch: usize) -> io::Result<()> {
         let mut inner = self.lock();
         let step = epoch * inner.pace.steps_per_epoch();
         for (name, value) in metrics {
-            inner.write(step, epoch, "test", name, *value);
+            inner.write(step, epoch, split, name, *value);
         }
         inner.lines.flush()?;
         inner.failure.take().map_or(Ok(()), Err)

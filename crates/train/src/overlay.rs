@@ -94,6 +94,12 @@ pub trait Patchable: Serialize + DeserializeOwned {
         None
     }
 
+    /// The section at `path` that a recipe may have or lack, as one that only names a key of it gets it.
+    fn optional(path: &str) -> Option<Table> {
+        let _ = path;
+        None
+    }
+
     /// The keys of the section at `path` that all its kinds have: they keep their values when the
     /// kind changes.
     fn common_keys(path: &str) -> &'static [&'static str] {
@@ -217,6 +223,11 @@ fn merge<T: Patchable>(base: &mut Table, patch: Table, path: &str) -> Result<(),
     }
     for (name, value) in patch {
         let key = joined(path, &name);
+        if !base.contains_key(&name)
+            && let Some(section) = T::optional(&key)
+        {
+            base.insert(name.clone(), Value::Table(section));
+        }
         let Some(slot) = base.get_mut(&name) else {
             let hint = String::new();
             return Err(OverlayError::UnknownKey { key, hint });

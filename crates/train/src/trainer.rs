@@ -50,7 +50,7 @@ pub struct Trained<M> {
     pub timings: Timings,
     /// Time since the start, in s, interrupted sessions included.
     pub wall_s: f64,
-    metrics: MetricsFile,
+    pub(crate) metrics: MetricsFile,
 }
 
 impl<M> Trained<M> {

@@ -24,6 +24,7 @@ mod images;
 mod inferred;
 mod inputs;
 mod recipe;
+mod transfer;
 
 use std::path::Path;
 
@@ -31,7 +32,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
-use tinderbox_predict::vision::{ImageClassifier, ImageClassifierSpec, Normalize};
+use tinderbox_predict::vision::{ImageClassifier, ImageClassifierSpec, Normalize, PublishedModel};
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::memory::check_memory;
 use tinderbox_train::splits::SplitList;
@@ -46,7 +47,7 @@ pub use inferred::InferredRecipe;
 pub use recipe::Recipe;
 
 use super::batch::measure;
-use super::data::{DataError, ImageData, open};
+use super::data::{DataError, ImageData, open, open_decoded};
 use super::source::Data;
 use super::splits::ImageSplits;
 
@@ -57,6 +58,10 @@ pub struct ImageClassification {
     splits: ImageSplits,
     list: SplitList,
     normalize: Normalize,
+    /// The weights that training starts from.
+    pretrained: Option<PublishedModel>,
+    /// Lines on these for the user.
+    notes: Vec<String>,
     layers: Vec<LayerSummary>,
 }
 
@@ -80,7 +85,9 @@ impl Task for ImageClassification {
     fn check_memory(recipe: &Recipe) -> Result<(), TaskError> {
         recipe.validate()?;
         // Arrays are small; for files the recipe sets the size.
-        let Some(shape) = recipe.data.shape() else {
+        // Published weights set it too, and only a part of the network may be trained.
+        let shape = recipe.data.shape().filter(|_| recipe.transfer.is_none());
+        let Some(shape) = shape else {
             return Ok(());
         };
         let layers = recipe.model.layers(shape, 2)?;
@@ -91,22 +98,33 @@ impl Task for ImageClassification {
         Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
     }
 
-    fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
+    fn prepare(mut recipe: Recipe) -> Result<Self, TaskError> {
         recipe.validate()?;
-        let data = open(&recipe.data)?;
+        let pretrained = transfer::open(&mut recipe)?;
+        let data = match &pretrained {
+            Some((_, decode)) => open_decoded(&recipe.data, decode.clone())?,
+            None => open(&recipe.data)?,
+        };
+        let pretrained = pretrained.map(|(weights, _)| weights);
         let splits = ImageSplits::new(&data, &recipe.split)?;
+        let notes = transfer::resolve(&mut recipe, pretrained.as_ref(), splits.splits.train.len())?;
         for part in splits.folds.iter().chain([&splits.splits]) {
             recipe.check_batch(recipe.train.batch_size.min(part.train.len()))?;
         }
         let layers = recipe.model.layers(data.shape(), data.classes.len())?;
         let list = splits.list(&data);
-        let normalize = normalize(&data, &splits.splits.train)?;
+        let normalize = match &pretrained {
+            Some(weights) => weights.normalize.clone(),
+            None => normalize(&data, &splits.splits.train)?,
+        };
         Ok(Self {
             recipe,
             data,
             splits,
             list,
             normalize,
+            pretrained,
+            notes,
             layers,
         })
     }
@@ -133,7 +151,7 @@ impl Task for ImageClassification {
             summary: format!("images of {height}x{width}x{channels}, {classes} classes"),
             duplicates: self.splits.duplicates,
             test_duplicates: self.splits.test_duplicates,
-            notes: self.data.all_notes(),
+            notes: [self.data.all_notes(), self.notes.clone()].concat(),
             warnings: class_warnings(&splits, Self::ITEM, weighted),
             splits,
             sections: Vec::new(),

@@ -218,6 +218,27 @@ pub fn open(data: &Data) -> Result<ImageData, DataError> {
     }
 }
 
+/// Opens image files for published weights, decoded as these need them.
+///
+/// # Errors
+///
+/// If they are missing or broken.
+pub(super) fn open_decoded(data: &Data, decode: DecodeOptions) -> Result<ImageData, DataError> {
+    match data {
+        Data::ImageFolder {
+            path, skip_broken, ..
+        } if !path.is_empty() => {
+            let options = FolderOptions {
+                decode,
+                skip_broken: *skip_broken,
+                check_pixels: true,
+            };
+            of_folder(Path::new(path), &options, None)
+        }
+        _ => Err(DataError::NoPath),
+    }
+}
+
 /// Opens other images for a trained model: a folder, an archive, a table of paths or IDX files. They get
 /// the same preprocessing as its training images.
 ///

@@ -13,6 +13,7 @@ mod recipe;
 mod source;
 mod splits;
 mod task;
+mod transfer;
 
 pub use batch::{ImageCollate, measure};
 pub use classify::{ImageClassification, InferredRecipe, Recipe};
@@ -21,3 +22,4 @@ pub use recipe::{BUILTIN, VisionRecipe};
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
 pub use task::{VisionModel, VisionTask};
+pub use transfer::{Transfer, TransferError, TransferMode};

@@ -87,6 +87,10 @@ impl Patchable for VisionRecipe {
         Recipe::variant(path, kind)
     }
 
+    fn optional(path: &str) -> Option<Table> {
+        Recipe::optional(path)
+    }
+
     fn docs() -> &'static [&'static [KeyDoc]] {
         Recipe::docs()
     }

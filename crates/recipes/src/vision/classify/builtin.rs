@@ -8,7 +8,8 @@ use tinderbox_train::classify::Loss;
 use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
 
 use super::Recipe;
-use crate::vision::Data;
+use crate::vision::transfer::any_model;
+use crate::vision::{Data, Transfer, TransferMode};
 
 /// Names of the built-in recipes with a line on each.
 pub(in crate::vision) const BUILTIN: [(&str, &str); RECIPES.len()] = {
@@ -24,7 +25,7 @@ pub(in crate::vision) const BUILTIN: [(&str, &str); RECIPES.len()] = {
 /// The name of a recipe, a line on it, and the function that makes it.
 type Builtin = (&'static str, &'static str, fn(&str) -> Recipe);
 
-const RECIPES: [Builtin; 5] = [
+const RECIPES: [Builtin; 7] = [
     (
         "digits",
         "8x8 digits that ship with the app, a small CNN; the default without `--data`",
@@ -45,6 +46,16 @@ const RECIPES: [Builtin; 5] = [
         "image-folder",
         "your own images: a folder per class, an archive or a CSV of paths; ResNet",
         image_folder,
+    ),
+    (
+        "transfer",
+        "your own images, few of them: a published network learns your classes (`--weights`)",
+        transfer,
+    ),
+    (
+        "tissue",
+        "microscope images of stained tissue: a published network is trained as a whole (`--weights`)",
+        tissue,
     ),
 ];
 
@@ -76,6 +87,7 @@ fn base(name: &str, data: Data, model: ImageModelConfig) -> Recipe {
         name: name.to_owned(),
         ensemble: 1,
         calibrate: false,
+        transfer: None,
         data,
         split: Split::default(),
         augment: Augment::default(),
@@ -171,6 +183,44 @@ fn mlp_digits(name: &str) -> Recipe {
     recipe.schedule = Schedule::Constant {};
     recipe.train.epochs = 30;
     recipe.train.batch_size = 32;
+    recipe
+}
+
+pub(super) fn transfer(name: &str) -> Recipe {
+    let mut data = Data::image_folder();
+    if let Data::ImageFolder { height, width, .. } = &mut data {
+        // Those of the weights.
+        (*height, *width) = (0, 0);
+    }
+    let mut recipe = base(name, data, any_model());
+    recipe.transfer = Some(Transfer::default());
+    recipe.augment = Augment {
+        shift: 0.1,
+        rotate: 10.0,
+        scale: 0.2,
+        flip: 0.5,
+        ..Augment::default()
+    };
+    *recipe.optimizer.learning_rate_mut() = 5e-4;
+    recipe.train.epochs = 10;
+    recipe.train.batch_size = 32;
+    recipe.train.workers = 2;
+    recipe
+}
+
+fn tissue(name: &str) -> Recipe {
+    let mut recipe = transfer(name);
+    if let Some(transfer) = &mut recipe.transfer {
+        transfer.mode = TransferMode::Full;
+    }
+    recipe.augment = Augment {
+        // Tissue has no up and down.
+        rotate: 180.0,
+        scale: 0.1,
+        flip: 0.5,
+        ..Augment::default()
+    };
+    recipe.loss.label_smoothing = 0.1;
     recipe
 }
 

@@ -23,13 +23,13 @@ pub(super) const DATA_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.height",
-        "Height that images are resized to, in pixels",
-        "1 or more",
+        "Height that images are resized to, in pixels; 0: that of the weights (transfer)",
+        "0 or more",
     ),
     KeyDoc::new(
         "data.width",
-        "Width that images are resized to, in pixels",
-        "1 or more",
+        "Width that images are resized to, in pixels; 0: that of the weights (transfer)",
+        "0 or more",
     ),
     KeyDoc::new("data.channels", "1 for grayscale, 3 for color", "1 or 3"),
     KeyDoc::new("data.fit", "How images of another shape are fitted", ""),

@@ -31,6 +31,13 @@ struct Fitted {
     ensemble: ImageEnsemble,
     normalize: Normalize,
     members: Members<Classifier<ImageModel>>,
+    /// The predictions for the validation split of a model that was not fitted to it, where the final one
+    /// was.
+    held_out: Option<Evaluation>,
+    /// What to be careful about.
+    warnings: Vec<String>,
+    /// Keys for `summary.json`.
+    details: serde_json::Map<String, serde_json::Value>,
 }
 
 impl ImageClassification {
@@ -48,11 +55,11 @@ impl ImageClassification {
         let splits = &self.splits.splits;
         let fitted = self.fit(&Part::main(run), splits, device, options)?;
         self.save(run, &fitted)?;
-        let valid = self.evaluate_rows(&fitted, &splits.valid, device)?;
+        let valid = self.valid(&fitted, splits, device)?;
         let evaluation = self.evaluate_rows(&fitted, &splits.test, device)?;
         let test = evaluation.metrics();
         fitted.members.log_test(&test)?;
-        let mut warnings = Vec::new();
+        let mut warnings = fitted.warnings.clone();
         let baselines = self.baselines(splits, options, &mut warnings);
         let mut report = Report {
             run: run.clone(),
@@ -72,7 +79,7 @@ impl ImageClassification {
             evaluation,
             folds,
             baselines,
-            details: serde_json::Map::new(),
+            details: fitted.details,
             warnings,
         };
         self.draw_result(&mut gallery, &report);
@@ -104,13 +111,21 @@ impl ImageClassification {
         device: &Device,
         options: &mut Options,
     ) -> Result<Fitted, TaskError> {
-        let normalize = if part.is_main() {
+        let normalize = if part.is_main() || self.pretrained.is_some() {
             self.normalize.clone()
         } else {
             normalize(&self.data, &splits.train)?
         };
         let spec = self.spec(&normalize)?;
+        let (mut held_out, mut warnings) = (None, Vec::new());
+        let mut details = serde_json::Map::new();
         let members = train_members(part, self.recipe.ensemble, |mut job, member| {
+            if let Some(weights) = self.frozen() {
+                let fit = self.fit_head(job, weights, splits, device, options)?;
+                (held_out, warnings) = (Some(fit.valid), fit.warnings);
+                details = fit.details;
+                return Ok(fit.trained);
+            }
             job.on_best = part
                 .best_dir()
                 .map(|dir| keep_best(dir, member, spec.clone()));
@@ -121,9 +136,12 @@ impl ImageClassification {
             ensemble: ImageEnsemble::new(models.collect()),
             normalize,
             members,
+            held_out,
+            warnings,
+            details,
         };
         if self.recipe.calibrate {
-            let valid = self.evaluate_rows(&fitted, &splits.valid, device)?;
+            let valid = self.valid(&fitted, splits, device)?;
             let classes = self.data.classes.len();
             let predictions = valid.predictions();
             let temperature = predictions.and_then(|valid| {
@@ -145,7 +163,14 @@ impl ImageClassification {
     ) -> Result<Trained<Classifier<ImageModel>>, TaskError> {
         let mut config = self.recipe.train_config();
         config.train.seed += member as u64;
-        let model = self.untrained(config.train.seed, &splits.train, device)?;
+        let stage = job.stage.clone();
+        let model = match &self.pretrained {
+            Some(weights) => {
+                self.pretrained(config.train.seed, weights, &stage, splits, device, options)?
+            }
+            None => self.untrained(config.train.seed, &splits.train, device)?,
+        };
+        let rates = self.rates(&model);
         let batches = LoaderConfig::train(config.train.batch_size, config.train.seed)
             .with_workers(config.train.workers);
         let collate = ImageCollate::train(normalize.clone(), self.recipe.augment.clone());
@@ -157,7 +182,7 @@ impl ImageClassification {
         let valid = self.data.select(splits.valid.clone())?;
         let valid = eval_loader(&valid, normalize, config.train.workers, device)?;
         let identity = self.identity(&job.stage.name)?;
-        let trainer = job.trainer(config, identity, options);
+        let trainer = job.trainer(config, identity, options).learning_rates(rates);
         Ok(trainer.fit(model, loader, valid, |training| {
             training.metrics((AccuracyMetric::new(),))
         })?)
@@ -175,11 +200,36 @@ impl ImageClassification {
         let net = init_seeded(seed, &device, || {
             self.recipe.model.init(shape, classes, &device)
         })?;
-        let weights = match self.recipe.loss.class_weights {
+        Ok(self.classifier(net, train))
+    }
+
+    /// A network with its loss.
+    pub(super) fn classifier(&self, net: ImageModel, train: &[usize]) -> Classifier<ImageModel> {
+        let weights = self.class_weights(train);
+        Classifier::new(net, self.recipe.loss.clone()).with_class_weights(weights)
+    }
+
+    /// The weight of each class in the loss; empty for equal ones.
+    pub(super) fn class_weights(&self, train: &[usize]) -> Vec<f32> {
+        match self.recipe.loss.class_weights {
             ClassWeights::None => Vec::new(),
-            ClassWeights::Balanced => ClassWeights::Balanced.of(self.labels(train), classes),
-        };
-        Ok(Classifier::new(net, self.recipe.loss.clone()).with_class_weights(weights))
+            ClassWeights::Balanced => {
+                ClassWeights::Balanced.of(self.labels(train), self.data.classes.len())
+            }
+        }
+    }
+
+    /// The predictions for the validation split.
+    fn valid(
+        &self,
+        fitted: &Fitted,
+        splits: &Splits,
+        device: &Device,
+    ) -> Result<Evaluation, TaskError> {
+        match &fitted.held_out {
+            Some(valid) => Ok(valid.clone()),
+            None => self.evaluate_rows(fitted, &splits.valid, device),
+        }
     }
 
     fn labels(&self, rows: &[usize]) -> Vec<usize> {
@@ -261,6 +311,9 @@ impl ImageClassification {
         let mut recipe = self.recipe.clone();
         if let Some(path) = recipe.data.path_mut() {
             path.clear();
+        }
+        if let Some(transfer) = &mut recipe.transfer {
+            transfer.weights.clear();
         }
         recipe.train = recipe.train.identity();
         identity(&recipe, &self.list, stage)

@@ -13,7 +13,8 @@ use tinderbox_train::{
 use toml::Table;
 
 use super::docs::{DATA_DOCS, DOCS};
-use crate::vision::Data;
+use crate::vision::transfer::TRANSFER_DOCS;
+use crate::vision::{Data, Transfer};
 
 /// Everything that determines an image classifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Recipe {
     /// Whether probabilities are calibrated by a temperature, fitted on the validation split (Guo et
     /// al., *On calibration of modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
     pub calibrate: bool,
+    /// Published weights to start from; none for a network from scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
     /// The images.
     pub data: Data,
     /// Their splits.
@@ -67,9 +71,17 @@ impl Patchable for Recipe {
         }
     }
 
+    fn optional(path: &str) -> Option<Table> {
+        match path {
+            "transfer" => Table::try_from(Transfer::default()).ok(),
+            _ => None,
+        }
+    }
+
     fn docs() -> &'static [&'static [KeyDoc]] {
         &[
             RECIPE_DOCS,
+            TRANSFER_DOCS,
             DATA_DOCS,
             SPLIT_DOCS,
             DOCS,
@@ -98,6 +110,7 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_name(&self.name)?;
         check_range("ensemble", self.ensemble as f64, 1.0..=100.0)?;
+        self.transfer.as_ref().map_or(Ok(()), Transfer::validate)?;
         self.data.validate()?;
         self.split.validate()?;
         self.augment.validate().map_err(|error| {
