@@ -152,7 +152,9 @@ impl SoftmaxConfig {
             gradient.iter_mut().zip(own).for_each(|(g, o)| *g += o);
         }
         let count = count as f64;
-        gradient.iter_mut().for_each(|g| *g /= count);
+        for g in &mut *gradient {
+            *g /= count;
+        }
         let penalty = self.l2 / count;
         let mut squares = 0.0;
         for (g, w) in gradient.iter_mut().zip(&at[..classes * columns]) {

@@ -35,7 +35,7 @@ pub enum Model {
     Table(Box<tabular::Predictor>),
     /// A model for texts; its inputs are texts in UTF-8.
     #[cfg(feature = "text")]
-    Text(TextPredictor),
+    Text(Box<TextPredictor>),
 }
 
 impl Model {
@@ -50,7 +50,7 @@ impl Model {
                 Ok(Self::Image(Box::new(ImageClassifier::load(files, device)?)))
             }
             #[cfg(feature = "text")]
-            TextPredictor::KIND => Ok(Self::Text(TextPredictor::load(files, device)?)),
+            TextPredictor::KIND => Ok(Self::Text(Box::new(TextPredictor::load(files, device)?))),
             tabular::KIND => Ok(Self::Table(Box::new(tabular::Predictor::from_files(
                 files, device,
             )?))),

@@ -191,12 +191,16 @@ mod tests {
                 crop,
                 ..DecodeOptions::new(100, 100, 3)
             };
-            options.source_region([200, 400]).unwrap()
+            // Whole numbers, so nothing is cut off.
+            options
+                .source_region([200, 400])
+                .unwrap()
+                .map(|value| value as i64)
         };
-        assert_eq!(region(Fit::Stretch, 1.0), [0.0, 0.0, 200.0, 400.0]);
-        assert_eq!(region(Fit::Crop, 1.0), [0.0, 100.0, 200.0, 200.0]);
-        assert_eq!(region(Fit::Pad, 1.0), [-100.0, 0.0, 400.0, 400.0]);
-        assert_eq!(region(Fit::Crop, 0.5), [50.0, 150.0, 100.0, 100.0]);
+        assert_eq!(region(Fit::Stretch, 1.0), [0, 0, 200, 400]);
+        assert_eq!(region(Fit::Crop, 1.0), [0, 100, 200, 200]);
+        assert_eq!(region(Fit::Pad, 1.0), [-100, 0, 400, 400]);
+        assert_eq!(region(Fit::Crop, 0.5), [50, 150, 100, 100]);
         let mut digits = DecodeOptions::new(28, 28, 1);
         digits.ink_size = 20;
         assert_eq!(digits.source_region([100, 100]), None);

@@ -1,4 +1,4 @@
-//! Expected: `references.py`, with scikit-learn, SciPy and NumPy.
+//! Expected: `references.py`, with scikit-learn, `SciPy` and `NumPy`.
 
 use serde_json::Value;
 
