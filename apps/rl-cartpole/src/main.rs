@@ -125,7 +125,9 @@ impl App for CartPole {
         }
     }
 
-    fn input_options(_: &NoFlags) {}
+    fn input_options(_: &NoFlags) -> Result<(), Failure> {
+        Ok(())
+    }
 
     fn eval(args: &EvalCommand<NoFlags, EvalFlags>) -> Result<(), Failure> {
         let EvalCommand { eval, model, own } = args;

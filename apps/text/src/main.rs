@@ -135,11 +135,11 @@ impl App for Text {
         with_data(recipe, args.data.as_deref())
     }
 
-    fn input_options(flags: &InputFlags) -> TextInputOptions {
-        TextInputOptions {
+    fn input_options(flags: &InputFlags) -> Result<TextInputOptions, Failure> {
+        Ok(TextInputOptions {
             text: flags.text.clone(),
             whole: (flags.whole || flags.lines).then_some(flags.whole),
-        }
+        })
     }
 
     fn run(command: Command) -> Result<(), Failure> {

@@ -14,7 +14,8 @@ use tinderbox_cli::{App, Failure, TrainArgs, inspect, note, sections};
 use tinderbox_predict::vision::PublishedModel;
 use tinderbox_recipes::vision::analysis::ExplainOptions;
 use tinderbox_recipes::vision::{
-    BUILTIN, InferredRecipe, VisionModel, VisionRecipe, VisionTask, analysis,
+    BUILTIN, Background, CutoutOptions, InferredRecipe, VisionModel, VisionRecipe, VisionTask,
+    analysis,
 };
 use tinderbox_train::{Options, Report, Task as _, TaskError};
 
@@ -80,6 +81,15 @@ struct InputFlags {
     /// Published weights to predict with instead of a run: a folder with model.safetensors and config.json
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     weights: Option<PathBuf>,
+    /// Put `white` or an image file behind what is cut out [default: transparent]
+    #[arg(long, value_name = "white|FILE")]
+    background: Option<PathBuf>,
+    /// Leave the edges of masks as the network gives them
+    #[arg(long)]
+    no_refine: bool,
+    /// Make images again that are in the output folder already
+    #[arg(long)]
+    overwrite: bool,
 }
 
 impl App for Vision {
@@ -125,7 +135,14 @@ impl App for Vision {
         }
     }
 
-    fn input_options(_flags: &InputFlags) {}
+    fn input_options(flags: &InputFlags) -> Result<CutoutOptions, Failure> {
+        let background = flags.background.as_deref().map(Background::read);
+        Ok(CutoutOptions {
+            background: background.transpose()?.unwrap_or_default(),
+            no_refine: flags.no_refine,
+            overwrite: flags.overwrite,
+        })
+    }
 
     fn published(
         flags: &InputFlags,

@@ -1,7 +1,9 @@
 //! The flag `--weights` of `train`.
 
-use tinderbox_cli::{Failure, RunArgs};
+use tinderbox_cli::{App as _, Failure, RunArgs};
 use tinderbox_recipes::vision::VisionRecipe;
+
+use crate::Vision;
 
 /// The flags with the weights as a key of the recipe, which is `transfer` where none is named.
 pub(crate) fn in_recipe(weights: Option<&str>, run: &RunArgs) -> Result<RunArgs, Failure> {
@@ -12,7 +14,12 @@ pub(crate) fn in_recipe(weights: Option<&str>, run: &RunArgs) -> Result<RunArgs,
         }
         // A string of JSON is one of TOML.
         let path = serde_json::Value::from(weights).to_string();
-        run.set.insert(0, format!("transfer.weights={path}"));
+        let recipe = Vision::recipes().named(&run)?;
+        let key = match recipe.segmentation() {
+            Some(_) => "weights",
+            None => "transfer.weights",
+        };
+        run.set.insert(0, format!("{key}={path}"));
     }
     Ok(run)
 }

@@ -80,9 +80,15 @@ pub trait App: Sized + 'static {
     }
 
     /// How `predict` reads its inputs.
-    fn input_options(flags: &Self::InputFlags) -> <Self::Task as Task>::InputOptions {
+    ///
+    /// # Errors
+    ///
+    /// If a file that a flag names cannot be used.
+    fn input_options(
+        flags: &Self::InputFlags,
+    ) -> Result<<Self::Task as Task>::InputOptions, Failure> {
         let _ = flags;
-        <Self::Task as Task>::InputOptions::default()
+        Ok(<Self::Task as Task>::InputOptions::default())
     }
 
     /// The model that flags of `predict` choose instead of a run, such as published weights, with what was

@@ -199,8 +199,8 @@ pub struct PredictArgs {
     /// formula
     #[arg(long)]
     pub raw: bool,
-    /// Write to a file instead of the terminal
-    #[arg(long, value_name = "FILE")]
+    /// Write to a file instead of the terminal; models that make images write them to this folder
+    #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
     /// Decision threshold of two classes [default: the model's]
     #[arg(long, value_name = "X")]
@@ -368,7 +368,7 @@ impl<F: Args> ExplainArgs<F> {
         if let Some(path) = &self.out {
             check_extension(path, &["html", "htm"])?;
         }
-        let options = A::input_options(&self.flags);
+        let options = A::input_options(&self.flags)?;
         let explained = explain(&self.model.load::<A>()?, &self.inputs, &options)?;
         if let Some(path) = &self.out {
             highlights::write(path, &explained.sections)?;

@@ -1,7 +1,7 @@
 //! The command `predict` of every app: reads inputs in batches and prints as it goes.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
@@ -50,12 +50,16 @@ pub(crate) fn run<A: App>(
     let options = InputOptions {
         columns: common.id.clone(),
         all_columns: common.keep,
-        own: A::input_options(&args.inputs),
+        out: output_folder::<A>(&model, common)?,
+        own: A::input_options(&args.inputs)?,
     };
     let mut writer = Writer {
         args: common,
         format: Format::of(common),
-        out: Output::new(common.out.as_deref())?,
+        out: match options.out {
+            Some(_) => Output::Stdout,
+            None => Output::new(common.out.as_deref())?,
+        },
         columns: A::Task::columns(&model),
         copied: None,
     };
@@ -87,6 +91,24 @@ fn model<A: App>(
             "`--run` does not go with another model: leave one out",
         )),
     }
+}
+
+/// The folder that a model writes files to, if it does and `--out` names one.
+fn output_folder<A: App>(
+    model: &ModelOf<A>,
+    args: &PredictArgs,
+) -> Result<Option<PathBuf>, Failure> {
+    let Some(out) = args.out.as_deref().filter(|_| A::Task::writes_files(model)) else {
+        return Ok(None);
+    };
+    if out.exists() && !out.is_dir() {
+        return Err(Failure::user(format!(
+            "`{}` is a file, and `--out` must be a folder: this model writes one {} for each input",
+            out.display(),
+            A::Task::ITEM.0
+        )));
+    }
+    Ok(Some(out.to_owned()))
 }
 
 fn predict_input<A: App>(
@@ -131,7 +153,7 @@ fn predict_input<A: App>(
     for line in &report.notes {
         note(line);
     }
-    if done == 0 && skipped.count() == 0 {
+    if done + report.already_done + skipped.count() == 0 {
         return Err(Failure::user(format!(
             "`{name}` contains no {}",
             A::Task::ITEM.0

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use time::OffsetDateTime;
 use tinderbox_train::overlay::{Patchable, annotated, assign, keys, nearest, overlay, reference};
 use tinderbox_train::run_dir::{RECIPE_FILE, RunDir};
-use toml::Table;
+use toml::{Table, Value};
 
 use crate::interrupt::set_run;
 use crate::{Failure, OrUserError as _, Output, RecipesArgs, RunArgs, table};
@@ -164,16 +164,18 @@ impl<T: Patchable> Catalogue<T> {
     }
 
     fn parse(&self, text: &str, default: &str) -> anyhow::Result<T> {
-        let name = text
-            .parse::<Table>()
-            .ok()
-            .and_then(|table| table.get("name")?.as_str().map(str::to_owned));
-        let base = name
-            .as_deref()
-            .and_then(self.builtin)
-            .or_else(|| (self.builtin)(default))
-            .ok_or_else(|| anyhow!("there is no default recipe"))?;
-        Ok(overlay(&base, text)?)
+        let patch = text.parse::<Table>().unwrap_or_default();
+        let name = patch.get("name").and_then(Value::as_str);
+        let named = name.and_then(self.builtin).into_iter();
+        let mut bases: Vec<T> = named.chain((self.builtin)(default)).collect();
+        bases.extend(self.all());
+        // A recipe with a name of its own is laid over one of the same task.
+        let task = patch.get("task");
+        let of_task = |base: &T| Table::try_from(base).is_ok_and(|table| table.get("task") == task);
+        let at = bases.iter().position(of_task).unwrap_or(0);
+        let base = bases.get(at);
+        let base = base.ok_or_else(|| anyhow!("there is no default recipe"))?;
+        Ok(overlay(base, text)?)
     }
 }
 

@@ -40,6 +40,7 @@ pub use keypoint::Keypoint;
 pub use mask::{IGNORE, Mask, MaskError, MaskFileError, MaskValues, RawMask, RawSource, read_mask};
 pub use options::{DecodeOptions, Fit, Interpolation, MAX_PIXELS, MAX_SIDE, Polarity};
 pub use sample::{ImageSample, LabeledImage};
+pub use scale::resize_image;
 #[cfg(feature = "loader")]
 pub use segmentation::{
     SegmentationError, SegmentationFolder, SegmentationOptions, SegmentationSplits,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::PredictError;
 #[cfg(feature = "text")]
 use crate::text::TextPredictor;
-use crate::vision::ImageClassifier;
+use crate::vision::{ImageClassifier, Segmenter};
 use crate::{ModelFiles, Prediction, tabular};
 
 /// A trained model of any kind: bytes in, structured predictions out.
@@ -31,6 +31,8 @@ use crate::{ModelFiles, Prediction, tabular};
 pub enum Model {
     /// An image classifier; its inputs are image files.
     Image(Box<ImageClassifier>),
+    /// A segmentation model; its inputs are image files.
+    Segmenter(Box<Segmenter>),
     /// A model of tables; its inputs are CSV files with the columns of the training file.
     Table(Box<tabular::Predictor>),
     /// A model for texts; its inputs are texts in UTF-8.
@@ -49,6 +51,7 @@ impl Model {
             ImageClassifier::KIND => {
                 Ok(Self::Image(Box::new(ImageClassifier::load(files, device)?)))
             }
+            Segmenter::KIND => Ok(Self::Segmenter(Box::new(Segmenter::load(files, device)?))),
             #[cfg(feature = "text")]
             TextPredictor::KIND => Ok(Self::Text(Box::new(TextPredictor::load(files, device)?))),
             tabular::KIND => Ok(Self::Table(Box::new(tabular::Predictor::from_files(
@@ -83,6 +86,18 @@ impl Model {
                 let images = images.map(|(name, bytes)| model.decode(bytes, Path::new(name)));
                 let images: Vec<_> = images.collect::<Result<_, _>>()?;
                 Ok(unnumbered(model.predict(&images)?))
+            }
+            Self::Segmenter(model) => {
+                let predictions = inputs.iter().map(|(name, bytes)| {
+                    let photo = model.decode(bytes, Path::new(name))?;
+                    let photos = std::slice::from_ref(&photo);
+                    let found = model.ensemble().probabilities(photos)?;
+                    let masks = found.iter().map(|found| found.segment(&photo, true).mask);
+                    Ok(masks.map(|mask| model.prediction(&mask)).collect())
+                });
+                let predictions: Vec<Vec<Prediction>> =
+                    predictions.collect::<Result<_, PredictError>>()?;
+                Ok(unnumbered(predictions.concat()))
             }
             #[cfg(feature = "text")]
             Self::Text(model) => {

@@ -38,6 +38,19 @@ pub enum Prediction {
         /// The action.
         action: Action,
     },
+    /// A class for every pixel of an image.
+    Mask {
+        /// Number of rows.
+        height: usize,
+        /// Number of columns.
+        width: usize,
+        /// Share of the area of each class, in their order.
+        #[serde(serialize_with = "as_map")]
+        areas: Vec<(String, f32)>,
+        /// The file with the image that was made of it, if one was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
+    },
     /// Several numbers by their names, for tasks with an output of their own.
     Values {
         /// Names with values.
@@ -113,6 +126,12 @@ impl Prediction {
             }
             Self::Number { value } => vec![value.to_string()],
             Self::Action { action } => action.cells(),
+            Self::Mask {
+                height,
+                width,
+                areas,
+                ..
+            } => [vec![height.to_string(), width.to_string()], numbers(areas)].concat(),
             Self::Values { values } => numbers(values),
         }
     }
@@ -151,6 +170,20 @@ impl Prediction {
             }
             Self::Number { value } => format!("{value:.6}"),
             Self::Action { action } => action.cells().join("  "),
+            Self::Mask {
+                height,
+                width,
+                areas,
+                output,
+            } => {
+                let areas = areas
+                    .iter()
+                    .map(|(name, share)| format!("{name} {}", percent(*share)));
+                let areas = areas.collect::<Vec<_>>().join("  ");
+                let output = output.as_ref();
+                let output = output.map_or(String::new(), |path| format!("  -> {path}"));
+                format!("{width}x{height}  {areas}{output}")
+            }
             Self::Values { values } => {
                 let values = values
                     .iter()

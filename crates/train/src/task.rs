@@ -15,7 +15,7 @@
 //! What tasks share beyond that are functions: see [`run`](crate::run).
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde_json::{Map, Value};
@@ -133,6 +133,12 @@ pub trait Task: Sized {
         options: &InputOptions<Self::InputOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError>;
+
+    /// Whether `predict` writes a file for each input: `--out` is then a folder, which the options name.
+    fn writes_files(model: &Self::Model) -> bool {
+        let _ = model;
+        false
+    }
 
     /// The columns of a table of predictions, after those that identify the input.
     fn columns(model: &Self::Model) -> Vec<String> {
@@ -385,6 +391,8 @@ pub struct InputOptions<T> {
     pub columns: Vec<String>,
     /// Whether to copy all columns.
     pub all_columns: bool,
+    /// The folder for the files that are written, by tasks that do so.
+    pub out: Option<PathBuf>,
     /// Flags of the task.
     pub own: T,
 }
@@ -423,4 +431,6 @@ pub struct Position {
 pub struct InputReport {
     /// What was assumed or skipped, as whole lines.
     pub notes: Vec<String>,
+    /// Inputs whose files an earlier call has written, and that were not predicted again.
+    pub already_done: usize,
 }

@@ -5,4 +5,5 @@ mod common;
 mod contract;
 mod determinism;
 mod ensemble;
+mod masks;
 mod own_images;

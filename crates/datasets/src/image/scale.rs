@@ -5,7 +5,33 @@ use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 
 use super::ink::{border, median};
 use super::resize::{Filter, Window, resize};
-use super::{DecodeOptions, Fit, Interpolation};
+use super::{DecodeOptions, Fit, Image, Interpolation};
+
+/// An image of another size: antialiased bilinear, equal to Pillow's to the byte.
+///
+/// # Panics
+///
+/// If it has neither 1 nor 3 channels.
+pub fn resize_image(image: &Image, height: usize, width: usize) -> Image {
+    if (height, width) == (image.height, image.width) {
+        return image.clone();
+    }
+    let (from, to) = ([image.width, image.height], [width as u64, height as u64]);
+    let window = Window::all(to);
+    let pixels = match image.channels {
+        1 => resize::<1>(&image.pixels, from, to, &window, Filter::Bilinear),
+        channels => {
+            assert_eq!(channels, 3, "the image has {channels} channels");
+            resize::<3>(&image.pixels, from, to, &window, Filter::Bilinear)
+        }
+    };
+    Image {
+        height,
+        width,
+        channels: image.channels,
+        pixels,
+    }
+}
 
 /// Brings a gray or RGB picture of 8 bits to the height and width of the options.
 pub(super) fn scale(picture: DynamicImage, options: &DecodeOptions) -> DynamicImage {

@@ -23,6 +23,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::{Conv2dGeometry, FeatureMap, conv2d, upsample_bilinear, upsample_nearest};
 
+use super::efficientnet_lite::Padding;
 use super::unet::{CONVS, DoubleConv, DoubleConvConfig, add_bias, check_sides, describe};
 use super::{EfficientNetLite, EfficientNetLiteConfig, ResNet, ResNetConfig};
 use crate::config::{ConfigError, check_list, check_parameters, check_size};
@@ -47,12 +48,26 @@ pub enum BackboneKind {
     EfficientnetLite1,
     /// EfficientNet-Lite2.
     EfficientnetLite2,
+    /// EfficientNet-Lite0 with the padding and the normalization of TensorFlow.
+    TfEfficientnetLite0,
+    /// EfficientNet-Lite1 with those of TensorFlow.
+    TfEfficientnetLite1,
+    /// EfficientNet-Lite2 with those of TensorFlow.
+    TfEfficientnetLite2,
     /// ResNet-18.
     Resnet18,
     /// ResNet-34.
     Resnet34,
     /// ResNet-50.
     Resnet50,
+}
+
+impl BackboneKind {
+    /// The kind that timm or torchvision call by a name, as in `tf_efficientnet_lite0`.
+    pub fn by_name(name: &str) -> Option<Self> {
+        let name = name.replace('_', "-");
+        serde_json::from_value(serde_json::Value::String(name)).ok()
+    }
 }
 
 /// The configuration of a backbone.
@@ -65,11 +80,17 @@ impl BackboneKind {
     /// The classifier for images of `in_channels`; its head is not used.
     fn config(self, in_channels: usize) -> BackboneConfig {
         let lite = BackboneConfig::EfficientNetLite;
+        let tensorflow = |config: EfficientNetLiteConfig| {
+            lite(config.with_padding(Padding::Same).with_norm_epsilon(1e-3))
+        };
         let resnet = BackboneConfig::ResNet;
         match self {
             Self::EfficientnetLite0 => lite(EfficientNetLiteConfig::lite0(in_channels, 1)),
             Self::EfficientnetLite1 => lite(EfficientNetLiteConfig::lite1(in_channels, 1)),
             Self::EfficientnetLite2 => lite(EfficientNetLiteConfig::lite2(in_channels, 1)),
+            Self::TfEfficientnetLite0 => tensorflow(EfficientNetLiteConfig::lite0(in_channels, 1)),
+            Self::TfEfficientnetLite1 => tensorflow(EfficientNetLiteConfig::lite1(in_channels, 1)),
+            Self::TfEfficientnetLite2 => tensorflow(EfficientNetLiteConfig::lite2(in_channels, 1)),
             Self::Resnet18 => resnet(ResNetConfig::resnet18(in_channels, 1)),
             Self::Resnet34 => resnet(ResNetConfig::resnet34(in_channels, 1)),
             Self::Resnet50 => resnet(ResNetConfig::resnet50(in_channels, 1)),
@@ -348,7 +369,7 @@ mod tests {
         for (backbone, steps) in [
             (BackboneKind::EfficientnetLite0, 4),
             (BackboneKind::EfficientnetLite0, 1),
-            (BackboneKind::EfficientnetLite2, 5),
+            (BackboneKind::TfEfficientnetLite2, 5),
             (BackboneKind::Resnet18, 3),
             (BackboneKind::Resnet18, 5),
         ] {
@@ -404,6 +425,13 @@ mod tests {
             assert!(is_nonzero(convs.first.conv.weight.val().grad(&gradients)));
         }
         assert!(is_nonzero(images.grad(&gradients)));
+    }
+
+    #[test]
+    fn backbones_have_the_names_of_timm() {
+        let found = ["tf_efficientnet_lite0", "resnet50", "vgg16"].map(BackboneKind::by_name);
+        let [lite, resnet] = [BackboneKind::TfEfficientnetLite0, BackboneKind::Resnet50];
+        assert_eq!(found, [Some(lite), Some(resnet), None]);
     }
 
     #[test]

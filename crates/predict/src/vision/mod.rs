@@ -2,14 +2,25 @@
 
 mod classifier;
 mod ensemble;
+mod guided;
+mod letterbox;
 mod net;
 mod normalize;
+mod probabilities;
 pub mod published;
+mod segment_net;
+mod segmenter;
 mod tiles;
 
 pub use classifier::{ImageClassifier, ImageClassifierSpec};
 pub use ensemble::ImageEnsemble;
+pub use letterbox::{Placement, letterbox, mirror_pad, scaled_size};
 pub use net::{ImageModel, ImageModelConfig};
 pub use normalize::Normalize;
+pub use probabilities::{Probabilities, Segmented};
 pub use published::{PublishedError, PublishedModel};
+pub use segment_net::{SegmentationModel, SegmentationModelConfig};
+pub use segmenter::{
+    InputScale, SegmentationEnsemble, SegmentationInput, Segmenter, SegmenterSpec,
+};
 pub use tiles::{Tile, Tiles};

@@ -54,6 +54,7 @@ pub(super) fn predict_file(
     input.predict_all(&mut reader, total)?;
     Ok(InputReport {
         notes: unseen_notes(&input.unseen, input.rows, &input.name),
+        already_done: 0,
     })
 }
 

@@ -137,7 +137,10 @@ pub(super) fn predict(
     if model.truncation().truncated > truncated {
         notes.extend(truncation_warning(model));
     }
-    Ok(InputReport { notes })
+    Ok(InputReport {
+        notes,
+        already_done: 0,
+    })
 }
 
 /// Texts that are kept until there are enough to predict them together.

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use tinderbox_datasets::image::{Augment, Image, LabeledImage, Mix};
+use tinderbox_datasets::image::{Augment, Image, ImageSample, LabeledImage, Mix};
 use tinderbox_datasets::loader::{BatchContext, Collate};
 
 use tinderbox_predict::vision::Normalize;
@@ -17,8 +17,8 @@ const MAX_MEASURED: usize = 10_000;
 /// # Errors
 ///
 /// If an image cannot be loaded.
-pub fn measure(
-    images: &dyn Dataset<LabeledImage>,
+pub fn measure<T>(
+    images: &dyn Dataset<ImageSample<T>>,
     channels: usize,
 ) -> Result<Normalize, DatasetError> {
     let every = images.len().div_ceil(MAX_MEASURED).max(1);
@@ -128,7 +128,8 @@ impl Collate<LabeledImage, LabeledBatch<Tensor<4>>> for ImageCollate {
     }
 }
 
-fn check_shapes(images: &[Image], channels: usize) -> Result<[usize; 3], DatasetError> {
+/// `[height, width, channels]` of images that must all have it.
+pub(super) fn check_shapes(images: &[Image], channels: usize) -> Result<[usize; 3], DatasetError> {
     let shape = |image: &Image| [image.height, image.width, image.channels];
     let first = images.first().map_or([0, 0, channels], shape);
     let expected = [first[0], first[1], channels];

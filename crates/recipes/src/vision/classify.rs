@@ -43,11 +43,13 @@ use tinderbox_train::task::{
 use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
 
 pub(super) use builtin::BUILTIN;
+pub(super) use docs::{DATA_DOCS, DOCS};
 pub use inferred::InferredRecipe;
 pub use recipe::Recipe;
 
 use super::batch::measure;
 use super::data::{DataError, ImageData, open, open_decoded};
+use super::inputs::NO_COLUMNS;
 use super::source::Data;
 use super::splits::ImageSplits;
 
@@ -190,8 +192,7 @@ impl Task for ImageClassification {
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         if options.all_columns || !options.columns.is_empty() {
-            let message = "`--id` and `--keep` do not apply to images, which have no columns";
-            return Err(TaskError::user(message));
+            return Err(TaskError::user(NO_COLUMNS));
         }
         inputs::predict(model, path, each)
     }

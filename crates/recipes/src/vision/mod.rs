@@ -8,8 +8,10 @@ mod batch;
 mod classify;
 mod concat;
 mod data;
+mod inputs;
 pub mod pictures;
 mod recipe;
+mod segment;
 mod source;
 mod splits;
 mod task;
@@ -19,6 +21,9 @@ pub use batch::{ImageCollate, measure};
 pub use classify::{ImageClassification, InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
 pub use recipe::{BUILTIN, VisionRecipe};
+pub use segment::{
+    Background, CutoutOptions, ImageSegmentation, MaskedData, SegmentationRecipe, SegmentationTag,
+};
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
 pub use task::{VisionModel, VisionTask};

@@ -3,10 +3,13 @@
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use tinderbox_train::TaskRecipe;
+use tinderbox_train::docs::{LOSS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use toml::{Table, Value};
 
 use super::classify::{self, Recipe};
+use super::segment::{self, SegmentationRecipe};
+use super::transfer::TRANSFER_DOCS;
 
 /// The recipe of any task on images, of which the key `task` names the task.
 ///
@@ -16,6 +19,8 @@ use super::classify::{self, Recipe};
 pub enum VisionRecipe {
     /// Image classification.
     Classification(Recipe),
+    /// Segmentation.
+    Segmentation(SegmentationRecipe),
 }
 
 /// Applies a function to the recipe of whichever task it is.
@@ -23,6 +28,7 @@ macro_rules! of_any {
     ($value:expr, $recipe:ident => $result:expr) => {
         match $value {
             VisionRecipe::Classification($recipe) => $result,
+            VisionRecipe::Segmentation($recipe) => $result,
         }
     };
 }
@@ -30,19 +36,44 @@ macro_rules! of_any {
 impl VisionRecipe {
     /// A built-in recipe by its name.
     pub fn builtin(name: &str) -> Option<Self> {
-        Recipe::builtin(name).map(Self::Classification)
+        let segmentation = || SegmentationRecipe::builtin(name).map(Self::Segmentation);
+        Recipe::builtin(name)
+            .map(Self::Classification)
+            .or_else(segmentation)
     }
 
     /// The recipe, if it is one of classification.
     pub fn classification(&self) -> Option<&Recipe> {
         match self {
             Self::Classification(recipe) => Some(recipe),
+            Self::Segmentation(_) => None,
+        }
+    }
+
+    /// The recipe, if it is one of segmentation.
+    pub fn segmentation(&self) -> Option<&SegmentationRecipe> {
+        match self {
+            Self::Segmentation(recipe) => Some(recipe),
+            Self::Classification(_) => None,
         }
     }
 }
 
+const COUNT: usize = classify::BUILTIN.len() + segment::BUILTIN.len();
+
 /// Names of the built-in recipes of all tasks with a line on each.
-pub const BUILTIN: [(&str, &str); classify::BUILTIN.len()] = classify::BUILTIN;
+pub const BUILTIN: [(&str, &str); COUNT] = {
+    let mut names = [("", ""); COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        names[at] = match at.checked_sub(classify::BUILTIN.len()) {
+            None => classify::BUILTIN[at],
+            Some(at) => segment::BUILTIN[at],
+        };
+        at += 1;
+    }
+    names
+};
 
 impl From<Recipe> for VisionRecipe {
     fn from(recipe: Recipe) -> Self {
@@ -50,13 +81,24 @@ impl From<Recipe> for VisionRecipe {
     }
 }
 
+impl From<SegmentationRecipe> for VisionRecipe {
+    fn from(recipe: SegmentationRecipe) -> Self {
+        Self::Segmentation(recipe)
+    }
+}
+
 impl<'de> Deserialize<'de> for VisionRecipe {
     /// Chooses by the key `task`, so that an error is about the recipe of that task and no other.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Table::deserialize(deserializer)?;
-        match table.get("task") {
+        match table.get("task").map(Value::as_str) {
             None => of_table(table).map(Self::Classification),
-            Some(task) => Err(D::Error::custom(format!("unknown task {task}"))),
+            Some(Some("segmentation")) => of_table(table).map(Self::Segmentation),
+            // As serde says it, so that the words that a key takes are found.
+            Some(task) => Err(D::Error::unknown_variant(
+                task.unwrap_or(""),
+                &["segmentation"],
+            )),
         }
     }
 }
@@ -84,7 +126,7 @@ impl Patchable for VisionRecipe {
     /// The kinds of a section have different names in different tasks, and the recipe refuses those
     /// of another task.
     fn variant(path: &str, kind: &str) -> Option<Table> {
-        Recipe::variant(path, kind)
+        Recipe::variant(path, kind).or_else(|| SegmentationRecipe::variant(path, kind))
     }
 
     fn optional(path: &str) -> Option<Table> {
@@ -92,18 +134,28 @@ impl Patchable for VisionRecipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        Recipe::docs()
+        &[
+            RECIPE_DOCS,
+            TRANSFER_DOCS,
+            classify::DATA_DOCS,
+            SPLIT_DOCS,
+            classify::DOCS,
+            LOSS_DOCS,
+            segment::DOCS,
+            OPTIMIZER_DOCS,
+            TRAIN_DOCS,
+        ]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tinderbox_train::overlay::{assign, document};
+    use tinderbox_train::overlay::{assign, document, overlay};
 
     #[test]
     fn a_recipe_of_classification_has_the_same_bytes_with_and_without_its_task() {
-        for (name, _) in BUILTIN {
+        for (name, _) in classify::BUILTIN {
             let recipe = Recipe::builtin(name).unwrap();
             let any = VisionRecipe::builtin(name).unwrap();
             assert_eq!(document(&recipe).unwrap(), document(&any).unwrap());
@@ -111,17 +163,53 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_of_segmentation_survives_its_own_toml() {
+        for (name, _) in segment::BUILTIN {
+            let recipe = VisionRecipe::builtin(name).unwrap();
+            assert_eq!(recipe.segmentation().unwrap().validate(), Ok(()), "{name}");
+            let text = document(&recipe).unwrap();
+            assert!(text.contains("task = \"segmentation\""), "{text}");
+            let base = VisionRecipe::builtin("cutout").unwrap();
+            assert_eq!(overlay(&base, &text).unwrap(), recipe);
+        }
+    }
+
+    #[test]
     fn errors_are_those_of_the_recipe_of_the_task() {
-        for (set, message) in [
-            ("model.kind=gnn", "`model.kind` must be `mlp`, `cnn`"),
+        for (name, set, message) in [
             (
+                "digits",
+                "model.kind=gnn",
+                "`model.kind` must be `mlp`, `cnn`",
+            ),
+            (
+                "digits",
                 "train.epoch=3",
                 "unknown key `train.epoch`, did you mean `train.epochs`?",
             ),
-            ("train.epochs=-1", "must be a whole number, 0 or more"),
+            (
+                "digits",
+                "train.epochs=-1",
+                "must be a whole number, 0 or more",
+            ),
+            (
+                "cutout",
+                "model.kind=cnn",
+                "`model.kind` must be `unet` or `backbone-unet` (got `cnn`)",
+            ),
+            (
+                "cutout",
+                "model.depth=3",
+                "it belongs to `model.kind=unet`, and this is `backbone-unet`",
+            ),
+            (
+                "cutout",
+                "task=detection",
+                "`task` must be `segmentation` (got `detection`)",
+            ),
         ] {
-            let digits = VisionRecipe::builtin("digits").unwrap();
-            let error = assign(digits, &[set.to_owned()]).unwrap_err().to_string();
+            let recipe = VisionRecipe::builtin(name).unwrap();
+            let error = assign(recipe, &[set.to_owned()]).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         }
     }

@@ -24,6 +24,38 @@ pub struct ImageSplits {
     pub test_duplicates: usize,
 }
 
+/// What images are split by.
+#[derive(Clone, Copy)]
+pub(super) struct SplitSource<'a> {
+    /// The class of each image.
+    pub(super) labels: &'a [u16],
+    /// A hash of the content of each.
+    pub(super) contents: &'a [u64],
+    /// Names of the classes.
+    pub(super) classes: &'a [String],
+    /// The data's own training, validation and test split.
+    pub(super) named: &'a [Option<NamedSplit>; 3],
+}
+
+impl<'a> SplitSource<'a> {
+    fn new(data: &'a ImageData) -> Self {
+        Self {
+            labels: &data.labels,
+            contents: &data.contents,
+            classes: &data.classes,
+            named: &data.named,
+        }
+    }
+
+    fn labels_of(&self, rows: &[usize]) -> Vec<u16> {
+        rows.iter().map(|&row| self.labels[row]).collect()
+    }
+
+    fn contents_of(&self, rows: &[usize]) -> Vec<u64> {
+        rows.iter().map(|&row| self.contents[row]).collect()
+    }
+}
+
 impl ImageSplits {
     /// Splits images: copies of an image stay in one split, and every class is split in proportion.
     ///
@@ -34,7 +66,12 @@ impl ImageSplits {
     ///
     /// If there are too few.
     pub fn new(data: &ImageData, split: &Split) -> Result<Self, DataError> {
-        let [train, valid, test] = &data.named;
+        Self::of(&SplitSource::new(data), split)
+    }
+
+    /// Splits what may be images with any target, as [`new`](Self::new).
+    pub(super) fn of(data: &SplitSource<'_>, split: &Split) -> Result<Self, DataError> {
+        let [train, valid, test] = data.named;
         let rest: Vec<usize> = match train {
             Some(train) => train.range.clone().collect(),
             None => (0..data.labels.len()).collect(),
@@ -90,7 +127,7 @@ impl ImageSplits {
 /// A split of the data itself, or else a fraction of `rows`: the remaining rows, those of the split,
 /// and where they are from.
 fn part(
-    data: &ImageData,
+    data: &SplitSource<'_>,
     rows: &[usize],
     given: Option<&NamedSplit>,
     train: Option<&NamedSplit>,
@@ -115,7 +152,7 @@ fn part(
 }
 
 fn folds(
-    data: &ImageData,
+    data: &SplitSource<'_>,
     rows: &[usize],
     valid: Option<&NamedSplit>,
     split: &Split,
@@ -125,7 +162,7 @@ fn folds(
     }
     let (labels, contents) = (data.labels_of(rows), data.contents_of(rows));
     let folds =
-        stratified_folds_by_content(&labels, &contents, &data.classes, split.folds, split.seed)?;
+        stratified_folds_by_content(&labels, &contents, data.classes, split.folds, split.seed)?;
     let named = |places: Vec<usize>| -> Vec<usize> {
         places.into_iter().map(|place| rows[place]).collect()
     };
@@ -142,7 +179,7 @@ fn folds(
 
 /// Holds out a fraction of some images, copies together and every class in proportion.
 fn hold_out(
-    data: &ImageData,
+    data: &SplitSource<'_>,
     rows: &[usize],
     fraction: f64,
     seed: u64,

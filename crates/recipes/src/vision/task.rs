@@ -4,14 +4,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use tinderbox_predict::ModelFiles;
-use tinderbox_predict::vision::ImageClassifier;
+use tinderbox_predict::vision::{ImageClassifier, Segmenter};
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
 use tinderbox_train::{Options, Report, Task, TaskError};
 
-use super::ImageClassification;
 use super::recipe::VisionRecipe;
+use super::{CutoutOptions, ImageClassification, ImageSegmentation};
 
 /// Any task on images: its recipe names it.
 pub struct VisionTask {
@@ -21,6 +21,7 @@ pub struct VisionTask {
 
 enum AnyTask {
     Classification(Box<ImageClassification>),
+    Segmentation(Box<ImageSegmentation>),
 }
 
 /// A trained model of any task on images: `kind` in `model.json` names it.
@@ -28,6 +29,8 @@ enum AnyTask {
 pub enum VisionModel {
     /// An image classifier.
     Classifier(Box<ImageClassifier>),
+    /// A segmentation model.
+    Segmenter(Box<Segmenter>),
 }
 
 /// Applies a function to whichever task it is.
@@ -35,6 +38,7 @@ macro_rules! of_any {
     ($any:expr, $task:ident => $result:expr) => {
         match $any {
             AnyTask::Classification($task) => $result,
+            AnyTask::Segmentation($task) => $result,
         }
     };
 }
@@ -44,6 +48,7 @@ impl VisionTask {
     pub fn classification(&self) -> Option<&ImageClassification> {
         match &self.task {
             AnyTask::Classification(task) => Some(task),
+            AnyTask::Segmentation(_) => None,
         }
     }
 }
@@ -57,6 +62,9 @@ impl VisionModel {
     pub fn into_classifier(self) -> Result<ImageClassifier, TaskError> {
         match self {
             Self::Classifier(model) => Ok(*model),
+            Self::Segmenter(_) => Err(TaskError::user(
+                "this needs a model of image classification, and the run has one of segmentation",
+            )),
         }
     }
 }
@@ -64,7 +72,7 @@ impl VisionModel {
 impl Task for VisionTask {
     type Recipe = VisionRecipe;
     type Model = VisionModel;
-    type InputOptions = ();
+    type InputOptions = CutoutOptions;
 
     /// That of the default task; [`load`](Task::load) reads every kind.
     const KIND: &'static str = ImageClassification::KIND;
@@ -73,6 +81,7 @@ impl Task for VisionTask {
     fn check_memory(recipe: &VisionRecipe) -> Result<(), TaskError> {
         match recipe {
             VisionRecipe::Classification(recipe) => ImageClassification::check_memory(recipe),
+            VisionRecipe::Segmentation(recipe) => ImageSegmentation::check_memory(recipe),
         }
     }
 
@@ -80,6 +89,9 @@ impl Task for VisionTask {
         let task = match recipe {
             VisionRecipe::Classification(recipe) => {
                 AnyTask::Classification(Box::new(ImageClassification::prepare(recipe)?))
+            }
+            VisionRecipe::Segmentation(recipe) => {
+                AnyTask::Segmentation(Box::new(ImageSegmentation::prepare(recipe)?))
             }
         };
         let recipe = of_any!(&task, task => task.recipe().clone().into());
@@ -105,6 +117,10 @@ impl Task for VisionTask {
                 let model = ImageClassification::load(dir, device)?;
                 Ok(VisionModel::Classifier(Box::new(model)))
             }
+            Segmenter::KIND => {
+                let model = ImageSegmentation::load(dir, device)?;
+                Ok(VisionModel::Segmenter(Box::new(model)))
+            }
             kind => {
                 let reason = format!("it contains a `{kind}`, which is no model of images");
                 Err(files.refuse(reason).into())
@@ -118,6 +134,10 @@ impl Task for VisionTask {
                 let model = ImageClassification::with_threshold(*model, threshold)?;
                 Ok(VisionModel::Classifier(Box::new(model)))
             }
+            VisionModel::Segmenter(model) => {
+                let model = ImageSegmentation::with_threshold(*model, threshold)?;
+                Ok(VisionModel::Segmenter(Box::new(model)))
+            }
         }
     }
 
@@ -130,25 +150,49 @@ impl Task for VisionTask {
                 let request = of_task(request, VisionRecipe::classification);
                 ImageClassification::evaluate(model, &request)
             }
+            VisionModel::Segmenter(model) => {
+                let request = of_task(request, VisionRecipe::segmentation);
+                ImageSegmentation::evaluate(model, &request)
+            }
         }
     }
 
     fn predict(
         model: &VisionModel,
         path: &Path,
-        options: &InputOptions<()>,
+        options: &InputOptions<CutoutOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         match model {
             VisionModel::Classifier(model) => {
-                ImageClassification::predict(model, path, options, each)
+                if options.own != CutoutOptions::default() {
+                    return Err(TaskError::user(
+                        "`--background`, `--no-refine` and `--overwrite` are for models of segmentation",
+                    ));
+                }
+                let options = InputOptions {
+                    columns: options.columns.clone(),
+                    all_columns: options.all_columns,
+                    out: options.out.clone(),
+                    own: (),
+                };
+                ImageClassification::predict(model, path, &options, each)
             }
+            VisionModel::Segmenter(model) => ImageSegmentation::predict(model, path, options, each),
+        }
+    }
+
+    fn writes_files(model: &VisionModel) -> bool {
+        match model {
+            VisionModel::Classifier(model) => ImageClassification::writes_files(model),
+            VisionModel::Segmenter(model) => ImageSegmentation::writes_files(model),
         }
     }
 
     fn columns(model: &VisionModel) -> Vec<String> {
         match model {
             VisionModel::Classifier(model) => ImageClassification::columns(model),
+            VisionModel::Segmenter(model) => ImageSegmentation::columns(model),
         }
     }
 }

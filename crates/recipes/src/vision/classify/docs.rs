@@ -3,7 +3,7 @@
 use tinderbox_train::overlay::KeyDoc;
 
 /// The keys of the images.
-pub(super) const DATA_DOCS: &[KeyDoc] = &[
+pub(in crate::vision) const DATA_DOCS: &[KeyDoc] = &[
     KeyDoc::new("data", "Images", ""),
     KeyDoc::new("data.kind", "Format of the images", ""),
     KeyDoc::new(
@@ -61,7 +61,7 @@ pub(super) const DATA_DOCS: &[KeyDoc] = &[
 ];
 
 /// The keys that only an image classifier has.
-pub(super) const DOCS: &[KeyDoc] = &[
+pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("augment", "Random changes of training images", ""),
     KeyDoc::new(
         "augment.shift",

@@ -1,0 +1,107 @@
+//! Image files to predict: single files, folders, archives and stdin.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+use std::path::Path;
+
+use tinderbox_datasets::files::SkippedFiles;
+use tinderbox_datasets::image::{ImageFile, find_images, is_archive};
+use tinderbox_train::TaskError;
+use tinderbox_train::format::thousands;
+use tinderbox_train::task::Position;
+
+use super::data::DataError;
+
+/// Why flags about columns are refused.
+pub(super) const NO_COLUMNS: &str =
+    "`--id` and `--keep` do not apply to images, which have no columns";
+
+/// Most bytes of an image that is read from stdin, 1 GiB.
+const MAX_STDIN: u64 = 1 << 30;
+
+/// An image of several that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("input {number} of {}", thousands(*.total))]
+struct InputError {
+    number: usize,
+    total: usize,
+    source: TaskError,
+}
+
+/// Where an image comes from.
+pub(super) enum Source {
+    Stdin,
+    File(ImageFile),
+}
+
+impl Source {
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Stdin => "-".to_owned(),
+            Self::File(file) => file.path().to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The path of the file, `-` for stdin.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Stdin => Path::new("-"),
+            Self::File(file) => file.path(),
+        }
+    }
+
+    /// The bytes of the image.
+    pub(super) fn read(&self) -> Result<Cow<'_, [u8]>, TaskError> {
+        let Self::File(file) = self else {
+            let mut bytes = Vec::new();
+            let mut stdin = std::io::stdin().take(MAX_STDIN);
+            let read = stdin.read_to_end(&mut bytes);
+            read.map_err(|error| TaskError::from(error).context("cannot read stdin"))?;
+            return Ok(Cow::Owned(bytes));
+        };
+        file.bytes().map_err(TaskError::user)
+    }
+}
+
+/// How much has been read.
+pub(super) fn position(done: usize, total: usize) -> Position {
+    Position {
+        done: done.min(total) as u64,
+        total: Some(total as u64),
+    }
+}
+
+/// An error with the number of its input, where there are several.
+pub(super) fn numbered(error: TaskError, number: usize, total: usize) -> TaskError {
+    if total == 1 {
+        return error;
+    }
+    TaskError::new(
+        error.kind(),
+        InputError {
+            number,
+            total,
+            source: error,
+        },
+    )
+}
+
+/// The images of a path: itself, or those in a folder or archive by name.
+pub(super) fn find(path: &Path) -> Result<(Vec<Source>, SkippedFiles), TaskError> {
+    if path.as_os_str() == "-" {
+        return Ok((vec![Source::Stdin], SkippedFiles::default()));
+    }
+    if !path.is_dir() && !is_archive(path) {
+        let file = ImageFile::of_path(path);
+        return Ok((vec![Source::File(file)], SkippedFiles::default()));
+    }
+    let (files, skipped_files) = find_images(path).map_err(DataError::Folder)?;
+    if files.is_empty() {
+        return Err(TaskError::user(format!(
+            "`{}` has no image",
+            path.display()
+        )));
+    }
+    Ok((files.into_iter().map(Source::File).collect(), skipped_files))
+}

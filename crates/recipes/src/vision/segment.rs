@@ -1,0 +1,256 @@
+//! Segmentation of images, from a recipe to a model folder and back: a class for every pixel.
+
+mod batch;
+mod builtin;
+mod data;
+mod docs;
+mod evaluate;
+mod fit;
+mod images;
+mod inputs;
+mod output;
+mod recipe;
+mod weights;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use tinderbox_models::LayerSummary;
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::vision::{
+    Normalize, PublishedModel, SegmentationModelConfig, Segmenter, SegmenterSpec,
+};
+use tinderbox_train::memory::check_memory;
+use tinderbox_train::splits::SplitList;
+use tinderbox_train::task::{
+    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
+    SplitOverview,
+};
+use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
+
+pub(super) use builtin::BUILTIN;
+pub(super) use docs::DOCS;
+pub use inputs::CutoutOptions;
+pub use output::Background;
+pub use recipe::{MaskedData, SegmentationRecipe, SegmentationTag};
+
+use data::MaskedImages;
+
+use super::batch::measure;
+use super::data::DataError;
+use super::inputs::NO_COLUMNS;
+use super::splits::{ImageSplits, SplitSource};
+
+/// Segmentation: a recipe with its images and masks.
+pub struct ImageSegmentation {
+    recipe: SegmentationRecipe,
+    data: MaskedImages,
+    splits: ImageSplits,
+    list: SplitList,
+    normalize: Normalize,
+    layers: Vec<LayerSummary>,
+    /// Share of the area of each class, in the training images.
+    areas: Vec<f64>,
+    /// Published weights of the encoder.
+    weights: Option<PublishedModel>,
+}
+
+/// Where the training data is and how it was split, as `model.json` holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TrainingData {
+    data: MaskedData,
+    split: Split,
+    /// Hash of the images, to recognize them.
+    digest: String,
+    /// Whether edges are brought to those of the photo.
+    refine: bool,
+    /// Whether the foreground is objects that the background separates.
+    separate_objects: bool,
+}
+
+/// The splits of photos with masks, which have no class to be split by.
+fn splits_of(data: &MaskedImages, split: &Split) -> Result<ImageSplits, DataError> {
+    let source = SplitSource {
+        labels: &vec![0; data.contents.len()],
+        contents: &data.contents,
+        classes: &["image".to_owned()],
+        named: &data.named,
+    };
+    ImageSplits::of(&source, split)
+}
+
+impl Task for ImageSegmentation {
+    type Recipe = SegmentationRecipe;
+    type Model = Segmenter;
+    type InputOptions = CutoutOptions;
+
+    const KIND: &'static str = Segmenter::KIND;
+    const ITEM: Noun = Noun("image", "images");
+
+    fn check_memory(recipe: &SegmentationRecipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        let layers = recipe.layers()?;
+        let [height, width, channels] = recipe.shape();
+        let input = height * width * channels;
+        let keys = "`data.size`, `train.batch_size` or `model`";
+        Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
+    }
+
+    fn prepare(mut recipe: SegmentationRecipe) -> Result<Self, TaskError> {
+        recipe.validate()?;
+        let weights = weights::open(&mut recipe)?;
+        let data = MaskedImages::open(&recipe.data)?;
+        let splits = splits_of(&data, &recipe.split)?;
+        let layers = recipe.layers()?;
+        let train = &splits.splits;
+        let list = SplitList::new(data.items(), [&train.train, &train.valid, &train.test]);
+        let normalize = normalize(&recipe, &data, &train.train, weights.as_ref())?;
+        let areas = data.areas(&train.train)?;
+        Ok(Self {
+            recipe,
+            data,
+            splits,
+            list,
+            normalize,
+            layers,
+            areas,
+            weights,
+        })
+    }
+
+    fn recipe(&self) -> &SegmentationRecipe {
+        &self.recipe
+    }
+
+    fn overview(&self) -> Overview {
+        let [height, width, channels] = self.recipe.shape();
+        let splits = self.splits.splits.named().into_iter();
+        let splits = splits.zip(&self.splits.sources);
+        let shares = self.recipe.data.classes.iter().zip(&self.areas);
+        let shares = shares.map(|(name, share)| format!("{name} {:.1}%", 100.0 * share));
+        Overview {
+            summary: format!(
+                "images of {height}x{width}x{channels} with masks, area by class: {}",
+                shares.collect::<Vec<_>>().join(", ")
+            ),
+            splits: splits
+                .map(|((name, rows), source)| SplitOverview {
+                    name: name.to_owned(),
+                    count: rows.len(),
+                    source: source.clone(),
+                    classes: Vec::new(),
+                })
+                .collect(),
+            duplicates: self.splits.duplicates,
+            test_duplicates: self.splits.test_duplicates,
+            notes: self.notes(),
+            layers: self.layers.clone(),
+            ..Overview::default()
+        }
+    }
+
+    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
+        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
+            self.train_in(run, device, options)
+        })
+    }
+
+    fn load(dir: &Path, device: &Device) -> Result<Segmenter, TaskError> {
+        Ok(Segmenter::load(&ModelFiles::open(dir), device)?)
+    }
+
+    fn evaluate(
+        model: &Segmenter,
+        request: &EvalRequest<'_, SegmentationRecipe>,
+    ) -> Result<EvalReport, TaskError> {
+        evaluate::evaluate(model, request)
+    }
+
+    fn predict(
+        model: &Segmenter,
+        path: &Path,
+        options: &InputOptions<CutoutOptions>,
+        each: &mut PredictionListener<'_>,
+    ) -> Result<InputReport, TaskError> {
+        if options.all_columns || !options.columns.is_empty() {
+            return Err(TaskError::user(NO_COLUMNS));
+        }
+        inputs::predict(model, path, options, each)
+    }
+
+    fn writes_files(_model: &Segmenter) -> bool {
+        true
+    }
+
+    fn columns(model: &Segmenter) -> Vec<String> {
+        let sides = ["height", "width"].map(str::to_owned).into_iter();
+        sides.chain(model.labels().iter().cloned()).collect()
+    }
+}
+
+impl SegmentationRecipe {
+    /// `[height, width, channels]` of a training image.
+    fn shape(&self) -> [usize; 3] {
+        [self.data.size, self.data.size, self.data.channels]
+    }
+
+    fn layers(&self) -> Result<Vec<LayerSummary>, TaskError> {
+        Ok(self.model.layers(self.shape(), self.data.classes.len())?)
+    }
+}
+
+impl ImageSegmentation {
+    /// Notes on the data and on where the weights are from.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.data.notes.clone();
+        match &self.weights {
+            Some(weights) => {
+                let (name, path) = (&weights.architecture, weights.path().display());
+                notes.push(format!("encoder: {name} with the weights of `{path}`"));
+                notes.extend(weights.notes.iter().cloned());
+            }
+            None if matches!(self.recipe.model, SegmentationModelConfig::BackboneUnet(_)) => notes
+                .push(
+                    "encoder: trained from scratch; `--weights DIR` starts from published weights"
+                        .to_owned(),
+                ),
+            None => {}
+        }
+        notes
+    }
+
+    /// The content of `model.json`.
+    fn spec(&self, normalize: &Normalize) -> Result<SegmenterSpec, TaskError> {
+        let training = TrainingData {
+            data: self.recipe.data.portable(),
+            split: self.recipe.split.clone(),
+            digest: self.list.digest(),
+            refine: self.recipe.refine,
+            separate_objects: self.recipe.separate_objects,
+        };
+        Ok(SegmenterSpec {
+            kind: Segmenter::KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            members: self.recipe.ensemble,
+            model: self.recipe.model.clone(),
+            labels: self.recipe.data.classes.clone(),
+            input: self.recipe.data.input(),
+            normalize: normalize.clone(),
+            training: serde_json::to_value(training).map_err(TaskError::internal)?,
+        })
+    }
+}
+
+fn normalize(
+    recipe: &SegmentationRecipe,
+    data: &MaskedImages,
+    rows: &[usize],
+    weights: Option<&PublishedModel>,
+) -> Result<Normalize, TaskError> {
+    if let Some(weights) = weights {
+        return Ok(weights.normalize.clone());
+    }
+    let images = data.select(rows)?;
+    Ok(measure(&*images, recipe.data.channels).map_err(DataError::Image)?)
+}

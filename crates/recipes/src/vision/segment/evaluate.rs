@@ -1,0 +1,190 @@
+//! Evaluation of a segmentation model, at the size of the photos.
+
+use tinderbox_datasets::image::Mask;
+use tinderbox_datasets::parallel_map;
+use tinderbox_predict::vision::{SegmentationEnsemble, Segmented, Segmenter};
+use tinderbox_train::metrics::{Evaluation, MembraneScores, SegmentationScores};
+use tinderbox_train::splits::{Scope, digest};
+use tinderbox_train::task::{EvalReport, EvalRequest};
+use tinderbox_train::{Metrics, MonitorMode, Split, TaskError};
+
+use super::data::MaskedImages;
+use super::recipe::SegmentationRecipe;
+use super::{TrainingData, splits_of};
+use crate::vision::data::DataError;
+
+/// Photos that are in memory at a time.
+const BATCH: usize = 16;
+
+/// The result on some photos.
+pub(super) struct Evaluated {
+    pub(super) evaluation: Evaluation,
+    /// Row and intersection over union of each photo, the worst first.
+    pub(super) photos: Vec<(usize, f64)>,
+}
+
+/// How photos are segmented and compared.
+pub(super) struct Evaluator<'a> {
+    pub(super) ensemble: &'a SegmentationEnsemble,
+    pub(super) data: &'a MaskedImages,
+    pub(super) labels: &'a [String],
+    pub(super) refine: bool,
+    pub(super) separate_objects: bool,
+}
+
+/// The scores of one or more photos.
+struct Scores {
+    pixels: SegmentationScores,
+    objects: Option<MembraneScores>,
+}
+
+impl Evaluator<'_> {
+    /// Segments photos at their own size and compares with their masks.
+    pub(super) fn rows(&self, rows: &[usize]) -> Result<Evaluated, TaskError> {
+        let mut total = self.scores();
+        let (mut photos, mut sum) = (Vec::new(), 0.0);
+        for rows in rows.chunks(BATCH) {
+            let samples = parallel_map(rows, |&row| self.data.pairs.full(row));
+            let samples: Vec<_> = samples
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map_err(TaskError::user)?;
+            let images: Vec<_> = samples.iter().map(|sample| sample.image.clone()).collect();
+            let found = self.ensemble.probabilities(&images)?;
+            let segmented = parallel_map(samples.iter().zip(found), |(sample, found)| {
+                found.segment(&sample.image, self.refine)
+            });
+            for ((&row, sample), segmented) in rows.iter().zip(&samples).zip(segmented) {
+                let mut own = self.scores();
+                own.pixels.add(&segmented.mask, &sample.target);
+                let iou = foreground_mean(&own.pixels.iou());
+                sum += iou;
+                photos.push((row, iou));
+                total.add(&segmented, &sample.target);
+            }
+        }
+        photos.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let mut metrics = total.metrics(self.labels);
+        metrics.insert("iou_of_images".to_owned(), sum / photos.len().max(1) as f64);
+        let headline = if self.labels.len() == 2 {
+            "iou"
+        } else {
+            "mean_iou"
+        };
+        Ok(Evaluated {
+            evaluation: Evaluation::Other {
+                metrics,
+                items: photos.len(),
+                headline: (headline, MonitorMode::Max),
+            },
+            photos,
+        })
+    }
+
+    fn scores(&self) -> Scores {
+        let pixels = SegmentationScores::new(self.labels.len(), SegmentationScores::TOLERANCE);
+        Scores {
+            pixels,
+            objects: self.separate_objects.then(MembraneScores::default),
+        }
+    }
+}
+
+impl Scores {
+    fn add(&mut self, segmented: &Segmented, target: &Mask) {
+        self.pixels.add(&segmented.mask, target);
+        let foreground = segmented
+            .alpha
+            .iter()
+            .map(|&alpha| f32::from(alpha) / 255.0);
+        let foreground: Vec<f32> = foreground.collect();
+        self.pixels.add_matte(&foreground, target);
+        if let Some(objects) = &mut self.objects {
+            let background: Vec<f32> = foreground.iter().map(|value| 1.0 - value).collect();
+            objects.add(&background, target, 0);
+        }
+    }
+
+    fn metrics(&self, labels: &[String]) -> Metrics {
+        let mut metrics = self.pixels.metrics();
+        if let Some(objects) = &self.objects {
+            for (name, best) in [("v_rand", objects.v_rand()), ("v_info", objects.v_info())] {
+                metrics.extend(best.map(|best| (name.to_owned(), best.score)));
+            }
+        }
+        if labels.len() > 2 {
+            for (label, iou) in labels.iter().zip(self.pixels.iou()) {
+                metrics.extend(iou.map(|iou| (format!("iou_{label}"), iou)));
+            }
+        }
+        metrics
+    }
+}
+
+/// The mean over the classes other than the background that occur; 1 where nothing is to be found, and
+/// nothing is found.
+fn foreground_mean(of_classes: &[Option<f64>]) -> f64 {
+    let values: Vec<f64> = of_classes.iter().skip(1).flatten().copied().collect();
+    if values.is_empty() {
+        return 1.0;
+    }
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Evaluates a stored split of the data that the model was trained on, or all photos of other data.
+pub(super) fn evaluate(
+    model: &Segmenter,
+    request: &EvalRequest<'_, SegmentationRecipe>,
+) -> Result<EvalReport, TaskError> {
+    let training: TrainingData =
+        serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
+    let mut source = request
+        .recipe
+        .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
+    if let Some(path) = request.data {
+        let path = path.to_str();
+        let path =
+            path.ok_or_else(|| TaskError::user("`--data` is not UTF-8: rename the folder"))?;
+        path.clone_into(&mut source.path);
+    }
+    let data = MaskedImages::open(&source)?;
+    let items = data.items();
+    let is_other = request.data.is_some();
+    let scope = match request.splits {
+        Some(list) => Some(list.choose(&items, request.split, is_other)),
+        None if is_other && training.digest != digest(&items) => {
+            Some(Scope::Whole { trained_on: 0 })
+        }
+        None => None,
+    };
+    let rows = match &scope {
+        Some(Scope::Stored { rows, .. }) => rows.clone(),
+        Some(Scope::Whole { .. }) => (0..items.len()).collect(),
+        None => rows_of(&data, &training.split, request.split)?,
+    };
+    if rows.is_empty() {
+        return Err(DataError::Empty(request.split.to_owned()).into());
+    }
+    let labels = model.labels();
+    let evaluator = Evaluator {
+        ensemble: model.ensemble(),
+        data: &data,
+        labels,
+        refine: training.refine,
+        separate_objects: training.separate_objects,
+    };
+    let evaluated = evaluator.rows(&rows)?;
+    Ok(EvalReport {
+        evaluation: evaluated.evaluation,
+        labels: labels.to_vec(),
+        source: None,
+        notes: data.notes,
+        scope,
+    })
+}
+
+/// The photos of a split, which is made again as at training.
+fn rows_of(data: &MaskedImages, split: &Split, name: &str) -> Result<Vec<usize>, DataError> {
+    let splits = splits_of(data, split)?.splits;
+    Ok(splits.get(name).map_or(Vec::new(), <[usize]>::to_vec))
+}

@@ -1,0 +1,239 @@
+//! Training of a segmentation model.
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use tinderbox_datasets::loader::{Loader, LoaderConfig};
+use tinderbox_models::trainable_parameters;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_predict::vision::{
+    InputScale, Normalize, SegmentationEnsemble, SegmentationModel, SegmenterSpec,
+};
+use tinderbox_train::run::{
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
+};
+use tinderbox_train::run_dir::RunDir;
+use tinderbox_train::run_options::Job;
+use tinderbox_train::segment::{IouMetric, PixelClassifier, SegmentationLoss};
+use tinderbox_train::task::FoldReport;
+use tinderbox_train::{
+    BestListener, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
+};
+
+use super::batch::MaskCollate;
+use super::evaluate::{Evaluated, Evaluator};
+use super::{ImageSegmentation, normalize, weights};
+use crate::vision::pictures::Gallery;
+
+/// Most photos that are predicted alone to measure the time.
+const TIMED_IMAGES: usize = 10;
+
+/// Photos of a validation batch, where all are of one size.
+const EVAL_BATCH: usize = 8;
+
+/// Photos that are named as the worst.
+const WORST: usize = 10;
+
+/// The trained networks of a part of a run.
+struct Fitted {
+    ensemble: SegmentationEnsemble,
+    members: Members<PixelClassifier<SegmentationModel>>,
+}
+
+impl ImageSegmentation {
+    pub(super) fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        let folds = cross_validate(run, &self.splits.folds, |part, splits| {
+            let fitted = self.fit(part, splits, device, options)?;
+            let evaluation = self.evaluate_rows(&fitted, &splits.test)?.evaluation;
+            Ok(FoldReport {
+                test: evaluation.metrics(),
+                evaluation,
+                baselines: Vec::new(),
+            })
+        })?;
+        let splits = &self.splits.splits;
+        let mut gallery = Gallery::new(run.path());
+        self.draw_training(&mut gallery);
+        let fitted = self.fit(&Part::main(run), splits, device, options)?;
+        self.save(run, &fitted)?;
+        let valid = self.evaluate_rows(&fitted, &splits.valid)?.evaluation;
+        let test = self.evaluate_rows(&fitted, &splits.test)?;
+        fitted.members.log_test(&test.evaluation.metrics())?;
+        let models = &fitted.ensemble.models;
+        let mut report = Report::new(run, fitted.members.training.clone(), test.evaluation);
+        report.parameters = models.iter().map(trainable_parameters).sum();
+        report.seconds_per_item = self.seconds_per_image(&fitted)?;
+        report.valid = valid.metrics();
+        report.labels.clone_from(&self.recipe.data.classes);
+        report.folds = folds;
+        report.sections = vec![self.worst(&test.photos)];
+        self.draw_result(&mut gallery, &report, &fitted.ensemble, &test.photos);
+        gallery.report(&mut report);
+        Ok(report)
+    }
+
+    /// The test photos with the lowest intersection over union.
+    fn worst(&self, photos: &[(usize, f64)]) -> Section {
+        let head = ["worst test images", "iou"].map(str::to_owned).to_vec();
+        let rows = photos.iter().take(WORST).map(|&(row, iou)| {
+            let path = self.data.pairs.path(row);
+            vec![path.display().to_string(), format!("{iou:.4}")]
+        });
+        Section::table("", std::iter::once(head).chain(rows).collect())
+    }
+
+    /// Trains the networks of a part of the run.
+    fn fit(
+        &self,
+        part: &Part,
+        splits: &Splits,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Fitted, TaskError> {
+        let normalize = if part.is_main() {
+            self.normalize.clone()
+        } else {
+            normalize(
+                &self.recipe,
+                &self.data,
+                &splits.train,
+                self.weights.as_ref(),
+            )?
+        };
+        let spec = self.spec(&normalize)?;
+        let members = train_members(part, self.recipe.ensemble, |mut job, member| {
+            job.on_best = part
+                .best_dir()
+                .map(|dir| keep_best(dir, member, spec.clone()));
+            self.fit_member(job, member, splits, &normalize, device, options)
+        })?;
+        let models = members.models.iter().map(|model| model.net.clone());
+        Ok(Fitted {
+            ensemble: SegmentationEnsemble {
+                models: models.collect(),
+                input: self.recipe.data.input(),
+                normalize,
+                device: device.clone().inner(),
+            },
+            members,
+        })
+    }
+
+    fn fit_member(
+        &self,
+        job: Job<PixelClassifier<SegmentationModel>>,
+        member: usize,
+        splits: &Splits,
+        normalize: &Normalize,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Trained<PixelClassifier<SegmentationModel>>, TaskError> {
+        let mut config = self.recipe.train_config();
+        config.train.seed += member as u64;
+        let (channels, classes) = (self.recipe.data.channels, self.recipe.data.classes.len());
+        let on = device.clone().autodiff();
+        let net = init_seeded(config.train.seed, &on, || {
+            self.recipe.model.init(channels, classes, &on)
+        })?;
+        let net = match &self.weights {
+            Some(weights) => weights::fill(net, weights, &on)?,
+            None => net,
+        };
+        let model = PixelClassifier::new(net, self.recipe.loss.clone());
+        let is_fit = self.recipe.data.scale == InputScale::Fit;
+        let workers = config.train.workers;
+        let batches = LoaderConfig::train(config.train.batch_size, config.train.seed);
+        let train = self.data.select(&splits.train)?;
+        let collate = self.collate(normalize);
+        let valid_collate = MaskCollate {
+            augment: None,
+            crop: None,
+            // The plain loss, so that the numbers of two recipes can be compared.
+            loss: SegmentationLoss::default(),
+            ..collate.clone()
+        };
+        let loader = Loader::new(train, collate, batches.with_workers(workers), device)?;
+        let batches = LoaderConfig::eval(if is_fit { EVAL_BATCH } else { 1 });
+        let valid = self.data.select(&splits.valid)?;
+        let valid = Loader::new(valid, valid_collate, batches.with_workers(workers), device)?;
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config, identity, options);
+        Ok(trainer.fit(model, loader, valid, |training| {
+            training.metric_valid_numeric(IouMetric::new(classes))
+        })?)
+    }
+
+    fn evaluate_rows(&self, fitted: &Fitted, rows: &[usize]) -> Result<Evaluated, TaskError> {
+        let evaluator = Evaluator {
+            ensemble: &fitted.ensemble,
+            data: &self.data,
+            labels: &self.recipe.data.classes,
+            refine: self.recipe.refine,
+            separate_objects: self.recipe.separate_objects,
+        };
+        evaluator.rows(rows)
+    }
+
+    /// The time to decode and segment one photo alone, in s.
+    fn seconds_per_image(&self, fitted: &Fitted) -> Result<f64, TaskError> {
+        let rows = self.splits.splits.test.iter().copied();
+        let rows: Vec<usize> = rows.take(TIMED_IMAGES).collect();
+        seconds_per_item(&rows, |&row| {
+            let photo = [self.data.pairs.full(row).map_err(TaskError::user)?.image];
+            let found = fitted.ensemble.probabilities(&photo)?;
+            found[0].segment(&photo[0], self.recipe.refine);
+            Ok(())
+        })
+    }
+
+    /// Makes training batches.
+    pub(super) fn collate(&self, normalize: &Normalize) -> MaskCollate {
+        let is_fit = self.recipe.data.scale == InputScale::Fit;
+        MaskCollate {
+            normalize: normalize.clone(),
+            augment: Some(self.recipe.augment.clone()),
+            crop: (!is_fit).then_some(self.recipe.data.size),
+            multiple: self.recipe.model.min_multiple(),
+            loss: self.recipe.loss.clone(),
+        }
+    }
+
+    fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TaskError> {
+        let spec = self.spec(&fitted.ensemble.normalize)?;
+        let weights = fitted.ensemble.models.iter();
+        let weights = weights.map(SegmentationModel::to_bytes);
+        let weights: Vec<Vec<u8>> = weights
+            .collect::<Result<_, _>>()
+            .map_err(ModelError::from)?;
+        Ok(model_dir::save_all(&run.model_dir(), &weights, &spec)?)
+    }
+
+    fn identity(&self, stage: &str) -> Result<String, TaskError> {
+        let mut recipe = self.recipe.clone();
+        recipe.data.path.clear();
+        // The weights themselves count, not where they are.
+        recipe.weights = match &self.weights {
+            Some(weights) => weights.digest.clone(),
+            None => String::new(),
+        };
+        recipe.train = recipe.train.identity();
+        identity(&recipe, &self.list, stage)
+    }
+}
+
+/// Keeps the best weights so far of a network.
+fn keep_best(
+    dir: PathBuf,
+    member: usize,
+    spec: SegmenterSpec,
+) -> Box<BestListener<PixelClassifier<SegmentationModel>>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        model_dir::save_best(&dir, member, &weights, &spec, &[])
+    })
+}
