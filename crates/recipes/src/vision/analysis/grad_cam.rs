@@ -113,7 +113,15 @@ fn of_network(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use burn::tensor::{Device, Distribution};
+    use tinderbox_predict::vision::ImageModelConfig;
+    use tinderbox_train::overlay::assign;
+    use tinderbox_train::{Options, Task as _};
+
     use super::*;
+    use crate::vision::{ImageClassification, Recipe};
 
     #[test]
     fn values_between_the_centers_are_interpolated() {
@@ -125,5 +133,118 @@ mod tests {
         for (x, expected) in [(0.0, 0.0), (0.25, 0.0), (0.5, 0.5), (0.75, 1.0), (1.0, 1.0)] {
             assert!((map.at([0.5, x]) - expected).abs() < 1e-6, "{x}");
         }
+    }
+
+    /// With global average pooling and one linear layer, the gradient is the weight over the number of
+    /// positions: Zhou et al., 2016, <https://arxiv.org/abs/1512.04150>.
+    #[test]
+    fn a_linear_classifier_gives_the_class_activation_map() {
+        let device = Device::flex();
+        let class = 2;
+        let config = ImageModelConfig::of_kind("resnet").unwrap();
+        let network = config.init([32, 32, 3], 5, &device).unwrap();
+        let input = Tensor::random([1, 3, 32, 32], Distribution::Normal(0.0, 1.0), &device);
+        let found = of_network(&network, input.clone(), class).unwrap();
+        let map = network.forward_map(input.clone()).unwrap();
+        let logits = |map: Tensor<4>| network.classify_map(map).unwrap();
+        let whole = logits(map.clone()).into_data();
+        whole.assert_approx_eq::<f32>(
+            &tinderbox_predict::Classify::classify(&network, input).into_data(),
+            burn::tensor::Tolerance::absolute(1e-5),
+        );
+        let weights = network.backbone().unwrap().classifier().weight.val();
+        let weights = weights.narrow(1, class, 1).reshape([1, -1, 1, 1]);
+        let cam = relu((map * weights).sum_dim(1));
+        let cam = cam.try_into_vec_as::<f32>().unwrap();
+        let most = cam.iter().copied().fold(0.0, f32::max);
+        assert!(most > 0.0);
+        for (found, cam) in found.values.iter().zip(cam) {
+            assert!((found - cam / most).abs() < 1e-4, "{found} {cam}");
+        }
+    }
+
+    /// A gray image with a patch of the color of its class.
+    fn patch(class: usize, top: u32, left: u32) -> image::RgbImage {
+        let mut picture = image::RgbImage::from_fn(32, 32, |x, y| {
+            image::Rgb([(110 + (x * 7 + y * 13) % 30) as u8; 3])
+        });
+        for y in top..top + 10 {
+            for x in left..left + 10 {
+                let mut color = [20, 20, 20];
+                color[2 * class] = 230;
+                picture.put_pixel(x, y, image::Rgb(color));
+            }
+        }
+        picture
+    }
+
+    fn write_images(dir: &Path) {
+        for class in 0..2 {
+            let folder = dir.join(["red", "blue"][class]);
+            std::fs::create_dir(&folder).unwrap();
+            for at in 0..40_u32 {
+                let picture = patch(class, at * 7 % 23, at * 11 % 23);
+                picture.save(folder.join(format!("{at}.png"))).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn the_heat_lies_where_the_class_is_decided() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        write_images(&data);
+        let changes = [
+            format!("data.path={:?}", data.to_str().unwrap()),
+            "data.height=32".into(),
+            "data.width=32".into(),
+            "model.kind=cnn".into(),
+            "model.block_channels=[16, 32]".into(),
+            "model.d_hidden=0".into(),
+            "train.epochs=8".into(),
+            "train.batch_size=8".into(),
+        ];
+        let recipe = assign(Recipe::builtin("image-folder").unwrap(), &changes).unwrap();
+        let task = ImageClassification::prepare(recipe).unwrap();
+        let run = dir.path().join("run");
+        let report = task.train(&Device::flex(), Options::new(&run)).unwrap();
+        assert!(report.test["accuracy"] > 0.9, "{:?}", report.test);
+        let model = ImageClassification::load(&run.join("model"), &Device::flex()).unwrap();
+        for (class, top, left) in [(0, 2, 20), (1, 18, 4), (0, 20, 19), (1, 1, 1)] {
+            let pixels = patch(class, top, left).into_raw();
+            let image = Image {
+                height: 32,
+                width: 32,
+                channels: 3,
+                pixels,
+            };
+            let name = ["red", "blue"][class];
+            let label = model
+                .labels()
+                .iter()
+                .position(|label| label == name)
+                .unwrap();
+            let map = grad_cam(&model, &image, label).unwrap();
+            let heat = |at: usize| map.at([(at / 32) as f64 / 32.0, (at % 32) as f64 / 32.0]);
+            let best = (0..1024)
+                .max_by(|&a, &b| heat(a).total_cmp(&heat(b)))
+                .unwrap();
+            let (y, x) = ((best / 32) as u32, (best % 32) as u32);
+            let inside = |at: u32, from: u32| (from..from + 10).contains(&at);
+            assert!(
+                inside(y, top) && inside(x, left),
+                "{name}: {y} {x}, {top} {left}"
+            );
+        }
+        for file in [
+            "augmented",
+            "learning-curves",
+            "confusion-matrix",
+            "mistakes",
+        ] {
+            assert!(run.join(format!("images/{file}.png")).exists(), "{file}");
+        }
+        assert_eq!(report.details["images"].as_array().unwrap().len(), 4);
     }
 }
