@@ -251,7 +251,7 @@ mod tests {
     ];
     const LABELS: [usize; 10] = [0, 2, 1, 0, 2, 1, 0, 2, 1, 0];
 
-    fn rows<'a>(weights: &'a [f32]) -> DenseRows<'a> {
+    fn rows(weights: &[f32]) -> DenseRows<'_> {
         DenseRows {
             features: &FEATURES,
             labels: &LABELS,

@@ -128,8 +128,8 @@ impl Transfer {
             let value = self.layer_decay;
             return Err(ConfigError::new("transfer.layer_decay", value, expected));
         }
-        let digits = self.digest.chars().all(|digit| digit.is_ascii_hexdigit());
-        if !self.digest.is_empty() && !(digits && self.digest.len() == 64) {
+        let is_hex = self.digest.chars().all(|digit| digit.is_ascii_hexdigit());
+        if !is_hex || !matches!(self.digest.len(), 0 | 64) {
             let value = format!("\"{}\"", self.digest);
             let expected = "empty or 64 hexadecimal digits";
             return Err(ConfigError::new("transfer.digest", value, expected));
@@ -160,8 +160,8 @@ impl Transfer {
             return None;
         }
         let (mode, reason) = match images {
-            ..STAGED_FROM => (TransferMode::Frozen, "the last layer is trained"),
-            ..FULL_FROM => (
+            images if images < STAGED_FROM => (TransferMode::Frozen, "the last layer is trained"),
+            images if images < FULL_FROM => (
                 TransferMode::Staged,
                 "the last layer is trained, then everything, lower layers more slowly",
             ),

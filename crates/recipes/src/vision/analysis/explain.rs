@@ -53,7 +53,7 @@ pub fn explain(
         let explained = Explained::new(model, file, class)?;
         let out = names.next(file.path());
         if let Some(out) = &out {
-            write(&explained.picture(model)?, out)?;
+            write(&explained.picture(model), out)?;
         }
         analysis.sections.push(explained.section(out.as_deref()));
         analysis.lines.push(explained.line(out.as_deref()));
@@ -202,7 +202,7 @@ impl Explained {
     }
 
     /// The photo with its heat, and with a caption where there is room.
-    fn picture(&self, model: &ImageClassifier) -> Result<Canvas, TaskError> {
+    fn picture(&self, model: &ImageClassifier) -> Canvas {
         let mut canvas = Canvas::of(&self.photo);
         canvas.overlay(|[y, x]| self.heat([y as f64 + 0.5, x as f64 + 0.5]));
         let names = drawable_names(model.labels()).0;
@@ -214,7 +214,7 @@ impl Explained {
             canvas.fill(0, 0, wide, LINE_HEIGHT + 4, BLACK);
             canvas.text(&caption, [6, 2], Align::Left, WHITE);
         }
-        Ok(canvas)
+        canvas
     }
 
     fn section(&self, out: Option<&Path>) -> Section {

@@ -102,7 +102,9 @@ fn of_network(
         .map_err(PredictError::device)?;
     let most = values.iter().copied().fold(0.0, f32::max);
     if most > 0.0 {
-        values.iter_mut().for_each(|value| *value /= most);
+        for value in &mut values {
+            *value /= most;
+        }
     }
     Ok(Attribution {
         height,

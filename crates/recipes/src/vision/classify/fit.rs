@@ -121,7 +121,7 @@ impl ImageClassification {
         let mut details = serde_json::Map::new();
         let members = train_members(part, self.recipe.ensemble, |mut job, member| {
             if let Some(weights) = self.frozen() {
-                let fit = self.fit_head(job, weights, splits, device, options)?;
+                let fit = self.fit_head(&job, weights, splits, device, options)?;
                 (held_out, warnings) = (Some(fit.valid), fit.warnings);
                 details = fit.details;
                 return Ok(fit.trained);

@@ -122,7 +122,7 @@ impl ImageClassification {
     /// Fits the last layer of the published network to the training and validation split.
     pub(super) fn fit_head(
         &self,
-        job: Job<Classifier<ImageModel>>,
+        job: &Job<Classifier<ImageModel>>,
         weights: &PublishedModel,
         splits: &Splits,
         device: &Device,

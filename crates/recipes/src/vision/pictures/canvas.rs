@@ -59,12 +59,11 @@ impl Canvas {
 
     /// An image, gray or in color, as large as it is.
     pub fn of(image: &Image) -> Self {
-        let pixels = match image.channels {
-            3 => image.pixels.clone(),
-            _ => {
-                let gray = image.pixels.iter().step_by(image.channels.max(1));
-                gray.flat_map(|&value| [value; 3]).collect()
-            }
+        let pixels = if image.channels == 3 {
+            image.pixels.clone()
+        } else {
+            let gray = image.pixels.iter().step_by(image.channels.max(1));
+            gray.flat_map(|&value| [value; 3]).collect()
         };
         Self {
             width: image.width,

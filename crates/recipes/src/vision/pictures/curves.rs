@@ -17,7 +17,7 @@ const MAX_PLOTS: usize = 2;
 const SIZE: [usize; 2] = [640, 420];
 
 #[derive(Deserialize)]
-struct Value {
+struct Logged {
     epoch: usize,
     split: String,
     name: String,
@@ -68,7 +68,7 @@ type Curves = BTreeMap<(String, String), BTreeMap<usize, f64>>;
 fn read(path: &Path) -> io::Result<Curves> {
     let mut curves = Curves::new();
     for line in BufReader::new(File::open(path)?).lines() {
-        let Value {
+        let Logged {
             epoch,
             split,
             name,

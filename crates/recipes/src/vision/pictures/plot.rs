@@ -175,9 +175,9 @@ fn draw_line(canvas: &mut Canvas, points: impl Iterator<Item = [f64; 2]>, color:
     }
     // A few points are shown one by one; a single one has no line at all.
     if points.len() <= 40 {
-        points
-            .iter()
-            .for_each(|&point| canvas.line(point, point, 6.0, color));
+        for &point in &points {
+            canvas.line(point, point, 6.0, color);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use burn::train::Interrupter;
 use tinderbox_datasets::parallel_map;
+use tinderbox_models::vision::ImageBackbone;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::vision::{ImageModel, Normalize, PublishedModel};
 use tinderbox_train::{FitError, TaskError, TrainError};
@@ -17,7 +18,7 @@ const BATCH: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub(in crate::vision) struct Features {
     /// Number of features of an image.
-    pub(in crate::vision) d_features: usize,
+    pub(in crate::vision) width: usize,
     /// Those of the images as they are, image after image.
     pub(super) plain: Vec<f32>,
     /// Those of the mirrored images; empty without.
@@ -73,9 +74,9 @@ impl<'a> Extractor<'a> {
         flip: bool,
         mut done: impl FnMut(usize),
     ) -> Result<Features, TaskError> {
-        let d_features = self.net.backbone().map_or(0, |net| net.d_features());
+        let d_features = self.net.backbone().map_or(0, ImageBackbone::d_features);
         let mut features = Features {
-            d_features,
+            width: d_features,
             labels: self.data.labels_of(rows),
             contents: self.data.contents_of(rows),
             ..Features::default()
@@ -104,14 +105,14 @@ impl<'a> Extractor<'a> {
             &[View::Plain]
         };
         let cached = |view: View| -> Option<Vec<Vec<f32>>> {
-            let of = |&content: &u64| self.cache.get(content, view, to.d_features);
+            let of = |&content: &u64| self.cache.get(content, view, to.width);
             contents.iter().map(of).collect()
         };
         // A batch is computed as a whole, so that a value never depends on what the cache had.
         let found: Option<Vec<_>> = views.iter().map(|&view| cached(view)).collect();
         let found = match found {
             Some(found) => found,
-            None => self.compute(rows, &contents, views, to.d_features)?,
+            None => self.compute(rows, &contents, views, to.width)?,
         };
         for (view, features) in views.iter().zip(found) {
             let to = match view {

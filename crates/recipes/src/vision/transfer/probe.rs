@@ -127,7 +127,7 @@ impl Features {
     /// These and others of the same network.
     pub(in crate::vision) fn and(&self, other: &Self) -> Self {
         Self {
-            d_features: self.d_features,
+            width: self.width,
             plain: [&self.plain[..], &other.plain].concat(),
             flipped: [&self.flipped[..], &other.flipped].concat(),
             labels: [&self.labels[..], &other.labels].concat(),
@@ -136,7 +136,7 @@ impl Features {
     }
 
     fn row(&self, place: usize) -> &[f32] {
-        &self.plain[place * self.d_features..][..self.d_features]
+        &self.plain[place * self.width..][..self.width]
     }
 }
 
@@ -151,7 +151,7 @@ struct Standardized {
 impl Standardized {
     /// Of some images, with their mirrored views if there are any.
     fn new(features: &Features, places: &[usize]) -> Self {
-        let width = features.d_features;
+        let width = features.width;
         let (mut values, mut labels) = (Vec::new(), Vec::new());
         let views = [&features.plain, &features.flipped];
         for view in views.into_iter().filter(|view| !view.is_empty()) {
@@ -224,7 +224,9 @@ fn statistics(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
             .zip(row)
             .for_each(|(m, &x)| *m += f64::from(x));
     }
-    mean.iter_mut().for_each(|m| *m /= count);
+    for m in &mut mean {
+        *m /= count;
+    }
     let mut variance = vec![0.0; width];
     for row in rows() {
         for (v, (m, &x)) in variance.iter_mut().zip(mean.iter().zip(row)) {
@@ -297,7 +299,7 @@ mod tests {
             [100.0 + value(at), 0.01 * (class + 0.3 * value(at + 5)), 7.0]
         };
         Features {
-            d_features: 3,
+            width: 3,
             plain: (0..images).flat_map(row).collect(),
             flipped: Vec::new(),
             labels: (0..images).map(|at| (at % 2) as u16).collect(),
