@@ -52,7 +52,9 @@ impl Bare {
                 }
                 vec![config.d_hidden]
             }
-            ImageModelConfig::Resnet(_) => return None,
+            ImageModelConfig::Resnet(_)
+            | ImageModelConfig::EfficientnetLite(_)
+            | ImageModelConfig::MobilenetV3(_) => return None,
         };
         let mut widths = vec![height * width * channels];
         widths.extend(hidden);

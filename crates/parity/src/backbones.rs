@@ -131,7 +131,8 @@ fn unet(device: &Device) -> Result<Tensor<1>, String> {
     let model = draw(config.init(device), &names)?;
     let scores = model.forward(image(device).narrow(2, 0, UNET_HEIGHT));
     let every = |count: usize| {
-        let places: Vec<i32> = (0..count as i32).step_by(UNET_GRID).collect();
+        let places = (0_i32..).step_by(UNET_GRID);
+        let places: Vec<i32> = places.take(count.div_ceil(UNET_GRID)).collect();
         let count = places.len();
         Tensor::from_data(TensorData::new(places, [count]), device)
     };

@@ -7,7 +7,7 @@ use image::{GrayImage, Luma, Rgb, RgbImage};
 use crate::common::Place;
 
 /// The file of photo `at` below `dir`, and of its mask.
-fn write_pair(place: &Place, dir: &str, at: u32) {
+fn write_pair(place: &Place, dir: &str, at: u32) -> Result<(), image::ImageError> {
     let (width, height) = (24 + at % 3, 20);
     let inside = |x: u32, y: u32| x.abs_diff(8 + at % 7) < 5 && y.abs_diff(10) < 6;
     let photo = RgbImage::from_fn(width, height, |x, y| {
@@ -18,17 +18,19 @@ fn write_pair(place: &Place, dir: &str, at: u32) {
     let mask = GrayImage::from_fn(width, height, |x, y| {
         Luma([if inside(x, y) { 255 } else { 0 }])
     });
-    fs::create_dir_all(place.path(&format!("{dir}/images"))).unwrap();
-    fs::create_dir_all(place.path(&format!("{dir}/masks"))).unwrap();
+    fs::create_dir_all(place.path(&format!("{dir}/images")))?;
+    fs::create_dir_all(place.path(&format!("{dir}/masks")))?;
     let name = |folder: &str| place.path(&format!("{dir}/{folder}/{at:02}.png"));
-    photo.save(name("images")).unwrap();
-    mask.save(name("masks")).unwrap();
+    photo.save(name("images"))?;
+    mask.save(name("masks"))
 }
 
-fn pairs(count: u32) -> Place {
+fn pairs(count: u32) -> Result<Place, image::ImageError> {
     let place = Place::new();
-    (0..count).for_each(|at| write_pair(&place, "pairs", at));
-    place
+    for at in 0..count {
+        write_pair(&place, "pairs", at)?;
+    }
+    Ok(place)
 }
 
 const TRAIN: [&str; 23] = [
@@ -58,7 +60,7 @@ const TRAIN: [&str; 23] = [
 ];
 
 fn trained() -> Place {
-    let place = pairs(20);
+    let place = pairs(20).unwrap();
     place.run(&TRAIN).ok();
     place
 }
@@ -107,8 +109,8 @@ fn a_model_of_masks_is_trained_evaluated_and_cuts_photos_out() {
 #[test]
 fn a_file_that_cannot_be_written_stops_and_the_next_call_continues() {
     let place = trained();
-    write_pair(&place, "new", 1);
-    write_pair(&place, "new/sub", 2);
+    write_pair(&place, "new", 1).unwrap();
+    write_pair(&place, "new/sub", 2).unwrap();
     fs::create_dir(place.path("cut")).unwrap();
     // Stands in the way of the folder that is to be made.
     place.write("cut/sub", "a file");
@@ -137,7 +139,7 @@ fn photos_and_masks_that_do_not_fit_are_refused() {
     let mask = |place: &Place, mask: GrayImage| {
         mask.save(place.path("pairs/masks/03.png")).unwrap();
     };
-    let place = pairs(6);
+    let place = pairs(6).unwrap();
     mask(&place, GrayImage::new(10, 20));
     place.run(&TRAIN).failed(2, &["03.png"]);
 
