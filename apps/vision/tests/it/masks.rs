@@ -59,15 +59,15 @@ const TRAIN: [&str; 23] = [
     "run",
 ];
 
-fn trained() -> Place {
-    let place = pairs(20).unwrap();
+fn trained() -> Result<Place, image::ImageError> {
+    let place = pairs(20)?;
     place.run(&TRAIN).ok();
-    place
+    Ok(place)
 }
 
 #[test]
 fn a_model_of_masks_is_trained_evaluated_and_cuts_photos_out() {
-    let place = trained();
+    let place = trained().unwrap();
     let eval = place.run(&["eval", "--run", "run", "--json"]);
     let line: serde_json::Value = serde_json::from_str(&eval.ok().stdout).unwrap();
     assert!(line["test"]["iou"].as_f64().unwrap() > 0.7, "{line}");
@@ -108,7 +108,7 @@ fn a_model_of_masks_is_trained_evaluated_and_cuts_photos_out() {
 
 #[test]
 fn a_file_that_cannot_be_written_stops_and_the_next_call_continues() {
-    let place = trained();
+    let place = trained().unwrap();
     write_pair(&place, "new", 1).unwrap();
     write_pair(&place, "new/sub", 2).unwrap();
     fs::create_dir(place.path("cut")).unwrap();
