@@ -53,8 +53,8 @@ fn add_classes(line: &mut String, classes: &[(String, usize)]) {
         // Room for the words that count the rest, unless this is the last class.
         let room = if rest == 1 { 0 } else { 18 };
         if at > 0 && line.chars().count() + next.chars().count() + room > WIDTH {
-            let rest = thousands(rest);
-            line.extend([", ", &rest, " more classes"]);
+            let noun = if rest == 1 { "class" } else { "classes" };
+            line.push_str(&format!(", {} more {noun}", thousands(rest)));
             return;
         }
         line.push_str(&next);
