@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn lower_stages_learn_more_slowly_in_every_network_with_stages() {
-        for (kind, count, head) in [("efficientnet-lite", 7, true), ("resnet", 4, false)] {
+        for (kind, count, head) in [("efficientnet-lite", 7, true), ("resnet", 3, false)] {
             let config = ImageModelConfig::of_kind(kind).unwrap();
             let net = config.init([32, 32, 3], 2, &Device::flex()).unwrap();
             let rates = layer_rates(&net, 0.5);
