@@ -272,7 +272,7 @@ impl Architecture {
         // Without a classifier the names do not fit either.
         let classes = classes.copied().unwrap_or(1);
         // Parameters are made when they are used, so this network costs nothing.
-        let device = Device::flex();
+        let device = Device::default();
         match self
             .config
             .clone()

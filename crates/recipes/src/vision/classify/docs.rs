@@ -172,6 +172,26 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
         "1 or more",
     ),
     KeyDoc::new(
+        "model.width_multiplier",
+        "Factor of the channels of every stage",
+        "0.0625 to 16",
+    ),
+    KeyDoc::new(
+        "model.depth_multiplier",
+        "Factor of the blocks of every stage but the first and last",
+        "0.0625 to 16",
+    ),
+    KeyDoc::new(
+        "model.padding",
+        "Where convolutions of stride 2 add zeros; same is TensorFlow's",
+        "",
+    ),
+    KeyDoc::new(
+        "model.norm_epsilon",
+        "Constant that batch normalization adds to the variance",
+        "1e-12 to 0.1",
+    ),
+    KeyDoc::new(
         "model.stem",
         "First layer; small for images up to about 64 pixels",
         "",
