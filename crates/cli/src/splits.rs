@@ -54,7 +54,7 @@ fn add_classes(line: &mut String, classes: &[(String, usize)]) {
         let room = if rest == 1 { 0 } else { 18 };
         if at > 0 && line.chars().count() + next.chars().count() + room > WIDTH {
             let noun = if rest == 1 { "class" } else { "classes" };
-            line.push_str(&format!(", {} more {noun}", thousands(rest)));
+            line.extend([", ", &thousands(rest), " more ", noun]);
             return;
         }
         line.push_str(&next);
