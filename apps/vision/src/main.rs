@@ -14,8 +14,7 @@ use tinderbox_cli::{App, Failure, TrainArgs, inspect, note, sections};
 use tinderbox_predict::vision::PublishedModel;
 use tinderbox_recipes::vision::analysis::ExplainOptions;
 use tinderbox_recipes::vision::{
-    BUILTIN, Background, CutoutOptions, InferredRecipe, VisionModel, VisionRecipe, VisionTask,
-    analysis,
+    BUILTIN, Background, CutoutOptions, VisionModel, VisionRecipe, VisionTask, analysis,
 };
 use tinderbox_train::{Options, Report, Task as _, TaskError};
 
@@ -117,7 +116,7 @@ impl App for Vision {
         let data = args.data.as_deref();
         let recipe = match data {
             Some(path) if run.recipe.is_none() && run.resume.is_none() => {
-                let inferred = InferredRecipe::of(path)?;
+                let inferred = weights::inferred(path, run)?;
                 if !run.quiet {
                     note(&inferred.note(path));
                 }

@@ -1,4 +1,4 @@
-//! The flag `--weights` of `train`.
+//! The flag `--weights` of `train`, and the default weights.
 
 use tinderbox_cli::{App as _, Failure, RunArgs};
 use tinderbox_recipes::vision::VisionRecipe;
@@ -38,4 +38,37 @@ pub(crate) fn check(weights: Option<&str>, recipe: &VisionRecipe) -> Result<(), 
         )));
     }
     Ok(())
+}
+
+/// The recipe for data that comes without one: with the default weights where these can be had and the
+/// flags change neither the network nor the images.
+pub(crate) fn inferred(data: &Path, run: &RunArgs) -> Result<InferredRecipe, Failure> {
+    let inferred = InferredRecipe::of(data)?;
+    let fits = |set: &String| !set.starts_with("model") && !set.starts_with("data");
+    if !inferred.takes_weights() || !data.exists() || !run.set.iter().all(fits) {
+        return Ok(inferred);
+    }
+    let quiet = run.quiet;
+    match fetch_default_weights() {
+        Ok(()) => {
+            if !quiet {
+                note(&format!(
+                    "transfer learning from the published weights `{DEFAULT_WEIGHTS}`; \
+                     `--recipe image-folder` trains from scratch"
+                ));
+            }
+            Ok(inferred.with_weights(DEFAULT_WEIGHTS))
+        }
+        Err(error) => {
+            if !quiet {
+                note(&format!(
+                    "training from scratch, without published weights: {error}\n\
+                     few images need them: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or the folder \
+                     of other weights",
+                    data.display()
+                ));
+            }
+            Ok(inferred)
+        }
+    }
 }

@@ -27,4 +27,6 @@ pub use segment::{
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
 pub use task::{VisionModel, VisionTask};
-pub use transfer::{Transfer, TransferError, TransferMode};
+pub use transfer::{
+    DEFAULT_WEIGHTS, OFFLINE_VARIABLE, Transfer, TransferError, TransferMode, fetch_default_weights,
+};

@@ -14,9 +14,10 @@ mod features;
 mod probe;
 mod rates;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::download::{HubError, fetch_weights, find_weights, hub_folder};
 use tinderbox_datasets::image::{DecodeOptions, Fit};
 use tinderbox_predict::vision::{ImageModelConfig, PublishedError, PublishedModel};
 use tinderbox_train::overlay::KeyDoc;
@@ -27,6 +28,12 @@ pub(super) use probe::{Probe, ProbeOptions};
 pub(super) use rates::layer_rates;
 
 use super::source::Data;
+
+/// The weights for image files that come without a recipe.
+pub const DEFAULT_WEIGHTS: &str = "timm/efficientnet_lite0.ra_in1k";
+
+/// Environment variable with which nothing is fetched for a training that did not ask for weights.
+pub const OFFLINE_VARIABLE: &str = "TINDERBOX_OFFLINE";
 
 /// Training images from which on `auto` trains the whole network: with fewer, features that are left
 /// alone generalize as well, in a fraction of the time.
@@ -39,7 +46,7 @@ const FULL_FROM: usize = 20_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
-    /// The folder or file of the weights.
+    /// The folder or file of the weights, or their name on the Hugging Face hub.
     pub weights: String,
     /// SHA-256 of the weights, in hexadecimal digits; empty accepts any.
     pub digest: String,
@@ -74,8 +81,9 @@ pub(super) const TRANSFER_DOCS: &[KeyDoc] = &[
     KeyDoc::new("transfer", "Transfer learning from published weights", ""),
     KeyDoc::new(
         "transfer.weights",
-        "Folder with model.safetensors and config.json, or the file; --weights sets it",
-        "path",
+        "Folder with model.safetensors and config.json, the file, or a name on the Hugging Face hub; \
+         --weights sets it",
+        "path or owner/model",
     ),
     KeyDoc::new(
         "transfer.digest",
@@ -142,7 +150,8 @@ impl Transfer {
         if self.weights.is_empty() {
             return Err(TransferError::NoWeights);
         }
-        let weights = PublishedModel::open(Path::new(&self.weights))?;
+        let path = find_weights(&self.weights, &mut |_| ())?;
+        let weights = PublishedModel::open(&path)?;
         if !self.digest.is_empty() && !self.digest.eq_ignore_ascii_case(&weights.digest) {
             return Err(TransferError::Digest {
                 path: weights.path().to_owned(),
@@ -199,6 +208,9 @@ pub enum TransferError {
     /// The weights cannot be read.
     #[error(transparent)]
     Published(#[from] PublishedError),
+    /// They cannot be fetched.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// They are not those of the recipe.
     #[error(
         "`{}` has the SHA-256 {found}, and `transfer.digest` is {expected}: name the weights of the recipe, or \
@@ -239,6 +251,25 @@ impl From<TransferError> for TaskError {
     fn from(error: TransferError) -> Self {
         Self::user(error)
     }
+}
+
+/// Makes sure that the default weights are in the cache, and fetches them unless the environment variable
+/// `TINDERBOX_OFFLINE` is set.
+///
+/// # Errors
+///
+/// If they are not there and cannot be fetched.
+pub fn fetch_default_weights() -> Result<(), HubError> {
+    let is_offline = std::env::var_os(OFFLINE_VARIABLE).is_some_and(|value| !value.is_empty());
+    let weights = hub_folder(DEFAULT_WEIGHTS)?.join("model.safetensors");
+    if is_offline && !weights.is_file() {
+        return Err(HubError::Disabled {
+            name: DEFAULT_WEIGHTS.to_owned(),
+            dir: hub_folder(DEFAULT_WEIGHTS)?,
+        });
+    }
+    fetch_weights(DEFAULT_WEIGHTS, &mut |_| ())?;
+    Ok(())
 }
 
 /// The network of a recipe that does not know its weights yet.

@@ -6,7 +6,7 @@ use tinderbox_datasets::image::{count_classes, is_idx_folder};
 use tinderbox_train::TaskError;
 
 use super::Recipe;
-use super::builtin::{image_folder, mnist};
+use super::builtin::{image_folder, mnist, transfer};
 use crate::vision::Data;
 
 /// Number of classes of the recipe for IDX files.
@@ -53,6 +53,21 @@ impl InferredRecipe {
             format: "IDX files",
             classes,
         })
+    }
+
+    /// Whether the images are files, which published weights can start from.
+    pub fn takes_weights(&self) -> bool {
+        matches!(self.recipe.data, Data::ImageFolder { .. })
+    }
+
+    /// The recipe for the same images that starts from published weights.
+    #[must_use]
+    pub fn with_weights(mut self, weights: &str) -> Self {
+        self.recipe = transfer("transfer");
+        if let Some(transfer) = &mut self.recipe.transfer {
+            weights.clone_into(&mut transfer.weights);
+        }
+        self
     }
 
     /// A line that names the recipe.

@@ -40,8 +40,8 @@ pub(in crate::vision) struct ProbeOptions<'a> {
 /// A linear classifier on features.
 #[derive(Clone, Debug)]
 pub(in crate::vision) struct Probe {
-    d_features: usize,
-    /// `[d_features, classes]`.
+    width: usize,
+    /// `[width, classes]`.
     weights: Vec<f32>,
     bias: Vec<f32>,
 }
@@ -207,7 +207,7 @@ impl Standardized {
             }
         }
         Probe {
-            d_features: width,
+            width,
             weights,
             bias: bias.into_iter().map(|value| value as f32).collect(),
         }
@@ -244,8 +244,8 @@ impl Probe {
     /// The layer on a device.
     pub(in crate::vision) fn layer(&self, device: &Device) -> Linear {
         let classes = self.bias.len();
-        let mut layer = LinearConfig::new(self.d_features, classes).init(device);
-        let weights = TensorData::new(self.weights.clone(), [self.d_features, classes]);
+        let mut layer = LinearConfig::new(self.width, classes).init(device);
+        let weights = TensorData::new(self.weights.clone(), [self.width, classes]);
         let bias = TensorData::new(self.bias.clone(), [classes]);
         layer.weight = Param::from_tensor(Tensor::from_data(weights, device));
         layer.bias = Some(Param::from_tensor(Tensor::from_data(bias, device)));
