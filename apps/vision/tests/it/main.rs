@@ -7,3 +7,4 @@ mod determinism;
 mod ensemble;
 mod masks;
 mod own_images;
+mod transfer;

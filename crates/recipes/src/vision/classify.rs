@@ -24,6 +24,8 @@ mod images;
 mod inferred;
 mod inputs;
 mod recipe;
+#[cfg(feature = "baseline")]
+mod scratch;
 mod transfer;
 
 use std::path::Path;

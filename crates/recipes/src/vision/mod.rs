@@ -27,6 +27,4 @@ pub use segment::{
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
 pub use task::{VisionModel, VisionTask};
-pub use transfer::{
-    DEFAULT_WEIGHTS, OFFLINE_VARIABLE, Transfer, TransferError, TransferMode, fetch_default_weights,
-};
+pub use transfer::{DEFAULT_WEIGHTS, Transfer, TransferError, TransferMode, fetch_default_weights};

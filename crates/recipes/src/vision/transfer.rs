@@ -17,7 +17,7 @@ mod rates;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::download::{HubError, fetch_weights, find_weights, hub_folder};
+use tinderbox_datasets::download::{HubError, fetch_weights, find_weights};
 use tinderbox_datasets::image::{DecodeOptions, Fit};
 use tinderbox_predict::vision::{ImageModelConfig, PublishedError, PublishedModel};
 use tinderbox_train::overlay::KeyDoc;
@@ -31,9 +31,6 @@ use super::source::Data;
 
 /// The weights for image files that come without a recipe.
 pub const DEFAULT_WEIGHTS: &str = "timm/efficientnet_lite0.ra_in1k";
-
-/// Environment variable with which nothing is fetched for a training that did not ask for weights.
-pub const OFFLINE_VARIABLE: &str = "TINDERBOX_OFFLINE";
 
 /// Training images from which on `auto` trains the whole network: with fewer, features that are left
 /// alone generalize as well, in a fraction of the time.
@@ -253,21 +250,12 @@ impl From<TransferError> for TaskError {
     }
 }
 
-/// Makes sure that the default weights are in the cache, and fetches them unless the environment variable
-/// `TINDERBOX_OFFLINE` is set.
+/// Makes sure that the default weights are in the cache, and fetches them if they are not.
 ///
 /// # Errors
 ///
 /// If they are not there and cannot be fetched.
 pub fn fetch_default_weights() -> Result<(), HubError> {
-    let is_offline = std::env::var_os(OFFLINE_VARIABLE).is_some_and(|value| !value.is_empty());
-    let weights = hub_folder(DEFAULT_WEIGHTS)?.join("model.safetensors");
-    if is_offline && !weights.is_file() {
-        return Err(HubError::Disabled {
-            name: DEFAULT_WEIGHTS.to_owned(),
-            dir: hub_folder(DEFAULT_WEIGHTS)?,
-        });
-    }
     fetch_weights(DEFAULT_WEIGHTS, &mut |_| ())?;
     Ok(())
 }

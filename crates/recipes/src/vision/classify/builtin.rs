@@ -214,10 +214,15 @@ fn tissue(name: &str) -> Recipe {
         transfer.mode = TransferMode::Full;
     }
     recipe.augment = Augment {
-        // Tissue has no up and down.
-        rotate: 180.0,
-        scale: 0.1,
+        // Tissue has no up and down; stains differ from one laboratory to the next.
+        quarter_turns: 1.0,
         flip: 0.5,
+        shift: 0.05,
+        scale: 0.1,
+        brightness: 0.1,
+        contrast: 0.1,
+        saturation: 0.1,
+        hue: 0.02,
         ..Augment::default()
     };
     recipe.loss.label_smoothing = 0.1;

@@ -26,6 +26,10 @@ use crate::vision::pictures::Gallery;
 /// Most images that are predicted alone to measure the time.
 const TIMED_IMAGES: usize = 50;
 
+/// Longest side of the images of a regression on pixels, where the network takes larger ones.
+#[cfg(feature = "baseline")]
+const PIXELS_SIDE: usize = 64;
+
 /// The trained networks of a part of a run.
 struct Fitted {
     ensemble: ImageEnsemble,
@@ -60,7 +64,8 @@ impl ImageClassification {
         let test = evaluation.metrics();
         fitted.members.log_test(&test)?;
         let mut warnings = fitted.warnings.clone();
-        let baselines = self.baselines(splits, options, &mut warnings);
+        let mut baselines = self.baselines(splits, options, &mut warnings);
+        baselines.extend(self.scratch(splits, device, options, &mut warnings));
         let mut report = Report {
             run: run.clone(),
             parameters: fitted
@@ -281,13 +286,47 @@ impl ImageClassification {
         if !options.baselines {
             return Vec::new();
         }
-        match super::baseline::logistic_regression(&self.data, splits) {
+        // At the size of published weights, pixels are too many for a regression.
+        let most = self.pretrained.as_ref().map_or(usize::MAX, |_| PIXELS_SIDE);
+        match super::baseline::logistic_regression(&self.data, splits, most) {
             Ok(baseline) => vec![baseline],
             Err(error) => {
                 warnings.push(format!("no baseline: {error}"));
                 Vec::new()
             }
         }
+    }
+
+    /// The network of published weights from scratch, if baselines are wanted.
+    #[cfg(feature = "baseline")]
+    fn scratch(
+        &self,
+        splits: &Splits,
+        device: &Device,
+        options: &Options,
+        warnings: &mut Vec<String>,
+    ) -> Option<BaselineReport> {
+        if !options.baselines || self.pretrained.is_none() {
+            return None;
+        }
+        match self.from_scratch(splits, device, options) {
+            Ok(baseline) => Some(baseline),
+            Err(error) => {
+                warnings.push(format!("no baseline from scratch: {error}"));
+                None
+            }
+        }
+    }
+
+    #[cfg(not(feature = "baseline"))]
+    fn scratch(
+        &self,
+        _: &Splits,
+        _: &Device,
+        _: &Options,
+        _: &mut Vec<String>,
+    ) -> Option<BaselineReport> {
+        None
     }
 
     #[cfg(not(feature = "baseline"))]

@@ -1,0 +1,210 @@
+//! Transfer learning from published weights, here random ones of a small network.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use image::{Rgb, RgbImage};
+use serde_json::{Map, Value, json};
+use tinderbox_cli::testing::{Ran, result};
+use tinderbox_models::vision::MobileNetV3Config;
+
+use crate::common::Place;
+
+/// A value for each entry of a tensor, with which features differ and stay of one size.
+fn values(name: &str, shape: &[usize], count: usize) -> Vec<f32> {
+    let is_scale = name.ends_with("running_var") || (name.ends_with("weight") && shape.len() == 1);
+    let fan_in: usize = shape.iter().skip(1).product();
+    let scale = (6.0 / fan_in.max(1) as f32).sqrt();
+    let mut state = 1_u32;
+    let mut draw = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let value = |_| match (is_scale, shape.len()) {
+        (true, _) => 1.0,
+        (false, 1) => 0.0,
+        _ => scale * draw(),
+    };
+    (0..count).map(value).collect()
+}
+
+/// Writes `mobilenetv3_small_100` for three classes in the format of SafeTensors.
+fn put_weights(place: &Place) {
+    let config = MobileNetV3Config::small(3, 3);
+    let names = config.timm_names();
+    let (mut header, mut data) = (Map::new(), Vec::new());
+    for (name, shape) in names.shapes(&config.init(&Device::flex())) {
+        let start = data.len();
+        let values = values(name, &shape, shape.iter().product());
+        data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        let offsets = [start, data.len()];
+        let entry = json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
+        header.insert(name.to_owned(), entry);
+    }
+    let header = Value::Object(header).to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    fs::create_dir(place.path("weights")).unwrap();
+    let file = [&length[..], header.as_bytes(), &data].concat();
+    place.write("weights/model.safetensors", file);
+}
+
+/// Two classes that are told apart by a bright half, every image different.
+fn put_photos(place: &Place) {
+    for (class, left) in [("left", true), ("right", false)] {
+        fs::create_dir_all(place.path("photos").join(class)).unwrap();
+        for number in 0..16_u32 {
+            let photo = RgbImage::from_fn(32, 32, |x, y| {
+                let bright = (x < 16) == left;
+                let noise = (x * 31 + y * 17 + number * 53) % 60;
+                Rgb([if bright { 190 } else { 0 } + noise as u8; 3])
+            });
+            let file = format!("photos/{class}/{number}.png");
+            photo.save(place.path(&file)).unwrap();
+        }
+    }
+}
+
+fn place() -> Place {
+    let place = Place::new();
+    put_weights(&place);
+    put_photos(&place);
+    place
+}
+
+fn train(place: &Place, out: &str, more: &[&str]) -> Ran {
+    let args = [
+        "train",
+        "--weights",
+        "weights",
+        "--data",
+        "photos",
+        "--no-baseline",
+        "--set=data.height=32",
+        "--set=data.width=32",
+        "--set=split.valid_fraction=0.25",
+        "--out",
+        out,
+    ];
+    place.run(&[&args[..], more].concat())
+}
+
+fn summary(place: &Place, run: &str) -> Value {
+    let text = fs::read(place.path(run).join("summary.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// All files of cached features.
+fn cached(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files = Vec::new();
+    for path in entries {
+        if path.is_dir() {
+            files.extend(cached(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_frozen_network_is_complete_without_its_weights_and_is_repeated_from_the_cache() {
+    let place = place();
+    // Mirrored images would be of the other class.
+    let ran = train(&place, "run", &["--set=transfer.flip=false"]);
+    let stderr = &ran.ok().stderr;
+    assert!(stderr.contains("mode `frozen` for"), "{stderr}");
+    let own = summary(&place, "run");
+    assert_eq!(own["test"]["accuracy"], 1.0, "{own}");
+    assert_eq!(own["transfer"]["architecture"], "mobilenetv3_small_100");
+    let recipe = fs::read_to_string(place.path("run/recipe.toml")).unwrap();
+    assert!(recipe.contains("mode = \"frozen\""), "{recipe}");
+    assert!(recipe.contains("kind = \"mobilenet-v3\""), "{recipe}");
+    assert!(!recipe.contains("digest = \"\""), "{recipe}");
+
+    // One file is damaged, one is missing, the others are used: the result is the same to the byte.
+    let files = cached(&place.path("cache/features"));
+    assert_eq!(files.len(), 26, "training and validation images");
+    fs::write(&files[0], "damaged").unwrap();
+    fs::remove_file(&files[1]).unwrap();
+    let again = [
+        "train",
+        "--recipe",
+        "run/recipe.toml",
+        "--no-baseline",
+        "--out",
+        "again",
+    ];
+    place.run(&again).ok();
+    assert_eq!(result(&place.path("run")), result(&place.path("again")));
+
+    fs::remove_dir_all(place.path("weights")).unwrap();
+    let ran = place.run(&["eval", "--run", "run", "--json"]);
+    let found: Value = serde_json::from_str(&ran.ok().stdout).unwrap();
+    assert_eq!(found["test"], own["test"]);
+    let ran = place.run(&["predict", "--run", "run", "--json", "photos/left/3.png"]);
+    assert!(
+        ran.ok().stdout.contains("\"label\":\"left\""),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn the_whole_network_is_trained_in_the_other_modes() {
+    let place = place();
+    for mode in ["staged", "full"] {
+        let set = format!("--set=transfer.mode={mode}");
+        let more = [
+            &set,
+            "--set=transfer.flip=false",
+            "--epochs=2",
+            "--batch-size=8",
+        ];
+        train(&place, mode, &more).ok();
+        let summary = summary(&place, mode);
+        assert_eq!(summary["steps"], 6, "{summary}");
+        let recipe = fs::read_to_string(place.path(mode).join("recipe.toml")).unwrap();
+        assert!(recipe.contains(&format!("mode = \"{mode}\"")), "{recipe}");
+    }
+    let weights = |run: &str| fs::read(place.path(run).join("model/weights.safetensors")).unwrap();
+    assert_ne!(weights("staged"), weights("full"));
+}
+
+#[test]
+fn what_does_not_fit_published_weights_is_one_clear_error() {
+    let place = place();
+    for (more, words) in [
+        (
+            &["--recipe", "digits"][..],
+            &["--weights", "from scratch"][..],
+        ),
+        (
+            &["--set=model.kind=cnn"],
+            &["`model` follows from the weights"],
+        ),
+        (&["--set=ensemble=2"], &["`ensemble` must be 1", "frozen"]),
+        (&["--set=data.channels=1"], &["3 channels"]),
+        (&["--set=transfer.mode=some"], &["`frozen`", "`staged`"]),
+        (
+            &["--set=transfer.layer_decay=2.0"],
+            &["`transfer.layer_decay`"],
+        ),
+    ] {
+        train(&place, "run", more).failed(2, words);
+    }
+    let digest = format!("--set=transfer.digest={}", "0".repeat(64));
+    train(&place, "run", &[&digest]).failed(2, &["has the SHA-256", "transfer.digest"]);
+    let none = ["train", "--recipe", "transfer", "--data", "photos"];
+    place.run(&none).failed(2, &["`--weights DIR`"]);
+    assert!(!place.path("run").exists());
+}
