@@ -11,10 +11,10 @@ use tinderbox_cli::app::{NoFlags, TrainCommand, WithNotes, with_data};
 use tinderbox_cli::args::ModelArgs;
 use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, TrainArgs, inspect, note, sections};
-use tinderbox_predict::vision::PublishedModel;
 use tinderbox_recipes::vision::analysis::ExplainOptions;
 use tinderbox_recipes::vision::{
     BUILTIN, Background, CutoutOptions, VisionModel, VisionRecipe, VisionTask, analysis,
+    open_weights,
 };
 use tinderbox_train::{Options, Report, Task as _, TaskError};
 
@@ -70,16 +70,17 @@ struct Inspect {
 
 #[derive(Args, Clone, Debug, Default)]
 struct TrainFlags {
-    /// Published weights to start from: a folder with model.safetensors and config.json
-    #[arg(long, value_name = "DIR")]
+    /// Published weights to start from: a folder with model.safetensors and config.json, or a name on the
+    /// Hugging Face hub such as timm/efficientnet_lite0.ra_in1k
+    #[arg(long, value_name = "DIR|NAME")]
     weights: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]
 struct InputFlags {
-    /// Published weights to predict with instead of a run: a folder with model.safetensors and config.json
-    #[arg(long, value_name = "DIR", conflicts_with = "run")]
-    weights: Option<PathBuf>,
+    /// Published weights to predict with instead of a run: a folder or a name, as for `train`
+    #[arg(long, value_name = "DIR|NAME", conflicts_with = "run")]
+    weights: Option<String>,
     /// Put `white` or an image file behind what is cut out [default: transparent]
     #[arg(long, value_name = "white|FILE")]
     background: Option<PathBuf>,
@@ -150,7 +151,7 @@ impl App for Vision {
         let Some(weights) = &flags.weights else {
             return Ok(None);
         };
-        let weights = PublishedModel::open(weights).map_err(TaskError::user)?;
+        let weights = open_weights(weights).map_err(TaskError::from)?;
         let model = weights.classifier(device).map_err(TaskError::user)?;
         Ok(Some((
             VisionModel::Classifier(Box::new(model)),

@@ -1,7 +1,11 @@
 //! The flag `--weights` of `train`, and the default weights.
 
-use tinderbox_cli::{App as _, Failure, RunArgs};
-use tinderbox_recipes::vision::VisionRecipe;
+use std::path::Path;
+
+use tinderbox_cli::{App as _, Failure, RunArgs, note};
+use tinderbox_recipes::vision::{
+    DEFAULT_WEIGHTS, InferredRecipe, VisionRecipe, fetch_default_weights,
+};
 
 use crate::Vision;
 

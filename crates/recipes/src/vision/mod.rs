@@ -27,4 +27,6 @@ pub use segment::{
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
 pub use task::{VisionModel, VisionTask};
-pub use transfer::{DEFAULT_WEIGHTS, Transfer, TransferError, TransferMode, fetch_default_weights};
+pub use transfer::{
+    DEFAULT_WEIGHTS, Transfer, TransferError, TransferMode, fetch_default_weights, open_weights,
+};

@@ -147,8 +147,7 @@ impl Transfer {
         if self.weights.is_empty() {
             return Err(TransferError::NoWeights);
         }
-        let path = find_weights(&self.weights, &mut |_| ())?;
-        let weights = PublishedModel::open(&path)?;
+        let weights = open_weights(&self.weights)?;
         if !self.digest.is_empty() && !self.digest.eq_ignore_ascii_case(&weights.digest) {
             return Err(TransferError::Digest {
                 path: weights.path().to_owned(),
@@ -258,6 +257,17 @@ impl From<TransferError> for TaskError {
 pub fn fetch_default_weights() -> Result<(), HubError> {
     fetch_weights(DEFAULT_WEIGHTS, &mut |_| ())?;
     Ok(())
+}
+
+/// Opens published weights: a folder or file or, if there is none of this name, weights of the Hugging Face
+/// hub, which are fetched once.
+///
+/// # Errors
+///
+/// If they are not there, cannot be fetched, or are of no known network.
+pub fn open_weights(name: &str) -> Result<PublishedModel, TransferError> {
+    let path = find_weights(name, &mut |_| ())?;
+    Ok(PublishedModel::open(&path)?)
 }
 
 /// The network of a recipe that does not know its weights yet.

@@ -309,7 +309,7 @@ impl ImageClassification {
         if !options.baselines || self.pretrained.is_none() {
             return None;
         }
-        match self.from_scratch(splits, device, options) {
+        match self.scratch_baseline(splits, device, options) {
             Ok(baseline) => Some(baseline),
             Err(error) => {
                 warnings.push(format!("no baseline from scratch: {error}"));

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use burn::train::metric::AccuracyMetric;
 use tinderbox_datasets::image::{Image, LabeledImage};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_predict::vision::{ImageEnsemble, Normalize};
+use tinderbox_predict::vision::ImageEnsemble;
 use tinderbox_train::classify::Classifier;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run_dir::Baseline;
@@ -27,7 +27,7 @@ const SIDE: usize = 112;
 
 impl ImageClassification {
     /// Trains the network from random weights on smaller images, and evaluates it on the test split.
-    pub(super) fn from_scratch(
+    pub(super) fn scratch_baseline(
         &self,
         splits: &Splits,
         device: &Device,

@@ -1,7 +1,5 @@
 //! Published weights of the encoder.
 
-use std::path::Path;
-
 use burn::tensor::Device;
 use tinderbox_models::vision::{Backbone, BackboneKind};
 use tinderbox_predict::vision::{
@@ -10,13 +8,14 @@ use tinderbox_predict::vision::{
 use tinderbox_train::TaskError;
 
 use super::recipe::SegmentationRecipe;
+use crate::vision::open_weights;
 
 /// Opens the weights that a recipe names, if it does, and makes their network its backbone.
 pub(super) fn open(recipe: &mut SegmentationRecipe) -> Result<Option<PublishedModel>, TaskError> {
     if recipe.weights.is_empty() {
         return Ok(None);
     }
-    let weights = PublishedModel::open(Path::new(&recipe.weights)).map_err(TaskError::user)?;
+    let weights = open_weights(&recipe.weights)?;
     let SegmentationModelConfig::BackboneUnet(model) = &mut recipe.model else {
         return Err(TaskError::user(
             "`weights` needs a network with a backbone: set `model.kind=backbone-unet`",
