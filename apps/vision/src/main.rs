@@ -71,7 +71,7 @@ struct Inspect {
 #[derive(Args, Clone, Debug, Default)]
 struct TrainFlags {
     /// Published weights to start from: a folder with model.safetensors and config.json, or a name on the
-    /// Hugging Face hub such as timm/efficientnet_lite0.ra_in1k
+    /// Hugging Face hub such as `timm/efficientnet_lite0.ra_in1k`
     #[arg(long, value_name = "DIR|NAME")]
     weights: Option<String>,
 }
