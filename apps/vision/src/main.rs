@@ -1,4 +1,4 @@
-//! Train, evaluate and use image classifiers from one command.
+//! Train, evaluate and use models of images from one command.
 
 mod textbook;
 mod weights;
@@ -102,7 +102,8 @@ impl App for Vision {
 
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const ABOUT: &'static str = "Train, evaluate and use image classifiers";
+    const ABOUT: &'static str =
+        "Train, evaluate and use models that classify images or cut objects out of them";
 
     fn recipes() -> Catalogue<VisionRecipe> {
         Catalogue {

@@ -88,7 +88,7 @@ fn model<A: App>(
         }
         (None, None) => Err(Failure::user("no model: name a run with `--run DIR`")),
         (Some(_), Some(_)) => Err(Failure::user(
-            "`--run` does not go with another model: leave one out",
+            "`--run` and `--weights` both name a model: use one of them",
         )),
     }
 }

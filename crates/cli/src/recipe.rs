@@ -169,7 +169,7 @@ impl<T: Patchable> Catalogue<T> {
         let named = name.and_then(self.builtin).into_iter();
         let mut bases: Vec<T> = named.chain((self.builtin)(default)).collect();
         bases.extend(self.all());
-        // A recipe with a name of its own is laid over one of the same task.
+        // A recipe with an unknown name is applied on top of one of the same task.
         let task = patch.get("task");
         let of_task = |base: &T| Table::try_from(base).is_ok_and(|table| table.get("task") == task);
         let at = bases.iter().position(of_task).unwrap_or(0);

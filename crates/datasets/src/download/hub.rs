@@ -370,7 +370,7 @@ mod fetch {
             _ if status.is_success() || status.is_redirection() => {}
             _ => return Err(Trouble::Again(format!("status {status}"))),
         }
-        // A redirection has a length of its own. Some servers say 0, as there is no body.
+        // The length in a redirect is that of the redirect. Some servers send 0, as there is no body.
         let own = number(headers, "Content-Length");
         let own = own.filter(|&length| status.is_success() && length > 0);
         let hash = text(headers, "X-Linked-Etag").map(|tag| tag.trim_matches('"').to_owned());

@@ -149,6 +149,11 @@ impl ImageData {
         notes
     }
 
+    /// The data's own split of this name: `train`, `valid` or `test`.
+    pub fn named(&self, split: &str) -> Option<&NamedSplit> {
+        named_split(&self.named, split)
+    }
+
     /// Some of the images.
     ///
     /// # Errors
@@ -157,14 +162,16 @@ impl ImageData {
     pub fn select(&self, rows: Vec<usize>) -> Result<Arc<dyn Dataset<LabeledImage>>, DataError> {
         Ok(Arc::new(Subset::new(Arc::clone(&self.images), rows)?))
     }
+}
 
-    /// The data's own split of this name: `train`, `valid` or `test`.
-    pub fn named(&self, split: &str) -> Option<&NamedSplit> {
-        let place = ["train", "valid", "test"]
-            .iter()
-            .position(|name| *name == split)?;
-        self.named[place].as_ref()
-    }
+/// The data's own split of this name: `train`, `valid` or `test`.
+pub(super) fn named_split<'a>(
+    named: &'a [Option<NamedSplit>; 3],
+    split: &str,
+) -> Option<&'a NamedSplit> {
+    let names = ["train", "valid", "test"];
+    let place = names.iter().position(|name| *name == split)?;
+    named[place].as_ref()
 }
 
 /// Opens all images of a data section.

@@ -8,6 +8,7 @@ mod batch;
 mod classify;
 mod concat;
 mod data;
+mod eval_rows;
 mod inputs;
 pub mod pictures;
 mod recipe;

@@ -159,7 +159,7 @@ impl Transfer {
         Ok(weights)
     }
 
-    /// Chooses the mode where that is left open, and says so.
+    /// Chooses the mode if it is `auto`; returns a line about it.
     pub(super) fn resolve_mode(&mut self, images: usize) -> Option<String> {
         if self.mode != TransferMode::Auto {
             return None;

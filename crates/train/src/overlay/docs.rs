@@ -220,6 +220,10 @@ pub fn reference<T: Patchable>(recipes: &[T]) -> Result<String, OverlayError> {
             let known = rows.iter_mut().find(|row| row.doc == doc && row.key == key);
             if let Some(row) = known {
                 row.kinds.extend(kind.map(str::to_owned));
+                // Recipes of another task may have other choices.
+                if doc.allowed.is_empty() {
+                    row.allow(choices::<T>(&table, key));
+                }
                 return;
             }
             rows.push(Row {
@@ -242,6 +246,18 @@ struct Row {
     kinds: BTreeSet<String>,
     allowed: String,
     value: String,
+}
+
+impl Row {
+    /// Adds choices that are not listed yet.
+    fn allow(&mut self, choices: Vec<String>) {
+        for choice in choices {
+            if !self.allowed.split(", ").any(|known| known == choice) {
+                self.allowed.push_str(", ");
+                self.allowed.push_str(&choice);
+            }
+        }
+    }
 }
 
 fn page<T: Patchable>(tables: &[Table], rows: &[Row]) -> String {

@@ -122,8 +122,8 @@ mod tests {
         assert_eq!(weights[..1], [1.0]);
         assert!((weights[1] - between).abs() < 1e-5 && (weights[2] - between).abs() < 1e-5);
         // The distances to both objects are 1 and 4.
-        let beside = 1.0 + 10.0 * (-25.0_f32 / 8.0).exp();
-        assert!((weights[4] - beside).abs() < 1e-5);
+        let outside = 1.0 + 10.0 * (-25.0_f32 / 8.0).exp();
+        assert!((weights[4] - outside).abs() < 1e-5);
         assert!(weights[6..] == [1.0; 10], "{weights:?}");
     }
 

@@ -257,7 +257,7 @@ fn by_inner_table(
     }))
 }
 
-/// The first image whose label does not go with its folder: names may differ, not what they group.
+/// The first image whose label contradicts its folder: names may differ, but not the groups.
 fn contradiction<'a>(
     items: impl Iterator<Item = (&'a ImageFile, &'a str, &'a str)>,
 ) -> Option<(&'a ImageFile, &'a str, &'a str)> {

@@ -21,7 +21,7 @@ const GRAY_SPREAD: u8 = 48;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MaskValues {
-    /// Decided from the values of all files of a data set, and said.
+    /// Inferred from the values in all files of a data set; a note tells what was inferred.
     #[default]
     Auto,
     /// A value is a class; the largest value that the format can store, such as 255, is not labeled.

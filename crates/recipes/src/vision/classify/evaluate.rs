@@ -10,15 +10,15 @@ use tinderbox_datasets::image::LabeledImage;
 use tinderbox_datasets::loader::{Loader, LoaderConfig, LoaderError};
 use tinderbox_predict::PredictError;
 use tinderbox_predict::vision::{ImageClassifier, ImageEnsemble, Normalize};
+use tinderbox_train::TaskError;
 use tinderbox_train::classify::LabeledBatch;
 use tinderbox_train::metrics::{Evaluation, Predictions};
-use tinderbox_train::splits::{Scope, digest};
 use tinderbox_train::task::{EvalReport, EvalRequest};
-use tinderbox_train::{Split, TaskError};
 
 use super::{Recipe, TrainingData};
 use crate::vision::batch::ImageCollate;
 use crate::vision::data::{DataError, ImageData, open, open_other};
+use crate::vision::eval_rows::EvalRows;
 use crate::vision::source::Data;
 use crate::vision::splits::ImageSplits;
 
@@ -72,48 +72,27 @@ pub(super) fn evaluate(
         serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
     let source = request.recipe.map_or(&training.data, |recipe| &recipe.data);
     let data = open_for(model, source, request.data)?;
-    let items = data.items();
-    let is_other = request.data.is_some();
-    let scope = match request.splits {
-        Some(list) => Some(list.choose(&items, request.split, is_other)),
-        None if is_other && training.digest != digest(&items) => {
-            Some(Scope::Whole { trained_on: 0 })
-        }
-        None => None,
-    };
-    let own = data.named(request.split);
-    let own = own.filter(|_| matches!(scope, Some(Scope::Whole { .. })));
-    let rows = match (&scope, own) {
-        (Some(Scope::Stored { rows, .. }), _) => rows.clone(),
-        (Some(Scope::Whole { .. }), Some(own)) => own.range.clone().collect(),
-        (Some(Scope::Whole { .. }), None) => (0..items.len()).collect(),
-        (None, _) => {
-            let split = request
-                .recipe
-                .map_or(&training.split, |recipe| &recipe.split);
-            rows_of(&data, split, request.split)?
-        }
-    };
-    if rows.is_empty() {
-        return Err(DataError::Empty(request.split.to_owned()).into());
-    }
-    let images = data.select(rows)?;
+    let split = request
+        .recipe
+        .map_or(&training.split, |recipe| &recipe.split);
+    let chosen = EvalRows::choose(
+        request,
+        &data.items(),
+        &data.named,
+        &training.digest,
+        || ImageSplits::new(&data, split),
+    )?;
+    let images = data.select(chosen.rows)?;
     let loader = eval_loader(&images, &model.spec().normalize, 1, model.device())?;
     let mut predictions = predict_all(model.ensemble(), &loader)?;
     predictions.threshold = model.threshold();
     Ok(EvalReport {
         evaluation: Evaluation::Classes(predictions),
         labels: model.labels().to_vec(),
-        source: own.map(|own| own.source.clone()),
+        source: chosen.source,
         notes: data.all_notes(),
-        scope,
+        scope: chosen.scope,
     })
-}
-
-/// The images of a split, which is made again as at training.
-fn rows_of(data: &ImageData, split: &Split, name: &str) -> Result<Vec<usize>, DataError> {
-    let splits = ImageSplits::new(data, split)?.splits;
-    Ok(splits.get(name).map_or(Vec::new(), <[usize]>::to_vec))
 }
 
 /// Opens the images that a model was trained on, or others.

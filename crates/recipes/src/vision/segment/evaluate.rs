@@ -4,14 +4,13 @@ use tinderbox_datasets::image::Mask;
 use tinderbox_datasets::parallel_map;
 use tinderbox_predict::vision::{SegmentationEnsemble, Segmented, Segmenter};
 use tinderbox_train::metrics::{Evaluation, MembraneScores, SegmentationScores};
-use tinderbox_train::splits::{Scope, digest};
 use tinderbox_train::task::{EvalReport, EvalRequest};
-use tinderbox_train::{Metrics, MonitorMode, Split, TaskError};
+use tinderbox_train::{Metrics, MonitorMode, TaskError};
 
 use super::data::MaskedImages;
 use super::recipe::SegmentationRecipe;
 use super::{TrainingData, splits_of};
-use crate::vision::data::DataError;
+use crate::vision::eval_rows::EvalRows;
 
 /// Photos that are in memory at a time.
 const BATCH: usize = 16;
@@ -148,23 +147,16 @@ pub(super) fn evaluate(
         path.clone_into(&mut source.path);
     }
     let data = MaskedImages::open(&source)?;
-    let items = data.items();
-    let is_other = request.data.is_some();
-    let scope = match request.splits {
-        Some(list) => Some(list.choose(&items, request.split, is_other)),
-        None if is_other && training.digest != digest(&items) => {
-            Some(Scope::Whole { trained_on: 0 })
-        }
-        None => None,
-    };
-    let rows = match &scope {
-        Some(Scope::Stored { rows, .. }) => rows.clone(),
-        Some(Scope::Whole { .. }) => (0..items.len()).collect(),
-        None => rows_of(&data, &training.split, request.split)?,
-    };
-    if rows.is_empty() {
-        return Err(DataError::Empty(request.split.to_owned()).into());
-    }
+    let split = request
+        .recipe
+        .map_or(&training.split, |recipe| &recipe.split);
+    let chosen = EvalRows::choose(
+        request,
+        &data.items(),
+        &data.named,
+        &training.digest,
+        || splits_of(&data, split),
+    )?;
     let labels = model.labels();
     let evaluator = Evaluator {
         ensemble: model.ensemble(),
@@ -173,18 +165,12 @@ pub(super) fn evaluate(
         refine: training.refine,
         separate_objects: training.separate_objects,
     };
-    let evaluated = evaluator.rows(&rows)?;
+    let evaluated = evaluator.rows(&chosen.rows)?;
     Ok(EvalReport {
         evaluation: evaluated.evaluation,
         labels: labels.to_vec(),
-        source: None,
+        source: chosen.source,
         notes: data.notes,
-        scope,
+        scope: chosen.scope,
     })
-}
-
-/// The photos of a split, which is made again as at training.
-fn rows_of(data: &MaskedImages, split: &Split, name: &str) -> Result<Vec<usize>, DataError> {
-    let splits = splits_of(data, split)?.splits;
-    Ok(splits.get(name).map_or(Vec::new(), <[usize]>::to_vec))
 }

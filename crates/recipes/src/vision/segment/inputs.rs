@@ -241,7 +241,7 @@ fn below(source: &Source, input: &Path) -> PathBuf {
         .map_or_else(|| PathBuf::from("stdin"), PathBuf::from);
     match path.strip_prefix(input) {
         Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
-        // A file in an archive has a path of its own, which must not lead out of the folder.
+        // The path of a file inside an archive must not lead out of the folder.
         _ if input.is_file() && path.is_relative() && path != input => path
             .components()
             .filter(|part| matches!(part, std::path::Component::Normal(_)))

@@ -1,8 +1,8 @@
 //! Features on the disk, so that a second training on the same images starts at once.
 //!
 //! There is a folder for each combination of weights, preprocessing and device, and in it a file for each
-//! image, named by the hash of its content. A file has a hash of its own: one that is damaged is computed
-//! again.
+//! image, named by the hash of its content. Each file ends with a hash of the rest, so that a damaged one
+//! is noticed and computed again.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

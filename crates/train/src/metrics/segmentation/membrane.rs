@@ -10,8 +10,8 @@
 //! V-Info is `2 I(S; T) / (H(S) + H(T))`. Both are averaged over the images, and the threshold with the
 //! largest mean counts.
 //!
-//! Differs from the challenge's script: that thins membranes to a line of one pixel, which is then a cell
-//! of its own, so its scores are lower by some thousandths.
+//! Differs from the challenge's script, which thins membranes to a line of one pixel that then counts as a
+//! cell: scores are not exactly comparable.
 
 use std::collections::HashMap;
 
