@@ -442,7 +442,7 @@ impl EfficientNetLite {
     /// As [`forward`](Self::forward).
     pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
         let x = self.run_stages(input, |_| ());
-        self.head.forward(x, Activation::Relu6).into_nchw()
+        self.turn(self.head.forward(x, Activation::Relu6).into_nchw())
     }
 
     /// Computes the logits from [`forward_map`](Self::forward_map).
@@ -615,14 +615,42 @@ mod tests {
     #[test]
     fn the_head_reads_the_last_stage() {
         let device = Device::flex();
-        let model = small().init(&device);
-        let images = normal([2, 2, 33, 32], &device);
-        let last = model.forward_stages(images.clone()).pop().unwrap();
-        let head = model
-            .head
-            .forward(FeatureMap::from_nchw(last), Activation::Relu6);
-        let logits = project(&model.output, global_avg_pool(head));
-        assert_eq!(values(model.forward(images)), values(logits));
+        for padding in [Padding::Symmetric, Padding::Same] {
+            let model = small().with_padding(padding).init(&device);
+            let images = normal([2, 2, 64, 33], &device);
+            let last = model.forward_stages(images.clone()).pop().unwrap();
+            let head = model
+                .head
+                .forward(FeatureMap::from_nchw(last), Activation::Relu6);
+            assert_close(
+                model.forward_map(images.clone()),
+                &values(head.clone().into_nchw()),
+            );
+            let logits = project(&model.output, global_avg_pool(head));
+            assert_close(model.forward(images), &values(logits));
+        }
+    }
+
+    #[test]
+    fn what_is_at_the_top_left_of_an_image_is_there_in_a_feature_map() {
+        let device = Device::flex();
+        for padding in [Padding::Symmetric, Padding::Same] {
+            let model = small().with_padding(padding).init(&device);
+            let images = normal([1, 2, 64, 64], &device);
+            let changed = images.clone().slice_fill([0..1, 0..2, 0..8, 0..8], 5.0);
+            let stage = |images| model.forward_stages(images).swap_remove(1);
+            let change = (stage(images) - stage(changed)).abs();
+            assert_eq!(change.dims(), [1, 8, 16, 16]);
+            let rest = [
+                change.clone().narrow(2, 8, 8),
+                change.clone().narrow(3, 8, 8),
+            ];
+            assert!(
+                rest.iter()
+                    .all(|rest| values(rest.clone()).iter().all(|x| *x == 0.0))
+            );
+            assert!(values(change).iter().any(|x| *x > 0.0), "{padding:?}");
+        }
     }
 
     /// A 1×1 convolution of planes of 12 pixels; fresh running statistics are mean 0 and variance 1.

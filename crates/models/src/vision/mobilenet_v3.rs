@@ -439,7 +439,7 @@ impl MobileNetV3 {
     /// As [`forward`](Self::forward).
     pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
         let x = self.run_stages(input, |_| ());
-        self.head.forward(x, Activation::HardSwish).into_nchw()
+        self.turn(self.head.forward(x, Activation::HardSwish).into_nchw())
     }
 
     /// Computes the logits from [`forward_map`](Self::forward_map).
@@ -608,6 +608,23 @@ mod tests {
             .map(|(d, stride)| [1, d, 45_usize.div_ceil(stride), 64_usize.div_ceil(stride)])
             .collect();
         assert_eq!(shapes, expected);
+    }
+
+    #[test]
+    fn the_head_reads_the_last_stage() {
+        let device = Device::flex();
+        for padding in [Padding::Symmetric, Padding::Same] {
+            let model = small().with_padding(padding).init(&device);
+            let images = normal([2, 2, 64, 33], &device);
+            let last = model.forward_stages(images.clone()).pop().unwrap();
+            let head = model
+                .head
+                .forward(FeatureMap::from_nchw(last), Activation::HardSwish);
+            let map = model.forward_map(images.clone());
+            assert_close(map.clone(), &values(head.into_nchw()));
+            let logits = model.classify_map(map);
+            assert_close(model.forward(images), &values(logits));
+        }
     }
 
     #[test]
