@@ -67,8 +67,8 @@ pub(crate) fn inferred(data: &Path, run: &RunArgs) -> Result<InferredRecipe, Fai
             if !quiet {
                 note(&format!(
                     "training from scratch, without published weights: {error}\n\
-                     few images need them: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or the folder \
-                     of other weights",
+                     with few images they help most: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or name a \
+                     folder with `--weights`",
                     data.display()
                 ));
             }

@@ -244,6 +244,12 @@ impl NameTable {
             .ignore(format!("{tensor}.num_batches_tracked"))
     }
 
+    /// Adds a convolution and its batch normalization, which are the fields `conv` and `norm` of `layer`.
+    pub(crate) fn conv_norm(self, [conv, norm]: [&str; 2], layer: &str) -> Self {
+        self.weight(conv, &format!("{layer}.conv"))
+            .batch_norm(norm, &format!("{layer}.norm"))
+    }
+
     /// Keeps a layer of the network as it is, such as a new classifier, and ignores its tensors.
     #[must_use]
     pub fn keep(mut self, layer: &str) -> Self {

@@ -7,6 +7,7 @@ pub(crate) mod conv_norm;
 pub(crate) mod dense;
 pub(crate) mod depthwise_norm;
 pub(crate) mod init;
+pub(crate) mod inverted_residual;
 pub mod lora;
 pub mod mlp;
 pub(crate) mod norm;

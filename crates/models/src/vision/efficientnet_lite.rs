@@ -27,14 +27,17 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear};
 use burn::tensor::{Device, Tensor, assert_shape};
-use serde::{Deserialize, Serialize};
 use tinderbox_kernels::{Activation, FeatureMap, global_avg_pool};
 
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
 use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
 use crate::layers::dense::{drop_out, project};
-use crate::layers::depthwise_norm::{DepthwiseNorm, DepthwiseNormConfig};
-use crate::layers::init::{HE_FAN_OUT, linear};
+use crate::layers::init::linear;
+pub use crate::layers::inverted_residual::Padding;
+use crate::layers::inverted_residual::{
+    InvertedResidual, InvertedResidualConfig, describe_conv, describe_stages, init_conv,
+    init_stages, pointwise, round_channels, run_stages, shrink, stage_channels, stage_strides,
+};
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
@@ -43,9 +46,6 @@ const D_STEM: usize = 32;
 
 /// Channels of the head.
 const D_HEAD: usize = 1280;
-
-/// Channels are multiples of this.
-const DIVISOR: usize = 8;
 
 /// Largest width and depth multiplier.
 const MAX_MULTIPLIER: f64 = 16.0;
@@ -93,21 +93,6 @@ impl Stage {
             stride,
         }
     }
-}
-
-/// Where convolutions of stride 2 add zeros to an axis of even size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Padding {
-    /// Half a kernel on both sides, as PyTorch does.
-    #[default]
-    Symmetric,
-    /// One pixel more at the end than at the start: TensorFlow's `SAME`.
-    ///
-    /// At stride 2 and an even size, [`Symmetric`](Self::Symmetric) reads one pixel of padding more at the
-    /// start than at the end: the mirror image. So such a network sees images turned by 180 degrees, and
-    /// its kernels are those of the published network turned in the same way.
-    Same,
 }
 
 /// Configuration to create an [`EfficientNetLite`] with [`init`](EfficientNetLiteConfig::init). The
@@ -184,18 +169,13 @@ impl EfficientNetLiteConfig {
     pub fn init(&self, device: &Device) -> EfficientNetLite {
         assert_eq!(self.validate(), Ok(()), "invalid EfficientNetLiteConfig");
         let epsilon = self.norm_epsilon;
-        let conv = |config: ConvNormConfig| config.init(HE_FAN_OUT, device).with_epsilon(epsilon);
-        let stages = self.stages().into_iter().map(|stage| {
-            let blocks = stage.into_iter().map(|block| block.init(epsilon, device));
-            blocks.collect()
-        });
         EfficientNetLite {
-            turned: self.padding == Padding::Same,
-            stem: conv(self.stem()),
-            stages: stages.collect(),
-            head: conv(self.head()),
+            stem: init_conv(self.stem(), epsilon, device),
+            stages: init_stages(self.stages(), epsilon, device),
+            head: init_conv(self.head(), epsilon, device),
             dropout: DropoutConfig::new(self.dropout).init(),
             output: linear(D_HEAD, self.num_classes, CLASSIFIER, device),
+            padding: self.padding,
         }
     }
 
@@ -203,14 +183,9 @@ impl EfficientNetLiteConfig {
     /// without building them.
     pub fn layers(&self, image: [usize; 2]) -> Vec<LayerSummary> {
         let (stem, head) = (self.stem(), self.head());
-        let mut plane = shrink(image, stem.stride);
+        let plane = shrink(image, stem.stride);
         let mut layers = vec![describe("stem", "conv 3x3 stride 2", stem, plane)];
-        for (stage, blocks) in self.stages().into_iter().enumerate() {
-            for (index, block) in blocks.into_iter().enumerate() {
-                plane = shrink(plane, block.stride);
-                layers.push(block.describe(format!("stages.{stage}.{index}"), plane));
-            }
-        }
+        let plane = describe_stages(self.stages(), plane, &mut layers);
         layers.push(describe("head", "conv 1x1", head, plane));
         layers.push(LayerSummary {
             name: "output".into(),
@@ -236,16 +211,21 @@ impl EfficientNetLiteConfig {
     }
 
     /// Lists the blocks of every stage.
-    pub(super) fn stages(&self) -> Vec<Vec<BlockConfig>> {
+    pub(super) fn stages(&self) -> Vec<Vec<InvertedResidualConfig>> {
         let mut d_input = D_STEM;
         let stages = STAGES.iter().enumerate().map(|(index, stage)| {
             let d_output = self.scale_channels(stage.channels);
-            let block = |position| BlockConfig {
-                d_input: if position == 0 { d_input } else { d_output },
-                d_output,
-                expansion: stage.expansion,
-                kernel: stage.kernel,
-                stride: if position == 0 { stage.stride } else { 1 },
+            let block = |position| {
+                let d_input = if position == 0 { d_input } else { d_output };
+                InvertedResidualConfig {
+                    d_input,
+                    d_inner: d_input * stage.expansion,
+                    d_output,
+                    d_squeezed: None,
+                    kernel: stage.kernel,
+                    stride: if position == 0 { stage.stride } else { 1 },
+                    activation: Activation::Relu6,
+                }
             };
             let blocks = (0..self.scale_blocks(index)).map(block).collect();
             d_input = d_output;
@@ -269,104 +249,8 @@ impl EfficientNetLiteConfig {
     }
 }
 
-/// The nearest multiple of 8 that is not more than 10% less.
-pub(super) fn round_channels(channels: f64) -> usize {
-    let nearest = (channels / DIVISOR as f64 + 0.5) as usize * DIVISOR;
-    let rounded = nearest.max(DIVISOR);
-    if (rounded as f64) < 0.9 * channels {
-        rounded + DIVISOR
-    } else {
-        rounded
-    }
-}
-
-/// Divides height and width by a stride, rounded up.
-pub(super) fn shrink(plane: [usize; 2], stride: usize) -> [usize; 2] {
-    plane.map(|side| side.div_ceil(stride))
-}
-
-/// A convolution of single pixels.
-pub(super) fn pointwise(d_input: usize, d_output: usize) -> ConvNormConfig {
-    ConvNormConfig {
-        d_input,
-        d_output,
-        kernel: 1,
-        stride: 1,
-    }
-}
-
-fn describe(
-    name: &str,
-    kind: &str,
-    conv: ConvNormConfig,
-    [height, width]: [usize; 2],
-) -> LayerSummary {
-    LayerSummary {
-        name: name.into(),
-        kind: format!("{kind} + batch norm + relu6"),
-        output_shape: vec![conv.d_output, height, width],
-        parameters: conv.parameters(),
-    }
-}
-
-/// One block.
-#[derive(Clone, Copy)]
-pub(super) struct BlockConfig {
-    d_input: usize,
-    d_output: usize,
-    /// Ratio of the inner channels to those of the input; 1 for no expansion.
-    expansion: usize,
-    kernel: usize,
-    stride: usize,
-}
-
-impl BlockConfig {
-    fn d_inner(self) -> usize {
-        self.d_input * self.expansion
-    }
-
-    pub(super) fn expansion(self) -> Option<ConvNormConfig> {
-        (self.expansion > 1).then(|| pointwise(self.d_input, self.d_inner()))
-    }
-
-    fn depthwise(self) -> DepthwiseNormConfig {
-        DepthwiseNormConfig {
-            channels: self.d_inner(),
-            kernel: self.kernel,
-            stride: self.stride,
-        }
-    }
-
-    fn projection(self) -> ConvNormConfig {
-        pointwise(self.d_inner(), self.d_output)
-    }
-
-    fn init(self, epsilon: f64, device: &Device) -> Block {
-        let conv = |config: ConvNormConfig| config.init(HE_FAN_OUT, device).with_epsilon(epsilon);
-        let depthwise = self.depthwise().init(HE_FAN_OUT, device);
-        Block {
-            expansion: self.expansion().map(conv),
-            depthwise: depthwise.with_epsilon(epsilon),
-            projection: conv(self.projection()),
-            residual: self.stride == 1 && self.d_input == self.d_output,
-        }
-    }
-
-    fn describe(self, name: String, [height, width]: [usize; 2]) -> LayerSummary {
-        let Self { kernel, stride, .. } = self;
-        let stride = if stride == 1 { "" } else { " stride 2" };
-        let expansion = self.expansion().map_or(0, ConvNormConfig::parameters);
-        let convs = [
-            self.depthwise().parameters(),
-            self.projection().parameters(),
-        ];
-        LayerSummary {
-            name,
-            kind: format!("inverted residual block {kernel}x{kernel}{stride}"),
-            output_shape: vec![self.d_output, height, width],
-            parameters: convs.into_iter().fold(expansion, usize::saturating_add),
-        }
-    }
+fn describe(name: &str, kind: &str, conv: ConvNormConfig, plane: [usize; 2]) -> LayerSummary {
+    describe_conv(name, format!("{kind} + batch norm + relu6"), conv, plane)
 }
 
 /// Stages of inverted residual blocks, global average pooling and a classifier.
@@ -382,21 +266,13 @@ impl BlockConfig {
 /// ```
 #[derive(Module, Debug)]
 pub struct EfficientNetLite {
-    /// Whether images are turned by 180 degrees; see [`Padding::Same`].
-    turned: bool,
     stem: ConvNorm,
-    stages: Vec<Vec<Block>>,
+    stages: Vec<Vec<InvertedResidual>>,
     head: ConvNorm,
     dropout: Dropout,
     pub(super) output: Linear,
-}
-
-#[derive(Module, Debug)]
-struct Block {
-    expansion: Option<ConvNorm>,
-    depthwise: DepthwiseNorm,
-    projection: ConvNorm,
-    residual: bool,
+    #[module(skip)]
+    padding: Padding,
 }
 
 impl EfficientNetLite {
@@ -442,7 +318,8 @@ impl EfficientNetLite {
     /// As [`forward`](Self::forward).
     pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
         let x = self.run_stages(input, |_| ());
-        self.turn(self.head.forward(x, Activation::Relu6).into_nchw())
+        let map = self.head.forward(x, Activation::Relu6);
+        self.padding.turn(map.into_nchw())
     }
 
     /// Computes the logits from [`forward_map`](Self::forward_map).
@@ -476,66 +353,30 @@ impl EfficientNetLite {
     /// As [`forward`](Self::forward).
     pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
         let mut stages = Vec::with_capacity(self.stages.len());
-        self.run_stages(input, |x| stages.push(self.turn(x.clone().into_nchw())));
+        self.run_stages(input, |x| {
+            stages.push(self.padding.turn(x.clone().into_nchw()));
+        });
         stages
-    }
-
-    /// Turns images or feature maps by 180 degrees, if the padding asks for it.
-    fn turn(&self, images: Tensor<4>) -> Tensor<4> {
-        if self.turned {
-            images.flip([2, 3])
-        } else {
-            images
-        }
     }
 
     /// Number of output channels of every stage.
     pub fn stage_channels(&self) -> Vec<usize> {
-        let channels = |stage: &Vec<Block>| {
-            let last = stage.last()?;
-            Some(last.projection.conv.weight.dims()[0])
-        };
-        self.stages.iter().filter_map(channels).collect()
+        stage_channels(&self.stages)
     }
 
     /// Stride of the output of every stage, in pixels of the image.
     pub fn stage_strides(&self) -> Vec<usize> {
-        let stem = self.stem.conv.stride[0];
-        let strides = self.stages.iter().scan(stem, |stride, stage| {
-            let own = stage.iter().map(|block| block.depthwise.conv.stride[0]);
-            *stride *= own.product::<usize>();
-            Some(*stride)
-        });
-        strides.collect()
+        stage_strides(&self.stem, &self.stages)
     }
 
     /// Runs the stem and all stages and calls `visit` with the output of each stage, so that a
     /// classifier keeps none of them.
-    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&FeatureMap)) -> FeatureMap {
+    fn run_stages(&self, input: Tensor<4>, visit: impl FnMut(&FeatureMap)) -> FeatureMap {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
-        let input = FeatureMap::from_nchw(self.turn(input));
+        let input = FeatureMap::from_nchw(self.padding.turn(input));
         let x = self.stem.forward(input, Activation::Relu6);
-        self.stages.iter().fold(x, |x, stage| {
-            let x = stage.iter().fold(x, |x, block| block.forward(x));
-            visit(&x);
-            x
-        })
-    }
-}
-
-impl Block {
-    /// - input: `[batch, d_input, height, width]`
-    /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
-    fn forward(&self, input: FeatureMap) -> FeatureMap {
-        let residual = self.residual.then(|| input.clone());
-        let x = match &self.expansion {
-            Some(expansion) => expansion.forward(input, Activation::Relu6),
-            None => input,
-        };
-        let x = self.depthwise.forward(x, Activation::Relu6);
-        self.projection
-            .forward_residual(x, residual, Activation::Identity)
+        run_stages(&self.stages, x, visit)
     }
 }
 
@@ -545,8 +386,7 @@ mod tests {
     use crate::config::MAX_SIZE;
     use crate::summary::{total_parameters, trainable_parameters};
     use crate::testing::{
-        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, naive_conv3x3,
-        normal, values,
+        assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, normal, values,
     };
 
     /// The narrowest network, with two blocks in a stage.
@@ -651,49 +491,6 @@ mod tests {
             );
             assert!(values(change).iter().any(|x| *x > 0.0), "{padding:?}");
         }
-    }
-
-    /// A 1×1 convolution of planes of 12 pixels; fresh running statistics are mean 0 and variance 1.
-    fn naive_conv1x1(x: &[f32], conv: &ConvNorm) -> Vec<f32> {
-        let weight = values(conv.conv.weight.val());
-        let outputs = weight.chunks(x.len() / 12).flat_map(|weight| {
-            (0..12).map(|pixel| {
-                let terms = weight.iter().zip(x.chunks(12));
-                NORM * terms
-                    .map(|(weight, plane)| weight * plane[pixel])
-                    .sum::<f32>()
-            })
-        });
-        outputs.collect()
-    }
-
-    /// The scale of a fresh normalization, the inverse root of 1 + 1e-5.
-    const NORM: f32 = 0.999_995;
-
-    #[test]
-    fn a_block_agrees_with_loops_by_hand() {
-        let device = Device::flex();
-        let config = BlockConfig {
-            d_input: 2,
-            d_output: 2,
-            expansion: 3,
-            kernel: 3,
-            stride: 1,
-        };
-        let block = config.init(1e-5, &device);
-        let input = normal([1, 2, 3, 4], &device).mul_scalar(3.0);
-        let relu6 = |x: Vec<f32>| -> Vec<f32> { x.iter().map(|x| x.clamp(0.0, 6.0)).collect() };
-
-        let x = values(input.clone());
-        let inner = relu6(naive_conv1x1(&x, block.expansion.as_ref().unwrap()));
-        let taps = values(block.depthwise.conv.weight.val());
-        let planes = inner.chunks(12).zip(taps.chunks(9));
-        let filtered = planes.flat_map(|(plane, taps)| naive_conv3x3(plane, [1, 3, 4], taps, 1));
-        let filtered = relu6(filtered.map(|x| x * NORM).collect());
-        let output = naive_conv1x1(&filtered, &block.projection);
-        let expected: Vec<f32> = output.iter().zip(&x).map(|(y, x)| y + x).collect();
-        let output = block.forward(FeatureMap::from_nchw(input));
-        assert_close(output.into_nchw(), &expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Names of the tensors of published EfficientNet-Lite networks.
 
-use super::efficientnet_lite::{EfficientNetLiteConfig, Padding};
+use super::efficientnet_lite::EfficientNetLiteConfig;
 use crate::pretrained::NameTable;
 
 /// The names of the layers of a block: expansion, depthwise convolution and projection, each with its
@@ -25,7 +25,7 @@ impl EfficientNetLiteConfig {
     /// [`SafeTensorsFile::load`](crate::pretrained::SafeTensorsFile::load).
     ///
     /// `efficientnet_lite0` has symmetric padding; networks that are called `tf_efficientnet_lite0` and so
-    /// on have [`Padding::Same`] and `norm_epsilon` 1e-3. For other classes, `.keep("output")` leaves the
+    /// on have [`Padding::Same`](super::Padding::Same) and `norm_epsilon` 1e-3. For other classes, `.keep("output")` leaves the
     /// classifier as it is.
     ///
     /// ```
@@ -49,7 +49,7 @@ impl EfficientNetLiteConfig {
     }
 
     /// The names of the tensors in the package `efficientnet-lite-pytorch`, whose networks have
-    /// [`Padding::Same`] and `norm_epsilon` 1e-3; otherwise as [`timm_names`](Self::timm_names).
+    /// [`Padding::Same`](super::Padding::Same) and `norm_epsilon` 1e-3; otherwise as [`timm_names`](Self::timm_names).
     pub fn port_names(&self) -> NameTable {
         let mut number = 0;
         let table = self.table(["_conv_stem", "_bn0"], ["_conv_head", "_bn1"], |_, _| {
@@ -65,7 +65,7 @@ impl EfficientNetLiteConfig {
         head: [&str; 2],
         mut block: impl FnMut([usize; 2], bool) -> (String, BlockNames),
     ) -> NameTable {
-        let mut table = conv_norm(NameTable::new(), stem, "stem");
+        let mut table = NameTable::new().conv_norm(stem, "stem");
         for (stage, blocks) in self.stages().into_iter().enumerate() {
             for (index, config) in blocks.into_iter().enumerate() {
                 let expands = config.expansion().is_some();
@@ -74,20 +74,11 @@ impl EfficientNetLiteConfig {
                 for (layer, names) in ours.into_iter().zip(names).skip(usize::from(!expands)) {
                     let names = names.map(|name| format!("{theirs}.{name}"));
                     let ours = format!("stages.{stage}.{index}.{layer}");
-                    table = conv_norm(table, [&names[0], &names[1]], &ours);
+                    table = table.conv_norm([&names[0], &names[1]], &ours);
                 }
             }
         }
-        let table = conv_norm(table, head, "head");
-        match self.padding {
-            Padding::Symmetric => table,
-            Padding::Same => table.with_turned_kernels(),
-        }
+        let table = table.conv_norm(head, "head");
+        self.padding.turn_kernels(table)
     }
-}
-
-fn conv_norm(table: NameTable, [conv, norm]: [&str; 2], ours: &str) -> NameTable {
-    table
-        .weight(conv, &format!("{ours}.conv"))
-        .batch_norm(norm, &format!("{ours}.norm"))
 }

@@ -1,7 +1,7 @@
 //! Names of the tensors of published MobileNetV3-Small networks.
 
-use super::efficientnet_lite::Padding;
-use super::mobilenet_v3::{BlockConfig, MobileNetV3Config};
+use super::mobilenet_v3::MobileNetV3Config;
+use crate::layers::inverted_residual::InvertedResidualConfig;
 use crate::pretrained::NameTable;
 
 impl MobileNetV3Config {
@@ -36,14 +36,14 @@ impl MobileNetV3Config {
         let table = sequential(table, &format!("features.{number}"), "head")
             .linear("classifier.0", "hidden")
             .linear("classifier.3", "output");
-        self.turned(table)
+        self.padding.turn_kernels(table)
     }
 
     /// timm's names of the tensors of `mobilenetv3_small_100`, whose `norm_epsilon` is 1e-5, and of
-    /// `tf_mobilenetv3_small_100`, which has [`Padding::Same`]; otherwise as
+    /// `tf_mobilenetv3_small_100`, which has [`Padding::Same`](super::Padding::Same); otherwise as
     /// [`torchvision_names`](Self::torchvision_names).
     pub fn timm_names(&self) -> NameTable {
-        let mut table = conv_norm(NameTable::new(), ["conv_stem", "bn1"], "stem");
+        let mut table = NameTable::new().conv_norm(["conv_stem", "bn1"], "stem");
         for (ours, block) in self.places() {
             let theirs = ours.replace("stages", "blocks");
             let expands = block.expansion().is_some();
@@ -62,30 +62,20 @@ impl MobileNetV3Config {
                     squeeze(table, [&se, &ours], ["conv_reduce", "conv_expand"])
                 } else {
                     let names = names.map(|name| format!("{theirs}.{name}"));
-                    conv_norm(table, [&names[0], &names[1]], &ours)
+                    table.conv_norm([&names[0], &names[1]], &ours)
                 };
             }
         }
         let head = format!("blocks.{}.0", self.stages().len());
-        let table = conv_norm(
-            table,
-            [&format!("{head}.conv"), &format!("{head}.bn1")],
-            "head",
-        )
-        .linear("conv_head", "hidden")
-        .linear("classifier", "output");
-        self.turned(table)
-    }
-
-    fn turned(&self, table: NameTable) -> NameTable {
-        match self.padding {
-            Padding::Symmetric => table,
-            Padding::Same => table.with_turned_kernels(),
-        }
+        let table = table
+            .conv_norm([&format!("{head}.conv"), &format!("{head}.bn1")], "head")
+            .linear("conv_head", "hidden")
+            .linear("classifier", "output");
+        self.padding.turn_kernels(table)
     }
 
     /// The path of every block.
-    fn places(&self) -> impl Iterator<Item = (String, BlockConfig)> {
+    fn places(&self) -> impl Iterator<Item = (String, InvertedResidualConfig)> {
         let stages = self.stages().into_iter().enumerate();
         stages.flat_map(|(stage, blocks)| {
             let blocks = blocks.into_iter().enumerate();
@@ -95,7 +85,7 @@ impl MobileNetV3Config {
 }
 
 /// The layers of a block, in order.
-fn parts(block: BlockConfig) -> Vec<&'static str> {
+fn parts(block: InvertedResidualConfig) -> Vec<&'static str> {
     let all = [
         (block.expansion().is_some(), "expansion"),
         (true, "depthwise"),
@@ -108,19 +98,9 @@ fn parts(block: BlockConfig) -> Vec<&'static str> {
     parts.collect()
 }
 
-fn conv_norm(table: NameTable, [conv, norm]: [&str; 2], ours: &str) -> NameTable {
-    table
-        .weight(conv, &format!("{ours}.conv"))
-        .batch_norm(norm, &format!("{ours}.norm"))
-}
-
 /// A convolution and its normalization, which torchvision numbers.
 fn sequential(table: NameTable, theirs: &str, ours: &str) -> NameTable {
-    conv_norm(
-        table,
-        [&format!("{theirs}.0"), &format!("{theirs}.1")],
-        ours,
-    )
+    table.conv_norm([&format!("{theirs}.0"), &format!("{theirs}.1")], ours)
 }
 
 fn squeeze(table: NameTable, [theirs, ours]: [&str; 2], names: [&str; 2]) -> NameTable {

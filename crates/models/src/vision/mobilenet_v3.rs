@@ -24,13 +24,15 @@ use burn::nn::{Dropout, DropoutConfig, Initializer, Linear};
 use burn::tensor::{Device, Tensor, assert_shape};
 use tinderbox_kernels::{Activation, FeatureMap, global_avg_pool};
 
-use super::efficientnet_lite::{Padding, pointwise, round_channels, shrink};
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
 use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
 use crate::layers::dense::{drop_out, project};
-use crate::layers::depthwise_norm::{DepthwiseNorm, DepthwiseNormConfig};
-use crate::layers::init::{HE_FAN_OUT, linear};
-use crate::layers::squeeze_excitation::{SqueezeExcitation, SqueezeExcitationConfig, hard_sigmoid};
+use crate::layers::init::linear;
+use crate::layers::inverted_residual::{
+    InvertedResidual, InvertedResidualConfig, Padding, describe_conv, describe_stages, init_conv,
+    init_stages, pointwise, round_channels, run_stages, shrink, stage_channels, stage_strides,
+};
+use crate::layers::squeeze_excitation::hard_sigmoid;
 use crate::summary::{LayerSummary, linear_parameters};
 use crate::template::data_sized;
 
@@ -158,20 +160,15 @@ impl MobileNetV3Config {
     /// If [`validate`](Self::validate) rejects the configuration.
     pub fn init(&self, device: &Device) -> MobileNetV3 {
         assert_eq!(self.validate(), Ok(()), "invalid MobileNetV3Config");
-        let stages = self.stages().into_iter().map(|stage| {
-            let blocks = stage.into_iter();
-            blocks
-                .map(|block| block.init(self.norm_epsilon, device))
-                .collect()
-        });
+        let epsilon = self.norm_epsilon;
         MobileNetV3 {
-            turned: self.padding == Padding::Same,
-            stem: init_conv(self.stem(), self.norm_epsilon, device),
-            stages: stages.collect(),
-            head: init_conv(self.head(), self.norm_epsilon, device),
+            stem: init_conv(self.stem(), epsilon, device),
+            stages: init_stages(self.stages(), epsilon, device),
+            head: init_conv(self.head(), epsilon, device),
             hidden: linear(self.head().d_output, self.d_hidden(), CLASSIFIER, device),
             dropout: DropoutConfig::new(self.dropout).init(),
             output: linear(self.d_hidden(), self.num_classes, CLASSIFIER, device),
+            padding: self.padding,
         }
     }
 
@@ -179,14 +176,9 @@ impl MobileNetV3Config {
     /// without building them.
     pub fn layers(&self, image: [usize; 2]) -> Vec<LayerSummary> {
         let (stem, head) = (self.stem(), self.head());
-        let mut plane = shrink(image, stem.stride);
+        let plane = shrink(image, stem.stride);
         let mut layers = vec![describe("stem", "conv 3x3 stride 2", stem, plane)];
-        for (stage, blocks) in self.stages().into_iter().enumerate() {
-            for (index, block) in blocks.into_iter().enumerate() {
-                plane = shrink(plane, block.stride);
-                layers.push(block.describe(format!("stages.{stage}.{index}"), plane));
-            }
-        }
+        let plane = describe_stages(self.stages(), plane, &mut layers);
         layers.push(describe("head", "conv 1x1", head, plane));
         let linears = [
             (
@@ -226,11 +218,11 @@ impl MobileNetV3Config {
     }
 
     /// Lists the blocks of every stage.
-    pub(super) fn stages(&self) -> Vec<Vec<BlockConfig>> {
+    pub(super) fn stages(&self) -> Vec<Vec<InvertedResidualConfig>> {
         let mut d_input = self.scale_channels(D_STEM);
         let mut block = |row: &Row| {
             let d_inner = self.scale_channels(row.d_inner);
-            let block = BlockConfig {
+            let block = InvertedResidualConfig {
                 d_input,
                 d_inner,
                 d_output: self.scale_channels(row.d_output),
@@ -239,7 +231,11 @@ impl MobileNetV3Config {
                     .then(|| round_channels(d_inner as f64 / 4.0)),
                 kernel: row.kernel,
                 stride: row.stride,
-                is_swish: row.is_swish,
+                activation: if row.is_swish {
+                    Activation::HardSwish
+                } else {
+                    Activation::Relu
+                },
             };
             d_input = block.d_output;
             block
@@ -255,99 +251,13 @@ impl MobileNetV3Config {
     }
 }
 
-fn init_conv(conv: ConvNormConfig, epsilon: f64, device: &Device) -> ConvNorm {
-    let mut conv = conv.init(HE_FAN_OUT, device);
-    conv.norm.epsilon = epsilon;
-    conv
-}
-
-fn describe(
-    name: &str,
-    kind: &str,
-    conv: ConvNormConfig,
-    [height, width]: [usize; 2],
-) -> LayerSummary {
-    LayerSummary {
-        name: name.into(),
-        kind: format!("{kind} + batch norm + hard-swish"),
-        output_shape: vec![conv.d_output, height, width],
-        parameters: conv.parameters(),
-    }
-}
-
-/// One block.
-#[derive(Clone, Copy)]
-pub(super) struct BlockConfig {
-    d_input: usize,
-    d_inner: usize,
-    d_output: usize,
-    d_squeezed: Option<usize>,
-    kernel: usize,
-    stride: usize,
-    is_swish: bool,
-}
-
-impl BlockConfig {
-    /// None in the first block, whose inner channels are those of its input.
-    pub(super) fn expansion(self) -> Option<ConvNormConfig> {
-        (self.d_inner != self.d_input).then(|| pointwise(self.d_input, self.d_inner))
-    }
-
-    fn depthwise(self) -> DepthwiseNormConfig {
-        DepthwiseNormConfig {
-            channels: self.d_inner,
-            kernel: self.kernel,
-            stride: self.stride,
-        }
-    }
-
-    pub(super) fn squeeze(self) -> Option<SqueezeExcitationConfig> {
-        self.d_squeezed.map(|d_squeezed| SqueezeExcitationConfig {
-            channels: self.d_inner,
-            d_squeezed,
-        })
-    }
-
-    fn projection(self) -> ConvNormConfig {
-        pointwise(self.d_inner, self.d_output)
-    }
-
-    fn init(self, epsilon: f64, device: &Device) -> Block {
-        let mut depthwise = self.depthwise().init(HE_FAN_OUT, device);
-        depthwise.norm.epsilon = epsilon;
-        let expansion = self.expansion();
-        Block {
-            expansion: expansion.map(|conv| init_conv(conv, epsilon, device)),
-            depthwise,
-            squeeze: self.squeeze().map(|squeeze| squeeze.init(device)),
-            projection: init_conv(self.projection(), epsilon, device),
-            residual: self.stride == 1 && self.d_input == self.d_output,
-            is_swish: self.is_swish,
-        }
-    }
-
-    fn describe(self, name: String, [height, width]: [usize; 2]) -> LayerSummary {
-        let Self { kernel, stride, .. } = self;
-        let stride = if stride == 1 { "" } else { " stride 2" };
-        let squeeze = if self.d_squeezed.is_some() {
-            " + squeeze-excitation"
-        } else {
-            ""
-        };
-        let parts = [
-            self.expansion().map_or(0, ConvNormConfig::parameters),
-            self.depthwise().parameters(),
-            self.squeeze()
-                .map_or(0, SqueezeExcitationConfig::parameters),
-            self.projection().parameters(),
-        ];
-        LayerSummary {
-            name,
-            kind: format!("inverted residual block {kernel}x{kernel}{stride}{squeeze}"),
-            output_shape: vec![self.d_output, height, width],
-            parameters: parts.into_iter().fold(0, usize::saturating_add),
-        }
-    }
+fn describe(name: &str, kind: &str, conv: ConvNormConfig, plane: [usize; 2]) -> LayerSummary {
+    describe_conv(
+        name,
+        format!("{kind} + batch norm + hard-swish"),
+        conv,
+        plane,
+    )
 }
 
 /// Stages of inverted residual blocks, global average pooling and a classifier of two layers.
@@ -363,24 +273,14 @@ impl BlockConfig {
 /// ```
 #[derive(Module, Debug)]
 pub struct MobileNetV3 {
-    /// Whether images are turned by 180 degrees; see [`Padding::Same`].
-    turned: bool,
     stem: ConvNorm,
-    stages: Vec<Vec<Block>>,
+    stages: Vec<Vec<InvertedResidual>>,
     head: ConvNorm,
     hidden: Linear,
     dropout: Dropout,
     pub(super) output: Linear,
-}
-
-#[derive(Module, Debug)]
-struct Block {
-    expansion: Option<ConvNorm>,
-    depthwise: DepthwiseNorm,
-    squeeze: Option<SqueezeExcitation>,
-    projection: ConvNorm,
-    residual: bool,
-    is_swish: bool,
+    #[module(skip)]
+    padding: Padding,
 }
 
 impl MobileNetV3 {
@@ -439,7 +339,8 @@ impl MobileNetV3 {
     /// As [`forward`](Self::forward).
     pub fn forward_map(&self, input: Tensor<4>) -> Tensor<4> {
         let x = self.run_stages(input, |_| ());
-        self.turn(self.head.forward(x, Activation::HardSwish).into_nchw())
+        let map = self.head.forward(x, Activation::HardSwish);
+        self.padding.turn(map.into_nchw())
     }
 
     /// Computes the logits from [`forward_map`](Self::forward_map).
@@ -473,75 +374,30 @@ impl MobileNetV3 {
     /// As [`forward`](Self::forward).
     pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
         let mut stages = Vec::with_capacity(self.stages.len());
-        self.run_stages(input, |x| stages.push(self.turn(x.clone().into_nchw())));
+        self.run_stages(input, |x| {
+            stages.push(self.padding.turn(x.clone().into_nchw()));
+        });
         stages
-    }
-
-    /// Turns images or feature maps by 180 degrees, if the padding asks for it.
-    fn turn(&self, images: Tensor<4>) -> Tensor<4> {
-        if self.turned {
-            images.flip([2, 3])
-        } else {
-            images
-        }
     }
 
     /// Number of output channels of every stage.
     pub fn stage_channels(&self) -> Vec<usize> {
-        let channels = |stage: &Vec<Block>| {
-            let last = stage.last()?;
-            Some(last.projection.conv.weight.dims()[0])
-        };
-        self.stages.iter().filter_map(channels).collect()
+        stage_channels(&self.stages)
     }
 
     /// Stride of the output of every stage, in pixels of the image.
     pub fn stage_strides(&self) -> Vec<usize> {
-        let stem = self.stem.conv.stride[0];
-        let strides = self.stages.iter().scan(stem, |stride, stage| {
-            let own = stage.iter().map(|block| block.depthwise.conv.stride[0]);
-            *stride *= own.product::<usize>();
-            Some(*stride)
-        });
-        strides.collect()
+        stage_strides(&self.stem, &self.stages)
     }
 
     /// Runs the stem and all stages and calls `visit` with the output of each stage, so that a
     /// classifier keeps none of them.
-    fn run_stages(&self, input: Tensor<4>, mut visit: impl FnMut(&FeatureMap)) -> FeatureMap {
+    fn run_stages(&self, input: Tensor<4>, visit: impl FnMut(&FeatureMap)) -> FeatureMap {
         let [_d_stem, channels, _, _] = self.stem.conv.weight.dims();
         assert_shape!(input, [_, channels, _, _]);
-        let input = FeatureMap::from_nchw(self.turn(input));
+        let input = FeatureMap::from_nchw(self.padding.turn(input));
         let x = self.stem.forward(input, Activation::HardSwish);
-        self.stages.iter().fold(x, |x, stage| {
-            let x = stage.iter().fold(x, |x, block| block.forward(x));
-            visit(&x);
-            x
-        })
-    }
-}
-
-impl Block {
-    /// - input: `[batch, d_input, height, width]`
-    /// - output: `[batch, d_output, height / stride, width / stride]`, rounded up
-    fn forward(&self, input: FeatureMap) -> FeatureMap {
-        let activation = if self.is_swish {
-            Activation::HardSwish
-        } else {
-            Activation::Relu
-        };
-        let residual = self.residual.then(|| input.clone());
-        let x = match &self.expansion {
-            Some(expansion) => expansion.forward(input, activation),
-            None => input,
-        };
-        let x = self.depthwise.forward(x, activation);
-        let x = match &self.squeeze {
-            Some(squeeze) => squeeze.forward(x),
-            None => x,
-        };
-        self.projection
-            .forward_residual(x, residual, Activation::Identity)
+        run_stages(&self.stages, x, visit)
     }
 }
 

@@ -182,9 +182,9 @@ pub(super) fn find(
     };
     match named.check(file) {
         Ok(()) => Ok((named.clone(), Vec::new())),
-        Err(source) => Err(PublishedError::Other {
+        Err(difference) => Err(PublishedError::Other {
             name: named.name.to_owned(),
-            source,
+            difference,
             fits: fitting(&all, file),
         }),
     }

@@ -65,12 +65,12 @@ pub enum PublishedError {
         tensors: String,
     },
     /// `config.json` names another network than that of the weights.
-    #[error("the weights are not of `{name}`, which `config.json` names: {source}; {fits}")]
+    #[error("the weights are not of `{name}`, which `config.json` names: {difference}; {fits}")]
     Other {
         /// The network of `config.json`.
         name: String,
         /// The first difference.
-        source: SafeTensorsError,
+        difference: SafeTensorsError,
         /// Which networks fit.
         fits: String,
     },
