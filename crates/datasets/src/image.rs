@@ -12,6 +12,8 @@ mod idx;
 mod ink;
 mod jpeg;
 mod keypoint;
+#[cfg(feature = "loader")]
+mod large;
 mod mask;
 mod options;
 mod resize;
@@ -29,6 +31,7 @@ pub use decode::{
     check_bytes, decode_bytes, decode_full, decode_image, format_name, oriented_size, read_file,
 };
 pub use error::ImageError;
+pub use fit::fit_image;
 #[cfg(feature = "loader")]
 pub use folder::{
     FolderError, FolderOptions, FolderReport, FolderSplits, ImageFile, ImageFolder, SplitReport,
@@ -37,6 +40,8 @@ pub use folder::{
 pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx};
 pub use ink::InkRule;
 pub use keypoint::Keypoint;
+#[cfg(feature = "loader")]
+pub use large::{LargeImage, LargeImageError, Rows};
 pub use mask::{IGNORE, Mask, MaskError, MaskFileError, MaskValues, RawMask, RawSource, read_mask};
 pub use options::{DecodeOptions, Fit, Interpolation, MAX_PIXELS, MAX_SIDE, Polarity};
 pub use sample::{ImageSample, LabeledImage};

@@ -7,6 +7,28 @@ use super::ink::{Background, background_of, center_ink};
 use super::scale::scale;
 use super::{DecodeOptions, Image, Polarity};
 
+/// Brings an image to the size and channels of `options`, as [`decode_bytes`](super::decode_bytes) does with
+/// that of a file.
+///
+/// # Panics
+///
+/// If it has neither 1 nor 3 channels, no pixel, or not as many values as its size asks for.
+pub fn fit_image(image: Image, options: &DecodeOptions) -> Image {
+    let (width, height) = (image.width as u32, image.height as u32);
+    let values = image.height * image.width * image.channels;
+    assert_eq!(image.pixels.len(), values, "the values do not fit the size");
+    let picture = if image.channels == 1 {
+        GrayImage::from_raw(width, height, image.pixels).map(DynamicImage::ImageLuma8)
+    } else {
+        assert_eq!(
+            image.channels, 3,
+            "the image has another number of channels"
+        );
+        RgbImage::from_raw(width, height, image.pixels).map(DynamicImage::ImageRgb8)
+    };
+    fit(picture.unwrap_or_default(), options)
+}
+
 /// Brings a decoded picture to the wanted channels and size.
 pub(super) fn fit(picture: DynamicImage, options: &DecodeOptions) -> Image {
     let picture = if picture.color().has_alpha() {
