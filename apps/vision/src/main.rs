@@ -1,72 +1,26 @@
 //! Train, evaluate and use models of images from one command.
 
+mod commands;
 mod textbook;
 mod weights;
 
 use std::path::PathBuf;
 
 use burn::tensor::Device;
-use clap::{Args, Subcommand};
+use clap::Args;
+use commands::Command;
 use tinderbox_cli::app::{NoFlags, TrainCommand, WithNotes, with_data};
-use tinderbox_cli::args::ModelArgs;
 use tinderbox_cli::recipe::{Catalogue, overridden};
-use tinderbox_cli::{App, Failure, TrainArgs, inspect, note, sections};
-use tinderbox_recipes::vision::analysis::ExplainOptions;
+use tinderbox_cli::{App, Failure, TrainArgs, note};
 use tinderbox_recipes::vision::{
-    BUILTIN, Background, CutoutOptions, VisionModel, VisionRecipe, VisionTask, analysis,
-    open_weights,
+    BUILTIN, Background, CutoutOptions, VisionModel, VisionRecipe, VisionTask, open_weights,
 };
-use tinderbox_train::{Options, Report, Task as _, TaskError};
+use tinderbox_train::{Options, Report, TaskError};
 
 tinderbox_cli::main!(Vision);
 
 /// Tasks on images from the command line.
 struct Vision;
-
-#[derive(Subcommand, Debug)]
-enum Command {
-    /// Show statistics and problems of a data set
-    Inspect(Inspect),
-    /// Show which part of a photo speaks for a class (Grad-CAM)
-    Explain(Explain),
-}
-
-#[derive(Args, Debug)]
-struct Explain {
-    #[command(flatten)]
-    model: ModelArgs,
-    /// Class to explain [default: the predicted one]
-    #[arg(long, value_name = "NAME")]
-    class: Option<String>,
-    /// Write the photo with its heat: a PNG file for one photo, a folder for several
-    #[arg(long, value_name = "PATH")]
-    out: Option<PathBuf>,
-    /// Photos, folders or archives of photos
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-}
-
-impl Explain {
-    fn run(self) -> Result<(), Failure> {
-        let model = self.model.load::<Vision>()?.into_classifier()?;
-        let options = ExplainOptions {
-            class: self.class,
-            out: self.out,
-        };
-        let explained = analysis::explain(&model, &self.inputs, &options)?;
-        sections::print(&explained, self.model.json)
-    }
-}
-
-#[derive(Args, Debug)]
-struct Inspect {
-    /// Folder, archive, table of paths or IDX files
-    #[arg(long, value_name = "PATH")]
-    data: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
 
 #[derive(Args, Clone, Debug, Default)]
 struct TrainFlags {
@@ -173,13 +127,7 @@ impl App for Vision {
     }
 
     fn run(command: Command) -> Result<(), Failure> {
-        let args = match command {
-            Command::Inspect(args) => args,
-            Command::Explain(args) => return args.run(),
-        };
-        let found = analysis::inspect(&args.data)?;
-        let item = VisionTask::ITEM;
-        inspect::print(&found.overview, &found.details, item, args.json)
+        command.run()
     }
 }
 

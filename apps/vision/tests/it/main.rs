@@ -5,6 +5,7 @@ mod common;
 mod contract;
 mod determinism;
 mod ensemble;
+mod heatmap;
 mod masks;
 mod own_images;
 mod transfer;

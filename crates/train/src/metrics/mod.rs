@@ -6,6 +6,7 @@
 //! | yes or no | [`binary_metrics`], [`Ranking`] (auroc, average precision, workload, capture), [`calibration`], [`approval`] |
 //! | any number of labels | [`Labels`] |
 //! | classes of pixels | [`SegmentationScores`], [`MembraneScores`] |
+//! | lesions in images | [`Froc`] |
 //! | a number | [`regression_metrics`] |
 //! | texts | [`perplexity`], [`rouge`] |
 //! | several seeds or folds | [`Spread`], [`bootstrap`] |
@@ -18,6 +19,7 @@ mod binary;
 mod classes;
 mod compare;
 mod evaluation;
+mod froc;
 mod labels;
 mod ranking;
 mod regression;
@@ -31,6 +33,7 @@ pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, lo
 pub use classes::{ClassScores, Predictions};
 pub use compare::{Comparison, Estimate, Verdict};
 pub use evaluation::{Evaluation, pooled};
+pub use froc::Froc;
 pub use labels::Labels;
 pub use ranking::{Approval, Ranking, Workload, approval, thin};
 pub use regression::regression_metrics;

@@ -215,6 +215,15 @@ impl Ranking {
         self.steps.iter().map(point).collect()
     }
 
+    /// The largest share of positives that is found while at least this share of the negatives, in
+    /// `[0, 1]`, is not: sensitivity at a specificity. `None` if there are not both.
+    pub fn sensitivity_at(&self, specificity: f64) -> Option<f64> {
+        let points = self.roc().into_iter();
+        // A tolerance for shares that are no exact fractions.
+        let allowed = points.filter(|[wrong, _]| *wrong <= 1.0 - specificity + 1e-9);
+        allowed.map(|[_, found]| found).reduce(f64::max)
+    }
+
     /// Recall and precision at each score or higher. Empty without positives.
     pub fn precision_recall(&self) -> Vec<[f64; 2]> {
         let total = self.total();

@@ -1,20 +1,16 @@
 //! Explanations of the classes of photos, as text and as pictures.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tinderbox_datasets::atomic_file::write_atomic;
-use tinderbox_datasets::image::{Image, ImageFile, decode_full, find_images, is_archive};
+use tinderbox_datasets::image::{Image, ImageFile, decode_full};
 use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::section::Analysis;
 use tinderbox_train::{Section, TaskError};
 
 use super::grad_cam::{Attribution, grad_cam};
-use crate::vision::data::DataError;
+use super::outputs::{OutputNames, class_of, files, write};
 use crate::vision::pictures::color::{BLACK, WHITE};
 use crate::vision::pictures::{Align, Canvas, LINE_HEIGHT, drawable_names, width};
 
@@ -47,7 +43,7 @@ pub fn explain(
         .map(|name| class_of(model, name))
         .transpose()?;
     let (files, mut notes) = files(inputs)?;
-    let mut names = Names::new(options.out.as_deref(), files.len())?;
+    let mut names = OutputNames::new(options.out.as_deref(), files.len())?;
     let mut analysis = Analysis::default();
     for file in &files {
         let explained = Explained::new(model, file, class)?;
@@ -65,50 +61,6 @@ pub fn explain(
     );
     analysis.notes = notes;
     Ok(analysis)
-}
-
-fn class_of(model: &ImageClassifier, name: &str) -> Result<usize, TaskError> {
-    let place = model.labels().iter().position(|label| label == name);
-    place.ok_or_else(|| {
-        let known: Vec<String> = model
-            .labels()
-            .iter()
-            .take(20)
-            .map(|label| format!("`{label}`"))
-            .collect();
-        let more = if model.labels().len() > 20 {
-            ", …"
-        } else {
-            ""
-        };
-        TaskError::user(format!(
-            "the model has no class `{name}`; its classes are {}{more}",
-            known.join(", ")
-        ))
-    })
-}
-
-/// The images of all inputs, and notes about files that are not images.
-fn files(inputs: &[PathBuf]) -> Result<(Vec<ImageFile>, Vec<String>), TaskError> {
-    let (mut files, mut notes) = (Vec::new(), Vec::new());
-    for input in inputs {
-        if !input.is_dir() && !is_archive(input) {
-            files.push(ImageFile::of_path(input));
-            continue;
-        }
-        let (found, skipped) = find_images(input).map_err(DataError::Folder)?;
-        if found.is_empty() {
-            return Err(TaskError::user(format!(
-                "`{}` has no image",
-                input.display()
-            )));
-        }
-        files.extend(found);
-        if !skipped.is_empty() {
-            notes.push(skipped.to_string());
-        }
-    }
-    Ok((files, notes))
 }
 
 /// A photo with what speaks for a class.
@@ -258,109 +210,5 @@ impl Explained {
             "hottest": self.hottest(),
             "out": out,
         })
-    }
-}
-
-/// The files that pictures are written to.
-struct Names {
-    file: Option<PathBuf>,
-    folder: Option<PathBuf>,
-    used: BTreeSet<String>,
-}
-
-impl Names {
-    fn new(out: Option<&Path>, count: usize) -> Result<Self, TaskError> {
-        let mut names = Self {
-            file: None,
-            folder: None,
-            used: BTreeSet::new(),
-        };
-        let Some(out) = out else {
-            return Ok(names);
-        };
-        let is_png = out
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("png"));
-        if !is_png || out.is_dir() {
-            if out.exists() && !out.is_dir() {
-                let message = format!(
-                    "`--out {}` is a file that does not end in `.png`; name a PNG file or a folder",
-                    out.display()
-                );
-                return Err(TaskError::user(message));
-            }
-            names.folder = Some(out.to_owned());
-        } else if count == 1 {
-            names.file = Some(out.to_owned());
-        } else {
-            let message = format!(
-                "`--out {}` is one file, and there are {count} images; name a folder",
-                out.display()
-            );
-            return Err(TaskError::user(message));
-        }
-        Ok(names)
-    }
-
-    /// The file for an image; equal names are numbered.
-    fn next(&mut self, input: &Path) -> Option<PathBuf> {
-        if let Some(file) = &self.file {
-            return Some(file.clone());
-        }
-        let folder = self.folder.clone()?;
-        let stem = input
-            .file_stem()
-            .map_or("image".into(), |stem| stem.to_string_lossy());
-        let mut name = format!("{stem}.png");
-        let mut number = 2;
-        while !self.used.insert(name.clone()) {
-            name = format!("{stem}-{number}.png");
-            number += 1;
-        }
-        Some(folder.join(name))
-    }
-}
-
-/// Writes a picture, and the folder that it is in.
-pub(super) fn write(picture: &Canvas, path: &Path) -> Result<(), TaskError> {
-    let written = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let bytes = picture.to_png()?;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        write_atomic(path, |file| file.write_all(&bytes))?;
-        Ok(())
-    };
-    written()
-        .map_err(|error| TaskError::user(format!("cannot write `{}`: {error}", path.display())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_for_one_image_and_a_folder_for_any_number() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut names = Names::new(Some(&dir.path().join("new")), 2).unwrap();
-        for (input, name) in [
-            ("a/x.jpg", "x.png"),
-            ("b/x.png", "x-2.png"),
-            ("c/y.jpg", "y.png"),
-        ] {
-            assert_eq!(
-                names.next(Path::new(input)),
-                Some(dir.path().join("new").join(name))
-            );
-        }
-        let file = dir.path().join("why.png");
-        assert_eq!(
-            Names::new(Some(&file), 1).unwrap().next(Path::new("x.jpg")),
-            Some(file.clone())
-        );
-        assert!(Names::new(Some(&file), 2).is_err());
-        fs::write(dir.path().join("text"), "").unwrap();
-        assert!(Names::new(Some(&dir.path().join("text")), 1).is_err());
-        assert_eq!(Names::new(None, 2).unwrap().next(Path::new("x.jpg")), None);
     }
 }

@@ -2,8 +2,11 @@
 
 mod explain;
 mod grad_cam;
+mod heatmap;
 mod inspect;
+mod outputs;
 
 pub use explain::{ExplainOptions, explain};
 pub use grad_cam::{Attribution, grad_cam};
+pub use heatmap::{HeatmapOptions, PatchListener, heatmap};
 pub use inspect::{Inspection, inspect};

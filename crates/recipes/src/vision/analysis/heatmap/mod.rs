@@ -1,0 +1,378 @@
+//! A map of where an image of any size shows a class, with its regions.
+
+mod map;
+mod picture;
+mod regions;
+mod truth;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tinderbox_datasets::image::{ImageFile, LargeImage, is_archive};
+use tinderbox_predict::decision::DEFAULT_THRESHOLD;
+use tinderbox_predict::vision::ImageClassifier;
+use tinderbox_train::format::thousands;
+use tinderbox_train::section::Analysis;
+use tinderbox_train::{Section, TaskError};
+
+use self::map::{HeatMap, Scan};
+use self::regions::{Region, regions};
+use self::truth::{Agreement, Totals, Truth};
+use super::outputs::{OutputNames, class_of, files, write};
+
+/// Regions that are printed and drawn.
+const SHOWN: usize = 10;
+
+/// How the heat maps of images are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeatmapOptions {
+    /// The class; of two the second if there is none.
+    pub class: Option<String>,
+    /// A `.png` file for one image, or a folder for any number.
+    pub out: Option<PathBuf>,
+    /// Pixels along a side of a patch; as many as the input of the network has if there is no number.
+    pub patch: Option<usize>,
+    /// Share of a side that neighboring patches overlap by, in `[0, 1)`.
+    pub overlap: f64,
+    /// Regions have at least this probability.
+    pub threshold: Option<f64>,
+    /// The known mask of one image, or a folder with masks that are called as their images.
+    pub mask: Option<PathBuf>,
+    /// Whether white patches get 0 without the network.
+    pub skip_white: bool,
+}
+
+/// Hears of the name of an image, its patches that are done and all of its patches.
+pub type PatchListener<'a> = dyn FnMut(&str, usize, usize) + 'a;
+
+/// Slides a classifier over images, one after the other; see [`HeatmapOptions`].
+///
+/// A patch is what an image was in training: it is brought to the input of the network in the same way. A pixel
+/// of the map is the weighted mean of the patches that cover it.
+///
+/// # Errors
+///
+/// If an option is out of range, an image or mask cannot be read, they do not fit, the class is not known, the
+/// device fails or a picture cannot be written.
+pub fn heatmap(
+    model: &ImageClassifier,
+    inputs: &[PathBuf],
+    options: &HeatmapOptions,
+    progress: &mut PatchListener<'_>,
+) -> Result<Analysis, TaskError> {
+    let (scan, assumed) = scan(model, options)?;
+    let threshold = options.threshold.or(model.threshold());
+    let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD);
+    if let Some(archive) = inputs.iter().find(|input| is_archive(input)) {
+        return Err(TaskError::user(format!(
+            "`{}` is an archive; unpack it first",
+            archive.display()
+        )));
+    }
+    let (files, mut notes) = files(inputs)?;
+    notes.splice(0..0, assumed);
+    let mut names = OutputNames::new(options.out.as_deref(), files.len())?;
+    let masks = masks(options.mask.as_deref(), &files)?;
+    let mut analysis = Analysis::default();
+    let mut totals = Totals::default();
+    for (file, mask) in files.iter().zip(&masks) {
+        let job = Job {
+            model,
+            scan: &scan,
+            threshold,
+            mask: mask.as_deref(),
+        };
+        let name = file.path().display().to_string();
+        let result = job.run(file.path(), &mut |done, total| progress(&name, done, total))?;
+        notes.extend(result.notes.iter().map(|note| format!("{name}: {note}")));
+        let out = names.next(file.path());
+        if let Some(out) = &out {
+            write(&result.heat(), out)?;
+            write(&result.overlay(), &overlay_path(out))?;
+        }
+        analysis
+            .sections
+            .extend(result.sections(&name, out.as_deref()));
+        analysis.lines.push(result.line(&name, out.as_deref()));
+        if let Some(agreement) = &result.agreement {
+            totals.add(agreement);
+        }
+    }
+    analysis.sections.extend(totals.sections());
+    analysis.lines.extend(totals.json());
+    analysis.notes = notes;
+    Ok(analysis)
+}
+
+/// How to slide, with what was assumed.
+fn scan(
+    model: &ImageClassifier,
+    options: &HeatmapOptions,
+) -> Result<(Scan, Vec<String>), TaskError> {
+    let mut notes = Vec::new();
+    let class = match (&options.class, model.labels()) {
+        (Some(name), _) => class_of(model, name)?,
+        (None, [_, second]) => {
+            notes.push(format!(
+                "the map shows the class `{second}`; `--class` names another"
+            ));
+            1
+        }
+        (None, labels) => {
+            let labels: Vec<String> = labels
+                .iter()
+                .take(20)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            return Err(TaskError::user(format!(
+                "`--class` is needed: the model has the classes {}",
+                labels.join(", ")
+            )));
+        }
+    };
+    let input = &model.spec().input;
+    let patch = options.patch.unwrap_or_else(|| {
+        let side = input.height.max(input.width);
+        notes.push(format!(
+            "patches of {side}x{side} pixels, as the input of the network; if the training images showed \
+             another area, give it with `--patch`"
+        ));
+        side
+    });
+    if !(0.0..1.0).contains(&options.overlap) {
+        return Err(TaskError::user(format!(
+            "`--overlap` must be at least 0 and below 1 (got {})",
+            options.overlap
+        )));
+    }
+    if !(8..=8192).contains(&patch) {
+        return Err(TaskError::user(format!(
+            "`--patch` must be from 8 to 8192 (got {patch})"
+        )));
+    }
+    let overlap = ((patch as f64 * options.overlap) as usize).min(patch - 1);
+    let scan = Scan {
+        class,
+        patch,
+        overlap,
+        skip_white: options.skip_white,
+    };
+    Ok((scan, notes))
+}
+
+/// The mask of each image.
+fn masks(mask: Option<&Path>, files: &[ImageFile]) -> Result<Vec<Option<PathBuf>>, TaskError> {
+    let Some(mask) = mask else {
+        return Ok(vec![None; files.len()]);
+    };
+    if !mask.is_dir() {
+        if files.len() == 1 {
+            return Ok(vec![Some(mask.to_owned())]);
+        }
+        return Err(TaskError::user(format!(
+            "`--mask {}` is one file, and there are {} images; name a folder",
+            mask.display(),
+            files.len()
+        )));
+    }
+    let (found, _) = self::files(&[mask.to_owned()])?;
+    let of = |file: &ImageFile| {
+        let mut same = found
+            .iter()
+            .filter(|mask| mask.path().file_stem() == file.path().file_stem());
+        match (same.next(), same.next()) {
+            (Some(one), None) => Ok(Some(one.path().to_owned())),
+            (one, _) => Err(TaskError::user(format!(
+                "`{}` has {} mask for `{}`",
+                mask.display(),
+                if one.is_some() { "more than one" } else { "no" },
+                file.path().display()
+            ))),
+        }
+    };
+    files.iter().map(of).collect()
+}
+
+/// The file of the overlay next to that of the heat.
+fn overlay_path(heat: &Path) -> PathBuf {
+    let stem = heat.file_stem().unwrap_or_default().to_string_lossy();
+    heat.with_file_name(format!("{stem}-overlay.png"))
+}
+
+/// What is done with an image.
+struct Job<'a> {
+    model: &'a ImageClassifier,
+    scan: &'a Scan,
+    threshold: f64,
+    mask: Option<&'a Path>,
+}
+
+/// The map of an image with what follows from it.
+struct Mapped {
+    size: [usize; 2],
+    class: String,
+    patch: usize,
+    threshold: f64,
+    map: HeatMap,
+    regions: Vec<Region>,
+    truth: Option<Truth>,
+    agreement: Option<Agreement>,
+    notes: Vec<String>,
+}
+
+impl Job<'_> {
+    fn run(
+        &self,
+        path: &Path,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Mapped, TaskError> {
+        let channels = self.model.spec().input.channels;
+        let mut image = LargeImage::open(path, channels).map_err(TaskError::user)?;
+        let size = [image.height(), image.width()];
+        let notes = self.notes(&image);
+        let map = HeatMap::new(self.model, &mut image, self.scan, progress)?;
+        let truth = self.mask.map(|mask| Truth::read(mask, &image, &map));
+        let truth = truth.transpose()?;
+        // Half a patch.
+        let radius = self.scan.patch.div_ceil(2 * map.cell);
+        let agreement = truth.as_ref();
+        let agreement = agreement.map(|truth| truth.agreement(&map, radius, self.threshold));
+        Ok(Mapped {
+            size,
+            class: self.model.labels()[self.scan.class].clone(),
+            patch: self.scan.patch,
+            threshold: self.threshold,
+            regions: regions(&map.values, map.width, self.threshold),
+            map,
+            truth,
+            agreement,
+            notes,
+        })
+    }
+
+    fn notes(&self, image: &LargeImage) -> Vec<String> {
+        let mut notes = Vec::new();
+        if image.height().min(image.width()) < self.scan.patch {
+            notes.push(format!(
+                "it has {} x {} pixels, less than a patch of {}: it is enlarged",
+                image.width(),
+                image.height(),
+                self.scan.patch
+            ));
+        }
+        if image.other_pages() > 0 {
+            notes.push(format!(
+                "the first page is used; {} more, such as smaller levels, are not read",
+                image.other_pages()
+            ));
+        }
+        notes
+    }
+}
+
+impl Mapped {
+    fn mean(&self) -> f64 {
+        let sum: f64 = self.map.values.iter().map(|&value| f64::from(value)).sum();
+        sum / self.map.values.len() as f64
+    }
+
+    /// First column and row, width, height and area of a region, in pixels of the image.
+    fn pixels(&self, region: &Region) -> [usize; 5] {
+        let cell = self.map.cell;
+        let [top, left, height, width] = region.bounds.map(|cells| cells * cell);
+        let (height, width) = (
+            height.min(self.size[0] - top),
+            width.min(self.size[1] - left),
+        );
+        let area = (region.cells * cell * cell).min(height * width);
+        [left, top, width, height, area]
+    }
+
+    fn sections(&self, name: &str, out: Option<&Path>) -> Vec<Section> {
+        let [height, width] = self.size;
+        let map = &self.map;
+        let mut line = format!(
+            "{name}: {width} x {height} pixels, {} patches of {}x{}",
+            thousands(map.patches),
+            self.patch,
+            self.patch
+        );
+        if map.white > 0 {
+            line = format!("{line} ({} white ones got 0)", thousands(map.white));
+        }
+        line = format!(
+            "{line}; {} {:.1}% on average",
+            self.class,
+            100.0 * self.mean()
+        );
+        if let Some(out) = out {
+            let overlay = overlay_path(out);
+            line = format!(
+                "{line}; written to {} and {}",
+                out.display(),
+                overlay.display()
+            );
+        }
+        let mut sections = vec![Section::text(line), self.region_section()];
+        sections.extend(
+            self.agreement
+                .as_ref()
+                .map(|found| found.section(self.threshold)),
+        );
+        sections
+    }
+
+    fn region_section(&self) -> Section {
+        let count = self.regions.len();
+        if count == 0 {
+            return Section::text(format!("No region of at least {}.", self.threshold));
+        }
+        let head = [
+            "region", "x", "y", "width", "height", "area", "mean", "highest",
+        ];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for (at, region) in self.regions.iter().take(SHOWN).enumerate() {
+            let pixels = self.pixels(region).map(thousands);
+            let scores =
+                [region.mean, f64::from(region.highest)].map(|score| format!("{score:.4}"));
+            let number = std::iter::once((at + 1).to_string());
+            rows.push(number.chain(pixels).chain(scores).collect());
+        }
+        let mut title = format!(
+            "Regions of at least {}, in pixels: {}",
+            self.threshold,
+            thousands(count)
+        );
+        if count > SHOWN {
+            title = format!("{title} (the first {SHOWN}; `--json` has all)");
+        }
+        Section::table(title, rows)
+    }
+
+    fn line(&self, name: &str, out: Option<&Path>) -> Value {
+        let region = |region: &Region| {
+            let [x, y, width, height, area] = self.pixels(region);
+            json!({
+                "x": x, "y": y, "width": width, "height": height, "area": area,
+                "mean": region.mean, "highest": region.highest,
+            })
+        };
+        let [height, width] = self.size;
+        json!({
+            "input": name,
+            "width": width,
+            "height": height,
+            "class": self.class,
+            "patch": self.patch,
+            "patches": self.map.patches,
+            "white_patches": self.map.white,
+            "cell": self.map.cell,
+            "mean": self.mean(),
+            "threshold": self.threshold,
+            "regions": self.regions.iter().map(region).collect::<Vec<_>>(),
+            "agreement": self.agreement.as_ref().map(Agreement::json),
+            "out": out,
+            "overlay": out.map(overlay_path),
+        })
+    }
+}
