@@ -57,6 +57,9 @@ pub struct SegmenterSpec {
     pub input: SegmentationInput,
     /// Normalization of the input.
     pub normalize: Normalize,
+    /// Whether a prediction is the mean over the eight turned and mirrored copies of the input.
+    #[serde(default)]
+    pub test_time_augmentation: bool,
     /// Where the training data is and how it was split, for a later evaluation.
     pub training: Value,
 }
@@ -91,6 +94,8 @@ pub struct SegmentationEnsemble {
     pub input: SegmentationInput,
     /// Normalization of the input.
     pub normalize: Normalize,
+    /// Whether a prediction is the mean over the eight turned and mirrored copies of the input.
+    pub test_time_augmentation: bool,
     /// The device that it computes on.
     pub device: Device,
 }
@@ -125,6 +130,7 @@ impl Segmenter {
                 models: members.collect::<Result<_, ModelError>>()?,
                 input: spec.input.clone(),
                 normalize: spec.normalize.clone(),
+                test_time_augmentation: spec.test_time_augmentation,
                 device: device.clone().inner(),
             },
             spec,
@@ -265,9 +271,12 @@ impl SegmentationEnsemble {
     fn run(&self, images: &[Image]) -> Result<Vec<Probabilities>, PredictError> {
         let inputs = self.normalize.batch(images, &self.device);
         let [count, _, height, width] = inputs.dims();
-        let outputs = self.models.iter().map(|model| {
-            let scores: Tensor<4> = softmax(model.segment(inputs.clone()), 1);
-            scores
+        let copies = if self.test_time_augmentation { 8 } else { 1 };
+        let pairs = self.models.iter();
+        let pairs = pairs.flat_map(|model| (0..copies).map(move |copy| (model, copy)));
+        let outputs = pairs.map(|(model, copy)| {
+            let scores = softmax(model.segment(turn(inputs.clone(), copy)), 1);
+            turn_back(scores, copy)
                 .try_into_vec_as::<f32>()
                 .map_err(PredictError::device)
         });
@@ -282,6 +291,35 @@ impl SegmentationEnsemble {
             })
             .collect())
     }
+}
+
+/// One of the eight turned and mirrored copies of images `[batch, channels, height, width]`: mirrored along
+/// either axis, then mirrored at the diagonal.
+fn turn(mut images: Tensor<4>, copy: usize) -> Tensor<4> {
+    if copy & 1 > 0 {
+        images = images.flip([3]);
+    }
+    if copy & 2 > 0 {
+        images = images.flip([2]);
+    }
+    if copy & 4 > 0 {
+        images = images.swap_dims(2, 3);
+    }
+    images
+}
+
+/// Undoes [`turn`].
+fn turn_back(mut images: Tensor<4>, copy: usize) -> Tensor<4> {
+    if copy & 4 > 0 {
+        images = images.swap_dims(2, 3);
+    }
+    if copy & 2 > 0 {
+        images = images.flip([2]);
+    }
+    if copy & 1 > 0 {
+        images = images.flip([3]);
+    }
+    images
 }
 
 /// A part of some probabilities.
@@ -335,6 +373,7 @@ mod tests {
                 mean: vec![0.5],
                 std: vec![0.25],
             },
+            test_time_augmentation: false,
             training: Value::Null,
         };
         let mut json = serde_json::to_value(&spec).unwrap();
@@ -389,6 +428,28 @@ mod tests {
             let pairs = all[1].values.iter().zip(&all[3].values);
             assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6));
         }
+    }
+
+    #[test]
+    fn with_copies_a_turned_photo_gives_the_turned_mask() {
+        let mut model = load(InputScale::Original);
+        let photo = photo(16, 16);
+        let transposed = Image {
+            pixels: (0..256)
+                .map(|at| photo.pixels[at % 16 * 16 + at / 16])
+                .collect(),
+            ..photo.clone()
+        };
+        let off = |model: &Segmenter| {
+            let both = [photo.clone(), transposed.clone()];
+            let found = model.ensemble().probabilities(&both).unwrap();
+            let pairs =
+                (0..256).map(|at| (found[0].values[at], found[1].values[at % 16 * 16 + at / 16]));
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(off(&model) > 1e-4);
+        model.ensemble.test_time_augmentation = true;
+        assert!(off(&model) < 1e-5);
     }
 
     #[test]

@@ -237,6 +237,7 @@ impl ImageSegmentation {
             labels: self.recipe.data.classes.clone(),
             input: self.recipe.data.input(),
             normalize: normalize.clone(),
+            test_time_augmentation: self.recipe.test_time_augmentation,
             training: serde_json::to_value(training).map_err(TaskError::internal)?,
         })
     }

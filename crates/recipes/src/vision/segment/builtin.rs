@@ -39,6 +39,7 @@ fn base(name: &str, data: MaskedData, model: SegmentationModelConfig) -> Segment
         ensemble: 1,
         weights: String::new(),
         refine: true,
+        test_time_augmentation: false,
         separate_objects: false,
         data,
         split: Split::default(),
@@ -95,6 +96,7 @@ fn membrane(name: &str) -> SegmentationRecipe {
     let model = SegmentationModelConfig::Unet(Template(model));
     let mut recipe = base(name, masked(1, 256, InputScale::Original), model);
     recipe.refine = false;
+    recipe.test_time_augmentation = true;
     recipe.separate_objects = true;
     recipe.data.classes = ["membrane", "cell"].map(str::to_owned).to_vec();
     recipe.augment = Augment {

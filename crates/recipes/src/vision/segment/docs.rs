@@ -20,6 +20,11 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
         "true or false",
     ),
     KeyDoc::new(
+        "test_time_augmentation",
+        "Predict the mean over the eight turned and mirrored copies of a photo; takes eight times as long",
+        "true or false",
+    ),
+    KeyDoc::new(
         "separate_objects",
         "The foreground is objects that the background separates: also measure V-Rand and V-Info",
         "true or false",

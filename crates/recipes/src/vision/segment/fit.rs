@@ -118,6 +118,7 @@ impl ImageSegmentation {
                 models: models.collect(),
                 input: self.recipe.data.input(),
                 normalize,
+                test_time_augmentation: self.recipe.test_time_augmentation,
                 device: device.clone().inner(),
             },
             members,

@@ -96,6 +96,9 @@ pub struct SegmentationRecipe {
     pub weights: String,
     /// Whether the edges of masks are brought to those of the photo by a guided filter.
     pub refine: bool,
+    /// Whether a prediction is the mean over the eight turned and mirrored copies of the photo.
+    #[serde(default)]
+    pub test_time_augmentation: bool,
     /// Whether the foreground is objects that the background separates, such as cells and membranes:
     /// V-Rand and V-Info are then measured.
     pub separate_objects: bool,

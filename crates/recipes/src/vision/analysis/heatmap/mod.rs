@@ -300,25 +300,22 @@ impl Mapped {
         if map.white > 0 {
             line = format!("{line} ({} white ones got 0)", thousands(map.white));
         }
-        line = format!(
-            "{line}; {} {:.1}% on average",
-            self.class,
-            100.0 * self.mean()
-        );
-        if let Some(out) = out {
-            let overlay = overlay_path(out);
-            line = format!(
-                "{line}; written to {} and {}",
-                out.display(),
-                overlay.display()
-            );
-        }
+        let mean = 100.0 * self.mean();
+        line = format!("{line}; {} {mean:.1}% on average", self.class);
         let mut sections = vec![Section::text(line), self.region_section()];
         sections.extend(
             self.agreement
                 .as_ref()
                 .map(|found| found.section(self.threshold)),
         );
+        sections.extend(out.map(|out| {
+            let overlay = overlay_path(out);
+            Section::text(format!(
+                "written to {} and {}",
+                out.display(),
+                overlay.display()
+            ))
+        }));
         sections
     }
 

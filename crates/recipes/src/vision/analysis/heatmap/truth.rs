@@ -185,10 +185,13 @@ impl Totals {
             let found = self.froc.sensitivity(count);
             row.push(found.map_or_else(|| "-".to_owned(), |found| format!("{found:.4}")));
         }
-        let mut title = format!("FROC over {} image(s)", self.images);
+        let mut title = "FROC".to_owned();
         if self.images > 1 {
-            let lesions = self.froc.lesions();
-            title = format!("{title}: {} of {lesions} lesions found", self.found);
+            let (images, lesions) = (self.images, self.froc.lesions());
+            title = format!(
+                "FROC of {images} images: {} of {lesions} lesions found",
+                self.found
+            );
             if let Some(auroc) = mean(&self.aurocs) {
                 title = format!("{title}, mean pixel AUROC {auroc:.4}");
             }
