@@ -57,18 +57,15 @@ fn heatmap(place: &Place, more: &[&str]) -> Ran {
     place.run(&[&["heatmap", "--run", "run"], more].concat())
 }
 
-fn lines(ran: &Ran) -> Vec<Value> {
-    let lines = ran.stdout.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+fn lines(ran: &Ran) -> serde_json::Result<Vec<Value>> {
+    ran.stdout.lines().map(serde_json::from_str).collect()
 }
 
 #[test]
 fn the_ill_part_of_a_slide_is_found_and_measured() {
     let place = place().unwrap();
     let flags = ["slide.png", "--mask=mask.png", "--out=heat.png", "--json"];
-    let found = lines(heatmap(&place, &flags).ok());
+    let found = lines(heatmap(&place, &flags).ok()).unwrap();
     let (slide, totals) = (&found[0], &found[1]);
     assert_eq!(
         (&slide["patches"], &slide["class"]),

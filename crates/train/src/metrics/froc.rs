@@ -59,7 +59,7 @@ impl Froc {
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
         let (mut found, mut wrong) = (BTreeSet::new(), 0.0);
         // Detections of one score come together.
-        for group in order.chunk_by(|a, b| a.0 == b.0) {
+        for group in order.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
             wrong += group.iter().filter(|(_, hit)| hit.is_none()).count() as f64;
             if wrong > most {
                 break;
