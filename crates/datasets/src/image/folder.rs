@@ -5,6 +5,7 @@
 //! |---|---|
 //! | a folder | a folder per class, or `train/`, `valid/` and `test/` of these, see [`find_splits`](crate::files::find_splits) |
 //! | `.zip`, `.tar`, `.tar.gz` | the same, packed; the images are held in memory as they are packed |
+//! | a folder that has such archives and no other image | the archives, as if unpacked into it; `train.zip` into `train/` |
 //! | `.csv`, `.tsv` | the columns `path`, `label` and maybe `split`; paths start at the table's folder |
 //! | a folder or archive with such a table in it | the table; with class folders, these, if both agree |
 //!
@@ -17,6 +18,7 @@ mod error;
 mod inspect;
 mod listing;
 mod near;
+mod packed;
 mod paths;
 mod splits;
 #[cfg(test)]

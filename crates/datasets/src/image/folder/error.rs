@@ -67,6 +67,17 @@ pub enum FolderError {
         /// What to do.
         advice: String,
     },
+    /// Archives in a folder have files of the same name.
+    #[error(
+        "`{}` and `{}` have the same place in the data set; unpack the archives into folders of their own",
+        first.display(), second.display()
+    )]
+    SameName {
+        /// A file.
+        first: PathBuf,
+        /// Another file.
+        second: PathBuf,
+    },
     /// Two folders are named after one split.
     #[error(transparent)]
     Splits(#[from] SplitFoldersError),

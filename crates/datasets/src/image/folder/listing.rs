@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::FolderError;
+use super::packed::is_packed;
 use crate::archive::{self, ArchiveError, Limits};
 use crate::files::{SkippedFiles, file_name, walk};
 use crate::image::{ImageError, format_name, read_file};
@@ -82,6 +83,14 @@ impl ImageFile {
         }
     }
 
+    /// Bytes of it that are in memory.
+    pub(super) fn held_bytes(&self) -> u64 {
+        match &self.content {
+            Content::OnDisk => 0,
+            Content::InMemory(bytes) => bytes.len() as u64,
+        }
+    }
+
     /// The first bytes of its content.
     fn start(&self) -> Result<Vec<u8>, ImageError> {
         let length = 64;
@@ -107,24 +116,36 @@ pub(in crate::image) struct Listing {
     pub(in crate::image) files: Vec<ImageFile>,
     /// Files that may be tables of paths and labels.
     pub(super) tables: Vec<ImageFile>,
+    /// Archives in the folder whose files are among these.
+    pub(super) archives: Vec<String>,
     pub(in crate::image) skipped_files: SkippedFiles,
 }
 
 impl Listing {
-    /// The images in a folder and its sub-folders.
+    /// The images in a folder and its sub-folders; those of its archives if there are no others.
     pub(in crate::image) fn of_folder(dir: &Path) -> Result<Self, FolderError> {
-        let mut listing = Self::default();
+        let (mut listing, mut packed) = (Self::default(), Vec::new());
         for path in walk(dir)? {
             let key = key_of(path.strip_prefix(dir).unwrap_or(&path));
-            listing.add(ImageFile::on_disk(key, path))?;
+            let file = ImageFile::on_disk(key, path);
+            if is_packed(&file.key) {
+                packed.push(file);
+            } else {
+                listing.add(file)?;
+            }
         }
-        Ok(listing)
+        listing.add_packed(packed)
     }
 
     /// The images in an archive.
     pub(in crate::image) fn of_archive(path: &Path) -> Result<Self, FolderError> {
+        Self::of_archive_after(path, 0)
+    }
+
+    /// The images in an archive after others, of which `held` bytes are in memory.
+    pub(super) fn of_archive_after(path: &Path, held: u64) -> Result<Self, FolderError> {
         let limits = Limits {
-            total_bytes: MAX_IN_MEMORY,
+            total_bytes: MAX_IN_MEMORY.saturating_sub(held),
             ..Limits::default()
         };
         let mut listing = Self::default();
@@ -152,7 +173,7 @@ impl Listing {
     }
 
     /// Keeps an image, a file that claims to be one, and a table; counts any other.
-    fn add(&mut self, file: ImageFile) -> Result<(), FolderError> {
+    pub(super) fn add(&mut self, file: ImageFile) -> Result<(), FolderError> {
         match reason(&file)? {
             None => self.files.push(file),
             Some(_) if is_table(&file.key) => self.tables.push(file),

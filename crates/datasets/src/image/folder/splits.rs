@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use super::error::quoted;
 use super::listing::{ImageFile, Listing, reason};
 use super::{FolderError, paths};
 use crate::archive;
@@ -28,13 +29,18 @@ pub(super) struct Parts {
 pub(super) fn find_parts(path: &Path, classes: Option<&[String]>) -> Result<Parts, FolderError> {
     if path.is_dir() {
         let mut listing = Listing::of_folder(path)?;
-        if let Some(parts) = by_inner_table(path, &mut listing, classes)? {
-            return Ok(parts);
-        }
-        let parts = by_folders(path, listing.unwrap(classes))?;
-        if classes.is_none() {
-            check_empty_classes(path, &parts)?;
-        }
+        let note = archives_note(&listing.archives);
+        let mut parts = match by_inner_table(path, &mut listing, classes)? {
+            Some(parts) => parts,
+            None => {
+                let parts = by_folders(path, listing.unwrap(classes))?;
+                if classes.is_none() {
+                    check_empty_classes(path, &parts)?;
+                }
+                parts
+            }
+        };
+        parts.notes.extend(note);
         return Ok(parts);
     }
     if !path.exists() {
@@ -58,6 +64,23 @@ pub(super) fn find_parts(path: &Path, classes: Option<&[String]>) -> Result<Part
     }
     Err(FolderError::Kind {
         path: path.to_owned(),
+    })
+}
+
+fn archives_note(archives: &[String]) -> Option<String> {
+    Some(match archives {
+        [] => return None,
+        [one] => format!(
+            "the images are those of the archive {}",
+            quoted(&[one.clone()])
+        ),
+        several => {
+            let count = several.len();
+            format!(
+                "the images are those of {count} archives: {}",
+                quoted(several)
+            )
+        }
     })
 }
 

@@ -475,3 +475,69 @@ fn duplicates_and_look_alikes_are_named_across_splits_first() {
         [["train/cat/photo.png", "test/cat/again.jpg"]]
     );
 }
+
+/// Puts an archive of a folder with one image per class into `dir`.
+fn pack(dir: &Path, archive: &str, inner: &str, first: u8) {
+    let folder = tempfile::tempdir().unwrap();
+    put_image(&folder.path().join("cat"), &format!("{first}.png"), first);
+    let next = first + 1;
+    put_image(&folder.path().join("dog"), &format!("{next}.png"), next);
+    let (_out, tar) = tar_of(folder.path(), inner);
+    std::fs::create_dir_all(dir).unwrap();
+    std::fs::copy(tar, dir.join(archive)).unwrap();
+}
+
+#[test]
+fn archives_in_a_folder_are_read_as_if_unpacked() {
+    // Splits within, splits within different folders, and splits named by the archives.
+    for inner in [
+        ["a/train", "a/test", "a/train"],
+        ["a/Train", "b/Testing", "c/Train"],
+        ["photos", "", "more"],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        pack(folder.path(), "pets-train1.tar", inner[0], 10);
+        pack(folder.path(), "pets-test.tar", inner[1], 20);
+        pack(folder.path(), "pets-train2.tar", inner[2], 30);
+        std::fs::write(folder.path().join("readme.txt"), "pets").unwrap();
+        let opened = ImageFolder::open_splits(folder.path(), &options(false), None).unwrap();
+        assert_eq!(opened.train.labels(), [0, 0, 1, 1], "{inner:?}");
+        assert_eq!(opened.train.class_names(), ["cat", "dog"]);
+        assert_eq!(opened.test.map(|test| test.len()), Some(2));
+        let note = "the images are those of 3 archives: `pets-test.tar`, `pets-train1.tar`, `pets-train2.tar`";
+        assert_eq!(opened.notes, [note]);
+        let skipped = opened.skipped_files.to_string();
+        assert_eq!(skipped, "1 file skipped: 1 not an image (.txt)");
+    }
+}
+
+#[test]
+fn archives_without_splits_belong_to_the_folder_they_are_in() {
+    let folder = tempfile::tempdir().unwrap();
+    pack(&folder.path().join("train"), "a.tar", "", 10);
+    pack(&folder.path().join("test"), "b.tar", "", 20);
+    let opened = ImageFolder::open_splits(folder.path(), &options(false), None).unwrap();
+    assert_eq!(opened.train.labels(), [0, 1]);
+    assert_eq!(opened.test.map(|test| test.len()), Some(2));
+}
+
+#[test]
+fn an_archive_next_to_images_is_not_read() {
+    let folder = new_pets();
+    pack(folder.path(), "backup.tar", "", 10);
+    let (images, skipped) = ImageFolder::open(folder.path(), &options(false), None).unwrap();
+    assert_eq!(images.len(), 4);
+    assert_eq!(
+        skipped.to_string(),
+        "1 file skipped: 1 an archive next to images"
+    );
+}
+
+#[test]
+fn archives_with_files_of_one_name_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    pack(folder.path(), "a.tar", "", 10);
+    pack(folder.path(), "b.tar", "", 10);
+    let error = open(folder.path(), false).unwrap_err().to_string();
+    assert!(error.contains("a.tar:cat/10.png` and"), "{error}");
+}

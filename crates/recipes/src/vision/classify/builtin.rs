@@ -2,7 +2,7 @@
 
 use tinderbox_datasets::image::Augment;
 use tinderbox_models::layers::MlpConfig;
-use tinderbox_models::vision::{CnnConfig, ResNetConfig};
+use tinderbox_models::vision::{CnnConfig, ResNetConfig, Stem};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
 use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
@@ -25,7 +25,7 @@ pub(in crate::vision) const BUILTIN: [(&str, &str); RECIPES.len()] = {
 /// The name of a recipe, a line on it, and the function that makes it.
 type Builtin = (&'static str, &'static str, fn(&str) -> Recipe);
 
-const RECIPES: [Builtin; 7] = [
+const RECIPES: [Builtin; 9] = [
     (
         "digits",
         "8x8 digits that ship with the app, a small CNN; the default without `--data`",
@@ -41,6 +41,16 @@ const RECIPES: [Builtin; 7] = [
         "mlp-digits",
         "the textbook feed-forward net, shown step by step",
         mlp_digits,
+    ),
+    (
+        "cifar10",
+        "32x32 color photos of CIFAR-10 or your own, from scratch: a CNN for a CPU",
+        cifar10,
+    ),
+    (
+        "cifar10-gpu",
+        "the same with ResNet-18 and 100 epochs: made for a GPU, not measured",
+        cifar10_gpu,
     ),
     (
         "image-folder",
@@ -166,6 +176,64 @@ fn fashion_mnist(name: &str) -> Recipe {
     };
     recipe.train.epochs = 20;
     recipe.train.ema_decay = 0.998;
+    recipe
+}
+
+/// As much as a CPU of a few cores trains in an hour on 20,000 images.
+fn cifar10(name: &str) -> Recipe {
+    let model = CnnConfig::new(0, 0, 0, 0)
+        .with_block_channels(vec![64, 128, 256])
+        .with_convs_per_block(2)
+        .with_d_hidden(0)
+        .with_dropout(0.0);
+    let mut recipe = small_photos(name, model.into());
+    recipe.augment.cutmix = 0.5;
+    recipe.train.epochs = 36;
+    recipe.train.ema_decay = 0.995;
+    recipe
+}
+
+/// DeVries and Taylor, *Improved regularization of convolutional neural networks with Cutout*, 2017,
+/// <https://arxiv.org/abs/1708.04552>, train the same network to 96.0% in 200 epochs of the 50,000
+/// images.
+fn cifar10_gpu(name: &str) -> Recipe {
+    let model = ResNetConfig::resnet18(0, 0).with_stem(Stem::Small);
+    let mut recipe = small_photos(name, model.into());
+    recipe.train.epochs = 100;
+    recipe.train.ema_decay = 0.999;
+    recipe.train.workers = 8;
+    recipe
+}
+
+/// Photos of 32×32 pixels: stochastic gradient descent with a one-cycle schedule (Smith and Topin,
+/// *Super-convergence*, 2018, <https://arxiv.org/abs/1708.07120>).
+fn small_photos(name: &str, model: ImageModelConfig) -> Recipe {
+    let mut data = Data::image_folder();
+    if let Data::ImageFolder { height, width, .. } = &mut data {
+        (*height, *width) = (32, 32);
+    }
+    let mut recipe = base(name, data, model);
+    recipe.split.valid_fraction = 0.05;
+    recipe.augment = Augment {
+        crop: 4,
+        flip: 0.5,
+        erase: 0.5,
+        ..Augment::default()
+    };
+    recipe.loss.label_smoothing = 0.1;
+    recipe.optimizer = Optimizer::Sgd {
+        learning_rate: 0.1,
+        momentum: 0.9,
+        nesterov: true,
+        weight_decay: 5e-4,
+    };
+    recipe.schedule = Schedule::OneCycle {
+        rise: 0.3,
+        start: 0.04,
+        floor: 0.0,
+    };
+    recipe.train.batch_size = 128;
+    recipe.train.workers = 2;
     recipe
 }
 
