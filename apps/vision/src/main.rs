@@ -81,6 +81,9 @@ impl App for Vision {
             _ => Self::recipes().of_run(run)?,
         };
         weights::check(flags.weights.as_deref(), &recipe)?;
+        if let Some(name) = recipe.weights() {
+            weights::fetch(name, run.quiet).map_err(TaskError::from)?;
+        }
         with_data(recipe, data)
     }
 
@@ -106,6 +109,7 @@ impl App for Vision {
         let Some(weights) = &flags.weights else {
             return Ok(None);
         };
+        weights::fetch(weights, false).map_err(TaskError::from)?;
         let weights = open_weights(weights).map_err(TaskError::from)?;
         let model = weights.classifier(device).map_err(TaskError::user)?;
         Ok(Some((

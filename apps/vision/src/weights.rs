@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use tinderbox_cli::{App as _, Failure, RunArgs, note};
+use tinderbox_cli::{App as _, DownloadProgress, Failure, RunArgs, note};
 use tinderbox_recipes::vision::{
-    DEFAULT_WEIGHTS, InferredRecipe, VisionRecipe, fetch_default_weights,
+    DEFAULT_WEIGHTS, InferredRecipe, TransferError, VisionRecipe, fetch_weights,
 };
 
 use crate::Vision;
@@ -44,6 +44,17 @@ pub(crate) fn check(weights: Option<&str>, recipe: &VisionRecipe) -> Result<(), 
     Ok(())
 }
 
+/// Fetches weights of the hub if the cache lacks them, and shows how much has arrived.
+pub(crate) fn fetch(name: &str, quiet: bool) -> Result<(), TransferError> {
+    let mut progress = DownloadProgress::new(name);
+    fetch_weights(name, &mut |part| {
+        if !quiet {
+            progress.set(part.file, part.bytes, part.total);
+        }
+    })?;
+    Ok(())
+}
+
 /// The recipe for data that comes without one: with the default weights where these can be had and the
 /// flags change neither the network nor the images.
 pub(crate) fn inferred(data: &Path, run: &RunArgs) -> Result<InferredRecipe, Failure> {
@@ -53,7 +64,7 @@ pub(crate) fn inferred(data: &Path, run: &RunArgs) -> Result<InferredRecipe, Fai
         return Ok(inferred);
     }
     let quiet = run.quiet;
-    match fetch_default_weights() {
+    match fetch(DEFAULT_WEIGHTS, quiet) {
         Ok(()) => {
             if !quiet {
                 note(&format!(

@@ -188,10 +188,13 @@ fn speed(report: &Report, summary: &Summary, item: Noun) -> String {
     } else {
         String::new()
     };
+    let best = match summary.epochs {
+        // What is fitted at once has no epochs.
+        0 | 1 => String::new(),
+        epochs => format!("best epoch {} of {epochs}, ", summary.best_epoch),
+    };
     format!(
-        "best epoch {} of {}, {} {unit}/s, {} parameters{alone}",
-        summary.best_epoch,
-        summary.epochs,
+        "{best}{} {unit}/s, {} parameters{alone}",
         thousands(rate as usize),
         thousands(summary.parameters)
     )

@@ -160,7 +160,15 @@ impl SegmentationFolder {
     }
 
     /// The mask at `index` in its own size.
-    fn mask(&self, index: usize) -> Result<Mask, SegmentationError> {
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read any more.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such pair.
+    pub fn mask(&self, index: usize) -> Result<Mask, SegmentationError> {
         match &self.pairs[index].target {
             Target::File(file) => {
                 let raw = read_mask(&file.bytes()?, file.path(), self.decode.max_pixels)?;

@@ -29,5 +29,5 @@ pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
 pub use task::{VisionModel, VisionTask};
 pub use transfer::{
-    DEFAULT_WEIGHTS, Transfer, TransferError, TransferMode, fetch_default_weights, open_weights,
+    DEFAULT_WEIGHTS, Transfer, TransferError, TransferMode, fetch_weights, open_weights,
 };

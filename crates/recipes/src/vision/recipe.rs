@@ -50,6 +50,15 @@ impl VisionRecipe {
         }
     }
 
+    /// The published weights that the recipe starts from, if any are named.
+    pub fn weights(&self) -> Option<&str> {
+        let weights = match self {
+            Self::Classification(recipe) => recipe.transfer.as_ref()?.weights.as_str(),
+            Self::Segmentation(recipe) => recipe.weights.as_str(),
+        };
+        (!weights.is_empty()).then_some(weights)
+    }
+
     /// The recipe, if it is one of segmentation.
     pub fn segmentation(&self) -> Option<&SegmentationRecipe> {
         match self {

@@ -17,7 +17,7 @@ mod rates;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::download::{HubError, fetch_weights, find_weights};
+use tinderbox_datasets::download::{HubError, HubProgress, find_weights};
 use tinderbox_datasets::image::{DecodeOptions, Fit};
 use tinderbox_predict::vision::{ImageModelConfig, PublishedError, PublishedModel};
 use tinderbox_train::overlay::KeyDoc;
@@ -249,13 +249,17 @@ impl From<TransferError> for TaskError {
     }
 }
 
-/// Makes sure that the default weights are in the cache, and fetches them if they are not.
+/// Makes sure that published weights are there: a folder or file or, if there is none of this name, weights of
+/// the Hugging Face hub, which are fetched into the cache if it lacks them.
 ///
 /// # Errors
 ///
 /// If they are not there and cannot be fetched.
-pub fn fetch_default_weights() -> Result<(), HubError> {
-    fetch_weights(DEFAULT_WEIGHTS, &mut |_| ())?;
+pub fn fetch_weights(
+    name: &str,
+    on_progress: &mut dyn FnMut(HubProgress<'_>),
+) -> Result<(), HubError> {
+    find_weights(name, on_progress)?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use tinderbox_train::format::thousands;
 use tinderbox_train::task::{Overview, SplitOverview};
 use tinderbox_train::{Section, TaskError, TaskRecipe as _};
 
+use super::inspect_masks;
 use crate::vision::classify::InferredRecipe;
 use crate::vision::data::{DataError, open};
 
@@ -32,7 +33,7 @@ pub struct Inspection {
     pub details: Map<String, Value>,
 }
 
-/// Inspects a folder, an archive, a table of paths or IDX files.
+/// Inspects a folder, an archive, a table of paths, IDX files, or photos with masks.
 ///
 /// # Errors
 ///
@@ -41,7 +42,12 @@ pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
     let report = if is_idx_folder(data) {
         idx_report(data)?
     } else {
-        inspect_folder(data).map_err(DataError::Folder)?
+        match inspect_masks::open(data) {
+            Ok(splits) => return inspect_masks::inspect(data, &splits),
+            Err(error) if inspect_masks::has_masks(&error) => return Err(TaskError::user(error)),
+            // What else is wrong is said by the reader of classes.
+            Err(_) => inspect_folder(data).map_err(DataError::Folder)?,
+        }
     };
     let warnings = warnings(&report);
     let details = details(data, &report, &warnings);
@@ -103,12 +109,16 @@ fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overvi
         sizes(report)
     )));
     sections.extend(aspect_ratios(report).map(Section::text));
-    for (title, pairs) in [
-        ("Duplicates (first pairs)", &report.duplicate_pairs),
-        ("Near duplicates (first pairs)", &report.near_pairs),
+    for (title, other, pairs) in [
+        ("Duplicates (first pairs)", "copy", &report.duplicate_pairs),
+        (
+            "Near duplicates (first pairs)",
+            "looks like",
+            &report.near_pairs,
+        ),
     ] {
         if !pairs.is_empty() {
-            let head = vec!["image".to_owned(), "copy".to_owned()];
+            let head = vec!["image".to_owned(), other.to_owned()];
             let rows = pairs.iter().map(|pair| pair.to_vec());
             let rows = std::iter::once(head).chain(rows).collect();
             sections.push(Section::table(title, rows));
@@ -188,7 +198,7 @@ fn class_table(report: &FolderReport) -> Option<Section> {
     Some(Section::table("", rows))
 }
 
-fn sizes(report: &FolderReport) -> String {
+pub(super) fn sizes(report: &FolderReport) -> String {
     let mut sizes: Vec<_> = report.sizes.iter().collect();
     sizes.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));
     if let [((height, width), _)] = sizes[..] {
@@ -214,7 +224,7 @@ fn sizes(report: &FolderReport) -> String {
 }
 
 /// Range and median of width / height, if images differ in it.
-fn aspect_ratios(report: &FolderReport) -> Option<String> {
+pub(super) fn aspect_ratios(report: &FolderReport) -> Option<String> {
     let ratio = |&(height, width): &(usize, usize)| width as f64 / height.max(1) as f64;
     let mut ratios: Vec<(f64, usize)> = report
         .sizes

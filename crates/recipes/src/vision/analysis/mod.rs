@@ -4,6 +4,7 @@ mod explain;
 mod grad_cam;
 mod heatmap;
 mod inspect;
+mod inspect_masks;
 mod outputs;
 
 pub use explain::{ExplainOptions, explain};

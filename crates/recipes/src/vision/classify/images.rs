@@ -40,9 +40,12 @@ impl ImageClassification {
     pub(super) fn draw_result(&self, gallery: &mut Gallery, report: &Report) {
         let (names, _) = drawable_names(&self.data.classes);
         let best = report.training.best_epoch;
-        gallery.add("learning-curves.png", || {
-            learning_curves(report.run.path(), "accuracy", best)
-        });
+        // The last layer alone is fitted at once.
+        if self.frozen().is_none() {
+            gallery.add("learning-curves.png", || {
+                learning_curves(report.run.path(), "accuracy", best)
+            });
+        }
         let Some(test) = report.evaluation.predictions() else {
             return;
         };
@@ -56,7 +59,7 @@ impl ImageClassification {
     /// Some training images, each with what augmentation makes of it in the first epochs.
     fn augmented(&self, names: &[String]) -> Result<Canvas, TaskError> {
         let rows = spread(&self.splits.splits.train, &self.data.labels, AUGMENTED);
-        let augment = &self.recipe.augment;
+        let (augment, without) = self.shown_augmentation();
         let originals = rows
             .iter()
             .map(|&row| Ok(self.data.images.get(row).map_err(DataError::Image)?.image));
@@ -70,7 +73,7 @@ impl ImageClassification {
                     batch: 0,
                     indices: rows.clone(),
                 };
-                as_batch(augment, &originals, &context)
+                as_batch(&augment, &originals, &context)
             })
             .collect();
         let tiles = originals.iter().enumerate().flat_map(|(at, original)| {
@@ -86,7 +89,7 @@ impl ImageClassification {
             own.chain(others)
         });
         let (title, subtitle, columns) = if versions == 0 {
-            ("Training images", "not augmented", AUGMENTED / 2)
+            ("Training images", without, AUGMENTED / 2)
         } else {
             (
                 "Augmented training images",
@@ -102,6 +105,18 @@ impl ImageClassification {
             tiles: tiles.collect(),
         };
         Ok(sheet.draw())
+    }
+
+    /// The augmentation, and a line for images that get none.
+    fn shown_augmentation(&self) -> (Augment, &'static str) {
+        match (&self.recipe.transfer, self.frozen()) {
+            (Some(transfer), Some(_)) if transfer.flip => (
+                Augment::default(),
+                "not augmented; the last layer also sees each of them mirrored",
+            ),
+            (_, Some(_)) => (Augment::default(), "not augmented"),
+            (_, None) => (self.recipe.augment.clone(), "not augmented"),
+        }
     }
 
     /// The mistakes on the test split, the most confident first.
