@@ -30,15 +30,14 @@ pub(super) fn find_parts(path: &Path, classes: Option<&[String]>) -> Result<Part
     if path.is_dir() {
         let mut listing = Listing::of_folder(path)?;
         let note = archives_note(&listing.archives);
-        let mut parts = match by_inner_table(path, &mut listing, classes)? {
-            Some(parts) => parts,
-            None => {
-                let parts = by_folders(path, listing.unwrap(classes))?;
-                if classes.is_none() {
-                    check_empty_classes(path, &parts)?;
-                }
-                parts
+        let mut parts = if let Some(parts) = by_inner_table(path, &mut listing, classes)? {
+            parts
+        } else {
+            let parts = by_folders(path, listing.unwrap(classes))?;
+            if classes.is_none() {
+                check_empty_classes(path, &parts)?;
             }
+            parts
         };
         parts.notes.extend(note);
         return Ok(parts);
@@ -68,19 +67,11 @@ pub(super) fn find_parts(path: &Path, classes: Option<&[String]>) -> Result<Part
 }
 
 fn archives_note(archives: &[String]) -> Option<String> {
-    Some(match archives {
-        [] => return None,
-        [one] => format!(
-            "the images are those of the archive {}",
-            quoted(&[one.clone()])
-        ),
-        several => {
-            let count = several.len();
-            format!(
-                "the images are those of {count} archives: {}",
-                quoted(several)
-            )
-        }
+    let named = quoted(archives);
+    Some(match archives.len() {
+        0 => return None,
+        1 => format!("the images are those of the archive {named}"),
+        count => format!("the images are those of {count} archives: {named}"),
     })
 }
 
