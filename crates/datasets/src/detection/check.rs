@@ -1,0 +1,114 @@
+//! What is wrong with labels.
+
+use std::collections::HashSet;
+
+use super::{Annotation, DetectionSet};
+
+/// Pixels that a box may reach beyond its image, for rounding.
+const TOLERANCE: f64 = 0.5;
+
+/// Kinds of problems of labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProblemKind {
+    /// An image cannot be read.
+    BrokenImage,
+    /// A label file cannot be understood, or a part of it.
+    BrokenLabel,
+    /// A class has no name.
+    UnknownClass,
+    /// A box has no area.
+    EmptyBox,
+    /// A box reaches beyond its image.
+    OutsideImage,
+    /// The same box with the same class again.
+    DuplicateBox,
+    /// Labels without their image.
+    MissingImage,
+    /// An image without labels.
+    MissingLabels,
+    /// A second label file for an image.
+    SecondLabels,
+    /// The labels say that the image has another size.
+    OtherSize,
+    /// The labels name another image.
+    OtherImage,
+}
+
+impl ProblemKind {
+    /// What is wrong, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BrokenImage => "damaged images",
+            Self::BrokenLabel => "damaged labels",
+            Self::UnknownClass => "boxes of an unknown class",
+            Self::EmptyBox => "empty boxes",
+            Self::OutsideImage => "boxes that reach beyond the image",
+            Self::DuplicateBox => "boxes that occur twice",
+            Self::MissingImage => "labels without image",
+            Self::MissingLabels => "images without labels",
+            Self::SecondLabels => "second label files of an image",
+            Self::OtherSize => "labels with another image size",
+            Self::OtherImage => "labels that name another image",
+        }
+    }
+}
+
+/// Something that is wrong with labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Its kind.
+    pub kind: ProblemKind,
+    /// Where: a file, with a line or the number of an annotation if that is known.
+    pub place: String,
+    /// What, in a few words.
+    pub detail: String,
+}
+
+impl Problem {
+    pub(super) fn new(kind: ProblemKind, place: String, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self {
+            kind,
+            place,
+            detail,
+        }
+    }
+}
+
+/// Adds the problems of the boxes, and of images without labels.
+pub(super) fn check(set: &mut DetectionSet) {
+    let mut found = Vec::new();
+    for image in &set.images {
+        if !image.is_labeled {
+            let place = image.path.display().to_string();
+            found.push(Problem::new(ProblemKind::MissingLabels, place, "no label file"));
+        }
+        let mut seen = HashSet::new();
+        for object in &image.objects {
+            let [left, top, right, bottom] = object.bounds;
+            let [width, height] = [image.width as f64, image.height as f64];
+            let text = format!("{left:.1}, {top:.1} to {right:.1}, {bottom:.1}");
+            let mut add = |kind, detail| found.push(Problem::new(kind, object.place.clone(), detail));
+            // Also where a number is missing.
+            if !(object.area() > 0.0 && object.area().is_finite()) {
+                add(ProblemKind::EmptyBox, text);
+            } else if left < -TOLERANCE
+                || top < -TOLERANCE
+                || right > width + TOLERANCE
+                || bottom > height + TOLERANCE
+            {
+                let detail = format!("{text} in {width} x {height} pixels");
+                add(ProblemKind::OutsideImage, detail);
+            } else if !seen.insert(key(object)) {
+                add(ProblemKind::DuplicateBox, text);
+            }
+        }
+    }
+    set.problems.extend(found);
+}
+
+/// A box and its class, to a hundredth of a pixel.
+fn key(object: &Annotation) -> ([i64; 4], usize) {
+    let bounds = object.bounds.map(|edge| (edge * 100.0).round() as i64);
+    (bounds, object.class)
+}

@@ -1,0 +1,235 @@
+//! The files of a data set with boxes: images, labels, and what belongs together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::{AnnotatedImage, DetectionError, LabelFormat, MAX_LABEL_BYTES, Problem, ProblemKind};
+use crate::files::{file_name, walk};
+use crate::image::{MAX_PIXELS, check_bytes, read_file};
+
+/// Extensions of image files.
+const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+
+/// Bytes at the start of a JSON file in which one of COCO names a part.
+const COCO_START: u64 = 1 << 20;
+
+/// The files below a folder.
+pub(super) struct Files {
+    pub(super) dir: PathBuf,
+    /// The image files by their names without extension, in lower case.
+    images: HashMap<String, Vec<PathBuf>>,
+    pub(super) xml: Vec<PathBuf>,
+    pub(super) json: Vec<PathBuf>,
+    /// Text files that are called as an image, or lie in a folder `labels`.
+    pub(super) txt: Vec<PathBuf>,
+    /// Files that may list the names of classes.
+    pub(super) names: Vec<PathBuf>,
+    /// Files that list the images of a split, with its name.
+    lists: Vec<(&'static str, PathBuf)>,
+    /// Number of images in folders of masks.
+    masks: usize,
+}
+
+/// The image of a label file.
+pub(super) enum Found<'a> {
+    One(&'a Path),
+    None,
+    /// Several with its name, none of which is nearer than another.
+    Several(usize),
+}
+
+impl Files {
+    pub(super) fn list(dir: &Path) -> Result<Self, DetectionError> {
+        let mut files = Self {
+            dir: dir.to_owned(),
+            images: HashMap::new(),
+            xml: Vec::new(),
+            json: Vec::new(),
+            txt: Vec::new(),
+            names: Vec::new(),
+            lists: Vec::new(),
+            masks: 0,
+        };
+        let mut texts = Vec::new();
+        for path in walk(dir)? {
+            let extension = path.extension().unwrap_or_default().to_string_lossy();
+            match extension.to_lowercase().as_str() {
+                "xml" => files.xml.push(path),
+                "json" if is_coco(&path) => files.json.push(path),
+                "yaml" | "yml" | "names" => files.names.push(path),
+                "txt" if is_names_file(&path) => files.names.push(path),
+                "txt" => texts.push(path),
+                image if IMAGES.contains(&image) && in_masks(dir, &path) => files.masks += 1,
+                image if IMAGES.contains(&image) => {
+                    files.images.entry(stem(&path)).or_default().push(path);
+                }
+                _ => {}
+            }
+        }
+        for path in texts {
+            if path.parent().is_some_and(|parent| parent.ends_with("ImageSets/Main")) {
+                let split = split_of_name(&stem(&path));
+                files.lists.extend(split.map(|split| (split, path)));
+            } else if files.images.contains_key(&stem(&path)) || is_in(&path, "labels") {
+                files.txt.push(path);
+            }
+        }
+        Ok(files)
+    }
+
+    /// The one format of the labels.
+    pub(super) fn format(&self, dir: &Path) -> Result<LabelFormat, DetectionError> {
+        let formats = [
+            (LabelFormat::Voc, self.xml.first()),
+            (LabelFormat::Coco, self.json.first()),
+            (LabelFormat::Yolo, self.txt.first()),
+        ];
+        let path = dir.to_owned();
+        let mut found = formats
+            .into_iter()
+            .filter_map(|(format, file)| Some((format, file?.clone())));
+        match (found.next(), found.next()) {
+            (Some((format, _)), None) => Ok(format),
+            (Some(first), Some(second)) => Err(DetectionError::Mixed {
+                path,
+                first,
+                second,
+            }),
+            (None, _) => Err(DetectionError::NoLabels { path }),
+        }
+    }
+
+    /// The image that belongs to a label file, by its name: in the same folder, in the folder `images` that
+    /// mirrors a folder `labels`, or anywhere if there is only one.
+    pub(super) fn image_of(&self, label: &Path, name: &str) -> Found<'_> {
+        let name = name.replace('\\', "/");
+        let candidates = self.images.get(&stem(Path::new(&name)));
+        let Some(candidates) = candidates else {
+            return Found::None;
+        };
+        let mirrored = label.to_string_lossy().replace("/labels/", "/images/");
+        let near = [label.parent(), Path::new(&mirrored).parent()];
+        let near = |path: &&PathBuf| near.contains(&path.parent());
+        let last = name.rsplit('/').next().unwrap_or_default();
+        let mut exact = candidates.iter().filter(|path| file_name(path) == last);
+        match (&candidates[..], exact.next(), exact.next()) {
+            ([one], _, _) | (_, Some(one), None) => Found::One(one),
+            (several, _, _) => match several.iter().find(near) {
+                Some(one) => Found::One(one),
+                None => Found::Several(several.len()),
+            },
+        }
+    }
+
+    /// What was left out.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let note = format!("{} images in folders of masks are left out", self.masks);
+        (self.masks > 0).then_some(note).into_iter().collect()
+    }
+
+    /// The images by their paths, without boxes. An image that cannot be read is a problem.
+    pub(super) fn annotated(&self, problems: &mut Vec<Problem>) -> BTreeMap<PathBuf, AnnotatedImage> {
+        let lists = self.listed();
+        let mut images = BTreeMap::new();
+        let mut paths: Vec<&PathBuf> = self.images.values().flatten().collect();
+        paths.sort_unstable();
+        for path in paths {
+            let size = read_file(path).and_then(|bytes| check_bytes(&bytes, path, MAX_PIXELS));
+            let (height, width) = match size {
+                Ok(size) => size,
+                Err(error) => {
+                    problems.push(Problem::new(
+                        ProblemKind::BrokenImage,
+                        path.display().to_string(),
+                        error.to_string(),
+                    ));
+                    continue;
+                }
+            };
+            let below = path.strip_prefix(&self.dir).unwrap_or(path);
+            let in_path = below.iter().filter_map(|part| split_of_name(&part.to_string_lossy()));
+            let listed = lists.get(&stem(path)).copied();
+            images.insert(
+                path.clone(),
+                AnnotatedImage {
+                    path: path.clone(),
+                    height,
+                    width,
+                    split: listed.or(in_path.last()).unwrap_or_default(),
+                    is_labeled: false,
+                    objects: Vec::new(),
+                },
+            );
+        }
+        images
+    }
+
+    /// The split of each listed image, by its name. Of the lists of Pascal VOC, `trainval` is the sum of two.
+    fn listed(&self) -> HashMap<String, &'static str> {
+        let mut listed = HashMap::new();
+        for (split, path) in &self.lists {
+            let text = read_text(path).unwrap_or_default();
+            let names = text.lines().filter_map(|line| line.split_whitespace().next());
+            listed.extend(names.map(|name| (name.to_lowercase(), *split)));
+        }
+        listed
+    }
+}
+
+/// The name of a file without its extension, in lower case.
+pub(super) fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().to_lowercase()
+}
+
+/// Reads a label file as text.
+pub(super) fn read_text(path: &Path) -> Result<String, DetectionError> {
+    let read = |source| DetectionError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(read)?;
+    file.take(MAX_LABEL_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// The split that a folder or list is named after.
+fn split_of_name(name: &str) -> Option<&'static str> {
+    match name.to_lowercase().as_str() {
+        "train" | "training" | "train2017" => Some("train"),
+        "val" | "valid" | "validation" | "val2017" => Some("valid"),
+        "test" | "testing" | "test2017" => Some("test"),
+        _ => None,
+    }
+}
+
+/// Whether a file lies in a folder of masks below `dir`.
+fn in_masks(dir: &Path, path: &Path) -> bool {
+    let below = path.strip_prefix(dir).unwrap_or(path);
+    let mut parents = below.iter().rev().skip(1);
+    parents.any(|part| part.to_string_lossy().to_lowercase().contains("mask"))
+}
+
+fn is_in(path: &Path, folder: &str) -> bool {
+    let mut parents = path.iter().rev().skip(1);
+    parents.any(|part| part.to_string_lossy().eq_ignore_ascii_case(folder))
+}
+
+fn is_names_file(path: &Path) -> bool {
+    let name = file_name(path).to_lowercase();
+    ["classes.txt", "obj.names.txt", "labels.txt"].contains(&name.as_str())
+}
+
+/// Whether a JSON file has the parts of one of COCO.
+fn is_coco(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(COCO_START).read_to_end(&mut start));
+    let start = String::from_utf8_lossy(&start);
+    read.is_ok() && ["\"annotations\"", "\"images\"", "\"categories\""].iter().any(|part| start.contains(part))
+}

@@ -1,0 +1,179 @@
+//! Images with boxes around objects, in the label formats that people have.
+//!
+//! | format | files | boxes |
+//! |---|---|---|
+//! | Pascal VOC | an XML file per image | corners in pixels |
+//! | COCO | a JSON file per split | corner and size in pixels |
+//! | YOLO | a text file per image, names in `data.yaml`, `*.names` or `classes.txt` | center and size, relative |
+//!
+//! [`read`] recognizes the format and finds the image of each label file by its name. It reads what can be
+//! read, and lists what is wrong as [`Problem`]s with their places; whether a box with a problem is used is the
+//! decision of the caller.
+
+mod check;
+mod coco;
+mod files;
+#[cfg(test)]
+mod tests;
+mod voc;
+mod yolo;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+pub use self::check::{Problem, ProblemKind};
+use self::files::Files;
+use crate::files::WalkError;
+
+/// Most bytes of a label file, 256 MiB.
+const MAX_LABEL_BYTES: u64 = 256 << 20;
+
+/// A format of labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelFormat {
+    /// Pascal VOC (Everingham et al., 2010, <https://doi.org/10.1007/s11263-009-0275-4>).
+    Voc,
+    /// COCO (Lin et al., 2014, <https://arxiv.org/abs/1405.0312>).
+    Coco,
+    /// YOLO, as Darknet (Redmon et al., 2016, <https://arxiv.org/abs/1506.02640>) and Ultralytics read it.
+    Yolo,
+}
+
+impl LabelFormat {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Voc => "Pascal VOC XML",
+            Self::Coco => "COCO JSON",
+            Self::Yolo => "YOLO text files",
+        }
+    }
+}
+
+/// An object in an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Annotation {
+    /// Left, top, right and bottom edge, in pixels.
+    pub bounds: [f64; 4],
+    /// The class, from 0.
+    pub class: usize,
+    /// Marked as hard to recognize; not counted in the benchmark of Pascal VOC.
+    pub difficult: bool,
+    /// A crowd that was not taken apart; not counted in the benchmark of COCO.
+    pub crowd: bool,
+    /// Where it is written: `file:line`, or the file with the number of the annotation.
+    pub place: String,
+}
+
+impl Annotation {
+    /// Its width times its height; 0 if an edge lies beyond the opposite one.
+    pub fn area(&self) -> f64 {
+        let [left, top, right, bottom] = self.bounds;
+        (right - left).max(0.0) * (bottom - top).max(0.0)
+    }
+}
+
+/// An image with its objects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnnotatedImage {
+    /// The image file.
+    pub path: PathBuf,
+    /// Number of rows, of the stored image.
+    pub height: usize,
+    /// Number of columns.
+    pub width: usize,
+    /// `train`, `valid` or `test`; empty where the data do not say.
+    pub split: &'static str,
+    /// Whether there is a label file for it.
+    pub is_labeled: bool,
+    /// Its objects.
+    pub objects: Vec<Annotation>,
+}
+
+/// Images with boxes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectionSet {
+    /// The format of the labels.
+    pub format: LabelFormat,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// The images, sorted by path.
+    pub images: Vec<AnnotatedImage>,
+    /// What is wrong, in the order in which it was found.
+    pub problems: Vec<Problem>,
+    /// What was assumed, as whole lines.
+    pub notes: Vec<String>,
+}
+
+/// Errors of reading images with boxes.
+#[derive(Debug, Error)]
+pub enum DetectionError {
+    /// A folder cannot be listed.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// There are no labels in a known format.
+    #[error(
+        "`{}` has no labels of boxes: expected Pascal VOC XML, COCO JSON or YOLO text files next to the images",
+        path.display()
+    )]
+    NoLabels {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There are no images.
+    #[error("`{}` has labels of boxes, but none of their images", path.display())]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There are labels in two formats.
+    #[error(
+        "`{}` has labels in two formats: {} (as `{}`) and {} (as `{}`); name a folder with one of them",
+        path.display(), first.0.name(), first.1.display(), second.0.name(), second.1.display()
+    )]
+    Mixed {
+        /// The folder.
+        path: PathBuf,
+        /// A format with a file of it.
+        first: (LabelFormat, PathBuf),
+        /// Another format with a file of it.
+        second: (LabelFormat, PathBuf),
+    },
+    /// A label file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Reads the images of a folder with the boxes around their objects.
+///
+/// # Errors
+///
+/// If the folder or a file cannot be read, or it has no labels, labels in two formats, or no images.
+pub fn read(dir: &Path) -> Result<DetectionSet, DetectionError> {
+    let files = Files::list(dir)?;
+    let format = files.format(dir)?;
+    let mut set = match format {
+        LabelFormat::Voc => voc::read(&files)?,
+        LabelFormat::Coco => coco::read(&files)?,
+        LabelFormat::Yolo => yolo::read(&files)?,
+    };
+    if set.images.is_empty() {
+        return Err(DetectionError::NoImages {
+            path: dir.to_owned(),
+        });
+    }
+    set.images.sort_by(|a, b| a.path.cmp(&b.path));
+    check::check(&mut set);
+    Ok(set)
+}
+
+/// Whether a folder has labels of boxes in a known format.
+pub fn has_labels(dir: &Path) -> bool {
+    dir.is_dir() && Files::list(dir).is_ok_and(|files| files.format(dir).is_ok())
+}

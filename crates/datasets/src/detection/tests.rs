@@ -1,0 +1,159 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder with files; images are gray, of 100 by 80 pixels.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if content.is_empty() && !path.extension().is_some_and(|end| end == "txt") {
+            image::GrayImage::new(100, 80).save(&path).unwrap();
+        } else {
+            fs::write(&path, content).unwrap();
+        }
+    }
+    dir
+}
+
+fn voc(name: &str, size: [usize; 2], objects: &[(&str, [&str; 4])]) -> String {
+    let objects = objects.iter().map(|(class, [left, top, right, bottom])| {
+        format!(
+            "<object><name>{class}</name><difficult>1</difficult><bndbox><xmin>{left}</xmin><ymin>{top}</ymin>\
+             <xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox></object>\n"
+        )
+    });
+    format!(
+        "<annotation>\n<filename>{name}</filename>\n<size><width>{}</width><height>{}</height></size>\n{}</annotation>",
+        size[0],
+        size[1],
+        objects.collect::<String>()
+    )
+}
+
+/// The kinds of problems with their places, without the folder.
+fn problems(set: &DetectionSet, dir: &TempDir) -> Vec<(ProblemKind, String)> {
+    let folder = format!("{}/", dir.path().display());
+    let problems = set.problems.iter();
+    let mut problems: Vec<_> = problems
+        .map(|problem| (problem.kind, problem.place.replace(&folder, "")))
+        .collect();
+    problems.sort();
+    problems
+}
+
+#[test]
+fn pascal_voc_is_read_and_every_problem_has_its_place() {
+    let dir = folder(&[
+        ("JPEGImages/a.png", ""),
+        ("JPEGImages/b.png", ""),
+        ("JPEGImages/c.png", ""),
+        ("ImageSets/Main/train.txt", "a\n"),
+        ("ImageSets/Main/val.txt", "b\n"),
+        ("Annotations/a.xml", &voc("a.png", [100, 80], &[
+            ("dog", ["1", "2", "30", "40"]),
+            ("cat", ["1", "2", "130", "40"]),
+            ("cat", ["5", "5", "5", "40"]),
+            ("dog", ["1", "2", "30", "40"]),
+            ("dog", ["x", "2", "30", "40"]),
+        ])),
+        ("Annotations/b.xml", &voc("z.png", [64, 64], &[])),
+        ("Annotations/d.xml", &voc("d.png", [0, 0], &[])),
+    ]);
+    let set = read(dir.path()).unwrap();
+    assert_eq!((set.format, &set.classes[..]), (LabelFormat::Voc, &["cat".to_owned(), "dog".to_owned()][..]));
+    let splits: Vec<_> = set.images.iter().map(|image| image.split).collect();
+    assert_eq!(splits, ["train", "valid", ""]);
+    let first = &set.images[0].objects[0];
+    assert_eq!((first.bounds, first.class, first.difficult), ([1.0, 2.0, 30.0, 40.0], 1, true));
+    let expected = [
+        (ProblemKind::BrokenLabel, "Annotations/a.xml:8"),
+        (ProblemKind::EmptyBox, "Annotations/a.xml:6"),
+        (ProblemKind::OutsideImage, "Annotations/a.xml:5"),
+        (ProblemKind::DuplicateBox, "Annotations/a.xml:7"),
+        (ProblemKind::MissingImage, "Annotations/d.xml"),
+        (ProblemKind::MissingLabels, "JPEGImages/c.png"),
+        (ProblemKind::OtherSize, "Annotations/b.xml"),
+        (ProblemKind::OtherImage, "Annotations/b.xml"),
+    ];
+    let expected = expected.map(|(kind, place)| (kind, place.to_owned()));
+    assert_eq!(problems(&set, &dir), expected);
+}
+
+#[test]
+fn coco_is_read_by_ids() {
+    let json = r#"{"images": [{"id": 7, "file_name": "a.png", "width": 100, "height": 80},
+        {"id": 8, "file_name": "gone.png"}], "categories": [{"id": 3, "name": "dog"}],
+        "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [1.5, 2, 10, 20], "iscrowd": 1},
+        {"id": 2, "image_id": 9, "category_id": 3, "bbox": [1, 2, 10, 20]},
+        {"id": 3, "image_id": 7, "category_id": 4, "bbox": [1, 2, 10, 20]},
+        {"image_id": 7, "category_id": 3, "bbox": [1, 2, 10]}]}"#;
+    let dir = folder(&[("train/a.png", ""), ("masks/a.png", ""), ("labels.json", json), ("other.json", "{}")]);
+    let set = read(dir.path()).unwrap();
+    assert_eq!((set.format, set.images.len(), set.images[0].split), (LabelFormat::Coco, 1, "train"));
+    let object = &set.images[0].objects[0];
+    assert_eq!((object.bounds, object.class, object.crowd), ([1.5, 2.0, 11.5, 22.0], 0, true));
+    assert_eq!(set.notes.len(), 1, "{:?}", set.notes);
+    let expected = [
+        (ProblemKind::BrokenLabel, "labels.json, annotation number 4"),
+        (ProblemKind::UnknownClass, "labels.json, annotation 3"),
+        (ProblemKind::MissingImage, "labels.json, annotation 2"),
+        (ProblemKind::MissingImage, "labels.json, image 8"),
+    ];
+    assert_eq!(problems(&set, &dir), expected.map(|(kind, place)| (kind, place.to_owned())));
+}
+
+#[test]
+fn yolo_is_read_with_names_of_any_kind_and_polygons() {
+    let dir = folder(&[
+        ("images/val/a.png", ""),
+        ("labels/val/a.txt", "0 0.5 0.5 0.2 0.5\n2 0.1 0.1 0.3 0.1 0.3 0.2\n\n5 0.5 0.5 0.1 0.1\n1 0.5 0.5\n"),
+        ("labels/val/b.txt", ""),
+        ("data.yaml", "nc: 3\nnames:\n  0: dog\n  2: cat\n"),
+    ]);
+    let set = read(dir.path()).unwrap();
+    assert_eq!((set.format, set.images[0].split), (LabelFormat::Yolo, "valid"));
+    assert_eq!(set.classes, ["dog", "class 1", "cat"]);
+    let bounds: Vec<_> = set.images[0].objects.iter().map(|object| object.bounds).collect();
+    let close = |a: [f64; 4], b: [f64; 4]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+    assert!(close(bounds[0], [40.0, 20.0, 60.0, 60.0]) && close(bounds[1], [10.0, 8.0, 30.0, 16.0]), "{bounds:?}");
+    let expected = [
+        (ProblemKind::BrokenLabel, "labels/val/a.txt:5"),
+        (ProblemKind::UnknownClass, "labels/val/a.txt:4"),
+        (ProblemKind::MissingImage, "labels/val/b.txt"),
+    ];
+    assert_eq!(problems(&set, &dir), expected.map(|(kind, place)| (kind, place.to_owned())));
+}
+
+#[test]
+fn names_that_disagree_are_said() {
+    let dir = folder(&[
+        ("a.png", ""),
+        ("a.txt", "1 0.5 0.5 0.1 0.1"),
+        ("one.names", "ladder\ncone\n"),
+        ("two.names", "ladder\ndelineator"),
+    ]);
+    let set = read(dir.path()).unwrap();
+    assert_eq!(set.classes, ["ladder", "cone"]);
+    assert!(set.notes[0].contains("`cone` and `delineator`"), "{:?}", set.notes);
+}
+
+#[test]
+fn what_is_no_set_of_boxes_is_refused() {
+    let empty = folder(&[("a.png", "")]);
+    assert!(matches!(read(empty.path()), Err(DetectionError::NoLabels { .. })));
+    assert!(!has_labels(empty.path()));
+    let alone = folder(&[("a.xml", &voc("a.png", [1, 1], &[]))]);
+    assert!(matches!(read(alone.path()), Err(DetectionError::NoImages { .. })));
+    let mixed = folder(&[("a.png", ""), ("a.txt", "0 0.5 0.5 1 1"), ("a.xml", &voc("a.png", [1, 1], &[]))]);
+    let error = read(mixed.path()).unwrap_err().to_string();
+    assert!(error.contains("two formats") && error.contains("a.txt"), "{error}");
+    let broken = folder(&[("a.png", ""), ("a.xml", "<annotation><object>"), ("b.png", "no image")]);
+    let set = read(broken.path()).unwrap();
+    let kinds: Vec<_> = set.problems.iter().map(|problem| problem.kind).collect();
+    let expected = [ProblemKind::BrokenImage, ProblemKind::BrokenLabel, ProblemKind::MissingLabels];
+    assert_eq!(kinds, expected);
+}

@@ -1,0 +1,182 @@
+//! YOLO: a text file per image, with a line per object.
+
+use std::path::{Path, PathBuf};
+
+use yaml_rust2::{Yaml, YamlLoader};
+
+use super::files::{Files, Found, read_text, stem};
+use super::{Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind};
+
+/// Most classes of a file that numbers them.
+const MAX_CLASSES: usize = 10_000;
+
+pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
+    let mut problems = Vec::new();
+    let mut images = files.annotated(&mut problems);
+    let (mut classes, mut notes) = names(files)?;
+    notes.extend(files.notes());
+    let mut largest = None;
+    let mut polygons = 0;
+    for path in &files.txt {
+        let file = path.display().to_string();
+        let image = match files.image_of(path, &stem(path)) {
+            Found::One(image) => images.get_mut(image),
+            Found::None => {
+                let detail = format!("no image `{}`", stem(path));
+                problems.push(Problem::new(ProblemKind::MissingImage, file, detail));
+                continue;
+            }
+            Found::Several(count) => {
+                let detail = format!("{count} images are called so");
+                problems.push(Problem::new(ProblemKind::MissingImage, file, detail));
+                continue;
+            }
+        };
+        let Some(image) = image else { continue };
+        if std::mem::replace(&mut image.is_labeled, true) {
+            let detail = format!("for `{}`", image.path.display());
+            problems.push(Problem::new(ProblemKind::SecondLabels, file, detail));
+            continue;
+        }
+        let size = [image.width as f64, image.height as f64];
+        for (number, line) in read_text(path)?.lines().enumerate() {
+            let place = format!("{}:{}", path.display(), number + 1);
+            if line.trim().is_empty() {
+                continue;
+            }
+            match object(line, size, place, &mut polygons) {
+                Ok(object) => {
+                    largest = largest.max(Some(object.class));
+                    image.objects.push(object);
+                }
+                Err(found) => problems.push(found),
+            }
+        }
+    }
+    if classes.is_empty() {
+        classes = (0..=largest.unwrap_or(0)).map(|class| format!("class {class}")).collect();
+        notes.push("no file names the classes, such as data.yaml or classes.txt: they are called by number".to_owned());
+    }
+    if polygons > 0 {
+        notes.push(format!("{polygons} objects are polygons: the boxes around them are used"));
+    }
+    for image in images.values_mut() {
+        image.objects.retain(|object| {
+            let known = object.class < classes.len();
+            if !known {
+                let detail = format!("class {}, and there are {} names", object.class, classes.len());
+                problems.push(Problem::new(ProblemKind::UnknownClass, object.place.clone(), detail));
+            }
+            known
+        });
+    }
+    Ok(DetectionSet {
+        format: LabelFormat::Yolo,
+        classes,
+        images: images.into_values().collect(),
+        problems,
+        notes,
+    })
+}
+
+/// A line: class, then center and size, or the corners of a polygon; all relative to the image.
+fn object(
+    line: &str,
+    [width, height]: [f64; 2],
+    place: String,
+    polygons: &mut usize,
+) -> Result<Annotation, Problem> {
+    let mut parts = line.split_whitespace();
+    let class = parts.next().and_then(|part| part.parse::<usize>().ok());
+    let numbers: Result<Vec<f64>, _> = parts.map(str::parse::<f64>).collect();
+    let (Some(class), Ok(numbers)) = (class, numbers) else {
+        let detail = "expected a class number and numbers".to_owned();
+        return Err(Problem::new(ProblemKind::BrokenLabel, place, detail));
+    };
+    let bounds = match &numbers[..] {
+        &[x, y, w, h] => [x - w / 2.0, y - h / 2.0, x + w / 2.0, y + h / 2.0],
+        corners if corners.len() >= 6 && corners.len().is_multiple_of(2) => {
+            *polygons += 1;
+            let axis = |at: usize| corners.iter().skip(at).step_by(2).copied();
+            let low = |at: usize| axis(at).fold(f64::INFINITY, f64::min);
+            let high = |at: usize| axis(at).fold(f64::NEG_INFINITY, f64::max);
+            [low(0), low(1), high(0), high(1)]
+        }
+        other => {
+            let detail = format!("expected a class and 4 numbers, found {}", other.len());
+            return Err(Problem::new(ProblemKind::BrokenLabel, place, detail));
+        }
+    };
+    let [left, top, right, bottom] = bounds;
+    Ok(Annotation {
+        bounds: [left * width, top * height, right * width, bottom * height],
+        class,
+        difficult: false,
+        crowd: false,
+        place,
+    })
+}
+
+/// The names of the classes, with what was assumed.
+fn names(files: &Files) -> Result<(Vec<String>, Vec<String>), DetectionError> {
+    let mut found: Vec<(&PathBuf, Vec<String>)> = Vec::new();
+    for path in &files.names {
+        let names = names_of(path, &read_text(path)?);
+        if !names.is_empty() {
+            found.push((path, names));
+        }
+    }
+    let Some((first, names)) = found.first().cloned() else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let mut notes = Vec::new();
+    for (path, others) in found.iter().skip(1).filter(|(_, others)| *others != names) {
+        let at = (0..names.len().max(others.len())).find(|&at| names.get(at) != others.get(at));
+        let at = at.unwrap_or_default();
+        let name = |names: &[String]| names.get(at).map_or("nothing".to_owned(), |name| format!("`{name}`"));
+        notes.push(format!(
+            "`{}` and `{}` name class {at} differently: {} and {}; the first file is used",
+            first.display(),
+            path.display(),
+            name(&names),
+            name(others)
+        ));
+    }
+    Ok((names, notes))
+}
+
+/// The names in a YAML file under `names`, or of each line of another file.
+fn names_of(path: &Path, text: &str) -> Vec<String> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    if !["yaml", "yml"].contains(&extension.to_lowercase().as_str()) {
+        let lines = text.lines().map(str::trim);
+        return lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    }
+    let documents = YamlLoader::load_from_str(text).unwrap_or_default();
+    match documents.first().map(|document| &document["names"]) {
+        Some(Yaml::Array(names)) => names.iter().map(text_of).collect(),
+        Some(Yaml::Hash(names)) => {
+            let pairs = names.iter();
+            let pairs = pairs.filter_map(|(key, name)| Some((usize::try_from(key.as_i64()?).ok()?, name)));
+            let mut list = Vec::new();
+            for (class, name) in pairs.filter(|(class, _)| *class < MAX_CLASSES) {
+                // A number that is left out keeps its place.
+                while list.len() <= class {
+                    list.push(format!("class {}", list.len()));
+                }
+                list[class] = text_of(name);
+            }
+            list
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn text_of(yaml: &Yaml) -> String {
+    match yaml {
+        Yaml::String(text) | Yaml::Real(text) => text.clone(),
+        Yaml::Integer(number) => number.to_string(),
+        Yaml::Boolean(value) => value.to_string(),
+        _ => String::new(),
+    }
+}
