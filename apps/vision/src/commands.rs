@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use tinderbox_cli::args::ModelArgs;
 use tinderbox_cli::{Failure, ReadProgress, inspect, sections};
-use tinderbox_recipes::vision::analysis::{ExplainOptions, HeatmapOptions};
+use tinderbox_recipes::vision::analysis::{ExplainOptions, HeatmapOptions, LabelFormat};
 use tinderbox_recipes::vision::{VisionTask, analysis};
 use tinderbox_train::Task as _;
 
@@ -15,6 +15,8 @@ use crate::Vision;
 pub(crate) enum Command {
     /// Show statistics and problems of a data set
     Inspect(Inspect),
+    /// Convert boxes between Pascal VOC, COCO and YOLO labels
+    Convert(Convert),
     /// Show which part of a photo speaks for a class (Grad-CAM)
     Explain(Explain),
     /// Show where an image of any size has a class: a classifier slides over it
@@ -25,6 +27,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Inspect(args) => args.run(),
+            Self::Convert(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Heatmap(args) => args.run(),
         }
@@ -33,7 +36,7 @@ impl Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Inspect {
-    /// Folder, archive, table of paths or IDX files
+    /// Folder, archive, table of paths or IDX files; or a folder of images with boxes (VOC, COCO, YOLO)
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// Print one JSON object
@@ -45,6 +48,51 @@ impl Inspect {
     fn run(self) -> Result<(), Failure> {
         let found = analysis::inspect(&self.data)?;
         inspect::print(&found.overview, &found.details, VisionTask::ITEM, self.json)
+    }
+}
+
+/// A format of labels on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Labels {
+    /// Pascal VOC, an XML file per image
+    Voc,
+    /// COCO, a JSON file per split
+    Coco,
+    /// YOLO, a text file per image
+    Yolo,
+}
+
+impl From<Labels> for LabelFormat {
+    fn from(labels: Labels) -> Self {
+        match labels {
+            Labels::Voc => Self::Voc,
+            Labels::Coco => Self::Coco,
+            Labels::Yolo => Self::Yolo,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Convert {
+    /// Format of the labels of IN [default: recognized]
+    #[arg(long, value_name = "FORMAT")]
+    from: Option<Labels>,
+    /// Format of the labels of OUT
+    #[arg(long, value_name = "FORMAT")]
+    to: Labels,
+    /// Folder with images and labels
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// New folder for images and labels
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+}
+
+impl Convert {
+    fn run(self) -> Result<(), Failure> {
+        let from = self.from.map(LabelFormat::from);
+        let done = analysis::convert(&self.input, from, self.to.into(), &self.output)?;
+        sections::print(&done, false)
     }
 }
 

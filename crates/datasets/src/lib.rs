@@ -65,6 +65,8 @@ pub mod atomic_file;
 pub mod content;
 #[cfg(feature = "loader")]
 mod dataset;
+#[cfg(feature = "loader")]
+pub mod detection;
 #[cfg(feature = "sets")]
 pub mod download;
 pub mod files;

@@ -1,6 +1,7 @@
 //! The real binary, on tiny data; one test binary, because each would link all of Burn again.
 
 mod bad_input;
+mod boxes;
 mod common;
 mod contract;
 mod determinism;

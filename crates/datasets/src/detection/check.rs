@@ -81,14 +81,19 @@ pub(super) fn check(set: &mut DetectionSet) {
     for image in &set.images {
         if !image.is_labeled {
             let place = image.path.display().to_string();
-            found.push(Problem::new(ProblemKind::MissingLabels, place, "no label file"));
+            found.push(Problem::new(
+                ProblemKind::MissingLabels,
+                place,
+                "no label file",
+            ));
         }
         let mut seen = HashSet::new();
         for object in &image.objects {
             let [left, top, right, bottom] = object.bounds;
             let [width, height] = [image.width as f64, image.height as f64];
             let text = format!("{left:.1}, {top:.1} to {right:.1}, {bottom:.1}");
-            let mut add = |kind, detail| found.push(Problem::new(kind, object.place.clone(), detail));
+            let mut add =
+                |kind, detail| found.push(Problem::new(kind, object.place.clone(), detail));
             // Also where a number is missing.
             if !(object.area() > 0.0 && object.area().is_finite()) {
                 add(ProblemKind::EmptyBox, text);

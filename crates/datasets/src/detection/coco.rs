@@ -46,7 +46,8 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
     let mut classes: Vec<String> = Vec::new();
     for path in &files.json {
         let file = path.display().to_string();
-        let mut problem = |kind, place: String, detail: String| problems.push(Problem::new(kind, place, detail));
+        let mut problem =
+            |kind, place: String, detail: String| problems.push(Problem::new(kind, place, detail));
         let json: Json = match serde_json::from_str(&read_text(path)?) {
             Ok(json) => json,
             Err(error) => {
@@ -78,13 +79,19 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
             path_of.insert(image.id, found.as_ref().map(|found| found.path.clone()));
             let Some(found) = found else { continue };
             if std::mem::replace(&mut found.is_labeled, true) {
-                problem(ProblemKind::SecondLabels, place.clone(), format!("for `{}`", image.file_name));
+                problem(
+                    ProblemKind::SecondLabels,
+                    place.clone(),
+                    format!("for `{}`", image.file_name),
+                );
             }
             if let (Some(width), Some(height)) = (image.width, image.height)
                 && [width, height] != [found.width, found.height]
             {
-                let detail =
-                    format!("it says {width} x {height}, the image has {} x {}", found.width, found.height);
+                let detail = format!(
+                    "it says {width} x {height}, the image has {} x {}",
+                    found.width, found.height
+                );
                 problem(ProblemKind::OtherSize, place, detail);
             }
         }

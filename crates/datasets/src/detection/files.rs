@@ -56,7 +56,7 @@ impl Files {
         for path in walk(dir)? {
             let extension = path.extension().unwrap_or_default().to_string_lossy();
             match extension.to_lowercase().as_str() {
-                "xml" => files.xml.push(path),
+                "xml" if is_voc(&path) => files.xml.push(path),
                 "json" if is_coco(&path) => files.json.push(path),
                 "yaml" | "yml" | "names" => files.names.push(path),
                 "txt" if is_names_file(&path) => files.names.push(path),
@@ -69,7 +69,10 @@ impl Files {
             }
         }
         for path in texts {
-            if path.parent().is_some_and(|parent| parent.ends_with("ImageSets/Main")) {
+            if path
+                .parent()
+                .is_some_and(|parent| parent.ends_with("ImageSets/Main"))
+            {
                 let split = split_of_name(&stem(&path));
                 files.lists.extend(split.map(|split| (split, path)));
             } else if files.images.contains_key(&stem(&path)) || is_in(&path, "labels") {
@@ -130,7 +133,10 @@ impl Files {
     }
 
     /// The images by their paths, without boxes. An image that cannot be read is a problem.
-    pub(super) fn annotated(&self, problems: &mut Vec<Problem>) -> BTreeMap<PathBuf, AnnotatedImage> {
+    pub(super) fn annotated(
+        &self,
+        problems: &mut Vec<Problem>,
+    ) -> BTreeMap<PathBuf, AnnotatedImage> {
         let lists = self.listed();
         let mut images = BTreeMap::new();
         let mut paths: Vec<&PathBuf> = self.images.values().flatten().collect();
@@ -149,7 +155,9 @@ impl Files {
                 }
             };
             let below = path.strip_prefix(&self.dir).unwrap_or(path);
-            let in_path = below.iter().filter_map(|part| split_of_name(&part.to_string_lossy()));
+            let in_path = below
+                .iter()
+                .filter_map(|part| split_of_name(&part.to_string_lossy()));
             let listed = lists.get(&stem(path)).copied();
             images.insert(
                 path.clone(),
@@ -171,7 +179,9 @@ impl Files {
         let mut listed = HashMap::new();
         for (split, path) in &self.lists {
             let text = read_text(path).unwrap_or_default();
-            let names = text.lines().filter_map(|line| line.split_whitespace().next());
+            let names = text
+                .lines()
+                .filter_map(|line| line.split_whitespace().next());
             listed.extend(names.map(|name| (name.to_lowercase(), *split)));
         }
         listed
@@ -226,10 +236,20 @@ fn is_names_file(path: &Path) -> bool {
     ["classes.txt", "obj.names.txt", "labels.txt"].contains(&name.as_str())
 }
 
+/// Whether an XML file is one of Pascal VOC, or damaged.
+fn is_voc(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(4096).read_to_end(&mut start));
+    read.is_ok() && String::from_utf8_lossy(&start).contains("<annotation")
+}
+
 /// Whether a JSON file has the parts of one of COCO.
 fn is_coco(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(COCO_START).read_to_end(&mut start));
     let start = String::from_utf8_lossy(&start);
-    read.is_ok() && ["\"annotations\"", "\"images\"", "\"categories\""].iter().any(|part| start.contains(part))
+    read.is_ok()
+        && ["\"annotations\"", "\"images\"", "\"categories\""]
+            .iter()
+            .any(|part| start.contains(part))
 }

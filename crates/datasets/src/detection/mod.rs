@@ -16,6 +16,7 @@ mod files;
 #[cfg(test)]
 mod tests;
 mod voc;
+mod write;
 mod yolo;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 pub use self::check::{Problem, ProblemKind};
 use self::files::Files;
+pub use self::write::{WriteError, write};
 use crate::files::WalkError;
 
 /// Most bytes of a label file, 256 MiB.

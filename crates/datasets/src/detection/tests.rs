@@ -53,22 +53,35 @@ fn pascal_voc_is_read_and_every_problem_has_its_place() {
         ("JPEGImages/c.png", ""),
         ("ImageSets/Main/train.txt", "a\n"),
         ("ImageSets/Main/val.txt", "b\n"),
-        ("Annotations/a.xml", &voc("a.png", [100, 80], &[
-            ("dog", ["1", "2", "30", "40"]),
-            ("cat", ["1", "2", "130", "40"]),
-            ("cat", ["5", "5", "5", "40"]),
-            ("dog", ["1", "2", "30", "40"]),
-            ("dog", ["x", "2", "30", "40"]),
-        ])),
+        (
+            "Annotations/a.xml",
+            &voc(
+                "a.png",
+                [100, 80],
+                &[
+                    ("dog", ["1", "2", "30", "40"]),
+                    ("cat", ["1", "2", "130", "40"]),
+                    ("cat", ["5", "5", "5", "40"]),
+                    ("dog", ["1", "2", "30", "40"]),
+                    ("dog", ["x", "2", "30", "40"]),
+                ],
+            ),
+        ),
         ("Annotations/b.xml", &voc("z.png", [64, 64], &[])),
         ("Annotations/d.xml", &voc("d.png", [0, 0], &[])),
     ]);
     let set = read(dir.path()).unwrap();
-    assert_eq!((set.format, &set.classes[..]), (LabelFormat::Voc, &["cat".to_owned(), "dog".to_owned()][..]));
+    assert_eq!(
+        (set.format, &set.classes[..]),
+        (LabelFormat::Voc, &["cat".to_owned(), "dog".to_owned()][..])
+    );
     let splits: Vec<_> = set.images.iter().map(|image| image.split).collect();
     assert_eq!(splits, ["train", "valid", ""]);
     let first = &set.images[0].objects[0];
-    assert_eq!((first.bounds, first.class, first.difficult), ([1.0, 2.0, 30.0, 40.0], 1, true));
+    assert_eq!(
+        (first.bounds, first.class, first.difficult),
+        ([1.0, 2.0, 30.0, 40.0], 1, true)
+    );
     let expected = [
         (ProblemKind::BrokenLabel, "Annotations/a.xml:8"),
         (ProblemKind::EmptyBox, "Annotations/a.xml:6"),
@@ -91,11 +104,22 @@ fn coco_is_read_by_ids() {
         {"id": 2, "image_id": 9, "category_id": 3, "bbox": [1, 2, 10, 20]},
         {"id": 3, "image_id": 7, "category_id": 4, "bbox": [1, 2, 10, 20]},
         {"image_id": 7, "category_id": 3, "bbox": [1, 2, 10]}]}"#;
-    let dir = folder(&[("train/a.png", ""), ("masks/a.png", ""), ("labels.json", json), ("other.json", "{}")]);
+    let dir = folder(&[
+        ("train/a.png", ""),
+        ("masks/a.png", ""),
+        ("labels.json", json),
+        ("other.json", "{}"),
+    ]);
     let set = read(dir.path()).unwrap();
-    assert_eq!((set.format, set.images.len(), set.images[0].split), (LabelFormat::Coco, 1, "train"));
+    assert_eq!(
+        (set.format, set.images.len(), set.images[0].split),
+        (LabelFormat::Coco, 1, "train")
+    );
     let object = &set.images[0].objects[0];
-    assert_eq!((object.bounds, object.class, object.crowd), ([1.5, 2.0, 11.5, 22.0], 0, true));
+    assert_eq!(
+        (object.bounds, object.class, object.crowd),
+        ([1.5, 2.0, 11.5, 22.0], 0, true)
+    );
     assert_eq!(set.notes.len(), 1, "{:?}", set.notes);
     let expected = [
         (ProblemKind::BrokenLabel, "labels.json, annotation number 4"),
@@ -103,29 +127,48 @@ fn coco_is_read_by_ids() {
         (ProblemKind::MissingImage, "labels.json, annotation 2"),
         (ProblemKind::MissingImage, "labels.json, image 8"),
     ];
-    assert_eq!(problems(&set, &dir), expected.map(|(kind, place)| (kind, place.to_owned())));
+    assert_eq!(
+        problems(&set, &dir),
+        expected.map(|(kind, place)| (kind, place.to_owned()))
+    );
 }
 
 #[test]
 fn yolo_is_read_with_names_of_any_kind_and_polygons() {
     let dir = folder(&[
         ("images/val/a.png", ""),
-        ("labels/val/a.txt", "0 0.5 0.5 0.2 0.5\n2 0.1 0.1 0.3 0.1 0.3 0.2\n\n5 0.5 0.5 0.1 0.1\n1 0.5 0.5\n"),
+        (
+            "labels/val/a.txt",
+            "0 0.5 0.5 0.2 0.5\n2 0.1 0.1 0.3 0.1 0.3 0.2\n\n5 0.5 0.5 0.1 0.1\n1 0.5 0.5\n",
+        ),
         ("labels/val/b.txt", ""),
         ("data.yaml", "nc: 3\nnames:\n  0: dog\n  2: cat\n"),
     ]);
     let set = read(dir.path()).unwrap();
-    assert_eq!((set.format, set.images[0].split), (LabelFormat::Yolo, "valid"));
+    assert_eq!(
+        (set.format, set.images[0].split),
+        (LabelFormat::Yolo, "valid")
+    );
     assert_eq!(set.classes, ["dog", "class 1", "cat"]);
-    let bounds: Vec<_> = set.images[0].objects.iter().map(|object| object.bounds).collect();
+    let bounds: Vec<_> = set.images[0]
+        .objects
+        .iter()
+        .map(|object| object.bounds)
+        .collect();
     let close = |a: [f64; 4], b: [f64; 4]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
-    assert!(close(bounds[0], [40.0, 20.0, 60.0, 60.0]) && close(bounds[1], [10.0, 8.0, 30.0, 16.0]), "{bounds:?}");
+    assert!(
+        close(bounds[0], [40.0, 20.0, 60.0, 60.0]) && close(bounds[1], [10.0, 8.0, 30.0, 16.0]),
+        "{bounds:?}"
+    );
     let expected = [
         (ProblemKind::BrokenLabel, "labels/val/a.txt:5"),
         (ProblemKind::UnknownClass, "labels/val/a.txt:4"),
         (ProblemKind::MissingImage, "labels/val/b.txt"),
     ];
-    assert_eq!(problems(&set, &dir), expected.map(|(kind, place)| (kind, place.to_owned())));
+    assert_eq!(
+        problems(&set, &dir),
+        expected.map(|(kind, place)| (kind, place.to_owned()))
+    );
 }
 
 #[test]
@@ -138,22 +181,47 @@ fn names_that_disagree_are_said() {
     ]);
     let set = read(dir.path()).unwrap();
     assert_eq!(set.classes, ["ladder", "cone"]);
-    assert!(set.notes[0].contains("`cone` and `delineator`"), "{:?}", set.notes);
+    assert!(
+        set.notes[0].contains("`cone` and `delineator`"),
+        "{:?}",
+        set.notes
+    );
 }
 
 #[test]
 fn what_is_no_set_of_boxes_is_refused() {
     let empty = folder(&[("a.png", "")]);
-    assert!(matches!(read(empty.path()), Err(DetectionError::NoLabels { .. })));
+    assert!(matches!(
+        read(empty.path()),
+        Err(DetectionError::NoLabels { .. })
+    ));
     assert!(!has_labels(empty.path()));
     let alone = folder(&[("a.xml", &voc("a.png", [1, 1], &[]))]);
-    assert!(matches!(read(alone.path()), Err(DetectionError::NoImages { .. })));
-    let mixed = folder(&[("a.png", ""), ("a.txt", "0 0.5 0.5 1 1"), ("a.xml", &voc("a.png", [1, 1], &[]))]);
+    assert!(matches!(
+        read(alone.path()),
+        Err(DetectionError::NoImages { .. })
+    ));
+    let mixed = folder(&[
+        ("a.png", ""),
+        ("a.txt", "0 0.5 0.5 1 1"),
+        ("a.xml", &voc("a.png", [1, 1], &[])),
+    ]);
     let error = read(mixed.path()).unwrap_err().to_string();
-    assert!(error.contains("two formats") && error.contains("a.txt"), "{error}");
-    let broken = folder(&[("a.png", ""), ("a.xml", "<annotation><object>"), ("b.png", "no image")]);
+    assert!(
+        error.contains("two formats") && error.contains("a.txt"),
+        "{error}"
+    );
+    let broken = folder(&[
+        ("a.png", ""),
+        ("a.xml", "<annotation><object>"),
+        ("b.png", "no image"),
+    ]);
     let set = read(broken.path()).unwrap();
     let kinds: Vec<_> = set.problems.iter().map(|problem| problem.kind).collect();
-    let expected = [ProblemKind::BrokenImage, ProblemKind::BrokenLabel, ProblemKind::MissingLabels];
+    let expected = [
+        ProblemKind::BrokenImage,
+        ProblemKind::BrokenLabel,
+        ProblemKind::MissingLabels,
+    ];
     assert_eq!(kinds, expected);
 }

@@ -13,7 +13,8 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
     let mut classes: Vec<String> = Vec::new();
     for path in &files.xml {
         let place = path.display().to_string();
-        let mut problem = |kind, detail: String| problems.push(Problem::new(kind, place.clone(), detail));
+        let mut problem =
+            |kind, detail: String| problems.push(Problem::new(kind, place.clone(), detail));
         let text = read_text(path)?;
         let document = match Document::parse(&text) {
             Ok(document) if document.root_element().has_tag_name("annotation") => document,
@@ -29,11 +30,17 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
         let image = match files.image_of(path, &stem(path)) {
             Found::One(image) => images.get_mut(image),
             Found::None => {
-                problem(ProblemKind::MissingImage, format!("no image `{}`", stem(path)));
+                problem(
+                    ProblemKind::MissingImage,
+                    format!("no image `{}`", stem(path)),
+                );
                 None
             }
             Found::Several(count) => {
-                problem(ProblemKind::MissingImage, format!("{count} images are called so"));
+                problem(
+                    ProblemKind::MissingImage,
+                    format!("{count} images are called so"),
+                );
                 None
             }
         };
@@ -42,16 +49,23 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
             problem(ProblemKind::OtherImage, format!("it names `{named}`"));
         }
         if std::mem::replace(&mut image.is_labeled, true) {
-            problem(ProblemKind::SecondLabels, format!("for `{}`", image.path.display()));
+            problem(
+                ProblemKind::SecondLabels,
+                format!("for `{}`", image.path.display()),
+            );
             continue;
         }
         let stated = child_node(root, "size").map(|size| {
-            ["width", "height"].map(|key| child(size, key).and_then(|text| text.parse::<usize>().ok()))
+            ["width", "height"]
+                .map(|key| child(size, key).and_then(|text| text.parse::<usize>().ok()))
         });
         if let Some([Some(width), Some(height)]) = stated
             && [width, height] != [image.width, image.height]
         {
-            let detail = format!("it says {width} x {height}, the image has {} x {}", image.width, image.height);
+            let detail = format!(
+                "it says {width} x {height}, the image has {} x {}",
+                image.width, image.height
+            );
             problem(ProblemKind::OtherSize, detail);
         }
         for node in root.children().filter(|node| node.has_tag_name("object")) {

@@ -54,18 +54,30 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
         }
     }
     if classes.is_empty() {
-        classes = (0..=largest.unwrap_or(0)).map(|class| format!("class {class}")).collect();
+        classes = (0..=largest.unwrap_or(0))
+            .map(|class| format!("class {class}"))
+            .collect();
         notes.push("no file names the classes, such as data.yaml or classes.txt: they are called by number".to_owned());
     }
     if polygons > 0 {
-        notes.push(format!("{polygons} objects are polygons: the boxes around them are used"));
+        notes.push(format!(
+            "{polygons} objects are polygons: the boxes around them are used"
+        ));
     }
     for image in images.values_mut() {
         image.objects.retain(|object| {
             let known = object.class < classes.len();
             if !known {
-                let detail = format!("class {}, and there are {} names", object.class, classes.len());
-                problems.push(Problem::new(ProblemKind::UnknownClass, object.place.clone(), detail));
+                let detail = format!(
+                    "class {}, and there are {} names",
+                    object.class,
+                    classes.len()
+                );
+                problems.push(Problem::new(
+                    ProblemKind::UnknownClass,
+                    object.place.clone(),
+                    detail,
+                ));
             }
             known
         });
@@ -133,7 +145,11 @@ fn names(files: &Files) -> Result<(Vec<String>, Vec<String>), DetectionError> {
     for (path, others) in found.iter().skip(1).filter(|(_, others)| *others != names) {
         let at = (0..names.len().max(others.len())).find(|&at| names.get(at) != others.get(at));
         let at = at.unwrap_or_default();
-        let name = |names: &[String]| names.get(at).map_or("nothing".to_owned(), |name| format!("`{name}`"));
+        let name = |names: &[String]| {
+            names
+                .get(at)
+                .map_or("nothing".to_owned(), |name| format!("`{name}`"))
+        };
         notes.push(format!(
             "`{}` and `{}` name class {at} differently: {} and {}; the first file is used",
             first.display(),
@@ -150,14 +166,18 @@ fn names_of(path: &Path, text: &str) -> Vec<String> {
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     if !["yaml", "yml"].contains(&extension.to_lowercase().as_str()) {
         let lines = text.lines().map(str::trim);
-        return lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        return lines
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect();
     }
     let documents = YamlLoader::load_from_str(text).unwrap_or_default();
     match documents.first().map(|document| &document["names"]) {
         Some(Yaml::Array(names)) => names.iter().map(text_of).collect(),
         Some(Yaml::Hash(names)) => {
             let pairs = names.iter();
-            let pairs = pairs.filter_map(|(key, name)| Some((usize::try_from(key.as_i64()?).ok()?, name)));
+            let pairs =
+                pairs.filter_map(|(key, name)| Some((usize::try_from(key.as_i64()?).ok()?, name)));
             let mut list = Vec::new();
             for (class, name) in pairs.filter(|(class, _)| *class < MAX_CLASSES) {
                 // A number that is left out keeps its place.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_duplicates;
+use tinderbox_datasets::detection::has_labels;
 use tinderbox_datasets::image::{
     FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder,
 };
@@ -12,7 +13,7 @@ use tinderbox_train::format::thousands;
 use tinderbox_train::task::{Overview, SplitOverview};
 use tinderbox_train::{Section, TaskError, TaskRecipe as _};
 
-use super::inspect_masks;
+use super::{inspect_boxes, inspect_masks};
 use crate::vision::classify::InferredRecipe;
 use crate::vision::data::{DataError, open};
 
@@ -33,12 +34,16 @@ pub struct Inspection {
     pub details: Map<String, Value>,
 }
 
-/// Inspects a folder, an archive, a table of paths, IDX files, or photos with masks.
+/// Inspects a folder, an archive, a table of paths, IDX files, photos with masks, or images with boxes in Pascal
+/// VOC, COCO or YOLO.
 ///
 /// # Errors
 ///
 /// If the data cannot be read.
 pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
+    if has_labels(data) {
+        return inspect_boxes::inspect(data);
+    }
     let report = if is_idx_folder(data) {
         idx_report(data)?
     } else {

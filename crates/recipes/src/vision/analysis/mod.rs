@@ -4,6 +4,7 @@ mod explain;
 mod grad_cam;
 mod heatmap;
 mod inspect;
+mod inspect_boxes;
 mod inspect_masks;
 mod outputs;
 
@@ -11,3 +12,5 @@ pub use explain::{ExplainOptions, explain};
 pub use grad_cam::{Attribution, grad_cam};
 pub use heatmap::{HeatmapOptions, PatchListener, heatmap};
 pub use inspect::{Inspection, inspect};
+pub use inspect_boxes::convert;
+pub use tinderbox_datasets::detection::LabelFormat;

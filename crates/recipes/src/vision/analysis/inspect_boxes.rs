@@ -1,0 +1,350 @@
+//! Statistics and problems of images with boxes around objects.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use tinderbox_datasets::detection::{self, DetectionSet, LabelFormat, Problem, ProblemKind};
+use tinderbox_train::format::thousands;
+use tinderbox_train::section::Analysis;
+use tinderbox_train::task::{Overview, SplitOverview};
+use tinderbox_train::{Section, TaskError};
+
+use super::Inspection;
+
+/// Areas below which COCO calls an object small, and medium: 32 and 96 pixels squared.
+const AREAS: [f64; 2] = [32.0 * 32.0, 96.0 * 96.0];
+
+/// Places of each kind of problem that are listed.
+const SHOWN: usize = 3;
+
+/// Boxes that a class should have at least.
+const FEW: usize = 20;
+
+/// Most classes and sizes that are listed.
+const MAX_LISTED: usize = 100;
+
+/// Inspects a folder of images with labels in Pascal VOC, COCO or YOLO.
+///
+/// # Errors
+///
+/// If it cannot be read, or has labels in two formats.
+pub(super) fn inspect(dir: &Path) -> Result<Inspection, TaskError> {
+    let set = detection::read(dir).map_err(TaskError::user)?;
+    let classes = Classes::of(&set);
+    let problems = by_kind(&set.problems);
+    let warnings = warnings(&classes, &problems);
+    let details = details(dir, &set, &classes, &warnings);
+    let sections = [
+        Some(classes.table()),
+        Some(Section::text(box_sizes(&set))),
+        Some(Section::text(image_sizes(&set))),
+        problem_table(&problems),
+    ];
+    let overview = Overview {
+        summary: format!(
+            "{}: {} images with {} boxes of {} classes, {}",
+            dir.display(),
+            thousands(set.images.len()),
+            thousands(set.images.iter().map(|image| image.objects.len()).sum()),
+            set.classes.len(),
+            set.format.name()
+        ),
+        splits: splits(&set),
+        notes: set.notes,
+        warnings,
+        sections: sections.into_iter().flatten().collect(),
+        ..Overview::default()
+    };
+    Ok(Inspection { overview, details })
+}
+
+/// Writes a folder of images with boxes in another label format, and says what was read and lost.
+///
+/// # Errors
+///
+/// If the folder cannot be read or has labels of another format than `from`, or the new folder exists or cannot
+/// be written.
+pub fn convert(
+    input: &Path,
+    from: Option<LabelFormat>,
+    to: LabelFormat,
+    output: &Path,
+) -> Result<Analysis, TaskError> {
+    let set = detection::read(input).map_err(TaskError::user)?;
+    if let Some(from) = from.filter(|from| *from != set.format) {
+        return Err(TaskError::user(format!(
+            "`{}` has {}, not {}",
+            input.display(),
+            set.format.name(),
+            from.name()
+        )));
+    }
+    let lost = detection::write(&set, to, output).map_err(TaskError::user)?;
+    let boxes: usize = set.images.iter().map(|image| image.objects.len()).sum();
+    let text = format!(
+        "{} images with {} boxes of {} classes: {} written to {}",
+        thousands(set.images.len()),
+        thousands(boxes),
+        set.classes.len(),
+        to.name(),
+        output.display()
+    );
+    let kinds = by_kind(&set.problems).into_iter();
+    let kinds = kinds.map(|(kind, found)| {
+        // What could not be read is not written; a box that only looks wrong is.
+        let written = matches!(
+            kind,
+            ProblemKind::EmptyBox | ProblemKind::OutsideImage | ProblemKind::DuplicateBox
+        );
+        let written = if written {
+            "; they are written as they are"
+        } else {
+            ""
+        };
+        format!("{} {}{written}", thousands(found.len()), kind.name())
+    });
+    Ok(Analysis {
+        sections: vec![Section::text(text)],
+        lines: Vec::new(),
+        notes: set.notes.iter().cloned().chain(kinds).chain(lost).collect(),
+    })
+}
+
+/// The images of each split, where the data say which.
+fn splits(set: &DetectionSet) -> Vec<SplitOverview> {
+    let names = ["train", "valid", "test", ""].into_iter();
+    let splits = names.filter_map(|name| {
+        let count = set
+            .images
+            .iter()
+            .filter(|image| image.split == name)
+            .count();
+        (count > 0).then(|| SplitOverview {
+            name: if name.is_empty() { "in no split" } else { name }.to_owned(),
+            count,
+            ..SplitOverview::default()
+        })
+    });
+    let splits: Vec<SplitOverview> = splits.collect();
+    // Without any split there is nothing to tell.
+    if splits.len() == 1 && splits[0].name == "in no split" {
+        return Vec::new();
+    }
+    splits
+}
+
+/// How often each class occurs.
+struct Classes {
+    names: Vec<String>,
+    /// Boxes in `train`, `valid`, `test` and no split.
+    boxes: Vec<[usize; 4]>,
+    images: Vec<usize>,
+}
+
+impl Classes {
+    fn of(set: &DetectionSet) -> Self {
+        let mut boxes = vec![[0; 4]; set.classes.len()];
+        let mut images = vec![0; set.classes.len()];
+        for image in &set.images {
+            let split = ["train", "valid", "test"];
+            let split = split
+                .iter()
+                .position(|name| *name == image.split)
+                .unwrap_or(3);
+            let mut classes: Vec<usize> = image.objects.iter().map(|object| object.class).collect();
+            classes.iter().for_each(|&class| boxes[class][split] += 1);
+            classes.sort_unstable();
+            classes.dedup();
+            classes.into_iter().for_each(|class| images[class] += 1);
+        }
+        Self {
+            names: set.classes.clone(),
+            boxes,
+            images,
+        }
+    }
+
+    fn total(&self, class: usize) -> usize {
+        self.boxes[class].iter().sum()
+    }
+
+    /// The classes that occur, the most frequent first.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.names.len())
+            .filter(|&class| self.total(class) > 0)
+            .collect();
+        order.sort_by_key(|&class| std::cmp::Reverse(self.total(class)));
+        order
+    }
+
+    fn table(&self) -> Section {
+        let order = self.order();
+        let columns = ["train", "valid", "test", "in no split"];
+        let used: Vec<usize> = (0..4)
+            .filter(|&split| self.boxes.iter().any(|boxes| boxes[split] > 0))
+            .collect();
+        let mut head = vec!["class".to_owned(), "images".to_owned(), "boxes".to_owned()];
+        if used.len() > 1 {
+            head.extend(used.iter().map(|&split| columns[split].to_owned()));
+        }
+        let mut rows = vec![head];
+        for &class in order.iter().take(MAX_LISTED) {
+            let mut row = vec![
+                self.names[class].clone(),
+                thousands(self.images[class]),
+                thousands(self.total(class)),
+            ];
+            if used.len() > 1 {
+                row.extend(
+                    used.iter()
+                        .map(|&split| thousands(self.boxes[class][split])),
+                );
+            }
+            rows.push(row);
+        }
+        let unused = self.names.len() - order.len();
+        let title = match unused {
+            0 => String::new(),
+            1 => "One class has no box.".to_owned(),
+            count => format!("{count} classes have no box."),
+        };
+        Section::table(title, rows)
+    }
+}
+
+/// The problems of each kind.
+fn by_kind(problems: &[Problem]) -> BTreeMap<ProblemKind, Vec<&Problem>> {
+    let mut kinds: BTreeMap<ProblemKind, Vec<&Problem>> = BTreeMap::new();
+    for problem in problems {
+        kinds.entry(problem.kind).or_default().push(problem);
+    }
+    kinds
+}
+
+fn problem_table(problems: &BTreeMap<ProblemKind, Vec<&Problem>>) -> Option<Section> {
+    let mut lines = Vec::new();
+    for (kind, found) in problems {
+        lines.push(format!("{} {}:", thousands(found.len()), kind.name()));
+        let shown = found.iter().take(SHOWN);
+        lines.extend(shown.map(|problem| format!("  {}: {}", problem.place, problem.detail)));
+        if found.len() > SHOWN {
+            lines.push(format!(
+                "  … {} more; `--json` has all",
+                thousands(found.len() - SHOWN)
+            ));
+        }
+    }
+    (!lines.is_empty()).then(|| Section::text(lines.join("\n")))
+}
+
+/// How many boxes are small, medium and large, as COCO counts them.
+fn box_sizes(set: &DetectionSet) -> String {
+    let objects = set.images.iter().flat_map(|image| &image.objects);
+    let areas: Vec<f64> = objects.map(|object| object.area()).collect();
+    let below = |limit: f64| areas.iter().filter(|&&area| area < limit).count();
+    let [small, medium] = AREAS.map(below);
+    let counts = [small, medium - small, areas.len() - medium].map(thousands);
+    let mut per_image: Vec<usize> = set.images.iter().map(|image| image.objects.len()).collect();
+    per_image.sort_unstable();
+    let most = per_image.last().copied().unwrap_or_default();
+    let median = per_image
+        .get(per_image.len() / 2)
+        .copied()
+        .unwrap_or_default();
+    let empty = set
+        .images
+        .iter()
+        .filter(|image| image.is_labeled && image.objects.is_empty());
+    let empty = match empty.count() {
+        0 => String::new(),
+        count => format!("; {} images have none", thousands(count)),
+    };
+    format!(
+        "boxes: {} small (below 32x32 pixels), {} medium, {} large (from 96x96)\n\
+         boxes per image: {median} (median), at most {most}{empty}",
+        counts[0], counts[1], counts[2]
+    )
+}
+
+fn image_sizes(set: &DetectionSet) -> String {
+    let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    for image in &set.images {
+        *sizes.entry((image.width, image.height)).or_default() += 1;
+    }
+    let mut order: Vec<_> = sizes.into_iter().collect();
+    order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let shown = order.iter().take(5);
+    let shown: Vec<String> = shown
+        .map(|((width, height), count)| format!("{width}x{height} ({})", thousands(*count)))
+        .collect();
+    let more = order.len().saturating_sub(5);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("image sizes (width x height): {}{more}", shown.join(", "))
+}
+
+fn warnings(classes: &Classes, problems: &BTreeMap<ProblemKind, Vec<&Problem>>) -> Vec<String> {
+    let mut warnings: Vec<String> = problems
+        .iter()
+        .map(|(kind, found)| format!("{} {}", thousands(found.len()), kind.name()))
+        .collect();
+    let order = classes.order();
+    for &class in &order {
+        let ([train, valid, test, _], name) = (classes.boxes[class], &classes.names[class]);
+        let has_train = classes.boxes.iter().any(|boxes| boxes[0] > 0);
+        if has_train && train == 0 && valid + test > 0 {
+            warnings.push(format!("class `{name}` has no box in the training split"));
+        }
+    }
+    let few: Vec<&str> = order
+        .iter()
+        .filter(|&&class| classes.total(class) < FEW)
+        .map(|&class| classes.names[class].as_str())
+        .collect();
+    match &few[..] {
+        [] => {}
+        few if few.len() > 5 => {
+            warnings.push(format!("{} classes have fewer than {FEW} boxes", few.len()))
+        }
+        few => warnings.push(format!("fewer than {FEW} boxes: {}", few.join(", "))),
+    }
+    warnings
+}
+
+fn details(
+    dir: &Path,
+    set: &DetectionSet,
+    classes: &Classes,
+    warnings: &[String],
+) -> Map<String, Value> {
+    let of_class = (0..classes.names.len()).map(|class| {
+        let [train, valid, test, none] = classes.boxes[class];
+        json!({
+            "name": classes.names[class],
+            "images": classes.images[class],
+            "boxes": classes.total(class),
+            "train": train, "valid": valid, "test": test, "in_no_split": none,
+        })
+    });
+    let problems = set.problems.iter().map(|problem| {
+        json!({"kind": problem.kind.name(), "place": problem.place, "detail": problem.detail})
+    });
+    let details = json!({
+        "data": dir,
+        "format": set.format.name(),
+        "images": set.images.len(),
+        "boxes": set.images.iter().map(|image| image.objects.len()).sum::<usize>(),
+        "classes": of_class.collect::<Vec<_>>(),
+        "problems": problems.collect::<Vec<_>>(),
+        "notes": set.notes,
+        "warnings": warnings,
+    });
+    match details {
+        Value::Object(details) => details,
+        _ => Map::new(),
+    }
+}
