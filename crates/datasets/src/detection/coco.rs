@@ -1,12 +1,14 @@
 //! COCO: a JSON file per split.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::files::{Files, Found, read_text};
-use super::{Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind};
+use super::files::{Files, Found, other_size, read_text};
+use super::{
+    AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
+};
 
 #[derive(Deserialize)]
 struct Json {
@@ -42,95 +44,134 @@ struct Category {
 
 pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
     let mut problems = Vec::new();
-    let mut images = files.annotated(&mut problems);
-    let mut classes: Vec<String> = Vec::new();
+    let images = files.annotated(&mut problems);
+    let mut reader = Reader {
+        files,
+        images,
+        classes: Vec::new(),
+        problems,
+    };
     for path in &files.json {
-        let file = path.display().to_string();
-        let mut problem =
-            |kind, place: String, detail: String| problems.push(Problem::new(kind, place, detail));
-        let json: Json = match serde_json::from_str(&read_text(path)?) {
-            Ok(json) => json,
+        let text = read_text(path)?;
+        match serde_json::from_str(&text) {
+            Ok(json) => reader.add(path, json),
             Err(error) => {
-                let place = format!("{file}:{}", error.line());
-                problem(ProblemKind::BrokenLabel, place, error.to_string());
-                continue;
-            }
-        };
-        let mut class_of = HashMap::new();
-        for category in &json.categories {
-            let known = classes.iter().position(|class| *class == category.name);
-            let class = known.unwrap_or_else(|| {
-                classes.push(category.name.clone());
-                classes.len() - 1
-            });
-            class_of.insert(category.id, class);
-        }
-        let mut path_of: HashMap<i64, Option<PathBuf>> = HashMap::new();
-        for image in &json.images {
-            let place = format!("{file}, image {}", image.id);
-            let found = match files.image_of(path, &image.file_name) {
-                Found::One(found) => images.get_mut(found),
-                Found::None | Found::Several(_) => {
-                    let detail = format!("no image `{}`", image.file_name);
-                    problem(ProblemKind::MissingImage, place.clone(), detail);
-                    None
-                }
-            };
-            path_of.insert(image.id, found.as_ref().map(|found| found.path.clone()));
-            let Some(found) = found else { continue };
-            if std::mem::replace(&mut found.is_labeled, true) {
-                problem(
-                    ProblemKind::SecondLabels,
-                    place.clone(),
-                    format!("for `{}`", image.file_name),
-                );
-            }
-            if let (Some(width), Some(height)) = (image.width, image.height)
-                && [width, height] != [found.width, found.height]
-            {
-                let detail = format!(
-                    "it says {width} x {height}, the image has {} x {}",
-                    found.width, found.height
-                );
-                problem(ProblemKind::OtherSize, place, detail);
-            }
-        }
-        for (at, annotation) in json.annotations.iter().enumerate() {
-            let place = match annotation.id {
-                Some(id) => format!("{file}, annotation {id}"),
-                None => format!("{file}, annotation number {}", at + 1),
-            };
-            let Some(image) = path_of.get(&annotation.image_id) else {
-                let detail = format!("image {} is not in the file", annotation.image_id);
-                problem(ProblemKind::MissingImage, place, detail);
-                continue;
-            };
-            let Some(&class) = class_of.get(&annotation.category_id) else {
-                let detail = format!("category {} is not in the file", annotation.category_id);
-                problem(ProblemKind::UnknownClass, place, detail);
-                continue;
-            };
-            let &[x, y, width, height] = &annotation.bbox[..] else {
-                let detail = format!("`bbox` has {} numbers instead of 4", annotation.bbox.len());
-                problem(ProblemKind::BrokenLabel, place, detail);
-                continue;
-            };
-            if let Some(image) = image.as_ref().and_then(|image| images.get_mut(image)) {
-                image.objects.push(Annotation {
-                    bounds: [x, y, x + width, y + height],
-                    class,
-                    difficult: false,
-                    crowd: annotation.iscrowd == 1,
-                    place,
-                });
+                let place = format!("{}:{}", path.display(), error.line());
+                reader.problem(ProblemKind::BrokenLabel, place, error.to_string());
             }
         }
     }
     Ok(DetectionSet {
         format: LabelFormat::Coco,
-        classes,
-        images: images.into_values().collect(),
-        problems,
+        classes: reader.classes,
+        images: reader.images.into_values().collect(),
+        problems: reader.problems,
         notes: files.notes(),
     })
+}
+
+/// What was read of the files so far.
+struct Reader<'a> {
+    files: &'a Files,
+    images: BTreeMap<PathBuf, AnnotatedImage>,
+    classes: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, kind: ProblemKind, place: String, detail: String) {
+        self.problems.push(Problem::new(kind, place, detail));
+    }
+
+    /// Adds a file.
+    fn add(&mut self, path: &Path, json: Json) {
+        let classes: HashMap<i64, usize> = json
+            .categories
+            .into_iter()
+            .map(|category| (category.id, self.class(category.name)))
+            .collect();
+        let images: HashMap<i64, Option<PathBuf>> = json
+            .images
+            .into_iter()
+            .map(|image| (image.id, self.add_image(path, &image)))
+            .collect();
+        for (at, annotation) in json.annotations.into_iter().enumerate() {
+            let place = match annotation.id {
+                Some(id) => format!("{}, annotation {id}", path.display()),
+                None => format!("{}, annotation number {}", path.display(), at + 1),
+            };
+            if let Err((kind, detail)) = self.add_box(&annotation, &classes, &images, &place) {
+                self.problem(kind, place, detail);
+            }
+        }
+    }
+
+    /// The number of a class.
+    fn class(&mut self, name: String) -> usize {
+        let known = self.classes.iter().position(|class| *class == name);
+        known.unwrap_or_else(|| {
+            self.classes.push(name);
+            self.classes.len() - 1
+        })
+    }
+
+    /// The file of an image, if there is one.
+    fn add_image(&mut self, path: &Path, image: &JsonImage) -> Option<PathBuf> {
+        let place = format!("{}, image {}", path.display(), image.id);
+        let Found::One(file) = self.files.image_of(path, &image.file_name) else {
+            let detail = format!("no image `{}`", image.file_name);
+            self.problem(ProblemKind::MissingImage, place, detail);
+            return None;
+        };
+        // An image that is damaged was said already.
+        let found = self.images.get_mut(file)?;
+        let size = [found.width, found.height];
+        if std::mem::replace(&mut found.is_labeled, true) {
+            let detail = format!("for `{}`", image.file_name);
+            self.problem(ProblemKind::SecondLabels, place.clone(), detail);
+        }
+        if let (Some(width), Some(height)) = (image.width, image.height)
+            && [width, height] != size
+        {
+            let detail = other_size([width, height], size);
+            self.problem(ProblemKind::OtherSize, place, detail);
+        }
+        Some(file.to_owned())
+    }
+
+    fn add_box(
+        &mut self,
+        annotation: &JsonAnnotation,
+        classes: &HashMap<i64, usize>,
+        images: &HashMap<i64, Option<PathBuf>>,
+        place: &str,
+    ) -> Result<(), (ProblemKind, String)> {
+        let missing = |what: &str, id: i64| format!("{what} {id} is not in the file");
+        let image = images.get(&annotation.image_id).ok_or_else(|| {
+            (
+                ProblemKind::MissingImage,
+                missing("image", annotation.image_id),
+            )
+        })?;
+        let &class = classes.get(&annotation.category_id).ok_or_else(|| {
+            (
+                ProblemKind::UnknownClass,
+                missing("category", annotation.category_id),
+            )
+        })?;
+        let &[x, y, width, height] = &annotation.bbox[..] else {
+            let detail = format!("`bbox` has {} numbers instead of 4", annotation.bbox.len());
+            return Err((ProblemKind::BrokenLabel, detail));
+        };
+        if let Some(image) = image.as_ref().and_then(|image| self.images.get_mut(image)) {
+            image.objects.push(Annotation {
+                bounds: [x, y, x + width, y + height],
+                class,
+                difficult: false,
+                crowd: annotation.iscrowd == 1,
+                place: place.to_owned(),
+            });
+        }
+        Ok(())
+    }
 }

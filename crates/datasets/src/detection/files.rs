@@ -155,7 +155,7 @@ impl Files {
                 }
             };
             let below = path.strip_prefix(&self.dir).unwrap_or(path);
-            let in_path = below
+            let mut in_path = below
                 .iter()
                 .filter_map(|part| split_of_name(&part.to_string_lossy()));
             let listed = lists.get(&stem(path)).copied();
@@ -165,7 +165,7 @@ impl Files {
                     path: path.clone(),
                     height,
                     width,
-                    split: listed.or(in_path.last()).unwrap_or_default(),
+                    split: listed.or(in_path.next_back()).unwrap_or_default(),
                     is_labeled: false,
                     objects: Vec::new(),
                 },
@@ -192,6 +192,12 @@ impl Files {
 pub(super) fn stem(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default();
     stem.to_string_lossy().to_lowercase()
+}
+
+/// What labels say of the size of an image, and what it is: width and height.
+pub(super) fn other_size(said: [usize; 2], found: [usize; 2]) -> String {
+    let text = |[width, height]: [usize; 2]| format!("{width} x {height}");
+    format!("it says {}, the image has {}", text(said), text(found))
 }
 
 /// Reads a label file as text.

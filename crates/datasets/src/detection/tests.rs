@@ -10,7 +10,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     for (name, content) in files {
         let path = dir.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        if content.is_empty() && !path.extension().is_some_and(|end| end == "txt") {
+        if content.is_empty() && path.extension().is_none_or(|end| end != "txt") {
             image::GrayImage::new(100, 80).save(&path).unwrap();
         } else {
             fs::write(&path, content).unwrap();

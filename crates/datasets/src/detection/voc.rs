@@ -4,28 +4,20 @@ use std::path::Path;
 
 use roxmltree::{Document, Node};
 
-use super::files::{Files, Found, read_text, stem};
-use super::{Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind};
+use super::files::{Files, Found, other_size, read_text, stem};
+use super::{
+    AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
+};
 
 pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
     let mut problems = Vec::new();
     let mut images = files.annotated(&mut problems);
     let mut classes: Vec<String> = Vec::new();
     for path in &files.xml {
+        let text = read_text(path)?;
         let place = path.display().to_string();
         let mut problem =
             |kind, detail: String| problems.push(Problem::new(kind, place.clone(), detail));
-        let text = read_text(path)?;
-        let document = match Document::parse(&text) {
-            Ok(document) if document.root_element().has_tag_name("annotation") => document,
-            Ok(_) => continue,
-            Err(error) => {
-                problem(ProblemKind::BrokenLabel, error.to_string());
-                continue;
-            }
-        };
-        let root = document.root_element();
-        let named = child(root, "filename").unwrap_or_default();
         // The name of the file itself decides: what it says inside is often left over from a copy.
         let image = match files.image_of(path, &stem(path)) {
             Found::One(image) => images.get_mut(image),
@@ -44,45 +36,60 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
                 None
             }
         };
-        let Some(image) = image else { continue };
-        if !named.is_empty() && stem(Path::new(&named.replace('\\', "/"))) != stem(path) {
-            problem(ProblemKind::OtherImage, format!("it names `{named}`"));
-        }
-        if std::mem::replace(&mut image.is_labeled, true) {
-            problem(
-                ProblemKind::SecondLabels,
-                format!("for `{}`", image.path.display()),
-            );
-            continue;
-        }
-        let stated = child_node(root, "size").map(|size| {
-            ["width", "height"]
-                .map(|key| child(size, key).and_then(|text| text.parse::<usize>().ok()))
-        });
-        if let Some([Some(width), Some(height)]) = stated
-            && [width, height] != [image.width, image.height]
-        {
-            let detail = format!(
-                "it says {width} x {height}, the image has {} x {}",
-                image.width, image.height
-            );
-            problem(ProblemKind::OtherSize, detail);
-        }
-        for node in root.children().filter(|node| node.has_tag_name("object")) {
-            match object(node, path, &document, &mut classes) {
-                Ok(object) => image.objects.push(object),
-                Err(found) => problems.push(found),
+        match (Document::parse(&text), image) {
+            (Err(error), _) => problem(ProblemKind::BrokenLabel, error.to_string()),
+            (Ok(document), Some(image)) => {
+                add(&document, path, image, &mut classes, &mut problems);
             }
+            (Ok(_), None) => {}
         }
     }
-    let (classes, images) = sorted(classes, images.into_values().collect());
-    Ok(DetectionSet {
+    let mut set = DetectionSet {
         format: LabelFormat::Voc,
         classes,
-        images,
+        images: images.into_values().collect(),
         problems,
         notes: files.notes(),
-    })
+    };
+    sort_classes(&mut set);
+    Ok(set)
+}
+
+/// Adds the objects of a file to its image.
+fn add(
+    document: &Document<'_>,
+    path: &Path,
+    image: &mut AnnotatedImage,
+    classes: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
+) {
+    let root = document.root_element();
+    let mut problem = |kind, detail: String| {
+        problems.push(Problem::new(kind, path.display().to_string(), detail));
+    };
+    let named = child(root, "filename").unwrap_or_default();
+    if !named.is_empty() && stem(Path::new(&named.replace('\\', "/"))) != stem(path) {
+        problem(ProblemKind::OtherImage, format!("it names `{named}`"));
+    }
+    if std::mem::replace(&mut image.is_labeled, true) {
+        let detail = format!("for `{}`", image.path.display());
+        problem(ProblemKind::SecondLabels, detail);
+        return;
+    }
+    let side = |size, key| child(size, key).and_then(|text| text.parse::<usize>().ok());
+    let said = child_node(root, "size").map(|size| (side(size, "width"), side(size, "height")));
+    let found = [image.width, image.height];
+    if let Some((Some(width), Some(height))) = said
+        && [width, height] != found
+    {
+        problem(ProblemKind::OtherSize, other_size([width, height], found));
+    }
+    for node in root.children().filter(|node| node.has_tag_name("object")) {
+        match object(node, path, document, classes) {
+            Ok(object) => image.objects.push(object),
+            Err(found) => problems.push(found),
+        }
+    }
 }
 
 /// One object, and its class in the list of all.
@@ -118,18 +125,15 @@ fn object(
     })
 }
 
-/// The classes in the order of their names, whatever file came first.
-fn sorted(
-    classes: Vec<String>,
-    mut images: Vec<super::AnnotatedImage>,
-) -> (Vec<String>, Vec<super::AnnotatedImage>) {
-    let mut names = classes.clone();
+/// Brings the classes into the order of their names, whatever file came first.
+fn sort_classes(set: &mut DetectionSet) {
+    let mut names = set.classes.clone();
     names.sort_unstable();
-    let place = |class: usize| names.binary_search(&classes[class]).unwrap_or_default();
-    for object in images.iter_mut().flat_map(|image| &mut image.objects) {
-        object.class = place(object.class);
+    for object in set.images.iter_mut().flat_map(|image| &mut image.objects) {
+        let place = names.binary_search(&set.classes[object.class]);
+        object.class = place.unwrap_or_default();
     }
-    (names, images)
+    set.classes = names;
 }
 
 fn child_node<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {

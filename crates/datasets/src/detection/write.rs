@@ -243,7 +243,7 @@ impl Out<'_> {
                 let lines = image.objects.iter().map(|object| {
                     let [left, top, right, bottom] = object.bounds;
                     let [width, height] = [image.width as f64, image.height as f64];
-                    let middle = [(left + right) / 2.0 / width, (top + bottom) / 2.0 / height];
+                    let middle = [left.midpoint(right) / width, top.midpoint(bottom) / height];
                     let size = [(right - left) / width, (bottom - top) / height];
                     format!(
                         "{} {} {} {} {}\n",
@@ -312,8 +312,11 @@ mod tests {
     use super::super::read;
     use super::*;
 
+    /// The name of a class with a box, in 1e-5 pixels.
+    type ClassBox = (String, [i64; 4]);
+
     /// What counts of a set: image name, split, and boxes with the names of their classes.
-    fn content(set: &DetectionSet) -> Vec<(String, String, Vec<(String, [i64; 4])>)> {
+    fn content(set: &DetectionSet) -> Vec<(String, String, Vec<ClassBox>)> {
         let mut content: Vec<_> = set
             .images
             .iter()

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tinderbox_datasets::detection::{self, DetectionSet, LabelFormat, Problem, ProblemKind};
+use tinderbox_datasets::detection::{
+    self, Annotation, DetectionSet, LabelFormat, Problem, ProblemKind,
+};
 use tinderbox_train::format::thousands;
 use tinderbox_train::section::Analysis;
 use tinderbox_train::task::{Overview, SplitOverview};
@@ -153,10 +155,14 @@ impl Classes {
                 .position(|name| *name == image.split)
                 .unwrap_or(3);
             let mut classes: Vec<usize> = image.objects.iter().map(|object| object.class).collect();
-            classes.iter().for_each(|&class| boxes[class][split] += 1);
+            for &class in &classes {
+                boxes[class][split] += 1;
+            }
             classes.sort_unstable();
             classes.dedup();
-            classes.into_iter().for_each(|class| images[class] += 1);
+            for class in classes {
+                images[class] += 1;
+            }
         }
         Self {
             names: set.classes.clone(),
@@ -241,7 +247,7 @@ fn problem_table(problems: &BTreeMap<ProblemKind, Vec<&Problem>>) -> Option<Sect
 /// How many boxes are small, medium and large, as COCO counts them.
 fn box_sizes(set: &DetectionSet) -> String {
     let objects = set.images.iter().flat_map(|image| &image.objects);
-    let areas: Vec<f64> = objects.map(|object| object.area()).collect();
+    let areas: Vec<f64> = objects.map(Annotation::area).collect();
     let below = |limit: f64| areas.iter().filter(|&&area| area < limit).count();
     let [small, medium] = AREAS.map(below);
     let counts = [small, medium - small, areas.len() - medium].map(thousands);
@@ -308,7 +314,7 @@ fn warnings(classes: &Classes, problems: &BTreeMap<ProblemKind, Vec<&Problem>>) 
     match &few[..] {
         [] => {}
         few if few.len() > 5 => {
-            warnings.push(format!("{} classes have fewer than {FEW} boxes", few.len()))
+            warnings.push(format!("{} classes have fewer than {FEW} boxes", few.len()));
         }
         few => warnings.push(format!("fewer than {FEW} boxes: {}", few.join(", "))),
     }
