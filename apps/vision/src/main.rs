@@ -68,8 +68,11 @@ impl App for Vision {
 
     /// Without `--recipe`, the format of the images chooses it.
     fn resolve(flags: &TrainFlags, args: &TrainArgs) -> Result<VisionRecipe, Failure> {
-        let run = &weights::in_recipe(flags.weights.as_deref(), &args.run)?;
         let data = args.data.as_deref();
+        if let Some(recipe) = weights::of_masks(flags.weights.as_deref(), data, &args.run)? {
+            return with_data(recipe, data);
+        }
+        let run = &weights::in_recipe(flags.weights.as_deref(), &args.run)?;
         let recipe = match data {
             Some(path) if run.recipe.is_none() && run.resume.is_none() => {
                 let inferred = weights::inferred(path, run)?;

@@ -2,9 +2,19 @@
 
 use std::path::Path;
 
+use tinderbox_cli::recipe::overridden;
 use tinderbox_cli::{App as _, DownloadProgress, Failure, RunArgs, note};
 use tinderbox_recipes::vision::{
+    DEFAULT_WEIGHTS, InferredRecipe, InferredSegmentation, TransferError, VisionRecipe, fetch_weights,
+};
+use tinderbox_recipes::vision::{
     DEFAULT_WEIGHTS, InferredRecipe, TransferError, VisionRecipe, fetch_weights,
+=======
+use tinderbox_cli::recipe::overridden;
+use tinderbox_cli::{App as _, Failure, RunArgs, note};
+use tinderbox_recipes::vision::{
+    DEFAULT_WEIGHTS, InferredRecipe, InferredSegmentation, VisionRecipe, fetch_default_weights,
+>>>>>>> b9a03d9 (feat(vision): a folder of photos with masks chooses the recipe cutout, its classes and the default weights)
 };
 
 use crate::Vision;
@@ -85,5 +95,57 @@ pub(crate) fn inferred(data: &Path, run: &RunArgs) -> Result<InferredRecipe, Fai
             }
             Ok(inferred)
         }
+    }
+}
+
+/// The recipe for photos with masks that come without one: with the weights of the flag or, where the flags
+/// leave the network as it is and they can be had, the default weights.
+pub(crate) fn of_masks(
+    weights: Option<&str>,
+    data: Option<&Path>,
+    run: &RunArgs,
+) -> Result<Option<VisionRecipe>, Failure> {
+    let Some(data) = data.filter(|_| run.recipe.is_none() && run.resume.is_none()) else {
+        return Ok(None);
+    };
+    let Some(mut inferred) = InferredSegmentation::of(data) else {
+        return Ok(None);
+    };
+    if let Some(weights) = weights {
+        weights.clone_into(&mut inferred.recipe.weights);
+    }
+    let recipe = overridden(VisionRecipe::from(inferred.recipe.clone()), run)?;
+    if let Some(recipe) = recipe.segmentation() {
+        inferred.recipe = recipe.clone();
+    }
+    let sets = |key: &str| run.set.iter().any(|set| set.starts_with(key));
+    if !sets("data.classes") {
+        inferred.set_classes(data)?;
+    }
+    let mut line = inferred.note(data);
+    if inferred.recipe.weights.is_empty() && !sets("model") && !sets("data.channels") {
+        line = format!("{line}\n{}", set_weights(&mut inferred, data, run.quiet));
+    }
+    if !run.quiet {
+        note(&line);
+    }
+    Ok(Some(inferred.recipe.into()))
+}
+
+/// Starts from the default weights if they can be had; a line about it.
+fn set_weights(inferred: &mut InferredSegmentation, data: &Path, quiet: bool) -> String {
+    match fetch(DEFAULT_WEIGHTS, quiet) {
+        Ok(()) => {
+            DEFAULT_WEIGHTS.clone_into(&mut inferred.recipe.weights);
+            format!(
+                "encoder: the published weights `{DEFAULT_WEIGHTS}`; `--recipe cutout` trains from scratch"
+            )
+        }
+        Err(error) => format!(
+            "training from scratch, without published weights: {error}\n\
+             with few images they help most: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or name a \
+             folder with `--weights`",
+            data.display()
+        ),
     }
 }

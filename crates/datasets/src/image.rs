@@ -48,7 +48,7 @@ pub use sample::{ImageSample, LabeledImage};
 pub use scale::resize_image;
 #[cfg(feature = "loader")]
 pub use segmentation::{
-    SegmentationError, SegmentationFolder, SegmentationOptions, SegmentationSplits,
+    MaskLayout, SegmentationError, SegmentationFolder, SegmentationOptions, SegmentationSplits,
 };
 pub use set::{ImageSet, ImageSetError};
 

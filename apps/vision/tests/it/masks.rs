@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use burn::tensor::Device;
 use image::{GrayImage, Luma, Rgb, RgbImage};
+use tinderbox_models::vision::EfficientNetLiteConfig;
 
 use crate::common::Place;
+use crate::transfer::random_weights;
 
 /// The file of photo `at` below `dir`, and of its mask.
 fn write_pair(place: &Place, dir: &str, at: u32) -> Result<(), image::ImageError> {
@@ -158,4 +161,100 @@ fn photos_and_masks_that_do_not_fit_are_refused() {
     }
     place.run(&TRAIN).failed(2, &["empty"]);
     assert!(!place.path("run").exists());
+}
+
+/// The flags of [`TRAIN`] without the recipe.
+fn without_recipe() -> Vec<&'static str> {
+    [&TRAIN[..1], &TRAIN[3..]].concat()
+}
+
+fn recipe(place: &Place) -> String {
+    fs::read_to_string(place.path("run/recipe.toml")).unwrap()
+}
+
+#[test]
+fn photos_with_masks_choose_the_recipe_and_say_so() {
+    let place = pairs(6).unwrap();
+    let ran = place.run(&without_recipe());
+    let expected =
+        "`pairs` is photos with masks: recipe `cutout`, classes background, foreground; ";
+    assert!(ran.ok().stderr.contains(expected), "{}", ran.stderr);
+    assert!(recipe(&place).contains("task = \"segmentation\""));
+    // The classes are those of the masks.
+    let numbers = GrayImage::from_fn(24, 20, |x, _| Luma([(x / 8) as u8]));
+    numbers.save(place.path("pairs/masks/00.png")).unwrap();
+    fs::remove_dir_all(place.path("run")).unwrap();
+    let classes = [&without_recipe()[..], &["--set", "data.values=classes"]].concat();
+    for at in 1..6 {
+        let mask = GrayImage::from_fn(24 + at % 3, 20, |x, _| Luma([u8::from(x > 9)]));
+        mask.save(place.path(&format!("pairs/masks/{at:02}.png")))
+            .unwrap();
+    }
+    let ran = place.run(&classes);
+    let stderr = &ran.ok().stderr;
+    assert!(stderr.contains("classes background, 1, 2;"), "{stderr}");
+    let quiet = [&without_recipe()[..], &["--quiet"]].concat();
+    fs::remove_dir_all(place.path("run")).unwrap();
+    assert_eq!(place.run(&quiet).ok().stderr, "");
+
+    fs::remove_file(place.path("pairs/masks/03.png")).unwrap();
+    place
+        .run(&without_recipe())
+        .failed(2, &["03.png` has no mask (1 of 6"]);
+}
+
+/// A network with a backbone, on images of 32 pixels.
+const SMALL: [&str; 11] = [
+    "train",
+    "--data",
+    "pairs",
+    "--set",
+    "data.size=32",
+    "--epochs",
+    "1",
+    "--batch-size",
+    "4",
+    "--out",
+    "run",
+];
+
+#[test]
+fn the_default_weights_are_used_where_they_can_be_had() {
+    let place = pairs(6).unwrap();
+    let ran = place.run(&SMALL);
+    let stderr = &ran.ok().stderr;
+    for words in [
+        "training from scratch, without published weights",
+        "`vision train --weights timm/efficientnet_lite0.ra_in1k --data pairs`",
+    ] {
+        assert!(stderr.contains(words), "{stderr}");
+    }
+    assert!(recipe(&place).contains("\nweights = \"\""));
+
+    let config = EfficientNetLiteConfig::lite0(3, 3);
+    let shapes = config.timm_names();
+    let file = random_weights(shapes.shapes(&config.init(&Device::flex())));
+    let folder = "cache/weights/timm/efficientnet_lite0.ra_in1k";
+    fs::create_dir_all(place.path(folder)).unwrap();
+    place.write(&format!("{folder}/model.safetensors"), file);
+    let json = r#"{"architecture":"efficientnet_lite0","num_classes":3}"#;
+    place.write(&format!("{folder}/config.json"), json);
+    fs::remove_dir_all(place.path("run")).unwrap();
+    let ran = place.run(&SMALL);
+    let stderr = &ran.ok().stderr;
+    assert!(
+        stderr.contains("encoder: the published weights `timm/"),
+        "{stderr}"
+    );
+    assert!(recipe(&place).contains("\nweights = \"timm/efficientnet_lite0.ra_in1k\""));
+
+    fs::remove_dir_all(place.path("run")).unwrap();
+    let path = place.path(folder);
+    let named = [&SMALL[..], &["--weights", path.to_str().unwrap()]].concat();
+    place.run(&named).ok();
+    assert!(
+        recipe(&place).contains("cache/weights"),
+        "{}",
+        recipe(&place)
+    );
 }

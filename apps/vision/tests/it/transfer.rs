@@ -38,8 +38,18 @@ fn values(name: &str, shape: &[usize], count: usize) -> Vec<f32> {
 fn put_weights(place: &Place) {
     let config = MobileNetV3Config::small(3, 3);
     let names = config.timm_names();
+    fs::create_dir(place.path("weights")).unwrap();
+    let shapes = names.shapes(&config.init(&Device::flex()));
+    let file = random_weights(shapes);
+    place.write("weights/model.safetensors", file);
+}
+
+/// Random weights in the format of SafeTensors.
+pub(crate) fn random_weights<'a>(
+    shapes: impl IntoIterator<Item = (&'a str, Vec<usize>)>,
+) -> Vec<u8> {
     let (mut header, mut data) = (Map::new(), Vec::new());
-    for (name, shape) in names.shapes(&config.init(&Device::flex())) {
+    for (name, shape) in shapes {
         let start = data.len();
         let values = values(name, &shape, shape.iter().product());
         data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
@@ -49,9 +59,7 @@ fn put_weights(place: &Place) {
     }
     let header = Value::Object(header).to_string();
     let length = (header.len() as u64).to_le_bytes();
-    fs::create_dir(place.path("weights")).unwrap();
-    let file = [&length[..], header.as_bytes(), &data].concat();
-    place.write("weights/model.safetensors", file);
+    [&length[..], header.as_bytes(), &data].concat()
 }
 
 /// Two classes that are told apart by a bright half, every image different.

@@ -12,6 +12,7 @@
 
 mod check;
 mod coco;
+mod detect;
 mod error;
 mod layout;
 mod open;
@@ -31,6 +32,7 @@ use super::{
 use crate::files::SkippedFiles;
 use coco::Objects;
 
+pub use detect::MaskLayout;
 pub use error::SegmentationError;
 
 /// Options for opening a [`SegmentationFolder`].

@@ -23,7 +23,8 @@ pub use classify::{ImageClassification, InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
 pub use recipe::{BUILTIN, VisionRecipe};
 pub use segment::{
-    Background, CutoutOptions, ImageSegmentation, MaskedData, SegmentationRecipe, SegmentationTag,
+    Background, CutoutOptions, ImageSegmentation, InferredSegmentation, MaskedData,
+    SegmentationRecipe, SegmentationTag,
 };
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;

@@ -7,6 +7,7 @@ mod docs;
 mod evaluate;
 mod fit;
 mod images;
+mod inferred;
 mod inputs;
 mod output;
 mod recipe;
@@ -31,6 +32,7 @@ use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
+pub use inferred::InferredSegmentation;
 pub use inputs::CutoutOptions;
 pub use output::Background;
 pub use recipe::{MaskedData, SegmentationRecipe, SegmentationTag};

@@ -167,6 +167,11 @@ fn labels(
 }
 
 impl Objects {
+    /// Whether there is an outline.
+    pub(super) fn has_any(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     /// The size of the image that they were drawn on: height and width.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.height, self.width)

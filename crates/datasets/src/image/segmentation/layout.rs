@@ -68,18 +68,18 @@ const SUFFIXES: [&str; 10] = [
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Role {
+pub(super) enum Role {
     Photo,
     Mask,
 }
 
 /// What the name of a file says.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     split: Option<SplitName>,
-    role: Option<Role>,
+    pub(super) role: Option<Role>,
     /// Folders without those of the split and the role, and the name without extension.
-    id: String,
+    pub(super) id: String,
     file: ImageFile,
 }
 
@@ -115,7 +115,7 @@ pub(super) fn pair(
 }
 
 /// What the folders and the name of a file say; the innermost folder counts.
-fn place(file: &ImageFile) -> Place {
+pub(super) fn place(file: &ImageFile) -> Place {
     let (folders, name) = file.key().rsplit_once('/').unwrap_or(("", file.key()));
     let mut place = Place {
         split: None,
@@ -152,7 +152,7 @@ pub(super) fn split_of(name: &str) -> Option<SplitName> {
     SplitName::parse(name.trim_end_matches(|letter: char| letter.is_ascii_digit()))
 }
 
-fn without_suffix(stem: &str) -> Option<&str> {
+pub(super) fn without_suffix(stem: &str) -> Option<&str> {
     let end = |suffix: &&str| {
         let cut = stem.len().checked_sub(suffix.len())?;
         let (start, end) = (stem.get(..cut)?, stem.get(cut..)?);
@@ -207,7 +207,7 @@ fn stem_of(file: &ImageFile) -> String {
     stem.to_string_lossy().into_owned()
 }
 
-fn last(id: &str) -> &str {
+pub(super) fn last(id: &str) -> &str {
     id.rsplit_once('/').map_or(id, |(_, name)| name)
 }
 

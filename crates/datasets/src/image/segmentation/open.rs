@@ -143,7 +143,7 @@ fn find(path: &Path, classes: Option<&[String]>) -> Result<Findings, Segmentatio
 }
 
 /// The JSON files of annotations: those of objects if there are other ones, such as captions.
-fn annotations(path: &Path) -> Result<Vec<PathBuf>, SegmentationError> {
+pub(super) fn annotations(path: &Path) -> Result<Vec<PathBuf>, SegmentationError> {
     let mut files = walk(path).map_err(FolderError::from)?;
     files.retain(|file| {
         let name = file_name(file).to_lowercase();

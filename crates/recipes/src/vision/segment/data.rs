@@ -48,13 +48,8 @@ impl MaskedImages {
         if data.path.is_empty() {
             return Err(DataError::NoPath.into());
         }
-        let options = SegmentationOptions {
-            decode: DecodeOptions::new(data.size, data.size, data.channels),
-            values: data.values,
-            skip_broken: data.skip_broken,
-        };
         let path = Path::new(&data.path);
-        let splits = SegmentationFolder::open_splits(path, &options, Some(&data.classes));
+        let splits = SegmentationFolder::open_splits(path, &options(data), Some(&data.classes));
         let SegmentationSplits {
             train,
             valid,
@@ -94,6 +89,17 @@ impl MaskedImages {
         })
     }
 
+    /// The classes of the masks in a folder, with a data section for the other options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(super) fn classes(path: &Path, data: &MaskedData) -> Result<Vec<String>, TaskError> {
+        let splits = SegmentationFolder::open_splits(path, &options(data), None);
+        let splits = splits.map_err(TaskError::user)?;
+        Ok(splits.train.class_names().to_vec())
+    }
+
     /// The pairs as items of a split list.
     pub(super) fn items(&self) -> Vec<Item> {
         let contents = self.contents.iter();
@@ -127,6 +133,14 @@ impl MaskedImages {
         }
         let total = counts.iter().sum::<u64>().max(1) as f64;
         Ok(counts.iter().map(|&count| count as f64 / total).collect())
+    }
+}
+
+fn options(data: &MaskedData) -> SegmentationOptions {
+    SegmentationOptions {
+        decode: DecodeOptions::new(data.size, data.size, data.channels),
+        values: data.values,
+        skip_broken: data.skip_broken,
     }
 }
 
