@@ -58,17 +58,23 @@ def logits(model):
         return model.double().eval()(image()).flatten().tolist()
 
 
+def conv(x, name, d_output):
+    x = F.conv2d(x, weight(f"{name}.conv.weight", (d_output, x.shape[1], 3, 3)), padding=1)
+    mean, var, gamma, beta = (weight(f"{name}.norm.{field}", (d_output,)) for field in
+                              ("running_mean", "running_var", "weight", "bias"))
+    return F.relu(F.batch_norm(x, mean, var, gamma, beta))
+
+
+def convs(x, name, d_output):
+    return conv(conv(x, f"{name}.first", d_output), f"{name}.second", d_output)
+
+
+def score(x):
+    return F.conv2d(x, weight("output.weight", (CLASSES, x.shape[1], 1, 1)), weight("output.bias", (CLASSES,)))
+
+
 def unet(depth=2, base=4):
     """The network of Ronneberger et al. with batch normalization, by the names of Tinderbox."""
-    def conv(x, name, d_output):
-        x = F.conv2d(x, weight(f"{name}.conv.weight", (d_output, x.shape[1], 3, 3)), padding=1)
-        mean, var, gamma, beta = (weight(f"{name}.norm.{field}", (d_output,)) for field in
-                                  ("running_mean", "running_var", "weight", "bias"))
-        return F.relu(F.batch_norm(x, mean, var, gamma, beta))
-
-    def convs(x, name, d_output):
-        return conv(conv(x, f"{name}.first", d_output), f"{name}.second", d_output)
-
     x, skips = image()[:, :, :64], []
     for level in range(depth):
         x = convs(x, f"encoder.{level}", base << level)
@@ -80,7 +86,28 @@ def unet(depth=2, base=4):
         up = weight(f"{name}.upsample.weight", (2 * d_output, d_output, 2, 2))
         x = F.conv_transpose2d(x, up, weight(f"{name}.upsample.bias", (d_output,)), stride=2)
         x = convs(torch.cat([skips[level], x], 1), f"{name}.convs", d_output)
-    x = F.conv2d(x, weight("output.weight", (CLASSES, base, 1, 1)), weight("output.bias", (CLASSES,)))
+    return score(x)[0, :, ::16, ::16].flatten().tolist()
+
+
+def backbone_unet(name, channels=(12, 10, 8, 6)):
+    """A U-Net whose encoder is the stages of a classifier, with the decoder of Tinderbox."""
+    net = timm.create_model(name, features_only=True)
+    state = {name: weight(name, tuple(tensor.shape)) if tensor.is_floating_point() else tensor
+             for name, tensor in net.state_dict().items()}
+    net.load_state_dict(state)
+    with torch.no_grad():
+        maps = net.double().eval()(image()[:, :, :64])
+        skips = {64 // x.shape[2]: x for x in maps}
+        # The stem of a residual network is no stage.
+        if name.startswith("resnet"):
+            del skips[2]
+        x, stride = skips[32], 32
+        for step, d_output in enumerate(channels):
+            x, stride = F.interpolate(x, scale_factor=2, mode="nearest"), stride // 2
+            if stride in skips:
+                x = torch.cat([skips[stride], x], 1)
+            x = convs(x, f"decoder.{step}", d_output)
+        x = F.interpolate(score(x), scale_factor=stride, mode="bilinear", align_corners=False)
     return x[0, :, ::16, ::16].flatten().tolist()
 
 
@@ -92,5 +119,7 @@ for name in ["resnet18", "efficientnet_lite0", "efficientnet_lite1", "efficientn
              "mobilenetv3_small_100", "tf_mobilenetv3_small_100"]:
     references[f"timm/{name}"] = logits(timm.create_model(name, num_classes=CLASSES))
 references["unet"] = unet()
+for name in ["efficientnet_lite0", "tf_efficientnet_lite0", "resnet18"]:
+    references[f"unet/{name}"] = backbone_unet(name)
 lines = ",\n".join(f"{json.dumps(name)}:{json.dumps(values)}" for name, values in references.items())
 (HERE / "backbones.json").write_text("{\n" + lines + "\n}\n")

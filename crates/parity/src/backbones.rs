@@ -11,7 +11,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use tinderbox_models::pretrained::{NameTable, SafeTensorsFile};
 use tinderbox_models::vision::{
-    EfficientNetLiteConfig, MobileNetV3Config, Padding, ResNetConfig, UNetConfig,
+    Backbone, BackboneKind, BackboneUNetConfig, EfficientNetLiteConfig, MobileNetV3Config, Padding,
+    ResNetConfig, UNetConfig,
 };
 
 use super::{Check, LAYER_TOLERANCE, difference, read, values};
@@ -98,6 +99,19 @@ fn compute(name: &str, device: &Device) -> Result<Tensor<1>, String> {
             run!(config.with_padding(Padding::Same), timm_names)
         }
         "unet" => unet(device)?,
+        "unet/efficientnet_lite0" => {
+            let lite = draw_lite(&EfficientNetLiteConfig::lite0(3, 1), device)?;
+            backbone_unet(BackboneKind::EfficientnetLite0, lite, device)?
+        }
+        "unet/tf_efficientnet_lite0" => {
+            let lite = draw_lite(&tensorflow(EfficientNetLiteConfig::lite0(3, 1)), device)?;
+            backbone_unet(BackboneKind::TfEfficientnetLite0, lite, device)?
+        }
+        "unet/resnet18" => {
+            let config = ResNetConfig::resnet18(3, 1);
+            let net = draw(config.init(device), &config.torchvision_names())?;
+            backbone_unet(BackboneKind::Resnet18, Backbone::ResNet(net), device)?
+        }
         name => return Err(format!("no network is called `{name}`")),
     })
 }
@@ -119,17 +133,54 @@ fn unet(device: &Device) -> Result<Tensor<1>, String> {
         "decoder.0.convs",
         "decoder.1.convs",
     ] {
-        for conv in ["first", "second"] {
-            let [conv, norm] = ["conv", "norm"].map(|layer| format!("{convs}.{conv}.{layer}"));
-            names = names.weight(&conv, &conv).batch_norm(&norm, &norm);
-        }
+        names = double_conv(names, convs);
     }
     for layer in ["decoder.0.upsample", "decoder.1.upsample", "output"] {
         let bias = format!("{layer}.bias");
         names = names.weight(layer, layer).same(bias.clone(), bias);
     }
     let model = draw(config.init(device), &names)?;
-    let scores = model.forward(image(device).narrow(2, 0, UNET_HEIGHT));
+    Ok(on_grid(model.forward(unet_image(device)), device))
+}
+
+fn draw_lite(config: &EfficientNetLiteConfig, device: &Device) -> Result<Backbone, String> {
+    let net = draw(config.init(device), &config.timm_names())?;
+    Ok(Backbone::EfficientNetLite(net))
+}
+
+/// A U-Net on a backbone that was drawn.
+fn backbone_unet(
+    kind: BackboneKind,
+    backbone: Backbone,
+    device: &Device,
+) -> Result<Tensor<1>, String> {
+    let config = BackboneUNetConfig::new(3, CLASSES)
+        .with_backbone(kind)
+        .with_decoder_channels(vec![12, 10, 8, 6]);
+    let mut names = NameTable::new().keep("backbone");
+    for step in 0..config.decoder_channels.len() {
+        names = double_conv(names, &format!("decoder.{step}"));
+    }
+    let names = names
+        .weight("output", "output")
+        .same("output.bias", "output.bias");
+    let model = draw(config.init(device), &names)?.map_backbone(|_| backbone);
+    Ok(on_grid(model.forward(unet_image(device)), device))
+}
+
+fn double_conv(names: NameTable, convs: &str) -> NameTable {
+    ["first", "second"].into_iter().fold(names, |names, conv| {
+        let [conv, norm] = ["conv", "norm"].map(|layer| format!("{convs}.{conv}.{layer}"));
+        names.weight(&conv, &conv).batch_norm(&norm, &norm)
+    })
+}
+
+fn unet_image(device: &Device) -> Tensor<4> {
+    image(device).narrow(2, 0, UNET_HEIGHT)
+}
+
+/// Some scores of the first image.
+fn on_grid(scores: Tensor<4>, device: &Device) -> Tensor<1> {
     let every = |count: usize| {
         let places = (0_i32..).step_by(UNET_GRID);
         let places: Vec<i32> = places.take(count.div_ceil(UNET_GRID)).collect();
@@ -137,7 +188,7 @@ fn unet(device: &Device) -> Result<Tensor<1>, String> {
         Tensor::from_data(TensorData::new(places, [count]), device)
     };
     let scores = scores.narrow(0, 0, 1).select(2, every(UNET_HEIGHT));
-    Ok(scores.select(3, every(SHAPE[3])).reshape([-1]))
+    scores.select(3, every(SHAPE[3])).reshape([-1])
 }
 
 fn image(device: &Device) -> Tensor<4> {
@@ -203,7 +254,7 @@ mod tests {
     #[test]
     fn every_published_network_gives_the_logits_of_pytorch() {
         let checks = references().unwrap().checks(&Device::flex(), |_| true);
-        assert_eq!(checks.len(), 14);
+        assert_eq!(checks.len(), 17);
         for check in checks {
             assert!(check.passed(), "{check:?}");
         }

@@ -108,7 +108,12 @@ impl Scores {
         let mut metrics = self.pixels.metrics();
         if let Some(objects) = &self.objects {
             for (name, best) in [("v_rand", objects.v_rand()), ("v_info", objects.v_info())] {
-                metrics.extend(best.map(|best| (name.to_owned(), best.score)));
+                let Some(best) = best else {
+                    continue;
+                };
+                metrics.insert(name.to_owned(), best.score);
+                metrics.insert(format!("{name}_split"), best.split);
+                metrics.insert(format!("{name}_merge"), best.merge);
             }
         }
         if labels.len() > 2 {

@@ -6,9 +6,16 @@
 //! Protocol, per image and threshold: the pixels whose probability of being membrane is at most the
 //! threshold form cells, connected by their 4 neighbors. The membrane between them is thinned to nothing:
 //! step by step, each of its pixels that touches a cell joins the one that was found first. True cells are
-//! connected likewise, and only their pixels count. V-Rand is `2 sum p_ij^2 / (sum s_i^2 + sum t_j^2)` and
-//! V-Info is `2 I(S; T) / (H(S) + H(T))`. Both are averaged over the images, and the threshold with the
-//! largest mean counts.
+//! connected likewise, and only their pixels count. With `p_ij` the share of pixels in the found cell i and the true
+//! cell j, and `s_i` and `t_j` the shares of the cells:
+//!
+//! |  | split | merge | both (their harmonic mean) |
+//! |---|---|---|---|
+//! | V-Rand | `sum p_ij^2 / sum t_j^2` | `sum p_ij^2 / sum s_i^2` | `2 sum p_ij^2 / (sum s_i^2 + sum t_j^2)` |
+//! | V-Info | `I(S; T) / H(S)` | `I(S; T) / H(T)` | `2 I(S; T) / (H(S) + H(T))` |
+//!
+//! Split is below 1 where true cells are divided, merge where they are joined. All are averaged over the
+//! images, and the threshold with the largest mean of both counts.
 //!
 //! Differs from the challenge's script, which thins membranes to a line of one pixel that then counts as a
 //! cell: scores are not exactly comparable.
@@ -22,8 +29,39 @@ use tinderbox_datasets::image::{IGNORE, Mask};
 pub struct MembraneScore {
     /// The mean over the images.
     pub score: f64,
+    /// The part for true cells that were divided, at the same threshold.
+    pub split: f64,
+    /// The part for true cells that were joined, at the same threshold.
+    pub merge: f64,
     /// The threshold of the membrane's probability.
     pub threshold: f32,
+}
+
+/// One of the two scores with its parts, of an image or summed over images.
+#[derive(Clone, Copy, Debug, Default)]
+struct Agreement {
+    score: f64,
+    split: f64,
+    merge: f64,
+}
+
+impl Agreement {
+    /// Both parts are of the same numerator.
+    fn of(shared: f64, split: f64, merge: f64) -> Self {
+        // 0 / 0 where there is a single cell, which agrees with itself.
+        let ratio = |whole: f64| if whole > 0.0 { shared / whole } else { 1.0 };
+        Self {
+            score: ratio(f64::midpoint(split, merge)),
+            split: ratio(split),
+            merge: ratio(merge),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.score += other.score;
+        self.split += other.split;
+        self.merge += other.merge;
+    }
 }
 
 /// V-Rand and V-Info of images one after the other.
@@ -32,7 +70,7 @@ pub struct MembraneScores {
     thresholds: Vec<f32>,
     images: usize,
     /// Sums of V-Rand and V-Info by threshold.
-    sums: Vec<[f64; 2]>,
+    sums: Vec<[Agreement; 2]>,
 }
 
 impl Default for MembraneScores {
@@ -47,7 +85,7 @@ impl MembraneScores {
     pub fn new(thresholds: Vec<f32>) -> Self {
         Self {
             images: 0,
-            sums: vec![[0.0; 2]; thresholds.len()],
+            sums: vec![[Agreement::default(); 2]; thresholds.len()],
             thresholds,
         }
     }
@@ -75,9 +113,9 @@ impl MembraneScores {
             let inside: Vec<bool> = probabilities.iter().map(|&p| p <= threshold).collect();
             let mut labels = components(&inside, actual.width);
             grow(&mut labels, actual.width);
-            let scores = agreement(&labels, &truth);
-            sums[0] += scores[0];
-            sums[1] += scores[1];
+            for (sum, own) in sums.iter_mut().zip(agreement(&labels, &truth)) {
+                sum.add(own);
+            }
         }
     }
 
@@ -92,10 +130,12 @@ impl MembraneScores {
     }
 
     fn best(&self, which: usize) -> Option<MembraneScore> {
-        let mean = |sums: &[f64; 2]| sums[which] / self.images as f64;
+        let images = self.images as f64;
         let scores = self.sums.iter().zip(&self.thresholds);
         let scores = scores.map(|(sums, &threshold)| MembraneScore {
-            score: mean(sums),
+            score: sums[which].score / images,
+            split: sums[which].split / images,
+            merge: sums[which].merge / images,
             threshold,
         });
         scores
@@ -164,7 +204,7 @@ fn neighbors(at: usize, width: usize, len: usize) -> impl Iterator<Item = usize>
 }
 
 /// V-Rand and V-Info of two numberings, over the pixels with a true label.
-fn agreement(labels: &[u32], truth: &[u32]) -> [f64; 2] {
+fn agreement(labels: &[u32], truth: &[u32]) -> [Agreement; 2] {
     let mut joint: HashMap<(u32, u32), u64> = HashMap::new();
     let mut own = vec![0_u64; labels.iter().max().map_or(0, |&most| most as usize) + 1];
     let mut real = vec![0_u64; truth.iter().max().map_or(0, |&most| most as usize) + 1];
@@ -189,14 +229,8 @@ fn agreement(labels: &[u32], truth: &[u32]) -> [f64; 2] {
         let parts = counts.iter().filter(|&&n| n > 0).map(|&n| n as f64 / total);
         -parts.map(|p| p * p.ln()).sum::<f64>()
     };
-    let rand = 2.0 * squares(&joint) / (squares(&own) + squares(&real));
+    let rand = Agreement::of(squares(&joint), squares(&real), squares(&own));
     let (own, real) = (entropy(&own), entropy(&real));
     let shared = own + real - entropy(&joint);
-    // Both have a single cell: they agree.
-    let info = if own + real > 0.0 {
-        2.0 * shared / (own + real)
-    } else {
-        1.0
-    };
-    [rand, info]
+    [rand, Agreement::of(shared, own, real)]
 }

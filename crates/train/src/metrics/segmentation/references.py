@@ -56,9 +56,11 @@ def membrane(probability, actual, threshold):
     table /= table.sum()
     own, real = table.sum(1), table.sum(0)
     entropy = lambda p: -(p[p > 0] * np.log(p[p > 0])).sum()
-    rand = 2 * (table**2).sum() / ((own**2).sum() + (real**2).sum())
+    rand = [(table**2).sum() / (real**2).sum(), (table**2).sum() / (own**2).sum()]
     shared = entropy(own) + entropy(real) - entropy(table.ravel())
-    return rand, 2 * shared / (entropy(own) + entropy(real))
+    info = [shared / entropy(own), shared / entropy(real)]
+    both = [2 / (1 / split + 1 / merge) for split, merge in (rand, info)]
+    return *both, *rand, *info
 
 
 def main():
@@ -102,8 +104,13 @@ def main():
         "slices": [{"size": t.shape, "membrane": numbers(p), "actual": numbers(t)} for p, t in slices],
         "v_rand": float(scores[:, 0].max()),
         "v_info": float(scores[:, 1].max()),
-        "best": [thresholds[at] for at in scores.argmax(0)],
+        "best": [thresholds[at] for at in scores.argmax(0)[:2]],
+        "parts": {
+            "v_rand": numbers(scores[scores[:, 0].argmax(), 2:4]),
+            "v_info": numbers(scores[scores[:, 1].argmax(), 4:6]),
+        },
     }
+    print(result["v_rand"], result["v_info"], result["parts"])
     text = json.dumps(result, separators=(",", ":"))
     Path(__file__).with_name("references.json").write_text(text + "\n")
 

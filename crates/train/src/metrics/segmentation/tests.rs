@@ -76,7 +76,38 @@ fn membranes_agree_with_scipy() {
             floats(&references["best"])[at],
             name,
         );
+        let [split, merge] = [0, 1].map(|part| floats(&references["parts"][name])[part]);
+        check(found[at].split, split, name);
+        check(found[at].merge, merge, name);
     }
+    // As `references.py` prints them.
+    check(found[0].split, 0.993_648_847_9, "split of V-Rand");
+    check(found[0].merge, 0.971_888_628_0, "merge of V-Rand");
+    check(found[1].split, 0.986_270_350_7, "split of V-Info");
+    check(found[1].merge, 0.983_605_157_8, "merge of V-Info");
+}
+
+#[test]
+fn cells_that_are_divided_lower_the_split_score_and_joined_ones_the_merge_score() {
+    // One true cell is found as two, and the pixels between them join the first.
+    let one = Mask::new(3, 4, vec![1; 12]).unwrap();
+    let mut divided = MembraneScores::new(vec![0.5]);
+    divided.add(&[0.0, 0.0, 1.0, 0.0].repeat(3), &one, 0);
+    let found = divided.v_rand().unwrap();
+    // 9 of 12 and 3 of 12 pixels.
+    check(found.split, (81.0 + 9.0) / 144.0, "split");
+    check(found.merge, 1.0, "merge");
+    let found = divided.v_info().unwrap();
+    assert_eq!((found.split, found.merge, found.score), (0.0, 1.0, 0.0));
+
+    let two = Mask::new(3, 5, [1, 1, 0, 1, 1].repeat(3)).unwrap();
+    let mut joined = MembraneScores::new(vec![0.5]);
+    joined.add(&[0.0; 15], &two, 0);
+    let found = joined.v_rand().unwrap();
+    check(found.split, 1.0, "split");
+    check(found.merge, 0.5, "merge");
+    let found = joined.v_info().unwrap();
+    assert_eq!((found.split, found.merge, found.score), (1.0, 0.0, 0.0));
 }
 
 #[test]
