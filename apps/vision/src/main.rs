@@ -69,12 +69,11 @@ impl App for Vision {
     /// Without `--recipe`, the format of the images chooses it.
     fn resolve(flags: &TrainFlags, args: &TrainArgs) -> Result<VisionRecipe, Failure> {
         let data = args.data.as_deref();
-        if let Some(recipe) = weights::of_masks(flags.weights.as_deref(), data, &args.run)? {
-            return with_data(recipe, data);
-        }
+        let masked = weights::of_masks(flags.weights.as_deref(), data, &args.run)?;
         let run = &weights::in_recipe(flags.weights.as_deref(), &args.run)?;
-        let recipe = match data {
-            Some(path) if run.recipe.is_none() && run.resume.is_none() => {
+        let recipe = match (masked, data) {
+            (Some(recipe), _) => recipe,
+            (None, Some(path)) if run.recipe.is_none() && run.resume.is_none() => {
                 let inferred = weights::inferred(path, run)?;
                 if !run.quiet {
                     note(&inferred.note(path));

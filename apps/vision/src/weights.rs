@@ -5,16 +5,8 @@ use std::path::Path;
 use tinderbox_cli::recipe::overridden;
 use tinderbox_cli::{App as _, DownloadProgress, Failure, RunArgs, note};
 use tinderbox_recipes::vision::{
-    DEFAULT_WEIGHTS, InferredRecipe, InferredSegmentation, TransferError, VisionRecipe, fetch_weights,
-};
-use tinderbox_recipes::vision::{
-    DEFAULT_WEIGHTS, InferredRecipe, TransferError, VisionRecipe, fetch_weights,
-=======
-use tinderbox_cli::recipe::overridden;
-use tinderbox_cli::{App as _, Failure, RunArgs, note};
-use tinderbox_recipes::vision::{
-    DEFAULT_WEIGHTS, InferredRecipe, InferredSegmentation, VisionRecipe, fetch_default_weights,
->>>>>>> b9a03d9 (feat(vision): a folder of photos with masks chooses the recipe cutout, its classes and the default weights)
+    DEFAULT_WEIGHTS, InferredRecipe, InferredSegmentation, TransferError, VisionRecipe,
+    fetch_weights,
 };
 
 use crate::Vision;

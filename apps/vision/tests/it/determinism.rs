@@ -11,6 +11,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::common::Place;
+use crate::{masks, transfer};
 use tinderbox_cli::testing::{Ran, result};
 
 /// Starts a run and waits until it has written a checkpoint of at least this step.
@@ -98,6 +99,64 @@ fn killed_and_resumed_equals_never_killed() {
             result(&place.path(out)) == whole,
             "killed after step {step}"
         );
+    }
+}
+
+/// A run with a checkpoint every step gives the same bytes twice, and after it was killed and resumed.
+fn check_repeats(place: &Place, args: &[&str], kill_at: &[usize]) {
+    let run = |out: &str| {
+        let args = [
+            args,
+            &["--set=train.checkpoint_every=1", "--quiet", "--out", out],
+        ]
+        .concat();
+        place.command(&args)
+    };
+    for out in ["whole", "again"] {
+        Ran::from(run(out).output().unwrap()).ok();
+    }
+    let whole = result(&place.path("whole"));
+    assert!(whole == result(&place.path("again")), "twice the same");
+    for &step in kill_at {
+        let out = format!("killed-{step}");
+        let mut child = run(&out).spawn().unwrap();
+        wait_for(&place.path(&out).join("checkpoint"), step);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(
+            !place.path(&out).join("summary.json").exists(),
+            "killed too late"
+        );
+        let resume = ["train", "--resume", &out, "--no-baseline", "--quiet"];
+        place.run(&resume).ok();
+        assert!(
+            result(&place.path(&out)) == whole,
+            "killed after step {step}"
+        );
+    }
+}
+
+#[test]
+fn segmentation_is_repeated_and_resumed_to_the_byte() {
+    let place = masks::pairs(24).unwrap();
+    let args = &masks::TRAIN[..masks::TRAIN.len() - 2];
+    let more = ["--set=augment.elastic=0.02", "--seed=3"];
+    check_repeats(&place, &[args, &more].concat(), &[2, 15]);
+}
+
+#[test]
+fn transfer_learning_is_repeated_and_resumed_to_the_byte() {
+    for mode in ["staged", "full"] {
+        let place = transfer::place();
+        let args = &transfer::train_args("")[..9];
+        let mode = format!("--set=transfer.mode={mode}");
+        let more = [
+            &mode,
+            "--epochs=2",
+            "--batch-size=8",
+            "--set=train.ema_decay=0.9",
+        ];
+        check_repeats(&place, &[args, &more].concat(), &[2]);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The real binary, on tiny data; one test binary, because each would link all of Burn again.
 
 mod bad_input;
+mod bad_weights;
 mod boxes;
 mod common;
 mod contract;
@@ -8,5 +9,6 @@ mod determinism;
 mod ensemble;
 mod heatmap;
 mod masks;
+mod odd_images;
 mod own_images;
 mod transfer;

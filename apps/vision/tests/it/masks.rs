@@ -1,16 +1,22 @@
 //! Segmentation from the command line.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::fs;
 
 use burn::tensor::Device;
 use image::{GrayImage, Luma, Rgb, RgbImage};
+use tinderbox_cli::testing::Ran;
 use tinderbox_models::vision::EfficientNetLiteConfig;
 
 use crate::common::Place;
 use crate::transfer::random_weights;
 
 /// The file of photo `at` below `dir`, and of its mask.
-fn write_pair(place: &Place, dir: &str, at: u32) -> Result<(), image::ImageError> {
+pub(crate) fn write_pair(place: &Place, dir: &str, at: u32) -> Result<(), image::ImageError> {
     let (width, height) = (24 + at % 3, 20);
     let inside = |x: u32, y: u32| x.abs_diff(8 + at % 7) < 5 && y.abs_diff(10) < 6;
     let photo = RgbImage::from_fn(width, height, |x, y| {
@@ -28,7 +34,7 @@ fn write_pair(place: &Place, dir: &str, at: u32) -> Result<(), image::ImageError
     mask.save(name("masks"))
 }
 
-fn pairs(count: u32) -> Result<Place, image::ImageError> {
+pub(crate) fn pairs(count: u32) -> Result<Place, image::ImageError> {
     let place = Place::new();
     for at in 0..count {
         write_pair(&place, "pairs", at)?;
@@ -36,7 +42,7 @@ fn pairs(count: u32) -> Result<Place, image::ImageError> {
     Ok(place)
 }
 
-const TRAIN: [&str; 23] = [
+pub(crate) const TRAIN: [&str; 23] = [
     "train",
     "--recipe",
     "cutout",
@@ -257,4 +263,88 @@ fn the_default_weights_are_used_where_they_can_be_had() {
         "{}",
         recipe(&place)
     );
+}
+
+#[test]
+fn two_layouts_of_masks_in_one_folder_are_refused() {
+    let place = pairs(4).unwrap();
+    write_pair(&place, "pairs/train", 7).unwrap();
+    place.run(&TRAIN).failed(
+        2,
+        &[
+            "some photos lie in the folders of splits",
+            "pairs/train/images/07.png",
+            "pairs/images/00.png",
+        ],
+    );
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_damaged_photo_is_named_and_the_others_are_cut_out() {
+    let place = trained().unwrap();
+    let photo = fs::read(place.path("pairs/images/05.png")).unwrap();
+    place.write("pairs/images/05.png", &photo[..photo.len() / 2]);
+    place.write("pairs/images/07.png", "text");
+    let again = [&TRAIN[..TRAIN.len() - 1], &["again"]].concat();
+    place.run(&again).failed(2, &["05.png"]);
+    let predict = ["predict", "--run", "run", "pairs/images", "--out", "cut"];
+    place
+        .run(&predict)
+        .failed(2, &["input 6 of 20", "05.png", "damaged"]);
+    let ran = place.run(&[&predict[..], &["--skip-errors"]].concat());
+    assert!(
+        ran.ok()
+            .stderr
+            .contains("skipped 2 images of `pairs/images`"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(fs::read_dir(place.path("cut")).unwrap().count(), 18);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_finished_images_and_the_next_call_continues() {
+    let place = trained().unwrap();
+    // Noise, of which a PNG is larger than four blocks of 512 bytes; the others are smaller.
+    let noise = RgbImage::from_fn(64, 64, |x, y| {
+        Rgb([1, 2, 3].map(|channel: u32| ((x * 7919 + y * 104_729) * channel % 251) as u8))
+    });
+    noise.save(place.path("pairs/images/10b.png")).unwrap();
+    let predict = ["predict", "--run", "run", "pairs/images", "--out", "cut"];
+    let limited = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\""])
+        .arg(place.command(&[]).get_program())
+        .args(predict)
+        .current_dir(place.path(""))
+        .output()
+        .unwrap();
+    let words = [
+        "cannot write `cut/10b.png`",
+        "stopped at image 12 of 21",
+        "the same command continues",
+    ];
+    Ran::from(limited).failed(2, &words);
+    let files = || -> Vec<String> {
+        let names = fs::read_dir(place.path("cut")).unwrap();
+        names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    let first = files();
+    assert!(first.len() >= 11, "{first:?}");
+    assert!(
+        first
+            .iter()
+            .all(|name| name.ends_with(".png") && name != "10b.png"),
+        "{first:?}"
+    );
+    for name in first.iter() {
+        image::open(place.path("cut").join(name)).unwrap();
+    }
+    let ran = place.run(&predict);
+    let skipped = format!("{} of 21 images skipped", first.len());
+    assert!(ran.ok().stderr.contains(&skipped), "{}", ran.stderr);
+    assert_eq!(files().len(), 21);
 }

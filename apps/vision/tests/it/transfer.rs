@@ -78,15 +78,19 @@ fn put_photos(place: &Place) {
     }
 }
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::new();
     put_weights(&place);
     put_photos(&place);
     place
 }
 
-fn train(place: &Place, out: &str, more: &[&str]) -> Ran {
-    let args = [
+pub(crate) fn train(place: &Place, out: &str, more: &[&str]) -> Ran {
+    place.run(&[&train_args(out)[..], more].concat())
+}
+
+pub(crate) fn train_args(out: &str) -> [&str; 11] {
+    [
         "train",
         "--weights",
         "weights",
@@ -98,8 +102,7 @@ fn train(place: &Place, out: &str, more: &[&str]) -> Ran {
         "--set=split.valid_fraction=0.25",
         "--out",
         out,
-    ];
-    place.run(&[&args[..], more].concat())
+    ]
 }
 
 fn summary(place: &Place, run: &str) -> Value {
