@@ -87,7 +87,10 @@ impl Files {
         let formats = [
             (LabelFormat::Voc, self.xml.first()),
             (LabelFormat::Coco, self.json.first()),
-            (LabelFormat::Yolo, self.txt.first()),
+            (
+                LabelFormat::Yolo,
+                self.txt.iter().find(|path| is_yolo(path)),
+            ),
         ];
         let path = dir.to_owned();
         let mut found = formats
@@ -242,7 +245,17 @@ fn is_names_file(path: &Path) -> bool {
     ["classes.txt", "obj.names.txt", "labels.txt"].contains(&name.as_str())
 }
 
-/// Whether an XML file is one of Pascal VOC, or damaged.
+/// Whether a text file has a line of numbers, as labels of YOLO have and captions do not.
+fn is_yolo(path: &Path) -> bool {
+    let text = read_text(path).unwrap_or_default();
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    line.is_some_and(|line| {
+        let mut parts = line.split_whitespace();
+        parts.clone().count() >= 5 && parts.all(|part| part.parse::<f64>().is_ok())
+    })
+}
+
+/// Whether an XML file is one of Pascal VOC.
 fn is_voc(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(4096).read_to_end(&mut start));

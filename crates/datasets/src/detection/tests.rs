@@ -196,6 +196,8 @@ fn what_is_no_set_of_boxes_is_refused() {
         Err(DetectionError::NoLabels { .. })
     ));
     assert!(!has_labels(empty.path()));
+    let captions = folder(&[("a.png", ""), ("a.txt", "a photo of a cat")]);
+    assert!(!has_labels(captions.path()));
     let alone = folder(&[("a.xml", &voc("a.png", [1, 1], &[]))]);
     assert!(matches!(
         read(alone.path()),

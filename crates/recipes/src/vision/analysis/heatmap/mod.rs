@@ -1,27 +1,24 @@
 //! A map of where an image of any size shows a class, with its regions.
 
 mod map;
+mod mapped;
 mod picture;
 mod regions;
 mod truth;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
 use tinderbox_datasets::image::{ImageFile, LargeImage, is_archive};
 use tinderbox_predict::decision::DEFAULT_THRESHOLD;
 use tinderbox_predict::vision::ImageClassifier;
-use tinderbox_train::format::thousands;
+use tinderbox_train::TaskError;
 use tinderbox_train::section::Analysis;
-use tinderbox_train::{Section, TaskError};
 
 use self::map::{HeatMap, Scan};
-use self::regions::{Region, regions};
-use self::truth::{Agreement, Totals, Truth};
+use self::mapped::{Mapped, overlay_path};
+use self::regions::regions;
+use self::truth::{Totals, Truth};
 use super::outputs::{OutputNames, class_of, files, write};
-
-/// Regions that are printed and drawn.
-const SHOWN: usize = 10;
 
 /// How the heat maps of images are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -193,31 +190,12 @@ fn masks(mask: Option<&Path>, files: &[ImageFile]) -> Result<Vec<Option<PathBuf>
     files.iter().map(of).collect()
 }
 
-/// The file of the overlay next to that of the heat.
-fn overlay_path(heat: &Path) -> PathBuf {
-    let stem = heat.file_stem().unwrap_or_default().to_string_lossy();
-    heat.with_file_name(format!("{stem}-overlay.png"))
-}
-
 /// What is done with an image.
 struct Job<'a> {
     model: &'a ImageClassifier,
     scan: &'a Scan,
     threshold: f64,
     mask: Option<&'a Path>,
-}
-
-/// The map of an image with what follows from it.
-struct Mapped {
-    size: [usize; 2],
-    class: String,
-    patch: usize,
-    threshold: f64,
-    map: HeatMap,
-    regions: Vec<Region>,
-    truth: Option<Truth>,
-    agreement: Option<Agreement>,
-    notes: Vec<String>,
 }
 
 impl Job<'_> {
@@ -267,109 +245,5 @@ impl Job<'_> {
             ));
         }
         notes
-    }
-}
-
-impl Mapped {
-    fn mean(&self) -> f64 {
-        let sum: f64 = self.map.values.iter().map(|&value| f64::from(value)).sum();
-        sum / self.map.values.len() as f64
-    }
-
-    /// First column and row, width, height and area of a region, in pixels of the image.
-    fn pixels(&self, region: &Region) -> [usize; 5] {
-        let cell = self.map.cell;
-        let [top, left, height, width] = region.bounds.map(|cells| cells * cell);
-        let (height, width) = (
-            height.min(self.size[0] - top),
-            width.min(self.size[1] - left),
-        );
-        let area = (region.cells * cell * cell).min(height * width);
-        [left, top, width, height, area]
-    }
-
-    fn sections(&self, name: &str, out: Option<&Path>) -> Vec<Section> {
-        let [height, width] = self.size;
-        let map = &self.map;
-        let mut line = format!(
-            "{name}: {width} x {height} pixels, {} patches of {}x{}",
-            thousands(map.patches),
-            self.patch,
-            self.patch
-        );
-        if map.white > 0 {
-            line = format!("{line} ({} white ones got 0)", thousands(map.white));
-        }
-        let mean = 100.0 * self.mean();
-        line = format!("{line}; {} {mean:.1}% on average", self.class);
-        let mut sections = vec![Section::text(line), self.region_section()];
-        sections.extend(
-            self.agreement
-                .as_ref()
-                .map(|found| found.section(self.threshold)),
-        );
-        sections.extend(out.map(|out| {
-            let overlay = overlay_path(out);
-            Section::text(format!(
-                "written to {} and {}",
-                out.display(),
-                overlay.display()
-            ))
-        }));
-        sections
-    }
-
-    fn region_section(&self) -> Section {
-        let count = self.regions.len();
-        if count == 0 {
-            return Section::text(format!("No region of at least {}.", self.threshold));
-        }
-        let head = [
-            "region", "x", "y", "width", "height", "area", "mean", "highest",
-        ];
-        let mut rows = vec![head.map(str::to_owned).to_vec()];
-        for (at, region) in self.regions.iter().take(SHOWN).enumerate() {
-            let pixels = self.pixels(region).map(thousands);
-            let scores =
-                [region.mean, f64::from(region.highest)].map(|score| format!("{score:.4}"));
-            let number = std::iter::once((at + 1).to_string());
-            rows.push(number.chain(pixels).chain(scores).collect());
-        }
-        let mut title = format!(
-            "Regions of at least {}, in pixels: {}",
-            self.threshold,
-            thousands(count)
-        );
-        if count > SHOWN {
-            title = format!("{title} (the first {SHOWN}; `--json` has all)");
-        }
-        Section::table(title, rows)
-    }
-
-    fn line(&self, name: &str, out: Option<&Path>) -> Value {
-        let region = |region: &Region| {
-            let [x, y, width, height, area] = self.pixels(region);
-            json!({
-                "x": x, "y": y, "width": width, "height": height, "area": area,
-                "mean": region.mean, "highest": region.highest,
-            })
-        };
-        let [height, width] = self.size;
-        json!({
-            "input": name,
-            "width": width,
-            "height": height,
-            "class": self.class,
-            "patch": self.patch,
-            "patches": self.map.patches,
-            "white_patches": self.map.white,
-            "cell": self.map.cell,
-            "mean": self.mean(),
-            "threshold": self.threshold,
-            "regions": self.regions.iter().map(region).collect::<Vec<_>>(),
-            "agreement": self.agreement.as_ref().map(Agreement::json),
-            "out": out,
-            "overlay": out.map(overlay_path),
-        })
     }
 }

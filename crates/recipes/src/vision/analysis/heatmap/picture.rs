@@ -1,6 +1,6 @@
 //! The map as a picture, and over its image.
 
-use super::{Mapped, SHOWN};
+use super::mapped::{Mapped, SHOWN};
 use crate::vision::pictures::color::{BLACK, GREEN, WHITE};
 use crate::vision::pictures::{Align, Canvas, LINE_HEIGHT, heat_color, width};
 
