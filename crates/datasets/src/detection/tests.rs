@@ -162,6 +162,7 @@ fn yolo_is_read_with_names_of_any_kind_and_polygons() {
     );
     let expected = [
         (ProblemKind::BrokenLabel, "labels/val/a.txt:5"),
+        (ProblemKind::BrokenLabel, "labels/val/a.txt:6"),
         (ProblemKind::UnknownClass, "labels/val/a.txt:4"),
         (ProblemKind::MissingImage, "labels/val/b.txt"),
     ];

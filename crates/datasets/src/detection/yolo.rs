@@ -7,7 +7,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 use super::files::{Files, Found, read_text, stem};
 use super::{Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind};
 
-/// Most classes of a file that numbers them.
+/// Most classes.
 const MAX_CLASSES: usize = 10_000;
 
 pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
@@ -100,9 +100,10 @@ fn object(
 ) -> Result<Annotation, Problem> {
     let mut parts = line.split_whitespace();
     let class = parts.next().and_then(|part| part.parse::<usize>().ok());
+    let class = class.filter(|class| *class < MAX_CLASSES);
     let numbers: Result<Vec<f64>, _> = parts.map(str::parse::<f64>).collect();
     let (Some(class), Ok(numbers)) = (class, numbers) else {
-        let detail = "expected a class number and numbers".to_owned();
+        let detail = format!("expected a class number below {MAX_CLASSES} and numbers");
         return Err(Problem::new(ProblemKind::BrokenLabel, place, detail));
     };
     let bounds = match &numbers[..] {
