@@ -256,10 +256,13 @@ pub(super) fn aspect_ratios(report: &FolderReport) -> Option<String> {
 fn warnings(report: &FolderReport) -> Vec<String> {
     let mut warnings = Vec::new();
     if let [first, ..] = &report.damaged[..] {
-        warnings.push(format!(
-            "{} damaged (`data.skip_broken=true` leaves them out); the first: {first}",
-            count(report.damaged.len(), "image is", "images are")
-        ));
+        warnings.push(match report.damaged.len() {
+            1 => format!("1 image is damaged (`data.skip_broken=true` leaves it out): {first}"),
+            images => format!(
+                "{} images are damaged (`data.skip_broken=true` leaves them out); the first: {first}",
+                thousands(images)
+            ),
+        });
     }
     if report.duplicates > 0 {
         warnings.push(format!(
