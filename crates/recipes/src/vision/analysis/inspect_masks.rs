@@ -214,7 +214,10 @@ impl Counts {
             ..SplitOverview::default()
         };
         Overview {
-            summary: format!("{}: {} photos with masks", data.display(), thousands(total)),
+            summary: match total {
+                1 => format!("{}: 1 photo with its mask", data.display()),
+                total => format!("{}: {} photos with masks", data.display(), thousands(total)),
+            },
             splits: report.splits.iter().map(split).collect(),
             notes,
             warnings,
