@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
+use tinderbox_datasets::files::is_same_file;
 use tinderbox_predict::Prediction;
 use tinderbox_train::task::{InputItem, InputOptions, Noun, Position};
 use tinderbox_train::{Task, TaskError};
@@ -53,6 +54,7 @@ pub(crate) fn run<A: App>(
         out: output_folder::<A>(&model, common)?,
         own: A::input_options(&args.inputs)?,
     };
+    check_output(common)?;
     let mut writer = Writer {
         args: common,
         format: Format::of(common),
@@ -91,6 +93,20 @@ fn model<A: App>(
             "`--run` and `--weights` both name a model: use one of them",
         )),
     }
+}
+
+/// Refuses to write the results over an input.
+fn check_output(args: &PredictArgs) -> Result<(), Failure> {
+    let Some(out) = &args.out else {
+        return Ok(());
+    };
+    if out.is_file() && args.inputs.iter().any(|input| is_same_file(out, input)) {
+        return Err(Failure::user(format!(
+            "`--out {}` is an input; name another file",
+            out.display()
+        )));
+    }
+    Ok(())
 }
 
 /// The folder that a model writes files to, if it does and `--out` names one.

@@ -39,6 +39,14 @@ pub fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
+/// Whether two paths name the same existing file, so that writing one would overwrite the other.
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
 /// A folder that cannot be listed.
 #[derive(Debug, Error)]
 #[error("cannot list `{}`", path.display())]

@@ -32,10 +32,18 @@ fn problems_of_boxes_are_counted_with_their_places() {
         "2 images with 3 boxes of 2 classes, YOLO text files",
         "set/labels/train/train.txt:2: 28.0, 5.0 to 44.0, 15.0 in 40 x 20 pixels",
         "set/labels/val/val.txt:2: class 7, and there are 2 names",
-        "warning: 1 empty boxes",
+        "warning: empty boxes: 1",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    // The folders of such images are no classes.
+    let ran = place.run(&["train", "--data", "set"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("has boxes around objects"),
+        "{}",
+        ran.stderr
+    );
     let json = place.run(&["inspect", "--data", "set", "--json"]);
     let json: Value = serde_json::from_str(&json.ok().stdout).unwrap();
     assert_eq!(json["problems"].as_array().unwrap().len(), 3, "{json}");
@@ -74,6 +82,17 @@ fn labels_are_converted_into_a_new_folder() {
     let ran = place.run(&from);
     assert!(
         ran.code == Some(2) && ran.stderr.contains("not Pascal VOC"),
+        "{}",
+        ran.stderr
+    );
+    // Labels that are all lost are no result.
+    GrayImage::new(4, 4).save(place.path("lost.png")).unwrap();
+    fs::create_dir_all(place.path("lost")).unwrap();
+    fs::rename(place.path("lost.png"), place.path("lost/a.png")).unwrap();
+    place.write("lost/a.txt", "0 nan 0.5 0.1 0.1\n");
+    let ran = place.run(&["convert", "--to", "voc", "lost", "new"]);
+    assert!(
+        ran.code == Some(2) && ran.stderr.contains("a.txt"),
         "{}",
         ran.stderr
     );

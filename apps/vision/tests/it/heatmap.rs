@@ -100,7 +100,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
     small.save(place.path("small.png")).unwrap();
     let gray = GrayImage::from_pixel(96, 64, Luma([100]));
     gray.save(place.path("gray.png")).unwrap();
-    let refused: [(&[&str], &str); 8] = [
+    let refused: [(&[&str], &str); 9] = [
         (&["slide.png", "--mask=small.png"], "95 x 64 pixels"),
         (&["slide.png", "--mask=gray.png"], "values up to 100"),
         (
@@ -111,6 +111,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
         (&["slide.png", "--class=well"], "`healthy`, `ill`"),
         (&["slide.png", "--overlap=1"], "`--overlap`"),
         (&["slide.png", "--patch=4"], "`--patch`"),
+        (&["slide.png", "--threshold=nan"], "`--threshold`"),
         (&["run/summary.json"], "not an image"),
     ];
     for (flags, words) in refused {
@@ -119,4 +120,16 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
         assert!(ran.stderr.contains(words), "{flags:?}: {}", ran.stderr);
         assert!(!place.path("new.png").exists(), "{flags:?}");
     }
+    for out in ["slide.png", "."] {
+        let ran = heatmap(&place, &["slide.png", "--out", out]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("would overwrite the input"),
+            "{}",
+            ran.stderr
+        );
+    }
+    let ran = place.run(&["predict", "--run", "run", "slide.png", "--out", "slide.png"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(image::open(place.path("slide.png")).is_ok());
 }

@@ -175,7 +175,8 @@ pub fn read(dir: &Path) -> Result<DetectionSet, DetectionError> {
     Ok(set)
 }
 
-/// Whether a folder has labels of boxes in a known format.
-pub fn has_labels(dir: &Path) -> bool {
-    dir.is_dir() && Files::list(dir).is_ok_and(|files| files.format(dir).is_ok())
+/// The format of the labels in a folder; none if it has no labels of boxes, or two formats.
+pub fn label_format(dir: &Path) -> Option<LabelFormat> {
+    let files = Files::list(dir).ok().filter(|_| dir.is_dir());
+    files.and_then(|files| files.format(dir).ok())
 }

@@ -139,7 +139,7 @@ fn yolo_is_read_with_names_of_any_kind_and_polygons() {
         ("images/val/a.png", ""),
         (
             "labels/val/a.txt",
-            "0 0.5 0.5 0.2 0.5\n2 0.1 0.1 0.3 0.1 0.3 0.2\n\n5 0.5 0.5 0.1 0.1\n1 0.5 0.5\n",
+            "0 0.5 0.5 0.2 0.5\n2 0.1 0.1 0.3 0.1 0.3 0.2\n\n5 0.5 0.5 0.1 0.1\n1 0.5 0.5\n99999999999 0.5 0.5 0.1 0.1\n0 nan 0.5 0.1 0.1\n",
         ),
         ("labels/val/b.txt", ""),
         ("data.yaml", "nc: 3\nnames:\n  0: dog\n  2: cat\n"),
@@ -163,6 +163,7 @@ fn yolo_is_read_with_names_of_any_kind_and_polygons() {
     let expected = [
         (ProblemKind::BrokenLabel, "labels/val/a.txt:5"),
         (ProblemKind::BrokenLabel, "labels/val/a.txt:6"),
+        (ProblemKind::BrokenLabel, "labels/val/a.txt:7"),
         (ProblemKind::UnknownClass, "labels/val/a.txt:4"),
         (ProblemKind::MissingImage, "labels/val/b.txt"),
     ];
@@ -196,9 +197,9 @@ fn what_is_no_set_of_boxes_is_refused() {
         read(empty.path()),
         Err(DetectionError::NoLabels { .. })
     ));
-    assert!(!has_labels(empty.path()));
+    assert_eq!(label_format(empty.path()), None);
     let captions = folder(&[("a.png", ""), ("a.txt", "a photo of a cat")]);
-    assert!(!has_labels(captions.path()));
+    assert_eq!(label_format(captions.path()), None);
     let alone = folder(&[("a.xml", &voc("a.png", [1, 1], &[]))]);
     assert!(matches!(
         read(alone.path()),

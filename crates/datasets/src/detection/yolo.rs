@@ -102,7 +102,10 @@ fn object(
     let class = parts.next().and_then(|part| part.parse::<usize>().ok());
     let class = class.filter(|class| *class < MAX_CLASSES);
     let numbers: Result<Vec<f64>, _> = parts.map(str::parse::<f64>).collect();
-    let (Some(class), Ok(numbers)) = (class, numbers) else {
+    let numbers = numbers
+        .ok()
+        .filter(|numbers| numbers.iter().all(|number| number.is_finite()));
+    let (Some(class), Some(numbers)) = (class, numbers) else {
         let detail = format!("expected a class number below {MAX_CLASSES} and numbers");
         return Err(Problem::new(ProblemKind::BrokenLabel, place, detail));
     };

@@ -15,6 +15,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::{DecodeOptions, Image, ImageError, complete, fit, jpeg};
+use crate::panics::catch_panic;
 
 /// Most bytes of an image file, 1 GiB.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -110,10 +111,16 @@ pub(super) fn decode_picture(
         ImageFormat::Jpeg => jpeg::decode(bytes),
         _ => Ok(None),
     };
-    let picture = strict.and_then(|picture| match picture {
-        Some(picture) => Ok(picture),
-        None => DynamicImage::from_decoder(decoder),
-    });
+    // The decoder of TIFF panics on tiles whose colors are stored apart from each other.
+    let decode = || catch_panic(|| DynamicImage::from_decoder(decoder));
+    let picture = match strict {
+        Ok(None) => decode().map_err(|reason| ImageError::Failed {
+            path: name.to_owned(),
+            reason,
+        })?,
+        Ok(Some(picture)) => Ok(picture),
+        Err(error) => Err(error),
+    };
     let mut picture = picture.map_err(|source| ImageError::Decode {
         path: name.to_owned(),
         source,

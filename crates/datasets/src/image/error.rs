@@ -104,6 +104,14 @@ pub enum ImageError {
         /// What is missing.
         missing: &'static str,
     },
+    /// The decoder cannot read this kind of file.
+    #[error("the image `{}` is damaged or in an unsupported format: {reason}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+    },
     /// Header or pixels are damaged.
     #[error("the image `{}` is damaged or in an unsupported format", path.display())]
     Decode {

@@ -12,9 +12,6 @@ use thiserror::Error;
 use self::tiff_rows::TiffRows;
 use super::{Image, ImageError, MAX_PIXELS, decode_full, read_file};
 
-/// Up to this number of pixels a TIFF is decoded as every other image.
-const SMALL: u64 = 16_000_000;
-
 /// Errors of reading a large image.
 #[derive(Debug, Error)]
 pub enum LargeImageError {
@@ -68,8 +65,8 @@ pub enum LargeImageError {
 
 /// An image of any size, of which some rows at a time are in memory.
 ///
-/// A TIFF or `BigTIFF` of more than 16 million pixels is read tile by tile or strip by strip; every
-/// other image is decoded as a whole, as [`decode_full`] does.
+/// A TIFF or `BigTIFF` is read tile by tile or strip by strip; every other image, and a TIFF whose colors are
+/// stored otherwise, is decoded as a whole, as [`decode_full`] does.
 ///
 /// ```
 /// use tinderbox_datasets::image::LargeImage;
@@ -118,12 +115,14 @@ impl LargeImage {
     /// read piece by piece.
     pub fn open(path: &Path, channels: usize) -> Result<Self, LargeImageError> {
         if is_tiff(path)? {
-            let rows = TiffRows::open(path, channels);
-            let large = |rows: &TiffRows| (rows.height * rows.width) as u64 > SMALL;
-            // What this reader refuses may be fine for the other, unless it is too large for that.
-            if rows.as_ref().is_ok_and(large) || is_long(path) {
-                let source = Source::Tiff(Box::new(rows?));
-                return Ok(Self { source });
+            match TiffRows::open(path, channels) {
+                Ok(rows) => {
+                    let source = Source::Tiff(Box::new(rows));
+                    return Ok(Self { source });
+                }
+                Err(error) if is_long(path) => return Err(error),
+                // What this reader refuses may be fine for the other.
+                Err(_) => {}
             }
         }
         let image = match decode_full(&read_file(path)?, path, channels, MAX_PIXELS) {

@@ -43,7 +43,7 @@ pub fn explain(
         .map(|name| class_of(model, name))
         .transpose()?;
     let (files, mut notes) = files(inputs)?;
-    let mut names = OutputNames::new(options.out.as_deref(), files.len())?;
+    let mut names = OutputNames::of(options.out.as_deref(), &files, "")?;
     let mut analysis = Analysis::default();
     for file in &files {
         let explained = Explained::new(model, file, class)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_duplicates;
-use tinderbox_datasets::detection::has_labels;
+use tinderbox_datasets::detection::label_format;
 use tinderbox_datasets::image::{
     FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder,
 };
@@ -41,7 +41,7 @@ pub struct Inspection {
 ///
 /// If the data cannot be read.
 pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
-    if has_labels(data) {
+    if label_format(data).is_some() {
         return inspect_boxes::inspect(data);
     }
     let report = if is_idx_folder(data) {

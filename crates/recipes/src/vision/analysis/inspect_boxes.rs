@@ -82,8 +82,14 @@ pub fn convert(
             from.name()
         )));
     }
-    let lost = detection::write(&set, to, output).map_err(TaskError::user)?;
     let boxes: usize = set.images.iter().map(|image| image.objects.len()).sum();
+    if let Some(first) = set.problems.first().filter(|_| boxes == 0) {
+        return Err(TaskError::user(format!(
+            "no box can be read: {}: {}",
+            first.place, first.detail
+        )));
+    }
+    let lost = detection::write(&set, to, output).map_err(TaskError::user)?;
     let text = format!(
         "{} images with {} boxes of {} classes: {} written to {}",
         thousands(set.images.len()),
@@ -94,17 +100,28 @@ pub fn convert(
     );
     let kinds = by_kind(&set.problems).into_iter();
     let kinds = kinds.map(|(kind, found)| {
-        // What could not be read is not written; a box that only looks wrong is.
-        let written = matches!(
+        // What could not be read is not written; what only looks wrong is.
+        let lost = matches!(
             kind,
-            ProblemKind::EmptyBox | ProblemKind::OutsideImage | ProblemKind::DuplicateBox
+            ProblemKind::BrokenImage
+                | ProblemKind::BrokenLabel
+                | ProblemKind::UnknownClass
+                | ProblemKind::MissingImage
+                | ProblemKind::SecondLabels
         );
-        let written = if written {
-            "; they are written as they are"
+        let what = if lost {
+            "left out"
         } else {
-            ""
+            "written as they are"
         };
-        format!("{} {}{written}", thousands(found.len()), kind.name())
+        let first = found[0];
+        format!(
+            "{}: {}, {what}; the first: {}: {}",
+            kind.name(),
+            thousands(found.len()),
+            first.place,
+            first.detail
+        )
     });
     Ok(Analysis {
         sections: vec![Section::text(text)],
@@ -231,7 +248,7 @@ fn by_kind(problems: &[Problem]) -> BTreeMap<ProblemKind, Vec<&Problem>> {
 fn problem_table(problems: &BTreeMap<ProblemKind, Vec<&Problem>>) -> Option<Section> {
     let mut lines = Vec::new();
     for (kind, found) in problems {
-        lines.push(format!("{} {}:", thousands(found.len()), kind.name()));
+        lines.push(format!("{}: {}", kind.name(), thousands(found.len())));
         let shown = found.iter().take(SHOWN);
         lines.extend(shown.map(|problem| format!("  {}: {}", problem.place, problem.detail)));
         if found.len() > SHOWN {
@@ -296,7 +313,7 @@ fn image_sizes(set: &DetectionSet) -> String {
 fn warnings(classes: &Classes, problems: &BTreeMap<ProblemKind, Vec<&Problem>>) -> Vec<String> {
     let mut warnings: Vec<String> = problems
         .iter()
-        .map(|(kind, found)| format!("{} {}", thousands(found.len()), kind.name()))
+        .map(|(kind, found)| format!("{}: {}", kind.name(), thousands(found.len())))
         .collect();
     let order = classes.order();
     for &class in &order {

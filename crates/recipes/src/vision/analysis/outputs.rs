@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_datasets::files::is_same_file;
 use tinderbox_datasets::image::{ImageFile, find_images, is_archive};
 use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_train::TaskError;
@@ -58,7 +59,14 @@ pub(super) fn files(inputs: &[PathBuf]) -> Result<(Vec<ImageFile>, Vec<String>),
     Ok((files, notes))
 }
 
+/// The PNG file next to another one whose name has a suffix.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}{suffix}.png"))
+}
+
 /// The files that pictures are written to.
+#[derive(Clone)]
 pub(super) struct OutputNames {
     file: Option<PathBuf>,
     folder: Option<PathBuf>,
@@ -66,7 +74,7 @@ pub(super) struct OutputNames {
 }
 
 impl OutputNames {
-    pub(super) fn new(out: Option<&Path>, count: usize) -> Result<Self, TaskError> {
+    fn new(out: Option<&Path>, count: usize) -> Result<Self, TaskError> {
         let mut names = Self {
             file: None,
             folder: None,
@@ -95,6 +103,38 @@ impl OutputNames {
                 out.display()
             );
             return Err(TaskError::user(message));
+        }
+        Ok(names)
+    }
+
+    /// The files for these images.
+    ///
+    /// # Errors
+    ///
+    /// If `out` cannot be written to so, or an image would be overwritten: by its picture, or by one with
+    /// `suffix` after its name.
+    pub(super) fn of(
+        out: Option<&Path>,
+        files: &[ImageFile],
+        suffix: &str,
+    ) -> Result<Self, TaskError> {
+        let names = Self::new(out, files.len())?;
+        let mut each = Self {
+            used: BTreeSet::new(),
+            ..names.clone()
+        };
+        for picture in files.iter().filter_map(|file| each.next(file.path())) {
+            let second = with_suffix(&picture, suffix);
+            let overwritten = files
+                .iter()
+                .map(ImageFile::path)
+                .find(|file| is_same_file(file, &picture) || is_same_file(file, &second));
+            if let Some(file) = overwritten {
+                return Err(TaskError::user(format!(
+                    "`--out` would overwrite the input `{}`; name another file or folder",
+                    file.display()
+                )));
+            }
         }
         Ok(names)
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tinderbox_datasets::detection::label_format;
 use tinderbox_datasets::image::{count_classes, is_idx_folder};
 use tinderbox_train::TaskError;
 
@@ -27,8 +28,17 @@ impl InferredRecipe {
     ///
     /// # Errors
     ///
-    /// If the labels of IDX files cannot be read.
+    /// If the labels of IDX files cannot be read, or the images have boxes around objects, which are no classes of
+    /// images.
     pub fn of(data: &Path) -> Result<Self, TaskError> {
+        if let Some(format) = label_format(data) {
+            return Err(TaskError::user(format!(
+                "`{}` has boxes around objects ({}), which no recipe learns yet; `vision inspect` shows them, and \
+                 `--recipe image-folder` takes the folders of the images as classes",
+                data.display(),
+                format.name()
+            )));
+        }
         if !is_idx_folder(data) {
             // Whether it contains images is checked where they are read.
             let format = if data.is_dir() {

@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use tinderbox_datasets::files::is_same_file;
 use tinderbox_datasets::image::Image;
 use tinderbox_datasets::parallel_map;
 use tinderbox_predict::Prediction;
@@ -215,6 +216,15 @@ fn plan<'a>(
     let mut works = Vec::with_capacity(sources.len());
     for (source, number) in sources.iter().zip(1..) {
         let output = out.map(|out| out.join(below(source, input)).with_extension("png"));
+        if let Some(path) = output
+            .as_deref()
+            .filter(|path| is_same_file(path, source.path()))
+        {
+            return Err(TaskError::user(format!(
+                "`--out` would overwrite the input `{}`; name another folder",
+                path.display()
+            )));
+        }
         if let Some(path) = &output
             && let Some(other) = outputs.insert(path.clone(), source.name())
         {

@@ -9,6 +9,10 @@ use tinderbox_train::format::thousands;
 use super::map::HeatMap;
 use super::regions::Region;
 use super::truth::{Agreement, Truth};
+use crate::vision::analysis::outputs::with_suffix;
+
+/// After the name of the map, the name of the image with it.
+pub(super) const OVERLAY: &str = "-overlay";
 
 /// Regions that are printed and drawn.
 pub(super) const SHOWN: usize = 10;
@@ -28,8 +32,7 @@ pub(super) struct Mapped {
 
 /// The file of the overlay next to that of the heat.
 pub(super) fn overlay_path(heat: &Path) -> PathBuf {
-    let stem = heat.file_stem().unwrap_or_default().to_string_lossy();
-    heat.with_file_name(format!("{stem}-overlay.png"))
+    with_suffix(heat, OVERLAY)
 }
 
 impl Mapped {

@@ -15,7 +15,7 @@ use tinderbox_train::TaskError;
 use tinderbox_train::section::Analysis;
 
 use self::map::{HeatMap, Scan};
-use self::mapped::{Mapped, overlay_path};
+use self::mapped::{Mapped, OVERLAY, overlay_path};
 use self::regions::regions;
 use self::truth::{Totals, Truth};
 use super::outputs::{OutputNames, class_of, files, write};
@@ -60,6 +60,11 @@ pub fn heatmap(
     let (scan, assumed) = scan(model, options)?;
     let threshold = options.threshold.or(model.threshold());
     let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD);
+    if !(0.0..=1.0).contains(&threshold) {
+        return Err(TaskError::user(format!(
+            "`--threshold` must be between 0 and 1 (got {threshold})"
+        )));
+    }
     if let Some(archive) = inputs.iter().find(|input| is_archive(input)) {
         return Err(TaskError::user(format!(
             "`{}` is an archive; unpack it first",
@@ -68,7 +73,7 @@ pub fn heatmap(
     }
     let (files, mut notes) = files(inputs)?;
     notes.splice(0..0, assumed);
-    let mut names = OutputNames::new(options.out.as_deref(), files.len())?;
+    let mut names = OutputNames::of(options.out.as_deref(), &files, OVERLAY)?;
     let masks = masks(options.mask.as_deref(), &files)?;
     let mut analysis = Analysis::default();
     let mut totals = Totals::default();
