@@ -9,7 +9,7 @@ use tinderbox_datasets::detection::{
 };
 use tinderbox_train::format::thousands;
 use tinderbox_train::section::Analysis;
-use tinderbox_train::task::{Overview, SplitOverview};
+use tinderbox_train::task::{Noun, Overview, SplitOverview};
 use tinderbox_train::{Section, TaskError};
 
 use super::Inspection;
@@ -44,14 +44,7 @@ pub(super) fn inspect(dir: &Path) -> Result<Inspection, TaskError> {
         problem_table(&problems),
     ];
     let overview = Overview {
-        summary: format!(
-            "{}: {} images with {} boxes of {} classes, {}",
-            dir.display(),
-            thousands(set.images.len()),
-            thousands(set.images.iter().map(|image| image.objects.len()).sum()),
-            set.classes.len(),
-            set.format.name()
-        ),
+        summary: format!("{}: {}, {}", dir.display(), extent(&set), set.format.name()),
         splits: splits(&set),
         notes: set.notes,
         warnings,
@@ -91,10 +84,8 @@ pub fn convert(
     }
     let lost = detection::write(&set, to, output).map_err(TaskError::user)?;
     let text = format!(
-        "{} images with {} boxes of {} classes: {} written to {}",
-        thousands(set.images.len()),
-        thousands(boxes),
-        set.classes.len(),
+        "{}: {} written to {}",
+        extent(&set),
         to.name(),
         output.display()
     );
@@ -128,6 +119,18 @@ pub fn convert(
         lines: Vec::new(),
         notes: set.notes.iter().cloned().chain(kinds).chain(lost).collect(),
     })
+}
+
+/// How much a set has.
+fn extent(set: &DetectionSet) -> String {
+    let count = |count: usize, noun: Noun| format!("{} {}", thousands(count), noun.of(count));
+    let boxes = set.images.iter().map(|image| image.objects.len()).sum();
+    format!(
+        "{} with {} of {}",
+        count(set.images.len(), Noun("image", "images")),
+        count(boxes, Noun("box", "boxes")),
+        count(set.classes.len(), Noun("class", "classes"))
+    )
 }
 
 /// The images of each split, where the data say which.

@@ -75,11 +75,12 @@ impl Mapped {
         );
         sections.extend(out.map(|out| {
             let overlay = overlay_path(out);
-            Section::text(format!(
-                "written to {} and {}",
-                out.display(),
-                overlay.display()
-            ))
+            let scale = match self.map.cell {
+                1 => String::new(),
+                cell => format!(", a pixel for {cell}x{cell} of the image"),
+            };
+            let (out, overlay) = (out.display(), overlay.display());
+            Section::text(format!("written to {out} and {overlay}{scale}"))
         }));
         sections
     }

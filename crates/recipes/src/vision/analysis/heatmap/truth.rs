@@ -142,7 +142,10 @@ impl Agreement {
                 self.wrong.to_string(),
             ),
         ];
-        Section::table("Agreement with the mask", rows)
+        Section::table(
+            "Agreement with the mask (white is the class; a detection is a peak of the map)",
+            rows,
+        )
     }
 
     pub(super) fn json(&self) -> Value {
