@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+
 use super::{AnnotatedImage, DetectionError, LabelFormat, MAX_LABEL_BYTES, Problem, ProblemKind};
 use crate::files::{file_name, walk};
 use crate::image::{MAX_PIXELS, check_bytes, read_file};
@@ -214,8 +216,17 @@ pub(super) fn read_text(path: &Path) -> Result<String, DetectionError> {
     file.take(MAX_LABEL_BYTES)
         .read_to_end(&mut bytes)
         .map_err(read)?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    Ok(String::from_utf8_lossy(bytes).into_owned())
+    Ok(text_of(&bytes))
+}
+
+/// UTF-8, or what its byte order mark says, or else Windows-1252, of which Latin-1 is a part.
+fn text_of(bytes: &[u8]) -> String {
+    let (encoding, start) = Encoding::for_bom(bytes).unwrap_or_else(|| {
+        let is_utf8 = std::str::from_utf8(bytes).is_ok();
+        (if is_utf8 { UTF_8 } else { WINDOWS_1252 }, 0)
+    });
+    let (text, _) = encoding.decode_without_bom_handling(&bytes[start..]);
+    text.into_owned()
 }
 
 /// The split that a folder or list is named after.
@@ -271,4 +282,21 @@ fn is_coco(path: &Path) -> bool {
         && ["\"annotations\"", "\"images\"", "\"categories\""]
             .iter()
             .any(|part| start.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_other_encodings_is_read() {
+        for bytes in [
+            &b"Stra\xc3\x9fe"[..],
+            b"\xef\xbb\xbfStra\xc3\x9fe",
+            b"Stra\xdfe",
+            b"\xff\xfeS\0t\0r\0a\0\xdf\0e\0",
+        ] {
+            assert_eq!(text_of(bytes), "Straße");
+        }
+    }
 }

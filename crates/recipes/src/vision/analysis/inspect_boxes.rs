@@ -23,6 +23,10 @@ const SHOWN: usize = 3;
 /// Boxes that a class should have at least.
 const FEW: usize = 20;
 
+/// What COCO has and the other formats do not.
+const ONLY_BOXES: &str =
+    "boxes with their classes are written; outlines, keypoints and numbers of annotations are not";
+
 /// Most classes and sizes that are listed.
 const MAX_LISTED: usize = 100;
 
@@ -117,7 +121,14 @@ pub fn convert(
     Ok(Analysis {
         sections: vec![Section::text(text)],
         lines: Vec::new(),
-        notes: set.notes.iter().cloned().chain(kinds).chain(lost).collect(),
+        notes: set
+            .notes
+            .iter()
+            .cloned()
+            .chain((set.format == LabelFormat::Coco).then(|| ONLY_BOXES.to_owned()))
+            .chain(kinds)
+            .chain(lost)
+            .collect(),
     })
 }
 
