@@ -73,6 +73,7 @@ fn labels_are_converted_into_a_new_folder() {
             "no labels of boxes",
         ),
         (["convert", "--to", "voc", "gone", "new"], "gone"),
+        (["convert", "--to", "voc", "set", "set/new"], "inside of"),
     ] {
         let ran = place.run(&args);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);

@@ -10,6 +10,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::{AnnotatedImage, DetectionSet, LabelFormat};
+use crate::atomic_file::write_dir_atomic;
 
 /// Digits after the point of pixels.
 const DIGITS: usize = 6;
@@ -23,18 +24,18 @@ pub enum WriteError {
         /// The folder.
         path: PathBuf,
     },
-    /// A file cannot be written.
+    /// The folder cannot be written.
     #[error("cannot write `{}`", path.display())]
     Write {
-        /// The file.
+        /// The folder.
         path: PathBuf,
-        /// Why.
+        /// Why, with the name of the file.
         source: io::Error,
     },
 }
 
 /// Writes images and labels to a new folder, in the usual layout of the format, and returns what it cannot
-/// express, as whole lines.
+/// represent, as whole lines.
 ///
 /// Boxes are the same to a millionth of a pixel. The folder appears when it is complete.
 ///
@@ -51,43 +52,25 @@ pub fn write(
             path: dir.to_owned(),
         });
     }
-    let failed = |source| WriteError::Write {
+    let mut notes = Vec::new();
+    let written = write_dir_atomic(dir, |new| {
+        let out = Out {
+            dir: new,
+            names: names(set),
+            set,
+        };
+        notes = match format {
+            LabelFormat::Voc => out.voc(),
+            LabelFormat::Coco => out.coco(),
+            LabelFormat::Yolo => out.yolo(),
+        }?;
+        Ok(())
+    });
+    written.map_err(|source| WriteError::Write {
         path: dir.to_owned(),
         source,
-    };
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(failed)?;
-    // Next to the folder, so that it can be renamed; removed if something fails.
-    let part = tempfile::Builder::new()
-        .prefix(".convert-")
-        .tempdir_in(parent);
-    let part = part.map_err(failed)?;
-    let out = Out {
-        dir: part.path(),
-        names: names(set),
-        set,
-    };
-    let notes = match format {
-        LabelFormat::Voc => out.voc(),
-        LabelFormat::Coco => out.coco(),
-        LabelFormat::Yolo => out.yolo(),
-    }?;
-    // The folder of `tempfile` is private; this one is as others.
-    let new = parent.join(format!(".convert-{}-new", std::process::id()));
-    fs::create_dir(&new).map_err(failed)?;
-    let moved = list(part.path()).and_then(|entries| {
-        entries.into_iter().try_for_each(|entry| {
-            let name = entry.file_name().unwrap_or_default().to_owned();
-            fs::rename(&entry, new.join(name))
-        })
-    });
-    moved.and_then(|()| fs::rename(&new, dir)).map_err(failed)?;
+    })?;
     Ok(notes)
-}
-
-fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
 }
 
 /// A name for each image without its extension, each once.
@@ -114,24 +97,21 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    fn put(&self, name: &str, text: &str) -> Result<(), WriteError> {
+    fn put(&self, name: &str, text: &str) -> io::Result<()> {
         let path = self.dir.join(name);
         let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-        folder
-            .and_then(|()| fs::write(&path, text))
-            .map_err(|source| WriteError::Write { path, source })
+        let written = folder.and_then(|()| fs::write(&path, text));
+        written.map_err(|error| named(name, &error))
     }
 
     /// Copies an image into a folder, and returns its file name.
-    fn copy(&self, at: usize, folder: &str) -> Result<String, WriteError> {
+    fn copy(&self, at: usize, folder: &str) -> io::Result<String> {
         let from = &self.set.images[at].path;
         let extension = from.extension().unwrap_or_default().to_string_lossy();
         let name = format!("{}.{extension}", self.names[at]);
         let folder = self.dir.join(folder);
-        let path = folder.join(&name);
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::copy(from, &path))
-            .map_err(|source| WriteError::Write { path, source })?;
+        let copied = fs::create_dir_all(&folder).and_then(|()| fs::copy(from, folder.join(&name)));
+        copied.map_err(|error| named(&name, &error))?;
         Ok(name)
     }
 
@@ -152,7 +132,7 @@ impl Out<'_> {
         splits.filter(|(_, images)| !images.is_empty()).collect()
     }
 
-    fn voc(&self) -> Result<Vec<String>, WriteError> {
+    fn voc(&self) -> io::Result<Vec<String>> {
         for (at, image) in self.set.images.iter().enumerate() {
             let file = self.copy(at, "JPEGImages")?;
             let mut xml = format!(
@@ -190,7 +170,7 @@ impl Out<'_> {
         Ok(self.lost(false, true))
     }
 
-    fn coco(&self) -> Result<Vec<String>, WriteError> {
+    fn coco(&self) -> io::Result<Vec<String>> {
         let categories = self.set.classes.iter().enumerate();
         let categories: Vec<_> = categories
             .map(|(class, name)| json!({"id": class + 1, "name": name}))
@@ -229,7 +209,7 @@ impl Out<'_> {
         Ok(self.lost(true, false))
     }
 
-    fn yolo(&self) -> Result<Vec<String>, WriteError> {
+    fn yolo(&self) -> io::Result<Vec<String>> {
         let mut yaml = "path: .\n".to_owned();
         for (split, images) in self.splits("all") {
             let _ = writeln!(
@@ -265,7 +245,7 @@ impl Out<'_> {
         Ok(self.lost(true, true))
     }
 
-    /// What the format cannot express.
+    /// What the format cannot represent.
     fn lost(&self, difficult: bool, crowd: bool) -> Vec<String> {
         let objects = || self.set.images.iter().flat_map(|image| &image.objects);
         let hard = objects().filter(|object| object.difficult).count();
@@ -273,16 +253,21 @@ impl Out<'_> {
         let mut lost = Vec::new();
         if difficult && hard > 0 {
             lost.push(format!(
-                "{hard} boxes are marked as difficult, which this format cannot say"
+                "{hard} boxes are marked as difficult, which this format cannot represent"
             ));
         }
         if crowd && crowds > 0 {
             lost.push(format!(
-                "{crowds} boxes are marked as crowds, which this format cannot say"
+                "{crowds} boxes are marked as crowds, which this format cannot represent"
             ));
         }
         lost
     }
+}
+
+/// An error with the name of the file; the folder has a temporary one.
+fn named(file: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{file}: {error}"))
 }
 
 /// A number of pixels to a millionth.

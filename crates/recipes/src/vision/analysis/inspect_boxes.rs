@@ -25,7 +25,7 @@ const FEW: usize = 20;
 
 /// What COCO has and the other formats do not.
 const ONLY_BOXES: &str =
-    "boxes with their classes are written; outlines, keypoints and numbers of annotations are not";
+    "only boxes and classes are converted; outlines, keypoints and ids of annotations are not";
 
 /// Most classes and sizes that are listed.
 const MAX_LISTED: usize = 100;
@@ -79,10 +79,17 @@ pub fn convert(
             from.name()
         )));
     }
+    if is_inside(output, input) {
+        return Err(TaskError::user(format!(
+            "`{}` is inside of `{}`, which then has labels in two formats; name another folder",
+            output.display(),
+            input.display()
+        )));
+    }
     let boxes: usize = set.images.iter().map(|image| image.objects.len()).sum();
     if let Some(first) = set.problems.first().filter(|_| boxes == 0) {
         return Err(TaskError::user(format!(
-            "no box can be read: {}: {}",
+            "no box could be read: {}: {}",
             first.place, first.detail
         )));
     }
@@ -130,6 +137,24 @@ pub fn convert(
             .chain(lost)
             .collect(),
     })
+}
+
+/// Whether a path that does not exist yet is below a folder.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    let existing = path
+        .ancestors()
+        .map(|path| {
+            if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            }
+        })
+        .find_map(|path| path.canonicalize().ok());
+    match (existing, folder.canonicalize()) {
+        (Some(existing), Ok(folder)) => existing.starts_with(folder),
+        _ => false,
+    }
 }
 
 /// How much a set has.
