@@ -19,7 +19,7 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Show which part of a photo speaks for a class (Grad-CAM)
     Explain(Explain),
-    /// Show where an image of any size has a class: a classifier slides over it
+    /// Make a heat map of a class over images of any size, with a classifier of patches
     Heatmap(Heatmap),
 }
 
@@ -142,7 +142,7 @@ pub(crate) struct Heatmap {
     /// Lowest probability of a region [default: 0.5]
     #[arg(long, value_name = "T")]
     threshold: Option<f64>,
-    /// Known mask to measure the map by: an image of the same size, or a folder with masks that have the
+    /// Ground-truth mask to evaluate the map: an image of the same size, or a folder of masks with the
     /// names of their images
     #[arg(long, value_name = "PATH")]
     mask: Option<PathBuf>,

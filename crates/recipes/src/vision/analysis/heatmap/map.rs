@@ -31,18 +31,55 @@ pub(super) struct Scan {
     pub(super) skip_white: bool,
 }
 
-/// The probability of a class all over an image, in square cells.
-#[derive(Clone, Debug)]
-pub(super) struct HeatMap {
+/// Square cells over an image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CellGrid {
     /// Height and width of the image, in pixels.
-    size: [usize; 2],
+    image: [usize; 2],
     /// Pixels of the image along a side of a cell.
     pub(super) cell: usize,
     /// Rows of cells.
     pub(super) height: usize,
     /// Columns of cells.
     pub(super) width: usize,
-    /// The probabilities, `[height, width]`.
+}
+
+impl CellGrid {
+    /// As small cells as give at most [`MAX_CELLS`] along a side.
+    pub(super) fn new(height: usize, width: usize) -> Self {
+        let image = [height, width];
+        let cell = height.max(width).div_ceil(MAX_CELLS);
+        let [height, width] = image.map(|side| side.div_ceil(cell));
+        Self {
+            image,
+            cell,
+            height,
+            width,
+        }
+    }
+
+    /// Number of cells.
+    pub(super) fn len(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// The cell of a pixel.
+    pub(super) fn cell_of(&self, y: usize, x: usize) -> usize {
+        y / self.cell * self.width + x / self.cell
+    }
+
+    /// Number of pixels of a cell: those at the right and the bottom may be cut.
+    pub(super) fn pixels(&self, at: usize) -> usize {
+        let side = |at: usize, side: usize| self.cell.min(side - at * self.cell);
+        side(at / self.width, self.image[0]) * side(at % self.width, self.image[1])
+    }
+}
+
+/// The probability of a class all over an image.
+#[derive(Clone, Debug)]
+pub(super) struct HeatMap {
+    pub(super) grid: CellGrid,
+    /// The probability of each cell, `[height, width]`.
     pub(super) values: Vec<f32>,
     /// The image with a pixel per cell.
     pub(super) thumbnail: Image,
@@ -62,7 +99,7 @@ impl HeatMap {
     ) -> Result<Self, TaskError> {
         let (height, width) = (image.height(), image.width());
         let tiles = Tiles::new(height, width, scan.patch, scan.overlap);
-        let mut map = Self::empty(height, width, model.spec().input.channels);
+        let mut map = Self::empty(CellGrid::new(height, width), model.spec().input.channels);
         map.patches = tiles.len();
         let mut thumbnail = Thumbnail::new(&map);
         let batch = ImageEnsemble::batch_size(model.spec().shape());
@@ -82,21 +119,15 @@ impl HeatMap {
         Ok(map)
     }
 
-    fn empty(height: usize, width: usize, channels: usize) -> Self {
-        let cell = height.max(width).div_ceil(MAX_CELLS);
-        let size = [height, width];
-        let [height, width] = size.map(|side| side.div_ceil(cell));
+    fn empty(grid: CellGrid, channels: usize) -> Self {
         Self {
-            size,
-            cell,
-            height,
-            width,
-            values: vec![0.0; height * width],
+            grid,
+            values: vec![0.0; grid.len()],
             thumbnail: Image {
-                height,
-                width,
+                height: grid.height,
+                width: grid.width,
                 channels,
-                pixels: vec![0; height * width * channels],
+                pixels: vec![0; grid.len() * channels],
             },
             patches: 0,
             white: 0,
@@ -145,13 +176,17 @@ impl HeatMap {
 
     /// Adds the value of a patch to the cells whose centers it covers.
     fn add(&mut self, tile: &Tile<'_>, value: f32) {
-        let [height, width] = self.size;
-        let columns = covered(tile.columns(), self.cell, width);
-        for (row, y) in covered(tile.rows(), self.cell, height) {
+        let CellGrid {
+            image: [height, width],
+            cell,
+            ..
+        } = self.grid;
+        let columns = covered(tile.columns(), cell, width);
+        for (row, y) in covered(tile.rows(), cell, height) {
             let row_weight = tile.row_weights[y];
             for &(column, x) in &columns {
                 let weight = row_weight * tile.column_weights[x];
-                self.values[row * self.width + column] += weight * value;
+                self.values[row * self.grid.width + column] += weight * value;
             }
         }
     }
@@ -183,8 +218,8 @@ struct Thumbnail {
 impl Thumbnail {
     fn new(map: &HeatMap) -> Self {
         Self {
-            sums: vec![0; map.width * map.thumbnail.channels],
-            counts: vec![0; map.width],
+            sums: vec![0; map.grid.width * map.thumbnail.channels],
+            counts: vec![0; map.grid.width],
             rows: 0,
         }
     }
@@ -198,7 +233,7 @@ impl Thumbnail {
                 continue;
             }
             for (x, pixel) in line.chunks_exact(channels).enumerate() {
-                let column = x / map.cell;
+                let column = x / map.grid.cell;
                 self.counts[column] += 1;
                 let sums = &mut self.sums[column * channels..(column + 1) * channels];
                 let pairs = sums.iter_mut().zip(pixel);
@@ -206,8 +241,8 @@ impl Thumbnail {
             }
             self.rows += 1;
             // The last row of cells may be of fewer rows: it is written again and again.
-            self.write(map, (self.rows - 1) / map.cell);
-            if self.rows.is_multiple_of(map.cell) {
+            self.write(map, (self.rows - 1) / map.grid.cell);
+            if self.rows.is_multiple_of(map.grid.cell) {
                 self.sums.fill(0);
                 self.counts.fill(0);
             }
@@ -217,11 +252,11 @@ impl Thumbnail {
     /// Writes the means to a row of the thumbnail, where that row may be complete.
     fn write(&self, map: &mut HeatMap, row: usize) {
         let channels = map.thumbnail.channels;
-        let complete = self.rows.is_multiple_of(map.cell) || row + 1 == map.height;
+        let complete = self.rows.is_multiple_of(map.grid.cell) || row + 1 == map.grid.height;
         if !complete {
             return;
         }
-        let length = map.width * channels;
+        let length = map.grid.width * channels;
         let into = &mut map.thumbnail.pixels[row * length..(row + 1) * length];
         for (at, (into, sum)) in into.iter_mut().zip(&self.sums).enumerate() {
             *into = (sum / self.counts[at / channels].max(1)) as u8;
@@ -242,7 +277,7 @@ mod tests {
     use super::*;
 
     fn tile_values(height: usize, width: usize, patch: usize, value: f32) -> HeatMap {
-        let mut map = HeatMap::empty(height, width, 1);
+        let mut map = HeatMap::empty(CellGrid::new(height, width), 1);
         let tiles = Tiles::new(height, width, patch, patch / 2);
         tiles.iter().for_each(|tile| map.add(&tile, value));
         map
@@ -254,7 +289,7 @@ mod tests {
         // The cells of the last have 11 pixels, of which that in the corner keeps 8 by 10.
         for (height, width, patch) in [(50, 70, 20), (5, 6000, 224), (1, 1, 8), (41, 20_481, 64)] {
             let map = tile_values(height, width, patch, 0.75);
-            assert_eq!(map.values.len(), map.height * map.width);
+            assert_eq!(map.values.len(), map.grid.height * map.grid.width);
             let off = map.values.iter().map(|value| (value - 0.75).abs());
             assert!(off.fold(0.0, f32::max) < 1e-5, "{height} x {width}");
         }
@@ -262,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_patch_is_added_where_it_lies() {
-        let mut map = HeatMap::empty(40, 40, 1);
+        let mut map = HeatMap::empty(CellGrid::new(40, 40), 1);
         let tiles = Tiles::new(40, 40, 20, 10);
         // The last of three rows and the first of three columns.
         let tile = tiles.row(2).next().unwrap();
@@ -274,8 +309,11 @@ mod tests {
     #[test]
     fn the_thumbnail_is_the_mean_of_its_cells_and_rows_count_once() {
         let (height, width) = (5, 4100);
-        let mut map = HeatMap::empty(height, width, 1);
-        assert_eq!((map.cell, map.height, map.width), (3, 2, 1367));
+        let mut map = HeatMap::empty(CellGrid::new(height, width), 1);
+        assert_eq!(
+            (map.grid.cell, map.grid.height, map.grid.width),
+            (3, 2, 1367)
+        );
         let pixels: Vec<u8> = (0..height * width)
             .map(|at| (at / width * 10) as u8)
             .collect();

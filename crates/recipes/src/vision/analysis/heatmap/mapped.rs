@@ -7,8 +7,8 @@ use tinderbox_train::Section;
 use tinderbox_train::format::thousands;
 
 use super::map::HeatMap;
+use super::mask_metrics::{LesionMask, MaskMetrics};
 use super::regions::Region;
-use super::truth::{Agreement, Truth};
 use crate::vision::analysis::outputs::with_suffix;
 
 /// After the name of the map, the name of the image with it.
@@ -25,8 +25,8 @@ pub(super) struct Mapped {
     pub(super) threshold: f64,
     pub(super) map: HeatMap,
     pub(super) regions: Vec<Region>,
-    pub(super) truth: Option<Truth>,
-    pub(super) agreement: Option<Agreement>,
+    pub(super) mask: Option<LesionMask>,
+    pub(super) metrics: Option<MaskMetrics>,
     pub(super) notes: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl Mapped {
 
     /// First column and row, width, height and area of a region, in pixels of the image.
     fn pixels(&self, region: &Region) -> [usize; 5] {
-        let cell = self.map.cell;
+        let cell = self.map.grid.cell;
         let [top, left, height, width] = region.bounds.map(|cells| cells * cell);
         let (height, width) = (
             height.min(self.size[0] - top),
@@ -63,19 +63,19 @@ impl Mapped {
             self.patch
         );
         if map.white > 0 {
-            line = format!("{line} ({} white ones got 0)", thousands(map.white));
+            line = format!("{line} ({} white ones skipped)", thousands(map.white));
         }
         let mean = 100.0 * self.mean();
-        line = format!("{line}; {} {mean:.1}% on average", self.class);
+        line = format!("{line}; mean probability of {} {mean:.1}%", self.class);
         let mut sections = vec![Section::text(line), self.region_section()];
         sections.extend(
-            self.agreement
+            self.metrics
                 .as_ref()
                 .map(|found| found.section(self.threshold)),
         );
         sections.extend(out.map(|out| {
             let overlay = overlay_path(out);
-            let scale = match self.map.cell {
+            let scale = match self.map.grid.cell {
                 1 => String::new(),
                 cell => format!(", a pixel for {cell}x{cell} of the image"),
             };
@@ -129,11 +129,11 @@ impl Mapped {
             "patch": self.patch,
             "patches": self.map.patches,
             "white_patches": self.map.white,
-            "cell": self.map.cell,
+            "cell": self.map.grid.cell,
             "mean": self.mean(),
             "threshold": self.threshold,
             "regions": self.regions.iter().map(region).collect::<Vec<_>>(),
-            "agreement": self.agreement.as_ref().map(Agreement::json),
+            "agreement": self.metrics.as_ref().map(MaskMetrics::json),
             "out": out,
             "overlay": out.map(overlay_path),
         })

@@ -2,9 +2,9 @@
 
 mod map;
 mod mapped;
+mod mask_metrics;
 mod picture;
 mod regions;
-mod truth;
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +14,10 @@ use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_train::TaskError;
 use tinderbox_train::section::Analysis;
 
-use self::map::{HeatMap, Scan};
+use self::map::{CellGrid, HeatMap, Scan};
 use self::mapped::{Mapped, OVERLAY, overlay_path};
+use self::mask_metrics::{LesionMask, TotalMetrics};
 use self::regions::regions;
-use self::truth::{Totals, Truth};
 use super::outputs::{OutputNames, class_of, files, write};
 
 /// How the heat maps of images are made.
@@ -33,7 +33,7 @@ pub struct HeatmapOptions {
     pub overlap: f64,
     /// Regions have at least this probability.
     pub threshold: Option<f64>,
-    /// The known mask of one image, or a folder with masks that are called as their images.
+    /// The ground-truth mask of one image, or a folder with masks that are called as their images.
     pub mask: Option<PathBuf>,
     /// Whether white patches get 0 without the network.
     pub skip_white: bool,
@@ -76,7 +76,7 @@ pub fn heatmap(
     let mut names = OutputNames::of(options.out.as_deref(), &files, OVERLAY)?;
     let masks = masks(options.mask.as_deref(), &files)?;
     let mut analysis = Analysis::default();
-    let mut totals = Totals::default();
+    let mut totals = TotalMetrics::default();
     for (file, mask) in files.iter().zip(&masks) {
         let job = Job {
             model,
@@ -96,8 +96,8 @@ pub fn heatmap(
             .sections
             .extend(result.sections(&name, out.as_deref()));
         analysis.lines.push(result.line(&name, out.as_deref()));
-        if let Some(agreement) = &result.agreement {
-            totals.add(agreement);
+        if let Some(metrics) = &result.metrics {
+            totals.add(metrics);
         }
     }
     analysis.sections.extend(totals.sections());
@@ -116,7 +116,7 @@ fn scan(
         (Some(name), _) => class_of(model, name)?,
         (None, [_, second]) => {
             notes.push(format!(
-                "the map shows the class `{second}`; `--class` names another"
+                "heat map of the class `{second}`; `--class` chooses another"
             ));
             1
         }
@@ -136,8 +136,8 @@ fn scan(
     let patch = options.patch.unwrap_or_else(|| {
         let side = input.height.max(input.width);
         notes.push(format!(
-            "patches of {side}x{side} pixels, as the input of the network; if the training images showed \
-             another area, give it with `--patch`"
+            "patch size {side}x{side}, as the input of the network; if the training images cover another area, \
+             set `--patch`"
         ));
         side
     });
@@ -213,22 +213,24 @@ impl Job<'_> {
         let mut image = LargeImage::open(path, channels).map_err(TaskError::user)?;
         let size = [image.height(), image.width()];
         let notes = self.notes(&image);
+        // First, so that a mask that does not fit is refused before the network runs.
+        let grid = CellGrid::new(size[0], size[1]);
+        let mask = self.mask.map(|mask| LesionMask::read(mask, &image, grid));
+        let mask = mask.transpose()?;
         let map = HeatMap::new(self.model, &mut image, self.scan, progress)?;
-        let truth = self.mask.map(|mask| Truth::read(mask, &image, &map));
-        let truth = truth.transpose()?;
         // Half a patch.
-        let radius = self.scan.patch.div_ceil(2 * map.cell);
-        let agreement = truth.as_ref();
-        let agreement = agreement.map(|truth| truth.agreement(&map, radius, self.threshold));
+        let radius = self.scan.patch.div_ceil(2 * grid.cell);
+        let metrics = mask.as_ref();
+        let metrics = metrics.map(|mask| mask.evaluate(&map, radius, self.threshold));
         Ok(Mapped {
             size,
             class: self.model.labels()[self.scan.class].clone(),
             patch: self.scan.patch,
             threshold: self.threshold,
-            regions: regions(&map.values, map.width, self.threshold),
+            regions: regions(&map.values, grid.width, self.threshold),
             map,
-            truth,
-            agreement,
+            mask,
+            metrics,
             notes,
         })
     }
@@ -237,7 +239,7 @@ impl Job<'_> {
         let mut notes = Vec::new();
         if image.height().min(image.width()) < self.scan.patch {
             notes.push(format!(
-                "it has {} x {} pixels, less than a patch of {}: it is enlarged",
+                "{} x {} pixels are less than a patch of {}: the image is enlarged",
                 image.width(),
                 image.height(),
                 self.scan.patch
@@ -245,7 +247,7 @@ impl Job<'_> {
         }
         if image.other_pages() > 0 {
             notes.push(format!(
-                "the first page is used; {} more, such as smaller levels, are not read",
+                "only the first page is read; {} more are ignored, such as pyramid levels",
                 image.other_pages()
             ));
         }

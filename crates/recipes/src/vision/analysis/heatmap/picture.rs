@@ -8,23 +8,23 @@ impl Mapped {
     /// The map in colors, a pixel per cell.
     pub(super) fn heat(&self) -> Canvas {
         let map = &self.map;
-        let mut canvas = Canvas::new(map.width, map.height);
+        let mut canvas = Canvas::new(map.grid.width, map.grid.height);
         let pixels = canvas.pixels.chunks_exact_mut(3).zip(&map.values);
         pixels.for_each(|(pixel, &value)| pixel.copy_from_slice(&heat_color(value)));
         canvas
     }
 
-    /// The image with the map, the numbers of the first regions and the edge of the known mask.
+    /// The image with the map, the numbers of the first regions and the outline of the mask.
     pub(super) fn overlay(&self) -> Canvas {
         let map = &self.map;
         let mut canvas = Canvas::of(&map.thumbnail);
-        canvas.overlay(|[y, x]| Some(map.values[y * map.width + x]));
-        if let Some(truth) = &self.truth {
-            let edge = (0..map.values.len()).filter(|&at| truth.is_edge(at, map.width));
+        canvas.overlay(|[y, x]| Some(map.values[y * map.grid.width + x]));
+        if let Some(mask) = &self.mask {
+            let edge = (0..map.values.len()).filter(|&at| mask.is_edge(at, map.grid.width));
             for at in edge {
                 canvas.fill(
-                    (at % map.width).cast_signed(),
-                    (at / map.width).cast_signed(),
+                    (at % map.grid.width).cast_signed(),
+                    (at / map.grid.width).cast_signed(),
                     2,
                     2,
                     GREEN,

@@ -1,4 +1,4 @@
-//! The known mask of an image, and how well a map agrees with it.
+//! The ground-truth mask of an image, and the metrics of a map against it.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use tinderbox_datasets::image::LargeImage;
 use tinderbox_train::metrics::{Froc, Ranking};
 use tinderbox_train::{Section, TaskError};
 
-use super::map::HeatMap;
+use super::map::{CellGrid, HeatMap};
 use super::regions::{label, peaks};
 
 /// Rows of a mask that are read at once.
@@ -16,8 +16,8 @@ const ROWS: usize = 256;
 /// Detections for the FROC have at least this probability.
 const LOWEST: f32 = 0.1;
 
-/// What is known of an image.
-pub(super) struct Truth {
+/// A ground-truth mask.
+pub(super) struct LesionMask {
     /// Whether most of a cell is in the mask.
     cells: Vec<bool>,
     /// The number of the lesion that a cell belongs to.
@@ -26,8 +26,8 @@ pub(super) struct Truth {
     lesions: usize,
 }
 
-/// How well a map agrees with what is known.
-pub(super) struct Agreement {
+/// The metrics of a map.
+pub(super) struct MaskMetrics {
     /// None where all or no pixels are in the mask.
     auroc: Option<f64>,
     /// At 95 % specificity.
@@ -36,13 +36,13 @@ pub(super) struct Agreement {
     detections: Vec<(f64, Option<usize>)>,
     lesions: usize,
     /// Lesions hit by a point of at least the threshold, and points of that kind elsewhere.
-    found: usize,
-    wrong: usize,
+    lesions_found: usize,
+    false_positives: usize,
 }
 
-impl Truth {
+impl LesionMask {
     /// Reads the mask of an image: white on black, or 1 on 0.
-    pub(super) fn read(path: &Path, image: &LargeImage, map: &HeatMap) -> Result<Self, TaskError> {
+    pub(super) fn read(path: &Path, image: &LargeImage, grid: CellGrid) -> Result<Self, TaskError> {
         let mut mask = LargeImage::open(path, 1).map_err(TaskError::user)?;
         let refuse =
             |reason: String| TaskError::user(format!("the mask `{}` {reason}", path.display()));
@@ -52,14 +52,14 @@ impl Truth {
             return Err(refuse(format!("has {found}, its image {expected}")));
         }
         // Pixels of each cell above 127, and of 1.
-        let mut counts = vec![[0_u32; 2]; map.values.len()];
+        let mut counts = vec![[0_u32; 2]; grid.len()];
         let mut largest = 0;
         for top in (0..mask.height()).step_by(ROWS) {
             let rows = top..(top + ROWS).min(mask.height());
             let rows = mask.rows(rows).map_err(TaskError::user)?;
             for (at, &value) in rows.pixels.iter().enumerate() {
                 let (y, x) = (top + at / rows.width, at % rows.width);
-                let counts = &mut counts[y / map.cell * map.width + x / map.cell];
+                let counts = &mut counts[grid.cell_of(y, x)];
                 counts[0] += u32::from(value > 127);
                 counts[1] += u32::from(value == 1);
                 largest = largest.max(value);
@@ -74,9 +74,9 @@ impl Truth {
         let cells: Vec<bool> = counts
             .iter()
             .enumerate()
-            .map(|(at, counts)| 2 * counts[which] as usize >= map.pixels(at, image).max(1))
+            .map(|(at, counts)| 2 * counts[which] as usize >= grid.pixels(at).max(1))
             .collect();
-        let (lesion, lesions) = label(&cells, map.width);
+        let (lesion, lesions) = label(&cells, grid.width);
         Ok(Self {
             cells,
             lesion,
@@ -97,53 +97,45 @@ impl Truth {
     }
 
     /// Compares a map with the mask; a detection keeps the others `radius` cells away.
-    pub(super) fn agreement(&self, map: &HeatMap, radius: usize, threshold: f64) -> Agreement {
+    pub(super) fn evaluate(&self, map: &HeatMap, radius: usize, threshold: f64) -> MaskMetrics {
         let scores: Vec<f64> = map.values.iter().map(|&value| f64::from(value)).collect();
         let ranking = Ranking::new(&scores, &self.cells);
-        let peaks = peaks(&map.values, map.width, radius, LOWEST);
+        let peaks = peaks(&map.values, map.grid.width, radius, LOWEST);
         let detections: Vec<(f64, Option<usize>)> = peaks
             .into_iter()
             .map(|at| (scores[at], self.lesion[at].map(|lesion| lesion as usize)))
             .collect();
         let sure = || detections.iter().filter(|(score, _)| *score >= threshold);
         let hits: std::collections::BTreeSet<usize> = sure().filter_map(|(_, hit)| *hit).collect();
-        Agreement {
+        MaskMetrics {
             auroc: ranking.auroc(),
             sensitivity: ranking.sensitivity_at(0.95),
             lesions: self.lesions,
-            found: hits.len(),
-            wrong: sure().filter(|(_, hit)| hit.is_none()).count(),
+            lesions_found: hits.len(),
+            false_positives: sure().filter(|(_, hit)| hit.is_none()).count(),
             detections,
         }
     }
 }
 
-impl HeatMap {
-    /// Number of pixels of a cell: those at the right and the bottom may be cut.
-    fn pixels(&self, at: usize, image: &LargeImage) -> usize {
-        let side = |at: usize, side: usize| self.cell.min(side - at * self.cell);
-        side(at / self.width, image.height()) * side(at % self.width, image.width())
-    }
-}
-
-impl Agreement {
+impl MaskMetrics {
     pub(super) fn section(&self, threshold: f64) -> Section {
         let number = |value: Option<f64>| {
             value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.4}"))
         };
         let row = |name: &str, value: String| vec![name.to_owned(), value];
-        let found = format!("{} of {}", self.found, self.lesions);
+        let found = format!("{} of {}", self.lesions_found, self.lesions);
         let rows = vec![
             row("pixel AUROC", number(self.auroc)),
             row("sensitivity at 95% specificity", number(self.sensitivity)),
             row(&format!("lesions found at {threshold}"), found),
             row(
-                &format!("detections elsewhere at {threshold}"),
-                self.wrong.to_string(),
+                &format!("false positives at {threshold}"),
+                self.false_positives.to_string(),
             ),
         ];
         Section::table(
-            "Agreement with the mask (white is the class; a detection is a peak of the map)",
+            "Metrics against the mask (white is the class; a detection is a local maximum)",
             rows,
         )
     }
@@ -153,27 +145,27 @@ impl Agreement {
             "pixel_auroc": self.auroc,
             "sensitivity_at_specificity_95": self.sensitivity,
             "lesions": self.lesions,
-            "lesions_found": self.found,
-            "false_positives": self.wrong,
+            "lesions_found": self.lesions_found,
+            "false_positives": self.false_positives,
         })
     }
 }
 
-/// The agreement over all images with a mask.
+/// The metrics over all images with a mask.
 #[derive(Default)]
-pub(super) struct Totals {
+pub(super) struct TotalMetrics {
     froc: Froc,
     images: usize,
     aurocs: Vec<f64>,
-    found: usize,
+    lesions_found: usize,
 }
 
-impl Totals {
-    pub(super) fn add(&mut self, agreement: &Agreement) {
-        self.froc.add(&agreement.detections, agreement.lesions);
+impl TotalMetrics {
+    pub(super) fn add(&mut self, metrics: &MaskMetrics) {
+        self.froc.add(&metrics.detections, metrics.lesions);
         self.images += 1;
-        self.aurocs.extend(agreement.auroc);
-        self.found += agreement.found;
+        self.aurocs.extend(metrics.auroc);
+        self.lesions_found += metrics.lesions_found;
     }
 
     /// The FROC, and the mean over several images.
@@ -193,7 +185,7 @@ impl Totals {
             let (images, lesions) = (self.images, self.froc.lesions());
             title = format!(
                 "FROC of {images} images: {} of {lesions} lesions found",
-                self.found
+                self.lesions_found
             );
             if let Some(auroc) = mean(&self.aurocs) {
                 title = format!("{title}, mean pixel AUROC {auroc:.4}");
@@ -212,7 +204,7 @@ impl Totals {
                 "images": self.images,
                 "mean_pixel_auroc": mean(&self.aurocs),
                 "lesions": self.froc.lesions(),
-                "lesions_found": self.found,
+                "lesions_found": self.lesions_found,
                 "froc": froc,
                 "froc_score": self.froc.score(),
             })
