@@ -65,29 +65,30 @@ pub(crate) fn inferred(data: &Path, run: &RunArgs) -> Result<InferredRecipe, Fai
     if !inferred.takes_weights() || !data.exists() || !run.set.iter().all(fits) {
         return Ok(inferred);
     }
-    let quiet = run.quiet;
-    match fetch(DEFAULT_WEIGHTS, quiet) {
-        Ok(()) => {
-            if !quiet {
-                note(&format!(
-                    "transfer learning from the published weights `{DEFAULT_WEIGHTS}`; \
-                     `--recipe image-folder` trains from scratch"
-                ));
-            }
-            Ok(inferred.with_weights(DEFAULT_WEIGHTS))
-        }
-        Err(error) => {
-            if !quiet {
-                note(&format!(
-                    "training from scratch, without published weights: {error}\n\
-                     with few images they help most: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or name a \
-                     folder with `--weights`",
-                    data.display()
-                ));
-            }
-            Ok(inferred)
-        }
+    let (inferred, line) = match fetch(DEFAULT_WEIGHTS, run.quiet) {
+        Ok(()) => (
+            inferred.with_weights(DEFAULT_WEIGHTS),
+            format!(
+                "transfer learning from the published weights `{DEFAULT_WEIGHTS}`; \
+                 `--recipe image-folder` trains from scratch"
+            ),
+        ),
+        Err(error) => (inferred, without_weights(data, &error)),
+    };
+    if !run.quiet {
+        note(&line);
     }
+    Ok(inferred)
+}
+
+/// Why a run has no published weights, and how to get them.
+fn without_weights(data: &Path, error: &TransferError) -> String {
+    format!(
+        "training from scratch, without published weights: {error}\n\
+         with few images they help most: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or name a \
+         folder with `--weights`",
+        data.display()
+    )
 }
 
 /// The recipe for photos with masks that come without one: with the weights of the flag or, where the flags
@@ -133,11 +134,6 @@ fn set_weights(inferred: &mut InferredSegmentation, data: &Path, quiet: bool) ->
                 "encoder: the published weights `{DEFAULT_WEIGHTS}`; `--recipe cutout` trains from scratch"
             )
         }
-        Err(error) => format!(
-            "training from scratch, without published weights: {error}\n\
-             with few images they help most: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or name a \
-             folder with `--weights`",
-            data.display()
-        ),
+        Err(error) => without_weights(data, &error),
     }
 }

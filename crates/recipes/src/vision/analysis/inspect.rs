@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_duplicates;
-use tinderbox_datasets::detection::label_format;
+use tinderbox_datasets::detection::{self, DetectionError};
 use tinderbox_datasets::image::{
-    FolderReport, SplitReport, inspect as inspect_folder, is_idx_folder,
+    FolderReport, MaskLayout, SplitReport, inspect as inspect_folder, is_idx_folder,
 };
 use tinderbox_train::format::thousands;
 use tinderbox_train::task::{Overview, SplitOverview};
@@ -41,18 +41,20 @@ pub struct Inspection {
 ///
 /// If the data cannot be read.
 pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
-    if label_format(data).is_some() {
-        return inspect_boxes::inspect(data);
+    if data.is_dir() {
+        match detection::read(data) {
+            Ok(set) => return Ok(inspect_boxes::inspect(data, set)),
+            Err(DetectionError::NoLabels { .. }) => {}
+            Err(error) => return Err(TaskError::user(error)),
+        }
+    }
+    if MaskLayout::of(data).is_some() {
+        return inspect_masks::inspect(data);
     }
     let report = if is_idx_folder(data) {
         idx_report(data)?
     } else {
-        match inspect_masks::open(data) {
-            Ok(splits) => return inspect_masks::inspect(data, &splits),
-            Err(error) if inspect_masks::has_masks(&error) => return Err(TaskError::user(error)),
-            // What else is wrong is said by the reader of classes.
-            Err(_) => inspect_folder(data).map_err(DataError::Folder)?,
-        }
+        inspect_folder(data).map_err(DataError::Folder)?
     };
     let warnings = warnings(&report);
     let details = details(data, &report, &warnings);

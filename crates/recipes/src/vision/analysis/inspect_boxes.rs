@@ -30,13 +30,8 @@ const ONLY_BOXES: &str =
 /// Most classes and sizes that are listed.
 const MAX_LISTED: usize = 100;
 
-/// Inspects a folder of images with labels in Pascal VOC, COCO or YOLO.
-///
-/// # Errors
-///
-/// If it cannot be read, or has labels in two formats.
-pub(super) fn inspect(dir: &Path) -> Result<Inspection, TaskError> {
-    let set = detection::read(dir).map_err(TaskError::user)?;
+/// Inspects images with labels in Pascal VOC, COCO or YOLO.
+pub(super) fn inspect(dir: &Path, set: DetectionSet) -> Inspection {
     let classes = Classes::of(&set);
     let problems = by_kind(&set.problems);
     let warnings = warnings(&classes, &problems);
@@ -55,7 +50,7 @@ pub(super) fn inspect(dir: &Path) -> Result<Inspection, TaskError> {
         sections: sections.into_iter().flatten().collect(),
         ..Overview::default()
     };
-    Ok(Inspection { overview, details })
+    Inspection { overview, details }
 }
 
 /// Writes a folder of images with boxes in another label format, and says what was read and lost.

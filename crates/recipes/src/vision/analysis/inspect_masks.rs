@@ -34,34 +34,20 @@ struct Counts {
     across: usize,
 }
 
-/// Opens a data set of photos with masks, whatever their size.
-pub(super) fn open(data: &Path) -> Result<SegmentationSplits, SegmentationError> {
-    let options = SegmentationOptions {
-        decode: DecodeOptions::new(64, 64, 3),
-        values: MaskValues::Auto,
-        skip_broken: true,
-    };
-    SegmentationFolder::open_splits(data, &options, None)
-}
-
-/// Whether an error is about photos with masks, rather than data of another kind.
-pub(super) fn has_masks(error: &SegmentationError) -> bool {
-    match error {
-        SegmentationError::NoPairs { .. }
-        | SegmentationError::Folder(_)
-        | SegmentationError::Image(_) => false,
-        // One file that happens to be called `porsche_gt.jpg` makes no masks.
-        SegmentationError::NoMask { count, photos, .. } => 2 * count < *photos,
-        _ => true,
-    }
-}
-
 /// Inspects photos with masks.
 ///
 /// # Errors
 ///
-/// If a mask can no longer be read.
-pub(super) fn inspect(data: &Path, splits: &SegmentationSplits) -> Result<Inspection, TaskError> {
+/// If photos and masks cannot be read, or do not fit each other.
+pub(super) fn inspect(data: &Path) -> Result<Inspection, TaskError> {
+    let options = SegmentationOptions {
+        // Masks are counted in their own size.
+        decode: DecodeOptions::new(64, 64, 3),
+        values: MaskValues::Auto,
+        skip_broken: true,
+    };
+    let splits = SegmentationFolder::open_splits(data, &options, None);
+    let splits = &splits.map_err(TaskError::user)?;
     let named = [
         ("train", Some(&splits.train)),
         ("valid", splits.valid.as_ref()),
