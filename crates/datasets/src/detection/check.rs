@@ -1,4 +1,4 @@
-//! What is wrong with labels.
+//! Problems of labels.
 
 use std::collections::HashSet;
 
@@ -28,32 +28,32 @@ pub enum ProblemKind {
     MissingLabels,
     /// A second label file for an image.
     SecondLabels,
-    /// The labels say that the image has another size.
+    /// The labels have another image size.
     OtherSize,
     /// The labels name another image.
     OtherImage,
 }
 
 impl ProblemKind {
-    /// What is wrong, for people.
+    /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::BrokenImage => "damaged images",
             Self::BrokenLabel => "damaged labels",
-            Self::UnknownClass => "boxes of an unknown class",
+            Self::UnknownClass => "boxes of unknown classes",
             Self::EmptyBox => "empty boxes",
-            Self::OutsideImage => "boxes that reach beyond the image",
-            Self::DuplicateBox => "boxes that occur twice",
-            Self::MissingImage => "labels without image",
+            Self::OutsideImage => "boxes outside the image",
+            Self::DuplicateBox => "duplicate boxes",
+            Self::MissingImage => "labels without an image",
             Self::MissingLabels => "images without labels",
-            Self::SecondLabels => "second label files of an image",
-            Self::OtherSize => "labels with another image size",
-            Self::OtherImage => "labels that name another image",
+            Self::SecondLabels => "extra label files of an image",
+            Self::OtherSize => "image size mismatches",
+            Self::OtherImage => "image name mismatches",
         }
     }
 }
 
-/// Something that is wrong with labels.
+/// A problem of labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Its kind.

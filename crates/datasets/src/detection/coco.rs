@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::files::{Files, Found, other_size, read_text};
+use super::files::{Files, Found, read_text, size_mismatch};
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
@@ -123,7 +123,7 @@ impl Reader<'_> {
             self.problem(ProblemKind::MissingImage, place, detail);
             return None;
         };
-        // An image that is damaged was said already.
+        // A damaged image is a problem already.
         let found = self.images.get_mut(file)?;
         let size = [found.width, found.height];
         if std::mem::replace(&mut found.is_labeled, true) {
@@ -133,7 +133,7 @@ impl Reader<'_> {
         if let (Some(width), Some(height)) = (image.width, image.height)
             && [width, height] != size
         {
-            let detail = other_size([width, height], size);
+            let detail = size_mismatch([width, height], size);
             self.problem(ProblemKind::OtherSize, place, detail);
         }
         Some(file.to_owned())

@@ -199,10 +199,14 @@ pub(super) fn stem(path: &Path) -> String {
     stem.to_string_lossy().to_lowercase()
 }
 
-/// What labels say of the size of an image, and what it is: width and height.
-pub(super) fn other_size(said: [usize; 2], found: [usize; 2]) -> String {
+/// The width and height of an image in its labels, and the actual ones.
+pub(super) fn size_mismatch(labeled: [usize; 2], actual: [usize; 2]) -> String {
     let text = |[width, height]: [usize; 2]| format!("{width} x {height}");
-    format!("it says {}, the image has {}", text(said), text(found))
+    format!(
+        "{} in the labels, the image is {}",
+        text(labeled),
+        text(actual)
+    )
 }
 
 /// Reads a label file as text.
@@ -273,15 +277,14 @@ fn is_voc(path: &Path) -> bool {
     read.is_ok() && String::from_utf8_lossy(&start).contains("<annotation")
 }
 
-/// Whether a JSON file has the parts of one of COCO.
+/// Whether a JSON file has the parts of one of COCO. In a large one the annotations may come late.
 fn is_coco(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(COCO_START).read_to_end(&mut start));
+    let is_cut = start.len() as u64 == COCO_START;
     let start = String::from_utf8_lossy(&start);
-    read.is_ok()
-        && ["\"annotations\"", "\"images\"", "\"categories\""]
-            .iter()
-            .any(|part| start.contains(part))
+    let has = |part: &str| start.contains(&format!("\"{part}\""));
+    read.is_ok() && has("images") && (has("annotations") || is_cut)
 }
 
 #[cfg(test)]

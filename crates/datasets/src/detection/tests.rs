@@ -198,6 +198,9 @@ fn what_is_no_set_of_boxes_is_refused() {
         Err(DetectionError::NoLabels { .. })
     ));
     assert_eq!(label_format(empty.path()), None);
+    // Files of other programs.
+    let other = folder(&[("cat/a.png", ""), ("list.json", r#"{"images": ["a"]}"#)]);
+    assert_eq!(label_format(other.path()), None);
     let captions = folder(&[("a.png", ""), ("a.txt", "a photo of a cat")]);
     assert_eq!(label_format(captions.path()), None);
     let alone = folder(&[("a.xml", &voc("a.png", [1, 1], &[]))]);

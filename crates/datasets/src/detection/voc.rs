@@ -4,7 +4,7 @@ use std::path::Path;
 
 use roxmltree::{Document, Node};
 
-use super::files::{Files, Found, other_size, read_text, stem};
+use super::files::{Files, Found, read_text, size_mismatch, stem};
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
@@ -31,7 +31,7 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
             Found::Several(count) => {
                 problem(
                     ProblemKind::MissingImage,
-                    format!("{count} images are called so"),
+                    format!("{count} images have this name"),
                 );
                 None
             }
@@ -77,12 +77,15 @@ fn add(
         return;
     }
     let side = |size, key| child(size, key).and_then(|text| text.parse::<usize>().ok());
-    let said = child_node(root, "size").map(|size| (side(size, "width"), side(size, "height")));
-    let found = [image.width, image.height];
-    if let Some((Some(width), Some(height))) = said
-        && [width, height] != found
+    let labeled = child_node(root, "size").map(|size| (side(size, "width"), side(size, "height")));
+    let actual = [image.width, image.height];
+    if let Some((Some(width), Some(height))) = labeled
+        && [width, height] != actual
     {
-        problem(ProblemKind::OtherSize, other_size([width, height], found));
+        problem(
+            ProblemKind::OtherSize,
+            size_mismatch([width, height], actual),
+        );
     }
     for node in root.children().filter(|node| node.has_tag_name("object")) {
         match object(node, path, document, classes) {

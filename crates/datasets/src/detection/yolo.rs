@@ -27,7 +27,7 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
                 continue;
             }
             Found::Several(count) => {
-                let detail = format!("{count} images are called so");
+                let detail = format!("{count} images have this name");
                 problems.push(Problem::new(ProblemKind::MissingImage, file, detail));
                 continue;
             }
@@ -57,7 +57,10 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
         classes = (0..=largest.unwrap_or(0))
             .map(|class| format!("class {class}"))
             .collect();
-        notes.push("no file names the classes, such as data.yaml or classes.txt: they are called by number".to_owned());
+        notes.push(
+            "no class names found (data.yaml, *.names or classes.txt): classes are numbered"
+                .to_owned(),
+        );
     }
     if polygons > 0 {
         notes.push(format!(

@@ -33,8 +33,8 @@ impl InferredRecipe {
     pub fn of(data: &Path) -> Result<Self, TaskError> {
         if let Some(format) = label_format(data) {
             return Err(TaskError::user(format!(
-                "`{}` has boxes around objects ({}), which no recipe learns yet; `vision inspect` shows them, and \
-                 `--recipe image-folder` takes the folders of the images as classes",
+                "`{}` has boxes around objects ({}), and object detection is not supported yet; check them with \
+                 `vision inspect`, or use the folders as classes with `--recipe image-folder`",
                 data.display(),
                 format.name()
             )));

@@ -43,7 +43,7 @@ impl InferredSegmentation {
     pub fn note(&self, data: &Path) -> String {
         let layout = match self.layout {
             MaskLayout::Files => "photos with masks",
-            MaskLayout::Coco => "photos with annotations of COCO",
+            MaskLayout::Coco => "photos with COCO annotations",
         };
         let classes = &self.recipe.data.classes;
         let mut named = classes

@@ -33,7 +33,7 @@ pub struct HeatmapOptions {
     pub overlap: f64,
     /// Regions have at least this probability.
     pub threshold: Option<f64>,
-    /// The ground-truth mask of one image, or a folder with masks that are called as their images.
+    /// The ground-truth mask of one image, or a folder of masks with the names of their images.
     pub mask: Option<PathBuf>,
     /// Whether white patches get 0 without the network.
     pub skip_white: bool,
