@@ -26,7 +26,7 @@ mod set;
 pub use augment::{
     Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, TransformedBoxes,
 };
-pub use boxes::BoundingBox;
+pub use boxes::{BoundingBox, Detection};
 pub use decode::{
     check_bytes, decode_bytes, decode_full, decode_image, format_name, oriented_size, read_file,
 };

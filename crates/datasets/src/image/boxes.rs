@@ -36,6 +36,29 @@ impl BoundingBox {
             class: self.class,
         }
     }
+
+    /// Intersection over union with another box, whatever the classes; 0 if both are empty.
+    pub fn iou(&self, other: &Self) -> f32 {
+        let both = self.intersection(other);
+        let either = self.area() + other.area() - both;
+        if either > 0.0 { both / either } else { 0.0 }
+    }
+
+    /// The area that it shares with another box, in square pixels.
+    pub fn intersection(&self, other: &Self) -> f32 {
+        let width = self.x_max.min(other.x_max) - self.x_min.max(other.x_min);
+        let height = self.y_max.min(other.y_max) - self.y_min.max(other.y_min);
+        width.max(0.0) * height.max(0.0)
+    }
+}
+
+/// A box that a detector found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// The box, with its class.
+    pub bounds: BoundingBox,
+    /// The probability that it is right, in `[0, 1]`.
+    pub score: f32,
 }
 
 #[cfg(test)]
@@ -60,5 +83,21 @@ mod tests {
             ..outer
         };
         assert!(outside.clip(5, 10).area().abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_overlap_of_two_boxes_is_their_intersection_over_union() {
+        let bounds = |x_min: f32, x_max: f32| BoundingBox {
+            x_min,
+            y_min: 0.0,
+            x_max,
+            y_max: 2.0,
+            class: 0,
+        };
+        let left = bounds(0.0, 4.0);
+        assert!((left.iou(&bounds(2.0, 6.0)) - 1.0 / 3.0).abs() < 1e-6);
+        assert!((left.iou(&left) - 1.0).abs() < 1e-6);
+        assert!(left.iou(&bounds(5.0, 6.0)).abs() < 1e-6);
+        assert!(bounds(1.0, 1.0).iou(&bounds(1.0, 1.0)).abs() < 1e-6);
     }
 }
