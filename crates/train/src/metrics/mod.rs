@@ -6,6 +6,7 @@
 //! | yes or no | [`binary_metrics`], [`Ranking`] (auroc, average precision, workload, capture), [`calibration`], [`approval`] |
 //! | any number of labels | [`Labels`] |
 //! | classes of pixels | [`SegmentationScores`], [`MembraneScores`] |
+//! | boxes around objects | [`DetectionScores`] |
 //! | lesions in images | [`Froc`] |
 //! | a number | [`regression_metrics`] |
 //! | texts | [`perplexity`], [`rouge`] |
@@ -18,6 +19,7 @@
 mod binary;
 mod classes;
 mod compare;
+mod detection;
 mod evaluation;
 mod froc;
 mod labels;
@@ -32,6 +34,7 @@ mod threshold;
 pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, log_loss};
 pub use classes::{ClassScores, Predictions};
 pub use compare::{Comparison, Estimate, Verdict};
+pub use detection::{DetectionScores, OperatingPoint, PrecisionRecall, TrueBox, image_f1};
 pub use evaluation::{Evaluation, pooled};
 pub use froc::Froc;
 pub use labels::Labels;
