@@ -27,6 +27,8 @@ pub use augment::{
     Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, TransformedBoxes,
 };
 pub use boxes::{BoundingBox, Detection};
+#[cfg(feature = "loader")]
+pub(crate) use decode::stored_size;
 pub use decode::{
     check_bytes, decode_bytes, decode_full, decode_image, format_name, oriented_size, read_file,
 };

@@ -32,6 +32,10 @@ pub enum ProblemKind {
     OtherSize,
     /// The labels name another image.
     OtherImage,
+    /// The image size in the labels is 0.
+    MissingSize,
+    /// Lists of several splits have the image.
+    SeveralSplits,
 }
 
 impl ProblemKind {
@@ -49,6 +53,8 @@ impl ProblemKind {
             Self::SecondLabels => "extra label files of an image",
             Self::OtherSize => "image size mismatches",
             Self::OtherImage => "image name mismatches",
+            Self::MissingSize => "labels without an image size",
+            Self::SeveralSplits => "images in several splits",
         }
     }
 }
@@ -89,31 +95,44 @@ pub(super) fn check(set: &mut DetectionSet) {
         }
         let mut seen = HashSet::new();
         for object in &image.objects {
-            let [left, top, right, bottom] = object.bounds;
-            let [width, height] = [image.width as f64, image.height as f64];
-            let text = format!("{left:.1}, {top:.1} to {right:.1}, {bottom:.1}");
-            let mut add =
-                |kind, detail| found.push(Problem::new(kind, object.place.clone(), detail));
-            // Also where a number is missing.
-            if !(object.area() > 0.0 && object.area().is_finite()) {
-                add(ProblemKind::EmptyBox, text);
-            } else if left < -TOLERANCE
-                || top < -TOLERANCE
-                || right > width + TOLERANCE
-                || bottom > height + TOLERANCE
-            {
-                let detail = format!("{text} in {width} x {height} pixels");
-                add(ProblemKind::OutsideImage, detail);
-            } else if !seen.insert(key(object)) {
-                add(ProblemKind::DuplicateBox, text);
-            }
+            let wrong = geometry_problem(&object.bounds, image.label_size()).or_else(|| {
+                let is_new = seen.insert(key(object));
+                (!is_new).then(|| (ProblemKind::DuplicateBox, text_of(&object.bounds)))
+            });
+            found.extend(
+                wrong.map(|(kind, detail)| Problem::new(kind, object.place.clone(), detail)),
+            );
         }
     }
     set.problems.extend(found);
 }
 
+/// What is wrong with the edges of a box in an image of this height and width.
+pub(super) fn geometry_problem(
+    bounds: &[f64; 4],
+    [height, width]: [usize; 2],
+) -> Option<(ProblemKind, String)> {
+    let &[left, top, right, bottom] = bounds;
+    let area = (right - left).max(0.0) * (bottom - top).max(0.0);
+    // Also where a number is missing.
+    if !(area > 0.0 && area.is_finite()) {
+        return Some((ProblemKind::EmptyBox, text_of(bounds)));
+    }
+    let is_outside = left < -TOLERANCE
+        || top < -TOLERANCE
+        || right > width as f64 + TOLERANCE
+        || bottom > height as f64 + TOLERANCE;
+    let detail = || format!("{} in {width} x {height} pixels", text_of(bounds));
+    is_outside.then(|| (ProblemKind::OutsideImage, detail()))
+}
+
+/// The corners of a box.
+fn text_of([left, top, right, bottom]: &[f64; 4]) -> String {
+    format!("{left:.1}, {top:.1} to {right:.1}, {bottom:.1}")
+}
+
 /// A box and its class, to a hundredth of a pixel.
-fn key(object: &Annotation) -> ([i64; 4], usize) {
+pub(super) fn key(object: &Annotation) -> ([i64; 4], usize) {
     let bounds = object.bounds.map(|edge| (edge * 100.0).round() as i64);
     (bounds, object.class)
 }

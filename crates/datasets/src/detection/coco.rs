@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::files::{Files, Found, read_text, size_mismatch};
+use super::files::{Files, Found, read_text};
+use super::lists::split_of_words;
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
@@ -125,16 +126,22 @@ impl Reader<'_> {
         };
         // A damaged image is a problem already.
         let found = self.images.get_mut(file)?;
-        let size = [found.width, found.height];
         if std::mem::replace(&mut found.is_labeled, true) {
             let detail = format!("for `{}`", image.file_name);
-            self.problem(ProblemKind::SecondLabels, place.clone(), detail);
+            self.problem(ProblemKind::SecondLabels, place, detail);
+            return None;
+        }
+        if found.split.is_empty()
+            && let Some(split) = split_of_words(path)
+        {
+            found.split = split;
+            let below = path.strip_prefix(&self.files.dir).unwrap_or(path);
+            found.split_source = format!("`{}`", below.display());
         }
         if let (Some(width), Some(height)) = (image.width, image.height)
-            && [width, height] != size
+            && let Some((kind, detail)) = found.set_labeled(width, height)
         {
-            let detail = size_mismatch([width, height], size);
-            self.problem(ProblemKind::OtherSize, place, detail);
+            self.problem(kind, place, detail);
         }
         Some(file.to_owned())
     }

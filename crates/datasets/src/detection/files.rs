@@ -1,18 +1,18 @@
 //! The files of a data set with boxes: images, labels, and what belongs together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
-use super::{AnnotatedImage, DetectionError, LabelFormat, MAX_LABEL_BYTES, Problem, ProblemKind};
+use super::lists::listed_split;
+use super::{DetectionError, LabelFormat, MAX_LABEL_BYTES};
 use crate::files::{file_name, walk};
-use crate::image::{MAX_PIXELS, check_bytes, read_file};
 
 /// Extensions of image files.
-const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+pub(super) const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
 /// Bytes at the start of a JSON file in which one of COCO names a part.
 const COCO_START: u64 = 1 << 20;
@@ -21,7 +21,7 @@ const COCO_START: u64 = 1 << 20;
 pub(super) struct Files {
     pub(super) dir: PathBuf,
     /// The image files by their names without extension, in lower case.
-    images: HashMap<String, Vec<PathBuf>>,
+    pub(super) images: HashMap<String, Vec<PathBuf>>,
     pub(super) xml: Vec<PathBuf>,
     pub(super) json: Vec<PathBuf>,
     /// Text files that are called as an image, or lie in a folder `labels`.
@@ -29,7 +29,7 @@ pub(super) struct Files {
     /// Files that may list the names of classes.
     pub(super) names: Vec<PathBuf>,
     /// Files that list the images of a split, with its name.
-    lists: Vec<(&'static str, PathBuf)>,
+    pub(super) lists: Vec<(&'static str, PathBuf)>,
     /// Number of images in folders of masks.
     masks: usize,
 }
@@ -70,18 +70,35 @@ impl Files {
                 _ => {}
             }
         }
-        for path in texts {
-            if path
-                .parent()
-                .is_some_and(|parent| parent.ends_with("ImageSets/Main"))
-            {
-                let split = split_of_name(&stem(&path));
-                files.lists.extend(split.map(|split| (split, path)));
-            } else if files.images.contains_key(&stem(&path)) || is_in(&path, "labels") {
-                files.txt.push(path);
-            }
+        files.sort_texts(texts);
+        // Next to the boxes, COCO has files of captions and of key points of the same images.
+        let is_objects = |path: &PathBuf| file_name(path).starts_with("instances");
+        if files.json.iter().any(is_objects) {
+            files.json.retain(is_objects);
         }
         Ok(files)
+    }
+
+    /// Tells labels from lists of images and from other texts.
+    fn sort_texts(&mut self, texts: Vec<PathBuf>) {
+        let mut others = Vec::new();
+        for path in texts {
+            if let Some(split) = listed_split(&path) {
+                self.lists.push((split, path));
+            } else if is_in(&path, "ImageSets") {
+                // Lists of Pascal VOC for another use.
+            } else if self.images.contains_key(&stem(&path)) || is_in(&path, "labels") {
+                self.txt.push(path);
+            } else {
+                others.push(path);
+            }
+        }
+        // Labels that lie between other ones and lack their image.
+        let folders: HashSet<PathBuf> = self.txt.iter().filter_map(|path| folder(path)).collect();
+        let is_label = |path: &PathBuf| {
+            folder(path).is_some_and(|folder| folders.contains(&folder)) && is_yolo(path)
+        };
+        self.txt.extend(others.into_iter().filter(is_label));
     }
 
     /// The one format of the labels.
@@ -136,61 +153,6 @@ impl Files {
         let note = format!("{} images in folders of masks are left out", self.masks);
         (self.masks > 0).then_some(note).into_iter().collect()
     }
-
-    /// The images by their paths, without boxes. An image that cannot be read is a problem.
-    pub(super) fn annotated(
-        &self,
-        problems: &mut Vec<Problem>,
-    ) -> BTreeMap<PathBuf, AnnotatedImage> {
-        let lists = self.listed();
-        let mut images = BTreeMap::new();
-        let mut paths: Vec<&PathBuf> = self.images.values().flatten().collect();
-        paths.sort_unstable();
-        for path in paths {
-            let size = read_file(path).and_then(|bytes| check_bytes(&bytes, path, MAX_PIXELS));
-            let (height, width) = match size {
-                Ok(size) => size,
-                Err(error) => {
-                    problems.push(Problem::new(
-                        ProblemKind::BrokenImage,
-                        path.display().to_string(),
-                        error.to_string(),
-                    ));
-                    continue;
-                }
-            };
-            let below = path.strip_prefix(&self.dir).unwrap_or(path);
-            let mut in_path = below
-                .iter()
-                .filter_map(|part| split_of_name(&part.to_string_lossy()));
-            let listed = lists.get(&stem(path)).copied();
-            images.insert(
-                path.clone(),
-                AnnotatedImage {
-                    path: path.clone(),
-                    height,
-                    width,
-                    split: listed.or(in_path.next_back()).unwrap_or_default(),
-                    is_labeled: false,
-                    objects: Vec::new(),
-                },
-            );
-        }
-        images
-    }
-
-    /// The split of each listed image, by its name. Of the lists of Pascal VOC, `trainval` is the sum of two.
-    fn listed(&self) -> HashMap<String, &'static str> {
-        let mut listed = HashMap::new();
-        for (split, path) in &self.lists {
-            let text = read_text(path).unwrap_or_default();
-            let names = text
-                .lines()
-                .filter_map(|line| line.split_whitespace().next());
-            listed.extend(names.map(|name| (name.to_lowercase(), *split)));
-        }
-        listed
-    }
 }
 
 /// The name of a file without its extension, in lower case.
@@ -233,21 +195,15 @@ fn text_of(bytes: &[u8]) -> String {
     text.into_owned()
 }
 
-/// The split that a folder or list is named after.
-fn split_of_name(name: &str) -> Option<&'static str> {
-    match name.to_lowercase().as_str() {
-        "train" | "training" | "train2017" => Some("train"),
-        "val" | "valid" | "validation" | "val2017" => Some("valid"),
-        "test" | "testing" | "test2017" => Some("test"),
-        _ => None,
-    }
-}
-
 /// Whether a file lies in a folder of masks below `dir`.
 fn in_masks(dir: &Path, path: &Path) -> bool {
     let below = path.strip_prefix(dir).unwrap_or(path);
     let mut parents = below.iter().rev().skip(1);
     parents.any(|part| part.to_string_lossy().to_lowercase().contains("mask"))
+}
+
+fn folder(path: &Path) -> Option<PathBuf> {
+    path.parent().map(Path::to_owned)
 }
 
 fn is_in(path: &Path, folder: &str) -> bool {

@@ -13,6 +13,9 @@
 mod check;
 mod coco;
 mod files;
+mod folder;
+mod images;
+mod lists;
 #[cfg(test)]
 mod tests;
 mod voc;
@@ -25,6 +28,10 @@ use thiserror::Error;
 
 pub use self::check::{Problem, ProblemKind};
 use self::files::Files;
+pub use self::folder::{
+    BadBoxes, DetectionFolder, DetectionFolderError, DetectionOptions, DetectionSplit,
+    LabeledObject,
+};
 pub use self::write::{WriteError, write};
 use crate::files::WalkError;
 
@@ -85,12 +92,48 @@ pub struct AnnotatedImage {
     pub height: usize,
     /// Number of columns.
     pub width: usize,
+    /// Height and width after it is turned as its EXIF note says.
+    pub oriented: [usize; 2],
+    /// Height and width according to its labels, if they have them.
+    pub labeled: Option<[usize; 2]>,
     /// `train`, `valid` or `test`; empty where the data do not say.
     pub split: &'static str,
+    /// The list or folder that says so.
+    pub split_source: String,
     /// Whether there is a label file for it.
     pub is_labeled: bool,
+    /// Whether its labels name another image or another size.
+    pub is_mismatched: bool,
     /// Its objects.
     pub objects: Vec<Annotation>,
+}
+
+impl AnnotatedImage {
+    /// Height and width of the image that its boxes are in: turned as its EXIF note says where the labels
+    /// have that size, and else as it is stored.
+    pub fn label_size(&self) -> [usize; 2] {
+        let stored = [self.height, self.width];
+        match self.labeled {
+            Some(labeled) if labeled == self.oriented => labeled,
+            _ => stored,
+        }
+    }
+
+    /// Takes the size from its labels, and returns what is wrong with it.
+    fn set_labeled(&mut self, width: usize, height: usize) -> Option<(ProblemKind, String)> {
+        let actual = [self.width, self.height];
+        if width == 0 || height == 0 {
+            let detail = files::size_mismatch([width, height], actual);
+            return Some((ProblemKind::MissingSize, detail));
+        }
+        self.labeled = Some([height, width]);
+        if self.label_size() == [height, width] {
+            return None;
+        }
+        self.is_mismatched = true;
+        let detail = files::size_mismatch([width, height], actual);
+        Some((ProblemKind::OtherSize, detail))
+    }
 }
 
 /// Images with boxes.

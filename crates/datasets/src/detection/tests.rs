@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A folder with files; images are gray, of 100 by 80 pixels.
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(in crate::detection) fn folder(files: &[(&str, &str)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, content) in files {
         let path = dir.path().join(name);
@@ -19,7 +19,11 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     dir
 }
 
-fn voc(name: &str, size: [usize; 2], objects: &[(&str, [&str; 4])]) -> String {
+pub(in crate::detection) fn voc(
+    name: &str,
+    size: [usize; 2],
+    objects: &[(&str, [&str; 4])],
+) -> String {
     let objects = objects.iter().map(|(class, [left, top, right, bottom])| {
         format!(
             "<object><name>{class}</name><difficult>1</difficult><bndbox><xmin>{left}</xmin><ymin>{top}</ymin>\

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use roxmltree::{Document, Node};
 
-use super::files::{Files, Found, read_text, size_mismatch, stem};
+use super::files::{Files, Found, read_text, stem};
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
@@ -67,25 +67,22 @@ fn add(
     let mut problem = |kind, detail: String| {
         problems.push(Problem::new(kind, path.display().to_string(), detail));
     };
-    let named = child(root, "filename").unwrap_or_default();
-    if !named.is_empty() && stem(Path::new(&named.replace('\\', "/"))) != stem(path) {
-        problem(ProblemKind::OtherImage, format!("it names `{named}`"));
-    }
     if std::mem::replace(&mut image.is_labeled, true) {
         let detail = format!("for `{}`", image.path.display());
         problem(ProblemKind::SecondLabels, detail);
         return;
     }
+    let named = child(root, "filename").unwrap_or_default();
+    if !named.is_empty() && stem(Path::new(&named.replace('\\', "/"))) != stem(path) {
+        problem(ProblemKind::OtherImage, format!("it names `{named}`"));
+        image.is_mismatched = true;
+    }
     let side = |size, key| child(size, key).and_then(|text| text.parse::<usize>().ok());
     let labeled = child_node(root, "size").map(|size| (side(size, "width"), side(size, "height")));
-    let actual = [image.width, image.height];
     if let Some((Some(width), Some(height))) = labeled
-        && [width, height] != actual
+        && let Some((kind, detail)) = image.set_labeled(width, height)
     {
-        problem(
-            ProblemKind::OtherSize,
-            size_mismatch([width, height], actual),
-        );
+        problem(kind, detail);
     }
     for node in root.children().filter(|node| node.has_tag_name("object")) {
         match object(node, path, document, classes) {

@@ -81,21 +81,31 @@ pub fn oriented_size(
     name: &Path,
     max_pixels: u64,
 ) -> Result<(usize, usize), ImageError> {
-    let (_, mut decoder) = open_decoder(bytes, name, max_pixels)?;
-    let (width, height) = decoder.dimensions();
+    let ((height, width), orientation) = stored_size(bytes, name, max_pixels)?;
     let turned = matches!(
-        decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        orientation,
         Orientation::Rotate90
             | Orientation::Rotate270
             | Orientation::Rotate90FlipH
             | Orientation::Rotate270FlipH
     );
-    let (height, width) = (height as usize, width as usize);
     Ok(if turned {
         (width, height)
     } else {
         (height, width)
     })
+}
+
+/// The height and width of an image as it is stored, and how its EXIF note says to turn it, from its header.
+pub(crate) fn stored_size(
+    bytes: &[u8],
+    name: &Path,
+    max_pixels: u64,
+) -> Result<((usize, usize), Orientation), ImageError> {
+    let (_, mut decoder) = open_decoder(bytes, name, max_pixels)?;
+    let (width, height) = decoder.dimensions();
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok(((height as usize, width as usize), orientation))
 }
 
 /// Decodes an image in its own size and form, turned as its EXIF note says.
