@@ -1,6 +1,7 @@
 //! Inference on images.
 
 mod classifier;
+mod coco_results;
 mod ensemble;
 mod guided;
 mod letterbox;
@@ -13,6 +14,7 @@ mod segmenter;
 mod tiles;
 
 pub use classifier::{ImageClassifier, ImageClassifierSpec};
+pub use coco_results::{CocoResult, write_coco_results};
 pub use ensemble::ImageEnsemble;
 pub use letterbox::{Placement, letterbox, mirror_pad, scaled_size};
 pub use net::{ImageModel, ImageModelConfig};
