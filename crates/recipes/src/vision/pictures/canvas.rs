@@ -30,8 +30,21 @@ pub mod color {
     pub const GREEN: Color = [0, 158, 115];
     /// Fourth curve.
     pub const PURPLE: Color = [204, 121, 167];
+    /// Fifth curve.
+    pub const SKY_BLUE: Color = [86, 180, 233];
+    /// Sixth curve.
+    pub const ORANGE: Color = [230, 159, 0];
+    /// On photos only: it cannot be seen on white.
+    pub const YELLOW: Color = [240, 228, 66];
     /// Curves, in their order.
-    pub const CURVES: [Color; 4] = [BLUE, VERMILION, GREEN, PURPLE];
+    pub const CURVES: [Color; 6] = [BLUE, VERMILION, GREEN, PURPLE, SKY_BLUE, ORANGE];
+    /// Classes on photos, in their order.
+    const CLASSES: [Color; 7] = [VERMILION, BLUE, GREEN, PURPLE, YELLOW, SKY_BLUE, ORANGE];
+
+    /// The color of a class on photos; the colors repeat from the eighth class on.
+    pub fn of_class(class: usize) -> Color {
+        CLASSES[class % CLASSES.len()]
+    }
 }
 
 /// Pixels, row by row from the top.
@@ -173,7 +186,7 @@ impl Canvas {
     }
 
     /// Each pixel as a square of `factor` pixels.
-    fn enlarged(&self, factor: usize) -> Self {
+    pub(super) fn enlarged(&self, factor: usize) -> Self {
         let mut large = Self::new(self.width * factor, self.height * factor);
         for (at, pixel) in large.pixels.chunks_exact_mut(3).enumerate() {
             let (x, y) = (

@@ -76,6 +76,13 @@ pub fn confusion_matrix(title: &str, names: &[String], counts: &[Vec<usize>]) ->
     canvas
 }
 
+/// The same of a detector at a threshold: the last row and column of `counts` are the background.
+pub fn detection_confusion(names: &[String], counts: &[Vec<usize>], threshold: f32) -> Canvas {
+    let title = format!("Confusion matrix, score at least {threshold:.2}, IoU at least 0.5");
+    let names = names.iter().cloned().chain(["(background)".to_owned()]);
+    confusion_matrix(&title, &names.collect::<Vec<_>>(), counts)
+}
+
 fn draw_cell(
     canvas: &mut Canvas,
     corner: [isize; 2],

@@ -67,6 +67,12 @@ impl Axis {
         Self { low, high, step }
     }
 
+    /// An axis with these ends.
+    fn between(low: f64, high: f64) -> Self {
+        let axis = Self::of([low, high].into_iter(), false);
+        Self { low, high, ..axis }
+    }
+
     /// The same with a number at each end.
     fn rounded(self) -> Self {
         let low = (self.low / self.step).floor() * self.step;
@@ -99,15 +105,25 @@ impl Axis {
 impl Plot {
     /// Draws the plot on a canvas of this size, in pixels.
     pub fn draw(&self, width: usize, height: usize) -> Canvas {
+        let points = || self.lines.iter().flat_map(|line| finite(&line.points));
+        let x = Axis::of(points().map(|[x, _]| x), true);
+        let y = Axis::of(points().map(|[_, y]| y), false).rounded();
+        self.draw_along([x, y], width, height)
+    }
+
+    /// Draws the plot on a canvas of this size, in pixels, with axes from 0 to 1.
+    pub fn draw_shares(&self, width: usize, height: usize) -> Canvas {
+        let axes = [Axis::between(0.0, 1.0), Axis::between(0.0, 1.0)];
+        self.draw_along(axes, width, height)
+    }
+
+    fn draw_along(&self, [x, y]: [Axis; 2], width: usize, height: usize) -> Canvas {
         let mut canvas = Canvas::new(width, height);
         canvas.bold(&self.title, [LEFT.cast_signed(), 4], Align::Left, BLACK);
         let size = [
             width.saturating_sub(LEFT + RIGHT).max(1) as f64,
             height.saturating_sub(ABOVE + BELOW).max(1) as f64,
         ];
-        let points = || self.lines.iter().flat_map(|line| finite(&line.points));
-        let x = Axis::of(points().map(|[x, _]| x), true);
-        let y = Axis::of(points().map(|[_, y]| y), false).rounded();
         let position = |[at_x, at_y]: [f64; 2]| {
             [
                 LEFT as f64 + x.place(at_x) * size[0],
@@ -151,7 +167,13 @@ impl Plot {
         canvas.text(&self.axis, place, Align::Center, GRAY);
     }
 
-    /// Names and last values of the curves, in their colors.
+    /// Width, in pixels, at which the names of all curves are drawn.
+    pub fn width_of_names(&self) -> usize {
+        let names = self.lines.iter().map(|line| 24 + width(&line.name) + 28);
+        LEFT + names.sum::<usize>()
+    }
+
+    /// Names of the curves, in their colors.
     fn draw_names(&self, canvas: &mut Canvas) {
         let mut x = LEFT;
         for (line, color) in self.lines.iter().zip(CURVES.into_iter().cycle()) {

@@ -8,7 +8,7 @@ use tinderbox_predict::vision::SegmentationEnsemble;
 use tinderbox_train::{Report, TaskError};
 
 use super::ImageSegmentation;
-use crate::vision::pictures::color::{BLACK, GRAY};
+use crate::vision::pictures::color::{self, BLACK, GRAY};
 use crate::vision::pictures::{Canvas, Gallery, Sheet, Tile, learning_curves};
 
 /// Training images on the sheet of augmented ones.
@@ -22,16 +22,6 @@ const EXTREMES: usize = 10;
 
 /// Side of an image on a sheet, in pixels.
 const SIDE: usize = 200;
-
-/// Colors of the classes from 1 on (Okabe and Ito, <https://jfly.uni-koeln.de/color/>).
-const COLORS: [[u8; 3]; 6] = [
-    [213, 94, 0],
-    [0, 114, 178],
-    [0, 158, 115],
-    [204, 121, 167],
-    [240, 228, 66],
-    [86, 180, 233],
-];
 
 impl ImageSegmentation {
     /// Draws training images with their masks as the network will see them.
@@ -152,7 +142,7 @@ fn overlay(sample: &ImageSample<Mask>) -> Image {
             0 => color,
             IGNORE if (at / width + at % width) % 8 < 2 => [255, 0, 0],
             IGNORE => mixed([128; 3]),
-            class => mixed(COLORS[usize::from(class - 1) % COLORS.len()]),
+            class => mixed(color::of_class(usize::from(class - 1))),
         }
     });
     Image {

@@ -42,22 +42,11 @@ impl Ranked {
         (self.positives > 0).then(|| hits as f64 / self.positives as f64)
     }
 
-    /// Mean over 101 recalls of the best precision at that recall or a higher one, 0 where it is not
-    /// reached; none without a box to be found.
+    /// Mean of the interpolated precision; none without a box to be found.
     pub(super) fn average_precision(&self) -> Option<f64> {
-        if self.positives == 0 {
-            return None;
-        }
-        let (recall, mut precision) = self.points();
-        for at in (1..precision.len()).rev() {
-            precision[at - 1] = precision[at - 1].max(precision[at]);
-        }
-        let at_recall = |at: usize| {
-            let wanted = at as f64 * 0.01;
-            let first = recall.partition_point(|&recall| recall < wanted);
-            precision.get(first).copied().unwrap_or(0.0)
-        };
-        Some((0..RECALLS).map(at_recall).sum::<f64>() / RECALLS as f64)
+        let (recall, precision) = self.points();
+        let interpolated = || interpolated(&recall, precision);
+        (self.positives > 0).then(|| interpolated().iter().sum::<f64>() / RECALLS as f64)
     }
 
     pub(super) fn curve(&self) -> PrecisionRecall {
@@ -80,6 +69,25 @@ impl Ranked {
         };
         self.detections.iter().enumerate().map(point).unzip()
     }
+}
+
+impl PrecisionRecall {
+    /// The best precision at 101 recalls, 0, 0.01 to 1, or at higher ones; 0 where a recall is not reached.
+    pub fn interpolated(&self) -> Vec<f64> {
+        interpolated(&self.recall, self.precision.clone())
+    }
+}
+
+fn interpolated(recall: &[f64], mut precision: Vec<f64>) -> Vec<f64> {
+    for at in (1..precision.len()).rev() {
+        precision[at - 1] = precision[at - 1].max(precision[at]);
+    }
+    let at_recall = |at: usize| {
+        let wanted = at as f64 * 0.01;
+        let first = recall.partition_point(|&recall| recall < wanted);
+        precision.get(first).copied().unwrap_or(0.0)
+    };
+    (0..RECALLS).map(at_recall).collect()
 }
 
 /// The threshold with the best F1; the highest of several.
