@@ -24,7 +24,8 @@ mod segmentation;
 mod set;
 
 pub use augment::{
-    Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, TransformedBoxes,
+    Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, Mosaic,
+    TransformedBoxes, augment_boxes,
 };
 pub use boxes::{BoundingBox, Detection};
 #[cfg(feature = "loader")]

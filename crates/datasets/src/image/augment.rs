@@ -14,11 +14,13 @@
 //!
 //! All rows but the last two change one image, [`Augment::apply`], and the same change of position its mask,
 //! [`AugmentParams::apply_mask`]. The last two join images of a batch:
-//! [`Augment::sample_mix`] and [`Mix::blend`].
+//! [`Augment::sample_mix`] and [`Mix::blend`]. For images with boxes, [`augment_boxes`] does all of it, with a
+//! [`Mosaic`] of four.
 //!
 //! Differs from the papers: the partner of an image in a batch is the next image instead of a
 //! random one, which is the same for batches drawn at random.
 
+mod canvas;
 mod color;
 mod elastic;
 mod erase;
@@ -27,6 +29,9 @@ mod grid;
 #[cfg(test)]
 mod joint_tests;
 mod mix;
+mod mosaic;
+#[cfg(test)]
+mod mosaic_tests;
 #[cfg(test)]
 mod tests;
 mod warp;
@@ -45,6 +50,7 @@ use warp::Warp;
 
 pub use geometry::{Geometry, TransformedBoxes};
 pub use mix::{Mix, MixKind};
+pub use mosaic::{Mosaic, augment_boxes};
 pub use window::CropWindow;
 
 /// Data augmentation: the random changes of an image and their strength. The default makes none.
@@ -287,6 +293,19 @@ impl AugmentParams {
             color.apply(&mut image);
         }
         let mut image = self.geometry.apply_image(image);
+        if let Some(erase) = &self.erase {
+            erase.apply(&mut image);
+        }
+        image
+    }
+
+    /// The changed image, `fill` where nothing was. Colors change last, those of `fill` too, so that the border of
+    /// a canvas of that color cannot be seen.
+    fn apply_image_on(&self, image: Image, fill: u8) -> Image {
+        let mut image = self.geometry.apply_image_on(image, fill);
+        if let Some(color) = &self.color {
+            color.apply(&mut image);
+        }
         if let Some(erase) = &self.erase {
             erase.apply(&mut image);
         }

@@ -85,8 +85,8 @@ impl Elastic {
         }
     }
 
-    /// The deformed image: bilinear interpolation, black outside of the source.
-    pub(super) fn apply_image(&self, image: &Image) -> Image {
+    /// The deformed image: bilinear interpolation, `fill` outside of the source.
+    pub(super) fn apply_image(&self, image: &Image, fill: u8) -> Image {
         let (height, width, channels) = (image.height, image.width, image.channels);
         let get = |row: f64, column: f64, channel: usize| {
             let inside =
@@ -95,7 +95,7 @@ impl Elastic {
                 let at = row as usize * width + column as usize;
                 f64::from(image.pixels[at * channels + channel])
             } else {
-                0.0
+                f64::from(fill)
             }
         };
         let mut pixels = Vec::with_capacity(image.pixels.len());

@@ -62,18 +62,23 @@ impl Geometry {
     ///
     /// If the image is not of the size that the geometry was sampled for.
     pub fn apply_image(&self, image: Image) -> Image {
+        self.apply_image_on(image, 0)
+    }
+
+    /// The transformed image, `fill` where nothing was.
+    pub(super) fn apply_image_on(&self, image: Image, fill: u8) -> Image {
         self.check_size(image.height, image.width);
         let image = match &self.elastic {
-            Some(elastic) => elastic.apply_image(&image),
+            Some(elastic) => elastic.apply_image(&image, fill),
             None => image,
         };
         let mut image = match &self.warp {
-            Some(warp) => warp.apply_image(&image),
+            Some(warp) => warp.apply_image(&image, fill),
             None => image,
         };
         self.apply_grid(&mut image.pixels, image.channels);
         if let Some(shift) = self.shift(image.channels) {
-            image.pixels = shift.apply(&image.pixels, 0);
+            image.pixels = shift.apply(&image.pixels, fill);
         }
         image
     }
@@ -143,7 +148,8 @@ impl Geometry {
         points
     }
 
-    fn apply_box(&self, bounding_box: &BoundingBox) -> BoundingBox {
+    /// The box around the transformed corners, which may leave the image.
+    pub(super) fn apply_box(&self, bounding_box: &BoundingBox) -> BoundingBox {
         let &BoundingBox {
             x_min,
             y_min,

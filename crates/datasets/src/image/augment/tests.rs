@@ -171,7 +171,7 @@ fn a_quarter_turn_is_exact() {
             angle: std::f64::consts::FRAC_PI_2,
             ..still()
         }
-        .apply_image(&source);
+        .apply_image(&source, 0);
         for row in 0..side {
             for column in 0..side {
                 for c in 0..3 {
@@ -193,7 +193,7 @@ fn a_shift_moves_right_and_down_and_leaves_black() {
         down: 1.0,
         ..still()
     }
-    .apply_image(&source);
+    .apply_image(&source, 0);
     let p = &source.pixels;
     assert_eq!(
         shifted.pixels,
@@ -203,7 +203,7 @@ fn a_shift_moves_right_and_down_and_leaves_black() {
         right: 40.0,
         ..still()
     }
-    .apply_image(&source);
+    .apply_image(&source, 0);
     assert_eq!(away.pixels, [0; 12]);
 }
 
@@ -221,13 +221,13 @@ fn scale_and_shear_move_the_corners_as_named() {
         scale: 2.0,
         ..still()
     }
-    .apply_image(&dot);
+    .apply_image(&dot, 0);
     assert_eq!(doubled.pixels[4], 200);
     let sheared = Warp {
         shear: 1.0,
         ..still()
     }
-    .apply_image(&dot);
+    .apply_image(&dot, 0);
     assert_eq!((sheared.pixels[5 + 2], sheared.pixels[5 + 3]), (200, 0));
 }
 
@@ -243,7 +243,7 @@ fn half_a_pixel_is_the_mean_of_two() {
         right: -0.5,
         ..still()
     }
-    .apply_image(&source);
+    .apply_image(&source, 0);
     assert_eq!(moved.pixels, [15, 30, 20]);
 }
 
@@ -271,7 +271,7 @@ fn a_cut_is_a_shift_by_at_most_the_margin() {
                 down,
                 ..still()
             }
-            .apply_image(&source)
+            .apply_image(&source, 0)
                 == cut
         });
         seen.insert(shifted.unwrap());

@@ -37,8 +37,8 @@ struct SourceGrid {
 }
 
 impl Warp {
-    /// The image after the warp: bilinear interpolation, black outside of the source.
-    pub(super) fn apply_image(&self, image: &Image) -> Image {
+    /// The image after the warp: bilinear interpolation, `fill` outside of the source.
+    pub(super) fn apply_image(&self, image: &Image, fill: u8) -> Image {
         let (height, width, channels) = (image.height, image.width, image.channels);
         let grid = self.source_grid(height, width, HALF_WEIGHT);
         let (mut row_x, mut row_y) = (grid.x, grid.y);
@@ -46,7 +46,7 @@ impl Warp {
         for row in pixels.chunks_exact_mut((width * channels).max(1)) {
             let (mut x, mut y) = (row_x, row_y);
             for pixel in row.chunks_exact_mut(channels) {
-                sample(image, x, y, pixel);
+                sample(image, [x, y], fill, pixel);
                 x += grid.column.0;
                 y += grid.column.1;
             }
@@ -127,8 +127,8 @@ fn fixed(value: f64) -> i64 {
     (value * (1_u64 << POINT) as f64).round() as i64
 }
 
-/// Writes the bilinear sample at the fixed-point position `x`, `y`; outside, the image is black.
-fn sample(image: &Image, x: i64, y: i64, to: &mut [u8]) {
+/// Writes the bilinear sample at the fixed-point position `x`, `y`; outside, the image is `fill`.
+fn sample(image: &Image, [x, y]: [i64; 2], fill: u8, to: &mut [u8]) {
     let (column, row) = (x >> POINT, y >> POINT);
     let right = ((x >> (POINT - 8)) & 255) as u32;
     let below = ((y >> (POINT - 8)) & 255) as u32;
@@ -154,7 +154,7 @@ fn sample(image: &Image, x: i64, y: i64, to: &mut [u8]) {
                 if (row as u64) < image.height as u64 && (column as u64) < image.width as u64 {
                     image.pixels[row as usize * stride + column as usize * image.channels + c]
                 } else {
-                    0
+                    fill
                 }
             };
             let (row_below, column_right) = (row + 1, column + 1);
