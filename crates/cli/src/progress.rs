@@ -53,6 +53,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Watches a run of several trainings, each with its own progress, until it ends or is interrupted.
 pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Options {
     let interrupter = interrupter();
+    let quiet = args.run.quiet;
     let (args, handle) = (args.clone(), interrupter.clone());
     Options {
         resume,
@@ -65,6 +66,7 @@ pub fn watch(args: &TrainArgs, dir: &Path, resume: bool) -> Options {
         }),
         interrupter,
         on_damage: |error| note(&format!("{error}; using the previous checkpoint")),
+        on_note: if quiet { |_| {} } else { note },
         ..Options::new(dir)
     }
 }

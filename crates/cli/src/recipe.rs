@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use time::OffsetDateTime;
-use tinderbox_train::overlay::{Patchable, annotated, assign, keys, nearest, overlay, reference};
+use tinderbox_train::overlay::{
+    Patchable, annotated, assign, keys, nearest, overlay, recipe_table, reference,
+};
 use tinderbox_train::run_dir::{RECIPE_FILE, RunDir};
 use toml::{Table, Value};
 
@@ -86,7 +88,7 @@ impl<T: Patchable> Catalogue<T> {
     pub fn keys(&self) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
         for recipe in self.all() {
-            let table = Table::try_from(recipe).ok();
+            let table = recipe_table(&recipe).ok();
             for key in table.as_ref().map(keys).unwrap_or_default() {
                 if !all.contains(&key) {
                     all.push(key);
@@ -188,7 +190,7 @@ pub fn overridden<T: Patchable>(recipe: T, args: &RunArgs) -> Result<T, Failure>
     let mut recipe = assign(recipe, &args.set)
         .context("`--set`")
         .or_user_error()?;
-    let known = keys(&Table::try_from(&recipe)?);
+    let known = keys(&recipe_table(&recipe)?);
     for shortcut in args.shortcuts() {
         let flag = shortcut.flag;
         let has = |key: &&&str| known.iter().any(|known| known == **key);

@@ -103,6 +103,20 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a state as [`save`](Self::save) does and removes it again, to measure the time.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn rehearse(&self, parts: &CheckpointContents) -> Result<(), CheckpointError> {
+        fs::create_dir_all(&self.dir)
+            .map_err(CheckpointError::io("create the folder", &self.dir))?;
+        let path = self.dir.join(format!("probe.{SUFFIX}.tmp"));
+        write_atomic(&path, |file| write_parts(file, parts))
+            .map_err(CheckpointError::io("write", &path))?;
+        fs::remove_file(&path).map_err(CheckpointError::io("remove", &path))
+    }
+
     /// The latest state that can be read, and the files that could not.
     ///
     /// # Errors
@@ -270,6 +284,7 @@ mod tests {
     #[test]
     fn what_is_saved_comes_back() {
         let (_dir, store) = store();
+        store.rehearse(&parts(3)).unwrap();
         assert_eq!(store.latest().unwrap().0, None);
         store.save(7, &parts(7)).unwrap();
         assert_eq!(store.latest().unwrap().0, Some(parts(7)));

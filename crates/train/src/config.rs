@@ -1,5 +1,7 @@
 //! What decides a training run besides its data and its model.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 pub use tinderbox_models::{ConfigError, check_range};
 use toml::Table;
@@ -75,8 +77,12 @@ impl MonitorMode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingOptions {
-    /// Passes over the training split.
+    /// Passes over the training split; with a budget, the most.
     pub epochs: usize,
+    /// Time that a training may take, such as `20m` or `1h30m`, of which the number of epochs follows on
+    /// this machine; empty for none. Each fold and each network of an ensemble has its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub budget: String,
     /// Items in a batch.
     pub batch_size: usize,
     /// Seed of everything random: initial weights, shuffling, augmentation, dropout.
@@ -110,6 +116,7 @@ impl Default for TrainingOptions {
     fn default() -> Self {
         Self {
             epochs: 10,
+            budget: String::new(),
             batch_size: 64,
             seed: 42,
             balanced_sampling: false,
@@ -132,10 +139,27 @@ impl TrainingOptions {
     pub fn identity(&self) -> Self {
         Self {
             epochs: 0,
+            budget: String::new(),
             patience: 0,
             workers: 0,
             ..self.clone()
         }
+    }
+
+    /// The time budget; none if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// If it is no duration.
+    pub fn time_budget(&self) -> Result<Option<Duration>, ConfigError> {
+        if self.budget.is_empty() {
+            return Ok(None);
+        }
+        let expected = "a time such as 90s, 20m or 1h30m, up to a year, or empty for no budget";
+        let refuse = || ConfigError::new("train.budget", format!("{:?}", self.budget), expected);
+        crate::budget::parse(&self.budget)
+            .map(Some)
+            .ok_or_else(refuse)
     }
 
     /// Checks every number.
@@ -145,6 +169,7 @@ impl TrainingOptions {
     /// Names the first key that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_count("train.epochs", self.epochs, 1..=1_000_000)?;
+        self.time_budget()?;
         check_count("train.batch_size", self.batch_size, 1..=65_536)?;
         check_count(
             "train.gradient_accumulation",
@@ -244,6 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_without_a_budget_has_no_key_for_it() {
+        let mut train = TrainingOptions::default();
+        let text = toml::to_string(&train).unwrap();
+        assert!(!text.contains("budget"), "{text}");
+        assert_eq!(toml::from_str::<TrainingOptions>(&text).unwrap(), train);
+        train.budget = "1m30s".to_owned();
+        assert_eq!(train.time_budget(), Ok(Some(Duration::from_secs(90))));
+        let text = toml::to_string(&train).unwrap();
+        assert_eq!(toml::from_str::<TrainingOptions>(&text).unwrap(), train);
+    }
+
+    #[test]
     fn an_unknown_monitor_is_refused_with_the_known_ones() {
         let train = TrainingOptions {
             monitor: "banana".to_owned(),
@@ -282,6 +319,12 @@ mod tests {
         ] {
             assert_eq!(refusal(change), message);
         }
+        let message = refusal(|c| c.train.budget = "20 min".to_owned());
+        assert_eq!(
+            message,
+            "`train.budget` must be a time such as 90s, 20m or 1h30m, up to a year, or empty for no \
+             budget (got \"20 min\")"
+        );
         assert!(refusal(|c| c.train.seed = u64::MAX).contains("`train.seed`"));
         for rate in [0.0, -0.1, f64::NAN, f64::INFINITY] {
             let message = refusal(|c| *c.optimizer.learning_rate_mut() = rate);

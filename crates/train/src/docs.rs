@@ -112,9 +112,16 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     KeyDoc::new("train", "Training loop", ""),
     KeyDoc::new(
         "train.epochs",
-        "Passes over the training data",
+        "Passes over the training data; with train.budget, the most",
         "1 to 1,000,000",
     ),
+    KeyDoc::new(
+        "train.budget",
+        "Time for one training, which fits the number of epochs to the machine, at most train.epochs; each \
+         fold and each network of an ensemble has its own; empty for none",
+        "a time such as 90s, 20m or 1h30m, or empty",
+    )
+    .optional(),
     KeyDoc::new("train.batch_size", "Items per batch", "1 to 65,536"),
     KeyDoc::new(
         "train.balanced_sampling",

@@ -22,6 +22,7 @@
 //! the model folder, which belongs to `tinderbox-predict`.
 
 mod adam;
+mod budget;
 pub mod checkpoint;
 mod class_balance;
 pub mod classify;

@@ -150,8 +150,38 @@ pub fn assign<T: Patchable>(base: T, assignments: &[String]) -> Result<T, Overla
     })
 }
 
+/// A recipe with all of its keys.
+///
+/// # Errors
+///
+/// If it cannot be written as TOML.
+pub fn recipe_table<T: Patchable>(recipe: &T) -> Result<Table, toml::ser::Error> {
+    Ok(with_optional::<T>(Table::try_from(recipe)?))
+}
+
+/// A recipe with the texts that it leaves out because they are empty.
+fn with_optional<T: Patchable>(mut recipe: Table) -> Table {
+    let docs = T::docs().iter().copied().flatten();
+    for doc in docs.filter(|doc| doc.is_optional) {
+        let (section, name) = doc.key.rsplit_once('.').unwrap_or(("", doc.key));
+        let sections = section.split('.').filter(|part| !part.is_empty());
+        let mut table = Some(&mut recipe);
+        for part in sections {
+            table = table
+                .and_then(|table| table.get_mut(part))
+                .and_then(Value::as_table_mut);
+        }
+        if let Some(table) = table {
+            table
+                .entry(name)
+                .or_insert_with(|| Value::String(String::new()));
+        }
+    }
+    recipe
+}
+
 fn overlay_table<T: Patchable>(base: &T, patch: Table) -> Result<T, OverlayError> {
-    let base = Table::try_from(base)?;
+    let base = recipe_table(base)?;
     let mut resolved = base.clone();
     merge::<T>(&mut resolved, patch.clone(), "").map_err(|error| error.with_hint::<T>(&base))?;
     let resolved = Value::Table(resolved).try_into();
@@ -170,7 +200,9 @@ impl OverlayError {
             } => {
                 let words = refusal::choices::<T>(base, &key);
                 let words = words.iter().map(|word| format!("`{word}`"));
-                let expected = alternatives(&words.collect::<Vec<_>>()).unwrap_or(expected);
+                let expected = alternatives(&words.collect::<Vec<_>>())
+                    .or_else(|| optional_text::<T>(&key))
+                    .unwrap_or(expected);
                 return Self::BadValue {
                     key,
                     expected,
@@ -186,6 +218,13 @@ impl OverlayError {
         let hint = hint.unwrap_or_default();
         Self::UnknownKey { key, hint }
     }
+}
+
+/// What a text may be that recipes can leave out.
+fn optional_text<T: Patchable>(key: &str) -> Option<String> {
+    let mut docs = T::docs().iter().copied().flatten();
+    let doc = docs.find(|doc| doc.is_optional && doc.key == key)?;
+    Some(doc.allowed.to_owned())
 }
 
 /// `a`, `a or b`, or `a, b or c`.
@@ -301,6 +340,48 @@ mod tests {
     enum Model {
         Mlp { hidden: Vec<usize> },
         Cnn { width: usize },
+    }
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Train {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        budget: String,
+    }
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct WithTrain {
+        train: Train,
+    }
+
+    impl Patchable for WithTrain {
+        fn docs() -> &'static [&'static [KeyDoc]] {
+            const DOCS: &[KeyDoc] = &[KeyDoc::new("train.budget", "b", "c").optional()];
+            &[DOCS]
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_left_out_where_it_is_empty_can_be_set() {
+        let base = WithTrain {
+            train: Train {
+                budget: String::new(),
+            },
+        };
+        assert_eq!(document(&base).unwrap(), "format = 1\n[train]\n");
+        assert!(keys(&recipe_table(&base).unwrap()).contains(&"train.budget".to_owned()));
+        let set = |text: &str| assign(overlay(&base, "").unwrap(), &[text.to_owned()]);
+        let changed = set("train.budget=20m").unwrap();
+        assert_eq!(changed.train.budget, "20m");
+        assert_eq!(
+            overlay(&base, &document(&changed).unwrap()).unwrap(),
+            changed
+        );
+        let error = set("train.budgets=20m").unwrap_err().to_string();
+        assert!(error.contains("did you mean `train.budget`"), "{error}");
+        let error = set("train.budget=20").unwrap_err().to_string();
+        assert_eq!(error, "`train.budget` must be c (got 20)");
+        let page = annotated(&base).unwrap();
+        assert!(page.contains("budget = \"\""), "{page}");
     }
 
     #[derive(Serialize, Deserialize, PartialEq, Debug, Clone, Copy)]

@@ -89,6 +89,7 @@ impl<M: LearnerModel> Job<M> {
             .renderer((options.renderer)(&self.stage))
             .interrupter(options.interrupter.clone())
             .on_damage(options.on_damage)
+            .on_note(options.on_note)
             .on_best(self.on_best)
     }
 }
@@ -115,6 +116,8 @@ pub struct Options {
     pub interrupter: Interrupter,
     /// Called for each checkpoint that is skipped because it is damaged.
     pub on_damage: fn(&CheckpointError),
+    /// Called with what was decided for the user, such as the number of epochs of a time budget.
+    pub on_note: fn(&str),
     /// Called once with the weights and gradients of the first step of the run.
     pub on_first_step: Option<Box<FirstStepListener>>,
 }
@@ -130,6 +133,7 @@ impl Options {
             renderer: Box::new(|_| Box::new(Silent)),
             interrupter: Interrupter::new(),
             on_damage: |error| tracing::warn!("{error}"),
+            on_note: |text| tracing::info!("{text}"),
             on_first_step: None,
         }
     }

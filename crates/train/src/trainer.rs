@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use burn::data::dataset::Dataset;
 use burn::module::Module;
@@ -18,17 +19,23 @@ use burn::train::{
 };
 use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
 
+use crate::budget::Plan;
 use crate::checkpoint::{CheckpointError, Store};
 use crate::config::{ConfigError, TrainConfig, TrainingOptions};
 use crate::log::{Metrics, MetricsFile, Pace};
 use crate::param_groups::ParamGroups;
 use crate::silent::Silent;
-use crate::strategy::{BestListener, Job, State, StepListener, Strategy, Timings, TrainError};
+use crate::strategy::{
+    BestListener, Job, Probe, State, StepListener, Strategy, Timings, TrainError,
+};
 
 /// Name of the metrics file in a run directory.
 pub const METRICS_FILE: &str = "metrics.jsonl";
 /// Name of the checkpoint folder in a run directory.
 pub const CHECKPOINT_DIR: &str = "checkpoint";
+
+/// Share of a time budget that is spent on steps to measure their time, and on validation batches.
+const MEASURED: f64 = 0.01;
 
 /// The result of a training.
 pub struct Trained<M> {
@@ -92,6 +99,7 @@ pub struct Trainer<M: LearnerModel> {
     renderer: Box<dyn MetricsRenderer>,
     interrupter: Interrupter,
     on_damage: Box<dyn Fn(&CheckpointError)>,
+    on_note: Box<dyn Fn(&str)>,
     on_step: Option<Box<StepListener<M>>>,
     on_best: Option<Box<BestListener<M>>>,
     rates: Vec<(String, f64)>,
@@ -108,6 +116,7 @@ impl<M: LearnerModel> Trainer<M> {
             renderer: Box::new(Silent),
             interrupter: Interrupter::new(),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
+            on_note: Box::new(|text| tracing::info!("{text}")),
             on_step: None,
             on_best: None,
             rates: Vec::new(),
@@ -155,6 +164,13 @@ impl<M: LearnerModel> Trainer<M> {
     #[must_use]
     pub fn on_damage(mut self, listener: impl Fn(&CheckpointError) + 'static) -> Self {
         self.on_damage = Box::new(listener);
+        self
+    }
+
+    /// Called with what was decided for the user: the number of epochs of a time budget.
+    #[must_use]
+    pub fn on_note(mut self, listener: impl Fn(&str) + 'static) -> Self {
+        self.on_note = Box::new(listener);
         self
     }
 
@@ -234,7 +250,7 @@ impl<M: LearnerModel> Trainer<M> {
     /// If the configuration is invalid, a batch cannot be loaded, the loss is no longer finite, the
     /// folder cannot be written, or training is interrupted.
     pub fn fit<I: 'static, V: 'static>(
-        self,
+        mut self,
         model: M,
         train: Loader<I, <M as TrainStep>::Input>,
         valid: Loader<V, <M as InferenceStep>::Input>,
@@ -247,7 +263,7 @@ impl<M: LearnerModel> Trainer<M> {
         self.config.validate()?;
         let rates = ParamGroups::new(&self.rates)?;
         rates.check(&model)?;
-        let identity = self.identity + &rates.identity();
+        let identity = std::mem::take(&mut self.identity) + &rates.identity();
         let device = model
             .devices()
             .into_iter()
@@ -280,6 +296,18 @@ impl<M: LearnerModel> Trainer<M> {
         if let Some(state) = &state {
             state.check_identity(&identity)?;
         }
+        let probe = Probe {
+            model: &model,
+            config: &self.config,
+            rates: &rates,
+            device: &device,
+            train: &train,
+            valid: &valid,
+            store: store.as_ref(),
+            interrupter: &self.interrupter,
+            started: Instant::now(),
+        };
+        self.config.train.epochs = self.epochs(state.as_ref(), &probe)?;
         let pace = Pace {
             batches_per_epoch: train.num_batches(),
             gradient_accumulation: self.config.train.gradient_accumulation,
@@ -332,6 +360,30 @@ impl<M: LearnerModel> Trainer<M> {
             wall_s: metrics.wall_s(),
             metrics,
         })
+    }
+}
+
+impl<M: LearnerModel> Trainer<M> {
+    /// The number of epochs: that of the recipe or, with a time budget, what fits into it, which is decided
+    /// once and is part of every checkpoint.
+    fn epochs(&self, state: Option<&State>, probe: &Probe<'_, M>) -> Result<usize, FitError> {
+        let train = &self.config.train;
+        let Some(budget) = train.time_budget()? else {
+            return Ok(train.epochs);
+        };
+        if let Some(state) = state {
+            return Ok(state.epochs());
+        }
+        let budget = budget.as_secs_f64();
+        let epoch_s = probe.epoch_seconds(MEASURED * budget)?;
+        let plan = Plan {
+            text: &train.budget,
+            left_s: budget - probe.started.elapsed().as_secs_f64(),
+            epoch_s,
+            most: train.epochs,
+        };
+        (self.on_note)(&plan.note());
+        Ok(plan.epochs())
     }
 }
 

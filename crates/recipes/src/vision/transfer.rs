@@ -89,8 +89,8 @@ pub(super) const TRANSFER_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "transfer.mode",
-        "What is trained: frozen, the last layer (augment, optimizer, schedule and train.epochs are not \
-         used); staged, that layer, then everything, lower layers more slowly; full, everything; auto \
+        "What is trained: frozen, the last layer (augment, optimizer, schedule, train.epochs and \
+         train.budget are not used); staged, that layer, then everything, lower layers more slowly; full, everything; auto \
          chooses by the number of training images: staged from 1,000, full from 20,000",
         "",
     ),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use toml::{Table, Value};
 
 use super::suggest::joined;
-use super::{OverlayError, Patchable, change_kind, choices, kinds};
+use super::{OverlayError, Patchable, change_kind, choices, kinds, with_optional};
 
 /// Columns of a comment.
 const WIDTH: usize = 90;
@@ -21,12 +21,26 @@ pub struct KeyDoc {
     pub text: &'static str,
     /// What it may be; empty where the recipe's type lists the words it takes.
     pub allowed: &'static str,
+    /// Whether recipes leave the key out where it is an empty text.
+    pub is_optional: bool,
 }
 
 impl KeyDoc {
     /// An entry.
     pub const fn new(key: &'static str, text: &'static str, allowed: &'static str) -> Self {
-        Self { key, text, allowed }
+        Self {
+            key,
+            text,
+            allowed,
+            is_optional: false,
+        }
+    }
+
+    /// The same of a text that recipes leave out where it is empty.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.is_optional = true;
+        self
     }
 }
 
@@ -75,7 +89,8 @@ pub fn annotated<T: Patchable>(recipe: &T) -> Result<String, OverlayError> {
 fn to_table<T: Patchable>(recipe: &T) -> Result<Table, OverlayError> {
     let text = toml::to_string(recipe)?;
     let table: Result<Table, toml::de::Error> = text.parse();
-    table.map_err(|error| OverlayError::Syntax(error.to_string()))
+    let table = table.map_err(|error| OverlayError::Syntax(error.to_string()))?;
+    Ok(with_optional::<T>(table))
 }
 
 fn write_table<T: Patchable>(recipe: &Table, table: &Table, path: &str, text: &mut String) {

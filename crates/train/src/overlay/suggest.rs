@@ -19,6 +19,10 @@ const MEANINGS: &[(&[&str], &[&str])] = &[
         &["train.epochs", "train.total_timesteps"],
     ),
     (
+        &["budget", "max_time", "time_budget", "time_limit"],
+        &["train.budget"],
+    ),
+    (
         &[
             "max_steps",
             "num_steps",

@@ -36,6 +36,8 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
         }
     }
     if let (Ok(old), Ok(new)) = tables
+        // Its number of epochs was decided when it began.
+        && !has_budget(&old)
         && without_length(&old) == without_length(&new)
     {
         return longer(path, &old, &new);
@@ -59,6 +61,9 @@ pub(super) fn advice(recipe: &str) -> String {
     let Ok(recipe) = recipe.parse::<Table>() else {
         return String::new();
     };
+    if has_budget(&recipe) {
+        return String::new();
+    }
     let [epochs, steps] = ["epochs", "total_timesteps"].map(|key| length(&recipe, key));
     if epochs > 0 {
         let more = 2 * epochs;
@@ -102,6 +107,11 @@ fn length(recipe: &Table, key: &str) -> i64 {
     value.and_then(Value::as_integer).unwrap_or(0)
 }
 
+fn has_budget(recipe: &Table) -> bool {
+    let train = recipe.get("train");
+    train.is_some_and(|train| train.get("budget").is_some())
+}
+
 fn without_length(recipe: &Table) -> Table {
     let mut recipe = recipe.clone();
     if let Some(train) = recipe.get_mut("train").and_then(Value::as_table_mut) {
@@ -136,5 +146,11 @@ mod tests {
             let error = change(&given).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
+        let budget = |epochs: u32| format!("{}budget = \"20m\"\n", recipe(epochs, 3, 1));
+        let change = compare(Path::new("run"), &budget(10), &budget(20));
+        let error = change.unwrap_err().to_string();
+        assert!(error.contains("`epochs = 10`"), "{error}");
+        assert!(advice(&recipe(10, 3, 1)).contains("`--epochs 20`"));
+        assert_eq!(advice(&budget(10)), "");
     }
 }

@@ -6,6 +6,7 @@
 
 mod error;
 mod events;
+mod probe;
 mod state;
 mod step;
 mod training_loop;
@@ -29,6 +30,7 @@ use crate::saving::Saving;
 
 pub use error::{TrainError, panic_message};
 use events::Events;
+pub(crate) use probe::Probe;
 pub(crate) use state::State;
 pub use state::Timings;
 use training_loop::{Outcome, TrainingLoop};

@@ -68,6 +68,11 @@ impl State {
         }
     }
 
+    /// Epochs of the whole run.
+    pub(crate) fn epochs(&self) -> usize {
+        self.length[0]
+    }
+
     /// Decides anew whether training is over if it may be longer than when the state was saved.
     pub(super) fn set_length(&mut self, [epochs, patience]: [usize; 2]) {
         if self.length == [epochs, patience] {

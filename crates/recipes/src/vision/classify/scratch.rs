@@ -39,6 +39,7 @@ impl ImageClassification {
         let shape = [height / factor, width / factor, channels];
         let mut config = self.recipe.train_config();
         config.train.epochs = EPOCHS;
+        config.train.budget.clear();
         let train = &config.train;
         let autodiff = device.clone().autodiff();
         let net = init_seeded(train.seed, &autodiff, || {

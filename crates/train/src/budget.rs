@@ -1,0 +1,209 @@
+//! A time budget: the number of epochs that a machine trains in it.
+
+use std::time::Duration;
+
+/// Share of the budget that is planned with; the rest is for checkpoints, metrics and slower steps.
+const PLANNED: f64 = 0.95;
+
+/// Most calls that are timed.
+const MAX_CALLS: usize = 50;
+
+/// Reads a duration such as `90s`, `20m` or `1h30m`; none if it is written in any other way, or is 0.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
+    let (mut rest, mut seconds) = (text, 0_u64);
+    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
+        let Some((number, after)) = rest.split_once(unit) else {
+            continue;
+        };
+        if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let number: u64 = number.parse().ok()?;
+        seconds = seconds.checked_add(number.checked_mul(factor)?)?;
+        rest = after;
+    }
+    // A year, so that sums of times stay finite.
+    let range = 1..=365 * 24 * 3600;
+    (rest.is_empty() && range.contains(&seconds)).then(|| Duration::from_secs(seconds))
+}
+
+/// Mean time of a call, in s, of as many as take `limit_s`, after `warm_up` ones that are not timed.
+pub(crate) fn seconds_per_call<E>(
+    mut call: impl FnMut() -> Result<(), E>,
+    now: impl Fn() -> f64,
+    warm_up: usize,
+    limit_s: f64,
+) -> Result<f64, E> {
+    for _ in 0..warm_up {
+        call()?;
+    }
+    let started = now();
+    call()?;
+    let first = (now() - started).max(1e-9);
+    let calls = ((limit_s / first) as usize).clamp(1, MAX_CALLS);
+    let started = now();
+    for _ in 0..calls {
+        call()?;
+    }
+    Ok((now() - started) / calls as f64)
+}
+
+/// A budget, with the time that an epoch takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'a> {
+    /// The budget as it is written.
+    pub(crate) text: &'a str,
+    /// What is left of it, in s.
+    pub(crate) left_s: f64,
+    /// Time of an epoch with its validation, in s.
+    pub(crate) epoch_s: f64,
+    /// Most epochs.
+    pub(crate) most: usize,
+}
+
+impl Plan<'_> {
+    /// The number of epochs that fit into the budget, from 1.
+    pub(crate) fn epochs(&self) -> usize {
+        ((PLANNED * self.left_s / self.epoch_s) as usize).clamp(1, self.most)
+    }
+
+    /// The number of epochs and why, for the user.
+    pub(crate) fn note(&self) -> String {
+        let Self {
+            text,
+            left_s,
+            epoch_s,
+            most,
+        } = self;
+        let each = seconds(*epoch_s);
+        match self.epochs() {
+            epochs if epochs == *most => {
+                format!("`train.budget` {text}: training for all {most} epochs, about {each} each")
+            }
+            1 if epoch_s > left_s => format!(
+                "`train.budget` {text} is too short for one epoch, about {each}: training for 1 epoch"
+            ),
+            epochs => format!(
+                "`train.budget` {text}: training for {epochs} of at most {most} epochs, about {each} each"
+            ),
+        }
+    }
+}
+
+fn seconds(value: f64) -> String {
+    let digits = if value < 0.1 {
+        3
+    } else {
+        usize::from(value < 100.0)
+    };
+    format!("{value:.digits$} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_hours_minutes_and_seconds_in_this_order() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("20m", 1200),
+            ("1h30m", 5400),
+            ("2h", 7200),
+            ("1h0m5s", 3605),
+            ("8760h", 31_536_000),
+        ] {
+            assert_eq!(parse(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "20",
+            "m",
+            "20 m",
+            " 20m",
+            "1.5h",
+            "-1m",
+            "+1m",
+            "30m1h",
+            "1h30",
+            "20min",
+            "0s",
+            "8761h",
+            "1m1m",
+            "1H",
+            "99999999999999999999h",
+            "9999999999999999h",
+            "١m",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    /// The mean by a clock that advances by the given times, the last of which repeats, and the number of
+    /// calls.
+    fn measured(times: &[f64], warm_up: usize, limit_s: f64) -> (f64, usize) {
+        let (clock, calls) = (Cell::new(100.0), Cell::new(0));
+        let call = || {
+            let time = times[calls.get().min(times.len() - 1)];
+            calls.set(calls.get() + 1);
+            clock.set(clock.get() + time);
+            Ok::<(), Infallible>(())
+        };
+        let mean = seconds_per_call(call, || clock.get(), warm_up, limit_s);
+        (mean.unwrap_or_default(), calls.get())
+    }
+
+    #[test]
+    fn the_time_of_a_call_leaves_out_the_warm_up() {
+        let (mean, calls) = measured(&[60.0, 30.0, 9.0, 2.0], 3, 20.0);
+        assert!((mean - 2.0).abs() < 1e-9, "{mean}");
+        assert_eq!(calls, 3 + 1 + 10);
+        // Slow calls are timed once, and instant ones not forever.
+        assert_eq!(measured(&[9.0], 0, 1.0), (9.0, 2));
+        assert_eq!(measured(&[0.0], 1, 1.0), (0.0, 2 + MAX_CALLS));
+    }
+
+    #[test]
+    fn epochs_fit_into_the_budget_between_1_and_all() {
+        let plan = |left_s: f64, epoch_s: f64| Plan {
+            text: "20m",
+            left_s,
+            epoch_s,
+            most: 300,
+        };
+        for (left_s, epoch_s, epochs, words) in [
+            (
+                1200.0,
+                10.0,
+                114,
+                "training for 114 of at most 300 epochs, about 10.0 s each",
+            ),
+            (
+                1200.0,
+                0.05,
+                300,
+                "training for all 300 epochs, about 0.050 s each",
+            ),
+            (1200.0, 0.0, 300, "all 300"),
+            (
+                1200.0,
+                1190.0,
+                1,
+                "1 of at most 300 epochs, about 1190 s each",
+            ),
+            (1200.0, 2000.0, 1, "too short for one epoch, about 2000 s"),
+            (-5.0, 2000.0, 1, "too short for one epoch"),
+        ] {
+            let plan = plan(left_s, epoch_s);
+            assert_eq!(plan.epochs(), epochs, "{plan:?}");
+            let note = plan.note();
+            assert!(
+                note.starts_with("`train.budget` 20m") && note.contains(words),
+                "{note}"
+            );
+        }
+    }
+}
