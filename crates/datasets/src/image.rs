@@ -8,6 +8,7 @@ mod error;
 mod fit;
 #[cfg(feature = "loader")]
 mod folder;
+mod groups;
 mod idx;
 mod ink;
 mod jpeg;
@@ -22,6 +23,7 @@ mod scale;
 #[cfg(feature = "loader")]
 mod segmentation;
 mod set;
+mod taken;
 
 pub use augment::{
     Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, Mosaic,
@@ -40,6 +42,7 @@ pub use folder::{
     FolderError, FolderOptions, FolderReport, FolderSplits, ImageFile, ImageFolder, SplitReport,
     find_images, inspect, is_archive,
 };
+pub use groups::{GroupBy, GroupError, ImageGroups, groups_of};
 pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx};
 pub use ink::InkRule;
 pub use keypoint::Keypoint;
@@ -54,6 +57,7 @@ pub use segmentation::{
     MaskLayout, SegmentationError, SegmentationFolder, SegmentationOptions, SegmentationSplits,
 };
 pub use set::{ImageSet, ImageSetError};
+pub use taken::{exif_time, file_name_time};
 
 /// An image as bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -108,6 +108,12 @@ pub(crate) fn stored_size(
     Ok(((height as usize, width as usize), orientation))
 }
 
+/// The EXIF note of an image, if it has one that can be read.
+pub(super) fn exif_metadata(bytes: &[u8], name: &Path) -> Option<Vec<u8>> {
+    let (_, mut decoder) = open_decoder(bytes, name, u64::MAX / 8).ok()?;
+    decoder.exif_metadata().ok()?
+}
+
 /// Decodes an image in its own size and form, turned as its EXIF note says.
 pub(super) fn decode_picture(
     bytes: &[u8],

@@ -9,6 +9,7 @@ mod classify;
 mod concat;
 mod data;
 mod eval_rows;
+mod group_splits;
 mod inputs;
 pub mod pictures;
 mod recipe;
