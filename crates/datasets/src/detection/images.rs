@@ -22,7 +22,7 @@ impl Files {
         let mut images = BTreeMap::new();
         for (path, sizes) in paths.into_iter().zip(sizes) {
             let place = || path.display().to_string();
-            let (size, oriented) = match sizes {
+            let [[height, width], oriented] = match sizes {
                 Ok(sizes) => sizes,
                 Err(error) => {
                     let kind = ProblemKind::BrokenImage;
@@ -44,9 +44,9 @@ impl Files {
                 path.clone(),
                 AnnotatedImage {
                     path: path.clone(),
-                    height: size.0,
-                    width: size.1,
-                    oriented: oriented.into(),
+                    height,
+                    width,
+                    oriented,
                     labeled: None,
                     split,
                     split_source,
@@ -71,8 +71,9 @@ impl Files {
 }
 
 /// Height and width, as stored and as turned by the EXIF note.
-fn sizes(path: &Path) -> Result<((usize, usize), (usize, usize)), ImageError> {
+fn sizes(path: &Path) -> Result<[[usize; 2]; 2], ImageError> {
     let bytes = read_file(path)?;
-    let size = check_bytes(&bytes, path, MAX_PIXELS)?;
-    Ok((size, oriented_size(&bytes, path, MAX_PIXELS)?))
+    let stored = check_bytes(&bytes, path, MAX_PIXELS)?;
+    let oriented = oriented_size(&bytes, path, MAX_PIXELS)?;
+    Ok([stored.into(), oriented.into()])
 }

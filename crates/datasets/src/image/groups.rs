@@ -208,15 +208,16 @@ fn without_number(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn groups(paths: &[&str], by: GroupBy) -> Result<(Vec<u32>, Vec<String>), GroupError> {
+    fn groups(paths: &[&str], by: GroupBy) -> Result<ImageGroups, GroupError> {
         let paths: Vec<&Path> = paths.iter().map(Path::new).collect();
-        let groups = groups_of(Path::new("/d"), &paths, by)?;
-        Ok((groups.of, groups.names))
+        groups_of(Path::new("/d"), &paths, by)
     }
 
-    fn named(of: &[u32], names: &[&str]) -> Result<(Vec<u32>, Vec<String>), GroupError> {
-        let names = names.iter().map(|&name| name.to_owned());
-        Ok((of.to_vec(), names.collect()))
+    fn named(of: &[u32], names: &[&str]) -> ImageGroups {
+        ImageGroups {
+            of: of.to_vec(),
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+        }
     }
 
     #[test]
@@ -229,17 +230,17 @@ mod tests {
             "/d/site/1601890930.jpg",
         ];
         assert_eq!(
-            groups(&paths, GroupBy::Folder),
+            groups(&paths, GroupBy::Folder).unwrap(),
             named(&[0, 1, 0, 1, 1], &["hall/", "site/"])
         );
         assert_eq!(
-            groups(&paths, GroupBy::Day),
+            groups(&paths, GroupBy::Day).unwrap(),
             named(
                 &[0, 1, 0, 2, 2],
                 &["hall/ without a date", "2020-09-17", "2020-10-05"]
             )
         );
-        assert_eq!(groups(&paths, GroupBy::Image).unwrap().0, [0, 1, 2, 3, 4]);
+        assert_eq!(groups(&paths, GroupBy::Image).unwrap().of, [0, 1, 2, 3, 4]);
         let people = [
             "/d/anna_01.jpg",
             "/d/ben-7.jpg",
@@ -247,7 +248,7 @@ mod tests {
             "/d/ben2b-3.jpg",
         ];
         assert_eq!(
-            groups(&people, GroupBy::Name),
+            groups(&people, GroupBy::Name).unwrap(),
             named(&[0, 1, 0, 2], &["./anna*", "./ben*", "./ben2b*"])
         );
     }

@@ -1,8 +1,9 @@
 //! Which boxes and images can be used.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use super::notes::Counts;
 use super::{BadBoxes, DetectionFolderError, DetectionOptions};
 use crate::detection::check::{geometry_problem, key};
 use crate::detection::{
@@ -11,6 +12,9 @@ use crate::detection::{
 
 /// Most classes, as many as there are numbers for them.
 const MAX_CLASSES: usize = 1 << 16;
+
+/// Side below which a box is a point, in pixels.
+const POINT: f64 = 1e-6;
 
 /// Classes that a message names.
 const MAX_NAMED: usize = 10;
@@ -30,36 +34,6 @@ pub(super) struct CleanImage {
     pub(super) split: &'static str,
     pub(super) split_source: String,
     pub(super) objects: Vec<Annotation>,
-}
-
-/// What was done with boxes and images that cannot be used as they are.
-#[derive(Default)]
-pub(super) struct Counts {
-    /// Notes of the reader.
-    pub(super) notes: Vec<String>,
-    /// Bad boxes and label files that are left out: how many of a kind, and where the first is.
-    pub(super) bad: BTreeMap<ProblemKind, (usize, String)>,
-    /// Boxes clipped to their image.
-    pub(super) clipped: usize,
-    /// Boxes of a single point, with the place of the first.
-    pub(super) points: (usize, String),
-    /// Boxes that occur again.
-    pub(super) duplicates: usize,
-    /// Images that lists of several splits have, with the first.
-    pub(super) several_splits: (usize, String),
-    /// Images that cannot be read.
-    pub(super) broken_images: usize,
-    /// Images whose labels name another image or another size.
-    pub(super) mismatched_images: usize,
-    /// Images that the labels do not mention.
-    pub(super) unlabeled_images: usize,
-}
-
-impl Counts {
-    /// Number of bad boxes and label files that are left out.
-    pub(super) fn dropped(&self) -> usize {
-        self.bad.values().map(|(count, _)| count).sum()
-    }
 }
 
 /// Takes the usable boxes of a data set.
@@ -223,9 +197,10 @@ impl Cleaner<'_> {
             return None;
         };
         object.class = class;
+        let is_point = (right - left).abs() < POINT && (bottom - top).abs() < POINT;
         let clipped = clip(object.bounds, size);
         match geometry_problem(&object.bounds, size) {
-            Some((ProblemKind::EmptyBox, _)) if left == right && top == bottom => {
+            Some((ProblemKind::EmptyBox, _)) if is_point => {
                 count(&mut self.counts.points, object.place);
                 return None;
             }

@@ -1,11 +1,43 @@
 //! What the user should know about a data set with boxes.
 
-use super::clean::Counts;
-use super::{DetectionFolder, Turned};
-use crate::detection::LabelFormat;
+use std::collections::BTreeMap;
+
+use super::DetectionFolder;
+use super::load::Turned;
+use crate::detection::{LabelFormat, ProblemKind};
 
 /// Classes whose boxes are counted in a note.
 const MAX_CLASSES: usize = 20;
+
+/// What was done with boxes and images that cannot be used as they are.
+#[derive(Default)]
+pub(super) struct Counts {
+    /// Notes of the reader.
+    pub(super) notes: Vec<String>,
+    /// Bad boxes and label files that are left out: how many of a kind, and where the first is.
+    pub(super) bad: BTreeMap<ProblemKind, (usize, String)>,
+    /// Boxes clipped to their image.
+    pub(super) clipped: usize,
+    /// Boxes of a single point, with the place of the first.
+    pub(super) points: (usize, String),
+    /// Boxes that occur again.
+    pub(super) duplicates: usize,
+    /// Images that lists of several splits have, with the first.
+    pub(super) several_splits: (usize, String),
+    /// Images that cannot be read.
+    pub(super) broken_images: usize,
+    /// Images whose labels name another image or another size.
+    pub(super) mismatched_images: usize,
+    /// Images that the labels do not mention.
+    pub(super) unlabeled_images: usize,
+}
+
+impl Counts {
+    /// Number of bad boxes and label files that are left out.
+    pub(super) fn dropped(&self) -> usize {
+        self.bad.values().map(|(count, _)| count).sum()
+    }
+}
 
 /// What was counted while the images were read.
 #[derive(Default)]

@@ -114,7 +114,7 @@ impl Canvas {
     /// Draws an image, antialiased bilinear; returns where, if anything of it is seen.
     pub(super) fn draw(&mut self, image: &Image, tile: &Tile) -> Option<Placed> {
         assert_eq!(image.channels, self.image.channels, "channels differ");
-        let side = self.image.width as i64;
+        let side = self.image.width.cast_signed() as i64;
         let whole = |value: f64| value.round() as i64;
         let start = [whole(tile.bounds[0]), whole(tile.bounds[1])];
         let size = [whole(tile.bounds[2]).max(1), whole(tile.bounds[3]).max(1)];

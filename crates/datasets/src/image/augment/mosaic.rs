@@ -1,6 +1,6 @@
 //! Mosaic: four images around a random center, with their boxes.
 //!
-//! Reference: Bochkovskiy, Wang and Liao, *YOLOv4: Optimal Speed and Accuracy of Object Detection*, 2020,
+//! Reference: Bochkovskiy, Wang and Liao, *`YOLOv4`: Optimal Speed and Accuracy of Object Detection*, 2020,
 //! <https://arxiv.org/abs/2004.10934>.
 //! Differs from it: each image has a random size, relative to the one it has at inference, and a random part of
 //! it is seen where it is larger than its quarter.
