@@ -14,7 +14,7 @@
 //! | [`conv_transpose2d`] | transposed convolution | yes |
 //! | [`batch_norm_train`] | batch normalization while training, with a residual and an activation | yes |
 //! | [`activation`] | ReLU, `ReLU6`, SiLU, hard-swish | yes |
-//! | [`max_pool2x2`], [`max_pool3x3`] | max pooling | yes |
+//! | [`max_pool2x2`], [`max_pool3x3`], [`max_pool_same`] | max pooling | yes |
 //! | [`avg_pool2d`], [`global_avg_pool`] | average pooling | yes |
 //! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | yes |
 //! | [`linear`] | linear layers with a common input | yes |
@@ -110,7 +110,7 @@ pub use embedding::embed_and_concat;
 pub use epilogue::Epilogue;
 pub use feature_map::FeatureMap;
 pub use linear::{linear, linear_gelu, linear_relu};
-pub use max_pool::{max_pool2x2, max_pool3x3};
+pub use max_pool::{max_pool_same, max_pool2x2, max_pool3x3};
 pub use mlp::mlp;
 pub use norm::{layer_norm, rms_norm};
 pub use recurrent::{gru, lstm};

@@ -22,6 +22,7 @@
 pub mod calibration;
 mod classify;
 pub mod decision;
+mod detect;
 pub mod ensemble;
 mod error;
 mod file_error;
@@ -38,11 +39,12 @@ pub mod text;
 pub mod vision;
 
 pub use classify::Classify;
+pub use detect::Detect;
 pub use error::PredictError;
 pub use file_error::FileError;
 pub use model::Model;
 pub use model_files::ModelFiles;
-pub use prediction::{Action, Prediction};
+pub use prediction::{Action, FoundObject, Prediction};
 pub use segment::Segment;
 
 /// Version of Burn that the crate is built on.

@@ -51,12 +51,36 @@ pub enum Prediction {
         #[serde(skip_serializing_if = "Option::is_none")]
         output: Option<String>,
     },
+    /// Objects in an image.
+    Objects {
+        /// Number of rows.
+        height: usize,
+        /// Number of columns.
+        width: usize,
+        /// The objects, the best first.
+        objects: Vec<FoundObject>,
+        /// The file with the image that was drawn of it, if one was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
+    },
     /// Several numbers by their names, for tasks with an output of their own.
     Values {
         /// Names with values.
         #[serde(serialize_with = "as_map")]
         values: Vec<(String, f32)>,
     },
+}
+
+/// An object in an image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FoundObject {
+    /// Name of its class.
+    pub label: String,
+    /// The probability that it is right, in `[0, 1]`.
+    pub score: f32,
+    /// Left, top, right and bottom edge, in pixels.
+    #[serde(rename = "box")]
+    pub bounds: [f32; 4],
 }
 
 /// The action of an agent.
@@ -80,6 +104,36 @@ impl Action {
 
 fn as_map<S: serde::Serializer>(pairs: &[(String, f32)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+impl FoundObject {
+    /// Class, score and edges.
+    fn cell(&self) -> String {
+        let [left, top, right, bottom] = self.bounds.map(|edge| format!("{edge:.1}"));
+        format!(
+            "{} {:.3} {left} {top} {right} {bottom}",
+            self.label, self.score
+        )
+    }
+}
+
+/// The number of objects of each class, in the order in which they are first found.
+fn counts(objects: &[FoundObject]) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for object in objects {
+        match counts.iter_mut().find(|(label, _)| *label == object.label) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((&object.label, 1)),
+        }
+    }
+    if counts.is_empty() {
+        return "nothing found".to_owned();
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(label, count)| format!("{label} {count}"))
+        .collect();
+    counts.join("  ")
 }
 
 impl Prediction {
@@ -132,6 +186,15 @@ impl Prediction {
                 areas,
                 ..
             } => [vec![height.to_string(), width.to_string()], numbers(areas)].concat(),
+            Self::Objects {
+                height,
+                width,
+                objects,
+                ..
+            } => {
+                let objects: Vec<String> = objects.iter().map(FoundObject::cell).collect();
+                vec![height.to_string(), width.to_string(), objects.join("|")]
+            }
             Self::Values { values } => numbers(values),
         }
     }
@@ -183,6 +246,16 @@ impl Prediction {
                 let output = output.as_ref();
                 let output = output.map_or(String::new(), |path| format!("  -> {path}"));
                 format!("{width}x{height}  {areas}{output}")
+            }
+            Self::Objects {
+                height,
+                width,
+                objects,
+                output,
+            } => {
+                let output = output.as_ref();
+                let output = output.map_or(String::new(), |path| format!("  -> {path}"));
+                format!("{width}x{height}  {}{output}", counts(objects))
             }
             Self::Values { values } => {
                 let values = values

@@ -53,3 +53,27 @@ pub fn max_pool3x3(input: FeatureMap) -> FeatureMap {
         .with_padding([1, 1]);
     FeatureMap::from_nchw(max_pool2d(input.into_nchw(), options))
 }
+
+/// Max pooling over windows with an odd side, stride 1 and a border that keeps the size, as in spatial pyramid
+/// pooling (He et al., 2014, <https://arxiv.org/abs/1406.4729>).
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, height, width]`
+/// - output: `[batch, channels, height, width]`
+///
+/// # Panics
+///
+/// If the side is even.
+pub fn max_pool_same(input: FeatureMap, side: usize) -> FeatureMap {
+    assert!(!side.is_multiple_of(2), "a window of {side} has no center");
+    // Rows, then columns: the same result with fewer comparisons.
+    let windows = [[side, 1], [1, side]].into_iter();
+    let output = windows.fold(input.into_nchw(), |x, window| {
+        let options = MaxPoolOptions::new(window)
+            .with_stride([1, 1])
+            .with_padding(window.map(|side| side / 2));
+        max_pool2d(x, options)
+    });
+    FeatureMap::from_nchw(output)
+}

@@ -3,6 +3,7 @@
 mod backbone;
 pub mod backbone_unet;
 pub mod cnn;
+pub mod detection;
 pub mod efficientnet_lite;
 mod efficientnet_names;
 mod mobilenet_names;
@@ -14,6 +15,9 @@ pub mod unet;
 pub use backbone::ImageBackbone;
 pub use backbone_unet::{Backbone, BackboneKind, BackboneUNet, BackboneUNetConfig};
 pub use cnn::{Cnn, CnnConfig};
+pub use detection::{
+    CellGrid, DetectorOutput, FastDetector, FastDetectorConfig, STRIDES, Yolox, YoloxConfig,
+};
 pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteConfig, Padding};
 pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};

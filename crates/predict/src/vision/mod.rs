@@ -2,6 +2,7 @@
 
 mod classifier;
 mod coco_results;
+mod detector;
 mod ensemble;
 mod guided;
 mod letterbox;
@@ -15,6 +16,10 @@ mod tiles;
 
 pub use classifier::{ImageClassifier, ImageClassifierSpec};
 pub use coco_results::{CocoResult, write_coco_results};
+pub use detector::{
+    DetectionInput, DetectionModel, DetectionModelConfig, DetectionNetwork, Detector, DetectorSpec,
+    PublishedDetector, is_detector, non_maximum_suppression, place, scale_image,
+};
 pub use ensemble::ImageEnsemble;
 pub use letterbox::{Placement, letterbox, mirror_pad, scaled_size};
 pub use net::{ImageModel, ImageModelConfig};

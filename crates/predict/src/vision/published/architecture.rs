@@ -53,7 +53,10 @@ enum Naming {
 /// Names of all networks, for a message.
 pub(super) fn known() -> String {
     let names: Vec<&str> = all(false).iter().map(|network| network.name).collect();
-    names.join(", ")
+    format!(
+        "{}, and for detection yolox_nano, _tiny, _s, _m, _l and _x",
+        names.join(", ")
+    )
 }
 
 fn all(is_port: bool) -> Vec<Architecture> {
@@ -231,7 +234,7 @@ fn fitting(all: &[Architecture], file: &SafeTensorsFile) -> String {
     format!("they fit {}", names.join(", "))
 }
 
-fn first_tensors(file: &SafeTensorsFile) -> String {
+pub(in crate::vision) fn first_tensors(file: &SafeTensorsFile) -> String {
     let tensors = file.tensors().into_iter().take(3);
     let tensors: Vec<String> = tensors
         .map(|(name, shape)| format!("`{name}` {shape:?}"))

@@ -10,18 +10,18 @@ use crate::FileError;
 
 /// The part of `config.json` that matters here.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct PublishedConfig {
+pub(in crate::vision) struct PublishedConfig {
     /// Name of the network, as in `efficientnet_lite0`; a tag may follow a dot.
-    pub(super) architecture: String,
+    pub(in crate::vision) architecture: String,
     /// Names of the classes.
     #[serde(default)]
-    pub(super) label_names: Option<Vec<String>>,
+    pub(in crate::vision) label_names: Option<Vec<String>>,
     /// Number of classes of the published classifier.
     #[serde(default)]
     num_classes: Option<usize>,
     /// How images are prepared.
     #[serde(default, alias = "default_cfg")]
-    pub(super) pretrained_cfg: Preprocessing,
+    pub(in crate::vision) pretrained_cfg: Preprocessing,
     /// The same keys outside of `pretrained_cfg`, where older files have them.
     #[serde(flatten)]
     outer: Preprocessing,
@@ -30,19 +30,19 @@ pub(super) struct PublishedConfig {
 /// How images are prepared.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Preprocessing {
+pub(in crate::vision) struct Preprocessing {
     /// Channels, height and width.
-    pub(super) input_size: Option<[usize; 3]>,
-    pub(super) interpolation: Option<String>,
-    pub(super) crop_pct: Option<f64>,
-    pub(super) crop_mode: Option<String>,
-    pub(super) mean: Option<[f32; 3]>,
-    pub(super) std: Option<[f32; 3]>,
+    pub(in crate::vision) input_size: Option<[usize; 3]>,
+    pub(in crate::vision) interpolation: Option<String>,
+    pub(in crate::vision) crop_pct: Option<f64>,
+    pub(in crate::vision) crop_mode: Option<String>,
+    pub(in crate::vision) mean: Option<[f32; 3]>,
+    pub(in crate::vision) std: Option<[f32; 3]>,
 }
 
 impl PublishedConfig {
     /// Reads the file; `None` if there is none.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, PublishedError> {
+    pub(in crate::vision) fn read(path: &Path) -> Result<Option<Self>, PublishedError> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(FileError::new("read", path))?,
@@ -61,7 +61,11 @@ impl PublishedConfig {
     }
 
     /// Checks that the weights have as many classes as the file says.
-    pub(super) fn check_classes(&self, path: &Path, classes: usize) -> Result<(), PublishedError> {
+    pub(in crate::vision) fn check_classes(
+        &self,
+        path: &Path,
+        classes: usize,
+    ) -> Result<(), PublishedError> {
         match self.num_classes {
             Some(expected) if expected != classes => Err(PublishedError::Config {
                 path: path.to_owned(),
@@ -74,7 +78,7 @@ impl PublishedConfig {
     }
 
     /// Name of the network, without its tag.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::vision) fn name(&self) -> &str {
         let name = self.architecture.split('.').next();
         name.unwrap_or(&self.architecture)
     }

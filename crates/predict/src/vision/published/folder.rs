@@ -11,7 +11,7 @@ use crate::FileError;
 const PICKLES: [&str; 6] = ["bin", "pth", "pt", "ckpt", "pkl", "tar"];
 
 /// The SafeTensors file of a folder, or the file itself.
-pub(super) fn find_weights(path: &Path) -> Result<PathBuf, PublishedError> {
+pub(in crate::vision) fn find_weights(path: &Path) -> Result<PathBuf, PublishedError> {
     if !path.is_dir() {
         check_format(path)?;
         return Ok(path.to_owned());

@@ -5,9 +5,9 @@
 //! recognized by the names and shapes of its tensors.
 
 mod architecture;
-mod config;
+pub(in crate::vision) mod config;
 mod error;
-mod folder;
+pub(in crate::vision) mod folder;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tinderbox_datasets::image::DecodeOptions;
 use tinderbox_models::pretrained::SafeTensorsFile;
 
+pub(in crate::vision) use architecture::first_tensors;
 pub use error::PublishedError;
 
 use self::architecture::Architecture;
@@ -127,7 +128,10 @@ impl PublishedModel {
 }
 
 /// Names of the classes, with a line if they have none.
-fn labels(config: Option<&PublishedConfig>, classes: usize) -> (Vec<String>, Option<String>) {
+pub(in crate::vision) fn labels(
+    config: Option<&PublishedConfig>,
+    classes: usize,
+) -> (Vec<String>, Option<String>) {
     let named = config.and_then(|config| config.label_names.clone());
     if let Some(names) = named.filter(|names| names.len() == classes) {
         return (names, None);
@@ -142,7 +146,7 @@ fn labels(config: Option<&PublishedConfig>, classes: usize) -> (Vec<String>, Opt
 }
 
 /// SHA-256 of a file, in hexadecimal digits.
-fn digest(path: &Path) -> Result<String, PublishedError> {
+pub(in crate::vision) fn digest(path: &Path) -> Result<String, PublishedError> {
     let bytes = fs::read(path).map_err(crate::FileError::new("read", path))?;
     let mut digits = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
