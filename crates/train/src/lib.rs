@@ -27,6 +27,7 @@ pub mod checkpoint;
 mod class_balance;
 pub mod classify;
 mod config;
+pub mod detect;
 mod direct_fit;
 pub mod docs;
 mod ema;

@@ -13,7 +13,7 @@ mod tests;
 
 use tinderbox_datasets::image::{BoundingBox, Detection};
 
-use self::average::{Ranked, best_point};
+use self::average::{Ranked, best_point, point_at};
 use self::matching::{AREAS, ClassImage, IOUS};
 use super::{f1_of, mean};
 use crate::Metrics;
@@ -186,6 +186,11 @@ impl DetectionScores {
     /// Choose it on validation images, and use it for others.
     pub fn best_threshold(&self) -> Option<OperatingPoint> {
         best_point(&self.all_classes())
+    }
+
+    /// What a threshold leads to, as [`best_threshold`](Self::best_threshold); none without a box to be found.
+    pub fn at_threshold(&self, threshold: f32) -> Option<OperatingPoint> {
+        point_at(&self.all_classes(), threshold)
     }
 
     /// The detections of all classes at IoU 0.5, the highest score first.

@@ -117,6 +117,22 @@ pub(super) fn best_point(ranked: &Ranked) -> Option<OperatingPoint> {
     best
 }
 
+/// What a threshold leads to; none without a box to be found.
+pub(super) fn point_at(ranked: &Ranked, threshold: f32) -> Option<OperatingPoint> {
+    let kept = ranked.detections.iter();
+    let kept = kept.take_while(|(score, _)| *score >= threshold);
+    let (found, hits) = kept.fold((0.0, 0.0), |(found, hits), &(_, right)| {
+        (found + 1.0, hits + if right { 1.0 } else { 0.0 })
+    });
+    let positives = ranked.positives as f64;
+    (ranked.positives > 0).then(|| OperatingPoint {
+        threshold,
+        precision: if found > 0.0 { hits / found } else { 0.0 },
+        recall: hits / positives,
+        f1: f1_of(hits, positives, found).unwrap_or(0.0),
+    })
+}
+
 /// A threshold that lets `score` pass and not `next`.
 fn between(score: f32, next: Option<f32>) -> f32 {
     let Some(next) = next else { return score };
