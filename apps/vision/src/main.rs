@@ -12,8 +12,10 @@ use commands::Command;
 use tinderbox_cli::app::{NoFlags, TrainCommand, WithNotes, with_data};
 use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, TrainArgs, note};
+use tinderbox_predict::vision::{PublishedDetector, is_detector};
 use tinderbox_recipes::vision::{
-    BUILTIN, Background, CutoutOptions, VisionModel, VisionRecipe, VisionTask, open_weights,
+    BUILTIN, Background, PhotoOptions, VisionModel, VisionRecipe, VisionTask, find_published,
+    open_weights,
 };
 use tinderbox_train::{Options, Report, TaskError};
 
@@ -41,6 +43,9 @@ struct InputFlags {
     /// Leave the edges of masks as the network gives them
     #[arg(long)]
     no_refine: bool,
+    /// Write all detections to a file, in the results format of COCO
+    #[arg(long, value_name = "FILE")]
+    coco: Option<PathBuf>,
     /// Make images again that are in the output folder already
     #[arg(long)]
     overwrite: bool,
@@ -57,7 +62,7 @@ impl App for Vision {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const ABOUT: &'static str =
-        "Train, evaluate and use models that classify images or cut objects out of them";
+        "Train, evaluate and use models that classify images, find objects or cut them out";
 
     fn recipes() -> Catalogue<VisionRecipe> {
         Catalogue {
@@ -69,9 +74,9 @@ impl App for Vision {
     /// Without `--recipe`, the format of the images chooses it.
     fn resolve(flags: &TrainFlags, args: &TrainArgs) -> Result<VisionRecipe, Failure> {
         let data = args.data.as_deref();
-        let masked = weights::of_masks(flags.weights.as_deref(), data, &args.run)?;
+        let own = weights::of_objects(flags.weights.as_deref(), data, &args.run)?;
         let run = &weights::in_recipe(flags.weights.as_deref(), &args.run)?;
-        let recipe = match (masked, data) {
+        let recipe = match (own, data) {
             (Some(recipe), _) => recipe,
             (None, Some(path)) if run.recipe.is_none() && run.resume.is_none() => {
                 let inferred = weights::inferred(path, run)?;
@@ -95,12 +100,13 @@ impl App for Vision {
         }
     }
 
-    fn input_options(flags: &InputFlags) -> Result<CutoutOptions, Failure> {
+    fn input_options(flags: &InputFlags) -> Result<PhotoOptions, Failure> {
         let background = flags.background.as_deref().map(Background::read);
-        Ok(CutoutOptions {
+        Ok(PhotoOptions {
             background: background.transpose()?.unwrap_or_default(),
             no_refine: flags.no_refine,
             overwrite: flags.overwrite,
+            coco: flags.coco.clone(),
         })
     }
 
@@ -112,6 +118,13 @@ impl App for Vision {
             return Ok(None);
         };
         weights::fetch(weights, false).map_err(TaskError::from)?;
+        let path = find_published(weights).map_err(TaskError::from)?;
+        if is_detector(&path) {
+            let weights = PublishedDetector::open(&path).map_err(TaskError::user)?;
+            let model = weights.detector(device).map_err(TaskError::user)?;
+            let model = VisionModel::Detector(Box::new(model));
+            return Ok(Some((model, weights.notes)));
+        }
         let weights = open_weights(weights).map_err(TaskError::from)?;
         let model = weights.classifier(device).map_err(TaskError::user)?;
         Ok(Some((

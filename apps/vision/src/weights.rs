@@ -5,8 +5,8 @@ use std::path::Path;
 use tinderbox_cli::recipe::overridden;
 use tinderbox_cli::{App as _, DownloadProgress, Failure, RunArgs, note};
 use tinderbox_recipes::vision::{
-    DEFAULT_WEIGHTS, InferredRecipe, InferredSegmentation, TransferError, VisionRecipe,
-    fetch_weights,
+    DEFAULT_WEIGHTS, InferredDetection, InferredRecipe, InferredSegmentation, TransferError,
+    VisionRecipe, fetch_weights,
 };
 
 use crate::Vision;
@@ -21,9 +21,9 @@ pub(crate) fn in_recipe(weights: Option<&str>, run: &RunArgs) -> Result<RunArgs,
         // A string of JSON is one of TOML.
         let path = serde_json::Value::from(weights).to_string();
         let recipe = Vision::recipes().named(&run)?;
-        let key = match recipe.segmentation() {
-            Some(_) => "weights",
-            None => "transfer.weights",
+        let key = match recipe {
+            VisionRecipe::Segmentation(_) | VisionRecipe::Detection(_) => "weights",
+            VisionRecipe::Classification(_) => "transfer.weights",
         };
         run.set.insert(0, format!("{key}={path}"));
     }
@@ -91,9 +91,8 @@ fn without_weights(data: &Path, error: &TransferError) -> String {
     )
 }
 
-/// The recipe for photos with masks that come without one: with the weights of the flag or, where the flags
-/// leave the network as it is and they can be had, the default weights.
-pub(crate) fn of_masks(
+/// The recipe for photos with boxes or masks that come without one.
+pub(crate) fn of_objects(
     weights: Option<&str>,
     data: Option<&Path>,
     run: &RunArgs,
@@ -101,6 +100,38 @@ pub(crate) fn of_masks(
     let Some(data) = data.filter(|_| run.recipe.is_none() && run.resume.is_none()) else {
         return Ok(None);
     };
+    // Annotations of COCO with outlines are both: the outlines say more.
+    match of_masks(weights, data, run)? {
+        Some(recipe) => Ok(Some(recipe)),
+        None => of_boxes(weights, data, run),
+    }
+}
+
+/// The recipe for images with boxes: with the weights of the flag.
+fn of_boxes(
+    weights: Option<&str>,
+    data: &Path,
+    run: &RunArgs,
+) -> Result<Option<VisionRecipe>, Failure> {
+    let Some(mut inferred) = InferredDetection::of(data) else {
+        return Ok(None);
+    };
+    if !run.quiet {
+        note(&inferred.note(data));
+    }
+    if let Some(weights) = weights {
+        weights.clone_into(&mut inferred.recipe.weights);
+    }
+    Ok(Some(overridden(inferred.recipe.into(), run)?))
+}
+
+/// The recipe for photos with masks: with the weights of the flag or, where the flags
+/// leave the network as it is and they can be had, the default weights.
+fn of_masks(
+    weights: Option<&str>,
+    data: &Path,
+    run: &RunArgs,
+) -> Result<Option<VisionRecipe>, Failure> {
     let Some(mut inferred) = InferredSegmentation::of(data) else {
         return Ok(None);
     };

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::PredictError;
 #[cfg(feature = "text")]
 use crate::text::TextPredictor;
-use crate::vision::{ImageClassifier, Segmenter};
+use crate::vision::{Detector, ImageClassifier, Segmenter};
 use crate::{ModelFiles, Prediction, tabular};
 
 /// A trained model of any kind: bytes in, structured predictions out.
@@ -33,6 +33,8 @@ pub enum Model {
     Image(Box<ImageClassifier>),
     /// A segmentation model; its inputs are image files.
     Segmenter(Box<Segmenter>),
+    /// A detector; its inputs are image files.
+    Detector(Box<Detector>),
     /// A model of tables; its inputs are CSV files with the columns of the training file.
     Table(Box<tabular::Predictor>),
     /// A model for texts; its inputs are texts in UTF-8.
@@ -52,6 +54,7 @@ impl Model {
                 Ok(Self::Image(Box::new(ImageClassifier::load(files, device)?)))
             }
             Segmenter::KIND => Ok(Self::Segmenter(Box::new(Segmenter::load(files, device)?))),
+            Detector::KIND => Ok(Self::Detector(Box::new(Detector::load(files, device)?))),
             #[cfg(feature = "text")]
             TextPredictor::KIND => Ok(Self::Text(Box::new(TextPredictor::load(files, device)?))),
             tabular::KIND => Ok(Self::Table(Box::new(tabular::Predictor::from_files(
@@ -93,11 +96,21 @@ impl Model {
                     let photos = std::slice::from_ref(&photo);
                     let found = model.ensemble().probabilities(photos)?;
                     let masks = found.iter().map(|found| found.segment(&photo, true).mask);
-                    Ok(masks.map(|mask| model.prediction(&mask)).collect())
+                    Ok(masks.map(|mask| model.prediction(&mask, None)).collect())
                 });
                 let predictions: Vec<Vec<Prediction>> =
                     predictions.collect::<Result<_, PredictError>>()?;
                 Ok(unnumbered(predictions.concat()))
+            }
+            Self::Detector(model) => {
+                let predictions = inputs.iter().map(|(name, bytes)| {
+                    let photo = model.decode(bytes, Path::new(name))?;
+                    let found = model.detect(std::slice::from_ref(&photo))?.concat();
+                    Ok(model.prediction([photo.height, photo.width], &found, None))
+                });
+                Ok(unnumbered(
+                    predictions.collect::<Result<_, PredictError>>()?,
+                ))
             }
             #[cfg(feature = "text")]
             Self::Text(model) => {

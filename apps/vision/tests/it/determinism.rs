@@ -11,7 +11,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::common::Place;
-use crate::{masks, transfer};
+use crate::{detect, masks, transfer};
 use tinderbox_cli::testing::{Ran, result};
 
 /// Starts a run and waits until it has written a checkpoint of at least this step.
@@ -142,6 +142,13 @@ fn segmentation_is_repeated_and_resumed_to_the_byte() {
     let args = &masks::TRAIN[..masks::TRAIN.len() - 2];
     let more = ["--set=augment.elastic=0.02", "--seed=3"];
     check_repeats(&place, &[args, &more].concat(), &[2, 15]);
+}
+
+#[test]
+fn detection_is_repeated_and_resumed_to_the_byte() {
+    let args = &detect::TRAIN[..detect::TRAIN.len() - 2];
+    let args = [args, &["--epochs=5"]].concat();
+    check_repeats(&detect::photos(16), &args, &[2, 9]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod bad_weights;
 mod boxes;
 mod common;
 mod contract;
+mod detect;
 mod determinism;
 mod ensemble;
 mod heatmap;

@@ -18,7 +18,7 @@ pub use classifier::{ImageClassifier, ImageClassifierSpec};
 pub use coco_results::{CocoResult, write_coco_results};
 pub use detector::{
     DetectionInput, DetectionModel, DetectionModelConfig, DetectionNetwork, Detector, DetectorSpec,
-    PublishedDetector, is_detector, non_maximum_suppression, place, scale_image,
+    PublishedDetector, is_detector, non_maximum_suppression, objects_of, place, scale_image,
 };
 pub use ensemble::ImageEnsemble;
 pub use letterbox::{Placement, letterbox, mirror_pad, scaled_size};

@@ -163,8 +163,13 @@ impl Segmenter {
         decode_full(bytes, name, channels, MAX_PIXELS).map_err(PredictError::input)
     }
 
-    /// The size of an image and the share of the area of each class.
-    pub fn prediction(&self, mask: &tinderbox_datasets::image::Mask) -> Prediction {
+    /// The size of an image and the share of the area of each class; `output` is the file with the image that was
+    /// made of it, if one was.
+    pub fn prediction(
+        &self,
+        mask: &tinderbox_datasets::image::Mask,
+        output: Option<String>,
+    ) -> Prediction {
         let mut counts = vec![0_usize; self.spec.labels.len()];
         for &class in &mask.classes {
             counts[usize::from(class)] += 1;
@@ -175,7 +180,7 @@ impl Segmenter {
             height: mask.height,
             width: mask.width,
             areas: self.spec.labels.iter().cloned().zip(shares).collect(),
-            output: None,
+            output,
         }
     }
 }
@@ -416,7 +421,7 @@ mod tests {
                     width,
                     areas,
                     ..
-                } = model.prediction(&segmented.mask)
+                } = model.prediction(&segmented.mask, None)
                 else {
                     panic!("no mask")
                 };

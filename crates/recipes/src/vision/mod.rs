@@ -8,9 +8,11 @@ mod batch;
 mod classify;
 mod concat;
 mod data;
+mod detect;
 mod eval_rows;
 mod group_splits;
 mod inputs;
+mod photos;
 pub mod pictures;
 mod recipe;
 mod segment;
@@ -22,14 +24,17 @@ mod transfer;
 pub use batch::{ImageCollate, measure};
 pub use classify::{ImageClassification, InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
+pub use detect::{BoxData, DetectionRecipe, DetectionTag, InferredDetection, ObjectDetection};
+pub use photos::PhotoOptions;
 pub use recipe::{BUILTIN, VisionRecipe};
 pub use segment::{
-    Background, CutoutOptions, ImageSegmentation, InferredSegmentation, MaskedData,
-    SegmentationRecipe, SegmentationTag,
+    Background, ImageSegmentation, InferredSegmentation, MaskedData, SegmentationRecipe,
+    SegmentationTag,
 };
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;
 pub use task::{VisionModel, VisionTask};
 pub use transfer::{
-    DEFAULT_WEIGHTS, Transfer, TransferError, TransferMode, fetch_weights, open_weights,
+    DEFAULT_WEIGHTS, Transfer, TransferError, TransferMode, fetch_weights, find_published,
+    open_weights,
 };

@@ -8,6 +8,7 @@ use tinderbox_train::overlay::{KeyDoc, Patchable};
 use toml::{Table, Value};
 
 use super::classify::{self, Recipe};
+use super::detect::{self, DetectionRecipe};
 use super::segment::{self, SegmentationRecipe};
 use super::transfer::TRANSFER_DOCS;
 
@@ -21,6 +22,8 @@ pub enum VisionRecipe {
     Classification(Recipe),
     /// Segmentation.
     Segmentation(SegmentationRecipe),
+    /// Object detection.
+    Detection(DetectionRecipe),
 }
 
 /// Applies a function to the recipe of whichever task it is.
@@ -29,6 +32,7 @@ macro_rules! of_any {
         match $value {
             VisionRecipe::Classification($recipe) => $result,
             VisionRecipe::Segmentation($recipe) => $result,
+            VisionRecipe::Detection($recipe) => $result,
         }
     };
 }
@@ -37,16 +41,18 @@ impl VisionRecipe {
     /// A built-in recipe by its name.
     pub fn builtin(name: &str) -> Option<Self> {
         let segmentation = || SegmentationRecipe::builtin(name).map(Self::Segmentation);
+        let detection = || DetectionRecipe::builtin(name).map(Self::Detection);
         Recipe::builtin(name)
             .map(Self::Classification)
             .or_else(segmentation)
+            .or_else(detection)
     }
 
     /// The recipe, if it is one of classification.
     pub fn classification(&self) -> Option<&Recipe> {
         match self {
             Self::Classification(recipe) => Some(recipe),
-            Self::Segmentation(_) => None,
+            Self::Segmentation(_) | Self::Detection(_) => None,
         }
     }
 
@@ -55,6 +61,7 @@ impl VisionRecipe {
         let weights = match self {
             Self::Classification(recipe) => recipe.transfer.as_ref()?.weights.as_str(),
             Self::Segmentation(recipe) => recipe.weights.as_str(),
+            Self::Detection(recipe) => recipe.weights.as_str(),
         };
         (!weights.is_empty()).then_some(weights)
     }
@@ -63,23 +70,34 @@ impl VisionRecipe {
     pub fn segmentation(&self) -> Option<&SegmentationRecipe> {
         match self {
             Self::Segmentation(recipe) => Some(recipe),
-            Self::Classification(_) => None,
+            Self::Classification(_) | Self::Detection(_) => None,
+        }
+    }
+
+    /// The recipe, if it is one of object detection.
+    pub fn detection(&self) -> Option<&DetectionRecipe> {
+        match self {
+            Self::Detection(recipe) => Some(recipe),
+            Self::Classification(_) | Self::Segmentation(_) => None,
         }
     }
 }
 
-const COUNT: usize = classify::BUILTIN.len() + segment::BUILTIN.len();
+const PARTS: [&[(&str, &str)]; 3] = [&classify::BUILTIN, &segment::BUILTIN, &detect::BUILTIN];
+
+const COUNT: usize = PARTS[0].len() + PARTS[1].len() + PARTS[2].len();
 
 /// Names of the built-in recipes of all tasks with a line on each.
 pub const BUILTIN: [(&str, &str); COUNT] = {
     let mut names = [("", ""); COUNT];
-    let mut at = 0;
-    while at < COUNT {
-        names[at] = match at.checked_sub(classify::BUILTIN.len()) {
-            None => classify::BUILTIN[at],
-            Some(at) => segment::BUILTIN[at],
-        };
-        at += 1;
+    let (mut at, mut part) = (0, 0);
+    while part < PARTS.len() {
+        let mut name = 0;
+        while name < PARTS[part].len() {
+            names[at] = PARTS[part][name];
+            (at, name) = (at + 1, name + 1);
+        }
+        part += 1;
     }
     names
 };
@@ -96,6 +114,12 @@ impl From<SegmentationRecipe> for VisionRecipe {
     }
 }
 
+impl From<DetectionRecipe> for VisionRecipe {
+    fn from(recipe: DetectionRecipe) -> Self {
+        Self::Detection(recipe)
+    }
+}
+
 impl<'de> Deserialize<'de> for VisionRecipe {
     /// Chooses by the key `task`, so that an error is about the recipe of that task and no other.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -103,10 +127,11 @@ impl<'de> Deserialize<'de> for VisionRecipe {
         match table.get("task").map(Value::as_str) {
             None => of_table(table).map(Self::Classification),
             Some(Some("segmentation")) => of_table(table).map(Self::Segmentation),
+            Some(Some("detection")) => of_table(table).map(Self::Detection),
             // As serde says it, so that the words that a key takes are found.
             Some(task) => Err(D::Error::unknown_variant(
                 task.unwrap_or(""),
-                &["segmentation"],
+                &["segmentation", "detection"],
             )),
         }
     }
@@ -135,7 +160,9 @@ impl Patchable for VisionRecipe {
     /// The kinds of a section have different names in different tasks, and the recipe refuses those
     /// of another task.
     fn variant(path: &str, kind: &str) -> Option<Table> {
-        Recipe::variant(path, kind).or_else(|| SegmentationRecipe::variant(path, kind))
+        Recipe::variant(path, kind)
+            .or_else(|| SegmentationRecipe::variant(path, kind))
+            .or_else(|| DetectionRecipe::variant(path, kind))
     }
 
     fn optional(path: &str) -> Option<Table> {
@@ -151,6 +178,7 @@ impl Patchable for VisionRecipe {
             classify::DOCS,
             LOSS_DOCS,
             segment::DOCS,
+            detect::DOCS,
             OPTIMIZER_DOCS,
             TRAIN_DOCS,
         ]
@@ -184,6 +212,17 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_of_detection_survives_its_own_toml() {
+        for (name, _) in detect::BUILTIN {
+            let recipe = VisionRecipe::builtin(name).unwrap();
+            assert_eq!(recipe.detection().unwrap().validate(), Ok(()), "{name}");
+            let text = document(&recipe).unwrap();
+            assert!(text.contains("task = \"detection\""), "{text}");
+            assert_eq!(overlay(&recipe, &text).unwrap(), recipe);
+        }
+    }
+
+    #[test]
     fn errors_are_those_of_the_recipe_of_the_task() {
         for (name, set, message) in [
             (
@@ -213,8 +252,8 @@ mod tests {
             ),
             (
                 "cutout",
-                "task=detection",
-                "`task` must be `segmentation` (got `detection`)",
+                "task=captions",
+                "`task` must be `segmentation` or `detection` (got `captions`)",
             ),
         ] {
             let recipe = VisionRecipe::builtin(name).unwrap();

@@ -33,12 +33,12 @@ use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
 pub use inferred::InferredSegmentation;
-pub use inputs::CutoutOptions;
 pub use output::Background;
 pub use recipe::{MaskedData, SegmentationRecipe, SegmentationTag};
 
 use data::MaskedImages;
 
+use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
 use super::inputs::NO_COLUMNS;
@@ -85,7 +85,7 @@ fn splits_of(data: &MaskedImages, split: &Split) -> Result<ImageSplits, DataErro
 impl Task for ImageSegmentation {
     type Recipe = SegmentationRecipe;
     type Model = Segmenter;
-    type InputOptions = CutoutOptions;
+    type InputOptions = PhotoOptions;
 
     const KIND: &'static str = Segmenter::KIND;
     const ITEM: Noun = Noun("image", "images");
@@ -172,7 +172,7 @@ impl Task for ImageSegmentation {
     fn predict(
         model: &Segmenter,
         path: &Path,
-        options: &InputOptions<CutoutOptions>,
+        options: &InputOptions<PhotoOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         if options.all_columns || !options.columns.is_empty() {

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use tinderbox_predict::ModelFiles;
-use tinderbox_predict::vision::{ImageClassifier, Segmenter};
+use tinderbox_predict::vision::{Detector, ImageClassifier, Segmenter};
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
 use tinderbox_train::{Options, Report, Task, TaskError};
 
 use super::recipe::VisionRecipe;
-use super::{CutoutOptions, ImageClassification, ImageSegmentation};
+use super::{ImageClassification, ImageSegmentation, ObjectDetection, PhotoOptions};
 
 /// Any task on images: its recipe names it.
 pub struct VisionTask {
@@ -22,6 +22,7 @@ pub struct VisionTask {
 enum AnyTask {
     Classification(Box<ImageClassification>),
     Segmentation(Box<ImageSegmentation>),
+    Detection(Box<ObjectDetection>),
 }
 
 /// A trained model of any task on images: `kind` in `model.json` names it.
@@ -31,6 +32,8 @@ pub enum VisionModel {
     Classifier(Box<ImageClassifier>),
     /// A segmentation model.
     Segmenter(Box<Segmenter>),
+    /// A detector.
+    Detector(Box<Detector>),
 }
 
 /// Applies a function to whichever task it is.
@@ -39,6 +42,7 @@ macro_rules! of_any {
         match $any {
             AnyTask::Classification($task) => $result,
             AnyTask::Segmentation($task) => $result,
+            AnyTask::Detection($task) => $result,
         }
     };
 }
@@ -48,7 +52,7 @@ impl VisionTask {
     pub fn classification(&self) -> Option<&ImageClassification> {
         match &self.task {
             AnyTask::Classification(task) => Some(task),
-            AnyTask::Segmentation(_) => None,
+            AnyTask::Segmentation(_) | AnyTask::Detection(_) => None,
         }
     }
 }
@@ -62,17 +66,22 @@ impl VisionModel {
     pub fn into_classifier(self) -> Result<ImageClassifier, TaskError> {
         match self {
             Self::Classifier(model) => Ok(*model),
-            Self::Segmenter(_) => Err(TaskError::user(
-                "this needs a model of image classification, and the run has one of segmentation",
-            )),
+            Self::Segmenter(_) => Err(other_kind("segmentation")),
+            Self::Detector(_) => Err(other_kind("object detection")),
         }
     }
+}
+
+fn other_kind(kind: &str) -> TaskError {
+    TaskError::user(format!(
+        "this needs a model of image classification, and the run has one of {kind}"
+    ))
 }
 
 impl Task for VisionTask {
     type Recipe = VisionRecipe;
     type Model = VisionModel;
-    type InputOptions = CutoutOptions;
+    type InputOptions = PhotoOptions;
 
     /// That of the default task; [`load`](Task::load) reads every kind.
     const KIND: &'static str = ImageClassification::KIND;
@@ -82,6 +91,7 @@ impl Task for VisionTask {
         match recipe {
             VisionRecipe::Classification(recipe) => ImageClassification::check_memory(recipe),
             VisionRecipe::Segmentation(recipe) => ImageSegmentation::check_memory(recipe),
+            VisionRecipe::Detection(recipe) => ObjectDetection::check_memory(recipe),
         }
     }
 
@@ -92,6 +102,9 @@ impl Task for VisionTask {
             }
             VisionRecipe::Segmentation(recipe) => {
                 AnyTask::Segmentation(Box::new(ImageSegmentation::prepare(recipe)?))
+            }
+            VisionRecipe::Detection(recipe) => {
+                AnyTask::Detection(Box::new(ObjectDetection::prepare(recipe)?))
             }
         };
         let recipe = of_any!(&task, task => task.recipe().clone().into());
@@ -121,6 +134,10 @@ impl Task for VisionTask {
                 let model = ImageSegmentation::load(dir, device)?;
                 Ok(VisionModel::Segmenter(Box::new(model)))
             }
+            Detector::KIND => {
+                let model = ObjectDetection::load(dir, device)?;
+                Ok(VisionModel::Detector(Box::new(model)))
+            }
             kind => {
                 let reason = format!("it contains a `{kind}`, which is no model of images");
                 Err(files.refuse(reason).into())
@@ -138,6 +155,10 @@ impl Task for VisionTask {
                 let model = ImageSegmentation::with_threshold(*model, threshold)?;
                 Ok(VisionModel::Segmenter(Box::new(model)))
             }
+            VisionModel::Detector(model) => {
+                let model = ObjectDetection::with_threshold(*model, threshold)?;
+                Ok(VisionModel::Detector(Box::new(model)))
+            }
         }
     }
 
@@ -154,20 +175,25 @@ impl Task for VisionTask {
                 let request = of_task(request, VisionRecipe::segmentation);
                 ImageSegmentation::evaluate(model, &request)
             }
+            VisionModel::Detector(model) => {
+                let request = of_task(request, VisionRecipe::detection);
+                ObjectDetection::evaluate(model, &request)
+            }
         }
     }
 
     fn predict(
         model: &VisionModel,
         path: &Path,
-        options: &InputOptions<CutoutOptions>,
+        options: &InputOptions<PhotoOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         match model {
             VisionModel::Classifier(model) => {
-                if options.own != CutoutOptions::default() {
+                if options.own != PhotoOptions::default() {
                     return Err(TaskError::user(
-                        "`--background`, `--no-refine` and `--overwrite` are for models of segmentation",
+                        "`--background`, `--no-refine`, `--overwrite` and `--coco` are for models of \
+                         segmentation or object detection",
                     ));
                 }
                 let options = InputOptions {
@@ -179,6 +205,7 @@ impl Task for VisionTask {
                 ImageClassification::predict(model, path, &options, each)
             }
             VisionModel::Segmenter(model) => ImageSegmentation::predict(model, path, options, each),
+            VisionModel::Detector(model) => ObjectDetection::predict(model, path, options, each),
         }
     }
 
@@ -186,6 +213,7 @@ impl Task for VisionTask {
         match model {
             VisionModel::Classifier(model) => ImageClassification::writes_files(model),
             VisionModel::Segmenter(model) => ImageSegmentation::writes_files(model),
+            VisionModel::Detector(model) => ObjectDetection::writes_files(model),
         }
     }
 
@@ -193,6 +221,7 @@ impl Task for VisionTask {
         match model {
             VisionModel::Classifier(model) => ImageClassification::columns(model),
             VisionModel::Segmenter(model) => ImageSegmentation::columns(model),
+            VisionModel::Detector(model) => ObjectDetection::columns(model),
         }
     }
 }

@@ -263,6 +263,16 @@ pub fn fetch_weights(
     Ok(())
 }
 
+/// The folder or file of published weights or, if there is none of this name, those of the Hugging Face hub in the
+/// cache, which are fetched once.
+///
+/// # Errors
+///
+/// If they are not there and cannot be fetched.
+pub fn find_published(name: &str) -> Result<PathBuf, TransferError> {
+    Ok(find_weights(name, &mut |_| ())?)
+}
+
 /// Opens published weights: a folder or file or, if there is none of this name, weights of the Hugging Face
 /// hub, which are fetched once.
 ///
@@ -270,8 +280,7 @@ pub fn fetch_weights(
 ///
 /// If they are not there, cannot be fetched, or are of no known network.
 pub fn open_weights(name: &str) -> Result<PublishedModel, TransferError> {
-    let path = find_weights(name, &mut |_| ())?;
-    Ok(PublishedModel::open(&path)?)
+    Ok(PublishedModel::open(&find_published(name)?)?)
 }
 
 /// The network of a recipe that does not know its weights yet.

@@ -170,10 +170,13 @@ impl Yolox {
             let [d_output, d_input, height, width] = weight.dims();
             // The stem reads four pixels of each square, one after the other.
             let channels = d_input / 4;
-            weight
+            let requires_grad = weight.is_require_grad();
+            let reversed = weight
                 .reshape([d_output, 4, channels, height * width])
                 .flip([2])
-                .reshape([d_output, d_input, height, width])
+                .reshape([d_output, d_input, height, width]);
+            // A parameter is no result of a computation.
+            reversed.detach().set_require_grad(requires_grad)
         });
         self
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tinderbox_datasets::image::{Detection, Image, MAX_PIXELS, MAX_SIDE, decode_full};
 
 pub use net::{DetectionModel, DetectionModelConfig};
-pub use network::{DetectionInput, DetectionNetwork, place, scale_image};
+pub use network::{DetectionInput, DetectionNetwork, objects_of, place, scale_image};
 pub use nms::non_maximum_suppression;
 pub use published::{PublishedDetector, is_detector};
 
@@ -149,8 +149,14 @@ impl Detector {
         self.network.detect(images, self.spec.threshold)
     }
 
-    /// The prediction for an image of `[height, width]` pixels.
-    pub fn prediction(&self, [height, width]: [usize; 2], found: &[Detection]) -> Prediction {
+    /// The prediction for an image of `[height, width]` pixels; `output` is the file with the image that was drawn
+    /// of it, if one was.
+    pub fn prediction(
+        &self,
+        [height, width]: [usize; 2],
+        found: &[Detection],
+        output: Option<String>,
+    ) -> Prediction {
         let objects = found.iter().map(|object| {
             let bounds = &object.bounds;
             FoundObject {
@@ -163,7 +169,7 @@ impl Detector {
             height,
             width,
             objects: objects.collect(),
-            output: None,
+            output,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A network with its input: images of any size in, boxes in their pixels out.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorReadError};
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::{BoundingBox, Detection, Image, resize_image};
-use tinderbox_models::vision::STRIDES;
+use tinderbox_models::vision::{DetectorOutput, STRIDES};
 
 use super::net::DetectionModel;
 use super::non_maximum_suppression;
@@ -115,32 +115,43 @@ impl DetectionNetwork {
 
     /// Images of one size through the network, after non-maximum suppression.
     fn run(&self, images: &[Image], threshold: f32) -> Result<Vec<Vec<Detection>>, PredictError> {
-        let output = self
-            .model
-            .detect(self.normalize.batch(images, &self.device));
-        let [_, cells, classes] = output.classes.dims();
-        let read = |tensor: burn::tensor::Tensor<3>| {
-            tensor
-                .try_into_vec_as::<f32>()
-                .map_err(PredictError::device)
-        };
-        let boxes = read(output.boxes)?;
-        let scores = read(output.classes)?;
-        let objectness = output.objectness.map(read).transpose()?;
-        let per_image = (0..images.len()).map(|image| {
-            let cells = (image * cells..(image + 1) * cells).map(|cell| Cell {
-                bounds: &boxes[4 * cell..][..4],
-                classes: &scores[classes * cell..][..classes],
-                objectness: objectness.as_ref().map(|values| values[cell]),
-            });
-            let mut found: Vec<Detection> =
-                cells.filter_map(|cell| cell.detection(threshold)).collect();
-            found.sort_by(|a, b| b.score.total_cmp(&a.score));
-            found.truncate(MAX_CANDIDATES);
-            non_maximum_suppression(found, self.input.max_overlap, MAX_OBJECTS)
-        });
-        Ok(per_image.collect())
+        let images = self.normalize.batch(images, &self.device);
+        let output = self.model.detect(images);
+        objects_of(output, threshold, self.input.max_overlap).map_err(PredictError::device)
     }
+}
+
+/// The objects in each image with at least this score after non-maximum suppression, in pixels of the input, the
+/// best first.
+///
+/// # Errors
+///
+/// If the device fails.
+pub fn objects_of(
+    output: DetectorOutput,
+    threshold: f32,
+    max_overlap: f32,
+) -> Result<Vec<Vec<Detection>>, TensorReadError> {
+    let [images, cells, classes] = output.classes.dims();
+    let boxes = output.boxes.try_into_vec_as::<f32>()?;
+    let scores = output.classes.try_into_vec_as::<f32>()?;
+    let objectness = output
+        .objectness
+        .map(Tensor::try_into_vec_as::<f32>)
+        .transpose()?;
+    let per_image = (0..images).map(|image| {
+        let cells = (image * cells..(image + 1) * cells).map(|cell| Cell {
+            bounds: &boxes[4 * cell..][..4],
+            classes: &scores[classes * cell..][..classes],
+            objectness: objectness.as_ref().map(|values| values[cell]),
+        });
+        let mut found: Vec<Detection> =
+            cells.filter_map(|cell| cell.detection(threshold)).collect();
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(MAX_CANDIDATES);
+        non_maximum_suppression(found, max_overlap, MAX_OBJECTS)
+    });
+    Ok(per_image.collect())
 }
 
 /// The prediction of a cell.

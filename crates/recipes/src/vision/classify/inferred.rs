@@ -33,8 +33,8 @@ impl InferredRecipe {
     pub fn of(data: &Path) -> Result<Self, TaskError> {
         if let Some(format) = label_format(data) {
             return Err(TaskError::user(format!(
-                "`{}` has boxes around objects ({}), and object detection is not supported yet; check them with \
-                 `vision inspect`, or use the folders as classes with `--recipe image-folder`",
+                "`{}` has boxes around objects ({}), which are no classes of images: use the recipe `detect`, or \
+                 the folders as classes with `--recipe image-folder`",
                 data.display(),
                 format.name()
             )));

@@ -1,270 +1,79 @@
 //! Photos to segment, and the images that are written for them.
 
-use std::fs;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
-use tinderbox_datasets::files::is_same_file;
 use tinderbox_datasets::image::Image;
-use tinderbox_datasets::parallel_map;
-use tinderbox_predict::Prediction;
-use tinderbox_predict::vision::{Probabilities, Segmenter};
+use tinderbox_predict::vision::{Probabilities, Segmented, Segmenter};
+use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::TaskError;
-use tinderbox_train::format::thousands;
-use tinderbox_train::task::{
-    InputItem, InputOptions, InputReport, Position, Predicted, PredictionListener,
-};
+use tinderbox_train::task::{InputOptions, InputReport, PredictionListener};
 
 use super::TrainingData;
-use super::output::{Background, encode, write};
-use crate::vision::inputs::{Source, find, numbered, position};
+use super::output::{Background, encode};
+use crate::vision::PhotoOptions;
+use crate::vision::photos::{self, Outputs, PhotoModel};
 
-/// Photos that are in memory at a time, in each of three steps.
-const BATCH: usize = 8;
-
-/// How `predict` segments photos and writes images.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CutoutOptions {
-    /// What takes the place of the background.
-    pub background: Background,
-    /// Whether edges stay as the network gives them.
-    pub no_refine: bool,
-    /// Whether images that are there already are made again.
-    pub overwrite: bool,
-}
-
-/// A photo with its place in the output.
-struct Work<'a> {
-    source: &'a Source,
-    /// The file to write; none without `--out`.
-    output: Option<PathBuf>,
-    /// Its number among all inputs, from 1.
-    number: usize,
-}
-
-/// A photo that was read, with what was found in it.
-type Found = Result<(Image, Probabilities), TaskError>;
-
-/// The prediction for a photo, or why its image could not be written.
-type Written = Result<(Predicted, Position), TaskError>;
-
-struct Run<'a> {
+/// A model with what is put behind the objects.
+struct Cutter<'a> {
     model: &'a Segmenter,
-    options: &'a CutoutOptions,
+    background: &'a Background,
     refine: bool,
-    total: usize,
 }
 
-/// Segments the photos of a file, folder or archive, or of stdin. Reading the next photos and writing the
-/// last ones go on while the network computes.
+/// Segments the photos of a file, folder or archive, or of stdin.
 pub(super) fn predict(
     model: &Segmenter,
     path: &Path,
-    options: &InputOptions<CutoutOptions>,
+    options: &InputOptions<PhotoOptions>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
-    let training: TrainingData =
-        serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
-    let (sources, skipped_files) = find(path)?;
-    let total = sources.len();
-    let run = Run {
-        model,
-        options: &options.own,
-        refine: training.refine && !options.own.no_refine,
-        total,
-    };
-    let mut works = plan(&sources, path, options.out.as_deref())?;
-    let mut notes = Vec::new();
-    if !skipped_files.is_empty() {
-        notes.push(skipped_files.to_string());
-    }
-    if !options.own.overwrite {
-        works.retain(|work| !is_done(work));
-    }
-    let done = total - works.len();
-    if done > 0 {
-        notes.push(format!(
-            "{} of {} images skipped: their output exists; `--overwrite` makes it again",
-            thousands(done),
-            thousands(total)
+    if options.own.coco.is_some() {
+        return Err(TaskError::user(
+            "`--coco` is for models of object detection",
         ));
     }
-    run.run(&works, each)?;
-    Ok(InputReport {
-        notes,
-        already_done: done,
-    })
-}
-
-impl Run<'_> {
-    fn run(&self, works: &[Work<'_>], each: &mut PredictionListener<'_>) -> Result<(), TaskError> {
-        let mut chunks = works.chunks(BATCH);
-        let mut now = chunks.next().unwrap_or_default();
-        let mut read = self.read(now);
-        let mut last: (&[Work<'_>], Vec<Found>) = (&[], Vec::new());
-        while !now.is_empty() {
-            let next = chunks.next().unwrap_or_default();
-            let (found, (read_next, written)) = rayon::join(
-                || self.segment(read),
-                || rayon::join(|| self.read(next), || self.write(last.0, last.1)),
-            );
-            if Self::tell(written, each)?.is_break() {
-                return Ok(());
-            }
-            (last, read, now) = ((now, found?), read_next, next);
-        }
-        let written = self.write(last.0, last.1);
-        // Nothing is left to do where the listener stops.
-        let _ = Self::tell(written, each)?;
-        Ok(())
-    }
-
-    fn read(&self, works: &[Work<'_>]) -> Vec<Result<Image, TaskError>> {
-        parallel_map(works, |work| {
-            let photo = work.source.read().and_then(|bytes| {
-                let name = work.source.path();
-                Ok(self.model.decode(&bytes, name)?)
-            });
-            photo.map_err(|error| numbered(error, work.number, self.total))
-        })
-    }
-
-    fn segment(&self, photos: Vec<Result<Image, TaskError>>) -> Result<Vec<Found>, TaskError> {
-        let (mut images, mut failed) = (Vec::new(), Vec::new());
-        for photo in photos {
-            match photo {
-                Ok(image) => {
-                    images.push(image);
-                    failed.push(None);
-                }
-                Err(error) => failed.push(Some(error)),
-            }
-        }
-        let found = self.model.ensemble().probabilities(&images)?;
-        let mut good = images.into_iter().zip(found);
-        let all = failed.into_iter().filter_map(|failed| match failed {
-            Some(error) => Some(Err(error)),
-            None => good.next().map(Ok),
-        });
-        Ok(all.collect())
-    }
-
-    fn write(&self, works: &[Work<'_>], found: Vec<Found>) -> Vec<Written> {
-        let pairs = works.iter().zip(found);
-        parallel_map(pairs, |(work, found)| {
-            let predicted = match found {
-                Ok((photo, found)) => self.finish(work, &photo, &found)?,
-                Err(error) => return Ok((Err(error), position(work.number, self.total))),
-            };
-            Ok((Ok(vec![predicted]), position(work.number, self.total)))
-        })
-    }
-
-    fn finish(
-        &self,
-        work: &Work<'_>,
-        photo: &Image,
-        found: &Probabilities,
-    ) -> Result<(InputItem, Prediction), TaskError> {
-        let segmented = found.segment(photo, self.refine);
-        let mut prediction = self.model.prediction(&segmented.mask);
-        if let Some(path) = &work.output {
-            let classes = self.model.labels().len();
-            let written = encode(photo, &segmented, &self.options.background, classes)
-                .and_then(|bytes| write(path, &bytes));
-            written.map_err(|error| {
-                TaskError::user(format!(
-                    "cannot write `{}`: {error}; stopped at image {} of {}: the images before it are \
-                     finished, and the same command continues",
-                    path.display(),
-                    thousands(work.number),
-                    thousands(self.total)
-                ))
-            })?;
-            if let Prediction::Mask { output, .. } = &mut prediction {
-                *output = Some(path.display().to_string());
-            }
-        }
-        let item = InputItem {
-            name: work.source.name(),
-            ..InputItem::default()
-        };
-        Ok((item, prediction))
-    }
-
-    fn tell(
-        written: Vec<Written>,
-        each: &mut PredictionListener<'_>,
-    ) -> Result<ControlFlow<()>, TaskError> {
-        for written in written {
-            let (predicted, position) = written?;
-            if each(predicted, position).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-}
-
-/// The output file of each photo: below the folder `out` as the photo is below the input.
-fn plan<'a>(
-    sources: &'a [Source],
-    input: &Path,
-    out: Option<&Path>,
-) -> Result<Vec<Work<'a>>, TaskError> {
-    let mut outputs = std::collections::BTreeMap::new();
-    let mut works = Vec::with_capacity(sources.len());
-    for (source, number) in sources.iter().zip(1..) {
-        let output = out.map(|out| out.join(below(source, input)).with_extension("png"));
-        if let Some(path) = output
-            .as_deref()
-            .filter(|path| is_same_file(path, source.path()))
-        {
-            return Err(TaskError::user(format!(
-                "`--out` would overwrite the input `{}`; name another folder",
-                path.display()
-            )));
-        }
-        if let Some(path) = &output
-            && let Some(other) = outputs.insert(path.clone(), source.name())
-        {
-            return Err(TaskError::user(format!(
-                "`{other}` and `{}` would both be written to `{}`: rename one",
-                source.name(),
-                path.display()
-            )));
-        }
-        works.push(Work {
-            source,
-            output,
-            number,
-        });
-    }
-    Ok(works)
-}
-
-/// The path of a photo below the input, or its name.
-fn below(source: &Source, input: &Path) -> PathBuf {
-    let path = source.path();
-    let name = path
-        .file_name()
-        .map_or_else(|| PathBuf::from("stdin"), PathBuf::from);
-    match path.strip_prefix(input) {
-        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
-        // The path of a file inside an archive must not lead out of the folder.
-        _ if input.is_file() && path.is_relative() && path != input => path
-            .components()
-            .filter(|part| matches!(part, std::path::Component::Normal(_)))
-            .collect(),
-        _ => name,
-    }
-}
-
-/// Whether the output is there and not older than the photo.
-fn is_done(work: &Work<'_>) -> bool {
-    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    let Some(output) = work.output.as_deref().and_then(modified) else {
-        return false;
+    let training: TrainingData =
+        serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
+    let cutter = Cutter {
+        model,
+        background: &options.own.background,
+        refine: training.refine && !options.own.no_refine,
     };
-    modified(work.source.path()).is_none_or(|photo| photo <= output)
+    let outputs = Outputs {
+        dir: options.out.as_deref(),
+        overwrite: options.own.overwrite,
+    };
+    photos::predict(&cutter, path, &outputs, each)
+}
+
+impl PhotoModel for Cutter<'_> {
+    type Found = Probabilities;
+    type Result = Segmented;
+
+    fn decode(&self, bytes: &[u8], name: &Path) -> Result<Image, PredictError> {
+        self.model.decode(bytes, name)
+    }
+
+    fn find(&self, photos: &[Image]) -> Result<Vec<Probabilities>, TaskError> {
+        Ok(self.model.ensemble().probabilities(photos)?)
+    }
+
+    fn finish(&self, photo: &Image, found: Probabilities) -> Segmented {
+        found.segment(photo, self.refine)
+    }
+
+    fn prediction(
+        &self,
+        _photo: &Image,
+        segmented: &Segmented,
+        output: Option<String>,
+    ) -> Prediction {
+        self.model.prediction(&segmented.mask, output)
+    }
+
+    fn draw(&self, photo: &Image, segmented: &Segmented) -> io::Result<Vec<u8>> {
+        let classes = self.model.labels().len();
+        encode(photo, segmented, self.background, classes)
+    }
 }

@@ -1,11 +1,10 @@
 //! The image that is written for a photo: cut out, composited, or its classes.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
-use tinderbox_datasets::atomic_file::AtomicFile;
 use tinderbox_datasets::image::{Image, MAX_PIXELS, decode_full, read_file, resize_image};
 use tinderbox_predict::vision::Segmented;
 use tinderbox_train::TaskError;
@@ -114,16 +113,6 @@ fn png(
         .write_image(pixels, width as u32, height as u32, color)
         .map_err(io::Error::other)?;
     Ok(bytes)
-}
-
-/// Writes a file that appears only when it is complete.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(bytes)?;
-    file.commit_unsynced()
 }
 
 #[cfg(test)]

@@ -1,0 +1,256 @@
+//! Object detection, from a recipe to a model folder and back: boxes with classes and scores.
+
+mod batch;
+mod builtin;
+mod data;
+mod docs;
+mod evaluate;
+mod fit;
+mod images;
+mod inferred;
+mod inputs;
+mod recipe;
+mod weights;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use tinderbox_models::LayerSummary;
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::vision::{Detector, DetectorSpec, Normalize, PublishedDetector};
+use tinderbox_train::format::thousands;
+use tinderbox_train::memory::check_memory;
+use tinderbox_train::splits::SplitList;
+use tinderbox_train::task::{
+    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
+    SplitOverview,
+};
+use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
+
+pub(super) use builtin::BUILTIN;
+pub(super) use docs::DOCS;
+pub use inferred::InferredDetection;
+pub use recipe::{BoxData, DetectionRecipe, DetectionTag};
+
+use data::BoxedImages;
+
+use super::PhotoOptions;
+use super::batch::measure;
+use super::data::DataError;
+use super::inputs::NO_COLUMNS;
+use super::splits::{ImageSplits, SplitSource};
+
+/// Object detection: a recipe with its images and boxes.
+pub struct ObjectDetection {
+    recipe: DetectionRecipe,
+    data: BoxedImages,
+    splits: ImageSplits,
+    list: SplitList,
+    normalize: Normalize,
+    layers: Vec<LayerSummary>,
+    /// Published weights of the network.
+    weights: Option<PublishedDetector>,
+}
+
+/// Where the training data is and how it was split, as `model.json` holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TrainingData {
+    data: BoxData,
+    split: Split,
+    /// Hash of the images, to recognize them.
+    digest: String,
+}
+
+/// The splits of images with boxes, which have no class to be split by.
+fn splits_of(data: &BoxedImages, split: &Split) -> Result<ImageSplits, DataError> {
+    let source = SplitSource {
+        labels: &vec![0; data.contents.len()],
+        contents: &data.contents,
+        classes: &["image".to_owned()],
+        named: &data.named,
+    };
+    ImageSplits::of(&source, split)
+}
+
+impl Task for ObjectDetection {
+    type Recipe = DetectionRecipe;
+    type Model = Detector;
+    type InputOptions = PhotoOptions;
+
+    const KIND: &'static str = Detector::KIND;
+    const ITEM: Noun = Noun("image", "images");
+
+    fn check_memory(recipe: &DetectionRecipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        let [height, width, channels] = recipe.shape();
+        let classes = recipe.data.classes.len().max(1);
+        let layers = recipe.model.layers(recipe.shape(), classes)?;
+        let input = height * width * channels;
+        let keys = "`data.size`, `train.batch_size` or `model`";
+        Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
+    }
+
+    fn prepare(mut recipe: DetectionRecipe) -> Result<Self, TaskError> {
+        recipe.validate()?;
+        let weights = weights::open(&mut recipe)?;
+        let data = BoxedImages::open(&recipe.data)?;
+        data.check_trainable()?;
+        recipe.data.classes = data.classes().to_vec();
+        recipe.check_classes()?;
+        let splits = splits_of(&data, &recipe.split)?;
+        let layers = recipe
+            .model
+            .layers(recipe.shape(), recipe.data.classes.len())?;
+        let train = &splits.splits;
+        let list = SplitList::new(data.items(), [&train.train, &train.valid, &train.test]);
+        let normalize = normalize(&recipe, &data, &train.train, weights.as_ref())?;
+        Ok(Self {
+            recipe,
+            data,
+            splits,
+            list,
+            normalize,
+            layers,
+            weights,
+        })
+    }
+
+    fn recipe(&self) -> &DetectionRecipe {
+        &self.recipe
+    }
+
+    fn overview(&self) -> Overview {
+        let splits = self.splits.splits.named().into_iter();
+        let splits = splits.zip(&self.splits.sources);
+        let boxes: usize = self.data.counts(&self.all_rows()).iter().sum();
+        Overview {
+            summary: format!(
+                "{} boxes of {} classes in {} images ({}), scaled to {} pixels",
+                thousands(boxes),
+                self.recipe.data.classes.len(),
+                thousands(self.data.contents.len()),
+                self.data.format().name(),
+                self.recipe.data.size
+            ),
+            splits: splits
+                .map(|((name, rows), source)| SplitOverview {
+                    name: name.to_owned(),
+                    count: rows.len(),
+                    source: source.clone(),
+                    classes: self.class_counts(rows),
+                })
+                .collect(),
+            duplicates: self.splits.duplicates,
+            test_duplicates: self.splits.test_duplicates,
+            notes: self.notes(),
+            layers: self.layers.clone(),
+            ..Overview::default()
+        }
+    }
+
+    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
+        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
+            self.train_in(run, device, options)
+        })
+    }
+
+    fn load(dir: &Path, device: &Device) -> Result<Detector, TaskError> {
+        Ok(Detector::load(&ModelFiles::open(dir), device)?)
+    }
+
+    fn with_threshold(model: Detector, threshold: f64) -> Result<Detector, TaskError> {
+        Ok(model.with_threshold(threshold as f32))
+    }
+
+    fn evaluate(
+        model: &Detector,
+        request: &EvalRequest<'_, DetectionRecipe>,
+    ) -> Result<EvalReport, TaskError> {
+        evaluate::evaluate(model, request)
+    }
+
+    fn predict(
+        model: &Detector,
+        path: &Path,
+        options: &InputOptions<PhotoOptions>,
+        each: &mut PredictionListener<'_>,
+    ) -> Result<InputReport, TaskError> {
+        if options.all_columns || !options.columns.is_empty() {
+            return Err(TaskError::user(NO_COLUMNS));
+        }
+        inputs::predict(model, path, options, each)
+    }
+
+    fn writes_files(_model: &Detector) -> bool {
+        true
+    }
+
+    fn columns(_model: &Detector) -> Vec<String> {
+        ["height", "width", "objects"].map(str::to_owned).to_vec()
+    }
+}
+
+impl DetectionRecipe {
+    /// `[height, width, channels]` of a training image.
+    fn shape(&self) -> [usize; 3] {
+        [self.data.size, self.data.size, self.data.channels]
+    }
+}
+
+impl ObjectDetection {
+    fn all_rows(&self) -> Vec<usize> {
+        (0..self.data.contents.len()).collect()
+    }
+
+    /// Boxes of each class in some images.
+    fn class_counts(&self, rows: &[usize]) -> Vec<(String, usize)> {
+        let names = self.recipe.data.classes.iter().cloned();
+        names.zip(self.data.counts(rows)).collect()
+    }
+
+    /// Notes on the data and on where the weights are from.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.data.notes();
+        if let Some(weights) = &self.weights {
+            let (name, path) = (&weights.architecture, weights.path().display());
+            notes.push(format!(
+                "{name} with the weights of `{path}`, new outputs for the classes"
+            ));
+            notes.extend(weights.notes.iter().cloned());
+        }
+        notes
+    }
+
+    /// The content of `model.json`.
+    fn spec(&self, normalize: &Normalize, threshold: f32) -> Result<DetectorSpec, TaskError> {
+        let training = TrainingData {
+            data: self.recipe.data.portable(),
+            split: self.recipe.split.clone(),
+            digest: self.list.digest(),
+        };
+        Ok(DetectorSpec {
+            kind: Detector::KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            model: self.recipe.model.clone(),
+            labels: self.recipe.data.classes.clone(),
+            input: self.recipe.input(),
+            normalize: normalize.clone(),
+            threshold,
+            training: serde_json::to_value(training).map_err(TaskError::internal)?,
+        })
+    }
+}
+
+fn normalize(
+    recipe: &DetectionRecipe,
+    data: &BoxedImages,
+    rows: &[usize],
+    weights: Option<&PublishedDetector>,
+) -> Result<Normalize, TaskError> {
+    if let Some(weights) = weights {
+        return Ok(weights.normalize());
+    }
+    let images = data.select(rows)?;
+    Ok(measure(&*images, recipe.data.channels).map_err(DataError::Image)?)
+}

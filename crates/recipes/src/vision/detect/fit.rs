@@ -1,0 +1,233 @@
+//! Training of a detector.
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use tinderbox_datasets::loader::{Loader, LoaderConfig};
+use tinderbox_models::trainable_parameters;
+use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_predict::vision::{DetectionModel, DetectionNetwork, DetectorSpec, Normalize};
+use tinderbox_train::detect::{MapMetric, ObjectDetector};
+use tinderbox_train::run::{
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
+};
+use tinderbox_train::run_dir::RunDir;
+use tinderbox_train::run_options::Job;
+use tinderbox_train::task::FoldReport;
+use tinderbox_train::{
+    BestListener, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
+};
+
+use super::batch::BoxCollate;
+use super::evaluate::{Evaluated, Evaluator, THRESHOLD};
+use super::{ObjectDetection, normalize};
+use crate::vision::pictures::Gallery;
+
+/// Most photos that are predicted alone to measure the time.
+const TIMED_IMAGES: usize = 10;
+
+/// Photos of a validation batch.
+const EVAL_BATCH: usize = 16;
+
+/// Photos that are named as the worst.
+const WORST: usize = 10;
+
+/// The trained network of a part of a run.
+struct Fitted {
+    network: DetectionNetwork,
+    members: Members<ObjectDetector<DetectionModel>>,
+}
+
+impl ObjectDetection {
+    pub(super) fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        let labels = &self.recipe.data.classes;
+        let folds = cross_validate(run, &self.splits.folds, |part, splits| {
+            let fitted = self.fit(part, splits, device, options)?;
+            let valid = self.evaluate_rows(&fitted, &splits.valid)?;
+            let test = self.evaluate_rows(&fitted, &splits.test)?;
+            let evaluation = test.evaluation(labels, valid.threshold());
+            Ok(FoldReport {
+                test: evaluation.metrics(),
+                evaluation,
+                baselines: Vec::new(),
+            })
+        })?;
+        let splits = &self.splits.splits;
+        let mut gallery = Gallery::new(run.path());
+        self.draw_training(&mut gallery);
+        let fitted = self.fit(&Part::main(run), splits, device, options)?;
+        let valid = self.evaluate_rows(&fitted, &splits.valid)?;
+        let threshold = valid.threshold();
+        self.save(run, &fitted, threshold)?;
+        let test = self.evaluate_rows(&fitted, &splits.test)?;
+        let evaluation = test.evaluation(labels, threshold);
+        fitted.members.log_test(&evaluation.metrics())?;
+        let mut report = Report::new(run, fitted.members.training.clone(), evaluation);
+        report.parameters = trainable_parameters(&fitted.network.model);
+        report.seconds_per_item = self.seconds_per_image(&fitted, threshold)?;
+        report.valid = valid.evaluation(labels, threshold).metrics();
+        report.labels.clone_from(labels);
+        report.folds = folds;
+        let ranked = test.ranked(&self.data, threshold);
+        report.sections = vec![self.worst(&ranked, threshold)];
+        self.draw_result(&mut gallery, &report, &test, &ranked, threshold);
+        gallery.report(&mut report);
+        Ok(report)
+    }
+
+    /// The test photos with the lowest F1.
+    fn worst(&self, photos: &[(usize, f64)], threshold: f32) -> Section {
+        let head = vec![
+            "worst test images".to_owned(),
+            format!("f1 at a score of {threshold:.2}"),
+        ];
+        let rows = photos.iter().take(WORST).map(|&(row, f1)| {
+            let path = self.data.images.path(row);
+            vec![path.display().to_string(), format!("{f1:.4}")]
+        });
+        Section::table("", std::iter::once(head).chain(rows).collect())
+    }
+
+    /// Trains the network of a part of the run.
+    fn fit(
+        &self,
+        part: &Part,
+        splits: &Splits,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Fitted, TaskError> {
+        let normalize = if part.is_main() {
+            self.normalize.clone()
+        } else {
+            normalize(
+                &self.recipe,
+                &self.data,
+                &splits.train,
+                self.weights.as_ref(),
+            )?
+        };
+        let spec = self.spec(&normalize, THRESHOLD)?;
+        let members = train_members(part, 1, |mut job, member| {
+            job.on_best = part
+                .best_dir()
+                .map(|dir| keep_best(dir, member, spec.clone()));
+            self.fit_member(job, splits, &normalize, device, options)
+        })?;
+        let model = members.models.first().map(|model| model.net.clone());
+        let model = model.ok_or_else(|| TaskError::internal("no network was trained"))?;
+        Ok(Fitted {
+            network: DetectionNetwork {
+                model,
+                input: self.recipe.input(),
+                normalize,
+                device: device.clone().inner(),
+            },
+            members,
+        })
+    }
+
+    fn fit_member(
+        &self,
+        job: Job<ObjectDetector<DetectionModel>>,
+        splits: &Splits,
+        normalize: &Normalize,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Trained<ObjectDetector<DetectionModel>>, TaskError> {
+        let config = self.recipe.train_config();
+        let classes = self.recipe.data.classes.len();
+        let on = device.clone().autodiff();
+        let net = init_seeded(config.train.seed, &on, || match &self.weights {
+            Some(weights) => weights.with_classes(classes, &on).map_err(TaskError::user),
+            None => {
+                let channels = self.recipe.data.channels;
+                Ok(self.recipe.model.init(channels, classes, &on)?)
+            }
+        })?;
+        let max_overlap = self.recipe.max_overlap as f32;
+        let model = ObjectDetector::new(net, self.recipe.loss.clone(), max_overlap);
+        let workers = config.train.workers;
+        let batches = LoaderConfig::train(config.train.batch_size, config.train.seed);
+        let train = self.data.select(&splits.train)?;
+        let collate = self.collate(normalize);
+        let valid_collate = BoxCollate {
+            augment: None,
+            ..collate.clone()
+        };
+        let mut loader = Loader::new(train, collate, batches.with_workers(workers), device)?;
+        if config.train.balanced_sampling {
+            loader = loader.balanced(self.data.rarest_classes(&splits.train));
+        }
+        let batches = LoaderConfig::eval(EVAL_BATCH).with_workers(workers);
+        let valid = self.data.select(&splits.valid)?;
+        let valid = Loader::new(valid, valid_collate, batches, device)?;
+        let identity = self.identity(&job.stage.name)?;
+        let trainer = job.trainer(config, identity, options);
+        Ok(trainer.fit(model, loader, valid, |training| {
+            training.metric_valid_numeric(MapMetric::new(classes))
+        })?)
+    }
+
+    fn evaluate_rows(&self, fitted: &Fitted, rows: &[usize]) -> Result<Evaluated, TaskError> {
+        let evaluator = Evaluator {
+            network: &fitted.network,
+            data: &self.data,
+        };
+        evaluator.rows(rows)
+    }
+
+    /// The time to decode and search one photo alone, in s.
+    fn seconds_per_image(&self, fitted: &Fitted, threshold: f32) -> Result<f64, TaskError> {
+        let rows = self.splits.splits.test.iter().copied();
+        let rows: Vec<usize> = rows.take(TIMED_IMAGES).collect();
+        seconds_per_item(&rows, |&row| {
+            let photo = [self.data.images.full(row).map_err(TaskError::user)?.image];
+            fitted.network.detect(&photo, threshold)?;
+            Ok(())
+        })
+    }
+
+    /// Makes training batches.
+    pub(super) fn collate(&self, normalize: &Normalize) -> BoxCollate {
+        BoxCollate {
+            normalize: normalize.clone(),
+            size: self.recipe.data.size,
+            augment: Some((self.recipe.augment.clone(), self.recipe.mosaic.clone())),
+        }
+    }
+
+    fn save(&self, run: &RunDir, fitted: &Fitted, threshold: f32) -> Result<(), TaskError> {
+        let spec = self.spec(&fitted.network.normalize, threshold)?;
+        let weights = fitted.network.model.to_bytes().map_err(ModelError::from)?;
+        Ok(model_dir::save_all(&run.model_dir(), &[weights], &spec)?)
+    }
+
+    fn identity(&self, stage: &str) -> Result<String, TaskError> {
+        let mut recipe = self.recipe.clone();
+        recipe.data.path.clear();
+        // The weights themselves count, not where they are.
+        recipe.weights = match &self.weights {
+            Some(weights) => weights.digest.clone(),
+            None => String::new(),
+        };
+        recipe.train = recipe.train.identity();
+        identity(&recipe, &self.list, stage)
+    }
+}
+
+/// Keeps the best weights so far of a network.
+fn keep_best(
+    dir: PathBuf,
+    member: usize,
+    spec: DetectorSpec,
+) -> Box<BestListener<ObjectDetector<DetectionModel>>> {
+    Box::new(move |model| {
+        let weights = model.net.to_bytes()?;
+        model_dir::save_best(&dir, member, &weights, &spec, &[])
+    })
+}

@@ -1,0 +1,307 @@
+//! Photos that go through a model one after another, and the images that are written for them.
+//!
+//! Reading the next photos and writing the last ones go on while the network computes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::{Component, Path, PathBuf};
+
+use tinderbox_datasets::atomic_file::AtomicFile;
+use tinderbox_datasets::files::is_same_file;
+use tinderbox_datasets::image::Image;
+use tinderbox_datasets::parallel_map;
+use tinderbox_predict::{PredictError, Prediction};
+use tinderbox_train::TaskError;
+use tinderbox_train::format::thousands;
+use tinderbox_train::task::{InputItem, InputReport, Position, Predicted, PredictionListener};
+
+use super::Background;
+use super::inputs::{Source, find, numbered, position};
+
+/// How `predict` treats photos and writes images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PhotoOptions {
+    /// What takes the place of the background, for segmentation.
+    pub background: Background,
+    /// Whether edges stay as the network gives them, for segmentation.
+    pub no_refine: bool,
+    /// Whether images that are there already are made again.
+    pub overwrite: bool,
+    /// The file for all detections in the results format of COCO, for object detection.
+    pub coco: Option<PathBuf>,
+}
+
+/// Photos that are in memory at a time, in each of three steps.
+const BATCH: usize = 8;
+
+/// A model whose predictions can be drawn.
+pub(super) trait PhotoModel: Sync {
+    /// What the network finds in a photo.
+    type Found: Send;
+    /// What is made of it, on all cores.
+    type Result;
+
+    /// Decodes a photo at its own size; `name` is its name in an error.
+    fn decode(&self, bytes: &[u8], name: &Path) -> Result<Image, PredictError>;
+
+    /// What is in each photo.
+    fn find(&self, photos: &[Image]) -> Result<Vec<Self::Found>, TaskError>;
+
+    /// What is made of it.
+    fn finish(&self, photo: &Image, found: Self::Found) -> Self::Result;
+
+    /// The prediction for a photo; `output` is the file that [`draw`](Self::draw) was written to, if any.
+    fn prediction(
+        &self,
+        photo: &Image,
+        result: &Self::Result,
+        output: Option<String>,
+    ) -> Prediction;
+
+    /// The bytes of the PNG that is written for a photo.
+    fn draw(&self, photo: &Image, result: &Self::Result) -> io::Result<Vec<u8>>;
+}
+
+/// Where images are written to.
+pub(super) struct Outputs<'a> {
+    /// The folder; none to write no images.
+    pub(super) dir: Option<&'a Path>,
+    /// Whether images that are there already are made again.
+    pub(super) overwrite: bool,
+}
+
+/// Predicts the photos of a file, folder or archive, or of stdin, and writes an image for each.
+pub(super) fn predict<M: PhotoModel>(
+    model: &M,
+    path: &Path,
+    outputs: &Outputs<'_>,
+    each: &mut PredictionListener<'_>,
+) -> Result<InputReport, TaskError> {
+    let (sources, skipped_files) = find(path)?;
+    let total = sources.len();
+    let mut works = plan(&sources, path, outputs.dir)?;
+    let mut notes = Vec::new();
+    if !skipped_files.is_empty() {
+        notes.push(skipped_files.to_string());
+    }
+    if !outputs.overwrite {
+        works.retain(|work| !is_done(work));
+    }
+    let done = total - works.len();
+    if done > 0 {
+        notes.push(format!(
+            "{} of {} images skipped: their output exists; `--overwrite` makes it again",
+            thousands(done),
+            thousands(total)
+        ));
+    }
+    Run { model, total }.run(&works, each)?;
+    Ok(InputReport {
+        notes,
+        already_done: done,
+    })
+}
+
+/// A photo with its place in the output.
+struct Work<'a> {
+    source: &'a Source,
+    /// The file to write; none without a folder.
+    output: Option<PathBuf>,
+    /// Its number among all inputs, from 1.
+    number: usize,
+}
+
+/// A photo that was read, with what was found in it.
+type Found<F> = Result<(Image, F), TaskError>;
+
+/// The prediction for a photo, or why its image could not be written.
+type Written = Result<(Predicted, Position), TaskError>;
+
+struct Run<'a, M> {
+    model: &'a M,
+    total: usize,
+}
+
+impl<M: PhotoModel> Run<'_, M> {
+    fn run(&self, works: &[Work<'_>], each: &mut PredictionListener<'_>) -> Result<(), TaskError> {
+        let mut chunks = works.chunks(BATCH);
+        let mut now = chunks.next().unwrap_or_default();
+        let mut read = self.read(now);
+        let mut last: (&[Work<'_>], Vec<Found<M::Found>>) = (&[], Vec::new());
+        while !now.is_empty() {
+            let next = chunks.next().unwrap_or_default();
+            let (found, (read_next, written)) = rayon::join(
+                || self.find(read),
+                || rayon::join(|| self.read(next), || self.write(last.0, last.1)),
+            );
+            if tell(written, each)?.is_break() {
+                return Ok(());
+            }
+            (last, read, now) = ((now, found?), read_next, next);
+        }
+        let written = self.write(last.0, last.1);
+        // Nothing is left to do where the listener stops.
+        let _ = tell(written, each)?;
+        Ok(())
+    }
+
+    fn read(&self, works: &[Work<'_>]) -> Vec<Result<Image, TaskError>> {
+        parallel_map(works, |work| {
+            let photo = work.source.read().and_then(|bytes| {
+                let name = work.source.path();
+                Ok(self.model.decode(&bytes, name)?)
+            });
+            photo.map_err(|error| numbered(error, work.number, self.total))
+        })
+    }
+
+    fn find(
+        &self,
+        photos: Vec<Result<Image, TaskError>>,
+    ) -> Result<Vec<Found<M::Found>>, TaskError> {
+        let (mut images, mut failed) = (Vec::new(), Vec::new());
+        for photo in photos {
+            match photo {
+                Ok(image) => {
+                    images.push(image);
+                    failed.push(None);
+                }
+                Err(error) => failed.push(Some(error)),
+            }
+        }
+        let found = self.model.find(&images)?;
+        let mut good = images.into_iter().zip(found);
+        let all = failed.into_iter().filter_map(|failed| match failed {
+            Some(error) => Some(Err(error)),
+            None => good.next().map(Ok),
+        });
+        Ok(all.collect())
+    }
+
+    fn write(&self, works: &[Work<'_>], found: Vec<Found<M::Found>>) -> Vec<Written> {
+        let pairs = works.iter().zip(found);
+        parallel_map(pairs, |(work, found)| {
+            let predicted = match found {
+                Ok((photo, found)) => self.finish(work, &photo, found)?,
+                Err(error) => return Ok((Err(error), position(work.number, self.total))),
+            };
+            Ok((Ok(vec![predicted]), position(work.number, self.total)))
+        })
+    }
+
+    fn finish(
+        &self,
+        work: &Work<'_>,
+        photo: &Image,
+        found: M::Found,
+    ) -> Result<(InputItem, Prediction), TaskError> {
+        let result = self.model.finish(photo, found);
+        if let Some(path) = &work.output {
+            let written = self.model.draw(photo, &result);
+            let written = written.and_then(|bytes| write(path, &bytes));
+            written.map_err(|error| {
+                TaskError::user(format!(
+                    "cannot write `{}`: {error}; stopped at image {} of {}: the images before it are \
+                     finished, and the same command continues",
+                    path.display(),
+                    thousands(work.number),
+                    thousands(self.total)
+                ))
+            })?;
+        }
+        let output = work.output.as_ref().map(|path| path.display().to_string());
+        let item = InputItem {
+            name: work.source.name(),
+            ..InputItem::default()
+        };
+        Ok((item, self.model.prediction(photo, &result, output)))
+    }
+}
+
+fn tell(
+    written: Vec<Written>,
+    each: &mut PredictionListener<'_>,
+) -> Result<ControlFlow<()>, TaskError> {
+    for written in written {
+        let (predicted, position) = written?;
+        if each(predicted, position).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// The output file of each photo: below the folder `out` as the photo is below the input.
+fn plan<'a>(
+    sources: &'a [Source],
+    input: &Path,
+    out: Option<&Path>,
+) -> Result<Vec<Work<'a>>, TaskError> {
+    let mut outputs = BTreeMap::new();
+    let mut works = Vec::with_capacity(sources.len());
+    for (source, number) in sources.iter().zip(1..) {
+        let output = out.map(|out| out.join(below(source, input)).with_extension("png"));
+        if let Some(path) = output
+            .as_deref()
+            .filter(|path| is_same_file(path, source.path()))
+        {
+            return Err(TaskError::user(format!(
+                "`--out` would overwrite the input `{}`; name another folder",
+                path.display()
+            )));
+        }
+        if let Some(path) = &output
+            && let Some(other) = outputs.insert(path.clone(), source.name())
+        {
+            return Err(TaskError::user(format!(
+                "`{other}` and `{}` would both be written to `{}`: rename one",
+                source.name(),
+                path.display()
+            )));
+        }
+        works.push(Work {
+            source,
+            output,
+            number,
+        });
+    }
+    Ok(works)
+}
+
+/// The path of a photo below the input, or its name.
+fn below(source: &Source, input: &Path) -> PathBuf {
+    let path = source.path();
+    let name = path
+        .file_name()
+        .map_or_else(|| PathBuf::from("stdin"), PathBuf::from);
+    match path.strip_prefix(input) {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+        // The path of a file inside an archive must not lead out of the folder.
+        _ if input.is_file() && path.is_relative() && path != input => path
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)))
+            .collect(),
+        _ => name,
+    }
+}
+
+/// Whether the output is there and not older than the photo.
+fn is_done(work: &Work<'_>) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let Some(output) = work.output.as_deref().and_then(modified) else {
+        return false;
+    };
+    modified(work.source.path()).is_none_or(|photo| photo <= output)
+}
+
+/// Writes a file that appears only when it is complete.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)?;
+    file.commit_unsynced()
+}
