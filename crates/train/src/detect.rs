@@ -43,6 +43,9 @@ pub struct ObjectDetector<N> {
     /// Intersection over union from which two boxes of a class are of one object.
     #[module(skip)]
     max_overlap: f32,
+    /// Weight of each class; empty for equal ones.
+    #[module(skip)]
+    class_weights: Vec<f32>,
 }
 
 impl<N: Detect> ObjectDetector<N> {
@@ -52,7 +55,16 @@ impl<N: Detect> ObjectDetector<N> {
             net,
             loss,
             max_overlap,
+            class_weights: Vec::new(),
         }
+    }
+
+    /// The same with a weight for each class, as [`ClassWeights::of`](crate::classify::ClassWeights::of) computes
+    /// them.
+    #[must_use]
+    pub fn with_class_weights(mut self, weights: Vec<f32>) -> Self {
+        self.class_weights = weights;
+        self
     }
 }
 
@@ -99,7 +111,9 @@ impl<N: Detect> TrainStep for ObjectDetector<N> {
     fn step(&self, batch: DetectionBatch) -> TrainOutput<LossOutput> {
         let [count, _, height, width] = batch.images.dims();
         let output = self.net.detect(batch.images);
-        let loss = self.loss.forward(output, &batch.boxes, [height, width]);
+        let loss = self
+            .loss
+            .forward(output, &batch.boxes, [height, width], &self.class_weights);
         let grads = loss.clone().backward();
         TrainOutput::new(self, grads, LossOutput::new(loss.repeat_dim(0, count)))
     }
@@ -112,9 +126,12 @@ impl<N: Detect> InferenceStep for ObjectDetector<N> {
     fn step(&self, batch: DetectionBatch) -> DetectionStepOutput {
         let [count, _, height, width] = batch.images.dims();
         let output = self.net.detect(batch.images);
-        let loss = self
-            .loss
-            .forward(output.clone(), &batch.boxes, [height, width]);
+        let loss = self.loss.forward(
+            output.clone(),
+            &batch.boxes,
+            [height, width],
+            &self.class_weights,
+        );
         // A device that fails here fails in the next step too, where it can be reported.
         let found = objects_of(output, LEAST_SCORE, self.max_overlap);
         DetectionStepOutput {

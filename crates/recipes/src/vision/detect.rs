@@ -97,7 +97,6 @@ impl Task for ObjectDetection {
         let data = BoxedImages::open(&recipe.data)?;
         data.check_trainable()?;
         recipe.data.classes = data.classes().to_vec();
-        recipe.check_classes()?;
         let splits = splits_of(&data, &recipe.split)?;
         let layers = recipe
             .model

@@ -13,6 +13,7 @@ use tinderbox_datasets::parallel_map;
 use tinderbox_models::vision::{CellGrid, DetectorOutput};
 
 use super::{Assigner, Assignment, CellPredictions};
+use crate::classify::ClassWeights;
 use crate::{ConfigError, check_range};
 
 /// Keeps ratios of areas defined.
@@ -37,8 +38,8 @@ pub struct DetectionLoss {
     /// Weight of the distribution focal loss of the distances to the edges (Li et al., 2020), where the network
     /// predicts distributions.
     pub distribution: f64,
-    /// Weight of each class in the loss of the classes, in their order; empty for equal ones.
-    pub class_weights: Vec<f64>,
+    /// Whether rare classes count as much as frequent ones in the loss of the classes.
+    pub class_weights: ClassWeights,
 }
 
 impl Default for DetectionLoss {
@@ -48,7 +49,7 @@ impl Default for DetectionLoss {
             classes: 1.0,
             objectness: 1.0,
             distribution: 0.25,
-            class_weights: Vec::new(),
+            class_weights: ClassWeights::None,
         }
     }
 }
@@ -82,32 +83,36 @@ impl DetectionLoss {
         ] {
             check_range(key, value, 0.0..=1000.0)?;
         }
-        for &weight in &self.class_weights {
-            check_range("loss.class_weights", weight, 0.0..=1000.0)?;
-        }
         Ok(())
     }
 
     /// The loss of a batch, `[1]`: sums over the cells, divided by the number of those that learn an object.
     ///
-    /// `boxes` has the objects of each image of `[height, width]` pixels.
+    /// `boxes` has the objects of each image of `[height, width]` pixels, and `class_weights` the weight of each
+    /// class, as [`ClassWeights::of`] computes them; empty for equal ones.
     pub fn forward(
         &self,
         output: DetectorOutput,
         boxes: &[Vec<BoundingBox>],
         image: [usize; 2],
+        class_weights: &[f32],
     ) -> Tensor<1> {
         let grid = CellGrid::new(image);
         let targets = assign(&output, boxes, &grid);
         if output.objectness.is_some() {
-            self.with_objectness(output, &targets)
+            self.with_objectness(output, &targets, class_weights)
         } else {
-            self.with_quality(output, &targets)
+            self.with_quality(output, &targets, class_weights)
         }
     }
 
     /// The loss of YOLOX.
-    fn with_objectness(&self, output: DetectorOutput, targets: &Targets) -> Tensor<1> {
+    fn with_objectness(
+        &self,
+        output: DetectorOutput,
+        targets: &Targets,
+        class_weights: &[f32],
+    ) -> Tensor<1> {
         let device = output.boxes.device();
         let [images, cells, classes] = output.classes.dims();
         let count = targets.rows.len().max(1) as f64;
@@ -128,8 +133,7 @@ impl DetectionLoss {
         let logits = rows_of(output.classes, rows.clone());
         let entropy = cross_entropy(logits, targets.qualities(classes, &device));
         loss = loss
-            + self
-                .weighted(entropy, &device)
+            + weighted(entropy, class_weights)
                 .sum()
                 .mul_scalar(self.classes / count);
         let iou = overlap(rows_of(output.boxes, rows), targets.edges(&device)).iou;
@@ -138,7 +142,12 @@ impl DetectionLoss {
     }
 
     /// Generalized focal losses.
-    fn with_quality(&self, output: DetectorOutput, targets: &Targets) -> Tensor<1> {
+    fn with_quality(
+        &self,
+        output: DetectorOutput,
+        targets: &Targets,
+        class_weights: &[f32],
+    ) -> Tensor<1> {
         let device = output.boxes.device();
         let [images, cells, classes] = output.classes.dims();
         let count = targets.rows.len().max(1) as f64;
@@ -146,8 +155,7 @@ impl DetectionLoss {
         let quality = targets.all_qualities([images * cells, classes], &device);
         let distance = quality.clone() - sigmoid(logits.clone());
         let focal = cross_entropy(logits, quality) * distance.powi_scalar(2);
-        let loss = self
-            .weighted(focal, &device)
+        let loss = weighted(focal, class_weights)
             .sum()
             .mul_scalar(self.classes / count);
         if targets.rows.is_empty() {
@@ -165,16 +173,15 @@ impl DetectionLoss {
         let of_distances = (of_distances * weights).sum();
         loss + of_boxes.mul_scalar(self.boxes) + of_distances.mul_scalar(self.distribution)
     }
+}
 
-    /// Multiplies each class `[rows, classes]` by its weight.
-    fn weighted(&self, losses: Tensor<2>, device: &Device) -> Tensor<2> {
-        let [_, classes] = losses.dims();
-        if self.class_weights.len() != classes {
-            return losses;
-        }
-        let weights = self.class_weights.iter().map(|&weight| weight as f32);
-        losses * vector(weights.collect(), device).reshape([1, classes])
+/// Multiplies each class `[rows, classes]` by its weight, if there are weights.
+fn weighted(losses: Tensor<2>, weights: &[f32]) -> Tensor<2> {
+    if weights.is_empty() {
+        return losses;
     }
+    let weights = Tensor::<1>::from_floats(weights, &losses.device());
+    losses * weights.unsqueeze::<2>()
 }
 
 /// The objects that cells learn, by what the network predicts now.
@@ -395,7 +402,7 @@ mod tests {
         let mut optimizer = AdamConfig::new().init();
         let mut losses = Vec::new();
         for _ in 0..40 {
-            let step = loss.forward(fast.forward(image.clone()), &boxes, [64, 64]);
+            let step = loss.forward(fast.forward(image.clone()), &boxes, [64, 64], &[]);
             losses.push(value(step.clone().inner()));
             let gradients = GradientsParams::from_grads(step.backward(), &fast);
             fast = optimizer.step(0.02, fast, gradients);
@@ -404,7 +411,7 @@ mod tests {
         let yolox = YoloxConfig::new(3, 2)
             .with_width_multiplier(0.125)
             .init(&device);
-        let step = loss.forward(yolox.forward(image), &boxes, [64, 64]);
+        let step = loss.forward(yolox.forward(image), &boxes, [64, 64], &[]);
         assert!(value(step.inner()).is_finite());
     }
 
@@ -413,7 +420,7 @@ mod tests {
         let device = Device::flex();
         let model = FastDetectorConfig::new(3, 2).init(&device);
         let output = model.forward(Tensor::zeros([1, 3, 32, 32], &device));
-        let loss = DetectionLoss::default().forward(output, &[Vec::new()], [32, 32]);
+        let loss = DetectionLoss::default().forward(output, &[Vec::new()], [32, 32], &[]);
         assert!(value(loss).is_finite());
     }
 }

@@ -150,7 +150,11 @@ impl ObjectDetection {
             }
         })?;
         let max_overlap = self.recipe.max_overlap as f32;
+        let counts = self.data.counts(&splits.train).into_iter().enumerate();
+        let labels = counts.flat_map(|(class, count)| std::iter::repeat_n(class, count));
+        let weights = self.recipe.loss.class_weights.of(labels, classes);
         let model = ObjectDetector::new(net, self.recipe.loss.clone(), max_overlap);
+        let model = model.with_class_weights(weights);
         let workers = config.train.workers;
         let batches = LoaderConfig::train(config.train.batch_size, config.train.seed);
         let train = self.data.select(&splits.train)?;

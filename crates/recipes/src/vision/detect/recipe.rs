@@ -186,14 +186,4 @@ impl DetectionRecipe {
         self.train_config().validate()?;
         self.train.check_monitor(&["loss", "map50"])
     }
-
-    /// Checks what depends on the number of classes.
-    pub(super) fn check_classes(&self) -> Result<(), ConfigError> {
-        let (weights, classes) = (self.loss.class_weights.len(), self.data.classes.len());
-        if weights != 0 && weights != classes {
-            let expected = format!("empty, or {classes} numbers: one for each class");
-            return Err(ConfigError::new("loss.class_weights", weights, expected));
-        }
-        Ok(())
-    }
 }
