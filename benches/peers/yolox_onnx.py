@@ -1,8 +1,8 @@
 """YOLOX-Nano here and in ONNX Runtime: the largest difference of the raw outputs, and the time for one image.
 
-    cargo build --release -p tinderbox-predict --example yolox_outputs
+    cargo build --release -p tinderbox-benches --bin yolox_outputs
     python crates/models/scripts/yolox_to_safetensors.py yolox_nano.onnx yolox-nano
-    python benches/peers/yolox_onnx.py yolox_nano.onnx yolox-nano target/release/examples/yolox_outputs
+    python benches/peers/yolox_onnx.py yolox_nano.onnx yolox-nano target/release/yolox_outputs
 
 Both run alternately, on as many threads as the machine has cores. Needs numpy and onnxruntime.
 """

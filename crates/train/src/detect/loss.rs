@@ -26,7 +26,7 @@ const BELOW_LAST: f32 = 0.01;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectionLoss {
-    /// Weight of the loss of the boxes: 1 - IoU² (Ge et al., *YOLOX*, 2021,
+    /// Weight of the loss of the boxes: 1 minus the squared IoU (Ge et al., *YOLOX*, 2021,
     /// <https://arxiv.org/abs/2107.08430>), or generalized IoU where the network has no objectness (Rezatofighi et
     /// al., 2019, <https://arxiv.org/abs/1902.09630>).
     pub boxes: f64,
@@ -57,7 +57,7 @@ impl Default for DetectionLoss {
 /// The objects that cells learn, of all images of a batch.
 struct Targets {
     /// Row of each assigned cell, counted over all images.
-    rows: Vec<i32>,
+    rows: Vec<usize>,
     /// Its class.
     classes: Vec<usize>,
     /// Overlap of its predicted box with the object.
@@ -118,7 +118,7 @@ impl DetectionLoss {
         let count = targets.rows.len().max(1) as f64;
         let mut has_object = vec![0.0; images * cells];
         for &row in &targets.rows {
-            has_object[row as usize] = 1.0;
+            has_object[row] = 1.0;
         }
         let objectness = output
             .objectness
@@ -136,7 +136,7 @@ impl DetectionLoss {
             + weighted(entropy, class_weights)
                 .sum()
                 .mul_scalar(self.classes / count);
-        let iou = overlap(rows_of(output.boxes, rows), targets.edges(&device)).iou;
+        let iou = overlap(&rows_of(output.boxes, rows), &targets.edges(&device)).iou;
         let of_boxes = iou.powi_scalar(2).neg().add_scalar(1.0).sum();
         loss + of_boxes.mul_scalar(self.boxes / count)
     }
@@ -166,7 +166,11 @@ impl DetectionLoss {
         let scores = sigmoid(rows_of(output.classes, rows.clone()).detach());
         let weights: Tensor<1> = scores.max_dim(1).squeeze_dim(1);
         let weights = weights.clone() / weights.sum().clamp_min(EPSILON);
-        let giou = overlap(rows_of(output.boxes, rows.clone()), targets.edges(&device)).giou;
+        let giou = overlap(
+            &rows_of(output.boxes, rows.clone()),
+            &targets.edges(&device),
+        )
+        .giou;
         let of_boxes = (giou.neg().add_scalar(1.0) * weights.clone()).sum();
         let distances = rows_of(output.raw_boxes, rows);
         let of_distances = targets.distribution(distances, &device);
@@ -233,7 +237,7 @@ impl Targets {
             object.x_max - x,
             object.y_max - y,
         ];
-        self.rows.push((first + one.cell) as i32);
+        self.rows.push(first + one.cell);
         self.classes.push(usize::from(object.class));
         self.ious.push(one.iou);
         self.edges.extend(edges);
@@ -242,8 +246,9 @@ impl Targets {
     }
 
     fn rows(&self, device: &Device) -> Tensor<1, Int> {
-        let count = self.rows.len();
-        Tensor::from_data(TensorData::new(self.rows.clone(), [count]), device)
+        let rows: Vec<u32> = self.rows.iter().map(|&row| row as u32).collect();
+        let count = rows.len();
+        Tensor::from_data(TensorData::new(rows, [count]), device)
     }
 
     fn edges(&self, device: &Device) -> Tensor<2> {
@@ -263,7 +268,7 @@ impl Targets {
     fn all_qualities(&self, [rows, classes]: [usize; 2], device: &Device) -> Tensor<2> {
         let mut values = vec![0.0; rows * classes];
         for ((row, class), iou) in self.rows.iter().zip(&self.classes).zip(&self.ious) {
-            values[*row as usize * classes + class] = *iou;
+            values[row * classes + class] = *iou;
         }
         vector(values, device).reshape([rows, classes])
     }
@@ -316,9 +321,9 @@ struct Overlap {
 }
 
 /// The overlap of boxes `[pairs, 4]` with others.
-fn overlap(boxes: Tensor<2>, others: Tensor<2>) -> Overlap {
+fn overlap(boxes: &Tensor<2>, others: &Tensor<2>) -> Overlap {
     let edge = |boxes: &Tensor<2>, at: usize| boxes.clone().narrow(1, at, 1).squeeze_dim::<1>(1);
-    let [a, b] = [&boxes, &others].map(|boxes| [0, 1, 2, 3].map(|at| edge(boxes, at)));
+    let [a, b] = [boxes, others].map(|boxes| [0, 1, 2, 3].map(|at| edge(boxes, at)));
     let area = |[left, top, right, bottom]: &[Tensor<1>; 4]| {
         (right.clone() - left.clone()).clamp_min(0.0)
             * (bottom.clone() - top.clone()).clamp_min(0.0)
@@ -359,11 +364,11 @@ mod tests {
     fn overlaps_are_those_of_their_formulas() {
         let device = Device::flex();
         let of = |edges: [f32; 4]| Tensor::<2>::from_floats([edges], &device);
-        let found = overlap(of([0.0, 0.0, 2.0, 2.0]), of([1.0, 0.0, 3.0, 2.0]));
+        let found = overlap(&of([0.0, 0.0, 2.0, 2.0]), &of([1.0, 0.0, 3.0, 2.0]));
         assert!((value(found.iou) - 2.0 / 6.0).abs() < 1e-5);
         // The hull is the union.
         assert!((value(found.giou) - 2.0 / 6.0).abs() < 1e-5);
-        let apart = overlap(of([0.0, 0.0, 1.0, 1.0]), of([3.0, 0.0, 4.0, 1.0]));
+        let apart = overlap(&of([0.0, 0.0, 1.0, 1.0]), &of([3.0, 0.0, 4.0, 1.0]));
         assert!(value(apart.iou).abs() < 1e-5);
         assert!((value(apart.giou) + 0.5).abs() < 1e-5);
     }

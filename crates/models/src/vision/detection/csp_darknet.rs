@@ -102,9 +102,10 @@ mod tests {
         let device = Device::flex();
         let images = Tensor::<1, Int>::arange(0..16, &device).float();
         let channels = squares_to_channels(images.reshape([1, 1, 4, 4]));
-        let values: Vec<f32> = channels.into_data().to_vec().unwrap();
-        assert_eq!(values[..4], [0.0, 2.0, 8.0, 10.0]);
-        assert_eq!(values[4..8], [4.0, 6.0, 12.0, 14.0]);
-        assert_eq!(values[8..12], [1.0, 3.0, 9.0, 11.0]);
+        let values = channels.try_into_vec_as::<f32>().unwrap();
+        let values: Vec<u8> = values.iter().map(|value| *value as u8).collect();
+        assert_eq!(values[..4], [0, 2, 8, 10]);
+        assert_eq!(values[4..8], [4, 6, 12, 14]);
+        assert_eq!(values[8..12], [1, 3, 9, 11]);
     }
 }

@@ -91,7 +91,6 @@ impl DetectionModelConfig {
 
 /// A network that finds objects.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per run")]
 pub enum DetectionModel {
     /// A small network for CPUs.
     FastDetector(FastDetector),

@@ -130,13 +130,14 @@ impl Images {
     pub(super) fn full(&self, index: usize) -> Result<BoxedImage, ImageError> {
         let image = match self.decoded.as_ref().map(|decoded| &decoded[index]) {
             None => self.folder.image(index)?,
-            Some(slot) => match slot.get() {
-                Some(image) => image.clone(),
-                None => {
+            Some(slot) => {
+                if slot.get().is_none() {
                     let image = self.folder.image(index)?;
-                    slot.get_or_init(|| image).clone()
+                    // Another thread may have been faster, with the same image.
+                    let _ = slot.set(image);
                 }
-            },
+                slot.wait().clone()
+            }
         };
         Ok(ImageSample {
             image,

@@ -142,12 +142,12 @@ impl ObjectDetection {
         let config = self.recipe.train_config();
         let classes = self.recipe.data.classes.len();
         let on = device.clone().autodiff();
-        let net = init_seeded(config.train.seed, &on, || match &self.weights {
-            Some(weights) => weights.with_classes(classes, &on).map_err(TaskError::user),
-            None => {
-                let channels = self.recipe.data.channels;
-                Ok(self.recipe.model.init(channels, classes, &on)?)
+        let net = init_seeded(config.train.seed, &on, || {
+            if let Some(weights) = &self.weights {
+                return weights.with_classes(classes, &on).map_err(TaskError::user);
             }
+            let channels = self.recipe.data.channels;
+            Ok(self.recipe.model.init(channels, classes, &on)?)
         })?;
         let max_overlap = self.recipe.max_overlap as f32;
         let counts = self.data.counts(&splits.train).into_iter().enumerate();

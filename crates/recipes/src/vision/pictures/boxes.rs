@@ -68,8 +68,8 @@ pub fn draw_boxes(image: &Image, boxes: &[LabeledBox]) -> Canvas {
     };
     let longest = longest * factor;
     let thickness = match longest {
-        ..=500 => 1,
-        ..=1500 => 2,
+        0..=500 => 1,
+        501..=1500 => 2,
         _ => 3,
     };
     let placed = boxes.iter().filter_map(|one| {
@@ -242,7 +242,10 @@ mod tests {
         };
         let caption = LINE_HEIGHT + 2;
         let low = labeled([10.0, 100.0, 200.0, 200.0], 0, "cell");
-        assert_eq!(filled(&[low.clone()]), Some((100 - caption, 99)));
+        assert_eq!(
+            filled(std::slice::from_ref(&low)),
+            Some((100 - caption, 99))
+        );
         let top = labeled([10.0, 5.0, 200.0, 200.0], 0, "cell");
         assert_eq!(filled(&[top]).unwrap().1, 5 + caption - 1);
         let flat = labeled([10.0, 5.0, 200.0, 30.0], 0, "cell");

@@ -13,13 +13,16 @@ const SIZE: [usize; 2] = [760, 560];
 /// Most pixels of a class name.
 const MAX_NAME: usize = 160;
 
+/// Name of a class, its average precision, and its interpolated precisions.
+type Curve<'a> = (&'a str, f64, Vec<f64>);
+
 /// Draws precision against recall of each class at IoU 0.5, interpolated as for the average precision, which
 /// stands next to the names, and their mean.
 ///
 /// Of more than five classes those with the lowest average precision are drawn, and the title says so. Classes
 /// without a box have no curve.
 pub fn precision_recall(names: &[String], curves: &[PrecisionRecall]) -> Canvas {
-    let mut classes: Vec<(&str, f64, Vec<f64>)> = Vec::new();
+    let mut classes: Vec<Curve<'_>> = Vec::new();
     for (name, curve) in names.iter().zip(curves) {
         if let Some(average) = curve.average_precision {
             classes.push((name, average, curve.interpolated()));
@@ -28,9 +31,7 @@ pub fn precision_recall(names: &[String], curves: &[PrecisionRecall]) -> Canvas 
     let mut lines = Vec::new();
     if classes.len() > 1 {
         let count = classes.len() as f64;
-        let mean = |of: &dyn Fn(&(&str, f64, Vec<f64>)) -> f64| {
-            classes.iter().map(of).sum::<f64>() / count
-        };
+        let mean = |of: &dyn Fn(&Curve<'_>) -> f64| classes.iter().map(of).sum::<f64>() / count;
         let steps = classes[0].2.len();
         let values: Vec<f64> = (0..steps).map(|at| mean(&|class| class.2[at])).collect();
         lines.push(line("mean", mean(&|class| class.1), &values));

@@ -5,6 +5,8 @@
 //! shift of the center, the logarithm of the size, and the probabilities of an object and of each class.
 //! `benches/peers/yolox_onnx.py` runs it.
 
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
