@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Share of the budget that is planned with; the rest is for checkpoints, metrics and slower steps.
 const PLANNED: f64 = 0.95;
 
-/// Most calls that are timed.
-const MAX_CALLS: usize = 50;
+/// Most passes that are timed.
+const MAX_PASSES: f64 = 20.0;
 
 /// Reads a duration such as `90s`, `20m` or `1h30m`; none if it is written in any other way, or is 0.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
@@ -27,25 +27,48 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     (rest.is_empty() && range.contains(&seconds)).then(|| Duration::from_secs(seconds))
 }
 
-/// Mean time of a call, in s, of as many as take `limit_s`, after `warm_up` ones that are not timed.
-pub(crate) fn seconds_per_call<E>(
-    mut call: impl FnMut() -> Result<(), E>,
+/// Work that begins and then comes in calls that are alike.
+pub(crate) trait Pass {
+    /// Why it fails.
+    type Error;
+
+    /// Begins anew, as far as there is something to wait for.
+    fn begin(&mut self) -> Result<(), Self::Error>;
+
+    /// One of its calls; after the last one it begins anew.
+    fn call(&mut self) -> Result<(), Self::Error>;
+}
+
+/// Mean time of a pass of `calls` calls, in s, by as many as take about `limit_s`, at least the first two of
+/// one pass, after `warm_up` ones that are not timed.
+pub(crate) fn seconds_per_pass<P: Pass>(
+    pass: &mut P,
+    calls: usize,
     now: impl Fn() -> f64,
     warm_up: usize,
     limit_s: f64,
-) -> Result<f64, E> {
+) -> Result<f64, P::Error> {
+    pass.begin()?;
     for _ in 0..warm_up {
-        call()?;
+        pass.call()?;
     }
     let started = now();
-    call()?;
+    pass.call()?;
     let first = (now() - started).max(1e-9);
-    let calls = ((limit_s / first) as usize).clamp(1, MAX_CALLS);
-    let started = now();
-    for _ in 0..calls {
-        call()?;
+    let timed = ((limit_s / first) as usize).max(2).min(calls);
+    let (started, mut begin_s, mut call_s, mut passes) = (now(), 0.0, 0.0, 0.0);
+    while passes == 0.0 || (passes < MAX_PASSES && now() - started < limit_s) {
+        let began = now();
+        pass.begin()?;
+        let ready = now();
+        for _ in 0..timed {
+            pass.call()?;
+        }
+        begin_s += ready - began;
+        call_s += now() - ready;
+        passes += 1.0;
     }
-    Ok((now() - started) / calls as f64)
+    Ok((begin_s + call_s * calls as f64 / timed as f64) / passes)
 }
 
 /// A budget, with the time that an epoch takes.
@@ -142,28 +165,54 @@ mod tests {
         }
     }
 
-    /// The mean by a clock that advances by the given times, the last of which repeats, and the number of
-    /// calls.
-    fn measured(times: &[f64], warm_up: usize, limit_s: f64) -> (f64, usize) {
-        let (clock, calls) = (Cell::new(100.0), Cell::new(0));
-        let call = || {
-            let time = times[calls.get().min(times.len() - 1)];
-            calls.set(calls.get() + 1);
-            clock.set(clock.get() + time);
-            Ok::<(), Infallible>(())
+    /// Advances a clock by 5 where it begins and by the given times, the last of which repeats.
+    struct Fake<'a> {
+        clock: &'a Cell<f64>,
+        times: &'a [f64],
+        begun: usize,
+        calls: usize,
+    }
+
+    impl Pass for Fake<'_> {
+        type Error = Infallible;
+
+        fn begin(&mut self) -> Result<(), Infallible> {
+            self.begun += 1;
+            self.clock.set(self.clock.get() + 5.0);
+            Ok(())
+        }
+
+        fn call(&mut self) -> Result<(), Infallible> {
+            let time = self.times[self.calls.min(self.times.len() - 1)];
+            self.calls += 1;
+            self.clock.set(self.clock.get() + time);
+            Ok(())
+        }
+    }
+
+    /// The time of a pass of 10 calls, and how often it began and was called.
+    fn measured(times: &[f64], warm_up: usize, limit_s: f64) -> (f64, [usize; 2]) {
+        let clock = Cell::new(100.0);
+        let mut fake = Fake {
+            clock: &clock,
+            times,
+            begun: 0,
+            calls: 0,
         };
-        let mean = seconds_per_call(call, || clock.get(), warm_up, limit_s);
-        (mean.unwrap_or_default(), calls.get())
+        let seconds = seconds_per_pass(&mut fake, 10, || clock.get(), warm_up, limit_s);
+        (seconds.unwrap_or_default(), [fake.begun, fake.calls])
     }
 
     #[test]
-    fn the_time_of_a_call_leaves_out_the_warm_up() {
-        let (mean, calls) = measured(&[60.0, 30.0, 9.0, 2.0], 3, 20.0);
-        assert!((mean - 2.0).abs() < 1e-9, "{mean}");
-        assert_eq!(calls, 3 + 1 + 10);
-        // Slow calls are timed once, and instant ones not forever.
-        assert_eq!(measured(&[9.0], 0, 1.0), (9.0, 2));
-        assert_eq!(measured(&[0.0], 1, 1.0), (0.0, 2 + MAX_CALLS));
+    fn the_time_of_a_pass_leaves_out_the_warm_up_and_counts_its_begin_once() {
+        // Four of its calls fit.
+        let (seconds, counts) = measured(&[60.0, 30.0, 9.0, 2.0], 3, 8.0);
+        assert!((seconds - 25.0).abs() < 1e-9, "{seconds}");
+        assert_eq!(counts, [2, 3 + 1 + 4]);
+        // Slow calls are timed twice, whole passes as often as they fit, and instant ones not forever.
+        assert_eq!(measured(&[9.0], 0, 1.0), (95.0, [2, 1 + 2]));
+        assert_eq!(measured(&[1.0], 0, 40.0), (15.0, [4, 1 + 3 * 10]));
+        assert_eq!(measured(&[0.0], 1, 1e9), (5.0, [21, 2 + 20 * 10]));
     }
 
     #[test]

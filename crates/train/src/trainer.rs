@@ -35,7 +35,7 @@ pub const METRICS_FILE: &str = "metrics.jsonl";
 pub const CHECKPOINT_DIR: &str = "checkpoint";
 
 /// Share of a time budget that is spent on steps to measure their time, and on validation batches.
-const MEASURED: f64 = 0.01;
+const MEASURED: f64 = 0.02;
 
 /// The result of a training.
 pub struct Trained<M> {

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::Device;
 use burn::train::{InferenceStep, Interrupter, LearnerModel};
 use serde_json::Value;
+use tinderbox_datasets::loader::Batches;
 
 use super::error::TrainError;
 use super::step::{Stepper, weights};
 use super::{Feed, TrainInput};
-use crate::budget::seconds_per_call;
+use crate::budget::{Pass, seconds_per_pass};
 use crate::checkpoint::{CheckpointContents, Store};
 use crate::config::TrainConfig;
 use crate::param_groups::ParamGroups;
@@ -39,65 +41,33 @@ impl<M: LearnerModel> Probe<'_, M> {
     /// training step seeds the device, and batches depend on nothing but their epoch and number.
     pub(crate) fn epoch_seconds(&self, limit_s: f64) -> Result<f64, TrainError> {
         let train = &self.config.train;
-        // Not a clone, which would share the running statistics of normalization layers.
-        let copy = self.model.valid().train();
-        let mut stepper = Stepper::new(copy, self.config, None);
-        let step_s = self.step_seconds(&mut stepper, limit_s)?;
-        let valid_s = self.valid_seconds(&stepper, limit_s)?;
         let steps = self
             .train
             .num_batches()
             .div_ceil(train.gradient_accumulation);
-        let checkpoints = 1 + steps
-            .saturating_sub(1)
-            .checked_div(train.checkpoint_every)
-            .unwrap_or(0);
-        Ok(step_s * steps as f64
-            + valid_s * self.valid.num_batches() as f64
-            + self.checkpoint_seconds(&stepper, limit_s)? * checkpoints as f64)
-    }
-
-    /// The time of a step, with its batches.
-    fn step_seconds(&self, stepper: &mut Stepper<M>, limit_s: f64) -> Result<f64, TrainError> {
-        let mut batches = self.endless(self.train);
-        // As good as 0: weights that change little are computed as fast as any.
-        let rate = self.rates.at(f64::MIN_POSITIVE);
-        let step = || {
-            for _ in 0..self.config.train.gradient_accumulation {
-                let (_, sum) = stepper.accumulate(batches()?, 1, false)?;
-                if let Some(sum) = sum {
-                    stepper.apply(sum, rate.clone(), 1);
-                }
-            }
-            Ok(())
+        let mut training = Training {
+            // Not a clone, which would share the running statistics of normalization layers.
+            stepper: Stepper::new(self.model.valid().train(), self.config, None),
+            // As good as 0: weights that change little are computed as fast as any.
+            rate: self.rates.at(f64::MIN_POSITIVE),
+            batches: self.epochs(self.train),
         };
-        seconds_per_call(step, || self.now(), WARM_UP, limit_s)
-    }
-
-    /// The time of a validation batch.
-    fn valid_seconds(&self, stepper: &Stepper<M>, limit_s: f64) -> Result<f64, TrainError> {
-        let mut batches = self.endless(self.valid);
-        let model = stepper.inference_model();
-        let validate = || {
-            InferenceStep::step(&model, batches()?);
-            Ok(())
+        let now = || self.now();
+        let train_s = seconds_per_pass(&mut training, steps, now, WARM_UP, limit_s)?;
+        let stepper = training.stepper;
+        let mut validation = Validation {
+            model: stepper.inference_model(),
+            batches: self.epochs(self.valid),
         };
-        seconds_per_call(validate, || self.now(), 1, limit_s)
-    }
-
-    /// The time of a checkpoint; 0 of a run that writes none.
-    fn checkpoint_seconds(&self, stepper: &Stepper<M>, limit_s: f64) -> Result<f64, TrainError> {
+        let batches = self.valid.num_batches();
+        let valid_s = seconds_per_pass(&mut validation, batches, now, 1, limit_s)?;
         let Some(store) = self.store else {
-            return Ok(0.0);
+            return Ok(train_s + valid_s);
         };
-        let save = || {
-            let mut blobs = BTreeMap::new();
-            stepper.save(&mut blobs)?;
-            blobs.insert("best".to_owned(), weights(&stepper.inference_model())?);
-            let state = Value::Null;
-            Ok(store.rehearse(&CheckpointContents { state, blobs })?)
-        };
-        seconds_per_call(save, || self.now(), 1, limit_s)
+        let mut saving = Saving { stepper, store };
+        let save_s = seconds_per_pass(&mut saving, 1, now, 1, limit_s)?;
+        let within = (steps - 1).checked_div(train.checkpoint_every);
+        Ok(train_s + valid_s + save_s * (1 + within.unwrap_or(0)) as f64)
     }
 
     /// The time since the probe began, in s, when the device has done all of its work.
@@ -107,19 +77,124 @@ impl<M: LearnerModel> Probe<'_, M> {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// The batches of one epoch after the other, until the run is interrupted.
-    fn endless<'a, O: Send + 'static>(
-        &'a self,
-        feed: &'a dyn Feed<O>,
-    ) -> impl FnMut() -> Result<O, TrainError> + 'a {
-        let mut batches = (1..).flat_map(move |epoch| feed.batches(epoch, 0));
-        move || {
-            if self.interrupter.should_stop() {
-                return Err(TrainError::Interrupted { step: 0 });
-            }
-            let batch = batches.next();
-            let missing = || TrainError::Foreign("it has no batches".to_owned());
-            batch.ok_or_else(missing)?.map_err(TrainError::Data)
+    fn epochs<'a, O>(&'a self, feed: &'a dyn Feed<O>) -> Epochs<'a, O> {
+        Epochs {
+            feed,
+            epoch: 0,
+            number: 0,
+            batches: None,
+            first: None,
+            interrupter: self.interrupter,
         }
+    }
+}
+
+/// The batches of one epoch after the other, until the run is interrupted.
+struct Epochs<'a, O> {
+    feed: &'a dyn Feed<O>,
+    epoch: usize,
+    /// Batches of the epoch so far.
+    number: usize,
+    batches: Option<Batches<O>>,
+    /// The first batch of the epoch, for which there is more to wait than for others.
+    first: Option<O>,
+    interrupter: &'a Interrupter,
+}
+
+impl<O: Send + 'static> Epochs<'_, O> {
+    fn begin(&mut self) -> Result<(), TrainError> {
+        self.epoch += 1;
+        self.number = 0;
+        self.batches = Some(self.feed.batches(self.epoch, 0));
+        self.first = Some(self.load()?);
+        Ok(())
+    }
+
+    /// A batch, and whether it is the last one of its epoch.
+    fn next(&mut self) -> Result<(O, bool), TrainError> {
+        if self.number == self.feed.num_batches() {
+            self.begin()?;
+        }
+        let batch = match self.first.take() {
+            Some(first) => first,
+            None => self.load()?,
+        };
+        self.number += 1;
+        Ok((batch, self.number == self.feed.num_batches()))
+    }
+
+    fn load(&mut self) -> Result<O, TrainError> {
+        if self.interrupter.should_stop() {
+            return Err(TrainError::Interrupted { step: 0 });
+        }
+        let batch = self.batches.as_mut().and_then(Iterator::next);
+        let missing = || TrainError::Foreign("an epoch has too few batches".to_owned());
+        batch.ok_or_else(missing)?.map_err(TrainError::Data)
+    }
+}
+
+/// The steps of an epoch.
+struct Training<'a, M: LearnerModel> {
+    stepper: Stepper<M>,
+    rate: ModuleLearningRate,
+    batches: Epochs<'a, TrainInput<M>>,
+}
+
+impl<M: LearnerModel> Pass for Training<'_, M> {
+    type Error = TrainError;
+
+    fn begin(&mut self) -> Result<(), TrainError> {
+        self.batches.begin()
+    }
+
+    fn call(&mut self) -> Result<(), TrainError> {
+        loop {
+            let (batch, is_last) = self.batches.next()?;
+            if let (_, Some(sum)) = self.stepper.accumulate(batch, 1, is_last)? {
+                self.stepper.apply(sum, self.rate.clone(), 1);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The batches of a validation.
+struct Validation<'a, M: LearnerModel> {
+    model: M,
+    batches: Epochs<'a, <M as InferenceStep>::Input>,
+}
+
+impl<M: LearnerModel> Pass for Validation<'_, M> {
+    type Error = TrainError;
+
+    fn begin(&mut self) -> Result<(), TrainError> {
+        self.batches.begin()
+    }
+
+    fn call(&mut self) -> Result<(), TrainError> {
+        InferenceStep::step(&self.model, self.batches.next()?.0);
+        Ok(())
+    }
+}
+
+/// A checkpoint.
+struct Saving<'a, M: LearnerModel> {
+    stepper: Stepper<M>,
+    store: &'a Store,
+}
+
+impl<M: LearnerModel> Pass for Saving<'_, M> {
+    type Error = TrainError;
+
+    fn begin(&mut self) -> Result<(), TrainError> {
+        Ok(())
+    }
+
+    fn call(&mut self) -> Result<(), TrainError> {
+        let mut blobs = BTreeMap::new();
+        self.stepper.save(&mut blobs)?;
+        blobs.insert("best".to_owned(), weights(&self.stepper.inference_model())?);
+        let state = Value::Null;
+        Ok(self.store.rehearse(&CheckpointContents { state, blobs })?)
     }
 }
