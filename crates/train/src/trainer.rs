@@ -375,6 +375,10 @@ impl<M: LearnerModel> Trainer<M> {
             return Ok(state.epochs());
         }
         let budget = budget.as_secs_f64();
+        (self.on_note)(&format!(
+            "`train.budget` {}: measuring the time of an epoch",
+            train.budget
+        ));
         let epoch_s = probe.epoch_seconds(MEASURED * budget)?;
         let plan = Plan {
             text: &train.budget,

@@ -13,40 +13,34 @@ const SIZE: [usize; 2] = [760, 560];
 /// Most pixels of a class name.
 const MAX_NAME: usize = 160;
 
-/// Name of a class, its average precision, and its interpolated precisions.
-type Curve<'a> = (&'a str, f64, Vec<f64>);
-
 /// Draws precision against recall of each class at IoU 0.5, interpolated as for the average precision, which
 /// stands next to the names, and their mean.
 ///
 /// Of more than five classes those with the lowest average precision are drawn, and the title says so. Classes
 /// without a box have no curve.
 pub fn precision_recall(names: &[String], curves: &[PrecisionRecall]) -> Canvas {
-    let mut classes: Vec<Curve<'_>> = Vec::new();
+    let mut classes: Vec<Class> = Vec::new();
     for (name, curve) in names.iter().zip(curves) {
         if let Some(average) = curve.average_precision {
-            classes.push((name, average, curve.interpolated()));
+            classes.push(Class {
+                name,
+                average,
+                values: curve.interpolated(),
+            });
         }
     }
-    let mut lines = Vec::new();
-    if classes.len() > 1 {
-        let count = classes.len() as f64;
-        let mean = |of: &dyn Fn(&Curve<'_>) -> f64| classes.iter().map(of).sum::<f64>() / count;
-        let steps = classes[0].2.len();
-        let values: Vec<f64> = (0..steps).map(|at| mean(&|class| class.2[at])).collect();
-        lines.push(line("mean", mean(&|class| class.1), &values));
-    }
     let all = classes.len();
+    let mut lines = Vec::new();
+    if all > 1 {
+        lines.push(mean(&classes).line());
+    }
     let mut title = "Precision by recall, IoU 0.5".to_owned();
     if all > MAX_CLASSES {
-        classes.sort_by(|a, b| a.1.total_cmp(&b.1));
+        classes.sort_by(|a, b| a.average.total_cmp(&b.average));
         classes.truncate(MAX_CLASSES);
         title = format!("{title}: the {MAX_CLASSES} worst classes of {all}");
     }
-    let of_classes = classes
-        .iter()
-        .map(|(name, average, values)| line(name, *average, values));
-    lines.extend(of_classes);
+    lines.extend(classes.iter().map(Class::line));
     let plot = Plot {
         title,
         axis: "recall".to_owned(),
@@ -56,14 +50,38 @@ pub fn precision_recall(names: &[String], curves: &[PrecisionRecall]) -> Canvas 
     plot.draw_shares(SIZE[0].max(plot.width_of_names()), SIZE[1])
 }
 
-fn line(name: &str, average: f64, values: &[f64]) -> Line {
-    let steps = (values.len().max(2) - 1) as f64;
-    let points = values.iter().enumerate();
-    Line {
-        name: format!("{} {average:.3}", shorten(name, MAX_NAME)),
-        points: points
-            .map(|(at, &value)| [at as f64 / steps, value])
-            .collect(),
+/// The curve of a class.
+struct Class<'a> {
+    name: &'a str,
+    average: f64,
+    /// Precision at recalls from 0 to 1, equally far apart.
+    values: Vec<f64>,
+}
+
+impl Class<'_> {
+    fn line(&self) -> Line {
+        let steps = (self.values.len().max(2) - 1) as f64;
+        let points = self.values.iter().enumerate();
+        Line {
+            name: format!("{} {:.3}", shorten(self.name, MAX_NAME), self.average),
+            points: points
+                .map(|(at, &value)| [at as f64 / steps, value])
+                .collect(),
+        }
+    }
+}
+
+/// The mean of the curves of at least one class.
+fn mean(classes: &[Class]) -> Class<'static> {
+    let count = classes.len() as f64;
+    let at_recall = |at: usize| {
+        let values = classes.iter().map(|class| class.values[at]);
+        values.sum::<f64>() / count
+    };
+    Class {
+        name: "mean",
+        average: classes.iter().map(|class| class.average).sum::<f64>() / count,
+        values: (0..classes[0].values.len()).map(at_recall).collect(),
     }
 }
 
