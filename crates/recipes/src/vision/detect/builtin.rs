@@ -61,8 +61,8 @@ fn detect(name: &str) -> DetectionRecipe {
             floor: 0.02,
         },
         train: TrainingOptions {
-            epochs: 100,
-            batch_size: 16,
+            epochs: 60,
+            batch_size: 8,
             clip_norm: 10.0,
             ema_decay: 0.99,
             monitor: "map50".to_owned(),
