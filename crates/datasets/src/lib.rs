@@ -72,6 +72,8 @@ pub mod download;
 pub mod files;
 pub mod image;
 #[cfg(feature = "loader")]
+pub mod landmarks;
+#[cfg(feature = "loader")]
 pub mod loader;
 pub mod panics;
 mod parallel;
