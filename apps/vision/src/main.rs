@@ -46,6 +46,9 @@ struct InputFlags {
     /// Write all detections to a file, in the results format of COCO
     #[arg(long, value_name = "FILE")]
     coco: Option<PathBuf>,
+    /// Find faces with a run of object detection, for landmarks
+    #[arg(long, value_name = "RUN")]
+    detector: Option<PathBuf>,
     /// Make images again that are in the output folder already
     #[arg(long)]
     overwrite: bool,
@@ -107,6 +110,7 @@ impl App for Vision {
             no_refine: flags.no_refine,
             overwrite: flags.overwrite,
             coco: flags.coco.clone(),
+            detector: flags.detector.clone(),
         })
     }
 

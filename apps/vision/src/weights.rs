@@ -5,8 +5,8 @@ use std::path::Path;
 use tinderbox_cli::recipe::overridden;
 use tinderbox_cli::{App as _, DownloadProgress, Failure, RunArgs, note};
 use tinderbox_recipes::vision::{
-    DEFAULT_WEIGHTS, InferredDetection, InferredRecipe, InferredSegmentation, TransferError,
-    VisionRecipe, fetch_weights,
+    DEFAULT_WEIGHTS, InferredDetection, InferredLandmarks, InferredRecipe, InferredSegmentation,
+    TransferError, VisionRecipe, fetch_weights,
 };
 
 use crate::Vision;
@@ -22,7 +22,9 @@ pub(crate) fn in_recipe(weights: Option<&str>, run: &RunArgs) -> Result<RunArgs,
         let path = serde_json::Value::from(weights).to_string();
         let recipe = Vision::recipes().named(&run)?;
         let key = match recipe {
-            VisionRecipe::Segmentation(_) | VisionRecipe::Detection(_) => "weights",
+            VisionRecipe::Segmentation(_)
+            | VisionRecipe::Detection(_)
+            | VisionRecipe::Landmarks(_) => "weights",
             VisionRecipe::Classification(_) => "transfer.weights",
         };
         run.set.insert(0, format!("{key}={path}"));
@@ -103,8 +105,29 @@ pub(crate) fn of_objects(
     // Annotations of COCO with outlines are both: the outlines say more.
     match of_masks(weights, data, run)? {
         Some(recipe) => Ok(Some(recipe)),
-        None => of_boxes(weights, data, run),
+        None => match of_landmarks(weights, data, run)? {
+            Some(recipe) => Ok(Some(recipe)),
+            None => of_boxes(weights, data, run),
+        },
     }
+}
+
+/// The recipe for images with landmarks: with the weights of the flag.
+fn of_landmarks(
+    weights: Option<&str>,
+    data: &Path,
+    run: &RunArgs,
+) -> Result<Option<VisionRecipe>, Failure> {
+    let Some(mut inferred) = InferredLandmarks::of(data) else {
+        return Ok(None);
+    };
+    if !run.quiet {
+        note(&inferred.note(data));
+    }
+    if let Some(weights) = weights {
+        weights.clone_into(&mut inferred.recipe.weights);
+    }
+    Ok(Some(overridden(inferred.recipe.into(), run)?))
 }
 
 /// The recipe for images with boxes: with the weights of the flag.

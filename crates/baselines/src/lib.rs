@@ -6,7 +6,7 @@
 //! | for | method |
 //! |---|---|
 //! | images | [`logistic_regression`], multinomial, on dense pixels, by `linfa` |
-//! | features of a network | [`SoftmaxConfig`], multinomial, whose weights can be read |
+//! | features of a network | [`SoftmaxConfig`], multinomial, whose weights can be read; [`DualRidge`], many targets on few wide rows |
 //! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardized numbers ([`Standardizer`]) and one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
 //! | texts | [`TfidfConfig`], whose sparse rows [`LogisticConfig`] takes |
 //!
@@ -26,6 +26,7 @@
 
 #[cfg(feature = "dense")]
 mod dense;
+mod dual_ridge;
 mod error;
 mod lbfgs;
 mod logistic;
@@ -38,6 +39,7 @@ mod trees;
 
 #[cfg(feature = "dense")]
 pub use dense::{MAX_VALUES, Rows, logistic_regression};
+pub use dual_ridge::{DualFit, DualRidge};
 pub use error::BaselineError;
 pub use logistic::{Logistic, LogisticConfig};
 pub use ridge::{Ridge, RidgeConfig};

@@ -70,6 +70,7 @@ pub mod detection;
 #[cfg(feature = "sets")]
 pub mod download;
 pub mod files;
+mod flip;
 pub mod image;
 #[cfg(feature = "loader")]
 pub mod landmarks;
@@ -91,6 +92,7 @@ pub mod text;
 pub use content::{ContentHasher, content_hash};
 #[cfg(feature = "sets")]
 pub use download::{DownloadError, PublicSet, fetch, public_set};
+pub use flip::{IBUG_POINTS, flip_order};
 pub use parallel::parallel_map;
 pub use random::Stream;
 pub use split::{

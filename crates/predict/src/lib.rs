@@ -44,7 +44,7 @@ pub use error::PredictError;
 pub use file_error::FileError;
 pub use model::Model;
 pub use model_files::ModelFiles;
-pub use prediction::{Action, FoundObject, Prediction};
+pub use prediction::{Action, FoundFace, FoundObject, Prediction};
 pub use segment::Segment;
 
 /// Version of Burn that the crate is built on.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::PredictError;
 #[cfg(feature = "text")]
 use crate::text::TextPredictor;
-use crate::vision::{Detector, ImageClassifier, Segmenter};
+use crate::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
 use crate::{ModelFiles, Prediction, tabular};
 
 /// A trained model of any kind: bytes in, structured predictions out.
@@ -35,6 +35,8 @@ pub enum Model {
     Segmenter(Box<Segmenter>),
     /// A detector; its inputs are image files.
     Detector(Box<Detector>),
+    /// A model of landmarks; its inputs are image files, each with one face.
+    Landmarker(Box<Landmarker>),
     /// A model of tables; its inputs are CSV files with the columns of the training file.
     Table(Box<tabular::Predictor>),
     /// A model for texts; its inputs are texts in UTF-8.
@@ -55,6 +57,7 @@ impl Model {
             }
             Segmenter::KIND => Ok(Self::Segmenter(Box::new(Segmenter::load(files, device)?))),
             Detector::KIND => Ok(Self::Detector(Box::new(Detector::load(files, device)?))),
+            Landmarker::KIND => Ok(Self::Landmarker(Box::new(Landmarker::load(files, device)?))),
             #[cfg(feature = "text")]
             TextPredictor::KIND => Ok(Self::Text(Box::new(TextPredictor::load(files, device)?))),
             tabular::KIND => Ok(Self::Table(Box::new(tabular::Predictor::from_files(
@@ -107,6 +110,16 @@ impl Model {
                     let photo = model.decode(bytes, Path::new(name))?;
                     let found = model.detect(std::slice::from_ref(&photo))?.concat();
                     Ok(model.prediction([photo.height, photo.width], &found, None))
+                });
+                Ok(unnumbered(
+                    predictions.collect::<Result<_, PredictError>>()?,
+                ))
+            }
+            Self::Landmarker(model) => {
+                let predictions = inputs.iter().map(|(name, bytes)| {
+                    let photo = model.decode(bytes, Path::new(name))?;
+                    let faces = [model.locate(&photo, None)?];
+                    Ok(model.prediction([photo.height, photo.width], &faces, None))
                 });
                 Ok(unnumbered(
                     predictions.collect::<Result<_, PredictError>>()?,

@@ -63,6 +63,18 @@ pub enum Prediction {
         #[serde(skip_serializing_if = "Option::is_none")]
         output: Option<String>,
     },
+    /// Faces in an image with the points on them.
+    Landmarks {
+        /// Number of rows.
+        height: usize,
+        /// Number of columns.
+        width: usize,
+        /// The faces.
+        faces: Vec<FoundFace>,
+        /// The file with the image that was drawn of it, if one was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
+    },
     /// Several numbers by their names, for tasks with an output of their own.
     Values {
         /// Names with values.
@@ -81,6 +93,16 @@ pub struct FoundObject {
     /// Left, top, right and bottom edge, in pixels.
     #[serde(rename = "box")]
     pub bounds: [f32; 4],
+}
+
+/// A face with its points.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FoundFace {
+    /// Left, top, right and bottom edge of the box around the points, in pixels.
+    #[serde(rename = "box")]
+    pub bounds: [f32; 4],
+    /// x and y of each point, in pixels.
+    pub points: Vec<[f32; 2]>,
 }
 
 /// The action of an agent.
@@ -195,6 +217,19 @@ impl Prediction {
                 let objects: Vec<String> = objects.iter().map(FoundObject::cell).collect();
                 vec![height.to_string(), width.to_string(), objects.join("|")]
             }
+            Self::Landmarks {
+                height,
+                width,
+                faces,
+                ..
+            } => {
+                let points = faces.iter().map(|face| {
+                    let points = face.points.iter().map(|[x, y]| format!("{x:.2} {y:.2}"));
+                    points.collect::<Vec<_>>().join(" ")
+                });
+                let points: Vec<String> = points.collect();
+                vec![height.to_string(), width.to_string(), points.join("|")]
+            }
             Self::Values { values } => numbers(values),
         }
     }
@@ -256,6 +291,29 @@ impl Prediction {
                 let output = output.as_ref();
                 let output = output.map_or(String::new(), |path| format!("  -> {path}"));
                 format!("{width}x{height}  {}{output}", counts(objects))
+            }
+            Self::Landmarks {
+                height,
+                width,
+                faces,
+                output,
+            } => {
+                let output = output.as_ref();
+                let output = output.map_or(String::new(), |path| format!("  -> {path}"));
+                let faces = faces.iter().map(|face| {
+                    let [left, top, right, bottom] = face.bounds.map(f32::round);
+                    format!(
+                        "face {left} {top} {right} {bottom}, {} points",
+                        face.points.len()
+                    )
+                });
+                let faces: Vec<String> = faces.collect();
+                let faces = if faces.is_empty() {
+                    "no face found".to_owned()
+                } else {
+                    faces.join("; ")
+                };
+                format!("{width}x{height}  {faces}{output}")
             }
             Self::Values { values } => {
                 let values = values

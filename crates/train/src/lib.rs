@@ -36,6 +36,7 @@ mod event_queue;
 pub mod format;
 pub mod gradients;
 pub mod item_task;
+pub mod landmarks;
 mod log;
 mod loss_output;
 pub mod memory;

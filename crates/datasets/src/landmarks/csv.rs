@@ -63,7 +63,6 @@ fn face(path: &Path, record: &StringRecord) -> RawFace {
     RawFace {
         image: record.get(0).unwrap_or_default().to_owned(),
         points: numbers.chunks_exact(2).map(|xy| [xy[0], xy[1]]).collect(),
-        bounds: None,
         file: path.to_owned(),
         line: record.position().map_or(0, csv::Position::line),
         problem,

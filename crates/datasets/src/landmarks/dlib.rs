@@ -25,7 +25,6 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawFace>, LandmarkError> {
             return Ok(vec![RawFace {
                 image: String::new(),
                 points: Vec::new(),
-                bounds: None,
                 file: path.to_owned(),
                 line: u64::from(error.pos().row),
                 problem: Some(error.to_string()),
@@ -51,13 +50,6 @@ fn read_face(
 ) -> RawFace {
     let number =
         |node: Node<'_, '_>, key: &str| -> Option<f32> { node.attribute(key)?.trim().parse().ok() };
-    let edges = ["left", "top", "width", "height"].map(|key| number(face, key));
-    let bounds = match edges {
-        [Some(left), Some(top), Some(width), Some(height)] => {
-            Some([left, top, left + width, top + height])
-        }
-        _ => None,
-    };
     let mut problem = None;
     let parts = face.children().filter(|node| node.has_tag_name("part"));
     let mut parts: Vec<(&str, [f32; 2])> = parts
@@ -79,7 +71,6 @@ fn read_face(
     RawFace {
         image: file.replace('\\', "/"),
         points: parts.into_iter().map(|(_, point)| point).collect(),
-        bounds,
         file: path.to_owned(),
         line: u64::from(document.text_pos_at(face.range().start).row),
         problem,

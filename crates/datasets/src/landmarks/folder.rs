@@ -49,8 +49,6 @@ pub struct LandmarkFace {
     pub size: [usize; 2],
     /// The points, in pixels.
     pub points: Vec<[f32; 2]>,
-    /// Left, top, right and bottom edge of the face, where the labels have a box.
-    pub bounds: Option<[f32; 4]>,
     /// A hash of the image file: equal ones are copies.
     pub content: u64,
     /// Where it is written: `file:line`.
@@ -312,7 +310,6 @@ fn use_face(
             path: path.to_owned(),
             size: [height, width],
             points: face.points,
-            bounds: face.bounds,
             content,
             place,
         },

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | CSV | a row per face: the name of the image, then x and y of each point | in pixels |
 //! | PTS of iBUG | a text file per image, with its name | in pixels |
-//! | XML of dlib | a file for all images, with a box per face | in pixels, by their names |
+//! | XML of dlib | a file for all images, with a box per face, which is not used | in pixels, by their names |
 //!
 //! PTS is that of Sagonas et al., *300 faces in-the-wild challenge*, 2013,
 //! <https://doi.org/10.1109/ICCVW.2013.59>. The center of the first pixel is at 0.5 here; files are taken as they
@@ -17,7 +17,6 @@ mod csv;
 mod dlib;
 mod error;
 mod files;
-mod flip;
 mod folder;
 mod pts;
 #[cfg(test)]
@@ -25,7 +24,6 @@ mod tests;
 
 pub use self::error::LandmarkError;
 pub use self::files::landmark_format;
-pub use self::flip::{IBUG_POINTS, flip_order};
 pub use self::folder::{BadPoints, LandmarkFace, LandmarkFolder, LandmarkOptions, LandmarkSplit};
 
 /// A format of landmarks.
@@ -57,8 +55,6 @@ struct RawFace {
     image: String,
     /// The points as they are written; some may not be finite.
     points: Vec<[f32; 2]>,
-    /// Left, top, right and bottom edge of the face, where the file says.
-    bounds: Option<[f32; 4]>,
     /// The label file.
     file: std::path::PathBuf,
     /// The line in it, from 1.

@@ -12,7 +12,6 @@ pub(super) fn read(path: &Path) -> Result<RawFace, LandmarkError> {
     let mut face = RawFace {
         image: stem.to_string_lossy().into_owned(),
         points: Vec::new(),
-        bounds: None,
         file: path.to_owned(),
         line: 1,
         problem: None,

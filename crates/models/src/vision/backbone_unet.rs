@@ -71,14 +71,14 @@ impl BackboneKind {
 }
 
 /// The configuration of a backbone.
-enum BackboneConfig {
+pub(super) enum BackboneConfig {
     EfficientNetLite(EfficientNetLiteConfig),
     ResNet(ResNetConfig),
 }
 
 impl BackboneKind {
     /// The classifier for images of `in_channels`; its head is not used.
-    fn config(self, in_channels: usize) -> BackboneConfig {
+    pub(super) fn config(self, in_channels: usize) -> BackboneConfig {
         let lite = BackboneConfig::EfficientNetLite;
         let tensorflow = |config: EfficientNetLiteConfig| {
             lite(config.with_padding(Padding::Same).with_norm_epsilon(1e-3))

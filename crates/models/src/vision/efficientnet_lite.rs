@@ -359,6 +359,16 @@ impl EfficientNetLite {
         stages
     }
 
+    /// The stem and the first stages alone.
+    pub fn into_encoder(mut self, stages: usize) -> EfficientNetLiteEncoder {
+        self.stages.truncate(stages);
+        EfficientNetLiteEncoder {
+            stem: self.stem,
+            stages: self.stages,
+            padding: self.padding,
+        }
+    }
+
     /// Number of output channels of every stage.
     pub fn stage_channels(&self) -> Vec<usize> {
         stage_channels(&self.stages)
@@ -377,6 +387,28 @@ impl EfficientNetLite {
         let input = FeatureMap::from_nchw(self.padding.turn(input));
         let x = self.stem.forward(input, Activation::Relu6);
         run_stages(&self.stages, x, visit)
+    }
+}
+
+/// The stem and the first stages of an [`EfficientNetLite`], for networks that need no more of it.
+#[derive(Module, Debug)]
+pub struct EfficientNetLiteEncoder {
+    stem: ConvNorm,
+    stages: Vec<Vec<InvertedResidual>>,
+    #[module(skip)]
+    padding: Padding,
+}
+
+impl EfficientNetLiteEncoder {
+    /// Computes the feature maps of every stage, as [`EfficientNetLite::forward_stages`].
+    pub fn forward_stages(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
+        let input = FeatureMap::from_nchw(self.padding.turn(input));
+        let x = self.stem.forward(input, Activation::Relu6);
+        let mut stages = Vec::with_capacity(self.stages.len());
+        run_stages(&self.stages, x, |x| {
+            stages.push(self.padding.turn(x.clone().into_nchw()));
+        });
+        stages
     }
 }
 

@@ -6,6 +6,8 @@ pub mod cnn;
 pub mod detection;
 pub mod efficientnet_lite;
 mod efficientnet_names;
+pub mod landmark_cascade;
+pub mod landmark_cnn;
 mod mobilenet_names;
 pub mod mobilenet_v3;
 pub mod resnet;
@@ -18,7 +20,11 @@ pub use cnn::{Cnn, CnnConfig};
 pub use detection::{
     CellGrid, DetectorOutput, FastDetector, FastDetectorConfig, STRIDES, Yolox, YoloxConfig,
 };
-pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteConfig, Padding};
+pub use efficientnet_lite::{
+    EfficientNetLite, EfficientNetLiteConfig, EfficientNetLiteEncoder, Padding,
+};
+pub use landmark_cascade::{LandmarkCascade, LandmarkCascadeConfig};
+pub use landmark_cnn::{LandmarkCnn, LandmarkCnnConfig};
 pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Stem};
 pub use unet::{UNet, UNetConfig};

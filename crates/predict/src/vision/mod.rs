@@ -5,6 +5,7 @@ mod coco_results;
 mod detector;
 mod ensemble;
 mod guided;
+mod landmarks;
 mod letterbox;
 mod net;
 mod normalize;
@@ -21,6 +22,10 @@ pub use detector::{
     PublishedDetector, is_detector, non_maximum_suppression, objects_of, place, scale_image,
 };
 pub use ensemble::ImageEnsemble;
+pub use landmarks::{
+    CropFrame, LandmarkInput, LandmarkModel, LandmarkModelConfig, Landmarker, LandmarkerSpec,
+    bounds_of,
+};
 pub use letterbox::{Placement, letterbox, mirror_pad, scaled_size};
 pub use net::{ImageModel, ImageModelConfig};
 pub use normalize::Normalize;

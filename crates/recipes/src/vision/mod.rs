@@ -12,6 +12,7 @@ mod detect;
 mod eval_rows;
 mod group_splits;
 mod inputs;
+mod landmarks;
 mod photos;
 pub mod pictures;
 mod recipe;
@@ -25,6 +26,9 @@ pub use batch::{ImageCollate, measure};
 pub use classify::{ImageClassification, InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
 pub use detect::{BoxData, DetectionRecipe, DetectionTag, InferredDetection, ObjectDetection};
+pub use landmarks::{
+    CascadeFit, InferredLandmarks, LandmarkData, LandmarkRecipe, LandmarkTag, Landmarks,
+};
 pub use photos::PhotoOptions;
 pub use recipe::{BUILTIN, VisionRecipe};
 pub use segment::{

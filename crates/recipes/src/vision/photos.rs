@@ -31,6 +31,8 @@ pub struct PhotoOptions {
     pub overwrite: bool,
     /// The file for all detections in the results format of COCO, for object detection.
     pub coco: Option<PathBuf>,
+    /// The run of object detection that finds the faces, for landmarks.
+    pub detector: Option<PathBuf>,
 }
 
 /// Photos that are in memory at a time, in each of three steps.

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::classify::{self, Recipe};
 use super::detect::{self, DetectionRecipe};
+use super::landmarks::{self, LandmarkRecipe};
 use super::segment::{self, SegmentationRecipe};
 use super::transfer::TRANSFER_DOCS;
 
@@ -24,6 +25,8 @@ pub enum VisionRecipe {
     Segmentation(SegmentationRecipe),
     /// Object detection.
     Detection(DetectionRecipe),
+    /// Landmarks.
+    Landmarks(LandmarkRecipe),
 }
 
 /// Applies a function to the recipe of whichever task it is.
@@ -33,6 +36,7 @@ macro_rules! of_any {
             VisionRecipe::Classification($recipe) => $result,
             VisionRecipe::Segmentation($recipe) => $result,
             VisionRecipe::Detection($recipe) => $result,
+            VisionRecipe::Landmarks($recipe) => $result,
         }
     };
 }
@@ -42,17 +46,19 @@ impl VisionRecipe {
     pub fn builtin(name: &str) -> Option<Self> {
         let segmentation = || SegmentationRecipe::builtin(name).map(Self::Segmentation);
         let detection = || DetectionRecipe::builtin(name).map(Self::Detection);
+        let landmarks = || LandmarkRecipe::builtin(name).map(Self::Landmarks);
         Recipe::builtin(name)
             .map(Self::Classification)
             .or_else(segmentation)
             .or_else(detection)
+            .or_else(landmarks)
     }
 
     /// The recipe, if it is one of classification.
     pub fn classification(&self) -> Option<&Recipe> {
         match self {
             Self::Classification(recipe) => Some(recipe),
-            Self::Segmentation(_) | Self::Detection(_) => None,
+            _ => None,
         }
     }
 
@@ -62,6 +68,7 @@ impl VisionRecipe {
             Self::Classification(recipe) => recipe.transfer.as_ref()?.weights.as_str(),
             Self::Segmentation(recipe) => recipe.weights.as_str(),
             Self::Detection(recipe) => recipe.weights.as_str(),
+            Self::Landmarks(recipe) => recipe.weights.as_str(),
         };
         (!weights.is_empty()).then_some(weights)
     }
@@ -70,7 +77,7 @@ impl VisionRecipe {
     pub fn segmentation(&self) -> Option<&SegmentationRecipe> {
         match self {
             Self::Segmentation(recipe) => Some(recipe),
-            Self::Classification(_) | Self::Detection(_) => None,
+            _ => None,
         }
     }
 
@@ -78,14 +85,27 @@ impl VisionRecipe {
     pub fn detection(&self) -> Option<&DetectionRecipe> {
         match self {
             Self::Detection(recipe) => Some(recipe),
-            Self::Classification(_) | Self::Segmentation(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The recipe, if it is one of landmarks.
+    pub fn landmarks(&self) -> Option<&LandmarkRecipe> {
+        match self {
+            Self::Landmarks(recipe) => Some(recipe),
+            _ => None,
         }
     }
 }
 
-const PARTS: [&[(&str, &str)]; 3] = [&classify::BUILTIN, &segment::BUILTIN, &detect::BUILTIN];
+const PARTS: [&[(&str, &str)]; 4] = [
+    &classify::BUILTIN,
+    &segment::BUILTIN,
+    &detect::BUILTIN,
+    &landmarks::BUILTIN,
+];
 
-const COUNT: usize = PARTS[0].len() + PARTS[1].len() + PARTS[2].len();
+const COUNT: usize = PARTS[0].len() + PARTS[1].len() + PARTS[2].len() + PARTS[3].len();
 
 /// Names of the built-in recipes of all tasks with a line on each.
 pub const BUILTIN: [(&str, &str); COUNT] = {
@@ -120,6 +140,12 @@ impl From<DetectionRecipe> for VisionRecipe {
     }
 }
 
+impl From<LandmarkRecipe> for VisionRecipe {
+    fn from(recipe: LandmarkRecipe) -> Self {
+        Self::Landmarks(recipe)
+    }
+}
+
 impl<'de> Deserialize<'de> for VisionRecipe {
     /// Chooses by the key `task`, so that an error is about the recipe of that task and no other.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -128,10 +154,11 @@ impl<'de> Deserialize<'de> for VisionRecipe {
             None => of_table(table).map(Self::Classification),
             Some(Some("segmentation")) => of_table(table).map(Self::Segmentation),
             Some(Some("detection")) => of_table(table).map(Self::Detection),
+            Some(Some("landmarks")) => of_table(table).map(Self::Landmarks),
             // As serde says it, so that the words that a key takes are found.
             Some(task) => Err(D::Error::unknown_variant(
                 task.unwrap_or(""),
-                &["segmentation", "detection"],
+                &["segmentation", "detection", "landmarks"],
             )),
         }
     }
@@ -163,6 +190,7 @@ impl Patchable for VisionRecipe {
         Recipe::variant(path, kind)
             .or_else(|| SegmentationRecipe::variant(path, kind))
             .or_else(|| DetectionRecipe::variant(path, kind))
+            .or_else(|| LandmarkRecipe::variant(path, kind))
     }
 
     fn optional(path: &str) -> Option<Table> {
@@ -179,6 +207,7 @@ impl Patchable for VisionRecipe {
             LOSS_DOCS,
             segment::DOCS,
             detect::DOCS,
+            landmarks::DOCS,
             OPTIMIZER_DOCS,
             TRAIN_DOCS,
         ]
@@ -223,6 +252,17 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_of_landmarks_survives_its_own_toml() {
+        for (name, _) in landmarks::BUILTIN {
+            let recipe = VisionRecipe::builtin(name).unwrap();
+            assert_eq!(recipe.landmarks().unwrap().validate(), Ok(()), "{name}");
+            let text = document(&recipe).unwrap();
+            assert!(text.contains("task = \"landmarks\""), "{text}");
+            assert_eq!(overlay(&recipe, &text).unwrap(), recipe);
+        }
+    }
+
+    #[test]
     fn errors_are_those_of_the_recipe_of_the_task() {
         for (name, set, message) in [
             (
@@ -253,7 +293,7 @@ mod tests {
             (
                 "cutout",
                 "task=captions",
-                "`task` must be `segmentation` or `detection` (got `captions`)",
+                "`task` must be `segmentation`, `detection` or `landmarks` (got `captions`)",
             ),
         ] {
             let recipe = VisionRecipe::builtin(name).unwrap();

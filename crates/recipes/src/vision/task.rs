@@ -4,14 +4,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use tinderbox_predict::ModelFiles;
-use tinderbox_predict::vision::{Detector, ImageClassifier, Segmenter};
+use tinderbox_predict::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
 use tinderbox_train::{Options, Report, Task, TaskError};
 
 use super::recipe::VisionRecipe;
-use super::{ImageClassification, ImageSegmentation, ObjectDetection, PhotoOptions};
+use super::{ImageClassification, ImageSegmentation, Landmarks, ObjectDetection, PhotoOptions};
 
 /// Any task on images: its recipe names it.
 pub struct VisionTask {
@@ -23,6 +23,7 @@ enum AnyTask {
     Classification(Box<ImageClassification>),
     Segmentation(Box<ImageSegmentation>),
     Detection(Box<ObjectDetection>),
+    Landmarks(Box<Landmarks>),
 }
 
 /// A trained model of any task on images: `kind` in `model.json` names it.
@@ -34,6 +35,8 @@ pub enum VisionModel {
     Segmenter(Box<Segmenter>),
     /// A detector.
     Detector(Box<Detector>),
+    /// A model of landmarks.
+    Landmarker(Box<Landmarker>),
 }
 
 /// Applies a function to whichever task it is.
@@ -43,6 +46,7 @@ macro_rules! of_any {
             AnyTask::Classification($task) => $result,
             AnyTask::Segmentation($task) => $result,
             AnyTask::Detection($task) => $result,
+            AnyTask::Landmarks($task) => $result,
         }
     };
 }
@@ -52,7 +56,7 @@ impl VisionTask {
     pub fn classification(&self) -> Option<&ImageClassification> {
         match &self.task {
             AnyTask::Classification(task) => Some(task),
-            AnyTask::Segmentation(_) | AnyTask::Detection(_) => None,
+            _ => None,
         }
     }
 }
@@ -68,6 +72,7 @@ impl VisionModel {
             Self::Classifier(model) => Ok(*model),
             Self::Segmenter(_) => Err(other_kind("segmentation")),
             Self::Detector(_) => Err(other_kind("object detection")),
+            Self::Landmarker(_) => Err(other_kind("landmarks")),
         }
     }
 }
@@ -92,6 +97,7 @@ impl Task for VisionTask {
             VisionRecipe::Classification(recipe) => ImageClassification::check_memory(recipe),
             VisionRecipe::Segmentation(recipe) => ImageSegmentation::check_memory(recipe),
             VisionRecipe::Detection(recipe) => ObjectDetection::check_memory(recipe),
+            VisionRecipe::Landmarks(recipe) => Landmarks::check_memory(recipe),
         }
     }
 
@@ -105,6 +111,9 @@ impl Task for VisionTask {
             }
             VisionRecipe::Detection(recipe) => {
                 AnyTask::Detection(Box::new(ObjectDetection::prepare(recipe)?))
+            }
+            VisionRecipe::Landmarks(recipe) => {
+                AnyTask::Landmarks(Box::new(Landmarks::prepare(recipe)?))
             }
         };
         let recipe = of_any!(&task, task => task.recipe().clone().into());
@@ -138,6 +147,10 @@ impl Task for VisionTask {
                 let model = ObjectDetection::load(dir, device)?;
                 Ok(VisionModel::Detector(Box::new(model)))
             }
+            Landmarker::KIND => {
+                let model = Landmarks::load(dir, device)?;
+                Ok(VisionModel::Landmarker(Box::new(model)))
+            }
             kind => {
                 let reason = format!("it contains a `{kind}`, which is no model of images");
                 Err(files.refuse(reason).into())
@@ -159,6 +172,10 @@ impl Task for VisionTask {
                 let model = ObjectDetection::with_threshold(*model, threshold)?;
                 Ok(VisionModel::Detector(Box::new(model)))
             }
+            VisionModel::Landmarker(model) => {
+                let model = Landmarks::with_threshold(*model, threshold)?;
+                Ok(VisionModel::Landmarker(Box::new(model)))
+            }
         }
     }
 
@@ -179,6 +196,10 @@ impl Task for VisionTask {
                 let request = of_task(request, VisionRecipe::detection);
                 ObjectDetection::evaluate(model, &request)
             }
+            VisionModel::Landmarker(model) => {
+                let request = of_task(request, VisionRecipe::landmarks);
+                Landmarks::evaluate(model, &request)
+            }
         }
     }
 
@@ -192,8 +213,8 @@ impl Task for VisionTask {
             VisionModel::Classifier(model) => {
                 if options.own != PhotoOptions::default() {
                     return Err(TaskError::user(
-                        "`--background`, `--no-refine`, `--overwrite` and `--coco` are for models of \
-                         segmentation or object detection",
+                        "`--background`, `--no-refine`, `--overwrite`, `--coco` and `--detector` are for models of \
+                         segmentation, object detection or landmarks",
                     ));
                 }
                 let options = InputOptions {
@@ -206,6 +227,7 @@ impl Task for VisionTask {
             }
             VisionModel::Segmenter(model) => ImageSegmentation::predict(model, path, options, each),
             VisionModel::Detector(model) => ObjectDetection::predict(model, path, options, each),
+            VisionModel::Landmarker(model) => Landmarks::predict(model, path, options, each),
         }
     }
 
@@ -214,6 +236,7 @@ impl Task for VisionTask {
             VisionModel::Classifier(model) => ImageClassification::writes_files(model),
             VisionModel::Segmenter(model) => ImageSegmentation::writes_files(model),
             VisionModel::Detector(model) => ObjectDetection::writes_files(model),
+            VisionModel::Landmarker(model) => Landmarks::writes_files(model),
         }
     }
 
@@ -222,6 +245,7 @@ impl Task for VisionTask {
             VisionModel::Classifier(model) => ImageClassification::columns(model),
             VisionModel::Segmenter(model) => ImageSegmentation::columns(model),
             VisionModel::Detector(model) => ObjectDetection::columns(model),
+            VisionModel::Landmarker(model) => Landmarks::columns(model),
         }
     }
 }

@@ -23,9 +23,9 @@ pub(super) fn predict(
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
     let own = &options.own;
-    if own.background != Background::Transparent || own.no_refine {
+    if own.background != Background::Transparent || own.no_refine || own.detector.is_some() {
         return Err(TaskError::user(
-            "`--background` and `--no-refine` are for models of segmentation",
+            "`--background` and `--no-refine` are for models of segmentation, and `--detector` for landmarks",
         ));
     }
     let outputs = Outputs {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Canvas`] | pixels: boxes, lines, images, text |
 //! | [`draw_boxes`] | boxes on a photo, each with a caption |
+//! | [`draw_landmarks`] | points of faces on a photo |
 //! | [`precision_recall`] | precision against recall of a detector |
 //! | [`Plot`] | curves over a common axis |
 //! | [`confusion_matrix`] | which class was taken for which |
@@ -20,6 +21,7 @@ mod canvas;
 mod curves;
 mod gallery;
 mod heat;
+mod landmarks;
 mod matrix;
 mod plot;
 mod precision_recall;
@@ -31,6 +33,7 @@ pub use canvas::{Canvas, Color, color};
 pub use curves::learning_curves;
 pub use gallery::{Gallery, IMAGES_DIR};
 pub use heat::heat_color;
+pub use landmarks::draw_landmarks;
 pub use matrix::{confusion_matrix, detection_confusion};
 pub use plot::{Line, Plot};
 pub use precision_recall::precision_recall;

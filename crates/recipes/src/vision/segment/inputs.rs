@@ -28,9 +28,9 @@ pub(super) fn predict(
     options: &InputOptions<PhotoOptions>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
-    if options.own.coco.is_some() {
+    if options.own.coco.is_some() || options.own.detector.is_some() {
         return Err(TaskError::user(
-            "`--coco` is for models of object detection",
+            "`--coco` is for models of object detection, and `--detector` for landmarks",
         ));
     }
     let training: TrainingData =

@@ -44,7 +44,7 @@ const IBUG_PAIRS: [[usize; 2]; 29] = [
 /// The point that each point becomes in a mirrored image; `None` for a number of points whose scheme is not known.
 ///
 /// ```
-/// use tinderbox_datasets::landmarks::flip_order;
+/// use tinderbox_datasets::flip_order;
 ///
 /// let order = flip_order(68).unwrap();
 /// assert_eq!((order[36], order[45], order[30]), (45, 36, 30));

@@ -1,0 +1,130 @@
+//! Evaluation of landmarks, in the pixels of the images.
+
+use tinderbox_datasets::image::Image;
+use tinderbox_datasets::parallel_map;
+use tinderbox_predict::vision::{CropFrame, Landmarker};
+use tinderbox_train::metrics::Evaluation;
+use tinderbox_train::task::{EvalReport, EvalRequest};
+use tinderbox_train::{Metrics, MonitorMode, TaskError};
+
+use super::TrainingData;
+use super::data::{Face, Faces, normalized_error};
+use super::recipe::LandmarkRecipe;
+use crate::vision::data::DataError;
+use crate::vision::eval_rows::EvalRows;
+
+/// Faces that are in memory at a time.
+const BATCH: usize = 32;
+
+/// The normalized mean error above which a face counts as a failure.
+const FAILURE: f64 = 0.1;
+
+/// The result on some faces.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evaluated {
+    /// Row of each face with the points that were found and their normalized mean error.
+    pub(super) faces: Vec<(usize, Vec<[f32; 2]>, f64)>,
+}
+
+impl Evaluated {
+    /// Finds the points of faces in the crops around their true points.
+    pub(super) fn rows(
+        model: &Landmarker,
+        data: &Faces,
+        rows: &[usize],
+    ) -> Result<Self, TaskError> {
+        let margin = model.spec().input.margin;
+        let mut evaluated = Self::default();
+        for rows in rows.chunks(BATCH) {
+            let samples = parallel_map(rows, |&row| data.images.sample(row));
+            let samples: Vec<Face> = samples
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map_err(TaskError::user)?;
+            let crops: Vec<(&Image, CropFrame)> = samples
+                .iter()
+                .map(|face| (&face.image, CropFrame::around_points(&face.target, margin)))
+                .collect();
+            let found = model.find(&crops)?;
+            for ((&row, face), found) in rows.iter().zip(&samples).zip(found) {
+                evaluated.add(row, found, &face.target);
+            }
+        }
+        Ok(evaluated)
+    }
+
+    /// Adds a face.
+    pub(super) fn add(&mut self, row: usize, found: Vec<[f32; 2]>, truth: &[[f32; 2]]) {
+        let error = normalized_error(&found, truth);
+        self.faces.push((row, found, error));
+    }
+
+    /// The metrics.
+    pub(super) fn evaluation(&self) -> Evaluation {
+        let mut errors: Vec<f64> = self.faces.iter().map(|(_, _, error)| *error).collect();
+        errors.sort_by(f64::total_cmp);
+        let count = errors.len().max(1) as f64;
+        let failures = errors.iter().filter(|error| **error > FAILURE).count();
+        let metrics = Metrics::from([
+            ("nme".to_owned(), errors.iter().sum::<f64>() / count),
+            (
+                "median_nme".to_owned(),
+                errors.get(errors.len() / 2).copied().unwrap_or(0.0),
+            ),
+            ("failure_rate".to_owned(), failures as f64 / count),
+        ]);
+        Evaluation::Other {
+            metrics,
+            items: self.faces.len(),
+            headline: ("nme", MonitorMode::Min),
+        }
+    }
+
+    /// The faces, the worst first.
+    pub(super) fn ranked(mut self) -> Self {
+        self.faces.sort_by(|a, b| b.2.total_cmp(&a.2));
+        self
+    }
+}
+
+/// Evaluates a stored split of the data that the model was trained on, or all faces of other data.
+pub(super) fn evaluate(
+    model: &Landmarker,
+    request: &EvalRequest<'_, LandmarkRecipe>,
+) -> Result<EvalReport, TaskError> {
+    let training: TrainingData =
+        serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
+    let mut source = request
+        .recipe
+        .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
+    if let Some(path) = request.data {
+        let path = path.to_str();
+        let path =
+            path.ok_or_else(|| TaskError::user("`--data` is not UTF-8: rename the folder"))?;
+        path.clone_into(&mut source.path);
+        source.extra.clear();
+    }
+    source.points = model.spec().input.points;
+    let data = Faces::open(&source)?;
+    let split = request
+        .recipe
+        .map_or(&training.split, |recipe| &recipe.split);
+    let chosen = EvalRows::choose(
+        request,
+        &data.items(),
+        &data.named,
+        &training.digest,
+        || {
+            data.splits(split, source.group_by)
+                .map_err(|_| DataError::Empty(request.split.to_owned()))
+        },
+    )?;
+    let evaluated = Evaluated::rows(model, &data, &chosen.rows)?;
+    Ok(EvalReport {
+        evaluation: evaluated.evaluation(),
+        labels: Vec::new(),
+        source: chosen.source,
+        notes: data.notes.clone(),
+        scope: chosen.scope,
+    })
+}
