@@ -11,8 +11,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use tinderbox_models::pretrained::{NameTable, SafeTensorsFile};
 use tinderbox_models::vision::{
-    Backbone, BackboneKind, BackboneUNetConfig, EfficientNetLiteConfig, MobileNetV3Config, Padding,
-    ResNetConfig, UNetConfig,
+    Backbone, BackboneKind, BackboneUNetConfig, EfficientNetLiteConfig, FastDetectorConfig,
+    MobileNetV3Config, Padding, ResNetConfig, UNetConfig, YoloxConfig,
 };
 
 use super::{Check, LAYER_TOLERANCE, difference, read, values};
@@ -112,6 +112,12 @@ fn compute(name: &str, device: &Device) -> Result<Tensor<1>, String> {
             let net = draw(config.init(device), &config.torchvision_names())?;
             backbone_unet(BackboneKind::Resnet18, Backbone::ResNet(net), device)?
         }
+        "yolox_nano" => yolox(&YoloxConfig::new(3, CLASSES), device)?,
+        "yolox_s/narrow" => {
+            let narrow = YoloxConfig::new(3, CLASSES).with_width_multiplier(0.125);
+            yolox(&narrow.with_depthwise(false), device)?
+        }
+        "fast-detector" => fast_detector(device)?,
         name => return Err(format!("no network is called `{name}`")),
     })
 }
@@ -173,6 +179,62 @@ fn double_conv(names: NameTable, convs: &str) -> NameTable {
         let [conv, norm] = ["conv", "norm"].map(|layer| format!("{convs}.{conv}.{layer}"));
         names.weight(&conv, &conv).batch_norm(&norm, &norm)
     })
+}
+
+/// The raw box, the objectness and the classes of some cells.
+fn yolox(config: &YoloxConfig, device: &Device) -> Result<Tensor<1>, String> {
+    let model = draw(config.init(device), &config.release_names())?;
+    let output = model.forward(unet_image(device));
+    let objectness = output.objectness.ok_or("YOLOX has an objectness")?;
+    Ok(on_cells(
+        vec![output.raw_boxes, objectness, output.classes],
+        device,
+    ))
+}
+
+/// The box and the classes of some cells.
+fn fast_detector(device: &Device) -> Result<Tensor<1>, String> {
+    let config = FastDetectorConfig::new(3, CLASSES)
+        .with_channels(vec![4, 6, 8, 10, 12])
+        .with_neck_channels(8)
+        .with_bins(4);
+    let pairs = |layers: &[&str]| -> Vec<String> {
+        let pair = |layer: &&str| [0, 1].map(|at| format!("{layer}.{at}"));
+        layers.iter().flat_map(pair).collect()
+    };
+    let mut convs = pairs(&["neck.up", "neck.down", "neck.out"]);
+    convs.extend(["stem", "stages.0.down"].map(str::to_owned));
+    let mut outputs = Vec::new();
+    for at in 0..3 {
+        let stage = format!("stages.{}", at + 1);
+        let layers = ["down", "blocks.0.first", "blocks.0.second"];
+        convs.extend(layers.map(|layer| format!("{stage}.{layer}")));
+        convs.push(format!("neck.lateral.{at}"));
+        convs.extend(pairs(&[&format!("heads.{at}.convs")]));
+        outputs.extend(["classes", "distances"].map(|layer| format!("heads.{at}.{layer}")));
+    }
+    let names = convs.iter().fold(NameTable::new(), |names, layer| {
+        let [conv, norm] = ["conv", "norm"].map(|part| format!("{layer}.{part}"));
+        names.weight(&conv, &conv).batch_norm(&norm, &norm)
+    });
+    let names = outputs.iter().fold(names, |names, layer| {
+        let bias = format!("{layer}.bias");
+        names.weight(layer, layer).same(bias.clone(), bias)
+    });
+    let output = draw(config.init(device), &names)?.forward(unet_image(device));
+    Ok(on_cells(vec![output.boxes, output.classes], device))
+}
+
+/// The numbers of every 7th cell of the first image, `[batch, cells, ..]`, one cell after the other.
+fn on_cells(parts: Vec<Tensor<3>>, device: &Device) -> Tensor<1> {
+    let joined = Tensor::cat(parts, 2).narrow(0, 0, 1);
+    let cells: Vec<i32> = (0_i32..)
+        .step_by(7)
+        .take(joined.dims()[1].div_ceil(7))
+        .collect();
+    let count = cells.len();
+    let cells = Tensor::from_data(TensorData::new(cells, [count]), device);
+    joined.select(1, cells).reshape([-1])
 }
 
 fn unet_image(device: &Device) -> Tensor<4> {
@@ -254,7 +316,7 @@ mod tests {
     #[test]
     fn every_published_network_gives_the_logits_of_pytorch() {
         let checks = references().unwrap().checks(&Device::flex(), |_| true);
-        assert_eq!(checks.len(), 17);
+        assert_eq!(checks.len(), 20);
         for check in checks {
             assert!(check.passed(), "{check:?}");
         }

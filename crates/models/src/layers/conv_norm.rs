@@ -51,12 +51,6 @@ impl ConvNorm {
         self
     }
 
-    /// The same layer with another share of a batch in its running statistics.
-    pub(crate) fn with_momentum(mut self, momentum: f64) -> Self {
-        self.norm.momentum = momentum;
-        self
-    }
-
     /// Convolution, batch normalization and an activation.
     ///
     /// - input: `[batch, d_input, height, width]`

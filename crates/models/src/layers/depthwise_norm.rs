@@ -48,12 +48,6 @@ impl DepthwiseNorm {
         self
     }
 
-    /// The same layer with another share of a batch in its running statistics.
-    pub(crate) fn with_momentum(mut self, momentum: f64) -> Self {
-        self.norm.momentum = momentum;
-        self
-    }
-
     /// Depthwise convolution, batch normalization and an activation.
     ///
     /// - input: `[batch, channels, height, width]`

@@ -64,6 +64,9 @@ struct TrainingData {
 
 /// The splits of images with boxes, which have no class to be split by.
 fn splits_of(data: &BoxedImages, split: &Split) -> Result<ImageSplits, DataError> {
+    if let Some(groups) = &data.groups {
+        return ImageSplits::of_groups(groups, &data.contents, split);
+    }
     let source = SplitSource {
         labels: &vec![0; data.contents.len()],
         contents: &data.contents,

@@ -11,9 +11,6 @@ use crate::layers::init::HE_FAN_IN;
 /// Constant in the normalization of `YOLOX`.
 const EPSILON: f64 = 1e-3;
 
-/// Share of a batch in the running statistics of `YOLOX`.
-const MOMENTUM: f64 = 0.03;
-
 /// How the blocks of a network are built.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
@@ -34,8 +31,7 @@ pub(super) fn conv_norm(
         kernel,
         stride,
     };
-    let conv = config.init(HE_FAN_IN, device);
-    conv.with_epsilon(EPSILON).with_momentum(MOMENTUM)
+    config.init(HE_FAN_IN, device).with_epsilon(EPSILON)
 }
 
 /// A convolution of single pixels with batch normalization.
@@ -70,7 +66,7 @@ impl Conv3x3 {
         };
         let depthwise = config.init(HE_FAN_IN, device);
         Self {
-            depthwise: Some(depthwise.with_epsilon(EPSILON).with_momentum(MOMENTUM)),
+            depthwise: Some(depthwise.with_epsilon(EPSILON)),
             conv: pointwise([d_input, d_output], device),
         }
     }

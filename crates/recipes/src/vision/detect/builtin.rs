@@ -1,7 +1,7 @@
 //! The recipes of object detection that come with the crate.
 
 use tinderbox_datasets::detection::BadBoxes;
-use tinderbox_datasets::image::{Augment, Mosaic};
+use tinderbox_datasets::image::{Augment, GroupBy, Mosaic};
 use tinderbox_models::Template;
 use tinderbox_models::vision::FastDetectorConfig;
 use tinderbox_predict::vision::DetectionModelConfig;
@@ -36,6 +36,7 @@ fn detect(name: &str) -> DetectionRecipe {
             channels: 3,
             size: 416,
             bad_boxes: BadBoxes::Refuse,
+            group_by: GroupBy::Image,
             skip_broken: false,
         },
         split: Split::default(),

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use burn::data::dataset::{Dataset, DatasetError};
 use tinderbox_datasets::Subset;
 use tinderbox_datasets::detection::{DetectionFolder, DetectionFolderError, LabelFormat};
-use tinderbox_datasets::image::{BoundingBox, Image, ImageError, ImageSample};
+use tinderbox_datasets::image::{
+    BoundingBox, GroupBy, Image, ImageError, ImageGroups, ImageSample, groups_of,
+};
 use tinderbox_train::TaskError;
 use tinderbox_train::metrics::TrueBox;
 use tinderbox_train::splits::Item;
@@ -28,6 +30,8 @@ pub(super) struct BoxedImages {
     pub(super) contents: Vec<u64>,
     /// The data's own splits.
     pub(super) named: [Option<NamedSplit>; 3],
+    /// Images that stay in one split; none if each is on its own.
+    pub(super) groups: Option<ImageGroups>,
 }
 
 /// Images with boxes, decoded when they are first used.
@@ -55,6 +59,7 @@ impl BoxedImages {
                 source: split.source,
             })
         });
+        let groups = groups(&folder, data)?;
         let pixels = (0..folder.len()).map(|row| folder.size(row).iter().product::<usize>());
         let bytes = pixels.fold(0_usize, usize::saturating_add) * data.channels;
         let decoded =
@@ -63,6 +68,7 @@ impl BoxedImages {
             contents: folder.contents(),
             images: Arc::new(Images { folder, decoded }),
             named,
+            groups,
         })
     }
 
@@ -123,6 +129,22 @@ impl BoxedImages {
         };
         rows.iter().map(rarest).collect()
     }
+}
+
+/// The groups of a data section, if it has some.
+fn groups(folder: &DetectionFolder, data: &BoxData) -> Result<Option<ImageGroups>, TaskError> {
+    if data.group_by == GroupBy::Image {
+        return Ok(None);
+    }
+    if folder.splits().iter().any(Option::is_some) {
+        return Err(TaskError::user(format!(
+            "`data.group_by` does not apply: `{}` has splits of its own; set it to `image`",
+            data.path
+        )));
+    }
+    let paths: Vec<&Path> = (0..folder.len()).map(|row| folder.path(row)).collect();
+    let groups = groups_of(Path::new(&data.path), &paths, data.group_by);
+    groups.map(Some).map_err(TaskError::user)
 }
 
 impl Images {

@@ -15,6 +15,12 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
          the image, or drop them; they are counted",
         "refuse, clip or drop",
     ),
+    KeyDoc::new(
+        "data.group_by",
+        "Images that stay in one split: each on its own, or those of a folder, of a name but for its last number, \
+         or of a day by EXIF or file name; not with splits of the data itself",
+        "image, folder, name or day",
+    ),
     KeyDoc::new("mosaic", "Four training images as one", ""),
     KeyDoc::new(
         "mosaic.probability",

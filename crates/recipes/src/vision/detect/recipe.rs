@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::detection::{BadBoxes, DetectionOptions};
-use tinderbox_datasets::image::{Augment, MAX_SIDE, Mosaic};
+use tinderbox_datasets::image::{Augment, GroupBy, MAX_SIDE, Mosaic};
 use tinderbox_models::vision::STRIDES;
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::vision::{DetectionInput, DetectionModelConfig};
@@ -42,6 +42,8 @@ pub struct BoxData {
     pub size: usize,
     /// What is done with boxes that cannot be used as they are.
     pub bad_boxes: BadBoxes,
+    /// Images that stay in one split, such as those of a place or a day.
+    pub group_by: GroupBy,
     /// Whether damaged images are left out (and counted) instead of refused.
     pub skip_broken: bool,
 }
