@@ -119,6 +119,9 @@ fn headlines(evaluation: &Evaluation) -> &'static [&'static str] {
     }
 }
 
+/// Most metrics in a row: more are a column, so that a terminal of 80 columns shows them.
+const MAX_COLUMNS: usize = 7;
+
 /// Prints the result of a run.
 pub(crate) fn print(
     report: &Report,
@@ -134,9 +137,17 @@ pub(crate) fn print(
         names = summary.test.keys().map(String::as_str).collect();
     }
     names.retain(known);
+    let by_class = class_metrics(&names, &report.labels, summary);
+    names.retain(|name| class_of(name, &report.labels).is_none());
     let mut rows = scores(summary, &names, f1, thousands);
     add_thresholds(&mut rows, report);
+    if names.len() > MAX_COLUMNS {
+        rows = transposed(&rows);
+    }
     out.line(&table(&rows))?;
+    if by_class.len() > 1 {
+        out.line(&table(&by_class))?;
+    }
     if !report.folds.is_empty() {
         out.line(&table(&fold_rows(&report.folds, &names, f1)))?;
     }
@@ -155,6 +166,42 @@ pub(crate) fn print(
         out.line(&images)?;
     }
     out.line(&format!("run {}", dir.display()))
+}
+
+/// The name and the class of a metric of one class, such as `iou_cat`.
+fn class_of<'a>(name: &'a str, labels: &'a [String]) -> Option<(&'a str, &'a str)> {
+    labels.iter().find_map(|label| {
+        let metric = name.strip_suffix(label.as_str())?.strip_suffix('_')?;
+        Some((metric, label.as_str()))
+    })
+}
+
+/// The metrics of single classes as rows of a table: a class in each, a metric in each column.
+fn class_metrics(names: &[&str], labels: &[String], summary: &Summary) -> Vec<Vec<String>> {
+    let found = names.iter().filter_map(|name| class_of(name, labels));
+    let mut metrics: Vec<&str> = found.map(|(metric, _)| metric).collect();
+    metrics.sort_unstable();
+    metrics.dedup();
+    let head = std::iter::once("class").chain(metrics.iter().copied());
+    let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
+    for label in labels {
+        let values = metrics.iter().map(|metric| {
+            let value = summary.test.get(&format!("{metric}_{label}"));
+            value.map_or("-".to_owned(), |value| format!("{value:.4}"))
+        });
+        let row: Vec<String> = values.collect();
+        if row.iter().any(|value| value != "-") {
+            rows.push(std::iter::once(label.clone()).chain(row).collect());
+        }
+    }
+    rows
+}
+
+/// Rows as columns.
+fn transposed(rows: &[Vec<String>]) -> Vec<Vec<String>> {
+    let columns = 0..rows.first().map_or(0, Vec::len);
+    let column = |at: usize| rows.iter().map(|row| row[at].clone()).collect();
+    columns.map(column).collect()
 }
 
 /// The pictures in the run directory, which a task lists under `images` in its details.

@@ -142,7 +142,7 @@ impl DetectionScores {
     /// | `map_small`, `map_medium`, `map_large` | `map` of boxes up to 32² pixels, up to 96², and above |
     /// | `recall` | mean recall over classes and these IoU, at up to 100 detections per image and class |
     /// | `ap50_LABEL` | average precision of a class at IoU 0.5, of 2 to 80 classes |
-    /// | `f1`, `precision`, `recall50`, `threshold` | at the [best threshold](Self::best_threshold) |
+    /// | `f1_micro`, `precision`, `recall50`, `threshold` | at the [best threshold](Self::best_threshold) |
     ///
     /// A class without a box is in no mean. What is undefined is left out.
     pub fn metrics(&self, labels: &[String]) -> Metrics {
@@ -161,7 +161,7 @@ impl DetectionScores {
         // Nothing is found of something: no threshold, but no success either.
         let none = (ranked.positives > 0).then_some(0.0);
         metrics.extend(super::named([
-            ("f1", best.map(|best| best.f1).or(none)),
+            ("f1_micro", best.map(|best| best.f1).or(none)),
             ("recall50", best.map(|best| best.recall).or(none)),
             ("precision", best.map(|best| best.precision)),
             ("threshold", best.map(|best| f64::from(best.threshold))),

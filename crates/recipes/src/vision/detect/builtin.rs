@@ -62,7 +62,7 @@ fn detect(name: &str) -> DetectionRecipe {
             floor: 0.02,
         },
         train: TrainingOptions {
-            epochs: 60,
+            epochs: 40,
             batch_size: 8,
             clip_norm: 10.0,
             ema_decay: 0.99,

@@ -74,7 +74,7 @@ impl Evaluated {
                 ("threshold".to_owned(), f64::from(point.threshold)),
                 ("precision".to_owned(), point.precision),
                 ("recall50".to_owned(), point.recall),
-                ("f1".to_owned(), point.f1),
+                ("f1_micro".to_owned(), point.f1),
             ]);
         }
         Evaluation::Other {

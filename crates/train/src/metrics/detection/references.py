@@ -127,7 +127,7 @@ def main():
     names = {"map": 0, "map50": 1, "map_small": 3, "map_medium": 4, "map_large": 5, "recall": 8}
     metrics = {name: float(coco.stats[at]) for name, at in names.items()}
     metrics |= {f"ap50_{label}": ap for label, ap in enumerate(ap50) if ap > -1}
-    metrics |= dict(zip(["f1", "precision", "recall50", "threshold"], map(float, best_threshold(coco))))
+    metrics |= dict(zip(["f1_micro", "precision", "recall50", "threshold"], map(float, best_threshold(coco))))
     print(metrics)
     result = {"classes": CLASSES, "images": images, "metrics": metrics}
     text = json.dumps(result, separators=(",", ":")).replace(".0,", ",").replace(".0]", "]")

@@ -68,7 +68,7 @@ fn metrics_agree_with_pycocotools() {
         close(metrics[name], value.as_f64().unwrap(), name);
     }
     let best = scores.best_threshold().unwrap();
-    close(best.f1, metrics["f1"], "f1");
+    close(best.f1, metrics["f1_micro"], "f1_micro");
     close(f64::from(best.threshold), metrics["threshold"], "threshold");
     let curve = scores.curve(1);
     close(
@@ -134,7 +134,7 @@ fn the_best_threshold_parts_right_from_wrong_of_all_classes() {
     close(f64::from(best.threshold), 0.5, "threshold");
     close(best.precision, 1.0, "precision");
     close(best.recall, 2.0 / 3.0, "recall");
-    close(best.f1, 0.8, "f1");
+    close(best.f1, 0.8, "f1_micro");
     // Nothing is found: no success, and no threshold.
     let mut nothing = DetectionScores::new(2);
     assert!(nothing.metrics(&[]).is_empty());
@@ -145,7 +145,7 @@ fn the_best_threshold_parts_right_from_wrong_of_all_classes() {
         names,
         [
             "ap50_a",
-            "f1",
+            "f1_micro",
             "map",
             "map50",
             "map_small",
