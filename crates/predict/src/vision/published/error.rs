@@ -25,7 +25,7 @@ pub enum PublishedError {
     #[error(
         "`{0}` is a Python pickle, which can run any code when it is read, and is refused; if you trust it, \
          convert it once: python3 -c \"import sys, torch; from safetensors.torch import save_file; \
-         w = torch.load(sys.argv[1], map_location='cpu', weights_only=True); w = w.get('state_dict', w); \
+         w = torch.load(sys.argv[1], map_location='cpu', weights_only=True); w = w.get('state_dict', w.get('model', w)); \
          save_file({{k: v.contiguous() for k, v in w.items()}}, sys.argv[2])\" '{0}' '{1}'",
         path.display(),
         path.with_file_name("model.safetensors").display()
