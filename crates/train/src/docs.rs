@@ -125,18 +125,13 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     KeyDoc::new("train.batch_size", "Items per batch", "1 to 65,536"),
     KeyDoc::new(
         "train.balanced_sampling",
-        "Draw training items so that all classes are equally frequent",
+        "Draw training items so that all classes are equally frequent; an image with boxes counts as its rarest class",
         "true or false",
     ),
     KeyDoc::new(
         "train.seed",
         "Random seed of initial weights, shuffling, augmentation and dropout",
         "0 or more",
-    ),
-    KeyDoc::new(
-        "train.balanced_sampling",
-        "Draw every class equally often; for classification",
-        "true or false",
     ),
     KeyDoc::new(
         "train.gradient_accumulation",

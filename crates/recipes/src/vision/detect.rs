@@ -4,6 +4,7 @@ mod batch;
 mod builtin;
 mod data;
 mod docs;
+mod doubts;
 mod evaluate;
 mod fit;
 mod images;

@@ -20,7 +20,7 @@ use tinderbox_train::{
 
 use super::batch::BoxCollate;
 use super::evaluate::{Evaluated, Evaluator, THRESHOLD};
-use super::{ObjectDetection, normalize};
+use super::{ObjectDetection, doubts, normalize};
 use crate::vision::pictures::Gallery;
 
 /// Most photos that are predicted alone to measure the time.
@@ -75,6 +75,9 @@ impl ObjectDetection {
         report.folds = folds;
         let ranked = test.ranked(&self.data, threshold);
         report.sections = vec![self.worst(&ranked, threshold)];
+        report
+            .sections
+            .extend(doubts::section(&self.data, [&valid, &test]));
         self.draw_result(&mut gallery, &report, &test, &ranked, threshold);
         gallery.report(&mut report);
         Ok(report)
