@@ -5,8 +5,8 @@ use std::path::Path;
 use tinderbox_cli::recipe::overridden;
 use tinderbox_cli::{App as _, DownloadProgress, Failure, RunArgs, note};
 use tinderbox_recipes::vision::{
-    DEFAULT_WEIGHTS, InferredDetection, InferredLandmarks, InferredRecipe, InferredSegmentation,
-    TransferError, VisionRecipe, fetch_weights,
+    DEFAULT_WEIGHTS, FINE_TUNING, InferredDetection, InferredLandmarks, InferredRecipe,
+    InferredSegmentation, TransferError, VisionRecipe, fetch_weights,
 };
 
 use crate::Vision;
@@ -18,18 +18,28 @@ pub(crate) fn in_recipe(weights: Option<&str>, run: &RunArgs) -> Result<RunArgs,
         if run.recipe.is_none() && run.resume.is_none() {
             run.recipe = Some("transfer".to_owned());
         }
-        // A string of JSON is one of TOML.
-        let path = serde_json::Value::from(weights).to_string();
         let recipe = Vision::recipes().named(&run)?;
-        let key = match recipe {
-            VisionRecipe::Segmentation(_)
-            | VisionRecipe::Detection(_)
-            | VisionRecipe::Landmarks(_) => "weights",
-            VisionRecipe::Classification(_) => "transfer.weights",
-        };
-        run.set.insert(0, format!("{key}={path}"));
+        run.set.splice(0..0, sets(&recipe, weights));
     }
     Ok(run)
+}
+
+/// The keys of a recipe that published weights set; flags can set them again.
+fn sets(recipe: &VisionRecipe, weights: &str) -> Vec<String> {
+    let key = match recipe {
+        VisionRecipe::Segmentation(_) | VisionRecipe::Detection(_) | VisionRecipe::Landmarks(_) => {
+            "weights"
+        }
+        VisionRecipe::Classification(_) => "transfer.weights",
+    };
+    // A string of JSON is one of TOML.
+    let path = serde_json::Value::from(weights).to_string();
+    let mut sets = vec![format!("{key}={path}")];
+    let builtin = VisionRecipe::builtin(recipe.name());
+    if recipe.detection().is_some() && builtin.as_ref() == Some(recipe) {
+        sets.extend(FINE_TUNING.map(str::to_owned));
+    }
+    sets
 }
 
 /// Refuses the flag with a recipe that starts from nothing.
@@ -118,16 +128,9 @@ fn of_landmarks(
     data: &Path,
     run: &RunArgs,
 ) -> Result<Option<VisionRecipe>, Failure> {
-    let Some(mut inferred) = InferredLandmarks::of(data) else {
-        return Ok(None);
-    };
-    if !run.quiet {
-        note(&inferred.note(data));
-    }
-    if let Some(weights) = weights {
-        weights.clone_into(&mut inferred.recipe.weights);
-    }
-    Ok(Some(overridden(inferred.recipe.into(), run)?))
+    let inferred = InferredLandmarks::of(data);
+    let inferred = inferred.map(|inferred| (inferred.note(data), inferred.recipe.into()));
+    with_weights(inferred, weights, run)
 }
 
 /// The recipe for images with boxes: with the weights of the flag.
@@ -136,16 +139,28 @@ fn of_boxes(
     data: &Path,
     run: &RunArgs,
 ) -> Result<Option<VisionRecipe>, Failure> {
-    let Some(mut inferred) = InferredDetection::of(data) else {
+    let inferred = InferredDetection::of(data);
+    let inferred = inferred.map(|inferred| (inferred.note(data), inferred.recipe.into()));
+    with_weights(inferred, weights, run)
+}
+
+/// A recipe that follows from the data, with a line about it, and what the flags change.
+fn with_weights(
+    inferred: Option<(String, VisionRecipe)>,
+    weights: Option<&str>,
+    run: &RunArgs,
+) -> Result<Option<VisionRecipe>, Failure> {
+    let Some((line, recipe)) = inferred else {
         return Ok(None);
     };
     if !run.quiet {
-        note(&inferred.note(data));
+        note(&line);
     }
+    let mut run = run.clone();
     if let Some(weights) = weights {
-        weights.clone_into(&mut inferred.recipe.weights);
+        run.set.splice(0..0, sets(&recipe, weights));
     }
-    Ok(Some(overridden(inferred.recipe.into(), run)?))
+    Ok(Some(overridden(recipe, &run)?))
 }
 
 /// The recipe for photos with masks: with the weights of the flag or, where the flags

@@ -30,6 +30,7 @@ use tinderbox_train::task::{
 use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
 
 pub(super) use builtin::BUILTIN;
+pub use builtin::FINE_TUNING;
 pub(super) use docs::DOCS;
 pub use inferred::InferredDetection;
 pub use recipe::{BoxData, DetectionRecipe, DetectionTag};

@@ -25,7 +25,9 @@ mod transfer;
 pub use batch::{ImageCollate, measure};
 pub use classify::{ImageClassification, InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
-pub use detect::{BoxData, DetectionRecipe, DetectionTag, InferredDetection, ObjectDetection};
+pub use detect::{
+    BoxData, DetectionRecipe, DetectionTag, FINE_TUNING, InferredDetection, ObjectDetection,
+};
 pub use landmarks::{
     CascadeFit, InferredLandmarks, LandmarkData, LandmarkRecipe, LandmarkTag, Landmarks,
 };

@@ -17,6 +17,9 @@ pub(in crate::vision) const BUILTIN: [(&str, &str); 1] = [(
      or YOLOX with --weights",
 )];
 
+/// What the recipe changes for a network with published weights: it has less to learn, and more to lose.
+pub const FINE_TUNING: [&str; 2] = ["optimizer.learning_rate=0.0005", "train.epochs=24"];
+
 impl DetectionRecipe {
     /// A built-in recipe by its name.
     pub fn builtin(name: &str) -> Option<Self> {
