@@ -65,7 +65,7 @@ fn detect(name: &str) -> DetectionRecipe {
             floor: 0.02,
         },
         train: TrainingOptions {
-            epochs: 40,
+            epochs: 80,
             batch_size: 8,
             clip_norm: 10.0,
             ema_decay: 0.99,
