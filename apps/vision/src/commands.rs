@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use tinderbox_cli::args::ModelArgs;
-use tinderbox_cli::{Failure, ReadProgress, inspect, sections};
-use tinderbox_recipes::vision::analysis::{ExplainOptions, HeatmapOptions, LabelFormat};
+use tinderbox_cli::app::{NoFlags, load};
+use tinderbox_cli::args::{DeviceArgs, ModelArgs};
+use tinderbox_cli::output::check_extension;
+use tinderbox_cli::{App as _, Failure, ReadProgress, inspect, open_device, sections};
+use tinderbox_recipes::vision::analysis::{
+    Daily, ExplainOptions, HeatmapOptions, LabelFormat, ProgressOptions,
+};
 use tinderbox_recipes::vision::{VisionTask, analysis};
 use tinderbox_train::Task as _;
 
@@ -21,6 +25,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Make a heat map of a class over images of any size, with a classifier of patches
     Heatmap(Heatmap),
+    /// Compare dated photos of a site with each other and with a plan
+    Progress(Progress),
 }
 
 impl Command {
@@ -30,6 +36,7 @@ impl Command {
             Self::Convert(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Heatmap(args) => args.run(),
+            Self::Progress(args) => args.run(),
         }
     }
 }
@@ -181,5 +188,108 @@ impl Heatmap {
             })?;
         drop(shown);
         sections::print(&mapped, self.model.json)
+    }
+}
+
+/// How the photos of one date make one count, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DailyCount {
+    /// The most that one photo shows
+    Max,
+    /// The mean of the photos
+    Mean,
+    /// The sum over the photos, for views that do not overlap
+    Sum,
+}
+
+impl From<DailyCount> for Daily {
+    fn from(daily: DailyCount) -> Self {
+        match daily {
+            DailyCount::Max => Self::Max,
+            DailyCount::Mean => Self::Mean,
+            DailyCount::Sum => Self::Sum,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Progress {
+    /// Run directory of a detector or a segmentation model, to count or measure its classes
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Lowest score of a detection [default: that of the run]
+    #[arg(long, value_name = "T", requires = "run")]
+    threshold: Option<f64>,
+    /// CSV file with the columns date, item and count or share; items are classes of the run and `height`
+    #[arg(long, value_name = "FILE.csv")]
+    plan: Option<PathBuf>,
+    /// Write a web page with photos, charts and the deviation in days
+    #[arg(long, value_name = "FILE.html")]
+    out: Option<PathBuf>,
+    /// Part of the width of the first photo whose height is derived, as in 0.1-0.4; may be repeated
+    /// [default: parts that rise]
+    #[arg(long, value_name = "FROM-TO", value_parser = column_range)]
+    columns: Vec<[f64; 2]>,
+    /// Count of a date with several photos
+    #[arg(long, value_enum, default_value_t = DailyCount::Max)]
+    daily: DailyCount,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Photos with a date in EXIF or in the file name, or folders of photos
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+}
+
+/// Two shares of the width, as in `0.1-0.4`.
+fn column_range(text: &str) -> Result<[f64; 2], String> {
+    let parsed = text.split_once('-').and_then(|(from, to)| {
+        let [from, to] = [from, to].map(|share| share.trim().parse::<f64>().ok());
+        Some([from?, to?])
+    });
+    parsed
+        .filter(|[from, to]| *from >= 0.0 && from < to && *to <= 1.0)
+        .ok_or_else(|| "expected two shares of the width, as in 0.1-0.4".to_owned())
+}
+
+impl Progress {
+    fn run(self) -> Result<(), Failure> {
+        if let Some(out) = &self.out {
+            check_extension(out, &["html", "htm"])?;
+        }
+        let model = match &self.run {
+            Some(run) => {
+                let device = open_device(self.device, Vision::NAME)?.device;
+                Some(load::<Vision>(
+                    run,
+                    &NoFlags::default(),
+                    self.threshold,
+                    &device,
+                )?)
+            }
+            None => None,
+        };
+        let options = ProgressOptions {
+            plan: self.plan,
+            out: self.out,
+            run: self.run.map(|run| run.display().to_string()),
+            columns: self.columns,
+            daily: self.daily.into(),
+        };
+        let mut bar: Option<ReadProgress> = None;
+        let derived = analysis::progress(
+            model.as_ref(),
+            &self.inputs,
+            &options,
+            &mut |done, total| {
+                let bar = bar
+                    .get_or_insert_with(|| ReadProgress::new("photos", Some(total as u64), false));
+                bar.set(done as u64, done);
+            },
+        )?;
+        drop(bar);
+        sections::print(&derived, self.json)
     }
 }

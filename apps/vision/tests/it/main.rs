@@ -12,4 +12,5 @@ mod heatmap;
 mod masks;
 mod odd_images;
 mod own_images;
+mod progress;
 mod transfer;

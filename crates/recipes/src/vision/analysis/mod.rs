@@ -7,10 +7,15 @@ mod inspect;
 mod inspect_boxes;
 mod inspect_masks;
 mod outputs;
+mod progress;
 
 pub use explain::{ExplainOptions, explain};
 pub use grad_cam::{Attribution, grad_cam};
 pub use heatmap::{HeatmapOptions, PatchListener, heatmap};
 pub use inspect::{Inspection, inspect};
 pub use inspect_boxes::convert;
+pub use progress::{
+    Daily, Deviation, ItemPlan, PlanError, ProgressError, ProgressOptions, Unit, progress,
+    read_plan,
+};
 pub use tinderbox_datasets::detection::LabelFormat;
