@@ -42,6 +42,7 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.93re
 th,td{padding:.35rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{color:var(--soft);font-weight:600}
 th:first-child,td:first-child{text-align:left;padding-left:0}
+@media(max-width:30rem){table{font-size:.82rem}th,td{padding:.35rem .2rem}td:last-child{white-space:normal}}
 .ahead{color:var(--good);font-weight:600}.behind{color:var(--bad);font-weight:600}
 footer{border-top:1px solid var(--line);margin-top:2.5rem;padding-top:.8rem;color:var(--soft);font-size:.9rem}
 ";

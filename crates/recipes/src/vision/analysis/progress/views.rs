@@ -230,10 +230,10 @@ fn rises(photos: &[Photo], height: &Height, rows: f64) -> Vec<Value> {
         let levels: Vec<Edge> = height.levels[range].iter().flatten().copied().collect();
         let y = median(levels.iter().map(|edge| edge.y));
         first = first.or(y);
-        // A tenth of a thousandth is nothing, whichever side of 0.
+        // A thousandth of the height is as much as alignment can tell apart.
         let rise = first
             .zip(y)
-            .map(|(first, y)| (1e4 * (first - y) / rows).round() / 1e4 + 0.0);
+            .map(|(first, y)| (1e3 * (first - y) / rows).round() / 1e3 + 0.0);
         values.push(Value {
             date,
             value: rise,
