@@ -83,8 +83,11 @@ pub enum ProgressError {
     },
     /// The model does not count or measure.
     #[error(
-        "progress needs a run of object detection or segmentation, and this is one of image classification; without \
+        "progress needs a run of object detection or segmentation, and this is one of {kind}; without \
          `--run`, change and height are derived"
     )]
-    Classifier,
+    OtherModel {
+        /// What it is a model of.
+        kind: &'static str,
+    },
 }

@@ -89,7 +89,14 @@ pub(super) fn measures(model: Option<&VisionModel>) -> Result<Measures<'_>, Prog
             unit: Unit::Share,
             first: 1,
         },
-        Some(VisionModel::Classifier(_)) => return Err(ProgressError::Classifier),
+        Some(VisionModel::Classifier(_)) => {
+            return Err(ProgressError::OtherModel {
+                kind: "image classification",
+            });
+        }
+        Some(VisionModel::Landmarker(_)) => {
+            return Err(ProgressError::OtherModel { kind: "landmarks" });
+        }
     })
 }
 

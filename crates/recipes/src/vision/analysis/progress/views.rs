@@ -155,6 +155,11 @@ fn place_on(grays: &[Plane], reference: usize) -> Vec<Placed> {
             Err(not) => Placed::Not(not),
         }
     });
+    // Where hardly any photo fits, the camera did not stay, and each try would only take its time.
+    let direct = placed.iter().filter_map(Placed::to_reference).count();
+    if direct * 3 < grays.len() {
+        return placed;
+    }
     // Too much may have changed since the reference, and not since the photo before.
     for at in 0..grays.len() {
         let before = (0..at)
