@@ -8,6 +8,7 @@ use tinderbox_recipes::vision::{
     DEFAULT_WEIGHTS, FINE_TUNING, InferredDetection, InferredLandmarks, InferredRecipe,
     InferredSegmentation, TransferError, VisionRecipe, fetch_weights,
 };
+use tinderbox_train::TaskRecipe as _;
 
 use crate::Vision;
 
