@@ -8,7 +8,7 @@ use tinderbox_cli::args::{DeviceArgs, ModelArgs};
 use tinderbox_cli::output::check_extension;
 use tinderbox_cli::{App as _, Failure, ReadProgress, inspect, open_device, sections};
 use tinderbox_recipes::vision::analysis::{
-    Daily, ExplainOptions, HeatmapOptions, LabelFormat, ProgressOptions,
+    Daily, ExplainOptions, HeatmapOptions, LabelFormat, ProgressOptions, TrackOptions,
 };
 use tinderbox_recipes::vision::{VisionTask, analysis};
 use tinderbox_train::Task as _;
@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Heatmap(Heatmap),
     /// Compare dated photos of a site with each other and with a plan
     Progress(Progress),
+    /// Track the landmarks of a face over frames
+    Track(Track),
 }
 
 impl Command {
@@ -37,6 +39,7 @@ impl Command {
             Self::Explain(args) => args.run(),
             Self::Heatmap(args) => args.run(),
             Self::Progress(args) => args.run(),
+            Self::Track(args) => args.run(),
         }
     }
 }
@@ -291,5 +294,40 @@ impl Progress {
         )?;
         drop(bar);
         sections::print(&derived, self.json)
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Track {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Find the face with a run of object detection [default: search the whole frame]
+    #[arg(long, value_name = "RUN")]
+    detector: Option<PathBuf>,
+    /// Write the frames with the points: a GIF, and the points as JSON lines next to it
+    #[arg(long, value_name = "FILE.gif")]
+    out: Option<PathBuf>,
+    /// Frames per second, for the filter and the GIF
+    #[arg(long, value_name = "N", default_value_t = 25.0)]
+    fps: f64,
+    /// Leave the points as the network finds them, without the One Euro filter
+    #[arg(long)]
+    no_smooth: bool,
+    /// Folder or archive of frames in the order of their names, or a GIF
+    #[arg(value_name = "INPUT")]
+    input: PathBuf,
+}
+
+impl Track {
+    fn run(self) -> Result<(), Failure> {
+        let model = self.model.load::<Vision>()?.into_landmarker()?;
+        let options = TrackOptions {
+            detector: self.detector,
+            out: self.out,
+            fps: self.fps,
+            smooth: !self.no_smooth,
+        };
+        let tracked = analysis::track(&model, &self.input, &options)?;
+        sections::print(&tracked, self.model.json)
     }
 }

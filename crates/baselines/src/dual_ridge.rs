@@ -1,11 +1,17 @@
 //! Ridge regression of many targets on few wide rows, in its dual form.
 
-use rayon::prelude::*;
+use std::ops::Range;
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
 use crate::BaselineError;
 
 /// Rows and columns of a block of the factorization.
 const BLOCK: usize = 64;
+
+/// Rows of a product that are computed together; of a symmetric one only those up to the diagonal.
+const ROWS: usize = 256;
 
 /// Ridge regressions on the same rows, of which there are fewer than columns.
 ///
@@ -25,22 +31,19 @@ const BLOCK: usize = 64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct DualRidge {
-    width: usize,
     mean: Vec<f32>,
     /// Rows less the mean, `[rows, width]`.
-    centered: Vec<f32>,
+    centered: Array2<f32>,
     /// Their products, `[rows, rows]`.
-    products: Vec<f32>,
+    products: Array2<f32>,
 }
 
 /// A regression that was fitted to some of the rows.
 #[derive(Clone, Debug)]
 pub struct DualFit {
     rows: Vec<usize>,
-    /// Number of targets.
-    targets: usize,
     /// `[rows, targets]`.
-    duals: Vec<f32>,
+    duals: Array2<f32>,
     /// Mean of each target.
     mean: Vec<f64>,
 }
@@ -76,23 +79,21 @@ impl DualRidge {
                 *value -= mean;
             }
         }
-        let mut products = vec![0.0; count * count];
-        let rows = &centered;
-        let fill = |(row, products): (usize, &mut [f32])| {
-            let own = &rows[row * width..][..width];
-            let others = rows.chunks_exact(width).take(row + 1);
-            for (product, other) in products.iter_mut().zip(others) {
-                *product = dot(own, other);
-            }
-        };
-        products.par_chunks_mut(count).enumerate().for_each(fill);
+        let centered = array(centered, count, width)?;
+        let mut products = Array2::zeros((count, count));
+        for start in (0..count).step_by(ROWS) {
+            let end = (start + ROWS).min(count);
+            let rows = part(&centered, start..end, 0..width);
+            let others = part(&centered, 0..end, 0..width);
+            let mut target = part_mut(&mut products, start..end, 0..end);
+            general_mat_mul(1.0, &rows, &others.t(), 0.0, &mut target);
+        }
         for row in 0..count {
             for column in row + 1..count {
-                products[row * count + column] = products[column * count + row];
+                products[[row, column]] = products[[column, row]];
             }
         }
         Ok(Self {
-            width,
             mean,
             centered,
             products,
@@ -101,7 +102,7 @@ impl DualRidge {
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.centered.len() / self.width
+        self.centered.nrows()
     }
 
     /// Whether there is none, which [`new`](Self::new) refuses.
@@ -144,172 +145,156 @@ impl DualRidge {
         let mut right = Vec::with_capacity(rows.len() * width);
         for &row in rows {
             let own = &targets[row * width..][..width];
-            right.extend(
-                own.iter()
-                    .zip(&mean)
-                    .map(|(&value, mean)| f64::from(value) - mean),
-            );
+            let own = own.iter().zip(&mean);
+            right.extend(own.map(|(&value, mean)| f64::from(value) - mean));
         }
-        let pick = |&row: &usize| {
-            rows.iter()
-                .map(move |&other| f64::from(self.product(row, other)))
-        };
-        let mut matrix: Vec<f64> = rows.iter().flat_map(pick).collect();
-        let diagonal = rows.iter().map(|&row| f64::from(self.product(row, row)));
-        let square = diagonal.sum::<f64>() / rows.len() as f64;
-        for at in 0..rows.len() {
-            matrix[at * rows.len() + at] += l2 * square.max(f64::MIN_POSITIVE);
-        }
-        factorize(&mut matrix, rows.len());
-        substitute(&matrix, rows.len(), &mut right, width);
+        let mut right = array(right, rows.len(), width)?;
+        let pick = self.products.select(Axis(0), rows).select(Axis(1), rows);
+        let mut matrix = pick.mapv(f64::from);
+        let square = matrix.diag().sum() / rows.len() as f64;
+        matrix
+            .diag_mut()
+            .mapv_inplace(|value| value + l2 * square.max(f64::MIN_POSITIVE));
+        factorize(&mut matrix);
+        substitute(&matrix, &mut right);
         Ok(DualFit {
             rows: rows.to_vec(),
-            targets: width,
-            duals: right.into_iter().map(|dual| dual as f32).collect(),
+            duals: right.mapv(|dual| dual as f32),
             mean,
         })
     }
 
     /// The predictions of a fit for rows of its own, `[rows, targets]`.
     pub fn predict(&self, fit: &DualFit, rows: &[usize]) -> Vec<f32> {
-        let predict = |&row: &usize| {
-            let mut sums = fit.mean.clone();
-            for (&other, duals) in fit.rows.iter().zip(fit.duals.chunks_exact(fit.targets)) {
-                let product = f64::from(self.product(row, other));
-                for (sum, &dual) in sums.iter_mut().zip(duals) {
-                    *sum += product * f64::from(dual);
-                }
-            }
-            sums.into_iter().map(|sum| sum as f32).collect::<Vec<f32>>()
-        };
-        rows.par_iter().flat_map_iter(predict).collect()
+        let products = self
+            .products
+            .select(Axis(0), rows)
+            .select(Axis(1), &fit.rows);
+        let moved = products.dot(&fit.duals);
+        let rows = moved.rows();
+        let rows = rows.into_iter().flat_map(|row| {
+            let values = row.into_iter().zip(&fit.mean);
+            values
+                .map(|(&value, &mean)| (f64::from(value) + mean) as f32)
+                .collect::<Vec<_>>()
+        });
+        rows.collect()
     }
 
     /// The weights `[width, targets]` and biases of a fit, for other rows.
     pub fn primal(&self, fit: &DualFit) -> (Vec<f32>, Vec<f32>) {
-        let mut weights = vec![0.0; self.width * fit.targets];
-        let weigh = |(column, weights): (usize, &mut [f32])| {
-            for (&row, duals) in fit.rows.iter().zip(fit.duals.chunks_exact(fit.targets)) {
-                let value = self.centered[row * self.width + column];
-                for (weight, dual) in weights.iter_mut().zip(duals) {
-                    *weight += value * dual;
-                }
-            }
-        };
-        let columns = weights.par_chunks_mut(fit.targets).enumerate();
-        columns.for_each(weigh);
+        let weights = self.centered.select(Axis(0), &fit.rows).t().dot(&fit.duals);
         let mut bias = fit.mean.clone();
-        for (weights, &mean) in weights.chunks_exact(fit.targets).zip(&self.mean) {
+        for (weights, &mean) in weights.rows().into_iter().zip(&self.mean) {
             for (bias, &weight) in bias.iter_mut().zip(weights) {
                 *bias -= f64::from(weight) * f64::from(mean);
             }
         }
+        let weights = weights.as_standard_layout().iter().copied().collect();
         (weights, bias.into_iter().map(|bias| bias as f32).collect())
     }
-
-    fn product(&self, row: usize, other: usize) -> f32 {
-        self.products[row * self.len() + other]
-    }
 }
 
-/// The product of two rows, in eight sums that do not wait for each other.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 16];
-    let (a, b) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest = a.remainder().iter().zip(b.remainder());
-    let rest: f32 = rest.map(|(a, b)| a * b).sum();
-    for (a, b) in a.zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}
-
-fn dot_f64(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0_f64; 8];
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest = a.remainder().iter().zip(b.remainder());
-    let rest: f64 = rest.map(|(a, b)| a * b).sum();
-    for (a, b) in a.zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum::<f64>() + rest
+fn array<T>(values: Vec<T>, rows: usize, width: usize) -> Result<Array2<T>, BaselineError> {
+    Array2::from_shape_vec((rows, width), values)
+        .map_err(|error| BaselineError::Library(error.to_string()))
 }
 
 /// The lower Cholesky factor of a positive definite matrix, block by block, in its place.
-fn factorize(matrix: &mut [f64], size: usize) {
+fn factorize(matrix: &mut Array2<f64>) {
+    let size = matrix.nrows();
     for start in (0..size).step_by(BLOCK) {
         let end = (start + BLOCK).min(size);
-        for row in start..end {
-            for column in start..=row {
-                let sum = dot_f64(
-                    &matrix[row * size + start..row * size + column],
-                    &matrix[column * size + start..column * size + column],
-                );
-                let rest = matrix[row * size + column] - sum;
-                matrix[row * size + column] = if row == column {
+        for row in start..size {
+            for column in start..end.min(row + 1) {
+                let sum: f64 = (start..column)
+                    .map(|at| matrix[[row, at]] * matrix[[column, at]])
+                    .sum();
+                let rest = matrix[[row, column]] - sum;
+                matrix[[row, column]] = if row == column {
                     rest.max(f64::MIN_POSITIVE).sqrt()
                 } else {
-                    rest / matrix[column * size + column]
+                    rest / matrix[[column, column]]
                 };
             }
         }
-        let (done, below) = matrix.split_at_mut(end * size);
-        below.par_chunks_mut(size).for_each(|row| {
-            for column in start..end {
-                let factor = &done[column * size..][..size];
-                let sum = dot_f64(&row[start..column], &factor[start..column]);
-                row[column] = (row[column] - sum) / factor[column];
-            }
-        });
-        // The panel is read by all rows while they are updated.
-        let panel: Vec<f64> = below
-            .chunks_exact(size)
-            .flat_map(|row| row[start..end].iter().copied())
-            .collect();
-        let width = end - start;
-        below
-            .par_chunks_mut(size)
-            .enumerate()
-            .for_each(|(at, row)| {
-                let own = row[start..end].to_vec();
-                let others = panel.chunks_exact(width).take(at + 1);
-                for (value, other) in row[end..].iter_mut().zip(others) {
-                    *value -= dot_f64(&own, other);
-                }
-            });
+        let panel = part(matrix, end..size, start..end).to_owned();
+        for from in (0..panel.nrows()).step_by(ROWS) {
+            let to = (from + ROWS).min(panel.nrows());
+            let own = part(&panel, from..to, 0..end - start);
+            let others = part(&panel, 0..to, 0..end - start);
+            let mut rest = part_mut(matrix, end + from..end + to, end..end + to);
+            general_mat_mul(-1.0, &own, &others.t(), 1.0, &mut rest);
+        }
     }
 }
 
-/// Solves for the right sides `[size, width]`, in their place.
-fn substitute(factor: &[f64], size: usize, right: &mut [f64], width: usize) {
-    for row in 0..size {
-        let (done, rest) = right.split_at_mut(row * width);
-        let own = &mut rest[..width];
-        for (column, solved) in done.chunks_exact(width).enumerate() {
-            let weight = factor[row * size + column];
-            for (own, solved) in own.iter_mut().zip(solved) {
-                *own -= weight * solved;
+/// Solves for the right sides `[size, targets]`, in their place.
+fn substitute(factor: &Array2<f64>, right: &mut Array2<f64>) {
+    let (size, targets) = right.dim();
+    let starts: Vec<usize> = (0..size).step_by(BLOCK).collect();
+    for &start in &starts {
+        let end = (start + BLOCK).min(size);
+        for row in start..end {
+            for column in start..row {
+                subtract(right, row, column, factor[[row, column]]);
             }
+            let diagonal = factor[[row, row]];
+            right.row_mut(row).mapv_inplace(|value| value / diagonal);
         }
-        own.iter_mut()
-            .for_each(|own| *own /= factor[row * size + row]);
+        let solved = part(right, start..end, 0..targets).to_owned();
+        let below = part(factor, end..size, start..end);
+        general_mat_mul(
+            -1.0,
+            &below,
+            &solved,
+            1.0,
+            &mut part_mut(right, end..size, 0..targets),
+        );
     }
-    for row in (0..size).rev() {
-        let (rest, done) = right.split_at_mut((row + 1) * width);
-        let own = &mut rest[row * width..];
-        for (column, solved) in (row + 1..size).zip(done.chunks_exact(width)) {
-            let weight = factor[column * size + row];
-            for (own, solved) in own.iter_mut().zip(solved) {
-                *own -= weight * solved;
+    for &start in starts.iter().rev() {
+        let end = (start + BLOCK).min(size);
+        for row in (start..end).rev() {
+            for column in row + 1..end {
+                subtract(right, row, column, factor[[column, row]]);
             }
+            let diagonal = factor[[row, row]];
+            right.row_mut(row).mapv_inplace(|value| value / diagonal);
         }
-        own.iter_mut()
-            .for_each(|own| *own /= factor[row * size + row]);
+        let solved = part(right, start..end, 0..targets).to_owned();
+        let left = part(factor, start..end, 0..start);
+        general_mat_mul(
+            -1.0,
+            &left.t(),
+            &solved,
+            1.0,
+            &mut part_mut(right, 0..start, 0..targets),
+        );
     }
+}
+
+fn part<T>(matrix: &Array2<T>, rows: Range<usize>, columns: Range<usize>) -> ArrayView2<'_, T> {
+    let mut view = matrix.view();
+    view.slice_axis_inplace(Axis(0), Slice::from(rows));
+    view.slice_axis_inplace(Axis(1), Slice::from(columns));
+    view
+}
+
+fn part_mut<T>(
+    matrix: &mut Array2<T>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+) -> ArrayViewMut2<'_, T> {
+    let mut view = matrix.view_mut();
+    view.slice_axis_inplace(Axis(0), Slice::from(rows));
+    view.slice_axis_inplace(Axis(1), Slice::from(columns));
+    view
+}
+
+/// Subtracts a multiple of one row from another.
+fn subtract(rows: &mut Array2<f64>, row: usize, other: usize, weight: f64) {
+    let other = rows.row(other).to_owned();
+    rows.row_mut(row).scaled_add(-weight, &other);
 }
 
 #[cfg(test)]
@@ -332,7 +317,7 @@ mod tests {
         let all: Vec<usize> = (0..rows).collect();
         let fit = dual.fit(&all, &targets, 0.1).unwrap();
         let (weights, bias) = dual.primal(&fit);
-        let diagonal: f32 = (0..rows).map(|row| dual.product(row, row)).sum();
+        let diagonal: f32 = dual.products.diag().sum();
         let l2 = 0.1 * f64::from(diagonal) / rows as f64;
         let table = Table::new(
             features.iter().map(|&value| f64::from(value)).collect(),

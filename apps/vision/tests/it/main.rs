@@ -9,6 +9,7 @@ mod detect;
 mod determinism;
 mod ensemble;
 mod heatmap;
+mod landmarks;
 mod masks;
 mod odd_images;
 mod own_images;

@@ -37,6 +37,7 @@ use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
 pub use inferred::InferredLandmarks;
+pub(super) use inputs::open_detector;
 pub use recipe::{CascadeFit, LandmarkData, LandmarkRecipe, LandmarkTag};
 
 use batch::FaceCollate;

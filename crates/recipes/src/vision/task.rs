@@ -77,6 +77,22 @@ impl VisionModel {
     }
 }
 
+impl VisionModel {
+    /// The model of landmarks.
+    ///
+    /// # Errors
+    ///
+    /// If it is one of another task.
+    pub fn into_landmarker(self) -> Result<Landmarker, TaskError> {
+        match self {
+            Self::Landmarker(model) => Ok(*model),
+            _ => Err(TaskError::user(
+                "this needs a model of landmarks, and the run has one of another task",
+            )),
+        }
+    }
+}
+
 fn other_kind(kind: &str) -> TaskError {
     TaskError::user(format!(
         "this needs a model of image classification, and the run has one of {kind}"

@@ -8,6 +8,7 @@ mod inspect_boxes;
 mod inspect_masks;
 mod outputs;
 mod progress;
+mod track;
 
 pub use explain::{ExplainOptions, explain};
 pub use grad_cam::{Attribution, grad_cam};
@@ -19,3 +20,4 @@ pub use progress::{
     read_plan,
 };
 pub use tinderbox_datasets::detection::LabelFormat;
+pub use track::{TrackOptions, track};

@@ -24,6 +24,8 @@ const FAILURE: f64 = 0.1;
 pub(super) struct Evaluated {
     /// Row of each face with the points that were found and their normalized mean error.
     pub(super) faces: Vec<(usize, Vec<[f32; 2]>, f64)>,
+    /// The normalized mean errors of faces that were searched in their whole image.
+    whole: Vec<f64>,
 }
 
 impl Evaluated {
@@ -53,6 +55,21 @@ impl Evaluated {
         Ok(evaluated)
     }
 
+    /// The same, and again without the box: searched in the whole image, as `predict` does.
+    pub(super) fn with_whole(
+        model: &Landmarker,
+        data: &Faces,
+        rows: &[usize],
+    ) -> Result<Self, TaskError> {
+        let mut evaluated = Self::rows(model, data, rows)?;
+        for &row in rows {
+            let face = data.images.sample(row).map_err(TaskError::user)?;
+            let found = model.locate(&face.image, None)?;
+            evaluated.whole.push(normalized_error(&found, &face.target));
+        }
+        Ok(evaluated)
+    }
+
     /// Adds a face.
     pub(super) fn add(&mut self, row: usize, found: Vec<[f32; 2]>, truth: &[[f32; 2]]) {
         let error = normalized_error(&found, truth);
@@ -65,7 +82,7 @@ impl Evaluated {
         errors.sort_by(f64::total_cmp);
         let count = errors.len().max(1) as f64;
         let failures = errors.iter().filter(|error| **error > FAILURE).count();
-        let metrics = Metrics::from([
+        let mut metrics = Metrics::from([
             ("nme".to_owned(), errors.iter().sum::<f64>() / count),
             (
                 "median_nme".to_owned(),
@@ -73,6 +90,10 @@ impl Evaluated {
             ),
             ("failure_rate".to_owned(), failures as f64 / count),
         ]);
+        if !self.whole.is_empty() {
+            let mean = self.whole.iter().sum::<f64>() / self.whole.len() as f64;
+            metrics.insert("nme_whole_image".to_owned(), mean);
+        }
         Evaluation::Other {
             metrics,
             items: self.faces.len(),
@@ -119,7 +140,7 @@ pub(super) fn evaluate(
                 .map_err(|_| DataError::Empty(request.split.to_owned()))
         },
     )?;
-    let evaluated = Evaluated::rows(model, &data, &chosen.rows)?;
+    let evaluated = Evaluated::with_whole(model, &data, &chosen.rows)?;
     Ok(EvalReport {
         evaluation: evaluated.evaluation(),
         labels: Vec::new(),

@@ -71,7 +71,7 @@ impl Landmarks {
         let mut fold_baselines = fold_baselines.into_iter();
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
             let fitted = self.fit(part, splits, device, options)?;
-            let test = Evaluated::rows(&fitted.model, &self.data, &splits.test)?;
+            let test = Evaluated::with_whole(&fitted.model, &self.data, &splits.test)?;
             let evaluation = test.evaluation();
             Ok(FoldReport {
                 test: evaluation.metrics(),
@@ -85,7 +85,7 @@ impl Landmarks {
         let fitted = self.fit(&Part::main(run), splits, device, options)?;
         let weights = fitted.model.model().to_bytes().map_err(ModelError::from)?;
         model_dir::save_all(&run.model_dir(), &[weights], fitted.model.spec())?;
-        let test = Evaluated::rows(&fitted.model, &self.data, &splits.test)?;
+        let test = Evaluated::with_whole(&fitted.model, &self.data, &splits.test)?;
         let evaluation = test.evaluation();
         fitted.members.log_test(&evaluation.metrics())?;
         let mut report = Report::new(run, fitted.members.training.clone(), evaluation);

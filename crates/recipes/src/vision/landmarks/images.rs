@@ -9,7 +9,7 @@ use tinderbox_train::{Report, TaskError};
 use super::Landmarks;
 use super::batch::Crop;
 use super::evaluate::Evaluated;
-use crate::vision::pictures::color::{BLACK, BLUE, GREEN, VERMILION};
+use crate::vision::pictures::color::{BLACK, GREEN, VERMILION};
 use crate::vision::pictures::{Canvas, Gallery, Sheet, Tile, draw_landmarks, learning_curves};
 
 /// Training faces on the sheet of changed ones.
@@ -115,5 +115,5 @@ fn draw_crop(crop: &Crop) -> Canvas {
         .iter()
         .map(|point| point.map(|value| (value + 1.0) * half))
         .collect();
-    draw_landmarks(&crop.image, &[(&points, BLUE)])
+    draw_landmarks(&crop.image, &[(&points, GREEN)])
 }

@@ -56,7 +56,7 @@ pub(super) fn predict(
 /// # Errors
 ///
 /// If it cannot be read, or is no detector.
-pub(super) fn open_detector(run: &Path, device: &Device) -> Result<Detector, TaskError> {
+pub(in crate::vision) fn open_detector(run: &Path, device: &Device) -> Result<Detector, TaskError> {
     let model = run.join("model");
     let dir = if model.is_dir() {
         model

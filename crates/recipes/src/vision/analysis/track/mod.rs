@@ -1,0 +1,361 @@
+//! Landmarks over the frames of a video: a folder of frames or a GIF.
+
+mod frames;
+mod gif;
+mod smooth;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::tensor::Device;
+use serde_json::{Value, json};
+use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_datasets::image::Image;
+use tinderbox_datasets::parallel_map;
+use tinderbox_predict::PredictError;
+use tinderbox_predict::vision::{CropFrame, Detector, Landmarker, bounds_of};
+use tinderbox_train::TaskError;
+use tinderbox_train::section::{Analysis, Section};
+
+use self::frames::Frames;
+use self::gif::GifWriter;
+use self::smooth::OneEuro;
+use crate::vision::landmarks::open_detector;
+use crate::vision::pictures::color::GREEN;
+use crate::vision::pictures::{Canvas, draw_landmarks};
+
+/// Frames that are in memory at a time, in each of two steps.
+const BATCH: usize = 8;
+
+/// Frames after which a detector looks at the whole frame again, because a video may be cut.
+const DETECT_EVERY: usize = 10;
+
+/// Least overlap of the boxes of a face in two frames that follow each other.
+const LEAST_OVERLAP: f32 = 0.3;
+
+/// How `track` works.
+#[derive(Clone, Debug)]
+pub struct TrackOptions {
+    /// The run of object detection that finds the face; without one it is searched in the whole frame.
+    pub detector: Option<PathBuf>,
+    /// The GIF to write; the points are written next to it as JSON lines. None to write nothing.
+    pub out: Option<PathBuf>,
+    /// Frames per second, for the filter and the GIF.
+    pub fps: f64,
+    /// Whether the points are smoothed.
+    pub smooth: bool,
+}
+
+/// The points of a face, in pixels.
+type Points = Vec<[f32; 2]>;
+
+/// A face in a frame.
+struct Tracked {
+    /// As the network finds them.
+    found: Points,
+    /// Smoothed, if that is wanted.
+    points: Points,
+    /// Whether the face was searched anew, without the frame before.
+    is_new: bool,
+}
+
+/// Finds the points of one face in every frame.
+///
+/// # Errors
+///
+/// If frames cannot be read, a file cannot be written, or the device fails.
+pub fn track(
+    model: &Landmarker,
+    input: &Path,
+    options: &TrackOptions,
+) -> Result<Analysis, TaskError> {
+    if !(options.fps > 0.0 && options.fps <= 1_000.0) {
+        let fps = options.fps;
+        return Err(TaskError::user(format!(
+            "`--fps` must be above 0 and at most 1,000 (got {fps})"
+        )));
+    }
+    let detector = options.detector.as_deref();
+    let detector = detector
+        .map(|run| open_detector(run, &Device::flex()))
+        .transpose()?;
+    let started = Instant::now();
+    let (frames, mut notes) = Frames::open(model, input)?;
+    let mut tracker = Tracker {
+        model,
+        detector,
+        filter: OneEuro::new(options.fps),
+        last: None,
+        size: [0; 2],
+        since: 0,
+    };
+    let writer = options
+        .out
+        .as_deref()
+        .map(|path| GifWriter::new(path, options.fps));
+    let mut writer = writer.transpose()?;
+    let (mut lines, mut jitter) = (Vec::new(), Jitter::default());
+    let mut names = 0..frames.len();
+    let mut batch = frames.read(0..BATCH.min(frames.len()))?;
+    while !batch.is_empty() {
+        let next = names.start + batch.len();
+        let range = next..(next + BATCH).min(frames.len());
+        let (tracked, read) = rayon::join(
+            || {
+                batch
+                    .iter()
+                    .map(|frame| tracker.next(frame, options.smooth))
+                    .collect::<Result<Vec<_>, _>>()
+            },
+            || frames.read(range),
+        );
+        let tracked = tracked?;
+        for (at, tracked) in tracked.iter().enumerate() {
+            lines.push(line(
+                frames.name(names.start + at),
+                names.start + at,
+                &batch[at],
+                tracked,
+            ));
+            jitter.add(tracked);
+        }
+        if let Some(writer) = &mut writer {
+            let pairs = batch.iter().zip(&tracked);
+            writer.add(parallel_map(pairs, |(frame, tracked)| {
+                draw(frame, tracked.as_ref())
+            }))?;
+        }
+        (names.start, batch) = (next, read?);
+    }
+    if let (Some(writer), Some(path)) = (writer, &options.out) {
+        writer.finish()?;
+        write_lines(&path.with_extension("jsonl"), &lines)?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let lost = lines.iter().filter(|line| line["points"].is_null()).count();
+    if lost > 0 {
+        notes.push(format!(
+            "no face was found in {lost} of {} frames",
+            lines.len()
+        ));
+    }
+    Ok(Analysis {
+        sections: vec![Section::text(summary(
+            lines.len(),
+            seconds,
+            &jitter,
+            options,
+        ))],
+        lines,
+        notes,
+    })
+}
+
+/// Follows one face.
+struct Tracker<'a> {
+    model: &'a Landmarker,
+    detector: Option<Detector>,
+    filter: OneEuro,
+    /// The points in the frame before.
+    last: Option<Points>,
+    size: [usize; 2],
+    /// Frames since the detector looked at the whole frame.
+    since: usize,
+}
+
+impl Tracker<'_> {
+    /// The face in the next frame; none if there is none.
+    fn next(&mut self, frame: &Image, smooth: bool) -> Result<Option<Tracked>, PredictError> {
+        let size = [frame.height, frame.width];
+        if std::mem::replace(&mut self.size, size) != size {
+            self.last = None;
+        }
+        let followed = self.follow(frame)?;
+        let is_new = followed.is_none();
+        let found = match followed {
+            Some(found) => Some(found),
+            None => self.search(frame)?,
+        };
+        self.last.clone_from(&found);
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        if is_new {
+            self.filter.reset();
+        }
+        let points = if smooth {
+            self.filter.next(&found)
+        } else {
+            found.clone()
+        };
+        Ok(Some(Tracked {
+            found,
+            points,
+            is_new,
+        }))
+    }
+
+    /// The face near where it was in the frame before.
+    fn follow(&mut self, frame: &Image) -> Result<Option<Points>, PredictError> {
+        let Some(last) = self.last.take() else {
+            return Ok(None);
+        };
+        self.since += 1;
+        if self.detector.is_some() && self.since >= DETECT_EVERY {
+            return Ok(None);
+        }
+        let margin = self.model.spec().input.margin;
+        let square = CropFrame::around_points(&last, margin);
+        let found = self.model.find(&[(frame, square)])?.concat();
+        let is_near = overlap(bounds_of(&last), bounds_of(&found)) >= LEAST_OVERLAP;
+        Ok(is_near.then_some(found))
+    }
+
+    /// The face anywhere in the frame.
+    fn search(&mut self, frame: &Image) -> Result<Option<Points>, PredictError> {
+        self.since = 0;
+        let Some(detector) = &self.detector else {
+            return Ok(Some(self.model.locate(frame, None)?));
+        };
+        let found = detector.detect(std::slice::from_ref(frame))?.concat();
+        let Some(best) = found.first() else {
+            return Ok(None);
+        };
+        let bounds = &best.bounds;
+        let edges = [bounds.x_min, bounds.y_min, bounds.x_max, bounds.y_max];
+        Ok(Some(self.model.locate(frame, Some(edges))?))
+    }
+}
+
+/// Intersection over union.
+fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {
+    let area =
+        |[left, top, right, bottom]: [f32; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
+    let inside = area([
+        a[0].max(b[0]),
+        a[1].max(b[1]),
+        a[2].min(b[2]),
+        a[3].min(b[3]),
+    ]);
+    inside / (area(a) + area(b) - inside).max(f32::MIN_POSITIVE)
+}
+
+fn draw(frame: &Image, tracked: Option<&Tracked>) -> Canvas {
+    let faces = tracked.map(|tracked| (&tracked.points[..], GREEN));
+    draw_landmarks(frame, &faces.into_iter().collect::<Vec<_>>())
+}
+
+fn line(name: String, at: usize, frame: &Image, tracked: &Option<Tracked>) -> Value {
+    let tracked = tracked.as_ref();
+    json!({
+        "frame": at + 1,
+        "input": name,
+        "height": frame.height,
+        "width": frame.width,
+        "new": tracked.map(|tracked| tracked.is_new),
+        "box": tracked.map(|tracked| bounds_of(&tracked.points)),
+        "points": tracked.map(|tracked| &tracked.points),
+    })
+}
+
+fn write_lines(path: &Path, lines: &[Value]) -> Result<(), TaskError> {
+    let written = write_atomic(path, |out| {
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+    });
+    written.map_err(|error| TaskError::user(format!("cannot write `{}`: {error}", path.display())))
+}
+
+/// How much points tremble: the mean length of their second differences over three frames that follow each other, in
+/// diagonals of the box of the face.
+#[derive(Default)]
+struct Jitter {
+    last: Vec<(Points, Points)>,
+    found: f64,
+    points: f64,
+    count: usize,
+}
+
+impl Jitter {
+    fn add(&mut self, tracked: &Option<Tracked>) {
+        let Some(tracked) = tracked else {
+            self.last.clear();
+            return;
+        };
+        if tracked.is_new {
+            self.last.clear();
+        }
+        self.last
+            .push((tracked.found.clone(), tracked.points.clone()));
+        let [first, second, third] = &self.last[..] else {
+            return;
+        };
+        self.found += second_difference([&first.0, &second.0, &third.0]);
+        self.points += second_difference([&first.1, &second.1, &third.1]);
+        self.count += 1;
+        self.last.remove(0);
+    }
+}
+
+fn second_difference([first, second, third]: [&Points; 3]) -> f64 {
+    let [left, top, right, bottom] = bounds_of(second);
+    let scale = (right - left).hypot(bottom - top).max(f32::MIN_POSITIVE);
+    let lengths = (0..second.len()).map(|at| {
+        let along = |axis: usize| first[at][axis] - 2.0 * second[at][axis] + third[at][axis];
+        f64::from(along(0).hypot(along(1)) / scale)
+    });
+    lengths.sum::<f64>() / second.len().max(1) as f64
+}
+
+fn summary(frames: usize, seconds: f64, jitter: &Jitter, options: &TrackOptions) -> String {
+    let mut text = format!(
+        "{frames} frames in {seconds:.2} s: {:.1} frames/s",
+        frames as f64 / seconds.max(1e-9)
+    );
+    if jitter.count > 0 {
+        let percent = |sum: f64| 100.0 * sum / jitter.count as f64;
+        text += &format!("\njitter {:.3}% of the face", percent(jitter.found));
+        if options.smooth {
+            text += &format!(", {:.3}% smoothed", percent(jitter.points));
+        }
+    }
+    if let Some(path) = &options.out {
+        let points = path.with_extension("jsonl");
+        text += &format!("\nwrote {} and {}", path.display(), points.display());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_that_of_three_frames_in_a_row() {
+        let tracked = |x: f32, is_new| {
+            let points = vec![[x, 0.0], [x + 3.0, 4.0]];
+            Some(Tracked {
+                found: points.clone(),
+                points,
+                is_new,
+            })
+        };
+        let mut jitter = Jitter::default();
+        for (x, is_new) in [
+            (0.0, true),
+            (1.0, false),
+            (2.0, false),
+            (50.0, true),
+            (51.0, false),
+        ] {
+            jitter.add(&tracked(x, is_new));
+        }
+        assert_eq!((jitter.count, jitter.found), (1, 0.0));
+        jitter.add(&tracked(57.0, false));
+        assert!(
+            (jitter.found - 1.0).abs() < 1e-6,
+            "5 pixels of a diagonal of 5"
+        );
+        assert!((overlap([0.0, 0.0, 2.0, 2.0], [1.0, 0.0, 3.0, 2.0]) - 1.0 / 3.0).abs() < 1e-6);
+    }
+}
