@@ -11,7 +11,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::common::Place;
-use crate::{detect, masks, transfer};
+use crate::{detect, landmarks, masks, transfer};
 use tinderbox_cli::testing::{Ran, result};
 
 /// Starts a run and waits until it has written a checkpoint of at least this step.
@@ -256,4 +256,15 @@ fn a_full_disk_leaves_the_older_checkpoint() {
     );
     place.run(&resume).ok();
     assert!(result(&place.path("run")) == whole);
+}
+
+#[test]
+fn landmarks_are_repeated_and_resumed_to_the_byte() {
+    let args = &landmarks::TRAIN[..landmarks::TRAIN.len() - 2];
+    let more = [
+        "--epochs=5",
+        "--set=train.ema_decay=0.9",
+        "--set=augment.rotate=10",
+    ];
+    check_repeats(&landmarks::faces(24), &[args, &more].concat(), &[2, 9]);
 }

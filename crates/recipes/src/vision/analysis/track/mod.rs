@@ -34,6 +34,9 @@ const DETECT_EVERY: usize = 10;
 /// Least overlap of the boxes of a face in two frames that follow each other.
 const LEAST_OVERLAP: f32 = 0.3;
 
+/// Overlap below which a face has moved so far that it is searched again, in the box around its points.
+const STILL_OVERLAP: f32 = 0.8;
+
 /// How `track` works.
 #[derive(Clone, Debug)]
 pub struct TrackOptions {
@@ -206,10 +209,19 @@ impl Tracker<'_> {
             return Ok(None);
         }
         let margin = self.model.spec().input.margin;
-        let square = CropFrame::around_points(&last, margin);
-        let found = self.model.find(&[(frame, square)])?.concat();
-        let is_near = overlap(bounds_of(&last), bounds_of(&found)) >= LEAST_OVERLAP;
-        Ok(is_near.then_some(found))
+        let search = |near: &Points| {
+            let square = CropFrame::around_points(near, margin);
+            self.model.find(&[(frame, square)])
+        };
+        let mut found = search(&last)?.concat();
+        let moved = overlap(bounds_of(&last), bounds_of(&found));
+        if moved < LEAST_OVERLAP {
+            return Ok(None);
+        }
+        if moved < STILL_OVERLAP {
+            found = search(&found)?.concat();
+        }
+        Ok(Some(found))
     }
 
     /// The face anywhere in the frame.
