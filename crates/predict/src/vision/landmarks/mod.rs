@@ -28,6 +28,12 @@ const REFINED: usize = 1;
 /// The same for a face that was searched in a whole image.
 const REFINED_WHOLE: usize = 3;
 
+/// Sides of the squares that are tried in a whole image, in its shorter sides.
+const SCALES: [f32; 5] = [0.3, 0.4, 0.53, 0.7, 0.93];
+
+/// Where their centers are, from -1, at the left or top edge of the image, to 1.
+const PLACES: [[f32; 2]; 5] = [[0.0, 0.0], [0.0, -0.4], [0.0, 0.4], [-0.4, 0.0], [0.4, 0.0]];
+
 /// The input of a network of landmarks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LandmarkInput {
@@ -58,6 +64,15 @@ pub struct LandmarkerSpec {
     pub normalize: Normalize,
     /// Where the training data is and how it was split, for a later evaluation.
     pub training: Value,
+}
+
+/// The mean distance of points from others.
+fn distance(points: &[[f32; 2]], others: &[[f32; 2]]) -> f32 {
+    let pairs = points.iter().zip(others);
+    let sum: f32 = pairs
+        .map(|([ax, ay], [bx, by])| (ax - bx).hypot(ay - by))
+        .sum();
+    sum / points.len().max(1) as f32
 }
 
 impl LandmarkerSpec {
@@ -192,6 +207,53 @@ impl Landmarker {
         Ok(all)
     }
 
+    /// The square of an image that looks most like a crop of a face: the one whose points are where they are in such a
+    /// crop, and where they are in the mirrored square.
+    fn square(&self, image: &Image) -> Result<CropFrame, PredictError> {
+        let side = image.height.min(image.width) as f32;
+        let mut squares = Vec::new();
+        for scale in SCALES {
+            for [across, down] in PLACES {
+                let half = 0.5 * scale * side;
+                let [x, y] = [(image.width, across), (image.height, down)].map(|(side, share)| {
+                    0.5 * side as f32 + share * (0.5 * side as f32 - half).max(0.0)
+                });
+                squares.push(CropFrame {
+                    center: [x, y],
+                    half,
+                    angle: 0.0,
+                    flip: false,
+                });
+            }
+        }
+        let crops: Vec<_> = squares.iter().map(|&square| (image, square)).collect();
+        let found = self.run(&crops)?;
+        let mirrored = match self.flip_order() {
+            Some(order) => {
+                let crops: Vec<_> = squares
+                    .iter()
+                    .map(|square| (image, square.flipped()))
+                    .collect();
+                let found = self.run(&crops)?.into_iter();
+                found
+                    .map(|points| order.iter().map(|&at| points[at]).collect())
+                    .collect()
+            }
+            None => found.clone(),
+        };
+        let margin = self.spec.input.margin;
+        let scores = squares.iter().zip(found.iter().zip(&mirrored));
+        let scores = scores.map(|(square, (points, mirrored))| {
+            let fitting = CropFrame::around_points(points, margin);
+            distance(points, mirrored) / square.half
+                + (fitting.center[0] - square.center[0]).hypot(fitting.center[1] - square.center[1])
+                    / square.half
+                + (fitting.half / square.half).max(1e-3).ln().abs()
+        });
+        let best = scores.zip(&squares).min_by(|(a, _), (b, _)| a.total_cmp(b));
+        Ok(*best.map_or(&squares[0], |(_, square)| square))
+    }
+
     /// The points of a face in a box of left, top, right and bottom edge, or in the whole image. A face is searched
     /// again in the box around its points, because the first box is rough.
     ///
@@ -206,7 +268,7 @@ impl Landmarker {
         let margin = self.spec.input.margin;
         let mut frame = match bounds {
             Some(bounds) => CropFrame::around_box(bounds, margin),
-            None => CropFrame::around_box([0.0, 0.0, image.width as f32, image.height as f32], 0.0),
+            None => self.square(image)?,
         };
         let refined = if bounds.is_some() {
             REFINED
