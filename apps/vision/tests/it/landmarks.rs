@@ -153,7 +153,7 @@ fn a_cascade_reads_published_features() {
     place.write("lite/model.safetensors", file);
     let config = r#"{"architecture": "efficientnet_lite0", "num_classes": 3}"#;
     place.write("lite/config.json", config);
-    let more = ["--set", "augment.flip=0", "--set", "average_flip=false"];
+    let more = ["--set", "augment.flip=0", "--set", "cascade.versions=2"];
     let train = |out| {
         [
             &["train", "--data", "set", "--weights", "lite", "--out", out][..],
@@ -173,7 +173,7 @@ fn a_cascade_reads_published_features() {
     assert!(eval["test"]["nme"].as_f64().unwrap() < 0.25, "{eval}");
     place.run(&train("again")).ok();
     let [a, b] = ["run", "again"]
-        .map(|run| fs::read(place.path(&format!("{run}/model/model.safetensors"))).unwrap());
+        .map(|run| fs::read(place.path(&format!("{run}/model/weights.safetensors"))).unwrap());
     assert!(a == b);
     // Without weights there is nothing to read.
     let ran = place.run(

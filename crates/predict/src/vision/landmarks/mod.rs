@@ -228,7 +228,7 @@ impl Landmarker {
         }
         let crops: Vec<_> = squares.iter().map(|&square| (image, square)).collect();
         let found = self.run(&crops)?;
-        let mirrored = match self.flip_order() {
+        let mirrored = match flip_order(self.spec.input.points) {
             Some(order) => {
                 let crops: Vec<_> = squares
                     .iter()

@@ -29,7 +29,7 @@ fn landmarks(name: &str) -> LandmarkRecipe {
         task: LandmarkTag::Landmarks,
         name: name.to_owned(),
         weights: String::new(),
-        average_flip: true,
+        average_flip: false,
         data: LandmarkData {
             path: String::new(),
             extra: Vec::new(),
