@@ -28,11 +28,8 @@ const REFINED: usize = 1;
 /// The same for a face that was searched in a whole image.
 const REFINED_WHOLE: usize = 3;
 
-/// Sides of the squares that are tried in a whole image, in its shorter sides.
-const SCALES: [f32; 5] = [0.3, 0.4, 0.53, 0.7, 0.93];
-
-/// Where their centers are, from -1, at the left or top edge of the image, to 1.
-const PLACES: [[f32; 2]; 5] = [[0.0, 0.0], [0.0, -0.4], [0.0, 0.4], [-0.4, 0.0], [0.4, 0.0]];
+/// Side of the square in the middle of a whole image in which a face is searched, in its shorter sides.
+const WHOLE: f32 = 0.6;
 
 /// The input of a network of landmarks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,13 +63,15 @@ pub struct LandmarkerSpec {
     pub training: Value,
 }
 
-/// The mean distance of points from others.
-fn distance(points: &[[f32; 2]], others: &[[f32; 2]]) -> f32 {
-    let pairs = points.iter().zip(others);
-    let sum: f32 = pairs
-        .map(|([ax, ay], [bx, by])| (ax - bx).hypot(ay - by))
-        .sum();
-    sum / points.len().max(1) as f32
+/// The square in the middle of an image.
+fn middle_of(image: &Image) -> CropFrame {
+    let [width, height] = [image.width as f32, image.height as f32];
+    CropFrame {
+        center: [0.5 * width, 0.5 * height],
+        half: 0.5 * WHOLE * width.min(height),
+        angle: 0.0,
+        flip: false,
+    }
 }
 
 impl LandmarkerSpec {
@@ -207,54 +206,7 @@ impl Landmarker {
         Ok(all)
     }
 
-    /// The square of an image that looks most like a crop of a face: the one whose points are where they are in such a
-    /// crop, and where they are in the mirrored square.
-    fn square(&self, image: &Image) -> Result<CropFrame, PredictError> {
-        let side = image.height.min(image.width) as f32;
-        let mut squares = Vec::new();
-        for scale in SCALES {
-            for [across, down] in PLACES {
-                let half = 0.5 * scale * side;
-                let [x, y] = [(image.width, across), (image.height, down)].map(|(side, share)| {
-                    0.5 * side as f32 + share * (0.5 * side as f32 - half).max(0.0)
-                });
-                squares.push(CropFrame {
-                    center: [x, y],
-                    half,
-                    angle: 0.0,
-                    flip: false,
-                });
-            }
-        }
-        let crops: Vec<_> = squares.iter().map(|&square| (image, square)).collect();
-        let found = self.run(&crops)?;
-        let mirrored = match flip_order(self.spec.input.points) {
-            Some(order) => {
-                let crops: Vec<_> = squares
-                    .iter()
-                    .map(|square| (image, square.flipped()))
-                    .collect();
-                let found = self.run(&crops)?.into_iter();
-                found
-                    .map(|points| order.iter().map(|&at| points[at]).collect())
-                    .collect()
-            }
-            None => found.clone(),
-        };
-        let margin = self.spec.input.margin;
-        let scores = squares.iter().zip(found.iter().zip(&mirrored));
-        let scores = scores.map(|(square, (points, mirrored))| {
-            let fitting = CropFrame::around_points(points, margin);
-            distance(points, mirrored) / square.half
-                + (fitting.center[0] - square.center[0]).hypot(fitting.center[1] - square.center[1])
-                    / square.half
-                + (fitting.half / square.half).max(1e-3).ln().abs()
-        });
-        let best = scores.zip(&squares).min_by(|(a, _), (b, _)| a.total_cmp(b));
-        Ok(*best.map_or(&squares[0], |(_, square)| square))
-    }
-
-    /// The points of a face in a box of left, top, right and bottom edge, or in the whole image. A face is searched
+    /// The points of a face in a box of left, top, right and bottom edge, or near the middle of the image. A face is searched
     /// again in the box around its points, because the first box is rough.
     ///
     /// # Errors
@@ -268,7 +220,7 @@ impl Landmarker {
         let margin = self.spec.input.margin;
         let mut frame = match bounds {
             Some(bounds) => CropFrame::around_box(bounds, margin),
-            None => self.square(image)?,
+            None => middle_of(image),
         };
         let refined = if bounds.is_some() {
             REFINED

@@ -15,11 +15,6 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
         "list of folders",
     ),
     KeyDoc::new(
-        "data.group_by",
-        "What keeps images in one split, where the data name no splits",
-        "image, folder, name or day",
-    ),
-    KeyDoc::new(
         "data.points",
         "Number of points of a face; 0 for that of the data",
         "0 or more",

@@ -43,7 +43,7 @@ pub(super) fn predict(
     let mut report = photos::predict(&finder, path, &outputs, each)?;
     if !has_detector {
         report.notes.push(
-            "one face is searched in the whole of each image; `--detector RUN` finds faces with a run of object \
+            "one face is searched near the middle of each image; `--detector RUN` finds faces with a run of object \
              detection"
                 .to_owned(),
         );
