@@ -301,7 +301,8 @@ fn use_face(
         clipped = true;
     }
     let first = face.points[0];
-    if face.points.iter().all(|point| *point == first) {
+    let differs = |point: &[f32; 2]| (0..2).any(|axis| (point[axis] - first[axis]).abs() > 0.0);
+    if !face.points.iter().any(differs) {
         return Err(bad("all points are at one place".to_owned()));
     }
     Ok(Read {

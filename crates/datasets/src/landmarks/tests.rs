@@ -63,10 +63,8 @@ fn points_of_ibug_and_dlib_are_in_the_order_of_their_numbers() {
     ]);
     let set = open(&dir, BadPoints::Refuse).unwrap();
     assert_eq!(set.faces()[0].points, [[1.5, 2.0], [3.0, 4.0]]);
-    let parts: String = [2, 10, 1]
-        .iter()
-        .map(|n| format!("<part name='{n}' x='{n}' y='7'/>\n"))
-        .collect();
+    let parts = [2, 10, 1].map(|n| format!("<part name='{n}' x='{n}' y='7'/>"));
+    let parts = parts.join("\n");
     let xml = format!(
         "<?xml version='1.0'?>\n<dataset><images>\n<image file='in/a.png'>\n\
          <box top='5' left='6' width='20' height='30'>{parts}</box>\n</image></images></dataset>"
@@ -116,7 +114,8 @@ fn bad_faces_are_refused_with_file_and_line() {
         let clipped = open(&dir, BadPoints::Clip).unwrap();
         assert_eq!(clipped.notes().len(), 1, "{row}");
         if row.contains("300") {
-            assert_eq!(clipped.faces()[1].points[1], [100.0, 4.0]);
+            let point = clipped.faces()[1].points[1].map(|at| at as usize);
+            assert_eq!(point, [100, 4]);
         }
     }
     let dir = folder(&[

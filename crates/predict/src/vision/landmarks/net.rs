@@ -81,7 +81,6 @@ impl LandmarkModelConfig {
 
 /// A network that finds landmarks.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per run")]
 pub enum LandmarkModel {
     /// Direct regression.
     LandmarkCnn(LandmarkCnn),

@@ -40,7 +40,7 @@ impl CascadeFitter<'_> {
                 .for_each(|(mean, value)| *mean += value / plain.len() as f32);
         }
         let found = vec![mean; test.len()];
-        let mean = self.report("mean shape", train.len(), started, test, &found)?;
+        let mean = self.report("mean shape", train.len(), started, test, &found);
         Ok(vec![mean, self.pixels(train, test)?])
     }
 
@@ -75,13 +75,8 @@ impl CascadeFitter<'_> {
             }
             found.push(points);
         }
-        self.report(
-            "ridge regression on pixels",
-            ridge.len(),
-            started,
-            test,
-            &found,
-        )
+        let method = "ridge regression on pixels";
+        Ok(self.report(method, ridge.len(), started, test, &found))
     }
 
     /// Evaluates points in the coordinates of the plain crops.
@@ -92,7 +87,7 @@ impl CascadeFitter<'_> {
         started: Instant,
         test: &[usize],
         found: &[Vec<f32>],
-    ) -> Result<BaselineReport, TaskError> {
+    ) -> BaselineReport {
         let mut evaluated = Evaluated::default();
         for (&face, points) in test.iter().zip(found) {
             let truth = &self.data.images.face(face).points;
@@ -103,7 +98,7 @@ impl CascadeFitter<'_> {
             evaluated.add(face, points.collect(), truth);
         }
         let evaluation = evaluated.evaluation();
-        Ok(BaselineReport {
+        BaselineReport {
             result: Baseline {
                 method: method.to_owned(),
                 samples,
@@ -112,7 +107,7 @@ impl CascadeFitter<'_> {
                 test: evaluation.metrics(),
             },
             evaluation,
-        })
+        }
     }
 }
 

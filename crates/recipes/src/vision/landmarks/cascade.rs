@@ -248,11 +248,12 @@ impl CascadeFitter<'_> {
                 continue;
             }
             // Of fewer faces than parts, all others may be none.
-            let part = match others.is_empty() {
-                true => fit.clone(),
-                false => ridge
+            let part = if others.is_empty() {
+                fit.clone()
+            } else {
+                ridge
                     .fit(&others, targets, l2)
-                    .map_err(TaskError::internal)?,
+                    .map_err(TaskError::internal)?
             };
             let predicted = ridge.predict(&part, &held);
             for (row, predicted) in held.into_iter().zip(predicted.chunks_exact(values)) {

@@ -227,7 +227,7 @@ impl Landmarks {
                     modes_of(&self.shapes(&splits.train, normalize, device)?, modes);
                 LandmarkModel::LandmarkCnn(net.with_shapes(modes, mean, &on))
             }
-            other => other,
+            cascade @ LandmarkModel::LandmarkCascade(_) => cascade,
         };
         let model = LandmarkRegressor::new(net, self.recipe.loss.clone());
         let workers = config.train.workers;

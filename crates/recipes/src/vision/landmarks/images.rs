@@ -51,7 +51,7 @@ impl Landmarks {
         let samples = self.data.select(&rows)?;
         let collate = self.collate(&self.normalize);
         let mut tiles = Vec::new();
-        for at in 0..rows.len() {
+        for (at, &row) in rows.iter().enumerate() {
             let face = samples.get(at).map_err(TaskError::user)?;
             let mut crops = vec![collate.plain(&face)];
             for epoch in 1..=VERSIONS {
@@ -59,7 +59,7 @@ impl Landmarks {
                     seed: self.recipe.train.seed,
                     epoch,
                     batch: 0,
-                    indices: vec![rows[at]],
+                    indices: vec![row],
                 };
                 crops.push(collate.changed(&face, &mut context.item_stream(0)));
             }

@@ -51,7 +51,9 @@ pub(super) fn modes_of(shapes: &[Vec<f32>], modes: usize) -> (Vec<f32>, Vec<f32>
             let length = dot(&image, &image).sqrt();
             lengths[at] = length;
             if length > 1e-12 {
-                image.iter_mut().for_each(|value| *value /= length);
+                for value in &mut *image {
+                    *value /= length;
+                }
             } else {
                 image.fill(0.0);
                 lengths[at] = 0.0;

@@ -31,6 +31,7 @@ impl Daily {
 }
 
 /// A value at a date.
+#[expect(clippy::struct_field_names, reason = "the value itself")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Value {
     pub(super) date: Date,

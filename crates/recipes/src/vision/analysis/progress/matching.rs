@@ -94,8 +94,8 @@ pub(super) fn matches(photo: &Levels<'_>, reference: &Levels<'_>) -> Vec<Pair> {
         let rough = best_place(&reference.half, &patch, guess, reach)?;
         let fine = corner.map(|at| 2 * at);
         let patch = photo.full.patch(fine, RADIUS + 2)?;
-        let place = best_place(&reference.full, &patch, rough.map(|at| 2 * at), 3)?;
-        let place = between_pixels(&reference.full, &patch, place)?;
+        let place = best_place(reference.full, &patch, rough.map(|at| 2 * at), 3)?;
+        let place = between_pixels(reference.full, &patch, place)?;
         Some([fine.map(|at| at as f64), place])
     });
     found.collect()

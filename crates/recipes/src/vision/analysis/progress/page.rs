@@ -142,7 +142,9 @@ impl Progress<'_> {
             return;
         }
         page.push_str("<h2>Measured</h2>\n<div class=\"charts\">\n");
-        all.into_iter().for_each(|item| card(page, item, None));
+        for item in all {
+            card(page, item, None);
+        }
         page.push_str("</div>\n");
     }
 

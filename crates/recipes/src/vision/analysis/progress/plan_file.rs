@@ -226,7 +226,7 @@ fn line_of(text: &[u8], record: &csv::StringRecord) -> u64 {
     let breaks = text[start.min(text.len())..].iter();
     let breaks = breaks.take_while(|byte| b"\r\n".contains(byte)).count();
     let before = &text[..(start + breaks).min(text.len())];
-    1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64
+    before.split(|&byte| byte == b'\n').count() as u64
 }
 
 /// A date such as `2020-07-24`.

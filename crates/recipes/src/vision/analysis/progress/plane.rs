@@ -151,10 +151,14 @@ impl Patch {
     fn new(mut values: Vec<f32>) -> Self {
         let count = values.len() as f32;
         let mean = values.iter().sum::<f32>() / count;
-        values.iter_mut().for_each(|value| *value -= mean);
+        for value in &mut values {
+            *value -= mean;
+        }
         let squares: f32 = values.iter().map(|value| value * value).sum();
         let length = squares.sqrt().max(1e-6);
-        values.iter_mut().for_each(|value| *value /= length);
+        for value in &mut values {
+            *value /= length;
+        }
         Self {
             values,
             contrast: (squares / count).sqrt(),

@@ -18,7 +18,7 @@ const ACROSS: usize = 4;
 impl Progress<'_> {
     pub(super) fn analysis(&self) -> Analysis {
         let mut sections = vec![Section::text(self.overview()), self.photo_section()];
-        sections.extend(self.items.chunks(ACROSS).map(|items| item_section(items)));
+        sections.extend(self.items.chunks(ACROSS).map(item_section));
         if !self.rows.is_empty() {
             sections.push(Section::table("Planned and actual", self.deviation_rows()));
         }

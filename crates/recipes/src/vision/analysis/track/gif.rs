@@ -107,7 +107,7 @@ fn indexed(frame: &Canvas) -> RgbaImage {
                 let steps = levels - 1;
                 // 255 * 16 is a step, and the threshold rounds up or down.
                 let level =
-                    (u16::from(value) * steps * 16 + 255 * threshold + 127) as u32 / (255 * 16);
+                    u32::from(u16::from(value) * steps * 16 + 255 * threshold + 127) / (255 * 16);
                 pixels.push((level * 255 / u32::from(steps)).min(255) as u8);
             }
             pixels.push(255);

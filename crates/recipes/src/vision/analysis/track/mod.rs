@@ -4,6 +4,7 @@ mod frames;
 mod gif;
 mod smooth;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -115,13 +116,9 @@ pub fn track(
         );
         let tracked = tracked?;
         for (at, tracked) in tracked.iter().enumerate() {
-            lines.push(line(
-                frames.name(names.start + at),
-                names.start + at,
-                &batch[at],
-                tracked,
-            ));
-            jitter.add(tracked);
+            let name = frames.name(names.start + at);
+            lines.push(line(&name, names.start + at, &batch[at], tracked.as_ref()));
+            jitter.add(tracked.as_ref());
         }
         if let Some(writer) = &mut writer {
             let pairs = batch.iter().zip(&tracked);
@@ -258,8 +255,7 @@ fn draw(frame: &Image, tracked: Option<&Tracked>) -> Canvas {
     draw_landmarks(frame, &faces.into_iter().collect::<Vec<_>>())
 }
 
-fn line(name: String, at: usize, frame: &Image, tracked: &Option<Tracked>) -> Value {
-    let tracked = tracked.as_ref();
+fn line(name: &str, at: usize, frame: &Image, tracked: Option<&Tracked>) -> Value {
     json!({
         "frame": at + 1,
         "input": name,
@@ -289,7 +285,7 @@ struct Jitter {
 }
 
 impl Jitter {
-    fn add(&mut self, tracked: &Option<Tracked>) {
+    fn add(&mut self, tracked: Option<&Tracked>) {
         let Some(tracked) = tracked else {
             self.last.clear();
             return;
@@ -326,14 +322,14 @@ fn summary(frames: usize, seconds: f64, jitter: &Jitter, options: &TrackOptions)
     );
     if jitter.count > 0 {
         let percent = |sum: f64| 100.0 * sum / jitter.count as f64;
-        text += &format!("\njitter {:.3}% of the face", percent(jitter.found));
+        let _ = write!(text, "\njitter {:.3}% of the face", percent(jitter.found));
         if options.smooth {
-            text += &format!(", {:.3}% smoothed", percent(jitter.points));
+            let _ = write!(text, ", {:.3}% smoothed", percent(jitter.points));
         }
     }
     if let Some(path) = &options.out {
         let points = path.with_extension("jsonl");
-        text += &format!("\nwrote {} and {}", path.display(), points.display());
+        let _ = write!(text, "\nwrote {} and {}", path.display(), points.display());
     }
     text
 }
@@ -360,10 +356,10 @@ mod tests {
             (50.0, true),
             (51.0, false),
         ] {
-            jitter.add(&tracked(x, is_new));
+            jitter.add(tracked(x, is_new).as_ref());
         }
         assert_eq!((jitter.count, jitter.found), (1, 0.0));
-        jitter.add(&tracked(57.0, false));
+        jitter.add(tracked(57.0, false).as_ref());
         assert!(
             (jitter.found - 1.0).abs() < 1e-6,
             "5 pixels of a diagonal of 5"
