@@ -13,6 +13,9 @@ const BLOCK: usize = 64;
 /// Rows of a product that are computed together; of a symmetric one only those up to the diagonal.
 const ROWS: usize = 256;
 
+/// Smallest penalty.
+const LEAST_L2: f64 = 1e-6;
+
 /// Ridge regressions on the same rows, of which there are fewer than columns.
 ///
 /// Only the products of rows with each other are needed, so that a fit on a part of the rows, and its predictions
@@ -44,7 +47,7 @@ pub struct DualFit {
     rows: Vec<usize>,
     /// `[rows, targets]`.
     duals: Array2<f32>,
-    /// Mean of each target.
+    /// What is added to each target.
     mean: Vec<f64>,
 }
 
@@ -111,14 +114,15 @@ impl DualRidge {
     }
 
     /// Fits some rows to their targets `[all rows, targets]`, with a penalty on the squared weights of `l2` times the
-    /// mean square of a row.
+    /// mean square of a row, from 1e-6 on: products of rows are in single precision, whose rounding a smaller penalty
+    /// would amplify.
     ///
     /// # Errors
     ///
-    /// If there are no rows, the targets do not fit them or are not finite, or the penalty is not positive.
+    /// If there are no rows, the targets do not fit them or are not finite, or the penalty is out of range.
     pub fn fit(&self, rows: &[usize], targets: &[f32], l2: f64) -> Result<DualFit, BaselineError> {
         let count = self.len();
-        crate::error::check_setting("l2", l2, 1e-12..=1e12, "[1e-12, 1e12]")?;
+        crate::error::check_setting("l2", l2, LEAST_L2..=1e12, "[1e-6, 1e12]")?;
         if rows.is_empty() {
             return Err(BaselineError::NoRows);
         }
@@ -151,12 +155,20 @@ impl DualRidge {
         let mut right = array(right, rows.len(), width)?;
         let pick = self.products.select(Axis(0), rows).select(Axis(1), rows);
         let mut matrix = pick.mapv(f64::from);
+        let shifts = center(&mut matrix);
         let square = matrix.diag().sum() / rows.len() as f64;
         matrix
             .diag_mut()
             .mapv_inplace(|value| value + l2 * square.max(f64::MIN_POSITIVE));
         factorize(&mut matrix);
         substitute(&matrix, &mut right);
+        // Duals that sum to 0 give the products less the mean of the rows that are fitted, but for a constant.
+        for (mut duals, mean) in right.columns_mut().into_iter().zip(&mut mean) {
+            let average = duals.sum() / rows.len() as f64;
+            duals.mapv_inplace(|dual| dual - average);
+            let shifted = duals.iter().zip(&shifts);
+            *mean -= shifted.map(|(dual, shift)| dual * shift).sum::<f64>();
+        }
         Ok(DualFit {
             rows: rows.to_vec(),
             duals: right.mapv(|dual| dual as f32),
@@ -198,6 +210,23 @@ impl DualRidge {
 fn array<T>(values: Vec<T>, rows: usize, width: usize) -> Result<Array2<T>, BaselineError> {
     Array2::from_shape_vec((rows, width), values)
         .map_err(|error| BaselineError::Library(error.to_string()))
+}
+
+/// Turns products of rows into those of rows less their mean; the mean of each row of products before.
+fn center(products: &mut Array2<f64>) -> Vec<f64> {
+    let count = products.nrows() as f64;
+    let means: Vec<f64> = products
+        .rows()
+        .into_iter()
+        .map(|row| row.sum() / count)
+        .collect();
+    let all = means.iter().sum::<f64>() / count;
+    for (mut row, own) in products.rows_mut().into_iter().zip(&means) {
+        for (value, other) in row.iter_mut().zip(&means) {
+            *value -= own + other - all;
+        }
+    }
+    means
 }
 
 /// The lower Cholesky factor of a positive definite matrix, block by block, in its place.
@@ -343,7 +372,7 @@ mod tests {
         let targets: Vec<f32> = features.iter().flat_map(|x| [2.0 * x + 1.0, -x]).collect();
         let rows = DualRidge::new(features, 1).unwrap();
         let part: Vec<usize> = (0..10).collect();
-        let fit = rows.fit(&part, &targets, 1e-9).unwrap();
+        let fit = rows.fit(&part, &targets, 1e-5).unwrap();
         let found = rows.predict(&fit, &[15]);
         assert!(
             (found[0] - 31.0).abs() < 0.01 && (found[1] + 15.0).abs() < 0.01,

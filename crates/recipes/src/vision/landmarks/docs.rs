@@ -59,12 +59,12 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "cascade.coarse_l2",
         "Penalty of the first step, in mean squares of a row of features",
-        "1e-9 to 1e9",
+        "1e-6 to 1e9",
     ),
     KeyDoc::new(
         "cascade.l2",
         "Penalty of the other steps, in the same unit",
-        "1e-9 to 1e9",
+        "1e-6 to 1e9",
     ),
     KeyDoc::new(
         "loss.width",

@@ -80,8 +80,8 @@ pub struct CascadeFit {
 impl CascadeFit {
     fn validate(&self) -> Result<(), ConfigError> {
         check_range("cascade.versions", self.versions as f64, 1.0..=1_000.0)?;
-        check_range("cascade.coarse_l2", self.coarse_l2, 1e-9..=1e9)?;
-        check_range("cascade.l2", self.l2, 1e-9..=1e9)
+        check_range("cascade.coarse_l2", self.coarse_l2, 1e-6..=1e9)?;
+        check_range("cascade.l2", self.l2, 1e-6..=1e9)
     }
 }
 
