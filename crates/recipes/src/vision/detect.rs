@@ -41,7 +41,7 @@ use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
 use super::inputs::NO_COLUMNS;
-use super::splits::{ImageSplits, SplitSource};
+use super::splits::ImageSplits;
 
 /// Object detection: a recipe with its images and boxes.
 pub struct ObjectDetection {
@@ -69,13 +69,7 @@ fn splits_of(data: &BoxedImages, split: &Split) -> Result<ImageSplits, DataError
     if let Some(groups) = &data.groups {
         return ImageSplits::of_groups(groups, &data.contents, split);
     }
-    let source = SplitSource {
-        labels: &vec![0; data.contents.len()],
-        contents: &data.contents,
-        classes: &["image".to_owned()],
-        named: &data.named,
-    };
-    ImageSplits::of(&source, split)
+    ImageSplits::without_classes(&data.contents, &data.named, split)
 }
 
 impl Task for ObjectDetection {
@@ -99,6 +93,8 @@ impl Task for ObjectDetection {
     fn prepare(mut recipe: DetectionRecipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let weights = weights::open(&mut recipe)?;
+        // The weights may have changed the network.
+        recipe.check_loss()?;
         let data = BoxedImages::open(&recipe.data)?;
         data.check_trainable()?;
         recipe.data.classes = data.classes().to_vec();

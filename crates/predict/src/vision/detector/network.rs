@@ -13,12 +13,6 @@ use crate::{Detect, PredictError};
 /// Most pixels that go through the network at once.
 const BATCH_PIXELS: usize = 8 * 416 * 416;
 
-/// Most objects in an image.
-const MAX_OBJECTS: usize = 300;
-
-/// Most boxes that are compared with each other.
-const MAX_CANDIDATES: usize = 3_000;
-
 /// Gray around an image that is smaller than its canvas, as in YOLOX.
 const BORDER: u8 = 114;
 
@@ -145,11 +139,8 @@ pub fn objects_of(
             classes: &scores[classes * cell..][..classes],
             objectness: objectness.as_ref().map(|values| values[cell]),
         });
-        let mut found: Vec<Detection> =
-            cells.filter_map(|cell| cell.detection(threshold)).collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.truncate(MAX_CANDIDATES);
-        non_maximum_suppression(found, max_overlap, MAX_OBJECTS)
+        let found = cells.filter_map(|cell| cell.detection(threshold));
+        non_maximum_suppression(found.collect(), max_overlap)
     });
     Ok(per_image.collect())
 }

@@ -132,6 +132,11 @@ impl Landmarker {
         }
     }
 
+    /// The device that it computes on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The content of `model.json`.
     pub fn spec(&self) -> &LandmarkerSpec {
         &self.spec

@@ -157,6 +157,26 @@ impl DetectionRecipe {
         }
     }
 
+    /// Checks that the loss has no key that the network does not use.
+    pub(super) fn check_loss(&self) -> Result<(), ConfigError> {
+        let default = DetectionLoss::default();
+        let (key, is_set, kind) = match self.model {
+            DetectionModelConfig::FastDetector(_) => {
+                let is_set = (self.loss.objectness - default.objectness).abs() > 0.0;
+                ("loss.objectness", is_set, "yolox")
+            }
+            DetectionModelConfig::Yolox(_) => {
+                let is_set = (self.loss.distribution - default.distribution).abs() > 0.0;
+                ("loss.distribution", is_set, "fast-detector")
+            }
+        };
+        if !is_set {
+            return Ok(());
+        }
+        let expected = format!("left out: only `model.kind={kind}` has it");
+        Err(ConfigError::new(key, "another number", expected))
+    }
+
     /// Checks every number that can be checked without the data.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub(super) fn predict(
     }
     let detector = own.detector.as_deref();
     let detector = detector
-        .map(|run| open_detector(run, &Device::flex()))
+        .map(|run| open_detector(run, model.device()))
         .transpose()?;
     let outputs = Outputs {
         dir: options.out.as_deref(),
