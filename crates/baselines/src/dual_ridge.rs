@@ -176,7 +176,7 @@ impl DualRidge {
         })
     }
 
-    /// The predictions of a fit for rows of its own, `[rows, targets]`.
+    /// Predicts rows of this data, `[rows, targets]`.
     pub fn predict(&self, fit: &DualFit, rows: &[usize]) -> Vec<f32> {
         let products = self
             .products

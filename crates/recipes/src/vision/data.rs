@@ -43,6 +43,12 @@ pub enum DataError {
     /// An image that cannot be loaded.
     #[error("cannot load an image")]
     Image(#[source] DatasetError),
+    /// Groups are split, but the data is split already.
+    #[error(
+        "`{0}` has its own training, validation or test split, which `data.group_by` cannot change: set it to \
+         `image`"
+    )]
+    GroupedSplits(String),
     /// No folder was named.
     #[error("the recipe needs a folder of images: name it with `--data FOLDER` or `data.path`")]
     NoPath,

@@ -15,6 +15,20 @@ pub(super) struct EvalRows {
     pub(super) source: Option<String>,
 }
 
+/// Sets the path of a data section to that of `--data`, if there is one; whether there is.
+pub(super) fn set_path<R>(
+    request: &EvalRequest<'_, R>,
+    path: &mut String,
+) -> Result<bool, TaskError> {
+    let Some(data) = request.data else {
+        return Ok(false);
+    };
+    let data = data.to_str();
+    let data = data.ok_or_else(|| TaskError::user("`--data` is not UTF-8: rename the folder"))?;
+    data.clone_into(path);
+    Ok(true)
+}
+
 impl EvalRows {
     /// Chooses a stored split of the data that a model was trained on, or all items of other data; of other
     /// data with a split of this name, only the split.
@@ -24,12 +38,12 @@ impl EvalRows {
     /// # Errors
     ///
     /// If nothing is left, or the data cannot be split.
-    pub(super) fn choose<R>(
+    pub(super) fn choose<R, E: Into<TaskError>>(
         request: &EvalRequest<'_, R>,
         items: &[Item],
         named: &[Option<NamedSplit>; 3],
         trained_on: &str,
-        split_again: impl FnOnce() -> Result<ImageSplits, DataError>,
+        split_again: impl FnOnce() -> Result<ImageSplits, E>,
     ) -> Result<Self, TaskError> {
         let is_other = request.data.is_some();
         let scope = match request.splits {
@@ -44,7 +58,7 @@ impl EvalRows {
             (Some(Scope::Whole { .. }), Some(own)) => own.range.clone().collect(),
             (Some(Scope::Whole { .. }), None) => (0..items.len()).collect(),
             (None, _) => {
-                let splits = split_again()?.splits;
+                let splits = split_again().map_err(Into::into)?.splits;
                 let rows = splits.get(request.split);
                 rows.map_or(Vec::new(), <[usize]>::to_vec)
             }

@@ -42,7 +42,7 @@ use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
 use super::inputs::NO_COLUMNS;
-use super::splits::{ImageSplits, SplitSource};
+use super::splits::ImageSplits;
 
 /// Segmentation: a recipe with its images and masks.
 pub struct ImageSegmentation {
@@ -73,13 +73,7 @@ struct TrainingData {
 
 /// The splits of photos with masks, which have no class to be split by.
 fn splits_of(data: &MaskedImages, split: &Split) -> Result<ImageSplits, DataError> {
-    let source = SplitSource {
-        labels: &vec![0; data.contents.len()],
-        contents: &data.contents,
-        classes: &["image".to_owned()],
-        named: &data.named,
-    };
-    ImageSplits::of(&source, split)
+    ImageSplits::without_classes(&data.contents, &data.named, split)
 }
 
 impl Task for ImageSegmentation {

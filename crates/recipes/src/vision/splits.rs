@@ -69,6 +69,21 @@ impl ImageSplits {
         Self::of(&SplitSource::new(data), split)
     }
 
+    /// Splits images that have no class, as [`new`](Self::new).
+    pub(super) fn without_classes(
+        contents: &[u64],
+        named: &[Option<NamedSplit>; 3],
+        split: &Split,
+    ) -> Result<Self, DataError> {
+        let source = SplitSource {
+            labels: &vec![0; contents.len()],
+            contents,
+            classes: &["image".to_owned()],
+            named,
+        };
+        Self::of(&source, split)
+    }
+
     /// Splits what may be images with any target, as [`new`](Self::new).
     pub(super) fn of(data: &SplitSource<'_>, split: &Split) -> Result<Self, DataError> {
         let [train, valid, test] = data.named;

@@ -21,7 +21,7 @@ fn color(class: u16) -> [bool; 3] {
     [0, 1, 2].map(|channel| (class + 1) >> channel & 1 == 1)
 }
 
-/// A black image with a box in a color of its own.
+/// A black image with one colored box.
 fn sample([height, width]: [usize; 2], edges: [f32; 4], class: u16) -> Sample {
     let [left, top, right, bottom] = edges.map(|edge| edge as usize);
     let mut pixels = vec![0; height * width * 3];

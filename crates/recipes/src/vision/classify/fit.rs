@@ -15,12 +15,13 @@ use tinderbox_train::run::{
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
-use tinderbox_train::{BestListener, Options, Report, Splits, TaskError, Trained, init_seeded};
+use tinderbox_train::{Options, Report, Splits, TaskError, Trained, init_seeded};
 
 use super::evaluate::{eval_loader, predict_all};
 use super::{ImageClassification, normalize};
 use crate::vision::batch::ImageCollate;
 use crate::vision::data::DataError;
+use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
 
 /// Most images that are predicted alone to measure the time.
@@ -131,9 +132,14 @@ impl ImageClassification {
                 details = fit.details;
                 return Ok(fit.trained);
             }
-            job.on_best = part
-                .best_dir()
-                .map(|dir| keep_best(dir, member, spec.clone()));
+            job.on_best = part.best_dir().map(|dir| {
+                keep_best(
+                    dir,
+                    member,
+                    spec.clone(),
+                    |model: &Classifier<ImageModel>| model.net.to_bytes(),
+                )
+            });
             self.fit_member(job, member, splits, &normalize, device, options)
         })?;
         let models = members.models.iter().map(|model| model.net.clone());
@@ -357,16 +363,4 @@ impl ImageClassification {
         recipe.train = recipe.train.identity();
         identity(&recipe, &self.list, stage)
     }
-}
-
-/// Keeps the best weights so far of a network.
-fn keep_best(
-    dir: std::path::PathBuf,
-    member: usize,
-    spec: ImageClassifierSpec,
-) -> Box<BestListener<Classifier<ImageModel>>> {
-    Box::new(move |model| {
-        let weights = model.net.to_bytes()?;
-        model_dir::save_best(&dir, member, &weights, &spec, &[])
-    })
 }

@@ -1,13 +1,13 @@
 //! Images with boxes as samples.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn::data::dataset::{Dataset, DatasetError};
 use tinderbox_datasets::Subset;
 use tinderbox_datasets::detection::{DetectionFolder, DetectionFolderError, LabelFormat};
 use tinderbox_datasets::image::{
-    BoundingBox, GroupBy, Image, ImageError, ImageGroups, ImageSample, groups_of,
+    BoundingBox, GroupBy, ImageError, ImageGroups, ImageSample, groups_of,
 };
 use tinderbox_train::TaskError;
 use tinderbox_train::metrics::TrueBox;
@@ -15,9 +15,7 @@ use tinderbox_train::splits::Item;
 
 use super::recipe::BoxData;
 use crate::vision::data::{DataError, NamedSplit};
-
-/// Most bytes of decoded images that stay in memory, 1 GiB: all of a data set, or none.
-const CACHED: usize = 1 << 30;
+use crate::vision::decoded::DecodedImages;
 
 /// An image with its boxes.
 pub(super) type BoxedImage = ImageSample<Vec<TrueBox>>;
@@ -37,8 +35,7 @@ pub(super) struct BoxedImages {
 /// Images with boxes, decoded when they are first used.
 pub(super) struct Images {
     folder: DetectionFolder,
-    /// None where they would need too much memory.
-    decoded: Option<Vec<OnceLock<Image>>>,
+    decoded: DecodedImages,
 }
 
 impl BoxedImages {
@@ -60,10 +57,8 @@ impl BoxedImages {
             })
         });
         let groups = groups(&folder, data)?;
-        let pixels = (0..folder.len()).map(|row| folder.size(row).iter().product::<usize>());
-        let bytes = pixels.fold(0_usize, usize::saturating_add) * data.channels;
-        let decoded =
-            (bytes <= CACHED).then(|| (0..folder.len()).map(|_| OnceLock::new()).collect());
+        let sizes = (0..folder.len()).map(|row| folder.size(row));
+        let decoded = DecodedImages::new(sizes, data.channels);
         Ok(Self {
             contents: folder.contents(),
             images: Arc::new(Images { folder, decoded }),
@@ -137,10 +132,7 @@ fn groups(folder: &DetectionFolder, data: &BoxData) -> Result<Option<ImageGroups
         return Ok(None);
     }
     if folder.splits().iter().any(Option::is_some) {
-        return Err(TaskError::user(format!(
-            "`data.group_by` does not apply: `{}` has splits of its own; set it to `image`",
-            data.path
-        )));
+        return Err(DataError::GroupedSplits(data.path.clone()).into());
     }
     let paths: Vec<&Path> = (0..folder.len()).map(|row| folder.path(row)).collect();
     let groups = groups_of(Path::new(&data.path), &paths, data.group_by);
@@ -150,17 +142,7 @@ fn groups(folder: &DetectionFolder, data: &BoxData) -> Result<Option<ImageGroups
 impl Images {
     /// The image with its boxes, in its pixels.
     pub(super) fn full(&self, index: usize) -> Result<BoxedImage, ImageError> {
-        let image = match self.decoded.as_ref().map(|decoded| &decoded[index]) {
-            None => self.folder.image(index)?,
-            Some(slot) => {
-                if slot.get().is_none() {
-                    let image = self.folder.image(index)?;
-                    // Another thread may have been faster, with the same image.
-                    let _ = slot.set(image);
-                }
-                slot.wait().clone()
-            }
-        };
+        let image = self.decoded.get(index, || self.folder.image(index))?;
         Ok(ImageSample {
             image,
             target: self.truth(index),

@@ -19,7 +19,7 @@ const APART: f32 = 0.3;
 /// Doubts that are listed; all are counted.
 const LISTED: usize = 10;
 
-/// A label that should be looked at.
+/// A label that may be wrong.
 #[derive(Clone, Debug, PartialEq)]
 struct Doubt {
     row: usize,
@@ -125,7 +125,7 @@ mod tests {
         };
         let truth = [label(0.0, false), label(50.0, true)];
         let all = [
-            // Right, of another class, without a label, not sure, beside its label, in a crowd.
+            // Correct, wrong class, no label, low score, poor overlap, inside a crowd.
             found(0.0, 0, 0.9),
             found(1.0, 1, 0.8),
             found(30.0, 1, 0.75),

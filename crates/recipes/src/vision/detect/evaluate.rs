@@ -1,6 +1,6 @@
 //! Evaluation of a detector, at the size of the photos.
 
-use tinderbox_datasets::image::{Detection, Image};
+use tinderbox_datasets::image::{Detection, GroupBy, Image};
 use tinderbox_datasets::parallel_map;
 use tinderbox_predict::vision::{DetectionNetwork, Detector};
 use tinderbox_train::metrics::{DetectionScores, Evaluation, image_f1};
@@ -10,7 +10,7 @@ use tinderbox_train::{MonitorMode, TaskError};
 use super::data::{BoxedImage, BoxedImages};
 use super::recipe::DetectionRecipe;
 use super::{TrainingData, splits_of};
-use crate::vision::eval_rows::EvalRows;
+use crate::vision::eval_rows::{EvalRows, set_path};
 
 /// Photos that are in memory at a time.
 const BATCH: usize = 16;
@@ -107,11 +107,9 @@ pub(super) fn evaluate(
     let mut source = request
         .recipe
         .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
-    if let Some(path) = request.data {
-        let path = path.to_str();
-        let path =
-            path.ok_or_else(|| TaskError::user("`--data` is not UTF-8: rename the folder"))?;
-        path.clone_into(&mut source.path);
+    if set_path(request, &mut source.path)? {
+        // Groups matter only where the training data is split.
+        source.group_by = GroupBy::Image;
     }
     model.labels().clone_into(&mut source.classes);
     let data = BoxedImages::open(&source)?;

@@ -1,12 +1,10 @@
 //! Training of a detector.
 
-use std::path::PathBuf;
-
 use burn::tensor::Device;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::model_dir::{self, ModelError};
-use tinderbox_predict::vision::{DetectionModel, DetectionNetwork, DetectorSpec, Normalize};
+use tinderbox_predict::vision::{DetectionModel, DetectionNetwork, Normalize};
 use tinderbox_train::detect::{MapMetric, ObjectDetector};
 use tinderbox_train::run::{
     Members, Part, cross_validate, identity, seconds_per_item, train_members,
@@ -14,13 +12,12 @@ use tinderbox_train::run::{
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::FoldReport;
-use tinderbox_train::{
-    BestListener, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
-};
+use tinderbox_train::{Options, Report, Section, Splits, TaskError, Trained, init_seeded};
 
 use super::batch::BoxCollate;
 use super::evaluate::{Evaluated, Evaluator, THRESHOLD};
 use super::{ObjectDetection, doubts, normalize};
+use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
 
 /// Most photos that are predicted alone to measure the time.
@@ -116,9 +113,14 @@ impl ObjectDetection {
         };
         let spec = self.spec(&normalize, THRESHOLD)?;
         let members = train_members(part, 1, |mut job, member| {
-            job.on_best = part
-                .best_dir()
-                .map(|dir| keep_best(dir, member, spec.clone()));
+            job.on_best = part.best_dir().map(|dir| {
+                keep_best(
+                    dir,
+                    member,
+                    spec.clone(),
+                    |model: &ObjectDetector<DetectionModel>| model.net.to_bytes(),
+                )
+            });
             self.fit_member(job, splits, &normalize, device, options)
         })?;
         let model = members.models.first().map(|model| model.net.clone());
@@ -225,16 +227,4 @@ impl ObjectDetection {
         recipe.train = recipe.train.identity();
         identity(&recipe, &self.list, stage)
     }
-}
-
-/// Keeps the best weights so far of a network.
-fn keep_best(
-    dir: PathBuf,
-    member: usize,
-    spec: DetectorSpec,
-) -> Box<BestListener<ObjectDetector<DetectionModel>>> {
-    Box::new(move |model| {
-        let weights = model.net.to_bytes()?;
-        model_dir::save_best(&dir, member, &weights, &spec, &[])
-    })
 }

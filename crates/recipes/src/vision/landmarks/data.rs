@@ -1,18 +1,19 @@
 //! Faces as samples.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn::data::dataset::{Dataset, DatasetError};
 use tinderbox_datasets::Subset;
-use tinderbox_datasets::image::{GroupBy, Image, ImageError, ImageSample, groups_of};
+use tinderbox_datasets::image::{GroupBy, ImageError, ImageSample, groups_of};
 use tinderbox_datasets::landmarks::{LandmarkFace, LandmarkFolder, LandmarkOptions};
 use tinderbox_train::splits::Item;
 use tinderbox_train::{Split, TaskError};
 
 use super::recipe::LandmarkData;
 use crate::vision::data::{DataError, NamedSplit};
-use crate::vision::splits::{ImageSplits, SplitSource};
+use crate::vision::decoded::DecodedImages;
+use crate::vision::splits::ImageSplits;
 
 /// The outer corners of the eyes among the points of iBUG, from 0.
 const EYES: [usize; 2] = [36, 45];
@@ -39,7 +40,7 @@ pub(super) struct Images {
     folders: Vec<LandmarkFolder>,
     /// The folder of each face, and its number there.
     places: Vec<(usize, usize)>,
-    decoded: Vec<OnceLock<Image>>,
+    decoded: DecodedImages,
 }
 
 impl Faces {
@@ -77,6 +78,10 @@ impl Faces {
             .cloned()
             .collect();
         let own = main.faces().len();
+        let sizes = places
+            .iter()
+            .map(|&(folder, face)| folders[folder].faces()[face].size);
+        let decoded = DecodedImages::new(sizes, data.channels);
         if places.len() > own {
             notes.push(format!(
                 "{} more faces are only trained on",
@@ -95,9 +100,9 @@ impl Faces {
                 .map(|face| face.content)
                 .collect(),
             images: Arc::new(Images {
-                decoded: places.iter().map(|_| OnceLock::new()).collect(),
-                places,
                 folders,
+                places,
+                decoded,
             }),
         })
     }
@@ -127,18 +132,11 @@ impl Faces {
     ) -> Result<ImageSplits, TaskError> {
         let contents = &self.contents[..self.own];
         let mut splits = if group_by == GroupBy::Image {
-            let source = SplitSource {
-                labels: &vec![0; self.own],
-                contents,
-                classes: &["face".to_owned()],
-                named: &self.named,
-            };
-            ImageSplits::of(&source, split)?
+            ImageSplits::without_classes(contents, &self.named, split)?
         } else {
-            if self.named[0].is_some() {
-                return Err(TaskError::user(
-                    "`data.group_by` is for data without splits, and these have some",
-                ));
+            if self.named.iter().any(Option::is_some) {
+                let root = self.root.display().to_string();
+                return Err(DataError::GroupedSplits(root).into());
             }
             let paths: Vec<&Path> = (0..self.own)
                 .map(|row| self.images.face(row).path.as_path())
@@ -164,15 +162,10 @@ impl Images {
 
     /// The image with its points.
     pub(super) fn sample(&self, row: usize) -> Result<Face, ImageError> {
-        let slot = &self.decoded[row];
-        if slot.get().is_none() {
-            let (folder, face) = self.places[row];
-            let image = self.folders[folder].image(face)?;
-            // Another thread may have been faster, with the same image.
-            let _ = slot.set(image);
-        }
+        let (folder, face) = self.places[row];
+        let decode = || self.folders[folder].image(face);
         Ok(ImageSample {
-            image: slot.wait().clone(),
+            image: self.decoded.get(row, decode)?,
             target: self.face(row).points.clone(),
         })
     }

@@ -1,6 +1,6 @@
 //! Evaluation of landmarks, in the pixels of the images.
 
-use tinderbox_datasets::image::Image;
+use tinderbox_datasets::image::{GroupBy, Image};
 use tinderbox_datasets::parallel_map;
 use tinderbox_predict::vision::{CropFrame, Landmarker};
 use tinderbox_train::metrics::Evaluation;
@@ -10,8 +10,7 @@ use tinderbox_train::{Metrics, MonitorMode, TaskError};
 use super::TrainingData;
 use super::data::{Face, Faces, normalized_error};
 use super::recipe::LandmarkRecipe;
-use crate::vision::data::DataError;
-use crate::vision::eval_rows::EvalRows;
+use crate::vision::eval_rows::{EvalRows, set_path};
 
 /// Faces that are in memory at a time.
 const BATCH: usize = 32;
@@ -118,11 +117,9 @@ pub(super) fn evaluate(
     let mut source = request
         .recipe
         .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
-    if let Some(path) = request.data {
-        let path = path.to_str();
-        let path =
-            path.ok_or_else(|| TaskError::user("`--data` is not UTF-8: rename the folder"))?;
-        path.clone_into(&mut source.path);
+    if set_path(request, &mut source.path)? {
+        // Groups matter only where the training data is split.
+        source.group_by = GroupBy::Image;
         source.extra.clear();
     }
     source.points = model.spec().input.points;
@@ -135,10 +132,7 @@ pub(super) fn evaluate(
         &data.items(),
         &data.named,
         &training.digest,
-        || {
-            data.splits(split, source.group_by)
-                .map_err(|_| DataError::Empty(request.split.to_owned()))
-        },
+        || data.splits(split, source.group_by),
     )?;
     let evaluated = Evaluated::with_whole(model, &data, &chosen.rows)?;
     Ok(EvalReport {

@@ -1,6 +1,5 @@
 //! Training of a model of landmarks.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -8,9 +7,7 @@ use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_datasets::random::{permutation, stream};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::model_dir::{self, ModelError};
-use tinderbox_predict::vision::{
-    LandmarkModel, LandmarkModelConfig, Landmarker, LandmarkerSpec, Normalize,
-};
+use tinderbox_predict::vision::{LandmarkModel, LandmarkModelConfig, Landmarker, Normalize};
 use tinderbox_train::landmarks::{LandmarkRegressor, NmeMetric};
 use tinderbox_train::run::{
     Members, Part, cross_validate, identity, seconds_per_item, train_members,
@@ -19,8 +16,7 @@ use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{FoldReport, compare};
 use tinderbox_train::{
-    BestListener, DirectFit, Options, Report, Section, Splits, TaskError, Timings, Trained,
-    init_seeded,
+    DirectFit, Options, Report, Section, Splits, TaskError, Timings, Trained, init_seeded,
 };
 
 use super::cascade::{CascadeFitter, MAX_CROPS};
@@ -28,6 +24,7 @@ use super::evaluate::Evaluated;
 use super::shapes::modes_of;
 use super::weights::fill;
 use super::{Landmarks, normalize};
+use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
 
 /// Most photos that are predicted alone to measure the time.
@@ -133,9 +130,11 @@ impl Landmarks {
                 held_out = Some(valid);
                 return Ok(trained);
             }
-            job.on_best = part
-                .best_dir()
-                .map(|dir| keep_best(dir, member, spec.clone()));
+            job.on_best = part.best_dir().map(|dir| {
+                keep_best(dir, member, spec.clone(), |model: &LandmarkRegressor| {
+                    model.net.to_bytes()
+                })
+            });
             self.fit_steps(job, splits, &normalize, device, options)
         })?;
         let model = members.models.first().map(|model| model.net.clone());
@@ -307,16 +306,4 @@ fn fitted_faces(splits: &Splits, seed: u64) -> Vec<usize> {
             .collect();
     }
     faces
-}
-
-/// Keeps the best weights so far of a network.
-fn keep_best(
-    dir: PathBuf,
-    member: usize,
-    spec: LandmarkerSpec,
-) -> Box<BestListener<LandmarkRegressor>> {
-    Box::new(move |model| {
-        let weights = model.net.to_bytes()?;
-        model_dir::save_best(&dir, member, &weights, &spec, &[])
-    })
 }

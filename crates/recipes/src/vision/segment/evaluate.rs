@@ -10,7 +10,7 @@ use tinderbox_train::{Metrics, MonitorMode, TaskError};
 use super::data::MaskedImages;
 use super::recipe::SegmentationRecipe;
 use super::{TrainingData, splits_of};
-use crate::vision::eval_rows::EvalRows;
+use crate::vision::eval_rows::{EvalRows, set_path};
 
 /// Photos that are in memory at a time.
 const BATCH: usize = 16;
@@ -145,12 +145,7 @@ pub(super) fn evaluate(
     let mut source = request
         .recipe
         .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
-    if let Some(path) = request.data {
-        let path = path.to_str();
-        let path =
-            path.ok_or_else(|| TaskError::user("`--data` is not UTF-8: rename the folder"))?;
-        path.clone_into(&mut source.path);
-    }
+    set_path(request, &mut source.path)?;
     let data = MaskedImages::open(&source)?;
     let split = request
         .recipe

@@ -1,14 +1,10 @@
 //! Training of a segmentation model.
 
-use std::path::PathBuf;
-
 use burn::tensor::Device;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::model_dir::{self, ModelError};
-use tinderbox_predict::vision::{
-    InputScale, Normalize, SegmentationEnsemble, SegmentationModel, SegmenterSpec,
-};
+use tinderbox_predict::vision::{InputScale, Normalize, SegmentationEnsemble, SegmentationModel};
 use tinderbox_train::run::{
     Members, Part, cross_validate, identity, seconds_per_item, train_members,
 };
@@ -16,13 +12,12 @@ use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::segment::{IouMetric, PixelClassifier, SegmentationLoss};
 use tinderbox_train::task::FoldReport;
-use tinderbox_train::{
-    BestListener, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
-};
+use tinderbox_train::{Options, Report, Section, Splits, TaskError, Trained, init_seeded};
 
 use super::batch::MaskCollate;
 use super::evaluate::{Evaluated, Evaluator};
 use super::{ImageSegmentation, normalize, weights};
+use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
 
 /// Most photos that are predicted alone to measure the time.
@@ -107,9 +102,14 @@ impl ImageSegmentation {
         };
         let spec = self.spec(&normalize)?;
         let members = train_members(part, self.recipe.ensemble, |mut job, member| {
-            job.on_best = part
-                .best_dir()
-                .map(|dir| keep_best(dir, member, spec.clone()));
+            job.on_best = part.best_dir().map(|dir| {
+                keep_best(
+                    dir,
+                    member,
+                    spec.clone(),
+                    |model: &PixelClassifier<SegmentationModel>| model.net.to_bytes(),
+                )
+            });
             self.fit_member(job, member, splits, &normalize, device, options)
         })?;
         let models = members.models.iter().map(|model| model.net.clone());
@@ -225,16 +225,4 @@ impl ImageSegmentation {
         recipe.train = recipe.train.identity();
         identity(&recipe, &self.list, stage)
     }
-}
-
-/// Keeps the best weights so far of a network.
-fn keep_best(
-    dir: PathBuf,
-    member: usize,
-    spec: SegmenterSpec,
-) -> Box<BestListener<PixelClassifier<SegmentationModel>>> {
-    Box::new(move |model| {
-        let weights = model.net.to_bytes()?;
-        model_dir::save_best(&dir, member, &weights, &spec, &[])
-    })
 }

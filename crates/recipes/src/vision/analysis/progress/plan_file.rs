@@ -96,7 +96,7 @@ pub fn read_plan(path: &Path) -> Result<Vec<ItemPlan>, PlanError> {
     };
     let columns = Columns::of(reader.headers().map_err(is_csv)?, path)?;
     let mut items: Vec<ItemPlan> = Vec::new();
-    // The line of each value, beside the points.
+    // The line number of each value, parallel to the points.
     let mut lines: Vec<Vec<u64>> = Vec::new();
     for record in reader.records() {
         let record = record.map_err(is_csv)?;

@@ -12,7 +12,7 @@ use super::views::Placed;
 /// Letters of a file name in a table.
 const NAME: usize = 26;
 
-/// Items beside each other in a table.
+/// Most columns of items in a table.
 const ACROSS: usize = 4;
 
 impl Progress<'_> {
@@ -169,7 +169,7 @@ impl Progress<'_> {
     }
 }
 
-/// Items beside each other, a row for each date.
+/// A table with a column for each item and a row for each date.
 fn item_section(items: &[Item]) -> Section {
     let names = items.iter().map(|item| short(&item.name, 14));
     let mut rows = vec![

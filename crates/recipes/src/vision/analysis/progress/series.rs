@@ -106,7 +106,7 @@ pub(super) struct Dated {
     time: PrimitiveDateTime,
 }
 
-/// The photos of all inputs in the order of time, and what should be said about them.
+/// The photos of all inputs by date, with notes for the user.
 pub(super) fn dated(inputs: &[PathBuf]) -> Result<(Vec<Dated>, Vec<String>), TaskError> {
     let (files, mut notes) = files(inputs)?;
     let total = files.len();

@@ -112,7 +112,7 @@ pub(super) fn rising(photos: &[Vec<Option<Edge>>], height: usize) -> (Vec<Part>,
         let rise = first[at].zip(last[at]).map(|(first, last)| first - last);
         rise.is_some_and(|rise| rise > LEAST_RISE * height as f64)
     };
-    // Two buildings beside each other differ in height.
+    // Adjacent buildings differ in height.
     let step = |at: usize| {
         let (left, right) = (at.saturating_sub(radius), (at + radius).min(columns - 1));
         let step = last[left]

@@ -160,7 +160,7 @@ struct Tracker<'a> {
     /// The points in the frame before.
     last: Option<Points>,
     size: [usize; 2],
-    /// Frames since the detector looked at the whole frame.
+    /// Frames since the last full-frame detection.
     since: usize,
 }
 
