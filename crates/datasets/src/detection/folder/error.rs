@@ -67,7 +67,7 @@ pub enum DetectionFolderError {
     },
     /// A class occurs, but not in the training split.
     #[error(
-        "`{place}`: class `{class}` is in the {split} split ({boxes} boxes) and not in the training split \
+        "`{place}`: class `{class}` is in the {split} split (boxes: {boxes}) and not in the training split \
          {train}, so it cannot be learned{}; move images with it there, or remove the class",
         if *more_classes > 0 { format!(" (and {more_classes} more classes like it)") } else { String::new() }
     )]

@@ -48,7 +48,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("model.steps", "Steps after the first one", "0 to 16"),
     KeyDoc::new(
         "cascade",
-        "How landmark-cascade is fitted, without steps of the optimizer",
+        "How landmark-cascade is fitted (with --weights); optimizer, schedule, loss and train.epochs are not used then",
         "",
     ),
     KeyDoc::new(
