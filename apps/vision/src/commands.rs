@@ -8,7 +8,7 @@ use tinderbox_cli::args::{DeviceArgs, ModelArgs};
 use tinderbox_cli::output::check_extension;
 use tinderbox_cli::{App as _, Failure, ReadProgress, inspect, open_device, sections};
 use tinderbox_recipes::vision::analysis::{
-    Daily, ExplainOptions, HeatmapOptions, LabelFormat, ProgressOptions, TrackOptions,
+    ConvertFrom, Daily, ExplainOptions, HeatmapOptions, LabelFormat, ProgressOptions, TrackOptions,
 };
 use tinderbox_recipes::vision::{VisionTask, analysis};
 use tinderbox_train::Task as _;
@@ -19,7 +19,7 @@ use crate::Vision;
 pub(crate) enum Command {
     /// Show statistics and problems of a data set
     Inspect(Inspect),
-    /// Convert boxes between Pascal VOC, COCO and YOLO labels
+    /// Convert boxes between Pascal VOC, COCO and YOLO labels, or draw boxes around landmarks
     Convert(Convert),
     /// Show which part of a photo speaks for a class (Grad-CAM)
     Explain(Explain),
@@ -82,11 +82,35 @@ impl From<Labels> for LabelFormat {
     }
 }
 
+/// Labels that boxes are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LabelsIn {
+    /// Pascal VOC, an XML file per image
+    Voc,
+    /// COCO, a JSON file per split
+    Coco,
+    /// YOLO, a text file per image
+    Yolo,
+    /// Points on faces, for a detector of faces: a box around the points of each
+    Landmarks,
+}
+
+impl From<LabelsIn> for ConvertFrom {
+    fn from(labels: LabelsIn) -> Self {
+        match labels {
+            LabelsIn::Voc => Self::Boxes(LabelFormat::Voc),
+            LabelsIn::Coco => Self::Boxes(LabelFormat::Coco),
+            LabelsIn::Yolo => Self::Boxes(LabelFormat::Yolo),
+            LabelsIn::Landmarks => Self::Landmarks,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Convert {
-    /// Format of the labels of IN [default: recognized]
+    /// Labels of IN [default: recognized]
     #[arg(long, value_name = "FORMAT")]
-    from: Option<Labels>,
+    from: Option<LabelsIn>,
     /// Format of the labels of OUT
     #[arg(long, value_name = "FORMAT")]
     to: Labels,
@@ -100,7 +124,7 @@ pub(crate) struct Convert {
 
 impl Convert {
     fn run(self) -> Result<(), Failure> {
-        let from = self.from.map(LabelFormat::from);
+        let from = self.from.map(ConvertFrom::from);
         let done = analysis::convert(&self.input, from, self.to.into(), &self.output)?;
         sections::print(&done, false)
     }

@@ -95,7 +95,12 @@ impl Epilogue {
             let shift = f64::from(beta[channel]) - f64::from(mean[channel]) * scale;
             (scale as f32, shift as f32)
         };
-        let (scale, shift) = (0..gamma.len()).map(coefficients).unzip();
+        let (mut scale, mut shift): (Vec<f32>, Vec<f32>) =
+            (0..gamma.len()).map(coefficients).unzip();
+        if !scale.is_empty() {
+            let pixels = MIN_PERIOD.div_ceil(scale.len());
+            (scale, shift) = (scale.repeat(pixels), shift.repeat(pixels));
+        }
         ChannelAffine { scale, shift }
     }
 }
@@ -123,7 +128,12 @@ impl PreparedEpilogue {
     }
 }
 
-/// `scale * x + shift` of each channel.
+/// Elements that are finished by one loop, at least: one over the channels of a single pixel would be too short
+/// for wide registers.
+#[cfg(feature = "flex")]
+const MIN_PERIOD: usize = 256;
+
+/// `scale * x + shift` of each channel, repeated for some neighboring pixels.
 #[cfg(feature = "flex")]
 #[derive(Clone, Debug)]
 struct ChannelAffine {
@@ -136,18 +146,20 @@ impl ChannelAffine {
     /// Replaces pixels, `[pixels, channels]`, by `function(scale * x + shift + residual)`.
     #[inline(always)]
     fn apply(&self, pixels: &mut [f32], residual: Option<&[f32]>, function: impl Function) {
-        let channels = self.scale.len();
-        let shift = &self.shift[..channels];
-        let mut residual = residual.map(|residual| residual.chunks_exact(channels));
-        for pixel in pixels.chunks_exact_mut(channels) {
+        let period = self.scale.len().max(1);
+        let mut residual = residual.map(|residual| residual.chunks(period));
+        for pixels in pixels.chunks_mut(period) {
+            let n = pixels.len();
+            let (scale, shift) = (&self.scale[..n], &self.shift[..n]);
             if let Some(residual) = residual.as_mut().and_then(Iterator::next) {
-                for i in 0..channels {
-                    let value = pixel[i] * self.scale[i] + shift[i] + residual[i];
-                    pixel[i] = function.value(value);
+                let residual = &residual[..n];
+                for i in 0..n {
+                    let value = pixels[i] * scale[i] + shift[i] + residual[i];
+                    pixels[i] = function.value(value);
                 }
             } else {
-                for i in 0..channels {
-                    pixel[i] = function.value(pixel[i] * self.scale[i] + shift[i]);
+                for i in 0..n {
+                    pixels[i] = function.value(pixels[i] * scale[i] + shift[i]);
                 }
             }
         }

@@ -17,6 +17,7 @@
 //! | [`max_pool2x2`], [`max_pool3x3`], [`max_pool_same`] | max pooling | yes |
 //! | [`avg_pool2d`], [`global_avg_pool`] | average pooling | yes |
 //! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | yes |
+//! | [`squares_to_channels`] | the pixels of 2×2 squares as channels | yes |
 //! | [`linear`] | linear layers with a common input | yes |
 //! | [`linear_gelu`] | a linear layer and GELU | yes |
 //! | [`linear_relu`] | a linear layer, ReLU and dropout | yes |
@@ -94,6 +95,7 @@ mod mlp;
 mod norm;
 mod recurrent;
 mod rotary;
+mod squares;
 mod swiglu;
 mod upsample;
 
@@ -115,5 +117,6 @@ pub use mlp::mlp;
 pub use norm::{layer_norm, rms_norm};
 pub use recurrent::{gru, lstm};
 pub use rotary::{RotaryTable, apply_rotary};
+pub use squares::squares_to_channels;
 pub use swiglu::swiglu;
 pub use upsample::{upsample_bilinear, upsample_nearest};

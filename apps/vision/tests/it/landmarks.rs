@@ -217,3 +217,39 @@ fn faces_that_cannot_be_used_are_refused_with_their_place() {
         "augment.mixup",
     );
 }
+
+#[test]
+fn landmarks_are_converted_into_boxes_around_them() {
+    let place = faces(3);
+    for (args, said) in [
+        (
+            &["convert", "--to=coco", "set", "coco"][..],
+            "3 images with 3 boxes",
+        ),
+        (
+            &["convert", "--from=landmarks", "--to=voc", "set", "voc"],
+            "smallest one around the points",
+        ),
+    ] {
+        let ran = place.run(args);
+        ran.ok();
+        let shown = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(shown.contains(said), "{shown}");
+    }
+    let inspected = place.run(&["inspect", "--data", "coco"]);
+    assert!(
+        inspected.ok().stdout.contains("face"),
+        "{}",
+        inspected.stdout
+    );
+    let json = fs::read(place.path("coco/annotations/instances_all.json")).unwrap();
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    let [left, top] = corner(0).map(f64::from);
+    assert_eq!(
+        json["annotations"][0]["bbox"],
+        serde_json::json!([left, top, 18.0, 18.0])
+    );
+    let ran = place.run(&["convert", "--from=landmarks", "--to=voc", "coco", "new"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(!place.path("new").exists());
+}

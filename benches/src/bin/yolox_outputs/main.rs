@@ -17,6 +17,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_predict::Detect as _;
 use tinderbox_predict::vision::PublishedDetector;
 
+/// As in the apps.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [weights, input, output, rest @ ..] = &arguments[..] else {

@@ -10,6 +10,7 @@
 //! read, and lists what is wrong as [`Problem`]s with their places; whether a box with a problem is used is the
 //! decision of the caller.
 
+mod around_points;
 mod check;
 mod coco;
 mod files;

@@ -12,6 +12,9 @@ use crate::flex::scratch::Scratch;
 /// Windows of a task: their lines and a panel of weights stay in the second-level cache.
 const TASK_WINDOWS: usize = 128;
 
+/// Cost of finishing an element of the output, in multiply-adds.
+const ELEMENT_COST: usize = 32;
+
 /// Windows of a task that sums gradients of weights.
 const GRADIENT_WINDOWS: usize = 256;
 
@@ -44,7 +47,7 @@ pub(super) fn convolve(
     let columns = first.weights.columns;
     let mut output = vec![0.0; batch * height * width * columns];
     let depth: usize = passes.iter().map(|pass| pass.weights.depth).sum();
-    let work = output.len() * depth / passes.len();
+    let work = output.len() * (depth / passes.len() + ELEMENT_COST);
     // The rows of windows of the pass that has the most.
     let positions = [height.div_ceil(step), first.sweep.positions[1]];
     let bands = bands(positions, batch, TASK_WINDOWS);

@@ -60,48 +60,58 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        // Few columns need only one register of each row of the panel.
+        if self.columns <= S::F32_LANES {
+            self.tiles::<S, 1>(simd);
+        } else {
+            self.tiles::<S, REGISTERS>(simd);
+        }
+    }
+}
+
+impl Product<'_> {
+    /// Computes all rows, with `N` registers for each.
+    #[inline(always)]
+    fn tiles<S: Simd, const N: usize>(&mut self, simd: S) {
         let mut first = 0;
         while first < self.starts.len() {
             let left = self.starts.len() - first;
             // As many rows as the accumulators leave registers for.
             first += if S::F32_LANES == 16 {
                 match left {
-                    1 => self.tile::<S, 1>(simd, first),
-                    2 => self.tile::<S, 2>(simd, first),
-                    3..=4 => self.tile::<S, 4>(simd, first),
-                    5..=8 | 13..=16 => self.tile::<S, 8>(simd, first),
-                    _ => self.tile::<S, 12>(simd, first),
+                    1 => self.tile::<S, 1, N>(simd, first),
+                    2 => self.tile::<S, 2, N>(simd, first),
+                    3..=4 => self.tile::<S, 4, N>(simd, first),
+                    5..=8 | 13..=16 => self.tile::<S, 8, N>(simd, first),
+                    _ => self.tile::<S, 12, N>(simd, first),
                 }
             } else {
                 match left {
-                    1 => self.tile::<S, 1>(simd, first),
-                    2 => self.tile::<S, 2>(simd, first),
-                    3..=4 | 7..=8 => self.tile::<S, 4>(simd, first),
-                    _ => self.tile::<S, 6>(simd, first),
+                    1 => self.tile::<S, 1, N>(simd, first),
+                    2 => self.tile::<S, 2, N>(simd, first),
+                    3..=4 | 7..=8 => self.tile::<S, 4, N>(simd, first),
+                    _ => self.tile::<S, 6, N>(simd, first),
                 }
             };
         }
     }
-}
 
-impl Product<'_> {
     /// Computes up to `ROWS` rows and returns how many. Excess rows repeat the last one and are not
     /// stored.
     #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize>(&mut self, simd: S, first: usize) -> usize {
+    fn tile<S: Simd, const ROWS: usize, const N: usize>(&mut self, simd: S, first: usize) -> usize {
         let rows = ROWS.min(self.starts.len() - first);
         let starts = &self.starts[first..first + rows];
         let Window { lines, stride, run } = self.window;
         let width = REGISTERS * S::F32_LANES;
-        let mut sums: Sums<S, ROWS> = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+        let mut sums = [[simd.splat_f32s(0.0); N]; ROWS];
         for line in 0..lines {
-            let mut sources: [&[f32]; ROWS] = [&[]; ROWS];
-            for (row, source) in sources.iter_mut().enumerate() {
+            let sources: [&[f32]; ROWS] = std::array::from_fn(|row| {
                 let start = starts[row.min(rows - 1)] + line * stride;
-                *source = &self.source[start..start + run];
-            }
+                &self.source[start..start + run]
+            });
             let panel = &self.panel[line * run * width..(line + 1) * run * width];
-            add_packed::<S, ROWS>(simd, &mut sums, &sources, panel);
+            add_packed::<S, ROWS, N>(simd, &mut sums, &sources, panel);
         }
         let targets = &self.targets[first..first + rows];
         for (sums, &target) in sums.iter().zip(targets) {
@@ -114,8 +124,8 @@ impl Product<'_> {
 
 /// Stores the first elements of a row of a tile.
 #[inline(always)]
-fn store<S: Simd>(simd: S, sums: &[S::f32s; REGISTERS], output: &mut [f32]) {
-    if output.len() == REGISTERS * S::F32_LANES {
+fn store<S: Simd, const N: usize>(simd: S, sums: &[S::f32s; N], output: &mut [f32]) {
+    if output.len() == N * S::F32_LANES {
         let (registers, _) = S::as_mut_simd_f32s(output);
         for (register, sum) in registers.iter_mut().zip(sums) {
             *register = *sum;

@@ -59,6 +59,16 @@ impl FeatureMap {
         }
     }
 
+    /// The values of each pixel, row by row, `[batch, height * width, channels]`.
+    pub fn into_pixels(self) -> Tensor<3> {
+        let [batch, channels, height, width] = self.dims();
+        let values = match self.layout {
+            Layout::ChannelsFirst => self.values.permute([0, 2, 3, 1]),
+            Layout::ChannelsLast => self.values,
+        };
+        values.reshape([batch, height * width, channels])
+    }
+
     /// `[batch, channels, height, width]`
     pub fn dims(&self) -> [usize; 4] {
         match self.layout {

@@ -10,7 +10,7 @@ use crate::flex::simd_math::vectorized;
 use crate::flex::tensors::{contiguous, tensor};
 
 /// Cost of an input element, in multiply-adds.
-const COST: usize = 8;
+pub(super) const COST: usize = 8;
 
 /// `PIXELS` is the number of pixels of a window. Input: `[batch, height, width, channels]`.
 pub(super) fn max_pool<const PIXELS: usize>(input: Tensor<4>) -> Tensor<4> {

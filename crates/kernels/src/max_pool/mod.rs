@@ -1,6 +1,8 @@
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "flex")]
+mod line;
+#[cfg(feature = "flex")]
 mod windows;
 
 use burn::tensor::module::max_pool2d;
@@ -57,6 +59,8 @@ pub fn max_pool3x3(input: FeatureMap) -> FeatureMap {
 /// Max pooling over windows with an odd side, stride 1 and a border that keeps the size, as in spatial pyramid
 /// pooling (He et al., 2014, <https://arxiv.org/abs/1406.4729>).
 ///
+/// Among equal pixels of a column, and then of a row, the first receives the gradient.
+///
 /// # Shapes
 ///
 /// - input: `[batch, channels, height, width]`
@@ -68,6 +72,16 @@ pub fn max_pool3x3(input: FeatureMap) -> FeatureMap {
 pub fn max_pool_same(input: FeatureMap, side: usize) -> FeatureMap {
     assert!(!side.is_multiple_of(2), "a window of {side} has no center");
     // Rows, then columns: the same result with fewer comparisons.
+    #[cfg(feature = "flex")]
+    let input = match input.try_channels_last() {
+        // The position in a window is kept in a byte.
+        Ok(input) if side < 256 => {
+            let rows = line::max_pool_line(input, 1, side);
+            return FeatureMap::channels_last(line::max_pool_line(rows, 2, side));
+        }
+        Ok(input) => FeatureMap::channels_last(input),
+        Err(input) => input,
+    };
     let windows = [[side, 1], [1, side]].into_iter();
     let output = windows.fold(input.into_nchw(), |x, window| {
         let options = MaxPoolOptions::new(window)

@@ -27,5 +27,6 @@ mod recurrent;
 mod rotary;
 mod shapes;
 mod simd;
+mod squares;
 mod swiglu;
 mod upsample;

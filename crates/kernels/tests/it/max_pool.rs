@@ -3,7 +3,7 @@
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::{FeatureMap, max_pool2x2, max_pool3x3};
+use tinderbox_kernels::{FeatureMap, max_pool_same, max_pool2x2, max_pool3x3};
 
 use crate::checks::{assert_all_close, assert_same_for_any_threads, noise, values, with_gradients};
 
@@ -51,6 +51,24 @@ fn max_pool_equals_burn_for_even_and_odd_sizes() {
                 &run(shape, ours(pool)),
                 &burns,
             );
+        }
+    }
+}
+
+#[test]
+fn pooling_that_keeps_the_size_equals_burn_along_rows_and_columns() {
+    for shape in SHAPES {
+        for side in [1, 3, 5, 13] {
+            let burns = run(shape, |x| {
+                [[side, 1], [1, side]].into_iter().fold(x, |x, window| {
+                    let options = MaxPoolOptions::new(window)
+                        .with_stride([1, 1])
+                        .with_padding(window.map(|side| side / 2));
+                    max_pool2d(x, options)
+                })
+            });
+            let pool = |x| max_pool_same(FeatureMap::from_nchw(x), side).into_nchw();
+            assert_all_close(&format!("{side}, {shape:?}"), &run(shape, pool), &burns);
         }
     }
 }

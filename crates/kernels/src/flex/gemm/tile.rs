@@ -82,11 +82,11 @@ fn row_major_packed<S: Simd, const ROWS: usize>(
     add_packed(simd, sums, &lhs_rows, panel);
 }
 
-/// Adds the products of rows of equal length with a packed panel.
+/// Adds the products of rows of equal length with the first `N` registers of each row of a packed panel.
 #[inline(always)]
-pub(crate) fn add_packed<S: Simd, const ROWS: usize>(
+pub(crate) fn add_packed<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
-    sums: &mut Sums<S, ROWS>,
+    sums: &mut [[S::f32s; N]; ROWS],
     lhs_rows: &[&[f32]; ROWS],
     panel: &[f32],
 ) {
@@ -97,16 +97,14 @@ pub(crate) fn add_packed<S: Simd, const ROWS: usize>(
     // Unrolled, so that fewer addresses are computed.
     let (blocks, rest) = lines.as_chunks::<UNROLLED>();
     let whole = blocks.len();
-    let mut lhs_blocks: [&[[f32; UNROLLED]]; ROWS] = [&[]; ROWS];
-    for (blocks, row) in lhs_blocks.iter_mut().zip(lhs_rows) {
-        *blocks = &row.as_chunks::<UNROLLED>().0[..whole];
-    }
+    let lhs_blocks: [&[[f32; UNROLLED]]; ROWS] =
+        lhs_rows.map(|row| &row.as_chunks::<UNROLLED>().0[..whole]);
     let mut total = *sums;
     for (index, block) in blocks.iter().enumerate() {
         for step in 0..UNROLLED {
             for row in 0..ROWS {
                 let lhs = simd.splat_f32s(lhs_blocks[row][index][step]);
-                for register in 0..REGISTERS {
+                for register in 0..N {
                     total[row][register] =
                         simd.mul_add_f32s(lhs, block[step][register], total[row][register]);
                 }
@@ -116,7 +114,7 @@ pub(crate) fn add_packed<S: Simd, const ROWS: usize>(
     for (line, index) in rest.iter().zip(whole * UNROLLED..) {
         for row in 0..ROWS {
             let lhs = simd.splat_f32s(lhs_rows[row][index]);
-            for register in 0..REGISTERS {
+            for register in 0..N {
                 total[row][register] = simd.mul_add_f32s(lhs, line[register], total[row][register]);
             }
         }

@@ -10,7 +10,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::{Activation, FeatureMap};
+use tinderbox_kernels::{Activation, FeatureMap, squares_to_channels};
 
 use super::blocks::{Conv3x3, CspLayer, SpatialPyramid, Style, conv_norm};
 use crate::layers::conv_norm::ConvNorm;
@@ -58,7 +58,7 @@ impl CspDarknet {
     /// The maps with strides of 8, 16 and 32 pixels, of images `[batch, in_channels, height, width]` with sides
     /// that are multiples of 32.
     pub(super) fn forward(&self, images: Tensor<4>) -> [FeatureMap; 3] {
-        let x = FeatureMap::from_nchw(squares_to_channels(images));
+        let x = squares_to_channels(images);
         let x = self.stem.forward(x, Activation::Silu);
         let fine = self.stages[1].forward(self.stages[0].forward(x));
         let middle = self.stages[2].forward(fine.clone());
@@ -75,37 +75,5 @@ impl Stage {
             None => x,
         };
         self.csp.forward(x)
-    }
-}
-
-/// Makes channels of the pixels of each 2×2 square: the left two from top to bottom, then the right two.
-///
-/// - input: `[batch, channels, height, width]`
-/// - output: `[batch, 4 * channels, height / 2, width / 2]`
-fn squares_to_channels(images: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = images.dims();
-    let (rows, columns) = (height / 2, width / 2);
-    let squares: Tensor<6> = images.reshape([batch, channels, rows, 2, columns, 2]);
-    squares
-        .permute([0, 5, 3, 1, 2, 4])
-        .reshape([batch, 4 * channels, rows, columns])
-}
-
-#[cfg(test)]
-mod tests {
-    use burn::tensor::Int;
-
-    use super::*;
-
-    #[test]
-    fn the_pixels_of_a_square_become_channels_from_left_to_right() {
-        let device = Device::flex();
-        let images = Tensor::<1, Int>::arange(0..16, &device).float();
-        let channels = squares_to_channels(images.reshape([1, 1, 4, 4]));
-        let values = channels.try_into_vec_as::<f32>().unwrap();
-        let values: Vec<u8> = values.iter().map(|value| *value as u8).collect();
-        assert_eq!(values[..4], [0, 2, 8, 10]);
-        assert_eq!(values[4..8], [4, 6, 12, 14]);
-        assert_eq!(values[8..12], [1, 3, 9, 11]);
     }
 }

@@ -19,7 +19,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::{Activation, FeatureMap, upsample_nearest};
 
-use super::yolox_head::{by_cell, output, prior_bias, project};
+use super::yolox_head::{output, prior_bias, project};
 use super::{CellGrid, DetectorOutput, STRIDES};
 use crate::config::{ConfigError, check_list, check_parameters, check_range, check_size};
 use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
@@ -307,8 +307,8 @@ impl Head {
         let convs = self.convs.iter();
         let x = convs.fold(map, |x, conv| conv.forward(x, Activation::Relu));
         (
-            by_cell(project(x.clone(), &self.classes)),
-            by_cell(project(x, &self.distances)),
+            project(x.clone(), &self.classes),
+            project(x, &self.distances),
         )
     }
 }

@@ -95,9 +95,9 @@ impl Level {
         let classes = branch(&self.class_convs);
         let boxes = branch(&self.box_convs);
         [
-            by_cell(project(boxes.clone(), &self.boxes)),
-            by_cell(project(classes, &self.classes)),
-            by_cell(project(boxes, &self.objectness)),
+            project(boxes.clone(), &self.boxes),
+            project(classes, &self.classes),
+            project(boxes, &self.objectness),
         ]
     }
 }
@@ -116,27 +116,21 @@ pub(super) fn prior_bias() -> f64 {
     -((1.0 - PRIOR) / PRIOR).ln()
 }
 
-/// Applies a convolution of single pixels with a bias.
-pub(super) fn project(map: FeatureMap, conv: &Conv2d) -> Tensor<4> {
+/// Applies a convolution of single pixels with a bias: the output of each cell, `[batch, height * width,
+/// channels]`.
+pub(super) fn project(map: FeatureMap, conv: &Conv2d) -> Tensor<3> {
     let geometry = Conv2dGeometry {
         stride: 1,
         padding: 0,
     };
-    let output = conv2d(map, conv.weight.val(), geometry).into_nchw();
+    let output = conv2d(map, conv.weight.val(), geometry).into_pixels();
     match &conv.bias {
         Some(bias) => {
             let channels = bias.dims()[0];
-            output + bias.val().reshape([1, channels, 1, 1])
+            output + bias.val().reshape([1, 1, channels])
         }
         None => output,
     }
-}
-
-/// `[batch, channels, height, width]` to `[batch, height * width, channels]`.
-pub(super) fn by_cell(map: Tensor<4>) -> Tensor<3> {
-    let [batch, channels, height, width] = map.dims();
-    map.permute([0, 2, 3, 1])
-        .reshape([batch, height * width, channels])
 }
 
 /// Boxes in pixels, from the shift of the center and the logarithm of the size, in strides.

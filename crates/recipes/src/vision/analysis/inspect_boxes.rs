@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use tinderbox_datasets::detection::{
     self, Annotation, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
+use tinderbox_datasets::landmarks::{BadPoints, LandmarkFolder, LandmarkOptions, landmark_format};
 use tinderbox_train::format::thousands;
 use tinderbox_train::section::Analysis;
 use tinderbox_train::task::{Noun, Overview, SplitOverview};
@@ -26,6 +27,13 @@ const FEW: usize = 20;
 /// What COCO has and the other formats do not.
 const ONLY_BOXES: &str =
     "only boxes and classes are converted; outlines, keypoints and ids of annotations are not";
+
+/// What landmarks have and boxes do not.
+const ONLY_AROUND: &str =
+    "each box is the smallest one around the points of a face; the points are not written";
+
+/// The class of boxes around landmarks.
+const FACE: &str = "face";
 
 /// Most classes and sizes that are listed.
 const MAX_LISTED: usize = 100;
@@ -53,6 +61,15 @@ pub(super) fn inspect(dir: &Path, set: DetectionSet) -> Inspection {
     Inspection { overview, details }
 }
 
+/// The labels that [`convert`] reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConvertFrom {
+    /// Boxes.
+    Boxes(LabelFormat),
+    /// Landmarks, around which boxes are drawn.
+    Landmarks,
+}
+
 /// Writes a folder of images with boxes in another label format, and says what was read and lost.
 ///
 /// # Errors
@@ -61,12 +78,20 @@ pub(super) fn inspect(dir: &Path, set: DetectionSet) -> Inspection {
 /// be written.
 pub fn convert(
     input: &Path,
-    from: Option<LabelFormat>,
+    from: Option<ConvertFrom>,
     to: LabelFormat,
     output: &Path,
 ) -> Result<Analysis, TaskError> {
-    let set = detection::read(input).map_err(TaskError::user)?;
-    if let Some(from) = from.filter(|from| *from != set.format) {
+    let has_landmarks =
+        || detection::label_format(input).is_none() && landmark_format(input).is_some();
+    let from = from.or_else(|| has_landmarks().then_some(ConvertFrom::Landmarks));
+    let set = match from {
+        Some(ConvertFrom::Landmarks) => around_landmarks(input, to)?,
+        _ => detection::read(input).map_err(TaskError::user)?,
+    };
+    if let Some(ConvertFrom::Boxes(from)) = from
+        && from != set.format
+    {
         return Err(TaskError::user(format!(
             "`{}` has {}, not {}",
             input.display(),
@@ -120,6 +145,10 @@ pub fn convert(
             first.detail
         )
     });
+    let only = match from {
+        Some(ConvertFrom::Landmarks) => Some(ONLY_AROUND),
+        _ => (set.format == LabelFormat::Coco).then_some(ONLY_BOXES),
+    };
     Ok(Analysis {
         sections: vec![Section::text(text)],
         lines: Vec::new(),
@@ -127,11 +156,22 @@ pub fn convert(
             .notes
             .iter()
             .cloned()
-            .chain((set.format == LabelFormat::Coco).then(|| ONLY_BOXES.to_owned()))
+            .chain(only.map(str::to_owned))
             .chain(kinds)
             .chain(lost)
             .collect(),
     })
+}
+
+/// Boxes around the points of faces.
+fn around_landmarks(input: &Path, to: LabelFormat) -> Result<DetectionSet, TaskError> {
+    let options = LandmarkOptions {
+        bad_points: BadPoints::Refuse,
+        channels: 3,
+        points: 0,
+    };
+    let folder = LandmarkFolder::open(input, &options).map_err(TaskError::user)?;
+    Ok(DetectionSet::around_points(&folder, FACE, to))
 }
 
 /// Whether a path that does not exist yet is below a folder.

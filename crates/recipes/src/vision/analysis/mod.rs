@@ -14,7 +14,7 @@ pub use explain::{ExplainOptions, explain};
 pub use grad_cam::{Attribution, grad_cam};
 pub use heatmap::{HeatmapOptions, PatchListener, heatmap};
 pub use inspect::{Inspection, inspect};
-pub use inspect_boxes::convert;
+pub use inspect_boxes::{ConvertFrom, convert};
 pub use progress::{
     Daily, Deviation, ItemPlan, PlanError, ProgressError, ProgressOptions, Unit, progress,
     read_plan,
