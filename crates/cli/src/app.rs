@@ -14,7 +14,7 @@ use tinderbox_train::{Options, Report, Task, TaskRecipe};
 use crate::model_dir::model_dir;
 use crate::recipe::{Catalogue, data_path};
 use crate::{
-    EvalArgs, Failure, PredictArgs, RecipesArgs, TrainArgs, finish, init, list_devices,
+    EvalArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, TrainArgs, finish, init, list_devices,
     parse_command,
 };
 
@@ -210,6 +210,8 @@ enum Command<A: App> {
     Train(Box<TrainCommand<A::TrainFlags>>),
     /// Evaluate a trained model on a split or on other data
     Eval(EvalCommand<A::ModelFlags, A::EvalFlags>),
+    /// Write an HTML report of finished runs, and a model card
+    Report(ReportArgs),
     /// Predict new inputs with a trained model
     Predict(PredictCommand<A::ModelFlags, A::InputFlags>),
     #[command(flatten)]
@@ -265,6 +267,7 @@ fn dispatch<A: App>(cli: Cli<A>) -> Result<(), Failure> {
         None => crate::train::run::<A>(&TrainCommand::default()),
         Some(Command::Train(args)) => crate::train::run::<A>(&args),
         Some(Command::Eval(args)) => A::eval(&args),
+        Some(Command::Report(args)) => crate::run_report::run(&args),
         Some(Command::Predict(args)) => crate::predict::run::<A>(&args),
         Some(Command::Own(command)) => A::run(command),
         Some(Command::Recipes(args)) => A::recipes().print(&args),

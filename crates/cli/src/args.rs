@@ -80,6 +80,9 @@ pub struct RunArgs {
     /// Device to compute on.
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Skip report.html and the model card
+    #[arg(long)]
+    pub no_report: bool,
     /// Print the result only
     #[arg(long)]
     pub quiet: bool,

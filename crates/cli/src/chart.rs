@@ -1,10 +1,8 @@
-//! Bars, for a terminal and as SVG.
-
-use std::fmt::Write as _;
+//! Bars on a terminal.
 
 use tinderbox_train::section::Bar;
 
-use crate::escape::{escape_cell, escape_markup};
+use crate::escape::escape_cell;
 use crate::output::{pad, shorten, stdout_width, width};
 
 /// Characters of the longest bar, where there is room.
@@ -34,56 +32,6 @@ pub fn lines(bars: &[Bar]) -> String {
     };
     let lines = bars.iter().zip(&names).map(line);
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Height of a bar with its gap, and the sizes of the parts margin it, in pixels.
-const ROW: usize = 26;
-const NAMES: usize = 240;
-const BARS: usize = 420;
-const NOTES: usize = 160;
-const TOP: usize = 48;
-
-/// The same as a picture; bars below zero go to the left of the others' beginning.
-pub fn svg(title: &str, bars: &[Bar]) -> String {
-    let lowest = bars.iter().map(|bar| bar.value).fold(0.0, f64::min);
-    let highest = bars
-        .iter()
-        .map(|bar| bar.value)
-        .fold(f64::MIN_POSITIVE, f64::max);
-    let scale = BARS as f64 / (highest - lowest);
-    let zero = NAMES as f64 - lowest * scale;
-    let (width, height) = (NAMES + BARS + NOTES, TOP + ROW * bars.len() + 16);
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"16\" y=\"28\" font-size=\"16\" font-weight=\"bold\">{}</text>\n",
-        escape_markup(title)
-    );
-    for (index, bar) in bars.iter().enumerate() {
-        let y = TOP + ROW * index;
-        let size = bar.value.abs() * scale;
-        let x = if bar.value < 0.0 { zero - size } else { zero };
-        let color = if bar.value < 0.0 {
-            "#c2410c"
-        } else {
-            "#2563eb"
-        };
-        let name = escape_markup(&shorten(&bar.name, NAME_WIDTH));
-        let note = escape_markup(&bar.note);
-        let (middle, margin) = (y + 15, zero.max(x + size) + 8.0);
-        // Writing into a string cannot fail.
-        let _ = writeln!(
-            text,
-            "<text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{name}</text>\
-             <rect x=\"{x:.1}\" y=\"{y}\" width=\"{size:.1}\" height=\"{}\" fill=\"{color}\"/>\
-             <text x=\"{margin:.1}\" y=\"{middle}\" fill=\"#555\">{note}</text>",
-            NAMES - 10,
-            ROW - 6
-        );
-    }
-    text.push_str("</svg>\n");
-    text
 }
 
 #[cfg(test)]
@@ -118,22 +66,5 @@ mod tests {
         let begins = |line: &str| line.split(['█', '░']).next().map(width);
         let begins: Vec<_> = text.lines().map(begins).collect();
         assert_eq!(begins, [Some(15); 2], "{text}");
-    }
-
-    #[test]
-    fn a_control_character_leaves_the_picture_valid() {
-        let mut bars = bars();
-        bars[0].name = "\x1b[2J\0\u{ffff}".to_owned();
-        let text = svg("bell\x07", &bars);
-        let forbidden =
-            |letter: char| letter.is_control() && letter != '\n' || letter == '\u{ffff}';
-        assert!(!text.contains(forbidden), "{text}");
-    }
-
-    #[test]
-    fn names_cannot_break_the_picture() {
-        let text = svg("a & b", &bars());
-        assert!(text.contains("a &amp; b") && text.contains("size &lt;m&gt;"));
-        assert_eq!(text.matches("<rect").count(), 3);
     }
 }

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use tinderbox_report::escape::acts_on_a_terminal;
+
 /// Shows control characters and marks that reorder text; line breaks stay, as they are our own.
 pub fn escape(text: &str) -> Cow<'_, str> {
     escape_except(text, &['\n'])
@@ -41,40 +43,6 @@ fn escape_except<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
         }
     }
     Cow::Owned(shown)
-}
-
-/// Control characters, separators of lines and paragraphs, the byte order mark, and the marks that
-/// embed, override or isolate a direction of writing (<https://www.unicode.org/reports/tr9/>).
-fn acts_on_a_terminal(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
-        )
-}
-
-/// Whether XML 1.0 cannot hold the character, even as a reference.
-fn is_outside_xml(letter: char) -> bool {
-    matches!(letter, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
-}
-
-/// Text for an SVG or HTML page: markup, and characters that such a page cannot hold, are escaped.
-pub fn escape_markup(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => shown.push_str("&amp;"),
-            '<' => shown.push_str("&lt;"),
-            '>' => shown.push_str("&gt;"),
-            '"' => shown.push_str("&quot;"),
-            letter if is_outside_xml(letter) => shown.push('\u{fffd}'),
-            letter if acts_on_a_terminal(letter) && !"\n\r\t".contains(letter) => {
-                let _ = write!(shown, "\\u{:04x}", u32::from(letter));
-            }
-            letter => shown.push(letter),
-        }
-    }
-    shown
 }
 
 /// A cell of CSV that no spreadsheet runs as a formula: `'` comes before a leading `=`, `+`, `-`, `@`,
@@ -127,21 +95,6 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&shown).unwrap(),
             value
         );
-    }
-
-    #[test]
-    fn a_page_holds_no_markup_and_no_forbidden_character() {
-        for (text, shown) in [
-            ("a & b", "a &amp; b"),
-            ("<m>", "&lt;m&gt;"),
-            ("say \"x\"", "say &quot;x&quot;"),
-            ("\x1b[31m\0", "\u{fffd}[31m\u{fffd}"),
-            ("\u{ffff}", "\u{fffd}"),
-            ("line\nbreak", "line\nbreak"),
-            ("\u{202e}rtl", "\\u202ertl"),
-        ] {
-            assert_eq!(escape_markup(text), shown);
-        }
     }
 
     #[test]

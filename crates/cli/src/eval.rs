@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use tinderbox_report::F1;
 use tinderbox_train::Task;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::splits::{Scope, SplitList};
@@ -10,7 +11,7 @@ use tinderbox_train::task::{EvalReport, EvalRequest};
 
 use crate::app::{App, EvalCommand, RecipeOf, load};
 use crate::model_dir::{model_dir, recipe_file};
-use crate::report::{F1, class_rows, confusion_rows, metric_rows, shown_threshold};
+use crate::report::{class_rows, confusion_rows, metric_rows, shown_threshold};
 use crate::splits;
 use crate::{EvalArgs, Failure, Output, note, open_device, table};
 use tinderbox_train::format::thousands;
@@ -19,7 +20,7 @@ use tinderbox_train::format::thousands;
 const MAX_CONFUSION: usize = 12;
 
 /// Title of a confusion matrix.
-pub(crate) const CONFUSION_TITLE: &str = "Confusion matrix (rows: true, columns: predicted)";
+const CONFUSION_TITLE: &str = "Confusion matrix (rows: true, columns: predicted)";
 
 /// Evaluates the model of a run.
 pub(crate) fn run<A: App>(args: &EvalCommand<A::ModelFlags, A::EvalFlags>) -> Result<(), Failure> {
@@ -120,5 +121,9 @@ pub(crate) fn print_classes(
         return Ok(());
     }
     out.line(CONFUSION_TITLE)?;
-    out.line(&table(&confusion_rows(labels, &predictions.confusion())))
+    out.line(&table(&confusion_rows(
+        labels,
+        labels,
+        &predictions.confusion(),
+    )))
 }

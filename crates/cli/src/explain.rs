@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
+use tinderbox_report::svg::bars_file;
 use tinderbox_train::section::Analysis;
 
 use crate::app::ModelOf;
 use crate::output::check_extension;
-use crate::{App, Failure, ModelArgs, Output, chart, sections};
+use crate::{App, Failure, ModelArgs, Output, sections};
 
 /// What every `explain` with bars takes.
 #[derive(Args, Clone, Debug)]
@@ -47,7 +48,7 @@ impl ExplainChartArgs {
         sections::print(&analysis, self.model.json)?;
         if let (Some(path), Some((title, bars))) = (&self.out, sections::bars(&analysis.sections)) {
             let mut file = Output::new(Some(path))?;
-            file.write_all(chart::svg(title, bars).as_bytes())?;
+            file.write_all(bars_file(title, bars).as_bytes())?;
             file.finish()?;
             if !self.model.json {
                 Output::Stdout.line(&format!("chart {}", path.display()))?;

@@ -37,6 +37,11 @@ impl Failure {
         }
     }
 
+    /// The error with its causes in one line.
+    pub fn message(&self) -> String {
+        message(self.parts().1)
+    }
+
     fn parts(&self) -> (u8, &Error) {
         match self {
             Self::UserError(error) => (2, error),

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
+use tinderbox_report::html::{card, document};
 use tinderbox_train::section::{Body, Section};
 
-use crate::escape::{escape, escape_markup};
+use crate::escape::escape;
 use crate::{Failure, Output};
 
 /// Parts that are named without colors.
@@ -51,14 +52,9 @@ pub fn colored(parts: &[(String, f64)]) -> String {
     line
 }
 
-const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-    <meta name=\"viewport\" content=\"width=device-width\">\n<title>Explanation</title>\n\
-    <style>\nbody{font:17px/1.7 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;\
-    color:#1a1a1a;background:#fff}\nsection{border-top:1px solid #ddd;padding:.8rem 0}\n\
-    h2{font-size:1rem;margin:0}\np{white-space:pre-wrap;margin:.3rem 0}\n\
-    span{border-radius:3px;padding:1px 2px}\nsmall{color:#555}\n</style>\n<h1>Explanation</h1>\n\
-    <small>Green words support the prediction, red words oppose it; the color shows how strongly. Hover \
-    over a word for the change of the log-odds without it.</small>\n";
+/// What the colors of a page mean.
+const LEGEND: &str = "Green words support the prediction, red words oppose it; the color shows how strongly. Hover \
+    over a word for the change of the log-odds without it.";
 
 /// Writes a web page of all sections that have highlights.
 ///
@@ -73,36 +69,18 @@ pub fn write(path: &Path, sections: &[Section]) -> Result<(), Failure> {
 
 /// A web page of all sections that have highlights.
 pub fn html(sections: &[Section]) -> String {
-    let mut page = HEAD.to_owned();
+    let mut page =
+        format!("<h1>Explanation</h1>\n<p class=\"soft\">{LEGEND}</p>\n<div class=\"stack\">\n");
     for section in sections {
         if let Body::Highlights { parts } = &section.body {
-            add(&mut page, &section.title, parts);
+            page.push_str(&card(
+                &section.title,
+                &tinderbox_report::html::highlights(parts),
+            ));
         }
     }
-    page.push_str("</html>\n");
-    page
-}
-
-fn add(page: &mut String, title: &str, parts: &[(String, f64)]) {
-    let _ = write!(page, "<section>\n<h2>{}</h2>\n<p>", escape_markup(title));
-    for ((part, weight), strength) in parts.iter().zip(strengths(parts)) {
-        let part = escape_markup(part);
-        if *weight == 0.0 {
-            page.push_str(&part);
-            continue;
-        }
-        let color = if strength > 0.0 {
-            "0,140,60"
-        } else {
-            "200,30,30"
-        };
-        let opacity = 0.55 * strength.abs();
-        let _ = write!(
-            page,
-            "<span title=\"{weight:+.2}\" style=\"background:rgba({color},{opacity:.2})\">{part}</span>"
-        );
-    }
-    page.push_str("</p>\n</section>\n");
+    page.push_str("</div>\n");
+    document("Explanation", &page)
 }
 
 #[cfg(test)]

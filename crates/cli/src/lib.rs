@@ -57,6 +57,7 @@ pub mod progress;
 pub mod read_progress;
 pub mod recipe;
 pub mod report;
+pub mod run_report;
 pub mod sections;
 pub mod skipped;
 pub mod splits;
@@ -78,6 +79,7 @@ pub use output::{Output, note, table};
 pub use parse::{parse, parse_command};
 pub use progress::Progress;
 pub use read_progress::ReadProgress;
+pub use run_report::ReportArgs;
 
 /// Prepares the program named `app`: its log, its signals and its threads.
 pub fn init(app: &'static str) {

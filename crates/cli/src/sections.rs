@@ -1,12 +1,14 @@
-//! Sections of a report on a terminal, and charts as SVG.
+//! Sections of a report on a terminal.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use tinderbox_train::Report;
+use tinderbox_train::format::thousands;
+use tinderbox_train::metrics::{Evaluation, diagnostics};
 use tinderbox_train::section::{Analysis, Bar, Body, Curve, SECTIONS_FILE, Section};
+use tinderbox_train::task::THIS_MODEL;
 
 use crate::escape::escape_cell;
-use crate::eval::CONFUSION_TITLE;
 use crate::report::{class_rows, confusion_rows};
 use crate::{Failure, Output, chart, highlights, note, table};
 
@@ -45,6 +47,23 @@ pub fn text(section: &Section) -> String {
         Body::Table { rows } => table(rows),
         Body::Bars { bars } => chart::lines(bars),
         Body::Curves { axes, curves } => table(&curve_rows(axes, curves)),
+        Body::Matrix {
+            rows,
+            columns,
+            counts,
+            ..
+        } => table(&confusion_rows(rows, columns, counts)),
+        Body::Points {
+            axes: [x, y],
+            total,
+            ..
+        } => format!("{y} by {x}: {} points", thousands(*total)),
+        Body::Histogram {
+            axis,
+            edges,
+            series,
+            ..
+        } => table(&histogram_rows(axis, edges, series)),
         Body::Highlights { parts } => highlights::plain(parts),
     };
     if section.title.is_empty() {
@@ -67,15 +86,29 @@ pub fn add(report: &Report, more: &[Section]) -> Result<(), Failure> {
         .try_for_each(|section| out.line(&shortened(section)))
 }
 
-/// The sections of a report, with the scores of each class and the confusion matrix.
+/// The sections of a report, with the scores of each class, the confusion matrix and the charts of its
+/// predictions.
 pub(crate) fn of(report: &Report) -> Vec<Section> {
     let mut all = report.sections.clone();
     if let Some(predictions) = report.evaluation.predictions() {
         let rows = class_rows(&report.labels, &predictions.per_class());
         all.push(Section::table("Scores of each class", rows));
-        let rows = confusion_rows(&report.labels, &predictions.confusion());
-        all.push(Section::table(CONFUSION_TITLE, rows));
+        all.push(Section {
+            title: "Confusion matrix".to_owned(),
+            body: Body::Matrix {
+                axes: ["true class", "predicted class"].map(str::to_owned),
+                rows: report.labels.clone(),
+                columns: report.labels.clone(),
+                counts: predictions.confusion(),
+            },
+        });
     }
+    let baselines = report.baselines.iter();
+    let baselines = baselines.map(|one| (one.result.method.as_str(), &one.evaluation));
+    let methods: Vec<(&str, &Evaluation)> = std::iter::once((THIS_MODEL, &report.evaluation))
+        .chain(baselines)
+        .collect();
+    all.extend(diagnostics(&methods, &report.labels));
     all
 }
 
@@ -99,6 +132,22 @@ pub fn bars(sections: &[Section]) -> Option<(&str, &[Bar])> {
     })
 }
 
+/// The counts of each range, a range in each row.
+fn histogram_rows(axis: &str, edges: &[f64], series: &[(String, Vec<usize>)]) -> Vec<Vec<String>> {
+    let names = series.iter().map(|(name, _)| name.clone());
+    let head = std::iter::once(axis.to_owned()).chain(names);
+    let mut rows = vec![head.collect::<Vec<_>>()];
+    for (at, ends) in edges.windows(2).enumerate() {
+        let counts = series.iter().map(|(_, counts)| {
+            let count = counts.get(at);
+            count.map_or("-".to_owned(), |count| thousands(*count))
+        });
+        let range = format!("{:.4} to {:.4}", ends[0], ends[1]);
+        rows.push(std::iter::once(range).chain(counts).collect());
+    }
+    rows
+}
+
 /// Curves as a table: one column for each point of the first curve.
 fn curve_rows(axes: &[String; 2], curves: &[Curve]) -> Vec<Vec<String>> {
     let Some(first) = curves.first() else {
@@ -116,6 +165,8 @@ fn curve_rows(axes: &[String; 2], curves: &[Curve]) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use tinderbox_train::section::Ideal;
+
     use super::*;
 
     #[test]
@@ -140,6 +191,36 @@ mod tests {
         let section = Section::table("Title", vec![row("a", "b"), row("1", "2")]);
         assert!(text(&section).starts_with("Title\n"));
         assert_eq!(text(&Section::text("words")), "words");
+        let section = Section {
+            title: String::new(),
+            body: Body::Matrix {
+                axes: ["true", "predicted"].map(str::to_owned),
+                rows: vec!["a".to_owned()],
+                columns: vec!["b".to_owned()],
+                counts: vec![vec![7]],
+            },
+        };
+        assert!(text(&section).contains('7') && text(&section).contains('b'));
+        let section = Section {
+            title: String::new(),
+            body: Body::Histogram {
+                axis: "score".to_owned(),
+                edges: vec![0.0, 0.5, 1.0],
+                series: vec![("yes".to_owned(), vec![1, 23])],
+                mark: None,
+            },
+        };
+        assert!(text(&section).contains("0.5000 to 1.0000") && text(&section).contains("23"));
+        let section = Section {
+            title: String::new(),
+            body: Body::Points {
+                axes: ["actual", "predicted"].map(str::to_owned),
+                points: vec![[1.0, 1.0]],
+                total: 1_500,
+                ideal: Ideal::Diagonal,
+            },
+        };
+        assert_eq!(text(&section), "predicted by actual: 1,500 points");
         let curve = Curve {
             name: "model".to_owned(),
             points: vec![[0.5, 0.25], [1.0, 1.0]],

@@ -5,19 +5,26 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use tinderbox_backend::Opened;
 use tinderbox_predict::BURN_VERSION;
+use tinderbox_report::{F1, verdict};
 use tinderbox_train::metrics::{Evaluation, pooled, spread};
-use tinderbox_train::run_dir::{Summary, peak_rss_bytes};
-use tinderbox_train::task::{FoldReport, Noun, Report, by_method};
-use tinderbox_train::{Section, TaskRecipe};
+use tinderbox_train::run_dir::{DataOverview, Headline, Summary, peak_rss_bytes};
+use tinderbox_train::splits::SplitList;
+use tinderbox_train::task::{FoldReport, Noun, Overview, Report, by_method};
+use tinderbox_train::{Section, Task, TaskRecipe};
 
 use crate::app::App;
 use crate::eval::print_classes;
-use crate::report::{F1, scores, shown_threshold, times, verdict};
+use crate::report::{scores, shown_threshold, times};
 use crate::{Failure, Output, sections, table};
 use tinderbox_train::format::thousands;
 
 /// The summary of a run.
-pub(crate) fn of<A: App>(recipe: &impl TaskRecipe, device: &Opened, report: &Report) -> Summary {
+pub(crate) fn of<A: App>(
+    recipe: &impl TaskRecipe,
+    device: &Opened,
+    overview: &Overview,
+    report: &Report,
+) -> Summary {
     let training = &report.training;
     let train_s = training.timings.data_s + training.timings.compute_s;
     Summary {
@@ -40,17 +47,51 @@ pub(crate) fn of<A: App>(recipe: &impl TaskRecipe, device: &Opened, report: &Rep
         parameters: report.parameters,
         valid: report.valid.clone(),
         test: report.test.clone(),
+        headline: Some(headline(&report.evaluation, A::Task::TEST_ITEM)),
+        data: data(overview, report),
+        warnings: [&overview.warnings[..], &report.warnings[..]].concat(),
         baselines: report
             .baselines
             .iter()
             .map(|baseline| baseline.result.clone())
             .collect(),
-        details: details(report, A::NAME),
+        details: details(report),
     }
 }
 
+fn headline(evaluation: &Evaluation, item: Noun) -> Headline {
+    let (metric, mode) = evaluation.headline();
+    let item = match evaluation {
+        Evaluation::Tokens { .. } => Noun("token", "tokens"),
+        _ => item,
+    };
+    Headline {
+        metric: metric.to_owned(),
+        mode,
+        items: evaluation.len(),
+        noun: [item.0, item.1].map(str::to_owned),
+        interval: evaluation.interval(),
+    }
+}
+
+/// What was read; nothing for an agent.
+fn data(overview: &Overview, report: &Report) -> Option<DataOverview> {
+    if overview.splits.is_empty() {
+        return None;
+    }
+    // A list that cannot be read is no reason to lose a result.
+    let list = SplitList::load(report.run.path()).ok().flatten();
+    Some(DataOverview {
+        summary: overview.summary.clone(),
+        splits: overview.splits.clone(),
+        duplicates: overview.duplicates,
+        test_duplicates: overview.test_duplicates,
+        hash: list.map(|list| list.digest()),
+    })
+}
+
 /// The keys that only some runs have.
-fn details(report: &Report, _app: &str) -> Map<String, Value> {
+fn details(report: &Report) -> Map<String, Value> {
     let mut details = report.details.clone();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
     if report.seconds_per_item > 0.0 {

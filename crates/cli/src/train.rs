@@ -3,13 +3,13 @@
 use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_train::section::Section;
 use tinderbox_train::task::Overview;
-use tinderbox_train::{Task, TaskRecipe as _};
+use tinderbox_train::{Task, TaskRecipe as _, result_warnings};
 
 use crate::app::{App, TrainCommand};
 use crate::recipe::run_dir;
 use crate::report::layer_rows;
 use crate::splits::{duplicates_note, shared_note, split_lines};
-use crate::{Failure, note, open_device, progress, sections, summary, table};
+use crate::{Failure, note, open_device, progress, run_report, sections, summary, table};
 use tinderbox_train::format::thousands;
 
 /// Trains a model as the flags say.
@@ -38,12 +38,18 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
     }
     let mut options = progress::watch(&args.train, &dir, resume);
     A::set_options(args, &task, &mut options);
-    let report = task.train(&device.device, options)?;
-    let summary = summary::of::<A>(task.recipe(), &device, &report);
+    let mut report = task.train(&device.device, options)?;
+    let warnings = result_warnings(&report, &overview, A::Task::ITEM);
+    report.warnings.extend(warnings);
+    let summary = summary::of::<A>(task.recipe(), &device, &overview, &report);
     Section::save_all(&sections::of(&report), report.run.path())?;
     report.run.finish(&summary)?;
     summary::print(&report, &summary, A::Task::ITEM, &dir)?;
-    A::after_training(&task, &report, &device.device, common.quiet)
+    A::after_training(&task, &report, &device.device, common.quiet)?;
+    if !common.no_report {
+        run_report::after_training(&dir, common.quiet);
+    }
+    Ok(())
 }
 
 fn place(device: &Opened, overview: &Overview) -> String {

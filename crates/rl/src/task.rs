@@ -58,6 +58,7 @@ impl Task for ReinforcementLearning {
 
     const KIND: &'static str = KIND;
     const ITEM: Noun = Noun("observation", "observations");
+    const TEST_ITEM: Noun = Noun("episode", "episodes");
 
     fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
         let env = recipe.make_env()?;

@@ -9,11 +9,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use tinderbox_datasets::atomic_file::write_atomic;
 use tinderbox_predict::FileError;
 
-use crate::{Metrics, Timings};
+use crate::task::SplitOverview;
+use crate::{Metrics, MonitorMode, Timings};
 
 use changes::Change;
 use lock::{Lock, LockError};
@@ -294,7 +295,8 @@ impl RunDir {
 }
 
 /// The result of a run, as `summary.json` holds it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// Name of the app, or of the program that trained.
     pub app: String,
@@ -332,9 +334,20 @@ pub struct Summary {
     /// Numbers that were learned.
     pub parameters: usize,
     /// Metrics of the best epoch on the validation split.
+    #[serde(deserialize_with = "finite")]
     pub valid: Metrics,
     /// Metrics on the test split.
+    #[serde(deserialize_with = "finite")]
     pub test: Metrics,
+    /// The metric to look at first; none if the run of an older version has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headline: Option<Headline>,
+    /// What was read; none for an agent, and for a run of an older version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataOverview>,
+    /// What to be careful about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Classical methods on the same split; empty where they were skipped.
     pub baselines: Vec<Baseline>,
     /// What only this kind of task has.
@@ -342,8 +355,49 @@ pub struct Summary {
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The metric that decides between two models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Headline {
+    /// Its name.
+    pub metric: String,
+    /// Whether more or less of it is better.
+    pub mode: MonitorMode,
+    /// Number of test items.
+    pub items: usize,
+    /// What an item is, singular and plural.
+    pub noun: [String; 2],
+    /// The 95% confidence interval of its value on the test split, where it is known.
+    pub interval: Option<[f64; 2]>,
+}
+
+/// The data of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DataOverview {
+    /// One line: what is predicted from how much of what.
+    pub summary: String,
+    /// Its splits.
+    pub splits: Vec<SplitOverview>,
+    /// Items that are copies of another one.
+    pub duplicates: usize,
+    /// Test items that also occur in the training split.
+    pub test_duplicates: usize,
+    /// Hash of all items with their labels.
+    pub hash: Option<String>,
+}
+
+/// Metrics without those that are null, which stands for a value that is not finite.
+fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metrics, D::Error> {
+    let all = std::collections::BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    let finite = all
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    Ok(finite.collect())
+}
+
 /// What a classical method reaches on the same test split.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Baseline {
     /// Which method.
     pub method: String,
@@ -355,6 +409,7 @@ pub struct Baseline {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// Its metrics on the test split.
+    #[serde(deserialize_with = "finite")]
     pub test: Metrics,
 }
 
@@ -421,6 +476,33 @@ mod tests {
             RunDir::create(dir.path(), ""),
             Err(RunError::Occupied(_))
         ));
+    }
+
+    #[test]
+    fn a_summary_is_read_as_it_was_written_without_values_that_are_not_finite() {
+        let headline = Headline {
+            metric: "accuracy".to_owned(),
+            mode: MonitorMode::Max,
+            items: 30,
+            noun: ["row", "rows"].map(str::to_owned),
+            interval: Some([0.8, 0.9]),
+        };
+        let mut summary = Summary {
+            app: "tabular".to_owned(),
+            test: Metrics::from([("accuracy".to_owned(), 0.1 + 0.2)]),
+            headline: Some(headline),
+            data: Some(DataOverview::default()),
+            warnings: vec!["careful".to_owned()],
+            baselines: vec![Baseline::default()],
+            ..Summary::default()
+        };
+        summary.details.insert("threshold".to_owned(), 0.3.into());
+        let text = serde_json::to_string(&summary).unwrap();
+        assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);
+        summary.valid.insert("loss".to_owned(), f64::NAN);
+        let text = serde_json::to_string(&summary).unwrap();
+        let read: Summary = serde_json::from_str(&text).unwrap();
+        assert!(read.valid.is_empty() && read.test.contains_key("accuracy"));
     }
 
     #[test]

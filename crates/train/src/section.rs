@@ -59,11 +59,54 @@ pub enum Body {
         /// The curves.
         curves: Vec<Curve>,
     },
+    /// How often each row met each column, such as a confusion matrix.
+    Matrix {
+        /// What the rows and what the columns are.
+        axes: [String; 2],
+        /// Names of the rows.
+        rows: Vec<String>,
+        /// Names of the columns.
+        columns: Vec<String>,
+        /// The counts of each row.
+        counts: Vec<Vec<usize>>,
+    },
+    /// Points in a plane, such as predicted against actual values.
+    Points {
+        /// Names of the horizontal and the vertical axis.
+        axes: [String; 2],
+        /// The points; some of them, evenly chosen, where there are too many to draw.
+        points: Vec<[f64; 2]>,
+        /// How many points there are.
+        total: usize,
+        /// Where points of a perfect prediction lie.
+        ideal: Ideal,
+    },
+    /// How many values lie in each of several ranges.
+    Histogram {
+        /// Name of the values.
+        axis: String,
+        /// Edges of the ranges, ascending: one more than there are ranges.
+        edges: Vec<f64>,
+        /// Kinds of values with their count in each range.
+        series: Vec<(String, Vec<usize>)>,
+        /// A value with a name, such as a threshold.
+        mark: Option<(String, f64)>,
+    },
     /// A text of which parts carry a weight, such as the words that decided a prediction.
     Highlights {
         /// The parts in their order with their weights; 0 for parts without one.
         parts: Vec<(String, f64)>,
     },
+}
+
+/// Where points of a perfect prediction lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ideal {
+    /// Where both coordinates are equal.
+    Diagonal,
+    /// Where the vertical coordinate is 0.
+    Zero,
 }
 
 /// A value with a name.
@@ -101,6 +144,15 @@ impl Section {
         Self {
             title: title.into(),
             body: Body::Table { rows },
+        }
+    }
+
+    /// Curves over a common axis.
+    pub fn curves(title: impl Into<String>, axes: [&str; 2], curves: Vec<Curve>) -> Self {
+        let axes = axes.map(str::to_owned);
+        Self {
+            title: title.into(),
+            body: Body::Curves { axes, curves },
         }
     }
 
@@ -157,6 +209,33 @@ mod tests {
             Section::text("AUROC 99.1%."),
             Section::table("Confusion matrix", vec![row.clone(), row]),
             Section::bars("Permutation importance", vec![bar]),
+            Section {
+                title: "Confusion matrix".to_owned(),
+                body: Body::Matrix {
+                    axes: ["true", "predicted"].map(str::to_owned),
+                    rows: vec!["a".to_owned()],
+                    columns: vec!["a".to_owned()],
+                    counts: vec![vec![3]],
+                },
+            },
+            Section {
+                title: "Predicted and actual".to_owned(),
+                body: Body::Points {
+                    axes: ["actual", "predicted"].map(str::to_owned),
+                    points: vec![[1.0, 1.5]],
+                    total: 20,
+                    ideal: Ideal::Diagonal,
+                },
+            },
+            Section {
+                title: "Scores".to_owned(),
+                body: Body::Histogram {
+                    axis: "score".to_owned(),
+                    edges: vec![0.0, 0.5, 1.0],
+                    series: vec![("yes".to_owned(), vec![1, 2])],
+                    mark: Some(("threshold".to_owned(), 0.25)),
+                },
+            },
         ];
         Section::save_all(&sections, dir.path()).unwrap();
         assert_eq!(Section::load_all(dir.path()).unwrap(), sections);

@@ -18,6 +18,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::Prediction;
@@ -56,6 +57,8 @@ pub trait Task: Sized {
     const KIND: &'static str;
     /// One item of the data, singular and plural.
     const ITEM: Noun;
+    /// One item of a test, where that is another.
+    const TEST_ITEM: Noun = Self::ITEM;
 
     /// Checks that training would fit in the memory of this machine, as far as that is known before
     /// the data is read; for devices without memory of their own.
@@ -180,7 +183,7 @@ pub struct Overview {
 }
 
 /// One split.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitOverview {
     /// Its name: train, valid or test.
     pub name: String,

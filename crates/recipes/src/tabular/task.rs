@@ -216,7 +216,7 @@ impl Tabular {
             run: run.clone(),
             training: fitted.members.training.clone(),
             parameters: fitted.parameters(),
-            warnings: analysis::warnings(self, &valid, &test, &baselines, data_warnings),
+            warnings: analysis::warnings(self, &test, &baselines, data_warnings),
             valid,
             test,
             comparison: compare(&evaluation, &folds, &baselines),

@@ -1,6 +1,6 @@
 //! Whether a model is better than a baseline on the same rows, or the difference is noise.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use tinderbox_predict::decision::decide;
 
@@ -98,12 +98,32 @@ impl Estimate {
         })
     }
 
+    /// The 95% confidence interval of the metric, by the normal distribution.
+    pub fn interval(&self) -> [f64; 2] {
+        let squares: f64 = self.influence.iter().map(|row| row.powi(2)).sum();
+        let half = NORMAL_95 * squares.sqrt() / self.influence.len().max(1) as f64;
+        [self.value - half, self.value + half]
+    }
+
     /// Half of the 95% confidence interval of the difference to another metric of the same rows.
     pub fn paired_half_width(&self, other: &Self) -> f64 {
         let pairs = self.influence.iter().zip(&other.influence);
         let squares: f64 = pairs.map(|(own, other)| (own - other).powi(2)).sum();
         NORMAL_95 * squares.sqrt() / self.influence.len().max(1) as f64
     }
+}
+
+/// The 95% confidence interval of a share of `rows` independent rows: Wilson, *Probable inference, the law
+/// of succession, and statistical inference*, 1927, <https://doi.org/10.1080/01621459.1927.10502953>.
+///
+/// Unlike that of the normal distribution it stays within `[0, 1]` and has a width where all rows are right.
+pub(super) fn share_interval(share: f64, rows: usize) -> [f64; 2] {
+    let n = rows.max(1) as f64;
+    let z2 = NORMAL_95 * NORMAL_95;
+    let center = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let variance = share * (1.0 - share) / n + z2 / (4.0 * n * n);
+    let half = NORMAL_95 / (1.0 + z2 / n) * variance.max(0.0).sqrt();
+    [(center - half).max(0.0), (center + half).min(1.0)]
 }
 
 impl Predictions {
@@ -155,7 +175,7 @@ impl Labels {
 }
 
 /// What came of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The model is better than the best baseline.
@@ -169,7 +189,7 @@ pub enum Verdict {
 }
 
 /// A model compared with the best of its baselines by one metric.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Name of the metric.
     pub metric: String,
@@ -312,6 +332,29 @@ mod tests {
         Comparison::of_rows("accuracy", MonitorMode::Max, model, all)
             .unwrap()
             .verdict
+    }
+
+    /// Expected: `SciPy` 1.17.1, `binomtest(right, rows).proportion_ci(method="wilson")`.
+    #[test]
+    fn the_interval_of_a_share_agrees_with_scipy() {
+        for (right, rows, expected) in [
+            (9.0, 10, [0.595_850_1, 0.982_123_8]),
+            (10.0, 10, [0.722_467_2, 1.0]),
+            (0.0, 10, [0.0, 0.277_532_8]),
+        ] {
+            let interval = share_interval(right / f64::from(rows), rows as usize);
+            for (found, expected) in interval.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-5, "{interval:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_is_the_textbooks() {
+        let estimate = Estimate::of_mean(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let half = 1.96 * 5.0_f64.sqrt() / 4.0;
+        let [low, high] = estimate.interval();
+        assert!((low - (2.5 - half)).abs() < 1e-12 && (high - (2.5 + half)).abs() < 1e-12);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use tinderbox_predict::decision::{DEFAULT_THRESHOLD, argmax};
 
+use super::compare::share_interval;
 use super::{
     ClassScores, Estimate, Labels, Predictions, Ranking, binary_metrics, perplexity,
     regression_metrics,
@@ -173,6 +174,19 @@ impl Evaluation {
             Self::Numbers { predicted, actual } => Estimate::rmse(predicted, actual),
             Self::Tags { .. } | Self::Tokens { .. } | Self::Other { .. } => None,
         }
+    }
+
+    /// The 95% confidence interval of [`headline`](Self::headline); `None` where it is not known.
+    ///
+    /// That of an accuracy is [Wilson's](https://doi.org/10.1080/01621459.1927.10502953), all others are of the
+    /// normal distribution.
+    pub fn interval(&self) -> Option<[f64; 2]> {
+        let estimate = self.estimate()?;
+        Some(match self {
+            Self::Classes(predictions) => share_interval(estimate.value, predictions.len()),
+            Self::Binary(_) | Self::Labels(_) => estimate.interval().map(|end| end.clamp(0.0, 1.0)),
+            _ => estimate.interval(),
+        })
     }
 
     /// The probability of the positive class of each item and whether it is positive, of two classes.

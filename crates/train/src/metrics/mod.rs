@@ -20,6 +20,7 @@ mod binary;
 mod classes;
 mod compare;
 mod detection;
+mod diagnostics;
 mod evaluation;
 mod froc;
 mod labels;
@@ -35,6 +36,7 @@ pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, lo
 pub use classes::{ClassScores, Predictions};
 pub use compare::{Comparison, Estimate, Verdict};
 pub use detection::{DetectionScores, OperatingPoint, PrecisionRecall, TrueBox, image_f1};
+pub use diagnostics::diagnostics;
 pub use evaluation::{Evaluation, pooled};
 pub use froc::Froc;
 pub use labels::Labels;

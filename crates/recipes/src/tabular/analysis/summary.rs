@@ -7,13 +7,12 @@ use tinderbox_train::format::{percent, thousands};
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::task::BaselineReport;
-use tinderbox_train::{Metrics, MonitorMode, Section, TaskError};
+use tinderbox_train::{Metrics, Section, TaskError};
 
 use super::feature_importance::{
     FeatureImportance, ImportanceOptions, feature_importance, importance_section,
 };
 use crate::tabular::Tabular;
-use crate::tabular::targets::headline;
 
 /// Number of features that are named.
 const NAMED: usize = 5;
@@ -101,30 +100,15 @@ fn top_features(importances: &[FeatureImportance], columns: usize) -> String {
     format!("Most important features{ranked}: {}.", named.join(", "))
 }
 
-/// Warnings about the results; `data` are those about the data.
+/// Warnings about the results of a table; `data` are those about the data.
 pub(in crate::tabular) fn warnings(
     task: &Tabular,
-    valid: &Metrics,
     test: &Metrics,
     baselines: &[BaselineReport],
     data: Vec<String>,
 ) -> Vec<String> {
     let has_data_warnings = !data.is_empty();
     let mut warnings = data;
-    let test_rows = task.splits().test.len();
-    if test_rows < 200 {
-        warnings.push(format!(
-            "there are only {test_rows} test rows: another split can give another score (`--folds 5`)"
-        ));
-    }
-    if let Some(ece) = test.get("ece").filter(|ece| **ece > 0.05) {
-        warnings.push(format!(
-            "probabilities are off by {:.1} points on average: use them to rank rows, not as exact \
-             values",
-            100.0 * ece
-        ));
-    }
-    warnings.extend(drop_in_score(headline(&task.dataset().target), valid, test));
     if !has_data_warnings && is_nearly_perfect(&task.dataset().target, test, baselines) {
         warnings.push(
             "the predictions are nearly perfect, which often means that a column leaks the target \
@@ -132,28 +116,7 @@ pub(in crate::tabular) fn warnings(
                 .to_owned(),
         );
     }
-    if warnings.is_empty() {
-        warnings.push("scores on rows from another time or place may be lower".to_owned());
-    }
     warnings
-}
-
-fn drop_in_score(
-    (name, mode): (&'static str, MonitorMode),
-    valid: &Metrics,
-    test: &Metrics,
-) -> Option<String> {
-    let (valid, test) = (valid.get(name)?, test.get(name)?);
-    let worse = match mode {
-        MonitorMode::Max => valid - test,
-        MonitorMode::Min => (test - valid) / valid,
-    };
-    (worse > 0.05).then(|| {
-        format!(
-            "{name} is {test:.4} on the test rows and {valid:.4} on the validation rows: the splits \
-             may differ"
-        )
-    })
 }
 
 /// Whether the model or a baseline is nearly perfect.

@@ -1,34 +1,17 @@
 //! A chart over dates as SVG, in the colors of its page.
 
-use std::fmt::Write as _;
-
 use time::Date;
+use tinderbox_report::svg::{Axes, Line, Scale, Tick, lines, round_step};
 
 use super::outcome::value_text;
 use super::plan::Unit;
 
-/// Width and height of the drawing, in units of its text of 13.
-const SIZE: [f64; 2] = [480.0, 250.0];
-
-/// Left, top, right and bottom of the axes.
-const FRAME: [f64; 4] = [56.0, 12.0, 468.0, 218.0];
-
-/// One line of a chart.
-pub(super) struct Line {
-    /// `plan` or `actual`: its style on the page.
-    pub(super) class: &'static str,
-    /// Julian days with values.
-    pub(super) points: Vec<(f64, f64)>,
-    /// Whether its points are marked.
-    pub(super) dots: bool,
-}
-
 /// Lines over dates; nothing without a point. `title` is read aloud in place of the picture.
-pub(super) fn svg(title: &str, lines: &[Line], unit: Unit) -> String {
-    let points = || lines.iter().flat_map(|line| &line.points);
+pub(super) fn svg(title: &str, all: &[Line], unit: Unit) -> String {
+    let points = || all.iter().flat_map(|line| &line.points);
     let (mut start, mut end) = (f64::MAX, f64::MIN);
     let (mut low, mut high) = (0.0_f64, 0.0_f64);
-    for &(day, value) in points() {
+    for &[day, value] in points() {
         (start, end) = (start.min(day), end.max(day));
         (low, high) = (low.min(value), high.max(value));
     }
@@ -44,92 +27,36 @@ pub(super) fn svg(title: &str, lines: &[Line], unit: Unit) -> String {
         ((high / step).ceil() * step).max(step),
     );
     let axes = Axes {
-        days: [start, end],
-        values: [low, high],
+        x: [start, end],
+        y: [low, high],
+        scale: Scale::Linear,
+        x_ticks: day_ticks(start, end),
+        y_ticks: value_ticks(low, high, step, unit),
+        names: [String::new(), String::new()],
     };
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{title}\">\n",
-        SIZE[0], SIZE[1]
-    );
-    axes.draw(&mut svg, step, unit);
-    for line in lines {
-        let place = line
-            .points
-            .iter()
-            .map(|&(day, value)| axes.place(day, value));
-        let place: Vec<[f64; 2]> = place.collect();
-        let text: Vec<String> = place
-            .iter()
-            .map(|[x, y]| format!("{x:.1},{y:.1}"))
-            .collect();
-        // Writing into a string cannot fail.
-        let _ = writeln!(
-            svg,
-            "<polyline class=\"{}\" points=\"{}\"/>",
-            line.class,
-            text.join(" ")
-        );
-        for [x, y] in place.iter().filter(|_| line.dots) {
-            let _ = writeln!(
-                svg,
-                "<circle class=\"{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>",
-                line.class
-            );
-        }
-    }
-    svg.push_str("</svg>\n");
-    svg
+    lines(title, &axes, all, None)
 }
 
-struct Axes {
-    days: [f64; 2],
-    values: [f64; 2],
+fn value_ticks(low: f64, high: f64, step: f64, unit: Unit) -> Vec<Tick> {
+    let steps = ((high - low) / step).round() as usize;
+    let value = |at: usize| low + at as f64 * step;
+    (0..=steps)
+        .map(|at| Tick {
+            value: value(at),
+            text: value_text(value(at), unit).replace(".0%", "%"),
+        })
+        .collect()
 }
 
-impl Axes {
-    fn place(&self, day: f64, value: f64) -> [f64; 2] {
-        let share = |value: f64, [from, to]: [f64; 2]| (value - from) / (to - from);
-        let [left, top, right, bottom] = FRAME;
-        [
-            left + share(day, self.days) * (right - left),
-            bottom - share(value, self.values) * (bottom - top),
-        ]
-    }
-
-    fn draw(&self, svg: &mut String, step: f64, unit: Unit) {
-        let [left, _, right, bottom] = FRAME;
-        let steps = ((self.values[1] - self.values[0]) / step).round() as usize;
-        for at in 0..=steps {
-            let value = self.values[0] + at as f64 * step;
-            let [_, y] = self.place(self.days[0], value);
-            let _ = writeln!(
-                svg,
-                "<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/><text x=\"{}\" y=\"{:.1}\" \
-                 text-anchor=\"end\">{}</text>",
-                left - 6.0,
-                y + 4.5,
-                value_text(value, unit).replace(".0%", "%")
-            );
-        }
-        let [start, end] = self.days;
-        let count = (end - start).clamp(1.0, 4.0);
-        for at in 0..=count as usize {
-            let day = (start + (end - start) * at as f64 / count.floor()).round();
-            let [x, _] = self.place(day, 0.0);
-            let anchor = match at {
-                0 => "start",
-                at if at == count as usize => "end",
-                _ => "middle",
-            };
-            let _ = writeln!(
-                svg,
-                "<path class=\"grid\" d=\"M{x:.1} {bottom}v5\"/><text x=\"{x:.1}\" y=\"{}\" \
-                 text-anchor=\"{anchor}\">{}</text>",
-                bottom + 20.0,
-                day_text(day)
-            );
-        }
-    }
+fn day_ticks(start: f64, end: f64) -> Vec<Tick> {
+    let count = (end - start).clamp(1.0, 4.0).floor();
+    let day = |at: usize| (start + (end - start) * at as f64 / count).round();
+    (0..=count as usize)
+        .map(|at| Tick {
+            value: day(at),
+            text: day_text(day(at)),
+        })
+        .collect()
 }
 
 /// A day of a year, such as `Jul 24`.
@@ -149,17 +76,13 @@ fn step(low: f64, high: f64, unit: Unit) -> f64 {
         Unit::Count => 1.0,
         Unit::Share => 0.001,
     };
-    let wanted = ((high - low) / 5.0).max(least);
-    let scale = 10_f64.powf(wanted.log10().floor());
-    let rounds = [1.0, 2.0, 5.0, 10.0].map(|round| round * scale);
-    rounds
-        .into_iter()
-        .find(|&round| round >= wanted * (1.0 - 1e-9))
-        .unwrap_or(10.0 * scale)
+    round_step(high - low, 5).max(least)
 }
 
 #[cfg(test)]
 mod tests {
+    use tinderbox_report::svg::Style;
+
     use super::*;
 
     #[test]
@@ -167,13 +90,10 @@ mod tests {
         assert!((step(0.0, 11.0, Unit::Count) - 5.0).abs() < 1e-9);
         assert!((step(0.0, 2.0, Unit::Count) - 1.0).abs() < 1e-9);
         assert!((step(0.0, 0.08, Unit::Share) - 0.02).abs() < 1e-9);
-        let line = Line {
-            class: "actual",
-            points: vec![(2_459_055.0, 0.0), (2_459_065.0, 7.0)],
-            dots: true,
-        };
+        let points = vec![[2_459_055.0, 0.0], [2_459_065.0, 7.0]];
+        let line = Line::numbered(0, Style::Dotted, points);
         let svg = svg("slab", &[line], Unit::Count);
-        assert!(svg.contains("points=\"56.0,218.0 468.0,"), "{svg}");
+        assert!(svg.contains("points=\"54.0,214.0 408.0,"), "{svg}");
         assert!(svg.contains(">Jul 24<") && svg.contains(">8<"), "{svg}");
         assert_eq!(super::svg("slab", &[], Unit::Count), "");
     }

@@ -1,8 +1,7 @@
 //! A photo with what was found in it, as a JPEG inside of a page.
 
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 use tinderbox_datasets::image::Image;
+use tinderbox_report::images::jpeg_uri;
 
 use super::Progress;
 use super::change::{Cell, ChangeMap};
@@ -12,9 +11,6 @@ use crate::vision::pictures::{Align, Canvas, LINE_HEIGHT, LabeledBox, draw_boxes
 
 /// Longest side of a photo on the page, in pixels.
 const LONGEST: usize = 800;
-
-/// Quality of the JPEG, from 1 to 100.
-const QUALITY: u8 = 80;
 
 impl Progress<'_> {
     /// A photo with boxes or classes, the cells that changed and the upper edges of the parts that rise.
@@ -118,55 +114,14 @@ fn image_of(canvas: &Canvas) -> Image {
 
 /// A picture as a data URI.
 pub(super) fn data_uri(canvas: &Canvas) -> String {
-    let mut bytes = Vec::new();
     let size = [canvas.width as u32, canvas.height as u32];
-    let encoded = JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode(
-        &canvas.pixels,
-        size[0],
-        size[1],
-        ExtendedColorType::Rgb8,
-    );
     // A canvas of at most 800 pixels has no reason to fail; the page then shows the text of the picture.
-    match encoded {
-        Ok(()) => format!("data:image/jpeg;base64,{}", base64(&bytes)),
-        Err(_) => "data:,".to_owned(),
-    }
-}
-
-/// Base64 with padding (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at > three.len() {
-                '='
-            } else {
-                char::from(letter)
-            });
-        }
-    }
-    text
+    jpeg_uri(&canvas.pixels, size).unwrap_or_else(|| "data:,".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_are_written_as_the_rfc_says() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 
     #[test]
     fn a_changed_cell_is_outlined() {

@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 
+use tinderbox_report::escape::escape_markup as escape;
+use tinderbox_report::html::{self, document};
+use tinderbox_report::svg::{Line, Style};
+
 use super::Progress;
-use super::chart::{Line, svg};
+use super::chart::svg;
 use super::draw::data_uri;
 use super::items::{Item, Value, dates};
 use super::outcome::{Row, value_text};
@@ -14,39 +18,6 @@ use super::series::Found;
 /// Photos of one date that are shown.
 const SHOWN: usize = 4;
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d7dce1;--ground:#fff;--card:#f6f8fa;\
---plan:#59636e;--actual:#0072b2;--good:#00704f;--bad:#b34700}
-@media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a3abb4;--line:#3a4149;--ground:#15181c;\
---card:#1e2328;--plan:#a3abb4;--actual:#56b4e9;--good:#3ecf9a;--bad:#ff9a52}}
-*{box-sizing:border-box}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);margin:0 auto;max-width:72rem;\
-padding:1.5rem 1rem 3rem}
-h1{font-size:1.6rem;line-height:1.2;margin:0}h2{font-size:1.2rem;margin:2.2rem 0 .6rem}
-h3{font-size:1rem;margin:0 0 .3rem;overflow-wrap:anywhere}
-p,ul{margin:.4rem 0;max-width:46rem}ul{padding-left:1.2rem}li{margin:.3rem 0}
-small,figcaption,.soft{color:var(--soft)}
-.charts,.photos{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr))}
-.card,figure{background:var(--card);border:1px solid var(--line);border-radius:8px;margin:0;padding:.8rem;min-width:0}
-figure{padding:0;overflow:hidden}figcaption{padding:.6rem .8rem;font-size:.9rem;overflow-wrap:anywhere}
-figcaption b{color:var(--ink)}
-img{display:block;width:100%;height:auto}
-svg{display:block;width:100%;height:auto;max-width:40rem}
-svg text{font-size:13px;fill:var(--soft)}.grid{stroke:var(--line)}
-polyline{fill:none;stroke-width:2.5;stroke-linejoin:round}
-polyline.plan{stroke:var(--plan);stroke-dasharray:7 5}polyline.actual{stroke:var(--actual)}
-circle.actual{fill:var(--actual)}
-.key{font-size:.85rem;color:var(--soft)}.key b{color:var(--actual)}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.93rem;width:100%}
-th,td{padding:.35rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th{color:var(--soft);font-weight:600}
-th:first-child,td:first-child{text-align:left;padding-left:0}
-@media(max-width:30rem){table{font-size:.82rem}th,td{padding:.35rem .2rem}td:last-child{white-space:normal}}
-.ahead{color:var(--good);font-weight:600}.behind{color:var(--bad);font-weight:600}
-footer{border-top:1px solid var(--line);margin-top:2.5rem;padding-top:.8rem;color:var(--soft);font-size:.9rem}
-";
-
 /// What the page measures and what it cannot show.
 const LIMITS: &str = "This page measures what photos show: counts, visible change and the rise of the skyline, against \
     the dates of a plan. It shows no money and no cause: whether monitoring saves a share of the budget, such as the \
@@ -56,10 +27,7 @@ impl Progress<'_> {
     /// The whole page.
     pub(super) fn page(&self) -> String {
         let mut page = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>Construction progress</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-             <h1>Construction progress</h1>\n<p class=\"soft\">{}</p>\n",
+            "<h1>Construction progress</h1>\n<p class=\"soft\">{}</p>\n",
             escape(&self.overview())
         );
         self.add_plan(&mut page);
@@ -76,11 +44,8 @@ impl Progress<'_> {
             .as_ref()
             .map(|run| format!("Run: {}. ", escape(run)));
         let run = run.unwrap_or_default();
-        line(
-            &mut page,
-            &format!("<footer><p>{run}{LIMITS}</p></footer>\n</body>\n</html>"),
-        );
-        page
+        line(&mut page, &format!("<footer><p>{run}{LIMITS}</p></footer>"));
+        document("Construction progress", &page)
     }
 
     /// Charts of planned items, and the table of days.
@@ -89,16 +54,18 @@ impl Progress<'_> {
             return;
         }
         page.push_str(
-            "<h2>Planned and actual</h2>\n<p class=\"key\"><b>—</b> actual, - - planned</p>\n<div class=\"charts\">\n",
+            "<h2>Planned and actual</h2>\n<p class=\"key\"><span><i class=\"s0\"></i>actual</span>\
+             <span><i class=\"chance\"></i>planned</span></p>\n<div class=\"charts\">\n",
         );
         for plan in &self.plan {
             let Some(item) = self.items.iter().find(|item| item.name == plan.name) else {
                 continue;
             };
+            let points = plan.points().iter().map(|&(day, value)| [day, value]);
             let planned = Line {
-                class: "plan",
-                points: plan.points().to_vec(),
-                dots: false,
+                class: "chance".to_owned(),
+                style: Style::Dashed,
+                points: points.collect(),
             };
             card(page, item, Some(planned));
         }
@@ -230,51 +197,13 @@ fn card(page: &mut String, item: &Item, planned: Option<Line>) {
     let points = item
         .values
         .iter()
-        .filter_map(|value| Some((f64::from(value.date.to_julian_day()), value.value?)));
-    let actual = Line {
-        class: "actual",
-        points: points.collect(),
-        dots: true,
-    };
+        .filter_map(|value| Some([f64::from(value.date.to_julian_day()), value.value?]));
+    let actual = Line::numbered(0, Style::Dotted, points.collect());
     let lines: Vec<Line> = planned.into_iter().chain([actual]).collect();
-    let name = escape(&item.name);
-    let chart = svg(&name, &lines, item.unit);
-    line(
-        page,
-        &format!("<div class=\"card\"><h3>{name}</h3>\n{chart}</div>"),
-    );
+    page.push_str(&html::card(&item.name, &svg(&item.name, &lines, item.unit)));
 }
 
 fn line(page: &mut String, text: &str) {
     page.push_str(text);
     page.push('\n');
-}
-
-/// Text for the page: markup is escaped, and control characters are replaced.
-fn escape(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => shown.push_str("&amp;"),
-            '<' => shown.push_str("&lt;"),
-            '>' => shown.push_str("&gt;"),
-            '"' => shown.push_str("&quot;"),
-            letter if letter.is_control() => shown.push('\u{fffd}'),
-            letter => shown.push(letter),
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cannot_add_markup() {
-        assert_eq!(
-            escape("<a b=\"c\">&\u{1b}"),
-            "&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}"
-        );
-    }
 }

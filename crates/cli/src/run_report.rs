@@ -1,0 +1,167 @@
+//! The command `report` of every app, and the report that `train` leaves.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tinderbox_report::{CARD_FILE, CARD_START, REPORT_FILE, ReportError, Run, card, page};
+
+use crate::output::check_extension;
+use crate::{Failure, Output, note};
+
+/// What `report` takes.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// Directories of finished runs; several are compared side by side
+    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
+    pub run: Vec<PathBuf>,
+    /// Write the page to this file [default: report.html in the run directory, with README.md next to it; of
+    /// several runs report.html in the working directory]
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
+}
+
+/// Writes the report of finished runs and prints where it is.
+pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
+    if let Some(out) = &args.out {
+        check_extension(out, &["html", "htm"])?;
+    }
+    let runs = args.run.iter().map(|dir| read(dir));
+    let runs: Vec<Run> = runs.collect::<Result<_, _>>()?;
+    let files = match (&args.out, runs.as_slice()) {
+        (Some(out), _) => vec![write(out, &page(&runs))?],
+        (None, [run]) => of_run(run)?,
+        (None, _) => vec![write(Path::new(REPORT_FILE), &page(&runs))?],
+    };
+    files
+        .iter()
+        .try_for_each(|file| Output::Stdout.line(&format!("report {}", file.display())))
+}
+
+/// Writes the report of a run that has just finished. One that cannot be written is a warning: the model is
+/// trained already.
+pub(crate) fn after_training(dir: &Path, quiet: bool) {
+    match read(dir).and_then(|run| of_run(&run)) {
+        Ok(files) if !quiet => {
+            if let Some(file) = files.first() {
+                note(&format!("report {}", file.display()));
+            }
+        }
+        Ok(_) => {}
+        Err(failure) => note(&format!("warning: no report: {}", failure.message())),
+    }
+}
+
+fn read(dir: &Path) -> Result<Run, Failure> {
+    Run::read(dir).map_err(|error| {
+        let input = ReportError::is_input(&error);
+        Failure::of(error, false, input)
+    })
+}
+
+/// Writes page and card of a run into its directory.
+fn of_run(run: &Run) -> Result<Vec<PathBuf>, Failure> {
+    let page = page(std::slice::from_ref(run));
+    let mut files = vec![write(&run.dir().join(REPORT_FILE), &page)?];
+    let file = run.dir().join(CARD_FILE);
+    if is_foreign(&file) {
+        note(&format!(
+            "warning: `{}` was not written by this program and stays as it is: no model card",
+            file.display()
+        ));
+    } else {
+        files.push(write(&file, &card(run))?);
+    }
+    Ok(files)
+}
+
+/// Whether somebody else has written a file where the card belongs.
+fn is_foreign(file: &Path) -> bool {
+    file.exists() && !fs::read_to_string(file).is_ok_and(|text| text.starts_with(CARD_START))
+}
+
+fn write(file: &Path, text: &str) -> Result<PathBuf, Failure> {
+    let mut out = Output::new(Some(file))?;
+    out.write_all(text.as_bytes())?;
+    out.finish()?;
+    Ok(file.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("recipe.toml"), "name = \"a\"\n").unwrap();
+        fs::write(dir.path().join("summary.json"), "{\"recipe\": \"a\"}").unwrap();
+        dir
+    }
+
+    fn command(runs: &[&Path], out: Option<&Path>) -> Result<(), Failure> {
+        run(&ReportArgs {
+            run: runs.iter().map(|run| run.to_path_buf()).collect(),
+            out: out.map(Path::to_path_buf),
+        })
+    }
+
+    #[test]
+    fn a_run_gets_a_page_and_a_card_unless_a_file_is_named() {
+        let dir = finished();
+        let own = dir.path().join("own.html");
+        command(&[dir.path()], Some(&own)).unwrap();
+        assert!(own.exists() && !dir.path().join(REPORT_FILE).exists());
+        command(&[dir.path()], None).unwrap();
+        let card = fs::read_to_string(dir.path().join(CARD_FILE)).unwrap();
+        assert!(card.starts_with(CARD_START));
+        assert!(dir.path().join(REPORT_FILE).exists());
+        // Ours is replaced.
+        fs::write(dir.path().join(CARD_FILE), format!("{CARD_START}old")).unwrap();
+        command(&[dir.path()], None).unwrap();
+        assert_eq!(
+            fs::read_to_string(dir.path().join(CARD_FILE)).unwrap(),
+            card
+        );
+    }
+
+    #[test]
+    fn a_readme_of_somebody_else_stays() {
+        let dir = finished();
+        fs::write(dir.path().join(CARD_FILE), "# Mine").unwrap();
+        command(&[dir.path()], None).unwrap();
+        let card = fs::read_to_string(dir.path().join(CARD_FILE)).unwrap();
+        assert_eq!(card, "# Mine");
+        assert!(dir.path().join(REPORT_FILE).exists());
+    }
+
+    #[test]
+    fn mistakes_are_the_users_and_write_nothing() {
+        let dir = finished();
+        let unfinished = tempfile::tempdir().unwrap();
+        fs::write(unfinished.path().join("recipe.toml"), "").unwrap();
+        let page = dir.path().join("page.html");
+        let text = dir.path().join("page.txt");
+        let missing = dir.path().join("missing");
+        for (runs, out) in [
+            (vec![unfinished.path()], &page),
+            (vec![dir.path(), unfinished.path()], &page),
+            (vec![missing.as_path()], &page),
+            (vec![dir.path()], &text),
+        ] {
+            let failure = command(&runs, Some(out)).unwrap_err();
+            assert!(matches!(failure, Failure::UserError(_)), "{failure:?}");
+            assert!(!out.exists());
+        }
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_fails_no_run() {
+        let dir = finished();
+        // A folder where the page should be.
+        fs::create_dir(dir.path().join(REPORT_FILE)).unwrap();
+        after_training(dir.path(), true);
+        assert!(command(&[dir.path()], None).is_err());
+        after_training(&dir.path().join("missing"), true);
+    }
+}

@@ -1,0 +1,269 @@
+//! Several runs side by side.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use tinderbox_train::MonitorMode;
+
+use crate::facts::{capital, score};
+use crate::number::{number, seconds};
+use crate::page::{footer, title, warning_list};
+use crate::series::{Training, training};
+use crate::svg::COLORS;
+use crate::{F1, Run, curves, html, warnings};
+use tinderbox_train::format::thousands;
+
+/// Most metrics with a chart.
+const MAX_CHARTS: usize = 8;
+
+/// A page that compares runs.
+pub(crate) fn page(runs: &[Run]) -> String {
+    let names = names(runs);
+    let heading = format!("{} runs compared", runs.len());
+    let mut page = format!("<header>\n<h1>{heading}</h1>\n");
+    if let Some(best) = best(runs, &names) {
+        let _ = writeln!(page, "<p class=\"lead\">{}</p>", html::prose(&best));
+    }
+    page.push_str("</header>\n<h2>Scores on the test split</h2>\n");
+    page.push_str(&html::table(&score_rows(runs, &names)));
+    add_recipes(&mut page, runs, &names);
+    add_curves(&mut page, runs, &names);
+    add_warnings(&mut page, runs, &names);
+    page.push_str(&footer());
+    html::document(&heading, &page)
+}
+
+/// Names of the runs: those of their recipes where these differ, else of their directories; numbered where
+/// both are equal.
+fn names(runs: &[Run]) -> Vec<String> {
+    let own = |run: &Run| format!("{}, {}", title(run), run.name);
+    let mut names: Vec<String> = runs.iter().map(own).collect();
+    for at in 1..names.len() {
+        let before = names[..at]
+            .iter()
+            .filter(|name| **name == names[at])
+            .count();
+        if before > 0 {
+            names[at] = format!("{} ({})", names[at], before + 1);
+        }
+    }
+    names
+}
+
+/// Which run has the best score, where all have the same metric.
+fn best(runs: &[Run], names: &[String]) -> Option<String> {
+    let scores: Option<Vec<_>> = runs
+        .iter()
+        .map(|run| score(run.summary.as_ref()?))
+        .collect();
+    let scores = scores?;
+    let first = scores.first()?;
+    if scores.iter().any(|score| score.metric != first.metric) {
+        return Some("The runs have different headline metrics.".to_owned());
+    }
+    let better = |a: f64, b: f64| match first.mode {
+        MonitorMode::Max => a > b,
+        MonitorMode::Min => a < b,
+    };
+    let mut at = 0;
+    for (index, score) in scores.iter().enumerate() {
+        if better(score.value, scores[at].value) {
+            at = index;
+        }
+    }
+    let overlaps = |other: usize| match (scores[at].interval, scores[other].interval) {
+        (Some(own), Some(others)) => own[0] <= others[1] && others[0] <= own[1],
+        _ => false,
+    };
+    let close = (0..scores.len()).filter(|other| *other != at && overlaps(*other));
+    let close = close.count();
+    let mut text = format!(
+        "Best {}: {} of {}.",
+        first.label,
+        number(scores[at].value),
+        names[at]
+    );
+    if close > 0 {
+        let others = if close == 1 { "run" } else { "runs" };
+        let _ = write!(
+            text,
+            " The 95% confidence intervals of {close} other {others} overlap with its own, so chance may decide \
+             between them."
+        );
+    }
+    let hashes: Vec<Option<&String>> = runs
+        .iter()
+        .map(|run| run.summary.as_ref()?.data.as_ref()?.hash.as_ref())
+        .collect();
+    if hashes.iter().flatten().count() > 1 && hashes.windows(2).any(|pair| pair[0] != pair[1]) {
+        text.push_str(" The runs are of different data: their scores cannot be compared directly.");
+    }
+    Some(text)
+}
+
+fn score_rows(runs: &[Run], names: &[String]) -> Vec<Vec<String>> {
+    let head = std::iter::once(String::new()).chain(names.iter().cloned());
+    let mut rows = vec![head.collect::<Vec<_>>()];
+    let summaries = || runs.iter().map(|run| run.summary.as_ref());
+    let mut metrics: Vec<&String> = summaries()
+        .flatten()
+        .flat_map(|summary| summary.test.keys())
+        .collect();
+    metrics.sort();
+    metrics.dedup();
+    let headline = summaries()
+        .flatten()
+        .find_map(|summary| summary.headline.as_ref());
+    metrics.sort_by_key(|name| headline.is_none_or(|headline| headline.metric != **name));
+    for metric in metrics {
+        let label = summaries()
+            .flatten()
+            .next()
+            .map_or(metric.clone(), |summary| {
+                F1::of_metrics(&summary.test).label(metric)
+            });
+        let cells = summaries().map(|summary| {
+            let value = summary.and_then(|summary| summary.test.get(metric));
+            value.map_or("-".to_owned(), |value| number(*value))
+        });
+        rows.push(std::iter::once(label).chain(cells).collect());
+    }
+    let mut facts = |name: &str, cell: &dyn Fn(&tinderbox_train::run_dir::Summary) -> String| {
+        let cells = summaries().map(|summary| summary.map_or("-".to_owned(), cell));
+        rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
+    };
+    facts("best baseline", &|summary| {
+        let comparison = summary.details.get("comparison");
+        let value = comparison.and_then(|comparison| comparison.get("baseline")?.as_f64());
+        value.map_or("-".to_owned(), number)
+    });
+    facts("parameters", &|summary| thousands(summary.parameters));
+    facts("epochs", &|summary| thousands(summary.epochs));
+    facts("time", &|summary| seconds(summary.wall_s));
+    facts("device", &|summary| summary.device.clone());
+    facts("seed", &|summary| summary.seed.to_string());
+    rows
+}
+
+/// The keys of a recipe with their values, tables taken apart.
+fn keys(recipe: &str) -> BTreeMap<String, String> {
+    fn add(all: &mut BTreeMap<String, String>, prefix: &str, table: &toml::Table) {
+        for (key, value) in table {
+            let name = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
+            match value {
+                toml::Value::Table(table) => add(all, &name, table),
+                value => {
+                    all.insert(name, value.to_string());
+                }
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    if let Ok(table) = recipe.parse::<toml::Table>() {
+        add(&mut all, "", &table);
+    }
+    all
+}
+
+fn add_recipes(page: &mut String, runs: &[Run], names: &[String]) {
+    let recipes: Vec<BTreeMap<String, String>> = runs
+        .iter()
+        .map(|run| keys(run.recipe.as_deref().unwrap_or_default()))
+        .collect();
+    let mut all: Vec<&String> = recipes.iter().flat_map(BTreeMap::keys).collect();
+    all.sort();
+    all.dedup();
+    all.retain(|key| {
+        let first = recipes.first().and_then(|recipe| recipe.get(*key));
+        recipes.iter().any(|recipe| recipe.get(*key) != first)
+    });
+    page.push_str("<h2>Recipe keys that differ</h2>\n");
+    if all.is_empty() {
+        page.push_str("<p>None: the recipes are equal.</p>\n");
+        return;
+    }
+    let head = std::iter::once("key".to_owned()).chain(names.iter().cloned());
+    let mut rows = vec![head.collect::<Vec<_>>()];
+    for key in all {
+        let cells = recipes.iter().map(|recipe| {
+            let value = recipe.get(key);
+            value.map_or("-".to_owned(), |value| crate::svg::shorten(value, 60))
+        });
+        rows.push(std::iter::once(key.clone()).chain(cells).collect());
+    }
+    page.push_str(&html::table(&rows));
+}
+
+fn add_curves(page: &mut String, runs: &[Run], names: &[String]) {
+    let trainings: Vec<Option<Training>> = runs.iter().map(training).collect();
+    let mut metrics: Vec<&str> = Vec::new();
+    for training in trainings.iter().flatten() {
+        for metric in &training.metrics {
+            if !metrics.contains(&metric.name.as_str()) {
+                metrics.push(&metric.name);
+            }
+        }
+    }
+    if metrics.is_empty() {
+        return;
+    }
+    let axes: Vec<&str> = trainings
+        .iter()
+        .flatten()
+        .map(|training| training.axis)
+        .collect();
+    let axis = if axes.windows(2).all(|pair| pair[0] == pair[1]) {
+        axes[0]
+    } else {
+        "epoch or step"
+    };
+    page.push_str("<h2>Training</h2>\n<div class=\"charts\">\n");
+    for metric in metrics.iter().take(MAX_CHARTS) {
+        let mut lines = Vec::new();
+        let mut key = Vec::new();
+        let mut of_valid = false;
+        for (at, training) in trainings.iter().enumerate() {
+            let all = training.iter().flat_map(|training| &training.metrics);
+            let Some(found) = all.into_iter().find(|found| found.name == **metric) else {
+                continue;
+            };
+            // The validation where there is one: it is what runs are compared by.
+            let points = if found.valid.is_empty() {
+                &found.train
+            } else {
+                of_valid = true;
+                &found.valid
+            };
+            lines.push((at, points));
+            key.push((format!("s{}", at % COLORS), names[at].as_str()));
+        }
+        let name = if of_valid {
+            format!("{metric}, validation")
+        } else {
+            format!("{metric}, training")
+        };
+        if let Some(svg) = curves::drawn(&name, axis, &lines, None) {
+            page.push_str(&html::card(&name, &(svg + &html::key(key))));
+        }
+    }
+    page.push_str("</div>\n");
+}
+
+fn add_warnings(page: &mut String, runs: &[Run], names: &[String]) {
+    let all: Vec<String> = runs
+        .iter()
+        .zip(names)
+        .flat_map(|(run, name)| {
+            let own = warnings::warnings(run).into_iter();
+            own.map(move |warning| format!("{name}: {}", capital(&warning)))
+        })
+        .collect();
+    if !all.is_empty() {
+        page.push_str("<h2>Warnings</h2>\n");
+        page.push_str(&warning_list(&all));
+    }
+}

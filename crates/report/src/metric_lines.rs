@@ -1,0 +1,48 @@
+//! The lines of `metrics.jsonl`.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use tinderbox_predict::FileError;
+
+use crate::ReportError;
+
+/// One logged value.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct MetricLine {
+    pub(crate) step: u64,
+    #[serde(default)]
+    pub(crate) epoch: u64,
+    pub(crate) split: String,
+    pub(crate) name: String,
+    /// None for a value that was not finite.
+    pub(crate) value: Option<f64>,
+}
+
+/// Reads the lines; `None` if there is no such file.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<MetricLine>>, ReportError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(path).map_err(FileError::new("read", path))?;
+    let lines = text.lines().enumerate();
+    let filled = lines.filter(|(_, line)| !line.trim().is_empty());
+    let parsed = filled.map(|(at, line)| {
+        serde_json::from_str(line).map_err(|error| ReportError::Damaged {
+            path: path.to_owned(),
+            line: Some(at + 1),
+            reason: reason(&error),
+        })
+    });
+    parsed.collect::<Result<_, _>>().map(Some)
+}
+
+/// What is wrong with a JSON text, without the place in a text of one line.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
+}

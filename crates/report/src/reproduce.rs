@@ -1,0 +1,104 @@
+//! What repeats a run.
+
+use crate::Run;
+use crate::model::{network, task, temperature, version};
+use crate::number::{bytes, number, seconds};
+use tinderbox_train::format::thousands;
+
+/// The command that repeats a run, from its directory.
+pub(crate) fn command(run: &Run) -> Option<String> {
+    let summary = run.summary.as_ref()?;
+    run.recipe.as_ref()?;
+    Some(format!(
+        "{} train --recipe recipe.toml --device {}",
+        summary.app, summary.device
+    ))
+}
+
+/// Names with values: versions, device, times, memory, hashes.
+pub(crate) fn facts(run: &Run) -> Vec<[String; 2]> {
+    let mut facts = Vec::new();
+    let mut put = |name: &str, value: String| facts.push([name.to_owned(), value]);
+    put("task", task(run).name.to_owned());
+    if let Some(network) = network(run) {
+        put("network", network.to_owned());
+    }
+    let Some(summary) = &run.summary else {
+        for name in ["tinderbox", "burn"] {
+            if let Some(version) = version(run, name) {
+                put(name, version.to_owned());
+            }
+        }
+        return facts;
+    };
+    put("parameters", thousands(summary.parameters));
+    put("seed", summary.seed.to_string());
+    put(
+        "device",
+        format!("{} ({})", summary.device, summary.backend),
+    );
+    put(
+        "versions",
+        format!("{} {}, Burn {}", summary.app, summary.version, summary.burn),
+    );
+    let is_agent = run.detail("best_step").is_some();
+    let counts = [
+        summary.epochs,
+        summary.best_epoch,
+        summary.steps,
+        summary.samples,
+    ];
+    let [epochs, best, steps, samples] = counts.map(thousands);
+    put(
+        "training",
+        if is_agent {
+            format!("{steps} steps, {epochs} evaluations, best {best}")
+        } else {
+            format!("{epochs} epochs, best {best}, {steps} steps, {samples} samples")
+        },
+    );
+    put("time", times(summary));
+    if summary.samples_per_s > 0.0 && !is_agent {
+        put(
+            "speed",
+            format!("{} samples/s", number(summary.samples_per_s)),
+        );
+    }
+    if let Some(us) = run
+        .detail("predict_item_us")
+        .and_then(serde_json::Value::as_f64)
+    {
+        put("one prediction", format!("{} µs", number(us)));
+    }
+    if let Some(size) = summary.peak_rss_bytes {
+        put("memory", format!("{} at most", bytes(size)));
+    }
+    if let Some(threshold) = run.detail("threshold").and_then(serde_json::Value::as_f64) {
+        put("decision threshold", number(threshold));
+    }
+    if let Some(temperature) = temperature(run) {
+        put("temperature of the probabilities", number(temperature));
+    }
+    if let Some(data) = &summary.data {
+        if let Some(hash) = &data.hash {
+            put("hash of the data", hash.clone());
+        }
+        if data.duplicates > 0 {
+            let count = thousands(data.duplicates);
+            put("duplicates", format!("{count}, each kept in one split"));
+        }
+    }
+    facts
+}
+
+fn times(summary: &tinderbox_train::run_dir::Summary) -> String {
+    let timings = summary.timings;
+    let parts = [
+        ("compute", timings.compute_s),
+        ("data wait", timings.data_s),
+        ("validation", timings.valid_s),
+        ("checkpoints", timings.checkpoint_s),
+    ];
+    let parts = parts.map(|(name, value)| format!("{name} {}", seconds(value)));
+    format!("{} ({})", seconds(summary.wall_s), parts.join(", "))
+}

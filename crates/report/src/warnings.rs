@@ -1,0 +1,62 @@
+//! What to be careful about, as the run stored it.
+
+use tinderbox_train::format::thousands;
+
+use crate::Run;
+
+/// The warnings of a run, and what it lacks.
+pub(crate) fn warnings(run: &Run) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(summary) = &run.summary {
+        for warning in &summary.warnings {
+            if !all.contains(warning) {
+                all.push(warning.clone());
+            }
+        }
+        if let Some(data) = &summary.data
+            && data.test_duplicates > 0
+        {
+            let count = data.test_duplicates;
+            all.push(format!(
+                "{} {} of the test split also {} in the training split: the test score is too good",
+                thousands(count),
+                if count == 1 { "item" } else { "items" },
+                if count == 1 { "occurs" } else { "occur" }
+            ));
+        }
+    }
+    all.extend(missing(run));
+    all
+}
+
+/// What this page cannot show.
+fn missing(run: &Run) -> Vec<String> {
+    if run.summary.is_none() {
+        return vec![
+            "this model folder has no run: scores, curves, analyses and the recipe are missing; report the \
+             directory that `train` wrote to"
+                .to_owned(),
+        ];
+    }
+    let mut missing = Vec::new();
+    let files = [
+        (
+            run.sections.is_none(),
+            "sections.json",
+            "analyses of the test split",
+        ),
+        (run.metrics.is_none(), "metrics.jsonl", "curves"),
+        (run.recipe.is_none(), "recipe.toml", "the recipe"),
+        (
+            run.model.is_null(),
+            "model/model.json",
+            "the kind of the model and its classes",
+        ),
+    ];
+    for (is_missing, file, what) in files {
+        if is_missing {
+            missing.push(format!("the run has no `{file}`: this page lacks {what}"));
+        }
+    }
+    missing
+}
