@@ -107,6 +107,125 @@ class UNet(nn.Module):
         return self.head(x)
 
 
+class Conv3x3(nn.Sequential):
+    """A depthwise 3x3 convolution, and one of single pixels."""
+
+    def __init__(self, d_in, d_out, stride=1):
+        super().__init__(
+            *conv_norm(d_in, d_in, 3, stride, groups=d_in, activation=nn.SiLU),
+            *conv_norm(d_in, d_out, 1, activation=nn.SiLU))
+
+
+class Csp(nn.Module):
+    def __init__(self, d_in, d_out, blocks, residual):
+        super().__init__()
+        inner = d_out // 2
+        self.main, self.bypass = pointwise(d_in, inner), pointwise(d_in, inner)
+        self.blocks = nn.ModuleList([
+            nn.Sequential(*pointwise(inner, inner), *Conv3x3(inner, inner)) for _ in range(blocks)])
+        self.join, self.residual = pointwise(2 * inner, d_out), residual
+
+    def forward(self, x):
+        main = self.main(x)
+        for block in self.blocks:
+            main = main + block(main) if self.residual else block(main)
+        return self.join(torch.cat([main, self.bypass(x)], 1))
+
+
+class Pyramid(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.reduce, self.join = pointwise(width, width // 2), pointwise(2 * width, width)
+
+    def forward(self, x):
+        x = self.reduce(x)
+        return self.join(torch.cat([x] + [F.max_pool2d(x, side, 1, side // 2) for side in (5, 9, 13)], 1))
+
+
+def pointwise(d_in, d_out):
+    return nn.Sequential(*conv_norm(d_in, d_out, 1, activation=nn.SiLU))
+
+
+def cells(maps):
+    """All outputs of every cell, [batch, outputs, cells]."""
+    return torch.cat([scores.flatten(2) for scores in maps], 2)
+
+
+class YoloxNano(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.stem = nn.Sequential(*conv_norm(12, 16, 3, activation=nn.SiLU))
+        self.stages = nn.ModuleList([
+            nn.Sequential(
+                Conv3x3(width, 2 * width, 2), *([Pyramid(256)] if width == 128 else []),
+                Csp(2 * width, 2 * width, blocks, width != 128))
+            for width, blocks in [(16, 1), (32, 3), (64, 3), (128, 1)]])
+        self.lateral = nn.ModuleList([pointwise(256, 128), pointwise(128, 64)])
+        self.up = nn.ModuleList([Csp(256, 128, 1, False), Csp(128, 64, 1, False)])
+        self.down = nn.ModuleList([Conv3x3(64, 64, 2), Conv3x3(128, 128, 2)])
+        self.out = nn.ModuleList([Csp(128, 128, 1, False), Csp(256, 256, 1, False)])
+        self.heads = nn.ModuleList([nn.ModuleDict({
+            "stem": pointwise(width, 64),
+            "classes": nn.Sequential(Conv3x3(64, 64), Conv3x3(64, 64)),
+            "boxes": nn.Sequential(Conv3x3(64, 64), Conv3x3(64, 64)),
+            "class_scores": nn.Conv2d(64, classes, 1), "objectness": nn.Conv2d(64, 1, 1), "edges": nn.Conv2d(64, 4, 1),
+        }) for width in (64, 128, 256)])
+
+    def forward(self, x):
+        squares = [x[..., row::2, column::2] for column in (0, 1) for row in (0, 1)]
+        x, maps = self.stem(torch.cat(squares, 1)), []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        fine, middle, coarse = maps[1:]
+        top = self.lateral[0](coarse)
+        middle = self.up[0](torch.cat([F.interpolate(top, scale_factor=2), middle], 1))
+        side = self.lateral[1](middle)
+        fine = self.up[1](torch.cat([F.interpolate(side, scale_factor=2), fine], 1))
+        middle = self.out[0](torch.cat([self.down[0](fine), side], 1))
+        coarse = self.out[1](torch.cat([self.down[1](middle), top], 1))
+        scores = []
+        for head, x in zip(self.heads, (fine, middle, coarse)):
+            x = head["stem"](x)
+            boxes = head["boxes"](x)
+            scores.append(torch.cat(
+                [head["class_scores"](head["classes"](x)), head["objectness"](boxes), head["edges"](boxes)], 1))
+        return cells(scores)
+
+
+class FastDetector(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        def conv(d_in, d_out, kernel=3, stride=1):
+            return nn.Sequential(*conv_norm(d_in, d_out, kernel, stride, activation=nn.ReLU))
+        widths, inner = [16, 32, 64, 96, 128], 64
+        self.stem = conv(3, 16, 3, 2)
+        self.stages = nn.ModuleList([
+            nn.Sequential(conv(a, b, 3, 2), *([Residual(b, b, 1)] if a > 16 else []))
+            for a, b in zip(widths, widths[1:])])
+        self.lateral = nn.ModuleList([conv(width, inner, 1) for width in widths[2:]])
+        self.up, self.out = (nn.ModuleList([conv(inner, inner) for _ in range(2)]) for _ in range(2))
+        self.down = nn.ModuleList([conv(inner, inner, 3, 2) for _ in range(2)])
+        self.heads = nn.ModuleList([nn.Sequential(conv(inner, inner), conv(inner, inner)) for _ in range(3)])
+        self.scores = nn.ModuleList([nn.ModuleList([nn.Conv2d(inner, out, 1) for out in (classes, 32)]) for _ in range(3)])
+
+    def forward(self, x):
+        x, maps = self.stem(x), []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        fine, middle, coarse = (lateral(x) for lateral, x in zip(self.lateral, maps[1:]))
+        middle = self.up[0](middle + F.interpolate(coarse, scale_factor=2))
+        fine = self.up[1](fine + F.interpolate(middle, scale_factor=2))
+        middle = self.out[0](middle + self.down[0](fine))
+        coarse = self.out[1](coarse + self.down[1](middle))
+        scores = []
+        for head, pair, x in zip(self.heads, self.scores, (fine, middle, coarse)):
+            x = head(x)
+            scores.append(torch.cat([score(x) for score in pair], 1))
+        return cells(scores)
+
+
 class TextEncoder(nn.Module):
     def __init__(self, vocabulary, classes, seq, width, heads, layers, hidden):
         super().__init__()
@@ -185,6 +304,8 @@ CASES = {
     "resnet18": (resnet18, image(3, 32, 32), 10, 64),
     "efficientnet-lite0": (efficientnet_lite0, image(3, 224, 224), 1000, 16),
     "unet": (lambda: UNet(1, 2, 4, 32), image(1, 256, 256), 2, 4),
+    "fast-detector": (lambda: FastDetector(3), image(3, 416, 416), 3, 8),
+    "yolox-nano": (lambda: YoloxNano(80), image(3, 416, 416), 80, 8),
     "q-network": (lambda: mlp(4, 128, 128, 2), image(1, 1, 4), 2, 128),
     "tabular": (lambda: mlp(32, 64, 64, 2), image(1, 1, 32), 2, 32),
     "text-encoder": (lambda: TextEncoder(8192, 4, 64, 128, 4, 4, 512), text, 4, 32),
@@ -193,13 +314,13 @@ CASES = {
 }
 
 
-# Cases in which every pixel has a class.
-PIXELS = ["unet"]
+# Cases in which every pixel or cell has a class.
+MANY = ["unet", "fast-detector", "yolox-nano"]
 
 
 def loss_of(scores, y):
-    """Of networks with members, which come second, the mean of the members' losses; of pixels, that of all."""
-    if scores.dim() == 3:
+    """Of networks with members, which come second, the mean of the members' losses; of pixels and cells, that of all."""
+    if scores.dim() == 3 and y.dim() == 1:
         y = y[:, None].expand(-1, scores.shape[1]).flatten()
         scores = scores.flatten(0, 1)
     return F.cross_entropy(scores, y)
@@ -267,7 +388,8 @@ def main():
         dtype = torch.bfloat16 if options.bf16 else torch.float32
         model = make().to(device, dtype)
         x = [part.to(device, dtype if part.is_floating_point() else part.dtype) for part in inputs(batch)]
-        shape = (batch, *x[0].shape[2:]) if name in PIXELS else (batch,)
+        with torch.no_grad():
+            shape = (batch, *model(*x).shape[2:]) if name in MANY else (batch,)
         y = torch.arange(math.prod(shape), device=device).reshape(shape) % classes
         optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
         forward = torch.compile(model) if options.compile else model

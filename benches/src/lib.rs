@@ -22,10 +22,12 @@ use tinderbox_models::tabular::{
     CategoricalEmbedding, NumericEmbedding, TabMConfig, TabularMlpConfig,
 };
 use tinderbox_models::text::TextEncoderConfig;
-use tinderbox_models::vision::{CnnConfig, EfficientNetLiteConfig, ResNetConfig, UNetConfig};
+use tinderbox_models::vision::{
+    CnnConfig, EfficientNetLiteConfig, FastDetectorConfig, ResNetConfig, UNetConfig, YoloxConfig,
+};
 use tinderbox_models::{DataSized as _, Template};
 use tinderbox_predict::tabular::{self, Features, Sizes};
-use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_predict::vision::{DetectionModelConfig, ImageModelConfig};
 use tinderbox_recipes::tabular::TabularModel;
 use tinderbox_train::classify::{Classifier, Loss};
 
@@ -35,7 +37,7 @@ pub use net::{Net, TableNet};
 use net::{Text, images, rows, texts};
 pub use ops::{Kind, Op, compared_ops, image_ops};
 pub use peak::Peak;
-use vision::{Lite, PerPixel, pixels};
+use vision::{Lite, PerCell, PerPixel, cells, pixels};
 
 /// What an item of a benchmark goes through.
 #[derive(Clone)]
@@ -75,6 +77,16 @@ pub fn cases() -> Vec<Case> {
         image("resnet18", resnet18.into(), [32, 32, 3], 10, 64),
         efficientnet_lite0(),
         unet(),
+        detector(
+            "fast-detector",
+            DetectionModelConfig::FastDetector(Template(FastDetectorConfig::template())),
+            3,
+        ),
+        detector(
+            "yolox-nano",
+            DetectionModelConfig::Yolox(Template(YoloxConfig::template())),
+            80,
+        ),
         image("q-network", mlp([128, 128]), [1, 4, 1], 2, 128),
         image("tabular", mlp([64, 64]), [1, 32, 1], 2, 32),
         text_encoder(),
@@ -101,6 +113,16 @@ fn unet() -> Case {
         net: Net::UNet(UNetConfig::new(1, classes), [256, 256, 1]),
         classes,
         batch: 4,
+    }
+}
+
+/// A detector at the size of the recipe `detect`.
+fn detector(name: &'static str, config: DetectionModelConfig, classes: usize) -> Case {
+    Case {
+        name,
+        net: Net::Detector(config, [416, 416, 3]),
+        classes,
+        batch: 8,
     }
 }
 
@@ -197,6 +219,12 @@ impl Case {
                 let make = move |size, device: &Device| pixels(shape, classes, size, device);
                 step::through_the_loop(model, make, batch, steps, device)
             }
+            Net::Detector(config, shape) => {
+                let net = PerCell::init(&config, shape, classes, device)?;
+                let model = Classifier::new(net, Loss::default());
+                let make = move |size, device: &Device| cells(shape, classes, size, device);
+                step::through_the_loop(model, make, batch, steps, device)
+            }
             Net::Text(config, seq) => {
                 let model = Classifier::new(Text::init(&config, device)?, Loss::default());
                 let make = move |size, device: &Device| texts(&config, seq, size, device);
@@ -221,7 +249,7 @@ impl Case {
                 let batch = images(*shape, classes, size, device);
                 Some(step::by_hand(net, &batch, steps, device))
             }
-            Net::EfficientNetLite(..) | Net::UNet(..) => None,
+            Net::EfficientNetLite(..) | Net::UNet(..) | Net::Detector(..) => None,
             Net::Text(config, seq) => {
                 let batch = texts(config, *seq, size, device);
                 Some(step::by_hand(
@@ -300,6 +328,7 @@ mod tests {
                 config.base_channels = 4;
                 *shape = [32, 32, 1];
             }
+            Net::Detector(_, shape) => *shape = [64, 64, 3],
             _ => (),
         }
     }
@@ -310,7 +339,14 @@ mod tests {
         for mut case in cases() {
             make_small(&mut case);
             let by_hand = case.train_by_hand(1, &device);
-            let without = ["resnet18", "efficientnet-lite0", "unet", "churn"];
+            let without = [
+                "resnet18",
+                "efficientnet-lite0",
+                "unet",
+                "fast-detector",
+                "yolox-nano",
+                "churn",
+            ];
             let without = without.contains(&case.name);
             assert_eq!(by_hand.is_none(), without, "{}", case.name);
             let looped = case.train_through_the_loop(1, &device).unwrap();
@@ -321,8 +357,12 @@ mod tests {
 
     #[test]
     fn networks_of_images_have_the_published_number_of_parameters() {
-        // timm's `efficientnet_lite0`, and the U-Net of `torch_steps.py`.
-        for (name, expected) in [("efficientnet-lite0", 4_652_008), ("unet", 7_762_498)] {
+        // timm's `efficientnet_lite0`, the U-Net of `torch_steps.py`, and YOLOX-Nano.
+        for (name, expected) in [
+            ("efficientnet-lite0", 4_652_008),
+            ("unet", 7_762_498),
+            ("yolox-nano", 912_159),
+        ] {
             let mut cases = cases().into_iter();
             let case = cases.find(|case| case.name == name).unwrap();
             assert_eq!(case.parameters(&device()).unwrap(), expected, "{name}");

@@ -10,11 +10,11 @@ use tinderbox_models::trainable_parameters;
 use tinderbox_models::vision::{EfficientNetLiteConfig, UNetConfig};
 use tinderbox_predict::Classify;
 use tinderbox_predict::tabular::{Architecture, Features, Sizes, TabularNet};
-use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_predict::vision::{DetectionModelConfig, ImageModelConfig};
 use tinderbox_recipes::tabular::{BatchTargets, TableBatch};
 use tinderbox_train::classify::LabeledBatch;
 
-use crate::vision::{Lite, PerPixel};
+use crate::vision::{Lite, PerCell, PerPixel};
 
 /// A network and what it reads.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub enum Net {
     EfficientNetLite(EfficientNetLiteConfig, [usize; 3]),
     /// Images of which every pixel has a class.
     UNet(UNetConfig, [usize; 3]),
+    /// Images in which objects are found.
+    Detector(DetectionModelConfig, [usize; 3]),
     /// Texts of a number of tokens.
     Text(TextEncoderConfig, usize),
     /// Rows of a table.
@@ -74,6 +76,11 @@ impl Net {
                 let input = images(*shape, classes, size, device).inputs;
                 Box::new(move || net.classify(input.clone()).into_data())
             }
+            Self::Detector(config, shape) => {
+                let net = PerCell::init(config, *shape, classes, device)?;
+                let input = images(*shape, classes, size, device).inputs;
+                Box::new(move || net.classify(input.clone()).into_data())
+            }
             Self::Text(config, seq) => {
                 let net = Text::init(config, device)?;
                 let input = texts(config, *seq, size, device).inputs;
@@ -98,6 +105,9 @@ impl Net {
             }
             Self::EfficientNetLite(config, _) => trainable_parameters(&Lite::init(config, device)?),
             Self::UNet(config, _) => trainable_parameters(&PerPixel::init(config, device)?),
+            Self::Detector(config, shape) => {
+                trainable_parameters(&PerCell::init(config, *shape, classes, device)?)
+            }
             Self::Text(config, _) => trainable_parameters(&Text::init(config, device)?),
             Self::Table(table) => trainable_parameters(&table.init(device)?),
         })

@@ -4,10 +4,14 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use tinderbox_models::ConfigError;
 use tinderbox_models::vision::{EfficientNetLite, EfficientNetLiteConfig, UNet, UNetConfig};
-use tinderbox_predict::Classify;
+use tinderbox_predict::vision::{DetectionModel, DetectionModelConfig};
+use tinderbox_predict::{Classify, Detect as _};
 use tinderbox_train::classify::LabeledBatch;
 
 use crate::net::{images, labels};
+
+/// Pixels along the sides of the cells of a detector.
+const STRIDES: [usize; 3] = [8, 16, 32];
 
 /// A class for every image.
 #[derive(Module, Debug)]
@@ -57,6 +61,53 @@ impl Classify for PerPixel {
         let [batch, classes, height, width] = scores.dims();
         let scores = scores.permute([0, 2, 3, 1]);
         scores.reshape([batch * height * width, classes])
+    }
+}
+
+/// All that a detector predicts for a cell, as scores of classes: the loss is the mean cross-entropy of all cells.
+#[derive(Module, Debug)]
+pub(crate) struct PerCell {
+    net: DetectionModel,
+}
+
+impl PerCell {
+    pub(crate) fn init(
+        config: &DetectionModelConfig,
+        shape: [usize; 3],
+        classes: usize,
+        device: &Device,
+    ) -> Result<Self, ConfigError> {
+        let net = config.init(shape[2], classes, device)?;
+        Ok(Self { net })
+    }
+}
+
+impl Classify for PerCell {
+    type Input = Tensor<4>;
+
+    /// The output is `[batch * cells, classes + numbers of a box]`.
+    fn classify(&self, images: Tensor<4>) -> Tensor<2> {
+        let found = self.net.detect(images);
+        let parts = [Some(found.classes), found.objectness, Some(found.raw_boxes)];
+        Tensor::cat(parts.into_iter().flatten().collect(), 2).flatten(0, 1)
+    }
+}
+
+/// A batch of noise with a class for every cell of a detector.
+pub(crate) fn cells(
+    shape: [usize; 3],
+    classes: usize,
+    size: usize,
+    device: &Device,
+) -> LabeledBatch<Tensor<4>> {
+    let [height, width, _channels] = shape;
+    let cells: usize = STRIDES
+        .map(|stride| (height / stride) * (width / stride))
+        .iter()
+        .sum();
+    LabeledBatch {
+        labels: labels(classes, size * cells, device),
+        ..images(shape, classes, size, device)
     }
 }
 
