@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use burn::tensor::Device;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use tinderbox_backend::DeviceSpec;
 use tinderbox_train::overlay::assign;
 use tinderbox_train::section::Analysis;
 use tinderbox_train::task::{Noun, Overview};
+use tinderbox_train::tensorboard::EventOptions;
 use tinderbox_train::{Task, TaskError};
 
 use crate::app::{ModelOf, NoFlags, RecipeOf, load, with_data};
@@ -80,12 +81,40 @@ pub struct RunArgs {
     /// Device to compute on.
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Write event files for TensorBoard to tensorboard/ in the run directory: scalars, or also histograms of
+    /// the weights
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "scalars"
+    )]
+    pub tensorboard: Option<EventKinds>,
     /// Skip report.html and the model card
     #[arg(long)]
     pub no_report: bool,
     /// Print the result only
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// What `train --tensorboard` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventKinds {
+    /// Metrics and the norm of the gradient
+    Scalars,
+    /// Also the weights of each epoch
+    Histograms,
+}
+
+impl From<EventKinds> for EventOptions {
+    fn from(kinds: EventKinds) -> Self {
+        Self {
+            histograms: kinds == EventKinds::Histograms,
+        }
+    }
 }
 
 /// A flag of `train` that stands for a key of the recipe.

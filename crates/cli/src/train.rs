@@ -1,8 +1,13 @@
 //! The command `train` of every app.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use tinderbox_backend::{DeviceSpec, Opened};
+use tinderbox_train::run_dir::{RECIPE_FILE, Summary};
 use tinderbox_train::section::Section;
 use tinderbox_train::task::Overview;
+use tinderbox_train::tensorboard::{self, EventOptions, TENSORBOARD_DIR};
 use tinderbox_train::{Task, TaskRecipe as _, result_warnings};
 
 use crate::app::{App, TrainCommand};
@@ -37,6 +42,7 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
         note(&format!("warning: {warning}"));
     }
     let mut options = progress::watch(&args.train, &dir, resume);
+    options.events = common.tensorboard.map(EventOptions::from);
     A::set_options(args, &task, &mut options);
     let mut report = task.train(&device.device, options)?;
     let warnings = result_warnings(&report, &overview, A::Task::ITEM);
@@ -46,9 +52,25 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
     report.run.finish(&summary)?;
     summary::print(&report, &summary, A::Task::ITEM, &dir)?;
     A::after_training(&task, &report, &device.device, common.quiet)?;
+    add_events(&dir, &summary)?;
     if !common.no_report {
         run_report::after_training(&dir, common.quiet);
     }
+    Ok(())
+}
+
+/// Adds recipe, images and result to the event files, if the run writes some.
+fn add_events(dir: &Path, summary: &Summary) -> Result<(), Failure> {
+    if !dir.join(TENSORBOARD_DIR).is_dir() {
+        return Ok(());
+    }
+    let recipe = fs::read_to_string(dir.join(RECIPE_FILE))?;
+    let recipe = recipe.parse().map_err(anyhow::Error::from)?;
+    let images = fs::read_dir(dir.join("images")).into_iter().flatten();
+    let images = images.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut images: Vec<PathBuf> = images.collect();
+    images.sort();
+    tensorboard::finish(dir, &recipe, &summary.test, summary.steps, &images)?;
     Ok(())
 }
 

@@ -29,6 +29,13 @@ pub fn clip_global_norm<M: Module>(
     grads
 }
 
+/// The L2 norm of the gradients of all parameters together, read back from the device; none if there are none.
+pub fn global_norm<M: Module>(module: &M, grads: &GradientsParams) -> Option<f64> {
+    let mut squares = Squares { grads, sum: None };
+    module.visit(&mut squares);
+    Some(f64::from(squares.sum?.sqrt().into_scalar::<f32>()))
+}
+
 /// Divides a sum of `count` gradients by `count`.
 pub(crate) fn average<M: Module>(
     module: &M,

@@ -59,6 +59,7 @@ pub mod split;
 pub mod splits;
 mod strategy;
 pub mod task;
+pub mod tensorboard;
 mod trainer;
 mod weights;
 

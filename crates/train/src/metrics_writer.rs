@@ -6,12 +6,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::tensorboard::LineEvents;
+
 /// `metrics.jsonl`, cut to what a checkpoint knows before it grows again.
 #[derive(Debug)]
 pub struct MetricLines {
     /// None for a run that leaves nothing on the disk.
     file: Option<BufWriter<File>>,
     bytes: u64,
+    /// Event files that follow it.
+    events: Option<LineEvents>,
 }
 
 #[derive(Serialize)]
@@ -25,14 +29,20 @@ struct Line<'a> {
 }
 
 impl MetricLines {
-    /// Opens the file to go on after its first `bytes` bytes; without a path nothing is written.
+    /// Opens the file to go on after its first `bytes` bytes; without a path nothing is written. If there is a
+    /// folder for [event files](crate::tensorboard) next to it, every value goes there, too.
     ///
     /// # Errors
     ///
     /// If it cannot be opened or is shorter than that.
     pub fn open(path: Option<&Path>, bytes: u64) -> io::Result<Self> {
         let file = path.map(|path| cut(path, bytes)).transpose()?;
-        Ok(Self { file, bytes })
+        let events = path.map(|path| LineEvents::open(path, bytes)).transpose()?;
+        Ok(Self {
+            file,
+            bytes,
+            events: events.flatten(),
+        })
     }
 
     /// Appends one value.
@@ -66,7 +76,10 @@ impl MetricLines {
         bytes.push(b'\n');
         file.write_all(&bytes)?;
         self.bytes += bytes.len() as u64;
-        Ok(())
+        match &mut self.events {
+            Some(events) => events.write(step, split, name, value, wall_s),
+            None => Ok(()),
+        }
     }
 
     /// Length of the file, in bytes.
@@ -80,7 +93,8 @@ impl MetricLines {
     ///
     /// If it does not take it.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)?;
+        self.events.as_mut().map_or(Ok(()), LineEvents::flush)
     }
 
     /// Brings what was written to the disk, and gives the length for a checkpoint, in bytes.
@@ -114,6 +128,7 @@ fn cut(path: &Path, bytes: u64) -> io::Result<BufWriter<File>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensorboard::{self, EventOptions};
 
     #[test]
     fn a_reopened_file_goes_on_where_the_checkpoint_was() {
@@ -138,5 +153,28 @@ mod tests {
             .map(|end| &end[end.len() - 26..])
         );
         assert!(MetricLines::open(Some(&path), 1 << 20).is_err());
+    }
+
+    #[test]
+    fn event_files_of_a_resumed_run_have_every_step_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        tensorboard::enable(dir.path(), EventOptions::default()).unwrap();
+        let mut lines = MetricLines::open(Some(&path), 0).unwrap();
+        lines.write([1, 1], "train", "loss", 0.5, 0.1).unwrap();
+        lines.write([1, 1], "valid", "loss", 0.6, 0.2).unwrap();
+        let bytes = lines.sync().unwrap();
+        lines.write([2, 1], "train", "loss", 0.4, 0.3).unwrap();
+        lines.write([2, 1], "test", "loss", 0.4, 0.3).unwrap();
+        lines.flush().unwrap();
+        drop(lines);
+        let mut lines = MetricLines::open(Some(&path), bytes).unwrap();
+        lines.write([2, 1], "train", "loss", 0.3, 0.4).unwrap();
+        lines.flush().unwrap();
+        let read = |split: &str| tensorboard::scalars(&dir.path().join("tensorboard").join(split));
+        let loss = |step, value| ("loss".to_owned(), step, value);
+        assert_eq!(read("train"), [loss(1, 0.5), loss(2, 0.3)]);
+        assert_eq!(read("valid"), [loss(1, 0.6)]);
+        assert_eq!(read("test"), []);
     }
 }

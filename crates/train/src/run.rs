@@ -12,7 +12,7 @@ use crate::run_dir::{BEST_DIR, RunDir, RunError};
 use crate::run_options::{Job, Options};
 use crate::splits::SplitList;
 use crate::task::{FoldReport, Training};
-use crate::{FitError, Metrics, TaskError, Trained};
+use crate::{FitError, Metrics, TaskError, TrainError, Trained, tensorboard};
 
 /// Creates or resumes the run directory of `options` and trains in it.
 ///
@@ -39,6 +39,9 @@ pub fn in_run_dir<T>(
     let run = RunDir::open(&options.dir, options.resume, &text)?;
     if let Some(splits) = splits {
         splits.save(run.path())?;
+    }
+    if let Some(events) = options.events {
+        tensorboard::enable(run.path(), events).map_err(TrainError::Metrics)?;
     }
     let result = train(&run, &mut options);
     if result.as_ref().is_err_and(TaskError::is_user) {

@@ -6,6 +6,7 @@ use burn::train::renderer::MetricsRenderer;
 use burn::train::{Interrupter, LearnerModel};
 
 use crate::run_dir::RunError;
+use crate::tensorboard::EventOptions;
 use crate::{
     BestListener, CheckpointError, ParameterStats, Silent, TrainConfig, Trainer, parameter_stats,
 };
@@ -110,6 +111,8 @@ pub struct Options {
     pub baselines: bool,
     /// Whether these are kept in `model/`, for `eval` and `predict`.
     pub keep_baselines: bool,
+    /// Whether event files are written for `TensorBoard`, and which.
+    pub events: Option<EventOptions>,
     /// Draws the progress of each training.
     pub renderer: Box<Renderers>,
     /// Stops the run from outside.
@@ -130,6 +133,7 @@ impl Options {
             resume: false,
             baselines: false,
             keep_baselines: false,
+            events: None,
             renderer: Box::new(|_| Box::new(Silent)),
             interrupter: Interrupter::new(),
             on_damage: |error| tracing::warn!("{error}"),

@@ -28,6 +28,7 @@ use crate::silent::Silent;
 use crate::strategy::{
     BestListener, Job, Probe, State, StepListener, Strategy, Timings, TrainError,
 };
+use crate::tensorboard::WeightEvents;
 
 /// Name of the metrics file in a run directory.
 pub const METRICS_FILE: &str = "metrics.jsonl";
@@ -314,6 +315,10 @@ impl<M: LearnerModel> Trainer<M> {
             log_every: self.config.train.log_every,
         };
         let epoch = state.as_ref().map_or(1, |state| state.epoch);
+        let step = state.as_ref().map_or(0, |state| state.step);
+        let events = self.dir.as_deref();
+        let events = events.map(|dir| WeightEvents::open(dir, step, pace));
+        let events = events.transpose().map_err(TrainError::Metrics)?.flatten();
         let log = state.map(|state| state.log).unwrap_or_default();
         let file = self.dir.as_deref().map(|dir| dir.join(METRICS_FILE));
         let metrics = MetricsFile::open(file.as_deref(), log, pace).map_err(TrainError::Metrics)?;
@@ -330,6 +335,7 @@ impl<M: LearnerModel> Trainer<M> {
             metrics: metrics.clone(),
             interrupter: self.interrupter.clone(),
             on_step: self.on_step,
+            weight_events: events,
             on_best: self.on_best,
             config: self.config.clone(),
         }));

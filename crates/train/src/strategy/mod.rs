@@ -27,6 +27,7 @@ use crate::config::TrainConfig;
 use crate::log::MetricsFile;
 use crate::param_groups::ParamGroups;
 use crate::saving::Saving;
+use crate::tensorboard::WeightEvents;
 
 pub use error::{TrainError, panic_message};
 use events::Events;
@@ -51,6 +52,7 @@ pub(crate) struct Job<M: LearnerModel> {
     /// Stops that burn-train's own interrupter may lose (its dashboard resets it).
     pub(crate) interrupter: Interrupter,
     pub(crate) on_step: Option<Box<StepListener<M>>>,
+    pub(crate) weight_events: Option<WeightEvents>,
     pub(crate) on_best: Option<Box<BestListener<M>>>,
 }
 

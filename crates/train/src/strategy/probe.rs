@@ -47,7 +47,7 @@ impl<M: LearnerModel> Probe<'_, M> {
             .div_ceil(train.gradient_accumulation);
         let mut training = Training {
             // Not a clone, which would share the running statistics of normalization layers.
-            stepper: Stepper::new(self.model.valid().train(), self.config, None),
+            stepper: Stepper::new(self.model.valid().train(), self.config, None, None),
             // As good as 0: weights that change little are computed as fast as any.
             rate: self.rates.at(f64::MIN_POSITIVE),
             batches: self.epochs(self.train),

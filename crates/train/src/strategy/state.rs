@@ -30,7 +30,7 @@ pub(crate) struct State {
     /// Batches of the current epoch done.
     pub(super) batch: usize,
     /// Optimizer steps done.
-    pub(super) step: usize,
+    pub(crate) step: usize,
     /// Training items seen, repetitions included.
     pub(super) samples: usize,
     pub(super) best: Option<Best>,

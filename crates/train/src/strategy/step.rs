@@ -21,6 +21,7 @@ use crate::config::TrainConfig;
 use crate::ema::Ema;
 use crate::gradients::{average, clip_global_norm};
 use crate::optimizer::Optimizer;
+use crate::tensorboard::WeightEvents;
 use crate::weights::{weights_from_bytes, weights_to_bytes};
 
 /// The gradients of one or more batches, added up.
@@ -51,6 +52,7 @@ pub(super) struct Stepper<M: LearnerModel> {
     clip_norm: f64,
     batch_size: usize,
     on_step: Option<Box<StepListener<M>>>,
+    events: Option<WeightEvents>,
 }
 
 impl<M: LearnerModel> Stepper<M> {
@@ -58,6 +60,7 @@ impl<M: LearnerModel> Stepper<M> {
         model: M,
         config: &TrainConfig,
         on_step: Option<Box<StepListener<M>>>,
+        events: Option<WeightEvents>,
     ) -> Self {
         let train = &config.train;
         Self {
@@ -71,6 +74,7 @@ impl<M: LearnerModel> Stepper<M> {
             clip_norm: train.clip_norm,
             batch_size: train.batch_size,
             on_step,
+            events,
         }
     }
 
@@ -119,6 +123,9 @@ impl<M: LearnerModel> Stepper<M> {
     /// Optimizer step number `step`, from 1.
     pub(super) fn apply(&mut self, sum: GradientSum, rate: ModuleLearningRate, step: usize) {
         let mut grads = average(&self.model, sum.grads, sum.batches);
+        if let Some(events) = &mut self.events {
+            events.step(&self.model, &grads, step);
+        }
         if self.clip_norm > 0.0 {
             grads = clip_global_norm(&self.model, grads, self.clip_norm);
         }
@@ -131,6 +138,11 @@ impl<M: LearnerModel> Stepper<M> {
         if let Some(ema) = &mut self.ema {
             ema.update(&self.model, step);
         }
+    }
+
+    /// Why an event file could not be written, once.
+    pub(super) fn failure(&mut self) -> Option<std::io::Error> {
+        self.events.as_mut().and_then(WeightEvents::failure)
     }
 
     /// The model for inference: the averaged weights if weights are averaged.

@@ -60,7 +60,7 @@ impl<M: LearnerModel> TrainingLoop<M> {
             .num_batches()
             .div_ceil(config.train.gradient_accumulation);
         let mut started = Self {
-            stepper: Stepper::new(job.model, &config, job.on_step),
+            stepper: Stepper::new(job.model, &config, job.on_step, job.weight_events),
             best_weights: None,
             state: State::new(job.identity, &config),
             trained: LogState::default(),
@@ -258,11 +258,12 @@ impl<M: LearnerModel> TrainingLoop<M> {
         self.interrupter.should_stop() || events.is_interrupted()
     }
 
-    fn check_metrics(&self, events: &Events<M>) -> Result<(), TrainError> {
+    fn check_metrics(&mut self, events: &Events<M>) -> Result<(), TrainError> {
         if let Some(step) = self.metrics.not_finite() {
             return Err(TrainError::NotFinite { step });
         }
-        if let Some(error) = self.metrics.failure() {
+        let failure = self.metrics.failure();
+        if let Some(error) = failure.or_else(|| self.stepper.failure()) {
             return Err(TrainError::Metrics(error));
         }
         events.error().map_or(Ok(()), Err)

@@ -12,7 +12,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 use tinderbox_datasets::atomic_file::write_atomic;
-use tinderbox_datasets::image::Image;
+use tinderbox_datasets::image::{Detection, Image};
 use tinderbox_datasets::parallel_map;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::vision::{CropFrame, Detector, Landmarker, bounds_of};
@@ -93,6 +93,7 @@ pub fn track(
         last: None,
         size: [0; 2],
         since: 0,
+        is_doubted: false,
     };
     let writer = options
         .out
@@ -162,6 +163,8 @@ struct Tracker<'a> {
     size: [usize; 2],
     /// Frames since the last full-frame detection.
     since: usize,
+    /// Whether the detector found no face there in the frame before.
+    is_doubted: bool,
 }
 
 impl Tracker<'_> {
@@ -201,10 +204,6 @@ impl Tracker<'_> {
         let Some(last) = self.last.take() else {
             return Ok(None);
         };
-        self.since += 1;
-        if self.detector.is_some() && self.since >= DETECT_EVERY {
-            return Ok(None);
-        }
         let margin = self.model.spec().input.margin;
         let search = |near: &Points| {
             let square = CropFrame::around_points(near, margin);
@@ -218,12 +217,34 @@ impl Tracker<'_> {
         if moved < STILL_OVERLAP {
             found = search(&found)?.concat();
         }
-        Ok(Some(found))
+        self.since += 1;
+        if self.since < DETECT_EVERY {
+            return Ok(Some(found));
+        }
+        self.confirm(frame, found)
+    }
+
+    /// Asks the detector, if there is one, whether the face that was followed is where it finds a face. It must
+    /// contradict in two frames after another: it also misses faces, and finds some that are none.
+    fn confirm(&mut self, frame: &Image, found: Points) -> Result<Option<Points>, PredictError> {
+        let Some(detector) = &self.detector else {
+            return Ok(Some(found));
+        };
+        let faces = detector.detect(std::slice::from_ref(frame))?.concat();
+        let own = bounds_of(&found);
+        let is_own = |face: &Detection| overlap(own, edges(face)) >= LEAST_OVERLAP;
+        if faces.iter().any(is_own) {
+            (self.since, self.is_doubted) = (0, false);
+            return Ok(Some(found));
+        }
+        // Once more in the next frame, because `since` stays.
+        let is_lost = std::mem::replace(&mut self.is_doubted, true);
+        Ok((!is_lost).then_some(found))
     }
 
     /// The face anywhere in the frame.
     fn search(&mut self, frame: &Image) -> Result<Option<Points>, PredictError> {
-        self.since = 0;
+        (self.since, self.is_doubted) = (0, false);
         let Some(detector) = &self.detector else {
             return Ok(Some(self.model.locate(frame, None)?));
         };
@@ -231,10 +252,14 @@ impl Tracker<'_> {
         let Some(best) = found.first() else {
             return Ok(None);
         };
-        let bounds = &best.bounds;
-        let edges = [bounds.x_min, bounds.y_min, bounds.x_max, bounds.y_max];
-        Ok(Some(self.model.locate(frame, Some(edges))?))
+        Ok(Some(self.model.locate(frame, Some(edges(best)))?))
     }
+}
+
+/// Left, top, right and bottom edge.
+fn edges(found: &Detection) -> [f32; 4] {
+    let bounds = &found.bounds;
+    [bounds.x_min, bounds.y_min, bounds.x_max, bounds.y_max]
 }
 
 /// Intersection over union.
