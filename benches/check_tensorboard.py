@@ -39,8 +39,9 @@ def main():
     whole = read(run / "tensorboard")
     plugins = {metadata.plugin_data.plugin_name for metadata in whole.summary_metadata.values()}
     assert {"text", "hparams"} <= plugins, plugins
-    weights = read(run / "tensorboard" / "weights").Tags()
-    print(f"{count} scalars, {len(whole.Tags()['images'])} images, {len(weights['histograms'])} histograms")
+    weights = run / "tensorboard" / "weights"
+    histograms = read(weights).Tags()["histograms"] if weights.exists() else []
+    print(f"{count} scalars, {len(whole.Tags()['images'])} images, {len(histograms)} histograms")
 
 
 if __name__ == "__main__":

@@ -81,10 +81,11 @@ pub struct RunArgs {
     /// Device to compute on.
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Write event files for TensorBoard to tensorboard/ in the run directory: scalars, or also histograms of
-    /// the weights
+    /// Write event files.
     #[arg(
         long,
+        help = "Write event files for TensorBoard to tensorboard/ in the run directory: scalars, or also histograms \
+                of the weights",
         value_enum,
         value_name = "WHAT",
         num_args = 0..=1,
