@@ -109,6 +109,7 @@ pub(crate) fn of(report: &Report) -> Vec<Section> {
         .chain(baselines)
         .collect();
     all.extend(diagnostics(&methods, &report.labels));
+    all.extend(report.appendix.iter().cloned());
     all
 }
 

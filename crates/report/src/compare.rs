@@ -24,7 +24,7 @@ pub(crate) fn page(runs: &[Run]) -> String {
     if let Some(best) = best(runs, &names) {
         let _ = writeln!(page, "<p class=\"lead\">{}</p>", html::prose(&best));
     }
-    page.push_str("</header>\n<h2>Scores on the test split</h2>\n");
+    page.push_str("</header>\n<h2>Test scores</h2>\n");
     page.push_str(&html::table(&score_rows(runs, &names)));
     add_recipes(&mut page, runs, &names);
     add_curves(&mut page, runs, &names);
@@ -138,7 +138,7 @@ fn score_rows(runs: &[Run], names: &[String]) -> Vec<Vec<String>> {
         value.map_or("-".to_owned(), number)
     });
     facts("parameters", &|summary| thousands(summary.parameters));
-    facts("epochs", &|summary| thousands(summary.epochs));
+    facts("steps", &|summary| thousands(summary.steps));
     facts("time", &|summary| seconds(summary.wall_s));
     facts("device", &|summary| summary.device.clone());
     facts("seed", &|summary| summary.seed.to_string());

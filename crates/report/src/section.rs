@@ -28,6 +28,8 @@ const MAX_TEXT: usize = 6_000;
 enum Width {
     /// A chart, next to others.
     Chart,
+    /// That of two charts, where there is room.
+    Half,
     /// All.
     Full,
 }
@@ -42,12 +44,13 @@ pub(crate) fn all(sections: &[Section]) -> String {
         }
         let class = match width {
             Width::Chart => "card",
+            Width::Half => "card half",
             Width::Full => "card full",
         };
         let heading = if section.title.is_empty() {
             String::new()
         } else {
-            format!("<h3>{}</h3>\n", escape_markup(&section.title))
+            format!("<h3>{}</h3>\n", html::prose(&section.title))
         };
         let _ = writeln!(page, "<div class=\"{class}\">{heading}{content}</div>");
     }
@@ -74,10 +77,10 @@ fn body(title: &str, body: &Body) -> (String, Width) {
                 columns,
                 counts,
             };
-            let width = if columns.len() > 4 {
-                Width::Full
-            } else {
-                Width::Chart
+            let width = match columns.len() {
+                0..=4 => Width::Chart,
+                5..=12 => Width::Half,
+                _ => Width::Full,
             };
             (matrix.html(), width)
         }
@@ -143,10 +146,10 @@ fn table_width(rows: &[Vec<String>]) -> Width {
     };
     let columns = rows.first().map_or(0, Vec::len);
     let all: usize = (0..columns).map(letters).sum();
-    if all <= 48 && rows.len() <= 14 {
-        Width::Chart
-    } else {
-        Width::Full
+    match (all, rows.len()) {
+        (..=40, ..=14) => Width::Chart,
+        (..=88, ..=30) => Width::Half,
+        _ => Width::Full,
     }
 }
 

@@ -29,7 +29,7 @@ max-width:none;margin:1rem 0}
 .charts{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));align-items:start;grid-auto-flow:dense}
 .photos{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));align-items:start}
 .card,figure{background:var(--card);border:1px solid var(--line);border-radius:8px;margin:0;padding:.8rem;min-width:0}
-.full{grid-column:1/-1}
+.full{grid-column:1/-1}@media(min-width:46rem){.half{grid-column:span 2}}
 .stack>*+*{margin-top:1rem}
 figure{padding:0;overflow:hidden}figcaption{padding:.6rem .8rem;font-size:.9rem;overflow-wrap:anywhere}
 figcaption b{color:var(--ink)}

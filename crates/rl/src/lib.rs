@@ -41,6 +41,7 @@ pub mod evaluation;
 mod observations;
 pub mod policy;
 pub mod ppo;
+mod preview;
 mod progress;
 pub mod random;
 pub mod recipe;

@@ -12,7 +12,7 @@ use tinderbox_train::task::{
     Training,
 };
 use tinderbox_train::{
-    MonitorMode, Options, Report, Section, Stage, Task, TaskError, Timings, run,
+    MonitorMode, Options, Report, Section, Stage, Task, TaskError, TaskRecipe as _, Timings, run,
 };
 
 use crate::env::ClassicControl;
@@ -20,6 +20,7 @@ use crate::environment::{ActionSpace, Environment as _};
 use crate::evaluation::{EpisodeReturns, return_metrics};
 use crate::observations;
 use crate::policy::{KIND, Policy, TestEpisodes};
+use crate::preview;
 use crate::progress::RendererFeed;
 use crate::recipe::Recipe;
 use crate::train::{self, Trained, train};
@@ -208,6 +209,12 @@ impl ReinforcementLearning {
             },
             wall_s: trained.wall_s,
         };
+        let (mut details, mut warnings) = (self.details(trained, train_s), Vec::new());
+        match preview::write(run.path(), &trained.policy, &self.env, self.recipe.seed()) {
+            Ok(images) => details.extend(images),
+            // The agent is trained already.
+            Err(error) => warnings.push(format!("no image of an episode: {error}")),
+        }
         Ok(Report {
             run: run.clone(),
             training,
@@ -221,8 +228,9 @@ impl ReinforcementLearning {
             comparison: None,
             seconds_per_item: self.seconds_per_action(&trained.policy)?,
             sections: self.sections(trained),
-            details: self.details(trained, train_s),
-            warnings: Vec::new(),
+            appendix: Vec::new(),
+            details,
+            warnings,
         })
     }
 

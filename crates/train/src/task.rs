@@ -221,6 +221,8 @@ pub struct Report {
     pub seconds_per_item: f64,
     /// Analyses of this recipe.
     pub sections: Vec<Section>,
+    /// Analyses that are stored for the page of the run and not printed, such as mistakes.
+    pub appendix: Vec<Section>,
     /// The same as data, by their keys in `summary.json`.
     pub details: Map<String, Value>,
     /// What to be careful about in these results.
@@ -243,6 +245,7 @@ impl Report {
             comparison: None,
             seconds_per_item: 0.0,
             sections: Vec::new(),
+            appendix: Vec::new(),
             details: Map::new(),
             warnings: Vec::new(),
         }

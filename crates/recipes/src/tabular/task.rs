@@ -211,6 +211,7 @@ impl Tabular {
         findings
             .sections
             .push(analysis::overall(target, name, &evaluation));
+        let appendix = analysis::mistakes(self, run, &evaluation, device)?;
         let data_warnings = self.data_warnings.clone();
         Ok(Report {
             run: run.clone(),
@@ -226,6 +227,7 @@ impl Tabular {
             baselines,
             seconds_per_item,
             sections: findings.sections,
+            appendix,
             details: findings.details,
         })
     }

@@ -28,7 +28,7 @@ use tinderbox_train::{
 };
 
 use super::TextModeling;
-use super::analysis::{ContractNliReport, samples};
+use super::analysis::{ContractNliReport, mistakes, samples};
 use super::batch::{EncodedDataset, TextBatch, Windows};
 use super::contents::split_list;
 use super::data::Corpus;
@@ -112,9 +112,11 @@ impl TextModeling {
         let mut sections = nli.map_or(Vec::new(), |nli| nli.sections());
         sections.extend(samples(self, &run.model_dir(), device)?);
         let models = fitted.ensemble.models.iter();
+        let parameters = models.map(trainable_parameters).sum();
         Ok(Report {
             run: run.clone(),
-            parameters: models.map(trainable_parameters).sum(),
+            parameters,
+            appendix: mistakes(self, run, &evaluation, parameters, device)?,
             seconds_per_item: self.seconds_per_text(&fitted, &splits.test, device)?,
             training: fitted.members.training,
             valid: valid.metrics(),

@@ -9,12 +9,12 @@ use crate::escape::escape_markup;
 
 /// Height of a bar with its gap, and the widths of names, bars and notes.
 const ROW: usize = 24;
-const NAMES: usize = 170;
-const BARS: usize = 220;
-const NOTES: usize = 130;
+const NAMES: usize = 216;
+const BARS: usize = 190;
+const NOTES: usize = 124;
 
 /// Characters of the longest name.
-const NAME_LENGTH: usize = 26;
+const NAME_LENGTH: usize = 30;
 
 /// Colors of a file of its own, which has no style sheet.
 const STYLE: &str = "<style>text{fill:#1b1f24;font:13px sans-serif}.note{fill:#555}.s0{fill:#2563eb}\

@@ -17,6 +17,10 @@ use crate::vector_env::VectorEnvError;
 /// Width of a GIF, in pixels.
 const WIDTH: u16 = 480;
 
+/// The same of a preview, which has every other frame of the first seconds.
+const PREVIEW_WIDTH: u16 = 320;
+const PREVIEW_FRAMES: u64 = 150;
+
 /// Plays episodes of a policy in an environment.
 pub struct Player<'a, E> {
     policy: &'a Policy,
@@ -128,15 +132,45 @@ impl<'a, E: Environment + Render> Player<'a, E> {
     ///
     /// If `out` cannot be written, or the policy does not fit the environment.
     pub fn write_gif(self, out: impl Write) -> Result<Vec<f64>, TaskError> {
+        self.write_frames(out, WIDTH, 1, u64::MAX)
+    }
+
+    /// Writes the beginning of an episode as a small animated GIF, for the report of a run.
+    ///
+    /// # Errors
+    ///
+    /// If `out` cannot be written, or the policy does not fit the environment.
+    pub fn write_preview(self, out: impl Write) -> Result<(), TaskError> {
+        self.write_frames(out, PREVIEW_WIDTH, 2, PREVIEW_FRAMES)?;
+        Ok(())
+    }
+
+    /// Writes each frame whose number `every` divides, `most` at most.
+    fn write_frames(
+        self,
+        out: impl Write,
+        width: u16,
+        every: u64,
+        most: u64,
+    ) -> Result<Vec<f64>, TaskError> {
         let scene = self.env.render();
         let ratio = (scene.y[1] - scene.y[0]) / (scene.x[1] - scene.x[0]);
-        let height = (f64::from(WIDTH) * ratio).round() as u16;
-        let mut gif =
-            Gif::new(out, WIDTH, height, self.env.frame_s()).map_err(TaskError::internal)?;
-        self.each_frame(|env, _| {
-            let canvas = Canvas::new(&env.render(), WIDTH.into(), height.into());
+        let height = (f64::from(width) * ratio).round() as u16;
+        let frame_s = self.env.frame_s() * every as f64;
+        let mut gif = Gif::new(out, width, height, frame_s).map_err(TaskError::internal)?;
+        let mut left = most;
+        self.each_frame(|env, frame| {
+            if !frame.step.is_multiple_of(every) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let canvas = Canvas::new(&env.render(), width.into(), height.into());
             gif.frame(&canvas).map_err(TaskError::internal)?;
-            Ok(ControlFlow::Continue(()))
+            left -= 1;
+            Ok(if left == 0 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
         })
     }
 }

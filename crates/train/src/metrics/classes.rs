@@ -20,6 +20,19 @@ pub struct ClassScores {
     pub predicted: usize,
 }
 
+/// A wrong prediction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mistake {
+    /// Number of the item, from 0.
+    pub item: usize,
+    /// The predicted class.
+    pub predicted: usize,
+    /// Its probability.
+    pub probability: f32,
+    /// The true class.
+    pub actual: usize,
+}
+
 /// The predictions of a classifier with the true classes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predictions {
@@ -75,6 +88,23 @@ impl Predictions {
     /// Precision, recall and F1 of each class.
     pub fn per_class(&self) -> Vec<ClassScores> {
         class_scores(&self.confusion())
+    }
+
+    /// The wrong predictions, the most confident first.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let all = self.rows().enumerate().map(|(item, (row, actual))| {
+            let predicted = decide(row, self.threshold);
+            Mistake {
+                item,
+                predicted,
+                probability: row[predicted],
+                actual,
+            }
+        });
+        let mut wrong: Vec<Mistake> = all.filter(|one| one.predicted != one.actual).collect();
+        // Sorting keeps the order of equals.
+        wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        wrong
     }
 
     /// Area under the receiver operating characteristic of each class against the rest, averaged
@@ -216,6 +246,18 @@ mod tests {
         close(predictions.auroc().unwrap(), 0.861_111_111_111_111);
         close(predictions.metrics()["f1"], 0.755_555_555_555_555_5);
         close(predictions.metrics()["loss"], 0.775_829_991_096_626_7);
+    }
+
+    #[test]
+    fn the_most_confident_mistake_comes_first() {
+        let mut predictions = Predictions::default();
+        predictions.extend(2, &[0.6, 0.4, 0.1, 0.9, 0.2, 0.8], [1, 0, 1]);
+        let found: Vec<(usize, usize)> = predictions
+            .mistakes()
+            .iter()
+            .map(|one| (one.item, one.predicted))
+            .collect();
+        assert_eq!(found, [(1, 1), (0, 0)]);
     }
 
     #[test]

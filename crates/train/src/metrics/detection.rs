@@ -8,6 +8,7 @@
 mod average;
 mod confusion;
 mod matching;
+mod sections;
 #[cfg(test)]
 mod tests;
 

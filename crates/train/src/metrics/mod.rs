@@ -33,7 +33,7 @@ mod text;
 mod threshold;
 
 pub use binary::{CalibrationBin, binary_metrics, brier, calibration, ece, f1, log_loss};
-pub use classes::{ClassScores, Predictions};
+pub use classes::{ClassScores, Mistake, Predictions};
 pub use compare::{Comparison, Estimate, Verdict};
 pub use detection::{DetectionScores, OperatingPoint, PrecisionRecall, TrueBox, image_f1};
 pub use diagnostics::diagnostics;

@@ -173,7 +173,11 @@ fn outputs(model: &Predictor, rows: &Encoded, class: usize) -> Result<Vec<f64>, 
 }
 
 /// The effects as bars; `row` is counted from 1.
-fn attribution_section(model: &Predictor, row: usize, attributions: &[Attribution]) -> Section {
+pub(super) fn attribution_section(
+    model: &Predictor,
+    row: usize,
+    attributions: &[Attribution],
+) -> Section {
     let digits = match model.target() {
         Target::Number { .. } => 1,
         Target::Classes { .. } => 4,

@@ -5,6 +5,7 @@ mod approval;
 mod explain;
 mod feature_importance;
 mod inspect;
+mod mistakes;
 mod prospectivity;
 mod prospectivity_map;
 mod ranking;
@@ -23,6 +24,7 @@ pub use prospectivity::Area;
 
 pub(super) use anomaly_detection::{anomalies, reconstruction_errors};
 pub(super) use inspect::reader_notes;
+pub(super) use mistakes::mistakes;
 pub(super) use prospectivity::{Capture, Prospectivity, labeled_cells};
 pub(super) use summary::{overall, warnings};
 

@@ -25,7 +25,7 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    fn new(model: &TextPredictor, input: &TextInput) -> Result<Self, PredictError> {
+    pub(super) fn new(model: &TextPredictor, input: &TextInput) -> Result<Self, PredictError> {
         let input = match input {
             TextInput::Pair(first, second) => format!("{first}\t{second}"),
             other => other.joined(),

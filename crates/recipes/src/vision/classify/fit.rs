@@ -80,6 +80,7 @@ impl ImageClassification {
             valid: valid.metrics(),
             test,
             sections: Vec::new(),
+            appendix: Vec::new(),
             labels: self.data.classes.clone(),
             comparison: compare(&evaluation, &folds, &baselines),
             evaluation,
@@ -88,7 +89,7 @@ impl ImageClassification {
             details: fitted.details,
             warnings,
         };
-        self.draw_result(&mut gallery, &report);
+        self.draw_result(&mut gallery, &report, device);
         gallery.report(&mut report);
         Ok(report)
     }

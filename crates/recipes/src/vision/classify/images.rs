@@ -2,14 +2,17 @@
 
 use std::convert::Infallible;
 
+use burn::tensor::Device;
 use tinderbox_datasets::image::{Augment, Image, Mix};
 use tinderbox_datasets::loader::BatchContext;
-use tinderbox_predict::decision::decide;
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_train::TaskError;
-use tinderbox_train::metrics::Predictions;
+use tinderbox_train::metrics::{Mistake, Predictions};
 use tinderbox_train::task::Report;
 
 use super::ImageClassification;
+use crate::vision::analysis::{Attribution, grad_cam};
 use crate::vision::data::DataError;
 use crate::vision::pictures::color::{BLACK, BLUE, VERMILION};
 use crate::vision::pictures::{
@@ -22,8 +25,9 @@ const AUGMENTED: usize = 8;
 /// Versions of each.
 const VERSIONS: usize = 6;
 
-/// Most mistakes that are shown.
+/// Most mistakes that are shown, and with where the network looked.
 const MISTAKES: usize = 24;
+const EXPLAINED: usize = 12;
 
 /// Side of an image on a sheet, in pixels.
 const SIDE: usize = 160;
@@ -37,7 +41,7 @@ impl ImageClassification {
     }
 
     /// Draws the result.
-    pub(super) fn draw_result(&self, gallery: &mut Gallery, report: &Report) {
+    pub(super) fn draw_result(&self, gallery: &mut Gallery, report: &Report, device: &Device) {
         let (names, _) = drawable_names(&self.data.classes);
         let best = report.training.best_epoch;
         // The last layer alone is fitted at once.
@@ -53,7 +57,13 @@ impl ImageClassification {
             let title = format!("Confusion matrix, test split, {} images", test.len());
             Ok::<_, Infallible>(confusion_matrix(&title, &names, &test.confusion()))
         });
-        gallery.add("mistakes.png", || self.mistakes(&names, test));
+        gallery.add("mistakes.png", || {
+            let model = ImageClassifier::load(
+                &ModelFiles::open(&report.run.model_dir()),
+                &device.clone().inner(),
+            )?;
+            self.mistakes(&names, test, &model)
+        });
     }
 
     /// Some training images, each with what augmentation makes of it in the first epochs.
@@ -119,54 +129,65 @@ impl ImageClassification {
         }
     }
 
-    /// The mistakes on the test split, the most confident first.
-    fn mistakes(&self, names: &[String], test: &Predictions) -> Result<Canvas, TaskError> {
+    /// The mistakes on the test split, the most confident first; next to each where the network looked, if that
+    /// is known.
+    fn mistakes(
+        &self,
+        names: &[String],
+        test: &Predictions,
+        model: &ImageClassifier,
+    ) -> Result<Canvas, TaskError> {
         let rows = &self.splits.splits.test;
-        let mut wrong: Vec<(usize, usize, f32)> = test
-            .probabilities
-            .chunks_exact(test.classes.max(1))
-            .enumerate()
-            .filter_map(|(at, row)| {
-                let given = decide(row, test.threshold);
-                (given != test.labels[at]).then(|| (at, given, row[given]))
-            })
-            .collect();
-        // Sorting keeps the order of equals.
-        wrong.sort_by(|a, b| b.2.total_cmp(&a.2));
-        let shown = wrong
-            .iter()
-            .take(MISTAKES)
-            .map(|&(at, given, probability)| {
-                let image = self
-                    .data
-                    .images
-                    .get(rows[at])
-                    .map_err(DataError::Image)?
-                    .image;
-                Ok(Tile {
-                    picture: Canvas::of(&image),
-                    caption: vec![
-                        (
-                            format!("{} {:.1}%", names[given], 100.0 * probability),
-                            VERMILION,
+        let wrong = test.mistakes();
+        let image = |mistake: &Mistake| {
+            let item = self.data.images.get(rows[mistake.item]);
+            item.map(|item| item.image).map_err(DataError::Image)
+        };
+        // A network without feature maps has none.
+        let has_maps = match wrong.first() {
+            Some(one) => grad_cam(model, &image(one)?, one.predicted).is_ok(),
+            None => false,
+        };
+        let most = if has_maps { EXPLAINED } else { MISTAKES };
+        let mut tiles = Vec::new();
+        for mistake in wrong.iter().take(most) {
+            let image = image(mistake)?;
+            tiles.push(Tile {
+                picture: Canvas::of(&image),
+                caption: vec![
+                    (
+                        format!(
+                            "{} {:.1}%",
+                            names[mistake.predicted],
+                            100.0 * mistake.probability
                         ),
-                        (names[test.labels[at]].clone(), BLUE),
-                    ],
-                })
+                        VERMILION,
+                    ),
+                    (names[mistake.actual].clone(), BLUE),
+                ],
             });
-        let tiles = shown.collect::<Result<Vec<_>, TaskError>>()?;
+            if has_maps {
+                let map = grad_cam(model, &image, mistake.predicted)?;
+                tiles.push(Tile {
+                    picture: heated(&image, &map),
+                    caption: Vec::new(),
+                });
+            }
+        }
         let (count, total) = (wrong.len(), test.len());
-        let title = match tiles.len() {
+        let title = match count {
             0 => format!("No mistakes on the test split, {total} images"),
-            shown if shown < count => {
-                format!("The {shown} most confident of {count} mistakes on {total} test images")
+            count if count > most => {
+                format!("The {most} most confident of {count} mistakes on {total} test images")
             }
             _ => format!("All {count} mistakes on {total} test images"),
         };
-        let subtitle = if count == 0 {
-            ""
-        } else {
-            "first line: predicted class; second line: true class"
+        let subtitle = match (count, has_maps) {
+            (0, _) => "",
+            (_, false) => "first line: predicted class; second line: true class",
+            (_, true) => {
+                "first line: predicted class; second line: true class; right: what led to the prediction"
+            }
         };
         let sheet = Sheet {
             title,
@@ -177,6 +198,18 @@ impl ImageClassification {
         };
         Ok(sheet.draw())
     }
+}
+
+/// An image with what led to its prediction.
+fn heated(image: &Image, map: &Attribution) -> Canvas {
+    let mut canvas = Canvas::of(image);
+    // Of small images a pixel is larger than the heat changes.
+    if image.height.max(image.width) < SIDE {
+        canvas = canvas.fitted(SIDE);
+    }
+    let (height, width) = (canvas.height as f64, canvas.width as f64);
+    canvas.overlay(|[y, x]| Some(map.at([(y as f64 + 0.5) / height, (x as f64 + 0.5) / width])));
+    canvas
 }
 
 /// Some of these rows, of as many classes as possible.

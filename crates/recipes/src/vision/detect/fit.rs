@@ -75,6 +75,7 @@ impl ObjectDetection {
         report
             .sections
             .extend(doubts::section(&self.data, [&valid, &test]));
+        report.appendix = test.scores.sections(labels, threshold);
         self.draw_result(&mut gallery, &report, &test, &ranked, threshold);
         gallery.report(&mut report);
         Ok(report)
