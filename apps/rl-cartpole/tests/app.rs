@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, result};
+use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, check_report, result};
 
 fn place() -> Place {
     Place::new(env!("CARGO_BIN_EXE_rl-cartpole"))
@@ -321,10 +321,12 @@ fn wrong_commands_get_advice_and_leave_nothing_behind() {
 
 #[test]
 fn mistakes_have_the_same_exit_code_as_in_every_app() {
-    check_mistakes(&AppUnderTest {
+    let app = AppUnderTest {
         name: "rl-cartpole",
         binary: env!("CARGO_BIN_EXE_rl-cartpole"),
         short: &SHORT,
         has_data: false,
-    });
+    };
+    check_mistakes(&app);
+    check_report(&app);
 }

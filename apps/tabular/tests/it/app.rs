@@ -15,7 +15,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, result};
+use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, check_report, result};
 
 fn place() -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_tabular"));
@@ -78,12 +78,14 @@ fn mistakes_are_answered_like_those_in_other_apps() {
         "/../../crates/datasets/data/breast-cancer.csv.gz"
     );
     let short = ["--data", data, "--target", "diagnosis", "--epochs", "1"];
-    check_mistakes(&AppUnderTest {
+    let app = AppUnderTest {
         name: "tabular",
         binary: env!("CARGO_BIN_EXE_tabular"),
         short: &[&short[..], &["--no-baseline"]].concat(),
         has_data: true,
-    });
+    };
+    check_mistakes(&app);
+    check_report(&app);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use tinderbox_cli::testing::{AppUnderTest, Place, Ran, check_mistakes};
+use tinderbox_cli::testing::{AppUnderTest, Place, Ran, check_mistakes, check_report};
 
 fn place() -> Place {
     Place::new(env!("CARGO_BIN_EXE_text"))
@@ -470,10 +470,12 @@ fn the_same_mistakes_end_as_in_every_app() {
         "--set",
         "model.n_layers=1",
     ];
-    check_mistakes(&AppUnderTest {
+    let app = AppUnderTest {
         name: "text",
         binary: env!("CARGO_BIN_EXE_text"),
         short: &flags,
         has_data: true,
-    });
+    };
+    check_mistakes(&app);
+    check_report(&app);
 }

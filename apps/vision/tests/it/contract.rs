@@ -12,7 +12,7 @@ use std::process::Stdio;
 use crate::common::Place;
 use serde_json::Value;
 use tinderbox_cli::testing::result;
-use tinderbox_cli::testing::{AppUnderTest, check_mistakes};
+use tinderbox_cli::testing::{AppUnderTest, check_mistakes, check_report};
 
 fn trained() -> Place {
     let place = Place::new();
@@ -284,10 +284,12 @@ fn doctor_and_parity_pass_on_every_device_of_this_build() {
 
 #[test]
 fn the_same_mistakes_end_as_in_every_app() {
-    check_mistakes(&AppUnderTest {
+    let app = AppUnderTest {
         name: "vision",
         binary: env!("CARGO_BIN_EXE_vision"),
         short: &["--epochs", "1", "--no-baseline"],
         has_data: true,
-    });
+    };
+    check_mistakes(&app);
+    check_report(&app);
 }

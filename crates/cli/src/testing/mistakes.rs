@@ -76,6 +76,15 @@ fn prepare(place: &Place) {
     for copy in ["cut-weights", "cut-spec", "newer-spec", "wrong-kind"] {
         copy_dir(place, "run/model", copy);
     }
+    for copy in ["cut-summary", "cut-metrics"] {
+        copy_dir(place, "run", copy);
+    }
+    let summary = fs::read_to_string(place.path("run/summary.json")).unwrap();
+    place.write("cut-summary/summary.json", &summary[..summary.len() / 2]);
+    let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).unwrap();
+    let lines: Vec<&str> = metrics.lines().take(2).collect();
+    let cut = lines.join("\n");
+    place.write("cut-metrics/metrics.jsonl", &cut[..cut.len() - 5]);
     let weights = place.path("cut-weights/weights.safetensors");
     let bytes = fs::read(&weights).unwrap();
     fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
@@ -153,6 +162,19 @@ fn mistakes(app: &AppUnderTest<'_>) -> Vec<Mistake> {
         ),
         mistake("eval --run wrong-kind", &["sculpture"]),
         mistake("eval --run run --device cuda", &["--features cuda"]),
+        mistake("report", &["--run"]),
+        mistake("report --run absent", &["there is no such directory"]),
+        mistake("report --run empty", &["it has no `recipe.toml`"]),
+        mistake(
+            "report --run run --run unfinished",
+            &["is not finished", "train --resume unfinished"],
+        ),
+        mistake("report --run cut-summary", &["summary.json", "is damaged"]),
+        mistake(
+            "report --run cut-metrics",
+            &["metrics.jsonl` line 2 is damaged"],
+        ),
+        mistake("report --run run --out page.txt", &["page.txt"]),
         mistake("recipes absent", &["unknown recipe `absent`"]),
     ];
     if app.has_data {

@@ -7,6 +7,7 @@
 )]
 
 mod mistakes;
+mod report;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use tinderbox_train::overlay::{Patchable, undocumented};
 use crate::recipe::Catalogue;
 
 pub use mistakes::{AppUnderTest, check_mistakes};
+pub use report::check_report;
 
 /// A folder for one test, in which a binary is run.
 #[derive(Debug)]
