@@ -116,9 +116,12 @@ pub(crate) fn sentence(run: &Run) -> String {
     text
 }
 
-/// With a capital letter at the beginning.
+/// With a capital letter at the beginning, unless it is a name such as mAP.
 pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
+    if text.chars().nth(1).is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
     match letters.next() {
         Some(first) => first.to_uppercase().chain(letters).collect(),
         None => String::new(),

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use tinderbox_train::section::Body;
+
 use crate::escape::escape_markup;
 use crate::facts::{capital, fold_rows, score_rows, sentence, split_rows, tiles};
 use crate::images::Thumbnails;
@@ -10,7 +12,7 @@ use crate::series::{overfitting, training};
 use crate::{Run, compare, curves, html, model, reproduce, section, warnings};
 
 /// Images of a run that a chart of the page shows better.
-const REDRAWN: [&str; 2] = ["learning-curves", "confusion-matrix"];
+const REDRAWN: [&str; 3] = ["learning-curves", "confusion-matrix", "precision-recall"];
 
 /// One run, or several side by side, as a page that needs nothing else.
 pub fn page(runs: &[Run]) -> String {
@@ -130,14 +132,17 @@ pub(crate) fn image_name(file: &Path) -> String {
 
 fn add_images(page: &mut String, run: &Run) {
     let mut files = run.images();
+    let sections = || run.sections.iter().flatten();
+    let has_matrix = sections().any(|section| matches!(section.body, Body::Matrix { .. }));
+    let has_recall = sections()
+        .any(|section| matches!(&section.body, Body::Curves { axes: [x, _], .. } if x == "recall"));
     let is_redrawn = |file: &Path| {
         let stem = file.file_stem().unwrap_or_default();
-        let has_curves = run.metrics.is_some();
-        let has_matrix =
-            run.sections.iter().flatten().any(|section| {
-                matches!(section.body, tinderbox_train::section::Body::Matrix { .. })
-            });
-        (stem == REDRAWN[0] && has_curves) || (stem == REDRAWN[1] && has_matrix)
+        let drawn = [run.metrics.is_some(), has_matrix, has_recall];
+        REDRAWN
+            .iter()
+            .zip(drawn)
+            .any(|(name, drawn)| drawn && stem == *name)
     };
     files.retain(|file| !is_redrawn(file));
     if files.is_empty() {

@@ -49,12 +49,17 @@ pub(crate) fn facts(run: &Run) -> Vec<[String; 2]> {
         summary.samples,
     ];
     let [epochs, best, steps, samples] = counts.map(thousands);
+    let noun = if summary.epochs == 1 {
+        "epoch"
+    } else {
+        "epochs"
+    };
     put(
         "training",
         if is_agent {
             format!("{steps} steps, {epochs} evaluations, best {best}")
         } else {
-            format!("{epochs} epochs, best {best}, {steps} steps, {samples} samples")
+            format!("{epochs} {noun}, best {best}, {steps} steps, {samples} samples")
         },
     );
     put("time", times(summary));

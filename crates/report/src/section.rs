@@ -77,9 +77,12 @@ fn body(title: &str, body: &Body) -> (String, Width) {
                 columns,
                 counts,
             };
-            let width = match columns.len() {
-                0..=4 => Width::Chart,
-                5..=12 => Width::Half,
+            let longest = |names: &[String]| names.iter().map(|name| name.chars().count()).max();
+            let letters = longest(rows).unwrap_or(0)
+                + columns.len() * (longest(columns).unwrap_or(0).clamp(2, 10) + 2);
+            let width = match letters {
+                0..=34 => Width::Chart,
+                35..=75 => Width::Half,
                 _ => Width::Full,
             };
             (matrix.html(), width)

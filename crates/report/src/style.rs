@@ -26,7 +26,7 @@ padding:0;list-style:none;max-width:none}
 .warnings{background:var(--warn);border-left:4px solid var(--warn-line);border-radius:4px;padding:.5rem .9rem;\
 max-width:none;margin:1rem 0}
 .warnings ul{margin:.2rem 0}
-.charts{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));align-items:start;grid-auto-flow:dense}
+.charts{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));align-items:start;grid-auto-flow:dense}
 .photos{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));align-items:start}
 .card,figure{background:var(--card);border:1px solid var(--line);border-radius:8px;margin:0;padding:.8rem;min-width:0}
 .full{grid-column:1/-1}@media(min-width:46rem){.half{grid-column:span 2}}

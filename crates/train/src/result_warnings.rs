@@ -1,5 +1,6 @@
 //! What to be careful about in any result: a small test split, a gap between splits, calibration.
 
+use crate::format::number;
 use crate::task::{Noun, Overview, Report};
 use crate::{Metrics, MonitorMode};
 
@@ -32,7 +33,11 @@ fn few_items(report: &Report, metric: &str, item: Noun) -> Option<String> {
     let noun = item.of(items);
     let be = if items == 1 { "is" } else { "are" };
     let interval = match report.evaluation.interval() {
-        Some([low, high]) => format!(" ({metric} {low:.4} to {high:.4} with 95% confidence)"),
+        Some([low, high]) => format!(
+            " ({metric} {} to {} with 95% confidence)",
+            number(low),
+            number(high)
+        ),
         None => String::new(),
     };
     let advice = if report.folds.is_empty() {
@@ -66,10 +71,9 @@ fn gap(
         MonitorMode::Min => (test - valid) / valid,
     };
     (worse > GAP).then(|| {
+        let (test, valid, items) = (number(*test), number(*valid), item.1);
         format!(
-            "{metric} is {test:.4} on the test {0} and {valid:.4} on the validation {0}: the splits may \
-             differ",
-            item.1
+            "{metric} is {test} on the test {items} and {valid} on the validation {items}: the splits may differ"
         )
     })
 }

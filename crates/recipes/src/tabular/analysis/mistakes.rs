@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use tinderbox_predict::tabular::Predictor;
-use tinderbox_train::format::percent;
+use tinderbox_train::format::{number, percent};
 use tinderbox_train::metrics::{Evaluation, Predictions};
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::section::{Bar, Body};
@@ -78,7 +78,13 @@ fn wrong(evaluation: &Evaluation, labels: &[String]) -> Vec<(usize, String)> {
             .collect();
         errors.sort_by(|a, b| b.1.total_cmp(&a.1));
         errors.truncate(ROWS);
-        let text = |at: usize| format!("predicted {:.4}, actual {:.4}", predicted[at], actual[at]);
+        let text = |at: usize| {
+            format!(
+                "predicted {}, actual {}",
+                number(predicted[at]),
+                number(actual[at])
+            )
+        };
         return errors.into_iter().map(|(at, _)| (at, text(at))).collect();
     }
     let mistakes = evaluation.predictions().map(Predictions::mistakes);
@@ -107,7 +113,7 @@ mod tests {
             actual: vec![1.5, 2.0, 2.0],
         };
         let found = wrong(&numbers, &[]);
-        assert_eq!(found[0], (1, "predicted 5.0000, actual 2.0000".to_owned()));
+        assert_eq!(found[0], (1, "predicted 5.000, actual 2.000".to_owned()));
         let mut predictions = Predictions::default();
         predictions.extend(2, &[0.6, 0.4, 0.1, 0.9, 0.2, 0.8], [1, 0, 1]);
         let labels = ["no", "yes"].map(str::to_owned);
