@@ -12,7 +12,7 @@ pub fn tick(value: f64) -> String {
     };
     match size {
         0.0 => "0".to_owned(),
-        size if size >= 1e12 || size < 1e-3 => {
+        size if !(1e-3..1e12).contains(&size) => {
             let text = format!("{value:.3e}");
             text.parse()
                 .map_or(text, |rounded: f64| format!("{rounded:e}"))

@@ -1,7 +1,7 @@
 //! Whether a model is better than its best baseline, in one sentence.
 
 use tinderbox_train::Metrics;
-use tinderbox_train::format::thousands;
+use tinderbox_train::format::{number, thousands};
 use tinderbox_train::metrics::{Comparison, Evaluation, Verdict};
 
 /// Which F1 the metric `f1` is.
@@ -61,27 +61,38 @@ pub fn verdict(comparison: &Comparison, f1: F1, rows: usize, items: &str) -> Str
         0 => format!("{} test {items}", thousands(rows)),
         folds => format!("{folds} folds"),
     };
-    let difference = (model - baseline).abs();
+    let difference = digits((model - baseline).abs());
     let sure = match half_width {
-        Some(half) => {
-            format!("difference {difference:.4} ± {half:.4}, 95% confidence interval over {over}")
-        }
-        None => format!("difference {difference:.4}, one test split"),
+        Some(half) => format!(
+            "difference {difference} ± {}, 95% confidence interval over {over}",
+            digits(*half)
+        ),
+        None => format!("difference {difference}, one test split"),
     };
+    let [model, baseline] = [*model, *baseline].map(digits);
     match verdict {
-        Verdict::Tie => format!("tie: {metric} {model:.4} for this model and for {method}"),
+        Verdict::Tie => format!("tie: {metric} {model} for this model and for {method}"),
         Verdict::Noise => format!(
-            "no clear winner: {metric} {model:.4} for this model, {baseline:.4} for {method}; the \
+            "no clear winner: {metric} {model} for this model, {baseline} for {method}; the \
              difference is within the noise ({sure})"
         ),
         Verdict::Better => format!(
-            "this model is better than the best baseline: {metric} {model:.4}, {baseline:.4} for \
+            "this model is better than the best baseline: {metric} {model}, {baseline} for \
              {method} ({sure})"
         ),
         Verdict::Worse => format!(
-            "the baseline is better: {metric} {baseline:.4} for {method}, {model:.4} for this model \
+            "the baseline is better: {metric} {baseline} for {method}, {model} for this model \
              ({sure}); prefer {method} here"
         ),
+    }
+}
+
+/// Four decimals, none of a large number.
+fn digits(value: f64) -> String {
+    if value.abs() < 1_000.0 {
+        format!("{value:.4}")
+    } else {
+        number(value)
     }
 }
 
@@ -114,6 +125,18 @@ mod tests {
             let said = folds(baseline);
             assert!(said.contains(words), "`{words}` is not in: {said}");
         }
+        let found = Comparison::of_values(
+            "rmse",
+            MonitorMode::Min,
+            89_394.3,
+            "ridge regression",
+            18_456.7,
+        );
+        let said = verdict(&found, F1::Binary, 180, "rows");
+        assert!(
+            said.contains("rmse 18,457 for ridge regression, 89,394"),
+            "{said}"
+        );
         let found = Comparison::of_values("rmse", MonitorMode::Min, 2.0, "ridge regression", 1.0);
         let said = verdict(&found, F1::Binary, 1_400, "rows");
         assert!(
