@@ -50,13 +50,13 @@ fn write_run(dir: &Path, text: &str, seed: u64) {
             let line = serde_json::json!({
                 "step": epoch * 10, "epoch": epoch, "split": split, "name": name, "value": value, "wall_s": 0.0,
             });
-            let _ = write!(lines, "{line}\n");
+            let _ = writeln!(lines, "{line}");
         }
     }
     fs::write(dir.join("metrics.jsonl"), lines).unwrap();
     let recipe = toml::Table::from_iter([
         ("name".to_owned(), toml::Value::from(text)),
-        ("seed".to_owned(), toml::Value::from(seed as i64)),
+        ("seed".to_owned(), toml::Value::from(seed.cast_signed())),
     ]);
     fs::write(dir.join("recipe.toml"), recipe.to_string()).unwrap();
     let model = serde_json::json!({
@@ -149,7 +149,7 @@ fn a_page_says_what_the_run_reached_and_fetches_nothing() {
 fn the_same_run_gives_the_same_bytes() {
     let (place, runs) = runs("digits", 2);
     let again = Run::read(&place.path().join("run-0")).unwrap();
-    assert_eq!(page(&runs[..1]), page(&[again.clone()]));
+    assert_eq!(page(&runs[..1]), page(std::slice::from_ref(&again)));
     assert_eq!(card(&runs[0]), card(&again));
     assert_eq!(page(&runs), page(&runs));
 }
