@@ -93,6 +93,11 @@ fn a_detector_is_trained_evaluated_and_draws_boxes() {
         "{}",
         ran.stderr
     );
+    assert!(
+        ran.stderr.contains("images are only 80 steps"),
+        "{}",
+        ran.stderr
+    );
     let eval = json(place.run(&["eval", "--run", "run", "--json"]).ok());
     let map = eval["test"]["map50"].as_f64().unwrap();
     assert!(map > 0.5, "{eval}");

@@ -55,6 +55,12 @@ pub struct ObjectDetection {
     weights: Option<PublishedDetector>,
 }
 
+/// Steps below which a detector has hardly learned, even from published weights.
+const FEW_STEPS: usize = 400;
+
+/// Steps after which it has, from published weights: those of BCCD with the settings of `--weights`.
+const GOOD_STEPS: usize = 600;
+
 /// Where the training data is and how it was split, as `model.json` holds it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct TrainingData {
@@ -144,6 +150,7 @@ impl Task for ObjectDetection {
             duplicates: self.splits.duplicates,
             test_duplicates: self.splits.test_duplicates,
             notes: self.notes(),
+            warnings: self.few_steps().into_iter().collect(),
             layers: self.layers.clone(),
             ..Overview::default()
         }
@@ -220,6 +227,26 @@ impl ObjectDetection {
             notes.extend(weights.notes.iter().cloned());
         }
         notes
+    }
+
+    /// A warning if the optimizer takes fewer steps than a detector needs to learn new classes.
+    fn few_steps(&self) -> Option<String> {
+        let train = &self.recipe.train;
+        let images = self.splits.splits.train.len();
+        let batches = images.div_ceil(train.batch_size);
+        let per_epoch = batches.div_ceil(train.gradient_accumulation).max(1);
+        let steps = per_epoch * train.epochs;
+        (steps < FEW_STEPS && train.budget.is_empty()).then(|| {
+            format!(
+                "{} epochs of {} images are only {} steps, after which a detector has hardly learned: `--epochs {}` \
+                 has {}",
+                thousands(train.epochs),
+                thousands(images),
+                thousands(steps),
+                GOOD_STEPS.div_ceil(per_epoch),
+                thousands(GOOD_STEPS)
+            )
+        })
     }
 
     /// The content of `model.json`.
