@@ -22,21 +22,18 @@ pub(crate) struct Score {
     pub(crate) items: Option<String>,
 }
 
-/// The headline metric on the test split.
+/// The headline metric on the test split; none of a run from before there was one.
 pub(crate) fn score(summary: &Summary) -> Option<Score> {
-    let stored = summary.headline.as_ref();
-    let metric = match stored {
-        Some(headline) => headline.metric.clone(),
-        None => summary.test.keys().next()?.clone(),
-    };
+    let stored = summary.headline.as_ref()?;
+    let metric = stored.metric.clone();
     let value = *summary.test.get(&metric)?;
     Some(Score {
         label: written(&F1::of_metrics(&summary.test).label(&metric)),
         metric,
         value,
-        mode: stored.map_or(MonitorMode::Max, |headline| headline.mode),
-        interval: stored.and_then(|headline| headline.interval),
-        items: stored.map(items),
+        mode: stored.mode,
+        interval: stored.interval,
+        items: Some(items(stored)),
     })
 }
 
