@@ -82,6 +82,16 @@ fn is_foreign(file: &Path) -> bool {
 }
 
 fn write(file: &Path, text: &str) -> Result<PathBuf, Failure> {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Failure::user(format!(
+            "cannot write `{}`: there is no folder `{}`; create it first",
+            file.display(),
+            folder.display()
+        )));
+    }
     let mut out = Output::new(Some(file))?;
     out.write_all(text.as_bytes())?;
     out.finish()?;

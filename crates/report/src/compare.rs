@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use tinderbox_train::MonitorMode;
 
-use crate::facts::{capital, score};
+use crate::facts::{baseline_test, capital, score};
 use crate::number::{number, seconds};
 use crate::page::{footer, title, warning_list};
 use crate::series::{Training, training};
@@ -116,12 +116,17 @@ fn score_rows(runs: &[Run], names: &[String]) -> Vec<Vec<String>> {
         .find_map(|summary| summary.headline.as_ref());
     metrics.sort_by_key(|name| headline.is_none_or(|headline| headline.metric != **name));
     for metric in metrics {
-        let label = summaries()
-            .flatten()
-            .next()
-            .map_or(metric.clone(), |summary| {
-                F1::of_metrics(&summary.test).label(metric)
-            });
+        let with_metric = summaries().flatten();
+        let with_metric = with_metric.filter(|summary| summary.test.contains_key(metric));
+        let mut labels: Vec<String> = with_metric
+            .map(|summary| F1::of_metrics(&summary.test).label(metric))
+            .collect();
+        labels.dedup();
+        // One name for all runs only where it means the same in all.
+        let label = match labels.as_slice() {
+            [label] => label.clone(),
+            _ => metric.clone(),
+        };
         let cells = summaries().map(|summary| {
             let value = summary.and_then(|summary| summary.test.get(metric));
             value.map_or("-".to_owned(), |value| number(*value))
@@ -134,7 +139,11 @@ fn score_rows(runs: &[Run], names: &[String]) -> Vec<Vec<String>> {
     };
     facts("best baseline", &|summary| {
         let comparison = summary.details.get("comparison");
-        let value = comparison.and_then(|comparison| comparison.get("baseline")?.as_f64());
+        let value = comparison.and_then(|comparison| {
+            let text = |key: &str| comparison.get(key)?.as_str();
+            let own = baseline_test(summary, text("method")?, text("metric")?);
+            own.or_else(|| comparison.get("baseline")?.as_f64())
+        });
         value.map_or("-".to_owned(), number)
     });
     facts("parameters", &|summary| thousands(summary.parameters));

@@ -138,8 +138,9 @@ pub(crate) fn tiles(run: &Run) -> Vec<(String, String)> {
         ));
     }
     if let Some(comparison) = comparison(run) {
+        let own = baseline_test(summary, &comparison.method, &comparison.metric);
         tiles.push((
-            said(&comparison.metric, comparison.baseline),
+            said(&comparison.metric, own.unwrap_or(comparison.baseline)),
             format!("best baseline: {}", comparison.method),
         ));
     }
@@ -155,6 +156,13 @@ pub(crate) fn tiles(run: &Run) -> Vec<(String, String)> {
         "training time".to_owned(),
     ));
     tiles
+}
+
+/// The score of a baseline on the test split, where a comparison has the mean of folds.
+pub(crate) fn baseline_test(summary: &Summary, method: &str, metric: &str) -> Option<f64> {
+    let mut baselines = summary.baselines.iter();
+    let baseline = baselines.find(|baseline| baseline.method == method)?;
+    baseline.test.get(metric).copied()
 }
 
 /// The scores of the model and of its baselines as rows of a table.

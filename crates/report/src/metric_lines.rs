@@ -25,7 +25,15 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<MetricLine>>, ReportError> 
     if !path.exists() {
         return Ok(None);
     }
-    let text = fs::read_to_string(path).map_err(FileError::new("read", path))?;
+    let bytes = fs::read(path).map_err(FileError::new("read", path))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        ReportError::Damaged {
+            path: path.to_owned(),
+            line: Some(line_after(before)),
+            reason: "it is not UTF-8".to_owned(),
+        }
+    })?;
     let lines = text.lines().enumerate();
     let filled = lines.filter(|(_, line)| !line.trim().is_empty());
     let parsed = filled.map(|(at, line)| {
@@ -36,6 +44,11 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<MetricLine>>, ReportError> 
         })
     });
     parsed.collect::<Result<_, _>>().map(Some)
+}
+
+/// The number of the line, from 1, that follows some text.
+pub(crate) fn line_after(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').count()
 }
 
 /// What is wrong with a JSON text, without the place in a text of one line.

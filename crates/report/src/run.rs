@@ -11,7 +11,7 @@ use tinderbox_train::run_dir::{MODEL_DIR, RECIPE_FILE, SUMMARY_FILE, Summary};
 use tinderbox_train::section::{SECTIONS_FILE, Section};
 
 use crate::ReportError;
-use crate::metric_lines::{self, MetricLine, reason};
+use crate::metric_lines::{self, MetricLine, line_after, reason};
 
 /// A finished run, or a model folder without its run.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Run {
         let sections = sections(&dir)?;
         Ok(Self {
             name: name(&dir),
-            recipe: text(&dir.join(RECIPE_FILE))?,
+            recipe: recipe(&dir.join(RECIPE_FILE))?,
             metrics: metric_lines::read(&dir.join(METRICS_FILE))?,
             model: json(&model_dir.join(SPEC_FILE))?.unwrap_or(Value::Null),
             summary,
@@ -120,6 +120,29 @@ fn text(path: &Path) -> Result<Option<String>, ReportError> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
+/// The text of a recipe, if it is one.
+fn recipe(path: &Path) -> Result<Option<String>, ReportError> {
+    let Some(text) = text(path)? else {
+        return Ok(None);
+    };
+    match text.parse::<toml::Table>() {
+        Ok(_) => Ok(Some(text)),
+        Err(error) => {
+            let start = error.span().map(|span| span.start.min(text.len()));
+            Err(ReportError::Damaged {
+                path: path.to_owned(),
+                line: start.map(|start| line_after(&text.as_bytes()[..start])),
+                reason: error
+                    .message()
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+            })
+        }
+    }
+}
+
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, ReportError> {
     let Some(text) = text(path)? else {
         return Ok(None);
@@ -165,6 +188,10 @@ mod tests {
         for (files, words) in [
             (&[][..], "it has no `recipe.toml`"),
             (&[("recipe.toml", "")], "is not finished"),
+            (
+                &[("recipe.toml", "a = 1\nb = = 2"), ("summary.json", "{}")],
+                "recipe.toml` line 2 is damaged",
+            ),
             (
                 &[("recipe.toml", ""), ("summary.json", "{\n\"app\": 3}")],
                 "summary.json` line 2 is damaged: invalid type",

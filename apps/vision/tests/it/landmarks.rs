@@ -249,6 +249,17 @@ fn landmarks_are_converted_into_boxes_around_them() {
         json["annotations"][0]["bbox"],
         serde_json::json!([left, top, 18.0, 18.0])
     );
+    // What cannot be used is counted.
+    RgbImage::new(8, 8)
+        .save(place.path("set/none.png"))
+        .unwrap();
+    let rows = fs::read_to_string(place.path("set/points.csv")).unwrap();
+    let outside = format!("{rows}face_00.png,{}\n", ["99"; 8].join(","));
+    place.write("set/points.csv", &outside);
+    let ran = place.run(&["convert", "--to=yolo", "set", "yolo"]);
+    let noted = &ran.ok().stderr;
+    assert!(noted.contains("1 faces left out"), "{noted}");
+    assert!(noted.contains("1 image without usable points"), "{noted}");
     let ran = place.run(&["convert", "--from=landmarks", "--to=voc", "coco", "new"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(!place.path("new").exists());

@@ -132,9 +132,10 @@ impl Task for ObjectDetection {
         let boxes: usize = self.data.counts(&self.all_rows()).iter().sum();
         Overview {
             summary: format!(
-                "{} boxes of {} classes in {} images ({}), scaled to {} pixels",
+                "{} boxes of {} {} in {} images ({}), scaled to {} pixels",
                 thousands(boxes),
                 self.recipe.data.classes.len(),
+                Noun("class", "classes").of(self.recipe.data.classes.len()),
                 thousands(self.data.contents.len()),
                 self.data.format().name(),
                 self.recipe.data.size

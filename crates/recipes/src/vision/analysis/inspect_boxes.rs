@@ -14,6 +14,7 @@ use tinderbox_train::task::{Noun, Overview, SplitOverview};
 use tinderbox_train::{Section, TaskError};
 
 use super::Inspection;
+use crate::vision::inputs::find;
 
 /// Areas below which COCO calls an object small, and medium: 32 and 96 pixels squared.
 const AREAS: [f64; 2] = [32.0 * 32.0, 96.0 * 96.0];
@@ -163,15 +164,25 @@ pub fn convert(
     })
 }
 
-/// Boxes around the points of faces.
+/// Boxes around the points of faces; what cannot be used is counted in the notes.
 fn around_landmarks(input: &Path, to: LabelFormat) -> Result<DetectionSet, TaskError> {
     let options = LandmarkOptions {
-        bad_points: BadPoints::Refuse,
+        bad_points: BadPoints::Clip,
         channels: 3,
         points: 0,
     };
     let folder = LandmarkFolder::open(input, &options).map_err(TaskError::user)?;
-    Ok(DetectionSet::around_points(&folder, FACE, to))
+    let mut set = DetectionSet::around_points(&folder, FACE, to);
+    let (files, _) = find(input)?;
+    let without = files.len().saturating_sub(set.images.len());
+    if without > 0 {
+        set.notes.push(format!(
+            "{} {} without usable points left out",
+            thousands(without),
+            Noun("image", "images").of(without)
+        ));
+    }
+    Ok(set)
 }
 
 /// Whether a path that does not exist yet is below a folder.
