@@ -35,7 +35,8 @@ const DETECT_EVERY: usize = 10;
 /// Least overlap of the boxes of a face in two frames that follow each other.
 const LEAST_OVERLAP: f32 = 0.3;
 
-/// Overlap below which a face has moved so far that it is searched again, in the box around its points.
+/// Overlap below which a face has moved so far that it is searched again, in the box around its points, and then
+/// by the detector.
 const STILL_OVERLAP: f32 = 0.8;
 
 /// How `track` works.
@@ -214,19 +215,26 @@ impl Tracker<'_> {
         if moved < LEAST_OVERLAP {
             return Ok(None);
         }
-        if moved < STILL_OVERLAP {
+        let is_fast = moved < STILL_OVERLAP;
+        if is_fast {
             found = search(&found)?.concat();
         }
         self.since += 1;
-        if self.since < DETECT_EVERY {
+        if !is_fast && self.since < DETECT_EVERY {
             return Ok(Some(found));
         }
-        self.confirm(frame, found)
+        self.confirm(frame, found, is_fast)
     }
 
-    /// Asks the detector, if there is one, whether the face that was followed is where it finds a face. It must
-    /// contradict in two frames after another: it also misses faces, and finds some that are none.
-    fn confirm(&mut self, frame: &Image, found: Points) -> Result<Option<Points>, PredictError> {
+    /// Asks the detector, if there is one, whether the face that was followed is where it finds a face. Unless
+    /// the face moved fast, it must contradict in two frames after another: it also misses faces, and finds some
+    /// that are none.
+    fn confirm(
+        &mut self,
+        frame: &Image,
+        found: Points,
+        is_fast: bool,
+    ) -> Result<Option<Points>, PredictError> {
         let Some(detector) = &self.detector else {
             return Ok(Some(found));
         };
@@ -237,9 +245,10 @@ impl Tracker<'_> {
             (self.since, self.is_doubted) = (0, false);
             return Ok(Some(found));
         }
-        // Once more in the next frame, because `since` stays.
-        let is_lost = std::mem::replace(&mut self.is_doubted, true);
-        Ok((!is_lost).then_some(found))
+        // Once more in the next frame.
+        self.since = DETECT_EVERY;
+        let is_doubted = std::mem::replace(&mut self.is_doubted, true);
+        Ok((!is_doubted && !is_fast).then_some(found))
     }
 
     /// The face anywhere in the frame.
