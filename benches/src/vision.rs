@@ -3,15 +3,14 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use tinderbox_models::ConfigError;
-use tinderbox_models::vision::{EfficientNetLite, EfficientNetLiteConfig, UNet, UNetConfig};
+use tinderbox_models::vision::{
+    CellGrid, EfficientNetLite, EfficientNetLiteConfig, UNet, UNetConfig,
+};
 use tinderbox_predict::vision::{DetectionModel, DetectionModelConfig};
 use tinderbox_predict::{Classify, Detect as _};
 use tinderbox_train::classify::LabeledBatch;
 
 use crate::net::{images, labels};
-
-/// Pixels along the sides of the cells of a detector.
-const STRIDES: [usize; 3] = [8, 16, 32];
 
 /// A class for every image.
 #[derive(Module, Debug)]
@@ -101,14 +100,8 @@ pub(crate) fn cells(
     device: &Device,
 ) -> LabeledBatch<Tensor<4>> {
     let [height, width, _channels] = shape;
-    let cells: usize = STRIDES
-        .map(|stride| (height / stride) * (width / stride))
-        .iter()
-        .sum();
-    LabeledBatch {
-        labels: labels(classes, size * cells, device),
-        ..images(shape, classes, size, device)
-    }
+    let count = size * CellGrid::new([height, width]).len();
+    with_labels(images(shape, classes, size, device), count, classes, device)
 }
 
 /// A batch of noise with a class for every pixel, `[size * height * width]`.
@@ -119,8 +112,19 @@ pub(crate) fn pixels(
     device: &Device,
 ) -> LabeledBatch<Tensor<4>> {
     let [height, width, _channels] = shape;
+    let count = size * height * width;
+    with_labels(images(shape, classes, size, device), count, classes, device)
+}
+
+/// A batch with another number of classes to predict.
+fn with_labels(
+    batch: LabeledBatch<Tensor<4>>,
+    count: usize,
+    classes: usize,
+    device: &Device,
+) -> LabeledBatch<Tensor<4>> {
     LabeledBatch {
-        labels: labels(classes, size * height * width, device),
-        ..images(shape, classes, size, device)
+        labels: labels(classes, count, device),
+        ..batch
     }
 }

@@ -29,7 +29,7 @@ pub use augment::{
     Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, Mosaic,
     TransformedBoxes, augment_boxes,
 };
-pub use boxes::{BoundingBox, Detection};
+pub use boxes::{BoundingBox, Detection, bounds_of};
 #[cfg(feature = "loader")]
 pub(crate) use decode::stored_size;
 pub use decode::{

@@ -19,7 +19,7 @@ pub(crate) struct Score {
     pub(crate) value: f64,
     pub(crate) mode: MonitorMode,
     pub(crate) interval: Option<[f64; 2]>,
-    pub(crate) items: Option<String>,
+    pub(crate) items: String,
 }
 
 /// The headline metric on the test split; none of a run from before there was one.
@@ -33,7 +33,7 @@ pub(crate) fn score(summary: &Summary) -> Option<Score> {
         value,
         mode: stored.mode,
         interval: stored.interval,
-        items: Some(items(stored)),
+        items: items(stored),
     })
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn written(label: &str) -> String {
 }
 
 /// A value of a metric as people say it: shares of right answers in percent.
-pub(crate) fn said(metric: &str, value: f64) -> String {
+pub(crate) fn score_text(metric: &str, value: f64) -> String {
     if metric == "accuracy" {
         percent(value)
     } else {
@@ -85,19 +85,17 @@ pub(crate) fn sentence(run: &Run) -> String {
     let mut text = format!(
         "{} {}",
         capital(&score.label),
-        said(&score.metric, score.value)
+        score_text(&score.metric, score.value)
     );
     if let Some([low, high]) = score.interval {
         let _ = write!(
             text,
             " (95% confidence interval {} to {})",
-            said(&score.metric, low),
-            said(&score.metric, high)
+            score_text(&score.metric, low),
+            score_text(&score.metric, high)
         );
     }
-    if let Some(items) = &score.items {
-        let _ = write!(text, " on {items}");
-    }
+    let _ = write!(text, " on {}", score.items);
     text.push_str(". ");
     let (items, noun) = match &summary.headline {
         Some(headline) => (headline.items, headline.noun[1].as_str()),
@@ -133,14 +131,14 @@ pub(crate) fn tiles(run: &Run) -> Vec<(String, String)> {
     let mut tiles = Vec::new();
     if let Some(score) = score(summary) {
         tiles.push((
-            said(&score.metric, score.value),
+            score_text(&score.metric, score.value),
             format!("{}, test", score.label),
         ));
     }
     if let Some(comparison) = comparison(run) {
         let own = baseline_test(summary, &comparison.method, &comparison.metric);
         tiles.push((
-            said(&comparison.metric, own.unwrap_or(comparison.baseline)),
+            score_text(&comparison.metric, own.unwrap_or(comparison.baseline)),
             format!("best baseline: {}", comparison.method),
         ));
     }

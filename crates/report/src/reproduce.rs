@@ -1,18 +1,30 @@
 //! What repeats a run.
 
+use std::path::Path;
+
 use crate::Run;
 use crate::model::{network, task, temperature, version};
 use crate::number::{bytes, number, seconds};
 use tinderbox_train::format::thousands;
 
-/// The command that repeats a run, from its directory.
+/// The command that repeats a run, from its directory. A relative path of the data was meant from another one, so
+/// it has to be filled in.
 pub(crate) fn command(run: &Run) -> Option<String> {
     let summary = run.summary.as_ref()?;
-    run.recipe.as_ref()?;
+    let recipe = run.recipe.as_ref()?;
+    let data = relative_data(recipe).map_or(String::new(), |name| format!(" --data 'PATH/{name}'"));
     Some(format!(
-        "{} train --recipe recipe.toml --device {}",
+        "{} train --recipe recipe.toml{data} --device {}",
         summary.app, summary.device
     ))
+}
+
+/// The name of the file or folder of the data, if the recipe has a relative path.
+fn relative_data(recipe: &str) -> Option<String> {
+    let recipe: toml::Table = recipe.parse().ok()?;
+    let path = Path::new(recipe.get("data")?.get("path")?.as_str()?);
+    let name = path.file_name().filter(|_| path.is_relative())?;
+    Some(name.to_string_lossy().replace('\'', "'\\''"))
 }
 
 /// Names with values: versions, device, times, memory, hashes.
@@ -106,4 +118,18 @@ fn times(summary: &tinderbox_train::run_dir::Summary) -> String {
     ];
     let parts = parts.map(|(name, value)| format!("{name} {}", seconds(value)));
     format!("{} ({})", seconds(summary.wall_s), parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::relative_data;
+
+    #[test]
+    fn only_a_relative_path_of_data_has_to_be_filled_in() {
+        let data = |path: &str| relative_data(&format!("[data]\npath = \"{path}\"\n"));
+        assert_eq!(data("sets/a b.csv").as_deref(), Some("a b.csv"));
+        assert_eq!(data("it's").as_deref(), Some("it'\\''s"));
+        assert_eq!([data("/data/a.csv"), data("")], [None, None]);
+        assert_eq!(relative_data("name = \"cartpole\""), None);
+    }
 }

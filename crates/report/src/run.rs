@@ -220,8 +220,8 @@ mod tests {
                 "sections.json` line 1 is damaged",
             ),
         ] {
-            let said = error(files);
-            assert!(said.contains(words), "`{words}` is not in: {said}");
+            let message = error(files);
+            assert!(message.contains(words), "`{words}` is not in: {message}");
         }
     }
 

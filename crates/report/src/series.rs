@@ -173,10 +173,10 @@ mod tests {
             metrics: metrics.clone(),
             best: Some(1.0),
         };
-        let said = overfitting(&training).unwrap();
+        let message = overfitting(&training).unwrap();
         assert!(
-            said.contains("validation loss rose from 0.6000 to 0.8000"),
-            "{said}"
+            message.contains("validation loss rose from 0.6000 to 0.8000"),
+            "{message}"
         );
         let training = Training {
             best: Some(3.0),

@@ -122,8 +122,8 @@ mod tests {
             ([0.95, 0.96, 0.97], "prefer boosted trees here"),
             ([0.85, 0.95, 0.92], "within the noise (difference 0.0033 ± "),
         ] {
-            let said = folds(baseline);
-            assert!(said.contains(words), "`{words}` is not in: {said}");
+            let message = folds(baseline);
+            assert!(message.contains(words), "`{words}` is not in: {message}");
         }
         let found = Comparison::of_values(
             "rmse",
@@ -132,16 +132,16 @@ mod tests {
             "ridge regression",
             18_456.7,
         );
-        let said = verdict(&found, F1::Binary, 180, "rows");
+        let message = verdict(&found, F1::Binary, 180, "rows");
         assert!(
-            said.contains("rmse 18,457 for ridge regression, 89,394"),
-            "{said}"
+            message.contains("rmse 18,457 for ridge regression, 89,394"),
+            "{message}"
         );
         let found = Comparison::of_values("rmse", MonitorMode::Min, 2.0, "ridge regression", 1.0);
-        let said = verdict(&found, F1::Binary, 1_400, "rows");
+        let message = verdict(&found, F1::Binary, 1_400, "rows");
         assert!(
-            said.contains("the baseline is better: rmse 1.0000"),
-            "{said}"
+            message.contains("the baseline is better: rmse 1.0000"),
+            "{message}"
         );
     }
 }

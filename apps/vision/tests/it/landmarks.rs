@@ -221,7 +221,7 @@ fn faces_that_cannot_be_used_are_refused_with_their_place() {
 #[test]
 fn landmarks_are_converted_into_boxes_around_them() {
     let place = faces(3);
-    for (args, said) in [
+    for (args, words) in [
         (
             &["convert", "--to=coco", "set", "coco"][..],
             "3 images with 3 boxes",
@@ -234,7 +234,7 @@ fn landmarks_are_converted_into_boxes_around_them() {
         let ran = place.run(args);
         ran.ok();
         let shown = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(shown.contains(said), "{shown}");
+        assert!(shown.contains(words), "{shown}");
     }
     let inspected = place.run(&["inspect", "--data", "coco"]);
     assert!(

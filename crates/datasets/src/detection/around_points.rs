@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{AnnotatedImage, Annotation, DetectionSet, LabelFormat};
+use crate::image::bounds_of;
 use crate::landmarks::{LandmarkFace, LandmarkFolder};
 
 impl DetectionSet {
@@ -22,7 +23,7 @@ impl DetectionSet {
                 unlabeled(face, own.map(|(name, split)| (*name, &*split.source)))
             });
             image.objects.push(Annotation {
-                bounds: bounds(&face.points),
+                bounds: bounds_of(&face.points).map(f64::from),
                 class: 0,
                 difficult: false,
                 crowd: false,
@@ -54,22 +55,6 @@ fn unlabeled(face: &LandmarkFace, split: Option<(&'static str, &str)>) -> Annota
         is_mismatched: false,
         objects: Vec::new(),
     }
-}
-
-/// Left, top, right and bottom edge.
-fn bounds(points: &[[f32; 2]]) -> [f64; 4] {
-    let start = [
-        f64::INFINITY,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        f64::NEG_INFINITY,
-    ];
-    points
-        .iter()
-        .fold(start, |[left, top, right, bottom], point| {
-            let [x, y] = point.map(f64::from);
-            [left.min(x), top.min(y), right.max(x), bottom.max(y)]
-        })
 }
 
 #[cfg(test)]

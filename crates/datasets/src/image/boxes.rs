@@ -18,7 +18,34 @@ pub struct BoundingBox {
     pub class: u16,
 }
 
+/// Left, top, right and bottom edge of the smallest box around points.
+pub fn bounds_of(points: &[[f32; 2]]) -> [f32; 4] {
+    let start = [
+        f32::INFINITY,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NEG_INFINITY,
+    ];
+    points
+        .iter()
+        .fold(start, |[left, top, right, bottom], &[x, y]| {
+            [left.min(x), top.min(y), right.max(x), bottom.max(y)]
+        })
+}
+
 impl BoundingBox {
+    /// The smallest box around points, of class 0.
+    pub fn around(points: &[[f32; 2]]) -> Self {
+        let [x_min, y_min, x_max, y_max] = bounds_of(points);
+        Self {
+            x_min,
+            y_min,
+            x_max,
+            y_max,
+            class: 0,
+        }
+    }
+
     /// Its area, in square pixels; 0 if its edges are the wrong way round.
     pub fn area(&self) -> f32 {
         (self.x_max - self.x_min).max(0.0) * (self.y_max - self.y_min).max(0.0)

@@ -121,7 +121,7 @@ impl Lines {
     /// The gradient of a position: that of each window whose maximum it is.
     #[inline(always)]
     fn routed(self, position: usize, (gradient, positions): (&[f32], &[u8]), output: &mut [f32]) {
-        // The windows that contain a position are those around the positions of its own.
+        // A window contains a position if its center is in the window around that position.
         for center in self.window(position) {
             let gradient = &self.at(gradient, center)[..output.len()];
             let positions = &self.at(positions, center)[..output.len()];

@@ -24,7 +24,6 @@ pub use detector::{
 pub use ensemble::ImageEnsemble;
 pub use landmarks::{
     CropFrame, LandmarkInput, LandmarkModel, LandmarkModelConfig, Landmarker, LandmarkerSpec,
-    bounds_of,
 };
 pub use letterbox::{Placement, letterbox, mirror_pad, scaled_size};
 pub use net::{ImageModel, ImageModelConfig};

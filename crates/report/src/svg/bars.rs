@@ -16,7 +16,7 @@ const NOTES: usize = 124;
 /// Characters of the longest name.
 const NAME_LENGTH: usize = 30;
 
-/// Colors of a file of its own, which has no style sheet.
+/// Colors of a separate file, which has no style sheet.
 const STYLE: &str = "<style>text{fill:#1b1f24;font:13px sans-serif}.note{fill:#555}.s0{fill:#2563eb}\
                      .s1{fill:#c2410c}</style>";
 
@@ -30,7 +30,7 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
     svg
 }
 
-/// The same as a file of its own, with its title.
+/// The same as a separate file, with a title.
 pub fn bars_file(title: &str, bars: &[Bar]) -> String {
     let top = 48;
     let (width, height) = (NAMES + BARS + NOTES, top + ROW * bars.len() + 16);

@@ -1,4 +1,4 @@
-//! Charts as SVG, inside of a page whose style sheet has their colors, or as a file of its own.
+//! Charts as SVG, inside of a page whose style sheet has their colors, or as a separate file.
 
 mod axes;
 mod bars;

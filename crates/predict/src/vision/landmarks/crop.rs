@@ -1,6 +1,6 @@
 //! The square part of an image that a network of landmarks sees.
 
-use tinderbox_datasets::image::Image;
+use tinderbox_datasets::image::{Image, bounds_of};
 
 /// Most samples along an axis of an output pixel.
 const MAX_SAMPLES: usize = 4;
@@ -97,21 +97,6 @@ impl CropFrame {
             pixels,
         }
     }
-}
-
-/// Left, top, right and bottom edge of the box around points.
-pub fn bounds_of(points: &[[f32; 2]]) -> [f32; 4] {
-    let start = [
-        f32::INFINITY,
-        f32::INFINITY,
-        f32::NEG_INFINITY,
-        f32::NEG_INFINITY,
-    ];
-    points
-        .iter()
-        .fold(start, |[left, top, right, bottom], &[x, y]| {
-            [left.min(x), top.min(y), right.max(x), bottom.max(y)]
-        })
 }
 
 /// Adds the values at a position to those of each channel.

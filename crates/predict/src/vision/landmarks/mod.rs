@@ -9,9 +9,9 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tinderbox_datasets::flip_order;
-use tinderbox_datasets::image::{Image, MAX_PIXELS, MAX_SIDE, decode_full};
+use tinderbox_datasets::image::{Image, MAX_PIXELS, MAX_SIDE, bounds_of, decode_full};
 
-pub use crop::{CropFrame, bounds_of};
+pub use crop::CropFrame;
 pub use net::{LandmarkModel, LandmarkModelConfig};
 
 use super::Normalize;

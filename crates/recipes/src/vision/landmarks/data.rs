@@ -188,7 +188,7 @@ pub(super) fn scale_of(points: &[[f32; 2]]) -> f32 {
     let scale = if points.len() == tinderbox_datasets::IBUG_POINTS {
         distance(points[EYES[0]], points[EYES[1]])
     } else {
-        let [left, top, right, bottom] = tinderbox_predict::vision::bounds_of(points);
+        let [left, top, right, bottom] = tinderbox_datasets::image::bounds_of(points);
         distance([left, top], [right, bottom])
     };
     scale.max(1e-6)

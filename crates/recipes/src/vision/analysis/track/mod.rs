@@ -12,10 +12,10 @@ use std::time::Instant;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 use tinderbox_datasets::atomic_file::write_atomic;
-use tinderbox_datasets::image::{Detection, Image};
+use tinderbox_datasets::image::{BoundingBox, Detection, Image, bounds_of};
 use tinderbox_datasets::parallel_map;
 use tinderbox_predict::PredictError;
-use tinderbox_predict::vision::{CropFrame, Detector, Landmarker, bounds_of};
+use tinderbox_predict::vision::{CropFrame, Detector, Landmarker};
 use tinderbox_train::TaskError;
 use tinderbox_train::section::{Analysis, Section};
 
@@ -211,7 +211,7 @@ impl Tracker<'_> {
             self.model.find(&[(frame, square)])
         };
         let mut found = search(&last)?.concat();
-        let moved = overlap(bounds_of(&last), bounds_of(&found));
+        let moved = BoundingBox::around(&last).iou(&BoundingBox::around(&found));
         if moved < LEAST_OVERLAP {
             return Ok(None);
         }
@@ -239,8 +239,8 @@ impl Tracker<'_> {
             return Ok(Some(found));
         };
         let faces = detector.detect(std::slice::from_ref(frame))?.concat();
-        let own = bounds_of(&found);
-        let is_own = |face: &Detection| overlap(own, edges(face)) >= LEAST_OVERLAP;
+        let own = BoundingBox::around(&found);
+        let is_own = |face: &Detection| own.iou(&face.bounds) >= LEAST_OVERLAP;
         if faces.iter().any(is_own) {
             (self.since, self.is_doubted) = (0, false);
             return Ok(Some(found));
@@ -261,27 +261,10 @@ impl Tracker<'_> {
         let Some(best) = found.first() else {
             return Ok(None);
         };
-        Ok(Some(self.model.locate(frame, Some(edges(best)))?))
+        let bounds = &best.bounds;
+        let edges = [bounds.x_min, bounds.y_min, bounds.x_max, bounds.y_max];
+        Ok(Some(self.model.locate(frame, Some(edges))?))
     }
-}
-
-/// Left, top, right and bottom edge.
-fn edges(found: &Detection) -> [f32; 4] {
-    let bounds = &found.bounds;
-    [bounds.x_min, bounds.y_min, bounds.x_max, bounds.y_max]
-}
-
-/// Intersection over union.
-fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {
-    let area =
-        |[left, top, right, bottom]: [f32; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
-    let inside = area([
-        a[0].max(b[0]),
-        a[1].max(b[1]),
-        a[2].min(b[2]),
-        a[3].min(b[3]),
-    ]);
-    inside / (area(a) + area(b) - inside).max(f32::MIN_POSITIVE)
 }
 
 fn draw(frame: &Image, tracked: Option<&Tracked>) -> Canvas {
@@ -398,6 +381,7 @@ mod tests {
             (jitter.found - 1.0).abs() < 1e-6,
             "5 pixels of a diagonal of 5"
         );
-        assert!((overlap([0.0, 0.0, 2.0, 2.0], [1.0, 0.0, 3.0, 2.0]) - 1.0 / 3.0).abs() < 1e-6);
+        let [first, second] = [0.0, 1.0].map(|x| BoundingBox::around(&[[x, 0.0], [x + 2.0, 2.0]]));
+        assert!((first.iou(&second) - 1.0 / 3.0).abs() < 1e-6);
     }
 }

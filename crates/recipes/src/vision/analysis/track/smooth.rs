@@ -4,7 +4,7 @@
 //! interactive systems*, CHI 2012, <https://doi.org/10.1145/2207676.2208639>.
 //! Differs from it: speeds are in sides of the face a second, so that the size of a face does not matter.
 
-use tinderbox_predict::vision::bounds_of;
+use tinderbox_datasets::image::bounds_of;
 
 /// Cutoff frequency of a point that rests, in Hz.
 const MIN_CUTOFF: f32 = 2.0;
