@@ -28,21 +28,27 @@ const FIRST: usize = 2;
 /// How the cells of a column are encoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum Coding {
+pub enum Coding {
+    /// Numbers.
     Number {
         /// Replaces a missing number, in the column's unit.
         fill: f64,
+        /// The scale of the numbers.
         scale: Scale,
-        /// Numbers with a code of their own, in the order of their codes, from [`FIRST`] on; none
-        /// if there is no such code.
+        /// Numbers with a code of their own, in the order of their codes, from 2 on; none if there is
+        /// no such code.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         values: Vec<f64>,
         /// Whether a code marks missing cells.
         missing: bool,
     },
+    /// Dates, in days since 1970-01-01.
     Date {
+        /// Replaces a missing date.
         fill: f64,
+        /// The scale of the dates.
         scale: Scale,
+        /// Whether a code marks missing cells.
         missing: bool,
         /// Whether there are numbers for the day of the year.
         #[serde(default)]
@@ -51,22 +57,26 @@ enum Coding {
         #[serde(default)]
         time: bool,
     },
+    /// Words.
     Categories {
-        /// In the order of their codes, from [`FIRST`] on.
+        /// In the order of their codes, from 2 on.
         categories: Vec<String>,
         /// Hashes of the categories that were too rare for a code, ascending: they are not new. Not
         /// the categories, which may be names of people.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         rare: Vec<u32>,
     },
+    /// Yes and no.
     Boolean {},
 }
 
 /// An encoded column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Feature {
-    name: String,
-    coding: Coding,
+pub struct Feature {
+    /// Name of the column.
+    pub name: String,
+    /// How its cells are encoded.
+    pub coding: Coding,
 }
 
 /// Encodes the feature columns of a table.
@@ -110,6 +120,11 @@ impl Encoder {
         Ok(Self {
             features: features.collect::<Result<_, TableError>>()?,
         })
+    }
+
+    /// The columns, in their order.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
     }
 
     /// Names of the columns, in their order.

@@ -28,7 +28,7 @@ mod scale;
 mod target;
 
 pub use encoded::{Encoded, EncodedColumn};
-pub use encoder::{Encoder, UnseenCategories};
+pub use encoder::{Coding, Encoder, Feature, UnseenCategories};
 pub use ensemble::Ensemble;
 pub use features::{Features, NumericScaling, TargetScaling};
 pub use format::{Format, Header};

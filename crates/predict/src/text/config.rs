@@ -53,8 +53,10 @@ pub struct PretrainedConfig {
 /// The network of pretrained weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PretrainedNetwork {
-    bert: BertConfig,
-    head_activation: Activation,
+    /// The network.
+    pub bert: BertConfig,
+    /// Activation after the first layer of a head that classifies texts.
+    pub head_activation: Activation,
 }
 
 /// Fine-tuning of pretrained weights.
