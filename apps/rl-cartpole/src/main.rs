@@ -5,11 +5,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use tinderbox_backend::DeviceSpec;
 use tinderbox_cli::app::{EvalCommand, NoFlags, TrainCommand, load, with_data};
 use tinderbox_cli::args::{DeviceArgs, RUN_HELP};
+use tinderbox_cli::export::failure as export_failure;
 use tinderbox_cli::output::check_extension;
 use tinderbox_cli::recipe::{Catalogue, overridden};
-use tinderbox_cli::{App, Failure, Output, TrainArgs, interrupter, note, open_device, sections};
+use tinderbox_cli::{
+    App, Failure, OrUserError as _, Output, TrainArgs, interrupter, note, open_device, sections,
+};
+use tinderbox_export::PolicyNetwork;
+use tinderbox_predict::ModelFiles;
+use tinderbox_rl::environment::ActionSpace;
+use tinderbox_rl::policy::{Network, Policy};
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 use tinderbox_rl::render::{Dashboard, Player};
 use tinderbox_rl::{ReinforcementLearning, ablation, make_env, test_episodes};
@@ -127,6 +135,22 @@ impl App for CartPole {
 
     fn input_options(_: &NoFlags) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn onnx(files: &ModelFiles) -> Result<Vec<u8>, Failure> {
+        let device = open_device(DeviceSpec::Cpu, Self::NAME)?.device;
+        let policy = Policy::load(files, &device).or_user_error()?;
+        let weights = files.weights(0, Ok).or_user_error()?;
+        let network = match (&policy.spec().network, &policy.spec().action_space) {
+            (Network::QNetwork(config), _) => PolicyNetwork::QNetwork(config),
+            (Network::ActorCritic(config), ActionSpace::Continuous(bounds)) => {
+                PolicyNetwork::ActorCritic(config, Some([&bounds.low, &bounds.high]))
+            }
+            (Network::ActorCritic(config), ActionSpace::Discrete(_)) => {
+                PolicyNetwork::ActorCritic(config, None)
+            }
+        };
+        tinderbox_export::policy(policy.environment(), network, &weights).map_err(export_failure)
     }
 
     fn eval(args: &EvalCommand<NoFlags, EvalFlags>) -> Result<(), Failure> {

@@ -9,13 +9,14 @@ use std::process::ExitCode;
 
 use burn::tensor::Device;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tinderbox_predict::ModelFiles;
 use tinderbox_train::{Options, Report, Task, TaskRecipe};
 
 use crate::model_dir::model_dir;
 use crate::recipe::{Catalogue, data_path};
 use crate::{
-    EvalArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, TrainArgs, finish, init, list_devices,
-    parse_command,
+    EvalArgs, ExportArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, TrainArgs, finish, init,
+    list_devices, parse_command,
 };
 
 /// The commands of a task.
@@ -129,6 +130,15 @@ pub trait App: Sized + 'static {
         crate::eval::run::<Self>(args)
     }
 
+    /// A trained model as an ONNX file; apps whose models are of their own kind have their own way.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot be read or ONNX cannot express it.
+    fn onnx(files: &ModelFiles) -> Result<Vec<u8>, Failure> {
+        crate::export::onnx(files, Self::NAME)
+    }
+
     /// Runs a command that only this app has; not called for [`NoCommand`].
     ///
     /// # Errors
@@ -214,6 +224,8 @@ enum Command<A: App> {
     Report(ReportArgs),
     /// Predict new inputs with a trained model
     Predict(PredictCommand<A::ModelFlags, A::InputFlags>),
+    /// Write a trained model as a file for other software
+    Export(ExportArgs),
     #[command(flatten)]
     Own(A::Command),
     /// List the built-in recipes, or print one
@@ -269,6 +281,7 @@ fn dispatch<A: App>(cli: Cli<A>) -> Result<(), Failure> {
         Some(Command::Eval(args)) => A::eval(&args),
         Some(Command::Report(args)) => crate::run_report::run(&args),
         Some(Command::Predict(args)) => crate::predict::run::<A>(&args),
+        Some(Command::Export(args)) => crate::export::run::<A>(&args),
         Some(Command::Own(command)) => A::run(command),
         Some(Command::Recipes(args)) => A::recipes().print(&args),
         Some(Command::Devices) => list_devices(),

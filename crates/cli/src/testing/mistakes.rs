@@ -56,6 +56,12 @@ fn prepare(place: &Place) {
     place.write("damaged.toml", "name = ");
     place.write("newer.toml", "format = 99");
     fs::create_dir(place.path("empty")).unwrap();
+    fs::create_dir(place.path("untrained")).unwrap();
+    fs::copy(
+        place.path("run/recipe.toml"),
+        place.path("untrained/recipe.toml"),
+    )
+    .unwrap();
     fs::create_dir(place.path("occupied")).unwrap();
     place.write("occupied/notes.txt", "mine");
     // Runs that look interrupted, with the checkpoints of another run and of another version.
@@ -177,6 +183,7 @@ fn mistakes(app: &AppUnderTest<'_>) -> Vec<Mistake> {
         mistake("report --run run --out page.txt", &["page.txt"]),
         mistake("recipes absent", &["unknown recipe `absent`"]),
     ];
+    all.extend(export_mistakes());
     if app.has_data {
         all.extend([
             mistake("eval --run run --data absent", &["absent"]),
@@ -188,6 +195,38 @@ fn mistakes(app: &AppUnderTest<'_>) -> Vec<Mistake> {
         ]);
     }
     all
+}
+
+fn export_mistakes() -> Vec<Mistake> {
+    vec![
+        mistake("export --run run", &["--format"]),
+        mistake("export --run run --format pickle", &["onnx", "safetensors"]),
+        mistake(
+            "export --run absent --format onnx",
+            &["contains no trained model"],
+        ),
+        mistake(
+            "export --run empty --format safetensors",
+            &["contains no trained model"],
+        ),
+        mistake(
+            "export --run untrained --format onnx",
+            &["has no trained model yet", "train --resume untrained"],
+        ),
+        mistake(
+            "export --run cut-weights --format onnx",
+            &["weights.safetensors"],
+        ),
+        mistake("export --run wrong-kind --format onnx", &["sculpture"]),
+        mistake(
+            "export --run run --format onnx --out model.pt",
+            &["must end in `.onnx`"],
+        ),
+        mistake(
+            "export --run run --format onnx --out absent/model.onnx",
+            &["absent/model.onnx"],
+        ),
+    ]
 }
 
 fn copy_dir(place: &Place, from: &str, to: &str) {

@@ -39,6 +39,7 @@ pub fn check_report(app: &AppUnderTest<'_>) {
         assert_eq!(read("run/report.html"), page);
         assert_eq!(read("run/README.md"), card);
     }
+    super::export::check_export(&place);
     place
         .run(&[
             "report",

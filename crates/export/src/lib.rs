@@ -1,0 +1,55 @@
+//! Trained models as files for other software: ONNX with preprocessing and calibration, so that its
+//! output is that of `predict --json`, and SafeTensors with the names of PyTorch.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use tinderbox_predict::{Model, ModelFiles};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = Model::load(&ModelFiles::open("runs/mine/model".as_ref()), &Device::flex())?;
+//! std::fs::write("model.onnx", tinderbox_export::onnx(&model)?)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Non-goals: reading ONNX, quantization, and preprocessing that ONNX has no operators for, such as
+//! decoding of images and tokenizers.
+
+mod error;
+mod graph;
+mod layers;
+mod net;
+mod onnx;
+mod outputs;
+mod policy;
+mod python;
+mod tabular;
+#[cfg(feature = "text")]
+mod text;
+mod vision;
+mod weights;
+
+pub use error::ExportError;
+pub use policy::{PolicyNetwork, policy};
+use tinderbox_predict::Model;
+pub use weights::{Weights, safetensors};
+
+/// A model as an ONNX file.
+///
+/// # Errors
+///
+/// If ONNX cannot express it, or there is no writer for its architecture.
+pub fn onnx(model: &Model) -> Result<Vec<u8>, ExportError> {
+    match model {
+        Model::Image(model) => vision::export_classifier(model),
+        Model::Table(model) => tabular::export(model),
+        Model::Segmenter(model) => vision::export_segmenter(model),
+        Model::Detector(model) => vision::export_detector(model),
+        Model::Landmarker(_) => Err(ExportError::unsupported(
+            "a model of landmarks",
+            "there is no writer for its networks",
+        )),
+        #[cfg(feature = "text")]
+        Model::Text(model) => text::export(model),
+    }
+}
