@@ -49,6 +49,8 @@ def in_onnx_runtime(file, case):
 def prediction(scores, config):
     """From the scores of networks to predictions, as the graphs do it."""
     temperature = config.get("temperature", 1.0)
+    if config["kind"] == "agent":
+        return scores
     if config["kind"] == "object-detector":
         return scores[0]
     if config["kind"] == "table-model" and config["target"]["kind"] == "number":
@@ -77,10 +79,14 @@ def in_torch(file, case):
     inputs = {name: torch.from_numpy(array(value)) for name, value in case["networks"].items()}
     if config.get("test_time_augmentation"):
         return None
-    with torch.no_grad():
-        if "image" in inputs:
-            return prediction([network(inputs["image"]) for network in networks], config)
-        return prediction([network(**inputs) for network in networks], config)
+    if len(inputs) == 1:
+        scores = [network(*inputs.values()) for network in networks]
+    else:
+        scores = [network(**inputs) for network in networks]
+    outputs = prediction(scores, config)
+    # The networks can be trained further.
+    sum(output.sum() for output in outputs).backward()
+    return [output.detach() for output in outputs]
 
 
 def main(folder):

@@ -1,5 +1,6 @@
 //! The command `export` of every app: a trained model as a file for other software.
 
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use tinderbox_predict::{Model, ModelFiles};
 use crate::app::App;
 use crate::model_dir::recipe_file;
 use crate::output::check_extension;
-use crate::{Failure, Output, model_dir, open_device};
+use crate::{Failure, Output, model_dir, note, open_device};
 
 /// What `export` takes.
 #[derive(Args, Clone, Debug)]
@@ -67,7 +68,7 @@ pub(crate) fn run<A: App>(args: &ExportArgs) -> Result<(), Failure> {
             let exported = tinderbox_export::safetensors(&files).map_err(failure)?;
             write(&out, &exported.weights)?;
             if let Some(code) = exported.loader(&file_name(&out)) {
-                write(&out.with_extension("py"), code.as_bytes())?;
+                write_code(&out.with_extension("py"), &code)?;
             }
         }
     }
@@ -95,6 +96,9 @@ fn file_name(path: &Path) -> String {
 ///
 /// If it cannot be read or ONNX cannot express it.
 pub(crate) fn onnx(files: &ModelFiles, app: &str) -> Result<Vec<u8>, Failure> {
+    let kind = files.kind().map_err(ExportError::from);
+    kind.and_then(|kind| tinderbox_export::check_kind(&kind))
+        .map_err(failure)?;
     let device = open_device(DeviceSpec::Cpu, app)?.device;
     let model = Model::load(files, &device).map_err(ExportError::from);
     model
@@ -106,6 +110,19 @@ pub(crate) fn onnx(files: &ModelFiles, app: &str) -> Result<Vec<u8>, Failure> {
 pub fn failure(error: ExportError) -> Failure {
     let is_user = error.is_user();
     Failure::of(error, false, is_user)
+}
+
+/// Writes the code that loads weights, unless somebody else has written a file there.
+fn write_code(path: &Path, code: &str) -> Result<(), Failure> {
+    let is_ours = |text: String| text.lines().next() == code.lines().next();
+    if path.exists() && !fs::read_to_string(path).is_ok_and(is_ours) {
+        note(&format!(
+            "warning: `{}` was not written by this program and stays as it is: no PyTorch code",
+            path.display()
+        ));
+        return Ok(());
+    }
+    write(path, code.as_bytes())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

@@ -10,12 +10,23 @@ use tinderbox_train::run_dir::{MODEL_DIR, RECIPE_FILE};
 use crate::{Failure, note};
 
 /// What `model.json` calls each kind of model, the app that uses it, and commands that do.
-const KINDS: [(&str, &str, &str); 4] = [
+const KINDS: [(&str, &str, &str); 7] = [
     (
         "image-classifier",
         "vision",
         "`vision predict` or `vision eval`",
     ),
+    (
+        "image-segmenter",
+        "vision",
+        "`vision predict` or `vision eval`",
+    ),
+    (
+        "object-detector",
+        "vision",
+        "`vision predict` or `vision eval`",
+    ),
+    ("landmarker", "vision", "`vision predict` or `vision eval`"),
     ("text-model", "text", "`text predict` or `text eval`"),
     (
         "table-model",
@@ -150,6 +161,7 @@ mod tests {
         model(&at("runs/20260101/model"), r#"{"kind": "text-model"}"#);
         model(&at("runs/20260102/model"), r#"{"kind": "text-model"}"#);
         model(&at("image"), r#"{"kind": "image-classifier"}"#);
+        model(&at("boxes"), r#"{"kind": "object-detector"}"#);
         model(&at("table"), r#"{"kind": "table-model"}"#);
         model(&at("agent"), r#"{"kind": "agent"}"#);
         model(&at("old-agent"), r#"{"environment": "CartPole-v1"}"#);
@@ -163,6 +175,7 @@ mod tests {
                 "is a `text` run: use `text predict`",
             ),
             ("image", "text", "is a `vision` run: use `vision predict`"),
+            ("boxes", "text", "is a `vision` run: use `vision predict`"),
             (
                 "table",
                 "rl-cartpole",

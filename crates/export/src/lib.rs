@@ -32,6 +32,7 @@ mod weights;
 pub use error::ExportError;
 pub use policy::{PolicyNetwork, policy};
 use tinderbox_predict::Model;
+use tinderbox_predict::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
 pub use weights::{Weights, safetensors};
 
 /// A model as an ONNX file.
@@ -45,11 +46,48 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>, ExportError> {
         Model::Table(model) => tabular::export(model),
         Model::Segmenter(model) => vision::export_segmenter(model),
         Model::Detector(model) => vision::export_detector(model),
-        Model::Landmarker(_) => Err(ExportError::unsupported(
-            "a model of landmarks",
-            "there is no writer for its networks",
+        Model::Landmarker(model) => Err(ExportError::unsupported(
+            format!("the architecture `{}`", vision::landmark_network(model)),
+            "there is no writer for networks of landmarks",
         )),
         #[cfg(feature = "text")]
         Model::Text(model) => text::export(model),
+    }
+}
+
+/// Checks that there is a writer for a kind of model, as in `image-classifier`.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn check_kind(kind: &str) -> Result<(), ExportError> {
+    let known = [
+        ImageClassifier::KIND,
+        Segmenter::KIND,
+        Detector::KIND,
+        Landmarker::KIND,
+        tinderbox_predict::tabular::KIND,
+        "text-model",
+    ];
+    if known.contains(&kind) {
+        return Ok(());
+    }
+    Err(ExportError::unsupported(
+        format!("a model of kind `{kind}`"),
+        "there is no writer for it",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_kind_without_a_writer_is_named_with_advice() {
+        assert!(super::check_kind("table-model").is_ok());
+        let error = super::check_kind("counts").unwrap_err();
+        assert!(error.is_user());
+        let text = error.to_string();
+        for words in ["`counts`", "use `--format safetensors`"] {
+            assert!(text.contains(words), "{text}");
+        }
     }
 }

@@ -24,6 +24,14 @@ pub(super) fn check_export(place: &Place) {
     fs::remove_file(place.path("run/model.safetensors")).unwrap();
     export("run", "safetensors");
     assert!(read("run/model.safetensors") == weights);
+    // The code is written again, but not over a file of somebody else.
+    let code = read("run/model.py");
+    export("run", "safetensors");
+    assert!(read("run/model.py") == code);
+    place.write("run/model.py", "mine");
+    let ran = export("run", "safetensors");
+    assert!(ran.stderr.contains("model.py"), "{}", ran.stderr);
+    assert_eq!(read("run/model.py"), b"mine");
     let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&weights[8..8 + length]).unwrap();
     let config = header["__metadata__"]["config"].as_str().unwrap();

@@ -35,8 +35,11 @@ class Layers(nn.Module):
         super().__init__()
         self.config = config
         self.model = config.get("model", config.get("network"))
-        # A parameter's name has no dots.
-        self.weights = nn.ParameterDict({k.replace(".", "/"): nn.Parameter(v) for k, v in weights.items()})
+        statistics = ("running_mean", "running_var", "left", "slope")
+        self.weights = nn.ParameterDict(
+            # A parameter's name has no dots.
+            {k.replace(".", "/"): nn.Parameter(v, not k.endswith(statistics)) for k, v in weights.items()}
+        )
 
     def w(self, name):
         return self.weights[name.replace(".", "/")] if name in self else None

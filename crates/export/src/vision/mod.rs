@@ -14,9 +14,17 @@ mod yolox;
 pub(crate) use classifier::export as export_classifier;
 pub(crate) use detector::export as export_detector;
 pub(crate) use segmenter::export as export_segmenter;
-use tinderbox_predict::vision::Normalize;
+use tinderbox_predict::vision::{LandmarkModelConfig, Landmarker, Normalize};
 
 use crate::graph::{Axis, Element, Graph, Value, word};
+
+/// The name of the network of a model of landmarks in a recipe.
+pub(crate) fn landmark_network(model: &Landmarker) -> &'static str {
+    match model.spec().model {
+        LandmarkModelConfig::LandmarkCnn(_) => "landmark-cnn",
+        LandmarkModelConfig::LandmarkCascade(_) => "landmark-cascade",
+    }
+}
 
 /// Name of the input.
 const INPUT: &str = "image";

@@ -1,8 +1,12 @@
 //! Policies of reinforcement learning.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_export::{PolicyNetwork, policy};
+use serde_json::json;
+use tinderbox_export::{PolicyNetwork, Weights, policy, safetensors};
 use tinderbox_models::rl::{ActorCriticConfig, QNetworkConfig};
+use tinderbox_predict::ModelFiles;
 use tinderbox_predict::model_dir::{from_bytes, to_bytes};
 
 use super::{Array, Case, Data, Random, randomized};
@@ -41,7 +45,25 @@ fn rows() -> Tensor<2> {
     )
 }
 
-fn case(name: &str, onnx: Vec<u8>, output: &str, expected: Vec<f32>) -> Case {
+/// The weights of an agent's model folder, with its network as `model.json` has it.
+fn exported(weights: &[u8], kind: &str, config: &impl burn::config::Config) -> Weights {
+    let mut network = json!(config);
+    network["kind"] = json!(kind);
+    let spec = json!({"format": 2, "kind": "agent", "network": network});
+    let files = ModelFiles::from_memory(BTreeMap::from([
+        ("model.json".to_owned(), spec.to_string().into_bytes()),
+        ("weights.safetensors".to_owned(), weights.to_vec()),
+    ]));
+    safetensors(&files).unwrap()
+}
+
+fn case(
+    name: &str,
+    onnx: Vec<u8>,
+    weights: Option<Weights>,
+    output: &str,
+    expected: Vec<f32>,
+) -> Case {
     let array = Array {
         shape: vec![ROWS, D_INPUT],
         data: Data::Float(observations()),
@@ -50,7 +72,7 @@ fn case(name: &str, onnx: Vec<u8>, output: &str, expected: Vec<f32>) -> Case {
     Case {
         name: name.to_owned(),
         onnx,
-        weights: None,
+        weights: weights.map(|weights| (weights, vec![("observations".to_owned(), array.clone())])),
         inputs: vec![("observations".to_owned(), array)],
         outputs: vec![(output.to_owned(), expected)],
     }
@@ -62,7 +84,8 @@ fn q_network(name: &str, config: &QNetworkConfig) -> Case {
     let net = from_bytes(weights.clone(), net).unwrap();
     let expected = net.forward(rows()).try_into_vec_as().unwrap();
     let onnx = policy("CartPole-v1", PolicyNetwork::QNetwork(config), &weights).unwrap();
-    case(name, onnx, "q_values", expected)
+    let exported = exported(&weights, "q-network", config);
+    case(name, onnx, Some(exported), "q_values", expected)
 }
 
 fn actor_critic(name: &str, config: &ActorCriticConfig) -> Case {
@@ -83,10 +106,8 @@ fn actor_critic(name: &str, config: &ActorCriticConfig) -> Case {
         "logits"
     };
     let network = PolicyNetwork::ActorCritic(config, bounds);
-    case(
-        name,
-        policy("Pendulum-v1", network, &weights).unwrap(),
-        output,
-        expected,
-    )
+    let onnx = policy("Pendulum-v1", network, &weights).unwrap();
+    // The bounds of the actions are not in the network.
+    let exported = (!config.continuous).then(|| exported(&weights, "actor-critic", config));
+    case(name, onnx, exported, output, expected)
 }
