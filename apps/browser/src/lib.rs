@@ -4,8 +4,8 @@
 //! inputs from; then it hands over images or tables and gets the JSON lines of the command `predict`.
 //! Everything but the few exported functions also compiles for a computer, where the tests run.
 //!
-//! Non-goals: drawing and texts for people, which are JavaScript's; models of texts, whose tokenizers
-//! would double the download.
+//! Non-goals: drawing and texts for people, which are JavaScript's; models of texts, whose tokenizers do not
+//! compile for a browser as they are.
 
 mod columns;
 mod dropped;

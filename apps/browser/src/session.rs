@@ -63,6 +63,11 @@ impl Session {
     }
 
     /// What a page needs to know of the model.
+    #[allow(
+        unreachable_patterns,
+        clippy::match_wildcard_for_single_variants,
+        reason = "models of texts exist where another package asks for them"
+    )]
     pub fn description(&self) -> Description {
         let images = |kind, recipe: &str, labels: &[String], draw| Description {
             kind,
