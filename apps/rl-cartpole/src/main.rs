@@ -1,8 +1,11 @@
 //! Train reinforcement-learning agents and watch them.
 
-use std::io::{IsTerminal as _, stdin, stdout};
-use std::path::PathBuf;
+mod serve;
 
+use std::io::{IsTerminal as _, stdin, stdout};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
@@ -21,6 +24,7 @@ use tinderbox_rl::policy::{Network, Policy};
 use tinderbox_rl::recipe::{BUILTIN, Recipe};
 use tinderbox_rl::render::{Dashboard, Player};
 use tinderbox_rl::{ReinforcementLearning, ablation, make_env, test_episodes};
+use tinderbox_serve::Loaded;
 use tinderbox_train::{Options, Task as _};
 
 tinderbox_cli::main!(CartPole);
@@ -151,6 +155,10 @@ impl App for CartPole {
             }
         };
         tinderbox_export::policy(policy.environment(), network, &weights).map_err(export_failure)
+    }
+
+    fn served(dir: &Path, device: &Device) -> Result<Loaded, Failure> {
+        serve::open(dir, device)
     }
 
     fn eval(args: &EvalCommand<NoFlags, EvalFlags>) -> Result<(), Failure> {

@@ -10,12 +10,13 @@ use std::process::ExitCode;
 use burn::tensor::Device;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tinderbox_predict::ModelFiles;
+use tinderbox_serve::Loaded;
 use tinderbox_train::{Options, Report, Task, TaskRecipe};
 
 use crate::model_dir::model_dir;
 use crate::recipe::{Catalogue, data_path};
 use crate::{
-    EvalArgs, ExportArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, TrainArgs, finish, init,
+    EvalArgs, ExportArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, ServeArgs, TrainArgs, finish, init,
     list_devices, parse_command,
 };
 
@@ -90,6 +91,19 @@ pub trait App: Sized + 'static {
     ) -> Result<<Self::Task as Task>::InputOptions, Failure> {
         let _ = flags;
         Ok(<Self::Task as Task>::InputOptions::default())
+    }
+
+    /// Reads the model in a folder for the command `serve`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    fn served(dir: &Path, device: &Device) -> Result<Loaded, Failure> {
+        let loaded = Loaded::open(&ModelFiles::open(dir), device);
+        loaded.map_err(|error| {
+            let is_user = error.is_user();
+            Failure::of(error, false, is_user)
+        })
     }
 
     /// The model that flags of `predict` choose instead of a run, such as published weights, with what was
@@ -226,6 +240,8 @@ enum Command<A: App> {
     Predict(PredictCommand<A::ModelFlags, A::InputFlags>),
     /// Write a trained model as a file for other software
     Export(ExportArgs),
+    /// Serve trained models over HTTP
+    Serve(ServeArgs),
     #[command(flatten)]
     Own(A::Command),
     /// List the built-in recipes, or print one
@@ -282,6 +298,7 @@ fn dispatch<A: App>(cli: Cli<A>) -> Result<(), Failure> {
         Some(Command::Report(args)) => crate::run_report::run(&args),
         Some(Command::Predict(args)) => crate::predict::run::<A>(&args),
         Some(Command::Export(args)) => crate::export::run::<A>(&args),
+        Some(Command::Serve(args)) => crate::serve::run::<A>(&args),
         Some(Command::Own(command)) => A::run(command),
         Some(Command::Recipes(args)) => A::recipes().print(&args),
         Some(Command::Devices) => list_devices(),

@@ -10,7 +10,7 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
 use tinderbox_datasets::atomic_file::remove_unfinished;
@@ -32,6 +32,12 @@ static INTERRUPTER: LazyLock<Interrupter> = LazyLock::new(Interrupter::new);
 
 /// Whether a thread has begun to report how the program ends: only one does.
 static LEAVING: AtomicBool = AtomicBool::new(false);
+
+/// Whether a server handles signals.
+static SERVING: AtomicBool = AtomicBool::new(false);
+
+/// Since when the server finishes what is in progress.
+static STOPPING: OnceLock<Instant> = OnceLock::new();
 
 /// Name of the program in the command that resumes a run.
 static APP: OnceLock<&str> = OnceLock::new();
@@ -86,7 +92,26 @@ pub(crate) fn report(reason: &str) -> String {
     }
 }
 
+/// Leaves signals to a server, which ends by itself.
+pub(crate) fn hand_over_signals() {
+    SERVING.store(true, Ordering::SeqCst);
+}
+
+/// Makes the next signal end the program at once.
+pub(crate) fn stop_at_next_signal() {
+    let _ = STOPPING.set(Instant::now());
+}
+
+/// Whether a signal is the server's. The one that stops it may arrive here after it.
+fn is_of_server() -> bool {
+    let is_first = || STOPPING.get().is_none_or(|since| since.elapsed() < GRACE);
+    SERVING.load(Ordering::SeqCst) && is_first()
+}
+
 fn on_signal() {
+    if is_of_server() {
+        return;
+    }
     let again = INTERRUPTER.should_stop() || LEAVING.load(Ordering::SeqCst);
     INTERRUPTER.stop(Some("signal"));
     if again || !saves_when_interrupted() {

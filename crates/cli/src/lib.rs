@@ -60,6 +60,7 @@ pub mod recipe;
 pub mod report;
 pub mod run_report;
 pub mod sections;
+pub mod serve;
 pub mod skipped;
 pub mod splits;
 mod summary;
@@ -82,6 +83,7 @@ pub use parse::{parse, parse_command};
 pub use progress::Progress;
 pub use read_progress::ReadProgress;
 pub use run_report::ReportArgs;
+pub use serve::ServeArgs;
 
 /// Prepares the program named `app`: its log, its signals and its threads.
 pub fn init(app: &'static str) {

@@ -62,6 +62,7 @@
 )]
 
 mod association;
+mod cells;
 mod column;
 mod conform;
 mod csv;
@@ -97,9 +98,10 @@ pub(crate) use rows::RowStream;
 pub(crate) use sniff::Hints;
 pub(crate) use source::Source;
 
+pub use cells::CellValues;
 pub use column::{Cells, Column, Levels, Numbers, Words};
 pub use date::DateOrder;
-pub use error::{HeaderLine, TableError};
+pub use error::{HeaderLine, TableError, nearest_name};
 pub use inspect::{
     ColumnInspection, Finding, Inspection, Measure, Summary, TargetInspection, find_leaks, inspect,
     looks_like_classes,

@@ -1,15 +1,14 @@
 //! A trained model of any kind.
 
-use std::path::Path;
-
 use burn::tensor::Device;
 use serde_json::{Map, Value};
+use tinderbox_datasets::image::MAX_PIXELS;
 
 use crate::error::PredictError;
 #[cfg(feature = "text")]
 use crate::text::TextPredictor;
 use crate::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
-use crate::{ModelFiles, Prediction, tabular};
+use crate::{Inputs, ModelFiles, Prediction, tabular};
 
 /// A trained model of any kind: bytes in, structured predictions out.
 ///
@@ -80,73 +79,31 @@ impl Model {
         &self,
         inputs: &[(&str, &[u8])],
     ) -> Result<Vec<(String, Option<u64>, Prediction)>, PredictError> {
-        let unnumbered = |predictions: Vec<Prediction>| {
-            let named = inputs.iter().zip(predictions);
-            named
-                .map(|((name, _), prediction)| ((*name).to_owned(), None, prediction))
-                .collect()
-        };
-        match self {
-            Self::Image(model) => {
-                let images = inputs.iter();
-                let images = images.map(|(name, bytes)| model.decode(bytes, Path::new(name)));
-                let images: Vec<_> = images.collect::<Result<_, _>>()?;
-                Ok(unnumbered(model.predict(&images)?))
-            }
-            Self::Segmenter(model) => {
-                let predictions = inputs.iter().map(|(name, bytes)| {
-                    let photo = model.decode(bytes, Path::new(name))?;
-                    let photos = std::slice::from_ref(&photo);
-                    let found = model.ensemble().probabilities(photos)?;
-                    let masks = found.iter().map(|found| found.segment(&photo, true).mask);
-                    Ok(masks.map(|mask| model.prediction(&mask, None)).collect())
-                });
-                let predictions: Vec<Vec<Prediction>> =
-                    predictions.collect::<Result<_, PredictError>>()?;
-                Ok(unnumbered(predictions.concat()))
-            }
-            Self::Detector(model) => {
-                let predictions = inputs.iter().map(|(name, bytes)| {
-                    let photo = model.decode(bytes, Path::new(name))?;
-                    let found = model.detect(std::slice::from_ref(&photo))?.concat();
-                    Ok(model.prediction([photo.height, photo.width], &found, None))
-                });
-                Ok(unnumbered(
-                    predictions.collect::<Result<_, PredictError>>()?,
-                ))
-            }
-            Self::Landmarker(model) => {
-                let predictions = inputs.iter().map(|(name, bytes)| {
-                    let photo = model.decode(bytes, Path::new(name))?;
-                    let faces = [model.locate(&photo, None)?];
-                    Ok(model.prediction([photo.height, photo.width], &faces, None))
-                });
-                Ok(unnumbered(
-                    predictions.collect::<Result<_, PredictError>>()?,
-                ))
-            }
-            #[cfg(feature = "text")]
-            Self::Text(model) => {
-                let texts = inputs.iter().map(|(name, bytes)| {
-                    let text = std::str::from_utf8(bytes);
-                    let text =
-                        text.map_err(|_| PredictError::input(format!("`{name}` is not UTF-8")))?;
-                    model.parse(text)
-                });
-                let texts: Vec<_> = texts.collect::<Result<_, _>>()?;
-                Ok(unnumbered(model.predict(&texts)?))
-            }
-            Self::Table(model) => {
-                let mut all = Vec::new();
-                for (name, bytes) in inputs {
-                    let table = model.read_bytes(bytes, name).map_err(PredictError::input)?;
-                    let rows = model.predict(&table)?.into_iter().zip(1..);
-                    let named = rows.map(|(row, at)| ((*name).to_owned(), Some(at), row));
-                    all.extend(named);
+        // Images of the size of the network and texts fit in memory together; photos and tables may not.
+        #[cfg(feature = "text")]
+        let is_small = matches!(self, Self::Image(_) | Self::Text(_));
+        #[cfg(not(feature = "text"))]
+        let is_small = matches!(self, Self::Image(_));
+        let group = if is_small { inputs.len().max(1) } else { 1 };
+        let mut all = Vec::new();
+        for inputs in inputs.chunks(group) {
+            let mut decoded: Option<Inputs> = None;
+            let mut names = Vec::new();
+            for (name, bytes) in inputs {
+                let input = self.read_file(name, bytes, MAX_PIXELS)?;
+                let is_table = matches!(self, Self::Table(_));
+                let rows = (1..=input.len() as u64).map(|row| is_table.then_some(row));
+                names.extend(rows.map(|row| ((*name).to_owned(), row)));
+                match &mut decoded {
+                    Some(decoded) => decoded.append(input)?,
+                    None => decoded = Some(input),
                 }
-                Ok(all)
             }
+            let Some(decoded) = decoded else { continue };
+            let predictions = names.into_iter().zip(self.answer(&decoded)?);
+            all.extend(predictions.map(|((name, row), prediction)| (name, row, prediction)));
         }
+        Ok(all)
     }
 
     /// The same as the JSON lines that the command `predict` prints.

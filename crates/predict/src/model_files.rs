@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::model_dir::{FORMAT, ModelError, SPEC_FILE, WeightsError, weights_file};
 
@@ -91,6 +92,34 @@ impl ModelFiles {
         }
         let Kind { kind } = self.parse(self.document()?)?;
         Ok(kind)
+    }
+
+    /// Versions of the programs that wrote the model, by their names.
+    ///
+    /// # Errors
+    ///
+    /// If `model.json` is missing, damaged or of another version.
+    pub fn versions(&self) -> Result<Value, ModelError> {
+        let mut document = self.document()?;
+        Ok(document
+            .get_mut("versions")
+            .map_or(Value::Null, Value::take))
+    }
+
+    /// SHA-256 of the weights of all networks, one after another, in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn weights_sha256(&self) -> Result<String, ModelError> {
+        let mut hash = Sha256::new();
+        let mut member = 0;
+        while member == 0 || self.contains(&weights_file(member)) {
+            hash.update(self.read(&weights_file(member))?);
+            member += 1;
+        }
+        let bytes = hash.finalize();
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The specification of a model of a kind.

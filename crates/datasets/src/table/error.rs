@@ -320,7 +320,7 @@ impl TableError {
         Self::NoColumn {
             file: file.to_owned(),
             name: name.to_owned(),
-            nearest: nearest(name, columns.iter().map(String::as_str)),
+            nearest: nearest_name(name, columns.iter().map(String::as_str)),
             columns,
             header,
         }
@@ -416,7 +416,7 @@ pub(crate) fn shorten(cell: &str) -> String {
 }
 
 /// The name that looks most like `name`, if one looks like it at all.
-pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn nearest_name<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let lower = name.to_lowercase();
     names
         .map(|other| (strsim::jaro_winkler(&lower, &other.to_lowercase()), other))
@@ -433,10 +433,10 @@ mod tests {
     fn a_name_is_suggested_without_regard_to_case() {
         let names = ["SalePrice", "LotArea"];
         assert_eq!(
-            nearest("saleprice", names.into_iter()).as_deref(),
+            nearest_name("saleprice", names.into_iter()).as_deref(),
             Some("SalePrice")
         );
-        assert_eq!(nearest("xyz", names.into_iter()), None);
+        assert_eq!(nearest_name("xyz", names.into_iter()), None);
     }
 
     #[test]

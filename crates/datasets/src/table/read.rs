@@ -7,7 +7,7 @@ use super::Table;
 use super::column::Column;
 use super::conform::{conform, force};
 use super::csv::{Gathered, gather};
-use super::error::{TableError, nearest};
+use super::error::{TableError, nearest_name};
 use super::infer::{Inferred, as_index, as_target, infer, is_index_name};
 use super::number::DecimalMark;
 use super::options::{ReadNote, ReadOptions, ReadReport};
@@ -295,7 +295,7 @@ fn by_name(
                 .iter()
                 .map(String::as_str)
                 .filter(|name| schema.column(name).is_none());
-            let nearest = nearest(&column.name, unknown);
+            let nearest = nearest_name(&column.name, unknown);
             return Err(TableError::NoColumn {
                 file: file.to_owned(),
                 name: column.name.clone(),

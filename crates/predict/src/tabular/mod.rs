@@ -24,6 +24,7 @@ mod format;
 mod input;
 mod net;
 mod predictor;
+mod rows;
 mod scale;
 mod target;
 
@@ -35,6 +36,7 @@ pub use format::{Format, Header};
 pub use input::{InputError, check_range};
 pub use net::{Architecture, Sizes, TabularNet};
 pub use predictor::{Predictor, Spec};
+pub use rows::RowError;
 pub use scale::Scale;
 pub use target::Target;
 

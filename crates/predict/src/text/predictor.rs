@@ -1,6 +1,7 @@
 //! A trained model for texts.
 
 use burn::tensor::Device;
+use serde_json::Value;
 
 use super::ensemble::TextEnsemble;
 use super::error::unsupported;
@@ -170,6 +171,64 @@ impl TextPredictor {
         }
     }
 
+    /// The text of a JSON value: a string as [`parse`](Self::parse) takes it, or an object with `text`, with
+    /// `text` and `text_pair` for a model of pairs, or with a list of `tokens` for one that tags words.
+    ///
+    /// # Errors
+    ///
+    /// As for `parse`, or if it is another value.
+    pub fn input_of(&self, value: &Value) -> Result<TextInput, PredictError> {
+        let object = match value {
+            Value::String(text) => return self.parse(text),
+            Value::Object(object) => object,
+            other => {
+                let kind = crate::inputs::kind_of(other);
+                return unsupported(format!(
+                    "a text is expected, as a string or an object with `text` (got {kind})"
+                ));
+            }
+        };
+        let pair = self.spec.input.pair;
+        let is_tagger = self.spec.task == TextTask::TokenClassification;
+        let known: &[&str] = match (pair, is_tagger) {
+            (true, _) => &["text", "text_pair"],
+            (_, true) => &["text", "tokens"],
+            _ => &["text"],
+        };
+        if let Some(key) = object.keys().find(|key| !known.contains(&key.as_str())) {
+            let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+            let key: String = key.chars().take(80).collect();
+            return unsupported(format!(
+                "unknown key `{key}`; this model takes {}",
+                known.join(" and ")
+            ));
+        }
+        let text = |key: &str| match object.get(key) {
+            Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim()),
+            Some(Value::String(_)) => unsupported(format!("`{key}` is empty")),
+            Some(_) => unsupported(format!("`{key}` is not a string")),
+            None => unsupported(format!("the key `{key}` is missing")),
+        };
+        if let Some(tokens) = object.get("tokens") {
+            if object.contains_key("text") {
+                return unsupported("`text` and `tokens` exclude each other");
+            }
+            let words = tokens.as_array().map(|words| {
+                let word = |word: &Value| word.as_str().map(str::to_owned);
+                words.iter().map(word).collect::<Option<Vec<String>>>()
+            });
+            return match words.flatten() {
+                Some(words) if !words.is_empty() => Ok(TextInput::Words(words)),
+                _ => unsupported("`tokens` must be a list of one or more strings"),
+            };
+        }
+        if pair {
+            let (first, second) = (text("text")?, text("text_pair")?);
+            return Ok(TextInput::Pair(first.to_owned(), second.to_owned()));
+        }
+        self.parse(text("text")?)
+    }
+
     /// Predicts texts, in batches.
     ///
     /// # Errors
@@ -178,11 +237,20 @@ impl TextPredictor {
     pub fn predict(&self, inputs: &[TextInput]) -> Result<Vec<Prediction>, PredictError> {
         let tokens = self.tokenizer.encode(inputs, self.max_len())?;
         self.count_truncated(&tokens);
-        let tokens: Vec<&Tokens> = tokens.iter().collect();
+        let inputs: Vec<(&TextInput, &Tokens)> = inputs.iter().zip(&tokens).collect();
+        self.predict_encoded(&inputs)
+    }
+
+    /// Predicts texts with their tokens.
+    pub(crate) fn predict_encoded(
+        &self,
+        inputs: &[(&TextInput, &Tokens)],
+    ) -> Result<Vec<Prediction>, PredictError> {
+        let tokens: Vec<&Tokens> = inputs.iter().map(|(_, tokens)| *tokens).collect();
         let probabilities = self.ensemble.probabilities(&tokens, &self.device)?;
         let rows = inputs.iter().zip(probabilities);
         Ok(rows
-            .map(|(input, row)| self.prediction(input, &row))
+            .map(|((input, _), row)| self.prediction(input, &row))
             .collect())
     }
 

@@ -1,0 +1,80 @@
+//! The policy of an agent as a server has it: observations in, actions out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use serde_json::Value;
+use tinderbox_cli::Failure;
+use tinderbox_predict::{Action as PredictedAction, Inputs, ModelFiles, PredictError, Prediction};
+use tinderbox_rl::environment::Action;
+use tinderbox_rl::policy::Policy;
+use tinderbox_serve::{AnswerForm, InputForm, Loaded, ModelInfo, Served};
+
+/// Largest number of an observation.
+const LARGEST: f64 = f32::MAX as f64;
+
+struct ServedPolicy(Policy);
+
+/// Reads the policy in a model folder.
+pub(crate) fn open(dir: &Path, device: &Device) -> Result<Loaded, Failure> {
+    let files = ModelFiles::open(dir);
+    let policy = Policy::load(&files, device).map_err(|error| Failure::of(error, false, true))?;
+    let size = policy.spec().observation_space.len();
+    let (environment, input) = (
+        policy.environment().to_owned(),
+        InputForm::Observation { size },
+    );
+    let info = ModelInfo::new(&files, environment, Vec::new(), input, AnswerForm::Action);
+    Ok(Loaded {
+        info: info.map_err(|error| Failure::of(error, false, true))?,
+        model: Arc::new(ServedPolicy(policy)),
+    })
+}
+
+impl Served for ServedPolicy {
+    fn read_file(&self, _: &str, _: &[u8], _: u64) -> Result<Inputs, PredictError> {
+        Err(PredictError::input(
+            "this model reads observations: send a JSON list of numbers",
+        ))
+    }
+
+    fn read_values(&self, values: &[Value]) -> Result<Inputs, PredictError> {
+        let rows = values.iter().zip(1..);
+        let rows = rows.map(|(value, number)| self.observation(value, number));
+        Ok(Inputs::of_observations(rows.collect::<Result<_, _>>()?))
+    }
+
+    fn answer(&self, inputs: &Inputs) -> Result<Vec<Prediction>, PredictError> {
+        let Some(rows) = inputs.observations() else {
+            return Err(PredictError::input("the inputs are no observations"));
+        };
+        let actions = self.0.act(&rows.concat());
+        let action = |row| {
+            let action = match actions.get(row) {
+                Action::Discrete(action) => PredictedAction::Discrete(action),
+                Action::Continuous(values) => PredictedAction::Continuous(values.to_vec()),
+            };
+            Prediction::Action { action }
+        };
+        Ok((0..rows.len()).map(action).collect())
+    }
+}
+
+impl ServedPolicy {
+    fn observation(&self, value: &Value, number: usize) -> Result<Vec<f32>, PredictError> {
+        let size = self.0.spec().observation_space.len();
+        let wrong = || {
+            PredictError::input(format!(
+                "observation {number} must be a list of {size} numbers, as observations of {} are",
+                self.0.environment()
+            ))
+        };
+        let values = value.as_array().filter(|values| values.len() == size);
+        let numbers = values.ok_or_else(wrong)?.iter().map(|value| {
+            let number = value.as_f64().filter(|number| number.abs() <= LARGEST);
+            Ok(number.ok_or_else(wrong)? as f32)
+        });
+        numbers.collect()
+    }
+}

@@ -1,0 +1,213 @@
+//! Pages for people: `GET /` to try the models, and `GET /docs`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+
+use tinderbox_datasets::table::Kind;
+
+use crate::model::{InputForm, ModelInfo};
+use crate::server::Shared;
+
+/// What the pages may load: their own files, and images that the user chooses.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The paths, and what they are for.
+const PATHS: [(&str, &str); 15] = [
+    (
+        "POST /v1/predict",
+        "Predict with the first model: JSON, JSON lines, files",
+    ),
+    ("POST /v1/models/{name}/predict", "Predict with a model"),
+    ("POST /v1/generate", "Generate text, as server-sent events"),
+    ("GET /v1/models", "The models with their inputs and weights"),
+    ("GET /v1/models/{name}", "A model"),
+    ("GET /health/live", "Whether the process answers"),
+    (
+        "GET /health/ready",
+        "Whether every model has made a prediction",
+    ),
+    ("GET /metrics", "Metrics in the text format of Prometheus"),
+    ("GET /openapi.json", "The same as this page for programs"),
+    (
+        "POST /admin/reload",
+        "Read the models again; needs a server with a token",
+    ),
+    (
+        "POST /v2/models/{name}/infer",
+        "Predict by the Open Inference Protocol",
+    ),
+    (
+        "GET /v2/models/{name}",
+        "Inputs and outputs for that protocol",
+    ),
+    ("GET /v2/health/live", "As /health/live"),
+    ("GET /v2/health/ready", "As /health/ready"),
+    (
+        "POST /invocations",
+        "Predict with the first model in MLflow's format",
+    ),
+];
+
+fn own(media: &'static str, text: impl IntoResponse) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media),
+        (HeaderName::from_static("content-security-policy"), POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, text).into_response()
+}
+
+/// `GET /`
+pub(crate) async fn try_page() -> Response {
+    own("text/html; charset=utf-8", include_str!("page/try.html"))
+}
+
+pub(crate) async fn style() -> Response {
+    own("text/css; charset=utf-8", include_str!("page/try.css"))
+}
+
+pub(crate) async fn script() -> Response {
+    own(
+        "text/javascript; charset=utf-8",
+        include_str!("page/try.js"),
+    )
+}
+
+/// `GET /docs`
+pub(crate) async fn page(State(shared): State<Arc<Shared>>) -> Response {
+    let mut html = String::from(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>Tinderbox: paths and models</title><link rel=\"stylesheet\" href=\"/try.css\"></head>\
+         <body><main><h1>Paths and models</h1><p><a href=\"/\">Try the models</a> or read \
+         <a href=\"/openapi.json\">/openapi.json</a>.</p>",
+    );
+    for (at, entry) in shared.models.entries().enumerate() {
+        let path = if at == 0 {
+            "/v1/predict".to_owned()
+        } else {
+            format!("/v1/models/{}/predict", entry.name())
+        };
+        write_model(&mut html, entry.name(), &entry.loaded().info, &path);
+    }
+    html.push_str("<h2>Paths</h2><div class=\"wide\"><table>");
+    for (path, text) in PATHS {
+        let _ = write!(html, "<tr><td><code>{path}</code></td><td>{text}</td></tr>");
+    }
+    html.push_str(
+        "</table></div><p>Errors have status 4xx or 5xx and are <code>application/problem+json</code> \
+         with the reason as <code>detail</code>. The header <code>Tinderbox-Note</code> has what was \
+         assumed or left out.</p></main></body></html>",
+    );
+    own("text/html; charset=utf-8", html)
+}
+
+fn write_model(html: &mut String, name: &str, info: &ModelInfo, path: &str) {
+    let _ = write!(
+        html,
+        "<h2>{}</h2><p>{} by the recipe <code>{}</code>, weights <code>{}</code></p>",
+        escape(name),
+        escape(&info.kind),
+        escape(&info.recipe),
+        escape(info.weights_sha256.get(..12).unwrap_or_default()),
+    );
+    if !info.classes.is_empty() {
+        let classes: Vec<String> = info
+            .classes
+            .iter()
+            .take(50)
+            .map(|class| escape(class))
+            .collect();
+        let more = match info.classes.len() {
+            all @ 51.. => format!(" and {} more", all - 50),
+            _ => String::new(),
+        };
+        let _ = write!(html, "<p>Classes: {}{more}</p>", classes.join(", "));
+    }
+    let _ = write!(html, "<pre>{}</pre>", escape(&example(info, path)));
+    let InputForm::Row { columns, ignored } = &info.input else {
+        return;
+    };
+    html.push_str("<div class=\"wide\"><table><tr><th>column</th><th>kind</th><th>in the training data</th></tr>");
+    for column in columns {
+        let typical = match (column.median, column.values.as_slice()) {
+            (Some(median), _) => format!("median {median}"),
+            (None, values) => {
+                let shown: Vec<String> = values.iter().take(8).map(|value| escape(value)).collect();
+                let more = if values.len() > 8 { ", …" } else { "" };
+                format!("{}{more}", shown.join(", "))
+            }
+        };
+        let _ = write!(
+            html,
+            "<tr><td><code>{}</code></td><td>{}</td><td>{typical}</td></tr>",
+            escape(&column.name),
+            column.kind
+        );
+    }
+    html.push_str("</table></div>");
+    if !ignored.is_empty() {
+        let ignored: Vec<String> = ignored
+            .iter()
+            .map(|name| format!("<code>{}</code>", escape(name)))
+            .collect();
+        let _ = write!(html, "<p>Ignored if sent: {}</p>", ignored.join(", "));
+    }
+}
+
+/// A command that predicts.
+fn example(info: &ModelInfo, path: &str) -> String {
+    let json = |body: Value| {
+        // A quote would end the text of the shell.
+        let body = body.to_string().replace('\'', "'\\''");
+        format!("curl -H 'Content-Type: application/json' -d '{body}' localhost:8000{path}")
+    };
+    match &info.input {
+        InputForm::Image => format!("curl -F file=@photo.jpg localhost:8000{path}"),
+        InputForm::Row { columns, .. } => {
+            let row = columns.iter().map(|column| {
+                let value = match (column.median, column.values.first()) {
+                    (Some(median), _) => Value::from(median),
+                    (None, Some(value)) => Value::from(value.as_str()),
+                    (None, None) if column.kind == Kind::Boolean => Value::from(false),
+                    (None, None) => Value::Null,
+                };
+                (column.name.clone(), value)
+            });
+            json(Value::Object(row.collect::<Map<_, _>>()))
+        }
+        InputForm::Text { pair: true, .. } => {
+            json(serde_json::json!({"text": "first text", "text_pair": "second text"}))
+        }
+        InputForm::Text { .. } => json("a text".into()),
+        InputForm::Observation { size } => json(vec![0.0; *size].into()),
+        InputForm::Prompt => {
+            let body = serde_json::json!({"prompt": "Once", "max_tokens": 100});
+            format!("curl -N -d '{body}' localhost:8000/v1/generate")
+        }
+    }
+}
+
+/// Text in a page.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            letter if letter.is_control() && letter != '\n' => escaped.push('\u{fffd}'),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}

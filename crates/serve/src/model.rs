@@ -1,0 +1,329 @@
+//! A model as the server sees it.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use serde::Serialize;
+use serde_json::Value;
+use tinderbox_datasets::table::{ColumnSchema, Kind};
+use tinderbox_predict::tabular::{self, TypicalValues};
+#[cfg(feature = "text")]
+use tinderbox_predict::text::{Sampling, TextPredictor, TextTask};
+use tinderbox_predict::{Inputs, Model, ModelFiles, PredictError, Prediction};
+
+/// A model that answers requests.
+pub trait Served: Send + Sync + 'static {
+    /// Decodes a file; `name` stands for it in messages.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not read such a file, or it is an image of more than `max_pixels` pixels.
+    fn read_file(&self, name: &str, bytes: &[u8], max_pixels: u64) -> Result<Inputs, PredictError>;
+
+    /// Reads JSON values, each of which is one input.
+    ///
+    /// # Errors
+    ///
+    /// If a value does not fit the model.
+    fn read_values(&self, values: &[Value]) -> Result<Inputs, PredictError>;
+
+    /// Predicts decoded inputs: one prediction for each.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    fn answer(&self, inputs: &Inputs) -> Result<Vec<Prediction>, PredictError>;
+
+    /// Continues a prompt by some tokens, until `sink` returns false.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not generate text, or the prompt does not fit it.
+    #[cfg(feature = "text")]
+    fn generate(
+        &self,
+        prompt: &str,
+        tokens: usize,
+        sampling: Sampling,
+        sink: &mut dyn FnMut(String) -> bool,
+    ) -> Result<(), PredictError> {
+        let _ = (prompt, tokens, sampling, sink);
+        Err(PredictError::input("this model does not generate text"))
+    }
+}
+
+impl Served for Model {
+    fn read_file(&self, name: &str, bytes: &[u8], max_pixels: u64) -> Result<Inputs, PredictError> {
+        Self::read_file(self, name, bytes, max_pixels)
+    }
+
+    fn read_values(&self, values: &[Value]) -> Result<Inputs, PredictError> {
+        Self::read_values(self, values)
+    }
+
+    fn answer(&self, inputs: &Inputs) -> Result<Vec<Prediction>, PredictError> {
+        Self::answer(self, inputs)
+    }
+
+    #[cfg(feature = "text")]
+    fn generate(
+        &self,
+        prompt: &str,
+        tokens: usize,
+        sampling: Sampling,
+        sink: &mut dyn FnMut(String) -> bool,
+    ) -> Result<(), PredictError> {
+        let Self::Text(model) = self else {
+            return Err(PredictError::input("this model does not generate text"));
+        };
+        let mut generator = model.generate(prompt, sampling)?;
+        for _ in 0..tokens {
+            let text = generator.next_text()?;
+            if !text.is_empty() && !sink(text) {
+                return Ok(());
+            }
+        }
+        let rest = generator.rest()?;
+        if !rest.is_empty() {
+            sink(rest);
+        }
+        Ok(())
+    }
+}
+
+/// A loaded model with its description.
+#[derive(Clone)]
+pub struct Loaded {
+    /// The model.
+    pub model: Arc<dyn Served>,
+    /// Its description.
+    pub info: ModelInfo,
+}
+
+/// The description of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelInfo {
+    /// The kind of the model, as in `image-classifier`.
+    pub kind: String,
+    /// Name of the recipe that it was trained by.
+    pub recipe: String,
+    /// Names of the classes, labels or tags; empty if it has none.
+    pub classes: Vec<String>,
+    /// SHA-256 of its weights, in hexadecimal.
+    pub weights_sha256: String,
+    /// Versions of the programs that wrote it.
+    pub versions: Value,
+    /// Its inputs.
+    pub input: InputForm,
+    /// Its answers.
+    pub answer: AnswerForm,
+}
+
+/// The answers of a model: the keys of its predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerForm {
+    /// `label` and `probabilities`.
+    Class,
+    /// `labels` and `probabilities`.
+    Labels,
+    /// `tags`: words with their tags.
+    Tags,
+    /// `value`.
+    Number,
+    /// `action`.
+    Action,
+    /// `height`, `width` and `areas`.
+    Mask,
+    /// `height`, `width` and `objects`.
+    Objects,
+    /// `height`, `width` and `faces`.
+    Landmarks,
+    /// Text, by `POST /v1/generate`.
+    Text,
+}
+
+/// The inputs of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum InputForm {
+    /// Image files.
+    Image,
+    /// Rows of a table.
+    Row {
+        /// The columns that the model reads.
+        columns: Vec<ColumnForm>,
+        /// Columns of the training file that it ignores.
+        ignored: Vec<String>,
+    },
+    /// Texts, or pairs of texts.
+    Text {
+        /// Whether an input is a pair.
+        pair: bool,
+        /// Whether the model tags words.
+        tokens: bool,
+    },
+    /// Prompts to continue.
+    Prompt,
+    /// Observations of an environment.
+    Observation {
+        /// Numbers in an observation.
+        size: usize,
+    },
+}
+
+/// A column that a model of tables reads.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnForm {
+    /// Name of the column.
+    pub name: String,
+    /// The kind of its values.
+    pub kind: Kind,
+    /// Values that training rows have, the most frequent first; empty for numbers and dates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// The median of the training rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median: Option<f64>,
+    /// Whether numbers may also be written as in the training file, as text.
+    #[serde(skip)]
+    pub styled: bool,
+    /// The order of the parts of a date, as in `day-month-year`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_order: Option<&'static str>,
+}
+
+impl Loaded {
+    /// Reads a model of any task, from its folder or from memory.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    pub fn open(files: &ModelFiles, device: &Device) -> Result<Self, PredictError> {
+        let model = Model::load(files, device)?;
+        let (recipe, classes, input, answer) = describe(&model);
+        Ok(Self {
+            info: ModelInfo::new(files, recipe, classes, input, answer)?,
+            model: Arc::new(model),
+        })
+    }
+}
+
+impl ModelInfo {
+    /// The description of a model with these files.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be read.
+    pub fn new(
+        files: &ModelFiles,
+        recipe: String,
+        classes: Vec<String>,
+        input: InputForm,
+        answer: AnswerForm,
+    ) -> Result<Self, PredictError> {
+        Ok(Self {
+            kind: files.kind().unwrap_or_else(|_| "agent".to_owned()),
+            recipe,
+            classes,
+            weights_sha256: files.weights_sha256()?,
+            versions: files.versions()?,
+            input,
+            answer,
+        })
+    }
+}
+
+/// Recipe, classes, inputs and answers of a model.
+fn describe(model: &Model) -> (String, Vec<String>, InputForm, AnswerForm) {
+    use InputForm::Image;
+    let image = |recipe: &str, labels: &[String], answer| {
+        (recipe.to_owned(), labels.to_vec(), Image, answer)
+    };
+    match model {
+        Model::Image(model) => {
+            let spec = model.spec();
+            image(&spec.recipe, &spec.labels, AnswerForm::Class)
+        }
+        Model::Segmenter(model) => {
+            let spec = model.spec();
+            image(&spec.recipe, &spec.labels, AnswerForm::Mask)
+        }
+        Model::Detector(model) => {
+            let spec = model.spec();
+            image(&spec.recipe, &spec.labels, AnswerForm::Objects)
+        }
+        Model::Landmarker(model) => image(&model.spec().recipe, &[], AnswerForm::Landmarks),
+        Model::Table(model) => {
+            let spec = model.spec();
+            let classes = spec.target.labels().to_vec();
+            let answer = if classes.is_empty() {
+                AnswerForm::Number
+            } else {
+                AnswerForm::Class
+            };
+            (spec.recipe.clone(), classes, row_form(model), answer)
+        }
+        #[cfg(feature = "text")]
+        Model::Text(model) => {
+            let spec = model.spec();
+            let answer = match model.task() {
+                TextTask::Classification => AnswerForm::Class,
+                TextTask::MultiLabel => AnswerForm::Labels,
+                TextTask::TokenClassification => AnswerForm::Tags,
+                TextTask::LanguageModeling => AnswerForm::Text,
+            };
+            (
+                spec.recipe.clone(),
+                spec.labels.clone(),
+                text_form(model),
+                answer,
+            )
+        }
+    }
+}
+
+#[cfg(feature = "text")]
+fn text_form(model: &TextPredictor) -> InputForm {
+    match model.task() {
+        TextTask::LanguageModeling => InputForm::Prompt,
+        task => InputForm::Text {
+            pair: model.spec().input.pair,
+            tokens: task == TextTask::TokenClassification,
+        },
+    }
+}
+
+fn row_form(model: &tabular::Predictor) -> InputForm {
+    let typical = model.encoder().typical_values();
+    let columns = model.feature_columns().into_iter().zip(typical);
+    let columns: Vec<ColumnForm> = columns
+        .map(|(column, (_, typical))| column_form(column, typical))
+        .collect();
+    let is_read = |name: &str| columns.iter().any(|column| column.name == name);
+    let all = model.spec().schema.columns.iter();
+    let ignored = all.map(|column| column.name.clone());
+    InputForm::Row {
+        ignored: ignored.filter(|name| !is_read(name)).collect(),
+        columns,
+    }
+}
+
+fn column_form(column: &ColumnSchema, typical: TypicalValues<'_>) -> ColumnForm {
+    let values = match (typical, &column.words) {
+        (TypicalValues::Categories(categories), _) => categories.to_vec(),
+        (_, Some(words)) => vec![words.falsity.clone(), words.truth.clone()],
+        _ => Vec::new(),
+    };
+    ColumnForm {
+        name: column.name.clone(),
+        kind: column.kind,
+        values,
+        median: match typical {
+            TypicalValues::Number(median) => Some(median),
+            _ => None,
+        },
+        styled: !column.number.is_plain(),
+        date_order: column.date.map(tinderbox_datasets::table::DateOrder::name),
+    }
+}

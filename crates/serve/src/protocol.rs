@@ -1,0 +1,350 @@
+//! The Open Inference Protocol, version 2,
+//! <https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md>:
+//! named tensors in and out.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tinderbox_datasets::table::Kind;
+use tinderbox_predict::{Action, Prediction};
+
+use crate::body::{self, Json};
+use crate::mlflow::of_columns;
+use crate::model::{InputForm, Loaded};
+use crate::predict::{Content, answer, decode};
+use crate::problem::Problem;
+use crate::server::Shared;
+
+/// A problem with the member `error` that the protocol asks for.
+pub(crate) struct ProtocolError(Problem);
+
+impl From<Problem> for ProtocolError {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for ProtocolError {
+    fn into_response(self) -> Response {
+        let mut json = self.0.json();
+        json["error"] = json["detail"].clone();
+        let mut response = self.0.into_response();
+        *response.body_mut() = json.to_string().into();
+        response.headers_mut().remove("content-length");
+        response
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Infer {
+    id: Option<String>,
+    inputs: Vec<InputTensor>,
+}
+
+#[derive(Debug, Deserialize)]
+struct InputTensor {
+    name: String,
+    shape: Vec<usize>,
+    datatype: String,
+    data: Value,
+}
+
+/// `GET /v2`
+pub(crate) async fn server() -> Json {
+    Json(json!({
+        "name": "tinderbox",
+        "version": env!("CARGO_PKG_VERSION"),
+        "extensions": [],
+    }))
+}
+
+/// `GET /v2/models/{name}`
+pub(crate) async fn model(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+) -> Result<Json, ProtocolError> {
+    let entry = shared.models.get(Some(&name))?;
+    let loaded = entry.loaded();
+    Ok(Json(json!({
+        "name": name,
+        "versions": ["1"],
+        "platform": "tinderbox_burn",
+        "inputs": inputs_of(&loaded.info.input),
+        "outputs": outputs_of(&loaded),
+    })))
+}
+
+/// `GET /v2/models/{name}/ready`
+pub(crate) async fn ready(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+) -> Result<Json, ProtocolError> {
+    shared.models.get(Some(&name))?;
+    let ready = crate::health::ready(State(shared)).await?;
+    Ok(ready)
+}
+
+/// `POST /v2/models/{name}/infer`
+pub(crate) async fn infer(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Json, ProtocolError> {
+    let entry = shared.models.get(Some(&name))?;
+    let loaded = entry.loaded();
+    let (parts, content) = request.into_parts();
+    let bytes = body::read(content, &parts.headers, &shared.limits).await?;
+    let asked: Infer = serde_json::from_slice(&bytes).map_err(|error| {
+        let text = format!("the body is not an inference request: {error}");
+        if error.is_data() {
+            Problem::input(text)
+        } else {
+            Problem::malformed(text)
+        }
+    })?;
+    let content = content_of(asked.inputs, &loaded.info.input)?;
+    let decoded = decode(&shared, &loaded, content).await?;
+    let predictions = answer(&shared, &entry, &loaded, decoded.inputs).await?;
+    let mut response = json!({
+        "model_name": name,
+        "model_version": "1",
+        "outputs": outputs(&predictions),
+    });
+    if let Some(id) = asked.id {
+        response["id"] = id.into();
+    }
+    Ok(Json(response))
+}
+
+fn inputs_of(input: &InputForm) -> Value {
+    let tensor = |name: &str, datatype: &str, shape: Value| json!({"name": name, "datatype": datatype, "shape": shape});
+    match input {
+        InputForm::Image => json!([tensor("image", "BYTES", json!([-1]))]),
+        InputForm::Row { columns, .. } => columns
+            .iter()
+            .map(|column| {
+                let datatype = match column.kind {
+                    Kind::Numeric => "FP64",
+                    Kind::Boolean => "BOOL",
+                    _ => "BYTES",
+                };
+                tensor(&column.name, datatype, json!([-1]))
+            })
+            .collect(),
+        InputForm::Text { pair: true, .. } => {
+            json!([
+                tensor("text", "BYTES", json!([-1])),
+                tensor("text_pair", "BYTES", json!([-1]))
+            ])
+        }
+        InputForm::Text { .. } | InputForm::Prompt => json!([tensor("text", "BYTES", json!([-1]))]),
+        InputForm::Observation { size } => {
+            json!([tensor("observation", "FP32", json!([-1, size]))])
+        }
+    }
+}
+
+fn outputs_of(loaded: &Loaded) -> Value {
+    let classes = &loaded.info.classes;
+    if classes.is_empty() {
+        return json!([{"name": "prediction", "datatype": "BYTES", "shape": [-1]}]);
+    }
+    json!([
+        {"name": "label", "datatype": "BYTES", "shape": [-1]},
+        {"name": "probabilities", "datatype": "FP32", "shape": [-1, classes.len()], "parameters": {"classes": classes}},
+    ])
+}
+
+/// The inputs of a request as the content of one of ours.
+fn content_of(tensors: Vec<InputTensor>, input: &InputForm) -> Result<Content, Problem> {
+    let mut columns = Map::new();
+    for tensor in tensors {
+        let (name, values) = tensor.values(input)?;
+        columns.insert(name, Value::Array(values));
+    }
+    match input {
+        InputForm::Prompt => Err(Problem::input(
+            "this model generates text: use `POST /v1/generate`",
+        )),
+        InputForm::Row { .. } => Ok(Content::Json(of_columns(columns)?.into())),
+        InputForm::Text { pair: true, .. } => Ok(Content::Json(of_columns(columns)?.into())),
+        _ => {
+            let name = match input {
+                InputForm::Image => "image",
+                InputForm::Text { .. } => "text",
+                _ => "observation",
+            };
+            let mut all = columns.into_iter();
+            let (Some((found, Value::Array(values))), None) = (all.next(), all.next()) else {
+                return Err(Problem::input(format!(
+                    "this model has one input, `{name}`"
+                )));
+            };
+            if found != name {
+                return Err(Problem::input(format!(
+                    "this model has no input `{found}`, but `{name}`"
+                )));
+            }
+            if *input == InputForm::Image {
+                return images(&values);
+            }
+            Ok(Content::Json(Value::Array(values)))
+        }
+    }
+}
+
+fn images(values: &[Value]) -> Result<Content, Problem> {
+    let files = values.iter().zip(1..).map(|(value, number)| {
+        let text = value.as_str().unwrap_or_default();
+        let bytes = STANDARD.decode(text).map_err(|_| {
+            Problem::input(format!(
+                "image {number} is not the base64 text of an image file"
+            ))
+        })?;
+        Ok((format!("image {number}"), Bytes::from(bytes)))
+    });
+    Ok(Content::Files(files.collect::<Result<_, Problem>>()?))
+}
+
+impl InputTensor {
+    /// The name, and a value for each input.
+    fn values(self, input: &InputForm) -> Result<(String, Vec<Value>), Problem> {
+        const DATATYPES: [&str; 12] = [
+            "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+            "FP32", "FP64", "BYTES",
+        ];
+        let Self {
+            name,
+            shape,
+            datatype,
+            data,
+        } = self;
+        let wrong = |reason: String| Problem::input(format!("input `{name}`: {reason}"));
+        if !DATATYPES.contains(&datatype.as_str()) {
+            let datatype: String = datatype.chars().take(20).collect();
+            return Err(wrong(format!(
+                "the datatype `{datatype}` is not one of {}",
+                DATATYPES.join(", ")
+            )));
+        }
+        let mut flat = Vec::new();
+        flatten(data, &mut flat);
+        let expected = shape
+            .iter()
+            .try_fold(1_usize, |product, &size| product.checked_mul(size));
+        if expected != Some(flat.len()) {
+            return Err(wrong(format!(
+                "the shape {shape:?} does not fit {} values",
+                flat.len()
+            )));
+        }
+        let width = match (input, shape.as_slice()) {
+            (InputForm::Observation { .. }, [_, width]) => Some(*width),
+            (InputForm::Observation { .. }, _) => {
+                return Err(wrong("the shape must be [inputs, numbers]".to_owned()));
+            }
+            (_, [_] | [_, 1]) => None,
+            _ => return Err(wrong("the shape must be [inputs]".to_owned())),
+        };
+        let values = match width {
+            Some(0) => return Err(wrong("an observation has no numbers".to_owned())),
+            Some(width) => flat.chunks(width).map(|row| row.to_vec().into()).collect(),
+            None => flat,
+        };
+        Ok((name, values))
+    }
+}
+
+/// The numbers or texts of nested lists, in order.
+fn flatten(data: Value, flat: &mut Vec<Value>) {
+    match data {
+        Value::Array(values) => values.into_iter().for_each(|value| flatten(value, flat)),
+        value => flat.push(value),
+    }
+}
+
+fn outputs(predictions: &[Prediction]) -> Value {
+    let count = predictions.len();
+    let labels: Option<Vec<&str>> = predictions.iter().map(label).collect();
+    let probabilities: Option<Vec<&[(String, f32)]>> =
+        predictions.iter().map(probabilities).collect();
+    let mut outputs = Vec::new();
+    if let Some(labels) = labels {
+        outputs
+            .push(json!({"name": "label", "datatype": "BYTES", "shape": [count], "data": labels}));
+    }
+    if let Some(rows) = probabilities {
+        let classes: Vec<&str> = rows.first().map_or_else(Vec::new, |row| {
+            row.iter().map(|(name, _)| name.as_str()).collect()
+        });
+        let values: Vec<f32> = rows
+            .iter()
+            .flat_map(|row| row.iter().map(|(_, value)| *value))
+            .collect();
+        outputs.push(json!({
+            "name": "probabilities", "datatype": "FP32", "shape": [count, classes.len()], "data": values,
+            "parameters": {"classes": classes},
+        }));
+    }
+    let numbers: Option<Vec<f64>> = predictions.iter().map(Prediction::value).collect();
+    if let Some(numbers) = numbers {
+        outputs
+            .push(json!({"name": "value", "datatype": "FP64", "shape": [count], "data": numbers}));
+    }
+    let actions: Option<Vec<usize>> = predictions.iter().map(discrete_action).collect();
+    if let Some(actions) = actions {
+        outputs.push(
+            json!({"name": "action", "datatype": "INT64", "shape": [count], "data": actions}),
+        );
+    }
+    if outputs.is_empty() {
+        let texts = predictions
+            .iter()
+            .map(|one| Value::Object(one.to_json()).to_string());
+        let texts: Vec<String> = texts.collect();
+        outputs.push(
+            json!({"name": "prediction", "datatype": "BYTES", "shape": [count], "data": texts}),
+        );
+    }
+    Value::Array(outputs)
+}
+
+fn label(prediction: &Prediction) -> Option<&str> {
+    match prediction {
+        Prediction::Class { label, .. } => Some(label),
+        _ => None,
+    }
+}
+
+fn probabilities(prediction: &Prediction) -> Option<&[(String, f32)]> {
+    match prediction {
+        Prediction::Class { probabilities, .. } | Prediction::Labels { probabilities, .. } => {
+            Some(probabilities)
+        }
+        _ => None,
+    }
+}
+
+fn discrete_action(prediction: &Prediction) -> Option<usize> {
+    match prediction {
+        Prediction::Action {
+            action: Action::Discrete(action),
+        } => Some(*action),
+        _ => None,
+    }
+}
+
+/// `GET /v2/health/ready`
+pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> StatusCode {
+    match crate::health::ready(State(shared)).await {
+        Ok(_) => StatusCode::OK,
+        Err(problem) => problem.status,
+    }
+}

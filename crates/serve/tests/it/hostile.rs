@@ -1,0 +1,271 @@
+//! Requests that must not do harm: one clear error each, and the server goes on.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tinderbox_serve::Limits;
+
+use crate::client::{Running, read, start_stored};
+
+const IMAGE: &str = "/v1/models/image-classifier/predict";
+
+/// The server still predicts.
+fn assert_alive(server: &Running) {
+    let image = std::fs::read(crate::client::stored("image-classifier.in.png")).unwrap();
+    assert_eq!(server.send("POST", IMAGE, "", &image).status, 200);
+}
+
+#[test]
+fn bodies_that_cannot_be_read_are_refused_with_the_reason() {
+    let server = start_stored(Limits {
+        rows: 3,
+        ..Limits::default()
+    });
+    let json = "Content-Type: application/json\r\n";
+    for (path, headers, body, status, words) in [
+        ("/v1/predict", json, "{", 400, "the body is not JSON"),
+        ("/v1/predict", json, "", 400, "the body is empty"),
+        (
+            "/v1/predict",
+            json,
+            "7",
+            422,
+            "row 1 is a number, not an object",
+        ),
+        ("/v1/predict", json, "[]", 422, "no input"),
+        (
+            "/v1/predict",
+            json,
+            "[{},{},{},{}]",
+            413,
+            "4 inputs, and the limit of this server is 3",
+        ),
+        (
+            "/v1/predict",
+            "Content-Type: image/png\r\n",
+            "x",
+            415,
+            "send application/json",
+        ),
+        (
+            "/v1/predict",
+            "Content-Type: text/csv\r\n",
+            "a,b\n1,2\n",
+            422,
+            "mean radius",
+        ),
+        (IMAGE, json, "{}", 415, "send image/png"),
+        (IMAGE, "", "not an image", 422, "`body`"),
+        (
+            IMAGE,
+            "Content-Type: multipart/form-data; boundary=x\r\n",
+            "--x--\r\n",
+            400,
+            "no file",
+        ),
+        (
+            IMAGE,
+            "Content-Type: multipart/form-data\r\n",
+            "x",
+            400,
+            "the form cannot be read",
+        ),
+        (
+            "/v1/models/absent/predict",
+            json,
+            "{}",
+            404,
+            "there is no model `absent`; this server has `image",
+        ),
+        ("/nowhere", "", "", 404, "`/docs` lists all"),
+        ("/invocations", json, "{}", 422, "`dataframe_split`"),
+        (
+            "/v2/models/table-model/infer",
+            json,
+            "[]",
+            422,
+            "inference request",
+        ),
+        ("/admin/reload", "", "", 403, "`--token`"),
+        ("/v1/models", "", "", 405, "does not take POST"),
+    ] {
+        let response = server.send("POST", path, headers, body.as_bytes());
+        assert_eq!(
+            response.status,
+            status,
+            "{path} {body}: {}",
+            response.text()
+        );
+        let detail = response.detail();
+        assert!(detail.contains(words), "{path} {body}: {detail}");
+    }
+    assert_alive(&server);
+}
+
+#[test]
+fn a_row_with_missing_and_unknown_columns_is_refused_by_their_names() {
+    let server = start_stored(Limits::default());
+    let refused = |row: &Value| {
+        let response = server.post_json("/v1/predict", row);
+        assert_eq!(response.status, 422);
+        response.detail()
+    };
+    let names = server.get("/v1/models/table-model").json();
+    let columns = names["input"]["columns"].as_array().unwrap();
+    let row: serde_json::Map<String, Value> = columns
+        .iter()
+        .map(|column| (column["name"].as_str().unwrap().to_owned(), json!(1.5)))
+        .collect();
+    assert_eq!(server.post_json("/v1/predict", &json!(row)).status, 200);
+    let mut missing = row.clone();
+    missing.remove("mean area");
+    let detail = refused(&json!(missing));
+    assert!(
+        detail.contains("row 1 lacks the column `mean area`"),
+        "{detail}"
+    );
+    missing.insert("mean_area".to_owned(), json!(1));
+    let detail = refused(&json!([row, missing]));
+    assert!(
+        detail.contains("row 2: unknown column `mean_area`; did you mean `mean area`?"),
+        "{detail}"
+    );
+    for value in [json!("wide"), json!(true), json!([1]), json!(1e300)] {
+        let mut wrong = row.clone();
+        wrong.insert("mean area".to_owned(), value);
+        let detail = refused(&json!(wrong));
+        assert!(detail.contains("row 1, column `mean area`"), "{detail}");
+    }
+    let mut null = row.clone();
+    null.insert("mean area".to_owned(), Value::Null);
+    assert_eq!(server.post_json("/v1/predict", &json!(null)).status, 200);
+}
+
+#[test]
+fn an_image_that_claims_too_many_pixels_is_refused_by_its_header() {
+    let server = start_stored(Limits::default());
+    // A PNG of 100,000×100,000 pixels in 300 bytes: the header, and no data.
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    for side in [100_000_u32; 2] {
+        png.extend(side.to_be_bytes());
+    }
+    png.extend([8, 2, 0, 0, 0]);
+    let check = crc(&png[12..]);
+    png.extend(check.to_be_bytes());
+    png.resize(300, 0);
+    let start = Instant::now();
+    let response = server.send("POST", IMAGE, "Content-Type: image/png\r\n", &png);
+    assert_eq!(response.status, 422, "{}", response.text());
+    assert!(
+        response.detail().contains("100000"),
+        "{}",
+        response.detail()
+    );
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_alive(&server);
+}
+
+/// CRC-32 of PNG.
+fn crc(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_before_and_while_it_is_read() {
+    let server = start_stored(Limits {
+        body_bytes: 1_000,
+        ..Limits::default()
+    });
+    let json = "Content-Type: application/json\r\n";
+    let response = server.send("POST", "/v1/predict", json, &[b' '; 5_000]);
+    assert_eq!(response.status, 413);
+    assert!(response.detail().contains("more than 1000 bytes"));
+    // Without its length.
+    let mut stream = server.connect();
+    let head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+                Transfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..10 {
+        let chunk = format!("c8\r\n{}\r\n", " ".repeat(200));
+        let _ = stream.write_all(chunk.as_bytes());
+    }
+    assert_eq!(read(stream).status, 413);
+    let line = vec![b' '; 5_000];
+    let response = server.send(
+        "POST",
+        "/v1/predict",
+        "Content-Type: application/x-ndjson\r\n",
+        &line,
+    );
+    assert!(
+        response.text().contains("a line has more than 1000 bytes"),
+        "{}",
+        response.text()
+    );
+    assert_alive(&server);
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_not_waited_for() {
+    let server = start_stored(Limits {
+        time: Duration::from_millis(300),
+        ..Limits::default()
+    });
+    let mut stream = server.connect();
+    let head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+                Content-Length: 100\r\n\r\n{";
+    stream.write_all(head.as_bytes()).unwrap();
+    let response = read(stream);
+    assert_eq!(response.status, 408);
+    assert!(response.detail().contains("did not arrive in time"));
+    assert_alive(&server);
+}
+
+#[test]
+fn more_requests_than_allowed_are_told_to_come_back() {
+    let server = start_stored(Limits {
+        queue: 1,
+        ..Limits::default()
+    });
+    // It has the only place until its body is here.
+    let mut slow = server.connect();
+    let head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+                Content-Length: 2\r\n\r\n{";
+    slow.write_all(head.as_bytes()).unwrap();
+    let mut response = server.post_json("/v1/predict", &json!({}));
+    let start = Instant::now();
+    while response.status != 503 && start.elapsed() < Duration::from_secs(10) {
+        response = server.post_json("/v1/predict", &json!({}));
+    }
+    assert_eq!(response.status, 503);
+    assert!(
+        response.head.to_lowercase().contains("retry-after: 1"),
+        "{}",
+        response.head
+    );
+    slow.write_all(b"}").unwrap();
+    assert_eq!(read(slow).status, 422);
+}
+
+#[test]
+fn idle_connections_keep_nobody_from_the_server() {
+    let server = start_stored(Limits::default());
+    let idle: Vec<_> = (0..400).map(|_| server.connect()).collect();
+    let mut half: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    for stream in &mut half {
+        stream
+            .write_all(b"POST /v1/predict HTTP/1.1\r\nHo")
+            .unwrap();
+    }
+    for _ in 0..20 {
+        assert_alive(&server);
+    }
+    drop((idle, half));
+    assert_alive(&server);
+}
