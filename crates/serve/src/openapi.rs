@@ -6,12 +6,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::table::{DateOrder, Kind};
-use utoipa::openapi::path::{HttpMethod, OperationBuilder};
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem,
-    PathsBuilder, RefOr, Required, ResponseBuilder, Schema,
+    ComponentsBuilder, Content, ContentBuilder, InfoBuilder, OpenApiBuilder, PathItem,
+    PathsBuilder, Ref, Required, Response, ResponseBuilder,
 };
 
 use crate::body::Json;
@@ -41,7 +41,6 @@ pub(crate) async fn document(State(shared): State<Arc<Shared>>) -> Result<Json, 
         .map(|entry| (entry.name().to_owned(), entry.loaded().info))
         .collect();
     let document = build(&models, &shared.limits, shared.token.is_some());
-    let document = document.and_then(|document| serde_json::to_value(&document));
     document.map(Json).map_err(|error| {
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -50,95 +49,143 @@ pub(crate) async fn document(State(shared): State<Arc<Shared>>) -> Result<Json, 
     })
 }
 
+const JSON: &str = "application/json";
+
+/// Schemas by their names, which contents refer to.
+#[derive(Default)]
+struct Schemas(Map<String, Value>);
+
+impl Schemas {
+    fn content(&mut self, name: &str, schema: Value) -> Content {
+        self.0.insert(name.to_owned(), schema);
+        let schema = Ref::from_schema_name(name);
+        ContentBuilder::new().schema(Some(schema)).build()
+    }
+
+    fn response(&mut self, text: &str, media: &str, name: &str, schema: Value) -> Response {
+        let content = self.content(name, schema);
+        let response = ResponseBuilder::new().description(text);
+        response.content(media, content).build()
+    }
+
+    fn failure(&mut self, text: &str) -> Response {
+        let schema = json!({
+            "type": "object",
+            "required": ["type", "title", "status", "detail"],
+            "properties": {
+                "type": {"type": "string"},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+            },
+        });
+        self.response(text, "application/problem+json", "Problem", schema)
+    }
+}
+
 /// The document of a server with these models, the default one first.
 fn build(
     models: &[(String, ModelInfo)],
     limits: &Limits,
     has_token: bool,
-) -> Result<OpenApi, serde_json::Error> {
-    let mut paths = PathsBuilder::new();
-    let mut get = |path: &str, summary: &str, media: &str, extra: &[(u16, &str)]| {
+) -> Result<Value, serde_json::Error> {
+    let (mut paths, mut schemas) = (PathsBuilder::new(), Schemas::default());
+    let token = has_token.then_some(1);
+    for (path, summary, media, failure) in [
+        ("/health/live", "Whether the process answers", JSON, None),
+        (
+            "/health/ready",
+            "Whether every model has made a prediction",
+            JSON,
+            Some(7),
+        ),
+        (
+            "/metrics",
+            "Metrics in the text format of Prometheus",
+            "text/plain",
+            token,
+        ),
+        ("/v1/models", "The models", JSON, token),
+    ] {
+        let (name, schema) = match media {
+            JSON => ("Object", json!({"type": "object"})),
+            _ => ("Text", json!({"type": "string"})),
+        };
+        let success = schemas.response("Success", media, name, schema);
         let mut operation = OperationBuilder::new()
             .summary(Some(summary))
-            .response("200", response("Success", media, json!({}))?);
-        for &(status, text) in extra {
-            operation = operation.response(status.to_string(), failure(text)?);
+            .response("200", success);
+        if let Some((status, text)) = failure.map(|at: usize| FAILURES[at]) {
+            operation = operation.response(status.to_string(), schemas.failure(text));
         }
-        let item = PathItem::new(HttpMethod::Get, operation);
-        paths = std::mem::take(&mut paths).path(path, item);
-        Ok::<_, serde_json::Error>(())
-    };
-    let private = if has_token { &FAILURES[1..2] } else { &[] };
-    get("/health/live", "Whether the process answers", JSON, &[])?;
-    get(
-        "/health/ready",
-        "Whether every model has made a prediction",
-        JSON,
-        &FAILURES[7..8],
-    )?;
-    get(
-        "/metrics",
-        "Metrics in the text format of Prometheus",
-        "text/plain",
-        private,
-    )?;
-    get("/v1/models", "The models", JSON, private)?;
+        if has_token && failure == token {
+            operation = operation.security(required_token());
+        }
+        paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
+    }
     for (at, (name, info)) in models.iter().enumerate() {
-        let path = if info.answer == AnswerForm::Text {
-            "/v1/generate".to_owned()
-        } else {
-            format!("/v1/models/{name}/predict")
-        };
-        paths = paths.path(&path, predict(name, info, limits, has_token)?);
-        if at == 0 && info.answer != AnswerForm::Text {
-            paths = paths.path("/v1/predict", predict(name, info, limits, has_token)?);
+        let operation = predict(name, info, limits, has_token, &mut schemas);
+        let item = || PathItem::new(HttpMethod::Post, operation.clone());
+        if info.answer == AnswerForm::Text {
+            paths = paths.path("/v1/generate", item());
+            continue;
+        }
+        paths = paths.path(format!("/v1/models/{name}/predict"), item());
+        if at == 0 {
+            paths = paths.path("/v1/predict", item());
         }
     }
     let info = InfoBuilder::new()
         .title("Tinderbox")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("Predictions of trained models"));
-    let mut document = OpenApiBuilder::new().info(info).paths(paths.build());
+    let mut components = ComponentsBuilder::new();
     if has_token {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        let components = ComponentsBuilder::new().security_scheme("token", scheme);
-        document = document.components(Some(components.build()));
+        components = components.security_scheme("token", scheme);
     }
-    Ok(document.build())
+    let document = OpenApiBuilder::new().info(info).paths(paths.build());
+    let document = document.components(Some(components.build())).build();
+    let mut document = serde_json::to_value(document)?;
+    document["components"]["schemas"] = Value::Object(schemas.0);
+    Ok(document)
 }
 
-const JSON: &str = "application/json";
+fn required_token() -> SecurityRequirement {
+    SecurityRequirement::new("token", Vec::<String>::new())
+}
 
 fn predict(
     name: &str,
     info: &ModelInfo,
     limits: &Limits,
     has_token: bool,
-) -> Result<PathItem, serde_json::Error> {
+    schemas: &mut Schemas,
+) -> Operation {
     let mut body = RequestBodyBuilder::new().required(Some(Required::True));
     for (media, schema) in request_schemas(&info.input, limits) {
-        body = body.content(media, content(schema)?);
+        let suffix = match media {
+            JSON => "input",
+            "multipart/form-data" => "form",
+            _ => "file",
+        };
+        body = body.content(media, schemas.content(&format!("{name}-{suffix}"), schema));
     }
-    let answer = answer_schema(info);
-    let success = match info.input {
-        InputForm::Prompt => response(
-            "Pieces of text as server-sent events",
-            "text/event-stream",
-            json!({"type": "string"}),
-        )?,
-        _ => ResponseBuilder::new()
-            .description("A prediction, or a list of one for each input")
-            .content(
-                JSON,
-                content(json!({"oneOf": [answer, {"type": "array", "items": answer}]}))?,
-            )
-            .content("application/x-ndjson", content(json!({"type": "string"}))?)
-            .build(),
+    let (answer, answers) = (answer_schema(info), format!("{name}-answers"));
+    let is_prompt = info.input == InputForm::Prompt;
+    let success = if is_prompt {
+        let text = "Pieces of text as server-sent events";
+        schemas.response(text, "text/event-stream", "Text", json!({"type": "string"}))
+    } else {
+        let schema = json!({"oneOf": [answer, {"type": "array", "items": answer}]});
+        let text = "A prediction, or a list with one for each input";
+        schemas.response(text, JSON, &answers, schema)
     };
     let mut operation = OperationBuilder::new()
-        .summary(Some(match info.input {
-            InputForm::Prompt => format!("Generate text with `{name}`"),
-            _ => format!("Predict with `{name}`"),
+        .summary(Some(if is_prompt {
+            format!("Generate text with `{name}`")
+        } else {
+            format!("Predict with `{name}`")
         }))
         .description(Some(format!(
             "{} trained by the recipe `{}`",
@@ -147,40 +194,12 @@ fn predict(
         .request_body(Some(body.build()))
         .response("200", success);
     for (status, text) in FAILURES {
-        operation = operation.response(status.to_string(), failure(text)?);
+        operation = operation.response(status.to_string(), schemas.failure(text));
     }
     if has_token {
-        operation = operation.security(SecurityRequirement::new("token", Vec::<String>::new()));
+        operation = operation.security(required_token());
     }
-    Ok(PathItem::new(HttpMethod::Post, operation))
-}
-
-fn response(
-    text: &str,
-    media: &str,
-    schema: Value,
-) -> Result<utoipa::openapi::Response, serde_json::Error> {
-    let response = ResponseBuilder::new().description(text);
-    Ok(response.content(media, content(schema)?).build())
-}
-
-fn failure(text: &str) -> Result<utoipa::openapi::Response, serde_json::Error> {
-    let schema = json!({
-        "type": "object",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-        },
-    });
-    response(text, "application/problem+json", schema)
-}
-
-fn content(schema: Value) -> Result<utoipa::openapi::Content, serde_json::Error> {
-    let schema: RefOr<Schema> = serde_json::from_value(schema)?;
-    Ok(ContentBuilder::new().schema(Some(schema)).build())
+    operation.build()
 }
 
 /// The media types that a model takes, with what they hold.
@@ -384,10 +403,14 @@ mod tests {
             ignored: vec!["id".to_owned()],
         };
         let models = [("churn".to_owned(), info(input, AnswerForm::Class))];
-        let document = build(&models, &Limits::default(), true).unwrap();
-        let json = serde_json::to_value(&document).unwrap();
+        let json = build(&models, &Limits::default(), true).unwrap();
         let operation = &json["paths"]["/v1/models/churn/predict"]["post"];
-        let row = &operation["requestBody"]["content"]["application/json"]["schema"]["oneOf"][0];
+        let content = &operation["requestBody"]["content"]["application/json"];
+        assert_eq!(
+            content["schema"]["$ref"],
+            "#/components/schemas/churn-input"
+        );
+        let row = &json["components"]["schemas"]["churn-input"]["oneOf"][0];
         assert_eq!(
             row["required"],
             json!(["numeric", "boolean", "categorical", "date"])
@@ -452,17 +475,18 @@ mod tests {
         ] {
             let is_prompt = input == InputForm::Prompt;
             let models = [("m".to_owned(), info(input.clone(), answer))];
-            let document = build(&models, &Limits::default(), false).unwrap();
-            let json = serde_json::to_value(&document).unwrap();
+            let json = build(&models, &Limits::default(), false).unwrap();
             let path = if is_prompt {
                 "/v1/generate"
             } else {
                 "/v1/predict"
             };
             let content = &json["paths"][path]["post"]["requestBody"]["content"];
+            let name = content[media]["schema"]["$ref"].as_str().unwrap();
+            let name = name.rsplit('/').next().unwrap();
             let expected = request_schemas(&input, &Limits::default());
-            let (_, schema) = expected.iter().find(|(name, _)| *name == media).unwrap();
-            assert_eq!(&content[media]["schema"], schema, "{input:?}");
+            let (_, schema) = expected.iter().find(|(own, _)| *own == media).unwrap();
+            assert_eq!(&json["components"]["schemas"][name], schema, "{input:?}");
         }
     }
 }

@@ -117,7 +117,8 @@ fn a_row_with_missing_and_unknown_columns_is_refused_by_their_names() {
         .iter()
         .map(|column| (column["name"].as_str().unwrap().to_owned(), json!(1.5)))
         .collect();
-    assert_eq!(server.post_json("/v1/predict", &json!(row)).status, 200);
+    let whole = server.post_json("/v1/predict", &json!(row));
+    assert_eq!(whole.status, 200, "{}", whole.text());
     let mut missing = row.clone();
     missing.remove("mean area");
     let detail = refused(&json!(missing));
@@ -137,9 +138,10 @@ fn a_row_with_missing_and_unknown_columns_is_refused_by_their_names() {
         let detail = refused(&json!(wrong));
         assert!(detail.contains("row 1, column `mean area`"), "{detail}");
     }
-    let mut null = row.clone();
-    null.insert("mean area".to_owned(), Value::Null);
-    assert_eq!(server.post_json("/v1/predict", &json!(null)).status, 200);
+    let mut empty = row.clone();
+    empty.insert("mean area".to_owned(), Value::Null);
+    let empty = server.post_json("/v1/predict", &json!(empty));
+    assert_eq!(empty.status, 200, "{}", empty.text());
 }
 
 #[test]
@@ -153,6 +155,7 @@ fn an_image_that_claims_too_many_pixels_is_refused_by_its_header() {
     png.extend([8, 2, 0, 0, 0]);
     let check = crc(&png[12..]);
     png.extend(check.to_be_bytes());
+    png.extend(b"\0\0\x01\0IDAT");
     png.resize(300, 0);
     let start = Instant::now();
     let response = server.send("POST", IMAGE, "Content-Type: image/png\r\n", &png);
