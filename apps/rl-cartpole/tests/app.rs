@@ -11,7 +11,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, check_report, result};
+use tinderbox_cli::testing::{
+    AppUnderTest, Place, Request, check_mistakes, check_report, check_serve, result,
+};
 
 fn place() -> Place {
     Place::new(env!("CARGO_BIN_EXE_rl-cartpole"))
@@ -329,4 +331,9 @@ fn mistakes_have_the_same_exit_code_as_in_every_app() {
     };
     check_mistakes(&app);
     check_report(&app);
+    check_serve(&app, |_| Request {
+        media: "application/json",
+        body: b"[0.1, 0, -0.1, 0]".to_vec(),
+        key: "action",
+    });
 }

@@ -15,7 +15,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tinderbox_cli::testing::{AppUnderTest, Place, check_mistakes, check_report, result};
+use tinderbox_cli::testing::{
+    AppUnderTest, Place, Request, check_mistakes, check_report, check_serve, result,
+};
 
 fn place() -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_tabular"));
@@ -86,6 +88,18 @@ fn mistakes_are_answered_like_those_in_other_apps() {
     };
     check_mistakes(&app);
     check_report(&app);
+    check_serve(&app, |model| {
+        let spec = fs::read_to_string(model.join("model.json")).unwrap();
+        let spec: Value = serde_json::from_str(&spec).unwrap();
+        let columns = spec["schema"]["columns"].as_array().unwrap().iter();
+        let names = columns.map(|column| column["name"].as_str().unwrap().to_owned());
+        let row: serde_json::Map<String, Value> = names.map(|name| (name, Value::Null)).collect();
+        Request {
+            media: "application/json",
+            body: Value::Object(row).to_string().into_bytes(),
+            key: "probabilities",
+        }
+    });
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use tinderbox_cli::testing::{AppUnderTest, Place, Ran, check_mistakes, check_report};
+use tinderbox_cli::testing::{
+    AppUnderTest, Place, Ran, Request, check_mistakes, check_report, check_serve,
+};
 
 fn place() -> Place {
     Place::new(env!("CARGO_BIN_EXE_text"))
@@ -478,4 +480,9 @@ fn the_same_mistakes_end_as_in_every_app() {
     };
     check_mistakes(&app);
     check_report(&app);
+    check_serve(&app, |_| Request {
+        media: "application/json",
+        body: br#""where is my parcel""#.to_vec(),
+        key: "probabilities",
+    });
 }

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use crate::common::Place;
 use serde_json::Value;
 use tinderbox_cli::testing::result;
-use tinderbox_cli::testing::{AppUnderTest, check_mistakes, check_report};
+use tinderbox_cli::testing::{AppUnderTest, Request, check_mistakes, check_report, check_serve};
 
 fn trained() -> Place {
     let place = Place::new();
@@ -292,4 +292,13 @@ fn the_same_mistakes_end_as_in_every_app() {
     };
     check_mistakes(&app);
     check_report(&app);
+    check_serve(&app, |_| Request {
+        media: "image/png",
+        body: fs::read(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../crates/predict/tests/models/image-classifier.in.png"
+        ))
+        .unwrap(),
+        key: "probabilities",
+    });
 }

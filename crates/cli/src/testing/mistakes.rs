@@ -181,6 +181,16 @@ fn mistakes(app: &AppUnderTest<'_>) -> Vec<Mistake> {
             &["metrics.jsonl` line 2 is damaged"],
         ),
         mistake("report --run run --out page.txt", &["page.txt"]),
+        mistake("serve", &["--run"]),
+        mistake("serve --run absent", &["contains no trained model"]),
+        mistake(
+            "serve --run newer-spec",
+            &["its format is 99", "update this program"],
+        ),
+        mistake("serve --run wrong-kind", &["sculpture"]),
+        mistake("serve --run a/b=run", &["the name `a/b` of a model"]),
+        mistake("serve --run run --host nowhere", &["nowhere"]),
+        mistake("serve --run run --device cuda", &["--features cuda"]),
         mistake("recipes absent", &["unknown recipe `absent`"]),
     ];
     all.extend(export_mistakes());

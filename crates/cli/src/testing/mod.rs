@@ -9,6 +9,7 @@
 mod export;
 mod mistakes;
 mod report;
+mod serve;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::recipe::Catalogue;
 
 pub use mistakes::{AppUnderTest, check_mistakes};
 pub use report::check_report;
+pub use serve::{Request, check_serve};
 
 /// A folder for one test, in which a binary is run.
 #[derive(Debug)]
