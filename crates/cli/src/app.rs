@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use burn::tensor::Device;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -267,14 +268,23 @@ macro_rules! main {
         static ALLOCATOR: $crate::MiMalloc = $crate::MiMalloc;
 
         fn main() -> std::process::ExitCode {
-            $crate::app::run::<$app>()
+            $crate::app::run::<$app>(option_env!("TINDERBOX_COMMIT"))
         }
     };
 }
 
-/// Runs an app with the arguments of the process.
-pub fn run<A: App>() -> ExitCode {
+/// Commit that the program was built from.
+static COMMIT: OnceLock<Option<&str>> = OnceLock::new();
+
+/// Commit that the program was built from, if its build script knew it.
+pub(crate) fn commit() -> Option<String> {
+    (*COMMIT.get()?).map(str::to_owned)
+}
+
+/// Runs an app with the arguments of the process; `commit` is the one that it was built from.
+pub fn run<A: App>(commit: Option<&'static str>) -> ExitCode {
     init(A::NAME);
+    let _ = COMMIT.set(commit);
     let command = Cli::<A>::command()
         .name(A::NAME)
         .version(A::VERSION)

@@ -28,6 +28,7 @@ pub(crate) fn of<A: App>(
     let training = &report.training;
     let train_s = training.timings.data_s + training.timings.compute_s;
     Summary {
+        commit: crate::app::commit(),
         app: A::NAME.to_owned(),
         recipe: recipe.name().to_owned(),
         device: device.spec.to_string(),

@@ -53,6 +53,9 @@ pub(crate) fn facts(run: &Run) -> Vec<[String; 2]> {
         "versions",
         format!("{} {}, Burn {}", summary.app, summary.version, summary.burn),
     );
+    if let Some(commit) = &summary.commit {
+        put("commit", commit.clone());
+    }
     let is_agent = run.detail("best_step").is_some();
     let counts = [
         summary.epochs,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
@@ -81,19 +81,22 @@ pub(crate) async fn script() -> Response {
 }
 
 /// `GET /docs`
-pub(crate) async fn page(State(shared): State<Arc<Shared>>) -> Response {
+pub(crate) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let host = headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let host = host.unwrap_or("localhost:8000");
     let mut html = String::from(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Tinderbox: paths and models</title><link rel=\"stylesheet\" href=\"/try.css\"></head>\
+         <title>Tinderbox: paths and models</title><link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/try.css\"></head>\
          <body><main><h1>Paths and models</h1><p><a href=\"/\">Try the models</a> or read \
          <a href=\"/openapi.json\">/openapi.json</a>.</p>",
     );
     for (at, entry) in shared.models.entries().enumerate() {
         let path = if at == 0 {
-            "/v1/predict".to_owned()
+            format!("{host}/v1/predict")
         } else {
-            format!("/v1/models/{}/predict", entry.name())
+            format!("{host}/v1/models/{}/predict", entry.name())
         };
         write_model(&mut html, entry.name(), &entry.loaded().info, &path);
     }
@@ -131,6 +134,13 @@ fn write_model(html: &mut String, name: &str, info: &ModelInfo, path: &str) {
         };
         let _ = write!(html, "<p>Classes: {}{more}</p>", classes.join(", "));
     }
+    if let (Some(threshold), [_, positive]) = (info.threshold, info.classes.as_slice()) {
+        let _ = write!(
+            html,
+            "<p>The label is {} from a probability of {threshold:.4} on.</p>",
+            escape(positive)
+        );
+    }
     let _ = write!(html, "<pre>{}</pre>", escape(&example(info, path)));
     let InputForm::Row { columns, ignored } = &info.input else {
         return;
@@ -167,10 +177,10 @@ fn example(info: &ModelInfo, path: &str) -> String {
     let json = |body: Value| {
         // A quote would end the text of the shell.
         let body = body.to_string().replace('\'', "'\\''");
-        format!("curl -H 'Content-Type: application/json' -d '{body}' localhost:8000{path}")
+        format!("curl -H 'Content-Type: application/json' -d '{body}' {path}")
     };
     match &info.input {
-        InputForm::Image => format!("curl -F file=@photo.jpg localhost:8000{path}"),
+        InputForm::Image => format!("curl -F file=@photo.jpg {path}"),
         InputForm::Row { columns, .. } => {
             let row = columns.iter().map(|column| {
                 let value = match (column.median, column.values.first()) {
@@ -190,7 +200,8 @@ fn example(info: &ModelInfo, path: &str) -> String {
         InputForm::Observation { size } => json(vec![0.0; *size].into()),
         InputForm::Prompt => {
             let body = serde_json::json!({"prompt": "Once", "max_tokens": 100});
-            format!("curl -N -d '{body}' localhost:8000/v1/generate")
+            let host = path.split('/').next().unwrap_or_default();
+            format!("curl -N -d '{body}' {host}/v1/generate")
         }
     }
 }

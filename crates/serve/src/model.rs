@@ -109,6 +109,9 @@ pub struct ModelInfo {
     pub recipe: String,
     /// Names of the classes, labels or tags; empty if it has none.
     pub classes: Vec<String>,
+    /// Of two classes, the probability of the second from which on it is the label, if it is not a half.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// SHA-256 of its weights, in hexadecimal.
     pub weights_sha256: String,
     /// Versions of the programs that wrote it.
@@ -202,8 +205,12 @@ impl Loaded {
     pub fn open(files: &ModelFiles, device: &Device) -> Result<Self, PredictError> {
         let model = Model::load(files, device)?;
         let (recipe, classes, input, answer) = describe(&model);
+        let mut info = ModelInfo::new(files, recipe, classes, input, answer)?;
+        if let Model::Table(model) = &model {
+            info.threshold = model.threshold();
+        }
         Ok(Self {
-            info: ModelInfo::new(files, recipe, classes, input, answer)?,
+            info,
             model: Arc::new(model),
         })
     }
@@ -226,6 +233,7 @@ impl ModelInfo {
             kind: files.kind().unwrap_or_else(|_| "agent".to_owned()),
             recipe,
             classes,
+            threshold: None,
             weights_sha256: files.weights_sha256()?,
             versions: files.versions()?,
             input,

@@ -373,6 +373,7 @@ mod tests {
             kind: "table-model".to_owned(),
             recipe: "churn".to_owned(),
             classes: vec!["no".to_owned(), "yes".to_owned()],
+            threshold: None,
             weights_sha256: String::new(),
             versions: Value::Null,
             input,

@@ -312,6 +312,9 @@ pub struct Summary {
     pub burn: String,
     /// Version of Tinderbox.
     pub version: String,
+    /// Commit that the program was built from; none outside of a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// Epochs done.
     pub epochs: usize,
     /// Epoch that the weights are from.

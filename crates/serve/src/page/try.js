@@ -170,6 +170,11 @@ function render(answer, milliseconds, note, image) {
   if (answer.tags) parts.push(make('p', { className: 'answer', textContent: answer.tags.map(([word, tag]) => `${word}/${tag}`).join(' ') }));
   const shares = answer.probabilities || answer.areas;
   if (shares) parts.push(bars(shares));
+  const { threshold, classes } = current();
+  if (answer.label !== undefined && threshold !== undefined) {
+    const text = `The label is ${classes[1]} from a probability of ${(100 * threshold).toFixed(1)}% on.`;
+    parts.push(make('p', { className: 'muted', textContent: text }));
+  }
   if (note) parts.push(make('p', { className: 'muted', textContent: `Note: ${note}` }));
   if (image) parts.push(photo(answer, image));
   parts.push(make('p', { className: 'muted', textContent: `${milliseconds.toFixed(1)} ms` }));
