@@ -17,8 +17,8 @@ use tinderbox_train::{Options, Report, Task, TaskRecipe};
 use crate::model_dir::model_dir;
 use crate::recipe::{Catalogue, data_path};
 use crate::{
-    EvalArgs, ExportArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, ServeArgs, TrainArgs, finish, init,
-    list_devices, parse_command,
+    EvalArgs, ExportArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, ServeArgs, TrainArgs,
+    finish, init, list_devices, parse_command,
 };
 
 /// The commands of a task.

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use serde::Serialize;
 use serde_json::Value;
 use tinderbox_datasets::table::{ColumnSchema, Kind};
-use tinderbox_predict::tabular::{self, TypicalValues};
+use tinderbox_predict::tabular::{self, Coding};
 #[cfg(feature = "text")]
 use tinderbox_predict::text::{Sampling, TextPredictor, TextTask};
 use tinderbox_predict::{Inputs, Model, ModelFiles, PredictError, Prediction};
@@ -303,10 +303,10 @@ fn text_form(model: &TextPredictor) -> InputForm {
 }
 
 fn row_form(model: &tabular::Predictor) -> InputForm {
-    let typical = model.encoder().typical_values();
-    let columns = model.feature_columns().into_iter().zip(typical);
+    let features = model.encoder().features();
+    let columns = model.feature_columns().into_iter().zip(features);
     let columns: Vec<ColumnForm> = columns
-        .map(|(column, (_, typical))| column_form(column, typical))
+        .map(|(column, feature)| column_form(column, &feature.coding))
         .collect();
     let is_read = |name: &str| columns.iter().any(|column| column.name == name);
     let all = model.spec().schema.columns.iter();
@@ -317,9 +317,9 @@ fn row_form(model: &tabular::Predictor) -> InputForm {
     }
 }
 
-fn column_form(column: &ColumnSchema, typical: TypicalValues<'_>) -> ColumnForm {
-    let values = match (typical, &column.words) {
-        (TypicalValues::Categories(categories), _) => categories.to_vec(),
+fn column_form(column: &ColumnSchema, coding: &Coding) -> ColumnForm {
+    let values = match (coding, &column.words) {
+        (Coding::Categories { categories, .. }, _) => categories.clone(),
         (_, Some(words)) => vec![words.falsity.clone(), words.truth.clone()],
         _ => Vec::new(),
     };
@@ -327,8 +327,8 @@ fn column_form(column: &ColumnSchema, typical: TypicalValues<'_>) -> ColumnForm 
         name: column.name.clone(),
         kind: column.kind,
         values,
-        median: match typical {
-            TypicalValues::Number(median) => Some(median),
+        median: match coding {
+            Coding::Number { fill, .. } => Some(*fill),
             _ => None,
         },
         styled: !column.number.is_plain(),
