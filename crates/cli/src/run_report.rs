@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tinderbox_datasets::files::is_same_file;
 use tinderbox_report::{CARD_FILE, CARD_START, REPORT_FILE, ReportError, Run, card, page};
 
 use crate::output::check_extension;
@@ -27,8 +28,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
     if let Some(out) = &args.out {
         check_extension(out, &["html", "htm"])?;
     }
-    let runs = args.run.iter().map(|dir| read(dir));
-    let runs: Vec<Run> = runs.collect::<Result<_, _>>()?;
+    let runs: Vec<Run> = distinct(&args.run)
+        .into_iter()
+        .map(read)
+        .collect::<Result<_, _>>()?;
     let files = match (&args.out, runs.as_slice()) {
         (Some(out), _) => vec![write(out, &page(&runs))?],
         (None, [run]) => of_run(run)?,
@@ -51,6 +54,22 @@ pub(crate) fn after_training(dir: &Path, quiet: bool) {
         Ok(_) => {}
         Err(failure) => note(&format!("warning: no report: {}", failure.message())),
     }
+}
+
+/// The directories without those that are named a second time.
+fn distinct(dirs: &[PathBuf]) -> Vec<&Path> {
+    let mut distinct: Vec<&Path> = Vec::new();
+    for dir in dirs {
+        if distinct.iter().any(|other| is_same_file(other, dir)) {
+            note(&format!(
+                "`{}` is named twice and shown once",
+                dir.display()
+            ));
+        } else {
+            distinct.push(dir);
+        }
+    }
+    distinct
 }
 
 fn read(dir: &Path) -> Result<Run, Failure> {

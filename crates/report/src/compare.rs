@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use tinderbox_train::MonitorMode;
+use tinderbox_train::metrics::spread;
+use tinderbox_train::{Metrics, MonitorMode};
 
 use crate::facts::{baseline_test, capital, score};
+use crate::model::task;
 use crate::number::{number, seconds};
 use crate::page::{footer, title, warning_list};
 use crate::series::{Training, training};
@@ -26,6 +28,7 @@ pub(crate) fn page(runs: &[Run]) -> String {
     }
     page.push_str("</header>\n<h2>Test scores</h2>\n");
     page.push_str(&html::table(&score_rows(runs, &names)));
+    add_spread(&mut page, runs);
     add_recipes(&mut page, runs, &names);
     add_curves(&mut page, runs, &names);
     add_warnings(&mut page, runs, &names);
@@ -33,21 +36,67 @@ pub(crate) fn page(runs: &[Run]) -> String {
     html::document(&heading, &page)
 }
 
-/// Names of the runs: those of their recipes where these differ, else of their directories; numbered where
-/// both are equal.
+/// Names of the runs: recipe and directory, with its whole path where two have both in common.
 fn names(runs: &[Run]) -> Vec<String> {
     let own = |run: &Run| format!("{}, {}", title(run), run.name);
-    let mut names: Vec<String> = runs.iter().map(own).collect();
-    for at in 1..names.len() {
-        let before = names[..at]
-            .iter()
-            .filter(|name| **name == names[at])
-            .count();
-        if before > 0 {
-            names[at] = format!("{} ({})", names[at], before + 1);
+    let names: Vec<String> = runs.iter().map(own).collect();
+    let is_unique = |name: &String| names.iter().filter(|other| *other == name).count() == 1;
+    let named = runs.iter().zip(&names).map(|(run, name)| {
+        if is_unique(name) {
+            name.clone()
+        } else {
+            format!("{}, {}", title(run), run.dir().display())
         }
+    });
+    named.collect()
+}
+
+/// Runs of one recipe and the same data, apart from the seed: their mean and standard deviation.
+fn add_spread(page: &mut String, runs: &[Run]) {
+    let mut groups: BTreeMap<(BTreeMap<String, String>, Option<String>), Vec<&Run>> =
+        BTreeMap::new();
+    for run in runs.iter().filter(|run| run.summary.is_some()) {
+        let mut recipe = keys(run.recipe.as_deref().unwrap_or_default());
+        recipe.retain(|key, _| key.rsplit('.').next() != Some("seed"));
+        let data = run
+            .summary
+            .as_ref()
+            .and_then(|summary| summary.data.as_ref());
+        let hash = data.and_then(|data| data.hash.clone());
+        groups.entry((recipe, hash)).or_default().push(run);
     }
-    names
+    let mut tables = String::new();
+    for runs in groups.values() {
+        let summaries: Vec<_> = runs.iter().filter_map(|run| run.summary.as_ref()).collect();
+        let mut seeds: Vec<u64> = summaries.iter().map(|summary| summary.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        // The same seed twice says nothing about chance.
+        if seeds.len() < 2 || seeds.len() < summaries.len() {
+            continue;
+        }
+        let tests: Vec<Metrics> = summaries
+            .iter()
+            .map(|summary| summary.test.clone())
+            .collect();
+        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        let caption = format!("{}, seeds {}", title(runs[0]), seeds.join(", "));
+        let head = ["", "mean", "standard deviation"]
+            .map(str::to_owned)
+            .to_vec();
+        let rows = spread(&tests).into_iter().map(|(metric, spread)| {
+            let label = F1::of_metrics(&tests[0]).label(&metric);
+            vec![label, number(spread.mean), number(spread.deviation)]
+        });
+        let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+        tables.push_str(&html::card(&caption, &html::table(&rows)));
+    }
+    if !tables.is_empty() {
+        let _ = writeln!(
+            page,
+            "<h2>Over seeds</h2>\n<div class=\"charts\">\n{tables}</div>"
+        );
+    }
 }
 
 /// Which run has the best score, where all have the same metric.
@@ -141,10 +190,12 @@ fn score_rows(runs: &[Run], names: &[String]) -> Vec<Vec<String>> {
         let comparison = summary.details.get("comparison");
         let value = comparison.and_then(|comparison| {
             let text = |key: &str| comparison.get(key)?.as_str();
-            let own = baseline_test(summary, text("method")?, text("metric")?);
-            own.or_else(|| comparison.get("baseline")?.as_f64())
+            let metric = text("metric")?;
+            let own = baseline_test(summary, text("method")?, metric);
+            let value = own.or_else(|| comparison.get("baseline")?.as_f64())?;
+            Some(format!("{metric} {}", number(value)))
         });
-        value.map_or("-".to_owned(), number)
+        value.unwrap_or_else(|| "-".to_owned())
     });
     facts("parameters", &|summary| thousands(summary.parameters));
     facts("steps", &|summary| thousands(summary.steps));
@@ -191,6 +242,14 @@ fn add_recipes(page: &mut String, runs: &[Run], names: &[String]) {
         recipes.iter().any(|recipe| recipe.get(*key) != first)
     });
     page.push_str("<h2>Recipe keys that differ</h2>\n");
+    let mut tasks: Vec<&str> = runs.iter().map(|run| task(run).name).collect();
+    tasks.dedup();
+    if tasks.len() > 1 {
+        page.push_str(
+            "<p>The runs are of different tasks, whose recipes have different keys.</p>\n",
+        );
+        return;
+    }
     if all.is_empty() {
         page.push_str("<p>None: the recipes are equal.</p>\n");
         return;

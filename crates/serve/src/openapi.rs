@@ -221,7 +221,7 @@ fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Val
         }
         InputForm::Text { pair, tokens } => vec![(JSON, with_list(text_schema(*pair, *tokens)))],
         InputForm::Observation { size } => {
-            let numbers = json!({"type": "array", "items": {"type": "number", "minimum": -1e30, "maximum": 1e30}, "minItems": size, "maxItems": size});
+            let numbers = json!({"type": "array", "items": {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}, "minItems": size, "maxItems": size});
             vec![(JSON, with_list(numbers))]
         }
         InputForm::Prompt => vec![(
@@ -261,17 +261,19 @@ fn row_schema(columns: &[ColumnForm], ignored: &[String]) -> Value {
     })
 }
 
+/// Largest number of an input, which has 32 bits.
+const LARGEST: f64 = f32::MAX as f64;
+
 const SCALARS: [&str; 4] = ["string", "number", "boolean", "null"];
 
 fn column_schema(column: &ColumnForm) -> Value {
-    let largest = f64::from(f32::MAX);
     match (column.kind, column.values.as_slice()) {
         (Kind::Numeric, _) if column.styled => json!({
             "type": ["number", "string", "null"],
             "description": "a number, or text as in the training file",
         }),
         (Kind::Numeric, _) => {
-            json!({"type": ["number", "null"], "minimum": -largest, "maximum": largest})
+            json!({"type": ["number", "null"], "minimum": -LARGEST, "maximum": LARGEST})
         }
         (Kind::Boolean, [falsity, truth]) => json!({
             "type": ["boolean", "string", "null"],

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use tinderbox_serve::{Limits, ModelSource, ServeError, Server, Settings};
+use tinderbox_serve::{Limits, ServeError, Server, Settings};
 
-use crate::client::{read, settings, source, start, start_stored, stored};
+use crate::client::{Running, read, settings, source, start, start_stored, stored};
 
 #[test]
 fn a_port_in_use_and_two_models_of_one_name_are_mistakes_of_the_user() {
@@ -188,8 +188,13 @@ fn requests_in_progress_are_finished_when_the_server_stops() {
 }
 
 #[test]
-fn a_source_can_be_cloned_and_named() {
-    let source: ModelSource = source("m", stored("table-model"));
-    assert_eq!(source.clone().name, "m");
-    assert_eq!((source.load)().unwrap().info.kind, "table-model");
+fn two_servers_use_one_model_folder() {
+    let [first, second] = [(); 2].map(|()| start_stored(Limits::default()));
+    assert_ne!(first.address, second.address);
+    let image = fs::read(stored("image-classifier.in.png")).unwrap();
+    let ask =
+        |server: &Running| server.send("POST", "/v1/models/image-classifier/predict", "", &image);
+    assert_eq!(ask(&first).json(), ask(&second).json());
+    drop(first);
+    assert_eq!(ask(&second).status, 200);
 }
