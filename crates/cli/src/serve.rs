@@ -32,10 +32,10 @@ pub struct ServeArgs {
     /// Port to listen on; 0 for a free one
     #[arg(long, value_name = "N", default_value_t = 8000)]
     pub port: u16,
-    /// Token that requests must have as `Authorization: Bearer TOKEN` [default: the variable TINDERBOX_TOKEN]
+    /// Token that requests must have as `Authorization: Bearer TOKEN` [default: the variable `TINDERBOX_TOKEN`]
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
-    /// Origins whose web pages may send requests, e.g. https://example.com
+    /// Origins whose web pages may send requests, e.g. `https://example.com`
     #[arg(long, value_name = "ORIGIN", num_args = 1..)]
     pub cors: Vec<String>,
     /// Largest number of inputs in a batch

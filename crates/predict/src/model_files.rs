@@ -118,8 +118,7 @@ impl ModelFiles {
             hash.update(self.read(&weights_file(member))?);
             member += 1;
         }
-        let bytes = hash.finalize();
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex_digits(&hash.finalize()))
     }
 
     /// The specification of a model of a kind.
@@ -182,6 +181,14 @@ impl ModelFiles {
     fn parse<S: DeserializeOwned>(&self, document: Value) -> Result<S, ModelError> {
         serde_json::from_value(document).map_err(|error| self.refuse(error))
     }
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex_digits(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }
 
 #[cfg(test)]

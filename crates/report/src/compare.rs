@@ -53,8 +53,7 @@ fn names(runs: &[Run]) -> Vec<String> {
 
 /// Runs of one recipe and the same data, apart from the seed: their mean and standard deviation.
 fn add_spread(page: &mut String, runs: &[Run]) {
-    let mut groups: BTreeMap<(BTreeMap<String, String>, Option<String>), Vec<&Run>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<&Run>> = BTreeMap::new();
     for run in runs.iter().filter(|run| run.summary.is_some()) {
         let mut recipe = keys(run.recipe.as_deref().unwrap_or_default());
         recipe.retain(|key, _| key.rsplit('.').next() != Some("seed"));

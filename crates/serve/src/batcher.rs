@@ -125,12 +125,11 @@ impl Worker {
         let (mut all, mut replies) = (None::<Inputs>, Vec::new());
         for job in jobs {
             let count = job.inputs.len();
-            let added = match &mut all {
-                Some(all) => all.append(job.inputs),
-                None => {
-                    all = Some(job.inputs);
-                    Ok(())
-                }
+            let added = if let Some(all) = &mut all {
+                all.append(job.inputs)
+            } else {
+                all = Some(job.inputs);
+                Ok(())
             };
             match added {
                 Ok(()) => replies.push((job.reply, count)),

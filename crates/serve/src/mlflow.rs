@@ -1,4 +1,4 @@
-//! The format of MLflow's scoring server: `POST /invocations`,
+//! The format of `MLflow`'s scoring server: `POST /invocations`,
 //! <https://mlflow.org/docs/latest/deployment/deploy-model-locally>.
 
 use std::sync::Arc;

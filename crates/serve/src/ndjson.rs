@@ -43,7 +43,7 @@ pub(crate) fn is_ndjson(media: &str) -> bool {
 pub(crate) fn respond(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
-    parts: request::Parts,
+    parts: &request::Parts,
     body: Body,
 ) -> Result<Response, Problem> {
     let loaded = entry.loaded();

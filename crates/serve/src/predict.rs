@@ -82,7 +82,7 @@ async fn respond(
     let (parts, body) = request.into_parts();
     let media = body::media_type(&parts.headers);
     if ndjson::is_ndjson(&media) {
-        return ndjson::respond(shared, &entry, parts, body);
+        return ndjson::respond(shared, &entry, &parts, body);
     }
     let loaded = entry.loaded();
     let content = read(&parts, body, &media, &loaded.info.input, &shared.limits).await?;
@@ -223,11 +223,10 @@ pub(crate) async fn decode(
     content: Content,
 ) -> Result<Decoded, Problem> {
     let is_small = match (&loaded.info.input, &content) {
-        (InputForm::Image, _) => false,
+        (InputForm::Image, _) | (_, Content::Files(_)) => false,
         // What a body of this size holds is small, too.
         (_, Content::Json(value)) => value.as_array().is_none_or(|values| values.len() <= 16),
         (_, Content::File(bytes)) => bytes.len() <= SMALL,
-        (_, Content::Files(_)) => false,
     };
     if is_small {
         return decode_now(loaded, &content, &shared.limits);

@@ -173,8 +173,9 @@ fn content_of(tensors: Vec<InputTensor>, input: &InputForm) -> Result<Content, P
         InputForm::Prompt => Err(Problem::input(
             "this model generates text: use `POST /v1/generate`",
         )),
-        InputForm::Row { .. } => Ok(Content::Json(of_columns(columns)?.into())),
-        InputForm::Text { pair: true, .. } => Ok(Content::Json(of_columns(columns)?.into())),
+        InputForm::Row { .. } | InputForm::Text { pair: true, .. } => {
+            Ok(Content::Json(of_columns(columns)?.into()))
+        }
         _ => {
             let name = match input {
                 InputForm::Image => "image",

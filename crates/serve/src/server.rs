@@ -44,7 +44,7 @@ impl Default for Settings {
             limits: Limits::default(),
             token: None,
             origins: Vec::new(),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
         }
     }
 }

@@ -181,19 +181,10 @@ fn mistakes(app: &AppUnderTest<'_>) -> Vec<Mistake> {
             &["metrics.jsonl` line 2 is damaged"],
         ),
         mistake("report --run run --out page.txt", &["page.txt"]),
-        mistake("serve", &["--run"]),
-        mistake("serve --run absent", &["contains no trained model"]),
-        mistake(
-            "serve --run newer-spec",
-            &["its format is 99", "update this program"],
-        ),
-        mistake("serve --run wrong-kind", &["sculpture"]),
-        mistake("serve --run a/b=run", &["the name `a/b` of a model"]),
-        mistake("serve --run run --host nowhere", &["nowhere"]),
-        mistake("serve --run run --device cuda", &["--features cuda"]),
         mistake("recipes absent", &["unknown recipe `absent`"]),
     ];
     all.extend(export_mistakes());
+    all.extend(serve_mistakes());
     if app.has_data {
         all.extend([
             mistake("eval --run run --data absent", &["absent"]),
@@ -236,6 +227,22 @@ fn export_mistakes() -> Vec<Mistake> {
             "export --run run --format onnx --out absent/model.onnx",
             &["absent/model.onnx"],
         ),
+    ]
+}
+
+/// Mistakes of `serve`.
+fn serve_mistakes() -> Vec<Mistake> {
+    vec![
+        mistake("serve", &["--run"]),
+        mistake("serve --run absent", &["contains no trained model"]),
+        mistake(
+            "serve --run newer-spec",
+            &["its format is 99", "update this program"],
+        ),
+        mistake("serve --run wrong-kind", &["sculpture"]),
+        mistake("serve --run a/b=run", &["the name `a/b` of a model"]),
+        mistake("serve --run run --host nowhere", &["nowhere"]),
+        mistake("serve --run run --device cuda", &["--features cuda"]),
     ]
 }
 

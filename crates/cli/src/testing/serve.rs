@@ -70,7 +70,7 @@ fn post(address: &str, request: &Request) -> Value {
     let Request { media, body, .. } = request;
     let mut stream = TcpStream::connect(address).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
     let length = body.len();
     let head = format!(

@@ -198,7 +198,12 @@ fn boolean(column: &ColumnSchema, value: &Value) -> Option<f64> {
             let is = |word: &str| text.trim().eq_ignore_ascii_case(word);
             (is(&words.truth).then_some(1.0)).or_else(|| is(&words.falsity).then_some(0.0))
         }
-        (Value::Number(number), None) => number.as_f64().filter(|&x| x == 0.0 || x == 1.0),
+        (Value::Number(number), None) => {
+            let number = number.as_f64()?;
+            [0.0, 1.0]
+                .into_iter()
+                .find(|known| number.total_cmp(known).is_eq())
+        }
         _ => None,
     }
 }

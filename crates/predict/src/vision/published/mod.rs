@@ -26,6 +26,7 @@ pub use error::PublishedError;
 use self::architecture::Architecture;
 use self::config::PublishedConfig;
 use super::{ImageClassifier, ImageModel, ImageModelConfig, Normalize};
+use crate::model_files::hex_digits;
 
 /// Names of the 1,000 classes of `ImageNet` (Russakovsky et al., 2015, <https://arxiv.org/abs/1409.0575>), in
 /// the order of their `WordNet` numbers.
@@ -148,11 +149,5 @@ pub(in crate::vision) fn labels(
 /// SHA-256 of a file, in hexadecimal digits.
 pub(in crate::vision) fn digest(path: &Path) -> Result<String, PublishedError> {
     let bytes = fs::read(path).map_err(crate::FileError::new("read", path))?;
-    let mut digits = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        for digit in [byte >> 4, byte & 15] {
-            digits.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    Ok(digits)
+    Ok(hex_digits(&Sha256::digest(bytes)))
 }
