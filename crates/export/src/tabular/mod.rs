@@ -3,8 +3,12 @@
 mod dates;
 mod encoder;
 mod features;
+mod ft_transformer;
+mod mlp;
 mod networks;
+mod resnet;
 mod scale;
+mod tabm;
 
 use tinderbox_predict::tabular::{Architecture, Predictor, Target};
 
