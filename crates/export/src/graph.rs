@@ -307,6 +307,12 @@ impl Graph {
         self.op("MatMul", &[a, b])
     }
 
+    /// Whether a number differs from itself: tract has `IsNaN` in single precision only.
+    pub(crate) fn is_nan(&mut self, x: &Value) -> Value {
+        let is_equal = self.op("Equal", &[x, x]);
+        self.op("Not", &[&is_equal])
+    }
+
     pub(crate) fn cast(&mut self, x: &Value, to: Element) -> Value {
         self.op_with("Cast", &[x], vec![int("to", to as i64)])
     }

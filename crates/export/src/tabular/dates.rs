@@ -19,29 +19,35 @@ pub(super) struct DateParts {
     pub(super) codes: Vec<Value>,
 }
 
-/// Whole numbers `[batch, 1]` in a graph, of which none is below zero.
+/// Whole numbers `[batch, 1]` in double precision: tract takes 64-bit integers for sizes, which it cannot compare.
 struct Whole<'g>(&'g mut Graph);
 
 impl Whole<'_> {
-    fn number(&mut self, value: i64) -> Value {
-        self.0.integers(&[1, 1], &[value])
+    fn number(&mut self, value: f64) -> Value {
+        self.0.doubles(&[1, 1], &[value])
     }
 
     fn add(&mut self, a: &Value, b: i64) -> Value {
-        let b = self.number(b);
+        let b = self.number(b as f64);
         self.0.add(a, &b)
     }
 
     fn times(&mut self, a: &Value, b: i64) -> Value {
-        let b = self.number(b);
+        let b = self.number(b as f64);
         self.0.mul(a, &b)
     }
 
+    /// The quotient, rounded down.
     fn over(&mut self, a: &Value, b: i64) -> Value {
-        let b = self.number(b);
-        self.0.div(a, &b)
+        // Half a unit more, so that a product with the inverse, which is not exact, is not rounded to the number below.
+        let half = self.number(0.5);
+        let a = self.0.add(a, &half);
+        let inverse = self.number((b as f64).recip());
+        let quotient = self.0.mul(&a, &inverse);
+        self.0.op("Floor", &[&quotient])
     }
 
+    /// The rest of the division, never below zero.
     fn rest(&mut self, a: &Value, b: i64) -> Value {
         let whole = self.over(a, b);
         let whole = self.times(&whole, b);
@@ -49,14 +55,14 @@ impl Whole<'_> {
     }
 
     fn is(&mut self, a: &Value, b: i64) -> Value {
-        let b = self.number(b);
+        let b = self.number(b as f64);
         self.0.op("Equal", &[a, &b])
     }
 }
 
 /// The parts of a column of dates, in days since 1970-01-01.
 pub(super) fn parts(graph: &mut Graph, column: &Value, season: bool, time: bool) -> DateParts {
-    let is_missing = graph.op("IsNaN", &[column]);
+    let is_missing = graph.is_nan(column);
     let zero = graph.doubles(&[1, 1], &[0.0]);
     let known = graph.choose(&is_missing, &zero, column);
     let day_ms = graph.doubles(&[1, 1], &[DAY_MS as f64]);
@@ -64,37 +70,31 @@ pub(super) fn parts(graph: &mut Graph, column: &Value, season: bool, time: bool)
     let moment = graph.mul(&known, &day_ms);
     let moment = graph.add(&moment, &half);
     let moment = graph.op("Floor", &[&moment]);
-    let day = graph.div(&moment, &day_ms);
-    let day = graph.op("Floor", &[&day]);
-    let midnight = graph.mul(&day, &day_ms);
-    let since_midnight = graph.sub(&moment, &midnight);
-    let day = graph.cast(&day, Element::Int64);
-    let milliseconds = graph.cast(&since_midnight, Element::Int64);
 
-    // Whole numbers are divided toward zero; with this many eras of 400 years all are positive.
     let mut whole = Whole(graph);
-    let eras = 146_097 * 20_000;
-    let positive = whole.add(&day, eras);
-    // 1970-01-01 was a Thursday, and the days of an era are whole weeks.
-    let weekday = whole.add(&positive, 3);
+    let day = whole.over(&moment, DAY_MS);
+    let milliseconds = whole.rest(&moment, DAY_MS);
+    // 1970-01-01 was a Thursday.
+    let weekday = whole.add(&day, 3);
     let weekday = whole.rest(&weekday, 7);
     let weekday = whole.add(&weekday, 1);
-    let (month, day_of_year) = month_and_day(&mut whole, &positive);
+    let (month, day_of_year) = month_and_day(&mut whole, &day);
     let mut codes = vec![month, weekday];
     let mut numbers = Vec::new();
     if time {
         let hour = whole.over(&milliseconds, 3_600_000);
         codes.push(whole.add(&hour, 1));
     }
-    let codes = codes.iter().map(|code| or_missing(graph, column, code));
+    let codes = codes.iter().map(|code| {
+        let code = graph.cast(code, Element::Int64);
+        or_missing(graph, column, &code)
+    });
     let codes = codes.collect();
     if season {
-        let share = graph.cast(&day_of_year, Element::Double);
-        numbers.extend(cycle(graph, column, &share, YEAR));
+        numbers.extend(cycle(graph, column, &day_of_year, YEAR));
     }
     if time {
-        let share = graph.cast(&milliseconds, Element::Double);
-        numbers.extend(cycle(graph, column, &share, DAY_MS as f64));
+        numbers.extend(cycle(graph, column, &milliseconds, DAY_MS as f64));
     }
     DateParts { numbers, codes }
 }
@@ -130,11 +130,11 @@ fn month_and_day(whole: &mut Whole<'_>, days: &Value) -> (Value, Value) {
     let not_by_100 = whole.0.op("Not", &[&by_100]);
     let leap = whole.0.op("Or", &[&not_by_100, &is_first]);
     let leap = whole.0.op("And", &[&by_4, &leap]);
-    let leap = whole.0.cast(&leap, Element::Int64);
+    let leap = whole.0.cast(&leap, Element::Double);
     let first_months = whole.add(&from_march, -306);
     let other_months = whole.add(&from_march, 59);
     let other_months = whole.0.add(&other_months, &leap);
-    let ten = whole.number(10);
+    let ten = whole.number(10.0);
     let is_first = whole.0.op("GreaterOrEqual", &[&month, &ten]);
     let day_of_year = whole.0.choose(&is_first, &first_months, &other_months);
 
@@ -151,7 +151,7 @@ fn cycle(graph: &mut Graph, column: &Value, part: &Value, period: f64) -> [Value
     let angle = graph.mul(&share, &turn);
     // In single precision, which every runtime has these functions for.
     let angle = graph.cast(&angle, Element::Float);
-    let is_missing = graph.op("IsNaN", &[column]);
+    let is_missing = graph.is_nan(column);
     let zero = graph.floats(&[1, 1], &[0.0]);
     ["Sin", "Cos"].map(|function| {
         let value = graph.op(function, &[&angle]);

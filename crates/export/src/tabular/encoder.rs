@@ -118,7 +118,7 @@ pub(super) fn encode(graph: &mut Graph, encoder: &Encoder) -> Rows {
     }
     if !indicators.values.is_empty() {
         let cells = graph.concat(&indicators.values, 1);
-        let missing = graph.op("IsNaN", &[&cells]);
+        let missing = graph.is_nan(&cells);
         codes.add(graph.cast(&missing, Element::Int64), indicators.positions);
     }
     Rows {
@@ -149,7 +149,7 @@ fn input(graph: &mut Graph, name: &str, coding: &Coding) -> Value {
 
 fn scale_all(graph: &mut Graph, group: &Scaled<'_>) -> Value {
     let cells = graph.concat(&group.inputs, 1);
-    let missing = graph.op("IsNaN", &[&cells]);
+    let missing = graph.is_nan(&cells);
     let fills = graph.doubles(&[1, group.fills.len()], &group.fills);
     let cells = graph.choose(&missing, &fills, &cells);
     let scaled = scale::apply(graph, &cells, &group.scales);
@@ -183,7 +183,7 @@ fn boolean_code(graph: &mut Graph, column: &Value) -> Value {
 
 /// A code where a cell is not missing.
 pub(super) fn or_missing(graph: &mut Graph, column: &Value, code: &Value) -> Value {
-    let is_missing = graph.op("IsNaN", &[column]);
+    let is_missing = graph.is_nan(column);
     let missing = graph.integers(&[1, 1], &[MISSING]);
     graph.choose(&is_missing, &missing, code)
 }

@@ -5,3 +5,4 @@ mod cases;
 mod files;
 #[cfg(feature = "text")]
 mod no_writer;
+mod runtime;
