@@ -43,6 +43,7 @@ mod protocol;
 mod registry;
 mod router;
 mod server;
+mod strict_json;
 
 pub use limits::Limits;
 pub use model::{AnswerForm, ColumnForm, InputForm, Loaded, ModelInfo, Served};

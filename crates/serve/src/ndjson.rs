@@ -21,6 +21,7 @@ use crate::predict::{answer, blocking};
 use crate::problem::Problem;
 use crate::registry::Entry;
 use crate::server::Shared;
+use crate::strict_json;
 
 /// Most lines that are predicted at a time.
 const LINES: usize = 1_000;
@@ -204,7 +205,7 @@ impl Lines {
 /// The inputs of lines, and for each line why it has none.
 fn decode(loaded: &Loaded, lines: &[Bytes]) -> (Option<Inputs>, Vec<Option<String>>) {
     let values = lines.iter().map(|line| {
-        let value = serde_json::from_slice::<Value>(line);
+        let value = strict_json::parse(line);
         value.map_err(|error| format!("the line is not JSON: {error}"))
     });
     let mut values: Vec<Result<Value, String>> = values.collect();

@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use crate::body::{self, Json};
 use crate::limits::Limits;
 use crate::model::{InputForm, Loaded};
-use crate::ndjson;
 use crate::problem::Problem;
 use crate::registry::Entry;
 use crate::server::Shared;
+use crate::{ndjson, strict_json};
 
 /// Bodies up to this size are decoded where they arrive; larger ones and images on other threads, so that
 /// they do not delay other requests.
@@ -158,7 +158,7 @@ fn looks_like_json(bytes: &[u8]) -> bool {
 }
 
 pub(crate) fn json(bytes: &[u8]) -> Result<Content, Problem> {
-    let value = serde_json::from_slice(bytes);
+    let value = strict_json::parse(bytes);
     let value =
         value.map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))?;
     Ok(Content::Json(value))

@@ -37,6 +37,13 @@ fn bodies_that_cannot_be_read_are_refused_with_the_reason() {
         (
             "/v1/predict",
             json,
+            "{\"a\": 1, \"a\": 2}",
+            400,
+            "the key `a` comes twice",
+        ),
+        (
+            "/v1/predict",
+            json,
             "[{},{},{},{}]",
             413,
             "4 inputs, and the limit of this server is 3",
