@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 use tinderbox_cli::Failure;
 use tinderbox_predict::{Action as PredictedAction, Inputs, ModelFiles, PredictError, Prediction};
-use tinderbox_rl::environment::Action;
+use tinderbox_rl::environment::{Action, ActionSpace};
 use tinderbox_rl::policy::Policy;
 use tinderbox_serve::{AnswerForm, InputForm, Loaded, ModelInfo, Served};
 
@@ -25,7 +25,11 @@ pub(crate) fn open(dir: &Path, device: &Device) -> Result<Loaded, Failure> {
         policy.environment().to_owned(),
         InputForm::Observation { size },
     );
-    let info = ModelInfo::new(&files, environment, Vec::new(), input, AnswerForm::Action);
+    let answer = match policy.spec().action_space {
+        ActionSpace::Discrete(_) => AnswerForm::Action,
+        ActionSpace::Continuous(_) => AnswerForm::ActionVector,
+    };
+    let info = ModelInfo::new(&files, environment, Vec::new(), input, answer);
     Ok(Loaded {
         info: info.map_err(|error| Failure::of(error, false, true))?,
         model: Arc::new(ServedPolicy(policy)),

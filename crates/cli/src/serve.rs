@@ -72,12 +72,18 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    fn settings(&self) -> Settings {
+    fn settings(&self) -> Result<Settings, Failure> {
         let token = self.token.clone();
         let token = token.or_else(|| std::env::var(TOKEN_VARIABLE).ok());
-        Settings {
+        if token.as_deref().is_some_and(|token| !is_token(token)) {
+            return Err(Failure::user(format!(
+                "the token of `--token` or {TOKEN_VARIABLE} must be letters, digits and signs without spaces, and \
+                 not be empty"
+            )));
+        }
+        Ok(Settings {
             address: SocketAddr::new(self.host, self.port),
-            token: token.filter(|token| !token.is_empty()),
+            token,
             origins: self.cors.clone(),
             limits: Limits {
                 body_bytes: self.max_body as usize,
@@ -90,14 +96,19 @@ impl ServeArgs {
                 wait: Duration::from_millis(self.max_wait_ms),
             },
             ..Settings::default()
-        }
+        })
     }
+}
+
+/// Whether a header can have the token.
+fn is_token(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Serves the models that the flags name until a signal ends it.
 pub(crate) fn run<A: App>(args: &ServeArgs) -> Result<(), Failure> {
     let device = open_device(args.device, A::NAME)?.device;
-    let settings = args.settings();
+    let settings = args.settings()?;
     let sources = args.run.iter().map(|run| source::<A>(run, &device));
     let sources: Vec<ModelSource> = sources.collect::<Result<_, _>>()?;
     raise_file_limit();
@@ -107,12 +118,12 @@ pub(crate) fn run<A: App>(args: &ServeArgs) -> Result<(), Failure> {
     let address = server.address()?;
     if is_open {
         note(&format!(
-            "warning: everybody who reaches {address} can use the models: set a token with `--token` or \
+            "warning: anyone who can reach {address} can use the models: set a token with `--token` or \
              {TOKEN_VARIABLE}"
         ));
     }
     note(&format!(
-        "serving {} on http://{address}; its paths are on http://{address}/docs",
+        "serving {} on http://{address}; API reference at http://{address}/docs",
         names.join(", ")
     ));
     interrupt::hand_over_signals();

@@ -1,5 +1,20 @@
 //! Networks whose predictions are averaged.
 
+use crate::PredictError;
+
+/// The outputs of networks, if all of them are numbers.
+///
+/// # Errors
+///
+/// If one is not.
+pub(crate) fn finite(outputs: Vec<f32>) -> Result<Vec<f32>, PredictError> {
+    if outputs.iter().all(|output| output.is_finite()) {
+        Ok(outputs)
+    } else {
+        Err(PredictError::NotFinite)
+    }
+}
+
 /// The mean of the outputs of several networks, value by value; empty without networks.
 ///
 /// ```

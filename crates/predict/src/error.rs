@@ -18,6 +18,12 @@ pub enum PredictError {
     /// An input that the model cannot take.
     #[error(transparent)]
     Input(Box<dyn Error + Send + Sync>),
+    /// A model whose outputs are not numbers.
+    #[error(
+        "the model computes values that are not numbers: its weights are damaged, or its training has \
+         diverged; copy the folder again, or train the model again"
+    )]
+    NotFinite,
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),

@@ -16,6 +16,8 @@ pub struct Inputs {
     items: Items,
     /// What was assumed or left out, as sentences.
     notes: Vec<String>,
+    /// Names of columns that the model does not know.
+    unknown: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +73,11 @@ impl Inputs {
         &self.notes
     }
 
+    /// Names of columns that the model does not know and that were ignored.
+    pub fn unknown_columns(&self) -> &[String] {
+        &self.unknown
+    }
+
     /// Adds inputs of the same model.
     ///
     /// # Errors
@@ -94,6 +101,11 @@ impl Inputs {
             }
         }
         self.notes.extend(other.notes);
+        for name in other.unknown {
+            if !self.unknown.contains(&name) {
+                self.unknown.push(name);
+            }
+        }
         Ok(())
     }
 
@@ -101,6 +113,7 @@ impl Inputs {
         Self {
             items,
             notes: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 }
@@ -168,7 +181,11 @@ impl Model {
                     })
                 });
                 let rows: Vec<&Map<String, Value>> = rows.collect::<Result<_, _>>()?;
-                rows_of(model, &model.table_of(&rows)?)
+                let (table, unknown) = model.table_of(&rows)?;
+                Ok(Inputs {
+                    unknown,
+                    ..rows_of(model, &table)?
+                })
             }
             #[cfg(feature = "text")]
             Self::Text(model) => {
@@ -245,6 +262,7 @@ fn rows_of(
     Ok(Inputs {
         items: Items::Rows(model.encode(table)?),
         notes: notes.map(|unseen| unseen_note(&unseen)).collect(),
+        unknown: Vec::new(),
     })
 }
 
@@ -281,6 +299,7 @@ fn texts_of(
     Ok(Inputs {
         items: Items::Texts(texts.into_iter().zip(tokens).collect()),
         notes: note.into_iter().collect(),
+        unknown: Vec::new(),
     })
 }
 

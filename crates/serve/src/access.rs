@@ -40,14 +40,17 @@ pub(crate) async fn check_token(
         return Ok(next.run(request).await);
     };
     let given = request.headers().get(header::AUTHORIZATION);
-    let given = given.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let given = given.and_then(|value| value.to_str().ok()?.split_once(' '));
+    let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let given = given.map(|(_, token)| token);
     if given.is_some_and(|given| is_equal(given.trim().as_bytes(), token.as_bytes())) {
         return Ok(next.run(request).await);
     }
-    Err(Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "this server needs a token: send the header `Authorization: Bearer TOKEN`",
-    ))
+    let detail = match given {
+        Some(_) => "the token is wrong",
+        None => "this server needs a token: send the header `Authorization: Bearer TOKEN`",
+    };
+    Err(Problem::new(StatusCode::UNAUTHORIZED, detail))
 }
 
 /// Compares in a time that does not depend on where the bytes differ.

@@ -38,6 +38,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
     limits: &Limits,
 ) -> Result<Bytes, Problem> {
+    check_encoding(headers)?;
     let too_large = || {
         Problem::too_large(format!(
             "the body has more than {} bytes, the limit of this server",
@@ -72,6 +73,27 @@ pub(crate) async fn read(
         Ok(body) => body,
         Err(_) => Err(slow()),
     }
+}
+
+/// Refuses a body that is compressed.
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    let encoding = encoding
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("identity");
+    if encoding.eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    let encoding: String = encoding.chars().take(20).collect();
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        format!("the Content-Encoding `{encoding}` is not supported: send the body as it is"),
+    ))
+}
+
+/// Text without the byte order mark that some programs put before it.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 pub(crate) fn broken(error: &dyn std::fmt::Display) -> Problem {

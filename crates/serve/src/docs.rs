@@ -18,7 +18,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
     img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The paths, and what they are for.
-const PATHS: [(&str, &str); 15] = [
+const PATHS: [(&str, &str); 18] = [
     (
         "POST /v1/predict",
         "Predict with the first model: JSON, JSON lines, files",
@@ -33,7 +33,7 @@ const PATHS: [(&str, &str); 15] = [
         "Whether every model has made a prediction",
     ),
     ("GET /metrics", "Metrics in the text format of Prometheus"),
-    ("GET /openapi.json", "The same as this page for programs"),
+    ("GET /openapi.json", "The paths to predict, for programs"),
     (
         "POST /admin/reload",
         "Read the models again; needs a server with a token",
@@ -52,6 +52,9 @@ const PATHS: [(&str, &str); 15] = [
         "POST /invocations",
         "Predict with the first model in MLflow's format",
     ),
+    ("GET /v2", "Name and version of the server"),
+    ("GET /v2/models/{name}/ready", "As /health/ready"),
+    ("GET /ping", "As /health/ready, for MLflow"),
 ];
 
 fn own(media: &'static str, text: impl IntoResponse) -> Response {
@@ -115,9 +118,9 @@ pub(crate) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
 fn write_model(html: &mut String, name: &str, info: &ModelInfo, path: &str) {
     let _ = write!(
         html,
-        "<h2>{}</h2><p>{} by the recipe <code>{}</code>, weights <code>{}</code></p>",
+        "<h2>{}</h2><p>{} from the recipe <code>{}</code>, weights <code>{}</code></p>",
         escape(name),
-        escape(&info.kind),
+        escape(&info.kind.replace('-', " ")),
         escape(&info.recipe),
         escape(info.weights_sha256.get(..12).unwrap_or_default()),
     );

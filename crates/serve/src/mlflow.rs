@@ -1,14 +1,16 @@
 //! The format of `MLflow`'s scoring server: `POST /invocations`,
 //! <https://mlflow.org/docs/latest/deployment/deploy-model-locally>.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
 use crate::body::{self, Json};
 use crate::model::InputForm;
-use crate::predict::{Content, answer, decode, json as parse};
+use crate::predict::{Content, answer, decode, json as parse, note};
 use crate::problem::Problem;
 use crate::server::Shared;
 
@@ -24,7 +26,7 @@ const KEYS: [&str; 4] = [
 pub(crate) async fn invocations(
     State(shared): State<Arc<Shared>>,
     request: Request,
-) -> Result<Json, Problem> {
+) -> Result<Response, Problem> {
     let entry = shared.models.get(None)?;
     let loaded = entry.loaded();
     let (parts, content) = request.into_parts();
@@ -39,12 +41,13 @@ pub(crate) async fn invocations(
         Content::Json(Value::Array(values(body, &loaded.info.input)?))
     };
     let decoded = decode(&shared, &loaded, content).await?;
+    let note = note(&decoded.inputs);
     let predictions = answer(&shared, &entry, &loaded, decoded.inputs).await?;
     let predictions: Vec<Value> = predictions
         .iter()
         .map(|one| Value::Object(one.to_json()))
         .collect();
-    Ok(Json(json!({"predictions": predictions})))
+    Ok((note, Json(json!({"predictions": predictions}))).into_response())
 }
 
 /// The inputs of a body.
@@ -83,6 +86,10 @@ fn of_split(mut frame: Map<String, Value>) -> Result<Vec<Value>, Problem> {
     };
     let columns = frame.remove("columns").ok_or_else(wrong)?;
     let columns: Vec<String> = serde_json::from_value(columns).map_err(|_| wrong())?;
+    let mut seen = BTreeSet::new();
+    if let Some(column) = columns.iter().find(|column| !seen.insert(*column)) {
+        return Err(Problem::input(format!("the column `{column}` comes twice")));
+    }
     let Some(Value::Array(rows)) = frame.remove("data") else {
         return Err(wrong());
     };
@@ -149,6 +156,10 @@ mod tests {
             (json!([1]), "one of `dataframe_split`"),
             (json!({"a": []}), "one of `dataframe_split`"),
             (json!({"inputs": [], "instances": []}), "one of"),
+            (
+                json!({"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}),
+                "`a` comes twice",
+            ),
             (
                 json!({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}),
                 "as long as it",

@@ -134,8 +134,10 @@ pub enum AnswerForm {
     Tags,
     /// `value`.
     Number,
-    /// `action`.
+    /// `action`, a number.
     Action,
+    /// `action`, a list of numbers.
+    ActionVector,
     /// `height`, `width` and `areas`.
     Mask,
     /// `height`, `width` and `objects`.

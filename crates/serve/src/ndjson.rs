@@ -47,6 +47,7 @@ pub(crate) fn respond(
     parts: &request::Parts,
     body: Body,
 ) -> Result<Response, Problem> {
+    body::check_encoding(&parts.headers)?;
     let loaded = entry.loaded();
     match loaded.info.input {
         InputForm::Image => {
@@ -144,7 +145,10 @@ impl Lines {
         let decoded = blocking(&self.shared, move || decode(&loaded, &lines)).await;
         let (inputs, slots) = match decoded {
             Ok(decoded) => decoded,
-            Err(problem) => (None, vec![Some(problem.detail); count]),
+            Err(problem) => {
+                let error = |_| Slot::Error(problem.detail.clone());
+                (None, (0..count).map(error).collect())
+            }
         };
         let predictions = match inputs {
             Some(inputs) => self.predict(inputs).await,
@@ -156,8 +160,8 @@ impl Lines {
                 let mut predictions = predictions.iter();
                 for slot in slots {
                     let line = match slot {
-                        Some(detail) => self.error_line(&detail),
-                        None => self.line(predictions.next()),
+                        Slot::Error(detail) => self.error_line(&detail),
+                        Slot::Input(note) => self.line(predictions.next(), note),
                     };
                     out.push(line);
                 }
@@ -182,10 +186,13 @@ impl Lines {
         answer.unwrap_or_else(|_| Err(Problem::late()))
     }
 
-    fn line(&mut self, prediction: Option<&Prediction>) -> String {
+    fn line(&mut self, prediction: Option<&Prediction>, note: String) -> String {
         self.row += 1;
         let mut object = Map::from_iter([("row".to_owned(), Value::from(self.row))]);
         object.extend(prediction.map(Prediction::to_json).unwrap_or_default());
+        if !note.is_empty() {
+            object.insert("note".to_owned(), note.into());
+        }
         format!("{}\n", Value::Object(object))
     }
 
@@ -202,10 +209,18 @@ impl Lines {
     }
 }
 
-/// The inputs of lines, and for each line why it has none.
-fn decode(loaded: &Loaded, lines: &[Bytes]) -> (Option<Inputs>, Vec<Option<String>>) {
+/// What there is to say of a line.
+enum Slot {
+    /// It has a prediction, and perhaps a note.
+    Input(String),
+    /// It has none, for this reason.
+    Error(String),
+}
+
+/// The inputs of lines, and what there is to say of each line.
+fn decode(loaded: &Loaded, lines: &[Bytes]) -> (Option<Inputs>, Vec<Slot>) {
     let values = lines.iter().map(|line| {
-        let value = strict_json::parse(line);
+        let value = strict_json::parse(body::without_mark(line));
         value.map_err(|error| format!("the line is not JSON: {error}"))
     });
     let mut values: Vec<Result<Value, String>> = values.collect();
@@ -227,6 +242,19 @@ fn decode(loaded: &Loaded, lines: &[Bytes]) -> (Option<Inputs>, Vec<Option<Strin
         let all = good(&values);
         inputs = (!all.is_empty()).then(|| loaded.model.read_values(&all));
     }
-    let slots = values.into_iter().map(Result::err).collect();
-    (inputs.and_then(Result::ok), slots)
+    let inputs = inputs.and_then(Result::ok);
+    let has_notes = inputs
+        .as_ref()
+        .is_some_and(|inputs| !inputs.notes().is_empty());
+    let note = |value: &Value| {
+        // Which of the lines they are about.
+        let own = has_notes.then(|| loaded.model.read_values(std::slice::from_ref(value)));
+        own.and_then(Result::ok)
+            .map_or_else(String::new, |inputs| inputs.notes().join("; "))
+    };
+    let slots = values.iter().map(|value| match value {
+        Ok(value) => Slot::Input(note(value)),
+        Err(error) => Slot::Error(error.clone()),
+    });
+    (inputs, slots.collect())
 }

@@ -257,7 +257,7 @@ fn row_schema(columns: &[ColumnForm], ignored: &[String]) -> Value {
         "type": "object",
         "properties": properties,
         "required": required,
-        "additionalProperties": false,
+        "additionalProperties": true,
     })
 }
 
@@ -347,7 +347,11 @@ fn answer_schema(info: &ModelInfo) -> Value {
             json!({"type": "array", "items": {"type": "array", "items": {"type": "string"}}}),
         ),
         AnswerForm::Number => ("value", json!({"type": "number"})),
-        AnswerForm::Action => ("action", json!({})),
+        AnswerForm::Action => ("action", json!({"type": "integer"})),
+        AnswerForm::ActionVector => (
+            "action",
+            json!({"type": "array", "items": {"type": "number"}}),
+        ),
         AnswerForm::Mask => ("areas", probabilities.clone()),
         AnswerForm::Objects => (
             "objects",
@@ -418,7 +422,7 @@ mod tests {
             row["required"],
             json!(["numeric", "boolean", "categorical", "date"])
         );
-        assert_eq!(row["additionalProperties"], json!(false));
+        assert_eq!(row["additionalProperties"], json!(true));
         let properties = &row["properties"];
         assert_eq!(properties["numeric"]["type"], json!(["number", "null"]));
         assert_eq!(

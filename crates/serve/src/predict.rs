@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use tinderbox_predict::{Inputs, Prediction};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::body::{self, Json};
+use crate::body::{self, Json, without_mark};
 use crate::limits::Limits;
 use crate::model::{InputForm, Loaded};
 use crate::problem::Problem;
@@ -52,8 +52,8 @@ enum Form {
     Many,
     /// A list of objects with the numbers of rows.
     Rows,
-    /// A list of objects with the names of files.
-    Named(Vec<String>),
+    /// A list of objects with the names of files, and the numbers of rows in them.
+    Named(Vec<(String, Option<usize>)>),
 }
 
 /// `POST /v1/predict`
@@ -88,13 +88,21 @@ async fn respond(
     let content = read(&parts, body, &media, &loaded.info.input, &shared.limits).await?;
     let decoded = decode(shared, &loaded, content).await?;
     let form = decoded.form.clone();
-    let notes = decoded.inputs.notes().join("; ");
+    let note = note(&decoded.inputs);
     let predictions = answer(shared, &entry, &loaded, decoded.inputs).await?;
-    let mut response = Json(form.json(&predictions)).into_response();
-    if let Some(notes) = header_value(&notes) {
-        response.headers_mut().insert(NOTE.clone(), notes);
+    Ok((note, Json(form.json(&predictions))).into_response())
+}
+
+/// The header with what was assumed or left out, if there is something.
+pub(crate) fn note(inputs: &Inputs) -> HeaderMap {
+    let mut notes = inputs.notes().to_vec();
+    if !inputs.unknown_columns().is_empty() {
+        let names = inputs.unknown_columns().iter();
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        notes.push(format!("ignored columns: {}", names.join(", ")));
     }
-    Ok(response)
+    let value = header_value(&notes.join("; "));
+    HeaderMap::from_iter(value.map(|value| (NOTE.clone(), value)))
 }
 
 /// Text as the value of a header, which holds ASCII only; `None` if it is empty.
@@ -142,6 +150,7 @@ async fn read(
         _ if is_form => files(parts, bytes).await,
         (InputForm::Image, "application/json") => Err(unsupported(media, input)),
         (_, "application/json") => json(&bytes),
+        (_, media) if media.ends_with("+json") && *input != InputForm::Image => json(&bytes),
         (InputForm::Row { .. }, "text/csv")
         | (InputForm::Text { .. }, "text/plain")
         | (InputForm::Image, "application/octet-stream") => Ok(Content::File(bytes)),
@@ -154,11 +163,14 @@ async fn read(
 }
 
 fn looks_like_json(bytes: &[u8]) -> bool {
-    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+    matches!(
+        without_mark(bytes).trim_ascii_start().first(),
+        Some(b'{' | b'[' | b'"')
+    )
 }
 
 pub(crate) fn json(bytes: &[u8]) -> Result<Content, Problem> {
-    let value = strict_json::parse(bytes);
+    let value = strict_json::parse(without_mark(bytes));
     let value =
         value.map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))?;
     Ok(Content::Json(value))
@@ -193,6 +205,8 @@ fn unsupported(media: &str, input: &InputForm) -> Problem {
 async fn files(parts: &request::Parts, bytes: Bytes) -> Result<Content, Problem> {
     let mut request = Request::new(Body::from(bytes));
     *request.headers_mut() = parts.headers.clone();
+    // Without the form's own limit: that of the body has been checked.
+    *request.extensions_mut() = parts.extensions.clone();
     let malformed = |error: String| Problem::malformed(format!("the form cannot be read: {error}"));
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|error| malformed(error.body_text()))?;
@@ -331,8 +345,13 @@ fn decode_files(
     check_count(files.len(), limits)?;
     let (mut all, mut names) = (None::<Inputs>, Vec::new());
     for (name, bytes) in files {
-        let inputs = loaded.model.read_file(name, bytes, limits.pixels)?;
-        names.extend(std::iter::repeat_n(name.clone(), inputs.len()));
+        let is_rows = matches!(loaded.info.input, InputForm::Row { .. });
+        let inputs = match is_rows && looks_like_json(bytes) {
+            true => decode_now(loaded, &json(bytes)?, limits)?.inputs,
+            false => loaded.model.read_file(name, bytes, limits.pixels)?,
+        };
+        let rows = (1..=inputs.len()).map(|row| is_rows.then_some(row));
+        names.extend(rows.map(|row| (name.clone(), row)));
         match &mut all {
             Some(all) => all.append(inputs)?,
             None => all = Some(inputs),
@@ -350,8 +369,10 @@ impl Form {
             match self {
                 Self::Rows => drop(object.insert("row".to_owned(), (at + 1).into())),
                 Self::Named(names) => {
-                    let name = names.get(at).map_or("", String::as_str);
-                    object.insert("input".to_owned(), name.into());
+                    if let Some((name, row)) = names.get(at) {
+                        object.insert("input".to_owned(), name.as_str().into());
+                        object.extend(row.map(|row| ("row".to_owned(), row.into())));
+                    }
                 }
                 Self::One | Self::Many => {}
             }

@@ -17,8 +17,8 @@ use tinderbox_predict::{Action, Prediction};
 
 use crate::body::{self, Json};
 use crate::mlflow::of_columns;
-use crate::model::{InputForm, Loaded};
-use crate::predict::{Content, answer, decode};
+use crate::model::{AnswerForm, InputForm, Loaded};
+use crate::predict::{Content, answer, decode, note};
 use crate::problem::Problem;
 use crate::server::Shared;
 
@@ -46,6 +46,14 @@ impl IntoResponse for ProtocolError {
 struct Infer {
     id: Option<String>,
     inputs: Vec<InputTensor>,
+    /// The outputs that the client wants; all of them if there is none.
+    #[serde(default)]
+    outputs: Vec<OutputName>,
+}
+
+#[derive(Debug, Deserialize)]
+struct OutputName {
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +82,6 @@ pub(crate) async fn model(
     let loaded = entry.loaded();
     Ok(Json(json!({
         "name": name,
-        "versions": ["1"],
         "platform": "tinderbox_burn",
         "inputs": inputs_of(&loaded.info.input),
         "outputs": outputs_of(&loaded),
@@ -96,7 +103,7 @@ pub(crate) async fn infer(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
     request: Request,
-) -> Result<Json, ProtocolError> {
+) -> Result<Response, ProtocolError> {
     let entry = shared.models.get(Some(&name))?;
     let loaded = entry.loaded();
     let (parts, content) = request.into_parts();
@@ -111,16 +118,36 @@ pub(crate) async fn infer(
     })?;
     let content = content_of(asked.inputs, &loaded.info.input)?;
     let decoded = decode(&shared, &loaded, content).await?;
+    let note = note(&decoded.inputs);
     let predictions = answer(&shared, &entry, &loaded, decoded.inputs).await?;
-    let mut response = json!({
-        "model_name": name,
-        "model_version": "1",
-        "outputs": outputs(&predictions),
-    });
+    let outputs = wanted(outputs(&predictions), &asked.outputs)?;
+    let mut response = json!({"model_name": name, "outputs": outputs});
     if let Some(id) = asked.id {
         response["id"] = id.into();
     }
-    Ok(Json(response))
+    Ok((note, Json(response)).into_response())
+}
+
+/// The outputs that the client has named.
+fn wanted(outputs: Vec<Value>, names: &[OutputName]) -> Result<Vec<Value>, Problem> {
+    if names.is_empty() {
+        return Ok(outputs);
+    }
+    let find = |wanted: &OutputName| {
+        let found = outputs
+            .iter()
+            .find(|output| output["name"] == wanted.name.as_str());
+        found.cloned().ok_or_else(|| {
+            let known = outputs.iter().filter_map(|output| output["name"].as_str());
+            let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+            let name: String = wanted.name.chars().take(80).collect();
+            Problem::input(format!(
+                "this model has no output `{name}`, but {}",
+                known.join(" and ")
+            ))
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 fn inputs_of(input: &InputForm) -> Value {
@@ -153,13 +180,21 @@ fn inputs_of(input: &InputForm) -> Value {
 
 fn outputs_of(loaded: &Loaded) -> Value {
     let classes = &loaded.info.classes;
-    if classes.is_empty() {
-        return json!([{"name": "prediction", "datatype": "BYTES", "shape": [-1]}]);
+    let probabilities = json!({
+        "name": "probabilities", "datatype": "FP32", "shape": [-1, classes.len()], "parameters": {"classes": classes},
+    });
+    match loaded.info.answer {
+        AnswerForm::Class => {
+            json!([{"name": "label", "datatype": "BYTES", "shape": [-1]}, probabilities])
+        }
+        AnswerForm::Labels => json!([probabilities]),
+        AnswerForm::Number => json!([{"name": "value", "datatype": "FP64", "shape": [-1]}]),
+        AnswerForm::Action => json!([{"name": "action", "datatype": "INT64", "shape": [-1]}]),
+        AnswerForm::ActionVector => {
+            json!([{"name": "action", "datatype": "FP32", "shape": [-1, -1]}])
+        }
+        _ => json!([{"name": "prediction", "datatype": "BYTES", "shape": [-1]}]),
     }
-    json!([
-        {"name": "label", "datatype": "BYTES", "shape": [-1]},
-        {"name": "probabilities", "datatype": "FP32", "shape": [-1, classes.len()], "parameters": {"classes": classes}},
-    ])
 }
 
 /// The inputs of a request as the content of one of ours.
@@ -167,6 +202,9 @@ fn content_of(tensors: Vec<InputTensor>, input: &InputForm) -> Result<Content, P
     let mut columns = Map::new();
     for tensor in tensors {
         let (name, values) = tensor.values(input)?;
+        if columns.contains_key(&name) {
+            return Err(Problem::input(format!("the input `{name}` comes twice")));
+        }
         columns.insert(name, Value::Array(values));
     }
     match input {
@@ -237,6 +275,12 @@ impl InputTensor {
         }
         let mut flat = Vec::new();
         flatten(data, &mut flat);
+        if let Some(value) = flat.iter().find(|value| !is_of(value, &datatype)) {
+            let value: String = value.to_string().chars().take(40).collect();
+            return Err(wrong(format!(
+                "`{value}` is not of the datatype {datatype}"
+            )));
+        }
         let expected = shape
             .iter()
             .try_fold(1_usize, |product, &size| product.checked_mul(size));
@@ -263,6 +307,33 @@ impl InputTensor {
     }
 }
 
+/// Whether a value can be of a datatype; `null` is a missing value of any.
+fn is_of(value: &Value, datatype: &str) -> bool {
+    let bits = || {
+        datatype
+            .trim_start_matches(char::is_alphabetic)
+            .parse::<u32>()
+            .ok()
+    };
+    match datatype {
+        _ if value.is_null() => true,
+        "BOOL" => value.is_boolean(),
+        "BYTES" => value.is_string(),
+        "FP32" | "FP64" => value.is_number(),
+        _ if datatype.starts_with("UINT") => {
+            let largest = bits().and_then(|bits| u64::MAX.checked_shr(64 - bits));
+            value.as_u64().is_some_and(|value| Some(value) <= largest)
+        }
+        _ => {
+            let largest = bits().and_then(|bits| i64::MAX.checked_shr(64 - bits));
+            let fits = |value: i64| {
+                largest.is_some_and(|largest| (-largest - 1..=largest).contains(&value))
+            };
+            value.as_i64().is_some_and(fits)
+        }
+    }
+}
+
 /// The numbers or texts of nested lists, in order.
 fn flatten(data: Value, flat: &mut Vec<Value>) {
     match data {
@@ -271,7 +342,7 @@ fn flatten(data: Value, flat: &mut Vec<Value>) {
     }
 }
 
-fn outputs(predictions: &[Prediction]) -> Value {
+fn outputs(predictions: &[Prediction]) -> Vec<Value> {
     let count = predictions.len();
     let labels: Option<Vec<&str>> = predictions.iter().map(label).collect();
     let probabilities: Option<Vec<&[(String, f32)]>> =
@@ -305,6 +376,13 @@ fn outputs(predictions: &[Prediction]) -> Value {
             json!({"name": "action", "datatype": "INT64", "shape": [count], "data": actions}),
         );
     }
+    let actions: Option<Vec<&[f32]>> = predictions.iter().map(continuous_action).collect();
+    if let Some(actions) = actions {
+        let width = actions.first().map_or(0, |action| action.len());
+        outputs.push(json!({
+            "name": "action", "datatype": "FP32", "shape": [count, width], "data": actions.concat(),
+        }));
+    }
     if outputs.is_empty() {
         let texts = predictions
             .iter()
@@ -314,7 +392,7 @@ fn outputs(predictions: &[Prediction]) -> Value {
             json!({"name": "prediction", "datatype": "BYTES", "shape": [count], "data": texts}),
         );
     }
-    Value::Array(outputs)
+    outputs
 }
 
 fn label(prediction: &Prediction) -> Option<&str> {
@@ -333,6 +411,15 @@ fn probabilities(prediction: &Prediction) -> Option<&[(String, f32)]> {
     }
 }
 
+fn continuous_action(prediction: &Prediction) -> Option<&[f32]> {
+    match prediction {
+        Prediction::Action {
+            action: Action::Continuous(values),
+        } => Some(values),
+        _ => None,
+    }
+}
+
 fn discrete_action(prediction: &Prediction) -> Option<usize> {
     match prediction {
         Prediction::Action {
@@ -347,5 +434,50 @@ pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> StatusCode {
     match crate::health::ready(State(shared)).await {
         Ok(_) => StatusCode::OK,
         Err(problem) => problem.status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_must_be_of_their_datatype() {
+        for (value, datatype, fits) in [
+            (json!(255), "UINT8", true),
+            (json!(256), "UINT8", false),
+            (json!(-1), "UINT64", false),
+            (json!(u64::MAX), "UINT64", true),
+            (json!(-128), "INT8", true),
+            (json!(-129), "INT8", false),
+            (json!(i64::MIN), "INT64", true),
+            (json!(1.5), "INT64", false),
+            (json!(1.5), "FP32", true),
+            (json!("a"), "BYTES", true),
+            (json!(1), "BYTES", false),
+            (json!(true), "BOOL", true),
+            (json!(1), "BOOL", false),
+            (json!(null), "INT8", true),
+        ] {
+            assert_eq!(is_of(&value, datatype), fits, "{value} {datatype}");
+        }
+    }
+
+    #[test]
+    fn a_client_gets_the_outputs_that_it_names() {
+        let outputs = || vec![json!({"name": "label"}), json!({"name": "probabilities"})];
+        let name = |name: &str| OutputName {
+            name: name.to_owned(),
+        };
+        assert_eq!(wanted(outputs(), &[]), Ok(outputs()));
+        assert_eq!(
+            wanted(outputs(), &[name("probabilities")]),
+            Ok(vec![json!({"name": "probabilities"})])
+        );
+        let error = wanted(outputs(), &[name("x")]).unwrap_err().detail;
+        assert_eq!(
+            error,
+            "this model has no output `x`, but `label` and `probabilities`"
+        );
     }
 }

@@ -18,6 +18,8 @@ pub(crate) fn router(shared: &Arc<Shared>, origins: &[String]) -> Result<Router,
     let limited = Router::new();
     #[cfg(feature = "text")]
     let limited = limited.route("/v1/generate", post(crate::generate::generate));
+    #[cfg(not(feature = "text"))]
+    let limited = limited.route("/v1/generate", post(no_generator));
     let limited = limited
         .route("/v1/predict", post(predict::default_model))
         .route("/v1/models/{name}/predict", post(predict::named_model))
@@ -64,7 +66,7 @@ pub(crate) fn router(shared: &Arc<Shared>, origins: &[String]) -> Result<Router,
 }
 
 /// Lets pages of some origins send requests; a browser keeps all others from it.
-fn cors(origins: &[String]) -> Result<Option<CorsLayer>, ServeError> {
+pub(crate) fn cors(origins: &[String]) -> Result<Option<CorsLayer>, ServeError> {
     if origins.is_empty() {
         return Ok(None);
     }
@@ -81,6 +83,11 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, ServeError> {
             .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION])
             .expose_headers([HeaderName::from_static("tinderbox-note")]),
     ))
+}
+
+#[cfg(not(feature = "text"))]
+async fn no_generator() -> Problem {
+    Problem::input("this server has no model that generates text")
 }
 
 async fn unknown_path(request: Request) -> Problem {

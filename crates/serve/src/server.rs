@@ -20,7 +20,7 @@ use crate::metrics::{Metrics, UPKEEP};
 use crate::model::{InputForm, Loaded};
 use crate::problem::chain;
 use crate::registry::{ModelSource, Registry};
-use crate::router::router;
+use crate::router::{cors, router};
 
 /// The settings of a server.
 #[derive(Clone, Debug)]
@@ -56,12 +56,12 @@ pub enum ServeError {
     #[error("{0}")]
     Model(String),
     /// The address cannot be used.
-    #[error("cannot listen on {address}: {source}{}", advice(source))]
+    #[error("cannot listen on {address}: {reason}{}", advice(reason))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// An origin that is not one.
     #[error("`{0}` is not an origin such as https://example.com")]
@@ -157,8 +157,9 @@ impl Server {
     ///
     /// If a model or the address cannot be used.
     pub fn bind(settings: Settings, models: Vec<ModelSource>) -> Result<Self, ServeError> {
+        cors(&settings.origins)?;
         let address = settings.address;
-        let listen = |source| ServeError::Listen { address, source };
+        let listen = |reason| ServeError::Listen { address, reason };
         let listener = std::net::TcpListener::bind(address).map_err(listen)?;
         listener.set_nonblocking(true)?;
         let metrics = Metrics::new()?;

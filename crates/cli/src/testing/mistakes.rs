@@ -242,6 +242,8 @@ fn serve_mistakes() -> Vec<Mistake> {
         mistake("serve --run wrong-kind", &["sculpture"]),
         mistake("serve --run a/b=run", &["the name `a/b` of a model"]),
         mistake("serve --run run --host nowhere", &["nowhere"]),
+        mistake("serve --run run --token=", &["the token"]),
+        mistake("serve --run run --cors example.com", &["is not an origin"]),
         mistake("serve --run run --device cuda", &["--features cuda"]),
     ]
 }

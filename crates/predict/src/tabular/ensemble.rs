@@ -7,7 +7,7 @@ use super::encoded::Encoded;
 use super::net::TabularNet;
 use super::target::Target;
 use crate::calibration::Temperature;
-use crate::ensemble::mean;
+use crate::ensemble::{finite, mean};
 use crate::error::PredictError;
 
 /// Most rows in a batch.
@@ -33,7 +33,7 @@ impl Ensemble {
     pub fn predict(&self, rows: &Encoded, device: &Device) -> Result<Vec<f32>, PredictError> {
         let outputs = self.nets.iter();
         let outputs = outputs.map(|net| predict_one(net, &self.target, rows, device));
-        let mean = mean(outputs)?;
+        let mean = finite(mean(outputs)?)?;
         Ok(match &self.target {
             Target::Classes { labels } => self.temperature.calibrate(mean, labels.len()),
             Target::Number { .. } => mean,

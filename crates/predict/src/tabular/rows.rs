@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
-use tinderbox_datasets::table::{CellValues, ColumnSchema, Kind, Table, TableError};
+use tinderbox_datasets::table::{CellValues, ColumnSchema, Kind, Table, TableError, nearest_name};
 
 use super::predictor::Predictor;
 use crate::PredictError;
@@ -11,35 +11,27 @@ use crate::PredictError;
 /// Stands for the rows in messages of the table.
 const NAME: &str = "rows";
 
-/// Why a row cannot be used. Rows count from 1.
+/// Why a row cannot be used. Rows count from 1; a single one has no number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
     /// Columns that the model reads are not there.
     #[error(
-        "row {row} lacks the column {}; send `null` for a missing value",
-        listed(columns)
+        "{}the {} missing{}; send `null` for a missing value",
+        place(*row), listed(columns), suggestion(similar.as_deref())
     )]
     Missing {
         /// The row.
-        row: usize,
+        row: Option<usize>,
         /// The columns.
         columns: Vec<String>,
-    },
-    /// A column that the training file did not have.
-    #[error("row {row}: unknown column `{column}`{}", suggestion(nearest.as_deref()))]
-    Unknown {
-        /// The row.
-        row: usize,
-        /// The column.
-        column: String,
-        /// The column with the most similar name.
-        nearest: Option<String>,
+        /// An unknown column of the row with a name like that of the first.
+        similar: Option<String>,
     },
     /// A value that the column cannot have.
-    #[error("row {row}, column `{column}`: `{value}` is not {expected}")]
+    #[error("{}column `{column}`: `{value}` is not {expected}", place(*row))]
     Value {
         /// The row.
-        row: usize,
+        row: Option<usize>,
         /// The column.
         column: String,
         /// The value, shortened.
@@ -49,13 +41,22 @@ pub enum RowError {
     },
 }
 
-fn listed(columns: &[String]) -> String {
-    let columns: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
-    columns.join(", ")
+fn place(row: Option<usize>) -> String {
+    row.map_or_else(String::new, |row| format!("row {row}: "))
 }
 
-fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+fn listed(columns: &[String]) -> String {
+    let names: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [name] => format!("column {name} is"),
+        names => format!("columns {} are", names.join(", ")),
+    }
+}
+
+fn suggestion(similar: Option<&str>) -> String {
+    similar.map_or_else(String::new, |name| {
+        format!(", and the model does not know `{name}`")
+    })
 }
 
 impl Predictor {
@@ -67,17 +68,25 @@ impl Predictor {
     }
 
     /// A table of rows, each an object with a value for each column that the model reads; `null` is a
-    /// missing value. Other columns of the training file are ignored.
+    /// missing value. Other columns are ignored; those that the schema does not have are returned by their names.
     ///
     /// # Errors
     ///
-    /// If a row lacks a column, has one that the training file did not have, or a value that the column
-    /// cannot have.
-    pub fn table_of(&self, rows: &[&Map<String, Value>]) -> Result<Table, PredictError> {
+    /// If a row lacks a column, or has a value that the column cannot have.
+    pub fn table_of(
+        &self,
+        rows: &[&Map<String, Value>],
+    ) -> Result<(Table, Vec<String>), PredictError> {
         let columns = self.feature_columns();
-        for (row, number) in rows.iter().zip(1..) {
-            self.check_columns(row, number, &columns)
-                .map_err(PredictError::input)?;
+        let number_of = |at: usize| (rows.len() > 1).then_some(at + 1);
+        let mut unknown: Vec<String> = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            check_columns(row, number_of(at), &columns).map_err(PredictError::input)?;
+            for name in row.keys() {
+                if self.spec().schema.column(name).is_none() && !unknown.contains(name) {
+                    unknown.push(name.clone());
+                }
+            }
         }
         let texts: Vec<Option<Vec<Cow<'_, str>>>> = columns
             .iter()
@@ -104,7 +113,7 @@ impl Predictor {
                 expected,
                 ..
             } => PredictError::input(RowError::Value {
-                row: line as usize,
+                row: number_of((line as usize).saturating_sub(1)),
                 column,
                 value: cell,
                 expected,
@@ -114,51 +123,38 @@ impl Predictor {
         self.check_range(&table).map_err(|(row, error)| {
             PredictError::input(match error {
                 super::InputError::TooLarge { column, value, .. } => RowError::Value {
-                    row: row + 1,
+                    row: number_of(row),
                     column,
-                    value: value.to_string(),
+                    value: format!("{value:e}"),
                     expected: format!("a number up to {:.1e}", f32::MAX),
                 },
                 error => return PredictError::input(error),
             })
         })?;
-        Ok(table)
+        Ok((table, unknown))
     }
+}
 
-    fn check_columns(
-        &self,
-        row: &Map<String, Value>,
-        number: usize,
-        columns: &[&ColumnSchema],
-    ) -> Result<(), RowError> {
-        let known = &self.spec().schema;
-        let is_nested = |value: &Value| value.is_array() || value.is_object();
-        for (name, value) in row.iter().filter(|(_, value)| is_nested(value)) {
-            if let Some(column) = known.column(name) {
-                return Err(wrong(column, number, value));
-            }
-        }
-        if let Some(column) = row.keys().find(|name| known.column(name).is_none()) {
-            let names = columns.iter().map(|column| column.name.as_str());
-            return Err(RowError::Unknown {
-                row: number,
-                column: column.chars().take(80).collect(),
-                nearest: tinderbox_datasets::table::nearest_name(column, names),
-            });
-        }
-        let missing = columns.iter().map(|column| &column.name);
-        let missing: Vec<String> = missing
-            .filter(|name| !row.contains_key(*name))
-            .cloned()
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(RowError::Missing {
-            row: number,
-            columns: missing,
-        })
-    }
+fn check_columns(
+    row: &Map<String, Value>,
+    number: Option<usize>,
+    columns: &[&ColumnSchema],
+) -> Result<(), RowError> {
+    let missing = columns.iter().map(|column| &column.name);
+    let missing: Vec<String> = missing
+        .filter(|name| !row.contains_key(*name))
+        .cloned()
+        .collect();
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
+    let is_read = |name: &&str| columns.iter().any(|column| column.name == **name);
+    let others = row.keys().map(String::as_str);
+    Err(RowError::Missing {
+        row: number,
+        similar: nearest_name(first, others.filter(|name| !is_read(name))),
+        columns: missing,
+    })
 }
 
 /// Whether a column is given as numbers, and not as texts that are typed.
@@ -167,7 +163,7 @@ fn holds_numbers(column: &ColumnSchema) -> bool {
 }
 
 fn numbers(column: &ColumnSchema, rows: &[&Map<String, Value>]) -> Result<Vec<f64>, RowError> {
-    let values = rows.iter().zip(1..).map(|(row, number)| {
+    let values = rows.iter().enumerate().map(|(at, row)| {
         let value = row.get(&column.name).unwrap_or(&Value::Null);
         if value.is_null() {
             return Ok(f64::NAN);
@@ -176,7 +172,7 @@ fn numbers(column: &ColumnSchema, rows: &[&Map<String, Value>]) -> Result<Vec<f6
             Kind::Boolean => boolean(column, value),
             _ => numeric(column, value),
         };
-        found.ok_or_else(|| wrong(column, number, value))
+        found.ok_or_else(|| wrong(column, (rows.len() > 1).then_some(at + 1), value))
     });
     values.collect()
 }
@@ -212,7 +208,7 @@ fn texts<'a>(
     column: &ColumnSchema,
     rows: &[&'a Map<String, Value>],
 ) -> Result<Vec<Cow<'a, str>>, RowError> {
-    let texts = rows.iter().zip(1..).map(|(row, number)| {
+    let texts = rows.iter().enumerate().map(|(at, row)| {
         let value = row.get(&column.name).unwrap_or(&Value::Null);
         match value {
             Value::Null => Ok(Cow::Borrowed("")),
@@ -221,13 +217,13 @@ fn texts<'a>(
             Value::Number(_) | Value::Bool(_) if column.kind != Kind::Date => {
                 Ok(Cow::Owned(value.to_string()))
             }
-            _ => Err(wrong(column, number, value)),
+            _ => Err(wrong(column, (rows.len() > 1).then_some(at + 1), value)),
         }
     });
     texts.collect()
 }
 
-fn wrong(column: &ColumnSchema, row: usize, value: &Value) -> RowError {
+fn wrong(column: &ColumnSchema, row: Option<usize>, value: &Value) -> RowError {
     let text = value.to_string();
     let mut short: String = text.chars().take(40).collect();
     if text.len() > short.len() {

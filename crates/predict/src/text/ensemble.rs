@@ -8,6 +8,7 @@ use super::task::TextTask;
 use super::tokenizer::Tokens;
 use crate::PredictError;
 use crate::calibration::Temperature;
+use crate::ensemble::finite;
 
 /// Most tokens of a batch, padding included.
 pub const MAX_BATCH_TOKENS: usize = 8_192;
@@ -154,7 +155,8 @@ impl TextEnsemble {
             return Ok(Vec::new());
         };
         let mean = sum.div_scalar(self.models.len() as f64);
-        mean.try_into_vec_as::<f32>().map_err(PredictError::device)
+        let mean = mean.try_into_vec_as::<f32>();
+        finite(mean.map_err(PredictError::device)?)
     }
 }
 

@@ -55,7 +55,7 @@ impl ImageEnsemble {
             let values = scores.try_into_vec_as::<f32>();
             values.map_err(PredictError::device)
         });
-        let mean = ensemble::mean(outputs)?;
+        let mean = ensemble::finite(ensemble::mean(outputs)?)?;
         Ok(self.temperature.calibrate(mean, classes))
     }
 }

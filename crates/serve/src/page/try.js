@@ -46,7 +46,7 @@ function show() {
   last += 1;
   at('result').replaceChildren();
   const classes = model.classes.length ? `, ${model.classes.length} classes` : '';
-  at('about').textContent = `${model.name}: ${model.kind} by the recipe ${model.recipe}${classes}`;
+  at('about').textContent = `${model.name}: ${model.kind.replaceAll('-', ' ')} from the recipe ${model.recipe}${classes}`;
   const forms = { image: imageForm, row: rowForm, text: textForm, prompt: promptForm, observation: observationForm };
   at('input').replaceChildren(forms[model.input.type](model));
 }
@@ -87,7 +87,7 @@ function rowForm(model) {
     for (const [column, input] of fields) {
       const text = input.value.trim();
       const number = Number(text);
-      const isNumber = column.kind === 'numeric' && text !== '' && Number.isFinite(number);
+      const isNumber = column.kind === 'numeric' && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);
       const isFlag = column.kind === 'boolean' && !(column.values || []).length && text !== '';
       row[column.name] = text === '' ? null : isNumber ? number : isFlag ? text === '1' : text;
     }
@@ -130,7 +130,7 @@ function observationForm(model) {
   const zeros = Array(model.input.size).fill('0').join(', ');
   const input = make('input', { type: 'text', value: zeros, size: 40 });
   const send = () => {
-    const numbers = input.value.split(/[\s,]+/).filter(Boolean).map(Number);
+    const numbers = input.value.split(/[\s,[\]]+/).filter(Boolean).map(Number);
     return ask(model, JSON.stringify(numbers), json);
   };
   return withButton('Act', send, make('label', {}, `${model.input.size} numbers `, input), ' ');
@@ -251,6 +251,14 @@ async function generate(model, prompt) {
 }
 
 at('model').addEventListener('change', show);
+// A link has no token.
+at('docs').addEventListener('click', async (event) => {
+  if (!token) return;
+  event.preventDefault();
+  const response = await fetch('/docs', { headers: headers() });
+  const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+  document.querySelector('main').replaceWith(page.querySelector('main'));
+});
 at('token-form').addEventListener('submit', (event) => {
   event.preventDefault();
   token = at('token').value.trim();

@@ -215,12 +215,52 @@ fn a_stream_answers_each_line_and_continues_after_a_bad_one() {
     assert_eq!(lines[0]["probabilities"], lines[4]["probabilities"]);
     for (line, words) in [
         (1, "not JSON"),
-        (2, "lacks the column"),
+        (2, "columns `mean texture`"),
         (3, "a list, not an object"),
     ] {
         let error = lines[line]["error"].as_str().unwrap();
         assert!(error.contains(words), "{error}");
     }
+}
+
+#[test]
+fn unknown_columns_are_ignored_with_a_note() {
+    let server = start_stored(Limits::default());
+    let mut row = rows()[0].clone();
+    row["patient"] = json!("A-7");
+    let answer = server.post_json("/v1/predict", &row);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(
+        answer.head.contains("ignored columns: `patient`"),
+        "{}",
+        answer.head
+    );
+    let lines = server.send(
+        "POST",
+        "/v1/predict",
+        JSON_LINES,
+        row.to_string().as_bytes(),
+    );
+    assert!(!lines.text().contains("note"), "{}", lines.text());
+}
+
+#[test]
+fn a_form_with_large_files_and_with_json_is_read_like_bodies() {
+    let server = start_stored(Limits::default());
+    let rows: Vec<Value> = rows().iter().cycle().take(6_000).cloned().collect();
+    let body = json!(rows).to_string();
+    assert!(body.len() > 2_500_000);
+    let form = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.json\"\r\n\r\n{body}\r\n--x--\r\n"
+    );
+    let headers = "Content-Type: multipart/form-data; boundary=x\r\n";
+    let answer = server.send("POST", "/v1/predict", headers, form.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    assert_eq!(answer[5_999]["row"], 6_000);
+    assert_eq!(answer[0]["input"], "a.json");
+    let one = server.post_json("/v1/predict", &rows[0]).json();
+    assert_eq!(answer[0]["probabilities"], one["probabilities"]);
 }
 
 #[test]

@@ -168,6 +168,38 @@ fn a_model_is_replaced_while_the_server_runs_unless_it_is_broken() {
 }
 
 #[test]
+fn a_model_with_damaged_weights_is_not_ready() {
+    let place = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(stored("table-model")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), place.path().join(file.file_name())).unwrap();
+    }
+    let path = place.path().join("weights.safetensors");
+    let mut weights = fs::read(&path).unwrap();
+    let end = weights.len();
+    weights[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&path, weights).unwrap();
+    let models = vec![source("m", place.path().to_owned())];
+    let server = Server::bind(settings(Limits::default()), models).unwrap();
+    let (address, stop) = (server.address().unwrap(), server.stop_handle());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = thread::spawn(move || {
+        let tell = move |event| drop(sender.send(event));
+        server.run_with(tell).unwrap();
+    });
+    let tinderbox_serve::Event::NotReady(reason) = receiver.recv().unwrap() else {
+        panic!("it is ready");
+    };
+    assert!(reason.contains("its weights are damaged"), "{reason}");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let ask = "GET /health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).unwrap();
+    assert_eq!(read(stream).status, 503);
+    stop.stop();
+    thread.join().unwrap();
+}
+
+#[test]
 fn requests_in_progress_are_finished_when_the_server_stops() {
     let server = start_stored(Limits::default());
     let mut stream = server.connect();
