@@ -346,9 +346,10 @@ fn decode_files(
     let (mut all, mut names) = (None::<Inputs>, Vec::new());
     for (name, bytes) in files {
         let is_rows = matches!(loaded.info.input, InputForm::Row { .. });
-        let inputs = match is_rows && looks_like_json(bytes) {
-            true => decode_now(loaded, &json(bytes)?, limits)?.inputs,
-            false => loaded.model.read_file(name, bytes, limits.pixels)?,
+        let inputs = if is_rows && looks_like_json(bytes) {
+            decode_now(loaded, &json(bytes)?, limits)?.inputs
+        } else {
+            loaded.model.read_file(name, bytes, limits.pixels)?
         };
         let rows = (1..=inputs.len()).map(|row| is_rows.then_some(row));
         names.extend(rows.map(|row| (name.clone(), row)));

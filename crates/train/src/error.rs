@@ -139,7 +139,9 @@ impl From<PredictError> for TaskError {
         match error {
             PredictError::Model(error) => error.into(),
             PredictError::Device(_) => Self::internal(error),
-            PredictError::Setting(_) | PredictError::Input(_) => Self::user(error),
+            PredictError::Setting(_) | PredictError::Input(_) | PredictError::NotFinite => {
+                Self::user(error)
+            }
         }
     }
 }
