@@ -296,7 +296,7 @@ fn check(inputs: &Inputs, limits: &Limits) -> Result<(), Problem> {
     }
     check_count(inputs.len(), limits)?;
     if inputs.tokens() > limits.tokens {
-        return Err(Problem::too_large(format!(
+        return Err(Problem::input(format!(
             "the texts have {} tokens, and the limit of this server is {}",
             inputs.tokens(),
             limits.tokens
@@ -309,7 +309,8 @@ fn check_count(count: usize, limits: &Limits) -> Result<(), Problem> {
     if count <= limits.rows {
         return Ok(());
     }
-    Err(Problem::too_large(format!(
+    // Not 413, which is about bytes: clients take this for a violation of the schema, as it is.
+    Err(Problem::input(format!(
         "the request has {count} inputs, and the limit of this server is {}; send fewer, or a stream as \
          application/x-ndjson",
         limits.rows

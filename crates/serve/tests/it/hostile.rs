@@ -45,7 +45,7 @@ fn bodies_that_cannot_be_read_are_refused_with_the_reason() {
             "/v1/predict",
             json,
             "[{},{},{},{}]",
-            413,
+            422,
             "4 inputs, and the limit of this server is 3",
         ),
         (
