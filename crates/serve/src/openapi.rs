@@ -252,7 +252,8 @@ fn row_schema(columns: &[ColumnForm], ignored: &[String]) -> Value {
         properties.insert(column.name.clone(), column_schema(column));
     }
     for name in ignored {
-        let schema = json!({"type": SCALARS, "description": "ignored"});
+        // Whatever it is.
+        let schema = json!({"description": "ignored"});
         properties.insert(name.clone(), schema);
     }
     let required: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
