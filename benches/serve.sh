@@ -21,7 +21,7 @@ load() { wrk -t1 -c64 -d"${seconds}s" --latency -s "$1" "$2" | grep -E "Requests
 wait_for localhost:8100/health/ready
 wait_for localhost:8101/health/ready
 # The row that the documentation shows: medians and most frequent values.
-curl -s localhost:8100/docs | sed -n "s/.*-d &#39;\({.*}\)&#39;.*/\1/p" | head -n 1 | sed 's/&quot;/"/g' >"$dir/row.json"
+curl -s localhost:8100/docs | sed -n "s/.*-d '\({.*}\)'.*/\1/p" | head -n 1 | sed 's/&quot;/"/g' >"$dir/row.json"
 cat >"$dir/row.lua" <<LUA
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"

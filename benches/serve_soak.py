@@ -29,7 +29,7 @@ def get(path):
 
 model = json.loads(get("/v1/models"))["models"][0]
 columns = model["input"]["columns"]
-row = {c["name"]: c.get("median", (c.get("values") or [None])[0]) for c in columns}
+row = {c["name"]: float(c["typical"]) if c["kind"] == "numeric" else c["typical"] == "1" if c["values"] == ["0", "1"] else c["typical"] for c in columns}
 
 
 def rss():

@@ -7,12 +7,10 @@
 //! Non-goals: drawing and texts for people, which are JavaScript's; models of texts, whose tokenizers do not
 //! compile for a browser as they are.
 
-mod columns;
 mod dropped;
 mod session;
 #[cfg(target_family = "wasm")]
 mod wasm;
 
-pub use columns::InputColumn;
 pub use dropped::{DroppedError, model_files};
-pub use session::{Answer, Description, Session, message};
+pub use session::{Answer, Description, Session};

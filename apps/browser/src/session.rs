@@ -1,16 +1,13 @@
 //! A model that is open in the page.
 
-use std::error::Error;
 use std::path::Path;
 
 use burn::tensor::Device;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tinderbox_datasets::image::Mask;
-use tinderbox_predict::vision::Segmenter;
+use tinderbox_predict::tabular::InputColumn;
 use tinderbox_predict::{Model, ModelFiles, PredictError};
-
-use crate::columns::{InputColumn, input_columns};
 
 /// The kind of models that this program leaves out.
 const TEXT_KIND: &str = "text-model";
@@ -63,49 +60,18 @@ impl Session {
     }
 
     /// What a page needs to know of the model.
-    #[allow(
-        unreachable_patterns,
-        clippy::match_wildcard_for_single_variants,
-        reason = "models of texts exist where another package asks for them"
-    )]
     pub fn description(&self) -> Description {
-        let images = |kind, recipe: &str, labels: &[String], draw| Description {
-            kind,
-            recipe: recipe.to_owned(),
-            labels: labels.to_vec(),
-            draw,
-            columns: Vec::new(),
-            target: None,
+        let table = match &self.model {
+            Model::Table(model) => Some(model),
+            _ => None,
         };
-        match &self.model {
-            Model::Image(model) => {
-                let spec = model.spec();
-                let draw = spec.input.channels == 1;
-                images("image-classifier", &spec.recipe, &spec.labels, draw)
-            }
-            Model::Segmenter(model) => {
-                images(Segmenter::KIND, &model.spec().recipe, model.labels(), false)
-            }
-            Model::Detector(model) => images(
-                "object-detector",
-                &model.spec().recipe,
-                model.labels(),
-                false,
-            ),
-            Model::Landmarker(model) => images("landmarker", &model.spec().recipe, &[], false),
-            Model::Table(model) => {
-                let spec = model.spec();
-                Description {
-                    columns: input_columns(&spec.encoder, &spec.schema),
-                    target: Some(spec.target_column.clone()),
-                    ..images("table-model", &spec.recipe, spec.target.labels(), false)
-                }
-            }
-            #[allow(
-                unreachable_patterns,
-                reason = "texts, where another package asks for them"
-            )]
-            _ => images(TEXT_KIND, "", &[], false),
+        Description {
+            kind: self.model.kind(),
+            recipe: self.model.recipe().to_owned(),
+            labels: self.model.labels().to_vec(),
+            draw: matches!(&self.model, Model::Image(model) if model.spec().input.channels == 1),
+            columns: table.map_or_else(Vec::new, |model| model.input_columns()),
+            target: table.map(|model| model.spec().target_column.clone()),
         }
     }
 
@@ -158,26 +124,13 @@ fn to_ascii_json(row: &Map<String, Value>) -> Result<Vec<u8>, serde_json::Error>
     Ok(ascii.into_bytes())
 }
 
-/// An error with its causes, in one line.
-pub fn message(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        // A transparent error repeats its cause.
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
     use std::path::PathBuf;
+
+    use tinderbox_predict::error_chain;
 
     use super::*;
 
@@ -234,14 +187,14 @@ mod tests {
     fn what_cannot_be_opened_is_one_sentence() {
         let error = open("text-model").unwrap_err();
         assert!(
-            message(&error).contains("texts do not run in a page"),
+            error_chain(&error).contains("texts do not run in a page"),
             "{error}"
         );
         let json =
             br#"{"format": 99, "kind": "image-classifier", "versions": {"tinderbox": "9.0.0"}}"#;
         let files = BTreeMap::from([("model.json".to_owned(), json.to_vec())]);
         let error = Session::open(&ModelFiles::from_memory(files)).unwrap_err();
-        let text = message(&error);
+        let text = error_chain(&error);
         assert!(
             text.contains("format is 99") && text.contains("update this program"),
             "{text}"

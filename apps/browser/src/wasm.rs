@@ -4,9 +4,10 @@ use std::sync::Once;
 
 use tinderbox_datasets::image::Mask;
 use tinderbox_predict::PredictError;
+use tinderbox_predict::error_chain;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{Answer, Session, message, model_files};
+use crate::{Answer, Session, model_files};
 
 #[wasm_bindgen]
 extern "C" {
@@ -49,11 +50,11 @@ impl Page {
     /// A sentence for the user; the model before stays open.
     pub fn open(&mut self) -> Result<String, String> {
         let dropped = std::mem::take(&mut self.dropped);
-        let files = model_files(dropped).map_err(|error| message(&error))?;
-        let session = Session::open(&files).map_err(|error| message(&error))?;
+        let files = model_files(dropped).map_err(|error| error_chain(&error))?;
+        let session = Session::open(&files).map_err(|error| error_chain(&error))?;
         let description = serde_json::to_string(&session.description());
         self.session = Some(session);
-        description.map_err(|error| message(&error))
+        description.map_err(|error| error_chain(&error))
     }
 
     /// Predicts the content of a file and returns the lines of `predict --json` as a JSON array.
@@ -72,7 +73,7 @@ impl Page {
     /// A sentence for the user.
     #[wasm_bindgen(js_name = predictRow)]
     pub fn predict_row(&mut self, row: &str) -> Result<String, String> {
-        let row = serde_json::from_str(row).map_err(|error| message(&error))?;
+        let row = serde_json::from_str(row).map_err(|error| error_chain(&error))?;
         self.answer(|session| session.predict_row(&row))
     }
 
@@ -88,8 +89,8 @@ impl Page {
         predict: impl FnOnce(&Session) -> Result<Answer, PredictError>,
     ) -> Result<String, String> {
         let session = self.session.as_ref().ok_or("no model is open")?;
-        let answer = predict(session).map_err(|error| message(&error))?;
+        let answer = predict(session).map_err(|error| error_chain(&error))?;
         self.mask = answer.mask;
-        serde_json::to_string(&answer.lines).map_err(|error| message(&error))
+        serde_json::to_string(&answer.lines).map_err(|error| error_chain(&error))
     }
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use tinderbox_report::escape::acts_on_a_terminal;
+use tinderbox_datasets::escape::acts_on_a_terminal;
 
 /// Shows control characters and marks that reorder text; line breaks stay, as they are our own.
 pub fn escape(text: &str) -> Cow<'_, str> {

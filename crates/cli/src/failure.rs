@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use tinderbox_predict::error_chain;
 use tinderbox_train::{ErrorKind, TaskError};
 
 use crate::escape::escape;
@@ -109,16 +110,8 @@ pub(crate) fn shown(message: &str) -> String {
     escape(message).replace('\n', "\n  ")
 }
 
-/// The whole chain in one line, without repeating what a transparent error says twice.
 fn message(error: &Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        let text = cause.to_string();
-        if parts.last().is_none_or(|last| !last.ends_with(&text)) {
-            parts.push(text);
-        }
-    }
-    parts.join(": ")
+    error_chain(error.as_ref())
 }
 
 fn is_closed_pipe(error: &Error) -> bool {

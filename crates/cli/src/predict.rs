@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::files::is_same_file;
-use tinderbox_predict::Prediction;
+use tinderbox_predict::{Prediction, error_chain};
 use tinderbox_train::task::{InputItem, InputOptions, Noun, Position};
 use tinderbox_train::{Task, TaskError};
 
@@ -145,7 +145,7 @@ fn predict_input<A: App>(
                 writer.batch(&batch)
             }
             Err(error) if writer.args.skip_errors && error.is_user() => {
-                skipped.add(&chain(&error));
+                skipped.add(&error_chain(&error));
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -176,20 +176,6 @@ fn predict_input<A: App>(
         )));
     }
     Ok(())
-}
-
-/// An error with its causes on one line.
-fn chain(error: &TaskError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// An input that cannot be read, with the flag that skips it.

@@ -10,6 +10,8 @@
 //! | [`raster`] | `GeoTIFF` maps |
 //! | [`archive`] | ZIP and tar |
 //!
+//! [`escape`] shows text from data in pages, Markdown, YAML and terminals, where none of it may act.
+//!
 //! A reader checks its input and reports the file and, where there is one, the line and column of an
 //! error. Data sets implement Burn's [`Dataset`](burn::data::dataset::Dataset); [`loader`] batches
 //! them on worker threads. [`split`] makes splits and folds, [`sets`] has the bundled and the public data
@@ -69,6 +71,7 @@ mod dataset;
 pub mod detection;
 #[cfg(feature = "sets")]
 pub mod download;
+pub mod escape;
 pub mod files;
 mod flip;
 pub mod image;

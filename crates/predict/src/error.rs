@@ -6,6 +6,20 @@ use tinderbox_models::ConfigError;
 
 use crate::model_dir::ModelError;
 
+/// An error with its causes on one line; a transparent error, which repeats its cause, is written once.
+pub fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Why a model cannot be read or give a prediction.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictError {

@@ -164,7 +164,7 @@ impl Model {
     }
 
     /// Reads JSON values: rows of a table as objects with a value for each column, or texts as strings
-    /// or objects (see [`TextPredictor::input_of`](crate::text::TextPredictor::input_of)).
+    /// or objects (see `TextPredictor::input_of`).
     ///
     /// # Errors
     ///

@@ -41,7 +41,7 @@ pub mod vision;
 
 pub use classify::Classify;
 pub use detect::Detect;
-pub use error::PredictError;
+pub use error::{PredictError, error_chain};
 pub use file_error::FileError;
 pub use inputs::Inputs;
 pub use model::Model;

@@ -69,6 +69,45 @@ impl Model {
         }
     }
 
+    /// The kind of the model, as in `model.json`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Image(_) => ImageClassifier::KIND,
+            Self::Segmenter(_) => Segmenter::KIND,
+            Self::Detector(_) => Detector::KIND,
+            Self::Landmarker(_) => Landmarker::KIND,
+            Self::Table(_) => tabular::KIND,
+            #[cfg(feature = "text")]
+            Self::Text(_) => TextPredictor::KIND,
+        }
+    }
+
+    /// Name of the recipe that it was trained by.
+    pub fn recipe(&self) -> &str {
+        match self {
+            Self::Image(model) => &model.spec().recipe,
+            Self::Segmenter(model) => &model.spec().recipe,
+            Self::Detector(model) => &model.spec().recipe,
+            Self::Landmarker(model) => &model.spec().recipe,
+            Self::Table(model) => &model.spec().recipe,
+            #[cfg(feature = "text")]
+            Self::Text(model) => &model.spec().recipe,
+        }
+    }
+
+    /// Names of the classes, labels or tags, in their order; none for numbers and points.
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Self::Image(model) => model.labels(),
+            Self::Segmenter(model) => model.labels(),
+            Self::Detector(model) => model.labels(),
+            Self::Landmarker(_) => &[],
+            Self::Table(model) => model.target().labels(),
+            #[cfg(feature = "text")]
+            Self::Text(model) => model.labels(),
+        }
+    }
+
     /// Predicts inputs by their names and contents, in batches: one prediction for each image or text,
     /// and one for each row of a table, with the number of the row, from 1.
     ///

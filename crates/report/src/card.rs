@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use tinderbox_train::run_dir::Summary;
 use tinderbox_train::section::{Body, Section};
 
-use crate::escape::{escape_markdown, escape_yaml};
 use crate::facts::{capital, fold_rows, score_rows, sentence, split_rows};
 use crate::model::{labels, network, task};
 use crate::page::title;
 use crate::{REPORT_FILE, Run, reproduce, warnings};
+use tinderbox_datasets::escape::{escape_markdown, escape_yaml};
 
 /// What every card begins with.
 pub const CARD_START: &str = "---\nlibrary_name: tinderbox\n";

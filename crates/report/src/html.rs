@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::escape::escape_markup;
+use tinderbox_datasets::escape::escape_markup;
 
 pub use crate::style::STYLE;
 

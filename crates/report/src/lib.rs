@@ -23,7 +23,6 @@
 //! | [`card`] | the model card, Markdown with front matter |
 //! | [`html`] | the shell of a page, its style sheet, highlighted texts |
 //! | [`svg`] | charts |
-//! | [`escape`] | text from data, which must not act as markup |
 //!
 //! Non-goals: metrics, apps, commands, and pages that fetch or execute anything.
 
@@ -31,7 +30,6 @@ mod card;
 mod compare;
 mod curves;
 mod error;
-pub mod escape;
 mod facts;
 pub mod html;
 pub mod images;

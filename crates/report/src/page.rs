@@ -5,11 +5,11 @@ use std::path::Path;
 
 use tinderbox_train::section::Body;
 
-use crate::escape::escape_markup;
 use crate::facts::{capital, fold_rows, score_rows, sentence, split_rows, tiles};
 use crate::images::Thumbnails;
 use crate::series::{overfitting, training};
 use crate::{Run, compare, curves, html, model, reproduce, section, warnings};
+use tinderbox_datasets::escape::escape_markup;
 
 /// Images of a run that a chart of the page shows better.
 const REDRAWN: [&str; 3] = ["learning-curves", "confusion-matrix", "precision-recall"];

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use tinderbox_train::section::{Body, Curve, Section};
 
-use crate::escape::escape_markup;
 use crate::html;
 use crate::svg::{Axes, COLORS, Line, Mark, Scale, Style, bars, histogram, lines, points};
+use tinderbox_datasets::escape::escape_markup;
 
 /// Most rows of a table.
 const MAX_ROWS: usize = 100;

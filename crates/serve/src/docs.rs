@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
+use tinderbox_datasets::escape::escape_markup as escape;
 use tinderbox_datasets::table::Kind;
 
 use crate::model::{InputForm, ModelInfo};
@@ -150,9 +151,10 @@ fn write_model(html: &mut String, name: &str, info: &ModelInfo, path: &str) {
     };
     html.push_str("<div class=\"wide\"><table><tr><th>column</th><th>kind</th><th>in the training data</th></tr>");
     for column in columns {
-        let typical = match (column.median, column.values.as_slice()) {
-            (Some(median), _) => format!("median {median}"),
-            (None, values) => {
+        let typical = match column.values.as_slice() {
+            [] if column.kind == Kind::Numeric => format!("median {}", escape(&column.typical)),
+            [] => format!("such as {}", escape(&column.typical)),
+            values => {
                 let shown: Vec<String> = values.iter().take(8).map(|value| escape(value)).collect();
                 let more = if values.len() > 8 { ", …" } else { "" };
                 format!("{}{more}", shown.join(", "))
@@ -185,15 +187,8 @@ fn example(info: &ModelInfo, path: &str) -> String {
     match &info.input {
         InputForm::Image => format!("curl -F file=@photo.jpg {path}"),
         InputForm::Row { columns, .. } => {
-            let row = columns.iter().map(|column| {
-                let value = match (column.median, column.values.first()) {
-                    (Some(median), _) => Value::from(median),
-                    (None, Some(value)) => Value::from(value.as_str()),
-                    (None, None) if column.kind == Kind::Boolean => Value::from(false),
-                    (None, None) => Value::Null,
-                };
-                (column.name.clone(), value)
-            });
+            let row = columns.iter();
+            let row = row.map(|column| (column.name.clone(), column.typical_json()));
             json(Value::Object(row.collect::<Map<_, _>>()))
         }
         InputForm::Text { pair: true, .. } => {
@@ -207,21 +202,4 @@ fn example(info: &ModelInfo, path: &str) -> String {
             format!("curl -N -d '{body}' {host}/v1/generate")
         }
     }
-}
-
-/// Text in a page.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            letter if letter.is_control() && letter != '\n' => escaped.push('\u{fffd}'),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }

@@ -46,6 +46,6 @@ mod server;
 mod strict_json;
 
 pub use limits::Limits;
-pub use model::{AnswerForm, ColumnForm, InputForm, Loaded, ModelInfo, Served};
+pub use model::{AnswerForm, InputForm, Loaded, ModelInfo, Served};
 pub use registry::{LoadModel, ModelSource};
 pub use server::{Event, ServeError, Server, Settings, StopHandle};

@@ -42,7 +42,7 @@ pub(crate) async fn serve(
             sleep(PAUSE).await;
             continue;
         };
-        // Answers are small and are not to wait for more.
+        // An answer is sent at once instead of waiting until a packet is full.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         let connection = builder.serve_connection(TokioIo::new(stream), service);

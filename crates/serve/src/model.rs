@@ -5,8 +5,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use serde::Serialize;
 use serde_json::Value;
-use tinderbox_datasets::table::{ColumnSchema, Kind};
-use tinderbox_predict::tabular::{self, Coding};
+use tinderbox_predict::tabular::{self, InputColumn};
 #[cfg(feature = "text")]
 use tinderbox_predict::text::{Sampling, TextPredictor, TextTask};
 use tinderbox_predict::{Inputs, Model, ModelFiles, PredictError, Prediction};
@@ -157,7 +156,7 @@ pub enum InputForm {
     /// Rows of a table.
     Row {
         /// The columns that the model reads.
-        columns: Vec<ColumnForm>,
+        columns: Vec<InputColumn>,
         /// Columns of the training file that it ignores.
         ignored: Vec<String>,
     },
@@ -177,27 +176,6 @@ pub enum InputForm {
     },
 }
 
-/// A column that a model of tables reads.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ColumnForm {
-    /// Name of the column.
-    pub name: String,
-    /// The kind of its values.
-    pub kind: Kind,
-    /// Values that training rows have, the most frequent first; empty for numbers and dates.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
-    /// The median of the training rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub median: Option<f64>,
-    /// Whether numbers may also be written as in the training file, as text.
-    #[serde(skip)]
-    pub styled: bool,
-    /// The order of the parts of a date, as in `day-month-year`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub date_order: Option<&'static str>,
-}
-
 impl Loaded {
     /// Reads a model of any task, from its folder or from memory.
     ///
@@ -206,7 +184,8 @@ impl Loaded {
     /// If it cannot be used.
     pub fn open(files: &ModelFiles, device: &Device) -> Result<Self, PredictError> {
         let model = Model::load(files, device)?;
-        let (recipe, classes, input, answer) = describe(&model);
+        let (recipe, classes) = (model.recipe().to_owned(), model.labels().to_vec());
+        let (input, answer) = forms(&model);
         let mut info = ModelInfo::new(files, recipe, classes, input, answer)?;
         if let Model::Table(model) = &model {
             info.threshold = model.threshold();
@@ -244,96 +223,40 @@ impl ModelInfo {
     }
 }
 
-/// Recipe, classes, inputs and answers of a model.
-fn describe(model: &Model) -> (String, Vec<String>, InputForm, AnswerForm) {
-    use InputForm::Image;
-    let image = |recipe: &str, labels: &[String], answer| {
-        (recipe.to_owned(), labels.to_vec(), Image, answer)
-    };
+/// The inputs and answers of a model.
+fn forms(model: &Model) -> (InputForm, AnswerForm) {
     match model {
-        Model::Image(model) => {
-            let spec = model.spec();
-            image(&spec.recipe, &spec.labels, AnswerForm::Class)
-        }
-        Model::Segmenter(model) => {
-            let spec = model.spec();
-            image(&spec.recipe, &spec.labels, AnswerForm::Mask)
-        }
-        Model::Detector(model) => {
-            let spec = model.spec();
-            image(&spec.recipe, &spec.labels, AnswerForm::Objects)
-        }
-        Model::Landmarker(model) => image(&model.spec().recipe, &[], AnswerForm::Landmarks),
-        Model::Table(model) => {
-            let spec = model.spec();
-            let classes = spec.target.labels().to_vec();
-            let answer = if classes.is_empty() {
-                AnswerForm::Number
-            } else {
-                AnswerForm::Class
-            };
-            (spec.recipe.clone(), classes, row_form(model), answer)
-        }
+        Model::Image(_) => (InputForm::Image, AnswerForm::Class),
+        Model::Segmenter(_) => (InputForm::Image, AnswerForm::Mask),
+        Model::Detector(_) => (InputForm::Image, AnswerForm::Objects),
+        Model::Landmarker(_) => (InputForm::Image, AnswerForm::Landmarks),
+        Model::Table(table) if model.labels().is_empty() => (row_form(table), AnswerForm::Number),
+        Model::Table(table) => (row_form(table), AnswerForm::Class),
         #[cfg(feature = "text")]
-        Model::Text(model) => {
-            let spec = model.spec();
-            let answer = match model.task() {
-                TextTask::Classification => AnswerForm::Class,
-                TextTask::MultiLabel => AnswerForm::Labels,
-                TextTask::TokenClassification => AnswerForm::Tags,
-                TextTask::LanguageModeling => AnswerForm::Text,
-            };
-            (
-                spec.recipe.clone(),
-                spec.labels.clone(),
-                text_form(model),
-                answer,
-            )
-        }
+        Model::Text(model) => text_forms(model),
     }
 }
 
 #[cfg(feature = "text")]
-fn text_form(model: &TextPredictor) -> InputForm {
-    match model.task() {
-        TextTask::LanguageModeling => InputForm::Prompt,
-        task => InputForm::Text {
-            pair: model.spec().input.pair,
-            tokens: task == TextTask::TokenClassification,
-        },
+fn text_forms(model: &TextPredictor) -> (InputForm, AnswerForm) {
+    let (pair, task) = (model.spec().input.pair, model.task());
+    let tokens = task == TextTask::TokenClassification;
+    let text = InputForm::Text { pair, tokens };
+    match task {
+        TextTask::Classification => (text, AnswerForm::Class),
+        TextTask::MultiLabel => (text, AnswerForm::Labels),
+        TextTask::TokenClassification => (text, AnswerForm::Tags),
+        TextTask::LanguageModeling => (InputForm::Prompt, AnswerForm::Text),
     }
 }
 
 fn row_form(model: &tabular::Predictor) -> InputForm {
-    let features = model.encoder().features();
-    let columns = model.feature_columns().into_iter().zip(features);
-    let columns: Vec<ColumnForm> = columns
-        .map(|(column, feature)| column_form(column, &feature.coding))
-        .collect();
+    let columns = model.input_columns();
     let is_read = |name: &str| columns.iter().any(|column| column.name == name);
     let all = model.spec().schema.columns.iter();
     let ignored = all.map(|column| column.name.clone());
     InputForm::Row {
         ignored: ignored.filter(|name| !is_read(name)).collect(),
         columns,
-    }
-}
-
-fn column_form(column: &ColumnSchema, coding: &Coding) -> ColumnForm {
-    let values = match (coding, &column.words) {
-        (Coding::Categories { categories, .. }, _) => categories.clone(),
-        (_, Some(words)) => vec![words.falsity.clone(), words.truth.clone()],
-        _ => Vec::new(),
-    };
-    ColumnForm {
-        name: column.name.clone(),
-        kind: column.kind,
-        values,
-        median: match coding {
-            Coding::Number { fill, .. } => Some(*fill),
-            _ => None,
-        },
-        styled: !column.number.is_plain(),
-        date_order: column.date.map(tinderbox_datasets::table::DateOrder::name),
     }
 }

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
-use tinderbox_predict::{Inputs, Prediction};
+use tinderbox_predict::{Inputs, Prediction, error_chain};
 use tokio::time::{sleep, timeout};
 
 use crate::access::InProgress;
@@ -40,7 +40,7 @@ pub(crate) fn is_ndjson(media: &str) -> bool {
     )
 }
 
-/// Answers each line of a stream.
+/// Responds to a stream with one line for each of its lines.
 pub(crate) fn respond(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
@@ -236,7 +236,7 @@ fn decode(loaded: &Loaded, lines: &[Bytes]) -> (Option<Inputs>, Vec<Slot>) {
         for value in &mut values {
             let Ok(own) = value else { continue };
             if let Err(error) = loaded.model.read_values(std::slice::from_ref(own)) {
-                *value = Err(crate::problem::chain(&error));
+                *value = Err(error_chain(&error));
             }
         }
         let all = good(&values);

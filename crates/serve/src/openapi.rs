@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::table::{DateOrder, Kind};
+use tinderbox_predict::tabular::InputColumn;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -16,7 +17,7 @@ use utoipa::openapi::{
 
 use crate::body::Json;
 use crate::limits::Limits;
-use crate::model::{AnswerForm, ColumnForm, InputForm, ModelInfo};
+use crate::model::{AnswerForm, InputForm, ModelInfo};
 use crate::problem::Problem;
 use crate::server::Shared;
 
@@ -246,7 +247,7 @@ fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Val
     }
 }
 
-fn row_schema(columns: &[ColumnForm], ignored: &[String]) -> Value {
+fn row_schema(columns: &[InputColumn], ignored: &[String]) -> Value {
     let mut properties = Map::new();
     for column in columns {
         properties.insert(column.name.clone(), column_schema(column));
@@ -270,32 +271,35 @@ const LARGEST: f64 = f32::MAX as f64;
 
 const SCALARS: [&str; 4] = ["string", "number", "boolean", "null"];
 
-fn column_schema(column: &ColumnForm) -> Value {
-    match (column.kind, column.values.as_slice()) {
-        (Kind::Numeric, _) if column.styled => json!({
+fn column_schema(column: &InputColumn) -> Value {
+    let schema = &column.schema;
+    match (column.kind, &schema.words) {
+        (Kind::Numeric, _) if !schema.number.is_plain() => json!({
             "type": ["number", "string", "null"],
             "description": "a number, or text as in the training file",
         }),
         (Kind::Numeric, _) => {
             json!({"type": ["number", "null"], "minimum": -LARGEST, "maximum": LARGEST})
         }
-        (Kind::Boolean, [falsity, truth]) => json!({
+        (Kind::Boolean, Some(words)) => json!({
             "type": ["boolean", "string", "null"],
-            "enum": [true, false, falsity, truth, null],
+            "enum": [true, false, words.falsity, words.truth, null],
         }),
-        (Kind::Boolean, _) => json!({
+        (Kind::Boolean, None) => json!({
             "type": ["boolean", "integer", "null"],
             "enum": [true, false, 0, 1, null],
         }),
-        (Kind::Date, _) if column.date_order == Some(DateOrder::YearMonthDay.name()) => {
-            json!({"type": ["string", "null"], "format": "date"})
-        }
-        (Kind::Date, _) => json!({
-            "type": ["string", "null"],
-            "description": format!("a date as {}", column.date_order.unwrap_or("in the training file")),
-        }),
-        (_, values) => {
-            let examples: Vec<&String> = values.iter().take(20).collect();
+        (Kind::Date, _) => match schema.date {
+            None | Some(DateOrder::YearMonthDay) => {
+                json!({"type": ["string", "null"], "format": "date"})
+            }
+            Some(order) => json!({
+                "type": ["string", "null"],
+                "description": format!("a date as {}", order.example()),
+            }),
+        },
+        _ => {
+            let examples: Vec<&String> = column.values.iter().take(20).collect();
             json!({"type": SCALARS, "examples": examples})
         }
     }
@@ -376,6 +380,8 @@ fn answer_schema(info: &ModelInfo) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use tinderbox_datasets::table::{BooleanWords, ColumnSchema};
+
     use super::*;
 
     fn info(input: InputForm, answer: AnswerForm) -> ModelInfo {
@@ -391,14 +397,22 @@ mod tests {
         }
     }
 
-    fn column(kind: Kind, values: &[&str]) -> ColumnForm {
-        ColumnForm {
+    fn column(kind: Kind, values: &[&str]) -> InputColumn {
+        InputColumn {
             name: kind.name().to_owned(),
             kind,
             values: values.iter().map(|&value| value.to_owned()).collect(),
-            median: None,
-            styled: false,
-            date_order: None,
+            typical: String::new(),
+            schema: ColumnSchema {
+                words: match values {
+                    [falsity, truth] if kind == Kind::Boolean => Some(BooleanWords {
+                        falsity: (*falsity).to_owned(),
+                        truth: (*truth).to_owned(),
+                    }),
+                    _ => None,
+                },
+                ..ColumnSchema::new(kind.name(), kind)
+            },
         }
     }
 

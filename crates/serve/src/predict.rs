@@ -252,7 +252,7 @@ pub(crate) async fn decode(
     .await?
 }
 
-/// Runs work of the processor on a thread of its own, as many at a time as there are cores.
+/// Runs CPU-bound work on a blocking thread, with at most one job per core.
 pub(crate) async fn blocking<T: Send + 'static>(
     shared: &Shared,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,11 +1,9 @@
 //! Errors as problem details: RFC 9457, <https://www.rfc-editor.org/rfc/rfc9457>.
 
-use std::error::Error;
-
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use tinderbox_predict::PredictError;
+use tinderbox_predict::{PredictError, error_chain};
 
 /// Seconds after which a client may try again when the server is busy.
 const RETRY_AFTER_S: u16 = 1;
@@ -75,27 +73,13 @@ impl Problem {
 
 impl From<PredictError> for Problem {
     fn from(error: PredictError) -> Self {
-        let detail = chain(&error);
+        let detail = error_chain(&error);
         if error.is_user() {
             Self::input(detail)
         } else {
             Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
         }
     }
-}
-
-/// An error with its causes on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl IntoResponse for Problem {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tinderbox_predict::Inputs;
+use tinderbox_predict::{Inputs, error_chain};
 use tokio::sync::oneshot;
 
 use crate::batcher::{Answer, Batcher};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::model::Loaded;
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 use crate::server::predict_once;
 
 /// Reads a model, at the start and whenever the server is told to reload.
@@ -126,7 +126,7 @@ impl Entry {
 
     fn reload(&self, metrics: &Metrics) -> Result<(), String> {
         let loaded = (self.load)()?;
-        predict_once(&loaded).map_err(|error| chain(&error))?;
+        predict_once(&loaded).map_err(|error| error_chain(&error))?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         metrics.set_model(&self.name, &current.info, 0.0);
         metrics.set_model(&self.name, &loaded.info, 1.0);

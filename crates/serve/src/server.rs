@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tinderbox_predict::PredictError;
+use tinderbox_predict::{PredictError, error_chain};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
@@ -18,7 +18,6 @@ use crate::limits::Limits;
 use crate::listen;
 use crate::metrics::{Metrics, UPKEEP};
 use crate::model::{InputForm, Loaded};
-use crate::problem::chain;
 use crate::registry::{ModelSource, Registry};
 use crate::router::{cors, router};
 
@@ -307,7 +306,7 @@ fn stopped(
 fn warm_up(shared: &Shared) -> Event {
     for entry in shared.models.entries() {
         if let Err(error) = predict_once(&entry.loaded()) {
-            let (name, error) = (entry.name(), chain(&error));
+            let (name, error) = (entry.name(), error_chain(&error));
             return Event::NotReady(format!("`{name}` cannot predict: {error}"));
         }
     }

@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod columns;
 mod dates;
 mod encoded;
 mod encoder;
@@ -28,6 +29,7 @@ mod rows;
 mod scale;
 mod target;
 
+pub use columns::InputColumn;
 pub use encoded::{Encoded, EncodedColumn};
 pub use encoder::{Coding, Encoder, Feature, UnseenCategories};
 pub use ensemble::Ensemble;

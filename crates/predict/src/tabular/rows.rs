@@ -60,8 +60,7 @@ fn suggestion(similar: Option<&str>) -> String {
 }
 
 impl Predictor {
-    /// The columns that the model reads, in their order.
-    pub fn feature_columns(&self) -> Vec<&ColumnSchema> {
+    fn feature_columns(&self) -> Vec<&ColumnSchema> {
         let schema = &self.spec().schema;
         let names = self.encoder().names();
         names.filter_map(|name| schema.column(name)).collect()

@@ -144,7 +144,8 @@ impl Axes {
             );
         }
         if !self.names[1].is_empty() {
-            let name = crate::escape::escape_markup(&super::shorten(&self.names[1], 30));
+            let name =
+                tinderbox_datasets::escape::escape_markup(&super::shorten(&self.names[1], 30));
             let y = f64::midpoint(FRAME[1], bottom);
             let _ = writeln!(
                 svg,

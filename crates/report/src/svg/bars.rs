@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tinderbox_train::section::Bar;
 
 use super::shorten;
-use crate::escape::escape_markup;
+use tinderbox_datasets::escape::escape_markup;
 
 /// Height of a bar with its gap, and the widths of names, bars and notes.
 const ROW: usize = 24;

@@ -14,7 +14,7 @@ pub use histogram::histogram;
 pub use lines::{Line, Mark, Style, lines};
 pub use points::points;
 
-use crate::escape::escape_markup;
+use tinderbox_datasets::escape::escape_markup;
 
 /// Colors of series that a style sheet has: the classes `s0` to `s5`.
 pub const COLORS: usize = 6;

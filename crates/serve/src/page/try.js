@@ -88,8 +88,8 @@ function rowForm(model) {
       const text = input.value.trim();
       const number = Number(text);
       const isNumber = column.kind === 'numeric' && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);
-      const isFlag = column.kind === 'boolean' && !(column.values || []).length && text !== '';
-      row[column.name] = text === '' ? null : isNumber ? number : isFlag ? text === '1' : text;
+      const isFlag = column.kind === 'boolean' && (text === '0' || text === '1');
+      row[column.name] = text === '' ? null : isNumber || isFlag ? number : text;
     }
     return ask(model, JSON.stringify(row), json);
   };
@@ -97,17 +97,11 @@ function rowForm(model) {
 }
 
 function field(column) {
-  const values = column.values || [];
-  if (column.kind === 'boolean') {
-    return select(values.length ? values : ['0', '1']);
-  }
+  const { kind, values, typical } = column;
   if (values.length && values.length <= 50) {
     return select(values);
   }
-  if (column.kind === 'numeric') {
-    return make('input', { type: 'text', inputMode: 'decimal', value: column.median ?? '' });
-  }
-  return make('input', { type: 'text', value: values[0] || '', placeholder: column.date_order || '' });
+  return make('input', { type: 'text', inputMode: kind === 'numeric' ? 'decimal' : 'text', value: typical });
 }
 
 function select(values) {

@@ -8,5 +8,7 @@
 
 mod answers;
 mod client;
+#[cfg(feature = "text")]
+mod generate;
 mod hostile;
 mod operation;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tinderbox_report::escape::escape_markup as escape;
+use tinderbox_datasets::escape::escape_markup as escape;
 use tinderbox_report::html::{self, document};
 use tinderbox_report::svg::{Line, Style};
 

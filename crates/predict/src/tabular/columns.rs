@@ -1,11 +1,14 @@
-//! The columns of a row, as the form asks for them.
+//! The columns of a row, as a form or a client needs to know them.
 
 use serde::Serialize;
+use serde_json::Value;
 use tinderbox_datasets::table::{Column, ColumnSchema, DateOrder, Kind, Schema};
-use tinderbox_predict::tabular::{Coding, Encoder, Feature};
+
+use super::encoder::{Coding, Encoder, Feature};
+use super::predictor::Predictor;
 
 /// A column that a model reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InputColumn {
     /// Its name.
     pub name: String,
@@ -15,10 +18,35 @@ pub struct InputColumn {
     pub values: Vec<String>,
     /// A usual cell, as it is written in the training file: the median of numbers and dates, or the first of `values`.
     pub typical: String,
+    /// How the training file writes it.
+    #[serde(skip)]
+    pub schema: ColumnSchema,
+}
+
+impl InputColumn {
+    /// The usual cell as a JSON value of a row.
+    pub fn typical_json(&self) -> Value {
+        let text = self.typical.as_str();
+        match self.kind {
+            _ if text.is_empty() => Value::Null,
+            Kind::Boolean if self.schema.words.is_none() => Value::from(text == "1"),
+            Kind::Numeric if self.schema.number.is_plain() => {
+                text.parse::<f64>().map_or(Value::Null, Value::from)
+            }
+            _ => Value::from(text),
+        }
+    }
+}
+
+impl Predictor {
+    /// The columns that the model reads, in their order.
+    pub fn input_columns(&self) -> Vec<InputColumn> {
+        input_columns(self.encoder(), &self.spec().schema)
+    }
 }
 
 /// The columns of a row, in their order; `schema` is that of the training file.
-pub(crate) fn input_columns(encoder: &Encoder, schema: &Schema) -> Vec<InputColumn> {
+fn input_columns(encoder: &Encoder, schema: &Schema) -> Vec<InputColumn> {
     let features = encoder.features().iter();
     features
         .map(|Feature { name, coding }| {
@@ -28,10 +56,11 @@ pub(crate) fn input_columns(encoder: &Encoder, schema: &Schema) -> Vec<InputColu
             let values = values(coding, &column);
             let typical = typical(coding, &column, &values);
             InputColumn {
-                name: column.name,
+                name: column.name.clone(),
                 kind,
                 values,
                 typical,
+                schema: column,
             }
         })
         .collect()
@@ -73,10 +102,9 @@ fn typical(coding: &Coding, column: &ColumnSchema, values: &[String]) -> String 
 
 #[cfg(test)]
 mod tests {
-    use tinderbox_datasets::table::{BooleanWords, DecimalMark, Table};
-    use tinderbox_predict::tabular::Features;
-
     use super::*;
+    use crate::tabular::Features;
+    use tinderbox_datasets::table::{BooleanWords, DecimalMark, Table};
 
     fn fit(columns: Vec<Column>) -> (Encoder, Schema) {
         let names: Vec<String> = columns
@@ -101,23 +129,35 @@ mod tests {
             Column::categorical("word", words),
             Column::boolean("new", vec![1.0, 0.0, f64::NAN, 1.0, 1.0, 0.0]),
         ]);
-        let column = |name: &str, kind, values: &[&str], typical: &str| InputColumn {
-            name: name.to_owned(),
-            kind,
-            values: values.iter().map(|value| (*value).to_owned()).collect(),
-            typical: typical.to_owned(),
+        let column = |name: &str, kind, values: &[&str], typical: &str| {
+            let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            (name.to_owned(), kind, values, typical.to_owned())
+        };
+        let found = |schema: &Schema| -> Vec<_> {
+            let columns = input_columns(&encoder, schema).into_iter();
+            let parts =
+                columns.map(|column| (column.name, column.kind, column.values, column.typical));
+            parts.collect()
         };
         let size = column("size", Kind::Numeric, &[], "3");
         let word = column("word", Kind::Categorical, &["a", "b"], "a");
         let new = column("new", Kind::Boolean, &["0", "1"], "0");
+        let json: Vec<Value> = input_columns(&encoder, &schema)
+            .iter()
+            .map(InputColumn::typical_json)
+            .collect();
+        assert_eq!(
+            json,
+            [Value::from(3.0), Value::from("a"), Value::from(false)]
+        );
         let expected = [size.clone(), word.clone(), new];
-        assert_eq!(input_columns(&encoder, &schema), expected);
+        assert_eq!(found(&schema), expected);
         schema.columns[2].words = Some(BooleanWords {
             falsity: "old".to_owned(),
             truth: "new".to_owned(),
         });
         let new = column("new", Kind::Boolean, &["old", "new"], "old");
-        assert_eq!(input_columns(&encoder, &schema), [size, word, new]);
+        assert_eq!(found(&schema), [size, word, new]);
     }
 
     #[test]

@@ -1,0 +1,108 @@
+//! Text over HTTP is the text of the model.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use serde_json::{Value, json};
+use tinderbox_predict::ModelFiles;
+use tinderbox_predict::text::{HeadKind, Sampling, TextModelConfig, TextPredictor, TextSizes};
+use tinderbox_serve::{Limits, Loaded, ModelSource};
+
+use crate::client::{settings, start};
+
+/// An untrained language model of bytes.
+fn files() -> ModelFiles {
+    let model = json!({
+        "kind": "gpt", "d_hidden": 16, "d_model": 8, "dropout": 0.0, "n_heads": 2, "n_layers": 1, "tie_embeddings": true,
+    });
+    let config: TextModelConfig = serde_json::from_value(model.clone()).unwrap();
+    let sizes = TextSizes {
+        vocab_size: 256,
+        num_classes: 256,
+        max_len: 32,
+    };
+    let net = config.init(sizes, HeadKind::LanguageModeling, &Device::flex());
+    let spec = json!({
+        "format": 2, "kind": TextPredictor::KIND, "recipe": "letters", "task": "language-modeling", "members": 1,
+        "versions": {}, "model": model, "labels": [], "temperature": 1.0, "training": null,
+        "sizes": {"vocab_size": 256, "num_classes": 256, "max_len": 32},
+        "tokenizer": {
+            "kind": "bytes", "vocab_size": 256, "min_frequency": 1, "lowercase": false, "max_len": 32,
+            "binary_counts": false,
+        },
+        "input": {
+            "pair": false, "documents": false, "text": [], "headerless": [], "label": "", "skip_empty": false,
+            "format": {"delimiter": "", "quoting": "auto", "header": "auto", "encoding": ""}, "clauses": false,
+        },
+    });
+    ModelFiles::from_memory(BTreeMap::from([
+        ("model.json".to_owned(), spec.to_string().into_bytes()),
+        (
+            "weights.safetensors".to_owned(),
+            net.unwrap().to_bytes().unwrap(),
+        ),
+    ]))
+}
+
+#[test]
+fn text_arrives_in_pieces_and_is_that_of_the_model() {
+    let files = files();
+    let device = Device::flex();
+    let model = TextPredictor::load(&files, &device).unwrap();
+    let sampling = Sampling {
+        seed: 7,
+        ..Sampling::default()
+    };
+    let mut generator = model.generate("ab", sampling).unwrap();
+    for _ in 0..20 {
+        generator.step().unwrap();
+    }
+    let expected = generator.text().unwrap();
+    let source = ModelSource {
+        name: "letters".to_owned(),
+        load: Arc::new(move || Loaded::open(&files, &device).map_err(|error| error.to_string())),
+    };
+    let server = start(settings(Limits::default()), vec![source]);
+    let body = json!({"prompt": "ab", "max_tokens": 20, "seed": 7});
+    let answer = server.post_json("/v1/generate", &body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.head.contains("text/event-stream"), "{}", answer.head);
+    let text = answer.text();
+    let events: Vec<&str> = text.trim_end().split("\n\n").collect();
+    let (last, pieces) = events.split_last().unwrap();
+    assert!(last.contains("event: done"), "{last}");
+    assert!(pieces.len() > 1, "{text}");
+    let piece = |event: &&str| -> String {
+        let json: Value = serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap();
+        json["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(pieces.iter().map(piece).collect::<String>(), expected);
+    for (body, words) in [
+        (json!({"prompt": ""}), "the prompt is empty"),
+        (
+            json!({"prompt": "a".repeat(40)}),
+            "the prompt has 40 tokens",
+        ),
+        (
+            json!({"prompt": "a", "max_tokens": 0}),
+            "`max_tokens` must be from 1",
+        ),
+        (
+            json!({"prompt": "a", "tokens": 5}),
+            "unknown field `tokens`",
+        ),
+        (
+            json!({"prompt": "a", "temperature": -1}),
+            "must be between 0 and 100",
+        ),
+        (json!({"max_tokens": 5}), "missing field `prompt`"),
+    ] {
+        let refused = server.post_json("/v1/generate", &body);
+        assert_eq!(refused.status, 422, "{body}");
+        let detail = refused.detail();
+        assert!(detail.contains(words), "{body}: {detail}");
+    }
+    let refused = server.post_json("/v1/predict", &json!("a"));
+    assert!(refused.detail().contains("`POST /v1/generate`"));
+}
