@@ -45,7 +45,8 @@ function show() {
   fail('');
   last += 1;
   at('result').replaceChildren();
-  const classes = model.classes.length ? `, ${model.classes.length} classes` : '';
+  const count = model.classes.length;
+  const classes = count ? `, ${count} ${count === 1 ? 'class' : 'classes'}` : '';
   at('about').textContent = `${model.name}: ${model.kind.replaceAll('-', ' ')} from the recipe ${model.recipe}${classes}`;
   const forms = { image: imageForm, row: rowForm, text: textForm, prompt: promptForm, observation: observationForm };
   at('input').replaceChildren(forms[model.input.type](model));
@@ -200,7 +201,7 @@ function photo(answer, image) {
   const frame = make('div', { className: 'photo' }, picture);
   if (!answer.height) return frame;
   const overlay = svg('svg', { viewBox: `0 0 ${answer.width} ${answer.height}` });
-  const unit = Math.max(answer.width, answer.height) / 400;
+  const unit = Math.max(answer.width, answer.height) / 300;
   for (const { label, score, box: [left, top, right, bottom] } of answer.objects || []) {
     overlay.append(svg('rect', { x: left, y: top, width: right - left, height: bottom - top, fill: 'none', stroke: '#e8590c', 'stroke-width': 1.5 * unit }));
     const name = svg('text', { x: left, y: Math.max(top - 2 * unit, 9 * unit), fill: '#e8590c', 'font-size': 10 * unit });
