@@ -66,10 +66,29 @@ pub struct Loader<I, O> {
     lengths: Option<Arc<[usize]>>,
     /// Class of each item of the dataset, if all classes are to be drawn equally often.
     classes: Option<Arc<[usize]>>,
+    /// The part of each batch that this loader makes.
+    deal: Deal,
     /// Epoch of the next [`DataLoader::iter`].
     next_epoch: AtomicUsize,
     /// Whether batches have turned out to take time.
     worth_threads: Arc<AtomicBool>,
+}
+
+/// How the items of a batch are dealt to the ranks of a training on several processes.
+#[derive(Clone, Copy, Debug)]
+struct Deal {
+    rank: usize,
+    ranks: usize,
+}
+
+impl Deal {
+    /// The only rank, which gets all items.
+    const ALL: Self = Self { rank: 0, ranks: 1 };
+
+    /// The number of items of this rank in a batch of `items`.
+    fn count(self, items: usize) -> usize {
+        items.saturating_sub(self.rank).div_ceil(self.ranks)
+    }
 }
 
 /// What the workers share.
@@ -146,6 +165,7 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
             config,
             lengths,
             classes,
+            deal: Deal::ALL,
             next_epoch: AtomicUsize::new(1),
             worth_threads: Arc::default(),
         }
@@ -185,6 +205,33 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
     pub fn on(mut self, device: &Device) -> Self {
         self.source.device = device.clone();
         self
+    }
+
+    /// The same loader with batches of `batch_size` items that are dealt to `ranks` ranks like cards, for
+    /// training on several processes: it makes the part of `rank`, from 0. Batches, their order and the
+    /// counts of items are those of one process with that batch size.
+    ///
+    /// A rank that gets no item of a batch has its first one, and a [`share`](Self::share) of 0 in it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such rank, or `batch_size` is 0.
+    #[must_use]
+    pub fn dealt(mut self, rank: usize, ranks: usize, batch_size: usize) -> Self {
+        assert!(rank < ranks, "rank {rank} of {ranks}");
+        assert!(batch_size > 0, "an empty batch");
+        self.config.batch_size = batch_size;
+        self.deal = Deal { rank, ranks };
+        self
+    }
+
+    /// The share of the items of a batch (from 0) that this loader has: 1 if it is not
+    /// [dealt](Self::dealt).
+    pub fn share(&self, batch: usize) -> f64 {
+        let items = self.source.range.1 - self.source.range.0;
+        let start = batch * self.config.batch_size;
+        let items = items.saturating_sub(start).min(self.config.batch_size);
+        self.deal.count(items) as f64 / items.max(1) as f64
     }
 
     /// Number of batches in an epoch.
@@ -259,18 +306,22 @@ impl<I: 'static, O: Send + 'static> DataLoader<O> for Loader<I, O> {
             device: device.clone(),
             ..self.source.clone()
         };
-        Arc::new(Self::of(
+        let loader = Self::of(
             source,
             self.config.clone(),
             self.lengths.clone(),
             self.classes.clone(),
-        ))
+        );
+        Arc::new(Self {
+            deal: self.deal,
+            ..loader
+        })
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<O>> {
         let (first, last) = self.source.range;
         let range = ((first + start).min(last), (first + end).min(last));
-        Arc::new(Self::of(
+        let loader = Self::of(
             Source {
                 range,
                 ..self.source.clone()
@@ -278,6 +329,10 @@ impl<I: 'static, O: Send + 'static> DataLoader<O> for Loader<I, O> {
             self.config.clone(),
             self.lengths.clone(),
             self.classes.clone(),
-        ))
+        );
+        Arc::new(Self {
+            deal: self.deal,
+            ..loader
+        })
     }
 }

@@ -36,15 +36,14 @@ pub(super) fn make_batch<I, O>(
     plan: &Plan,
     batch: usize,
 ) -> Result<O, DatasetError> {
-    let start = batch * plan.batch_size;
-    let end = (start + plan.batch_size).min(plan.order.len());
-    let indices = plan.order[start..end].to_vec();
+    let indices = plan.items(batch);
     let attempt = catch_unwind(AssertUnwindSafe(|| {
         let items = source.dataset.get_many(indices.clone())?;
         let context = BatchContext {
             seed: plan.seed,
             epoch: plan.epoch,
             batch,
+            rank: plan.deal.rank,
             indices,
         };
         source.collate.collate(items, &context, &source.device)

@@ -20,6 +20,8 @@ pub struct BatchContext {
     pub epoch: usize,
     /// Number of the batch within its epoch, from 0.
     pub batch: usize,
+    /// Rank that the batch is a part for, from 0; 0 in a training on one process.
+    pub rank: usize,
     /// Index in the dataset of each item, in the order of the items.
     pub indices: Vec<usize>,
 }
@@ -35,9 +37,17 @@ impl BatchContext {
         stream(self.seed, &[ITEM, self.epoch as u64, index])
     }
 
-    /// The random stream of the batch as a whole.
+    /// The random stream of the batch as a whole, which each rank has its own of.
     pub fn batch_stream(&self) -> Xoshiro256PlusPlus {
-        stream(self.seed, &[BATCH, self.epoch as u64, self.batch as u64])
+        let words = [
+            BATCH,
+            self.epoch as u64,
+            self.batch as u64,
+            self.rank as u64,
+        ];
+        // One process draws what it drew before there were ranks.
+        let used = if self.rank == 0 { 3 } else { 4 };
+        stream(self.seed, &words[..used])
     }
 }
 

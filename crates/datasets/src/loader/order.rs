@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CLASS, GROUP, Loader, SHUFFLE};
+use super::{CLASS, Deal, GROUP, Loader, SHUFFLE};
 use crate::random::{below, permutation, stream};
 
 /// Batches that are sorted by length together: enough that each holds items of about one length,
@@ -15,6 +15,20 @@ pub(super) struct Plan {
     pub(super) epoch: usize,
     pub(super) seed: u64,
     pub(super) batch_size: usize,
+    pub(super) deal: Deal,
+}
+
+impl Plan {
+    /// The items of a batch that are this rank's.
+    pub(super) fn items(&self, batch: usize) -> Vec<usize> {
+        let start = batch * self.batch_size;
+        let end = (start + self.batch_size).min(self.order.len());
+        let all = &self.order[start..end];
+        let own = all.iter().skip(self.deal.rank).step_by(self.deal.ranks);
+        let own: Vec<usize> = own.copied().collect();
+        // There are no batches without items.
+        if own.is_empty() { vec![all[0]] } else { own }
+    }
 }
 
 impl<I: 'static, O: Send + 'static> Loader<I, O> {
@@ -40,6 +54,7 @@ impl<I: 'static, O: Send + 'static> Loader<I, O> {
             epoch,
             seed: self.config.seed,
             batch_size: self.config.batch_size,
+            deal: self.deal,
         }
     }
 

@@ -120,6 +120,60 @@ fn a_dropped_pass_ends_its_threads_without_making_the_rest() {
 }
 
 #[test]
+fn ranks_share_the_batches_of_one_process() {
+    let config = LoaderConfig {
+        drop_last: false,
+        ..LoaderConfig::train(5, 7).with_workers(0)
+    };
+    let whole = pass(
+        LoaderConfig {
+            batch_size: 7,
+            ..config.clone()
+        },
+        2,
+        0,
+    );
+    // The last batch has 2 items.
+    assert_eq!((whole.len(), whole[3].len()), (4, 2));
+    for ranks in 1..=3 {
+        let loader = |rank| {
+            Loader::new(numbers(23), Draw, config.clone(), &Device::flex())
+                .unwrap()
+                .dealt(rank, ranks, 7)
+        };
+        let parts: Vec<Vec<Vec<(u64, u32)>>> = (0..ranks)
+            .map(|rank| loader(rank).iter_from(2, 0).map(Result::unwrap).collect())
+            .collect();
+        for (number, batch) in whole.iter().enumerate() {
+            let mut all: Vec<(u64, u32)> = Vec::new();
+            for (rank, part) in parts.iter().enumerate() {
+                let share = loader(rank).share(number);
+                let count = (share * batch.len() as f64).round() as usize;
+                if count == 0 {
+                    assert_eq!(part[number], batch[..1], "rank {rank} of {ranks}");
+                } else {
+                    assert_eq!(part[number].len(), count, "rank {rank} of {ranks}");
+                    all.extend(&part[number]);
+                }
+            }
+            let mut batch = batch.clone();
+            batch.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(all, batch, "{ranks} ranks");
+        }
+        let progress: Vec<usize> = (0..ranks)
+            .map(|rank| {
+                let loader = loader(rank);
+                let mut batches = loader.iter_from(2, 0);
+                batches.next();
+                batches.progress().items_processed
+            })
+            .collect();
+        assert_eq!(progress, vec![7; ranks]);
+    }
+}
+
+#[test]
 fn empty_sets_and_empty_batches_are_refused() {
     let config = LoaderConfig::eval(0);
     let refused = Loader::new(numbers(3), Draw, config, &Device::flex()).err();

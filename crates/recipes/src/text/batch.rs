@@ -294,6 +294,7 @@ mod tests {
             seed: 1,
             epoch: 1,
             batch: 0,
+            rank: 0,
             indices,
         }
     }

@@ -107,6 +107,7 @@ pub(super) fn evaluate_language_model(
             seed: 0,
             epoch: 1,
             batch: 0,
+            rank: 0,
             indices: chunk.to_vec(),
         };
         let batch = windows.collate(chunk.to_vec(), &context, device);

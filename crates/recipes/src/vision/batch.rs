@@ -182,6 +182,7 @@ mod tests {
             seed: 0,
             epoch: 1,
             batch: 0,
+            rank: 0,
             indices: vec![0, 1],
         };
         let result = collate.collate(vec![image([0; 6]), odd], &context, &Device::flex());

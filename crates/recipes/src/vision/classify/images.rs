@@ -81,6 +81,7 @@ impl ImageClassification {
                     seed: self.recipe.train.seed,
                     epoch,
                     batch: 0,
+                    rank: 0,
                     indices: rows.clone(),
                 };
                 as_batch(&augment, &originals, &context)

@@ -75,6 +75,7 @@ impl ObjectDetection {
                 seed: self.recipe.train.seed,
                 epoch,
                 batch: 0,
+                rank: 0,
                 indices: rows.clone(),
             };
             collate.prepare(&samples, &context)

@@ -59,6 +59,7 @@ impl Landmarks {
                     seed: self.recipe.train.seed,
                     epoch,
                     batch: 0,
+                    rank: 0,
                     indices: vec![row],
                 };
                 crops.push(collate.changed(&face, &mut context.item_stream(0)));

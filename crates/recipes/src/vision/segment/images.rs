@@ -62,6 +62,7 @@ impl ImageSegmentation {
                     seed: self.recipe.train.seed,
                     epoch,
                     batch: 0,
+                    rank: 0,
                     indices: rows.clone(),
                 };
                 overlay(&collate.prepare(sample.clone(), at, &context))
