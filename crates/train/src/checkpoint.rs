@@ -67,6 +67,21 @@ pub struct CheckpointContents {
     pub blobs: BTreeMap<String, Vec<u8>>,
 }
 
+impl CheckpointContents {
+    /// The contents of a file with these parts.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let mut bytes = Vec::new();
+        let path = Path::new("checkpoint");
+        write_parts(&mut bytes, self).map_err(CheckpointError::io("send", path))?;
+        Ok(bytes)
+    }
+
+    /// The parts in the contents of a file; else why there are none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        parse(bytes)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     state: Value,

@@ -6,6 +6,7 @@ use std::io;
 
 use burn::data::dataset::DatasetError;
 use burn::store::RecordError;
+use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::LoaderError;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::model_dir::{ModelError, WeightsError};
@@ -16,7 +17,7 @@ use crate::splits::SplitsError;
 use crate::{CheckpointError, ConfigError, FitError, TrainError};
 
 /// Who can do something about an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ErrorKind {
     /// The user: the command line, the recipe, a file or the data is wrong. Exit code 2.
     User,
@@ -198,13 +199,10 @@ impl From<FitError> for TaskError {
 
 impl From<TrainError> for TaskError {
     fn from(error: TrainError) -> Self {
-        let kind = match error {
-            TrainError::Interrupted { .. } => ErrorKind::Interrupted,
-            TrainError::Checkpoint(error) => return error.into(),
-            _ if error.is_input() => ErrorKind::User,
-            _ => ErrorKind::Internal,
-        };
-        Self::new(kind, error)
+        match error {
+            TrainError::Checkpoint(error) => error.into(),
+            _ => Self::new(error.kind(), error),
+        }
     }
 }
 

@@ -51,6 +51,19 @@ pub(crate) fn average<M: Module>(
     grads
 }
 
+/// Multiplies gradients by a number.
+pub(crate) fn scaled<M: Module>(
+    module: &M,
+    mut grads: GradientsParams,
+    factor: f64,
+) -> GradientsParams {
+    module.visit(&mut Divide {
+        grads: &mut grads,
+        count: factor.recip(),
+    });
+    grads
+}
+
 fn scale_by<M: Module>(module: &M, grads: &mut GradientsParams, scale: &Tensor<1>) {
     module.visit(&mut Scale { grads, scale });
 }

@@ -48,10 +48,67 @@ pub(crate) struct LogState {
     /// Batches of the current epoch seen.
     batches: usize,
     /// Sum of `value * count` and sum of `count` of each training metric in this epoch.
-    sums: BTreeMap<String, (f64, f64)>,
+    sums: Sums,
     /// Time spent in earlier sittings, in s.
     wall_s: f64,
+    /// The sums of the other ranks, from rank 1 on; of "loss" rank 0 has the sum of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<Sums>,
 }
+
+/// Sum of `value * count` and sum of `count` of each metric.
+type Sums = BTreeMap<String, (f64, f64)>;
+
+impl LogState {
+    /// The part of a rank in the state of a checkpoint that `ranks` ranks resume from. The sums of ranks
+    /// that are gone are rank 0's.
+    pub(crate) fn of_rank(mut self, rank: usize, ranks: usize) -> Self {
+        let others = std::mem::take(&mut self.others);
+        let same = others.len() + 1 == ranks;
+        if rank > 0 {
+            self.bytes = 0;
+            let own = others.get(rank - 1).filter(|_| same);
+            self.sums = own.cloned().unwrap_or_default();
+        } else if !same {
+            add_sums(&mut self.sums, &others);
+        }
+        self
+    }
+
+    /// The sums of this rank, for the others.
+    pub(crate) fn sums(&self) -> serde_json::Result<Vec<u8>> {
+        // As bits: JSON has no NaN, which some metrics of few items are.
+        let bits =
+            |(name, (sum, count)): (_, &(f64, f64))| (name, (sum.to_bits(), count.to_bits()));
+        let sums: BTreeMap<&String, (u64, u64)> = self.sums.iter().map(bits).collect();
+        serde_json::to_vec(&sums)
+    }
+
+    /// Takes in the sums of all ranks, of which the first is this one.
+    pub(crate) fn set_others(&mut self, all: &[Vec<u8>]) -> serde_json::Result<()> {
+        let number = |(name, (sum, count))| (name, (f64::from_bits(sum), f64::from_bits(count)));
+        let parse = |sums: &Vec<u8>| {
+            let sums: BTreeMap<String, (u64, u64)> = serde_json::from_slice(sums)?;
+            Ok(sums.into_iter().map(number).collect())
+        };
+        let others = all.iter().skip(1).map(parse);
+        self.others = others.collect::<serde_json::Result<_>>()?;
+        Ok(())
+    }
+}
+
+fn add_sums(sums: &mut Sums, others: &[Sums]) {
+    for (name, other) in others.iter().flatten() {
+        // The mean over the ranks is logged as the loss of each batch.
+        if name != LOSS {
+            let sum = sums.entry(name.clone()).or_default();
+            sum.0 += other.0;
+            sum.1 += other.1;
+        }
+    }
+}
+
+const LOSS: &str = "loss";
 
 /// The logger, shared by burn-train's thread and the loop.
 #[derive(Clone)]
@@ -66,6 +123,8 @@ struct Inner {
     train: Metrics,
     valid: Metrics,
     not_finite: Option<usize>,
+    /// The loss of batches of this epoch, from 0, over all ranks.
+    losses: BTreeMap<usize, (f64, usize)>,
     failure: Option<io::Error>,
 }
 
@@ -88,6 +147,7 @@ impl MetricsFile {
             train: Metrics::new(),
             valid: Metrics::new(),
             not_finite: None,
+            losses: BTreeMap::new(),
             failure: None,
         }))))
     }
@@ -129,6 +189,17 @@ impl MetricsFile {
     /// The first step whose loss was not finite.
     pub(crate) fn not_finite(&self) -> Option<usize> {
         self.lock().not_finite
+    }
+
+    /// The loss of a batch (from 0) of the epoch over all ranks and its weight in the mean of the epoch,
+    /// before that of this rank is logged.
+    pub(crate) fn set_loss(&self, batch: usize, loss: (f64, usize)) {
+        self.lock().losses.insert(batch, loss);
+    }
+
+    /// Makes the metrics of the epoch those of all ranks, before it ends.
+    pub(crate) fn add_ranks(&self, state: &LogState) {
+        add_sums(&mut self.lock().state.sums, &state.others);
     }
 
     /// Why the file could not be written, once.
@@ -175,6 +246,7 @@ impl Inner {
         self.state.batches += 1;
         let step = self.pace.step(epoch, batch);
         let last_of_step = (batch + 1).is_multiple_of(self.pace.gradient_accumulation);
+        let of_all_ranks = self.losses.remove(&batch);
         let logged = last_of_step && step.is_multiple_of(self.pace.log_every);
         for metric in &update.entries_numeric {
             let Some(Name { name, scale }) = self.name(&metric.entry.metric_id) else {
@@ -188,8 +260,9 @@ impl Inner {
                 }) => (aggregated_value, count),
                 None => continue,
             };
-            let value = value * scale;
-            if name == "loss" && !value.is_finite() {
+            let all = of_all_ranks.filter(|_| name == LOSS);
+            let (value, count) = all.unwrap_or((value * scale, count));
+            if name == LOSS && !value.is_finite() {
                 self.not_finite.get_or_insert(step);
             }
             let sum = self.state.sums.entry(name.clone()).or_default();

@@ -8,7 +8,8 @@ use burn::train::{Interrupter, LearnerModel};
 use crate::run_dir::RunError;
 use crate::tensorboard::EventOptions;
 use crate::{
-    BestListener, CheckpointError, ParameterStats, Silent, TrainConfig, Trainer, parameter_stats,
+    BestListener, CheckpointError, ParameterStats, Ranks, Silent, TrainConfig, Trainer,
+    parameter_stats,
 };
 
 /// One of the trainings of a run.
@@ -83,15 +84,21 @@ impl<M: LearnerModel> Job<M> {
             }
             None => Trainer::new(config),
         };
+        // Only rank 0 keeps checkpoints and metrics.
+        let trainer = if options.ranks.is_first() {
+            trainer.in_dir(self.dir)
+        } else {
+            trainer
+        };
         trainer
-            .in_dir(self.dir)
             .identity(identity)
             .resume(options.resume)
             .renderer((options.renderer)(&self.stage))
             .interrupter(options.interrupter.clone())
+            .ranks(options.ranks.clone())
             .on_damage(options.on_damage)
             .on_note(options.on_note)
-            .on_best(self.on_best)
+            .on_best(self.on_best.filter(|_| options.ranks.is_first()))
     }
 }
 
@@ -115,6 +122,8 @@ pub struct Options {
     pub events: Option<EventOptions>,
     /// Draws the progress of each training.
     pub renderer: Box<Renderers>,
+    /// The processes that train together.
+    pub ranks: Ranks,
     /// Stops the run from outside.
     pub interrupter: Interrupter,
     /// Called for each checkpoint that is skipped because it is damaged.
@@ -135,6 +144,7 @@ impl Options {
             keep_baselines: false,
             events: None,
             renderer: Box::new(|_| Box::new(Silent)),
+            ranks: Ranks::default(),
             interrupter: Interrupter::new(),
             on_damage: |error| tracing::warn!("{error}"),
             on_note: |text| tracing::info!("{text}"),

@@ -8,25 +8,33 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use burn::data::dataloader::Progress;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::tensor::Device;
-use burn::train::metric::{Adaptor, LearningRateMetric, LossInput, LossMetric};
+use burn::train::metric::{
+    Adaptor, LearningRateMetric, LossInput, LossMetric, Metric as _, MetricMetadata, Numeric as _,
+    NumericEntry,
+};
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{
     InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
     TrainingStrategy,
 };
+use tinderbox_datasets::content_hash;
 use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
+use tinderbox_predict::error_chain;
 
+use crate::ErrorKind;
 use crate::budget::Plan;
-use crate::checkpoint::{CheckpointError, Store};
+use crate::checkpoint::{CheckpointContents, CheckpointError, Store};
 use crate::config::{ConfigError, TrainConfig, TrainingOptions};
 use crate::log::{Metrics, MetricsFile, Pace};
 use crate::param_groups::ParamGroups;
+use crate::ranks::Ranks;
 use crate::silent::Silent;
 use crate::strategy::{
-    BestListener, Job, Probe, State, StepListener, Strategy, Timings, TrainError,
+    BestListener, DATA, Job, Probe, State, StepListener, Strategy, Timings, TrainError,
 };
 use crate::tensorboard::WeightEvents;
 
@@ -34,6 +42,9 @@ use crate::tensorboard::WeightEvents;
 pub const METRICS_FILE: &str = "metrics.jsonl";
 /// Name of the checkpoint folder in a run directory.
 pub const CHECKPOINT_DIR: &str = "checkpoint";
+
+/// Version of the program, which all ranks must share.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Share of a time budget that is spent on steps to measure their time, and on validation batches.
 const MEASURED: f64 = 0.02;
@@ -99,6 +110,7 @@ pub struct Trainer<M: LearnerModel> {
     resume: bool,
     renderer: Box<dyn MetricsRenderer>,
     interrupter: Interrupter,
+    ranks: Ranks,
     on_damage: Box<dyn Fn(&CheckpointError)>,
     on_note: Box<dyn Fn(&str)>,
     on_step: Option<Box<StepListener<M>>>,
@@ -116,6 +128,7 @@ impl<M: LearnerModel> Trainer<M> {
             resume: false,
             renderer: Box::new(Silent),
             interrupter: Interrupter::new(),
+            ranks: Ranks::default(),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
             on_note: Box::new(|text| tracing::info!("{text}")),
             on_step: None,
@@ -158,6 +171,16 @@ impl<M: LearnerModel> Trainer<M> {
     #[must_use]
     pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
         self.interrupter = interrupter;
+        self
+    }
+
+    /// Trains together with other processes, all of which call the same functions with the same recipe
+    /// and data. A batch then has the items of the configuration's batch size on each rank; steps, metrics
+    /// and weights are those of one process with the batches of all ranks. Rank 0 validates, and only it
+    /// should have a folder.
+    #[must_use]
+    pub fn ranks(mut self, ranks: Ranks) -> Self {
+        self.ranks = ranks;
         self
     }
 
@@ -249,8 +272,29 @@ impl<M: LearnerModel> Trainer<M> {
     /// # Errors
     ///
     /// If the configuration is invalid, a batch cannot be loaded, the loss is no longer finite, the
-    /// folder cannot be written, or training is interrupted.
+    /// folder cannot be written, training is interrupted, or another rank fails.
     pub fn fit<I: 'static, V: 'static>(
+        self,
+        model: M,
+        train: Loader<I, <M as TrainStep>::Input>,
+        valid: Loader<V, <M as InferenceStep>::Input>,
+        extend: impl FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>,
+    ) -> Result<Trained<M>, FitError>
+    where
+        <M as TrainStep>::Output: Adaptor<LossInput>,
+        <M as InferenceStep>::Output: Adaptor<LossInput>,
+    {
+        let ranks = self.ranks.clone();
+        self.fit_rank(model, train, valid, extend).map_err(|error| {
+            let (kind, message) = error.for_ranks();
+            match ranks.agree(Some((kind, message))) {
+                Err(failure) if failure.rank != ranks.rank() => TrainError::Rank(failure).into(),
+                _ => error,
+            }
+        })
+    }
+
+    fn fit_rank<I: 'static, V: 'static>(
         mut self,
         model: M,
         train: Loader<I, <M as TrainStep>::Input>,
@@ -275,28 +319,20 @@ impl<M: LearnerModel> Trainer<M> {
         } else {
             model.train()
         };
-        // Dropout and batch statistics need batches that are on an autodiff device too.
-        let train = Arc::new(train.on(&device.clone().autodiff()));
         let valid = Arc::new(valid.on(&device.clone().inner()));
 
         let store = self
             .dir
             .as_deref()
             .map(|dir| Store::new(dir.join(CHECKPOINT_DIR)));
-        let checkpoint = match &store {
-            Some(store) if self.resume => {
-                let (checkpoint, damaged) = store.latest().map_err(TrainError::from)?;
-                for error in &damaged {
-                    (self.on_damage)(error);
-                }
-                checkpoint
-            }
-            _ => None,
-        };
+        let checkpoint = self.of_first(self.latest(store.as_ref())?, &identity)?;
         let state = checkpoint.as_ref().map(State::of).transpose()?;
         if let Some(state) = &state {
             state.check_identity(&identity)?;
         }
+        let train = self.dealt(train, state.as_ref());
+        // Dropout and batch statistics need batches that are on an autodiff device too.
+        let train = Arc::new(train.on(&device.clone().autodiff()));
         let probe = Probe {
             model: &model,
             config: &self.config,
@@ -308,7 +344,12 @@ impl<M: LearnerModel> Trainer<M> {
             interrupter: &self.interrupter,
             started: Instant::now(),
         };
-        self.config.train.epochs = self.epochs(state.as_ref(), &probe)?;
+        let epochs = if self.ranks.is_first() {
+            self.epochs(state.as_ref(), &probe)?
+        } else {
+            self.config.train.epochs
+        };
+        self.config.train.epochs = self.ranks.of_first(Ok(epochs))?;
         let pace = Pace {
             batches_per_epoch: train.num_batches(),
             gradient_accumulation: self.config.train.gradient_accumulation,
@@ -320,6 +361,7 @@ impl<M: LearnerModel> Trainer<M> {
         let events = events.map(|dir| WeightEvents::open(dir, step, pace));
         let events = events.transpose().map_err(TrainError::Metrics)?.flatten();
         let log = state.map(|state| state.log).unwrap_or_default();
+        let log = log.of_rank(self.ranks.rank(), self.ranks.size());
         let file = self.dir.as_deref().map(|dir| dir.join(METRICS_FILE));
         let metrics = MetricsFile::open(file.as_deref(), log, pace).map_err(TrainError::Metrics)?;
 
@@ -333,6 +375,8 @@ impl<M: LearnerModel> Trainer<M> {
             store,
             checkpoint,
             metrics: metrics.clone(),
+            ranks: self.ranks.clone(),
+            loss: Box::new(loss_of::<M>),
             interrupter: self.interrupter.clone(),
             on_step: self.on_step,
             weight_events: events,
@@ -370,6 +414,109 @@ impl<M: LearnerModel> Trainer<M> {
 }
 
 impl<M: LearnerModel> Trainer<M> {
+    /// The checkpoint to resume from.
+    fn latest(&self, store: Option<&Store>) -> Result<Option<CheckpointContents>, TrainError> {
+        let Some(store) = store.filter(|_| self.resume) else {
+            return Ok(None);
+        };
+        let (checkpoint, damaged) = store.latest()?;
+        for error in &damaged {
+            (self.on_damage)(error);
+        }
+        Ok(checkpoint)
+    }
+
+    /// Checks that all ranks train the same, and gives them the checkpoint that rank 0 has read.
+    fn of_first(
+        &self,
+        own: Option<CheckpointContents>,
+        identity: &str,
+    ) -> Result<Option<CheckpointContents>, TrainError> {
+        if self.ranks.is_alone() {
+            return Ok(own);
+        }
+        self.compare(identity)?;
+        let bytes = own.as_ref().filter(|_| self.ranks.is_first());
+        let bytes = bytes.map(CheckpointContents::to_bytes).transpose()?;
+        let mut all = self.ranks.share(Ok(bytes.unwrap_or_default()))?;
+        let bytes = all.swap_remove(0);
+        if self.ranks.is_first() || bytes.is_empty() {
+            return Ok(own);
+        }
+        let parsed = CheckpointContents::from_bytes(&bytes).map_err(TrainError::Foreign)?;
+        Ok(Some(parsed))
+    }
+
+    /// Refuses ranks of another version, recipe or data.
+    fn compare(&self, identity: &str) -> Result<(), TrainError> {
+        let (data, recipe): (Vec<&str>, Vec<&str>) =
+            identity.lines().partition(|line| line.starts_with(DATA));
+        let mut config = self.config.clone();
+        // What rank 0 has is used, and what each rank may have of its own.
+        config.train.workers = 0;
+        let recipe = format!("{}\n{config:?}", recipe.join("\n"));
+        let parts = [
+            (
+                "versions",
+                VERSION.to_owned(),
+                "install the same program on all machines",
+            ),
+            (
+                "recipes",
+                recipe,
+                "start all of them with the same recipe and flags",
+            ),
+            ("data", data.join("\n"), "give all of them the same data"),
+        ];
+        let hashes = parts
+            .iter()
+            .flat_map(|(_, text, _)| content_hash(text.as_bytes()).to_le_bytes());
+        let all = self.ranks.share(Ok(hashes.collect()))?;
+        for (number, (what, _, advice)) in parts.into_iter().enumerate() {
+            let of =
+                |message: &Vec<u8>| message.get(8 * number..8 * number + 8).map(<[u8]>::to_vec);
+            let others = (1..all.len()).filter(|&rank| of(&all[rank]) != of(&all[0]));
+            let ranks: Vec<String> = others.map(|rank| rank.to_string()).collect();
+            if !ranks.is_empty() {
+                let (word, verb) = if ranks.len() == 1 {
+                    ("rank", "differs")
+                } else {
+                    ("ranks", "differ")
+                };
+                let ranks = format!("{word} {} {verb}", ranks.join(", "));
+                return Err(TrainError::Differ {
+                    what,
+                    ranks,
+                    advice,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The loader of this rank's part of each batch. A run that is resumed keeps the batches that it was
+    /// begun with.
+    fn dealt<I: 'static, O: Send + 'static>(
+        &self,
+        train: Loader<I, O>,
+        state: Option<&State>,
+    ) -> Loader<I, O> {
+        let (rank, now) = (self.ranks.rank(), self.ranks.size());
+        let before = state.map_or(now, |state| state.ranks);
+        let batch_size = self.config.train.batch_size * before;
+        if before != now && self.ranks.is_first() {
+            (self.on_note)(&format!(
+                "this run was begun on {before} rank{}: its batches of {batch_size} are now shared by \
+                 {now}, so its results are no longer equal to the bit",
+                if before == 1 { "" } else { "s" }
+            ));
+        }
+        if before == 1 && now == 1 {
+            return train;
+        }
+        train.dealt(rank, now, batch_size)
+    }
+
     /// The number of epochs: that of the recipe or, with a time budget, what fits into it, which is decided
     /// once and is part of every checkpoint.
     fn epochs(&self, state: Option<&State>, probe: &Probe<'_, M>) -> Result<usize, FitError> {
@@ -397,6 +544,29 @@ impl<M: LearnerModel> Trainer<M> {
     }
 }
 
+/// The loss in the output of a training step, with its weight in the mean of the epoch.
+fn loss_of<M: LearnerModel>(output: &<M as TrainStep>::Output) -> Result<(f64, usize), TrainError>
+where
+    <M as TrainStep>::Output: Adaptor<LossInput>,
+{
+    let mut metric = LossMetric::new();
+    let metadata = MetricMetadata {
+        progress: Progress::new(0, 1, None),
+        iteration: None,
+        lr: None,
+    };
+    let read = metric.update(&output.adapt(), &metadata);
+    read.map_err(|error| TrainError::Exchange(error.to_string()))?;
+    Ok(match metric.value() {
+        Some(NumericEntry::Aggregated {
+            aggregated_value,
+            count,
+        }) => (aggregated_value, count),
+        Some(value) => (value.current(), 1),
+        None => (f64::NAN, 1),
+    })
+}
+
 /// Why [`Trainer::fit`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
@@ -415,6 +585,18 @@ pub enum FitError {
     /// Training failed or was interrupted.
     #[error(transparent)]
     Train(#[from] TrainError),
+}
+
+impl FitError {
+    /// What other ranks hear of it.
+    fn for_ranks(&self) -> (ErrorKind, String) {
+        let kind = match self {
+            Self::Config(_) | Self::Loader(_) => ErrorKind::User,
+            Self::Train(error) => error.kind(),
+            Self::NoParameters | Self::NotRun => ErrorKind::Internal,
+        };
+        (kind, error_chain(self))
+    }
 }
 
 /// Whether the backward pass would find the model's parameters.

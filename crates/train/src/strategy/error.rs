@@ -8,7 +8,9 @@ use burn::store::RecordError;
 use burn::train::TrainingError;
 use tinderbox_predict::model_dir::ModelError;
 
+use crate::ErrorKind;
 use crate::checkpoint::CheckpointError;
+use crate::ranks::RankFailure;
 
 /// Why training ended without a model.
 #[derive(Debug, thiserror::Error)]
@@ -84,12 +86,45 @@ pub enum TrainError {
     /// The best weights so far cannot be kept.
     #[error(transparent)]
     Best(#[from] ModelError),
+    /// Another process of the training failed.
+    #[error("rank {}: {}", .0.rank, .0.message)]
+    Rank(RankFailure),
+    /// The ranks do not train the same.
+    #[error("the ranks have different {what}: {ranks} from rank 0; {advice}")]
+    Differ {
+        /// What differs.
+        what: &'static str,
+        /// The ranks that differ from rank 0, as in `rank 1 differs`.
+        ranks: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Gradients could not be read from the device, to exchange them with other ranks.
+    #[error("cannot read the gradients: {0}")]
+    Exchange(String),
     /// burn-train reported an error.
     #[error("training stopped: {0}")]
     Burn(Arc<TrainingError>),
 }
 
+impl From<RankFailure> for TrainError {
+    fn from(failure: RankFailure) -> Self {
+        Self::Rank(failure)
+    }
+}
+
 impl TrainError {
+    /// Who can do something about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Rank(failure) => failure.kind,
+            Self::Checkpoint(CheckpointError::Format { .. }) => ErrorKind::User,
+            _ if self.is_input() => ErrorKind::User,
+            _ => ErrorKind::Internal,
+        }
+    }
+
     /// Whether the user's recipe or data are wrong, as opposed to anything else.
     pub fn is_input(&self) -> bool {
         matches!(
@@ -98,6 +133,7 @@ impl TrainError {
                 | Self::UnknownMonitor { .. }
                 | Self::Foreign(_)
                 | Self::DataChanged
+                | Self::Differ { .. }
                 | Self::Best(ModelError::NotFinite(_))
         )
     }

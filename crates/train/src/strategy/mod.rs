@@ -6,6 +6,7 @@
 
 mod error;
 mod events;
+mod exchange;
 mod probe;
 mod state;
 mod step;
@@ -26,14 +27,15 @@ use crate::checkpoint::{CheckpointContents, Store};
 use crate::config::TrainConfig;
 use crate::log::MetricsFile;
 use crate::param_groups::ParamGroups;
+use crate::ranks::Ranks;
 use crate::saving::Saving;
 use crate::tensorboard::WeightEvents;
 
 pub use error::{TrainError, panic_message};
 use events::Events;
 pub(crate) use probe::Probe;
-pub(crate) use state::State;
 pub use state::Timings;
+pub(crate) use state::{DATA, State};
 use training_loop::{Outcome, TrainingLoop};
 
 type TrainInput<M> = <M as TrainStep>::Input;
@@ -49,12 +51,19 @@ pub(crate) struct Job<M: LearnerModel> {
     pub(crate) store: Option<Store>,
     pub(crate) checkpoint: Option<CheckpointContents>,
     pub(crate) metrics: MetricsFile,
+    pub(crate) ranks: Ranks,
+    /// The loss in an output of the model.
+    pub(crate) loss: Box<LossOf<M>>,
     /// Stops that burn-train's own interrupter may lose (its dashboard resets it).
     pub(crate) interrupter: Interrupter,
     pub(crate) on_step: Option<Box<StepListener<M>>>,
     pub(crate) weight_events: Option<WeightEvents>,
     pub(crate) on_best: Option<Box<BestListener<M>>>,
 }
+
+/// Reads the loss from the output of a training step, with its weight in the mean of the epoch.
+pub(crate) type LossOf<M> =
+    dyn Fn(&<M as TrainStep>::Output) -> Result<(f64, usize), TrainError> + Send;
 
 /// Sees the model after an epoch that is the best so far.
 pub type BestListener<M> = dyn FnMut(&M) -> Result<(), ModelError> + Send;
@@ -67,6 +76,8 @@ pub(crate) trait Feed<O>: Send {
     fn batches(&self, epoch: usize, first: usize) -> Batches<O>;
     fn num_batches(&self) -> usize;
     fn num_items(&self) -> usize;
+    /// The share of the items of a batch that this rank has.
+    fn share(&self, batch: usize) -> f64;
 }
 
 impl<I: 'static, O: Send + 'static> Feed<O> for Arc<Loader<I, O>> {
@@ -78,6 +89,9 @@ impl<I: 'static, O: Send + 'static> Feed<O> for Arc<Loader<I, O>> {
     }
     fn num_items(&self) -> usize {
         burn::data::dataloader::DataLoader::num_items(self.as_ref())
+    }
+    fn share(&self, batch: usize) -> f64 {
+        Loader::share(self, batch)
     }
 }
 
@@ -119,7 +133,8 @@ impl<M: LearnerModel> SupervisedLearningStrategy<M> for Strategy<M> {
             .take();
         let mut events = Events::new(components, valid);
         if let Some(job) = job {
-            let _saving = job.store.is_some().then(Saving::begin);
+            let saves = job.store.is_some() || !job.ranks.is_alone();
+            let _saving = saves.then(Saving::begin);
             let outcome = TrainingLoop::start(job).and_then(|started| started.train(&mut events));
             *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         }

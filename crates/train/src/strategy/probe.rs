@@ -150,7 +150,7 @@ impl<M: LearnerModel> Pass for Training<'_, M> {
     fn call(&mut self) -> Result<(), TrainError> {
         loop {
             let (batch, is_last) = self.batches.next()?;
-            if let (_, Some(sum)) = self.stepper.accumulate(batch, 1, is_last)? {
+            if let (_, Some(sum)) = self.stepper.accumulate(batch, 1, is_last, 1.0)? {
                 self.stepper.apply(sum, self.rate.clone(), 1);
                 return Ok(());
             }

@@ -44,13 +44,28 @@ pub(crate) struct State {
     pub(super) timings: Timings,
     /// State of the metrics file.
     pub(crate) log: LogState,
+    /// Ranks that the run was begun with, which its batches are made for.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub(crate) ranks: usize,
+}
+
+const fn one() -> usize {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_one(ranks: &usize) -> bool {
+    *ranks == 1
 }
 
 /// How the line of an identity starts that has the hash of the data.
-const DATA: &str = "data ";
+pub(crate) const DATA: &str = "data ";
 
 impl State {
-    pub(super) fn new(identity: String, config: &TrainConfig) -> Self {
+    pub(super) fn new(identity: String, config: &TrainConfig, ranks: usize) -> Self {
         Self {
             identity,
             length: [config.train.epochs, config.train.patience],
@@ -65,6 +80,7 @@ impl State {
             stopped_early: false,
             timings: Timings::default(),
             log: LogState::default(),
+            ranks,
         }
     }
 

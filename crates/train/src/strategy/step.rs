@@ -15,25 +15,27 @@ use burn::tensor::Bytes;
 use burn::train::{LearnerModel, TrainOutput, TrainStep};
 
 use super::error::{TrainError, panic_message};
+use super::exchange::{Exchange, Packed};
 use super::{StepListener, TrainInput};
 use crate::checkpoint::CheckpointContents;
 use crate::config::TrainConfig;
 use crate::ema::Ema;
-use crate::gradients::{average, clip_global_norm};
+use crate::gradients::{average, clip_global_norm, scaled};
 use crate::optimizer::Optimizer;
+use crate::ranks::Ranks;
 use crate::tensorboard::WeightEvents;
 use crate::weights::{weights_from_bytes, weights_to_bytes};
 
 /// The gradients of one or more batches, added up.
 ///
-/// This is the seam for training with several replicas: each accumulates over its own batches, the
-/// sums and counts are added over all replicas, and every replica applies the same total. The mean
-/// is taken in [`Stepper::apply`], so replicas with a different number of batches weigh right.
+/// This is the seam for training on several ranks: each accumulates over its part of the batches,
+/// weighted by the share of the items that it has, the sums are added over all ranks, and every rank
+/// applies the same total. The mean over the batches is taken in [`Stepper::apply`].
 pub(super) struct GradientSum {
     /// Sum of the gradients of the batches.
-    grads: GradientsParams,
+    pub(super) grads: GradientsParams,
     /// Number of batches.
-    batches: usize,
+    pub(super) batches: usize,
 }
 
 /// The weights in training, and everything that changes them.
@@ -51,6 +53,8 @@ pub(super) struct Stepper<M: LearnerModel> {
     accumulation: usize,
     clip_norm: f64,
     batch_size: usize,
+    /// Of a training on several ranks.
+    exchange: Option<Exchange>,
     on_step: Option<Box<StepListener<M>>>,
     events: Option<WeightEvents>,
 }
@@ -73,6 +77,7 @@ impl<M: LearnerModel> Stepper<M> {
             accumulation: train.gradient_accumulation,
             clip_norm: train.clip_norm,
             batch_size: train.batch_size,
+            exchange: None,
             on_step,
             events,
         }
@@ -81,14 +86,21 @@ impl<M: LearnerModel> Stepper<M> {
     /// Forward and backward pass of a batch for step number `step`, from 1.
     ///
     /// Returns the sum of the gradients once the batches of a step are complete, of which the
-    /// `last` batch of an epoch is always the end.
+    /// `last` batch of an epoch is always the end. The gradients are weighted by `share`, that of the
+    /// items of the batch which are this rank's.
     pub(super) fn accumulate(
         &mut self,
         batch: TrainInput<M>,
         step: usize,
         last: bool,
+        share: f64,
     ) -> Result<(<M as TrainStep>::Output, Option<GradientSum>), TrainError> {
-        let TrainOutput { grads, item } = self.forward_backward(batch, step)?;
+        let TrainOutput { mut grads, item } = self.forward_backward(batch, step)?;
+        if share <= 0.0 {
+            grads = GradientsParams::new();
+        } else if share < 1.0 {
+            grads = scaled(&self.model, grads, share);
+        }
         if self.accumulation == 1 {
             return Ok((item, Some(GradientSum { grads, batches: 1 })));
         }
@@ -118,6 +130,35 @@ impl<M: LearnerModel> Stepper<M> {
                 TrainError::Device { step, message }
             }
         })
+    }
+
+    /// Prepares the exchange with other ranks, which all have the same weights.
+    pub(super) fn on_ranks(&mut self) -> Result<(), TrainError> {
+        self.exchange = Some(Exchange::new(&self.model)?);
+        Ok(())
+    }
+
+    /// The part of this rank in the sum of all ranks; none on one rank.
+    pub(super) fn pack(&self, sum: &GradientSum, share: f64) -> Result<Option<Packed>, TrainError> {
+        let exchange = self.exchange.as_ref();
+        let packed = exchange.map(|exchange| exchange.pack(&self.model, sum, share));
+        packed.transpose()
+    }
+
+    /// The sum of the parts of all ranks.
+    pub(super) fn add(
+        &mut self,
+        ranks: &Ranks,
+        own: GradientSum,
+        packed: Option<Packed>,
+    ) -> Result<GradientSum, TrainError> {
+        let (Some(exchange), Some(packed)) = (&mut self.exchange, packed) else {
+            return Ok(own);
+        };
+        let model = mem::replace(&mut self.model, self.initial.clone());
+        let (model, sum) = exchange.add(ranks, model, packed)?;
+        self.model = model;
+        Ok(sum)
     }
 
     /// Optimizer step number `step`, from 1.
@@ -171,6 +212,20 @@ impl<M: LearnerModel> Stepper<M> {
         blobs.insert("optimizer".to_owned(), optimizer.to_vec());
         if let Some(ema) = &self.ema {
             blobs.insert("ema".to_owned(), weights(ema.model())?);
+        }
+        Ok(())
+    }
+
+    /// The weights as they are in training, for ranks that begin with those of another one.
+    pub(super) fn weights(&self) -> Result<Vec<u8>, TrainError> {
+        weights(&self.model.valid())
+    }
+
+    /// Begins with the weights of another rank.
+    pub(super) fn set_weights(&mut self, bytes: Vec<u8>) -> Result<(), TrainError> {
+        self.model = load(self.model.valid(), bytes)?.train();
+        if let Some(ema) = &mut self.ema {
+            ema.set(self.model.valid());
         }
         Ok(())
     }

@@ -5,19 +5,24 @@ use std::time::{Duration, Instant};
 
 use burn::data::dataloader::{DataLoaderIterator as _, Progress};
 use burn::tensor::Device;
-use burn::train::{InferenceStep, Interrupter, LearnerEvent, LearnerModel, TrainingItem};
+use burn::train::{
+    InferenceStep, Interrupter, LearnerEvent, LearnerModel, TrainStep, TrainingItem,
+};
 use rand::Rng as _;
+use serde::{Deserialize, Serialize};
 use tinderbox_datasets::random::stream;
 
 use super::error::TrainError;
 use super::events::Events;
+use super::exchange::Packed;
 use super::state::{Best, State, Timings};
-use super::step::{Stepper, weights};
-use super::{BestListener, Feed, Job, TrainInput};
+use super::step::{GradientSum, Stepper, weights};
+use super::{BestListener, Feed, Job, LossOf, TrainInput};
 use crate::checkpoint::{CheckpointContents, Store};
 use crate::config::TrainConfig;
 use crate::log::{LogState, Metrics, MetricsFile};
 use crate::param_groups::ParamGroups;
+use crate::ranks::Ranks;
 
 /// Keeps the device's random stream apart from those of the data.
 const STEP: u64 = 4;
@@ -41,6 +46,10 @@ pub(super) struct TrainingLoop<M: LearnerModel> {
     feed: Box<dyn Feed<TrainInput<M>>>,
     store: Option<Store>,
     metrics: MetricsFile,
+    ranks: Ranks,
+    loss: Box<LossOf<M>>,
+    /// Whether a batch has a loss for each of its items.
+    loss_is_by_item: bool,
     interrupter: Interrupter,
     on_best: Option<Box<BestListener<M>>>,
     stepper: Stepper<M>,
@@ -62,7 +71,7 @@ impl<M: LearnerModel> TrainingLoop<M> {
         let mut started = Self {
             stepper: Stepper::new(job.model, &config, job.on_step, job.weight_events),
             best_weights: None,
-            state: State::new(job.identity, &config),
+            state: State::new(job.identity, &config, job.ranks.size()),
             trained: LogState::default(),
             total_steps: steps * config.train.epochs,
             rates: job.rates,
@@ -70,34 +79,71 @@ impl<M: LearnerModel> TrainingLoop<M> {
             feed: job.feed,
             store: job.store,
             metrics: job.metrics,
+            ranks: job.ranks,
+            loss: job.loss,
+            loss_is_by_item: false,
             interrupter: job.interrupter,
             on_best: job.on_best,
             config,
         };
-        if let Some(checkpoint) = job.checkpoint {
-            started.restore(checkpoint)?;
+        let restored = match job.checkpoint {
+            Some(checkpoint) => started.restore(checkpoint),
+            None => started.share_weights(),
+        };
+        match restored.and_then(|()| started.prepare_exchange()) {
+            Ok(()) => Ok(started),
+            Err(error) => Err(started.ranks.fail(error)),
         }
-        Ok(started)
     }
 
+    /// Begins with the weights of rank 0: the same seed may draw others on another device.
+    fn share_weights(&mut self) -> Result<(), TrainError> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        let own = if self.ranks.is_first() {
+            self.stepper.weights()
+        } else {
+            Ok(Vec::new())
+        };
+        let mut all = self.ranks.share(own)?;
+        if self.ranks.is_first() {
+            return Ok(());
+        }
+        self.stepper.set_weights(all.swap_remove(0))
+    }
+
+    fn prepare_exchange(&mut self) -> Result<(), TrainError> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        self.stepper.on_ranks()
+    }
+
+    /// Trains to the end. A failure ends all ranks.
     pub(super) fn train(mut self, events: &mut Events<M>) -> Result<Outcome<M>, TrainError> {
+        match self.run(events) {
+            Ok(()) => self.finish(),
+            Err(error) => Err(self.ranks.fail(error)),
+        }
+    }
+
+    fn run(&mut self, events: &mut Events<M>) -> Result<(), TrainError> {
         if self.state.step == 0 && self.state.batch == 0 {
             // Finds a folder that cannot be written now and not after an hour.
             self.save(events)?;
         }
         while !self.state.finished {
             self.train_epoch(events)?;
-            let improved = self.validate(events)?;
-            let epoch = self.state.epoch;
-            events.train(LearnerEvent::EndEpoch(epoch));
-            let stop = events.should_stop(epoch);
+            let Verdict { improved, stop, .. } = self.validate(events)?;
             self.state.end_epoch(&self.config, improved, stop);
             self.save(events)?;
             if !self.state.finished {
-                self.check_interrupt(events)?;
+                let stop = self.stops_anywhere(events)?;
+                self.check_interrupt(events, stop)?;
             }
         }
-        self.finish()
+        Ok(())
     }
 
     fn train_epoch(&mut self, events: &mut Events<M>) -> Result<(), TrainError> {
@@ -120,12 +166,14 @@ impl<M: LearnerModel> TrainingLoop<M> {
             self.seed_device();
             let is_last = self.state.batch + 1 == last;
             let step = self.state.step + 1;
-            let (item, sum) = self.stepper.accumulate(batch, step, is_last)?;
+            let share = self.feed.share(self.state.batch);
+            let computed = self.compute(batch, step, is_last);
+            let mut computed = self.tell(computed, share, events)?;
             self.state.batch += 1;
             let rate = self.rates.at(self.learning_rate());
-            let stepped = sum.is_some();
-            if let Some(sum) = sum {
-                // Replicas add up their sums here.
+            let stepped = computed.sum.is_some();
+            if let Some(sum) = computed.sum.take() {
+                let sum = self.stepper.add(&self.ranks, sum, computed.packed)?;
                 self.stepper.apply(sum, rate.clone(), step);
                 self.state.step = step;
             }
@@ -133,27 +181,118 @@ impl<M: LearnerModel> TrainingLoop<M> {
 
             let progress = batches.progress();
             self.state.samples = (epoch - 1) * total_items + progress.items_processed;
-            events.train_item(TrainingItem::new(
-                item,
-                progress,
-                Some(self.state.batch),
-                Some(rate),
-            ));
+            // The only item that a rank has of a batch which is too small for it is that of another one.
+            if share > 0.0 {
+                events.train_item(TrainingItem::new(
+                    computed.item,
+                    progress,
+                    Some(self.state.batch),
+                    Some(rate),
+                ));
+            }
             if stepped {
                 if every > 0 && step.is_multiple_of(every) && !is_last {
                     self.save(events)?;
                 }
-                self.check_interrupt(events)?;
+                let stop = if self.ranks.is_alone() {
+                    self.is_interrupted(events)
+                } else {
+                    computed.stop
+                };
+                self.check_interrupt(events, stop)?;
             }
         }
         drop(batches);
         events.flush();
         self.check_metrics(events)?;
         // The last safe point: after it the epoch's means are logged, and its validation is not.
-        self.trained = self.metrics.state();
+        self.trained = self.of_all_ranks(self.metrics.state())?;
+        if self.ranks.is_first() {
+            self.metrics.add_ranks(&self.trained);
+        }
         events.train(LearnerEvent::EndSplit(epoch));
         events.flush();
         self.check_metrics(events)
+    }
+
+    /// Forward and backward pass of a batch, and what this rank sends of it.
+    fn compute(
+        &mut self,
+        batch: TrainInput<M>,
+        step: usize,
+        is_last: bool,
+    ) -> Result<Computed<M>, TrainError> {
+        let share = self.feed.share(self.state.batch);
+        let (item, sum) = self.stepper.accumulate(batch, step, is_last, share)?;
+        let packed = sum.as_ref().map(|sum| self.stepper.pack(sum, share));
+        let packed = packed.transpose()?.flatten();
+        Ok(Computed {
+            item,
+            sum,
+            packed,
+            stop: false,
+        })
+    }
+
+    /// Tells the other ranks that this one is well, with its loss and whether it is to stop.
+    fn tell(
+        &mut self,
+        computed: Result<Computed<M>, TrainError>,
+        share: f64,
+        events: &Events<M>,
+    ) -> Result<Computed<M>, TrainError> {
+        if self.ranks.is_alone() {
+            return computed;
+        }
+        let mut computed = computed?;
+        // NaN times 0 is NaN, and an item that does not count may have such a loss.
+        let own = if share > 0.0 {
+            let (loss, count) = (self.loss)(&computed.item)?;
+            Told {
+                loss: share * loss,
+                count,
+                stop: false,
+            }
+        } else {
+            Told::default()
+        };
+        let own = Told {
+            stop: self.is_interrupted(events),
+            ..own
+        };
+        let all = self.ranks.share(Ok(own.to_bytes()))?;
+        let all: Vec<Told> = all
+            .iter()
+            .filter_map(|bytes| Told::of_bytes(bytes))
+            .collect();
+        if self.ranks.is_first() {
+            let loss = all.iter().map(|told| told.loss).sum();
+            // One for each item, or one for the batch, which is that of all ranks then.
+            self.loss_is_by_item |= all.iter().any(|told| told.count > 1);
+            let count = all.iter().map(|told| told.count).sum();
+            let count = if self.loss_is_by_item { count } else { 1 };
+            self.metrics.set_loss(self.state.batch, (loss, count));
+        }
+        computed.stop = all.iter().any(|told| told.stop);
+        Ok(computed)
+    }
+
+    /// Whether any rank is to stop.
+    fn stops_anywhere(&self, events: &Events<M>) -> Result<bool, TrainError> {
+        let own = self.is_interrupted(events);
+        let all = self.ranks.share(Ok(vec![u8::from(own)]))?;
+        Ok(all.contains(&vec![1]))
+    }
+
+    /// The state of the metrics with that of the other ranks.
+    fn of_all_ranks(&self, mut log: LogState) -> Result<LogState, TrainError> {
+        if self.ranks.is_alone() {
+            return Ok(log);
+        }
+        let foreign = |error: serde_json::Error| TrainError::Foreign(error.to_string());
+        let all = self.ranks.share(log.sums().map_err(foreign))?;
+        log.set_others(&all).map_err(foreign)?;
+        Ok(log)
     }
 
     fn learning_rate(&self) -> f64 {
@@ -168,20 +307,46 @@ impl<M: LearnerModel> TrainingLoop<M> {
 
     /// Makes dropout a function of the seed and the step: Burn's generator cannot be saved.
     fn seed_device(&self) {
-        let words = [STEP, self.state.epoch as u64, self.state.batch as u64];
-        let seed = stream(self.config.train.seed, &words).next_u64();
+        let rank = self.ranks.rank() as u64;
+        let words = [STEP, self.state.epoch as u64, self.state.batch as u64, rank];
+        // Rank 0 draws what a single process draws.
+        let used = if rank == 0 { 3 } else { 4 };
+        let seed = stream(self.config.train.seed, &words[..used]).next_u64();
         self.device.seed(seed);
     }
 
-    /// Validates, keeps the weights if none were better, and returns whether all were worse.
-    fn validate(&mut self, events: &mut Events<M>) -> Result<bool, TrainError> {
+    /// Validates, which rank 0 does for all, and keeps the weights if none were better.
+    fn validate(&mut self, events: &mut Events<M>) -> Result<Verdict, TrainError> {
         let started = Instant::now();
         let model = self.stepper.inference_model();
-        self.measure(&model, events)?;
-        let metrics = self.metrics.valid();
-        let improved = self.keep_best(&model, metrics)?;
+        let own = if self.ranks.is_first() {
+            self.judge(&model, events)
+        } else {
+            Ok(Verdict::default())
+        };
+        let verdict = self.ranks.of_first(own)?;
+        if !self.ranks.is_first() {
+            events.train(LearnerEvent::EndEpoch(self.state.epoch));
+            if let Some(best) = &verdict.best {
+                self.state.best = Some(best.clone());
+                self.best_weights = Some(weights(&model)?);
+            }
+        }
         self.state.timings.valid_s += seconds(started.elapsed());
-        Ok(improved)
+        Ok(verdict)
+    }
+
+    fn judge(&mut self, model: &M, events: &mut Events<M>) -> Result<Verdict, TrainError> {
+        self.measure(model, events)?;
+        let metrics = self.metrics.valid();
+        let (improved, kept) = self.keep_best(model, metrics)?;
+        let epoch = self.state.epoch;
+        events.train(LearnerEvent::EndEpoch(epoch));
+        Ok(Verdict {
+            improved,
+            best: self.state.best.clone().filter(|_| kept),
+            stop: events.should_stop(epoch),
+        })
     }
 
     /// Runs the model on the validation split, whose metrics are then in the metrics file.
@@ -202,7 +367,11 @@ impl<M: LearnerModel> TrainingLoop<M> {
             let item = TrainingItem::new(item, progress, Some(number), None);
             events.valid(LearnerEvent::ProcessedItem(item));
             if self.is_interrupted(events) {
-                self.save_at(events, Some(self.trained.clone()))?;
+                events.flush();
+                self.check_metrics(events)?;
+                // The file may be longer than that, and must be on the disk.
+                self.metrics.checkpoint().map_err(TrainError::Metrics)?;
+                self.write(self.trained.clone())?;
                 let step = self.state.step;
                 return Err(TrainError::Interrupted { step });
             }
@@ -216,7 +385,7 @@ impl<M: LearnerModel> TrainingLoop<M> {
         clippy::float_cmp,
         reason = "equal scores of whole counts are equal to the bit"
     )]
-    fn keep_best(&mut self, model: &M, metrics: Metrics) -> Result<bool, TrainError> {
+    fn keep_best(&mut self, model: &M, metrics: Metrics) -> Result<(bool, bool), TrainError> {
         let config = &self.config.train;
         let Some(&value) = metrics.get(&config.monitor) else {
             let known = metrics.into_keys().collect();
@@ -228,7 +397,8 @@ impl<M: LearnerModel> TrainingLoop<M> {
         let best = self.state.best.as_ref();
         let improved = best.is_none_or(|best| config.monitor_mode.improves(value, best.value));
         // Of equals the latest is kept: it has seen more, at a lower rate.
-        if improved || best.is_some_and(|best| value == best.value) {
+        let kept = improved || best.is_some_and(|best| value == best.value);
+        if kept {
             self.state.best = Some(Best {
                 epoch: self.state.epoch,
                 value,
@@ -239,13 +409,13 @@ impl<M: LearnerModel> TrainingLoop<M> {
                 listener(model)?;
             }
         }
-        Ok(improved)
+        Ok((improved, kept))
     }
 
     /// Saves and stops if somebody asked for it.
-    fn check_interrupt(&mut self, events: &mut Events<M>) -> Result<(), TrainError> {
+    fn check_interrupt(&mut self, events: &mut Events<M>, stop: bool) -> Result<(), TrainError> {
         self.check_metrics(events)?;
-        if self.is_interrupted(events) {
+        if stop {
             self.save(events)?;
             return Err(TrainError::Interrupted {
                 step: self.state.step,
@@ -270,17 +440,19 @@ impl<M: LearnerModel> TrainingLoop<M> {
     }
 
     fn save(&mut self, events: &mut Events<M>) -> Result<(), TrainError> {
-        self.save_at(events, None)
-    }
-
-    /// Saves the state, with that of the metrics at an earlier point if one is given.
-    fn save_at(&mut self, events: &mut Events<M>, log: Option<LogState>) -> Result<(), TrainError> {
-        let started = Instant::now();
         events.flush();
         // A state after a loss that is not finite is no good state.
         self.check_metrics(events)?;
         let latest = self.metrics.checkpoint().map_err(TrainError::Metrics)?;
-        self.state.log = log.unwrap_or(latest);
+        let latest = self.of_all_ranks(latest)?;
+        let written = self.write(latest);
+        self.ranks.all_well(written)
+    }
+
+    /// Writes the state with that of the metrics, which rank 0 does for all.
+    fn write(&mut self, log: LogState) -> Result<(), TrainError> {
+        let started = Instant::now();
+        self.state.log = log;
         let Some(store) = &self.store else {
             return Ok(());
         };
@@ -320,6 +492,58 @@ impl<M: LearnerModel> TrainingLoop<M> {
             stopped_early: self.state.stopped_early,
         })
     }
+}
+
+/// A batch on this rank.
+struct Computed<M: LearnerModel> {
+    item: <M as TrainStep>::Output,
+    /// The gradients, at the end of a step.
+    sum: Option<GradientSum>,
+    /// What the other ranks get of them.
+    packed: Option<Packed>,
+    /// Whether any rank is to stop.
+    stop: bool,
+}
+
+/// What a rank tells the others of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Told {
+    /// Its loss times its share of the items.
+    loss: f64,
+    /// Weight of the loss in the mean of the epoch.
+    count: usize,
+    /// Whether it is to stop.
+    stop: bool,
+}
+
+impl Told {
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = vec![u8::from(self.stop)];
+        bytes.extend(self.loss.to_le_bytes());
+        bytes.extend((self.count as u64).to_le_bytes());
+        bytes
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let (stop, rest) = bytes.split_first()?;
+        let (loss, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            loss: f64::from_le_bytes(*loss),
+            count: u64::from_le_bytes(*rest.first_chunk()?) as usize,
+            stop: *stop == 1,
+        })
+    }
+}
+
+/// What a validation decides for all ranks.
+#[derive(Default, Serialize, Deserialize)]
+struct Verdict {
+    /// Whether no epoch was better.
+    improved: bool,
+    /// The epoch, if its weights are kept.
+    best: Option<Best>,
+    /// Whether training is over.
+    stop: bool,
 }
 
 fn seconds(duration: Duration) -> f64 {

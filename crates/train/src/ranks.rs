@@ -1,0 +1,343 @@
+//! The processes of one training: what they tell each other, and how they end together.
+//!
+//! A process is called a rank, as in MPI. A [`Group`] carries messages and sums between the ranks; MPI's
+//! is in `tinderbox-mpi`, so that nothing here depends on MPI. [`Ranks`] adds the rule that makes a
+//! failure safe: each exchange first says whether every rank is well, so a rank that fails takes part
+//! in one more exchange, and all of them end with its message.
+
+mod threads;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tinderbox_predict::error_chain;
+
+use crate::{ErrorKind, TrainError};
+
+pub use threads::in_process;
+
+/// What carries data between the ranks of a training. All ranks call the same functions in the same
+/// order.
+pub trait Group: Send + Sync {
+    /// Number of this rank, from 0.
+    fn rank(&self) -> usize;
+
+    /// Number of ranks.
+    fn size(&self) -> usize;
+
+    /// The messages of all ranks, in rank order. Short ones are fast.
+    ///
+    /// # Errors
+    ///
+    /// If another rank is gone.
+    fn all_gather(&self, message: &[u8]) -> Result<Vec<Vec<u8>>, GroupError>;
+
+    /// Adds the values of all ranks, in rank order: `((r0 + r1) + r2) + …`, so that the same ranks give
+    /// the same bits each time. There are equally many on each rank.
+    ///
+    /// # Errors
+    ///
+    /// If another rank is gone.
+    fn sum(&self, values: &mut [f32]) -> Result<(), GroupError>;
+}
+
+/// Another process of the training is gone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection to the other ranks is lost: {0}")]
+pub struct GroupError(pub String);
+
+/// The only process of a training.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Group for Alone {
+    fn rank(&self) -> usize {
+        0
+    }
+
+    fn size(&self) -> usize {
+        1
+    }
+
+    fn all_gather(&self, message: &[u8]) -> Result<Vec<Vec<u8>>, GroupError> {
+        Ok(vec![message.to_vec()])
+    }
+
+    fn sum(&self, _: &mut [f32]) -> Result<(), GroupError> {
+        Ok(())
+    }
+}
+
+/// A failure of one rank, as all of them know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RankFailure {
+    /// The rank; the first of several.
+    pub rank: usize,
+    /// Who can do something about it.
+    pub kind: ErrorKind,
+    /// Its message.
+    pub message: String,
+}
+
+/// The ranks of a training, as one of them sees them.
+#[derive(Clone)]
+pub struct Ranks {
+    group: Arc<dyn Group>,
+    /// Whether all ranks know that one has failed.
+    failed: Arc<AtomicBool>,
+}
+
+impl Default for Ranks {
+    fn default() -> Self {
+        Self::new(Arc::new(Alone))
+    }
+}
+
+impl Ranks {
+    /// The ranks of a group.
+    pub fn new(group: Arc<dyn Group>) -> Self {
+        Self {
+            group,
+            failed: Arc::default(),
+        }
+    }
+
+    /// Number of this rank, from 0.
+    pub fn rank(&self) -> usize {
+        self.group.rank()
+    }
+
+    /// Number of ranks.
+    pub fn size(&self) -> usize {
+        self.group.size()
+    }
+
+    /// Whether this is the only rank.
+    pub fn is_alone(&self) -> bool {
+        self.size() == 1
+    }
+
+    /// Whether this is rank 0, the only one that writes files and prints.
+    pub fn is_first(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// Tells the other ranks whether this one has failed, and hears whether one of them has.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the first rank that has one.
+    pub fn agree(&self, own: Option<(ErrorKind, String)>) -> Result<(), RankFailure> {
+        let own = own.map_or(Ok(Vec::new()), |(kind, message)| {
+            Err(self.failure(kind, message))
+        });
+        self.exchange(own).map(|_| ())
+    }
+
+    /// The value that rank 0 has, on all ranks.
+    pub(crate) fn of_first<T: Serialize + DeserializeOwned>(
+        &self,
+        own: Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
+        if self.is_alone() {
+            return own;
+        }
+        let message = own.and_then(|value| {
+            let first = self.is_first().then(|| serde_json::to_vec(&value));
+            let message = first
+                .transpose()
+                .map_err(|error| TrainError::Foreign(error.to_string()));
+            Ok(message?.unwrap_or_default())
+        });
+        let messages = self.share(message)?;
+        serde_json::from_slice(&messages[0]).map_err(|error| TrainError::Foreign(error.to_string()))
+    }
+
+    /// The messages of all ranks, if none has failed.
+    pub(crate) fn share(
+        &self,
+        own: Result<Vec<u8>, TrainError>,
+    ) -> Result<Vec<Vec<u8>>, TrainError> {
+        match own {
+            Ok(message) => Ok(self.exchange(Ok(message))?),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// The result of this rank, if no rank has failed.
+    pub(crate) fn all_well<T>(&self, own: Result<T, TrainError>) -> Result<T, TrainError> {
+        if self.is_alone() {
+            return own;
+        }
+        let (value, message) = match own {
+            Ok(value) => (Some(value), Ok(Vec::new())),
+            Err(error) => (None, Err(error)),
+        };
+        self.share(message)?;
+        value.ok_or_else(|| TrainError::Foreign("a failure got lost".to_owned()))
+    }
+
+    /// The error to end with after an error of this rank, which the others end with too.
+    pub(crate) fn fail(&self, error: TrainError) -> TrainError {
+        if self.is_alone() || self.failed.load(Ordering::SeqCst) {
+            return error;
+        }
+        let kind = error.kind();
+        let own = self.failure(kind, error_chain(&error));
+        match self.exchange(Err(own)) {
+            // All ranks may have been interrupted.
+            Err(failure) if failure.rank != self.rank() && kind != ErrorKind::Interrupted => {
+                TrainError::Rank(failure)
+            }
+            _ => error,
+        }
+    }
+
+    /// Adds the values of all ranks, which must all be well.
+    pub(crate) fn sum(&self, values: &mut [f32]) -> Result<(), TrainError> {
+        Ok(self.group.sum(values).map_err(|error| self.lost(&error))?)
+    }
+
+    /// The messages of all ranks, or the failure of one.
+    fn exchange(&self, own: Result<Vec<u8>, RankFailure>) -> Result<Vec<Vec<u8>>, RankFailure> {
+        if self.is_alone() {
+            return own.map(|message| vec![message]);
+        }
+        if self.failed.load(Ordering::SeqCst) {
+            // The others have heard of a failure and take part in nothing any more.
+            let gone = || self.failure(ErrorKind::Internal, "another rank has failed".to_owned());
+            return Err(own.err().unwrap_or_else(gone));
+        }
+        let message = match &own {
+            Ok(message) => [&[WELL], &message[..]].concat(),
+            Err(failure) => [
+                &[FAILED],
+                &serde_json::to_vec(failure).unwrap_or_default()[..],
+            ]
+            .concat(),
+        };
+        let messages = self.group.all_gather(&message);
+        let mut messages = messages.map_err(|error| self.lost(&error))?;
+        let failed = |message: &Vec<u8>| message.first() != Some(&WELL);
+        if let Some(rank) = messages.iter().position(failed) {
+            self.failed.store(true, Ordering::SeqCst);
+            let failure = serde_json::from_slice(messages[rank].get(1..).unwrap_or_default());
+            return Err(failure.unwrap_or_else(|error| RankFailure {
+                rank,
+                kind: ErrorKind::Internal,
+                message: error.to_string(),
+            }));
+        }
+        for message in &mut messages {
+            message.remove(0);
+        }
+        Ok(messages)
+    }
+
+    fn lost(&self, error: &GroupError) -> RankFailure {
+        self.failed.store(true, Ordering::SeqCst);
+        self.failure(ErrorKind::Internal, error.to_string())
+    }
+
+    fn failure(&self, kind: ErrorKind, message: String) -> RankFailure {
+        RankFailure {
+            rank: self.rank(),
+            kind,
+            message,
+        }
+    }
+}
+
+/// How the message of a rank begins that has not failed, and of one that has.
+const WELL: u8 = 0;
+const FAILED: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// What each of `size` ranks ends with.
+    fn on_ranks<T: Send>(size: usize, run: impl Fn(&Ranks) -> T + Sync) -> Vec<T> {
+        let ranks = in_process(size);
+        thread::scope(|scope| {
+            let run = &run;
+            let threads = ranks
+                .into_iter()
+                .map(|ranks| scope.spawn(move || run(&ranks)));
+            let threads: Vec<_> = threads.collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        })
+    }
+
+    #[test]
+    fn sums_are_in_rank_order_and_the_same_on_all_ranks() {
+        let values = [1e8_f32, 1.0, -1e8];
+        for size in [1, 2, 3] {
+            let expected = values[..size]
+                .iter()
+                .fold(0.0, |sum: f32, value| sum + value);
+            let sums = on_ranks(size, |ranks| {
+                let mut own = [values[ranks.rank()], 1.0];
+                ranks.sum(&mut own).unwrap();
+                own
+            });
+            assert!(
+                sums.iter()
+                    .all(|sum| sum.map(f32::to_bits) == [expected, size as f32].map(f32::to_bits)),
+                "{sums:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_of_one_rank_ends_all_with_its_message() {
+        let results = on_ranks(3, |ranks| {
+            let own = if ranks.rank() == 1 {
+                // Not where the others are, and heard there.
+                Err(ranks.fail(TrainError::DataChanged))
+            } else {
+                ranks.of_first(Ok(7)).map(|_| ())
+            };
+            // Later exchanges end at once.
+            assert!(ranks.agree(None).is_err());
+            own.unwrap_err()
+        });
+        assert!(matches!(results[1], TrainError::DataChanged));
+        for rank in [0, 2] {
+            let TrainError::Rank(failure) = &results[rank] else {
+                panic!("{:?}", results[rank]);
+            };
+            assert_eq!((failure.rank, failure.kind), (1, ErrorKind::User));
+            assert!(
+                results[rank]
+                    .to_string()
+                    .starts_with("rank 1: the data changed")
+            );
+        }
+    }
+
+    #[test]
+    fn a_rank_that_is_gone_is_an_error_on_the_others() {
+        let results = on_ranks(3, |ranks| {
+            if ranks.rank() == 2 {
+                return None;
+            }
+            ranks.agree(None).err()
+        });
+        assert!(results[0].as_ref().unwrap().message.contains("is lost"));
+        assert!(results[1].is_some());
+    }
+
+    #[test]
+    fn all_have_the_value_of_rank_0() {
+        let values = on_ranks(3, |ranks| ranks.of_first(Ok(ranks.rank() + 5)).unwrap());
+        assert_eq!(values, [5, 5, 5]);
+    }
+}

@@ -1,0 +1,246 @@
+//! What the ranks of a training exchange at each step: gradients, and the statistics of batches.
+//!
+//! Both go through one flat buffer on the host, which is summed in rank order. Burn's backward pass gives
+//! all gradients at once, so there is nothing to send before its end.
+
+use burn::module::{ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Tensor, TensorData};
+use burn::train::LearnerModel;
+
+use super::error::TrainError;
+use super::step::GradientSum;
+use crate::ranks::Ranks;
+
+/// The buffers of a training on several ranks.
+///
+/// A buffer begins with the change of the running statistics of normalization layers, then comes the
+/// gradient of every parameter that is trained, then for each of these whether it has a gradient. It is
+/// laid out alike on all ranks: a parameter without a gradient here may have one elsewhere.
+pub(super) struct Exchange {
+    /// The running statistics before the step, which are the same on all ranks.
+    statistics: Vec<f32>,
+}
+
+/// The part of a rank in a step, on the host.
+pub(super) struct Packed {
+    values: Vec<f32>,
+    batches: usize,
+}
+
+impl Exchange {
+    pub(super) fn new<M: LearnerModel>(model: &M) -> Result<Self, TrainError> {
+        Ok(Self {
+            statistics: statistics(model)?,
+        })
+    }
+
+    /// Copies the part of this rank to the host; the gradients are already weighted by the share of the
+    /// items that they are of, the statistics are not.
+    pub(super) fn pack<M: LearnerModel>(
+        &self,
+        model: &M,
+        sum: &GradientSum,
+        share: f64,
+    ) -> Result<Packed, TrainError> {
+        let new = statistics(model)?;
+        let changes = new.iter().zip(&self.statistics);
+        let mut pack = Pack {
+            grads: &sum.grads,
+            values: changes
+                .map(|(new, old)| (new - old) * share as f32)
+                .collect(),
+            present: Vec::new(),
+            error: None,
+        };
+        model.visit(&mut pack);
+        if let Some(error) = pack.error {
+            return Err(unreadable(error));
+        }
+        let mut values = pack.values;
+        values.append(&mut pack.present);
+        Ok(Packed {
+            values,
+            batches: sum.batches,
+        })
+    }
+
+    /// Adds the parts of all ranks. The statistics of the model become their mean over the ranks.
+    pub(super) fn add<M: LearnerModel>(
+        &mut self,
+        ranks: &Ranks,
+        model: M,
+        mut packed: Packed,
+    ) -> Result<(M, GradientSum), TrainError> {
+        ranks.sum(&mut packed.values)?;
+        let (changes, gradients) = packed.values.split_at(self.statistics.len());
+        for (old, change) in self.statistics.iter_mut().zip(changes) {
+            *old += change;
+        }
+        let model = if self.statistics.is_empty() {
+            model
+        } else {
+            model.map(&mut SetStatistics {
+                values: &self.statistics,
+                in_statistic: false,
+            })
+        };
+        let mut elements = Elements(0);
+        model.visit(&mut elements);
+        let (values, present) = gradients.split_at(elements.0);
+        let mut unpack = Unpack {
+            values,
+            present,
+            grads: GradientsParams::new(),
+        };
+        model.visit(&mut unpack);
+        let sum = GradientSum {
+            grads: unpack.grads,
+            batches: packed.batches,
+        };
+        Ok((model, sum))
+    }
+}
+
+/// The running statistics of normalization layers, with those of the latest batch.
+fn statistics<M: LearnerModel>(model: &M) -> Result<Vec<f32>, TrainError> {
+    let mut statistics = Statistics::default();
+    // `valid` takes in the latest batch.
+    model.valid().visit(&mut statistics);
+    statistics
+        .error
+        .map_or(Ok(statistics.values), |error| Err(unreadable(error)))
+}
+
+fn unreadable(message: String) -> TrainError {
+    TrainError::Exchange(message)
+}
+
+/// Appends the values of a tensor.
+fn read<const D: usize>(tensor: Tensor<D>, values: &mut Vec<f32>) -> Result<(), String> {
+    let own = tensor.try_into_vec_as::<f32>();
+    values.extend(own.map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+/// A tensor like another one, with the first of `values`, which are taken.
+fn write<const D: usize>(values: &mut &[f32], like: &Tensor<D>) -> Tensor<D> {
+    let shape = like.shape();
+    let own;
+    (own, *values) = values.split_at(shape.num_elements());
+    let data = TensorData::new(own.to_vec(), shape);
+    Tensor::from_data(data, (&like.device(), like.dtype()))
+}
+
+fn is_statistic(name: &str, container: &str) -> bool {
+    container == "Struct:BatchNorm" && name.starts_with("running_")
+}
+
+fn is_trained<const D: usize>(param: &Param<Tensor<D>>) -> bool {
+    let weights = param.val();
+    weights.is_autodiff() && weights.is_require_grad()
+}
+
+#[derive(Default)]
+struct Statistics {
+    values: Vec<f32>,
+    in_statistic: bool,
+    error: Option<String>,
+}
+
+impl ModuleVisitor for Statistics {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.in_statistic = is_statistic(name, container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.in_statistic
+            && let Err(error) = read(param.val(), &mut self.values)
+        {
+            self.error = Some(error);
+        }
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.in_statistic = false;
+    }
+}
+
+struct SetStatistics<'a> {
+    values: &'a [f32],
+    in_statistic: bool,
+}
+
+impl ModuleMapper for SetStatistics<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.in_statistic = is_statistic(name, container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !self.in_statistic {
+            return param;
+        }
+        param.map(|tensor| write(&mut self.values, &tensor))
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.in_statistic = false;
+    }
+}
+
+struct Pack<'a> {
+    grads: &'a GradientsParams,
+    values: Vec<f32>,
+    present: Vec<f32>,
+    error: Option<String>,
+}
+
+impl ModuleVisitor for Pack<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !is_trained(param) {
+            return;
+        }
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            self.present.push(1.0);
+            if let Err(error) = read(grad, &mut self.values) {
+                self.error = Some(error);
+            }
+        } else {
+            self.present.push(0.0);
+            let zeros = param.val().shape().num_elements();
+            self.values.resize(self.values.len() + zeros, 0.0);
+        }
+    }
+}
+
+/// Counts what is trained.
+struct Elements(usize);
+
+impl ModuleVisitor for Elements {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if is_trained(param) {
+            self.0 += param.val().shape().num_elements();
+        }
+    }
+}
+
+struct Unpack<'a> {
+    values: &'a [f32],
+    present: &'a [f32],
+    grads: GradientsParams,
+}
+
+impl ModuleVisitor for Unpack<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !is_trained(param) {
+            return;
+        }
+        let weights = param.val().inner();
+        let grad = write(&mut self.values, &weights);
+        let is_present;
+        (is_present, self.present) = self.present.split_at(1);
+        if is_present[0] > 0.0 {
+            self.grads.register(param.id, grad);
+        }
+    }
+}
