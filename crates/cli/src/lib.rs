@@ -51,6 +51,7 @@ pub mod highlights;
 pub mod inspect;
 pub mod interrupt;
 pub mod model_dir;
+mod mpi;
 pub mod output;
 pub mod parse;
 mod predict;

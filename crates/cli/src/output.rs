@@ -169,8 +169,22 @@ pub fn check_extension(path: &Path, known: &[&str]) -> Result<(), Failure> {
     )))
 }
 
+/// Whether nothing is printed: by ranks other than the first of a training on several processes.
+#[cfg(feature = "mpi")]
+static SILENT: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// Prints nothing from now on.
+#[cfg(feature = "mpi")]
+pub(crate) fn silence() {
+    SILENT.store(true, std::sync::atomic::Ordering::SeqCst);
+}
+
 /// Tells a person something, on stderr.
 pub fn note(text: &str) {
+    #[cfg(feature = "mpi")]
+    if SILENT.load(std::sync::atomic::Ordering::SeqCst) {
+        return;
+    }
     let text = escape(text);
     let text = match stderr_width() {
         Some(columns) => wrap(&text, columns),

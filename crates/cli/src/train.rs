@@ -8,32 +8,50 @@ use tinderbox_train::run_dir::{RECIPE_FILE, Summary};
 use tinderbox_train::section::Section;
 use tinderbox_train::task::Overview;
 use tinderbox_train::tensorboard::{self, EventOptions, TENSORBOARD_DIR};
-use tinderbox_train::{Task, TaskRecipe as _, result_warnings};
+use tinderbox_train::{Ranks, Task, TaskRecipe as _, result_warnings};
 
 use crate::app::{App, TrainCommand};
 use crate::recipe::run_dir;
 use crate::report::layer_rows;
 use crate::splits::{duplicates_note, shared_note, split_lines};
-use crate::{Failure, note, open_device, progress, run_report, sections, summary, table};
+use crate::{Failure, mpi, note, open_device, progress, run_report, sections, summary, table};
 use tinderbox_train::format::thousands;
 
 /// Trains a model as the flags say.
 pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Failure> {
+    mpi::on_ranks(&args.train.run, |run, ranks, scratch| {
+        let mut args = args.clone();
+        args.train.run = run;
+        train::<A>(&args, ranks, scratch)
+    })
+}
+
+/// Trains on one of the ranks, of which only the first has a run directory; others have a folder that is
+/// thrown away.
+fn train<A: App>(
+    args: &TrainCommand<A::TrainFlags>,
+    ranks: &Ranks,
+    scratch: Option<&Path>,
+) -> Result<(), Failure> {
     let common = &args.train.run;
     let device = open_device(common.device, A::NAME)?;
     let recipe = A::resolve(&args.own, &args.train)?;
     if matches!(device.spec, DeviceSpec::Cpu | DeviceSpec::NdArray) {
         A::Task::check_memory(&recipe)?;
     }
-    let (dir, resume) = run_dir(common, recipe.name(), recipe.seed())?;
+    let (dir, resume) = match scratch {
+        Some(scratch) => (scratch.to_owned(), false),
+        None => run_dir(common, recipe.name(), recipe.seed())?,
+    };
     let task = A::Task::prepare(recipe)?;
     let overview = task.overview();
     if !common.quiet {
         describe::<A::Task>(task.recipe().name(), &overview);
         let verb = if resume { "resuming in" } else { "writing to" };
         note(&format!(
-            "{}, {verb} {}",
+            "{}{}, {verb} {}",
             place(&device, &overview),
+            on_ranks(ranks),
             dir.display()
         ));
     }
@@ -43,8 +61,12 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
     }
     let mut options = progress::watch(&args.train, &dir, resume);
     options.events = common.tensorboard.map(EventOptions::from);
+    options.ranks = ranks.clone();
     A::set_options(args, &task, &mut options);
     let mut report = task.train(&device.device, options)?;
+    if !ranks.is_first() {
+        return Ok(());
+    }
     let warnings = result_warnings(&report, &overview, A::Task::ITEM);
     report.warnings.extend(warnings);
     let summary = summary::of::<A>(task.recipe(), &device, &overview, &report);
@@ -57,6 +79,14 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
         run_report::after_training(&dir, common.quiet);
     }
     Ok(())
+}
+
+/// The number of ranks, if there are several.
+fn on_ranks(ranks: &Ranks) -> String {
+    match ranks.size() {
+        1 => String::new(),
+        size => format!(", on {size} ranks"),
+    }
 }
 
 /// Adds recipe, images and result to the event files, if the run writes some.

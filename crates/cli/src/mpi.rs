@@ -1,0 +1,127 @@
+//! Training on several processes: one of them prints and writes, and all end together.
+
+use std::path::Path;
+
+use tinderbox_train::Ranks;
+
+use crate::{Failure, RunArgs};
+
+#[cfg(not(feature = "mpi"))]
+mod launch {
+    use super::{Failure, Path, Ranks, RunArgs};
+
+    /// Variables with the number of processes, of Open MPI and MPICH.
+    const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
+
+    /// Trains on this process.
+    ///
+    /// # Errors
+    ///
+    /// If it is one of several, which would all train the same.
+    pub(crate) fn on_ranks(
+        run: &RunArgs,
+        train: impl FnOnce(RunArgs, &Ranks, Option<&Path>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let size = SIZES.iter().find_map(|name| std::env::var(name).ok());
+        match size.and_then(|size| size.parse::<usize>().ok()) {
+            Some(size @ 2..) => Err(Failure::user(format!(
+                "started on {size} ranks, but this program was built without MPI: build it with \
+                 `--features mpi`, if the app has this feature, or start it without `mpirun`"
+            ))),
+            _ => train(run.clone(), &Ranks::default(), None),
+        }
+    }
+}
+
+#[cfg(feature = "mpi")]
+mod launch {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::process;
+
+    use tinderbox_mpi::Session;
+    use tinderbox_train::ErrorKind;
+    use tinderbox_train::ranks::RankFailure;
+
+    use super::{Failure, Path, Ranks, RunArgs};
+    use crate::note;
+    use crate::output::silence;
+
+    /// Exit code of a program that panics.
+    const PANICKED: u8 = 101;
+
+    /// Trains on all processes that `mpirun` or `srun` has started. Only the first returns; the others end
+    /// the program here.
+    ///
+    /// # Errors
+    ///
+    /// If training fails on any of them.
+    pub(crate) fn on_ranks(
+        run: &RunArgs,
+        train: impl FnOnce(RunArgs, &Ranks, Option<&Path>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(session) = Session::start() else {
+            if !run.quiet {
+                note("built with MPI, but not started by `mpirun` or `srun`: training on one rank");
+            }
+            return train(run.clone(), &Ranks::default(), None);
+        };
+        let ranks = session.ranks();
+        let trained = catch_unwind(AssertUnwindSafe(|| on_rank(run, &ranks, train)));
+        let Ok(result) = trained else {
+            // The others wait for this one.
+            session.abort(PANICKED);
+        };
+        let result = agreed(&ranks, result);
+        session.finish();
+        if ranks.is_first() {
+            return result;
+        }
+        // The first rank ends with the exit code.
+        process::exit(0)
+    }
+
+    fn on_rank(
+        run: &RunArgs,
+        ranks: &Ranks,
+        train: impl FnOnce(RunArgs, &Ranks, Option<&Path>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut run = run.clone();
+        if ranks.is_first() {
+            return train(run, ranks, None);
+        }
+        silence();
+        run.quiet = true;
+        run.tensorboard = None;
+        let scratch = tempfile::tempdir()?;
+        train(run, ranks, Some(&scratch.path().join("run")))
+    }
+
+    /// The result of this rank, or the failure of another one.
+    fn agreed(ranks: &Ranks, result: Result<(), Failure>) -> Result<(), Failure> {
+        let own = result.as_ref().err().map(|failure| {
+            let kind = match failure {
+                Failure::UserError(_) => ErrorKind::User,
+                Failure::Interrupted(_) => ErrorKind::Interrupted,
+                Failure::Other(_) => ErrorKind::Internal,
+            };
+            (kind, failure.message())
+        });
+        match (ranks.agree(own), result) {
+            (Ok(()), result) | (Err(_), result @ Err(_)) => result,
+            (
+                Err(RankFailure {
+                    rank,
+                    kind,
+                    message,
+                }),
+                Ok(()),
+            ) => {
+                let error = anyhow::anyhow!("rank {rank}: {message}");
+                let (interrupted, user) = (kind == ErrorKind::Interrupted, kind == ErrorKind::User);
+                Err(Failure::of(error, interrupted, user))
+            }
+        }
+    }
+}
+
+pub(crate) use launch::on_ranks;
