@@ -17,8 +17,8 @@ use tinderbox_train::{Options, Report, Task, TaskRecipe};
 use crate::model_dir::model_dir;
 use crate::recipe::{Catalogue, data_path};
 use crate::{
-    EvalArgs, ExportArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, ServeArgs, TrainArgs,
-    finish, init, list_devices, parse_command,
+    EvalArgs, ExportArgs, Failure, PredictArgs, RecipesArgs, ReportArgs, ServeArgs, SweepArgs,
+    TrainArgs, finish, init, list_devices, parse_command,
 };
 
 /// The commands of a task.
@@ -243,6 +243,8 @@ enum Command<A: App> {
     Export(ExportArgs),
     /// Serve trained models over HTTP
     Serve(ServeArgs),
+    /// Search the keys of a recipe for the best values
+    Sweep(Box<SweepArgs<A::TrainFlags>>),
     #[command(flatten)]
     Own(A::Command),
     /// List the built-in recipes, or print one
@@ -309,6 +311,7 @@ fn dispatch<A: App>(cli: Cli<A>) -> Result<(), Failure> {
         Some(Command::Predict(args)) => crate::predict::run::<A>(&args),
         Some(Command::Export(args)) => crate::export::run::<A>(&args),
         Some(Command::Serve(args)) => crate::serve::run::<A>(&args),
+        Some(Command::Sweep(args)) => crate::sweep::run::<A>(&args),
         Some(Command::Own(command)) => A::run(command),
         Some(Command::Recipes(args)) => A::recipes().print(&args),
         Some(Command::Devices) => list_devices(),

@@ -42,8 +42,15 @@ static STOPPING: OnceLock<Instant> = OnceLock::new();
 /// Name of the program in the command that resumes a run.
 static APP: OnceLock<&str> = OnceLock::new();
 
-/// The run under way.
-static RUN: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// What is under way.
+static RUN: Mutex<Option<UnderWay>> = Mutex::new(None);
+
+/// What an interrupted program resumes.
+struct UnderWay {
+    dir: PathBuf,
+    /// The command and the flag that take the folder.
+    command: &'static str,
+}
 
 /// Handles signals from now on, in the program named `app`.
 ///
@@ -62,16 +69,29 @@ pub fn interrupter() -> Interrupter {
 
 /// Makes an interruption from now on print how to resume the run in `dir`, if it has begun.
 pub(crate) fn set_run(dir: &Path) {
-    *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(dir.to_owned());
+    set(dir, "train --resume");
 }
 
-/// The command that resumes the run, if there is one to resume.
+/// Makes an interruption from now on print how to go on with the sweep in `dir`.
+pub(crate) fn set_sweep(dir: &Path) {
+    set(dir, "sweep --join");
+}
+
+fn set(dir: &Path, command: &'static str) {
+    *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(UnderWay {
+        dir: dir.to_owned(),
+        command,
+    });
+}
+
+/// The command that resumes what is under way, if there is something to resume.
 pub(crate) fn resume_command() -> Option<String> {
     let app = APP.get()?;
     let run = RUN.lock().unwrap_or_else(PoisonError::into_inner);
-    let dir = run.as_ref()?;
+    let UnderWay { dir, command } = run.as_ref()?;
+    // Both begin with it.
     let exists = dir.join(RECIPE_FILE).is_file();
-    exists.then(|| format!("{app} train --resume {}", quoted(&dir.to_string_lossy())))
+    exists.then(|| format!("{app} {command} {}", quoted(&dir.to_string_lossy())))
 }
 
 /// Claims the end of the program for the calling thread, which may then report it; any other

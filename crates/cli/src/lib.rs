@@ -50,6 +50,7 @@ pub mod failure;
 pub mod highlights;
 pub mod inspect;
 pub mod interrupt;
+mod metric_names;
 pub mod model_dir;
 mod mpi;
 pub mod output;
@@ -65,6 +66,7 @@ pub mod serve;
 pub mod skipped;
 pub mod splits;
 mod summary;
+pub mod sweep;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod threads;
@@ -85,6 +87,7 @@ pub use progress::Progress;
 pub use read_progress::ReadProgress;
 pub use run_report::ReportArgs;
 pub use serve::ServeArgs;
+pub use sweep::SweepArgs;
 
 /// Prepares the program named `app`: its log, its signals and its threads.
 pub fn init(app: &'static str) {

@@ -1,7 +1,7 @@
 //! Progress for people, as a renderer of burn-train: bars on a terminal, a line per epoch
 //! elsewhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -9,17 +9,18 @@ use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
-use burn::train::metric::{MetricAttributes, MetricDefinition, MetricId, NumericEntry};
+use burn::train::metric::MetricDefinition;
 use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use tinderbox_train::Silent;
 use tinderbox_train::run_options::Options;
-use tinderbox_train::{Silent, metric_name};
 
 use crate::dashboard::Dashboard;
 use crate::epoch_line::{EpochLine, fitting};
+use crate::metric_names::{MetricNames, Value};
 use crate::output::stderr_width;
 use crate::{TrainArgs, interrupter, note};
 
@@ -99,7 +100,7 @@ pub fn counter(items: &'static str) -> impl FnMut(usize, usize) {
 pub struct Progress {
     bars: bool,
     bar: Option<ProgressBar>,
-    names: HashMap<MetricId, (String, f64)>,
+    names: MetricNames,
     running: BTreeMap<String, f64>,
     train: BTreeMap<String, f64>,
     valid: BTreeMap<String, f64>,
@@ -143,7 +144,7 @@ impl Progress {
         Self {
             bars,
             bar: None,
-            names: HashMap::new(),
+            names: MetricNames::default(),
             running: BTreeMap::new(),
             train: BTreeMap::new(),
             valid: BTreeMap::new(),
@@ -154,15 +155,6 @@ impl Progress {
             split: SplitProgress::new(true, 0),
             last_line: Instant::now(),
         }
-    }
-
-    fn value(&self, state: MetricState) -> Option<(String, f64, bool)> {
-        let MetricState::Numeric(entry, Some(value)) = state else {
-            return None;
-        };
-        let (name, scale) = self.names.get(&entry.metric_id)?;
-        let last = matches!(value, NumericEntry::Final(_));
-        Some((name.clone(), value.current() * scale, last))
     }
 
     /// The position in the training, as in `epoch 3/10` or `step 512/50000`.
@@ -292,17 +284,22 @@ impl TrainingProgressLogger for Progress {
 
 impl MetricsRendererTraining for Progress {
     fn update_train(&mut self, state: MetricState) {
-        let Some((name, value, last)) = self.value(state) else {
+        let Some(Value {
+            name,
+            value,
+            is_final,
+        }) = self.names.value(state)
+        else {
             return;
         };
         if name == "learning_rate" {
             // The latest, not the mean of the epoch.
-            if !last {
+            if !is_final {
                 self.train.insert(name, value);
             }
             return;
         }
-        if last {
+        if is_final {
             self.train.insert(name, value);
             return;
         }
@@ -312,8 +309,8 @@ impl MetricsRendererTraining for Progress {
     }
 
     fn update_valid(&mut self, state: MetricState) {
-        if let Some((name, value, true)) = self.value(state) {
-            self.valid.insert(name, value);
+        if let Some(entry) = self.names.value(state).filter(|entry| entry.is_final) {
+            self.valid.insert(entry.name, entry.value);
         }
     }
 }
@@ -335,13 +332,7 @@ impl MetricsRenderer for Progress {
     fn manual_close(&mut self) {}
 
     fn register_metric(&mut self, definition: MetricDefinition) {
-        let percent = matches!(
-            &definition.attributes,
-            MetricAttributes::Numeric(attributes) if attributes.unit.as_deref() == Some("%")
-        );
-        let scale = if percent { 0.01 } else { 1.0 };
-        self.names
-            .insert(definition.metric_id, (metric_name(&definition.name), scale));
+        self.names.register(definition);
     }
 }
 

@@ -278,9 +278,14 @@ pub fn data_path(path: &Path) -> Result<&str, Failure> {
 
 /// `runs/<recipe>/<UTC time>-<seed>`.
 pub fn default_out(recipe: &str, seed: u64) -> PathBuf {
+    Path::new("runs").join(recipe).join(stamp(seed))
+}
+
+/// `<UTC time>-<seed>`.
+pub(crate) fn stamp(seed: u64) -> String {
     let now = OffsetDateTime::now_utc();
     let (date, time) = (now.date(), now.time());
-    let stamp = format!(
+    format!(
         "{:04}{:02}{:02}T{:02}{:02}{:02}Z-{seed}",
         date.year(),
         u8::from(date.month()),
@@ -288,6 +293,5 @@ pub fn default_out(recipe: &str, seed: u64) -> PathBuf {
         time.hour(),
         time.minute(),
         time.second()
-    );
-    Path::new("runs").join(recipe).join(stamp)
+    )
 }

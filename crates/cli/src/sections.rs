@@ -64,6 +64,11 @@ pub fn text(section: &Section) -> String {
             series,
             ..
         } => table(&histogram_rows(axis, edges, series)),
+        Body::Parallel { axes, lines } => format!(
+            "{} lines through {} axes",
+            thousands(lines.len()),
+            axes.len()
+        ),
         Body::Highlights { parts } => highlights::plain(parts),
     };
     if section.title.is_empty() {

@@ -10,7 +10,7 @@ use crate::note;
 const PER_CORE: usize = 4;
 
 /// Rayon's variable, which Burn's CPU backend and the readers of tables obey.
-const VARIABLE: &str = "RAYON_NUM_THREADS";
+pub(crate) const VARIABLE: &str = "RAYON_NUM_THREADS";
 
 /// Bounds the number of threads that the environment asks for.
 pub(crate) fn limit() {
@@ -24,6 +24,14 @@ pub(crate) fn limit() {
     }
     if let Some(threads) = threads {
         // Fails if the pool is already there, which it is not yet.
+        let _ = ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+}
+
+/// Computes on so many threads, where nothing has said how many yet.
+pub(crate) fn share(threads: usize) {
+    if std::env::var_os(VARIABLE).is_none() {
+        // Fails if the pool is already there.
         let _ = ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
 }

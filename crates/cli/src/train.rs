@@ -8,9 +8,9 @@ use tinderbox_train::run_dir::{RECIPE_FILE, Summary};
 use tinderbox_train::section::Section;
 use tinderbox_train::task::Overview;
 use tinderbox_train::tensorboard::{self, EventOptions, TENSORBOARD_DIR};
-use tinderbox_train::{Ranks, Task, TaskRecipe as _, result_warnings};
+use tinderbox_train::{Ranks, Report, Task, TaskRecipe as _, result_warnings};
 
-use crate::app::{App, TrainCommand};
+use crate::app::{App, RecipeOf, TrainCommand};
 use crate::recipe::run_dir;
 use crate::report::layer_rows;
 use crate::splits::{duplicates_note, shared_note, split_lines};
@@ -22,27 +22,49 @@ pub(crate) fn run<A: App>(args: &TrainCommand<A::TrainFlags>) -> Result<(), Fail
     mpi::on_ranks(&args.train.run, |run, ranks, scratch| {
         let mut args = args.clone();
         args.train.run = run;
-        train::<A>(&args, ranks, scratch)
+        let device = open_device(args.train.run.device, A::NAME)?;
+        let recipe = A::resolve(&args.own, &args.train)?;
+        // Only the first rank has a run directory; others have a folder that is thrown away.
+        let (dir, resume) = match scratch {
+            Some(scratch) => (scratch.to_owned(), false),
+            None => run_dir(&args.train.run, recipe.name(), recipe.seed())?,
+        };
+        let place = Place {
+            device: &device,
+            ranks,
+            dir: &dir,
+            resume,
+        };
+        train::<A>(&args, recipe, &place, |_| {})
     })
 }
 
-/// Trains on one of the ranks, of which only the first has a run directory; others have a folder that is
-/// thrown away.
-fn train<A: App>(
+/// Where a model is trained.
+pub(crate) struct Place<'a> {
+    pub(crate) device: &'a Opened,
+    pub(crate) ranks: &'a Ranks,
+    /// The run directory.
+    pub(crate) dir: &'a Path,
+    /// Whether to resume the run that is there.
+    pub(crate) resume: bool,
+}
+
+/// Trains a model by a recipe; `add` completes its report.
+pub(crate) fn train<A: App>(
     args: &TrainCommand<A::TrainFlags>,
-    ranks: &Ranks,
-    scratch: Option<&Path>,
+    recipe: RecipeOf<A>,
+    &Place {
+        device,
+        ranks,
+        dir,
+        resume,
+    }: &Place<'_>,
+    add: impl FnOnce(&mut Report),
 ) -> Result<(), Failure> {
     let common = &args.train.run;
-    let device = open_device(common.device, A::NAME)?;
-    let recipe = A::resolve(&args.own, &args.train)?;
     if matches!(device.spec, DeviceSpec::Cpu | DeviceSpec::NdArray) {
         A::Task::check_memory(&recipe)?;
     }
-    let (dir, resume) = match scratch {
-        Some(scratch) => (scratch.to_owned(), false),
-        None => run_dir(common, recipe.name(), recipe.seed())?,
-    };
     let task = A::Task::prepare(recipe)?;
     let overview = task.overview();
     if !common.quiet {
@@ -50,7 +72,7 @@ fn train<A: App>(
         let verb = if resume { "resuming in" } else { "writing to" };
         note(&format!(
             "{}{}, {verb} {}",
-            place(&device, &overview),
+            parameters_on(device, &overview),
             on_ranks(ranks),
             dir.display()
         ));
@@ -59,7 +81,7 @@ fn train<A: App>(
     for warning in &overview.warnings {
         note(&format!("warning: {warning}"));
     }
-    let mut options = progress::watch(&args.train, &dir, resume);
+    let mut options = progress::watch(&args.train, dir, resume);
     options.events = common.tensorboard.map(EventOptions::from);
     options.ranks = ranks.clone();
     A::set_options(args, &task, &mut options);
@@ -69,14 +91,15 @@ fn train<A: App>(
     }
     let warnings = result_warnings(&report, &overview, A::Task::ITEM);
     report.warnings.extend(warnings);
-    let summary = summary::of::<A>(task.recipe(), &device, &overview, &report);
+    add(&mut report);
+    let summary = summary::of::<A>(task.recipe(), device, &overview, &report);
     Section::save_all(&sections::of(&report), report.run.path())?;
     report.run.finish(&summary)?;
-    summary::print(&report, &summary, A::Task::ITEM, &dir)?;
+    summary::print(&report, &summary, A::Task::ITEM, dir)?;
     A::after_training(&task, &report, &device.device, common.quiet)?;
-    add_events(&dir, &summary)?;
+    add_events(dir, &summary)?;
     if !common.no_report {
-        run_report::after_training(&dir, common.quiet);
+        run_report::after_training(dir, common.quiet);
     }
     Ok(())
 }
@@ -104,7 +127,7 @@ fn add_events(dir: &Path, summary: &Summary) -> Result<(), Failure> {
     Ok(())
 }
 
-fn place(device: &Opened, overview: &Overview) -> String {
+fn parameters_on(device: &Opened, overview: &Overview) -> String {
     let parameters: usize = overview.layers.iter().map(|layer| layer.parameters).sum();
     let on = format!("on {} ({})", device.spec, device.backend);
     if overview.layers.is_empty() {
@@ -114,7 +137,7 @@ fn place(device: &Opened, overview: &Overview) -> String {
 }
 
 /// Prints what was read and how it is split.
-fn describe<T: Task>(recipe: &str, overview: &Overview) {
+pub(crate) fn describe<T: Task>(recipe: &str, overview: &Overview) {
     note(&format!("recipe {recipe}: {}", overview.summary));
     if !overview.splits.is_empty() {
         note(&split_lines(&overview.splits, T::ITEM).join("\n"));

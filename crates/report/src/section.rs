@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use tinderbox_train::section::{Body, Curve, Section};
 
 use crate::html;
-use crate::svg::{Axes, COLORS, Line, Mark, Scale, Style, bars, histogram, lines, points};
+use crate::svg::{
+    Axes, COLORS, Line, Mark, Scale, Style, bars, histogram, lines, parallel, points,
+};
 use tinderbox_datasets::escape::escape_markup;
 
 /// Most rows of a table.
@@ -65,6 +67,10 @@ fn body(title: &str, body: &Body) -> (String, Width) {
         Body::Bars { bars: all } => (bar_chart(title, all), Width::Full),
         Body::Curves { axes, curves } => (curve_chart(title, axes, curves), Width::Chart),
         Body::Highlights { parts } => (html::highlights(parts), Width::Full),
+        Body::Parallel { axes, lines } => (
+            parallel(title, axes, lines).unwrap_or_default(),
+            Width::Full,
+        ),
         Body::Matrix {
             axes,
             rows,

@@ -8,8 +8,8 @@ use tinderbox_predict::ModelFiles;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::task::{
-    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-    Training,
+    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Objective, Overview,
+    PredictionListener, Training,
 };
 use tinderbox_train::{
     MonitorMode, Options, Report, Section, Stage, Task, TaskError, TaskRecipe as _, Timings, run,
@@ -50,6 +50,8 @@ const DEFAULT_TEST: TestEpisodes = TestEpisodes {
 pub struct ReinforcementLearning {
     recipe: Recipe,
     env: ClassicControl,
+    /// Whether the best policy plays its test episodes.
+    has_test: bool,
 }
 
 impl Task for ReinforcementLearning {
@@ -64,7 +66,11 @@ impl Task for ReinforcementLearning {
     fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
         let env = recipe.make_env()?;
         recipe.validate(&env.spec())?;
-        Ok(Self { recipe, env })
+        Ok(Self {
+            recipe,
+            env,
+            has_test: true,
+        })
     }
 
     fn recipe(&self) -> &Recipe {
@@ -89,11 +95,39 @@ impl Task for ReinforcementLearning {
         }
     }
 
+    fn without_test(mut self) -> Self {
+        self.has_test = false;
+        self
+    }
+
+    /// Steps until the environment was solved. A run that did not solve it has all its steps, and more the lower its
+    /// best return; where nothing counts as solved, it is that return.
+    fn objective(&self, report: &Report) -> Option<Objective> {
+        let best = *report.valid.get("return_mean")?;
+        let Some(threshold) = self.env.spec().reward_threshold else {
+            return Some(Objective {
+                metric: "return_mean".to_owned(),
+                mode: MonitorMode::Max,
+                scores: vec![best],
+            });
+        };
+        let solved = report.details.get("solved");
+        let steps = solved.and_then(|solved| solved.get("steps")?.as_f64());
+        let missing = (threshold - best).max(0.0) / threshold.abs().max(1.0);
+        let all = self.recipe.train.total_timesteps as f64;
+        Some(Objective {
+            metric: "steps_to_solve".to_owned(),
+            mode: MonitorMode::Min,
+            scores: vec![steps.unwrap_or(all * (1.0 + missing))],
+        })
+    }
+
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
         run::in_run_dir(&self.recipe, None, options, |run, options| {
             let mut feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
             let interrupter = options.interrupter.clone();
             let options = train::Options {
+                test: self.has_test,
                 dir: Some(run.path().to_owned()),
                 resume: options.resume,
                 should_stop: Box::new(move || interrupter.should_stop()),

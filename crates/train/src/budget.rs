@@ -9,7 +9,7 @@ const PLANNED: f64 = 0.95;
 const MAX_PASSES: f64 = 20.0;
 
 /// Reads a duration such as `90s`, `20m` or `1h30m`; none if it is written in any other way, or is 0.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     let (mut rest, mut seconds) = (text, 0_u64);
     for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
         let Some((number, after)) = rest.split_once(unit) else {

@@ -245,6 +245,8 @@ pub struct Items<T: ItemTask> {
     /// Positions of the items of each split.
     rows: [Vec<usize>; 3],
     splits: SplitList,
+    /// Whether the test split is within reach.
+    has_test: bool,
 }
 
 /// A network with its loss, as burn-train wants it.
@@ -383,7 +385,9 @@ impl<T: ItemTask> Items<T> {
         let inner = device.clone().inner();
         let [valid, test] = [1, 2].map(|split| evaluate::<T>(net, &self.take(split), &inner));
         let (valid, test) = (valid?, test?);
-        members.log_test(&test.metrics())?;
+        if self.has_test {
+            members.log_test(&test.metrics())?;
+        }
         let mut report = Report::new(run, members.training, test);
         report.parameters = net.num_params();
         report.valid = valid.metrics();
@@ -428,6 +432,7 @@ impl<T: ItemTask> Task for Items<T> {
             splits: SplitList::new(contents(&items), [train, valid, test]),
             rows,
             samples: items,
+            has_test: true,
             recipe,
         })
     }
@@ -449,6 +454,12 @@ impl<T: ItemTask> Task for Items<T> {
             splits: splits.collect(),
             ..Overview::default()
         }
+    }
+
+    fn without_test(mut self) -> Self {
+        self.rows[2] = self.rows[1].clone();
+        self.has_test = false;
+        self
     }
 
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {

@@ -64,6 +64,7 @@ pub mod tensorboard;
 mod trainer;
 mod weights;
 
+pub use budget::parse as parse_duration;
 pub use checkpoint::CheckpointError;
 pub use class_balance::class_warnings;
 pub use config::{

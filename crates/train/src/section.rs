@@ -92,6 +92,13 @@ pub enum Body {
         /// A value with a name, such as a threshold.
         mark: Option<(String, f64)>,
     },
+    /// Parallel coordinates: a line for each item through a value on every axis.
+    Parallel {
+        /// The axes; the lines are colored by the last one.
+        axes: Vec<Axis>,
+        /// The values of each line; none where an axis does not apply to it.
+        lines: Vec<Vec<Option<f64>>>,
+    },
     /// A text of which parts carry a weight, such as the words that decided a prediction.
     Highlights {
         /// The parts in their order with their weights; 0 for parts without one.
@@ -118,6 +125,17 @@ pub struct Bar {
     pub value: f64,
     /// The value as text, with its error.
     pub note: String,
+}
+
+/// An axis of parallel coordinates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// Its name.
+    pub name: String,
+    /// Whether equal ratios are equally far apart.
+    pub log: bool,
+    /// Names of the values 0, 1, 2 and so on, where the axis has no numbers.
+    pub ticks: Vec<String>,
 }
 
 /// A curve.

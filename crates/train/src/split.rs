@@ -1,5 +1,7 @@
 //! The `split` section of a recipe, and the items of each split.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{ConfigError, check_range, check_share};
@@ -78,6 +80,18 @@ impl Splits {
         [("train", train), ("valid", valid), ("test", test)]
     }
 
+    /// Puts the validation split in the place of the test split, whose items then are in no split and in none of
+    /// the `folds`: for trainings that are compared with each other before one of them is tested.
+    pub fn hide_test(&mut self, folds: &mut [Self]) {
+        let hidden: HashSet<usize> = self.test.iter().copied().collect();
+        for fold in folds {
+            for rows in [&mut fold.train, &mut fold.valid, &mut fold.test] {
+                rows.retain(|row| !hidden.contains(row));
+            }
+        }
+        self.test.clone_from(&self.valid);
+    }
+
     /// A split by its name.
     pub fn get(&self, name: &str) -> Option<&[usize]> {
         let mut splits = self.named().into_iter();
@@ -117,6 +131,20 @@ mod tests {
         ] {
             assert_eq!(split.validate().unwrap_err().key, key);
         }
+    }
+
+    #[test]
+    fn a_hidden_test_split_is_nowhere() {
+        let of = |train: &[usize], valid: &[usize], test: &[usize]| Splits {
+            train: train.to_vec(),
+            valid: valid.to_vec(),
+            test: test.to_vec(),
+        };
+        let mut splits = of(&[0, 1, 2], &[3], &[4, 5]);
+        let mut folds = [of(&[0, 4], &[1, 5], &[2, 3]), of(&[2, 3], &[1], &[0, 4, 5])];
+        splits.hide_test(&mut folds);
+        assert_eq!(splits, of(&[0, 1, 2], &[3], &[3]));
+        assert_eq!(folds, [of(&[0], &[1], &[2, 3]), of(&[2, 3], &[1], &[0])]);
     }
 
     #[test]

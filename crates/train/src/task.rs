@@ -28,7 +28,7 @@ use crate::overlay::Patchable;
 use crate::run_dir::{Baseline, RunDir};
 use crate::section::Section;
 use crate::splits::{Scope, SplitList};
-use crate::{Metrics, Options, TaskError, Timings, Trained};
+use crate::{Metrics, MonitorMode, Options, TaskError, Timings, Trained};
 
 /// Everything that determines a result: data, preprocessing, model, loss, optimizer, schedule, seed.
 pub trait TaskRecipe: Patchable + Clone {
@@ -83,6 +83,20 @@ pub trait Task: Sized {
 
     /// What was read, how it is split, and what looks wrong.
     fn overview(&self) -> Overview;
+
+    /// The same task with the test split out of reach: what would be tested is the validation split instead.
+    ///
+    /// For trainings that are compared with each other before one of them is tested. Their reports have nothing to
+    /// say about test data; the stored splits stay as they are.
+    #[must_use]
+    fn without_test(self) -> Self;
+
+    /// What a search over recipes compares.
+    ///
+    /// As a rule the headline metric on the validation split; with a cross-validation its mean over the folds.
+    fn objective(&self, report: &Report) -> Option<Objective> {
+        Objective::of(report)
+    }
 
     /// Trains, evaluates on the test split and writes `model/`.
     ///
@@ -193,6 +207,37 @@ pub struct SplitOverview {
     pub source: String,
     /// Names of the classes with their counts; empty where there are no classes.
     pub classes: Vec<(String, usize)>,
+}
+
+/// What a search over recipes compares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Objective {
+    /// Name of the metric.
+    pub metric: String,
+    /// Whether it should be high or low.
+    pub mode: MonitorMode,
+    /// Its values: one, or one for each fold.
+    pub scores: Vec<f64>,
+}
+
+impl Objective {
+    /// The headline metric of a report on validation data; none if the report does not have it.
+    pub fn of(report: &Report) -> Option<Self> {
+        let (metric, mode) = report.evaluation.headline();
+        let scores = if report.folds.is_empty() {
+            vec![*report.valid.get(metric)?]
+        } else {
+            let folds = report.folds.iter();
+            folds
+                .filter_map(|fold| fold.test.get(metric).copied())
+                .collect()
+        };
+        Some(Self {
+            metric: metric.to_owned(),
+            mode,
+            scores,
+        })
+    }
 }
 
 /// A trained run.

@@ -41,6 +41,8 @@ pub struct Tabular {
     pub(super) list: SplitList,
     /// Columns that leak the target, and rare classes.
     data_warnings: Vec<String>,
+    /// Whether the test split is within reach.
+    has_test: bool,
 }
 
 impl Task for Tabular {
@@ -84,6 +86,7 @@ impl Task for Tabular {
             layers: Vec::new(),
             list,
             data_warnings: Vec::new(),
+            has_test: true,
         };
         let encoder = task.encoder(&task.splits)?;
         let sizes = sizes(&encoder, &task.dataset.target);
@@ -115,6 +118,12 @@ impl Task for Tabular {
             sections: self.column_kinds().into_iter().collect(),
             layers: self.layers.clone(),
         }
+    }
+
+    fn without_test(mut self) -> Self {
+        self.splits.hide_test(&mut self.folds);
+        self.has_test = false;
+        self
     }
 
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
@@ -183,15 +192,18 @@ impl Tabular {
         let evaluation = self.evaluate_rows(&fitted, &self.splits.test, device)?;
         let evaluation = evaluation.decided_at(threshold);
         let test = evaluation.metrics();
-        fitted.members.log_test(&test)?;
+        if self.has_test {
+            fitted.members.log_test(&test)?;
+        }
         let anomalies = self.anomalies(&fitted, &evaluation, device)?;
         let seconds_per_item = self.seconds_per_row(&fitted, device)?;
+        // It holds out every deposit in turn, those of the test split included.
         let prospectivity = match &self.dataset.area {
-            Some(area) => Some((
+            Some(area) if self.has_test => Some((
                 area,
                 self.prospectivity(area, &fitted, run, device, options)?,
             )),
-            None => None,
+            _ => None,
         };
         let baselines = self.baselines(&fitted, &self.splits, options)?;
         if let Some((name, content)) = &baselines.file {
@@ -211,7 +223,11 @@ impl Tabular {
         findings
             .sections
             .push(analysis::overall(target, name, &evaluation));
-        let appendix = analysis::mistakes(self, run, &evaluation, device)?;
+        let appendix = if self.has_test {
+            analysis::mistakes(self, run, &evaluation, device)?
+        } else {
+            Vec::new()
+        };
         let data_warnings = self.data_warnings.clone();
         Ok(Report {
             run: run.clone(),

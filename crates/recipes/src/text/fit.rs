@@ -30,7 +30,6 @@ use tinderbox_train::{
 use super::TextModeling;
 use super::analysis::{ContractNliReport, mistakes, samples};
 use super::batch::{EncodedDataset, TextBatch, Windows};
-use super::contents::split_list;
 use super::data::Corpus;
 use super::evaluate::{calibrate, evaluate_language_model, evaluate_texts};
 use super::train_step::TrainableTextModel;
@@ -93,7 +92,9 @@ impl TextModeling {
         if let Some(nli) = &nli {
             test.extend(nli.metrics());
         }
-        fitted.members.log_test(&test)?;
+        if self.has_test {
+            fitted.members.log_test(&test)?;
+        }
         let baselines = self.baselines(&splits, options)?;
         let comparison = match &nli {
             Some(nli) => nli.compare(&baselines),
@@ -116,7 +117,11 @@ impl TextModeling {
         Ok(Report {
             run: run.clone(),
             parameters,
-            appendix: mistakes(self, run, &evaluation, parameters, device)?,
+            appendix: if self.has_test {
+                mistakes(self, run, &evaluation, parameters, device)?
+            } else {
+                Vec::new()
+            },
             seconds_per_item: self.seconds_per_text(&fitted, &splits.test, device)?,
             training: fitted.members.training,
             valid: valid.metrics(),
@@ -376,7 +381,7 @@ impl TextModeling {
             path.clear();
         }
         recipe.train = recipe.train.identity();
-        identity(&recipe, &split_list(&self.corpus), stage)
+        identity(&recipe, &self.list, stage)
     }
 }
 

@@ -74,6 +74,10 @@ pub struct TextModeling {
     /// Of the final training.
     tokenizer: TextTokenizer,
     layers: Vec<LayerSummary>,
+    /// The splits as they are stored.
+    list: SplitList,
+    /// Whether the test split is within reach.
+    has_test: bool,
 }
 
 /// The training data and its split, stored in `model.json`.
@@ -115,10 +119,12 @@ impl Task for TextModeling {
         )?;
         let mut prepared = Self {
             recipe,
+            list: split_list(&corpus),
             corpus,
             task,
             tokenizer,
             layers: Vec::new(),
+            has_test: true,
         };
         let sizes = prepared.sizes(&prepared.tokenizer);
         prepared.layers = prepared
@@ -165,9 +171,17 @@ impl Task for TextModeling {
         }
     }
 
+    fn without_test(mut self) -> Self {
+        match &mut self.corpus {
+            Corpus::Labeled(texts) => texts.splits.hide_test(&mut texts.folds),
+            Corpus::Plain(text) => text.test.clone_from(&text.valid),
+        }
+        self.has_test = false;
+        self
+    }
+
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
-        let splits = split_list(&self.corpus);
-        run::in_run_dir(&self.recipe, Some(&splits), options, |run, options| {
+        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
             self.train_in(run, device, options)
         })
     }

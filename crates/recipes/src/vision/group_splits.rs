@@ -42,6 +42,7 @@ impl ImageSplits {
             group_source(&groups, &splits.test),
         ];
         Ok(Self {
+            has_test: true,
             folds: folds.collect::<Result<_, DataError>>()?,
             duplicates: count_duplicates(contents),
             test_duplicates: 0,

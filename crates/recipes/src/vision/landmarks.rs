@@ -156,6 +156,11 @@ impl Task for Landmarks {
         }
     }
 
+    fn without_test(mut self) -> Self {
+        self.splits.hide_test();
+        self
+    }
+
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
         run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
             self.train_in(run, device, options)

@@ -146,6 +146,11 @@ impl Task for ImageSegmentation {
         }
     }
 
+    fn without_test(mut self) -> Self {
+        self.splits.hide_test();
+        self
+    }
+
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
         run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
             self.train_in(run, device, options)

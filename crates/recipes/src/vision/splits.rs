@@ -22,6 +22,8 @@ pub struct ImageSplits {
     /// Test images that also occur in the training or validation split, where the data has splits of
     /// its own.
     pub test_duplicates: usize,
+    /// Whether the test split is within reach.
+    pub has_test: bool,
 }
 
 /// What images are split by.
@@ -57,6 +59,12 @@ impl<'a> SplitSource<'a> {
 }
 
 impl ImageSplits {
+    /// Puts the test split out of reach, as [`Splits::hide_test`].
+    pub fn hide_test(&mut self) {
+        self.splits.hide_test(&mut self.folds);
+        self.has_test = false;
+    }
+
     /// Splits images: copies of an image stay in one split, and every class is split in proportion.
     ///
     /// A test and a validation split of the data are kept. The folds divide the images of its training
@@ -129,6 +137,7 @@ impl ImageSplits {
             test_duplicates: count_overlap(contents(&splits.test), known),
             splits,
             sources: [source, valid_source, test_source],
+            has_test: true,
         })
     }
 

@@ -144,6 +144,16 @@ impl Task for VisionTask {
         of_any!(&self.task, task => task.overview())
     }
 
+    fn without_test(self) -> Self {
+        let task = match self.task {
+            AnyTask::Classification(task) => AnyTask::Classification(Box::new(task.without_test())),
+            AnyTask::Segmentation(task) => AnyTask::Segmentation(Box::new(task.without_test())),
+            AnyTask::Detection(task) => AnyTask::Detection(Box::new(task.without_test())),
+            AnyTask::Landmarks(task) => AnyTask::Landmarks(Box::new(task.without_test())),
+        };
+        Self { task, ..self }
+    }
+
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
         of_any!(&self.task, task => task.train(device, options))
     }

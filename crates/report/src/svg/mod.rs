@@ -4,6 +4,7 @@ mod axes;
 mod bars;
 mod histogram;
 mod lines;
+mod parallel;
 mod points;
 
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ pub use axes::{Axes, FRAME, SIZE, Scale, Tick, round_step};
 pub use bars::{bars, bars_file};
 pub use histogram::histogram;
 pub use lines::{Line, Mark, Style, lines};
+pub use parallel::parallel;
 pub use points::points;
 
 use tinderbox_datasets::escape::escape_markup;

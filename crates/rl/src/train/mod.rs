@@ -40,6 +40,8 @@ pub struct Options {
     pub observer: Box<dyn FnMut(&Progress)>,
     /// Called for each checkpoint that is skipped because it is damaged.
     pub on_damage: Box<dyn Fn(&CheckpointError)>,
+    /// Whether the best policy plays test episodes; else those of another evaluation stand for them.
+    pub test: bool,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
             should_stop: Box::new(|| false),
             observer: Box::new(|_| ()),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
+            test: true,
         }
     }
 }
@@ -155,7 +158,7 @@ pub fn train<E: Environment>(
         }
     }
     drop(saving);
-    run.finish(env)
+    run.finish(env, options.test)
 }
 
 struct Run<E: Environment> {
@@ -378,14 +381,22 @@ impl<E: Environment> Run<E> {
         self.learner.restore(blobs)
     }
 
-    fn finish(mut self, env: &E) -> Result<Trained, TaskError> {
+    fn finish(mut self, env: &E, has_test: bool) -> Result<Trained, TaskError> {
         let wall_s = self.wall_s();
         let missing = || foreign("it has no best policy");
         let policy = self.best.take().ok_or_else(missing)?;
         let best = self.state.best.ok_or_else(missing)?;
-        let test = self.test().evaluate(&policy, env)?;
-        self.write("test", "return_mean", test.mean())?;
-        self.write("test", "return_std", test.std())?;
+        let test = if has_test {
+            let test = self.test().evaluate(&policy, env)?;
+            self.write("test", "return_mean", test.mean())?;
+            self.write("test", "return_std", test.std())?;
+            test
+        } else {
+            let seed = Purpose::Evaluation.seed(self.config.seed, self.state.evaluations);
+            evaluate_policy(env, self.config.n_eval_episodes, seed, |rows| {
+                policy.act(rows)
+            })?
+        };
         self.lines.flush().map_err(TrainError::Metrics)?;
         Ok(Trained {
             parameters: policy.parameters(),

@@ -63,7 +63,9 @@ impl ImageClassification {
         let valid = self.valid(&fitted, splits, device)?;
         let evaluation = self.evaluate_rows(&fitted, &splits.test, device)?;
         let test = evaluation.metrics();
-        fitted.members.log_test(&test)?;
+        if self.splits.has_test {
+            fitted.members.log_test(&test)?;
+        }
         let mut warnings = fitted.warnings.clone();
         let mut baselines = self.baselines(splits, options, &mut warnings);
         baselines.extend(self.scratch(splits, device, options, &mut warnings));

@@ -63,7 +63,9 @@ impl ObjectDetection {
         self.save(run, &fitted, threshold)?;
         let test = self.evaluate_rows(&fitted, &splits.test)?;
         let evaluation = test.evaluation(labels, threshold);
-        fitted.members.log_test(&evaluation.metrics())?;
+        if self.splits.has_test {
+            fitted.members.log_test(&evaluation.metrics())?;
+        }
         let mut report = Report::new(run, fitted.members.training.clone(), evaluation);
         report.parameters = trainable_parameters(&fitted.network.model);
         report.seconds_per_item = self.seconds_per_image(&fitted, threshold)?;

@@ -84,7 +84,9 @@ impl Landmarks {
         model_dir::save_all(&run.model_dir(), &[weights], fitted.model.spec())?;
         let test = Evaluated::with_whole(&fitted.model, &self.data, &splits.test)?;
         let evaluation = test.evaluation();
-        fitted.members.log_test(&evaluation.metrics())?;
+        if self.splits.has_test {
+            fitted.members.log_test(&evaluation.metrics())?;
+        }
         let mut report = Report::new(run, fitted.members.training.clone(), evaluation);
         report.parameters = trainable_parameters(fitted.model.model());
         report.seconds_per_item = self.seconds_per_face(&fitted.model)?;

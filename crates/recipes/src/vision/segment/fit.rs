@@ -58,7 +58,9 @@ impl ImageSegmentation {
         self.save(run, &fitted)?;
         let valid = self.evaluate_rows(&fitted, &splits.valid)?.evaluation;
         let test = self.evaluate_rows(&fitted, &splits.test)?;
-        fitted.members.log_test(&test.evaluation.metrics())?;
+        if self.splits.has_test {
+            fitted.members.log_test(&test.evaluation.metrics())?;
+        }
         let models = &fitted.ensemble.models;
         let mut report = Report::new(run, fitted.members.training.clone(), test.evaluation);
         report.parameters = models.iter().map(trainable_parameters).sum();

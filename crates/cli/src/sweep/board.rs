@@ -1,0 +1,190 @@
+//! The leaderboard of a sweep.
+
+use serde_json::json;
+use tinderbox_sweep::{Finished, Outcome, Search, Space, SweepDir, Tally, parallel_coordinates};
+use tinderbox_train::section::{Bar, Section};
+use tinderbox_train::{MonitorMode, Report};
+
+use super::of_folder;
+use super::worker::none_complete;
+use crate::app::App;
+use crate::{Failure, OrUserError as _, Output, chart, table};
+
+/// Trials on the leaderboard.
+const SHOWN: usize = 10;
+
+/// Prints the leaderboard, what mattered and where the best recipe is.
+pub(super) fn show<A: App>(sweep: &SweepDir) -> Result<(), Failure> {
+    let finished = sweep.finished().map_err(of_folder)?;
+    let Some((metric, mode, leaders)) = sweep.leaderboard().map_err(of_folder)? else {
+        return Err(none_complete(sweep, finished.len()));
+    };
+    let recipe = A::recipes().load(sweep.recipe(), &sweep.recipe_file())?;
+    let settings = sweep.settings();
+    let search = Search {
+        space: Space::parse(sweep.space(), &recipe).or_user_error()?,
+        sampler: settings.sampler,
+        pruner: settings.pruner,
+        seed: settings.seed,
+        mode,
+    };
+    let mut out = Output::Stdout;
+    let tally = Tally::of(&finished);
+    out.line(&format!(
+        "{} of {} trials: {}; ranked by {metric} on validation data",
+        tally.total(),
+        settings.trials,
+        tally.text()
+    ))?;
+    out.line(&table(&rows(&search.space, &leaders, &metric)))?;
+    let bars = importance(&search, &finished);
+    if !bars.is_empty() {
+        out.line(IMPORTANCE)?;
+        out.line(&chart::lines(&bars))?;
+    }
+    let best = sweep.best_dir();
+    if best.join("summary.json").is_file() {
+        out.line(&format!("best run {}", best.display()))
+    } else if let Some(leader) = leaders.first() {
+        let seed = settings.seed;
+        let run = sweep
+            .path()
+            .join("trials")
+            .join(format!("{:04}", leader.number));
+        let recipe = run.join(format!("seed-{seed}")).join("recipe.toml");
+        out.line(&format!("best recipe so far {}", recipe.display()))
+    } else {
+        Ok(())
+    }
+}
+
+const IMPORTANCE: &str = "Share of the variance of the scores that each key explains (fANOVA)";
+
+/// The line of a trial when it has finished.
+pub(super) fn line(trial: &Finished, finished: &[Finished], trials: usize) -> String {
+    let digits = trials.to_string().len();
+    let head = format!("trial {:>digits$}/{trials}", trial.number + 1);
+    let seconds = format!("{:.1} s", trial.seconds);
+    match trial.outcome {
+        Outcome::Complete => {
+            let best = best_of(finished, trial.mode);
+            let best = best.map_or(String::new(), |best| {
+                format!("  best {} (trial {})", score(best), best.number + 1)
+            });
+            format!("{head}  {} {}{best}  {seconds}", trial.metric, score(trial))
+        }
+        Outcome::Pruned => format!(
+            "{head}  stopped early: {} {:.4} after {} epochs  {seconds}",
+            trial.metric,
+            trial.score,
+            trial.reports.len()
+        ),
+        Outcome::Failed => format!("{head}  failed: {}", trial.reason),
+    }
+}
+
+fn best_of(finished: &[Finished], mode: MonitorMode) -> Option<&Finished> {
+    let complete = finished
+        .iter()
+        .filter(|trial| trial.outcome == Outcome::Complete);
+    complete.reduce(|best, trial| {
+        if mode.improves(trial.score, best.score) {
+            trial
+        } else {
+            best
+        }
+    })
+}
+
+/// What the search has found, before it is tested.
+pub(super) fn winner(best: &Finished, metric: &str, finished: &[Finished]) -> String {
+    format!(
+        "best of {} trials: trial {} with {metric} {} on validation data; training it again to test it",
+        finished.len(),
+        best.number + 1,
+        score(best)
+    )
+}
+
+/// Adds the search to the report of its best trial.
+pub(super) fn add(
+    report: &mut Report,
+    search: &Search,
+    finished: &[Finished],
+    leaders: &[Finished],
+    metric: &str,
+) {
+    let tally = Tally::of(finished);
+    let Some(best) = leaders.first() else { return };
+    report.sections.push(Section::text(format!(
+        "The recipe is the best of {} trials ({}) by {metric} on validation data: {}. Being chosen, that score is \
+         optimistic; the test split was used for this run only.",
+        tally.total(),
+        tally.text(),
+        score(best)
+    )));
+    let rows = rows(&search.space, leaders, metric);
+    report.sections.push(Section::table("Best trials", rows));
+    let bars = importance(search, finished);
+    if !bars.is_empty() {
+        report.sections.push(Section::bars(IMPORTANCE, bars));
+    }
+    let chart = parallel_coordinates(&search.space, finished, metric);
+    report.appendix.push(chart);
+    report.details.insert(
+        "sweep".to_owned(),
+        json!({
+            "trials": tally.total(),
+            "complete": tally.complete,
+            "pruned": tally.pruned,
+            "failed": tally.failed,
+            "metric": metric,
+            "valid": best.score,
+        }),
+    );
+}
+
+fn importance(search: &Search, finished: &[Finished]) -> Vec<Bar> {
+    let all = search.importance(finished);
+    let bars = all.into_iter().map(|one| Bar {
+        name: one.key,
+        value: one.share,
+        note: format!("{:.0}%", one.share * 100.0),
+    });
+    bars.collect()
+}
+
+fn rows(space: &Space, leaders: &[Finished], metric: &str) -> Vec<Vec<String>> {
+    let keys = space
+        .parameters()
+        .iter()
+        .map(|parameter| parameter.key.as_str());
+    let short = keys
+        .clone()
+        .map(|key| key.rsplit('.').next().unwrap_or(key).to_owned());
+    let head = ["trial".to_owned(), metric.to_owned()];
+    let mut rows = vec![head.into_iter().chain(short).collect::<Vec<_>>()];
+    for trial in leaders.iter().take(SHOWN) {
+        let values = keys.clone().map(|key| {
+            let value = trial.values.get(key);
+            value.map_or("-".to_owned(), |value| match value {
+                toml::Value::String(text) => text.clone(),
+                value => value.to_string(),
+            })
+        });
+        let head = [(trial.number + 1).to_string(), score(trial)];
+        rows.push(head.into_iter().chain(values).collect());
+    }
+    rows
+}
+
+/// A score with its standard deviation, if it has one.
+fn score(trial: &Finished) -> String {
+    let digits = if trial.score.abs() >= 1000.0 { 0 } else { 4 };
+    let score = format!("{:.digits$}", trial.score);
+    if trial.scores.len() > 1 {
+        format!("{score} ± {:.digits$}", trial.deviation)
+    } else {
+        score
+    }
+}

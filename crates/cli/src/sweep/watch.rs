@@ -1,0 +1,160 @@
+//! Watches the training of a trial: stops it when it is behind, and says that it is alive.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use burn::train::Interrupter;
+use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
+use burn::train::metric::MetricDefinition;
+use burn::train::renderer::{
+    EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
+    MetricsRendererTraining,
+};
+use serde::Deserialize;
+use tinderbox_sweep::{Search, SweepDir};
+use tinderbox_train::{METRICS_FILE, MonitorMode};
+
+use crate::metric_names::MetricNames;
+use crate::note;
+
+/// Longest silence about a trial.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What a trial has reported, and what was decided.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    /// The monitored metric after each epoch, or each evaluation of an agent.
+    pub(super) values: Vec<(u64, f64)>,
+    /// Whether it was stopped.
+    pub(super) is_pruned: bool,
+}
+
+/// Shared by the training and the sweep.
+pub(super) type Shared = Arc<Mutex<Reports>>;
+
+pub(super) fn locked(reports: &Shared) -> MutexGuard<'_, Reports> {
+    reports.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The validation metric by which a trial is judged while it is trained.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Monitor {
+    pub(super) metric: String,
+    pub(super) mode: MonitorMode,
+    /// Most epochs, or evaluations of an agent.
+    pub(super) steps: u64,
+}
+
+/// Draws nothing, and asks after each epoch whether the trial goes on.
+pub(super) struct Watch {
+    pub(super) number: usize,
+    pub(super) monitor: Monitor,
+    pub(super) search: Search,
+    pub(super) sweep: SweepDir,
+    pub(super) reports: Shared,
+    pub(super) interrupter: Interrupter,
+    pub(super) quiet: bool,
+    pub(super) names: MetricNames,
+    pub(super) latest: Option<f64>,
+    pub(super) told: Instant,
+}
+
+impl Watch {
+    fn report(&mut self, value: f64) {
+        let mut reports = locked(&self.reports);
+        let step = reports.values.last().map_or(0, |(step, _)| *step) + 1;
+        reports.values.push((step, value));
+        // A folder that cannot be read now is reported when the trial ends.
+        let finished = self.sweep.finished().unwrap_or_default();
+        let monitor = &self.monitor;
+        if self.search.stops(
+            self.number,
+            &reports.values,
+            monitor.steps,
+            monitor.mode,
+            &finished,
+        ) {
+            reports.is_pruned = true;
+            self.interrupter.stop(Some("behind other trials"));
+        }
+        if !self.quiet && self.told.elapsed() >= SILENCE {
+            self.told = Instant::now();
+            note(&format!(
+                "trial {}: {step} of {} epochs, {} {value:.4}",
+                self.number + 1,
+                monitor.steps,
+                monitor.metric
+            ));
+        }
+    }
+}
+
+impl TrainingProgressLogger for Watch {
+    fn start(&mut self, _: usize, _: usize, _: Option<usize>, _: Option<&str>) {}
+    fn update_epoch(&mut self, _: usize) {
+        if let Some(value) = self.latest.take().filter(|value| value.is_finite()) {
+            self.report(value);
+        }
+    }
+    fn start_split(&mut self, _: &str, _: usize) {}
+    fn update_split(&mut self, _: usize) {}
+    fn end_split(&mut self) {}
+    fn end(&mut self) {}
+    fn log_event_training(&mut self, _: String) {}
+}
+
+impl EvaluationProgressLogger for Watch {
+    fn start_global_progress(&mut self, _: usize) {}
+    fn start_test(&mut self, _: &str, _: usize) {}
+    fn update_test_progress(&mut self, _: usize) {}
+    fn end_test(&mut self) {}
+    fn end_global_progress(&mut self) {}
+    fn log_event_evaluation(&mut self, _: String) {}
+}
+
+impl MetricsRendererTraining for Watch {
+    fn update_train(&mut self, _: MetricState) {}
+
+    fn update_valid(&mut self, state: MetricState) {
+        let entry = self.names.value(state);
+        if let Some(entry) =
+            entry.filter(|entry| entry.is_final && entry.name == self.monitor.metric)
+        {
+            self.latest = Some(entry.value);
+        }
+    }
+}
+
+impl MetricsRendererEvaluation for Watch {
+    fn update_test(&mut self, _: EvaluationName, _: MetricState) {}
+}
+
+impl MetricsRenderer for Watch {
+    fn manual_close(&mut self) {}
+
+    fn register_metric(&mut self, definition: MetricDefinition) {
+        self.names.register(definition);
+    }
+}
+
+/// A line of `metrics.jsonl`.
+#[derive(Deserialize)]
+struct Line {
+    split: String,
+    name: String,
+    value: f64,
+}
+
+/// What a trial had reported before its process ended.
+pub(super) fn earlier(training: &Path, metric: &str) -> Vec<(u64, f64)> {
+    let text = fs::read_to_string(training.join(METRICS_FILE)).unwrap_or_default();
+    let lines = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let own = lines.filter(|line| line.split == "valid" && line.name == metric);
+    own.zip(1..)
+        .map(|(line, step)| (step, line.value))
+        .collect()
+}
