@@ -601,3 +601,6 @@ fn write(path: &Path, text: &str) -> Result<(), SweepError> {
     write_atomic(path, |file| file.write_all(text.as_bytes()))
         .map_err(SweepError::io("write", path))
 }
+
+#[cfg(test)]
+mod tests;

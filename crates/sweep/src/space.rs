@@ -507,3 +507,6 @@ fn table_of<const N: usize>(pairs: [(&str, Value); N]) -> Table {
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,176 @@
+use serde::{Deserialize, Serialize};
+use tinderbox_train::{Optimizer, TrainingOptions};
+
+use super::*;
+
+/// A recipe with the usual sections.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recipe {
+    name: String,
+    model: Model,
+    optimizer: Optimizer,
+    train: TrainingOptions,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum Model {
+    Small { dropout: f64 },
+    Large { layers: i64, dropout: f64 },
+}
+
+impl Patchable for Recipe {
+    fn variant(path: &str, kind: &str) -> Option<Table> {
+        let model = match (path, kind) {
+            ("model", "small") => Model::Small { dropout: 0.1 },
+            ("model", "large") => Model::Large {
+                layers: 2,
+                dropout: 0.1,
+            },
+            _ => return None,
+        };
+        Table::try_from(model).ok()
+    }
+}
+
+pub(crate) fn recipe() -> Recipe {
+    Recipe {
+        name: "test".to_owned(),
+        model: Model::Small { dropout: 0.1 },
+        optimizer: Optimizer::of_kind("adamw").unwrap(),
+        train: TrainingOptions::default(),
+    }
+}
+
+fn refusal(text: &str) -> String {
+    Space::parse(text, &recipe()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_space_is_read_with_its_conditions_in_order() {
+    let text = "\
+        model.layers = { min = 1, max = 4, when = { \"model.kind\" = \"large\" } }\n\
+        model.kind = { choices = [\"small\", \"large\"] }\n\
+        model.dropout = { min = 0, max = 0.5 }\n\
+        optimizer.learning_rate = { min = 1e-4, max = 1e-2, log = true }\n";
+    let space = Space::parse(text, &recipe()).unwrap();
+    let keys: Vec<&str> = space
+        .parameters()
+        .iter()
+        .map(|one| one.key.as_str())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "model.dropout",
+            "model.kind",
+            "model.layers",
+            "optimizer.learning_rate"
+        ]
+    );
+    // Whole numbers for a key that holds a fraction.
+    assert_eq!(
+        space.parameters()[0].range,
+        Range::Float {
+            min: 0.0,
+            max: 0.5,
+            log: false
+        }
+    );
+    assert_eq!(Space::parse(&space.text(), &recipe()).unwrap(), space);
+    let layers = &space.parameters()[2];
+    let base = recipe_table(&recipe()).unwrap();
+    let kind = |kind: &str| Values::from([("model.kind".to_owned(), Value::from(kind))]);
+    assert!(!layers.applies(&Values::new(), &base));
+    assert!(layers.applies(&kind("large"), &base) && !layers.applies(&kind("small"), &base));
+}
+
+#[test]
+fn values_are_applied_after_the_kinds_of_their_sections() {
+    let values = Values::from([
+        ("model.dropout".to_owned(), Value::from(0.4)),
+        ("model.kind".to_owned(), Value::from("large")),
+        ("model.layers".to_owned(), Value::from(3)),
+    ]);
+    let model = apply(recipe(), &values).unwrap().model;
+    assert!(
+        matches!(model, Model::Large { layers: 3, dropout } if dropout == 0.4),
+        "{model:?}"
+    );
+}
+
+#[test]
+fn a_space_that_does_not_fit_is_refused() {
+    for (text, words) in [
+        (
+            "train.epocs = { min = 1, max = 3 }",
+            "unknown key `train.epocs`, did you mean `train.epochs`?",
+        ),
+        (
+            "train.epochs = { min = 3, max = 3 }",
+            "has an empty range: min 3 is not below max 3",
+        ),
+        (
+            "train.epochs = { min = 1.5, max = 3.5 }",
+            "`train.epochs` must be",
+        ),
+        (
+            "train.epochs = { choices = [\"many\"] }",
+            "`train.epochs` must be",
+        ),
+        ("train.epochs = { choices = [] }", "has no choices"),
+        (
+            "train.epochs = 3",
+            "`train.epochs` in the search space is 3, which is no range",
+        ),
+        (
+            "train.epochs = { min = 1 }",
+            "needs either both min and max, or choices",
+        ),
+        (
+            "train.epochs = { min = 0, max = 9, log = true }",
+            "min must be above 0",
+        ),
+        (
+            "train.epochs = { min = 1, max = 9, step = 2 }",
+            "has `step`; known are min, max, log, choices and when",
+        ),
+        ("model.layers = { min = 1, max = 4 }", "`model.layers`"),
+        ("model.kind = { choices = [\"huge\"] }", "`model.kind`"),
+        ("", "the search space is empty"),
+        ("a = ", "not valid TOML"),
+    ] {
+        let message = refusal(text);
+        assert!(message.contains(words), "{text}: {message}");
+    }
+    let circular = "\
+        train.epochs = { min = 1, max = 3, when = { \"train.batch_size\" = 8 } }\n\
+        train.batch_size = { choices = [8, 16], when = { \"train.epochs\" = 2 } }\n";
+    assert!(refusal(circular).contains("depend on each other"));
+}
+
+#[test]
+fn the_built_in_space_is_around_the_recipe() {
+    let space = Space::around(&recipe(), "test").unwrap();
+    let rate = space
+        .parameters()
+        .iter()
+        .find(|one| one.key == "optimizer.learning_rate");
+    let Some(Range::Float {
+        min,
+        max,
+        log: true,
+    }) = rate.map(|rate| rate.range.clone())
+    else {
+        panic!("{rate:?}");
+    };
+    assert!((max / min - 100.0).abs() < 1e-6, "{min} to {max}");
+    assert_eq!(
+        Space::parse(&space.text(), &recipe())
+            .unwrap()
+            .parameters()
+            .len(),
+        space.parameters().len()
+    );
+}
