@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tinderbox_cli::testing::{
-    AppUnderTest, Place, Request, check_mistakes, check_report, check_serve, result,
+    AppUnderTest, Place, Request, check_mistakes, check_report, check_serve, check_sweep, result,
 };
 
 fn place() -> Place {
@@ -38,6 +38,11 @@ const SHORT: [&str; 12] = [
 fn train<'a>(recipe: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let head = ["train", "--recipe", recipe, "--out", out];
     [&head[..], &SHORT, more].concat()
+}
+
+#[test]
+fn a_sweep_tests_its_best_trial_only() {
+    check_sweep(&place(), &[&["--recipe", "dqn"], &SHORT[..]].concat());
 }
 
 fn json(path: &Path) -> Value {

@@ -257,9 +257,9 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
     if !args.quiet {
         crate::train::describe::<A::Task>(recipe.name(), &task.overview());
         note(&format!(
-            "{} trials over {} keys; the others keep their values",
-            args.trials,
-            space.parameters().len()
+            "{} over {}; the other keys keep their values",
+            counted(args.trials, "trial"),
+            counted(space.parameters().len(), "key")
         ));
         note(&table(&rows(&space)));
         let dir = out.display();
@@ -276,7 +276,10 @@ fn rows(space: &Space) -> Vec<Vec<String>> {
     let rows = space.parameters().iter().map(|parameter| {
         let spaced = |log: bool| if log { ", logarithmic" } else { "" };
         let mut values = match &parameter.range {
-            Range::Float { min, max, log } => format!("{min} to {max}{}", spaced(*log)),
+            Range::Float { min, max, log } => {
+                let [min, max] = [min, max].map(|end| number(*end));
+                format!("{min} to {max}{}", spaced(*log))
+            }
             Range::Int { min, max, log } => format!("{min} to {max}{}", spaced(*log)),
             Range::Choices(values) => {
                 let values: Vec<String> = values.iter().map(ToString::to_string).collect();
@@ -290,6 +293,20 @@ fn rows(space: &Space) -> Vec<Vec<String>> {
         vec![parameter.key.clone(), values]
     });
     rows.collect()
+}
+
+/// A number as short as it is exact.
+fn number(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e6).contains(&value.abs()) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn threads_of(workers: usize) -> usize {

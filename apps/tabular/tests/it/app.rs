@@ -19,7 +19,7 @@ use tinderbox_cli::testing::{
     AppUnderTest, Place, Request, check_mistakes, check_report, check_serve, result,
 };
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_tabular"));
     place.write("customers.csv", customers());
     place
@@ -57,7 +57,7 @@ const SHORT: [&str; 6] = [
     "model.n_members=4",
 ];
 
-fn train_args<'a>(more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn train_args<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let data = ["train", "--data", "customers.csv", "--target", "leaves"];
     [&data[..], &SHORT, more].concat()
 }

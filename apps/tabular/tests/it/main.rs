@@ -2,3 +2,4 @@
 
 mod app;
 mod bad_input;
+mod sweep;

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tinderbox_cli::testing::{Place, Ran, result};
+use tinderbox_cli::testing::{Place, Ran, check_sweep, result};
 
 const GOOD: [&str; 4] = ["lovely", "great", "superb", "charming"];
 const BAD: [&str; 4] = ["awful", "dull", "boring", "dreadful"];
@@ -61,6 +61,11 @@ fn place() -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_text"));
     place.write("films.csv", films());
     place
+}
+
+#[test]
+fn a_sweep_tests_its_best_trial_only() {
+    check_sweep(&place(), &[&["--data", "films.csv"], &SMALL[..]].concat());
 }
 
 fn train(place: &Place, out: &str, more: &[&str]) -> Ran {

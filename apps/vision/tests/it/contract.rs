@@ -12,12 +12,20 @@ use std::process::Stdio;
 use crate::common::Place;
 use serde_json::Value;
 use tinderbox_cli::testing::result;
-use tinderbox_cli::testing::{AppUnderTest, Request, check_mistakes, check_report, check_serve};
+use tinderbox_cli::testing::{
+    AppUnderTest, Request, check_mistakes, check_report, check_serve, check_sweep,
+};
 
 fn trained() -> Place {
     let place = Place::new();
     place.train(&["--out", "run", "--quiet"]).ok();
     place
+}
+
+#[test]
+fn a_sweep_tests_its_best_trial_only() {
+    let place = Place::new();
+    check_sweep(&place, &place.train_args(&[])[1..]);
 }
 
 /// A gray picture of the left class, of another size and color type than the training images.

@@ -15,7 +15,8 @@ use tinderbox_train::overlay::{assign, document, recipe_table};
 use tinderbox_train::run_dir::{RECIPE_FILE, SUMMARY_FILE};
 use tinderbox_train::task::Objective;
 use tinderbox_train::{
-    CHECKPOINT_DIR, ErrorKind, MonitorMode, Options, Silent, Task, TaskError, TaskRecipe as _,
+    CHECKPOINT_DIR, ErrorKind, FitError, MonitorMode, Options, Silent, Task, TaskError,
+    TaskRecipe as _, TrainError,
 };
 use toml::Table;
 
@@ -288,6 +289,9 @@ impl<'a, A: App> Worker<'a, A> {
             Ok(report) => report,
             Err(error) => {
                 let is_pruned = error.kind() == ErrorKind::Interrupted && locked(reports).is_pruned;
+                if is_of_recipe(&error) {
+                    return Err(Failure::UserError(error.into()));
+                }
                 if !is_pruned {
                     return Err(error.into());
                 }
@@ -395,6 +399,23 @@ impl<'a, A: App> Worker<'a, A> {
         crate::train::train::<A>(&args, recipe, &self.device, (&dir, resume), |report| {
             board::add(report, &search, &finished, &leaders, &metric);
         })
+    }
+}
+
+/// Whether the values of a trial are to blame, such as for a loss that is not finite.
+fn is_of_recipe(error: &TaskError) -> bool {
+    let of_fit = error
+        .downcast_ref::<FitError>()
+        .and_then(|error| match error {
+            FitError::Train(error) => Some(error),
+            _ => None,
+        });
+    match of_fit.or_else(|| error.downcast_ref::<TrainError>()) {
+        Some(error) => matches!(
+            error,
+            TrainError::NotFinite { .. } | TrainError::OutOfMemory { .. }
+        ),
+        None => error.is_user(),
     }
 }
 

@@ -185,6 +185,7 @@ fn mistakes(app: &AppUnderTest<'_>) -> Vec<Mistake> {
     ];
     all.extend(export_mistakes());
     all.extend(serve_mistakes());
+    all.extend(sweep_mistakes());
     if app.has_data {
         all.extend([
             mistake("eval --run run --data absent", &["absent"]),
@@ -227,6 +228,18 @@ fn export_mistakes() -> Vec<Mistake> {
             "export --run run --format onnx --out absent/model.onnx",
             &["absent/model.onnx"],
         ),
+    ]
+}
+
+/// Mistakes of `sweep`.
+fn sweep_mistakes() -> Vec<Mistake> {
+    vec![
+        mistake("sweep --show absent", &["contains no sweep"]),
+        mistake("sweep --join empty", &["contains no sweep"]),
+        mistake("sweep --trials 0", &["expected a number from 1"]),
+        mistake("sweep --budget soon", &["a time such as 90s"]),
+        mistake("sweep --space absent.toml", &["absent.toml"]),
+        mistake("sweep --join run --trials 3", &["--trials"]),
     ]
 }
 

@@ -10,6 +10,7 @@ mod export;
 mod mistakes;
 mod report;
 mod serve;
+mod sweep;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use crate::recipe::Catalogue;
 pub use mistakes::{AppUnderTest, check_mistakes};
 pub use report::check_report;
 pub use serve::{Request, check_serve};
+pub use sweep::check_sweep;
 
 /// A folder for one test, in which a binary is run.
 #[derive(Debug)]

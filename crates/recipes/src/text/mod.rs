@@ -47,6 +47,7 @@ use tinderbox_predict::text::{
 use tinderbox_predict::{ModelFiles, PredictError};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
 use tinderbox_train::format::thousands;
+use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
     SplitOverview,
