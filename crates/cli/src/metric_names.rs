@@ -11,7 +11,7 @@ use tinderbox_train::metric_name;
 pub(crate) struct MetricNames(HashMap<MetricId, (String, f64)>);
 
 /// A value of a metric.
-pub(crate) struct Value {
+pub(crate) struct Entry {
     /// Name of the metric.
     pub(crate) name: String,
     /// The value; shares between 0 and 1.
@@ -33,12 +33,12 @@ impl MetricNames {
     }
 
     /// The value of a state, if it has one.
-    pub(crate) fn value(&self, state: MetricState) -> Option<Value> {
+    pub(crate) fn value(&self, state: MetricState) -> Option<Entry> {
         let MetricState::Numeric(entry, Some(value)) = state else {
             return None;
         };
         let (name, scale) = self.0.get(&entry.metric_id)?;
-        Some(Value {
+        Some(Entry {
             name: name.clone(),
             value: value.current() * scale,
             is_final: matches!(value, NumericEntry::Final(_)),

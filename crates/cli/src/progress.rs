@@ -20,7 +20,7 @@ use tinderbox_train::run_options::Options;
 
 use crate::dashboard::Dashboard;
 use crate::epoch_line::{EpochLine, fitting};
-use crate::metric_names::{MetricNames, Value};
+use crate::metric_names::{Entry, MetricNames};
 use crate::output::stderr_width;
 use crate::{TrainArgs, interrupter, note};
 
@@ -284,7 +284,7 @@ impl TrainingProgressLogger for Progress {
 
 impl MetricsRendererTraining for Progress {
     fn update_train(&mut self, state: MetricState) {
-        let Some(Value {
+        let Some(Entry {
             name,
             value,
             is_final,

@@ -288,7 +288,10 @@ fn rows(space: &Space) -> Vec<Vec<String>> {
         };
         for (key, wanted) in &parameter.when {
             let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-            values += &format!("; where {key} is {}", wanted.join(" or "));
+            values.push_str("; where ");
+            values.push_str(key);
+            values.push_str(" is ");
+            values.push_str(&wanted.join(" or "));
         }
         vec![parameter.key.clone(), values]
     });

@@ -13,6 +13,7 @@
 //! trial. The system takes locks off when a process ends, so a trial without a result and without a lock has lost its
 //! process, and the next one resumes it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -132,10 +133,10 @@ impl SweepError {
         move |source| Self::Io(wrap(source))
     }
 
-    fn damaged(path: &Path, problem: impl ToString) -> Self {
+    fn damaged(path: &Path, problem: impl Into<String>) -> Self {
         Self::Damaged {
             path: path.to_owned(),
-            problem: problem.to_string(),
+            problem: problem.into(),
         }
     }
 
@@ -213,7 +214,7 @@ impl SweepDir {
         let space = space.text();
         write(&path.join(SPACE_FILE), &space)?;
         let text = toml::to_string(&settings)
-            .map_err(|error| SweepError::damaged(&path.join(SETTINGS_FILE), error))?;
+            .map_err(|error| SweepError::damaged(&path.join(SETTINGS_FILE), error.to_string()))?;
         // Last: a folder with it is complete.
         write(&path.join(SETTINGS_FILE), &text)?;
         Ok(Self {
@@ -237,7 +238,7 @@ impl SweepDir {
         let text = read(&file)?;
         let table: Table = text
             .parse()
-            .map_err(|error| SweepError::damaged(&file, error))?;
+            .map_err(|error: toml::de::Error| SweepError::damaged(&file, error.to_string()))?;
         let found = |key: &str| {
             table
                 .get(key)
@@ -257,7 +258,8 @@ impl SweepDir {
                 own: version.to_owned(),
             });
         }
-        let settings = toml::from_str(&text).map_err(|error| SweepError::damaged(&file, error))?;
+        let settings =
+            toml::from_str(&text).map_err(|error| SweepError::damaged(&file, error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
             settings,
@@ -299,10 +301,11 @@ impl SweepDir {
     /// What tells the trials of this search from those of others.
     fn mark(&self) -> String {
         let digest = Sha256::digest([&self.recipe, "\n", &self.space].concat());
-        digest[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest[..8].iter().fold(String::new(), |mut text, byte| {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// The finished trials in the order of their numbers.
@@ -319,7 +322,7 @@ impl SweepDir {
                 continue;
             }
             let finished: Finished = serde_json::from_str(&read(&file)?)
-                .map_err(|error| SweepError::damaged(&file, error))?;
+                .map_err(|error| SweepError::damaged(&file, error.to_string()))?;
             all.push(Finished {
                 number,
                 values: read_trial(&path)?,
@@ -426,7 +429,7 @@ impl SweepDir {
         });
         write(
             &file,
-            &text.map_err(|error| SweepError::damaged(&file, error))?,
+            &text.map_err(|error| SweepError::damaged(&file, error.to_string()))?,
         )?;
         Ok(Task::Train(Trial {
             number,
@@ -449,10 +452,12 @@ impl SweepDir {
         finished: &Finished,
         on_note: &mut dyn FnMut(&str),
     ) -> Result<(), SweepError> {
-        let file = trial.path.join(RESULT_FILE);
+        let Trial { path, lock, .. } = trial;
+        let file = path.join(RESULT_FILE);
         let json = serde_json::to_string_pretty(finished)
-            .map_err(|error| SweepError::damaged(&file, error))?;
+            .map_err(|error| SweepError::damaged(&file, error.to_string()))?;
         write(&file, &json)?;
+        drop(lock);
         let _lock = self.lock()?;
         self.reconcile(search, &self.finished()?, on_note)
     }
@@ -550,8 +555,8 @@ fn open_lock(path: &Path) -> Result<File, SweepError> {
 
 fn read_trial(path: &Path) -> Result<Values, SweepError> {
     let file = path.join(TRIAL_FILE);
-    let trial: TrialFile =
-        toml::from_str(&read(&file)?).map_err(|error| SweepError::damaged(&file, error))?;
+    let trial: TrialFile = toml::from_str(&read(&file)?)
+        .map_err(|error| SweepError::damaged(&file, error.to_string()))?;
     Ok(trial.values)
 }
 

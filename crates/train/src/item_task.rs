@@ -457,7 +457,8 @@ impl<T: ItemTask> Task for Items<T> {
     }
 
     fn without_test(mut self) -> Self {
-        self.rows[2] = self.rows[1].clone();
+        let [_, valid, test] = &mut self.rows;
+        test.clone_from(valid);
         self.has_test = false;
         self
     }

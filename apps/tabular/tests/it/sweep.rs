@@ -1,5 +1,10 @@
 //! Searches over recipes: several processes, kills, and folders that cannot be used.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};

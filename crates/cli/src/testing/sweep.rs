@@ -24,8 +24,7 @@ pub fn check_sweep(place: &Place, train: &[&str]) {
         assert!(shown.contains(words), "`{words}` is not in: {shown}");
     }
     let read = |run: &str, name: &str| {
-        let text = fs::read_to_string(place.path(&format!("sweep/{run}/{name}")));
-        text.unwrap_or_else(|error| panic!("{run}/{name}: {error}"))
+        fs::read_to_string(place.path(&format!("sweep/{run}/{name}"))).unwrap()
     };
     let summary = |run: &str| serde_json::from_str::<Value>(&read(run, "summary.json")).unwrap();
     let seed = summary("best")["seed"].clone();

@@ -107,9 +107,12 @@ fn range(axis: &Axis, values: impl Iterator<Item = f64>) -> [f64; 2] {
 
 /// Where a value is on its axis, from 0 to 1; the middle where all are equal.
 fn share(axis: &Axis, [low, high]: [f64; 2], value: f64) -> f64 {
-    let scale = |value: f64| match axis.log {
-        true if low > 0.0 => value.ln(),
-        _ => value,
+    let scale = |value: f64| {
+        if axis.log && low > 0.0 {
+            value.ln()
+        } else {
+            value
+        }
     };
     let length = scale(high) - scale(low);
     if length <= 0.0 {

@@ -95,7 +95,7 @@ fn values_are_applied_after_the_kinds_of_their_sections() {
     ]);
     let model = apply(recipe(), &values).unwrap().model;
     assert!(
-        matches!(model, Model::Large { layers: 3, dropout } if dropout == 0.4),
+        matches!(model, Model::Large { layers: 3, dropout } if (dropout - 0.4).abs() < 1e-12),
         "{model:?}"
     );
 }
