@@ -214,5 +214,5 @@ fn a_recipe_that_always_fails_ends_the_sweep() {
     );
     let args = sweep_args(&["--out", "sweep", "--space", "space.toml"]);
     let ran = place.run(&args);
-    ran.failed(2, &["all of the first 5 trials failed", "not finite"]);
+    ran.failed(2, &["all of the first 5 trials failed", "no longer finite"]);
 }
