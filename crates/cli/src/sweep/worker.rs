@@ -15,7 +15,7 @@ use tinderbox_train::overlay::{assign, document, recipe_table};
 use tinderbox_train::run_dir::{RECIPE_FILE, SUMMARY_FILE};
 use tinderbox_train::task::Objective;
 use tinderbox_train::{
-    CHECKPOINT_DIR, ErrorKind, FitError, MonitorMode, Options, Silent, Task, TaskError,
+    CHECKPOINT_DIR, ErrorKind, FitError, MonitorMode, Options, Ranks, Silent, Task, TaskError,
     TaskRecipe as _, TrainError,
 };
 use toml::Table;
@@ -24,6 +24,7 @@ use super::watch::{Monitor, Shared, Watch, earlier, locked};
 use super::{SweepArgs, board, of_folder};
 use crate::app::{App, RecipeOf, TrainCommand};
 use crate::metric_names::MetricNames;
+use crate::train::Place;
 use crate::{
     Failure, OrUserError as _, RunArgs, TrainArgs, interrupter, note, open_device, summary,
 };
@@ -396,7 +397,13 @@ impl<'a, A: App> Worker<'a, A> {
             mode,
             ..self.search.clone()
         };
-        crate::train::train::<A>(&args, recipe, &self.device, (&dir, resume), |report| {
+        let place = Place {
+            device: &self.device,
+            ranks: &Ranks::default(),
+            dir: &dir,
+            resume,
+        };
+        crate::train::train::<A>(&args, recipe, &place, |report| {
             board::add(report, &search, &finished, &leaders, &metric);
         })
     }
