@@ -41,6 +41,31 @@ fn train<'a>(recipe: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
+fn an_agent_trains_for_a_given_time() {
+    let dir = place();
+    let long = [
+        "--budget",
+        "2s",
+        "--set",
+        "train.total_timesteps=1000000000",
+    ];
+    dir.run(&train("dqn", "run", &long)).ok();
+    let place = dir.path("run");
+    let wall_s = json(&place.join("summary.json"))["wall_s"]
+        .as_f64()
+        .unwrap();
+    // Far from the time of all steps, also on a busy machine.
+    assert!((0.5..10.0).contains(&wall_s), "{wall_s} s");
+    let recipe = fs::read_to_string(place.join("recipe.toml")).unwrap();
+    let mut lines = recipe.lines();
+    let steps = lines.find_map(|line| line.strip_prefix("total_timesteps = "));
+    let steps: u64 = steps.unwrap().parse().unwrap();
+    assert!(steps > 1_000 && steps < 1_000_000_000, "{steps}");
+    let short = dir.run(&train("dqn", "other", &["--budget", "soon"]));
+    short.failed(2, &["`train.budget` must be a time such as 90s"]);
+}
+
+#[test]
 fn a_sweep_tests_its_best_trial_only() {
     check_sweep(&place(), &[&["--recipe", "dqn"], &SHORT[..]].concat());
 }

@@ -53,6 +53,9 @@ pub struct RunArgs {
     /// Passes over the training data
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
+    /// Time for training, such as 20m or 1h30m: as many epochs as fit
+    #[arg(long, value_name = "TIME")]
+    pub budget: Option<String>,
     /// Items per batch
     #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
@@ -145,6 +148,13 @@ impl RunArgs {
         let count = |value: Option<usize>| value.map(|value| value.to_string());
         let all = [
             shortcut("--epochs", &["train.epochs"], "epochs", count(self.epochs)),
+            shortcut(
+                "--budget",
+                &["train.budget"],
+                "time budget",
+                // Quoted: not every time is a word of TOML.
+                self.budget.as_ref().map(|time| format!("{time:?}")),
+            ),
             shortcut(
                 "--batch-size",
                 &["train.batch_size"],

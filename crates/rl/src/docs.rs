@@ -139,6 +139,12 @@ pub(crate) const DOCS: &[KeyDoc] = &[
         "1 or more",
     ),
     KeyDoc::new(
+        "train.budget",
+        "Time for training, which fits the number of steps to the machine, at most train.total_timesteps; empty for none",
+        "a time such as 90s, 20m or 1h30m, or empty",
+    )
+    .optional(),
+    KeyDoc::new(
         "train.num_envs",
         "Environments that are stepped together",
         "1 to 65,536",

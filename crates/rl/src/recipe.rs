@@ -9,7 +9,8 @@ use tinderbox_models::rl::ActorCriticConfig;
 use tinderbox_train::docs::OPTIMIZER_DOCS;
 use tinderbox_train::overlay::{KeyDoc, Patchable, nearest};
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, TaskError, TaskRecipe, TrainConfig, check_name, check_range,
+    ConfigError, Optimizer, Schedule, TaskError, TaskRecipe, TrainConfig, check_budget, check_name,
+    check_range,
 };
 use toml::Table;
 
@@ -66,6 +67,10 @@ impl Agent {
 pub struct TrainingOptions {
     /// Largest number of environment steps, over all environments.
     pub total_timesteps: usize,
+    /// Time that training may take, such as `20m` or `1h30m`, of which the number of steps follows on this machine;
+    /// empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub budget: String,
     /// Environments that are stepped together.
     pub num_envs: usize,
     /// Transitions in an update.
@@ -92,6 +97,7 @@ impl Default for TrainingOptions {
     fn default() -> Self {
         Self {
             total_timesteps: 50_000,
+            budget: String::new(),
             num_envs: 8,
             batch_size: 64,
             seed: 42,
@@ -107,8 +113,19 @@ impl Default for TrainingOptions {
 }
 
 impl TrainingOptions {
+    /// The time budget in s; none if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// If it is no duration.
+    pub fn time_budget(&self) -> Result<Option<f64>, ConfigError> {
+        let budget = check_budget(&self.budget)?;
+        Ok(budget.map(|budget| budget.as_secs_f64()))
+    }
+
     fn validate(&self) -> Result<(), ConfigError> {
         check_count("train.total_timesteps", self.total_timesteps, 1, 1 << 40)?;
+        self.time_budget()?;
         check_count("train.num_envs", self.num_envs, 1, 65_536)?;
         check_count("train.batch_size", self.batch_size, 1, 1 << 20)?;
         check_count("train.eval_freq", self.eval_freq, 1, 1 << 40)?;
@@ -264,6 +281,7 @@ impl Recipe {
     pub(crate) fn identity(&self) -> Result<String, toml::ser::Error> {
         let mut recipe = self.clone();
         recipe.train.total_timesteps = 0;
+        recipe.train.budget.clear();
         toml::to_string(&recipe)
     }
 

@@ -128,6 +128,7 @@ impl Task for ReinforcementLearning {
             let interrupter = options.interrupter.clone();
             let options = train::Options {
                 test: self.has_test,
+                on_note: options.on_note,
                 dir: Some(run.path().to_owned()),
                 resume: options.resume,
                 should_stop: Box::new(move || interrupter.should_stop()),

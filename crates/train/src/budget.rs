@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ConfigError;
+
 /// Share of the budget that is planned with; the rest is for checkpoints, metrics and slower steps.
 const PLANNED: f64 = 0.95;
 
@@ -76,8 +78,10 @@ pub(crate) fn seconds_per_pass<P: Pass>(
 pub(crate) struct Plan<'a> {
     /// The budget as it is written.
     pub(crate) text: &'a str,
-    /// What is left of it, in s.
+    /// What is left of the part that this training has, in s.
     pub(crate) left_s: f64,
+    /// Trainings that share it.
+    pub(crate) trainings: usize,
     /// Time of an epoch with its validation, in s.
     pub(crate) epoch_s: f64,
     /// Most epochs.
@@ -86,30 +90,39 @@ pub(crate) struct Plan<'a> {
 
 impl Plan<'_> {
     /// The number of epochs that fit into the budget, from 1.
-    pub(crate) fn epochs(&self) -> usize {
-        ((PLANNED * self.left_s / self.epoch_s) as usize).clamp(1, self.most)
+    ///
+    /// # Errors
+    ///
+    /// If not even one fits.
+    pub(crate) fn epochs(&self) -> Result<usize, ConfigError> {
+        if self.epoch_s > self.left_s {
+            // With what the measurement took.
+            let least = (self.epoch_s / PLANNED * self.trainings as f64 * 1.1)
+                .ceil()
+                .max(1.0);
+            let expected = format!(
+                "at least {least:.0}s, since one epoch takes about {}",
+                seconds(self.epoch_s)
+            );
+            return Err(ConfigError::new("train.budget", self.text, expected));
+        }
+        Ok(((PLANNED * self.left_s / self.epoch_s) as usize).clamp(1, self.most))
     }
 
     /// The number of epochs and why, for the user.
-    pub(crate) fn note(&self) -> String {
-        let Self {
-            text,
-            left_s,
-            epoch_s,
-            most,
-        } = self;
-        let each = seconds(*epoch_s);
-        match self.epochs() {
-            epochs if epochs == *most => {
-                format!("`train.budget` {text}: training for all {most} epochs, about {each} each")
-            }
-            1 if epoch_s > left_s => format!(
-                "`train.budget` {text} is too short for one epoch, about {each}: training for 1 epoch"
-            ),
-            epochs => format!(
-                "`train.budget` {text}: training for {epochs} of at most {most} epochs, about {each} each"
-            ),
-        }
+    pub(crate) fn note(&self, epochs: usize) -> String {
+        let Self { text, most, .. } = self;
+        let each = seconds(self.epoch_s);
+        let of = if epochs == *most {
+            format!("all {most} epochs")
+        } else {
+            format!("{epochs} of at most {most} epochs")
+        };
+        let shared = match self.trainings {
+            0 | 1 => String::new(),
+            trainings => format!(" for {trainings} trainings"),
+        };
+        format!("`train.budget` {text}{shared}: training for {of}, about {each} each")
     }
 }
 
@@ -220,6 +233,7 @@ mod tests {
         let plan = |left_s: f64, epoch_s: f64| Plan {
             text: "20m",
             left_s,
+            trainings: 1,
             epoch_s,
             most: 300,
         };
@@ -243,15 +257,27 @@ mod tests {
                 1,
                 "1 of at most 300 epochs, about 1190 s each",
             ),
-            (1200.0, 2000.0, 1, "too short for one epoch, about 2000 s"),
-            (-5.0, 2000.0, 1, "too short for one epoch"),
         ] {
             let plan = plan(left_s, epoch_s);
-            assert_eq!(plan.epochs(), epochs, "{plan:?}");
-            let note = plan.note();
+            assert_eq!(plan.epochs(), Ok(epochs), "{plan:?}");
+            let note = plan.note(epochs);
             assert!(
-                note.starts_with("`train.budget` 20m") && note.contains(words),
+                note.starts_with("`train.budget` 20m: ") && note.contains(words),
                 "{note}"
+            );
+        }
+        for (left_s, epoch_s) in [(1200.0, 2000.0), (-5.0, 2000.0)] {
+            let plan = Plan {
+                trainings: 3,
+                ..plan(left_s, epoch_s)
+            };
+            assert_eq!(
+                plan.epochs().unwrap_err().to_string(),
+                "`train.budget` must be at least 6948s, since one epoch takes about 2000 s (got 20m)"
+            );
+            assert!(
+                plan.note(1)
+                    .starts_with("`train.budget` 20m for 3 trainings: ")
             );
         }
     }

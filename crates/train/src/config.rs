@@ -73,14 +73,28 @@ impl MonitorMode {
     }
 }
 
+/// Reads `train.budget`; none if it is empty.
+///
+/// # Errors
+///
+/// If it is no duration.
+pub fn check_budget(budget: &str) -> Result<Option<Duration>, ConfigError> {
+    if budget.is_empty() {
+        return Ok(None);
+    }
+    let expected = "a time such as 90s, 20m or 1h30m, up to a year, or empty for no budget";
+    let refuse = || ConfigError::new("train.budget", format!("{budget:?}"), expected);
+    crate::budget::parse(budget).map(Some).ok_or_else(refuse)
+}
+
 /// How long and in what portions to train, and what to keep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingOptions {
     /// Passes over the training split; with a budget, the most.
     pub epochs: usize,
-    /// Time that a training may take, such as `20m` or `1h30m`, of which the number of epochs follows on
-    /// this machine; empty for none. Each fold and each network of an ensemble has its own.
+    /// Time that training may take, such as `20m` or `1h30m`, of which the number of epochs follows on this
+    /// machine; empty for none. The folds and the networks of an ensemble share it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub budget: String,
     /// Items in a batch.
@@ -152,14 +166,7 @@ impl TrainingOptions {
     ///
     /// If it is no duration.
     pub fn time_budget(&self) -> Result<Option<Duration>, ConfigError> {
-        if self.budget.is_empty() {
-            return Ok(None);
-        }
-        let expected = "a time such as 90s, 20m or 1h30m, up to a year, or empty for no budget";
-        let refuse = || ConfigError::new("train.budget", format!("{:?}", self.budget), expected);
-        crate::budget::parse(&self.budget)
-            .map(Some)
-            .ok_or_else(refuse)
+        check_budget(&self.budget)
     }
 
     /// Checks every number.
@@ -227,6 +234,8 @@ pub struct TrainConfig {
     pub optimizer: Optimizer,
     /// How the learning rate moves.
     pub schedule: Schedule,
+    /// Trainings of the run, which share its time budget; 0 is 1.
+    pub trainings: usize,
 }
 
 impl TrainConfig {
@@ -239,6 +248,16 @@ impl TrainConfig {
             "schedule" => Table::try_from(Schedule::of_kind(kind)?).ok(),
             _ => None,
         }
+    }
+
+    /// The part of the time budget that one training has, in s; none without a budget.
+    ///
+    /// # Errors
+    ///
+    /// If the budget is no duration.
+    pub fn share_of_budget(&self) -> Result<Option<f64>, ConfigError> {
+        let budget = self.train.time_budget()?;
+        Ok(budget.map(|budget| budget.as_secs_f64() / self.trainings.max(1) as f64))
     }
 
     /// Checks every number.

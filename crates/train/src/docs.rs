@@ -117,8 +117,8 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "train.budget",
-        "Time for one training, which fits the number of epochs to the machine, at most train.epochs; each \
-         fold and each network of an ensemble has its own; empty for none",
+        "Time for training, which fits the number of epochs to the machine, at most train.epochs; folds and \
+         networks of an ensemble share it; empty for none",
         "a time such as 90s, 20m or 1h30m, or empty",
     )
     .optional(),

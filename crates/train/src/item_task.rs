@@ -185,6 +185,7 @@ impl<C> ItemRecipe<C> {
             train,
             optimizer,
             schedule,
+            ..
         } = TrainConfig::default();
         Self {
             name: name.to_owned(),
@@ -202,6 +203,7 @@ impl<C> ItemRecipe<C> {
             train: self.train.clone(),
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
+            trainings: 1,
         }
     }
 

@@ -294,6 +294,36 @@ impl RunDir {
     }
 }
 
+/// Writes the length that a time budget has led to into `recipe.toml` of the run in `dir`, if it is the folder of a
+/// run: the value of `key` in `train`.
+///
+/// # Errors
+///
+/// If the file cannot be read or written.
+pub fn write_length(dir: &Path, key: &str, value: usize) -> io::Result<()> {
+    let path = dir.join(RECIPE_FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let start = format!("{key} = ");
+    let mut section = "";
+    // Line by line, so that nothing else changes: a resumed run compares the files.
+    let lines = text.lines().map(|line| {
+        if line.starts_with('[') {
+            section = line;
+        }
+        if section == "[train]" && line.starts_with(&start) {
+            format!("{start}{value}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
+    let text: String = lines.collect();
+    write_atomic(&path, |file| file.write_all(text.as_bytes()))
+}
+
 /// The result of a run, as `summary.json` holds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -32,6 +32,7 @@ use crate::config::{ConfigError, TrainConfig, TrainingOptions};
 use crate::log::{Metrics, MetricsFile, Pace};
 use crate::param_groups::ParamGroups;
 use crate::ranks::Ranks;
+use crate::run_dir::write_length;
 use crate::silent::Silent;
 use crate::strategy::{
     BestListener, DATA, Job, Probe, State, StepListener, Strategy, Timings, TrainError,
@@ -521,13 +522,12 @@ impl<M: LearnerModel> Trainer<M> {
     /// once and is part of every checkpoint.
     fn epochs(&self, state: Option<&State>, probe: &Probe<'_, M>) -> Result<usize, FitError> {
         let train = &self.config.train;
-        let Some(budget) = train.time_budget()? else {
+        let Some(budget) = self.config.share_of_budget()? else {
             return Ok(train.epochs);
         };
         if let Some(state) = state {
             return Ok(state.epochs());
         }
-        let budget = budget.as_secs_f64();
         (self.on_note)(&format!(
             "`train.budget` {}: measuring the time of an epoch",
             train.budget
@@ -536,11 +536,20 @@ impl<M: LearnerModel> Trainer<M> {
         let plan = Plan {
             text: &train.budget,
             left_s: budget - probe.started.elapsed().as_secs_f64(),
+            trainings: self.config.trainings,
             epoch_s,
             most: train.epochs,
         };
-        (self.on_note)(&plan.note());
-        Ok(plan.epochs())
+        let epochs = plan.epochs()?;
+        (self.on_note)(&plan.note(epochs));
+        if let Some(dir) = &self.dir
+            && let Err(error) = write_length(dir, "epochs", epochs)
+        {
+            (self.on_note)(&format!(
+                "warning: the number of epochs is not in `recipe.toml`: {error}"
+            ));
+        }
+        Ok(epochs)
     }
 }
 

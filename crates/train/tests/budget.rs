@@ -101,8 +101,9 @@ fn the_epochs_of_a_budget_are_decided_once_and_equal_to_those_of_a_recipe() {
         schedule: Schedule::of_kind("cosine").unwrap(),
         ..TrainConfig::default()
     };
-    config.train.epochs = 100_000;
-    config.train.budget = "1s".to_owned();
+    // All of them fit, however busy the machine is.
+    config.train.epochs = 20;
+    config.train.budget = "1h".to_owned();
     config.train.batch_size = 16;
     config.train.gradient_accumulation = 2;
     config.train.ema_decay = 0.9;
@@ -127,26 +128,49 @@ fn the_epochs_of_a_budget_are_decided_once_and_equal_to_those_of_a_recipe() {
     let note = note.lock().unwrap().clone();
     let words: Vec<&str> = note.split(' ').collect();
     assert_eq!(
-        words[..4],
-        ["`train.budget`", "1s:", "training", "for"],
+        words[..6],
+        ["`train.budget`", "1h:", "training", "for", "all", "20"],
         "{note}"
     );
-    let epochs: usize = words[4].parse().unwrap();
-    assert!(epochs > 5 && epochs < 100_000, "{note}");
 
     let again = Trainer::new(config.clone())
         .in_dir(dir.path())
         .resume(true)
         .on_note(|text| panic!("decided again: {text}"));
     let resumed = fit(again).unwrap();
-    assert_eq!(resumed.epochs, epochs);
+    assert_eq!(resumed.epochs, 20);
 
-    config.train.epochs = epochs;
     config.train.budget.clear();
     let other = tempfile::tempdir().unwrap();
-    let named = fit(Trainer::new(config).in_dir(other.path())).unwrap();
+    let named = fit(Trainer::new(config.clone()).in_dir(other.path())).unwrap();
     assert_eq!(named.best_epoch, resumed.best_epoch);
     assert_eq!(numbers(&named), numbers(&resumed));
     // The last weights have forgotten the first running statistics; the metrics of the first epochs have not.
     assert!(lines(other.path()) == lines(dir.path()), "other metrics");
+
+    config.train.epochs = 1_000_000;
+    config.train.budget = "2s".to_owned();
+    config.trainings = 2;
+    let third = tempfile::tempdir().unwrap();
+    let recipe = third.path().join("recipe.toml");
+    fs::write(
+        &recipe,
+        "epochs = 3\n\n[train]\nepochs = 1000000\nbudget = \"2s\"\n\n[more]\nepochs = 4\n",
+    )
+    .unwrap();
+    let short = fit(Trainer::new(config).in_dir(third.path())).unwrap();
+    assert!(
+        short.epochs > 5 && short.epochs < 1_000_000,
+        "{}",
+        short.epochs
+    );
+    // Half of the budget, whatever the machine does meanwhile, and a slow last epoch.
+    assert!(short.wall_s < 1.5, "{} s", short.wall_s);
+    let text = fs::read_to_string(&recipe).unwrap();
+    let epochs = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("epochs = "));
+    let epochs: Vec<usize> = epochs.map(|count| count.parse().unwrap()).collect();
+    assert!(epochs[0] == 3 && epochs[2] == 4, "{text}");
+    assert!(epochs[1] >= short.epochs && epochs[1] < 1_000_000, "{text}");
 }

@@ -321,6 +321,7 @@ impl Recipe {
             train: self.train.clone(),
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
+            trainings: (self.split.folds + 1) * self.ensemble,
         }
     }
 

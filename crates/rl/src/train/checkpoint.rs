@@ -48,6 +48,9 @@ pub(super) struct State {
     pub(super) not_finite: bool,
     pub(super) wall_s: f64,
     pub(super) evaluation_s: f64,
+    /// Steps that fit into the time budget, once they are known; 0 before.
+    #[serde(default)]
+    pub(super) planned: u64,
     /// Length of `metrics.jsonl`.
     pub(super) metrics_bytes: u64,
     pub(super) recent: VecDeque<f64>,

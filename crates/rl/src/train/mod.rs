@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use tinderbox_train::checkpoint::{CheckpointContents, Store};
-use tinderbox_train::run_dir::BEST_DIR;
+use tinderbox_train::format::thousands;
+use tinderbox_train::run_dir::{BEST_DIR, write_length};
 use tinderbox_train::{
     CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving, Schedule, TaskError,
     TrainError,
@@ -28,6 +29,15 @@ pub use checkpoint::{BestEvaluation, Milestone};
 use checkpoint::{State, foreign, from_bytes, take, to_bytes};
 use learner::{Clock, Learner};
 
+/// Share of a time budget after which its number of steps is decided.
+const MEASURED: f64 = 0.1;
+
+/// Share of a time budget that is planned with.
+const PLANNED: f64 = 0.95;
+
+/// Share of a time budget after which no round begins.
+const LATEST: f64 = 0.98;
+
 /// How a training is watched, and where it is kept.
 pub struct Options {
     /// Folder of `metrics.jsonl` and `checkpoint/`, which must exist; `None` keeps nothing.
@@ -40,6 +50,8 @@ pub struct Options {
     pub observer: Box<dyn FnMut(&Progress)>,
     /// Called for each checkpoint that is skipped because it is damaged.
     pub on_damage: Box<dyn Fn(&CheckpointError)>,
+    /// Called with what was decided for the user, such as the number of steps of a time budget.
+    pub on_note: fn(&str),
     /// Whether the best policy plays test episodes; else those of another evaluation stand for them.
     pub test: bool,
 }
@@ -52,6 +64,7 @@ impl Default for Options {
             should_stop: Box::new(|| false),
             observer: Box::new(|_| ()),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
+            on_note: |text| tracing::info!("{text}"),
             test: true,
         }
     }
@@ -138,6 +151,7 @@ pub fn train<E: Environment>(
         let round = run.learner.round(&mut run.envs, clock)?;
         run.state.add(&round, run.envs.len());
         let after = run.state.steps;
+        run.plan(&options);
         let crossed = |every: usize| every > 0 && before / every as u64 != after / every as u64;
         let last = run.is_last();
         if crossed(run.config.log_every) || last {
@@ -177,6 +191,10 @@ struct Run<E: Environment> {
     started: Instant,
     /// Steps and time at the last point of the curve.
     mark: (u64, Instant),
+    /// The time budget, in s.
+    budget: Option<f64>,
+    /// Steps and time in the middle of the time that is kept to plan it.
+    half: (u64, f64),
 }
 
 impl<E: Environment> Run<E> {
@@ -211,6 +229,8 @@ impl<E: Environment> Run<E> {
             lines: MetricLines::open(None, 0).map_err(TrainError::Metrics)?,
             started: Instant::now(),
             mark: (0, Instant::now()),
+            budget: config.time_budget()?,
+            half: (0, 0.0),
             config,
             schedule: recipe.schedule.clone(),
             identity: recipe.identity()?,
@@ -240,7 +260,45 @@ impl<E: Environment> Run<E> {
     }
 
     fn is_last(&self) -> bool {
-        self.state.steps >= self.config.total_timesteps as u64
+        let is_late = self
+            .budget
+            .is_some_and(|budget| self.wall_s() > LATEST * budget);
+        is_late || self.state.steps >= self.config.total_timesteps as u64
+    }
+
+    /// Decides once how many steps fit into the time budget, by the second half of the time that is kept for it: the
+    /// first steps are faster, because nothing is learned in them.
+    fn plan(&mut self, options: &Options) {
+        let Some(budget) = self.budget else { return };
+        if self.state.planned > 0 {
+            return;
+        }
+        let now = self.wall_s();
+        if now < MEASURED * budget / 2.0 {
+            self.half = (self.state.steps, now);
+        }
+        let steps = self.state.steps - self.half.0;
+        if now < MEASURED * budget || steps == 0 {
+            return;
+        }
+        let rate = steps as f64 / (now - self.half.1).max(f64::MIN_POSITIVE);
+        let left = (rate * (PLANNED * budget - now)).max(0.0) as u64;
+        let most = self.config.total_timesteps as u64;
+        self.state.planned = (self.state.steps + left).min(most);
+        self.config.total_timesteps = self.state.planned as usize;
+        (options.on_note)(&format!(
+            "`train.budget` {}: training for {} of at most {} steps",
+            self.config.budget,
+            thousands(self.config.total_timesteps),
+            thousands(most as usize)
+        ));
+        if let Some(dir) = &options.dir
+            && let Err(error) = write_length(dir, "total_timesteps", self.config.total_timesteps)
+        {
+            (options.on_note)(&format!(
+                "warning: the number of steps is not in `recipe.toml`: {error}"
+            ));
+        }
     }
 
     fn is_finished(&self) -> bool {
@@ -370,6 +428,9 @@ impl<E: Environment> Run<E> {
         }
         let blobs = &mut checkpoint.blobs;
         self.state = from_bytes(&take(blobs, "state")?)?;
+        if self.state.planned > 0 {
+            self.config.total_timesteps = self.state.planned as usize;
+        }
         // The run may be longer than when the checkpoint was written.
         self.state.finished = self.state.evaluations > 0 && self.is_finished();
         self.envs = from_bytes(&take(blobs, "environments")?)?;

@@ -345,8 +345,18 @@ impl<M: LearnerModel> TrainingLoop<M> {
         Ok(Verdict {
             improved,
             best: self.state.best.clone().filter(|_| kept),
-            stop: events.should_stop(epoch),
+            stop: events.should_stop(epoch) || self.is_out_of_time(epoch)?,
         })
+    }
+
+    /// Whether the next epoch would end after the time budget: the machine has become slower than it was when the
+    /// number of epochs was decided.
+    fn is_out_of_time(&self, epoch: usize) -> Result<bool, TrainError> {
+        let budget = self.config.share_of_budget();
+        let budget = budget.map_err(|error| TrainError::Foreign(error.to_string()))?;
+        let trained = self.metrics.wall_s();
+        let next = trained / epoch as f64;
+        Ok(budget.is_some_and(|budget| trained + next > LATEST * budget))
     }
 
     /// Runs the model on the validation split, whose metrics are then in the metrics file.
@@ -493,6 +503,9 @@ impl<M: LearnerModel> TrainingLoop<M> {
         })
     }
 }
+
+/// Share of a time budget after which no epoch ends; the rest is for measuring and testing.
+const LATEST: f64 = 0.94;
 
 /// A batch on this rank.
 struct Computed<M: LearnerModel> {

@@ -145,6 +145,7 @@ impl DetectionRecipe {
             train: self.train.clone(),
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
+            trainings: self.split.folds + 1,
         }
     }
 

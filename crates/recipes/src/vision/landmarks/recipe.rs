@@ -151,6 +151,7 @@ impl LandmarkRecipe {
             train: self.train.clone(),
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
+            trainings: self.split.folds + 1,
         }
     }
 

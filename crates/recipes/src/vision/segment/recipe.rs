@@ -154,6 +154,7 @@ impl SegmentationRecipe {
             train: self.train.clone(),
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
+            trainings: (self.split.folds + 1) * self.ensemble,
         }
     }
 
