@@ -10,8 +10,11 @@ use crate::{Failure, RunArgs};
 mod launch {
     use super::{Failure, Path, Ranks, RunArgs};
 
-    /// Variables with the number of processes, of Open MPI and MPICH.
-    const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
+    /// Variables with the number of processes and that of this one, of Open MPI and MPICH.
+    const LAUNCHERS: [[&str; 2]; 2] = [
+        ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"],
+        ["PMI_SIZE", "PMI_RANK"],
+    ];
 
     /// Trains on this process.
     ///
@@ -22,12 +25,15 @@ mod launch {
         run: &RunArgs,
         train: impl FnOnce(RunArgs, &Ranks, Option<&Path>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let size = SIZES.iter().find_map(|name| std::env::var(name).ok());
-        match size.and_then(|size| size.parse::<usize>().ok()) {
-            Some(size @ 2..) => Err(Failure::user(format!(
+        let number = |name| std::env::var(name).ok()?.parse::<usize>().ok();
+        let place = LAUNCHERS.map(|[size, rank]| Some([number(size)?, number(rank)?]));
+        match place.into_iter().flatten().next() {
+            Some([size, 0]) if size > 1 => Err(Failure::user(format!(
                 "started on {size} ranks, but this program was built without MPI: build it with \
-                 `--features mpi`, if the app has this feature, or start it without `mpirun`"
+                 `--features mpi`, which every app but rl-cartpole has, or start it without `mpirun`"
             ))),
+            // The first one says it.
+            Some([size, _]) if size > 1 => Ok(()),
             _ => train(run.clone(), &Ranks::default(), None),
         }
     }

@@ -1,6 +1,6 @@
 //! MPI's messages between the ranks of a training.
 //!
-//! [`Session::start`] begins MPI in a program that `mpirun` or `srun` has started, and gives the
+//! `Session::start` begins MPI in a program that `mpirun` or `srun` has started, and gives the
 //! [`Ranks`](tinderbox_train::Ranks) that a training takes. Without the feature `mpi` this crate is empty:
 //! only with it an MPI library and libclang are needed.
 //!

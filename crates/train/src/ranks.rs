@@ -104,6 +104,11 @@ impl Ranks {
         }
     }
 
+    /// What carries data between the ranks.
+    pub fn group(&self) -> &dyn Group {
+        &*self.group
+    }
+
     /// Number of this rank, from 0.
     pub fn rank(&self) -> usize {
         self.group.rank()

@@ -36,6 +36,7 @@ use crate::run_dir::write_length;
 use crate::silent::Silent;
 use crate::strategy::{
     BestListener, DATA, Job, Probe, State, StepListener, Strategy, Timings, TrainError,
+    exchange_seconds,
 };
 use crate::tensorboard::WeightEvents;
 
@@ -345,12 +346,7 @@ impl<M: LearnerModel> Trainer<M> {
             interrupter: &self.interrupter,
             started: Instant::now(),
         };
-        let epochs = if self.ranks.is_first() {
-            self.epochs(state.as_ref(), &probe)?
-        } else {
-            self.config.train.epochs
-        };
-        self.config.train.epochs = self.ranks.of_first(Ok(epochs))?;
+        self.config.train.epochs = self.epochs_of_ranks(state.as_ref(), &probe)?;
         let pace = Pace {
             batches_per_epoch: train.num_batches(),
             gradient_accumulation: self.config.train.gradient_accumulation,
@@ -518,9 +514,34 @@ impl<M: LearnerModel> Trainer<M> {
         train.dealt(rank, now, batch_size)
     }
 
+    /// The number of epochs, which rank 0 decides on.
+    fn epochs_of_ranks(
+        &self,
+        state: Option<&State>,
+        probe: &Probe<'_, M>,
+    ) -> Result<usize, FitError> {
+        let planned = state.is_none() && !self.config.train.budget.is_empty();
+        let exchange_s = if planned && !self.ranks.is_alone() {
+            exchange_seconds(&self.ranks, probe.model)?
+        } else {
+            0.0
+        };
+        let epochs = if self.ranks.is_first() {
+            self.epochs(state, probe, exchange_s)?
+        } else {
+            self.config.train.epochs
+        };
+        Ok(self.ranks.of_first(Ok(epochs))?)
+    }
+
     /// The number of epochs: that of the recipe or, with a time budget, what fits into it, which is decided
-    /// once and is part of every checkpoint.
-    fn epochs(&self, state: Option<&State>, probe: &Probe<'_, M>) -> Result<usize, FitError> {
+    /// once and is part of every checkpoint. A step takes `exchange_s` longer than on one rank.
+    fn epochs(
+        &self,
+        state: Option<&State>,
+        probe: &Probe<'_, M>,
+        exchange_s: f64,
+    ) -> Result<usize, FitError> {
         let train = &self.config.train;
         let Some(budget) = self.config.share_of_budget()? else {
             return Ok(train.epochs);
@@ -532,7 +553,11 @@ impl<M: LearnerModel> Trainer<M> {
             "`train.budget` {}: measuring the time of an epoch",
             train.budget
         ));
-        let epoch_s = probe.epoch_seconds(MEASURED * budget)?;
+        let steps = probe
+            .train
+            .num_batches()
+            .div_ceil(train.gradient_accumulation);
+        let epoch_s = probe.epoch_seconds(MEASURED * budget)? + exchange_s * steps as f64;
         let plan = Plan {
             text: &train.budget,
             left_s: budget - probe.started.elapsed().as_secs_f64(),

@@ -373,6 +373,21 @@ fn a_run_resumes_on_another_number_of_ranks_with_the_same_batches() {
     }
 }
 
+#[test]
+fn ranks_agree_on_the_epochs_of_a_time_budget() {
+    let mut config = config(2);
+    config.train.budget = "1s".to_owned();
+    config.train.epochs = 1_000_000;
+    let started = std::time::Instant::now();
+    let epochs = on_ranks(2, |ranks| {
+        let trainer = Trainer::new(config.clone()).ranks(ranks.clone());
+        fit(trainer, 2, ranks.rank(), false).unwrap().epochs
+    });
+    assert_eq!(epochs[0], epochs[1]);
+    assert!((1..1_000_000).contains(&epochs[0]), "{epochs:?}");
+    assert!(started.elapsed().as_secs() < 20);
+}
+
 /// Fails at one item.
 struct Broken;
 

@@ -3,9 +3,11 @@
 //! Both go through one flat buffer on the host, which is summed in rank order. Burn's backward pass gives
 //! all gradients at once, so there is nothing to send before its end.
 
+use std::time::Instant;
+
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use burn::train::LearnerModel;
 
 use super::error::TrainError;
@@ -20,6 +22,8 @@ use crate::ranks::Ranks;
 pub(super) struct Exchange {
     /// The running statistics before the step, which are the same on all ranks.
     statistics: Vec<f32>,
+    /// Memory of the buffer of the step before.
+    buffer: Vec<f32>,
 }
 
 /// The part of a rank in a step, on the host.
@@ -32,24 +36,26 @@ impl Exchange {
     pub(super) fn new<M: LearnerModel>(model: &M) -> Result<Self, TrainError> {
         Ok(Self {
             statistics: statistics(model)?,
+            buffer: Vec::new(),
         })
     }
 
-    /// Copies the part of this rank to the host; the gradients are already weighted by the share of the
-    /// items that they are of, the statistics are not.
+    /// Copies the part of this rank to the host, weighted by the share of the items that it is of.
     pub(super) fn pack<M: LearnerModel>(
-        &self,
+        &mut self,
         model: &M,
         sum: &GradientSum,
         share: f64,
     ) -> Result<Packed, TrainError> {
+        let mut values = std::mem::take(&mut self.buffer);
+        values.clear();
         let new = statistics(model)?;
         let changes = new.iter().zip(&self.statistics);
+        values.extend(changes.map(|(new, old)| (new - old) * share as f32));
         let mut pack = Pack {
             grads: &sum.grads,
-            values: changes
-                .map(|(new, old)| (new - old) * share as f32)
-                .collect(),
+            weight: sum.weight as f32,
+            values,
             present: Vec::new(),
             error: None,
         };
@@ -97,10 +103,33 @@ impl Exchange {
         let sum = GradientSum {
             grads: unpack.grads,
             batches: packed.batches,
+            weight: 1.0,
         };
+        self.buffer = packed.values;
         Ok((model, sum))
     }
 }
+
+/// The time of an exchange, in s, for a time budget; all ranks measure it together.
+pub(crate) fn exchange_seconds<M: LearnerModel>(
+    ranks: &Ranks,
+    model: &M,
+) -> Result<f64, TrainError> {
+    let mut elements = Elements(0);
+    model.visit(&mut elements);
+    let mut values = vec![0.0; elements.0];
+    // The first one also connects the ranks.
+    ranks.all_well(Ok(()))?;
+    ranks.sum(&mut values)?;
+    let started = Instant::now();
+    for _ in 0..MEASURED {
+        ranks.sum(&mut values)?;
+    }
+    Ok(started.elapsed().as_secs_f64() / f64::from(MEASURED))
+}
+
+/// Exchanges that are timed.
+const MEASURED: u32 = 5;
 
 /// The running statistics of normalization layers, with those of the latest batch.
 fn statistics<M: LearnerModel>(model: &M) -> Result<Vec<f32>, TrainError> {
@@ -116,10 +145,23 @@ fn unreadable(message: String) -> TrainError {
     TrainError::Exchange(message)
 }
 
+fn scale(values: &mut [f32], weight: f32) {
+    for value in values {
+        *value *= weight;
+    }
+}
+
 /// Appends the values of a tensor.
 fn read<const D: usize>(tensor: Tensor<D>, values: &mut Vec<f32>) -> Result<(), String> {
-    let own = tensor.try_into_vec_as::<f32>();
-    values.extend(own.map_err(|error| error.to_string())?);
+    let data = tensor.try_into_data().map_err(|error| error.to_string())?;
+    // Other precisions are converted.
+    let data = if data.dtype() == DType::F32 {
+        data
+    } else {
+        data.convert::<f32>()
+    };
+    let own = data.as_slice::<f32>();
+    values.extend_from_slice(own.map_err(|error| format!("{error:?}"))?);
     Ok(())
 }
 
@@ -190,6 +232,7 @@ impl ModuleMapper for SetStatistics<'_> {
 
 struct Pack<'a> {
     grads: &'a GradientsParams,
+    weight: f32,
     values: Vec<f32>,
     present: Vec<f32>,
     error: Option<String>,
@@ -202,9 +245,11 @@ impl ModuleVisitor for Pack<'_> {
         }
         if let Some(grad) = self.grads.get::<D>(param.id) {
             self.present.push(1.0);
+            let start = self.values.len();
             if let Err(error) = read(grad, &mut self.values) {
                 self.error = Some(error);
             }
+            scale(&mut self.values[start..], self.weight);
         } else {
             self.present.push(0.0);
             let zeros = param.val().shape().num_elements();

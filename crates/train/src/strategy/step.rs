@@ -36,6 +36,8 @@ pub(super) struct GradientSum {
     pub(super) grads: GradientsParams,
     /// Number of batches.
     pub(super) batches: usize,
+    /// What the gradients are to be multiplied by, when they are added to those of other ranks.
+    pub(super) weight: f64,
 }
 
 /// The weights in training, and everything that changes them.
@@ -98,11 +100,18 @@ impl<M: LearnerModel> Stepper<M> {
         let TrainOutput { mut grads, item } = self.forward_backward(batch, step)?;
         if share <= 0.0 {
             grads = GradientsParams::new();
-        } else if share < 1.0 {
-            grads = scaled(&self.model, grads, share);
         }
         if self.accumulation == 1 {
-            return Ok((item, Some(GradientSum { grads, batches: 1 })));
+            let sum = GradientSum {
+                grads,
+                batches: 1,
+                weight: share,
+            };
+            return Ok((item, Some(sum)));
+        }
+        // The parts of the batches of a step may differ.
+        if share < 1.0 {
+            grads = scaled(&self.model, grads, share);
         }
         self.group.accumulate(&self.model, grads);
         self.in_group += 1;
@@ -110,6 +119,7 @@ impl<M: LearnerModel> Stepper<M> {
         let sum = full.then(|| GradientSum {
             grads: self.group.grads(),
             batches: mem::take(&mut self.in_group),
+            weight: 1.0,
         });
         Ok((item, sum))
     }
@@ -139,8 +149,12 @@ impl<M: LearnerModel> Stepper<M> {
     }
 
     /// The part of this rank in the sum of all ranks; none on one rank.
-    pub(super) fn pack(&self, sum: &GradientSum, share: f64) -> Result<Option<Packed>, TrainError> {
-        let exchange = self.exchange.as_ref();
+    pub(super) fn pack(
+        &mut self,
+        sum: &GradientSum,
+        share: f64,
+    ) -> Result<Option<Packed>, TrainError> {
+        let exchange = self.exchange.as_mut();
         let packed = exchange.map(|exchange| exchange.pack(&self.model, sum, share));
         packed.transpose()
     }
