@@ -68,7 +68,10 @@ fn body(title: &str, body: &Body) -> (String, Width) {
         Body::Curves { axes, curves } => (curve_chart(title, axes, curves), Width::Chart),
         Body::Highlights { parts } => (html::highlights(parts), Width::Full),
         Body::Parallel { axes, lines } => (
-            parallel(title, axes, lines).unwrap_or_default(),
+            parallel(title, axes, lines).map_or(String::new(), |chart| {
+                // On a phone its text would be too small.
+                format!("<div class=\"scroll\">{chart}</div>")
+            }),
             Width::Full,
         ),
         Body::Matrix {

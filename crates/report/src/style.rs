@@ -43,7 +43,7 @@ polyline{fill:none;stroke-width:2;stroke-linejoin:round}
 polyline.dashed{stroke-dasharray:6 4}
 polyline.s0,.dots.s0{stroke:var(--s0)}polyline.s1{stroke:var(--s1)}polyline.s2{stroke:var(--s2)}\
 polyline.s3{stroke:var(--s3)}polyline.s4{stroke:var(--s4)}polyline.s5{stroke:var(--s5)}
-svg.wide polyline.item{stroke-width:1.5;stroke-opacity:.7}svg.axes{max-width:none}
+svg.wide polyline.item{stroke-width:1.5;stroke-opacity:.7}svg.axes{max-width:none;min-width:46rem}
 polyline.chance{stroke:var(--soft);stroke-width:1.5}
 circle.s0,rect.s0,i.s0{fill:var(--s0);background:var(--s0)}circle.s1,rect.s1,i.s1{fill:var(--s1);background:var(--s1)}\
 circle.s2,rect.s2,i.s2{fill:var(--s2);background:var(--s2)}circle.s3,rect.s3,i.s3{fill:var(--s3);background:var(--s3)}\

@@ -10,10 +10,10 @@ use crate::number::tick;
 
 /// Width of an axis with its space, and height of the chart.
 const SPACE: f64 = 130.0;
-const HEIGHT: f64 = 300.0;
+const HEIGHT: f64 = 310.0;
 
 /// Top and bottom of the axes.
-const ENDS: [f64; 2] = [44.0, 270.0];
+const ENDS: [f64; 2] = [58.0, 284.0];
 
 /// Most letters of the name of an axis and of a value.
 const LETTERS: usize = 18;
