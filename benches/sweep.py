@@ -3,7 +3,7 @@
 
     cargo build -p tabular -p vision -p text -p rl-cartpole
     python3 benches/sweep.py poor TARGET DATA OUT [RECIPE]...   # 30 trials from a poor start, then 5 seeds of the best
-    python3 benches/sweep.py samplers TARGET DATA OUT           # 10 repetitions of 30 trials with each sampler
+    python3 benches/sweep.py samplers TARGET DATA OUT [RECIPE]...  # 10 repetitions of 30 trials with each sampler
     python3 benches/sweep.py workers TARGET DATA OUT            # trials per minute, one thread each
     python3 benches/sweep.py kill TARGET DATA OUT               # 20 SIGKILLs
 
@@ -130,25 +130,48 @@ def poor(names):
         )
 
 
-def samplers():
+# Cheap trainings: program, data, keys that make them short, search space.
+CHEAP = {
+    "german-credit": ("tabular", "german-credit", ["train.epochs=10", "model.n_members=4"], TABLE),
+    "mlp-digits": (
+        "vision",
+        None,
+        ["train.epochs=5"],
+        """
+optimizer.learning_rate = { min = 1e-5, max = 10.0, log = true }
+optimizer.weight_decay = { min = 1e-6, max = 1.0, log = true }
+model.dropout = { min = 0.0, max = 0.9 }
+train.batch_size = { choices = [16, 64, 256] }
+""",
+    ),
+}
+
+
+def samplers(names):
     OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "space.toml").write_text(TABLE)
-    ranks = {"tpe": [], "random": []}
-    for repetition in range(10):
-        best = {}
+    for name in names or CHEAP:
+        program, data, short, space = CHEAP[name]
+        (OUT / f"{name}.toml").write_text(space)
+        ranks = {"tpe": [], "random": []}
+        scores = {"tpe": [], "random": []}
+        for repetition in range(10):
+            for sampler in ranks:
+                sweep = OUT / f"{name}-{sampler}-{repetition}"
+                flags = ["--recipe", name, "--seed", 1000 + repetition, "--trials", 30, "--pruner", "none"]
+                flags += ["--sampler", sampler, "--space", OUT / f"{name}.toml", "--out", sweep]
+                flags += ["--quiet", "--no-baseline", *sets(short), *data_flags(data)]
+                run(TARGET / program, "sweep", *flags)
+                done = [one["score"] for one in results(sweep).values() if one["outcome"] == "complete"]
+                scores[sampler].append(max(done))
+            for sampler, other in (("tpe", "random"), ("random", "tpe")):
+                own, rival = scores[sampler][-1], scores[other][-1]
+                ranks[sampler].append(1.0 if own > rival else 2.0 if own < rival else 1.5)
         for sampler in ranks:
-            sweep = OUT / f"{sampler}-{repetition}"
-            flags = ["--recipe", "german-credit", "--seed", 1000 + repetition, "--trials", 30, "--pruner", "none"]
-            flags += ["--sampler", sampler, "--space", OUT / "space.toml", "--out", sweep, "--quiet", "--no-baseline"]
-            run(TARGET / "tabular", "sweep", *flags, "--set", "train.epochs=20", *data_flags("german-credit"))
-            done = [one["score"] for one in results(sweep).values() if one["outcome"] == "complete"]
-            best[sampler] = max(done)
-        for sampler, other in (("tpe", "random"), ("random", "tpe")):
-            rank = 1.0 if best[sampler] > best[other] else 2.0 if best[sampler] < best[other] else 1.5
-            ranks[sampler].append(rank)
-        print(f"repetition {repetition + 1}: best validation auroc {best}", flush=True)
-    for sampler, values in ranks.items():
-        print(f"{sampler}: mean rank {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}")
+            print(
+                f"{name}, {sampler}: mean rank {statistics.mean(ranks[sampler]):.2f} ± "
+                f"{statistics.stdev(ranks[sampler]):.2f}, best score {shown(scores[sampler])}",
+                flush=True,
+            )
 
 
 def per_minute(sweep):
@@ -206,4 +229,4 @@ def kill():
           f"weights of the best equal: {weights[0] == weights[1]}")
 
 
-{"poor": lambda: poor(sys.argv[5:]), "samplers": samplers, "workers": workers, "kill": kill}[COMMAND]()
+{"poor": lambda: poor(sys.argv[5:]), "samplers": lambda: samplers(sys.argv[5:]), "workers": workers, "kill": kill}[COMMAND]()
