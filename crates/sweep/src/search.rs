@@ -57,12 +57,13 @@ const STARTUP: usize = 8;
 /// Share of the trials that count as good.
 const GOOD: f64 = 0.15;
 
-/// Share of the values that stay random, so that no part of the space is given up.
-const EXPLORED: f64 = 0.15;
+/// Weight of a random value against one good trial: with few good trials, most of the space is unknown, and what
+/// they have in common may be chance.
+const PRIOR: f64 = 1.5;
 
 /// Width of the kernels, as a share of the range. The crate's own follows the spread of the good trials, which are few
 /// and soon alike: by `tests::tpe_beats_random_search`, that is worse than random search, and this is better.
-const BANDWIDTH: f64 = 0.08;
+const BANDWIDTH: f64 = 0.12;
 
 /// Share of trials whose survivors go on.
 const REDUCTION: u64 = 3;
@@ -114,7 +115,7 @@ impl Search {
             let range = distribution(&parameter.range);
             let is_random = self.sampler == Sampler::Random
                 || history.len() < STARTUP
-                || share(self.seed, id) < EXPLORED;
+                || share(self.seed, id) < PRIOR / (PRIOR + (GOOD * history.len() as f64).ceil());
             let value = if is_random {
                 random.sample(&range, id, &[])
             } else {
