@@ -86,6 +86,7 @@ pub mod random;
 pub mod raster;
 #[cfg(feature = "sets")]
 pub mod sets;
+mod shard;
 pub mod split;
 #[cfg(feature = "loader")]
 mod subset;
@@ -98,6 +99,7 @@ pub use download::{DownloadError, PublicSet, fetch, public_set};
 pub use flip::{IBUG_POINTS, flip_order};
 pub use parallel::parallel_map;
 pub use random::Stream;
+pub use shard::{FileHash, InputRange, MAX_SHARDS, Shard, ShardError, hash_folder};
 pub use split::{
     Fold, SplitError, count_duplicates, count_overlap, folds, folds_by_content, grouped_folds,
     grouped_indices, latest_indices, rolling_folds, split_indices, split_indices_by_content,

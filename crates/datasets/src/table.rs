@@ -77,9 +77,12 @@ mod number;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "parquet")]
+mod parquet_writer;
 mod parse;
 mod preamble;
 mod quotes;
+mod ranges;
 mod raw;
 mod read;
 mod rows;
@@ -89,6 +92,7 @@ mod source;
 mod stream;
 mod typed;
 mod write;
+mod writer;
 
 use crate::table::raw::Lines;
 
@@ -113,6 +117,7 @@ pub use schema::{
     BooleanWords, ColumnSchema, Kind, Overrides, Schema, UnknownKind, default_missing,
 };
 pub use stream::{Chunk, Passthrough, TableReader};
+pub use writer::{CellKind, TableWriter, WriteError, written_columns};
 
 /// Rows of named columns, held column by column.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,19 +1,22 @@
 //! The rows of a CSV file, gathered column by column.
 
-use std::io::{Cursor, Read};
+use std::io::{BufRead, Cursor, Read};
 
 use csv::{ByteRecord, Reader};
+use encoding_rs::UTF_8;
 
 use super::decode::{Fault, MAX_ROW, Passed, Spaces, TextReader, count};
 use super::error::{HeaderLine, TableError};
 use super::json::{gather_json, is_json};
-use super::options::{ReadNote, ReadOptions};
+use super::options::{Encoding, ReadNote, ReadOptions};
 use super::preamble::Preamble;
 use super::quotes::{QuoteCheck, Stray};
+use super::ranges::Form;
 use super::raw::{Lines, Markers, RawColumn};
 use super::sniff::{Dialect, Hints, is_blank};
 use super::source::{MEMORY_PER_BYTE, Source, memory_limit, unpack_error};
 use crate::random::{Stream, below, stream};
+use crate::shard::InputRange;
 
 /// Bytes looked at to find the delimiter and the header.
 const HEAD: usize = 1 << 18;
@@ -165,7 +168,8 @@ fn open_csv<'a>(
     source.text.count_cells(dialect.delimiter);
     let mut dropped = preamble.bytes;
     let mut spaces = Spaces::new(dialect.delimiter);
-    if dialect.quoting && spaces.are_in(&bytes) {
+    let has_spaces = dialect.quoting && spaces.are_in(&bytes);
+    if has_spaces {
         let kept = spaces.skip(&mut bytes);
         dropped += bytes.len() - kept;
         bytes.truncate(kept);
@@ -183,6 +187,7 @@ fn open_csv<'a>(
     let mut rows = Rows::new(source, bytes, dialect);
     rows.skipped = (preamble.lines, dropped as u64);
     rows.titles = preamble.titles;
+    rows.spaces = has_spaces.then(|| Spaces::new(dialect.delimiter));
     (rows, header)
 }
 
@@ -240,8 +245,12 @@ pub(crate) struct Rows<'a> {
     packed: bool,
     reader: Reader<std::io::Chain<Cursor<Vec<u8>>, TextReader<'a>>>,
     passed: Passed,
-    encoding: &'static str,
+    encoding: Encoding,
     pub(super) dialect: Dialect,
+    /// Takes away spaces before quotes, from the beginning of a row on, if the file has some.
+    spaces: Option<Spaces>,
+    /// Whether no quote is open at the end.
+    is_closed: bool,
     pub(super) record: ByteRecord,
     /// The line that `record` starts on, and whether it goes over several.
     pub(super) line: u64,
@@ -261,7 +270,9 @@ impl<'a> Rows<'a> {
             file,
             packed,
             passed: text.passed(),
-            encoding: text.encoding().name(),
+            encoding: text.encoding(),
+            spaces: None,
+            is_closed: false,
             reader: dialect.reader(Cursor::new(head).chain(text)),
             dialect,
             record: ByteRecord::new(),
@@ -271,6 +282,47 @@ impl<'a> Rows<'a> {
             titles: 0,
             header: HeaderLine::default(),
         }
+    }
+
+    /// How rows are told apart without reading them.
+    ///
+    /// # Errors
+    ///
+    /// If that takes more than a look at the bytes.
+    pub(super) fn form(&self, header: bool) -> Result<Form, TableError> {
+        let refuse = |reason| TableError::NoParts {
+            file: self.file.clone(),
+            reason,
+        };
+        if self.packed {
+            return Err(refuse("it is packed; unpack it first"));
+        }
+        let encoding = self.encoding.0;
+        if encoding != UTF_8 && !encoding.is_single_byte() {
+            return Err(refuse(
+                "its letters take several bytes; save it as UTF-8 first",
+            ));
+        }
+        Ok(Form {
+            dialect: self.dialect,
+            spaces: self.spaces,
+            above: self.skipped.0,
+            header,
+        })
+    }
+
+    /// Goes on with a part of the file, which begins at a row and, unless it is the last one, ends with one.
+    pub(super) fn continue_with(&mut self, part: Box<dyn BufRead + 'a>, range: &InputRange) {
+        let mut text = TextReader::behind(part, self.encoding, range.odd_quotes);
+        text.count_cells(self.dialect.delimiter);
+        if let Some(spaces) = self.spaces {
+            text.skip_spaces(spaces);
+        }
+        self.passed = text.passed();
+        self.reader = self.dialect.reader(Cursor::new(Vec::new()).chain(text));
+        self.skipped = (range.lines_before, 0);
+        self.is_closed = range.end < range.total;
+        self.line = 0;
     }
 
     /// The character between cells.
@@ -355,7 +407,7 @@ impl<'a> Rows<'a> {
             delimiter: Some(self.dialect.delimiter.into()),
             header,
             unnamed_first,
-            encoding: self.encoding,
+            encoding: self.encoding.name(),
             notes,
             stray: quotes.finish(),
         })
@@ -469,7 +521,8 @@ impl<'a> Rows<'a> {
     /// Whether the row reaches the end of the file because of an unclosed quote.
     pub(super) fn is_open(&self) -> bool {
         let at_end = self.reader.position().byte() + self.skipped.1 == self.passed.bytes();
-        self.dialect.quoting && self.several && at_end && self.passed.odd_quotes()
+        let may_be_open = self.dialect.quoting && !self.is_closed && self.several;
+        may_be_open && at_end && self.passed.odd_quotes()
     }
 
     pub(super) fn open_quote(&self) -> TableError {

@@ -93,10 +93,25 @@ impl<'a> TextReader<'a> {
         };
         inner.consume(mark);
         let encoding = encoding.map_or(marked.unwrap_or(UTF_8), |set| set.0);
-        let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
-        Ok(Self {
+        Ok(Self::within(inner, Encoding(encoding)))
+    }
+
+    /// Text from the middle of a file, whose encoding is known, behind an odd or even number of quotes.
+    pub(crate) fn behind(
+        inner: Box<dyn BufRead + 'a>,
+        encoding: Encoding,
+        odd_quotes: bool,
+    ) -> Self {
+        let reader = Self::within(inner, encoding);
+        reader.passed.odd_quotes.set(odd_quotes);
+        reader
+    }
+
+    fn within(inner: Box<dyn BufRead + 'a>, encoding: Encoding) -> Self {
+        let decoder = (encoding.0 != UTF_8).then(|| encoding.0.new_decoder_without_bom_handling());
+        Self {
             inner,
-            encoding: Encoding(encoding),
+            encoding,
             decoder,
             carry: Vec::new(),
             lines: 0,
@@ -104,7 +119,7 @@ impl<'a> TextReader<'a> {
             passed: Passed::default(),
             delimiter: None,
             spaces: None,
-        })
+        }
     }
 
     pub(crate) fn encoding(&self) -> Encoding {

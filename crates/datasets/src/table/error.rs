@@ -274,6 +274,14 @@ pub enum TableError {
     /// An option is invalid.
     #[error("{0}")]
     Option(String),
+    /// The file cannot be read in parts.
+    #[error("`{file}` cannot be read in parts: {reason}")]
+    NoParts {
+        /// The file.
+        file: String,
+        /// Why, and what helps.
+        reason: &'static str,
+    },
     /// This build is without Parquet support.
     #[error("cannot read `{file}`: this build is without the feature `parquet`")]
     NoParquet {

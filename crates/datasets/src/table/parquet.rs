@@ -12,6 +12,7 @@ use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
 
@@ -364,8 +365,9 @@ impl ParquetFile {
 /// The rows of a file, some at a time.
 pub(crate) struct ParquetRows {
     file: ParquetFile,
-    /// The next group of rows, and the readers of the current one.
+    /// The next group of rows, the last one, and the readers of the current one.
     group: usize,
+    end: usize,
     readers: Vec<ColumnReader>,
     row: usize,
 }
@@ -376,8 +378,10 @@ impl ParquetRows {
             sample: None,
             ..options.clone()
         };
+        let file = ParquetFile::open(file, path, &options)?;
         Ok(Self {
-            file: ParquetFile::open(file, path, &options)?,
+            end: file.reader.num_row_groups(),
+            file,
             group: 0,
             readers: Vec::new(),
             row: 0,
@@ -390,9 +394,27 @@ impl ParquetRows {
         columns.map(|column| column.name.clone()).collect()
     }
 
-    /// Number of rows.
+    /// Number of the last row that is read.
     pub(crate) fn len(&self) -> u64 {
-        self.file.rows as u64
+        self.rows_before(self.end)
+    }
+
+    /// Number of groups.
+    pub(crate) fn groups(&self) -> usize {
+        self.file.reader.num_row_groups()
+    }
+
+    /// Rows in the groups before this one.
+    pub(crate) fn rows_before(&self, group: usize) -> u64 {
+        let groups = self.file.reader.metadata().row_groups().iter().take(group);
+        let rows: i64 = groups.map(RowGroupMetaData::num_rows).sum();
+        u64::try_from(rows).unwrap_or(0)
+    }
+
+    /// Reads some of the groups only, from the first of them on.
+    pub(crate) fn restrict(&mut self, groups: std::ops::Range<usize>) {
+        self.row = usize::try_from(self.rows_before(groups.start)).unwrap_or(usize::MAX);
+        (self.group, self.end) = (groups.start, groups.end.min(self.groups()));
     }
 
     /// Reads up to `rows` rows of the columns `kept`, the same ones each time, and says how many.
@@ -415,7 +437,7 @@ impl ParquetRows {
     }
 
     fn next_group(&mut self, kept: &[usize]) -> Result<bool, TableError> {
-        if self.group >= self.file.reader.num_row_groups() {
+        if self.group >= self.end {
             return Ok(false);
         }
         let open = || {

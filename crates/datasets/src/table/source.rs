@@ -11,7 +11,7 @@ use super::error::TableError;
 use super::options::ReadOptions;
 
 /// Bytes asked of the system at once.
-const BUFFER: usize = 1 << 18;
+pub(crate) const BUFFER: usize = 1 << 18;
 
 /// Memory that reading takes, as a multiple of the text: the cells as they stand in the file, and
 /// the typed columns made of them.

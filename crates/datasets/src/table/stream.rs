@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::path::Path;
 
 use csv::ByteRecord;
@@ -19,11 +19,15 @@ use super::options::ReadOptions;
 use super::parquet::ParquetRows;
 use super::parse::Context;
 use super::quotes::QuoteCheck;
+use super::ranges;
 use super::raw::{Lines, Markers};
 use super::read::{Plan, parquet_file, typed};
 use super::schema::Schema;
-use super::source::Source;
+use super::source::{BUFFER, Source, open_file, read_error};
 use super::typed::{Gathered, conform_gathered};
+#[cfg(feature = "parquet")]
+use crate::shard::FileHash;
+use crate::shard::{InputRange, Shard};
 
 /// Most bytes of text in a chunk: with long rows it has fewer of them.
 const CHUNK_BYTES: usize = 8 << 20;
@@ -64,7 +68,10 @@ pub struct TableReader {
     passthrough: Vec<(String, usize)>,
     /// Columns of the file that are read, in its order.
     kept: Vec<usize>,
+    header: bool,
     row: u64,
+    /// The number of the row before the first one.
+    rows_before: u64,
     ready: VecDeque<Result<Chunk, TableError>>,
     done: bool,
 }
@@ -189,6 +196,7 @@ impl TableReader {
                     names,
                     source: Rowwise::Json(Box::new(rows)),
                     comma_separates: false,
+                    header: true,
                 };
                 return Self::new(new, plan, schema, passthrough, options);
             }
@@ -207,6 +215,7 @@ impl TableReader {
             names,
             source,
             comma_separates,
+            header,
         };
         Self::new(new, plan, schema, passthrough, options)
     }
@@ -228,6 +237,7 @@ impl TableReader {
             names,
             source: Rowwise::Parquet(Box::new(rows)),
             comma_separates: false,
+            header: true,
         };
         Self::new(new, plan, schema, passthrough, options.clone())
     }
@@ -258,6 +268,7 @@ impl TableReader {
             names,
             source,
             comma_separates,
+            header,
         } = parts;
         let place = |name: &String| {
             let at = names.iter().position(|other| other == name);
@@ -289,7 +300,9 @@ impl TableReader {
             comma_separates,
             passthrough,
             kept,
+            header,
             row: 0,
+            rows_before: 0,
             ready: VecDeque::new(),
             done: false,
         })
@@ -306,7 +319,7 @@ impl TableReader {
             Rowwise::Csv { rows, .. } => rows.bytes(),
             Rowwise::Json(rows) => rows.bytes(),
             #[cfg(feature = "parquet")]
-            Rowwise::Parquet(_) => self.row,
+            Rowwise::Parquet(_) => self.row - self.rows_before,
         }
     }
 
@@ -315,11 +328,85 @@ impl TableReader {
         match &self.source {
             Rowwise::Csv { .. } | Rowwise::Json(_) => None,
             #[cfg(feature = "parquet")]
-            Rowwise::Parquet(rows) => Some(rows.len()),
+            Rowwise::Parquet(rows) => Some(rows.len() - self.rows_before),
         }
     }
 
-    /// The next rows, at most `rows`; `None` at the end.
+    /// The part of the file `path`, which this reads, that a shard is: bytes of CSV, from a row whose number is a
+    /// multiple of `multiple` on, or row groups of Parquet.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read in parts, as standard input, JSON and packed files, or not at all.
+    pub fn range(
+        &self,
+        path: &Path,
+        shard: Shard,
+        multiple: u64,
+    ) -> Result<InputRange, TableError> {
+        let failed = |source| read_error(&self.file, source);
+        let refuse = |reason| TableError::NoParts {
+            file: self.file.clone(),
+            reason,
+        };
+        if path.as_os_str() == "-" {
+            return Err(refuse("save it as a file first"));
+        }
+        match &self.source {
+            Rowwise::Csv { rows, .. } => {
+                let form = rows.form(self.header)?;
+                let data = std::fs::metadata(path).map_err(failed)?;
+                if !data.is_file() {
+                    return Err(refuse("it is not a file; save it as one first"));
+                }
+                ranges::find(open_file(path)?, data.len(), form, shard, multiple).map_err(failed)
+            }
+            Rowwise::Json(_) => Err(refuse("it is JSON; convert it to CSV or Parquet first")),
+            #[cfg(feature = "parquet")]
+            Rowwise::Parquet(rows) => {
+                let groups = rows.groups() as u64;
+                let own = shard.items(groups, 1);
+                let mut hash = FileHash::new();
+                io::copy(&mut open_file(path)?, &mut hash).map_err(failed)?;
+                let group = usize::try_from(own.start).unwrap_or(usize::MAX);
+                Ok(InputRange {
+                    rows_before: rows.rows_before(group),
+                    ..InputRange::of_whole(own, groups, hash.finish())
+                })
+            }
+        }
+    }
+
+    /// Reads a [`range`](Self::range) of the file `path` only; before the first chunk.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn restrict(&mut self, path: &Path, range: &InputRange) -> Result<(), TableError> {
+        match &mut self.source {
+            Rowwise::Csv { rows, pending, .. } => {
+                let failed = |source| read_error(&self.file, source);
+                let mut file = open_file(path)?;
+                file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
+                let part = file.take(range.end.saturating_sub(range.start));
+                let part = BufReader::with_capacity(BUFFER, part);
+                rows.continue_with(Box::new(part), range);
+                *pending = false;
+            }
+            Rowwise::Json(_) => {}
+            #[cfg(feature = "parquet")]
+            Rowwise::Parquet(rows) => {
+                let place = |group: u64| usize::try_from(group).unwrap_or(usize::MAX);
+                rows.restrict(place(range.start)..place(range.end));
+                self.done = range.start >= range.end;
+            }
+        }
+        (self.row, self.rows_before) = (range.rows_before, range.rows_before);
+        Ok(())
+    }
+
+    /// The next rows, at most `rows`; `None` at the end. A chunk ends at a row whose number is a multiple of `rows`,
+    /// so that a part of a file has the chunks of the whole.
     ///
     /// A row that cannot be used is an error, after the rows before it. After an error that
     /// [`is_row`](TableError::is_row) the next call continues behind that row; after any other the
@@ -342,7 +429,9 @@ impl TableReader {
             rows: Vec::new(),
             bytes: 0,
         };
-        let outcome = self.read(rows.max(1), &mut chunk);
+        let multiple = rows.max(1) as u64;
+        let rows = multiple - self.row % multiple;
+        let outcome = self.read(usize::try_from(rows).unwrap_or(usize::MAX), &mut chunk);
         self.sort_out(&chunk);
         self.done |= !outcome?;
         Ok(())
@@ -449,6 +538,8 @@ struct Parts {
     names: Vec<String>,
     source: Rowwise,
     comma_separates: bool,
+    /// Whether the names of the columns stand in the file.
+    header: bool,
 }
 
 /// Refuses rows that were lost to a stray quote.
