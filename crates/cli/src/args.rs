@@ -11,7 +11,6 @@ use tinderbox_backend::DeviceSpec;
 use tinderbox_train::overlay::assign;
 use tinderbox_train::section::Analysis;
 use tinderbox_train::task::{Noun, Overview};
-use tinderbox_train::tensorboard::EventOptions;
 use tinderbox_train::{Task, TaskError};
 
 use crate::app::{ModelOf, NoFlags, RecipeOf, load, with_data};
@@ -96,7 +95,7 @@ pub struct RunArgs {
         default_missing_value = "scalars"
     )]
     pub tensorboard: Option<EventKinds>,
-    /// Skip report.html and the model card
+    /// Skip report.html and the model card, also when the run is resumed
     #[arg(long)]
     pub no_report: bool,
     /// Print the result only
@@ -111,14 +110,6 @@ pub enum EventKinds {
     Scalars,
     /// Also the weights of each epoch
     Histograms,
-}
-
-impl From<EventKinds> for EventOptions {
-    fn from(kinds: EventKinds) -> Self {
-        Self {
-            histograms: kinds == EventKinds::Histograms,
-        }
-    }
 }
 
 /// A flag of `train` that stands for a key of the recipe.
@@ -179,6 +170,26 @@ impl RunArgs {
                 &["ensemble"],
                 "ensemble",
                 count(self.ensemble),
+            ),
+            shortcut(
+                "--tensorboard",
+                &["metrics.tensorboard"],
+                "event files",
+                self.tensorboard.map(|_| true.to_string()),
+            ),
+            shortcut(
+                "--tensorboard=histograms",
+                &["metrics.histograms"],
+                "histograms",
+                self.tensorboard
+                    .filter(|kinds| *kinds == EventKinds::Histograms)
+                    .map(|_| true.to_string()),
+            ),
+            shortcut(
+                "--no-report",
+                &["metrics.report"],
+                "report",
+                self.no_report.then(|| false.to_string()),
             ),
         ];
         all.into_iter().flatten().collect()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tinderbox_datasets::files::is_same_file;
-use tinderbox_report::{CARD_FILE, CARD_START, REPORT_FILE, ReportError, Run, card, page};
+use tinderbox_report::{CARD_FILE, CARD_START, REPORT_FILE, ReportError, Run, card, html, page};
 
 use crate::output::check_extension;
 use crate::{Failure, Output, note};
@@ -33,9 +33,9 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
         .map(read)
         .collect::<Result<_, _>>()?;
     let files = match (&args.out, runs.as_slice()) {
-        (Some(out), _) => vec![write(out, &page(&runs))?],
+        (Some(out), _) => vec![write_page(out, &page(&runs))?],
         (None, [run]) => of_run(run)?,
-        (None, _) => vec![write(Path::new(REPORT_FILE), &page(&runs))?],
+        (None, _) => vec![write_page(Path::new(REPORT_FILE), &page(&runs))?],
     };
     files
         .iter()
@@ -82,7 +82,7 @@ fn read(dir: &Path) -> Result<Run, Failure> {
 /// Writes page and card of a run into its directory.
 fn of_run(run: &Run) -> Result<Vec<PathBuf>, Failure> {
     let page = page(std::slice::from_ref(run));
-    let mut files = vec![write(&run.dir().join(REPORT_FILE), &page)?];
+    let mut files = vec![write_page(&run.dir().join(REPORT_FILE), &page)?];
     let file = run.dir().join(CARD_FILE);
     if is_foreign(&file) {
         note(&format!(
@@ -98,6 +98,19 @@ fn of_run(run: &Run) -> Result<Vec<PathBuf>, Failure> {
 /// Whether somebody else has written a file where the card belongs.
 fn is_foreign(file: &Path) -> bool {
     file.exists() && !fs::read_to_string(file).is_ok_and(|text| text.starts_with(CARD_START))
+}
+
+/// Writes a page, unless somebody else has written the file that is there.
+fn write_page(file: &Path, page: &str) -> Result<PathBuf, Failure> {
+    // An empty file, a pipe or a device has nothing to lose.
+    let has_content = fs::metadata(file).is_ok_and(|file| file.is_file() && file.len() > 0);
+    if has_content && !fs::read_to_string(file).is_ok_and(|text| html::is_own(&text)) {
+        return Err(Failure::user(format!(
+            "`{}` exists and is not a report of this program; it stays as it is: name another file with `--out`",
+            file.display()
+        )));
+    }
+    write(file, page)
 }
 
 fn write(file: &Path, text: &str) -> Result<PathBuf, Failure> {
@@ -162,6 +175,30 @@ mod tests {
         let card = fs::read_to_string(dir.path().join(CARD_FILE)).unwrap();
         assert_eq!(card, "# Mine");
         assert!(dir.path().join(REPORT_FILE).exists());
+    }
+
+    #[test]
+    fn a_page_of_somebody_else_stays() {
+        let dir = finished();
+        let other = dir.path().join("other.html");
+        for text in ["<p>mine</p>", "\u{feff}<!doctype html>"] {
+            fs::write(&other, text).unwrap();
+            let failure = command(&[dir.path()], Some(&other)).unwrap_err();
+            assert!(matches!(failure, Failure::UserError(_)), "{failure:?}");
+            assert_eq!(fs::read_to_string(&other).unwrap(), text);
+        }
+        fs::write(&other, "").unwrap();
+        for _ in 0..2 {
+            command(&[dir.path()], Some(&other)).unwrap();
+        }
+        fs::write(dir.path().join(REPORT_FILE), "mine").unwrap();
+        let failure = command(&[dir.path()], None).unwrap_err();
+        assert!(failure.message().contains("`--out`"), "{failure:?}");
+        after_training(dir.path(), true);
+        assert_eq!(
+            fs::read_to_string(dir.path().join(REPORT_FILE)).unwrap(),
+            "mine"
+        );
     }
 
     #[test]

@@ -284,9 +284,18 @@ fn speed(report: &Report, summary: &Summary, item: Noun) -> String {
     };
     format!(
         "{best}{} {unit}/s, {} parameters{alone}",
-        thousands(rate as usize),
+        per_second(rate),
         thousands(summary.parameters)
     )
+}
+
+/// A rate without digits that say nothing.
+pub(crate) fn per_second(rate: f64) -> String {
+    if rate < 10.0 {
+        format!("{rate:.1}")
+    } else {
+        thousands(rate as usize)
+    }
 }
 
 /// Adds the decision threshold of two classes after the metrics of each method.

@@ -7,7 +7,7 @@ use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_train::run_dir::{RECIPE_FILE, Summary};
 use tinderbox_train::section::Section;
 use tinderbox_train::task::Overview;
-use tinderbox_train::tensorboard::{self, EventOptions, TENSORBOARD_DIR};
+use tinderbox_train::tensorboard::{self, TENSORBOARD_DIR};
 use tinderbox_train::{Ranks, Report, Task, TaskRecipe as _, result_warnings};
 
 use crate::app::{App, RecipeOf, TrainCommand};
@@ -82,7 +82,6 @@ pub(crate) fn train<A: App>(
         note(&format!("warning: {warning}"));
     }
     let mut options = progress::watch(&args.train, dir, resume);
-    options.events = common.tensorboard.map(EventOptions::from);
     options.ranks = ranks.clone();
     A::set_options(args, &task, &mut options);
     let mut report = task.train(&device.device, options)?;
@@ -98,7 +97,7 @@ pub(crate) fn train<A: App>(
     summary::print(&report, &summary, A::Task::ITEM, dir)?;
     A::after_training(&task, &report, &device.device, common.quiet)?;
     add_events(dir, &summary)?;
-    if !common.no_report {
+    if task.recipe().metrics().report {
         run_report::after_training(dir, common.quiet);
     }
     Ok(())

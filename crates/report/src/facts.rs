@@ -51,6 +51,7 @@ pub(crate) fn written(label: &str) -> String {
         "mae" => "MAE",
         "r2" => "R²",
         "iou" => "IoU",
+        "nme" => "NME",
         "map50" => "mAP50",
         "map50_95" => "mAP50-95",
         "return_mean" => "mean return",
@@ -101,14 +102,37 @@ pub(crate) fn sentence(run: &Run) -> String {
         Some(headline) => (headline.items, headline.noun[1].as_str()),
         None => (0, "items"),
     };
-    text.push_str(&match comparison(run) {
+    let baseline = match comparison(run) {
         Some(comparison) => {
             let f1 = F1::of_metrics(&summary.test);
             capital(&verdict(&comparison, f1, items, noun)) + "."
         }
-        None => "There is no baseline to compare it with.".to_owned(),
+        None => match best_baseline(summary, &score) {
+            Some((method, value)) => format!(
+                "The best baseline, {method}, has {}.",
+                score_text(&score.metric, value)
+            ),
+            None => "There is no baseline to compare it with.".to_owned(),
+        },
+    };
+    text + &baseline
+}
+
+/// The baseline with the best value of the headline metric, for metrics without a comparison.
+fn best_baseline<'a>(summary: &'a Summary, score: &Score) -> Option<(&'a str, f64)> {
+    let values = summary.baselines.iter().filter_map(|baseline| {
+        let value = *baseline.test.get(&score.metric)?;
+        value
+            .is_finite()
+            .then_some((baseline.method.as_str(), value))
     });
-    text
+    values.reduce(|best, other| {
+        if score.mode.improves(other.1, best.1) {
+            other
+        } else {
+            best
+        }
+    })
 }
 
 /// With a capital letter at the beginning, unless it is a name such as mAP.
@@ -140,6 +164,13 @@ pub(crate) fn tiles(run: &Run) -> Vec<(String, String)> {
         tiles.push((
             score_text(&comparison.metric, own.unwrap_or(comparison.baseline)),
             format!("best baseline: {}", comparison.method),
+        ));
+    } else if let Some(score) = score(summary)
+        && let Some((method, value)) = best_baseline(summary, &score)
+    {
+        tiles.push((
+            score_text(&score.metric, value),
+            format!("best baseline: {method}"),
         ));
     }
     if let Some(headline) = &summary.headline {

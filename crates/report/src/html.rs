@@ -6,14 +6,26 @@ use tinderbox_datasets::escape::escape_markup;
 
 pub use crate::style::STYLE;
 
+/// The beginning of every page up to the line that says who has written it.
+const START: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+                     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+const GENERATOR: &str = "<meta name=\"generator\" content=\"Tinderbox\">\n";
+
+/// The beginning of the style sheet of pages of earlier versions, which do not say who has written them.
+const OLD_STYLE: &str = "<style>\n:root{color-scheme:light dark;--ink:";
+
 /// A page with a title and a body, which is markup.
 pub fn document(title: &str, body: &str) -> String {
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
+        "{START}{GENERATOR}<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         escape_markup(title)
     )
+}
+
+/// Whether a text is a page of [`document`], of this or an earlier version.
+pub fn is_own(text: &str) -> bool {
+    let rest = text.strip_prefix(START);
+    rest.is_some_and(|rest| rest.starts_with(GENERATOR) || rest.contains(OLD_STYLE))
 }
 
 /// A table whose first row is the header; wide ones scroll inside of the page.
@@ -145,6 +157,14 @@ mod tests {
     fn backticks_are_code_in_pairs() {
         assert_eq!(prose("`<a>` or b"), "<code>&lt;a&gt;</code> or b");
         assert_eq!(prose("it`s"), "it`s");
+    }
+
+    #[test]
+    fn a_page_is_known_as_one_also_of_an_earlier_version() {
+        let page = document("a", "b");
+        assert!(is_own(&page));
+        assert!(is_own(&page.replace(GENERATOR, "")));
+        assert!(!is_own("<!doctype html>\n<title>mine</title>\n"));
     }
 
     #[test]

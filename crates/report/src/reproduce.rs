@@ -88,7 +88,12 @@ pub(crate) fn facts(run: &Run) -> Vec<[String; 2]> {
         .detail("predict_item_us")
         .and_then(serde_json::Value::as_f64)
     {
-        put("one prediction", format!("{} µs", number(us)));
+        let time = if us < 1_000.0 {
+            format!("{} µs", number(us))
+        } else {
+            format!("{} ms", number(us / 1_000.0))
+        };
+        put("one prediction", time);
     }
     if let Some(size) = summary.peak_rss_bytes {
         put("memory", format!("{} at most", bytes(size)));

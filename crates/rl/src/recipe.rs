@@ -6,11 +6,11 @@
 use serde::{Deserialize, Serialize};
 use tinderbox_models::LayerSummary;
 use tinderbox_models::rl::ActorCriticConfig;
-use tinderbox_train::docs::OPTIMIZER_DOCS;
+use tinderbox_train::docs::{METRICS_DOCS, OPTIMIZER_DOCS};
 use tinderbox_train::overlay::{KeyDoc, Patchable, nearest};
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, TaskError, TaskRecipe, TrainConfig, check_budget, check_name,
-    check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, TaskError, TaskRecipe, TrainConfig,
+    check_budget, check_name, check_range,
 };
 use toml::Table;
 
@@ -36,6 +36,9 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Length, batches, evaluations and checkpoints of the training.
     pub train: TrainingOptions,
+    /// What is recorded besides `metrics.jsonl`.
+    #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+    pub metrics: MetricsOptions,
 }
 
 /// An algorithm with its hyperparameters.
@@ -169,6 +172,10 @@ impl TaskRecipe for Recipe {
         self.train.seed
     }
 
+    fn metrics(&self) -> MetricsOptions {
+        self.metrics
+    }
+
     fn data_path(&mut self) -> Option<&mut String> {
         None
     }
@@ -184,7 +191,7 @@ impl Patchable for Recipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS, OPTIMIZER_DOCS]
+        &[DOCS, OPTIMIZER_DOCS, METRICS_DOCS]
     }
 }
 
@@ -282,6 +289,7 @@ impl Recipe {
         let mut recipe = self.clone();
         recipe.train.total_timesteps = 0;
         recipe.train.budget.clear();
+        recipe.metrics = MetricsOptions::default();
         toml::to_string(&recipe)
     }
 
@@ -453,6 +461,7 @@ fn base(environment: &str) -> Recipe {
         },
         schedule: Schedule::default(),
         train: TrainingOptions::default(),
+        metrics: MetricsOptions::default(),
     };
     recipe.train.eval_freq = 512;
     recipe.train.log_every = 512;

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -106,12 +106,30 @@ pub(crate) struct Shared {
     pub(crate) in_progress: Arc<Semaphore>,
     /// Threads that may decode inputs.
     pub(crate) cores: Arc<Semaphore>,
+    /// Called with what happens, once the server runs.
+    listener: OnceLock<EventListener>,
 }
+
+/// Is called with what happens to a server.
+type EventListener = Box<dyn Fn(Event) + Send + Sync>;
 
 impl Shared {
     /// Reads all models again; one that cannot be read stays as it is.
     pub(crate) fn reload(&self) -> Vec<(String, Result<(), String>)> {
-        self.models.reload(&self.metrics)
+        let results = self.models.reload(&self.metrics);
+        for (name, result) in &results {
+            self.tell(match result {
+                Ok(()) => Event::Reloaded(name.clone()),
+                Err(error) => Event::ReloadFailed(name.clone(), error.clone()),
+            });
+        }
+        results
+    }
+
+    fn tell(&self, event: Event) {
+        if let Some(listener) = self.listener.get() {
+            listener(event);
+        }
     }
 }
 
@@ -173,6 +191,7 @@ impl Server {
             in_progress: Arc::new(Semaphore::new(settings.limits.queue)),
             cores: Arc::new(Semaphore::new(cores)),
             limits: settings.limits.clone(),
+            listener: OnceLock::new(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -215,18 +234,15 @@ impl Server {
         on_event: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<(), ServeError> {
         let router = router(&self.shared, &self.settings.origins)?;
+        self.shared.listener.get_or_init(|| Box::new(on_event));
         let runtime = Runtime::new()?;
-        runtime.block_on(self.serve(router, Arc::new(on_event)))?;
+        runtime.block_on(self.serve(router))?;
         // Work that nobody waits for any more is not finished.
         runtime.shutdown_background();
         Ok(())
     }
 
-    async fn serve(
-        self,
-        router: axum::Router,
-        on_event: Arc<dyn Fn(Event) + Send + Sync>,
-    ) -> Result<(), ServeError> {
+    async fn serve(self, router: axum::Router) -> Result<(), ServeError> {
         let Self {
             shared,
             listener,
@@ -234,8 +250,8 @@ impl Server {
             stop,
         } = self;
         let listener = TcpListener::from_std(listener)?;
-        let (work, tell) = (Arc::clone(&shared), Arc::clone(&on_event));
-        tokio::task::spawn_blocking(move || tell(warm_up(&work)));
+        let work = Arc::clone(&shared);
+        tokio::task::spawn_blocking(move || work.tell(warm_up(&work)));
         let upkeep = Arc::clone(&shared);
         tokio::spawn(async move {
             let mut ticks = interval(UPKEEP);
@@ -244,7 +260,7 @@ impl Server {
                 upkeep.metrics.upkeep();
             }
         });
-        let stopped = stopped(shared, stop, Arc::clone(&on_event))?;
+        let stopped = stopped(shared, stop)?;
         listen::serve(
             listener,
             router,
@@ -258,11 +274,7 @@ impl Server {
 }
 
 /// Waits for the end, and reloads the models at a signal.
-fn stopped(
-    shared: Arc<Shared>,
-    stop: Arc<Notify>,
-    on_event: Arc<dyn Fn(Event) + Send + Sync>,
-) -> Result<impl Future<Output = ()>, ServeError> {
+fn stopped(shared: Arc<Shared>, stop: Arc<Notify>) -> Result<impl Future<Output = ()>, ServeError> {
     #[cfg(unix)]
     let (mut terminate, mut hang_up) = {
         use tokio::signal::unix::{SignalKind, signal};
@@ -288,17 +300,10 @@ fn stopped(
             if !is_reload {
                 break;
             }
-            let (shared, tell) = (Arc::clone(&shared), Arc::clone(&on_event));
-            tokio::task::spawn_blocking(move || {
-                for (name, result) in shared.reload() {
-                    tell(match result {
-                        Ok(()) => Event::Reloaded(name),
-                        Err(error) => Event::ReloadFailed(name, error),
-                    });
-                }
-            });
+            let shared = Arc::clone(&shared);
+            tokio::task::spawn_blocking(move || shared.reload());
         }
-        on_event(Event::Stopping);
+        shared.tell(Event::Stopping);
     })
 }
 

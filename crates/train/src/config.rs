@@ -8,6 +8,7 @@ use toml::Table;
 
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
+use super::tensorboard::EventOptions;
 
 /// Checks that a share lies between 0 and 1, both left out.
 ///
@@ -225,6 +226,41 @@ impl TrainingOptions {
     }
 }
 
+/// What a run records besides `metrics.jsonl`. It changes no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsOptions {
+    /// Whether event files for `TensorBoard` are written.
+    pub tensorboard: bool,
+    /// Whether these have histograms of the weights, too; they are then written in any case.
+    pub histograms: bool,
+    /// Whether there is a report with a model card at the end.
+    pub report: bool,
+}
+
+impl Default for MetricsOptions {
+    fn default() -> Self {
+        Self {
+            tensorboard: false,
+            histograms: false,
+            report: true,
+        }
+    }
+}
+
+impl MetricsOptions {
+    /// Whether these are the defaults, which a recipe leaves out.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The event files to write, if any.
+    pub fn events(self) -> Option<EventOptions> {
+        let histograms = self.histograms;
+        (self.tensorboard || histograms).then_some(EventOptions { histograms })
+    }
+}
+
 /// Everything that decides a training run besides its data and its model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainConfig {
@@ -297,6 +333,23 @@ mod tests {
         assert_eq!(train.time_budget(), Ok(Some(Duration::from_secs(90))));
         let text = toml::to_string(&train).unwrap();
         assert_eq!(toml::from_str::<TrainingOptions>(&text).unwrap(), train);
+    }
+
+    #[test]
+    fn histograms_are_events_too() {
+        let events = |tensorboard, histograms| {
+            let options = MetricsOptions {
+                tensorboard,
+                histograms,
+                ..MetricsOptions::default()
+            };
+            options.events().map(|events| events.histograms)
+        };
+        assert!(MetricsOptions::default().is_default());
+        assert_eq!(events(false, false), None);
+        assert_eq!(events(true, false), Some(false));
+        assert_eq!(events(true, true), Some(true));
+        assert_eq!(events(false, true), Some(true));
     }
 
     #[test]

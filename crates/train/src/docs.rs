@@ -180,6 +180,33 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     ),
 ];
 
+/// The keys of what is recorded besides `metrics.jsonl`.
+pub const METRICS_DOCS: &[KeyDoc] = &[
+    KeyDoc::new(
+        "metrics",
+        "Records besides metrics.jsonl, which change no result",
+        "",
+    ),
+    KeyDoc::new(
+        "metrics.tensorboard",
+        "Write event files for TensorBoard to tensorboard/ in the run directory",
+        "true or false",
+    )
+    .optional_flag(false),
+    KeyDoc::new(
+        "metrics.histograms",
+        "Write histograms of the weights of each epoch to them, which implies metrics.tensorboard",
+        "true or false",
+    )
+    .optional_flag(false),
+    KeyDoc::new(
+        "metrics.report",
+        "Write report.html and the model card README.md at the end",
+        "true or false",
+    )
+    .optional_flag(true),
+];
+
 /// The keys of a loss for classes.
 pub const LOSS_DOCS: &[KeyDoc] = &[
     KeyDoc::new("loss", "Loss", ""),

@@ -21,8 +21,10 @@ use tinderbox_datasets::{content_hash, split_indices};
 use tinderbox_predict::{ModelFiles, Prediction, model_dir};
 use toml::Table;
 
-use crate::config::{ConfigError, TrainConfig, TrainingOptions, check_name, check_share};
-use crate::docs::{OPTIMIZER_DOCS, TRAIN_DOCS};
+use crate::config::{
+    ConfigError, MetricsOptions, TrainConfig, TrainingOptions, check_name, check_share,
+};
+use crate::docs::{METRICS_DOCS, OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::metrics::Evaluation;
 use crate::overlay::{KeyDoc, Patchable};
 use crate::run::{Part, in_run_dir, train_members};
@@ -112,6 +114,9 @@ pub struct ItemRecipe<C> {
     pub schedule: Schedule,
     /// How long, and in what portions.
     pub train: TrainingOptions,
+    /// What is recorded besides `metrics.jsonl`.
+    #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+    pub metrics: MetricsOptions,
 }
 
 /// Where the items are.
@@ -195,6 +200,7 @@ impl<C> ItemRecipe<C> {
             optimizer,
             schedule,
             train,
+            metrics: MetricsOptions::default(),
         }
     }
 
@@ -222,7 +228,7 @@ impl<C: Serialize + DeserializeOwned> Patchable for ItemRecipe<C> {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS, METRICS_DOCS]
     }
 }
 
@@ -237,6 +243,10 @@ impl<C: Clone + Serialize + DeserializeOwned> TaskRecipe for ItemRecipe<C> {
 
     fn data_path(&mut self) -> Option<&mut String> {
         Some(&mut self.data.path)
+    }
+
+    fn metrics(&self) -> MetricsOptions {
+        self.metrics
     }
 }
 
@@ -344,6 +354,7 @@ impl<T: ItemTask> Items<T> {
         let mut recipe = self.recipe.clone();
         recipe.data.path.clear();
         recipe.train = recipe.train.identity();
+        recipe.metrics = MetricsOptions::default();
         crate::run::identity(&recipe, &self.splits, "")
     }
 

@@ -68,8 +68,8 @@ pub use budget::parse as parse_duration;
 pub use checkpoint::CheckpointError;
 pub use class_balance::class_warnings;
 pub use config::{
-    ConfigError, MonitorMode, TrainConfig, TrainingOptions, check_budget, check_name, check_range,
-    check_share,
+    ConfigError, MetricsOptions, MonitorMode, TrainConfig, TrainingOptions, check_budget,
+    check_name, check_range, check_share,
 };
 pub use direct_fit::DirectFit;
 pub use ema::blend;

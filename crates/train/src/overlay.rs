@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-pub use docs::{KeyDoc, annotated, reference, undocumented};
+pub use docs::{KeyDoc, Omitted, annotated, reference, undocumented};
 pub use refusal::{choices, kinds};
 pub use suggest::{keys, suggest};
 
@@ -159,22 +159,25 @@ pub fn recipe_table<T: Patchable>(recipe: &T) -> Result<Table, toml::ser::Error>
     Ok(with_optional::<T>(Table::try_from(recipe)?))
 }
 
-/// A recipe with the texts that it leaves out because they are empty.
+/// A recipe with the texts and flags that it leaves out.
 fn with_optional<T: Patchable>(mut recipe: Table) -> Table {
-    let docs = T::docs().iter().copied().flatten();
-    for doc in docs.filter(|doc| doc.is_optional) {
+    for doc in T::docs().iter().copied().flatten() {
+        let Some(omitted) = doc.omitted else { continue };
         let (section, name) = doc.key.rsplit_once('.').unwrap_or(("", doc.key));
         let sections = section.split('.').filter(|part| !part.is_empty());
         let mut table = Some(&mut recipe);
         for part in sections {
-            table = table
-                .and_then(|table| table.get_mut(part))
-                .and_then(Value::as_table_mut);
+            let section = table.and_then(|table| match omitted {
+                Omitted::EmptyText => table.get_mut(part),
+                Omitted::Flag(_) => {
+                    let empty = || Value::Table(Table::new());
+                    Some(table.entry(part).or_insert_with(empty))
+                }
+            });
+            table = section.and_then(Value::as_table_mut);
         }
         if let Some(table) = table {
-            table
-                .entry(name)
-                .or_insert_with(|| Value::String(String::new()));
+            table.entry(name).or_insert_with(|| omitted.value());
         }
     }
     recipe
@@ -223,7 +226,7 @@ impl OverlayError {
 /// What a text may be that recipes can leave out.
 fn optional_text<T: Patchable>(key: &str) -> Option<String> {
     let mut docs = T::docs().iter().copied().flatten();
-    let doc = docs.find(|doc| doc.is_optional && doc.key == key)?;
+    let doc = docs.find(|doc| doc.omitted == Some(Omitted::EmptyText) && doc.key == key)?;
     Some(doc.allowed.to_owned())
 }
 
@@ -333,6 +336,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MetricsOptions;
+    use crate::docs::METRICS_DOCS;
     use serde::Deserialize;
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -351,22 +356,53 @@ mod tests {
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct WithTrain {
         train: Train,
+        #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+        metrics: MetricsOptions,
     }
 
     impl Patchable for WithTrain {
         fn docs() -> &'static [&'static [KeyDoc]] {
             const DOCS: &[KeyDoc] = &[KeyDoc::new("train.budget", "b", "c").optional()];
-            &[DOCS]
+            &[DOCS, METRICS_DOCS]
+        }
+    }
+
+    fn with_train() -> WithTrain {
+        WithTrain {
+            train: Train {
+                budget: String::new(),
+            },
+            metrics: MetricsOptions::default(),
         }
     }
 
     #[test]
+    fn a_section_that_is_left_out_where_it_is_the_default_can_be_set() {
+        let base = with_train();
+        let assign = |text: &str| assign(overlay(&base, "").unwrap(), &[text.to_owned()]);
+        let changed = assign("metrics.tensorboard=true").unwrap();
+        assert!(changed.metrics.tensorboard && changed.metrics.report);
+        let text = "[metrics]\ntensorboard = true\n";
+        assert_eq!(overlay(&base, text).unwrap(), changed);
+        let text = document(&changed).unwrap();
+        assert!(text.contains("tensorboard = true"), "{text}");
+        assert_eq!(overlay(&base, &text).unwrap(), changed);
+        let back = super::assign(changed, &["metrics.tensorboard=false".to_owned()]).unwrap();
+        assert_eq!(back, base);
+        let error = assign("metrics.tensorbord=true").unwrap_err().to_string();
+        assert!(
+            error.contains("did you mean `metrics.tensorboard`"),
+            "{error}"
+        );
+        let error = assign("metrics.report=0").unwrap_err().to_string();
+        assert_eq!(error, "`metrics.report` must be `true` or `false` (got 0)");
+        let page = annotated(&base).unwrap();
+        assert!(page.contains("\nreport = true"), "{page}");
+    }
+
+    #[test]
     fn a_key_that_is_left_out_where_it_is_empty_can_be_set() {
-        let base = WithTrain {
-            train: Train {
-                budget: String::new(),
-            },
-        };
+        let base = with_train();
         assert_eq!(document(&base).unwrap(), "format = 1\n[train]\n");
         assert!(keys(&recipe_table(&base).unwrap()).contains(&"train.budget".to_owned()));
         let set = |text: &str| assign(overlay(&base, "").unwrap(), &[text.to_owned()]);

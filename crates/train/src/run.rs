@@ -11,7 +11,7 @@ use crate::overlay::document;
 use crate::run_dir::{BEST_DIR, RunDir, RunError};
 use crate::run_options::{Job, Options};
 use crate::splits::SplitList;
-use crate::task::{FoldReport, Training};
+use crate::task::{FoldReport, TaskRecipe, Training};
 use crate::{FitError, Metrics, TaskError, TrainError, Trained, tensorboard};
 
 /// Creates or resumes the run directory of `options` and trains in it.
@@ -24,7 +24,7 @@ use crate::{FitError, Metrics, TaskError, TrainError, Trained, tensorboard};
 ///
 /// If the directory cannot be used, or `train` fails.
 pub fn in_run_dir<T>(
-    recipe: &impl Serialize,
+    recipe: &impl TaskRecipe,
     splits: Option<&SplitList>,
     mut options: Options,
     train: impl FnOnce(&RunDir, &mut Options) -> Result<T, TaskError>,
@@ -40,7 +40,7 @@ pub fn in_run_dir<T>(
     if let Some(splits) = splits {
         splits.save(run.path())?;
     }
-    if let Some(events) = options.events {
+    if let Some(events) = recipe.metrics().events() {
         tensorboard::enable(run.path(), events).map_err(TrainError::Metrics)?;
     }
     let result = train(&run, &mut options);

@@ -181,8 +181,9 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Resumes the run in `path` with the same recipe, or with one that only trains longer: then
-    /// the recipe of the run is replaced, and a finished run is no longer finished.
+    /// Resumes the run in `path` with the same recipe, or with one that only trains longer or records
+    /// more: then the recipe of the run is replaced, and a finished run that trains longer is no longer
+    /// finished.
     ///
     /// # Errors
     ///
@@ -193,7 +194,7 @@ impl RunDir {
         let stored = Self::recipe(path)?;
         let change = changes::compare(path, &stored, recipe)?;
         let summary = path.join(SUMMARY_FILE);
-        if change == Change::None && summary.exists() {
+        if change != Change::Longer && summary.exists() {
             return Err(RunError::Done {
                 path: path.to_owned(),
                 advice: changes::advice(recipe),
@@ -205,6 +206,8 @@ impl RunDir {
             if summary.exists() {
                 fs::remove_file(&summary).map_err(RunError::io("replace", &summary))?;
             }
+        }
+        if change != Change::None {
             run.write(RECIPE_FILE, recipe.as_bytes())?;
         }
         Ok(run)

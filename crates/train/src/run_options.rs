@@ -6,7 +6,6 @@ use burn::train::renderer::MetricsRenderer;
 use burn::train::{Interrupter, LearnerModel};
 
 use crate::run_dir::RunError;
-use crate::tensorboard::EventOptions;
 use crate::{
     BestListener, CheckpointError, ParameterStats, Ranks, Silent, TrainConfig, Trainer,
     parameter_stats,
@@ -118,8 +117,6 @@ pub struct Options {
     pub baselines: bool,
     /// Whether these are kept in `model/`, for `eval` and `predict`.
     pub keep_baselines: bool,
-    /// Whether event files are written for `TensorBoard`, and which.
-    pub events: Option<EventOptions>,
     /// Draws the progress of each training.
     pub renderer: Box<Renderers>,
     /// The processes that train together.
@@ -142,7 +139,6 @@ impl Options {
             resume: false,
             baselines: false,
             keep_baselines: false,
-            events: None,
             renderer: Box::new(|_| Box::new(Silent)),
             ranks: Ranks::default(),
             interrupter: Interrupter::new(),

@@ -28,7 +28,7 @@ use crate::overlay::Patchable;
 use crate::run_dir::{Baseline, RunDir};
 use crate::section::Section;
 use crate::splits::{Scope, SplitList};
-use crate::{Metrics, MonitorMode, Options, TaskError, Timings, Trained};
+use crate::{Metrics, MetricsOptions, MonitorMode, Options, TaskError, Timings, Trained};
 
 /// Everything that determines a result: data, preprocessing, model, loss, optimizer, schedule, seed.
 pub trait TaskRecipe: Patchable + Clone {
@@ -40,6 +40,11 @@ pub trait TaskRecipe: Patchable + Clone {
 
     /// The file or folder with the data; `None` if the data is generated or bundled.
     fn data_path(&mut self) -> Option<&mut String>;
+
+    /// What is recorded besides `metrics.jsonl`: by default nothing.
+    fn metrics(&self) -> MetricsOptions {
+        MetricsOptions::default()
+    }
 }
 
 /// A kind of problem: its data, networks, losses and metrics.

@@ -229,6 +229,46 @@ fn the_stored_recipe_repeats_the_run_and_so_does_resuming() {
 }
 
 #[test]
+fn a_resumed_run_records_what_its_recipe_says() {
+    let place = trained(&["--no-baseline", "--no-report", "--tensorboard"]);
+    let recipe = |run: &str| fs::read_to_string(place.path(run).join("recipe.toml")).unwrap();
+    let stored = recipe("run");
+    for line in ["[metrics]", "tensorboard = true", "report = false"] {
+        assert!(stored.lines().any(|found| found == line), "{stored}");
+    }
+    assert!(place.path("run/tensorboard/train").is_dir());
+    let longer = |run: &str, more: &[&str]| {
+        let args = [
+            "train",
+            "--resume",
+            run,
+            "--epochs",
+            "8",
+            "--quiet",
+            "--no-baseline",
+        ];
+        place.run(&[&args[..], more].concat())
+    };
+    longer("run", &[]).ok();
+    assert!(!place.path("run/report.html").exists());
+    assert!(!place.path("run/README.md").exists());
+    // More can be recorded from now on, and not less.
+    place
+        .run(&train_args(&["--out", "plain", "--quiet", "--no-baseline"]))
+        .ok();
+    assert!(!recipe("plain").contains("metrics"));
+    assert!(!place.path("plain/tensorboard").exists());
+    longer("plain", &["--set", "metrics.tensorboard=true"]).ok();
+    assert!(place.path("plain/tensorboard/train").is_dir());
+    assert!(place.path("plain/report.html").exists());
+    let less = ["--epochs", "9", "--set", "metrics.tensorboard=false"];
+    let less = [&["train", "--resume", "plain", "--quiet"][..], &less].concat();
+    place.run(&less).failed(2, &["is a run of another recipe"]);
+    // What is recorded changes nothing else.
+    assert!(result(&place.path("plain")) == result(&place.path("run")));
+}
+
+#[test]
 fn columns_may_come_in_any_order_and_the_target_may_be_absent() {
     let place = trained(&["--no-baseline"]);
     place.write(

@@ -6,7 +6,7 @@ use tinderbox_models::{DataSized as _, Template};
 use super::recipe::{Data, Loss, Recipe, Source, Split, SplitBy, TaskType};
 use tinderbox_predict::tabular::{Architecture, Features, Format, NumericScaling, TargetScaling};
 use tinderbox_train::classify::ClassWeights;
-use tinderbox_train::{MonitorMode, Optimizer, Schedule, TrainingOptions};
+use tinderbox_train::{MetricsOptions, MonitorMode, Optimizer, Schedule, TrainingOptions};
 
 /// Names of the built-in recipes with a line on each.
 pub const BUILTIN: [(&str, &str); 16] = [
@@ -132,6 +132,7 @@ fn base(name: &str) -> Recipe {
             log_every: 10,
             ..TrainingOptions::default()
         },
+        metrics: MetricsOptions::default(),
     }
 }
 

@@ -5,12 +5,12 @@ use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::tabular::{Architecture, Features, Format};
 use tinderbox_train::classify::ClassWeights;
-use tinderbox_train::docs::{LOSS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
+use tinderbox_train::docs::{LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::split::check_folds;
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, TaskRecipe, TrainConfig, TrainingOptions, check_name,
-    check_range, check_share,
+    ConfigError, MetricsOptions, Optimizer, Schedule, TaskRecipe, TrainConfig, TrainingOptions,
+    check_name, check_range, check_share,
 };
 use toml::Table as TomlTable;
 
@@ -49,6 +49,9 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Length of the training, size of a batch, and the seed.
     pub train: TrainingOptions,
+    /// What is recorded besides `metrics.jsonl`.
+    #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+    pub metrics: MetricsOptions,
 }
 
 /// The rows and the meaning of their columns.
@@ -269,7 +272,14 @@ impl Patchable for Recipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[RECIPE_DOCS, DOCS, LOSS_DOCS, OPTIMIZER_DOCS, TRAIN_DOCS]
+        &[
+            RECIPE_DOCS,
+            DOCS,
+            LOSS_DOCS,
+            OPTIMIZER_DOCS,
+            TRAIN_DOCS,
+            METRICS_DOCS,
+        ]
     }
 }
 
@@ -307,6 +317,10 @@ impl TaskRecipe for Recipe {
 
     fn seed(&self) -> u64 {
         self.train.seed
+    }
+
+    fn metrics(&self) -> MetricsOptions {
+        self.metrics
     }
 
     fn data_path(&mut self) -> Option<&mut String> {
@@ -362,6 +376,7 @@ impl Recipe {
             path.clear();
         }
         recipe.train = recipe.train.identity();
+        recipe.metrics = MetricsOptions::default();
         recipe
     }
 }

@@ -6,7 +6,7 @@ use tinderbox_predict::text::{
     Format, PretrainedConfig, TextModelConfig, TokenKind, TokenizerConfig,
 };
 use tinderbox_train::classify::Loss;
-use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
+use tinderbox_train::{MetricsOptions, MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
 
 use super::recipe::{Augment, Recipe};
 use super::source::Data;
@@ -113,6 +113,7 @@ fn base(name: &str, data: Data) -> Recipe {
             monitor_mode: MonitorMode::Max,
             ..TrainingOptions::default()
         },
+        metrics: MetricsOptions::default(),
     }
 }
 

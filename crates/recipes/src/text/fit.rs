@@ -23,8 +23,8 @@ use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
 use tinderbox_train::{
-    BestListener, FitError, Options, Report, Splits, TaskError, TrainConfig, Trained, init_seeded,
-    layer_factors,
+    BestListener, FitError, MetricsOptions, Options, Report, Splits, TaskError, TrainConfig,
+    Trained, init_seeded, layer_factors,
 };
 
 use super::TextModeling;
@@ -381,6 +381,7 @@ impl TextModeling {
             path.clear();
         }
         recipe.train = recipe.train.identity();
+        recipe.metrics = MetricsOptions::default();
         identity(&recipe, &self.list, stage)
     }
 }

@@ -2,9 +2,11 @@
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
-use tinderbox_train::TaskRecipe;
-use tinderbox_train::docs::{LOSS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
+use tinderbox_train::docs::{
+    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
+};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
+use tinderbox_train::{MetricsOptions, TaskRecipe};
 use toml::{Table, Value};
 
 use super::classify::{self, Recipe};
@@ -181,6 +183,10 @@ impl TaskRecipe for VisionRecipe {
     fn data_path(&mut self) -> Option<&mut String> {
         of_any!(self, recipe => recipe.data_path())
     }
+
+    fn metrics(&self) -> MetricsOptions {
+        of_any!(self, recipe => recipe.metrics)
+    }
 }
 
 impl Patchable for VisionRecipe {
@@ -210,6 +216,7 @@ impl Patchable for VisionRecipe {
             landmarks::DOCS,
             OPTIMIZER_DOCS,
             TRAIN_DOCS,
+            METRICS_DOCS,
         ]
     }
 }

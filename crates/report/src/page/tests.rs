@@ -122,6 +122,28 @@ fn markup_in_any_text_of_a_run_stays_text_on_the_page_and_in_the_card() {
 }
 
 #[test]
+fn baselines_without_a_comparison_are_named_all_the_same() {
+    let (_place, mut runs) = runs("digits", 1);
+    let summary = runs[0].summary.as_mut().unwrap();
+    summary.details.remove("comparison");
+    let best = tinderbox_train::run_dir::Baseline {
+        method: "nearest neighbor".to_owned(),
+        test: [("accuracy".to_owned(), 0.91)].into(),
+        ..Default::default()
+    };
+    summary.baselines.push(best);
+    let text = page(&runs);
+    for words in [
+        "The best baseline, nearest neighbor, has 91.0%.",
+        "best baseline: nearest neighbor",
+    ] {
+        assert!(text.contains(words), "{words}");
+    }
+    runs[0].summary.as_mut().unwrap().baselines.clear();
+    assert!(page(&runs).contains("There is no baseline to compare it with."));
+}
+
+#[test]
 fn a_page_says_what_the_run_reached_and_fetches_nothing() {
     let (_place, runs) = runs("digits", 1);
     let page = page(&runs);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use burn::tensor::Device;
 use serde_json::Value;
 use tinderbox_predict::ModelFiles;
-use tinderbox_serve::{Limits, Loaded, ModelSource, Server, Settings, StopHandle};
+use tinderbox_serve::{Event, Limits, Loaded, ModelSource, Server, Settings, StopHandle};
 
 /// A running server, which ends with this value.
 pub(crate) struct Running {
@@ -46,9 +46,18 @@ pub(crate) fn settings(limits: Limits) -> Settings {
 }
 
 pub(crate) fn start(settings: Settings, models: Vec<ModelSource>) -> Running {
+    start_with(settings, models, |_| {})
+}
+
+/// The same, and tells `on_event` what happens.
+pub(crate) fn start_with(
+    settings: Settings,
+    models: Vec<ModelSource>,
+    on_event: impl Fn(Event) + Send + Sync + 'static,
+) -> Running {
     let server = Server::bind(settings, models).unwrap();
     let (address, stop) = (server.address().unwrap(), server.stop_handle());
-    let thread = thread::spawn(move || server.run().unwrap());
+    let thread = thread::spawn(move || server.run_with(on_event).unwrap());
     let running = Running {
         address,
         stop,

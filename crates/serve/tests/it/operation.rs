@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use tinderbox_serve::{Limits, ServeError, Server, Settings};
+use tinderbox_serve::{Event, Limits, ServeError, Server, Settings};
 
-use crate::client::{Running, read, settings, source, start, start_stored, stored};
+use crate::client::{Running, read, settings, source, start, start_stored, start_with, stored};
 
 #[test]
 fn a_port_in_use_and_two_models_of_one_name_are_mistakes_of_the_user() {
@@ -144,7 +144,9 @@ fn a_model_is_replaced_while_the_server_runs_unless_it_is_broken() {
         token: Some("t".to_owned()),
         ..settings(Limits::default())
     };
-    let server = start(with_token, vec![source("m", folder.clone())]);
+    let (sender, events) = std::sync::mpsc::channel();
+    let tell = move |event| drop(sender.send(event));
+    let server = start_with(with_token, vec![source("m", folder.clone())], tell);
     let token = "Authorization: Bearer t\r\n";
     let kind = || server.send("GET", "/v1/models/m", token, b"").json()["kind"].clone();
     assert_eq!(kind(), "table-model");
@@ -165,6 +167,13 @@ fn a_model_is_replaced_while_the_server_runs_unless_it_is_broken() {
             .contains("model.json")
     );
     assert_eq!(kind(), "image-classifier");
+    // The log of the server has the same.
+    let events: Vec<Event> = events.try_iter().collect();
+    assert_eq!(events[..2], [Event::Ready, Event::Reloaded("m".to_owned())]);
+    let [Event::ReloadFailed(name, error)] = &events[2..] else {
+        panic!("{events:?}");
+    };
+    assert!(name == "m" && error.contains("model.json"), "{error}");
 }
 
 #[test]

@@ -113,13 +113,16 @@ impl Predictions {
     ///
     /// For two classes it is the area of either.
     pub fn auroc(&self) -> Option<f64> {
-        let of = |class: usize| {
-            let scores: Vec<f64> = self.rows().map(|(row, _)| f64::from(row[class])).collect();
-            let labels: Vec<bool> = self.labels.iter().map(|&label| label == class).collect();
-            Ranking::new(&scores, &labels).auroc()
-        };
+        let of = |class: usize| self.against_rest(class).auroc();
         let classes: Vec<f64> = (0..self.classes).filter_map(of).collect();
         mean(classes.into_iter())
+    }
+
+    /// The ranking of the items by the probability of a class, those of this class against the rest.
+    pub(crate) fn against_rest(&self, class: usize) -> Ranking {
+        let scores: Vec<f64> = self.rows().map(|(row, _)| f64::from(row[class])).collect();
+        let labels: Vec<bool> = self.labels.iter().map(|&label| label == class).collect();
+        Ranking::new(&scores, &labels)
     }
 
     /// The probability of class 1 of each item, for the metrics of two classes.

@@ -17,10 +17,14 @@ const HISTOGRAM_BINS: usize = 20;
 /// Methods with a curve.
 const MAX_METHODS: usize = 3;
 
+/// Classes with a curve.
+const MAX_CLASSES: usize = 5;
+
 /// The charts of some predictions, the first of `methods` being those of the trained model.
 ///
 /// Two classes have the ROC curve, precision against recall, a reliability diagram and a histogram of
-/// their scores; more classes have the last two, of the predicted class; numbers have predicted and actual
+/// their scores; more classes have the ROC curve of each against the rest and the last two, of the predicted class;
+/// numbers have predicted and actual
 /// values, residuals and a histogram of these. Other predictions have none.
 pub fn diagnostics(methods: &[(&str, &Evaluation)], labels: &[String]) -> Vec<Section> {
     let Some((_, own)) = methods.first() else {
@@ -31,7 +35,10 @@ pub fn diagnostics(methods: &[(&str, &Evaluation)], labels: &[String]) -> Vec<Se
     }
     match own {
         Evaluation::Numbers { predicted, actual } => of_numbers(predicted, actual),
-        Evaluation::Classes(predictions) if predictions.classes > 2 => of_classes(predictions),
+        Evaluation::Classes(predictions) if predictions.classes > 2 => {
+            let roc = one_vs_rest(predictions, labels).into_iter();
+            roc.chain(of_classes(predictions)).collect()
+        }
         Evaluation::Tags { words, .. } => of_classes(words),
         _ => of_two_classes(methods, labels),
     }
@@ -108,6 +115,36 @@ fn roc(rankings: &[(&str, Ranking)], threshold: Option<f64>) -> Option<Section> 
     }
     let axes = ["false positive rate", "true positive rate"];
     Some(Section::curves("ROC curve", axes, curves))
+}
+
+/// The ROC curve of each class against the rest: of the classes with the lowest areas, where there are many.
+fn one_vs_rest(predictions: &Predictions, labels: &[String]) -> Option<Section> {
+    let rankings = (0..predictions.classes).zip(labels);
+    let rankings = rankings.filter_map(|(class, label)| {
+        let ranking = predictions.against_rest(class);
+        Some((ranking.auroc()?, label, ranking))
+    });
+    let mut rankings: Vec<(f64, &String, Ranking)> = rankings.collect();
+    let count = rankings.len();
+    let mean = rankings.iter().map(|(area, ..)| area).sum::<f64>() / count as f64;
+    rankings.sort_by(|a, b| a.0.total_cmp(&b.0));
+    rankings.truncate(MAX_CLASSES);
+    let of_class = |(area, label, ranking): &(f64, &String, Ranking)| {
+        curve(format!("{label}, AUROC {area:.3}"), &ranking.roc())
+    };
+    let mut curves: Vec<Curve> = rankings.iter().map(of_class).collect();
+    if curves.is_empty() {
+        return None;
+    }
+    curves.push(curve("chance".to_owned(), &[[0.0, 0.0], [1.0, 1.0]]));
+    let which = if count > MAX_CLASSES {
+        format!("the {MAX_CLASSES} of {count} classes with the lowest AUROC")
+    } else {
+        "each class".to_owned()
+    };
+    let title = format!("ROC curves of {which} against the rest, mean AUROC {mean:.3}");
+    let axes = ["false positive rate", "true positive rate"];
+    Some(Section::curves(&title, axes, curves))
 }
 
 fn precision_recall(rankings: &[(&str, Ranking)], threshold: Option<f64>) -> Option<Section> {
@@ -331,6 +368,59 @@ mod tests {
         };
         assert_eq!(series[1].1.iter().sum::<usize>(), 2);
         assert_eq!(mark.as_ref().map(|mark| mark.1), Some(0.75));
+    }
+
+    fn roc_of_classes(classes: usize, labels: &[&str]) -> Option<(String, Vec<Curve>)> {
+        let mut predictions = Predictions::default();
+        for label in 0..classes {
+            // The first class is never confused; every other one is once with the first.
+            let sure = |at: usize| if at == label { 0.9 } else { 0.1 };
+            let confused = |at: usize| if at == 0 { 0.8 } else { sure(at) / 2.0 };
+            let rows: Vec<f32> = (0..classes)
+                .map(sure)
+                .chain((0..classes).map(confused))
+                .collect();
+            predictions.extend(classes, &rows, [label, label]);
+        }
+        let own = Evaluation::Classes(predictions);
+        let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+        let first = diagnostics(&[("this model", &own)], &labels)
+            .into_iter()
+            .next()?;
+        match first.body {
+            Body::Curves { curves, .. } if first.title.starts_with("ROC") => {
+                Some((first.title, curves))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn more_classes_have_a_curve_each_against_the_rest() {
+        let (title, curves) = roc_of_classes(3, &["a", "b", "c"]).unwrap();
+        // Of the 8 pairs of a row of `a` and another, 2 are equal.
+        assert_eq!(
+            title,
+            "ROC curves of each class against the rest, mean AUROC 0.958"
+        );
+        let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "a, AUROC 0.875",
+                "b, AUROC 1.000",
+                "c, AUROC 1.000",
+                "chance"
+            ]
+        );
+        let letters = ["a", "b", "c", "d", "e", "f", "g"];
+        let (title, curves) = roc_of_classes(7, &letters).unwrap();
+        assert!(
+            title.contains("the 5 of 7 classes with the lowest AUROC"),
+            "{title}"
+        );
+        assert_eq!(curves.len(), 6);
+        assert!(roc_of_classes(3, &[]).is_none(), "classes without names");
     }
 
     #[test]

@@ -21,8 +21,27 @@ pub struct KeyDoc {
     pub text: &'static str,
     /// What it may be; empty where the recipe's type lists the words it takes.
     pub allowed: &'static str,
-    /// Whether recipes leave the key out where it is an empty text.
-    pub is_optional: bool,
+    /// The value with which recipes leave the key out; none if they always have it.
+    pub omitted: Option<Omitted>,
+}
+
+/// A value that a recipe need not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Omitted {
+    /// An empty text.
+    EmptyText,
+    /// This flag; a section with nothing else is left out, too.
+    Flag(bool),
+}
+
+impl Omitted {
+    /// The value.
+    pub(super) fn value(self) -> Value {
+        match self {
+            Self::EmptyText => Value::String(String::new()),
+            Self::Flag(flag) => Value::Boolean(flag),
+        }
+    }
 }
 
 impl KeyDoc {
@@ -32,14 +51,21 @@ impl KeyDoc {
             key,
             text,
             allowed,
-            is_optional: false,
+            omitted: None,
         }
     }
 
     /// The same of a text that recipes leave out where it is empty.
     #[must_use]
     pub const fn optional(mut self) -> Self {
-        self.is_optional = true;
+        self.omitted = Some(Omitted::EmptyText);
+        self
+    }
+
+    /// The same of a flag that recipes leave out, with its section, where it has this value.
+    #[must_use]
+    pub const fn optional_flag(mut self, omitted: bool) -> Self {
+        self.omitted = Some(Omitted::Flag(omitted));
         self
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of a recipe that a resumed run may have: its length, and nothing else.
+//! Changes of a recipe that a resumed run may have: its length and more records, and nothing else.
 
 use std::path::Path;
 
@@ -9,11 +9,16 @@ use super::RunError;
 /// Keys of `train` that only determine when training ends.
 const LENGTH: [&str; 3] = ["epochs", "patience", "total_timesteps"];
 
+/// The section of what is recorded besides `metrics.jsonl`.
+const METRICS: &str = "metrics";
+
 /// The difference between a recipe and that of the run to resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// No difference.
     None,
+    /// It records more or writes no report: see [`METRICS`].
+    Records,
     /// It trains longer: one of [`LENGTH`] is higher.
     Longer,
 }
@@ -36,11 +41,16 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
         }
     }
     if let (Ok(old), Ok(new)) = tables
-        // Its number of epochs was decided when it began.
-        && !has_budget(&old)
-        && without_length(&old) == without_length(&new)
+        && records_as_much(&old, &new)
     {
-        return longer(path, &old, &new);
+        let [old, new] = [without_metrics(old), without_metrics(new)];
+        if old == new {
+            return Ok(Change::Records);
+        }
+        // Its number of epochs was decided when it began.
+        if !has_budget(&old) && without_length(&old) == without_length(&new) {
+            return longer(path, &old, &new);
+        }
     }
     let differs = stored
         .lines()
@@ -112,6 +122,22 @@ fn has_budget(recipe: &Table) -> bool {
     train.is_some_and(|train| train.get("budget").is_some())
 }
 
+/// Whether what one recipe records is recorded by the other, too.
+fn records_as_much(old: &Table, new: &Table) -> bool {
+    let flags = |recipe: &Table| recipe.get(METRICS).and_then(Value::as_table).cloned();
+    let (old, new) = (flags(old), flags(new).unwrap_or_default());
+    let is_kept = |(name, value): (&String, &Value)| {
+        // A report is written at the end, if at all.
+        name == "report" || value.as_bool() == Some(false) || new.get(name) == Some(value)
+    };
+    old.iter().flatten().all(is_kept)
+}
+
+fn without_metrics(mut recipe: Table) -> Table {
+    recipe.remove(METRICS);
+    recipe
+}
+
 fn without_length(recipe: &Table) -> Table {
     let mut recipe = recipe.clone();
     if let Some(train) = recipe.get_mut("train").and_then(Value::as_table_mut) {
@@ -146,6 +172,12 @@ mod tests {
             let error = change(&given).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
+        let events =
+            |epochs: u32| format!("{}[metrics]\ntensorboard = true\n", recipe(epochs, 3, 1));
+        assert_eq!(change(&events(10)).unwrap(), Change::Records);
+        assert_eq!(change(&events(20)).unwrap(), Change::Longer);
+        let fewer = compare(Path::new("run"), &events(10), &recipe(10, 3, 1));
+        assert!(matches!(fewer, Err(RunError::OtherRecipe { .. })));
         let budget = |epochs: u32| format!("{}budget = \"20m\"\n", recipe(epochs, 3, 1));
         let change = compare(Path::new("run"), &budget(10), &budget(20));
         let error = change.unwrap_err().to_string();

@@ -5,7 +5,7 @@ use tinderbox_models::layers::MlpConfig;
 use tinderbox_models::vision::{CnnConfig, ResNetConfig, Stem};
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
-use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
+use tinderbox_train::{MetricsOptions, MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
 
 use super::Recipe;
 use crate::vision::transfer::any_model;
@@ -113,6 +113,7 @@ fn base(name: &str, data: Data, model: ImageModelConfig) -> Recipe {
             monitor_mode: MonitorMode::Max,
             ..TrainingOptions::default()
         },
+        metrics: MetricsOptions::default(),
     }
 }
 

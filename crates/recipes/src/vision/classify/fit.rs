@@ -15,7 +15,7 @@ use tinderbox_train::run::{
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
-use tinderbox_train::{Options, Report, Splits, TaskError, Trained, init_seeded};
+use tinderbox_train::{MetricsOptions, Options, Report, Splits, TaskError, Trained, init_seeded};
 
 use super::evaluate::{eval_loader, predict_all};
 use super::{ImageClassification, normalize};
@@ -364,6 +364,7 @@ impl ImageClassification {
             transfer.weights.clear();
         }
         recipe.train = recipe.train.identity();
+        recipe.metrics = MetricsOptions::default();
         identity(&recipe, &self.list, stage)
     }
 }

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::Augment;
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_train::classify::Loss;
-use tinderbox_train::docs::{LOSS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS};
+use tinderbox_train::docs::{
+    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
+};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
-    check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
+    TrainingOptions, check_name, check_range,
 };
 use toml::Table;
 
@@ -46,6 +48,9 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Epochs, batches, seed and checkpoints.
     pub train: TrainingOptions,
+    /// What is recorded besides `metrics.jsonl`.
+    #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+    pub metrics: MetricsOptions,
 }
 
 impl TaskRecipe for Recipe {
@@ -55,6 +60,10 @@ impl TaskRecipe for Recipe {
 
     fn seed(&self) -> u64 {
         self.train.seed
+    }
+
+    fn metrics(&self) -> MetricsOptions {
+        self.metrics
     }
 
     fn data_path(&mut self) -> Option<&mut String> {
@@ -88,6 +97,7 @@ impl Patchable for Recipe {
             LOSS_DOCS,
             OPTIMIZER_DOCS,
             TRAIN_DOCS,
+            METRICS_DOCS,
         ]
     }
 }

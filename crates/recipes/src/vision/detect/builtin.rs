@@ -6,7 +6,7 @@ use tinderbox_models::Template;
 use tinderbox_models::vision::FastDetectorConfig;
 use tinderbox_predict::vision::DetectionModelConfig;
 use tinderbox_train::detect::DetectionLoss;
-use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
+use tinderbox_train::{MetricsOptions, MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
 
 use super::recipe::{BoxData, DetectionRecipe, DetectionTag};
 
@@ -74,5 +74,6 @@ fn detect(name: &str) -> DetectionRecipe {
             workers: 2,
             ..TrainingOptions::default()
         },
+        metrics: MetricsOptions::default(),
     }
 }

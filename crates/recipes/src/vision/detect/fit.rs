@@ -12,7 +12,9 @@ use tinderbox_train::run::{
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::FoldReport;
-use tinderbox_train::{Options, Report, Section, Splits, TaskError, Trained, init_seeded};
+use tinderbox_train::{
+    MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
+};
 
 use super::batch::BoxCollate;
 use super::evaluate::{Evaluated, Evaluator, THRESHOLD};
@@ -228,6 +230,7 @@ impl ObjectDetection {
             None => String::new(),
         };
         recipe.train = recipe.train.identity();
+        recipe.metrics = MetricsOptions::default();
         identity(&recipe, &self.list, stage)
     }
 }

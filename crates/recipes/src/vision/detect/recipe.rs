@@ -7,10 +7,11 @@ use tinderbox_models::vision::STRIDES;
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::vision::{DetectionInput, DetectionModelConfig};
 use tinderbox_train::detect::DetectionLoss;
+use tinderbox_train::docs::METRICS_DOCS;
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
-    check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
+    TrainingOptions, check_name, check_range,
 };
 use toml::Table;
 
@@ -109,6 +110,9 @@ pub struct DetectionRecipe {
     pub schedule: Schedule,
     /// Epochs, batches, seed and checkpoints.
     pub train: TrainingOptions,
+    /// What is recorded besides `metrics.jsonl`.
+    #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+    pub metrics: MetricsOptions,
 }
 
 impl TaskRecipe for DetectionRecipe {
@@ -118,6 +122,10 @@ impl TaskRecipe for DetectionRecipe {
 
     fn seed(&self) -> u64 {
         self.train.seed
+    }
+
+    fn metrics(&self) -> MetricsOptions {
+        self.metrics
     }
 
     fn data_path(&mut self) -> Option<&mut String> {
@@ -134,7 +142,7 @@ impl Patchable for DetectionRecipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS]
+        &[DOCS, METRICS_DOCS]
     }
 }
 

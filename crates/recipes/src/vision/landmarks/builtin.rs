@@ -6,7 +6,7 @@ use tinderbox_models::Template;
 use tinderbox_models::vision::LandmarkCnnConfig;
 use tinderbox_predict::vision::LandmarkModelConfig;
 use tinderbox_train::landmarks::WingLoss;
-use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
+use tinderbox_train::{MetricsOptions, MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
 
 use super::recipe::{CascadeFit, LandmarkData, LandmarkRecipe, LandmarkTag};
 
@@ -72,5 +72,6 @@ fn landmarks(name: &str) -> LandmarkRecipe {
             workers: 2,
             ..TrainingOptions::default()
         },
+        metrics: MetricsOptions::default(),
     }
 }

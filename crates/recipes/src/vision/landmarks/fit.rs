@@ -16,7 +16,8 @@ use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{FoldReport, compare};
 use tinderbox_train::{
-    DirectFit, Options, Report, Section, Splits, TaskError, Timings, Trained, init_seeded,
+    DirectFit, MetricsOptions, Options, Report, Section, Splits, TaskError, Timings, Trained,
+    init_seeded,
 };
 
 use super::cascade::{CascadeFitter, MAX_CROPS};
@@ -292,6 +293,7 @@ impl Landmarks {
         recipe.data.path.clear();
         recipe.data.extra.clear();
         recipe.train = recipe.train.identity();
+        recipe.metrics = MetricsOptions::default();
         identity(&recipe, &self.list, stage)
     }
 }

@@ -5,11 +5,12 @@ use tinderbox_datasets::image::{Augment, GroupBy, MAX_SIDE};
 use tinderbox_datasets::landmarks::BadPoints;
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::vision::LandmarkModelConfig;
+use tinderbox_train::docs::METRICS_DOCS;
 use tinderbox_train::landmarks::WingLoss;
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
-    check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
+    TrainingOptions, check_name, check_range,
 };
 use toml::Table;
 
@@ -115,6 +116,9 @@ pub struct LandmarkRecipe {
     pub schedule: Schedule,
     /// Epochs, batches, seed and checkpoints.
     pub train: TrainingOptions,
+    /// What is recorded besides `metrics.jsonl`.
+    #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+    pub metrics: MetricsOptions,
 }
 
 impl TaskRecipe for LandmarkRecipe {
@@ -124,6 +128,10 @@ impl TaskRecipe for LandmarkRecipe {
 
     fn seed(&self) -> u64 {
         self.train.seed
+    }
+
+    fn metrics(&self) -> MetricsOptions {
+        self.metrics
     }
 
     fn data_path(&mut self) -> Option<&mut String> {
@@ -140,7 +148,7 @@ impl Patchable for LandmarkRecipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS]
+        &[DOCS, METRICS_DOCS]
     }
 }
 

@@ -5,7 +5,7 @@ use tinderbox_models::Template;
 use tinderbox_models::vision::{BackboneUNetConfig, UNetConfig};
 use tinderbox_predict::vision::{InputScale, SegmentationModelConfig};
 use tinderbox_train::segment::SegmentationLoss;
-use tinderbox_train::{MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
+use tinderbox_train::{MetricsOptions, MonitorMode, Optimizer, Schedule, Split, TrainingOptions};
 
 use super::recipe::{MaskedData, SegmentationRecipe, SegmentationTag};
 
@@ -57,6 +57,7 @@ fn base(name: &str, data: MaskedData, model: SegmentationModelConfig) -> Segment
             workers: 2,
             ..TrainingOptions::default()
         },
+        metrics: MetricsOptions::default(),
     }
 }
 

@@ -12,7 +12,9 @@ use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::segment::{IouMetric, PixelClassifier, SegmentationLoss};
 use tinderbox_train::task::FoldReport;
-use tinderbox_train::{Options, Report, Section, Splits, TaskError, Trained, init_seeded};
+use tinderbox_train::{
+    MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
+};
 
 use super::batch::MaskCollate;
 use super::evaluate::{Evaluated, Evaluator};
@@ -225,6 +227,7 @@ impl ImageSegmentation {
             None => String::new(),
         };
         recipe.train = recipe.train.identity();
+        recipe.metrics = MetricsOptions::default();
         identity(&recipe, &self.list, stage)
     }
 }

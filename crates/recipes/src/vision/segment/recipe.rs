@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::{Augment, MAX_SIDE, MaskValues};
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::vision::{InputScale, SegmentationInput, SegmentationModelConfig};
+use tinderbox_train::docs::METRICS_DOCS;
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::segment::SegmentationLoss;
 use tinderbox_train::{
-    ConfigError, Optimizer, Schedule, Split, TaskRecipe, TrainConfig, TrainingOptions, check_name,
-    check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
+    TrainingOptions, check_name, check_range,
 };
 use toml::Table;
 
@@ -118,6 +119,9 @@ pub struct SegmentationRecipe {
     pub schedule: Schedule,
     /// Epochs, batches, seed and checkpoints.
     pub train: TrainingOptions,
+    /// What is recorded besides `metrics.jsonl`.
+    #[serde(default, skip_serializing_if = "MetricsOptions::is_default")]
+    pub metrics: MetricsOptions,
 }
 
 impl TaskRecipe for SegmentationRecipe {
@@ -127,6 +131,10 @@ impl TaskRecipe for SegmentationRecipe {
 
     fn seed(&self) -> u64 {
         self.train.seed
+    }
+
+    fn metrics(&self) -> MetricsOptions {
+        self.metrics
     }
 
     fn data_path(&mut self) -> Option<&mut String> {
@@ -143,7 +151,7 @@ impl Patchable for SegmentationRecipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS]
+        &[DOCS, METRICS_DOCS]
     }
 }
 
