@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use tinderbox_backend::DeviceSpec;
+use tinderbox_datasets::Shard;
 use tinderbox_train::overlay::assign;
 use tinderbox_train::section::Analysis;
 use tinderbox_train::task::{Noun, Overview};
@@ -249,11 +250,15 @@ pub struct PredictArgs {
     /// Print CSV
     #[arg(long)]
     pub csv: bool,
+    /// Write Parquet
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub parquet: bool,
     /// Leave CSV cells unchanged; by default `'` is put before cells that a spreadsheet would run as a
     /// formula
     #[arg(long)]
     pub raw: bool,
-    /// Write to a file instead of the terminal; models that make images write them to this folder
+    /// Write to a file instead of the terminal; models that make images write them to this folder. The name of a file
+    /// decides between CSV (.csv) and Parquet (.parquet)
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
     /// Decision threshold of two classes [default: the model's]
@@ -271,23 +276,34 @@ pub struct PredictArgs {
     /// Device to compute on.
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Predict part I of N into a file in the folder `--out`, for N processes or machines; parts that are there
+    /// already are skipped
+    #[arg(long, value_name = "I/N", requires = "run", requires = "out")]
+    pub shard: Option<Shard>,
+    /// Merge the parts in a folder into one file, or print them
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["run", "json", "csv", "parquet", "raw", "threshold", "id", "keep", "skip_errors", "shard"]
+    )]
+    pub merge: Option<PathBuf>,
     /// Files to predict; `-` reads stdin
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(
+        required_unless_present = "merge",
+        conflicts_with = "merge",
+        value_name = "INPUT"
+    )]
     pub inputs: Vec<PathBuf>,
 }
 
 impl PredictArgs {
-    /// Writes a row of CSV as `--raw` says.
+    /// Writes rows of CSV as `--raw` says.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
-    pub fn csv_row<S: AsRef<str>>(&self, out: &mut Output, cells: &[S]) -> Result<(), Failure> {
-        if self.raw {
-            out.csv_raw(cells)
-        } else {
-            out.csv(cells)
-        }
+    /// If they cannot be written.
+    pub fn csv_rows(&self, out: &mut Output, rows: &[Vec<String>]) -> Result<(), Failure> {
+        out.csv_rows(rows, self.raw)
     }
 }
 

@@ -63,6 +63,7 @@ pub mod report;
 pub mod run_report;
 pub mod sections;
 pub mod serve;
+mod shards;
 pub mod skipped;
 pub mod splits;
 mod summary;

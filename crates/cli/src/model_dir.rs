@@ -64,6 +64,11 @@ pub fn model_dir(run: &Path, app: &str) -> Result<PathBuf, Failure> {
     Ok(dir)
 }
 
+/// The same without a word, if there is one.
+pub(crate) fn locate_model(run: &Path) -> Option<PathBuf> {
+    find(run).map(|located| located.dir)
+}
+
 /// The recipe of the run that a model folder is part of, if it is part of one: it knows where the
 /// training data is.
 pub fn recipe_file(model: &Path) -> Option<PathBuf> {

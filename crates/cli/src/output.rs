@@ -1,5 +1,6 @@
 //! What a person or a program reads.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -63,41 +64,16 @@ impl Output {
         Ok(())
     }
 
-    /// Appends a row of CSV in which no cell is a formula to a spreadsheet.
+    /// Appends rows of CSV. Unless they are `raw`, no cell is a formula to a spreadsheet; a terminal gets control
+    /// characters escaped in any case.
     ///
     /// # Errors
     ///
     /// As for [`line`](Self::line).
-    pub fn csv<S: AsRef<str>>(&mut self, cells: &[S]) -> Result<(), Failure> {
-        let safe: Vec<_> = cells
-            .iter()
-            .map(|cell| without_formula(cell.as_ref()))
-            .collect();
-        self.csv_raw(&safe)
-    }
-
-    /// Appends a row of CSV with its cells as they are; only a terminal gets control characters
-    /// escaped.
-    ///
-    /// # Errors
-    ///
-    /// As for [`line`](Self::line).
-    pub fn csv_raw<S: AsRef<str>>(&mut self, cells: &[S]) -> Result<(), Failure> {
-        if matches!(self, Self::Stdout) && io::stdout().is_terminal() {
-            let cells: Vec<_> = cells
-                .iter()
-                .map(|cell| escape_cell(cell.as_ref()))
-                .collect();
-            return self.record(&cells);
-        }
-        self.record(cells)
-    }
-
-    fn record<S: AsRef<str>>(&mut self, cells: &[S]) -> Result<(), Failure> {
-        let mut line = csv::Writer::from_writer(Vec::new());
-        line.write_record(cells.iter().map(|cell| cell.as_ref().as_bytes()))?;
-        let line = line.into_inner();
-        self.write_all(&line.map_err(|error| anyhow::anyhow!("{error}"))?)?;
+    pub fn csv_rows(&mut self, rows: &[Vec<String>], raw: bool) -> Result<(), Failure> {
+        let terminal = matches!(self, Self::Stdout) && io::stdout().is_terminal();
+        let text = csv_text(rows, raw, terminal)?;
+        self.write_all(&text)?;
         Ok(())
     }
 
@@ -137,6 +113,34 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
         let message = format!("cannot write `{}`: {error}", path.display());
         io::Error::new(error.kind(), message)
     }
+}
+
+/// Rows as CSV: with cells that are no formula to a spreadsheet unless they are `raw`, and with control characters
+/// escaped for a terminal.
+pub(crate) fn csv_text(
+    rows: &[Vec<String>],
+    raw: bool,
+    terminal: bool,
+) -> Result<Vec<u8>, Failure> {
+    let mut text = csv::Writer::from_writer(Vec::with_capacity(64 * rows.len()));
+    for row in rows {
+        for cell in row {
+            let cell = if raw {
+                Cow::Borrowed(cell.as_str())
+            } else {
+                without_formula(cell)
+            };
+            let cell = if terminal {
+                Cow::Owned(escape_cell(&cell).into_owned())
+            } else {
+                cell
+            };
+            text.write_field(&*cell)?;
+        }
+        text.write_record(None::<&[u8]>)?;
+    }
+    text.into_inner()
+        .map_err(|error| anyhow::anyhow!("{error}").into())
 }
 
 fn is_stdout(path: &Path) -> bool {
@@ -419,8 +423,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.csv");
         let mut output = Output::new(Some(&path)).unwrap();
-        output.csv(&["=1+1", "-2", "a,b"]).unwrap();
-        output.csv_raw(&["=1+1", "\x1b"]).unwrap();
+        let rows = |cells: &[&str]| vec![cells.iter().map(ToString::to_string).collect()];
+        output
+            .csv_rows(&rows(&["=1+1", "-2", "a,b"]), false)
+            .unwrap();
+        output.csv_rows(&rows(&["=1+1", "\x1b"]), true).unwrap();
         output.finish().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, "'=1+1,-2,\"a,b\"\n=1+1,\x1b\n");

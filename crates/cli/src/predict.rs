@@ -4,71 +4,154 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::files::is_same_file;
+use tinderbox_datasets::table::{CellKind, TableWriter};
 use tinderbox_predict::{Prediction, error_chain};
 use tinderbox_train::task::{InputItem, InputOptions, Noun, Position};
 use tinderbox_train::{Task, TaskError};
 
 use crate::app::{App, ModelOf, PredictCommand, load};
-use crate::output::shorten;
+use crate::output::{csv_text, shorten};
+use crate::shards;
 use crate::skipped::Skipped;
 
-use crate::{Failure, Output, PredictArgs, ReadProgress, note, open_device};
+use crate::{Failure, OrUserError as _, Output, PredictArgs, ReadProgress, note, open_device};
 
 /// How predictions are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
     Text,
     Json,
     Csv,
+    Parquet,
 }
 
 impl Format {
     fn of(args: &PredictArgs) -> Self {
-        let is_csv = |path: &Path| {
-            let extension = path.extension();
-            extension.is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
-        };
-        match (
-            args.json,
-            args.csv || args.out.as_deref().is_some_and(is_csv),
-        ) {
+        let extension = args.out.as_deref().and_then(Path::extension);
+        let ends_as = |known: &str| extension.is_some_and(|end| end.eq_ignore_ascii_case(known));
+        if args.json {
+            Self::Json
+        } else if args.parquet || !args.csv && ends_as("parquet") {
+            Self::Parquet
+        } else if args.csv || ends_as("csv") {
+            Self::Csv
+        } else {
+            Self::Text
+        }
+    }
+
+    /// The format of the files of a part, for which `--out` names a folder: CSV by default.
+    pub(crate) fn of_part(args: &PredictArgs) -> Self {
+        match (args.json, args.parquet) {
             (true, _) => Self::Json,
-            (false, true) => Self::Csv,
-            (false, false) => Self::Text,
+            (_, true) => Self::Parquet,
+            _ => Self::Csv,
+        }
+    }
+
+    /// The end of the name of a file.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Json => "jsonl",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
         }
     }
 }
 
-/// Predicts the inputs that the flags name.
+/// Predicts the inputs that the flags name, or a part of them, or merges parts.
 pub(crate) fn run<A: App>(
     args: &PredictCommand<A::ModelFlags, A::InputFlags>,
 ) -> Result<(), Failure> {
     let common = &args.predict;
-    let device = open_device(common.device, A::NAME)?.device;
-    let model = model::<A>(args, &device)?;
-    let options = InputOptions {
-        columns: common.id.clone(),
-        all_columns: common.keep,
-        out: output_folder::<A>(&model, common)?,
-        own: A::input_options(&args.inputs)?,
-    };
-    check_output(common)?;
-    let mut writer = Writer {
-        args: common,
-        format: Format::of(common),
-        out: match options.out {
-            Some(_) => Output::Stdout,
-            None => Output::new(common.out.as_deref())?,
-        },
-        columns: A::Task::columns(&model),
-        copied: None,
-    };
-    for input in &common.inputs {
-        predict_input::<A>(&model, input, &options, &mut writer)?;
+    if let Some(dir) = &common.merge {
+        return shards::merge(dir, common.out.as_deref());
     }
-    writer.out.finish()
+    if let Some(shard) = common.shard {
+        return shards::run::<A>(args, shard);
+    }
+    let mut job = Job::<A>::open(args)?;
+    job.options.out = output_folder::<A>(&job.model, common)?;
+    check_output(common)?;
+    let out = match job.options.out {
+        Some(_) => None,
+        None => common.out.as_deref(),
+    };
+    job.predict(Format::of(common), out, &common.inputs)?;
+    Ok(())
+}
+
+/// A model and the way to read its inputs.
+pub(crate) struct Job<'a, A: App> {
+    args: &'a PredictArgs,
+    pub(crate) model: ModelOf<A>,
+    pub(crate) options: InputOptions<<A::Task as Task>::InputOptions>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) rows: usize,
+    pub(crate) skipped: usize,
+    /// Bytes of the names of the columns, of CSV.
+    pub(crate) header: usize,
+}
+
+impl<'a, A: App> Job<'a, A> {
+    /// Reads the model.
+    pub(crate) fn open(
+        args: &'a PredictCommand<A::ModelFlags, A::InputFlags>,
+    ) -> Result<Self, Failure> {
+        let common = &args.predict;
+        let device = open_device(common.device, A::NAME)?.device;
+        Ok(Self {
+            args: common,
+            model: model::<A>(args, &device)?,
+            options: InputOptions {
+                columns: common.id.clone(),
+                all_columns: common.keep,
+                out: None,
+                range: None,
+                own: A::input_options(&args.inputs)?,
+            },
+        })
+    }
+
+    /// Predicts the part of an input into a file.
+    pub(crate) fn predict_to(&self, file: &Path, input: &Path) -> Result<Written, Failure> {
+        let format = Format::of_part(self.args);
+        self.predict(format, Some(file), &[input.to_owned()])
+    }
+
+    fn predict(
+        &self,
+        format: Format,
+        out: Option<&Path>,
+        inputs: &[PathBuf],
+    ) -> Result<Written, Failure> {
+        let mut writer = Writer {
+            args: self.args,
+            out: Sink::new(format, out)?,
+            columns: A::Task::columns(&self.model),
+            copied: None,
+            written: Written::default(),
+        };
+        for input in inputs {
+            predict_input(self, input, &mut writer)?;
+        }
+        writer.out.finish()?;
+        Ok(writer.written)
+    }
+}
+
+/// Why Parquet is not printed.
+pub(crate) fn needs_file() -> Failure {
+    Failure::user("Parquet is not text: name a file for it with `--out FILE.parquet`")
 }
 
 /// The model of the run, or the one that flags of the app choose.
@@ -128,16 +211,15 @@ fn output_folder<A: App>(
 }
 
 fn predict_input<A: App>(
-    model: &ModelOf<A>,
+    job: &Job<'_, A>,
     input: &Path,
-    options: &InputOptions<<A::Task as Task>::InputOptions>,
     writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
     let name = input.display().to_string();
     let mut progress: Option<ReadProgress> = None;
     let to_stdout = writer.args.out.is_none();
     let (mut skipped, mut failed, mut done) = (Skipped::default(), None, 0);
-    let report = A::Task::predict(model, input, options, &mut |batch, position| {
+    let report = A::Task::predict(&job.model, input, &job.options, &mut |batch, position| {
         let Position { done: read, total } = position;
         let written = match batch {
             Ok(batch) => {
@@ -169,7 +251,10 @@ fn predict_input<A: App>(
     for line in &report.notes {
         note(line);
     }
-    if done + report.already_done + skipped.count() == 0 {
+    writer.written.rows += done;
+    writer.written.skipped += skipped.count();
+    let is_part = job.options.range.is_some();
+    if done + report.already_done + skipped.count() == 0 && !is_part {
         return Err(Failure::user(format!(
             "`{name}` contains no {}",
             A::Task::ITEM.0
@@ -188,60 +273,142 @@ fn with_advice(failure: Failure, item: Noun) -> Failure {
     }
 }
 
+/// Where predictions go.
+enum Sink {
+    Text(Output),
+    Json(Output),
+    Csv(Output),
+    /// A table, which begins with the first row, as its columns are known then.
+    Parquet(Option<Output>, Option<Box<TableWriter<Output>>>),
+}
+
+impl Sink {
+    fn new(format: Format, out: Option<&Path>) -> Result<Self, Failure> {
+        let out = Output::new(out)?;
+        Ok(match format {
+            Format::Text => Self::Text(out),
+            Format::Json => Self::Json(out),
+            Format::Csv => Self::Csv(out),
+            Format::Parquet if matches!(out, Output::Stdout) => return Err(needs_file()),
+            Format::Parquet => Self::Parquet(Some(out), None),
+        })
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Text(out) | Self::Json(out) | Self::Csv(out) => out.finish(),
+            Self::Parquet(out, table) => {
+                if let Some(table) = table {
+                    table.finish().map_err(anyhow::Error::from)?.finish()?;
+                }
+                out.map_or(Ok(()), Output::finish)
+            }
+        }
+    }
+}
+
 /// Writes predictions, with the columns of the input that are copied.
 struct Writer<'a> {
     args: &'a PredictArgs,
-    format: Format,
-    out: Output,
+    out: Sink,
     /// Names of the columns of a prediction.
     columns: Vec<String>,
-    /// Names of the copied columns of the first input, and whether inputs have rows.
-    copied: Option<(Vec<String>, bool)>,
+    /// Names of the copied columns of the first input.
+    copied: Option<Vec<String>>,
+    written: Written,
 }
 
 impl Writer<'_> {
     fn batch(&mut self, batch: &[(InputItem, Prediction)]) -> Result<(), Failure> {
-        batch
-            .iter()
-            .try_for_each(|(item, prediction)| self.item(item, prediction))
-    }
-
-    fn item(&mut self, item: &InputItem, prediction: &Prediction) -> Result<(), Failure> {
-        match self.format {
-            Format::Json => {
-                let line = json_line(item, prediction).to_string();
-                self.out.line(&line)
-            }
-            Format::Csv => {
-                self.begin_csv(item)?;
-                let mut cells = vec![item.name.clone()];
-                cells.extend(item.row.map(|row| row.to_string()));
-                cells.extend(item.columns.iter().map(|(_, cell)| cell.clone()));
-                cells.extend(prediction.cells());
-                self.args.csv_row(&mut self.out, &cells)
-            }
-            Format::Text => self.out.line(&text_line(item, prediction)),
+        match &mut self.out {
+            Sink::Text(out) => batch
+                .iter()
+                .try_for_each(|(item, prediction)| out.line(&text_line(item, prediction))),
+            Sink::Json(out) => batch.iter().try_for_each(|(item, prediction)| {
+                out.line(&json_line(item, prediction).to_string())
+            }),
+            Sink::Csv(_) | Sink::Parquet(..) => self.rows(batch),
         }
     }
 
-    /// Writes the header before the first input, which determines the columns.
-    fn begin_csv(&mut self, item: &InputItem) -> Result<(), Failure> {
-        let copied: Vec<String> = item.columns.iter().map(|(name, _)| name.clone()).collect();
-        match &self.copied {
-            None => {
-                let head = head(&self.columns, &copied, item.row.is_some());
-                self.args.csv_row(&mut self.out, &head)?;
-                self.copied = Some((copied, item.row.is_some()));
-                Ok(())
+    /// Writes the rows of a table, after its names of columns.
+    fn rows(&mut self, batch: &[(InputItem, Prediction)]) -> Result<(), Failure> {
+        let mut rows = Vec::with_capacity(batch.len() + 1);
+        for (item, prediction) in batch {
+            rows.extend(self.begin(item, prediction)?);
+            let mut cells = vec![item.name.clone()];
+            cells.extend(item.row.map(|row| row.to_string()));
+            cells.extend(item.columns.iter().map(|(_, cell)| cell.clone()));
+            cells.extend(prediction.cells());
+            rows.push(cells);
+        }
+        match &mut self.out {
+            Sink::Parquet(_, Some(table)) => {
+                let mut rows = rows.iter();
+                rows.try_for_each(|row| table.row(row))
+                    .map_err(|error| anyhow::Error::from(error).into())
             }
-            Some((first, _)) if *first != copied => Err(Failure::user(format!(
-                "`{}` has other columns than the inputs before it: with `--keep` and CSV, predict inputs \
-                 with the same columns, or use `--json`",
-                item.name
-            ))),
-            Some(_) => Ok(()),
+            Sink::Csv(out) => self.args.csv_rows(out, &rows),
+            _ => Ok(()),
         }
     }
+
+    /// The names of the columns before the first input, which determines them, for CSV.
+    fn begin(
+        &mut self,
+        item: &InputItem,
+        prediction: &Prediction,
+    ) -> Result<Option<Vec<String>>, Failure> {
+        let copied = || item.columns.iter().map(|(name, _)| name);
+        if let Some(first) = &self.copied {
+            if !first.iter().eq(copied()) {
+                return Err(Failure::user(format!(
+                    "`{}` has other columns than the inputs before it: with `--keep` and a table, predict \
+                     inputs with the same columns, or use `--json`",
+                    item.name
+                )));
+            }
+            return Ok(None);
+        }
+        let copied: Vec<String> = copied().cloned().collect();
+        let head = head(&self.columns, &copied, item.row.is_some());
+        let count = copied.len();
+        self.copied = Some(copied);
+        if let Sink::Parquet(out, table) = &mut self.out {
+            let Some(out) = out.take() else {
+                return Ok(None);
+            };
+            let kinds = kinds(item.row.is_some(), count, prediction);
+            let columns: Vec<(String, CellKind)> = head.into_iter().zip(kinds).collect();
+            let new = TableWriter::new(out, &columns).or_user_error()?;
+            *table = Some(Box::new(new));
+            return Ok(None);
+        }
+        self.written.header = csv_text(std::slice::from_ref(&head), self.args.raw, false)?.len();
+        Ok(Some(head))
+    }
+}
+
+/// What the columns of a table hold: numbers where every prediction of the model has one.
+fn kinds(rows: bool, copied: usize, prediction: &Prediction) -> impl Iterator<Item = CellKind> {
+    let own = match prediction {
+        Prediction::Class { .. } | Prediction::Labels { .. } => [CellKind::Text, CellKind::Number],
+        Prediction::Number { .. } | Prediction::Values { .. } | Prediction::Action { .. } => {
+            [CellKind::Number; 2]
+        }
+        Prediction::Mask { .. }
+        | Prediction::Objects { .. }
+        | Prediction::Landmarks { .. }
+        | Prediction::Tags { .. } => [CellKind::Text; 2],
+    };
+    let row = rows.then_some(CellKind::Whole);
+    let copied = std::iter::repeat_n(CellKind::Text, copied);
+    let [first, rest] = own;
+    std::iter::once(CellKind::Text)
+        .chain(row)
+        .chain(copied)
+        .chain(std::iter::once(first))
+        .chain(std::iter::repeat(rest))
 }
 
 /// A line for a person: the prediction of a text before the text, else the input before it.

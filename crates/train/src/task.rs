@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::Prediction;
 
@@ -155,6 +156,25 @@ pub trait Task: Sized {
         options: &InputOptions<Self::InputOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError>;
+
+    /// The part of an input that a shard is, for [`InputOptions::range`]. Predictions for the parts are those for the
+    /// whole, to the bit.
+    ///
+    /// # Errors
+    ///
+    /// If the input cannot be read in parts, or not at all.
+    fn range(
+        model: &Self::Model,
+        path: &Path,
+        options: &Self::InputOptions,
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        let _ = (model, path, options, shard);
+        Err(TaskError::user(format!(
+            "`--shard` does not apply to {}",
+            Self::ITEM.1
+        )))
+    }
 
     /// Whether `predict` writes a file for each input: `--out` is then a folder, which the options name.
     fn writes_files(model: &Self::Model) -> bool {
@@ -449,6 +469,8 @@ pub struct InputOptions<T> {
     pub all_columns: bool,
     /// The folder for the files that are written, by tasks that do so.
     pub out: Option<PathBuf>,
+    /// The part of the input to read; none for all of it.
+    pub range: Option<InputRange>,
     /// Flags of the task.
     pub own: T,
 }

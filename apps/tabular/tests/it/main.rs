@@ -2,4 +2,5 @@
 
 mod app;
 mod bad_input;
+mod shards;
 mod sweep;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tinderbox_datasets::table::{Chunk, Passthrough, TableReader};
+use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_predict::Prediction;
 use tinderbox_predict::tabular::{InputError, UnseenCategories};
 use tinderbox_train::TaskError;
@@ -15,8 +16,25 @@ use super::error::table_error;
 use super::evaluate::unseen_notes;
 use super::predictor::TabularPredictor;
 
-/// Rows that are in memory at a time.
+/// Rows that are in memory, and predicted together, at a time. Parts of a file begin at multiples of it.
 const CHUNK: usize = 4_096;
+
+/// The part of a file that a shard is.
+pub(super) fn range(
+    model: &TabularPredictor,
+    path: &Path,
+    shard: Shard,
+) -> Result<InputRange, TaskError> {
+    if path.as_os_str() == "-" {
+        return Err(TaskError::user(
+            "standard input cannot be read in parts: save it as a file first",
+        ));
+    }
+    let reader = model.networks().reader(path, Passthrough::Columns(&[]));
+    let reader = reader.map_err(TaskError::user)?;
+    let range = reader.range(path, shard, CHUNK as u64);
+    range.map_err(|error| TaskError::user(InputError::from(error)))
+}
 
 /// A file that is being predicted.
 struct Input<'a, 'b> {
@@ -42,7 +60,15 @@ pub(super) fn predict_file(
     };
     let reader = model.networks().reader(path, passthrough);
     let mut reader = reader.map_err(TaskError::user)?;
-    let total = reader.rows().or_else(|| plain_size(path));
+    if let Some(range) = &options.range {
+        let part = reader.restrict(path, range);
+        part.map_err(|error| TaskError::user(InputError::from(error)))?;
+    }
+    let size = || match &options.range {
+        Some(range) => Some(range.end - range.start),
+        None => plain_size(path),
+    };
+    let total = reader.rows().or_else(size);
     let mut input = Input {
         model,
         name: path.to_string_lossy().into_owned(),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use tinderbox_datasets::table::{Kind, find_leaks};
+use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::tabular::{Encoded, KIND, Target};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
@@ -23,7 +24,7 @@ use super::data::{self, TableDataset, folds, hold_out, open};
 use super::error::DataError;
 use super::evaluate::evaluate;
 use super::fit::{Fitted, positive, sizes};
-use super::input::predict_file;
+use super::input::{predict_file, range};
 use super::predictor::TabularPredictor;
 use super::recipe::{Data, Recipe, Source, TaskType, of_recipe};
 use super::targets::fit_scale;
@@ -157,6 +158,15 @@ impl Task for Tabular {
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         predict_file(model, path, options, each)
+    }
+
+    fn range(
+        model: &TabularPredictor,
+        path: &Path,
+        (): &(),
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        range(model, path, shard)
     }
 
     fn columns(model: &TabularPredictor) -> Vec<String> {

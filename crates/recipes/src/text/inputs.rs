@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tinderbox_datasets::text::{Location, TextError, TextReport};
+use tinderbox_datasets::{FileHash, InputRange, Shard};
 use tinderbox_predict::PredictError;
 use tinderbox_predict::text::{ReadOptions, ReadText, ReadTextSink, TextInput, TextPredictor};
 use tinderbox_train::TaskError;
@@ -11,7 +12,7 @@ use tinderbox_train::task::{InputItem, InputOptions, InputReport, Position, Pred
 
 use super::truncation::truncation_warning;
 
-/// Texts that are predicted together.
+/// Texts that are predicted together. Parts of an input begin at multiples of it.
 const BATCH: usize = 256;
 
 /// Bytes of texts that are kept at a time.
@@ -94,6 +95,38 @@ fn with_column_advice(error: TaskError) -> TaskError {
     error
 }
 
+/// The texts of an input that a shard is, by their order; a first pass over the input counts them.
+pub(super) fn range(
+    model: &TextPredictor,
+    input: &Path,
+    options: &TextInputOptions,
+    shard: Shard,
+) -> Result<InputRange, TaskError> {
+    if input.as_os_str() == "-" {
+        return Err(TaskError::user(
+            "standard input cannot be read in parts: save it as a file first",
+        ));
+    }
+    let read = ReadOptions {
+        text: options.text.clone(),
+        whole: options.whole,
+        cells: true,
+    };
+    let (mut hash, mut count) = (FileHash::new(), 0);
+    for_each_text(model, input, &read, &mut |text| {
+        count += 1;
+        // One that cannot be read counts by its error.
+        let content = match text {
+            Ok(text) => format!("{:?}", (text.name, text.input, text.cells)),
+            Err(error) => error.to_string(),
+        };
+        hash.update(content.as_bytes());
+        ControlFlow::Continue(())
+    })?;
+    let own = shard.items(count, BATCH as u64);
+    Ok(InputRange::of_whole(own, count, hash.finish()))
+}
+
 /// Predicts the texts of an input, in batches.
 pub(super) fn predict(
     model: &TextPredictor,
@@ -107,6 +140,10 @@ pub(super) fn predict(
         cells: options.all_columns || !options.columns.is_empty(),
     };
     let truncated = model.truncation().truncated;
+    let part = match &options.range {
+        Some(range) => range.start..range.end,
+        None => 0..u64::MAX,
+    };
     let mut batch = Batch {
         model,
         input,
@@ -114,13 +151,25 @@ pub(super) fn predict(
         pending: Vec::new(),
         bytes: 0,
         done: 0,
+        total: options.range.as_ref().map(|range| range.end - range.start),
         each,
     };
-    let mut failed = None;
+    let (mut failed, mut number) = (None, 0);
     let report = for_each_text(model, input, &read, &mut |text| {
+        number += 1;
+        if number <= part.start {
+            return ControlFlow::Continue(());
+        }
+        if number > part.end {
+            return ControlFlow::Break(());
+        }
         let flow = match text {
             Ok(text) => batch.push(text),
             Err(error) => batch.error(error),
+        };
+        let flow = match flow {
+            Ok(ControlFlow::Continue(())) if number % BATCH as u64 == 0 => batch.flush(),
+            other => other,
         };
         flow.unwrap_or_else(|error| {
             failed = Some(error);
@@ -151,6 +200,7 @@ struct Batch<'a, 'l> {
     pending: Vec<(TextInput, InputItem)>,
     bytes: usize,
     done: usize,
+    total: Option<u64>,
     each: &'a mut PredictionListener<'l>,
 }
 
@@ -164,7 +214,7 @@ impl Batch<'_, '_> {
             ..InputItem::default()
         };
         self.pending.push((text.input, item));
-        if self.pending.len() < BATCH && self.bytes < BATCH_BYTES {
+        if self.bytes < BATCH_BYTES {
             return Ok(ControlFlow::Continue(()));
         }
         self.flush()
@@ -194,7 +244,7 @@ impl Batch<'_, '_> {
     fn position(&self) -> Position {
         Position {
             done: self.done as u64,
-            total: None,
+            total: self.total,
         }
     }
 

@@ -39,6 +39,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::text::{
     TOKENIZER_FILE, TextModelConfig, TextPredictor, TextSizes, TextSpec, TextTask, TextTokenizer,
@@ -209,6 +210,15 @@ impl Task for TextModeling {
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         inputs::predict(model, path, options, each)
+    }
+
+    fn range(
+        model: &TextPredictor,
+        path: &Path,
+        options: &TextInputOptions,
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        inputs::range(model, path, options, shard)
     }
 
     fn columns(model: &TextPredictor) -> Vec<String> {

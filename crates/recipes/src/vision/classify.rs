@@ -32,6 +32,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{ImageClassifier, ImageClassifierSpec, Normalize, PublishedModel};
@@ -51,7 +52,7 @@ pub use recipe::Recipe;
 
 use super::batch::measure;
 use super::data::{DataError, ImageData, open, open_decoded};
-use super::inputs::NO_COLUMNS;
+use super::inputs::{NO_COLUMNS, range};
 use super::source::Data;
 use super::splits::ImageSplits;
 
@@ -201,7 +202,16 @@ impl Task for ImageClassification {
         if options.all_columns || !options.columns.is_empty() {
             return Err(TaskError::user(NO_COLUMNS));
         }
-        inputs::predict(model, path, each)
+        inputs::predict(model, path, options.range.as_ref(), each)
+    }
+
+    fn range(
+        _: &ImageClassifier,
+        path: &Path,
+        (): &(),
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        range(path, shard)
     }
 
     fn columns(model: &ImageClassifier) -> Vec<String> {

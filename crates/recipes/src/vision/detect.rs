@@ -17,6 +17,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{Detector, DetectorSpec, Normalize, PublishedDetector};
@@ -193,6 +194,15 @@ impl Task for ObjectDetection {
             return Err(TaskError::user(NO_COLUMNS));
         }
         inputs::predict(model, path, options, each)
+    }
+
+    fn range(
+        _: &Detector,
+        path: &Path,
+        options: &PhotoOptions,
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        options.range(path, shard)
     }
 
     fn writes_files(_model: &Detector) -> bool {

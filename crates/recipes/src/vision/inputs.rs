@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tinderbox_datasets::files::SkippedFiles;
 use tinderbox_datasets::image::{ImageFile, find_images, is_archive};
+use tinderbox_datasets::{FileHash, InputRange, Shard};
 use tinderbox_train::TaskError;
 use tinderbox_train::format::thousands;
 use tinderbox_train::task::Position;
@@ -85,6 +86,58 @@ pub(super) fn numbered(error: TaskError, number: usize, total: usize) -> TaskErr
             source: error,
         },
     )
+}
+
+/// Images that parts of an input begin at multiples of: those that any task computes together.
+const MULTIPLE: u64 = 64;
+
+/// The images of a path that a shard is, by their names.
+pub(super) fn range(path: &Path, shard: Shard) -> Result<InputRange, TaskError> {
+    if path.as_os_str() == "-" {
+        return Err(TaskError::user(
+            "standard input cannot be read in parts: save the image as a file",
+        ));
+    }
+    let (sources, _) = find(path)?;
+    let mut hash = FileHash::new();
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    if path.is_file() {
+        hash.update(format!("{}\n", size(path)).as_bytes());
+    }
+    for source in &sources {
+        let file = source.path();
+        hash.update(format!("{} {}\n", size(file), file.display()).as_bytes());
+    }
+    let total = sources.len() as u64;
+    Ok(InputRange::of_whole(
+        shard.items(total, MULTIPLE),
+        total,
+        hash.finish(),
+    ))
+}
+
+/// The images of a path, or those of a part of them.
+pub(super) fn find_part(
+    path: &Path,
+    range: Option<&InputRange>,
+) -> Result<(Vec<Source>, SkippedFiles), TaskError> {
+    let (mut sources, mut skipped) = find(path)?;
+    if let Some(range) = range {
+        if sources.len() as u64 != range.total {
+            return Err(TaskError::user(format!(
+                "`{}` has changed while it was read: it has other images now",
+                path.display()
+            )));
+        }
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(sources.len());
+        let (start, end) = (place(range.start), place(range.end));
+        sources = sources.drain(start..end).collect();
+        if start > 0 {
+            // The first part reports them.
+            skipped = SkippedFiles::default();
+        }
+    }
+    Ok((sources, skipped))
 }
 
 /// The images of a path: itself, or those in a folder or archive by name.

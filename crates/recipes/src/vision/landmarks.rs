@@ -19,7 +19,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::flip_order;
+use tinderbox_datasets::{InputRange, Shard, flip_order};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{
@@ -188,6 +188,15 @@ impl Task for Landmarks {
             return Err(TaskError::user(NO_COLUMNS));
         }
         inputs::predict(model, path, options, each)
+    }
+
+    fn range(
+        _: &Landmarker,
+        path: &Path,
+        options: &PhotoOptions,
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        options.range(path, shard)
     }
 
     fn writes_files(_model: &Landmarker) -> bool {

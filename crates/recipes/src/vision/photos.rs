@@ -11,14 +11,14 @@ use std::path::{Component, Path, PathBuf};
 use tinderbox_datasets::atomic_file::AtomicFile;
 use tinderbox_datasets::files::is_same_file;
 use tinderbox_datasets::image::Image;
-use tinderbox_datasets::parallel_map;
+use tinderbox_datasets::{InputRange, Shard, parallel_map};
 use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::TaskError;
 use tinderbox_train::format::thousands;
 use tinderbox_train::task::{InputItem, InputReport, Position, Predicted, PredictionListener};
 
 use super::Background;
-use super::inputs::{Source, find, numbered, position};
+use super::inputs::{Source, find_part, numbered, position, range};
 
 /// How `predict` treats photos and writes images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,19 @@ pub struct PhotoOptions {
     pub coco: Option<PathBuf>,
     /// The run of object detection that finds the faces, for landmarks.
     pub detector: Option<PathBuf>,
+}
+
+impl PhotoOptions {
+    /// The photos of a path that a shard is.
+    pub(super) fn range(&self, path: &Path, shard: Shard) -> Result<InputRange, TaskError> {
+        if self.coco.is_some() {
+            return Err(TaskError::user(
+                "`--coco` does not apply to a part of the images: predict all of them, or make the file of the \
+                 merged predictions",
+            ));
+        }
+        range(path, shard)
+    }
 }
 
 /// Photos that are in memory at a time, in each of three steps.
@@ -72,6 +85,8 @@ pub(super) struct Outputs<'a> {
     pub(super) dir: Option<&'a Path>,
     /// Whether images that are there already are made again.
     pub(super) overwrite: bool,
+    /// The part of the photos to predict; none for all.
+    pub(super) range: Option<&'a InputRange>,
 }
 
 /// Predicts the photos of a file, folder or archive, or of stdin, and writes an image for each.
@@ -81,7 +96,7 @@ pub(super) fn predict<M: PhotoModel>(
     outputs: &Outputs<'_>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
-    let (sources, skipped_files) = find(path)?;
+    let (sources, skipped_files) = find_part(path, outputs.range)?;
     let total = sources.len();
     let mut works = plan(&sources, path, outputs.dir)?;
     let mut notes = Vec::new();

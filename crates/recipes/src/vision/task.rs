@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
 use tinderbox_train::task::{
@@ -247,6 +248,7 @@ impl Task for VisionTask {
                     columns: options.columns.clone(),
                     all_columns: options.all_columns,
                     out: options.out.clone(),
+                    range: options.range.clone(),
                     own: (),
                 };
                 ImageClassification::predict(model, path, &options, each)
@@ -255,6 +257,15 @@ impl Task for VisionTask {
             VisionModel::Detector(model) => ObjectDetection::predict(model, path, options, each),
             VisionModel::Landmarker(model) => Landmarks::predict(model, path, options, each),
         }
+    }
+
+    fn range(
+        _: &VisionModel,
+        path: &Path,
+        options: &PhotoOptions,
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        options.range(path, shard)
     }
 
     fn writes_files(model: &VisionModel) -> bool {

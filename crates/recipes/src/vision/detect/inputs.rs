@@ -32,6 +32,7 @@ pub(super) fn predict(
         dir: options.out.as_deref(),
         // A file of all results must have those of images that are drawn already.
         overwrite: own.overwrite || own.coco.is_some(),
+        range: options.range.as_ref(),
     };
     let results = RefCell::new(Vec::new());
     let mut listener = |predicted: Predicted, position| {

@@ -37,6 +37,7 @@ pub(super) fn predict(
     let outputs = Outputs {
         dir: options.out.as_deref(),
         overwrite: own.overwrite,
+        range: options.range.as_ref(),
     };
     let has_detector = detector.is_some();
     let finder = FaceFinder { model, detector };

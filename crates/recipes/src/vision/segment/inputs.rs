@@ -43,6 +43,7 @@ pub(super) fn predict(
     let outputs = Outputs {
         dir: options.out.as_deref(),
         overwrite: options.own.overwrite,
+        range: options.range.as_ref(),
     };
     photos::predict(&cutter, path, &outputs, each)
 }
