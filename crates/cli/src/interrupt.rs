@@ -72,7 +72,7 @@ pub(crate) fn set_run(dir: &Path) {
     set(dir, "train --resume");
 }
 
-/// Makes an interruption from now on print how to go on with the sweep in `dir`.
+/// Makes an interruption from now on print how to resume the sweep in `dir`.
 pub(crate) fn set_sweep(dir: &Path) {
     set(dir, "sweep --join");
 }

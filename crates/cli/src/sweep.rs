@@ -347,7 +347,7 @@ impl Helpers {
     /// Waits for their last trials, which this process has seen finished.
     fn wait(mut self) {
         for mut child in self.0.drain(..) {
-            // One that failed has said why, and its trial was taken over.
+            // If it failed, it has printed its error, and this process has resumed its trial.
             let _ = child.wait();
         }
     }

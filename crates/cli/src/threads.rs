@@ -28,7 +28,7 @@ pub(crate) fn limit() {
     }
 }
 
-/// Computes on so many threads, where nothing has said how many yet.
+/// Limits the number of threads, unless the environment sets it.
 pub(crate) fn share(threads: usize) {
     if std::env::var_os(VARIABLE).is_none() {
         // Fails if the pool is already there.

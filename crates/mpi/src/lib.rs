@@ -4,7 +4,7 @@
 //! [`Ranks`](tinderbox_train::Ranks) that a training takes. Without the feature `mpi` this crate is empty:
 //! only with it an MPI library and libclang are needed.
 //!
-//! Non-goals: MPI beyond what a training needs, and what is said: that is in `tinderbox-train`.
+//! Non-goals: MPI beyond what training needs, and the contents of the messages, which are in `tinderbox-train`.
 
 #[cfg(feature = "mpi")]
 mod launch;

@@ -105,7 +105,7 @@ impl Group for World {
             &mut PartitionMut::new(&mut parts[..], own_lengths, own_starts),
         );
         let (sum, others) = parts.split_at_mut(own);
-        // Without a value of its own this rank has nothing to add.
+        // `max`, because the slice of this rank may be empty.
         for part in others.chunks_exact(own.max(1)) {
             for (sum, value) in sum.iter_mut().zip(part) {
                 *sum += value;

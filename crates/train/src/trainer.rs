@@ -449,7 +449,7 @@ impl<M: LearnerModel> Trainer<M> {
         let (data, recipe): (Vec<&str>, Vec<&str>) =
             identity.lines().partition(|line| line.starts_with(DATA));
         let mut config = self.config.clone();
-        // What rank 0 has is used, and what each rank may have of its own.
+        // Left out of the comparison: ranks may use different numbers of loader threads.
         config.train.workers = 0;
         let recipe = format!("{}\n{config:?}", recipe.join("\n"));
         let parts = [

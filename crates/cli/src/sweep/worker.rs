@@ -352,7 +352,8 @@ impl<'a, A: App> Worker<'a, A> {
         }
     }
 
-    /// Trains the best recipe in a run of its own and tests it; or says who does, or what it found.
+    /// Trains the best recipe again in `best/` and tests it. If another process is doing so, or has done so, prints that or
+    /// the leaderboard.
     pub(super) fn test_best(&self) -> Result<(), Failure> {
         let Some((metric, mode, leaders)) = self.sweep.leaderboard().map_err(of_folder)? else {
             return Err(Failure::user(format!(

@@ -170,7 +170,7 @@ impl Pass {
         self.buffer.drain(..self.at);
         self.offset += self.at as u64;
         (self.at, self.hashed) = (0, 0);
-        // A long row doubles what is read, as it is looked at again from its beginning.
+        // Double the buffer for a long row, because it is scanned again from its start.
         let more = self.buffer.len().max(BUFFER) as u64;
         let read = (&mut self.file).take(more).read_to_end(&mut self.buffer)?;
         self.is_end = read == 0;
