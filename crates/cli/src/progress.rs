@@ -8,12 +8,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
-use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
+use burn::train::logger::TrainingProgressLogger;
 use burn::train::metric::MetricDefinition;
-use burn::train::renderer::{
-    EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
-    MetricsRendererTraining,
-};
+use burn::train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tinderbox_train::Silent;
 use tinderbox_train::run_options::Options;
@@ -315,18 +312,7 @@ impl MetricsRendererTraining for Progress {
     }
 }
 
-impl MetricsRendererEvaluation for Progress {
-    fn update_test(&mut self, _: EvaluationName, _: MetricState) {}
-}
-
-impl EvaluationProgressLogger for Progress {
-    fn start_global_progress(&mut self, _: usize) {}
-    fn start_test(&mut self, _: &str, _: usize) {}
-    fn update_test_progress(&mut self, _: usize) {}
-    fn end_test(&mut self) {}
-    fn end_global_progress(&mut self) {}
-    fn log_event_evaluation(&mut self, _: String) {}
-}
+tinderbox_train::without_evaluation!(Progress);
 
 impl MetricsRenderer for Progress {
     fn manual_close(&mut self) {}

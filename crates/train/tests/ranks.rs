@@ -202,6 +202,22 @@ fn metrics(dir: &Path) -> Vec<(String, f64)> {
         .collect()
 }
 
+/// Checks that a run on several ranks has the metrics of another one.
+fn assert_close(ranks: usize, found: &[(String, f64)], expected: &[(String, f64)]) {
+    assert_eq!(found.len(), expected.len());
+    for ((name, value), (expected_name, expected)) in found.iter().zip(expected) {
+        assert_eq!(name, expected_name);
+        // Between epochs the accuracy is that of the items of rank 0.
+        if !name.ends_with(" \"accuracy\"") || name.contains("valid") {
+            let apart = (value - expected).abs();
+            assert!(
+                apart < 1e-5,
+                "{ranks} ranks, {name}: {value} is not {expected}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_loss_curve_is_that_of_one_process_with_the_batches_of_all() {
     let dirs: Vec<_> = (0..5).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -215,18 +231,7 @@ fn the_loss_curve_is_that_of_one_process_with_the_batches_of_all() {
             "{ranks} ranks"
         );
         let found = metrics(dir);
-        assert_eq!(found.len(), expected.len());
-        for ((name, value), (expected_name, expected)) in found.iter().zip(&expected) {
-            assert_eq!(name, expected_name);
-            // Between epochs the accuracy is that of the items of rank 0.
-            if !name.ends_with(" \"accuracy\"") || name.contains("valid") {
-                let apart = (value - expected).abs();
-                assert!(
-                    apart < 1e-5,
-                    "{ranks} ranks, {name}: {value} is not {expected}"
-                );
-            }
-        }
+        assert_close(ranks, &found, &expected);
     }
 }
 
@@ -359,17 +364,7 @@ fn a_run_resumes_on_another_number_of_ranks_with_the_same_batches() {
         );
         assert!(notes[1..].iter().all(Vec::is_empty));
         let found = metrics(dir.path());
-        assert_eq!(found.len(), expected.len());
-        for ((name, value), (expected_name, expected)) in found.iter().zip(&expected) {
-            assert_eq!(name, expected_name);
-            if !name.ends_with(" \"accuracy\"") || name.contains("valid") {
-                let apart = (value - expected).abs();
-                assert!(
-                    apart < 1e-5,
-                    "{count} ranks, {name}: {value} is not {expected}"
-                );
-            }
-        }
+        assert_close(count, &found, &expected);
     }
 }
 

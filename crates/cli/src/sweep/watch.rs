@@ -6,12 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
-use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
+use burn::train::logger::TrainingProgressLogger;
 use burn::train::metric::MetricDefinition;
-use burn::train::renderer::{
-    EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
-    MetricsRendererTraining,
-};
+use burn::train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
 use serde::Deserialize;
 use tinderbox_sweep::{Search, SweepDir};
 use tinderbox_train::{METRICS_FILE, MonitorMode};
@@ -105,14 +102,7 @@ impl TrainingProgressLogger for Watch {
     fn log_event_training(&mut self, _: String) {}
 }
 
-impl EvaluationProgressLogger for Watch {
-    fn start_global_progress(&mut self, _: usize) {}
-    fn start_test(&mut self, _: &str, _: usize) {}
-    fn update_test_progress(&mut self, _: usize) {}
-    fn end_test(&mut self) {}
-    fn end_global_progress(&mut self) {}
-    fn log_event_evaluation(&mut self, _: String) {}
-}
+tinderbox_train::without_evaluation!(Watch);
 
 impl MetricsRendererTraining for Watch {
     fn update_train(&mut self, _: MetricState) {}
@@ -125,10 +115,6 @@ impl MetricsRendererTraining for Watch {
             self.latest = Some(entry.value);
         }
     }
-}
-
-impl MetricsRendererEvaluation for Watch {
-    fn update_test(&mut self, _: EvaluationName, _: MetricState) {}
 }
 
 impl MetricsRenderer for Watch {

@@ -5,12 +5,9 @@ use std::io::{self, Stderr, Write as _};
 use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
-use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
+use burn::train::logger::TrainingProgressLogger;
 use burn::train::metric::MetricDefinition;
-use burn::train::renderer::{
-    EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
-    MetricsRendererTraining,
-};
+use burn::train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Style};
@@ -194,18 +191,7 @@ impl MetricsRendererTraining for Dashboard {
     }
 }
 
-impl EvaluationProgressLogger for Dashboard {
-    fn start_global_progress(&mut self, _: usize) {}
-    fn start_test(&mut self, _: &str, _: usize) {}
-    fn update_test_progress(&mut self, _: usize) {}
-    fn end_test(&mut self) {}
-    fn end_global_progress(&mut self) {}
-    fn log_event_evaluation(&mut self, _: String) {}
-}
-
-impl MetricsRendererEvaluation for Dashboard {
-    fn update_test(&mut self, _: EvaluationName, _: MetricState) {}
-}
+tinderbox_train::without_evaluation!(Dashboard);
 
 impl MetricsRenderer for Dashboard {
     fn manual_close(&mut self) {}
