@@ -6,15 +6,40 @@ use tinderbox_train::Ranks;
 
 use crate::{Failure, RunArgs};
 
+/// Variables with the number of processes and that of this one, of Open MPI and MPICH.
+const LAUNCHERS: [[&str; 2]; 2] = [
+    ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"],
+    ["PMI_SIZE", "PMI_RANK"],
+];
+
+/// The number of processes that `mpirun` or `srun` has started and that of this one, if there are several.
+fn launched() -> Option<[usize; 2]> {
+    let number = |name| std::env::var(name).ok()?.parse::<usize>().ok();
+    let mut places = LAUNCHERS
+        .iter()
+        .filter_map(|[size, rank]| Some([number(size)?, number(rank)?]));
+    places.next().filter(|[size, _]| *size > 1)
+}
+
+/// Whether this process does the work of a command that runs on one, which is an error on the first of several and
+/// nothing on the others.
+///
+/// # Errors
+///
+/// On the first of several processes; `advice` says what to do instead.
+pub(crate) fn is_alone(command: &str, advice: &str) -> Result<bool, Failure> {
+    match launched() {
+        Some([size, 0]) => Err(Failure::user(format!(
+            "started on {size} ranks, but `{command}` begins on one: {advice}"
+        ))),
+        Some(_) => Ok(false),
+        None => Ok(true),
+    }
+}
+
 #[cfg(not(feature = "mpi"))]
 mod launch {
-    use super::{Failure, Path, Ranks, RunArgs};
-
-    /// Variables with the number of processes and that of this one, of Open MPI and MPICH.
-    const LAUNCHERS: [[&str; 2]; 2] = [
-        ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"],
-        ["PMI_SIZE", "PMI_RANK"],
-    ];
+    use super::{Failure, Path, Ranks, RunArgs, launched};
 
     /// Trains on this process.
     ///
@@ -25,16 +50,14 @@ mod launch {
         run: &RunArgs,
         train: impl FnOnce(RunArgs, &Ranks, Option<&Path>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let number = |name| std::env::var(name).ok()?.parse::<usize>().ok();
-        let place = LAUNCHERS.map(|[size, rank]| Some([number(size)?, number(rank)?]));
-        match place.into_iter().flatten().next() {
-            Some([size, 0]) if size > 1 => Err(Failure::user(format!(
+        match launched() {
+            Some([size, 0]) => Err(Failure::user(format!(
                 "started on {size} ranks, but this program was built without MPI: build it with \
-                 `--features mpi`, which every app but rl-cartpole has, or start it without `mpirun`"
+                 `--features mpi`, or start it without `mpirun`"
             ))),
             // The first one says it.
-            Some([size, _]) if size > 1 => Ok(()),
-            _ => train(run.clone(), &Ranks::default(), None),
+            Some(_) => Ok(()),
+            None => train(run.clone(), &Ranks::default(), None),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::app::{App, RecipeOf};
 use crate::args::DEVICE_HELP;
 use crate::interrupt::set_sweep;
 use crate::recipe::stamp;
-use crate::{Failure, OrUserError as _, RunArgs, TrainArgs, note, table, threads};
+use crate::{Failure, OrUserError as _, RunArgs, TrainArgs, mpi, note, table, threads};
 use worker::Worker;
 
 /// Trials unless `--trials` says otherwise.
@@ -184,6 +184,10 @@ fn of_folder(error: SweepError) -> Failure {
 pub(crate) fn run<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(), Failure> {
     if let Some(dir) = &args.show {
         return board::show::<A>(&SweepDir::open(dir, A::NAME, A::VERSION).map_err(of_folder)?);
+    }
+    let advice = "begin it on one, then start others with `sweep --join DIR`";
+    if args.join.is_none() && !mpi::is_alone("sweep", advice)? {
+        return Ok(());
     }
     let started = Instant::now();
     if args.workers > 1 {

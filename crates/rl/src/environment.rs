@@ -94,7 +94,7 @@ pub trait Environment: Clone + Send + Serialize + DeserializeOwned + 'static {
 }
 
 /// The result of a step, besides the observation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Reward of this step.
     pub reward: f32,

@@ -1,6 +1,6 @@
 //! Errors of environments, replay buffers and policies as errors of a task.
 
-use tinderbox_train::TaskError;
+use tinderbox_train::{TaskError, TrainError};
 
 use crate::env::UnknownEnvironment;
 use crate::policy::PolicyError;
@@ -15,7 +15,10 @@ impl From<UnknownEnvironment> for TaskError {
 
 impl From<VectorEnvError> for TaskError {
     fn from(error: VectorEnvError) -> Self {
-        Self::user(error)
+        match error {
+            VectorEnvError::Rank(failure) => TrainError::Rank(failure).into(),
+            _ => Self::user(error),
+        }
     }
 }
 

@@ -129,6 +129,7 @@ impl Task for ReinforcementLearning {
             let options = train::Options {
                 test: self.has_test,
                 on_note: options.on_note,
+                ranks: options.ranks.clone(),
                 dir: Some(run.path().to_owned()),
                 resume: options.resume,
                 should_stop: Box::new(move || interrupter.should_stop()),

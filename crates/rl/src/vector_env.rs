@@ -1,6 +1,11 @@
 //! Several environments that step together, with automatic reset.
 
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tinderbox_train::Ranks;
+use tinderbox_train::ranks::RankFailure;
 
 use crate::environment::{Action, ActionError, EnvSpec, Environment, Step};
 
@@ -14,6 +19,9 @@ const MAX_COUNT: usize = 65_536;
 /// follows from the seed of the run, the index of the environment and the number of the episode, so
 /// that an environment does the same among any number of them, and a stored copy continues as the
 /// original.
+///
+/// On several ranks each steps its part of the environments and gets the steps of the others, see
+/// [`on_ranks`](Self::on_ranks).
 ///
 /// ```
 /// use tinderbox_rl::env::ClassicControl;
@@ -49,6 +57,8 @@ pub struct VectorEnv<E: Environment> {
     last: Vec<f32>,
     #[serde(skip)]
     ended: Vec<Episode>,
+    #[serde(skip)]
+    ranks: Ranks,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,8 +71,18 @@ struct Slot<E: Environment> {
     total: f64,
 }
 
+/// What a rank tells the others of a step of its environments.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    steps: Vec<Step>,
+    observations: Vec<f32>,
+    ended: Vec<Episode>,
+    /// The last observation of each of these.
+    last: Vec<Vec<f32>>,
+}
+
 /// An episode that has ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Index of its environment.
     pub env: usize,
@@ -94,6 +114,12 @@ pub enum VectorEnvError {
         /// Steps since the episode began.
         step: u64,
     },
+    /// Another process of the training failed.
+    #[error(transparent)]
+    Rank(#[from] RankFailure),
+    /// Another process of the training has other environments.
+    #[error("the ranks have different environments")]
+    Foreign,
 }
 
 impl<E: Environment> VectorEnv<E> {
@@ -126,6 +152,7 @@ impl<E: Environment> VectorEnv<E> {
             steps: Vec::with_capacity(count),
             last: vec![0.0; count * width],
             ended: Vec::with_capacity(count),
+            ranks: Ranks::default(),
         };
         let rows = vector.observations.chunks_exact_mut(width);
         for (index, (copy, row)) in vector.envs.iter_mut().zip(rows).enumerate() {
@@ -135,13 +162,23 @@ impl<E: Environment> VectorEnv<E> {
         Ok(vector)
     }
 
+    /// The same environments, of which each of the `ranks` steps its part.
+    ///
+    /// All ranks have the same observations after each step. [`gather`](Self::gather) gives them the same
+    /// environments, too.
+    #[must_use]
+    pub fn on_ranks(mut self, ranks: Ranks) -> Self {
+        self.ranks = ranks;
+        self
+    }
+
     /// Steps every environment with the action that `action` gives for its index, and resets it where
     /// an episode ended.
     ///
     /// # Errors
     ///
     /// If an action is outside the space, or a reward or an observation is not finite. The
-    /// environments before that one have then stepped, the others have not.
+    /// environments before that one have then stepped, the others have not. Also if another rank fails.
     #[inline]
     pub fn step<'a>(
         &mut self,
@@ -150,9 +187,11 @@ impl<E: Environment> VectorEnv<E> {
         self.steps.clear();
         self.ended.clear();
         self.last.resize(self.observations.len(), 0.0);
+        let own = self.ranks.part(self.envs.len());
         let rows = self.observations.chunks_exact_mut(self.width);
         let last = self.last.chunks_exact_mut(self.width);
-        for (index, ((copy, row), last)) in self.envs.iter_mut().zip(rows).zip(last).enumerate() {
+        let envs = self.envs.iter_mut().zip(rows).zip(last).enumerate();
+        for (index, ((copy, row), last)) in envs.skip(own.start).take(own.len()) {
             let step = copy.env.step(action(index), row)?;
             copy.length += 1;
             copy.total += f64::from(step.reward);
@@ -173,7 +212,68 @@ impl<E: Environment> VectorEnv<E> {
             }
             self.steps.push(step);
         }
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        self.exchange(&own)
+    }
+
+    /// Takes in the steps of the other ranks.
+    fn exchange(&mut self, own: &Range<usize>) -> Result<(), VectorEnvError> {
+        let width = self.width;
+        let last = |episode: &Episode| self.last[episode.env * width..][..width].to_vec();
+        let told = Told {
+            steps: std::mem::take(&mut self.steps),
+            observations: self.observations[own.start * width..own.end * width].to_vec(),
+            last: self.ended.iter().map(last).collect(),
+            ended: std::mem::take(&mut self.ended),
+        };
+        let mut observations = Vec::with_capacity(self.observations.len());
+        for told in self.all(&told)? {
+            self.steps.extend(told.steps);
+            observations.extend(told.observations);
+            for (episode, last) in told.ended.iter().zip(told.last) {
+                let row = self
+                    .last
+                    .get_mut(episode.env * width..(episode.env + 1) * width);
+                let row = row.filter(|row| row.len() == last.len());
+                row.ok_or(VectorEnvError::Foreign)?.copy_from_slice(&last);
+            }
+            self.ended.extend(told.ended);
+        }
+        if self.steps.len() != self.envs.len() || observations.len() != self.observations.len() {
+            return Err(VectorEnvError::Foreign);
+        }
+        self.observations = observations;
         Ok(())
+    }
+
+    /// Gives every rank the environments of all, as before they are stored.
+    ///
+    /// # Errors
+    ///
+    /// If another rank fails.
+    pub fn gather(&mut self) -> Result<(), VectorEnvError> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        let own = self.envs[self.ranks.part(self.envs.len())].to_vec();
+        let envs: Vec<Slot<E>> = self.all(&own)?.into_iter().flatten().collect();
+        if envs.len() != self.envs.len() {
+            return Err(VectorEnvError::Foreign);
+        }
+        self.envs = envs;
+        Ok(())
+    }
+
+    /// The values of all ranks, in rank order.
+    fn all<T: Serialize + DeserializeOwned>(&self, own: &T) -> Result<Vec<T>, VectorEnvError> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(own, &mut bytes).map_err(|_| VectorEnvError::Foreign)?;
+        let all = self.ranks.all_gather(bytes)?;
+        all.iter()
+            .map(|bytes| ciborium::from_reader(&bytes[..]).map_err(|_| VectorEnvError::Foreign))
+            .collect()
     }
 
     /// The current observations, `[envs, values]`.

@@ -89,7 +89,7 @@ pub use schedule::Schedule;
 pub use section::Section;
 pub use silent::Silent;
 pub use split::{Split, Splits};
-pub use strategy::{BestListener, StepListener, Timings, TrainError, panic_message};
+pub use strategy::{BestListener, StepListener, Timings, TrainError, panic_message, sum_gradients};
 pub use task::{Report, Task, TaskRecipe};
 pub use trainer::{CHECKPOINT_DIR, FitError, METRICS_FILE, Trained, Trainer};
 pub use weights::{init_seeded, weights_from_bytes, weights_to_bytes};

@@ -7,13 +7,18 @@
 
 mod threads;
 
+use std::error::Error;
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::content_hash;
 use tinderbox_predict::error_chain;
 
+use crate::checkpoint::CheckpointContents;
 use crate::{ErrorKind, TrainError};
 
 pub use threads::in_process;
@@ -71,7 +76,8 @@ impl Group for Alone {
 }
 
 /// A failure of one rank, as all of them know it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("rank {rank}: {message}")]
 pub struct RankFailure {
     /// The rank; the first of several.
     pub rank: usize,
@@ -87,6 +93,12 @@ pub struct Ranks {
     group: Arc<dyn Group>,
     /// Whether all ranks know that one has failed.
     failed: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Ranks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rank {} of {}", self.rank(), self.size())
+    }
 }
 
 impl Default for Ranks {
@@ -129,6 +141,94 @@ impl Ranks {
         self.rank() == 0
     }
 
+    /// The indices of `count` items that this rank has, in rank order. Parts differ by one item at most.
+    pub fn part(&self, count: usize) -> Range<usize> {
+        let start = |rank| rank * count / self.size();
+        start(self.rank())..start(self.rank() + 1)
+    }
+
+    /// The messages of all ranks, in rank order, if none has failed.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the first rank that has one.
+    pub fn all_gather(&self, message: Vec<u8>) -> Result<Vec<Vec<u8>>, RankFailure> {
+        self.exchange(Ok(message))
+    }
+
+    /// Refuses ranks that have another version of the program, another recipe or other data than rank 0.
+    ///
+    /// # Errors
+    ///
+    /// Names what differs and the ranks.
+    pub fn check_same(&self, recipe: &str, data: &str) -> Result<(), TrainError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let parts = [
+            (
+                "versions",
+                env!("CARGO_PKG_VERSION"),
+                "install the same program on all machines",
+            ),
+            (
+                "recipes",
+                recipe,
+                "start all of them with the same recipe and flags",
+            ),
+            ("data", data, "give all of them the same data"),
+        ];
+        let hashes = parts
+            .iter()
+            .flat_map(|(_, text, _)| content_hash(text.as_bytes()).to_le_bytes());
+        let all = self.share(Ok(hashes.collect()))?;
+        for (number, (what, _, advice)) in parts.into_iter().enumerate() {
+            let of =
+                |message: &Vec<u8>| message.get(8 * number..8 * number + 8).map(<[u8]>::to_vec);
+            let others = (1..all.len()).filter(|&rank| of(&all[rank]) != of(&all[0]));
+            let ranks: Vec<String> = others.map(|rank| rank.to_string()).collect();
+            if !ranks.is_empty() {
+                let (word, verb) = if ranks.len() == 1 {
+                    ("rank", "differs")
+                } else {
+                    ("ranks", "differ")
+                };
+                let ranks = format!("{word} {} {verb}", ranks.join(", "));
+                // All of them see it.
+                self.failed.store(true, Ordering::SeqCst);
+                return Err(TrainError::Differ {
+                    what,
+                    ranks,
+                    advice,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The checkpoint that rank 0 has, on all ranks.
+    ///
+    /// # Errors
+    ///
+    /// If a rank has failed.
+    pub fn checkpoint_of_first(
+        &self,
+        own: Option<CheckpointContents>,
+    ) -> Result<Option<CheckpointContents>, TrainError> {
+        if self.is_alone() {
+            return Ok(own);
+        }
+        let bytes = own.as_ref().filter(|_| self.is_first());
+        let bytes = bytes.map(CheckpointContents::to_bytes).transpose()?;
+        let mut all = self.share(Ok(bytes.unwrap_or_default()))?;
+        let bytes = all.swap_remove(0);
+        if self.is_first() || bytes.is_empty() {
+            return Ok(own);
+        }
+        let parsed = CheckpointContents::from_bytes(&bytes).map_err(TrainError::Foreign)?;
+        Ok(Some(parsed))
+    }
+
     /// Tells the other ranks whether this one has failed, and hears whether one of them has.
     ///
     /// # Errors
@@ -142,7 +242,11 @@ impl Ranks {
     }
 
     /// The value that rank 0 has, on all ranks.
-    pub(crate) fn of_first<T: Serialize + DeserializeOwned>(
+    ///
+    /// # Errors
+    ///
+    /// If a rank has failed.
+    pub fn of_first<T: Serialize + DeserializeOwned>(
         &self,
         own: Result<T, TrainError>,
     ) -> Result<T, TrainError> {
@@ -172,7 +276,11 @@ impl Ranks {
     }
 
     /// The result of this rank, if no rank has failed.
-    pub(crate) fn all_well<T>(&self, own: Result<T, TrainError>) -> Result<T, TrainError> {
+    ///
+    /// # Errors
+    ///
+    /// If a rank has failed.
+    pub fn all_well<T>(&self, own: Result<T, TrainError>) -> Result<T, TrainError> {
         if self.is_alone() {
             return own;
         }
@@ -186,18 +294,20 @@ impl Ranks {
 
     /// The error to end with after an error of this rank, which the others end with too.
     pub(crate) fn fail(&self, error: TrainError) -> TrainError {
+        self.end(error.kind(), &error)
+            .map_or(error, TrainError::Rank)
+    }
+
+    /// Tells the other ranks of an error of this one, with which all of them end. The failure of another
+    /// rank, if one was first.
+    pub fn end(&self, kind: ErrorKind, error: &(dyn Error + 'static)) -> Option<RankFailure> {
         if self.is_alone() || self.failed.load(Ordering::SeqCst) {
-            return error;
+            return None;
         }
-        let kind = error.kind();
-        let own = self.failure(kind, error_chain(&error));
-        match self.exchange(Err(own)) {
-            // All ranks may have been interrupted.
-            Err(failure) if failure.rank != self.rank() && kind != ErrorKind::Interrupted => {
-                TrainError::Rank(failure)
-            }
-            _ => error,
-        }
+        let own = self.failure(kind, error_chain(error));
+        let failure = self.exchange(Err(own)).err()?;
+        // All ranks may have been interrupted.
+        (failure.rank != self.rank() && kind != ErrorKind::Interrupted).then_some(failure)
     }
 
     /// Adds the values of all ranks, which must all be well.

@@ -21,7 +21,6 @@ use burn::train::{
     InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
     TrainingStrategy,
 };
-use tinderbox_datasets::content_hash;
 use tinderbox_datasets::loader::{Collate, Loader, LoaderConfig, LoaderError};
 use tinderbox_predict::error_chain;
 
@@ -44,9 +43,6 @@ use crate::tensorboard::WeightEvents;
 pub const METRICS_FILE: &str = "metrics.jsonl";
 /// Name of the checkpoint folder in a run directory.
 pub const CHECKPOINT_DIR: &str = "checkpoint";
-
-/// Version of the program, which all ranks must share.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Share of a time budget that is spent on steps to measure their time, and on validation batches.
 const MEASURED: f64 = 0.02;
@@ -429,66 +425,14 @@ impl<M: LearnerModel> Trainer<M> {
         own: Option<CheckpointContents>,
         identity: &str,
     ) -> Result<Option<CheckpointContents>, TrainError> {
-        if self.ranks.is_alone() {
-            return Ok(own);
-        }
-        self.compare(identity)?;
-        let bytes = own.as_ref().filter(|_| self.ranks.is_first());
-        let bytes = bytes.map(CheckpointContents::to_bytes).transpose()?;
-        let mut all = self.ranks.share(Ok(bytes.unwrap_or_default()))?;
-        let bytes = all.swap_remove(0);
-        if self.ranks.is_first() || bytes.is_empty() {
-            return Ok(own);
-        }
-        let parsed = CheckpointContents::from_bytes(&bytes).map_err(TrainError::Foreign)?;
-        Ok(Some(parsed))
-    }
-
-    /// Refuses ranks of another version, recipe or data.
-    fn compare(&self, identity: &str) -> Result<(), TrainError> {
         let (data, recipe): (Vec<&str>, Vec<&str>) =
             identity.lines().partition(|line| line.starts_with(DATA));
         let mut config = self.config.clone();
         // Left out of the comparison: ranks may use different numbers of loader threads.
         config.train.workers = 0;
         let recipe = format!("{}\n{config:?}", recipe.join("\n"));
-        let parts = [
-            (
-                "versions",
-                VERSION.to_owned(),
-                "install the same program on all machines",
-            ),
-            (
-                "recipes",
-                recipe,
-                "start all of them with the same recipe and flags",
-            ),
-            ("data", data.join("\n"), "give all of them the same data"),
-        ];
-        let hashes = parts
-            .iter()
-            .flat_map(|(_, text, _)| content_hash(text.as_bytes()).to_le_bytes());
-        let all = self.ranks.share(Ok(hashes.collect()))?;
-        for (number, (what, _, advice)) in parts.into_iter().enumerate() {
-            let of =
-                |message: &Vec<u8>| message.get(8 * number..8 * number + 8).map(<[u8]>::to_vec);
-            let others = (1..all.len()).filter(|&rank| of(&all[rank]) != of(&all[0]));
-            let ranks: Vec<String> = others.map(|rank| rank.to_string()).collect();
-            if !ranks.is_empty() {
-                let (word, verb) = if ranks.len() == 1 {
-                    ("rank", "differs")
-                } else {
-                    ("ranks", "differ")
-                };
-                let ranks = format!("{word} {} {verb}", ranks.join(", "));
-                return Err(TrainError::Differ {
-                    what,
-                    ranks,
-                    advice,
-                });
-            }
-        }
-        Ok(())
+        self.ranks.check_same(&recipe, &data.join("\n"))?;
+        self.ranks.checkpoint_of_first(own)
     }
 
     /// The loader of this rank's part of each batch. A run that is resumed keeps the batches that it was

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tinderbox_cli::testing::{Place, Ran, check_sweep, result};
+use tinderbox_cli::testing::{Place, Ran, check_shards, check_sweep, result};
 
 const GOOD: [&str; 4] = ["lovely", "great", "superb", "charming"];
 const BAD: [&str; 4] = ["awful", "dull", "boring", "dreadful"];
@@ -61,6 +61,33 @@ fn place() -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_text"));
     place.write("films.csv", films());
     place
+}
+
+#[test]
+fn parts_of_texts_are_the_bytes_of_one_prediction() {
+    let place = trained();
+    // Parts begin at a multiple of 256 texts.
+    let texts = films().lines().skip(1).collect::<Vec<_>>().join("\n");
+    let many = vec![texts; 5].join("\n");
+    place.write("many.csv", format!("text,label\n{many}\n"));
+    check_shards(&place, &["--run", "run", "many.csv"], 800);
+}
+
+#[test]
+fn a_time_budget_shorter_than_an_epoch_is_refused() {
+    let place = place();
+    let large = ["--set", "model.d_model=128", "--set", "model.d_hidden=512"];
+    // The folds share a second.
+    let short = ["--budget", "1s", "--folds", "50"];
+    let ran = train(&place, "run", &[&large[..], &short].concat());
+    ran.failed(
+        2,
+        &[
+            "`train.budget` must be at least",
+            "since one epoch takes about",
+        ],
+    );
+    assert!(!place.path("run").exists());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::fs;
 use crate::common::Place;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use serde_json::Value;
-use tinderbox_cli::testing::Ran;
+use tinderbox_cli::testing::{Ran, check_shards};
 
 /// Ten test digits that ship with the crate, scaled up to sheets of 200 by 300 pixels.
 fn sheets(place: &Place, folder: &str, inverted: bool) -> Vec<usize> {
@@ -119,6 +119,15 @@ const SMALL: [&str; 12] = [
 fn train(place: &Place, data: &str, out: &str) -> Ran {
     let args = ["train", "--data", data, "--out", out];
     place.run(&[&args[..], &SMALL].concat())
+}
+
+#[test]
+fn parts_of_images_are_the_bytes_of_one_prediction() {
+    let place = Place::new();
+    // Parts begin at a multiple of 64 images.
+    put_photos(&place, "photos", 70);
+    train(&place, "photos", "run").ok();
+    check_shards(&place, &["--run", "run", "photos"], 140);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod export;
 mod mistakes;
 mod report;
 mod serve;
+mod shards;
 mod sweep;
 
 use std::fs;
@@ -24,6 +25,7 @@ use crate::recipe::Catalogue;
 pub use mistakes::{AppUnderTest, check_mistakes};
 pub use report::check_report;
 pub use serve::{Request, check_serve};
+pub use shards::check_shards;
 pub use sweep::check_sweep;
 
 /// A folder for one test, in which a binary is run.

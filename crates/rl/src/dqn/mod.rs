@@ -25,7 +25,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_models::rl::{Noise, QNetwork, QNetworkConfig};
 use tinderbox_train::gradients::clip_global_norm;
-use tinderbox_train::{Optimizer, blend, init_seeded};
+use tinderbox_train::{Optimizer, Ranks, TrainError, blend, init_seeded, sum_gradients};
 
 pub use config::DqnConfig;
 
@@ -46,6 +46,7 @@ pub struct Dqn {
     optimizer_config: Optimizer,
     train: TrainingOptions,
     device: Device,
+    ranks: Ranks,
     /// Updates done.
     pub(crate) updates: u64,
 }
@@ -77,8 +78,16 @@ impl Dqn {
             optimizer_config: optimizer.clone(),
             train: train.clone(),
             device,
+            ranks: Ranks::default(),
             updates: 0,
         }
+    }
+
+    /// The same agent, whose updates several ranks share: each computes the gradients of its part of a batch.
+    #[must_use]
+    pub fn on_ranks(mut self, ranks: Ranks) -> Self {
+        self.ranks = ranks;
+        self
     }
 
     /// The online network, for inference.
@@ -150,8 +159,48 @@ impl Dqn {
         buffer.sample(&mut rng, beta)
     }
 
-    /// One gradient step on a batch with learning rate `rate`.
-    pub fn update(&mut self, batch: &Batch, rate: f64) -> LossGradient {
+    /// One gradient step on a batch with learning rate `rate`. Gives the loss of the batch, and the error of each
+    /// of its transitions.
+    ///
+    /// # Errors
+    ///
+    /// If another rank fails.
+    pub fn update(&mut self, batch: &Batch, rate: f64) -> Result<(f32, Vec<f32>), TrainError> {
+        let count = batch.actions.len();
+        let own = self.ranks.part(count);
+        let share = own.len() as f64 / count as f64;
+        // The loss, and the errors of the transitions of this rank in their places.
+        let mut also = vec![0.0; 1 + count];
+        let grads = if own.is_empty() {
+            GradientsParams::new()
+        } else {
+            let (loss, grads) = if self.ranks.is_alone() {
+                self.gradients(batch)
+            } else {
+                self.gradients(&batch.part(&own))
+            };
+            also[0] = loss.loss * share as f32;
+            also[1..][own].copy_from_slice(&loss.errors);
+            grads
+        };
+        let mut grads = sum_gradients(&self.ranks, &self.online, grads, share, &mut also)?;
+        if self.train.clip_norm > 0.0 {
+            grads = clip_global_norm(&self.online, grads, self.train.clip_norm);
+        }
+        let rate = ModuleLearningRate::from(rate.max(f64::MIN_POSITIVE));
+        // The copy has to go first: weights that nobody else holds are updated in place.
+        let online = std::mem::replace(&mut self.online, self.target.clone());
+        self.acting = self.target.clone();
+        self.online = self.optimizer.step(rate, online, grads);
+        self.updates += 1;
+        self.refresh();
+        self.update_target();
+        let errors = also.split_off(1);
+        Ok((also[0], errors))
+    }
+
+    /// The loss of a batch and its gradients.
+    fn gradients(&self, batch: &Batch) -> (LossGradient, GradientsParams) {
         let noise = |part| self.noise(Purpose::LearningNoise, 3 * self.updates + part);
         let [online_noise, choice_noise, target_noise] = [0, 1, 2].map(noise);
         let d_input = self.online.d_input();
@@ -172,19 +221,8 @@ impl Dqn {
         let grads = (output * Tensor::from_data(gradient, &self.device))
             .sum()
             .backward();
-        let mut grads = GradientsParams::from_grads(grads, &self.online);
-        if self.train.clip_norm > 0.0 {
-            grads = clip_global_norm(&self.online, grads, self.train.clip_norm);
-        }
-        let rate = ModuleLearningRate::from(rate.max(f64::MIN_POSITIVE));
-        // The copy has to go first: weights that nobody else holds are updated in place.
-        let online = std::mem::replace(&mut self.online, self.target.clone());
-        self.acting = self.target.clone();
-        self.online = self.optimizer.step(rate, online, grads);
-        self.updates += 1;
-        self.refresh();
-        self.update_target();
-        loss
+        let grads = GradientsParams::from_grads(grads, &self.online);
+        (loss, grads)
     }
 
     fn loss(

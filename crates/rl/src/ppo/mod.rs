@@ -17,7 +17,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::rl::{ActorCritic, ActorCriticConfig};
 use tinderbox_train::gradients::clip_global_norm;
-use tinderbox_train::{ConfigError, Optimizer, check_range, init_seeded};
+use tinderbox_train::{
+    ConfigError, Optimizer, Ranks, TaskError, TrainError, check_range, init_seeded, sum_gradients,
+};
 
 use crate::dqn::{read, rows};
 use crate::environment::{BoxSpace, Environment};
@@ -113,6 +115,7 @@ pub struct Ppo {
     train: TrainingOptions,
     bounds: Option<BoxSpace>,
     device: Device,
+    ranks: Ranks,
     /// Updates done.
     pub(crate) updates: u64,
 }
@@ -154,8 +157,17 @@ impl Ppo {
             train: train.clone(),
             bounds,
             device,
+            ranks: Ranks::default(),
             updates: 0,
         }
+    }
+
+    /// The same agent, whose updates several ranks share: each computes the gradients of its part of a
+    /// minibatch.
+    #[must_use]
+    pub fn on_ranks(mut self, ranks: Ranks) -> Self {
+        self.ranks = ranks;
+        self
     }
 
     /// The online network, for inference.
@@ -183,20 +195,20 @@ impl Ppo {
     ///
     /// # Errors
     ///
-    /// If the environment gives something that is not finite.
+    /// If the environment gives something that is not finite, or another rank fails.
     pub fn round<E: Environment>(
         &mut self,
         envs: &mut VectorEnv<E>,
         step: u64,
         rate: f64,
-    ) -> Result<RolloutReport, VectorEnvError> {
+    ) -> Result<RolloutReport, TaskError> {
         let mut learned = RolloutReport::default();
         let mut rollout = Rollout::default();
         let count = envs.len() as u64;
         for row in 0..self.config.n_steps as u64 {
             self.play(envs, step + row * count, &mut rollout, &mut learned)?;
         }
-        self.learn(envs.observations(), &rollout, rate, &mut learned);
+        self.learn(envs.observations(), &rollout, rate, &mut learned)?;
         Ok(learned)
     }
 
@@ -278,7 +290,13 @@ impl Ppo {
         Ok(())
     }
 
-    fn learn(&mut self, head: &[f32], rollout: &Rollout, rate: f64, learned: &mut RolloutReport) {
+    fn learn(
+        &mut self,
+        head: &[f32],
+        rollout: &Rollout,
+        rate: f64,
+        learned: &mut RolloutReport,
+    ) -> Result<(), TrainError> {
         let config = self.config.clone();
         let inputs = rows(head, self.acting.d_input(), &self.device);
         let last = read(self.acting.value(inputs));
@@ -300,28 +318,41 @@ impl Ppo {
                 order.swap(last, below(&mut rng, last + 1));
             }
             for indices in order.chunks(self.train.batch_size) {
-                let pick = |from: &[f32]| indices.iter().map(|&at| from[at]).collect::<Vec<_>>();
+                let pick = |from: &[f32], indices: &[usize]| -> Vec<f32> {
+                    indices.iter().map(|&at| from[at]).collect()
+                };
+                // The whole minibatch is normalized, of which this rank learns from its part.
+                let own = self.ranks.part(indices.len());
+                let share = own.len() as f64 / indices.len() as f64;
+                let advantages = normalized(pick(&advantages, indices))[own.clone()].to_vec();
+                let indices = &indices[own];
                 let batch = Minibatch {
                     actions: rollout.actions(indices, self.online.d_action()),
-                    log_probs: pick(&rollout.log_probs),
-                    advantages: normalized(pick(&advantages)),
-                    returns: pick(&returns),
+                    log_probs: pick(&rollout.log_probs, indices),
+                    advantages,
+                    returns: pick(&returns, indices),
                 };
                 let seen = chosen(&rollout.observations, indices, self.online.d_input());
-                learned.loss_sum += f64::from(self.update(&batch, &seen, coefficients, rate));
+                let (loss, grads) = if indices.is_empty() {
+                    (0.0, GradientsParams::new())
+                } else {
+                    self.gradients(&batch, &seen, coefficients)
+                };
+                learned.loss_sum += f64::from(self.update(loss, grads, share, rate)?);
                 learned.updates += 1;
             }
         }
         self.refresh();
+        Ok(())
     }
 
-    fn update(
-        &mut self,
+    /// The loss of a batch and its gradients.
+    fn gradients(
+        &self,
         batch: &Minibatch,
         seen: &[f32],
         coefficients: Coefficients,
-        rate: f64,
-    ) -> f32 {
+    ) -> (f32, GradientsParams) {
         let inputs = rows(seen, self.online.d_input(), &self.device);
         let (policy, value) = self.online.forward(inputs);
         let log_std = self.online.log_std();
@@ -335,14 +366,28 @@ impl Ppo {
         if let Some(log_std) = log_std {
             sum = sum + weighted(log_std, loss.log_std);
         }
-        let mut grads = GradientsParams::from_grads(sum.backward(), &self.online);
+        let grads = GradientsParams::from_grads(sum.backward(), &self.online);
+        (loss.loss, grads)
+    }
+
+    /// A step by the gradients of all ranks, of which this one has `share` of the minibatch. The loss of the
+    /// whole minibatch.
+    fn update(
+        &mut self,
+        loss: f32,
+        grads: GradientsParams,
+        share: f64,
+        rate: f64,
+    ) -> Result<f32, TrainError> {
+        let mut also = [loss * share as f32];
+        let mut grads = sum_gradients(&self.ranks, &self.online, grads, share, &mut also)?;
         if self.train.clip_norm > 0.0 {
             grads = clip_global_norm(&self.online, grads, self.train.clip_norm);
         }
         let rate = ModuleLearningRate::from(rate.max(f64::MIN_POSITIVE));
         self.online = self.optimizer.step(rate, self.online.clone(), grads);
         self.updates += 1;
-        loss.loss
+        Ok(also[0])
     }
 }
 

@@ -14,6 +14,7 @@
 mod storage;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::environment::Step;
 use crate::random::{Stream, below, uniform};
@@ -100,6 +101,24 @@ pub struct Batch {
     pub weights: Vec<f32>,
     /// Indices of the transitions, for [`ReplayBuffer::update_priorities`].
     pub indices: Vec<usize>,
+}
+
+impl Batch {
+    /// The transitions of a range.
+    pub(crate) fn part(&self, range: &Range<usize>) -> Self {
+        let width = self.observations.len() / self.actions.len().max(1);
+        let values = |values: &[f32]| values[range.clone()].to_vec();
+        let rows = |values: &[f32]| values[range.start * width..range.end * width].to_vec();
+        Self {
+            observations: rows(&self.observations),
+            actions: self.actions[range.clone()].to_vec(),
+            rewards: values(&self.rewards),
+            next_observations: rows(&self.next_observations),
+            discounts: values(&self.discounts),
+            weights: values(&self.weights),
+            indices: self.indices[range.clone()].to_vec(),
+        }
+    }
 }
 
 /// A ring of transitions.

@@ -35,6 +35,30 @@ pub struct BestEvaluation {
     pub return_std: f64,
 }
 
+/// What the ranks share, in all. A training keeps it on any number of ranks.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Totals {
+    pub(super) ranks: usize,
+    pub(super) num_envs: usize,
+    pub(super) batch_size: usize,
+}
+
+impl Totals {
+    /// Says that a training continues on another number of ranks.
+    pub(super) fn note(&self, now: usize) -> String {
+        let Self {
+            ranks,
+            num_envs,
+            batch_size,
+        } = self;
+        let plural = if *ranks == 1 { "" } else { "s" };
+        format!(
+            "this run was begun on {ranks} rank{plural}: its {num_envs} environments and batches of \
+             {batch_size} are now shared by {now}, so its results are no longer equal to the bit"
+        )
+    }
+}
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) steps: u64,
@@ -51,6 +75,9 @@ pub(super) struct State {
     /// Steps that fit into the time budget, once they are known; 0 before.
     #[serde(default)]
     pub(super) planned: u64,
+    /// Environments and transitions in a batch, over all ranks that the training was begun on.
+    #[serde(default)]
+    pub(super) totals: Option<Totals>,
     /// Length of `metrics.jsonl`.
     pub(super) metrics_bytes: u64,
     pub(super) recent: VecDeque<f64>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Module as _;
 use burn::tensor::{Bytes, Device};
 use tinderbox_models::rl::ActorCriticConfig;
-use tinderbox_train::{TaskError, weights_from_bytes, weights_to_bytes};
+use tinderbox_train::{Ranks, TaskError, weights_from_bytes, weights_to_bytes};
 
 use super::checkpoint::{foreign, take};
 use crate::dqn::Dqn;
@@ -55,14 +55,21 @@ pub(super) struct DqnLearner {
 }
 
 impl Learner {
-    pub(super) fn new(recipe: &Recipe, spec: &EnvSpec, device: &Device) -> Result<Self, TaskError> {
+    /// An untrained agent, whose updates the ranks share.
+    pub(super) fn new(
+        recipe: &Recipe,
+        spec: &EnvSpec,
+        device: &Device,
+        ranks: &Ranks,
+    ) -> Result<Self, TaskError> {
         let width = spec.observation_space.len();
         match (&recipe.agent, &spec.action_space) {
             (Agent::Dqn(config), ActionSpace::Discrete(n_actions)) => {
                 let sizes = [width, *n_actions];
                 let train = &recipe.train;
                 Ok(Self::Dqn(DqnLearner {
-                    agent: Dqn::new(config, &recipe.optimizer, train, sizes, device),
+                    agent: Dqn::new(config, &recipe.optimizer, train, sizes, device)
+                        .on_ranks(ranks.clone()),
                     replay: ReplayBuffer::new(config.replay_buffer(train, width))?,
                     learning_rate: recipe.optimizer.learning_rate(),
                     device: device.clone().inner(),
@@ -76,7 +83,8 @@ impl Learner {
                 };
                 let (optimizer, train) = (&recipe.optimizer, &recipe.train);
                 Ok(Self::Ppo(PpoLearner {
-                    agent: Ppo::new(config, optimizer, train, &network, bounds, device),
+                    agent: Ppo::new(config, optimizer, train, &network, bounds, device)
+                        .on_ranks(ranks.clone()),
                     network,
                     device: device.clone().inner(),
                 }))
@@ -182,10 +190,10 @@ impl DqnLearner {
         let progress = clock.steps as f32 / clock.total as f32;
         for _ in 0..due {
             let batch = self.agent.sample(&self.replay, progress)?;
-            let result = self.agent.update(&batch, self.learning_rate * clock.rate);
-            self.replay
-                .update_priorities(&batch.indices, &result.errors);
-            round.loss_sum += f64::from(result.loss);
+            let rate = self.learning_rate * clock.rate;
+            let (loss, errors) = self.agent.update(&batch, rate)?;
+            self.replay.update_priorities(&batch.indices, &errors);
+            round.loss_sum += f64::from(loss);
             round.losses += 1;
         }
         Ok(round)

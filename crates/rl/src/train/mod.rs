@@ -14,7 +14,7 @@ use tinderbox_train::checkpoint::{CheckpointContents, Store};
 use tinderbox_train::format::thousands;
 use tinderbox_train::run_dir::{BEST_DIR, write_length};
 use tinderbox_train::{
-    CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Saving, Schedule, TaskError,
+    CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Ranks, Saving, Schedule, TaskError,
     TrainError,
 };
 
@@ -26,11 +26,11 @@ use crate::recipe::{Recipe, TrainingOptions};
 use crate::vector_env::VectorEnv;
 
 pub use checkpoint::{BestEvaluation, Milestone};
-use checkpoint::{State, foreign, from_bytes, take, to_bytes};
+use checkpoint::{State, Totals, foreign, from_bytes, take, to_bytes};
 use learner::{Clock, Learner};
 
 /// Share of a time budget after which its number of steps is decided.
-const MEASURED: f64 = 0.1;
+const MEASURED: f64 = 0.2;
 
 /// Share of a time budget that is planned with.
 const PLANNED: f64 = 0.95;
@@ -52,6 +52,12 @@ pub struct Options {
     pub on_damage: Box<dyn Fn(&CheckpointError)>,
     /// Called with what was decided for the user, such as the number of steps of a time budget.
     pub on_note: fn(&str),
+    /// The processes that train together; only rank 0 needs a folder.
+    ///
+    /// Each steps its part of the environments and computes the gradients of its part of each batch. There are
+    /// `train.num_envs` environments and `train.batch_size` transitions of a batch for each rank, so several ranks
+    /// do what one with the environments and the batches of all would.
+    pub ranks: Ranks,
     /// Whether the best policy plays test episodes; else those of another evaluation stand for them.
     pub test: bool,
 }
@@ -65,6 +71,7 @@ impl Default for Options {
             observer: Box::new(|_| ()),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
             on_note: |text| tracing::info!("{text}"),
+            ranks: Ranks::default(),
             test: true,
         }
     }
@@ -128,8 +135,21 @@ pub struct Trained {
 /// # Errors
 ///
 /// If the recipe does not fit the environment, the environment returns a value that is not finite,
-/// the folder cannot be written, or training is interrupted.
+/// the folder cannot be written, training is interrupted, or another rank fails.
 pub fn train<E: Environment>(
+    recipe: &Recipe,
+    env: &E,
+    device: &Device,
+    options: Options,
+) -> Result<Trained, TaskError> {
+    let ranks = options.ranks.clone();
+    train_on_rank(recipe, env, device, options).map_err(|error| {
+        let failure = ranks.end(error.kind(), &error);
+        failure.map_or(error, |failure| TrainError::Rank(failure).into())
+    })
+}
+
+fn train_on_rank<E: Environment>(
     recipe: &Recipe,
     env: &E,
     device: &Device,
@@ -151,6 +171,7 @@ pub fn train<E: Environment>(
         let round = run.learner.round(&mut run.envs, clock)?;
         run.state.add(&round, run.envs.len());
         let after = run.state.steps;
+        let stop = run.agree((options.should_stop)())?;
         run.plan(&options);
         let crossed = |every: usize| every > 0 && before / every as u64 != after / every as u64;
         let last = run.is_last();
@@ -161,11 +182,12 @@ pub fn train<E: Environment>(
         if crossed(run.config.eval_freq) || last {
             let progress = run.evaluate(env)?;
             (options.observer)(&progress);
+            run.agree(false)?;
             run.state.finished = run.is_finished();
         }
         if run.state.finished || crossed(run.config.checkpoint_every) {
             run.save()?;
-        } else if (options.should_stop)() {
+        } else if stop {
             run.save()?;
             let step = after as usize;
             return Err(TrainError::Interrupted { step }.into());
@@ -173,6 +195,28 @@ pub fn train<E: Environment>(
     }
     drop(saving);
     run.finish(env, options.test)
+}
+
+/// The checkpoint to resume from.
+fn latest(
+    store: Option<&Store>,
+    options: &Options,
+) -> Result<Option<CheckpointContents>, TaskError> {
+    let Some(store) = store.filter(|_| options.resume) else {
+        return Ok(None);
+    };
+    let (checkpoint, damaged) = store.latest()?;
+    for error in &damaged {
+        (options.on_damage)(error);
+    }
+    Ok(checkpoint)
+}
+
+/// What the ranks of a stored training share; `None` where it was written by a version that had one rank.
+fn stored_totals(checkpoint: &CheckpointContents) -> Result<Option<Totals>, TaskError> {
+    let missing = || foreign("`state` is missing");
+    let state = checkpoint.blobs.get("state").ok_or_else(missing)?;
+    Ok(from_bytes::<State>(state)?.totals)
 }
 
 struct Run<E: Environment> {
@@ -193,6 +237,9 @@ struct Run<E: Environment> {
     mark: (u64, Instant),
     /// The time budget, in s.
     budget: Option<f64>,
+    ranks: Ranks,
+    /// Time since the start on rank 0, in s, which decides for all.
+    now: f64,
     /// Steps and time in the middle of the time that is kept to plan it.
     half: (u64, f64),
 }
@@ -206,41 +253,58 @@ impl<E: Environment> Run<E> {
     ) -> Result<Self, TaskError> {
         let spec = env.spec();
         recipe.validate(&spec)?;
+        let ranks = options.ranks.clone();
+        let dir = options.dir.as_deref().filter(|_| ranks.is_first());
+        let store = dir.map(|dir| Store::new(dir.join(CHECKPOINT_DIR)));
+        let identity = recipe.identity()?;
+        ranks.check_same(&toml::to_string(recipe)?, "")?;
+        let checkpoint = ranks.checkpoint_of_first(latest(store.as_ref(), options)?)?;
+        let stored = checkpoint
+            .as_ref()
+            .map(stored_totals)
+            .transpose()?
+            .flatten();
+        let totals = stored.unwrap_or(Totals {
+            ranks: ranks.size(),
+            num_envs: recipe.train.num_envs * ranks.size(),
+            batch_size: recipe.train.batch_size * ranks.size(),
+        });
+        if totals.ranks != ranks.size() && ranks.is_first() {
+            (options.on_note)(&totals.note(ranks.size()));
+        }
+        let mut recipe = recipe.clone();
+        recipe.train.num_envs = totals.num_envs;
+        recipe.train.batch_size = totals.batch_size;
         let config = recipe.train.clone();
         let seed = Purpose::Environments.seed(config.seed, 0);
-        let dir = options.dir.as_deref();
-        let store = dir.map(|dir| Store::new(dir.join(CHECKPOINT_DIR)));
-        let checkpoint = match &store {
-            Some(store) if options.resume => {
-                let (checkpoint, damaged) = store.latest()?;
-                for error in &damaged {
-                    (options.on_damage)(error);
-                }
-                checkpoint
-            }
-            _ => None,
-        };
+        let envs = VectorEnv::new(env, config.num_envs, seed)?;
         let metrics_path = dir.unwrap_or(Path::new("")).join(METRICS_FILE);
         let mut run = Self {
-            learner: Learner::new(recipe, &spec, device)?,
-            envs: VectorEnv::new(env, config.num_envs, seed)?,
-            state: State::default(),
+            learner: Learner::new(&recipe, &spec, device, &ranks)?,
+            envs: envs.on_ranks(ranks.clone()),
+            state: State {
+                totals: Some(totals),
+                ..State::default()
+            },
             best: None,
             lines: MetricLines::open(None, 0).map_err(TrainError::Metrics)?,
             started: Instant::now(),
             mark: (0, Instant::now()),
             budget: config.time_budget()?,
+            ranks,
+            now: 0.0,
             half: (0, 0.0),
             config,
             schedule: recipe.schedule.clone(),
-            identity: recipe.identity()?,
+            identity,
             spec,
             store,
             metrics_path,
             best_dir: dir.map(|dir| dir.join(BEST_DIR)),
         };
-        if let Some(checkpoint) = checkpoint {
-            run.restore(checkpoint)?;
+        match checkpoint {
+            Some(checkpoint) => run.restore(checkpoint)?,
+            None => run.share_weights()?,
         }
         let path = dir.is_some().then_some(run.metrics_path.as_path());
         let bytes = run.state.metrics_bytes;
@@ -259,10 +323,36 @@ impl<E: Environment> Run<E> {
         self.schedule.factor(steps, self.config.total_timesteps)
     }
 
+    /// Whether any rank is to stop, and what time it is, by the clock of rank 0.
+    fn agree(&mut self, stop: bool) -> Result<bool, TrainError> {
+        let own = self.wall_s();
+        if self.ranks.is_alone() {
+            self.now = own;
+            return Ok(stop);
+        }
+        let mut told = vec![u8::from(stop)];
+        told.extend(own.to_le_bytes());
+        let all = self.ranks.all_gather(told)?;
+        let clock = all[0].get(1..).and_then(|bytes| bytes.try_into().ok());
+        self.now = clock.map_or(own, f64::from_le_bytes);
+        Ok(all.iter().any(|told| told.first() == Some(&1)))
+    }
+
+    /// Begins with the weights of rank 0: the same seed may draw others on another device.
+    fn share_weights(&mut self) -> Result<(), TaskError> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        let contents = CheckpointContents {
+            state: serde_json::Value::Null,
+            blobs: self.learner.save()?,
+        };
+        let first = self.ranks.checkpoint_of_first(Some(contents))?;
+        first.map_or(Ok(()), |mut first| self.learner.restore(&mut first.blobs))
+    }
+
     fn is_last(&self) -> bool {
-        let is_late = self
-            .budget
-            .is_some_and(|budget| self.wall_s() > LATEST * budget);
+        let is_late = self.budget.is_some_and(|budget| self.now > LATEST * budget);
         is_late || self.state.steps >= self.config.total_timesteps as u64
     }
 
@@ -273,7 +363,7 @@ impl<E: Environment> Run<E> {
         if self.state.planned > 0 {
             return;
         }
-        let now = self.wall_s();
+        let now = self.now;
         if now < MEASURED * budget / 2.0 {
             self.half = (self.state.steps, now);
         }
@@ -292,7 +382,7 @@ impl<E: Environment> Run<E> {
             thousands(self.config.total_timesteps),
             thousands(most as usize)
         ));
-        if let Some(dir) = &options.dir
+        if let Some(dir) = options.dir.as_ref().filter(|_| self.ranks.is_first())
             && let Err(error) = write_length(dir, "total_timesteps", self.config.total_timesteps)
         {
             (options.on_note)(&format!(
@@ -393,7 +483,14 @@ impl<E: Environment> Run<E> {
         Ok(progress)
     }
 
+    /// Writes a checkpoint, which rank 0 does for all.
     fn save(&mut self) -> Result<(), TaskError> {
+        self.envs.gather()?;
+        self.write_checkpoint()?;
+        Ok(self.ranks.all_well(Ok(()))?)
+    }
+
+    fn write_checkpoint(&mut self) -> Result<(), TaskError> {
         let Some(store) = &self.store else {
             return Ok(());
         };
@@ -427,13 +524,16 @@ impl<E: Environment> Run<E> {
             });
         }
         let blobs = &mut checkpoint.blobs;
+        let totals = self.state.totals;
         self.state = from_bytes(&take(blobs, "state")?)?;
+        self.state.totals = totals;
         if self.state.planned > 0 {
             self.config.total_timesteps = self.state.planned as usize;
         }
         // The run may be longer than when the checkpoint was written.
         self.state.finished = self.state.evaluations > 0 && self.is_finished();
-        self.envs = from_bytes(&take(blobs, "environments")?)?;
+        let envs: VectorEnv<E> = from_bytes(&take(blobs, "environments")?)?;
+        self.envs = envs.on_ranks(self.ranks.clone());
         if self.state.best.is_some() {
             let best = take(blobs, "best")?;
             let policy = self.learner.policy(&self.spec).with_weights(best)?;

@@ -87,7 +87,7 @@ pub enum TrainError {
     #[error(transparent)]
     Best(#[from] ModelError),
     /// Another process of the training failed.
-    #[error("rank {}: {}", .0.rank, .0.message)]
+    #[error(transparent)]
     Rank(RankFailure),
     /// The ranks do not train the same.
     #[error("the ranks have different {what}: {ranks} from rank 0; {advice}")]

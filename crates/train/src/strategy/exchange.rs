@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use burn::module::{ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor, TensorData};
 use burn::train::LearnerModel;
@@ -52,19 +52,8 @@ impl Exchange {
         let new = statistics(model)?;
         let changes = new.iter().zip(&self.statistics);
         values.extend(changes.map(|(new, old)| (new - old) * share as f32));
-        let mut pack = Pack {
-            grads: &sum.grads,
-            weight: sum.weight as f32,
-            values,
-            present: Vec::new(),
-            error: None,
-        };
-        model.visit(&mut pack);
-        if let Some(error) = pack.error {
-            return Err(unreadable(error));
-        }
-        let mut values = pack.values;
-        values.append(&mut pack.present);
+        let weight = sum.weight as f32;
+        let values = pack_gradients(model, &sum.grads, weight, values).map_err(unreadable)?;
         Ok(Packed {
             values,
             batches: sum.batches,
@@ -91,23 +80,93 @@ impl Exchange {
                 in_statistic: false,
             })
         };
-        let mut elements = Elements(0);
-        model.visit(&mut elements);
-        let (values, present) = gradients.split_at(elements.0);
-        let mut unpack = Unpack {
-            values,
-            present,
-            grads: GradientsParams::new(),
-        };
-        model.visit(&mut unpack);
         let sum = GradientSum {
-            grads: unpack.grads,
+            grads: unpack_gradients(&model, gradients),
             batches: packed.batches,
             weight: 1.0,
         };
         self.buffer = packed.values;
         Ok((model, sum))
     }
+}
+
+/// Adds the gradients of all ranks, each multiplied by its `share`, and the numbers in `also` as they are.
+///
+/// Nothing changes on a single rank. A rank that cannot read its gradients takes part, so that none waits
+/// for it.
+///
+/// # Errors
+///
+/// If a rank cannot read its gradients, or is gone.
+pub fn sum_gradients<M: Module>(
+    ranks: &Ranks,
+    model: &M,
+    grads: GradientsParams,
+    share: f64,
+    also: &mut [f32],
+) -> Result<GradientsParams, TrainError> {
+    if ranks.is_alone() {
+        return Ok(grads);
+    }
+    let packed = pack_gradients(model, &grads, share as f32, also.to_vec());
+    let (mut values, error) = match packed {
+        Ok(values) => (values, None),
+        Err(error) => {
+            let zeros = pack_gradients(model, &GradientsParams::new(), 0.0, also.to_vec());
+            let mut values = zeros.map_err(unreadable)?;
+            // The last number says whether there is a gradient.
+            values
+                .iter_mut()
+                .rev()
+                .take(1)
+                .for_each(|it| *it = f32::NAN);
+            (values, Some(error))
+        }
+    };
+    ranks.sum(&mut values)?;
+    if let Some(error) = error {
+        return Err(unreadable(error));
+    }
+    if values.last().is_some_and(|value| value.is_nan()) {
+        return Err(unreadable("another rank failed".to_owned()));
+    }
+    let (sums, gradients) = values.split_at(also.len());
+    also.copy_from_slice(sums);
+    Ok(unpack_gradients(model, gradients))
+}
+
+/// Appends the gradient of every parameter that is trained, and then for each whether it has one.
+fn pack_gradients<M: Module>(
+    model: &M,
+    grads: &GradientsParams,
+    weight: f32,
+    values: Vec<f32>,
+) -> Result<Vec<f32>, String> {
+    let mut pack = Pack {
+        grads,
+        weight,
+        values,
+        present: Vec::new(),
+        error: None,
+    };
+    model.visit(&mut pack);
+    let mut values = pack.values;
+    values.append(&mut pack.present);
+    pack.error.map_or(Ok(values), Err)
+}
+
+/// The gradients in such values.
+fn unpack_gradients<M: Module>(model: &M, values: &[f32]) -> GradientsParams {
+    let mut elements = Elements(0);
+    model.visit(&mut elements);
+    let (values, present) = values.split_at(elements.0);
+    let mut unpack = Unpack {
+        values,
+        present,
+        grads: GradientsParams::new(),
+    };
+    model.visit(&mut unpack);
+    unpack.grads
 }
 
 /// The time of an exchange, in s, for a time budget; all ranks measure it together.

@@ -34,6 +34,7 @@ use crate::tensorboard::WeightEvents;
 pub use error::{TrainError, panic_message};
 use events::Events;
 pub(crate) use exchange::exchange_seconds;
+pub use exchange::sum_gradients;
 pub(crate) use probe::Probe;
 pub use state::Timings;
 pub(crate) use state::{DATA, State};
