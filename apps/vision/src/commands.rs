@@ -183,6 +183,9 @@ pub(crate) struct Heatmap {
     /// Give patches of at least 95% white pixels a probability of 0, without the network
     #[arg(long)]
     skip_white: bool,
+    /// Skip images that cannot be read, and count them
+    #[arg(long)]
+    skip_errors: bool,
     /// Images of any size, or folders of images; a large TIFF is read piece by piece
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
@@ -199,6 +202,7 @@ impl Heatmap {
             threshold: self.threshold,
             mask: self.mask,
             skip_white: self.skip_white,
+            skip_errors: self.skip_errors,
         };
         let mut shown: Option<(String, ReadProgress)> = None;
         let mapped =

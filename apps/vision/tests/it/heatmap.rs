@@ -62,6 +62,29 @@ fn lines(ran: &Ran) -> serde_json::Result<Vec<Value>> {
 }
 
 #[test]
+fn an_image_that_cannot_be_read_is_refused_or_skipped() {
+    let place = place().unwrap();
+    fs::create_dir(place.path("slides")).unwrap();
+    for name in ["a.png", "c.png"] {
+        fs::copy(place.path("slide.png"), place.path("slides").join(name)).unwrap();
+    }
+    let bytes = fs::read(place.path("slide.png")).unwrap();
+    place.write("slides/b.png", &bytes[..bytes.len() / 2]);
+    let flags = ["slides", "--out=maps", "--json"];
+    heatmap(&place, &flags).failed(2, &["b.png", "use `--skip-errors` to skip such images"]);
+    let ran = heatmap(&place, &[&flags[..], &["--skip-errors"]].concat());
+    assert_eq!(lines(ran.ok()).unwrap().len(), 2);
+    for words in ["warning: skipped `slides/b.png`:", "skipped 1 of 3 images"] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+    let none = heatmap(&place, &["slides/b.png", "--skip-errors"]);
+    none.failed(
+        2,
+        &["no heat map: none of the images can be read; the first: "],
+    );
+}
+
+#[test]
 fn the_ill_part_of_a_slide_is_found_and_measured() {
     let place = place().unwrap();
     let flags = ["slide.png", "--mask=mask.png", "--out=heat.png", "--json"];

@@ -141,8 +141,40 @@ pub(super) fn decode_picture(
         path: name.to_owned(),
         source,
     })?;
+    check_range(&picture, name)?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// Refuses floating-point values outside 0 to 1, which would be cut off there: nothing says what white is.
+fn check_range(picture: &DynamicImage, name: &Path) -> Result<(), ImageError> {
+    let values: &[f32] = match picture {
+        DynamicImage::ImageRgb32F(picture) => picture.as_raw(),
+        DynamicImage::ImageRgba32F(picture) => picture.as_raw(),
+        _ => return Ok(()),
+    };
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    for value in values {
+        // NaN stays.
+        low = if value.is_nan() || *value < low {
+            *value
+        } else {
+            low
+        };
+        high = if value.is_nan() || *value > high {
+            *value
+        } else {
+            high
+        };
+    }
+    if low >= 0.0 && high <= 1.0 {
+        return Ok(());
+    }
+    Err(ImageError::FloatRange {
+        path: name.to_owned(),
+        low,
+        high,
+    })
 }
 
 /// Checks the header of an image and that it was not cut, without decoding it; returns its claimed

@@ -71,6 +71,19 @@ pub enum ImageError {
         /// Most bytes allowed.
         limit: u64,
     },
+    /// Floating-point values whose brightness is unknown.
+    #[error(
+        "the image `{}` has floating-point values from {low} to {high}, and only those from 0 to 1 can be read: \
+         convert it to 8 or 16 bits", path.display()
+    )]
+    FloatRange {
+        /// The file.
+        path: PathBuf,
+        /// Smallest value.
+        low: f32,
+        /// Largest value.
+        high: f32,
+    },
     /// The header says that there is no pixel.
     #[error("the image `{}` is empty: {width} x {height} pixels", path.display())]
     Empty {

@@ -109,7 +109,8 @@ pub(super) fn predict<M: PhotoModel>(
     let done = total - works.len();
     if done > 0 {
         notes.push(format!(
-            "{} of {} images skipped: their output exists; `--overwrite` makes it again",
+            "{} of {} images skipped: their output exists, perhaps from another model or other flags; `--overwrite` \
+             makes it again",
             thousands(done),
             thousands(total)
         ));

@@ -75,6 +75,35 @@ fn every_color_type_becomes_one_or_three_channels() {
 }
 
 #[test]
+fn floating_point_values_are_read_from_0_to_1_only() {
+    use tiff::encoder::{TiffEncoder, colortype};
+    let tiff = |values: [f32; 4]| {
+        let colors = values.map(|value| [value; 3]).concat();
+        let mut bytes = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+        encoder
+            .write_image::<colortype::RGB32Float>(2, 2, &colors)
+            .unwrap();
+        bytes.into_inner()
+    };
+    let options = DecodeOptions::new(2, 2, 1);
+    let image = decode_as(&tiff([0.0, 0.2, 0.6, 1.0]), &options).unwrap();
+    assert_eq!(image.pixels, [0, 51, 153, 255]);
+    for (values, range) in [
+        ([0.0, 17.0, 4095.0, 1.0], "from 0 to 4095"),
+        ([-0.5, 0.0, 0.0, 0.5], "from -0.5 to 0.5"),
+        ([0.0, f32::NAN, 0.0, 0.5], "to NaN"),
+    ] {
+        let error = decode_as(&tiff(values), &options).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains(range) && message.contains("convert it to 8 or 16 bits"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn a_transparent_picture_is_white() {
     let clear = RgbaImage::from_pixel(3, 3, image::Rgba([10, 20, 30, 0]));
     let bytes = encode(&DynamicImage::ImageRgba8(clear), ImageFormat::Png);

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::image::{ImageFile, LargeImage, is_archive};
 use tinderbox_predict::decision::DEFAULT_THRESHOLD;
+use tinderbox_predict::error_chain;
 use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_train::TaskError;
+use tinderbox_train::format::thousands;
 use tinderbox_train::section::Analysis;
 
 use self::map::{CellGrid, HeatMap, Scan};
@@ -37,6 +39,8 @@ pub struct HeatmapOptions {
     pub mask: Option<PathBuf>,
     /// Whether white patches get 0 without the network.
     pub skip_white: bool,
+    /// Whether images that cannot be read are left out, with a note for each.
+    pub skip_errors: bool,
 }
 
 /// Hears of the name of an image, its patches that are done and all of its patches.
@@ -77,6 +81,7 @@ pub fn heatmap(
     let masks = masks(options.mask.as_deref(), &files)?;
     let mut analysis = Analysis::default();
     let mut totals = TotalMetrics::default();
+    let mut skipped = Vec::new();
     for (file, mask) in files.iter().zip(&masks) {
         let job = Job {
             model,
@@ -85,7 +90,16 @@ pub fn heatmap(
             mask: mask.as_deref(),
         };
         let name = file.path().display().to_string();
-        let result = job.run(file.path(), &mut |done, total| progress(&name, done, total))?;
+        let result = match job.run(file.path(), &mut |done, total| progress(&name, done, total)) {
+            Ok(result) => result,
+            Err(error) if options.skip_errors && error.is_user() => {
+                let reason = error_chain(&error);
+                notes.push(format!("warning: skipped `{name}`: {reason}"));
+                skipped.push(reason);
+                continue;
+            }
+            Err(error) => return Err(with_hint(error, files.len())),
+        };
         notes.extend(result.notes.iter().map(|note| format!("{name}: {note}")));
         let out = names.next(file.path());
         if let Some(out) = &out {
@@ -100,10 +114,28 @@ pub fn heatmap(
             totals.add(metrics);
         }
     }
+    if let (Some(first), true) = (skipped.first(), skipped.len() == files.len()) {
+        return Err(TaskError::user(format!(
+            "no heat map: none of the images can be read; the first: {first}"
+        )));
+    }
+    if !skipped.is_empty() {
+        let (count, all) = (thousands(skipped.len()), thousands(files.len()));
+        notes.push(format!("warning: skipped {count} of {all} images"));
+    }
     analysis.sections.extend(totals.sections());
     analysis.lines.extend(totals.json());
     analysis.notes = notes;
     Ok(analysis)
+}
+
+/// An error of one of several images, with how to get the maps of the others.
+fn with_hint(error: TaskError, images: usize) -> TaskError {
+    if images == 1 || !error.is_user() {
+        return error;
+    }
+    let reason = error_chain(&error);
+    TaskError::user(format!("{reason}; use `--skip-errors` to skip such images"))
 }
 
 /// How to slide, with what was assumed.
