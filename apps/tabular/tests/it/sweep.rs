@@ -212,7 +212,9 @@ fn a_recipe_that_always_fails_ends_the_sweep() {
         "space.toml",
         "optimizer.learning_rate = { min = 1e20, max = 1e30, log = true }\n",
     );
-    let args = sweep_args(&["--out", "sweep", "--space", "space.toml"]);
-    let ran = place.run(&args);
-    ran.failed(2, &["all of the first 5 trials failed", "no longer finite"]);
+    for (trials, failed) in [("30", "all 5 trials failed"), ("2", "all 2 trials failed")] {
+        let args = ["--out", trials, "--space", "space.toml", "--trials", trials];
+        let ran = place.run(&sweep_args(&args));
+        ran.failed(2, &[failed, "no longer finite"]);
+    }
 }

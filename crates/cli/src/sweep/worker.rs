@@ -147,16 +147,8 @@ impl<'a, A: App> Worker<'a, A> {
                 note(&board::line(trial, &finished, self.sweep.settings().trials));
             }
         }
-        let failed = |trial: &&Finished| trial.outcome == Outcome::Failed;
-        if finished.len() >= MOST_FAILURES
-            && let Some(first) = finished.iter().find(failed)
-            && finished.iter().all(|trial| failed(&trial))
-        {
-            return Err(Failure::user(format!(
-                "all of the first {} trials failed; the first one: {}",
-                finished.len(),
-                first.reason
-            )));
+        if finished.len() >= MOST_FAILURES {
+            all_failed(&finished)?;
         }
         Ok(())
     }
@@ -356,6 +348,7 @@ impl<'a, A: App> Worker<'a, A> {
     /// the leaderboard.
     pub(super) fn test_best(&self) -> Result<(), Failure> {
         let Some((metric, mode, leaders)) = self.sweep.leaderboard().map_err(of_folder)? else {
+            all_failed(&self.sweep.finished().map_err(of_folder)?)?;
             return Err(Failure::user(format!(
                 "no trial of the sweep in `{}` is complete, so there is no best one; give it more time or trials",
                 self.sweep.path().display()
@@ -441,4 +434,17 @@ pub(super) fn none_complete(sweep: &SweepDir, finished: usize) -> Failure {
         "no trial of the sweep in `{}` is complete yet ({finished} ended early or failed)",
         sweep.path().display()
     ))
+}
+
+/// An error if there are trials and all of them failed.
+fn all_failed(finished: &[Finished]) -> Result<(), Failure> {
+    let failed = |trial: &Finished| trial.outcome == Outcome::Failed;
+    match finished.first() {
+        Some(first) if finished.iter().all(failed) => Err(Failure::user(format!(
+            "all {} trials failed; the first one: {}",
+            finished.len(),
+            first.reason
+        ))),
+        _ => Ok(()),
+    }
 }
