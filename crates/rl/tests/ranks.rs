@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::thread;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -15,11 +14,10 @@ use tinderbox_rl::environment::{
 };
 use tinderbox_rl::recipe::{Agent, Recipe};
 use tinderbox_rl::train::{Options, Trained, train};
-use tinderbox_train::ranks::in_process;
+use tinderbox_train::ranks::on_threads;
 use tinderbox_train::{METRICS_FILE, Ranks, TaskError};
 
-/// Environments and transitions of a batch, over all ranks. A batch is not divisible by the number of ranks
-/// where prioritized.
+/// Environments and transitions of a batch, over all ranks.
 const ENVS: usize = 6;
 const BATCH: usize = 48;
 
@@ -48,19 +46,6 @@ fn recipe(name: &str, environment: &str, ranks: usize) -> Recipe {
     recipe
 }
 
-/// What each rank ends with.
-fn on_ranks<T: Send>(count: usize, run: impl Fn(Ranks) -> T + Sync) -> Vec<T> {
-    thread::scope(|scope| {
-        let run = &run;
-        let ranks = in_process(count).into_iter();
-        let threads: Vec<_> = ranks.map(|ranks| scope.spawn(move || run(ranks))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    })
-}
-
 fn options(ranks: &Ranks, dir: &Path, resume: bool) -> Options {
     Options {
         dir: ranks.is_first().then(|| dir.to_owned()),
@@ -77,7 +62,7 @@ fn on_rank(recipe: &Recipe, ranks: &Ranks, dir: &Path, resume: bool) -> Result<T
 
 /// Trains on so many ranks; the trained weights of each.
 fn run(recipe: &Recipe, ranks: usize, dir: &Path, resume: bool) -> Vec<Vec<u8>> {
-    on_ranks(ranks, |ranks| {
+    on_threads(ranks, |ranks| {
         let trained = on_rank(recipe, &ranks, dir, resume).unwrap();
         let model = tempfile::tempdir().unwrap();
         trained.policy.save(model.path()).unwrap();
@@ -137,7 +122,7 @@ fn a_run_on_ranks_resumes_on_any_number_of_them() {
         let whole = run(&two, 2, dirs[0].path(), false);
         for (ranks, dir) in (1..).zip(&dirs[1..]) {
             let dir = dir.path();
-            let interrupted = on_ranks(2, |ranks| {
+            let interrupted = on_threads(2, |ranks| {
                 let env: ClassicControl = "CartPole-v1".parse().unwrap();
                 let rounds = Cell::new(0);
                 // Only one of them is told to stop.
@@ -167,7 +152,7 @@ fn a_run_on_ranks_resumes_on_any_number_of_them() {
 #[test]
 fn ranks_with_other_recipes_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let errors = on_ranks(2, |ranks| {
+    let errors = on_threads(2, |ranks| {
         let mut recipe = recipe("ppo", "CartPole-v1", 2);
         recipe.train.total_timesteps += ranks.rank();
         on_rank(&recipe, &ranks, dir.path(), false).unwrap_err()
@@ -183,7 +168,7 @@ fn ranks_with_other_recipes_are_refused() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
-/// Gives no number after `0` steps.
+/// Gives an observation that is not a number after so many steps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Breaking(u32);
 
@@ -218,7 +203,7 @@ impl Environment for Breaking {
 #[test]
 fn a_failure_of_one_rank_ends_all_with_its_message() {
     let dir = tempfile::tempdir().unwrap();
-    let errors = on_ranks(3, |ranks| {
+    let errors = on_threads(3, |ranks| {
         let recipe = recipe("ppo", "CartPole-v1", 3);
         let steps = if ranks.rank() == 1 { 33 } else { 1_000_000 };
         let options = options(&ranks, dir.path(), false);

@@ -21,7 +21,7 @@ use tinderbox_predict::error_chain;
 use crate::checkpoint::CheckpointContents;
 use crate::{ErrorKind, TrainError};
 
-pub use threads::in_process;
+pub use threads::on_threads;
 
 /// What carries data between the ranks of a training. All ranks call the same functions in the same
 /// order.
@@ -371,25 +371,7 @@ const FAILED: u8 = 1;
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
-
-    /// What each of `size` ranks ends with.
-    fn on_ranks<T: Send>(size: usize, run: impl Fn(&Ranks) -> T + Sync) -> Vec<T> {
-        let ranks = in_process(size);
-        thread::scope(|scope| {
-            let run = &run;
-            let threads = ranks
-                .into_iter()
-                .map(|ranks| scope.spawn(move || run(&ranks)));
-            let threads: Vec<_> = threads.collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
-        })
-    }
 
     #[test]
     fn sums_are_in_rank_order_and_the_same_on_all_ranks() {
@@ -398,7 +380,7 @@ mod tests {
             let expected = values[..size]
                 .iter()
                 .fold(0.0, |sum: f32, value| sum + value);
-            let sums = on_ranks(size, |ranks| {
+            let sums = on_threads(size, |ranks| {
                 let mut own = [values[ranks.rank()], 1.0];
                 ranks.sum(&mut own).unwrap();
                 own
@@ -413,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_failure_of_one_rank_ends_all_with_its_message() {
-        let results = on_ranks(3, |ranks| {
+        let results = on_threads(3, |ranks| {
             let own = if ranks.rank() == 1 {
                 // Not where the others are, and heard there.
                 Err(ranks.fail(TrainError::DataChanged))
@@ -440,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_rank_that_is_gone_is_an_error_on_the_others() {
-        let results = on_ranks(3, |ranks| {
+        let results = on_threads(3, |ranks| {
             if ranks.rank() == 2 {
                 return None;
             }
@@ -452,7 +434,7 @@ mod tests {
 
     #[test]
     fn all_have_the_value_of_rank_0() {
-        let values = on_ranks(3, |ranks| ranks.of_first(Ok(ranks.rank() + 5)).unwrap());
+        let values = on_threads(3, |ranks| ranks.of_first(Ok(ranks.rank() + 5)).unwrap());
         assert_eq!(values, [5, 5, 5]);
     }
 }

@@ -12,7 +12,6 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
-use std::thread;
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::{Dataset, DatasetError, InMemDataset};
@@ -26,7 +25,7 @@ use serde_json::Value;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_predict::Classify;
 use tinderbox_train::classify::{Classifier, LabeledBatch, Loss};
-use tinderbox_train::ranks::in_process;
+use tinderbox_train::ranks::on_threads;
 use tinderbox_train::{
     FitError, METRICS_FILE, Optimizer, Ranks, Schedule, TrainConfig, TrainError, Trained, Trainer,
 };
@@ -144,19 +143,6 @@ fn fit(
     })
 }
 
-/// What each of the ranks ends with; `run` gets its ranks and its trainer, which has a folder on rank 0.
-fn on_ranks<T: Send>(count: usize, run: impl Fn(Ranks) -> T + Sync) -> Vec<T> {
-    thread::scope(|scope| {
-        let run = &run;
-        let ranks = in_process(count).into_iter();
-        let threads: Vec<_> = ranks.map(|ranks| scope.spawn(move || run(ranks))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    })
-}
-
 fn trainer(config: TrainConfig, ranks: &Ranks, dir: &Path) -> Trainer<Model> {
     let trainer = Trainer::new(config).ranks(ranks.clone());
     if ranks.is_first() {
@@ -168,7 +154,7 @@ fn trainer(config: TrainConfig, ranks: &Ranks, dir: &Path) -> Trainer<Model> {
 
 /// Trains on so many ranks; the trained model of each as bytes.
 fn train(count: usize, config: &TrainConfig, dir: &Path, norm: bool) -> Vec<Vec<f32>> {
-    on_ranks(count, |ranks| {
+    on_threads(count, |ranks| {
         let trainer = trainer(config.clone(), &ranks, dir);
         let trained = fit(trainer, ranks.size(), ranks.rank(), norm).unwrap();
         values(&trained.model)
@@ -256,7 +242,7 @@ fn running_statistics_are_the_mean_of_all_ranks() {
     config.train.ema_decay = 0.0;
     let means = [1, 2].map(|count| {
         config.train.batch_size = TRAIN / count;
-        let mut models = on_ranks(count, |ranks| {
+        let mut models = on_threads(count, |ranks| {
             let trainer = Trainer::new(config.clone()).ranks(ranks.clone());
             let trained = trainer.fit_sets(
                 model(true, ranks.rank()),
@@ -277,7 +263,7 @@ fn running_statistics_are_the_mean_of_all_ranks() {
 
 /// Trains until the run is interrupted on one rank after so many batches.
 fn interrupted(count: usize, config: &TrainConfig, dir: &Path, after: usize) {
-    on_ranks(count, |ranks| {
+    on_threads(count, |ranks| {
         let interrupter = Interrupter::new();
         let handle = interrupter.clone();
         let last = ranks.rank() + 1 == count;
@@ -304,7 +290,7 @@ fn resumed(
     dir: &Path,
 ) -> (Vec<Vec<f32>>, Vec<String>) {
     let notes = Mutex::new(Vec::new());
-    let models = on_ranks(count, |ranks| {
+    let models = on_threads(count, |ranks| {
         let (sender, receiver) = std::sync::mpsc::channel();
         let trainer = trainer(config.clone(), &ranks, dir)
             .resume(true)
@@ -336,7 +322,7 @@ fn a_run_resumes_on_another_number_of_ranks_with_the_same_batches() {
     let expected = metrics(dirs[0].path());
     for count in [1, 2, 5] {
         let dir = tempfile::tempdir().unwrap();
-        on_ranks(3, |ranks| {
+        on_threads(3, |ranks| {
             let interrupter = Interrupter::new();
             let handle = interrupter.clone();
             let trainer = trainer(config.clone(), &ranks, dir.path())
@@ -350,7 +336,7 @@ fn a_run_resumes_on_another_number_of_ranks_with_the_same_batches() {
                 .map(|_| ())
                 .unwrap_err();
         });
-        let notes = on_ranks(count, |ranks| {
+        let notes = on_threads(count, |ranks| {
             let (sender, receiver) = std::sync::mpsc::channel();
             let trainer = trainer(config.clone(), &ranks, dir.path())
                 .resume(true)
@@ -374,7 +360,7 @@ fn ranks_agree_on_the_epochs_of_a_time_budget() {
     config.train.budget = "1s".to_owned();
     config.train.epochs = 1_000_000;
     let started = std::time::Instant::now();
-    let epochs = on_ranks(2, |ranks| {
+    let epochs = on_threads(2, |ranks| {
         let trainer = Trainer::new(config.clone()).ranks(ranks.clone());
         fit(trainer, 2, ranks.rank(), false).unwrap().epochs
     });
@@ -401,7 +387,7 @@ impl Dataset<Point> for Broken {
 
 #[test]
 fn a_rank_that_fails_ends_all_with_one_message() {
-    let errors = on_ranks(3, |ranks| {
+    let errors = on_threads(3, |ranks| {
         let trainer = Trainer::new(config(3)).ranks(ranks.clone());
         let result = trainer.fit_sets(model(false, 0), Broken, blobs(VALID), Points);
         (ranks.rank(), result.map(|_| ()).unwrap_err())
@@ -436,7 +422,7 @@ fn ranks_that_do_not_train_the_same_are_refused_before_the_first_step() {
         ),
     ];
     for (change, expected) in changes {
-        let errors = on_ranks(3, |ranks| {
+        let errors = on_threads(3, |ranks| {
             let (mut config, mut identity) = (config(3), "data 1\n".to_owned());
             if !ranks.is_first() {
                 change(&mut config, &mut identity);

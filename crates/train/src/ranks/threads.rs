@@ -1,18 +1,20 @@
 //! Ranks that are threads of one process: what a group does, without MPI.
 
+use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::{Group, GroupError, Ranks};
 
-/// The ranks of a group of `size` threads, one for each thread.
+/// Runs the same on `size` ranks, which are threads of this process, and gives the result of each.
 ///
 /// They share the random generator of a device, so dropout depends on which thread is first; it is a
 /// means of testing, and MPI's ranks are processes.
 ///
 /// # Panics
 ///
-/// If `size` is 0.
-pub fn in_process(size: usize) -> Vec<Ranks> {
+/// If `size` is 0, or `run` panics.
+pub fn on_threads<T: Send>(size: usize, run: impl Fn(Ranks) -> T + Sync) -> Vec<T> {
     assert!(size > 0, "a group has at least one rank");
     let table = Arc::new(Table {
         state: Mutex::new(State {
@@ -22,11 +24,19 @@ pub fn in_process(size: usize) -> Vec<Ranks> {
         }),
         changed: Condvar::new(),
     });
-    let rank = |rank| {
-        let table = Arc::clone(&table);
-        Ranks::new(Arc::new(Thread { table, rank, size }))
-    };
-    (0..size).map(rank).collect()
+    thread::scope(|scope| {
+        let run = &run;
+        let start = |rank| {
+            let table = Arc::clone(&table);
+            let ranks = Ranks::new(Arc::new(Thread { table, rank, size }));
+            scope.spawn(move || run(ranks))
+        };
+        let threads: Vec<_> = (0..size).map(start).collect();
+        let result = |thread: thread::ScopedJoinHandle<'_, T>| {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        threads.into_iter().map(result).collect()
+    })
 }
 
 struct Thread {
