@@ -114,12 +114,10 @@ pub fn sum_gradients<M: Module>(
         Err(error) => {
             let zeros = pack_gradients(model, &GradientsParams::new(), 0.0, also.to_vec());
             let mut values = zeros.map_err(unreadable)?;
-            // The last number says whether there is a gradient.
-            values
-                .iter_mut()
-                .rev()
-                .take(1)
-                .for_each(|it| *it = f32::NAN);
+            // It says whether the last parameter has a gradient, so it is a number otherwise.
+            if let Some(last) = values.last_mut() {
+                *last = f32::NAN;
+            }
             (values, Some(error))
         }
     };
