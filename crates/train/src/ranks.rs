@@ -246,7 +246,7 @@ impl Ranks {
     /// # Errors
     ///
     /// If a rank has failed.
-    pub fn of_first<T: Serialize + DeserializeOwned>(
+    pub(crate) fn of_first<T: Serialize + DeserializeOwned>(
         &self,
         own: Result<T, TrainError>,
     ) -> Result<T, TrainError> {
