@@ -1,5 +1,6 @@
 //! The ranks of MPI's world as a group.
 
+use std::mem;
 use std::sync::{Mutex, PoisonError};
 
 use mpi::collective::{CommunicatorCollectives as _, Root as _};
@@ -31,6 +32,52 @@ impl World {
             size: natural(world.size()),
             parts: Mutex::default(),
         }
+    }
+
+    /// Fills in the messages that are longer than what travels with the length; `own` is this rank's.
+    fn gather_long(&self, own: &[u8], messages: &mut [Vec<u8>]) -> Result<(), GroupError> {
+        let world = SimpleCommunicator::world();
+        let is_long = |message: &[u8]| message.len() > SHORT;
+        let long = messages
+            .iter()
+            .filter(|message| is_long(message))
+            .map(Vec::len);
+        let total = long.fold(0, usize::saturating_add);
+        if total > LONGEST {
+            for (rank, message) in messages
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, message)| is_long(message))
+            {
+                if rank == self.rank {
+                    message.copy_from_slice(own);
+                }
+                let root = world.process_at_rank(count(rank)?);
+                for part in message.chunks_mut(LONGEST) {
+                    root.broadcast_into(part);
+                }
+            }
+            return Ok(());
+        }
+        // All at once: no rank waits for one after another.
+        let lengths = messages
+            .iter()
+            .map(|message| if is_long(message) { message.len() } else { 0 });
+        let lengths = counts(lengths)?;
+        let starts = lengths
+            .iter()
+            .scan(0, |next, len| Some(mem::replace(next, *next + len)));
+        let starts: Vec<i32> = starts.collect();
+        let mut all = vec![0; total];
+        let own = if is_long(own) { own } else { &[] };
+        world.all_gather_varcount_into(own, &mut PartitionMut::new(&mut all[..], lengths, starts));
+        let mut rest = &all[..];
+        for message in messages.iter_mut().filter(|message| is_long(message)) {
+            let one;
+            (one, rest) = rest.split_at(message.len());
+            message.copy_from_slice(one);
+        }
+        Ok(())
     }
 
     /// First value of the slice that each rank adds up, and the end of the last.
@@ -66,24 +113,18 @@ impl Group for World {
         let mut all = vec![0; HEADER * self.size];
         world.all_gather_into(&own[..], &mut all[..]);
         let mut messages = Vec::with_capacity(self.size);
-        for (rank, header) in all.chunks_exact(HEADER).enumerate() {
+        for header in all.chunks_exact(HEADER) {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(&header[..8]);
             let len = usize::try_from(u64::from_le_bytes(bytes)).unwrap_or(usize::MAX);
-            if len <= SHORT {
-                messages.push(header[8..8 + len].to_vec());
-                continue;
-            }
-            let mut long = if rank == self.rank {
-                message.to_vec()
+            messages.push(if len <= SHORT {
+                header[8..8 + len].to_vec()
             } else {
                 vec![0; len]
-            };
-            let root = world.process_at_rank(count(rank)?);
-            for part in long.chunks_mut(LONGEST) {
-                root.broadcast_into(part);
-            }
-            messages.push(long);
+            });
+        }
+        if messages.iter().any(|long| long.len() > SHORT) {
+            self.gather_long(message, &mut messages)?;
         }
         Ok(messages)
     }
