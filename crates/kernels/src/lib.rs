@@ -103,7 +103,9 @@ pub use activation::{Activation, activation};
 pub use adam::{AdamState, AdamStep, adam};
 pub use attention::{cached_attention, self_attention};
 pub use avg_pool::{avg_pool2d, global_avg_pool};
-pub use batch_norm::{BatchNormOutput, batch_norm_train};
+pub use batch_norm::{BatchNormOutput, batch_norm_train, is_batch_norm_synchronized};
+#[cfg(feature = "flex")]
+pub use batch_norm::{BatchParts, with_synchronized_batch_norm};
 pub use conv_transpose::conv_transpose2d;
 pub use conv2d::{Conv2dGeometry, WeightCache, conv2d, conv2d_fused};
 pub use depthwise::{depthwise_conv2d, depthwise_conv2d_fused};

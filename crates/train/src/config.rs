@@ -100,6 +100,10 @@ pub struct TrainingOptions {
     pub budget: String,
     /// Items in a batch.
     pub batch_size: usize,
+    /// Whether batch normalization normalizes with the items of all ranks, as `SyncBatchNorm` of `PyTorch` does,
+    /// instead of each rank's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sync_batch_norm: bool,
     /// Seed of everything random: initial weights, shuffling, augmentation, dropout.
     pub seed: u64,
     /// Whether every class is drawn equally often, items of rare classes several times in an epoch;
@@ -133,6 +137,7 @@ impl Default for TrainingOptions {
             epochs: 10,
             budget: String::new(),
             batch_size: 64,
+            sync_batch_norm: false,
             seed: 42,
             balanced_sampling: false,
             gradient_accumulation: 1,

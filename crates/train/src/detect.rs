@@ -9,6 +9,7 @@ use burn::tensor::{ExecutionError, Tensor};
 use burn::train::metric::{Adaptor, ItemLazy, LossInput};
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use tinderbox_datasets::image::{BoundingBox, Detection};
+use tinderbox_kernels::is_batch_norm_synchronized;
 use tinderbox_predict::Detect;
 use tinderbox_predict::vision::objects_of;
 
@@ -110,7 +111,11 @@ impl<N: Detect> TrainStep for ObjectDetector<N> {
 
     fn step(&self, batch: DetectionBatch) -> TrainOutput<LossOutput> {
         let [count, _, height, width] = batch.images.dims();
-        let output = self.net.detect(batch.images);
+        let mut output = self.net.detect(batch.images);
+        if is_batch_norm_synchronized() {
+            // Other ranks may have objects where this one has none, and wait for each layer.
+            output = output.joined();
+        }
         let loss = self
             .loss
             .forward(output, &batch.boxes, [height, width], &self.class_weights);

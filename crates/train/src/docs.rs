@@ -124,6 +124,12 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     .optional(),
     KeyDoc::new("train.batch_size", "Items per batch", "1 to 65,536"),
     KeyDoc::new(
+        "train.sync_batch_norm",
+        "Synchronized batch normalization: with the items of all ranks of a training on several processes, not of each rank",
+        "true or false",
+    )
+    .optional_flag(false),
+    KeyDoc::new(
         "train.balanced_sampling",
         "Draw training items so that all classes are equally frequent; an image with boxes counts as its rarest class",
         "true or false",

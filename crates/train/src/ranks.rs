@@ -351,6 +351,14 @@ impl Ranks {
         Ok(messages)
     }
 
+    /// The failure of ranks that compute different things, which all of them notice by themselves.
+    pub(crate) fn out_of_step(&self) -> RankFailure {
+        self.failed.store(true, Ordering::SeqCst);
+        let message = "the ranks compute different layers, so their batch normalization cannot be synchronized; \
+                       set train.sync_batch_norm=false";
+        self.failure(ErrorKind::Internal, message.to_owned())
+    }
+
     fn lost(&self, error: &GroupError) -> RankFailure {
         self.failed.store(true, Ordering::SeqCst);
         self.failure(ErrorKind::Internal, error.to_string())

@@ -35,7 +35,7 @@ use crate::run_dir::write_length;
 use crate::silent::Silent;
 use crate::strategy::{
     BestListener, DATA, Job, Probe, State, StepListener, Strategy, Timings, TrainError,
-    exchange_seconds,
+    exchange_seconds, has_batch_norm,
 };
 use crate::tensorboard::WeightEvents;
 
@@ -329,6 +329,7 @@ impl<M: LearnerModel> Trainer<M> {
             state.check_identity(&identity)?;
         }
         let train = self.dealt(train, state.as_ref());
+        self.check_batch_norm(&model)?;
         // Dropout and batch statistics need batches that are on an autodiff device too.
         let train = Arc::new(train.on(&device.clone().autodiff()));
         let probe = Probe {
@@ -456,6 +457,22 @@ impl<M: LearnerModel> Trainer<M> {
             return train;
         }
         train.dealt(rank, now, batch_size)
+    }
+
+    /// Says so where there is nothing to synchronize.
+    fn check_batch_norm(&self, model: &M) -> Result<(), TrainError> {
+        if !self.config.train.sync_batch_norm || !self.ranks.is_first() {
+            return Ok(());
+        }
+        let cause = if self.ranks.is_alone() {
+            "training on one rank"
+        } else if has_batch_norm(model)? {
+            return Ok(());
+        } else {
+            "the network has no batch normalization"
+        };
+        (self.on_note)(&format!("`train.sync_batch_norm` has no effect: {cause}"));
+        Ok(())
     }
 
     /// The number of epochs, which rank 0 decides on.

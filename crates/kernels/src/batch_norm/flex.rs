@@ -3,8 +3,9 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{Device, Tensor};
 
 use super::BatchNormOutput;
-use super::affine::{Affine, Moments};
+use super::affine::{Affine, InputSlopes, Moments};
 use super::sums::{GradientSums, Rows, moments};
+use super::synchronized::LayerExchange;
 use crate::activation::functions::{Function, Identity, with_function};
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::tensors::{contiguous, into_contiguous, into_flex, tensor};
@@ -18,6 +19,7 @@ pub(super) fn batch_norm_train(
     epsilon: f64,
     residual: Option<Tensor<4>>,
     activation: Activation,
+    exchange: Option<LayerExchange>,
 ) -> BatchNormOutput {
     let device = input.device();
     let untracked = if device.is_autodiff() {
@@ -27,8 +29,12 @@ pub(super) fn batch_norm_train(
     };
     let [_, _, _, channels] = input.dims();
     let values = contiguous(&into_flex(untracked));
-    let [mean, variance] = moments(values.storage(), channels);
+    let own = moments(values.storage(), channels);
     drop(values);
+    let [mean, variance] = match &exchange {
+        Some(exchange) => exchange.moments(own),
+        None => own,
+    };
     let constant = |values: &[f64]| {
         let values = values.iter().map(|&value| value as f32).collect();
         let values = Tensor::from_primitive::<Flex>(tensor(values, [channels]));
@@ -38,6 +44,7 @@ pub(super) fn batch_norm_train(
     let operation = Normalize {
         moments: Moments::new(&mean, &variance, epsilon),
         activation,
+        exchange,
     };
     let mut others = vec![gamma.into_dispatch(), beta.into_dispatch()];
     others.extend(residual.map(Tensor::into_dispatch));
@@ -63,6 +70,7 @@ struct Normalize {
     /// A function of the images: their gradient includes it.
     moments: Moments,
     activation: Activation,
+    exchange: Option<LayerExchange>,
 }
 
 impl Operation for Normalize {
@@ -92,6 +100,7 @@ impl Operation for Normalize {
             affine: Affine::new(&self.moments, gamma, beta.storage()),
             gamma,
             input: &input,
+            exchange: self.exchange.as_ref(),
         };
         let gradient = into_contiguous(gradient);
         with_function!(self.activation, |function| match residual {
@@ -109,11 +118,30 @@ struct BackwardPass<'a> {
     affine: Affine,
     gamma: &'a [f32],
     input: &'a FlexTensor,
+    exchange: Option<&'a LayerExchange>,
 }
 
 impl BackwardPass<'_> {
     fn rows(&self) -> Rows {
         Rows::new(self.gamma.len(), self.input.storage::<f32>().len())
+    }
+
+    /// How the gradient of the input depends on those of all parts of the batch.
+    fn input_slopes(&self, sums: &GradientSums) -> InputSlopes {
+        let Some(exchange) = self.exchange else {
+            return self.moments.input_slopes(sums, self.gamma);
+        };
+        let channels = self.gamma.len();
+        let mut values = [&sums.gradients[..], &sums.products].concat();
+        exchange.mean(&mut values);
+        let products = values.split_off(channels);
+        // Still divided by the pixels of this part: its mean is what the statistics of all were computed from.
+        let sums = GradientSums {
+            gradients: values,
+            products,
+            pixels: sums.pixels,
+        };
+        self.moments.input_slopes(&sums, self.gamma)
     }
 
     /// Overwrites the gradient.
@@ -124,7 +152,7 @@ impl BackwardPass<'_> {
     ) -> Vec<Option<FlexTensor>> {
         let input = self.input.storage();
         let sums = (self.affine).sum_gradients(self.rows(), input, gradient.storage(), function);
-        let slopes = self.moments.input_slopes(&sums, self.gamma);
+        let slopes = self.input_slopes(&sums);
         (self.affine).write_input_gradient(&slopes, input, gradient.storage_mut(), function);
         let [gammas, betas] = self.moments.parameter_gradients(&sums);
         vec![Some(gradient), Some(gammas), Some(betas)]
@@ -155,7 +183,7 @@ impl BackwardPass<'_> {
 
     /// All gradients from that before the activation.
     fn finish(&self, sums: &GradientSums, gradient: FlexTensor) -> Vec<Option<FlexTensor>> {
-        let slopes = self.moments.input_slopes(sums, self.gamma);
+        let slopes = self.input_slopes(sums);
         let input = self.input.storage();
         let values = self
             .affine

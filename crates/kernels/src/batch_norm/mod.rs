@@ -4,12 +4,23 @@ mod affine;
 mod flex;
 #[cfg(feature = "flex")]
 mod sums;
+#[cfg(feature = "flex")]
+mod synchronized;
 
 use burn::tensor::Tensor;
 use burn::tensor::module::batch_norm_train as burn_batch_norm_train;
 
 use crate::activation::by_burn;
 use crate::{Activation, FeatureMap};
+
+#[cfg(feature = "flex")]
+pub use synchronized::{BatchParts, is_batch_norm_synchronized, with_synchronized_batch_norm};
+
+/// Whether the parts of a batch are normalized together, which takes the feature `flex`.
+#[cfg(not(feature = "flex"))]
+pub fn is_batch_norm_synchronized() -> bool {
+    false
+}
 
 /// Output of [`batch_norm_train`], with the statistics for the running averages.
 #[derive(Clone, Debug)]
@@ -25,7 +36,8 @@ pub struct BatchNormOutput {
 /// Batch normalization with the statistics of the batch (Ioffe and Szegedy, 2015,
 /// <https://arxiv.org/abs/1502.03167>), then an optional residual is added and an activation applied.
 ///
-/// On Flex this takes two passes over the input forward and two backward, instead of about twenty.
+/// On Flex this takes two passes over the input forward and two backward, instead of about twenty. Within
+/// `with_synchronized_batch_norm` the statistics are those of all parts of a batch that is divided among processes.
 ///
 /// # Shapes
 ///
@@ -41,13 +53,23 @@ pub fn batch_norm_train(
     activation: Activation,
 ) -> BatchNormOutput {
     #[cfg(feature = "flex")]
+    let exchange = synchronized::LayerExchange::next();
+    #[cfg(feature = "flex")]
     let input = match input.try_channels_last() {
         Ok(input) => {
             let residual = residual.map(|residual| residual.into_nchw().permute([0, 2, 3, 1]));
-            return flex::batch_norm_train(input, gamma, beta, epsilon, residual, activation);
+            return flex::batch_norm_train(
+                input, gamma, beta, epsilon, residual, activation, exchange,
+            );
         }
         Err(input) => input,
     };
+    #[cfg(feature = "flex")]
+    if let Some(exchange) = exchange {
+        return synchronized::by_operations(
+            &exchange, input, gamma, beta, epsilon, residual, activation,
+        );
+    }
     let result = burn_batch_norm_train(input.into_nchw(), gamma, beta, epsilon);
     let output = match residual {
         Some(residual) => result.output + residual.into_nchw(),

@@ -1,9 +1,17 @@
 //! Batch normalization against loops in double precision.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::{Activation, FeatureMap, batch_norm_train};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
 
-use crate::checks::{assert_all_close, assert_same_for_any_threads, noise, values, with_gradients};
+use burn::tensor::{Device, Tensor, TensorData};
+use tinderbox_kernels::{
+    Activation, BatchParts, FeatureMap, batch_norm_train, is_batch_norm_synchronized,
+    with_synchronized_batch_norm,
+};
+
+use crate::checks::{
+    assert_all_close, assert_same_for_any_threads, is_scalar, noise, values, with_gradients,
+};
 use crate::functions::{ACTIVATIONS, derivative, value};
 
 const SHAPES: [[usize; 4]; 9] = [
@@ -172,5 +180,132 @@ fn nan_propagates() {
         let output = batch_norm_train(input, ones(), ones(), 1e-5, None, activation).output;
         let output = values(output.into_nchw());
         assert!(output.iter().all(|value| value.is_nan()), "{activation:?}");
+    }
+}
+
+/// One of the parts of a batch, each on a thread.
+#[derive(Debug)]
+struct Part {
+    number: usize,
+    /// Share of the items of each part.
+    shares: Vec<f64>,
+    table: Arc<Table>,
+}
+
+/// The layer and the values that each part says in an exchange.
+type Table = (Mutex<Vec<(usize, Vec<f64>)>>, Barrier);
+
+impl BatchParts for Part {
+    fn mean(&self, layer: usize, values: &mut [f64]) {
+        let (table, barrier) = &*self.table;
+        table.lock().unwrap()[self.number] = (layer, values.to_vec());
+        barrier.wait();
+        let all = table.lock().unwrap().clone();
+        barrier.wait();
+        values.fill(0.0);
+        for (share, (of, part)) in self.shares.iter().zip(&all) {
+            assert_eq!(*of, layer, "the parts compute different layers");
+            for (value, part) in values.iter_mut().zip(part) {
+                *value += share * part;
+            }
+        }
+    }
+}
+
+/// Two layers, of which the second has a residual: the gradients of the mean over the items, of the input and all
+/// parameters, then the statistics and the output.
+fn two_layers(input: &Tensor<4>, target: Tensor<4>, activation: Activation) -> Vec<Vec<f32>> {
+    let device = Device::flex().autodiff();
+    let [count, channels, _, _] = input.dims();
+    let input = Tensor::from_inner(input.clone()).require_grad();
+    let parameters =
+        [0.7, 0.2, 0.4, 0.6].map(|seed| noise([channels], seed, &device).require_grad());
+    let [gamma, beta, second_gamma, second_beta] = parameters.clone();
+    let x = FeatureMap::from_nchw(input.clone());
+    let first = batch_norm_train(x.clone(), gamma, beta, EPSILON, None, activation);
+    let x = first.output + x.clone();
+    let [gamma, beta] = [second_gamma, second_beta];
+    let second = batch_norm_train(x.clone(), gamma, beta, EPSILON, Some(x), activation);
+    let output = second.output.into_nchw();
+    let loss = (output.clone() * Tensor::from_inner(target)).sum() / count as f64;
+    let gradients = loss.backward();
+    let mut all = vec![values(input.grad(&gradients).unwrap())];
+    all.extend(parameters.map(|parameter| values(parameter.grad(&gradients).unwrap())));
+    all.extend([first.mean, first.variance, second.mean, second.variance].map(values));
+    all.push(values(output.inner()));
+    all
+}
+
+#[test]
+fn parts_of_a_batch_are_normalized_as_a_whole() {
+    let device = Device::flex();
+    // The last part has no item; what it computes counts nothing.
+    let counts = [3, 1, 2, 0];
+    let total: usize = counts.iter().sum();
+    for (channels, offset, activation) in [
+        (5, 0.0, Activation::Silu),
+        (64, 0.0, Activation::Identity),
+        (3, 300.0, Activation::HardSwish),
+    ] {
+        if offset != 0.0 && is_scalar() {
+            // Burn's operations lose accuracy far from zero, also in one batch.
+            continue;
+        }
+        // The items of the parts differ in mean and deviation.
+        let scale = Tensor::<1>::from_floats([1.0, 2.0, 3.0, -4.0, 0.5, 9.0], &device);
+        let scale = scale.reshape([total, 1, 1, 1]);
+        let input = noise([total, channels, 3, 4], 0.1, &device) * scale.clone() + scale + offset;
+        let target = noise([total, channels, 3, 4], 0.9, &device);
+        let whole = two_layers(&input, target.clone(), activation);
+        let table = Arc::new((Mutex::new(vec![(0, Vec::new()); 4]), Barrier::new(4)));
+        let parts: Vec<Vec<Vec<f32>>> = thread::scope(|scope| {
+            let threads = [0, 1, 2, 3].map(|number| {
+                let start: usize = counts[..number].iter().sum();
+                let items = if counts[number] == 0 {
+                    0..1
+                } else {
+                    start..start + counts[number]
+                };
+                let (input, target) = (
+                    input.clone().slice(items.clone()),
+                    target.clone().slice(items),
+                );
+                let part = Arc::new(Part {
+                    number,
+                    shares: counts.map(|count| count as f64 / total as f64).to_vec(),
+                    table: Arc::clone(&table),
+                });
+                scope.spawn(move || {
+                    let pass = || two_layers(&input, target, activation);
+                    let part = with_synchronized_batch_norm(part, pass);
+                    assert!(!is_batch_norm_synchronized());
+                    part
+                })
+            });
+            threads.map(|thread| thread.join().unwrap()).into()
+        });
+        let context = format!("{channels} channels, {activation:?}");
+        let share = |part: usize| counts[part] as f32 / total as f32;
+        let mut found: Vec<Vec<f32>> = whole.iter().map(|values| vec![0.0; values.len()]).collect();
+        found[0].clear();
+        found[9].clear();
+        for (number, part) in parts.iter().enumerate().take(3) {
+            found[0].extend(part[0].iter().map(|gradient| gradient * share(number)));
+            for index in 1..5 {
+                let sums = found[index].iter_mut().zip(&part[index]);
+                sums.for_each(|(sum, gradient)| *sum += gradient * share(number));
+            }
+            found[9].extend(&part[9]);
+        }
+        for statistic in 5..9 {
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| part[statistic] == parts[0][statistic]),
+                "{context}"
+            );
+            found[statistic].clone_from(&parts[0][statistic]);
+        }
+        assert_all_close(&context, &found, &whole);
     }
 }

@@ -69,7 +69,7 @@ impl ConvNorm {
     ) -> FeatureMap {
         let geometry = geometry(&self.conv);
         let weight = self.conv.weight.val();
-        if is_training(&self.norm, &x) {
+        if is_training(&self.norm, &x.device()) {
             let x = conv2d(x, weight, geometry);
             return normalize(&self.norm, x, residual, activation);
         }
@@ -99,8 +99,8 @@ pub(crate) fn geometry(conv: &Conv2d) -> Conv2dGeometry {
 }
 
 /// Whether to normalize with the statistics of the batch: the condition of Burn's layer.
-pub(crate) fn is_training(norm: &BatchNorm, x: &FeatureMap) -> bool {
-    x.device().is_autodiff() && norm.training.is_enabled()
+pub(crate) fn is_training(norm: &BatchNorm, device: &Device) -> bool {
+    device.is_autodiff() && norm.training.is_enabled()
 }
 
 /// What follows a convolution at inference.

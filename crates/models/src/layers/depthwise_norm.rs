@@ -55,7 +55,7 @@ impl DepthwiseNorm {
     pub(crate) fn forward(&self, x: FeatureMap, activation: Activation) -> FeatureMap {
         let geometry = geometry(&self.conv);
         let weight = self.conv.weight.val();
-        if is_training(&self.norm, &x) {
+        if is_training(&self.norm, &x.device()) {
             let x = depthwise_conv2d(x, weight, geometry);
             return normalize(&self.norm, x, None, activation);
         }

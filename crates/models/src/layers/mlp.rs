@@ -21,6 +21,7 @@ use crate::config::{
     ConfigError, MAX_SIZE, check_list, check_parameters, check_probability, check_size,
 };
 use crate::layers::Activation;
+use crate::layers::batch_norm::batch_norm;
 use crate::layers::dense::{drop_out, project, project_rectified, project_relu};
 use crate::layers::init::{XAVIER, linear, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
@@ -255,7 +256,7 @@ impl HiddenLayer {
         let x = project(&self.linear, x);
         match &self.norm {
             None => x,
-            Some(Norm::Batch(norm)) => norm.forward(x),
+            Some(Norm::Batch(norm)) => batch_norm(norm, x),
             Some(Norm::Layer(norm)) => norm.forward(x),
         }
     }

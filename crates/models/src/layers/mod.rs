@@ -2,6 +2,7 @@
 
 mod activation;
 pub(crate) mod attention;
+pub(crate) mod batch_norm;
 pub(crate) mod conv1d;
 pub(crate) mod conv_norm;
 pub(crate) mod dense;

@@ -16,6 +16,7 @@ use super::features::{Features, FeaturesConfig};
 use super::inputs::TabularInputs;
 use super::piecewise::BinsError;
 use crate::config::{ConfigError, check_parameters, check_probability, check_range, check_size};
+use crate::layers::batch_norm::batch_norm;
 use crate::layers::dense::{add_branch, drop_out, project};
 use crate::layers::init::{fan_in_linear, fan_in_uniform, linear_without_bias};
 use crate::summary::{LayerSummary, linear_parameters};
@@ -191,13 +192,13 @@ impl TabularResNet {
         for block in &self.blocks {
             x = block.forward(x);
         }
-        project(&self.output, relu(self.norm.forward(x)))
+        project(&self.output, relu(batch_norm(&self.norm, x)))
     }
 }
 
 impl Block {
     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        let x = self.norm.forward(input.clone());
+        let x = batch_norm(&self.norm, input.clone());
         let x = relu(project(&self.hidden, x));
         let x = drop_out(&self.dropout, x);
         let x = project(&self.output, x);

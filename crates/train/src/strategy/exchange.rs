@@ -16,11 +16,11 @@ use crate::ranks::Ranks;
 
 /// The buffers of a training on several ranks.
 ///
-/// A buffer begins with the change of the running statistics of normalization layers, then comes the
-/// gradient of every parameter that is trained, then for each of these whether it has a gradient. It is
+/// A buffer begins with the change of the running statistics of normalization layers, unless these see the items of
+/// all ranks anyway, then comes the gradient of every parameter that is trained, then for each of these whether it has a gradient. It is
 /// laid out alike on all ranks: a parameter without a gradient here may have one elsewhere.
 pub(super) struct Exchange {
-    /// The running statistics before the step, which are the same on all ranks.
+    /// The running statistics before the step, which are the same on all ranks; empty if they stay so by themselves.
     statistics: Vec<f32>,
     /// Memory of the buffer of the step before.
     buffer: Vec<f32>,
@@ -33,9 +33,15 @@ pub(super) struct Packed {
 }
 
 impl Exchange {
-    pub(super) fn new<M: LearnerModel>(model: &M) -> Result<Self, TrainError> {
+    /// `synchronized` says whether batch normalization normalizes with the items of all ranks.
+    pub(super) fn new<M: LearnerModel>(model: &M, synchronized: bool) -> Result<Self, TrainError> {
+        let statistics = if synchronized {
+            Vec::new()
+        } else {
+            statistics(model)?
+        };
         Ok(Self {
-            statistics: statistics(model)?,
+            statistics,
             buffer: Vec::new(),
         })
     }
@@ -49,9 +55,11 @@ impl Exchange {
     ) -> Result<Packed, TrainError> {
         let mut values = std::mem::take(&mut self.buffer);
         values.clear();
-        let new = statistics(model)?;
-        let changes = new.iter().zip(&self.statistics);
-        values.extend(changes.map(|(new, old)| (new - old) * share as f32));
+        if !self.statistics.is_empty() {
+            let new = statistics(model)?;
+            let changes = new.iter().zip(&self.statistics);
+            values.extend(changes.map(|(new, old)| (new - old) * share as f32));
+        }
         let weight = sum.weight as f32;
         let values = pack_gradients(model, &sum.grads, weight, values).map_err(unreadable)?;
         Ok(Packed {
@@ -196,6 +204,11 @@ fn statistics<M: LearnerModel>(model: &M) -> Result<Vec<f32>, TrainError> {
     statistics
         .error
         .map_or(Ok(statistics.values), |error| Err(unreadable(error)))
+}
+
+/// Whether a model has layers with running statistics.
+pub(crate) fn has_batch_norm<M: LearnerModel>(model: &M) -> Result<bool, TrainError> {
+    Ok(!statistics(model)?.is_empty())
 }
 
 fn unreadable(message: String) -> TrainError {

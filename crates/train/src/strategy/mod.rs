@@ -4,6 +4,7 @@
 //! not in its own strategy: gradients are averaged and clipped by their global norm, the weights
 //! are averaged over time, the state can be saved at any step, and no error is lost.
 
+mod batch_parts;
 mod error;
 mod events;
 mod exchange;
@@ -33,8 +34,8 @@ use crate::tensorboard::WeightEvents;
 
 pub use error::{TrainError, panic_message};
 use events::Events;
-pub(crate) use exchange::exchange_seconds;
 pub use exchange::sum_gradients;
+pub(crate) use exchange::{exchange_seconds, has_batch_norm};
 pub(crate) use probe::Probe;
 pub use state::Timings;
 pub(crate) use state::{DATA, State};

@@ -7,13 +7,16 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Bytes;
 use burn::train::{LearnerModel, TrainOutput, TrainStep};
+use tinderbox_kernels::with_synchronized_batch_norm;
 
+use super::batch_parts::RankParts;
 use super::error::{TrainError, panic_message};
 use super::exchange::{Exchange, Packed};
 use super::{StepListener, TrainInput};
@@ -57,6 +60,8 @@ pub(super) struct Stepper<M: LearnerModel> {
     batch_size: usize,
     /// Of a training on several ranks.
     exchange: Option<Exchange>,
+    /// Whose items batch normalization normalizes together, if not only this rank's.
+    normalized_with: Option<Ranks>,
     on_step: Option<Box<StepListener<M>>>,
     events: Option<WeightEvents>,
 }
@@ -80,6 +85,7 @@ impl<M: LearnerModel> Stepper<M> {
             clip_norm: train.clip_norm,
             batch_size: train.batch_size,
             exchange: None,
+            normalized_with: None,
             on_step,
             events,
         }
@@ -97,7 +103,7 @@ impl<M: LearnerModel> Stepper<M> {
         last: bool,
         share: f64,
     ) -> Result<(<M as TrainStep>::Output, Option<GradientSum>), TrainError> {
-        let TrainOutput { mut grads, item } = self.forward_backward(batch, step)?;
+        let TrainOutput { mut grads, item } = self.forward_backward(batch, step, share)?;
         if share <= 0.0 {
             grads = GradientsParams::new();
         }
@@ -129,9 +135,20 @@ impl<M: LearnerModel> Stepper<M> {
         &self,
         batch: TrainInput<M>,
         step: usize,
+        share: f64,
     ) -> Result<TrainOutput<<M as TrainStep>::Output>, TrainError> {
-        let compute = || TrainStep::step(&self.model, batch);
-        catch_unwind(AssertUnwindSafe(compute)).map_err(|panic| {
+        let ranks = self.normalized_with.clone();
+        let parts = ranks.map(|ranks| Arc::new(RankParts::new(ranks, share)));
+        let pass = || TrainStep::step(&self.model, batch);
+        let compute = || match &parts {
+            Some(parts) => with_synchronized_batch_norm(parts.clone(), pass),
+            None => pass(),
+        };
+        let computed = catch_unwind(AssertUnwindSafe(compute));
+        if let Some(failure) = parts.and_then(|parts| parts.failure()) {
+            return Err(TrainError::Rank(failure));
+        }
+        computed.map_err(|panic| {
             let message = panic_message(panic.as_ref());
             let batch_size = self.batch_size;
             if message.to_lowercase().contains("out of memory") {
@@ -142,9 +159,11 @@ impl<M: LearnerModel> Stepper<M> {
         })
     }
 
-    /// Prepares the exchange with other ranks, which all have the same weights.
-    pub(super) fn on_ranks(&mut self) -> Result<(), TrainError> {
-        self.exchange = Some(Exchange::new(&self.model)?);
+    /// Prepares the exchange with other ranks, which all have the same weights, and also for batch normalization
+    /// if that is given them.
+    pub(super) fn on_ranks(&mut self, normalized_with: Option<Ranks>) -> Result<(), TrainError> {
+        self.exchange = Some(Exchange::new(&self.model, normalized_with.is_some())?);
+        self.normalized_with = normalized_with;
         Ok(())
     }
 

@@ -117,7 +117,9 @@ impl<M: LearnerModel> TrainingLoop<M> {
         if self.ranks.is_alone() {
             return Ok(());
         }
-        self.stepper.on_ranks()
+        let synchronized = self.config.train.sync_batch_norm;
+        self.stepper
+            .on_ranks(synchronized.then(|| self.ranks.clone()))
     }
 
     /// Trains to the end. A failure ends all ranks.
@@ -261,10 +263,8 @@ impl<M: LearnerModel> TrainingLoop<M> {
             ..own
         };
         let all = self.ranks.share(Ok(own.to_bytes()))?;
-        let all: Vec<Told> = all
-            .iter()
-            .filter_map(|bytes| Told::of_bytes(bytes))
-            .collect();
+        let all: Option<Vec<Told>> = all.iter().map(|bytes| Told::of_bytes(bytes)).collect();
+        let all = all.ok_or_else(|| self.ranks.out_of_step())?;
         if self.ranks.is_first() {
             let loss = all.iter().map(|told| told.loss).sum();
             // One for each item, or one for the batch, which is that of all ranks then.
@@ -542,7 +542,8 @@ impl Told {
         let (loss, rest) = rest.split_first_chunk()?;
         Some(Self {
             loss: f64::from_le_bytes(*loss),
-            count: u64::from_le_bytes(*rest.first_chunk()?) as usize,
+            // Nothing follows: another message has another length.
+            count: u64::from_le_bytes(rest.try_into().ok()?) as usize,
             stop: *stop == 1,
         })
     }

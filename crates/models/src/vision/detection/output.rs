@@ -28,4 +28,23 @@ impl DetectorOutput {
             None => classes,
         }
     }
+
+    /// The same, of which each part leads to the whole network in the backward pass: a loss of some parts only, as
+    /// of images without an object, then visits the same layers as any other loss.
+    #[must_use]
+    pub fn joined(self) -> Self {
+        let [boxes, classes, raw_boxes] =
+            [&self.boxes, &self.classes, &self.raw_boxes].map(|part| part.dims()[2]);
+        let mut parts = vec![self.boxes, self.classes, self.raw_boxes];
+        let has_objectness = self.objectness.is_some();
+        parts.extend(self.objectness);
+        let all = Tensor::cat(parts, 2);
+        let part = |start, width| all.clone().narrow(2, start, width);
+        Self {
+            boxes: part(0, boxes),
+            classes: part(boxes, classes),
+            raw_boxes: part(boxes + classes, raw_boxes),
+            objectness: has_objectness.then(|| part(boxes + classes + raw_boxes, 1)),
+        }
+    }
 }
