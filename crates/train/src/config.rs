@@ -277,6 +277,8 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Trainings of the run, which share its time budget; 0 is 1.
     pub trainings: usize,
+    /// Time that earlier trainings of the run left of their shares of the budget, in s, at least 0.
+    pub unused_s: f64,
 }
 
 impl TrainConfig {
@@ -291,14 +293,16 @@ impl TrainConfig {
         }
     }
 
-    /// The part of the time budget that one training has, in s; none without a budget.
+    /// The time that this training has, in s: an equal share of the budget, and what earlier trainings left;
+    /// none without a budget.
     ///
     /// # Errors
     ///
     /// If the budget is no duration.
     pub fn share_of_budget(&self) -> Result<Option<f64>, ConfigError> {
         let budget = self.train.time_budget()?;
-        Ok(budget.map(|budget| budget.as_secs_f64() / self.trainings.max(1) as f64))
+        let share = |budget: Duration| budget.as_secs_f64() / self.trainings.max(1) as f64;
+        Ok(budget.map(|budget| share(budget) + self.unused_s))
     }
 
     /// Checks every number.

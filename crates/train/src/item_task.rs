@@ -210,6 +210,7 @@ impl<C> ItemRecipe<C> {
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
             trainings: 1,
+            ..TrainConfig::default()
         }
     }
 

@@ -1,6 +1,8 @@
 //! How a run of several trainings is watched, and where it is kept.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Interrupter, LearnerModel};
@@ -69,10 +71,11 @@ impl<M: LearnerModel> Job<M> {
     /// The trainer for it.
     pub fn trainer(
         self,
-        config: TrainConfig,
+        mut config: TrainConfig,
         identity: String,
         options: &mut Options,
     ) -> Trainer<M> {
+        config.unused_s = options.unused_s.get();
         let trainer = match options.on_first_step.take() {
             Some(mut listener) => {
                 Trainer::new(config).on_step(Box::new(move |model, grads, step| {
@@ -97,6 +100,7 @@ impl<M: LearnerModel> Job<M> {
             .ranks(options.ranks.clone())
             .on_damage(options.on_damage)
             .on_note(options.on_note)
+            .unused_time(Rc::clone(&options.unused_s))
             .on_best(self.on_best.filter(|_| options.ranks.is_first()))
     }
 }
@@ -129,6 +133,8 @@ pub struct Options {
     pub on_note: fn(&str),
     /// Called once with the weights and gradients of the first step of the run.
     pub on_first_step: Option<Box<FirstStepListener>>,
+    /// Time that the trainings so far left of their shares of a time budget, in s.
+    pub unused_s: Rc<Cell<f64>>,
 }
 
 impl Options {
@@ -145,6 +151,7 @@ impl Options {
             on_damage: |error| tracing::warn!("{error}"),
             on_note: |text| tracing::info!("{text}"),
             on_first_step: None,
+            unused_s: Rc::default(),
         }
     }
 }

@@ -4,7 +4,9 @@
 //! one of validation batches, and returns the best weights. With a folder it also writes
 //! `metrics.jsonl` and `checkpoint/` there, and can resume from them.
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -114,6 +116,7 @@ pub struct Trainer<M: LearnerModel> {
     on_step: Option<Box<StepListener<M>>>,
     on_best: Option<Box<BestListener<M>>>,
     rates: Vec<(String, f64)>,
+    unused_s: Rc<Cell<f64>>,
 }
 
 impl<M: LearnerModel> Trainer<M> {
@@ -132,6 +135,7 @@ impl<M: LearnerModel> Trainer<M> {
             on_step: None,
             on_best: None,
             rates: Vec::new(),
+            unused_s: Rc::default(),
         }
     }
 
@@ -193,6 +197,14 @@ impl<M: LearnerModel> Trainer<M> {
     #[must_use]
     pub fn on_note(mut self, listener: impl Fn(&str) + 'static) -> Self {
         self.on_note = Box::new(listener);
+        self
+    }
+
+    /// Where [`fit`](Self::fit) leaves the time of its share of the budget that it did not use, in s, for the next
+    /// training of the run.
+    #[must_use]
+    pub fn unused_time(mut self, unused_s: Rc<Cell<f64>>) -> Self {
+        self.unused_s = unused_s;
         self
     }
 
@@ -332,6 +344,7 @@ impl<M: LearnerModel> Trainer<M> {
         self.check_batch_norm(&model)?;
         // Dropout and batch statistics need batches that are on an autodiff device too.
         let train = Arc::new(train.on(&device.clone().autodiff()));
+        let started = Instant::now();
         let probe = Probe {
             model: &model,
             config: &self.config,
@@ -341,7 +354,7 @@ impl<M: LearnerModel> Trainer<M> {
             valid: &valid,
             store: store.as_ref(),
             interrupter: &self.interrupter,
-            started: Instant::now(),
+            started,
         };
         self.config.train.epochs = self.epochs_of_ranks(state.as_ref(), &probe)?;
         let pace = Pace {
@@ -392,6 +405,11 @@ impl<M: LearnerModel> Trainer<M> {
         let result = extend(training).launch(learner);
         drop(result.renderer);
         let outcome = strategy.outcome().ok_or(FitError::NotRun)??;
+        if let Some(share) = self.config.share_of_budget()? {
+            // A training that is resumed after its end takes no time now.
+            let used = started.elapsed().as_secs_f64().max(metrics.wall_s());
+            self.unused_s.set((share - used).max(0.0));
+        }
         Ok(Trained {
             model: outcome.model,
             best_epoch: outcome.best.epoch,
@@ -431,6 +449,8 @@ impl<M: LearnerModel> Trainer<M> {
         let mut config = self.config.clone();
         // Left out of the comparison: ranks may use different numbers of loader threads.
         config.train.workers = 0;
+        // Only rank 0 decides what fits into a budget.
+        config.unused_s = 0.0;
         let recipe = format!("{}\n{config:?}", recipe.join("\n"));
         self.ranks.check_same(&recipe, &data.join("\n"))?;
         self.ranks.checkpoint_of_first(own)

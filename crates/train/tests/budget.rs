@@ -8,8 +8,10 @@
 //!
 //! The one test of its process: the CPU backend has one random generator.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::batcher::Batcher;
@@ -137,8 +139,17 @@ fn the_epochs_of_a_budget_are_decided_once_and_equal_to_those_of_a_recipe() {
         .in_dir(dir.path())
         .resume(true)
         .on_note(|text| panic!("decided again: {text}"));
-    let resumed = fit(again).unwrap();
+    let unused_s = Rc::<Cell<f64>>::default();
+    let resumed = fit(again.unused_time(Rc::clone(&unused_s))).unwrap();
     assert_eq!(resumed.epochs, 20);
+    // The next training of the run gets what this one leaves: most of an hour.
+    let left = unused_s.get();
+    assert!(left > 1800.0 && left < 3600.0, "{left}");
+    let next = TrainConfig {
+        unused_s: left,
+        ..config.clone()
+    };
+    assert_eq!(next.share_of_budget().unwrap(), Some(3600.0 + left));
 
     config.train.budget.clear();
     let other = tempfile::tempdir().unwrap();

@@ -336,6 +336,7 @@ impl Recipe {
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
             trainings: (self.split.folds + 1) * self.ensemble,
+            ..TrainConfig::default()
         }
     }
 

@@ -110,6 +110,7 @@ impl Recipe {
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
             trainings: (self.split.folds + 1) * self.ensemble,
+            ..TrainConfig::default()
         }
     }
 

@@ -154,6 +154,7 @@ impl DetectionRecipe {
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
             trainings: self.split.folds + 1,
+            ..TrainConfig::default()
         }
     }
 

@@ -160,6 +160,7 @@ impl LandmarkRecipe {
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
             trainings: self.split.folds + 1,
+            ..TrainConfig::default()
         }
     }
 

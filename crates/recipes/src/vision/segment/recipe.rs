@@ -163,6 +163,7 @@ impl SegmentationRecipe {
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
             trainings: (self.split.folds + 1) * self.ensemble,
+            ..TrainConfig::default()
         }
     }
 
