@@ -19,12 +19,15 @@ pub(super) fn forward(
 ) -> Result<Value, ExportError> {
     let mut x = x.clone();
     for block in 0..config.block_channels.len() {
-        for conv in 0..config.convs_per_block {
+        let pooled = plane.iter().all(|&side| side >= MIN_POOLED_SIDE);
+        let last = config.convs_per_block - 1;
+        let pooled_after = if config.early_pooling { 0 } else { last };
+        for conv in 0..=last {
             x = conv_norm_relu(net, &x, &format!("blocks.{block}.convs.{conv}"), 1)?;
-        }
-        if plane.iter().all(|&side| side >= MIN_POOLED_SIDE) {
-            plane = plane.map(|side| side / 2);
-            x = net.max_pool(&x, 2, 2, 0);
+            if pooled && conv == pooled_after {
+                plane = plane.map(|side| side / 2);
+                x = net.max_pool(&x, 2, 2, 0);
+            }
         }
     }
     let x = if config.d_hidden > 0 {

@@ -25,7 +25,7 @@ pub fn cases() -> Vec<Case> {
         ),
         classifier(
             "cnn-average",
-            json!({"kind": "cnn", "block_channels": [5, 6], "d_hidden": 0}),
+            json!({"kind": "cnn", "block_channels": [5, 6], "convs_per_block": 2, "early_pooling": true, "d_hidden": 0}),
         ),
         ensemble(),
         classifier(

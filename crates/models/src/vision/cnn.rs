@@ -37,7 +37,8 @@ const MIN_POOLED_SIDE: usize = 4;
 /// Configuration to create a [`Cnn`] with [`init`](CnnConfig::init).
 ///
 /// A block is `convs_per_block` times convolution, batch normalization and `ReLU`, then 2×2 max
-/// pooling. Pooling halves the feature map, rounded down, and is omitted once a side is below 4: two
+/// pooling; with `early_pooling` the pooling follows the first of these convolutions, as in Jordan,
+/// *94% on CIFAR-10 in 3.29 seconds on a single GPU*, 2024, <https://arxiv.org/abs/2404.00498>. Pooling halves the feature map, rounded down, and is omitted once a side is below 4: two
 /// blocks reduce 28×28 to 7×7 and 8×8 to 2×2, and further blocks keep 2×2 or 3×3.
 #[derive(Config, Debug, PartialEq)]
 pub struct CnnConfig {
@@ -56,6 +57,10 @@ pub struct CnnConfig {
     /// with 1.
     #[config(default = 1)]
     pub convs_per_block: usize,
+    /// Pool after the first convolution of a block instead of the last, so that the others see a
+    /// quarter of the pixels.
+    #[config(default = false)]
+    pub early_pooling: bool,
     /// Size of the hidden layer after the blocks; 0 for global average pooling instead.
     #[config(default = 128)]
     pub d_hidden: usize,
@@ -183,19 +188,35 @@ impl CnnConfig {
                 .convs(block)
                 .map(|conv| conv.init(HE_FAN_IN, device))
                 .collect(),
-            pooled: block.pooled,
+            pooled_after: block.pooled.then(|| self.pooled_after()),
+        }
+    }
+
+    /// Number of convolutions of a block that are before its pooling.
+    fn pooled_after(&self) -> usize {
+        if self.early_pooling {
+            1
+        } else {
+            self.convs_per_block
         }
     }
 
     fn describe(&self, index: usize, block: &BlockPlan) -> LayerSummary {
         let [height, width] = block.plane;
-        let pool = if block.pooled { " + max pool 2x2" } else { "" };
+        let convs = |count: usize| format!("{count} x (conv 3x3 + batch norm + relu)");
+        let kind = if block.pooled {
+            let before = self.pooled_after();
+            let after = match self.convs_per_block - before {
+                0 => String::new(),
+                after => format!(" + {}", convs(after)),
+            };
+            format!("{} + max pool 2x2{after}", convs(before))
+        } else {
+            convs(self.convs_per_block)
+        };
         LayerSummary {
             name: format!("blocks.{index}"),
-            kind: format!(
-                "{} x (conv 3x3 + batch norm + relu){pool}",
-                self.convs_per_block
-            ),
+            kind,
             output_shape: vec![block.d_output, height, width],
             parameters: self
                 .convs(block)
@@ -263,7 +284,8 @@ pub struct Cnn {
 #[derive(Module, Debug)]
 struct Block {
     convs: Vec<ConvNorm>,
-    pooled: bool,
+    /// Number of convolutions before the pooling, if there is one.
+    pooled_after: Option<usize>,
 }
 
 impl Cnn {
@@ -337,7 +359,7 @@ impl Cnn {
     /// Stride of the output of every block, in pixels of the image.
     pub fn stage_strides(&self) -> Vec<usize> {
         let strides = self.blocks.iter().scan(1, |stride, block| {
-            *stride *= if block.pooled { 2 } else { 1 };
+            *stride *= if block.pooled_after.is_some() { 2 } else { 1 };
             Some(*stride)
         });
         strides.collect()
@@ -356,11 +378,14 @@ impl Cnn {
 
 impl Block {
     fn forward(&self, x: FeatureMap) -> FeatureMap {
-        let x = self
-            .convs
-            .iter()
-            .fold(x, |x, conv| conv.forward(x, Activation::Relu));
-        if self.pooled { max_pool2x2(x) } else { x }
+        self.convs.iter().zip(1..).fold(x, |x, (conv, count)| {
+            let x = conv.forward(x, Activation::Relu);
+            if self.pooled_after == Some(count) {
+                max_pool2x2(x)
+            } else {
+                x
+            }
+        })
     }
 }
 

@@ -172,6 +172,11 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
         "1 or more",
     ),
     KeyDoc::new(
+        "model.early_pooling",
+        "Pool after the first convolution of a block instead of the last; the others take a quarter of the time",
+        "",
+    ),
+    KeyDoc::new(
         "model.width_multiplier",
         "Factor of the channels of every stage",
         "0.0625 to 16",
