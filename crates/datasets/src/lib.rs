@@ -92,6 +92,8 @@ pub mod split;
 mod subset;
 pub mod table;
 pub mod text;
+#[cfg(feature = "loader")]
+mod xml;
 
 pub use content::{ContentHasher, content_hash};
 #[cfg(feature = "sets")]

@@ -71,7 +71,10 @@ fn pascal_voc_is_read_and_every_problem_has_its_place() {
                 ],
             ),
         ),
-        ("Annotations/b.xml", &voc("z.png", [64, 64], &[])),
+        (
+            "Annotations/b.xml",
+            &("<!DOCTYPE annotation>\n".to_owned() + &voc("z.png", [64, 64], &[])),
+        ),
         ("Annotations/d.xml", &voc("d.png", [0, 0], &[])),
     ]);
     let set = read(dir.path()).unwrap();

@@ -8,6 +8,7 @@ use super::files::{Files, Found, read_text, stem};
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
+use crate::xml;
 
 pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
     let mut problems = Vec::new();
@@ -36,7 +37,7 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
                 None
             }
         };
-        match (Document::parse(&text), image) {
+        match (xml::parse(&text), image) {
             (Err(error), _) => problem(ProblemKind::BrokenLabel, error.to_string()),
             (Ok(document), Some(image)) => {
                 add(&document, path, image, &mut classes, &mut problems);

@@ -211,7 +211,10 @@ impl Out<'_> {
 
     fn yolo(&self) -> io::Result<Vec<String>> {
         let mut yaml = "path: .\n".to_owned();
-        for (split, images) in self.splits("all") {
+        let splits = self.splits("all");
+        let first = splits.first().map_or("all", |(split, _)| *split);
+        let without_valid = splits.iter().all(|(split, _)| *split != "val");
+        for (split, images) in splits {
             let _ = writeln!(
                 yaml,
                 "{}: images/{split}",
@@ -236,13 +239,23 @@ impl Out<'_> {
                 }
             }
         }
+        if without_valid {
+            // Ultralytics refuses a file without the key.
+            let _ = writeln!(yaml, "val: images/{first}");
+        }
         yaml.push_str("names:\n");
         for (class, name) in self.set.classes.iter().enumerate() {
             // JSON strings are YAML strings.
             let _ = writeln!(yaml, "  {class}: {}", json!(name));
         }
         self.put("data.yaml", &yaml)?;
-        Ok(self.lost(true, true))
+        let mut notes = self.lost(true, true);
+        if without_valid {
+            notes.push(format!(
+                "there is no validation split: `val` in data.yaml names images/{first}"
+            ));
+        }
+        Ok(notes)
     }
 
     /// What the format cannot represent.

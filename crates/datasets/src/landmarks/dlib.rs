@@ -6,6 +6,7 @@ use roxmltree::{Document, Node};
 
 use super::files::read_text;
 use super::{LandmarkError, RawFace};
+use crate::xml;
 
 /// Whether a text is an XML file of dlib.
 pub(super) fn is_dlib(path: &Path) -> bool {
@@ -15,11 +16,7 @@ pub(super) fn is_dlib(path: &Path) -> bool {
 /// Reads the faces of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<RawFace>, LandmarkError> {
     let text = read_text(path)?;
-    let options = roxmltree::ParsingOptions {
-        allow_dtd: true,
-        ..Default::default()
-    };
-    let document = match Document::parse_with_options(&text, options) {
+    let document = match xml::parse(&text) {
         Ok(document) => document,
         Err(error) => {
             return Ok(vec![RawFace {

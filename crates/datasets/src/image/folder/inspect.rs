@@ -3,17 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+use image::DynamicImage;
+
 use super::listing::ImageFile;
 use super::near::{Thumbnail, find_pairs};
 use super::splits::{Part, find_parts};
 use super::{FolderError, with_cause};
 use crate::content::content_hash;
 use crate::files::{SkippedFiles, SplitName};
-use crate::image::{ImageError, MAX_PIXELS, check_bytes, decode_bytes, format_name};
+use crate::image::decode::decode_picture;
+use crate::image::{ImageError, MAX_PIXELS, check_bytes, fit, format_name};
 use crate::parallel::parallel_map;
 
 /// Most pairs that are named.
 const MAX_PAIRS: usize = 10;
+
+/// Largest value of a camera of 12 bits.
+const MAX_12_BITS: u16 = 4095;
 
 /// A split of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +62,8 @@ pub struct FolderReport {
     pub near_pairs: Vec<[String; 2]>,
     /// Different images that occur in more than one class.
     pub conflicting_labels: usize,
+    /// Images that store 16 bits per value, none of which needs more than 12: they are read as nearly black.
+    pub dark_16_bit: usize,
     /// Files that are not used.
     pub skipped_files: SkippedFiles,
     /// Further notes for the user.
@@ -68,6 +76,7 @@ struct Facts {
     size: (usize, usize),
     content: u64,
     thumbnail: Thumbnail,
+    is_dark_16_bit: bool,
 }
 
 /// A good image with its place.
@@ -83,13 +92,28 @@ struct Good {
 fn facts(file: &ImageFile) -> Result<Facts, ImageError> {
     let bytes = file.bytes()?;
     let size = check_bytes(&bytes, file.path(), MAX_PIXELS)?;
-    let small = decode_bytes(&bytes, file.path(), &Thumbnail::options())?;
+    let picture = decode_picture(&bytes, file.path(), MAX_PIXELS)?;
+    let is_dark_16_bit = is_dark_16_bit(&picture);
+    let small = fit::fit(picture, &Thumbnail::options());
     Ok(Facts {
         format: format_name(&bytes).unwrap_or("unknown"),
         size,
         content: content_hash(&bytes),
         thumbnail: Thumbnail::new(&small),
+        is_dark_16_bit,
     })
+}
+
+/// Whether an image of 16 bits uses at most 12 of them; a black one is black however it is read.
+fn is_dark_16_bit(picture: &DynamicImage) -> bool {
+    let values: &[u16] = match picture {
+        DynamicImage::ImageLuma16(picture) => picture.as_raw(),
+        DynamicImage::ImageRgb16(picture) => picture.as_raw(),
+        // Values of 8 bits, and with transparency: no camera writes it.
+        _ => return false,
+    };
+    let largest = values.iter().max().copied().unwrap_or_default();
+    (1..=MAX_12_BITS).contains(&largest)
 }
 
 /// Reads and decodes all images of a folder, an archive or a table of paths, and counts what there is.
@@ -201,6 +225,7 @@ impl FolderReport {
                     *count += 1;
                     *self.formats.entry(facts.format.to_owned()).or_default() += 1;
                     *self.sizes.entry(facts.size).or_default() += 1;
+                    self.dark_16_bit += usize::from(facts.is_dark_16_bit);
                     good.push(Good {
                         split,
                         key: file.key.clone(),

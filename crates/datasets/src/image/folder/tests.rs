@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use image::{Rgb, RgbImage};
+use image::{ImageBuffer, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
 
 use super::*;
@@ -440,6 +440,17 @@ fn images_of_extreme_shapes_are_read() {
     }
     let report = inspect(folder.path()).unwrap();
     assert_eq!((report.sizes[&(1, 1)], report.sizes[&(10, 30_000)]), (1, 1));
+}
+
+#[test]
+fn images_of_16_bits_that_use_12_are_counted() {
+    let folder = new_pets();
+    for (name, value) in [("black", 0), ("dark", 4095), ("bright", 4096)] {
+        let path = folder.path().join(format!("cat/{name}.png"));
+        let picture = ImageBuffer::<Luma<u16>, _>::from_pixel(3, 2, Luma([value]));
+        picture.save(path).unwrap();
+    }
+    assert_eq!(inspect(folder.path()).unwrap().dark_16_bit, 1);
 }
 
 #[test]

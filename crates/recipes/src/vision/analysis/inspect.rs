@@ -173,6 +173,7 @@ fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<Strin
         "near_overlap": report.near_overlap,
         "near_pairs": report.near_pairs,
         "conflicting_labels": report.conflicting_labels,
+        "dark_16_bit": report.dark_16_bit,
         "skipped_files": report.skipped_files.counts(),
         "warnings": warnings,
     });
@@ -309,6 +310,13 @@ fn warnings(report: &FolderReport) -> Vec<String> {
         warnings.push(format!(
             "{} the same, though the files differ",
             count(pairs, "pair of images looks", "pairs of images look")
+        ));
+    }
+    if report.dark_16_bit > 0 {
+        warnings.push(format!(
+            "{} 16 bits per value, but no value above 4,095, as cameras of 12 bits do: `train` and `predict` read \
+             16 bits, so they look black; multiply the values by 16",
+            count(report.dark_16_bit, "image has", "images have")
         ));
     }
     if report.conflicting_labels > 0 {

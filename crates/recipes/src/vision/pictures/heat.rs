@@ -1,6 +1,13 @@
 //! Heat over an image.
 
-use super::{Canvas, Color};
+use super::color::BLACK;
+use super::{Align, Canvas, Color, LINE_HEIGHT, shorten, width};
+
+/// Width of the bar of a color scale, in pixels.
+const BAR: usize = 160;
+
+/// Free pixels around the parts of a color scale.
+const GAP: usize = 6;
 
 /// The color of a value from 0 to 1: a few points of `inferno` (Smith and van der Walt, 2015,
 /// <https://bids.github.io/colormap/>), whose lightness grows with the value.
@@ -29,6 +36,30 @@ pub fn heat_color(value: f32) -> Color {
 }
 
 impl Canvas {
+    /// The same picture with a color scale from 0 to 1 below it, and what its colors mean.
+    #[must_use]
+    pub fn with_heat_scale(&self, meaning: &str) -> Self {
+        let (zero, one) = (width("0"), width("1"));
+        let bar = GAP + zero + GAP + BAR + GAP + one + GAP;
+        let total = self.width.max(bar);
+        let mut canvas = Self::new(total, self.height + LINE_HEIGHT + 2 * GAP);
+        canvas.paste(0, 0, self);
+        let top = self.height + GAP;
+        let mut write = |text: &str, x: usize| {
+            let at = [x.cast_signed(), top.cast_signed()];
+            canvas.text(text, at, Align::Left, BLACK);
+        };
+        write("0", GAP);
+        write("1", GAP + zero + GAP + BAR + GAP);
+        write(&shorten(meaning, total - bar), bar);
+        for column in 0..BAR {
+            let color = heat_color(column as f32 / (BAR - 1) as f32);
+            let x = (GAP + zero + GAP + column).cast_signed();
+            canvas.fill(x, top.cast_signed(), 1, LINE_HEIGHT, color);
+        }
+        canvas
+    }
+
     /// Draws heat over the picture; `heat` gives the value of a pixel `[y, x]`, or none to leave it.
     ///
     /// What has no heat stays as it is; the warmest is covered by two thirds.
@@ -56,6 +87,23 @@ mod tests {
         assert!(sums.is_sorted() && sums[10] > 600, "{sums:?}");
         assert_eq!(heat_color(f32::NAN), heat_color(0.0));
         assert_eq!(heat_color(7.0), heat_color(1.0));
+    }
+
+    #[test]
+    fn a_color_scale_is_below_the_picture() {
+        for side in [1, 50, 600] {
+            let mut picture = Canvas::new(side, side);
+            picture.fill(0, 0, side, side, [1, 2, 3]);
+            let canvas = picture.with_heat_scale("probability of `tumor`");
+            assert!(canvas.width >= side && canvas.height > side + LINE_HEIGHT);
+            assert_eq!(canvas.pixel(side - 1, side - 1), [1, 2, 3]);
+            let row: Vec<Color> = (0..canvas.width)
+                .map(|x| canvas.pixel(x, side + GAP))
+                .collect();
+            for value in [0.0, 1.0] {
+                assert!(row.contains(&heat_color(value)), "{side}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::mapped::{Mapped, SHOWN};
 use crate::vision::pictures::color::{BLACK, GREEN, WHITE};
-use crate::vision::pictures::{Align, Canvas, LINE_HEIGHT, heat_color, width};
+use crate::vision::pictures::{Align, Canvas, LINE_HEIGHT, drawable, heat_color, width};
 
 impl Mapped {
     /// The map in colors, a pixel per cell.
@@ -14,7 +14,7 @@ impl Mapped {
         canvas
     }
 
-    /// The image with the map, the numbers of the first regions and the outline of the mask.
+    /// The image with the map, the numbers of the first regions, the outline of the mask and a color scale.
     pub(super) fn overlay(&self) -> Canvas {
         let map = &self.map;
         let mut canvas = Canvas::of(&map.thumbnail);
@@ -42,6 +42,11 @@ impl Mapped {
                 canvas.text(&text, [left + 4, top + 2], Align::Left, WHITE);
             }
         }
-        canvas
+        let class = if drawable(&self.class) {
+            &self.class
+        } else {
+            "the class"
+        };
+        canvas.with_heat_scale(&format!("probability of {class}"))
     }
 }
