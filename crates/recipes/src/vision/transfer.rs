@@ -51,7 +51,7 @@ pub struct Transfer {
     pub mode: TransferMode,
     /// Whether the last layer also sees the features of the mirrored training images.
     pub flip: bool,
-    /// L2 penalty of the last layer on standardized features, 1 / C of scikit-learn; 0 chooses it by
+    /// L2 penalty of the last layer on scaled features, 1 / C of scikit-learn; 0 chooses it by
     /// cross-validation.
     pub l2: f64,
     /// Factor on the learning rate from a stage to the one below it, in `(0, 1]`.
@@ -101,7 +101,7 @@ pub(super) const TRANSFER_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "transfer.l2",
-        "L2 penalty of the last layer on standardized features, 1/C of scikit-learn (frozen and staged)",
+        "L2 penalty of the last layer on scaled features, 1/C of scikit-learn (frozen and staged)",
         "0 to 1e9; 0: chosen by cross-validation",
     ),
     KeyDoc::new(

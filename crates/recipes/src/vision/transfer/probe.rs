@@ -47,14 +47,14 @@ pub(in crate::vision) struct Probe {
 }
 
 impl ProbeOptions<'_> {
-    /// Fits a classifier on standardized features.
+    /// Fits a classifier on scaled features.
     ///
     /// # Errors
     ///
     /// If the images have fewer than two classes, or a feature is not finite.
     pub(in crate::vision) fn fit(&self, features: &Features, l2: f64) -> Result<Probe, TaskError> {
         let places: Vec<usize> = (0..features.len()).collect();
-        let rows = Standardized::new(features, &places);
+        let rows = Scaled::new(features, &places);
         let model = rows.fit(self, l2, None).map_err(TaskError::user)?;
         Ok(rows.fold(&model))
     }
@@ -104,7 +104,7 @@ impl ProbeOptions<'_> {
         train: &[usize],
         valid: &[usize],
     ) -> Result<[f64; L2.len()], BaselineError> {
-        let rows = Standardized::new(features, train);
+        let rows = Scaled::new(features, train);
         let mut losses = [0.0; L2.len()];
         let mut model = None;
         for (loss, &l2) in losses.iter_mut().zip(&L2) {
@@ -140,15 +140,20 @@ impl Features {
     }
 }
 
-/// Features with mean 0 and standard deviation 1, as the regression sees them.
-struct Standardized {
+/// Features as the regression sees them: with mean 0, divided by the square root of their standard deviation, and
+/// all by the same number, so that their mean square is 1.
+///
+/// Divided by the standard deviation itself, features that few images have would count as much as those that tell
+/// classes apart; undivided, few features would decide. In cross-validation on training images the square root is
+/// better than or equal to both on photos of clothes, tissue and brains (`docs/results.md`).
+struct Scaled {
     mean: Vec<f64>,
-    std: Vec<f64>,
+    scale: Vec<f64>,
     values: Vec<f32>,
     labels: Vec<usize>,
 }
 
-impl Standardized {
+impl Scaled {
     /// Of some images, with their mirrored views if there are any.
     fn new(features: &Features, places: &[usize]) -> Self {
         let width = features.width;
@@ -160,15 +165,15 @@ impl Standardized {
                 labels.push(usize::from(features.labels[place]));
             }
         }
-        let (mean, std) = statistics(&values, width);
+        let (mean, scale) = statistics(&values, width);
         for row in values.chunks_exact_mut(width.max(1)) {
-            for (value, (mean, std)) in row.iter_mut().zip(mean.iter().zip(&std)) {
-                *value = ((f64::from(*value) - mean) / std) as f32;
+            for (value, (mean, scale)) in row.iter_mut().zip(mean.iter().zip(&scale)) {
+                *value = ((f64::from(*value) - mean) / scale) as f32;
             }
         }
         Self {
             mean,
-            std,
+            scale,
             values,
             labels,
         }
@@ -194,14 +199,14 @@ impl Standardized {
         config.fit(&rows, options.classes.len(), start)
     }
 
-    /// The regression as a layer on features that are not standardized.
+    /// The regression as a layer on features that are not scaled.
     fn fold(&self, model: &Softmax) -> Probe {
         let (width, classes) = (self.mean.len(), model.intercepts.len());
         let mut weights = vec![0.0; width * classes];
         let mut bias = model.intercepts.clone();
         for (class, own) in model.weights.chunks_exact(width.max(1)).enumerate() {
             for (column, weight) in own.iter().enumerate() {
-                let weight = weight / self.std[column];
+                let weight = weight / self.scale[column];
                 weights[column * classes + class] = weight as f32;
                 bias[class] -= weight * self.mean[column];
             }
@@ -214,7 +219,7 @@ impl Standardized {
     }
 }
 
-/// Mean and standard deviation of each column; 1 for a column that never changes.
+/// Mean and scale of each column; 1 for a column that never changes.
 fn statistics(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
     let rows = || values.chunks_exact(width.max(1));
     let count = rows().len().max(1) as f64;
@@ -233,11 +238,19 @@ fn statistics(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
             *v += (f64::from(x) - m).powi(2);
         }
     }
-    let std = variance.into_iter().map(|variance| {
-        let std = (variance / count).sqrt();
-        if std > 1e-6 { std } else { 1.0 }
-    });
-    (mean, std.collect())
+    let std: Vec<f64> = variance.iter().map(|sum| (sum / count).sqrt()).collect();
+    let changes = |std: &f64| *std > 1e-6;
+    let changing = std.iter().filter(|std| changes(std)).count().max(1) as f64;
+    let typical = std.iter().filter(|std| changes(std)).sum::<f64>() / changing;
+    let scale = |std: &f64| {
+        if changes(std) {
+            (std * typical).sqrt()
+        } else {
+            1.0
+        }
+    };
+    let scale = std.iter().map(scale).collect();
+    (mean, scale)
 }
 
 impl Probe {
@@ -360,10 +373,32 @@ mod tests {
     }
 
     #[test]
+    fn scaled_features_keep_half_of_their_differences_in_scale() {
+        let sign = [-1.0, -1.0, 1.0, 1.0];
+        let features = Features {
+            width: 3,
+            plain: sign
+                .iter()
+                .flat_map(|s| [5.0 + 16.0 * s, *s, 7.0])
+                .collect(),
+            flipped: Vec::new(),
+            labels: vec![0, 0, 1, 1],
+            contents: vec![0, 1, 2, 3],
+        };
+        let rows = Scaled::new(&features, &[0, 1, 2, 3]);
+        let [wide, narrow, constant] = [0, 1, 2].map(|column| rows.values[9 + column]);
+        assert!((wide / narrow - 4.0).abs() < 1e-5, "{wide} {narrow}");
+        // Of the two that change.
+        let mean_square = (wide * wide + narrow * narrow) / 2.0;
+        assert!((mean_square - 1.0).abs() < 1e-5, "{mean_square}");
+        assert!(constant.abs() < 1e-5);
+    }
+
+    #[test]
     fn mirrored_views_are_rows_of_their_own() {
         let mut features = features(6);
         features.flipped = features.plain.clone();
-        let rows = Standardized::new(&features, &[0, 3, 5]);
+        let rows = Scaled::new(&features, &[0, 3, 5]);
         assert_eq!(rows.labels, [0, 1, 1, 0, 1, 1]);
         assert_eq!(rows.values.len(), 18);
         let sum: f32 = rows.values.iter().step_by(3).sum();
