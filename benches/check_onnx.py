@@ -80,7 +80,10 @@ def in_torch(file, case):
     if config.get("test_time_augmentation"):
         return None
     if len(inputs) == 1:
-        scores = [network(*inputs.values()) for network in networks]
+        images = [*inputs.values()]
+        if config.get("average_flip"):
+            images.append(images[0].flip(3))
+        scores = [network(x) for network in networks for x in images]
     else:
         scores = [network(**inputs) for network in networks]
     outputs = prediction(scores, config)

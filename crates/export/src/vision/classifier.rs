@@ -4,7 +4,7 @@ use serde_json::json;
 use tinderbox_models::Template;
 use tinderbox_predict::vision::{ImageClassifier, ImageModelConfig};
 
-use super::{PIXELS, cnn, image_input, inverted_residual, resnet};
+use super::{PIXELS, cnn, flip, image_input, inverted_residual, resnet};
 use crate::error::ExportError;
 use crate::graph::{Axis, Element, Graph, Value, int};
 use crate::layers::{Hidden, mlp};
@@ -19,12 +19,18 @@ pub(crate) fn export(model: &ImageClassifier) -> Result<Vec<u8>, ExportError> {
     let axes = [Axis::Size(height), Axis::Size(width)];
     let x = image_input(&mut graph, &spec.normalize, axes);
     let networks = &model.ensemble().models;
-    let mut outputs = Vec::with_capacity(networks.len());
+    let mut inputs = vec![x];
+    if spec.average_flip {
+        inputs.push(flip(&mut graph, &inputs[0], &[3]));
+    }
+    let mut outputs = Vec::with_capacity(networks.len() * inputs.len());
     for (member, network) in networks.iter().enumerate() {
         let prefix = member_prefix(member, networks.len());
         let mut net = Net::new(&mut graph, &network.to_bytes()?, prefix)?;
-        let scores = forward(&mut net, &spec.model, [height, width], &x)?;
-        outputs.push(graph.softmax(&scores, 1));
+        for x in &inputs {
+            let scores = forward(&mut net, &spec.model, [height, width], x)?;
+            outputs.push(net.graph.softmax(&scores, 1));
+        }
     }
     let Some(output) = graph.mean_of(&outputs) else {
         return Err(ExportError::Mismatch("there is no network".to_owned()));

@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Case> {
             json!({"kind": "cnn", "block_channels": [5, 6, 4], "convs_per_block": 2, "d_hidden": 8}),
         ),
         classifier(
-            "cnn-average",
+            "cnn-average-flip",
             json!({"kind": "cnn", "block_channels": [5, 6], "convs_per_block": 2, "early_pooling": true, "d_hidden": 0}),
         ),
         ensemble(),
@@ -242,6 +242,7 @@ fn classifier(
         "input": DecodeOptions::new(height, width, channels),
         "normalize": {"mean": vec![0.4; channels], "std": vec![0.3; channels]},
         "temperature": temperature,
+        "average_flip": name.ends_with("-flip"),
     });
     let (model, exported) = load(&mut spec, &weights);
     let Model::Image(classifier) = &model else {

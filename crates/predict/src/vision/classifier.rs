@@ -35,6 +35,9 @@ pub struct ImageClassifierSpec {
     pub normalize: Normalize,
     /// By which log-probabilities are divided.
     pub temperature: Temperature,
+    /// Whether the probabilities of an image and of its mirror image are averaged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub average_flip: bool,
     /// Where the training data is and how it was split, for a later evaluation.
     pub training: Value,
 }
@@ -91,6 +94,7 @@ impl ImageClassifier {
             ensemble: ImageEnsemble {
                 models,
                 temperature: spec.temperature,
+                average_flip: spec.average_flip,
             },
             spec,
             device: device.clone().inner(),
@@ -109,6 +113,7 @@ impl ImageClassifier {
             input: from.decode.clone(),
             normalize: from.normalize.clone(),
             temperature: Temperature::default(),
+            average_flip: false,
             training: Value::Null,
         };
         Self {
@@ -229,6 +234,7 @@ mod tests {
                 std: vec![0.25],
             },
             temperature: Temperature::try_from(temperature).unwrap(),
+            average_flip: false,
             training: Value::Null,
         };
         let mut json = serde_json::to_value(&spec).unwrap();
@@ -275,6 +281,35 @@ mod tests {
             assert!(pairs.all(|(value, expected)| (value - expected).abs() < 1e-6));
             assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn an_image_and_its_mirror_image_are_averaged() {
+        let mut model = ImageClassifier::load(&files(2, 1.5), &Device::flex()).unwrap();
+        let images = images();
+        let mirrored = images.iter().cloned().map(|mut image| {
+            image
+                .pixels
+                .chunks_mut(image.width)
+                .for_each(<[u8]>::reverse);
+            image
+        });
+        let mirrored: Vec<Image> = mirrored.collect();
+        let predict = |model: &ImageClassifier, images: &[Image]| -> Vec<f32> {
+            let predictions = model.predict(images).unwrap();
+            let rows = predictions.iter().map(|row| probabilities(row).1);
+            rows.flatten().collect()
+        };
+        let apart = |a: &[f32], b: &[f32]| {
+            let pairs = a.iter().zip(b);
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let plain = predict(&model, &images);
+        assert!(apart(&plain, &predict(&model, &mirrored)) > 1e-4);
+        model.ensemble.average_flip = true;
+        let averaged = predict(&model, &images);
+        assert!(apart(&averaged, &predict(&model, &mirrored)) < 1e-6);
+        assert!(apart(&averaged, &plain) > 1e-4);
     }
 
     #[test]

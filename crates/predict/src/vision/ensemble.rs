@@ -20,14 +20,17 @@ pub struct ImageEnsemble {
     pub models: Vec<ImageModel>,
     /// By which their log-probabilities are divided.
     pub temperature: Temperature,
+    /// Whether the probabilities of the mirrored image are averaged too.
+    pub average_flip: bool,
 }
 
 impl ImageEnsemble {
-    /// Networks without calibration.
+    /// Networks without calibration, on images as they are.
     pub fn new(models: Vec<ImageModel>) -> Self {
         Self {
             models,
             temperature: Temperature::default(),
+            average_flip: false,
         }
     }
 
@@ -49,8 +52,16 @@ impl ImageEnsemble {
     /// If the device fails.
     pub fn probabilities(&self, images: &Tensor<4>) -> Result<Vec<f32>, PredictError> {
         let mut classes = 1;
-        let outputs = self.models.iter().map(|model| {
-            let scores = softmax(model.classify(images.clone()), 1);
+        let mut inputs = vec![images.clone()];
+        if self.average_flip {
+            inputs.push(images.clone().flip([3]));
+        }
+        let pairs = self.models.iter().flat_map(|model| {
+            let inputs = inputs.iter();
+            inputs.map(move |input| (model, input.clone()))
+        });
+        let outputs = pairs.map(|(model, input)| {
+            let scores = softmax(model.classify(input), 1);
             classes = scores.dims()[1];
             let values = scores.try_into_vec_as::<f32>();
             values.map_err(PredictError::device)

@@ -46,7 +46,7 @@ use tinderbox_train::task::{
 use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
 
 pub(super) use builtin::BUILTIN;
-pub(super) use docs::{DATA_DOCS, DOCS};
+pub(super) use docs::{DATA_DOCS, DOCS, FLIP_DOCS};
 pub use inferred::InferredRecipe;
 pub use recipe::Recipe;
 
@@ -236,6 +236,7 @@ impl ImageClassification {
             labels: self.data.classes.clone(),
             input: self.data.decode.clone(),
             normalize: normalize.clone(),
+            average_flip: self.recipe.average_flip,
             temperature: tinderbox_predict::calibration::Temperature::default(),
             training: serde_json::to_value(training).map_err(TaskError::internal)?,
         })

@@ -206,6 +206,7 @@ impl Patchable for VisionRecipe {
     fn docs() -> &'static [&'static [KeyDoc]] {
         &[
             RECIPE_DOCS,
+            classify::FLIP_DOCS,
             TRANSFER_DOCS,
             classify::DATA_DOCS,
             SPLIT_DOCS,

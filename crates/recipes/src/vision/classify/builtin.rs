@@ -97,6 +97,7 @@ fn base(name: &str, data: Data, model: ImageModelConfig) -> Recipe {
         name: name.to_owned(),
         ensemble: 1,
         calibrate: false,
+        average_flip: false,
         transfer: None,
         data,
         split: Split::default(),
@@ -180,16 +181,19 @@ fn fashion_mnist(name: &str) -> Recipe {
     recipe
 }
 
-/// As much as a CPU of a few cores trains in an hour on 20,000 images.
+/// As much as a CPU of two cores trains in an hour on 20,000 images. Pooling after the first convolution of a block
+/// halves the work of an epoch, as in Jordan, *94% on CIFAR-10 in 3.29 seconds on a single GPU*, 2024,
+/// <https://arxiv.org/abs/2404.00498>: more epochs are worth more than wide layers.
 fn cifar10(name: &str) -> Recipe {
     let model = CnnConfig::new(0, 0, 0, 0)
         .with_block_channels(vec![64, 128, 256])
         .with_convs_per_block(2)
+        .with_early_pooling(true)
         .with_d_hidden(0)
         .with_dropout(0.0);
     let mut recipe = small_photos(name, model.into());
-    recipe.augment.cutmix = 0.5;
-    recipe.train.epochs = 36;
+    recipe.average_flip = true;
+    recipe.train.epochs = 70;
     recipe.train.ema_decay = 0.995;
     recipe
 }

@@ -2,6 +2,13 @@
 
 use tinderbox_train::overlay::KeyDoc;
 
+/// The key of predictions for mirrored images.
+pub(in crate::vision) const FLIP_DOCS: &[KeyDoc] = &[KeyDoc::new(
+    "average_flip",
+    "Predictions are the mean of those for an image and its mirror image; takes twice as long",
+    "true or false; true needs the 68 points of iBUG for landmarks",
+)];
+
 /// The keys of the images.
 pub(in crate::vision) const DATA_DOCS: &[KeyDoc] = &[
     KeyDoc::new("data", "Images", ""),

@@ -146,8 +146,12 @@ impl ImageClassification {
             self.fit_member(job, member, splits, &normalize, device, options)
         })?;
         let models = members.models.iter().map(|model| model.net.clone());
+        let ensemble = ImageEnsemble {
+            average_flip: self.recipe.average_flip,
+            ..ImageEnsemble::new(models.collect())
+        };
         let mut fitted = Fitted {
-            ensemble: ImageEnsemble::new(models.collect()),
+            ensemble,
             normalize,
             members,
             held_out,

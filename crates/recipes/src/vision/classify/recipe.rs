@@ -14,7 +14,7 @@ use tinderbox_train::{
 };
 use toml::Table;
 
-use super::docs::{DATA_DOCS, DOCS};
+use super::docs::{DATA_DOCS, DOCS, FLIP_DOCS};
 use crate::vision::transfer::TRANSFER_DOCS;
 use crate::vision::{Data, Transfer};
 
@@ -29,6 +29,9 @@ pub struct Recipe {
     /// Whether probabilities are calibrated by a temperature, fitted on the validation split (Guo et
     /// al., *On calibration of modern neural networks*, 2017, <https://arxiv.org/abs/1706.04599>).
     pub calibrate: bool,
+    /// Whether the probabilities of an image and of its mirror image are averaged.
+    #[serde(default)]
+    pub average_flip: bool,
     /// Published weights to start from; none for a network from scratch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,
@@ -90,6 +93,7 @@ impl Patchable for Recipe {
     fn docs() -> &'static [&'static [KeyDoc]] {
         &[
             RECIPE_DOCS,
+            FLIP_DOCS,
             TRANSFER_DOCS,
             DATA_DOCS,
             SPLIT_DOCS,

@@ -5,11 +5,6 @@ use tinderbox_train::overlay::KeyDoc;
 /// The keys of landmarks; those that it shares with other tasks are there.
 pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
-        "average_flip",
-        "Predictions are the mean of those for the crop and the mirrored crop",
-        "true or false; true needs the 68 points of iBUG",
-    ),
-    KeyDoc::new(
         "data.extra",
         "Folders of more faces, which are only trained on, in every fold",
         "list of folders",

@@ -15,6 +15,7 @@ use tinderbox_train::{
 use toml::Table;
 
 use super::docs::DOCS;
+use crate::vision::classify::FLIP_DOCS;
 
 /// The value of the key `task` in a recipe of landmarks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +149,7 @@ impl Patchable for LandmarkRecipe {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS, METRICS_DOCS]
+        &[FLIP_DOCS, DOCS, METRICS_DOCS]
     }
 }
 
