@@ -181,7 +181,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "model.early_pooling",
         "Pool after the first convolution of a block instead of the last; the others take a quarter of the time",
-        "",
+        "true or false",
     ),
     KeyDoc::new(
         "model.width_multiplier",
