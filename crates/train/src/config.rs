@@ -305,6 +305,12 @@ impl TrainConfig {
         Ok(budget.map(|budget| share(budget) + self.unused_s))
     }
 
+    /// The time that a training leaves which took `used_s`, in s; 0 without a budget.
+    pub(crate) fn unused_of_budget(&self, used_s: f64) -> Result<f64, ConfigError> {
+        let share = self.share_of_budget()?;
+        Ok(share.map_or(0.0, |share| (share - used_s).max(0.0)))
+    }
+
     /// Checks every number.
     ///
     /// # Errors

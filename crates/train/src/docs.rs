@@ -125,7 +125,7 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     KeyDoc::new("train.batch_size", "Items per batch", "1 to 65,536"),
     KeyDoc::new(
         "train.sync_batch_norm",
-        "Synchronized batch normalization: with the items of all ranks of a training on several processes, not of each rank",
+        "Normalize batches over the items of all ranks instead of each rank's own, in a training on several processes",
         "true or false",
     )
     .optional_flag(false),

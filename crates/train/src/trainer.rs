@@ -201,7 +201,7 @@ impl<M: LearnerModel> Trainer<M> {
     }
 
     /// Where [`fit`](Self::fit) leaves the time of its share of the budget that it did not use, in s, for the next
-    /// training of the run.
+    /// training of the run; 0 if it took longer.
     #[must_use]
     pub fn unused_time(mut self, unused_s: Rc<Cell<f64>>) -> Self {
         self.unused_s = unused_s;
@@ -405,11 +405,8 @@ impl<M: LearnerModel> Trainer<M> {
         let result = extend(training).launch(learner);
         drop(result.renderer);
         let outcome = strategy.outcome().ok_or(FitError::NotRun)??;
-        if let Some(share) = self.config.share_of_budget()? {
-            // A training that is resumed after its end takes no time now.
-            let used = started.elapsed().as_secs_f64().max(metrics.wall_s());
-            self.unused_s.set((share - used).max(0.0));
-        }
+        let used = started.elapsed().as_secs_f64().max(metrics.wall_s());
+        self.unused_s.set(self.config.unused_of_budget(used)?);
         Ok(Trained {
             model: outcome.model,
             best_epoch: outcome.best.epoch,

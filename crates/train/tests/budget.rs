@@ -22,9 +22,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use burn::train::Interrupter;
 use tinderbox_predict::Classify;
 use tinderbox_train::classify::{Classifier, LabeledBatch, Loss};
+use tinderbox_train::run_options::Job;
 use tinderbox_train::{
-    FitError, METRICS_FILE, Optimizer, Schedule, TrainConfig, TrainError, Trained, Trainer,
-    init_seeded,
+    FitError, METRICS_FILE, Optimizer, Options, Schedule, TrainConfig, TrainError, Trained,
+    Trainer, init_seeded,
 };
 
 #[derive(Module, Debug)]
@@ -145,11 +146,16 @@ fn the_epochs_of_a_budget_are_decided_once_and_equal_to_those_of_a_recipe() {
     // The next training of the run gets what this one leaves: most of an hour.
     let left = unused_s.get();
     assert!(left > 1800.0 && left < 3600.0, "{left}");
-    let next = TrainConfig {
-        unused_s: left,
-        ..config.clone()
-    };
-    assert_eq!(next.share_of_budget().unwrap(), Some(3600.0 + left));
+    let mut options = Options::new(dir.path());
+    options.unused_s.set(left);
+    let mut next = config.clone();
+    (next.train.budget, next.trainings) = ("1s".to_owned(), 1000);
+    let job = Job::new(dir.path(), "", 1, 2).unwrap();
+    let next = fit(job.trainer(next, String::new(), &mut options)).unwrap();
+    assert_eq!(next.epochs, 20);
+    // Which leaves what it did not use.
+    let now = options.unused_s.get();
+    assert!(now < left && now > left - 600.0, "{now} of {left}");
 
     config.train.budget.clear();
     let other = tempfile::tempdir().unwrap();

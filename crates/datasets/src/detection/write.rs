@@ -212,15 +212,21 @@ impl Out<'_> {
     fn yolo(&self) -> io::Result<Vec<String>> {
         let mut yaml = "path: .\n".to_owned();
         let splits = self.splits("all");
-        let first = splits.first().map_or("all", |(split, _)| *split);
-        let without_valid = splits.iter().all(|(split, _)| *split != "val");
-        for (split, images) in splits {
-            let _ = writeln!(
-                yaml,
-                "{}: images/{split}",
-                if split == "all" { "train" } else { split }
-            );
-            for at in images {
+        let has = |name: &str| splits.iter().any(|(split, _)| *split == name);
+        let train = match (has("train"), has("all")) {
+            (true, true) => "[images/train, images/all]",
+            (false, true) => "images/all",
+            // Also if there is no image to train on: Ultralytics wants the key.
+            _ => "images/train",
+        };
+        // It wants this one as well.
+        let valid = if has("val") { "images/val" } else { train };
+        let _ = writeln!(yaml, "train: {train}\nval: {valid}");
+        if has("test") {
+            yaml.push_str("test: images/test\n");
+        }
+        for (split, images) in &splits {
+            for &at in images {
                 let image = &self.set.images[at];
                 self.copy(at, &format!("images/{split}"))?;
                 let lines = image.objects.iter().map(|object| {
@@ -239,10 +245,6 @@ impl Out<'_> {
                 }
             }
         }
-        if without_valid {
-            // Ultralytics refuses a file without the key.
-            let _ = writeln!(yaml, "val: images/{first}");
-        }
         yaml.push_str("names:\n");
         for (class, name) in self.set.classes.iter().enumerate() {
             // JSON strings are YAML strings.
@@ -250,10 +252,17 @@ impl Out<'_> {
         }
         self.put("data.yaml", &yaml)?;
         let mut notes = self.lost(true, true);
-        if without_valid {
-            notes.push(format!(
-                "there is no validation split: `val` in data.yaml names images/{first}"
-            ));
+        if !has("val") {
+            notes.push(
+                "there is no validation split: `val` in data.yaml names the training images"
+                    .to_owned(),
+            );
+        }
+        if !has("train") && !has("all") {
+            notes.push(
+                "there are no training images: `train` in data.yaml names a folder that does not exist"
+                    .to_owned(),
+            );
         }
         Ok(notes)
     }
@@ -377,6 +386,44 @@ mod tests {
     }
 
     #[test]
+    fn yolo_names_images_to_train_and_validate_on_but_never_those_to_test() {
+        for (splits, expected, notes) in [
+            (
+                &["train", "val", "test"][..],
+                ["images/train", "images/val"],
+                0,
+            ),
+            (&["train"], ["images/train", "images/train"], 1),
+            (&["train", "test"], ["images/train", "images/train"], 1),
+            (&["all", "test"], ["images/all", "images/all"], 1),
+            (&["test"], ["images/train", "images/train"], 2),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            for (at, split) in splits.iter().enumerate() {
+                let place = if *split == "all" {
+                    "images"
+                } else {
+                    &format!("images/{split}")
+                };
+                let image = dir.path().join("in").join(place).join(format!("{at}.png"));
+                fs::create_dir_all(image.parent().unwrap()).unwrap();
+                image::GrayImage::new(10, 10).save(&image).unwrap();
+                fs::write(image.with_extension("txt"), "0 0.5 0.5 0.1 0.1\n").unwrap();
+            }
+            fs::write(dir.path().join("in/classes.txt"), "dog\n").unwrap();
+            let set = read(&dir.path().join("in")).unwrap();
+            let out = dir.path().join("out");
+            let found = write(&set, LabelFormat::Yolo, &out).unwrap();
+            assert_eq!(found.len(), notes, "{splits:?}: {found:?}");
+            let yaml = fs::read_to_string(out.join("data.yaml")).unwrap();
+            let [train, valid] = expected;
+            let start = format!("path: .\ntrain: {train}\nval: {valid}\n");
+            assert!(yaml.starts_with(&start), "{splits:?}: {yaml}");
+            assert_eq!(yaml.contains("test: images/test"), splits.contains(&"test"));
+        }
+    }
+
+    #[test]
     fn what_a_format_cannot_say_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("a.png");
@@ -386,9 +433,10 @@ mod tests {
         fs::write(dir.path().join("a.xml"), xml).unwrap();
         let set = read(dir.path()).unwrap();
         let out = |name: &str| dir.path().join(name);
-        assert_eq!(
-            write(&set, LabelFormat::Yolo, &out("yolo")).unwrap().len(),
-            1
+        let notes = write(&set, LabelFormat::Yolo, &out("yolo")).unwrap();
+        assert!(
+            notes.len() == 2 && notes[1].contains("no validation split"),
+            "{notes:?}"
         );
         assert_eq!(write(&set, LabelFormat::Voc, &out("voc")).unwrap().len(), 0);
         let text = fs::read_to_string(out("voc").join("Annotations/a.xml")).unwrap();

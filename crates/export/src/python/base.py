@@ -3,7 +3,8 @@
     networks, config = load()
     scores = networks[0](INPUTS)
 
-Networks that predict together are averaged after softmax, and `config` is the `model.json` of the run.
+Networks that predict together are averaged after softmax; if config["average_flip"] is true, so are the images and
+images.flip(3). `config` is the `model.json` of the run.
 """
 
 import json

@@ -38,7 +38,9 @@ const MIN_POOLED_SIDE: usize = 4;
 ///
 /// A block is `convs_per_block` times convolution, batch normalization and `ReLU`, then 2×2 max
 /// pooling; with `early_pooling` the pooling follows the first of these convolutions, as in Jordan,
-/// *94% on CIFAR-10 in 3.29 seconds on a single GPU*, 2024, <https://arxiv.org/abs/2404.00498>. Pooling halves the feature map, rounded down, and is omitted once a side is below 4: two
+/// *94% on CIFAR-10 in 3.29 seconds on a single GPU*, 2024, <https://arxiv.org/abs/2404.00498>.
+///
+/// Pooling halves the feature map, rounded down, and is omitted once a side is below 4: two
 /// blocks reduce 28×28 to 7×7 and 8×8 to 2×2, and further blocks keep 2×2 or 3×3.
 #[derive(Config, Debug, PartialEq)]
 pub struct CnnConfig {
@@ -89,6 +91,10 @@ impl CnnConfig {
             &(1..=MAX_SIZE),
         )?;
         check_range("convs_per_block", self.convs_per_block, 1..=MAX_CONVS)?;
+        if self.early_pooling && self.convs_per_block == 1 {
+            let expected = "false, or `convs_per_block` of at least 2";
+            return Err(ConfigError::new("early_pooling", true, expected));
+        }
         check_range("d_hidden", self.d_hidden, 0..=MAX_SIZE)?;
         check_probability("dropout", self.dropout)?;
         check_parameters(&self.layers())
@@ -489,6 +495,33 @@ mod tests {
     }
 
     #[test]
+    fn early_pooling_comes_after_the_first_convolution() {
+        let device = Device::flex();
+        let config = CnnConfig::new(2, 9, 3, 2)
+            .with_block_channels(vec![4])
+            .with_convs_per_block(2)
+            .with_d_hidden(0);
+        // Too small to be pooled.
+        let early = config.clone().with_early_pooling(true);
+        assert_eq!(shapes(&early), shapes(&config));
+        assert_eq!(early.init(&device).stage_strides(), [1]);
+
+        let config = CnnConfig { width: 8, ..early };
+        let model = config.init(&device);
+        assert_eq!(shapes(&config)[0], [4, 4, 4]);
+        assert_eq!(model.stage_strides(), [2]);
+        let kind = &config.layers()[0].kind;
+        let conv = "1 x (conv 3x3 + batch norm + relu)";
+        assert_eq!(*kind, format!("{conv} + max pool 2x2 + {conv}"));
+        let image = normal([2, 2, 9, 8], &device);
+        let [first, second] = [0, 1].map(|conv| &model.blocks[0].convs[conv]);
+        let x = first.forward(FeatureMap::from_nchw(image.clone()), Activation::Relu);
+        let x = second.forward(max_pool2x2(x), Activation::Relu);
+        let expected = model.output.forward(global_avg_pool(x));
+        assert_eq!(values(model.forward(image)), values(expected));
+    }
+
+    #[test]
     fn stages_have_their_channels_and_strides() {
         let device = Device::flex();
         let config = CnnConfig::new(2, 8, 9, 3).with_block_channels(vec![4, 6, 5]);
@@ -540,6 +573,7 @@ mod tests {
             small(),
             small().with_d_hidden(0),
             small().with_convs_per_block(3),
+            small().with_convs_per_block(3).with_early_pooling(true),
         ] {
             let model = config.init(&Device::flex());
             assert_eq!(
@@ -564,6 +598,7 @@ mod tests {
             small().with_block_channels(vec![4, 0]),
             small().with_block_channels(vec![MAX_SIZE, MAX_SIZE]),
             small().with_convs_per_block(0),
+            small().with_early_pooling(true),
             small().with_convs_per_block(usize::MAX),
             small().with_d_hidden(usize::MAX),
             small().with_dropout(-0.1),

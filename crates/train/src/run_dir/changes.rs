@@ -43,7 +43,8 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
     if let (Ok(old), Ok(new)) = tables
         && records_as_much(&old, &new)
     {
-        let [old, new] = [without_metrics(old), without_metrics(new)];
+        let [mut old, new] = [without_metrics(old), without_metrics(new)];
+        add_new_flags(&mut old, &new);
         if old == new {
             return Ok(Change::Records);
         }
@@ -89,6 +90,19 @@ pub(super) fn advice(recipe: &str) -> String {
         );
     }
     String::new()
+}
+
+/// Adds the flags that are newer than a recipe, where they are off.
+fn add_new_flags(old: &mut Table, new: &Table) {
+    for (key, value) in new {
+        match (old.get_mut(key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => add_new_flags(old, new),
+            (None, Value::Boolean(false)) => {
+                old.insert(key.clone(), Value::Boolean(false));
+            }
+            _ => {}
+        }
+    }
 }
 
 fn longer(path: &Path, old: &Table, new: &Table) -> Result<Change, RunError> {
@@ -176,6 +190,10 @@ mod tests {
             |epochs: u32| format!("{}[metrics]\ntensorboard = true\n", recipe(epochs, 3, 1));
         assert_eq!(change(&events(10)).unwrap(), Change::Records);
         assert_eq!(change(&events(20)).unwrap(), Change::Longer);
+        // A key that the program has had since.
+        let flag = |value: bool| format!("{}newer = {value}\n", recipe(10, 3, 1));
+        assert_eq!(change(&flag(false)).unwrap(), Change::Records);
+        assert!(change(&flag(true)).is_err());
         let fewer = compare(Path::new("run"), &events(10), &recipe(10, 3, 1));
         assert!(matches!(fewer, Err(RunError::OtherRecipe { .. })));
         let budget = |epochs: u32| format!("{}budget = \"20m\"\n", recipe(epochs, 3, 1));

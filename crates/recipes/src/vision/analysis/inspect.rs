@@ -314,9 +314,9 @@ fn warnings(report: &FolderReport) -> Vec<String> {
     }
     if report.dark_16_bit > 0 {
         warnings.push(format!(
-            "{} 16 bits per value, but no value above 4,095, as cameras of 12 bits do: `train` and `predict` read \
-             16 bits, so they look black; multiply the values by 16",
-            count(report.dark_16_bit, "image has", "images have")
+            "{} stored with 16 bits but without a value above 4,095, as cameras of 12 bits write them: \
+             `train` and `predict` see almost black; multiply the values by 16",
+            count(report.dark_16_bit, "image is", "images are")
         ));
     }
     if report.conflicting_labels > 0 {

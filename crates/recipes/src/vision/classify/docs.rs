@@ -5,7 +5,7 @@ use tinderbox_train::overlay::KeyDoc;
 /// The key of predictions for mirrored images.
 pub(in crate::vision) const FLIP_DOCS: &[KeyDoc] = &[KeyDoc::new(
     "average_flip",
-    "Predictions are the mean of those for an image and its mirror image; takes twice as long",
+    "Average the predictions for an image and its mirror image; takes twice as long",
     "true or false; true needs the 68 points of iBUG for landmarks",
 )];
 
@@ -181,7 +181,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "model.early_pooling",
         "Pool after the first convolution of a block instead of the last; the others take a quarter of the time",
-        "true or false",
+        "true or false; true needs at least 2 convolutions per block",
     ),
     KeyDoc::new(
         "model.width_multiplier",

@@ -45,6 +45,13 @@ struct Fitted {
     details: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The identity of a recipe without the keys that are newer than checkpoints of format 2, where they change nothing.
+fn without_new_keys(identity: &str) -> String {
+    let new = ["\naverage_flip = false\n", "\nearly_pooling = false\n"];
+    new.iter()
+        .fold(identity.to_owned(), |text, line| text.replace(line, "\n"))
+}
+
 impl ImageClassification {
     pub(super) fn train_in(
         &self,
@@ -369,6 +376,29 @@ impl ImageClassification {
         }
         recipe.train = recipe.train.identity();
         recipe.metrics = MetricsOptions::default();
-        identity(&recipe, &self.list, stage)
+        let text = identity(&recipe, &self.list, stage)?;
+        Ok(without_new_keys(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::classify::Recipe;
+
+    #[test]
+    fn new_keys_that_are_off_do_not_change_the_identity_of_a_run() {
+        let mut recipe = Recipe::builtin("digits").unwrap();
+        let text = toml::to_string(&recipe).unwrap();
+        let old = without_new_keys(&text);
+        let removed: Vec<&str> = text
+            .lines()
+            .filter(|line| !old.lines().any(|kept| kept == *line))
+            .collect();
+        assert_eq!(removed, ["average_flip = false", "early_pooling = false"]);
+        assert!(old.ends_with('\n') && old.lines().count() + 2 == text.lines().count());
+        recipe.average_flip = true;
+        let text = toml::to_string(&recipe).unwrap();
+        assert!(without_new_keys(&text).contains("average_flip = true"));
     }
 }

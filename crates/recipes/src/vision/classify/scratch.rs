@@ -61,7 +61,10 @@ impl ImageClassification {
         let trained = trainer.fit(model, loader, valid, |training| {
             training.metrics((AccuracyMetric::new(),))
         })?;
-        let ensemble = ImageEnsemble::new(vec![trained.model.net]);
+        let ensemble = ImageEnsemble {
+            average_flip: self.recipe.average_flip,
+            ..ImageEnsemble::new(vec![trained.model.net])
+        };
         let predictions = predict_all(&ensemble, &of(&splits.test, &device.clone().inner())?)?;
         let evaluation = Evaluation::Classes(predictions);
         Ok(BaselineReport {

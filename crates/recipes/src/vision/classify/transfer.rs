@@ -128,6 +128,11 @@ impl ImageClassification {
         device: &Device,
         options: &mut Options,
     ) -> Result<HeadFit, TaskError> {
+        if self.recipe.average_flip {
+            // The validation split is predicted from features of images as they are.
+            let reason = "`average_flip` needs `transfer.mode` to be `staged` or `full`";
+            return Err(TaskError::user(reason));
+        }
         let log = DirectFit::start(&job.dir)?;
         let started = Instant::now();
         let rows = [&splits.train[..], &splits.valid];

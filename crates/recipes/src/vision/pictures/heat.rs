@@ -6,6 +6,9 @@ use super::{Align, Canvas, Color, LINE_HEIGHT, shorten, width};
 /// Width of the bar of a color scale, in pixels.
 const BAR: usize = 160;
 
+/// Most pixels of the text of a color scale.
+const LONGEST: usize = 500;
+
 /// Free pixels around the parts of a color scale.
 const GAP: usize = 6;
 
@@ -36,12 +39,14 @@ pub fn heat_color(value: f32) -> Color {
 }
 
 impl Canvas {
-    /// The same picture with a color scale from 0 to 1 below it, and what its colors mean.
+    /// The same picture with a color scale from 0 to 1 below it, and what its colors mean. Over a picture they are
+    /// mixed with it.
     #[must_use]
     pub fn with_heat_scale(&self, meaning: &str) -> Self {
         let (zero, one) = (width("0"), width("1"));
         let bar = GAP + zero + GAP + BAR + GAP + one + GAP;
-        let total = self.width.max(bar);
+        let meaning = shorten(meaning, LONGEST);
+        let total = self.width.max(bar + width(&meaning) + GAP);
         let mut canvas = Self::new(total, self.height + LINE_HEIGHT + 2 * GAP);
         canvas.paste(0, 0, self);
         let top = self.height + GAP;
@@ -51,7 +56,7 @@ impl Canvas {
         };
         write("0", GAP);
         write("1", GAP + zero + GAP + BAR + GAP);
-        write(&shorten(meaning, total - bar), bar);
+        write(&meaning, bar);
         for column in 0..BAR {
             let color = heat_color(column as f32 / (BAR - 1) as f32);
             let x = (GAP + zero + GAP + column).cast_signed();
@@ -96,6 +101,11 @@ mod tests {
             picture.fill(0, 0, side, side, [1, 2, 3]);
             let canvas = picture.with_heat_scale("probability of `tumor`");
             assert!(canvas.width >= side && canvas.height > side + LINE_HEIGHT);
+            let other = picture.with_heat_scale("probability of `health`");
+            // The text is there, whole.
+            assert!(
+                canvas.width > width("probability of `tumor`") && canvas.pixels != other.pixels
+            );
             assert_eq!(canvas.pixel(side - 1, side - 1), [1, 2, 3]);
             let row: Vec<Color> = (0..canvas.width)
                 .map(|x| canvas.pixel(x, side + GAP))
