@@ -9,26 +9,28 @@
 //! The ranks are threads of this process; MPI's are tested by `.ci/mpi`. No network here has dropout,
 //! whose random generator threads would share.
 
-use std::fs;
+mod common;
+
 use std::path::Path;
 use std::sync::Mutex;
 
 use burn::data::dataloader::batcher::Batcher;
-use burn::data::dataset::{Dataset, DatasetError, InMemDataset};
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::data::dataset::InMemDataset;
+use burn::module::{Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Tensor, TensorData};
 use burn::train::Interrupter;
 use burn::train::metric::AccuracyMetric;
-use serde_json::Value;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_predict::Classify;
 use tinderbox_train::classify::{Classifier, LabeledBatch, Loss};
 use tinderbox_train::ranks::on_threads;
 use tinderbox_train::{
-    FitError, METRICS_FILE, Optimizer, Ranks, Schedule, TrainConfig, TrainError, Trained, Trainer,
+    FitError, Optimizer, Ranks, Schedule, TrainConfig, TrainError, Trained, Trainer,
 };
+
+use common::{Broken, metrics, values};
 
 const TRAIN: usize = 100;
 const VALID: usize = 40;
@@ -159,33 +161,6 @@ fn train(count: usize, config: &TrainConfig, dir: &Path, norm: bool) -> Vec<Vec<
         let trained = fit(trainer, ranks.size(), ranks.rank(), norm).unwrap();
         values(&trained.model)
     })
-}
-
-/// All weights and statistics.
-fn values(model: &Model) -> Vec<f32> {
-    struct Values(Vec<f32>);
-    impl ModuleVisitor for Values {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.extend(param.val().try_into_vec_as::<f32>().unwrap());
-        }
-    }
-    let mut values = Values(Vec::new());
-    model.visit(&mut values);
-    values.0
-}
-
-/// Values of `metrics.jsonl` by step, split and name.
-fn metrics(dir: &Path) -> Vec<(String, f64)> {
-    let text = fs::read_to_string(dir.join(METRICS_FILE)).unwrap();
-    let lines = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines
-        .map(|line| {
-            let name = format!("{} {} {}", line["step"], line["split"], line["name"]);
-            (name, line["value"].as_f64().unwrap())
-        })
-        .collect()
 }
 
 /// Checks that a run on several ranks has the metrics of another one.
@@ -369,27 +344,13 @@ fn ranks_agree_on_the_epochs_of_a_time_budget() {
     assert!(started.elapsed().as_secs() < 20);
 }
 
-/// Fails at one item.
-struct Broken;
-
-impl Dataset<Point> for Broken {
-    fn get(&self, index: usize) -> Result<Point, DatasetError> {
-        if index == 50 {
-            return Err(DatasetError::new(std::io::Error::other("unreadable")));
-        }
-        blobs(TRAIN).get(index)
-    }
-
-    fn len(&self) -> usize {
-        TRAIN
-    }
-}
-
 #[test]
 fn a_rank_that_fails_ends_all_with_one_message() {
     let errors = on_threads(3, |ranks| {
         let trainer = Trainer::new(config(3)).ranks(ranks.clone());
-        let result = trainer.fit_sets(model(false, 0), Broken, blobs(VALID), Points);
+        let items = blobs(TRAIN);
+        let broken = Broken { items, at: 50 };
+        let result = trainer.fit_sets(model(false, 0), broken, blobs(VALID), Points);
         (ranks.rank(), result.map(|_| ()).unwrap_err())
     });
     let own = errors

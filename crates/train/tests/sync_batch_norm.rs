@@ -8,15 +8,16 @@
 //!
 //! The ranks are threads of this process; no network here has dropout, whose random generator they would share.
 
+mod common;
+
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use burn::data::dataloader::batcher::Batcher;
-use burn::data::dataset::{Dataset, DatasetError, InMemDataset};
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::data::dataset::{Dataset, InMemDataset};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use serde_json::Value;
 use tinderbox_datasets::image::BoundingBox;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::layers::{Mlp, MlpConfig, Normalization};
@@ -31,9 +32,9 @@ use tinderbox_predict::{Classify, Detect};
 use tinderbox_train::classify::{Classifier, LabeledBatch, Loss};
 use tinderbox_train::detect::{DetectionBatch, DetectionLoss, ObjectDetector};
 use tinderbox_train::ranks::on_threads;
-use tinderbox_train::{
-    FitError, METRICS_FILE, Optimizer, Ranks, TrainConfig, TrainError, Trainer, init_seeded,
-};
+use tinderbox_train::{FitError, Optimizer, Ranks, TrainConfig, TrainError, Trainer, init_seeded};
+
+use common::{Broken, metrics, values};
 
 /// The last batch has five items: of six ranks, one has none.
 const TRAIN: usize = 29;
@@ -151,19 +152,6 @@ fn fit(
     Ok(values(&trained.model))
 }
 
-/// All weights and statistics.
-fn values<M: Module>(model: &M) -> Vec<f32> {
-    struct Values(Vec<f32>);
-    impl ModuleVisitor for Values {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.extend(param.val().try_into_vec_as::<f32>().unwrap());
-        }
-    }
-    let mut values = Values(Vec::new());
-    model.visit(&mut values);
-    values.0
-}
-
 /// Trains on so many ranks; the trained model of each, and the losses.
 fn train(
     count: usize,
@@ -183,18 +171,11 @@ fn train(
     (models, losses(dir.path()))
 }
 
+/// The metrics that are losses.
 fn losses(dir: &Path) -> Vec<(String, f64)> {
-    let text = std::fs::read_to_string(dir.join(METRICS_FILE)).unwrap();
-    let lines = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let losses = lines.filter(|line| line["name"].as_str().unwrap().contains("loss"));
+    let mut losses = metrics(dir);
+    losses.retain(|(name, _)| name.contains("loss"));
     losses
-        .map(|line| {
-            let name = format!("{} {} {}", line["step"], line["split"], line["name"]);
-            (name, line["value"].as_f64().unwrap())
-        })
-        .collect()
 }
 
 /// The largest difference of two curves.
@@ -274,27 +255,12 @@ fn the_same_ranks_give_the_same_bytes() {
     assert_eq!(first, second);
 }
 
-/// Fails at one item.
-struct Broken;
-
-impl Dataset<Image> for Broken {
-    fn get(&self, index: usize) -> Result<Image, DatasetError> {
-        if index == 20 {
-            return Err(DatasetError::new(std::io::Error::other("unreadable")));
-        }
-        images(TRAIN).get(index)
-    }
-
-    fn len(&self) -> usize {
-        TRAIN
-    }
-}
-
 #[test]
 fn a_rank_that_fails_while_others_compute_ends_all_with_one_message() {
     let errors = on_threads(3, |ranks| {
         let trainer = Trainer::new(config(3, true)).ranks(ranks);
-        fit(trainer, 3, Net::cnn, Broken).unwrap_err()
+        let items = images(TRAIN);
+        fit(trainer, 3, Net::cnn, Broken { items, at: 20 }).unwrap_err()
     });
     let own = |error: &&FitError| matches!(error, FitError::Train(TrainError::Data(_)));
     assert_eq!(errors.iter().filter(own).count(), 1, "{errors:?}");

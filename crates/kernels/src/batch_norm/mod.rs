@@ -64,13 +64,14 @@ pub fn batch_norm_train(
         }
         Err(input) => input,
     };
+    let input = input.into_nchw();
     #[cfg(feature = "flex")]
-    if let Some(exchange) = exchange {
-        return synchronized::by_operations(
-            &exchange, input, gamma, beta, epsilon, residual, activation,
-        );
-    }
-    let result = burn_batch_norm_train(input.into_nchw(), gamma, beta, epsilon);
+    let result = match exchange {
+        Some(exchange) => synchronized::by_operations(&exchange, input, gamma, beta, epsilon),
+        None => burn_batch_norm_train(input, gamma, beta, epsilon),
+    };
+    #[cfg(not(feature = "flex"))]
+    let result = burn_batch_norm_train(input, gamma, beta, epsilon);
     let output = match residual {
         Some(residual) => result.output + residual.into_nchw(),
         None => result.output,

@@ -5,13 +5,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use burn::backend::flex::FlexTensor;
+use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::{DType, Device, Tensor};
 
-use super::BatchNormOutput;
-use crate::activation::by_burn;
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::tensors::{contiguous, tensor};
-use crate::{Activation, FeatureMap};
 
 /// The parts of a batch that is divided among processes, as one of them sees them.
 ///
@@ -95,14 +93,11 @@ impl LayerExchange {
 /// Composed from Burn's operations, for devices without a kernel. The statistics go through Flex.
 pub(super) fn by_operations(
     exchange: &LayerExchange,
-    input: FeatureMap,
+    input: Tensor<4>,
     gamma: Tensor<1>,
     beta: Tensor<1>,
     epsilon: f64,
-    residual: Option<FeatureMap>,
-    activation: Activation,
-) -> BatchNormOutput {
-    let input = input.into_nchw();
+) -> BatchNormTrainOutput<4> {
     let [_, channels, _, _] = input.dims();
     let by_channel = |values: Tensor<1>| values.reshape([1, channels, 1, 1]);
     let mean_of = |values: Tensor<4>| {
@@ -113,14 +108,10 @@ pub(super) fn by_operations(
     let centered = input - by_channel(mean.clone());
     let variance = mean_of(centered.clone() * centered.clone());
     let scale = gamma / variance.clone().add_scalar(epsilon).sqrt();
-    let mut output = centered * by_channel(scale) + by_channel(beta);
-    if let Some(residual) = residual {
-        output = output + residual.into_nchw();
-    }
-    BatchNormOutput {
-        output: FeatureMap::from_nchw(by_burn(output, activation)),
-        mean: mean.detach(),
-        variance: variance.detach(),
+    BatchNormTrainOutput {
+        output: centered * by_channel(scale) + by_channel(beta),
+        mean,
+        variance,
     }
 }
 
