@@ -225,7 +225,10 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
         data: args.data.clone(),
         ..TrainArgs::default()
     };
-    let recipe = A::resolve(&args.own, &train)?;
+    // Before anything is written: the data, and the recipe as it is. What follows from the data or from published
+    // weights is in the recipe then, and is not searched.
+    let task = A::Task::prepare(A::resolve(&args.own, &train)?)?;
+    let recipe = task.recipe().clone();
     let space = match &args.space {
         Some(file) => {
             let text = fs::read_to_string(file)
@@ -236,11 +239,12 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
                 .with_context(|| format!("`{}`", file.display()))
                 .or_user_error()?
         }
-        None => Space::around(&recipe, recipe.name()).or_user_error()?,
+        None => {
+            let keys = args.set.iter().filter_map(|set| set.split_once('='));
+            let fixed: Vec<&str> = keys.map(|(key, _)| key.trim()).collect();
+            Space::around(&recipe, recipe.name(), &fixed).or_user_error()?
+        }
     };
-    // Before anything is written: the data, and the recipe as it is.
-    let task = A::Task::prepare(recipe)?;
-    let recipe = task.recipe().clone();
     let out = args.out.clone().unwrap_or_else(|| {
         Path::new("sweeps")
             .join(recipe.name())

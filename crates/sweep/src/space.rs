@@ -95,7 +95,8 @@ pub enum SpaceError {
     },
     /// A recipe with no key that the built-in spaces know.
     #[error(
-        "there is no built-in search space for the recipe `{0}`; write one and pass it with `--space`"
+        "there is no built-in search space for the recipe `{0}`: no key that one would search has an effect, or `--set` \
+         fixes them all; write a space and pass it with `--space`"
     )]
     NoDefault(String),
 }
@@ -121,15 +122,28 @@ impl Space {
     }
 
     /// The space that fits most recipes: learning rate, regularization, batch size and width, around the values of
-    /// this one.
+    /// this one. Keys without an effect and `fixed` ones, or those of a fixed section, are left out.
     ///
     /// # Errors
     ///
-    /// If the recipe has none of these keys.
-    pub fn around<T: Patchable + Clone>(recipe: &T, name: &str) -> Result<Self, SpaceError> {
+    /// If no key is left.
+    pub fn around<T: Patchable + Clone>(
+        recipe: &T,
+        name: &str,
+        fixed: &[&str],
+    ) -> Result<Self, SpaceError> {
         let table = base_table(recipe)?;
+        let is_fixed = |key: &str| {
+            fixed.iter().any(|fixed| {
+                let rest = key.strip_prefix(*fixed);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+        };
         let mut found = Vec::new();
         for (key, rule) in RULES {
+            if is_fixed(key) || !has_effect(key, &table) {
+                continue;
+            }
             let Some(value) = lookup(&table, key) else {
                 continue;
             };
@@ -448,11 +462,33 @@ const RULES: &[(&str, Rule)] = &[
         unless_zero(value, 0.0, 0.6)
     }),
     ("loss.label_smoothing", |_| between(0.0, 0.2)),
+    ("transfer.l2", |_| logarithmic(0.1, 1000.0)),
     ("agent.gamma", |_| between(0.95, 0.999)),
     ("agent.n_step", |_| whole(1, 20)),
     ("agent.target_update_interval", |value| powers(value, 16)),
     ("agent.ent_coef", |_| between(0.0, 0.02)),
 ];
+
+/// Whether the value of a key of the built-in spaces changes what is trained.
+fn has_effect(key: &str, recipe: &Table) -> bool {
+    let text = |key: &str| {
+        let value = lookup(recipe, key).and_then(Value::as_str);
+        value.unwrap_or_default()
+    };
+    let is_transfer = !text("transfer.weights").is_empty();
+    let is_frozen = is_transfer && text("transfer.mode") == "frozen";
+    let (section, _) = key.split_once('.').unwrap_or((key, ""));
+    match section {
+        // The network is that of the published weights.
+        "model" => !is_transfer && text("weights").is_empty(),
+        // Only the last layer is fitted, and not in steps.
+        "optimizer" | "schedule" | "augment" | "train" => !is_frozen,
+        "transfer" => is_frozen,
+        // Numbers and sets of labels have another loss than one class of several.
+        "loss" => text("data.task") != "regression" && text("data.kind") != "multi-label",
+        _ => true,
+    }
+}
 
 /// Every value up to so many times smaller and larger.
 fn factor(value: &Value, times: f64) -> Option<Table> {
@@ -484,6 +520,15 @@ fn between(min: f64, max: f64) -> Option<Table> {
     Some(table_of([
         ("min", Value::Float(min)),
         ("max", Value::Float(max)),
+    ]))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the type of a rule")]
+fn logarithmic(min: f64, max: f64) -> Option<Table> {
+    Some(table_of([
+        ("min", Value::Float(min)),
+        ("max", Value::Float(max)),
+        ("log", Value::Boolean(true)),
     ]))
 }
 

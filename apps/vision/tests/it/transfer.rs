@@ -193,6 +193,20 @@ fn the_whole_network_is_trained_in_the_other_modes() {
 }
 
 #[test]
+fn a_sweep_leaves_alone_what_follows_from_the_weights() {
+    let place = place();
+    let train = train_args("sweep");
+    let sweep = [&["sweep", "--trials", "2"][..], &train[1..]].concat();
+    place.run(&sweep).ok();
+    let space = fs::read_to_string(place.path("sweep/space.toml")).unwrap();
+    let keys: Vec<&str> = space
+        .lines()
+        .filter_map(|line| line.split(" = ").next())
+        .collect();
+    assert_eq!(keys, ["loss.label_smoothing", "transfer.l2"]);
+}
+
+#[test]
 fn what_does_not_fit_published_weights_is_one_clear_error() {
     let place = place();
     for (more, words) in [

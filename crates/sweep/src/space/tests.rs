@@ -152,7 +152,7 @@ fn a_space_that_does_not_fit_is_refused() {
 
 #[test]
 fn the_built_in_space_is_around_the_recipe() {
-    let space = Space::around(&recipe(), "test").unwrap();
+    let space = Space::around(&recipe(), "test", &[]).unwrap();
     let rate = space
         .parameters()
         .iter()
@@ -173,4 +173,48 @@ fn the_built_in_space_is_around_the_recipe() {
             .len(),
         space.parameters().len()
     );
+}
+
+#[test]
+fn the_built_in_space_leaves_out_what_is_fixed() {
+    let keys = |fixed: &[&str]| -> Vec<String> {
+        let space = Space::around(&recipe(), "test", fixed).unwrap();
+        space
+            .parameters()
+            .iter()
+            .map(|one| one.key.clone())
+            .collect()
+    };
+    let has = |fixed: &[&str], key: &str| keys(fixed).iter().any(|one| one == key);
+    assert!(has(&[], "model.dropout") && has(&["model.drop"], "model.dropout"));
+    assert!(!has(&["model.dropout"], "model.dropout"));
+    assert!(!has(&["optimizer"], "optimizer.learning_rate"));
+    let all = ["model", "optimizer", "train.batch_size"];
+    let error = Space::around(&recipe(), "test", &all).unwrap_err();
+    assert!(error.to_string().contains("`--set` fixes them all"));
+}
+
+#[test]
+fn the_built_in_space_leaves_out_what_has_no_effect() {
+    let searched = |recipe: &str| -> Vec<&'static str> {
+        let recipe: Table = recipe.parse().unwrap();
+        let keys = RULES.iter().map(|(key, _)| *key);
+        keys.filter(|key| has_effect(key, &recipe)).collect()
+    };
+    let none = searched("transfer = { weights = \"\", mode = \"frozen\" }");
+    assert!(none.contains(&"model.dropout") && none.contains(&"optimizer.learning_rate"));
+    assert!(!none.contains(&"transfer.l2"));
+    let staged = searched("transfer = { weights = \"w\", mode = \"staged\" }");
+    assert!(staged.contains(&"optimizer.learning_rate") && !staged.contains(&"model.dropout"));
+    let frozen = searched("transfer = { weights = \"w\", mode = \"frozen\" }");
+    let left = frozen.iter().filter(|key| !key.starts_with("agent."));
+    let left: Vec<&str> = left.copied().collect();
+    assert_eq!(left, ["loss.label_smoothing", "transfer.l2"]);
+    let detector = searched("weights = \"w\"");
+    assert!(detector.contains(&"train.batch_size") && !detector.contains(&"model.d_hidden"));
+    for data in ["task = \"regression\"", "kind = \"multi-label\""] {
+        let keys = searched(&format!("data = {{ {data} }}"));
+        assert!(!keys.contains(&"loss.label_smoothing"), "{data}");
+    }
+    assert!(searched("data = { task = \"classification\" }").contains(&"loss.label_smoothing"));
 }
