@@ -280,6 +280,11 @@ fn parameter<T: Patchable + Clone>(found: Found, recipe: &T) -> Result<Parameter
         key: key.clone(),
         problem,
     };
+    if key == "train.seed" {
+        return Err(refuse(
+            "has no effect, because the sweep sets it; to train each trial with several seeds, use `--seeds N`".to_owned(),
+        ));
+    }
     if let Some(word) = table.keys().find(|word| !WORDS.contains(&word.as_str())) {
         return Err(refuse(format!(
             "has `{word}`; known are min, max, log, choices and when"

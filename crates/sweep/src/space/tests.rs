@@ -136,6 +136,11 @@ fn a_space_that_does_not_fit_is_refused() {
             "train.epochs = { min = 1, max = 9, step = 2 }",
             "has `step`; known are min, max, log, choices and when",
         ),
+        (
+            "train.seed = { choices = [1, 2] }",
+            "`train.seed` in the search space has no effect, because the sweep sets it; to train each trial with several \
+             seeds, use `--seeds N`",
+        ),
         ("model.layers = { min = 1, max = 4 }", "`model.layers`"),
         ("model.kind = { choices = [\"huge\"] }", "`model.kind`"),
         ("", "the search space is empty"),
