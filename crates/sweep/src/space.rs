@@ -291,14 +291,11 @@ fn parameter<T: Patchable + Clone>(found: Found, recipe: &T) -> Result<Parameter
         )));
     }
     let when = conditions(table.remove("when"), &key)?;
-    let condition = when
-        .iter()
-        .filter_map(|(key, values)| Some((key.clone(), values.first()?.clone())));
     let refused = |source| SpaceError::Recipe {
         key: key.clone(),
         source,
     };
-    let base = apply(recipe.clone(), &condition.collect()).map_err(refused)?;
+    let (base, others) = bases(&when, recipe).map_err(refused)?;
     let log = match table.remove("log") {
         None => false,
         Some(Value::Boolean(log)) => log,
@@ -342,9 +339,32 @@ fn parameter<T: Patchable + Clone>(found: Found, recipe: &T) -> Result<Parameter
     };
     for value in candidates {
         let one = Values::from([(key.clone(), value)]);
-        apply(base.clone(), &one).map_err(refused)?;
+        for base in std::iter::once(&base).chain(&others) {
+            apply(base.clone(), &one).map_err(refused)?;
+        }
     }
     Ok(Parameter { key, range, when })
+}
+
+/// The recipe with the first value of each condition, and for each further value the same with that one.
+fn bases<T: Patchable + Clone>(
+    when: &[(String, Vec<Value>)],
+    recipe: &T,
+) -> Result<(T, Vec<T>), OverlayError> {
+    let firsts = when
+        .iter()
+        .filter_map(|(key, values)| Some((key.clone(), values.first()?.clone())));
+    let firsts: Values = firsts.collect();
+    let base = apply(recipe.clone(), &firsts)?;
+    let mut others = Vec::new();
+    for (key, values) in when {
+        for value in values.iter().skip(1) {
+            let mut one = firsts.clone();
+            one.insert(key.clone(), value.clone());
+            others.push(apply(recipe.clone(), &one)?);
+        }
+    }
+    Ok((base, others))
 }
 
 fn range(min: &Value, max: &Value, log: bool, is_float: bool) -> Result<Range, String> {
@@ -397,6 +417,11 @@ fn conditions(when: Option<Value>, key: &str) -> Result<Vec<(String, Vec<Value>)
     };
     let mut conditions = Vec::new();
     flatten(&table, "", &mut conditions);
+    if let Some((name, _)) = conditions.iter().find(|(_, values)| values.is_empty()) {
+        return Err(refuse(format!(
+            "has no value for `{name}` in when; name at least one"
+        )));
+    }
     Ok(conditions)
 }
 

@@ -143,6 +143,18 @@ fn a_space_that_does_not_fit_is_refused() {
         ),
         ("model.layers = { min = 1, max = 4 }", "`model.layers`"),
         ("model.kind = { choices = [\"huge\"] }", "`model.kind`"),
+        (
+            "model.dropout = { min = 0, max = 0.5, when = { \"model.kind\" = [] } }",
+            "has no value for `model.kind` in when",
+        ),
+        (
+            "model.dropout = { min = 0, max = 0.5, when = { \"model.kind\" = [\"small\", \"huge\"] } }",
+            "huge",
+        ),
+        (
+            "model.layers = { min = 1, max = 4, when = { \"model.kind\" = [\"large\", \"small\"] } }",
+            "`model.layers`",
+        ),
         ("", "the search space is empty"),
         ("a = ", "not valid TOML"),
     ] {
