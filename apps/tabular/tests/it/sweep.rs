@@ -157,6 +157,39 @@ fn what_cannot_be_searched_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_trial_that_is_better_than_the_tested_one_is_not_called_the_best_run() {
+    let place = place();
+    let args = ["--out", "sweep", "--trials", "2", "--pruner", "none"];
+    place.run(&sweep_args(&args)).ok();
+    let show = ["sweep", "--show", "sweep"];
+    let shown = place.run(&show);
+    assert!(shown.stdout.contains("best run sweep"), "{}", shown.stdout);
+    assert!(!shown.stderr.contains("warning"), "{}", shown.stderr);
+    let read = |path: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(place.path(path)).unwrap()).unwrap()
+    };
+    // As if the other one had been trained later, and better.
+    let summary = read("sweep/best/summary.json");
+    let tested = summary["sweep"]["trial"].as_u64().unwrap();
+    let other = 3 - tested;
+    let file = format!("sweep/trials/{:04}/result.json", other - 1);
+    let mut result = read(&file);
+    let better: f64 = if result["mode"] == "max" { 2.0 } else { -1.0 };
+    result["score"] = serde_json::json!(better);
+    place.write(&file, result.to_string());
+    for args in [&show[..], &["sweep", "--join", "sweep", "--quiet"]] {
+        let ran = place.run(args);
+        ran.ok();
+        let recipe = format!("best recipe so far sweep/trials/{:04}/", other - 1);
+        assert!(ran.stdout.contains(&recipe), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("best run"), "{}", ran.stdout);
+        let words = format!("trial {other} is better now than trial {tested}, which was tested");
+        assert!(ran.stderr.contains(&words), "{}", ran.stderr);
+    }
+    assert_eq!(read("sweep/best/summary.json"), summary);
+}
+
+#[test]
 fn folders_of_other_sweeps_are_refused() {
     let place = place();
     place

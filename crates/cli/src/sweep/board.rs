@@ -1,14 +1,19 @@
 //! The leaderboard of a sweep.
 
-use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
 use tinderbox_sweep::{Finished, Outcome, Search, Space, SweepDir, Tally, parallel_coordinates};
+use tinderbox_train::run_dir::{RECIPE_FILE, SUMMARY_FILE};
 use tinderbox_train::section::{Bar, Section};
 use tinderbox_train::{MonitorMode, Report};
 
 use super::of_folder;
 use super::worker::none_complete;
 use crate::app::App;
-use crate::{Failure, OrUserError as _, Output, chart, table};
+use crate::{Failure, OrUserError as _, Output, chart, note, table};
 
 /// Trials on the leaderboard.
 const SHOWN: usize = 10;
@@ -42,20 +47,61 @@ pub(super) fn show<A: App>(sweep: &SweepDir) -> Result<(), Failure> {
         out.line(IMPORTANCE)?;
         out.line(&chart::lines(&bars))?;
     }
+    let Some(leader) = leaders.first() else {
+        return Ok(());
+    };
     let best = sweep.best_dir();
-    if best.join("summary.json").is_file() {
-        out.line(&format!("best run {}", best.display()))
-    } else if let Some(leader) = leaders.first() {
-        let seed = settings.seed;
-        let run = sweep
-            .path()
-            .join("trials")
-            .join(format!("{:04}", leader.number));
-        let recipe = run.join(format!("seed-{seed}")).join("recipe.toml");
-        out.line(&format!("best recipe so far {}", recipe.display()))
-    } else {
-        Ok(())
+    let recipe = recipe_of(sweep, leader);
+    let is_tested = best.join(SUMMARY_FILE).is_file();
+    match tested_before(sweep, mode, &leaders)? {
+        Some(tested) => {
+            note(&format!(
+                "warning: trial {0} is better now than trial {1}, which was tested in `{2}`; the test split is used only \
+                 once in a sweep: to test trial {0}, train its recipe, as in `{3} train --recipe {4}`, or begin a new sweep",
+                leader.number + 1,
+                tested.number + 1,
+                best.display(),
+                settings.app,
+                recipe.display()
+            ));
+            out.line(&format!("best recipe so far {}", recipe.display()))
+        }
+        None if is_tested => out.line(&format!("best run {}", best.display())),
+        None => out.line(&format!("best recipe so far {}", recipe.display())),
     }
+}
+
+/// The recipe that a trial was trained with.
+fn recipe_of(sweep: &SweepDir, trial: &Finished) -> PathBuf {
+    let run = sweep
+        .path()
+        .join("trials")
+        .join(format!("{:04}", trial.number))
+        .join(format!("seed-{}", sweep.settings().seed));
+    run.join(RECIPE_FILE)
+}
+
+/// The trial that was tested, if another one that has finished since is better.
+fn tested_before<'a>(
+    sweep: &SweepDir,
+    mode: MonitorMode,
+    leaders: &'a [Finished],
+) -> Result<Option<&'a Finished>, Failure> {
+    let file = sweep.best_dir().join(SUMMARY_FILE);
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let cannot = || format!("cannot read `{}`", file.display());
+    let text = fs::read(&file).with_context(cannot)?;
+    let summary: Value = serde_json::from_slice(&text).with_context(cannot)?;
+    let number = summary["sweep"]["trial"].as_u64();
+    let tested = leaders
+        .iter()
+        .find(|trial| Some(trial.number as u64 + 1) == number);
+    let Some((tested, leader)) = tested.zip(leaders.first()) else {
+        return Ok(None);
+    };
+    Ok(mode.improves(leader.score, tested.score).then_some(tested))
 }
 
 const IMPORTANCE: &str = "Share of the variance of the scores that each key explains (fANOVA)";
@@ -134,6 +180,7 @@ pub(super) fn add(
     report.details.insert(
         "sweep".to_owned(),
         json!({
+            "trial": best.number + 1,
             "trials": tally.total(),
             "complete": tally.complete,
             "pruned": tally.pruned,

@@ -57,6 +57,7 @@ pub fn check_sweep(place: &Place, train: &[&str]) {
         .iter()
         .position(|recipe| *recipe == read("best", "recipe.toml"))
         .unwrap();
+    assert_eq!(best["sweep"]["trial"], winner + 1);
     let model = |run: &str| {
         let dir = place.path(&format!("sweep/{run}/model"));
         let entries = fs::read_dir(dir)
