@@ -291,6 +291,7 @@ pub fn run<A: App>(commit: Option<&'static str>) -> ExitCode {
         .name(A::NAME)
         .version(A::VERSION)
         .about(A::ABOUT);
+    let command = crate::sweep::with_conflicts::<A>(command);
     let matches = match parse_command(command, &A::recipes().keys()) {
         Ok(matches) => matches,
         Err(code) => return code,

@@ -115,6 +115,19 @@ const NEW: [&str; 12] = [
     "no_baseline",
 ];
 
+/// A command line whose `sweep` refuses the flags that only this app has together with a sweep that has begun: its
+/// recipe is settled.
+pub(crate) fn with_conflicts<A: App>(command: clap::Command) -> clap::Command {
+    let own = <A::TrainFlags as Args>::augment_args(clap::Command::new(A::NAME));
+    command.mut_subcommand("sweep", |sweep| {
+        own.get_arguments().fold(sweep, |sweep, flag| {
+            sweep.mut_arg(flag.get_id(), |flag| {
+                flag.conflicts_with_all(["join", "show"])
+            })
+        })
+    })
+}
+
 /// How values are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SamplerArg {

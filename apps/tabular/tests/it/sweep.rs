@@ -195,6 +195,12 @@ fn folders_of_other_sweeps_are_refused() {
     place
         .run(&["sweep", "--show", "absent"])
         .failed(2, &["`absent` contains no sweep"]);
+    for more in [["--target", "leaves"], ["--trials", "3"]] {
+        for flag in ["--join", "--show"] {
+            let ran = place.run(&[&["sweep", flag, "absent"][..], &more].concat());
+            ran.failed(2, &["cannot be used with", flag, more[0]]);
+        }
+    }
     // Begun, and nothing done: no time for a trial.
     place.write("space.toml", "model.dropout = { min = 0, max = 0.5 }\n");
     let args = sweep_args(&[
