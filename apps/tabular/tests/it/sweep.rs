@@ -222,9 +222,10 @@ fn folders_of_other_sweeps_are_refused() {
     child.wait().unwrap();
     let _ = fs::remove_dir_all(place.path("sweep/trials"));
     fs::create_dir_all(place.path("sweep/trials")).unwrap();
-    place
-        .run(&["sweep", "--show", "sweep"])
-        .failed(2, &["no trial of the sweep in `sweep` is complete"]);
+    place.run(&["sweep", "--show", "sweep"]).failed(
+        2,
+        &["no trial of the sweep in `sweep` is complete yet; run `tabular sweep --join sweep`"],
+    );
     let text = fs::read_to_string(&settings).unwrap();
     place.write(
         "sweep/sweep.toml",
@@ -251,9 +252,25 @@ fn a_recipe_that_always_fails_ends_the_sweep() {
         "space.toml",
         "optimizer.learning_rate = { min = 1e20, max = 1e30, log = true }\n",
     );
-    for (trials, failed) in [("30", "all 5 trials failed"), ("2", "all 2 trials failed")] {
+    for (trials, failed) in [
+        ("30", "all 5 trials failed"),
+        ("2", "all 2 trials failed"),
+        ("1", "the only trial failed: "),
+    ] {
         let args = ["--out", trials, "--space", "space.toml", "--trials", trials];
         let ran = place.run(&sweep_args(&args));
         ran.failed(2, &[failed, "no longer finite"]);
     }
+}
+
+#[test]
+fn one_trial_is_counted_as_one() {
+    let place = place();
+    let ran = place.run(&sweep_args(&["--out", "sweep", "--trials", "1"]));
+    ran.ok();
+    let shown = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(shown.contains("best of 1 trial: trial 1"), "{shown}");
+    assert!(!shown.contains("1 trials"), "{shown}");
+    let show = place.run(&["sweep", "--show", "sweep"]);
+    assert!(show.stdout.starts_with("1 of 1 trial: "), "{}", show.stdout);
 }

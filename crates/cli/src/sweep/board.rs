@@ -10,8 +10,8 @@ use tinderbox_train::run_dir::{RECIPE_FILE, SUMMARY_FILE};
 use tinderbox_train::section::{Bar, Section};
 use tinderbox_train::{MonitorMode, Report};
 
-use super::of_folder;
 use super::worker::none_complete;
+use super::{counted, of_folder};
 use crate::app::App;
 use crate::{Failure, OrUserError as _, Output, chart, note, table};
 
@@ -22,7 +22,7 @@ const SHOWN: usize = 10;
 pub(super) fn show<A: App>(sweep: &SweepDir) -> Result<(), Failure> {
     let finished = sweep.finished().map_err(of_folder)?;
     let Some((metric, mode, leaders)) = sweep.leaderboard().map_err(of_folder)? else {
-        return Err(none_complete(sweep, finished.len()));
+        return Err(none_complete(sweep, &finished));
     };
     let recipe = A::recipes().load(sweep.recipe(), &sweep.recipe_file())?;
     let settings = sweep.settings();
@@ -36,9 +36,9 @@ pub(super) fn show<A: App>(sweep: &SweepDir) -> Result<(), Failure> {
     let mut out = Output::Stdout;
     let tally = Tally::of(&finished);
     out.line(&format!(
-        "{} of {} trials: {}; ranked by {metric} on validation data",
+        "{} of {}: {}; ranked by {metric} on validation data",
         tally.total(),
-        settings.trials,
+        counted(settings.trials, "trial"),
         tally.text()
     ))?;
     out.line(&table(&rows(&search.space, &leaders, &metric)))?;
@@ -120,10 +120,10 @@ pub(super) fn line(trial: &Finished, finished: &[Finished], trials: usize) -> St
             format!("{head}  {} {}{best}  {seconds}", trial.metric, score(trial))
         }
         Outcome::Pruned => format!(
-            "{head}  stopped early: {} {:.4} after {} epochs  {seconds}",
+            "{head}  stopped early: {} {:.4} after {}  {seconds}",
             trial.metric,
             trial.score,
-            trial.reports.len()
+            counted(trial.reports.len(), "epoch")
         ),
         Outcome::Failed => format!("{head}  failed: {}", trial.reason),
     }
@@ -145,8 +145,8 @@ fn best_of(finished: &[Finished], mode: MonitorMode) -> Option<&Finished> {
 /// What the search has found, before it is tested.
 pub(super) fn winner(best: &Finished, metric: &str, finished: &[Finished]) -> String {
     format!(
-        "best of {} trials: trial {} with {metric} {} on validation data; training it again to test it",
-        finished.len(),
+        "best of {}: trial {} with {metric} {} on validation data; training it again to test it",
+        counted(finished.len(), "trial"),
         best.number + 1,
         score(best)
     )
@@ -163,9 +163,9 @@ pub(super) fn add(
     let tally = Tally::of(finished);
     let Some(best) = leaders.first() else { return };
     report.sections.push(Section::text(format!(
-        "The recipe is the best of {} trials ({}) by {metric} on validation data: {}. Being chosen, that score is \
+        "The recipe is the best of {} ({}) by {metric} on validation data: {}. Being chosen, that score is \
          optimistic; the test split was used for this run only.",
-        tally.total(),
+        counted(tally.total(), "trial"),
         tally.text(),
         score(best)
     )));

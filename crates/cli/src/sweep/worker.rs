@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::Args;
 use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_sweep::{Finished, NextTrial, Outcome, Search, Space, SweepDir, Trial, apply};
@@ -21,7 +21,7 @@ use tinderbox_train::{
 use toml::Table;
 
 use super::watch::{Monitor, Shared, Watch, earlier, locked};
-use super::{SweepArgs, board, of_folder};
+use super::{SweepArgs, board, counted, of_folder};
 use crate::app::{App, RecipeOf, TrainCommand};
 use crate::metric_names::MetricNames;
 use crate::train::Place;
@@ -99,7 +99,9 @@ impl<'a, A: App> Worker<'a, A> {
     pub(super) fn work(&self) -> Result<(), Failure> {
         let known = self.sweep.finished().map_err(of_folder)?;
         if !self.quiet && !known.is_empty() {
-            note(&format!("{} trials are finished already", known.len()));
+            let are = if known.len() == 1 { "is" } else { "are" };
+            let trials = counted(known.len(), "trial");
+            note(&format!("{trials} {are} finished already"));
         }
         let mut told: BTreeSet<usize> = known.iter().map(|trial| trial.number).collect();
         let mut is_late = false;
@@ -429,10 +431,20 @@ fn remove(dir: &Path) {
 }
 
 /// The error of a sweep without a complete trial.
-pub(super) fn none_complete(sweep: &SweepDir, finished: usize) -> Failure {
-    Failure::UserError(anyhow!(
-        "no trial of the sweep in `{}` is complete yet ({finished} ended early or failed)",
-        sweep.path().display()
+pub(super) fn none_complete(sweep: &SweepDir, finished: &[Finished]) -> Failure {
+    let settings = sweep.settings();
+    let dir = sweep.path().display();
+    let count = match finished.len() {
+        0 => String::new(),
+        count => format!(" ({count} ended early or failed)"),
+    };
+    let advice = if finished.len() < settings.trials {
+        format!("run `{} sweep --join {dir}` to train trials", settings.app)
+    } else {
+        "none is left to train: begin a new sweep with another `--space`".to_owned()
+    };
+    Failure::user(format!(
+        "no trial of the sweep in `{dir}` is complete yet{count}; {advice}"
     ))
 }
 
@@ -440,11 +452,10 @@ pub(super) fn none_complete(sweep: &SweepDir, finished: usize) -> Failure {
 fn all_failed(finished: &[Finished]) -> Result<(), Failure> {
     let failed = |trial: &Finished| trial.outcome == Outcome::Failed;
     match finished.first() {
-        Some(first) if finished.iter().all(failed) => Err(Failure::user(format!(
-            "all {} trials failed; the first one: {}",
-            finished.len(),
-            first.reason
-        ))),
+        Some(first) if finished.iter().all(failed) => Err(Failure::user(match finished.len() {
+            1 => format!("the only trial failed: {}", first.reason),
+            count => format!("all {count} trials failed; the first one: {}", first.reason),
+        })),
         _ => Ok(()),
     }
 }
