@@ -238,15 +238,21 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
         data: args.data.clone(),
         ..TrainArgs::default()
     };
-    // Before anything is written: the data, and the recipe as it is. What follows from the data or from published
-    // weights is in the recipe then, and is not searched.
-    let task = A::Task::prepare(A::resolve(&args.own, &train)?)?;
-    let recipe = task.recipe().clone();
-    let space = match &args.space {
+    let given = match &args.space {
         Some(file) => {
             let text = fs::read_to_string(file)
                 .with_context(|| format!("cannot read the search space `{}`", file.display()))
                 .or_user_error()?;
+            Some((file, text))
+        }
+        None => None,
+    };
+    // Before anything is written: the data, and the recipe as it is. What follows from the data or from published
+    // weights is in the recipe then, and is not searched.
+    let task = A::Task::prepare(A::resolve(&args.own, &train)?)?;
+    let recipe = task.recipe().clone();
+    let space = match given {
+        Some((file, text)) => {
             let space = Space::parse(&text, &recipe);
             space
                 .with_context(|| format!("`{}`", file.display()))
