@@ -13,7 +13,7 @@
 //! | [`depthwise_conv2d`], [`depthwise_conv2d_fused`] | depthwise convolution | yes, no |
 //! | [`conv_transpose2d`] | transposed convolution | yes |
 //! | [`batch_norm_train`] | batch normalization while training, with a residual and an activation | yes |
-//! | [`activation`] | ReLU, `ReLU6`, SiLU, hard-swish | yes |
+//! | [`activation`] | ReLU, `ReLU6`, SiLU, hard-swish, sigmoid | yes |
 //! | [`max_pool2x2`], [`max_pool3x3`], [`max_pool_same`] | max pooling | yes |
 //! | [`avg_pool2d`], [`global_avg_pool`] | average pooling | yes |
 //! | [`upsample_nearest`], [`upsample_bilinear`] | upsampling | yes |
@@ -99,7 +99,7 @@ mod squares;
 mod swiglu;
 mod upsample;
 
-pub use activation::{Activation, activation};
+pub use activation::{Activation, activation, sigmoid};
 pub use adam::{AdamState, AdamStep, adam};
 pub use attention::{cached_attention, self_attention};
 pub use avg_pool::{avg_pool2d, global_avg_pool};

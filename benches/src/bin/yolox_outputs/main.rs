@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 use std::{env, fs};
 
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
+use tinderbox_kernels::sigmoid;
 use tinderbox_predict::Detect as _;
 use tinderbox_predict::vision::PublishedDetector;
 

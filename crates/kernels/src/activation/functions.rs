@@ -93,6 +93,22 @@ impl Function for HardSwish {
     }
 }
 
+#[derive(Clone, Copy)]
+pub(crate) struct Sigmoid;
+
+impl Function for Sigmoid {
+    #[inline(always)]
+    fn value(self, x: f32) -> f32 {
+        sigmoid(x)
+    }
+
+    #[inline(always)]
+    fn gradient(self, x: f32, gradient: f32) -> f32 {
+        let value = sigmoid(x);
+        gradient * value * (1.0 - value)
+    }
+}
+
 /// Evaluates an expression with the [`Function`] of an [`Activation`](crate::Activation).
 macro_rules! with_function {
     ($activation:expr, |$function:ident| $body:expr) => {{
@@ -116,6 +132,10 @@ macro_rules! with_function {
             }
             $crate::Activation::HardSwish => {
                 let $function = functions::HardSwish;
+                $body
+            }
+            $crate::Activation::Sigmoid => {
+                let $function = functions::Sigmoid;
                 $body
             }
         }

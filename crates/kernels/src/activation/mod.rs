@@ -4,7 +4,7 @@ mod flex;
 pub(crate) mod functions;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::relu;
 
 use crate::FeatureMap;
 
@@ -22,6 +22,8 @@ pub enum Activation {
     Silu,
     /// `x * relu6(x + 3) / 6` (Howard et al., 2019, <https://arxiv.org/abs/1905.02244>).
     HardSwish,
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
 }
 
 /// Applies an [`Activation`] to every element; on Flex in place, if nothing else holds the input.
@@ -39,13 +41,25 @@ pub fn activation(x: FeatureMap, activation: Activation) -> FeatureMap {
     x.map(|x| by_burn(x, activation))
 }
 
+/// The logistic function of every element, `1 / (1 + exp(-x))`; on Flex in place, if nothing else holds the input.
+pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if crate::flex::tensors::is_supported_simd(&x) {
+        let shape = x.dims();
+        let row = x.reshape([1, 1, 1, shape.iter().product()]);
+        return flex::activation(row, Activation::Sigmoid).reshape(shape);
+    }
+    burn::tensor::activation::sigmoid(x)
+}
+
 /// Composed from Burn's operations.
 pub(crate) fn by_burn(x: Tensor<4>, activation: Activation) -> Tensor<4> {
     match activation {
         Activation::Identity => x,
         Activation::Relu => relu(x),
         Activation::Relu6 => relu(x).clamp_max(6.0),
-        Activation::Silu => x.clone() * sigmoid(x),
+        Activation::Silu => x.clone() * burn::tensor::activation::sigmoid(x),
         Activation::HardSwish => x.clone() * relu(x + 3.0).clamp_max(6.0) / 6.0,
+        Activation::Sigmoid => burn::tensor::activation::sigmoid(x),
     }
 }

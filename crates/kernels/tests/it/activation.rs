@@ -1,7 +1,7 @@
 //! Activations against double precision.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_kernels::{Activation, FeatureMap, activation};
+use tinderbox_kernels::{Activation, FeatureMap, activation, sigmoid};
 
 use crate::checks::{assert_all_close, assert_same_for_any_threads, noise, values, with_gradients};
 use crate::functions::{ACTIVATIONS, derivative, value};
@@ -59,6 +59,24 @@ fn a_shared_input_is_left_alone() {
     let maps = FeatureMap::from_nchw(input.clone());
     let _output = activation(maps, Activation::Relu);
     assert_eq!(values(input), before);
+}
+
+#[test]
+fn the_sigmoid_of_any_shape_equals_double_precision() {
+    let input = noise([2, 3, 4, 5], 0.2, &Device::flex());
+    for x in [input.clone(), input.permute([0, 2, 3, 1])] {
+        let expected: Vec<f64> = values(x.clone())
+            .iter()
+            .map(|&x| value(Activation::Sigmoid, f64::from(x)))
+            .collect();
+        let output = sigmoid(x.clone().reshape([6, 20]));
+        assert_eq!(output.dims(), [6, 20]);
+        let found = output.try_into_vec_as::<f32>().unwrap();
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-6);
+        }
+        assert_eq!(values(sigmoid(x.clone())).len(), expected.len());
+    }
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use tinderbox_kernels::Activation;
 
-pub(crate) const ACTIVATIONS: [Activation; 5] = [
+pub(crate) const ACTIVATIONS: [Activation; 6] = [
     Activation::Identity,
     Activation::Relu,
     Activation::Relu6,
     Activation::Silu,
     Activation::HardSwish,
+    Activation::Sigmoid,
 ];
 
 pub(crate) fn value(activation: Activation, x: f64) -> f64 {
@@ -17,6 +18,7 @@ pub(crate) fn value(activation: Activation, x: f64) -> f64 {
         Activation::Relu6 => x.clamp(0.0, 6.0),
         Activation::Silu => x / (1.0 + (-x).exp()),
         Activation::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
     }
 }
 
@@ -33,5 +35,9 @@ pub(crate) fn derivative(activation: Activation, x: f64) -> f64 {
         Activation::HardSwish if x <= -3.0 => 0.0,
         Activation::HardSwish if x >= 3.0 => 1.0,
         Activation::HardSwish => x / 3.0 + 0.5,
+        Activation::Sigmoid => {
+            let sigmoid = 1.0 / (1.0 + (-x).exp());
+            sigmoid * (1.0 - sigmoid)
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a detector predicts for every cell.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
+use tinderbox_kernels::sigmoid;
 
 /// The prediction of every cell of a [`CellGrid`](super::CellGrid).
 #[derive(Clone, Debug)]
