@@ -49,12 +49,21 @@ pub fn is_same_file(a: &Path, b: &Path) -> bool {
 
 /// A folder that cannot be listed.
 #[derive(Debug, Error)]
-#[error("cannot list `{}`", path.display())]
+#[error("cannot list `{}`{}", path.display(), advice(source))]
 pub struct WalkError {
     /// The folder.
     pub path: PathBuf,
     /// Why.
     pub source: std::io::Error,
+}
+
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotADirectory => {
+            ", which is no folder; unpack an archive, and name its folder"
+        }
+        _ => "",
+    }
 }
 
 /// The files and folders directly in `dir` that are not [hidden](is_hidden), sorted by name.
@@ -317,6 +326,15 @@ mod tests {
         }
         assert!(has_hidden_part(Path::new("__MACOSX/cat/a.png")));
         assert!(!has_hidden_part(Path::new("photos/cat/a.png")));
+    }
+
+    #[test]
+    fn an_archive_in_the_place_of_a_folder_is_named_as_such() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = list(file.path()).unwrap_err().to_string();
+        assert!(error.contains("unpack an archive"), "{error}");
+        let error = list(Path::new("none")).unwrap_err().to_string();
+        assert_eq!(error, "cannot list `none`");
     }
 
     #[test]

@@ -33,14 +33,16 @@ use tracing::warn;
 use crate::archive;
 use crate::content::content_hash;
 use crate::files::{SkippedFiles, SplitName};
+use crate::image::decode::decode_picture;
 use crate::image::{DecodeOptions, Image, ImageError, LabeledImage, check_bytes, decode_bytes};
 use crate::parallel::parallel_map;
 use error::quoted;
+use inspect::is_dark_16_bit;
 pub(super) use listing::Listing;
 use splits::{Part, Parts, find_parts};
 
 pub use error::FolderError;
-pub use inspect::{FolderReport, SplitReport, inspect};
+pub use inspect::{FolderReport, SplitReport, dark_16_bit_note, inspect};
 pub use listing::ImageFile;
 
 /// Most damaged images that are named one by one.
@@ -59,7 +61,7 @@ pub struct FolderOptions {
 }
 
 /// Labeled images in files, decoded on demand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ImageFolder {
     decode: DecodeOptions,
     class_names: Vec<String>,
@@ -67,6 +69,7 @@ pub struct ImageFolder {
     labels: Vec<u16>,
     contents: Vec<u64>,
     skipped: usize,
+    dark_16_bit: usize,
 }
 
 /// A data set with the splits that its folders or its table name.
@@ -147,6 +150,9 @@ impl ImageFolder {
         };
         let valid = valid.map(&mut open).transpose()?;
         let test = test.map(&mut open).transpose()?;
+        let parts = [Some(&train), valid.as_ref(), test.as_ref()];
+        let dark = parts.into_iter().flatten().map(|part| part.dark_16_bit);
+        notes.extend(dark_16_bit_note(dark.sum()));
         Ok(FolderSplits {
             train,
             valid,
@@ -196,6 +202,7 @@ impl ImageFolder {
             labels: Vec::new(),
             contents: Vec::new(),
             skipped: 0,
+            dark_16_bit: 0,
         };
         folder.fill(path, part.items, options)?;
         for _ in 0..folder.skipped {
@@ -220,10 +227,11 @@ impl ImageFolder {
             let label = self.class_names.iter().position(|name| *name == class);
             let label = label.unwrap_or(0);
             match result {
-                Ok(hash) => {
+                Ok(checked) => {
                     self.files.push(file);
                     self.labels.push(label as u16);
-                    self.contents.push(hash);
+                    self.contents.push(checked.content);
+                    self.dark_16_bit += usize::from(checked.is_dark_16_bit);
                 }
                 Err(error) => {
                     lost[label] += 1;
@@ -305,6 +313,19 @@ impl ImageFolder {
         &self.decode
     }
 
+    /// The same images, brought to another input.
+    ///
+    /// # Errors
+    ///
+    /// If the options are invalid.
+    pub fn with_decode_options(&self, decode: DecodeOptions) -> Result<Self, ImageError> {
+        decode.validate()?;
+        Ok(Self {
+            decode,
+            ..self.clone()
+        })
+    }
+
     /// Number of damaged images skipped.
     pub fn skipped(&self) -> usize {
         self.skipped
@@ -324,14 +345,29 @@ fn with_cause(error: &ImageError) -> String {
     }
 }
 
-fn check_file(file: &ImageFile, options: &DecodeOptions, decode: bool) -> Result<u64, ImageError> {
+/// A good file.
+struct Checked {
+    content: u64,
+    /// False if the pixels were not decoded.
+    is_dark_16_bit: bool,
+}
+
+fn check_file(
+    file: &ImageFile,
+    options: &DecodeOptions,
+    decode: bool,
+) -> Result<Checked, ImageError> {
     let bytes = file.bytes()?;
-    if decode {
-        decode_bytes(&bytes, file.path(), options)?;
+    let is_dark_16_bit = if decode {
+        is_dark_16_bit(&decode_picture(&bytes, file.path(), options.max_pixels)?)
     } else {
         check_bytes(&bytes, file.path(), options.max_pixels)?;
-    }
-    Ok(content_hash(&bytes))
+        false
+    };
+    Ok(Checked {
+        content: content_hash(&bytes),
+        is_dark_16_bit,
+    })
 }
 
 /// The images in a folder, its sub-folders or an archive, without classes, and the skipped files.

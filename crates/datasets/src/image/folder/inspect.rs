@@ -105,7 +105,7 @@ fn facts(file: &ImageFile) -> Result<Facts, ImageError> {
 }
 
 /// Whether an image of 16 bits uses at most 12 of them; a black one is black however it is read.
-fn is_dark_16_bit(picture: &DynamicImage) -> bool {
+pub(super) fn is_dark_16_bit(picture: &DynamicImage) -> bool {
     let values: &[u16] = match picture {
         DynamicImage::ImageLuma16(picture) => picture.as_raw(),
         DynamicImage::ImageRgb16(picture) => picture.as_raw(),
@@ -114,6 +114,19 @@ fn is_dark_16_bit(picture: &DynamicImage) -> bool {
     };
     let largest = values.iter().max().copied().unwrap_or_default();
     (1..=MAX_12_BITS).contains(&largest)
+}
+
+/// A line about images of 16 bits that use at most 12, if there are any.
+pub fn dark_16_bit_note(count: usize) -> Option<String> {
+    let images = match count {
+        0 => return None,
+        1 => "1 image is".to_owned(),
+        _ => format!("{count} images are"),
+    };
+    Some(format!(
+        "{images} stored with 16 bits but without a value above 4,095, as cameras of 12 bits write them: \
+         `train` and `predict` see almost black; multiply the values by 16"
+    ))
 }
 
 /// Reads and decodes all images of a folder, an archive or a table of paths, and counts what there is.

@@ -451,6 +451,16 @@ fn images_of_16_bits_that_use_12_are_counted() {
         picture.save(path).unwrap();
     }
     assert_eq!(inspect(folder.path()).unwrap().dark_16_bit, 1);
+    let notes = |check_pixels: bool| {
+        let options = FolderOptions {
+            check_pixels,
+            ..options(false)
+        };
+        let splits = ImageFolder::open_splits(folder.path(), &options, None);
+        splits.unwrap().notes
+    };
+    assert_eq!(notes(true), [dark_16_bit_note(1).unwrap()]);
+    assert!(notes(false).is_empty(), "nothing is decoded");
 }
 
 #[test]

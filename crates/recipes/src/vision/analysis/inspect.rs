@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_duplicates;
 use tinderbox_datasets::detection::{self, DetectionError};
 use tinderbox_datasets::image::{
-    FolderReport, MaskLayout, SplitReport, inspect as inspect_folder, is_idx_folder,
+    FolderReport, MaskLayout, SplitReport, dark_16_bit_note, inspect as inspect_folder,
+    is_idx_folder,
 };
 use tinderbox_train::format::thousands;
 use tinderbox_train::task::{Overview, SplitOverview};
@@ -312,13 +313,7 @@ fn warnings(report: &FolderReport) -> Vec<String> {
             count(pairs, "pair of images looks", "pairs of images look")
         ));
     }
-    if report.dark_16_bit > 0 {
-        warnings.push(format!(
-            "{} stored with 16 bits but without a value above 4,095, as cameras of 12 bits write them: \
-             `train` and `predict` see almost black; multiply the values by 16",
-            count(report.dark_16_bit, "image is", "images are")
-        ));
-    }
+    warnings.extend(dark_16_bit_note(report.dark_16_bit));
     if report.conflicting_labels > 0 {
         warnings.push(format!(
             "{} in several classes",
