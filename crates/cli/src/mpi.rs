@@ -6,10 +6,11 @@ use tinderbox_train::Ranks;
 
 use crate::{Failure, RunArgs};
 
-/// Variables with the number of processes and that of this one, of Open MPI and MPICH.
-const LAUNCHERS: [[&str; 2]; 2] = [
+/// Variables with the number of processes and that of this one, of Open MPI, MPICH and `srun --mpi=pmix`.
+const LAUNCHERS: [[&str; 2]; 3] = [
     ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"],
     ["PMI_SIZE", "PMI_RANK"],
+    ["SLURM_NTASKS", "PMIX_RANK"],
 ];
 
 /// The number of processes that `mpirun` or `srun` has started and that of this one, if there are several.
