@@ -144,7 +144,11 @@ fn a_frozen_network_is_complete_without_its_weights_and_is_repeated_from_the_cac
 
     // One file is damaged, one is missing, the others are used: the result is the same to the byte.
     let files = cached(&place.path("cache/features"));
-    assert_eq!(files.len(), 26, "training and validation images");
+    assert_eq!(
+        files.len(),
+        2 * 26,
+        "training and validation images, of two sizes"
+    );
     fs::write(&files[0], "damaged").unwrap();
     fs::remove_file(&files[1]).unwrap();
     let again = [
@@ -168,6 +172,54 @@ fn a_frozen_network_is_complete_without_its_weights_and_is_repeated_from_the_cac
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn the_part_of_an_image_that_a_frozen_network_sees_is_chosen_by_cross_validation() {
+    let place = place();
+    let input = |run: &str| {
+        let text = fs::read(place.path(run).join("model/model.json")).unwrap();
+        let model: Value = serde_json::from_slice(&text).unwrap();
+        (
+            model["input"]["height"].clone(),
+            model["input"]["crop"].clone(),
+        )
+    };
+    let (center, whole) = ((json!(32), json!(0.875)), (json!(36), json!(1.0)));
+    let ran = train(&place, "auto", &["--set=transfer.flip=false"]);
+    let own = summary(&place, "auto");
+    let losses = &own["transfer"]["cross_validated_loss"];
+    let [by_center, by_whole] = ["center", "whole"].map(|crop| losses[crop].as_f64().unwrap());
+    let (crop, expected) = if by_whole < by_center {
+        ("whole", &whole)
+    } else {
+        ("center", &center)
+    };
+    assert_eq!(own["transfer"]["crop"], crop);
+    assert_eq!(&input("auto"), expected);
+    let stdout = &ran.ok().stdout;
+    assert!(stdout.contains("in cross-validation"), "{stdout}");
+    for (crop, expected) in [("center", &center), ("whole", &whole)] {
+        let set = format!("--set=transfer.crop={crop}");
+        let ran = train(&place, crop, &["--set=transfer.flip=false", &set]);
+        assert!(!ran.ok().stdout.contains("in cross-validation"));
+        assert_eq!(&input(crop), expected);
+        let own = summary(&place, crop);
+        assert_eq!(
+            own["transfer"]["cross_validated_loss"]
+                .as_object()
+                .unwrap()
+                .len(),
+            1
+        );
+        let ran = place.run(&["eval", "--run", crop, "--json"]);
+        let found: Value = serde_json::from_str(&ran.ok().stdout).unwrap();
+        assert_eq!(found["test"], own["test"]);
+        place
+            .run(&["predict", "--run", crop, "photos/left/3.png"])
+            .ok();
+    }
+    train(&place, "wrong", &["--set=transfer.crop=left"]).failed(2, &["`center`", "`whole`"]);
 }
 
 #[test]

@@ -91,6 +91,7 @@ pub struct NamedSplit {
 }
 
 /// All images of a data set in one order.
+#[derive(Clone)]
 pub struct ImageData {
     /// The images.
     pub images: Arc<dyn Dataset<LabeledImage>>,
@@ -108,9 +109,31 @@ pub struct ImageData {
     pub skipped_files: SkippedFiles,
     /// Notes for the user.
     pub notes: Vec<String>,
+    /// The images, if they are files.
+    folders: Vec<Arc<ImageFolder>>,
 }
 
 impl ImageData {
+    /// The same image files, brought to another input of the network.
+    ///
+    /// # Errors
+    ///
+    /// If the options are invalid.
+    pub(super) fn with_decode(&self, decode: DecodeOptions) -> Result<Self, DataError> {
+        let folders = self.folders.iter();
+        let folders = folders.map(|folder| {
+            let folder = folder.with_decode_options(decode.clone());
+            Ok(Arc::new(folder.map_err(FolderError::from)?))
+        });
+        let folders: Vec<_> = folders.collect::<Result<_, DataError>>()?;
+        Ok(Self {
+            images: concat(&folders),
+            decode,
+            folders,
+            ..self.clone()
+        })
+    }
+
     /// `[height, width, channels]` of every image.
     pub fn shape(&self) -> [usize; 3] {
         [self.decode.height, self.decode.width, self.decode.channels]
@@ -320,6 +343,7 @@ fn of_sets(train: ImageSet, test: ImageSet, preprocess: Preprocess) -> ImageData
         ],
         skipped_files: SkippedFiles::default(),
         notes: Vec::new(),
+        folders: Vec::new(),
     }
 }
 
@@ -357,12 +381,12 @@ fn of_folder(
     } = ImageFolder::open_splits(path, options, classes)?;
     let classes = train.class_names().to_vec();
     let (mut labels, mut contents) = (Vec::new(), Vec::new());
-    let mut parts: Vec<Arc<dyn Dataset<LabeledImage>>> = Vec::new();
+    let mut folders = Vec::new();
     let mut add = |folder: ImageFolder, split: SplitName| {
         let start = labels.len();
         labels.extend_from_slice(folder.labels());
         contents.extend_from_slice(folder.contents());
-        parts.push(Arc::new(folder));
+        folders.push(Arc::new(folder));
         let source = sources.iter().find(|(name, _)| *name == split);
         source.map(|(_, source)| NamedSplit {
             range: start..labels.len(),
@@ -375,7 +399,7 @@ fn of_folder(
         test.and_then(|test| add(test, SplitName::Test)),
     ];
     Ok(ImageData {
-        images: Arc::new(Concat::new(parts)),
+        images: concat(&folders),
         labels,
         contents,
         classes,
@@ -383,5 +407,12 @@ fn of_folder(
         named,
         skipped_files,
         notes,
+        folders,
     })
+}
+
+fn concat(folders: &[Arc<ImageFolder>]) -> Arc<dyn Dataset<LabeledImage>> {
+    let parts = folders.iter();
+    let parts = parts.map(|folder| Arc::clone(folder) as Arc<dyn Dataset<LabeledImage>>);
+    Arc::new(Concat::new(parts.collect()))
 }

@@ -24,7 +24,7 @@ use tinderbox_train::overlay::KeyDoc;
 use tinderbox_train::{ConfigError, TaskError, check_range};
 
 pub(super) use features::{Extractor, Features};
-pub(super) use probe::{Probe, ProbeOptions};
+pub(super) use probe::{Choice, Probe, ProbeOptions};
 pub(super) use rates::layer_rates;
 
 use super::source::Data;
@@ -51,6 +51,9 @@ pub struct Transfer {
     pub mode: TransferMode,
     /// Whether the last layer also sees the features of the mirrored training images.
     pub flip: bool,
+    /// Which part of an image a frozen network sees.
+    #[serde(default)]
+    pub crop: TransferCrop,
     /// L2 penalty of the last layer on scaled features, 1 / C of scikit-learn; 0 chooses it by
     /// cross-validation.
     pub l2: f64,
@@ -71,6 +74,23 @@ pub enum TransferMode {
     Staged,
     /// Everything.
     Full,
+}
+
+/// Which part of an image a frozen network sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferCrop {
+    /// Chosen by cross-validation on the training images.
+    Auto,
+    /// The center, as its weights are published for.
+    #[default]
+    Center,
+    /// Everything that the center is cut out of, at the same scale: the whole shorter side.
+    ///
+    /// The border often has a part of the object. And a network trained on random parts of images, in which objects
+    /// are large, does better on more pixels than it was trained on (Touvron et al., *Fixing the train-test resolution
+    /// discrepancy*, 2019, <https://arxiv.org/abs/1906.06423>).
+    Whole,
 }
 
 /// The keys of the `transfer` section.
@@ -100,6 +120,12 @@ pub(super) const TRANSFER_DOCS: &[KeyDoc] = &[
         "true or false",
     ),
     KeyDoc::new(
+        "transfer.crop",
+        "Part of an image that the network sees (frozen): center, as the weights are published for; whole, what that is \
+         cut out of at the same scale, as 256 pixels of the shorter side for 224; auto chooses by cross-validation",
+        "",
+    ),
+    KeyDoc::new(
         "transfer.l2",
         "L2 penalty of the last layer on scaled features, 1/C of scikit-learn (frozen and staged)",
         "0 to 1e9; 0: chosen by cross-validation",
@@ -118,6 +144,7 @@ impl Default for Transfer {
             digest: String::new(),
             mode: TransferMode::Auto,
             flip: true,
+            crop: TransferCrop::Auto,
             l2: 0.0,
             layer_decay: 0.7,
         }
@@ -178,6 +205,36 @@ impl Transfer {
             "transfer learning, mode `{name}` for {images} training images: {reason}; \
              `--set transfer.mode=…` chooses another"
         ))
+    }
+}
+
+impl TransferCrop {
+    /// The inputs to choose from, each with its crop, for weights whose input is `center`.
+    pub(super) fn inputs(self, center: &DecodeOptions) -> Vec<(Self, DecodeOptions)> {
+        let side = |side: usize| (side as f64 / center.crop).floor() as usize;
+        let whole = DecodeOptions {
+            height: side(center.height),
+            width: side(center.width),
+            crop: 1.0,
+            ..center.clone()
+        };
+        let [center, whole] = [(Self::Center, center.clone()), (Self::Whole, whole)];
+        match self {
+            // Nothing is cut off.
+            Self::Auto if center.1 == whole.1 => vec![center],
+            Self::Auto => vec![center, whole],
+            Self::Center => vec![center],
+            Self::Whole => vec![whole],
+        }
+    }
+
+    /// The word in a recipe.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Center => "center",
+            Self::Whole => "whole",
+        }
     }
 }
 
@@ -356,6 +413,26 @@ mod tests {
             assert!(line.contains(&format!("`{}`", mode.name())), "{line}");
             assert_eq!(transfer.resolve_mode(10), None);
         }
+    }
+
+    #[test]
+    fn the_whole_image_has_the_scale_of_the_center() {
+        let center = DecodeOptions {
+            crop: 0.875,
+            ..DecodeOptions::new(224, 224, 3)
+        };
+        let sides = |crop: TransferCrop, from: &DecodeOptions| -> Vec<(usize, f64)> {
+            let inputs = crop.inputs(from).into_iter();
+            inputs.map(|(_, to)| (to.height, to.crop)).collect()
+        };
+        assert_eq!(
+            sides(TransferCrop::Auto, &center),
+            [(224, 0.875), (256, 1.0)]
+        );
+        assert_eq!(sides(TransferCrop::Center, &center), [(224, 0.875)]);
+        assert_eq!(sides(TransferCrop::Whole, &center), [(256, 1.0)]);
+        let uncut = DecodeOptions::new(224, 224, 3);
+        assert_eq!(sides(TransferCrop::Auto, &uncut), [(224, 1.0)]);
     }
 
     #[test]

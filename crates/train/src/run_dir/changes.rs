@@ -9,6 +9,9 @@ use super::RunError;
 /// Keys of `train` that only determine when training ends.
 const LENGTH: [&str; 3] = ["epochs", "patience", "total_timesteps"];
 
+/// Words for what every recipe did before their key was new.
+const AS_BEFORE: [(&str, &str); 1] = [("crop", "center")];
+
 /// The section of what is recorded besides `metrics.jsonl`.
 const METRICS: &str = "metrics";
 
@@ -44,7 +47,7 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
         && records_as_much(&old, &new)
     {
         let [mut old, new] = [without_metrics(old), without_metrics(new)];
-        add_new_flags(&mut old, &new);
+        add_new_keys(&mut old, &new);
         if old == new {
             return Ok(Change::Records);
         }
@@ -92,13 +95,18 @@ pub(super) fn advice(recipe: &str) -> String {
     String::new()
 }
 
-/// Adds the flags that are newer than a recipe, where they are off.
-fn add_new_flags(old: &mut Table, new: &Table) {
+/// Adds the keys that are newer than a recipe, where they change nothing.
+fn add_new_keys(old: &mut Table, new: &Table) {
     for (key, value) in new {
+        let as_before = match value {
+            Value::Boolean(is_on) => !is_on,
+            Value::String(word) => AS_BEFORE.contains(&(key, word)),
+            _ => false,
+        };
         match (old.get_mut(key), value) {
-            (Some(Value::Table(old)), Value::Table(new)) => add_new_flags(old, new),
-            (None, Value::Boolean(false)) => {
-                old.insert(key.clone(), Value::Boolean(false));
+            (Some(Value::Table(old)), Value::Table(new)) => add_new_keys(old, new),
+            (None, value) if as_before => {
+                old.insert(key.clone(), value.clone());
             }
             _ => {}
         }
@@ -194,6 +202,9 @@ mod tests {
         let flag = |value: bool| format!("{}newer = {value}\n", recipe(10, 3, 1));
         assert_eq!(change(&flag(false)).unwrap(), Change::Records);
         assert!(change(&flag(true)).is_err());
+        let crop = |word: &str| format!("{}crop = \"{word}\"\n", recipe(10, 3, 1));
+        assert_eq!(change(&crop("center")).unwrap(), Change::Records);
+        assert!(change(&crop("auto")).is_err());
         let fewer = compare(Path::new("run"), &events(10), &recipe(10, 3, 1));
         assert!(matches!(fewer, Err(RunError::OtherRecipe { .. })));
         let budget = |epochs: u32| format!("{}budget = \"20m\"\n", recipe(epochs, 3, 1));

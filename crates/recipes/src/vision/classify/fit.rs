@@ -15,12 +15,14 @@ use tinderbox_train::run::{
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
-use tinderbox_train::{MetricsOptions, Options, Report, Splits, TaskError, Trained, init_seeded};
+use tinderbox_train::{
+    MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
+};
 
 use super::evaluate::{eval_loader, predict_all};
 use super::{ImageClassification, normalize};
 use crate::vision::batch::ImageCollate;
-use crate::vision::data::DataError;
+use crate::vision::data::{DataError, ImageData};
 use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
 
@@ -39,6 +41,10 @@ struct Fitted {
     /// The predictions for the validation split of a model that was not fitted to it, where the final one
     /// was.
     held_out: Option<Evaluation>,
+    /// The images as a network with frozen weights sees them, if that is not the input of the recipe.
+    data: Option<ImageData>,
+    /// Sections of the report.
+    sections: Vec<Section>,
     /// What to be careful about.
     warnings: Vec<String>,
     /// Keys for `summary.json`.
@@ -47,7 +53,11 @@ struct Fitted {
 
 /// The identity of a recipe without the keys that are newer than checkpoints of format 2, where they change nothing.
 fn without_new_keys(identity: &str) -> String {
-    let new = ["\naverage_flip = false\n", "\nearly_pooling = false\n"];
+    let new = [
+        "\naverage_flip = false\n",
+        "\nearly_pooling = false\n",
+        "\ncrop = \"center\"\n",
+    ];
     new.iter()
         .fold(identity.to_owned(), |text, line| text.replace(line, "\n"))
 }
@@ -88,7 +98,7 @@ impl ImageClassification {
             training: fitted.members.training,
             valid: valid.metrics(),
             test,
-            sections: Vec::new(),
+            sections: fitted.sections,
             appendix: Vec::new(),
             labels: self.data.classes.clone(),
             comparison: compare(&evaluation, &folds, &baselines),
@@ -98,7 +108,8 @@ impl ImageClassification {
             details: fitted.details,
             warnings,
         };
-        self.draw_result(&mut gallery, &report, device);
+        let data = fitted.data.as_ref().unwrap_or(&self.data);
+        self.draw_result(&mut gallery, &report, data, device);
         gallery.report(&mut report);
         Ok(report)
     }
@@ -133,12 +144,14 @@ impl ImageClassification {
             normalize(&self.data, &splits.train)?
         };
         let spec = self.spec(&normalize)?;
-        let (mut held_out, mut warnings) = (None, Vec::new());
+        let (mut held_out, mut data) = (None, None);
+        let (mut sections, mut warnings) = (Vec::new(), Vec::new());
         let mut details = serde_json::Map::new();
         let members = train_members(part, self.recipe.ensemble, |mut job, member| {
             if let Some(weights) = self.frozen() {
                 let fit = self.fit_head(&job, weights, splits, device, options)?;
-                (held_out, warnings) = (Some(fit.valid), fit.warnings);
+                (held_out, data) = (Some(fit.valid), Some(fit.data));
+                (sections, warnings) = (fit.sections, fit.warnings);
                 details = fit.details;
                 return Ok(fit.trained);
             }
@@ -162,6 +175,8 @@ impl ImageClassification {
             normalize,
             members,
             held_out,
+            data,
+            sections,
             warnings,
             details,
         };
@@ -244,6 +259,11 @@ impl ImageClassification {
         }
     }
 
+    /// The images as the networks see them.
+    fn data_of<'a>(&'a self, fitted: &'a Fitted) -> &'a ImageData {
+        fitted.data.as_ref().unwrap_or(&self.data)
+    }
+
     /// The predictions for the validation split.
     fn valid(
         &self,
@@ -268,7 +288,7 @@ impl ImageClassification {
         rows: &[usize],
         device: &Device,
     ) -> Result<Evaluation, TaskError> {
-        let images = self.data.select(rows.to_vec())?;
+        let images = self.data_of(fitted).select(rows.to_vec())?;
         let workers = self.recipe.train.workers;
         let loader = eval_loader(&images, &fitted.normalize, workers, &device.clone().inner())?;
         Ok(Evaluation::Classes(predict_all(&fitted.ensemble, &loader)?))
@@ -285,8 +305,9 @@ impl ImageClassification {
             .copied()
             .take(TIMED_IMAGES)
             .collect();
+        let images = &self.data_of(fitted).images;
         seconds_per_item(&rows, |&row| {
-            let item = self.data.images.get(row).map_err(DataError::Image)?;
+            let item = images.get(row).map_err(DataError::Image)?;
             let batch = fitted.normalize.batch(&[item.image], &device);
             fitted.ensemble.probabilities(&batch)?;
             Ok(())
@@ -357,6 +378,7 @@ impl ImageClassification {
     fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TaskError> {
         let spec = ImageClassifierSpec {
             temperature: fitted.ensemble.temperature,
+            input: self.data_of(fitted).decode.clone(),
             ..self.spec(&fitted.normalize)?
         };
         let weights = fitted.ensemble.models.iter().map(ImageModel::to_bytes);

@@ -13,7 +13,7 @@ use tinderbox_train::task::Report;
 
 use super::ImageClassification;
 use crate::vision::analysis::{Attribution, grad_cam};
-use crate::vision::data::DataError;
+use crate::vision::data::{DataError, ImageData};
 use crate::vision::pictures::color::{BLACK, BLUE, VERMILION};
 use crate::vision::pictures::{
     Canvas, Gallery, Sheet, Tile, confusion_matrix, drawable_names, learning_curves,
@@ -41,7 +41,13 @@ impl ImageClassification {
     }
 
     /// Draws the result.
-    pub(super) fn draw_result(&self, gallery: &mut Gallery, report: &Report, device: &Device) {
+    pub(super) fn draw_result(
+        &self,
+        gallery: &mut Gallery,
+        report: &Report,
+        data: &ImageData,
+        device: &Device,
+    ) {
         let (names, _) = drawable_names(&self.data.classes);
         let best = report.training.best_epoch;
         // The last layer alone is fitted at once.
@@ -62,7 +68,7 @@ impl ImageClassification {
                 &ModelFiles::open(&report.run.model_dir()),
                 &device.clone().inner(),
             )?;
-            self.mistakes(&names, test, &model)
+            self.mistakes(data, &names, test, &model)
         });
     }
 
@@ -134,6 +140,7 @@ impl ImageClassification {
     /// is known.
     fn mistakes(
         &self,
+        data: &ImageData,
         names: &[String],
         test: &Predictions,
         model: &ImageClassifier,
@@ -141,7 +148,7 @@ impl ImageClassification {
         let rows = &self.splits.splits.test;
         let wrong = test.mistakes();
         let image = |mistake: &Mistake| {
-            let item = self.data.images.get(rows[mistake.item]);
+            let item = data.images.get(rows[mistake.item]);
             item.map(|item| item.image).map_err(DataError::Image)
         };
         // A network without feature maps has none.

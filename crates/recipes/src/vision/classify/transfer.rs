@@ -10,13 +10,14 @@ use tinderbox_train::classify::Classifier;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run_options::{Job, Stage};
 use tinderbox_train::{
-    ConfigError, DirectFit, Options, Splits, TaskError, Timings, Trained, init_seeded,
+    ConfigError, DirectFit, Options, Section, Splits, TaskError, Timings, Trained, init_seeded,
 };
 
 use super::{ImageClassification, Recipe};
+use crate::vision::data::ImageData;
 use crate::vision::transfer::{
-    Extractor, Features, Probe, ProbeOptions, Transfer, TransferMode, layer_rates, resolve_input,
-    resolve_model,
+    Choice, Extractor, Features, Probe, ProbeOptions, Transfer, TransferCrop, TransferMode,
+    layer_rates, resolve_input, resolve_model,
 };
 
 /// Opens the weights of a recipe, if it has any, and brings its network and its images to theirs.
@@ -48,6 +49,15 @@ pub(super) fn resolve(
             let expected = "1 with `transfer.mode` `frozen`, whose networks would be equal";
             return Err(ConfigError::new("ensemble", recipe.ensemble, expected).into());
         }
+        let ignored = [
+            (recipe.train.sync_batch_norm, "sync_batch_norm"),
+            (!recipe.train.budget.is_empty(), "budget"),
+        ];
+        for (_, key) in ignored.into_iter().filter(|(is_set, _)| *is_set) {
+            notes.push(format!(
+                "`train.{key}` has no effect in mode `frozen`: only the last layer is fitted, at once"
+            ));
+        }
         notes.push(
             "mode `frozen`: once its penalty is chosen, the last layer is fitted to the training and \
              validation images; the validation metrics are of a fit without them"
@@ -62,6 +72,10 @@ pub(super) struct HeadFit {
     pub(super) trained: Trained<Classifier<ImageModel>>,
     /// The predictions for the validation split of a fit without it.
     pub(super) valid: Evaluation,
+    /// The images, brought to the input that was chosen.
+    pub(super) data: ImageData,
+    /// How that input was chosen, if there was a choice.
+    pub(super) sections: Vec<Section>,
     pub(super) warnings: Vec<String>,
     /// Keys for `summary.json`.
     pub(super) details: Map<String, Value>,
@@ -107,13 +121,12 @@ impl ImageClassification {
         let mut net = init_seeded(seed, &device, || weights.with_classes(classes, &device))
             .map_err(TaskError::user)?;
         if self.mode() == Some(TransferMode::Staged) {
-            let [train] = self
-                .features(weights, stage, [&splits.train], &device, options)?
-                .0;
+            let rows = [&splits.train[..]];
+            let ([train], _) = self.features(weights, &self.data, stage, rows, &device, options)?;
             let class_weights = self.class_weights(&splits.train);
             let options = self.probe(&class_weights);
-            let l2 = options.choose_l2(&train)?;
-            let probe = options.fit(&train, l2)?;
+            let choice = options.choose(std::slice::from_ref(&train))?;
+            let probe = options.fit(&train, choice.scaling, choice.l2)?;
             set_head(&mut net, &probe, &device);
         }
         Ok(self.classifier(net, &splits.train))
@@ -136,17 +149,40 @@ impl ImageClassification {
         let log = DirectFit::start(&job.dir)?;
         let started = Instant::now();
         let rows = [&splits.train[..], &splits.valid];
-        let ([train, valid], warnings) =
-            self.features(weights, &job.stage, rows, device, options)?;
+        let crop = self.transfer().map(|transfer| transfer.crop);
+        let (mut inputs, mut parts, mut both) = (Vec::new(), Vec::new(), Vec::new());
+        let mut warnings = Vec::new();
+        for (crop, decode) in crop.unwrap_or_default().inputs(&self.data.decode) {
+            let data = self.data.with_decode(decode)?;
+            let (features, warning) =
+                self.features(weights, &data, &job.stage, rows, device, options)?;
+            inputs.push((crop, data));
+            both.push(features[0].and(&features[1]));
+            parts.push(features);
+            warnings = warning;
+        }
         let data_s = started.elapsed().as_secs_f64();
         let class_weights = self.class_weights(&splits.train);
         let probe = self.probe(&class_weights);
-        let both = train.and(&valid);
-        let l2 = probe.choose_l2(&both)?;
-        let held_out = probe.fit(&train, l2)?;
-        let evaluations =
-            [&train, &valid].map(|features| Evaluation::Classes(held_out.predict_all(features)));
-        let head = probe.fit(&both, l2)?;
+        let choice = probe.choose(&both)?;
+        let sections = crop_chosen(&inputs, &choice).into_iter().collect();
+        let Choice {
+            kind,
+            scaling,
+            l2,
+            losses,
+        } = choice;
+        let losses: Map<String, Value> = inputs
+            .iter()
+            .zip(losses)
+            .map(|((crop, _), loss)| (crop.name().to_owned(), loss.into()))
+            .collect();
+        let (crop, data) = inputs.swap_remove(kind);
+        let held_out = probe.fit(&parts[kind][0], scaling, l2)?;
+        let evaluations = parts[kind]
+            .each_ref()
+            .map(|features| Evaluation::Classes(held_out.predict_all(features)));
+        let head = probe.fit(&both[kind], scaling, l2)?;
         let device = device.clone().inner();
         let mut net = weights.load(&device).map_err(TaskError::user)?;
         set_head(&mut net, &head, &device);
@@ -157,12 +193,22 @@ impl ImageClassification {
         };
         let model = self.classifier(net, &splits.train);
         let metrics = evaluations.each_ref().map(Evaluation::metrics);
-        let trained = log.finish(model, both.len(), timings, metrics)?;
+        let trained = log.finish(model, both[kind].len(), timings, metrics)?;
         let [_, valid] = evaluations;
-        let details = json!({"architecture": weights.architecture, "l2": l2, "features_s": data_s});
+        let details = json!({
+            "architecture": weights.architecture,
+            "crop": crop.name(),
+            "input": [data.decode.height, data.decode.width],
+            "scaling": scaling.name(),
+            "l2": l2,
+            "cross_validated_loss": losses,
+            "features_s": data_s,
+        });
         Ok(HeadFit {
             trained,
             valid,
+            data,
+            sections,
             warnings,
             details: Map::from_iter([("transfer".to_owned(), details)]),
         })
@@ -182,6 +228,7 @@ impl ImageClassification {
     fn features<const N: usize>(
         &self,
         weights: &PublishedModel,
+        data: &ImageData,
         stage: &Stage,
         splits: [&[usize]; N],
         device: &Device,
@@ -189,7 +236,7 @@ impl ImageClassification {
     ) -> Result<([Features; N], Vec<String>), TaskError> {
         let flip = self.transfer().is_some_and(|transfer| transfer.flip);
         let interrupter = options.interrupter.clone();
-        let mut extractor = Extractor::new(weights, &self.data, device, interrupter)?;
+        let mut extractor = Extractor::new(weights, data, device, interrupter)?;
         let mut renderer = (options.renderer)(stage);
         renderer.start(1, 1, None, None);
         renderer.start_split("features", splits.iter().map(|rows| rows.len()).sum());
@@ -206,6 +253,24 @@ impl ImageClassification {
         let all = std::array::from_fn(|_| all.next().unwrap_or_default());
         Ok((all, extractor.warning().into_iter().collect()))
     }
+}
+
+/// Which part of the images was chosen, and by what.
+fn crop_chosen(inputs: &[(TransferCrop, ImageData)], choice: &Choice) -> Option<Section> {
+    let [center, whole] = choice.losses[..] else {
+        return None;
+    };
+    let (own, other) = (center.min(whole), center.max(whole));
+    let (crop, data) = &inputs[choice.kind];
+    let part = match crop {
+        TransferCrop::Whole => "the whole shorter side",
+        TransferCrop::Auto | TransferCrop::Center => "the center",
+    };
+    let [height, width, _] = data.shape();
+    Some(Section::text(format!(
+        "the network sees {part} of an image, {height}x{width} pixels (`transfer.crop`): loss {own:.4} in \
+         cross-validation, not {other:.4}"
+    )))
 }
 
 fn set_head(net: &mut ImageModel, probe: &Probe, device: &Device) {

@@ -37,6 +37,42 @@ pub(in crate::vision) struct ProbeOptions<'a> {
     pub(in crate::vision) seed: u64,
 }
 
+/// How features are scaled before a regression with one penalty for all of them.
+///
+/// Divided by the standard deviation itself, features that few images have would count as much as those that tell
+/// classes apart. Its square root is better in cross-validation on training images on four sets; undivided features are
+/// better still on some sets and worse on others (`docs/results.md`), so that they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::vision) enum Scaling {
+    /// Each is divided by the square root of its standard deviation.
+    Root,
+    /// All are divided by the same number.
+    None,
+}
+
+impl Scaling {
+    /// The word in `summary.json`.
+    pub(in crate::vision) fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::None => "none",
+        }
+    }
+}
+
+/// What a cross-validation on training images chose.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::vision) struct Choice {
+    /// Place of the kind of features.
+    pub(in crate::vision) kind: usize,
+    /// How they are scaled.
+    pub(in crate::vision) scaling: Scaling,
+    /// The penalty.
+    pub(in crate::vision) l2: f64,
+    /// The cross-entropy of each kind with its best penalty; empty with too few images.
+    pub(in crate::vision) losses: Vec<f64>,
+}
+
 /// A linear classifier on features.
 #[derive(Clone, Debug)]
 pub(in crate::vision) struct Probe {
@@ -52,22 +88,81 @@ impl ProbeOptions<'_> {
     /// # Errors
     ///
     /// If the images have fewer than two classes, or a feature is not finite.
-    pub(in crate::vision) fn fit(&self, features: &Features, l2: f64) -> Result<Probe, TaskError> {
+    pub(in crate::vision) fn fit(
+        &self,
+        features: &Features,
+        scaling: Scaling,
+        l2: f64,
+    ) -> Result<Probe, TaskError> {
         let places: Vec<usize> = (0..features.len()).collect();
-        let rows = Scaled::new(features, &places);
+        let rows = Scaled::new(features, &places, scaling);
         let model = rows.fit(self, l2, None).map_err(TaskError::user)?;
         Ok(rows.fold(&model))
     }
 
-    /// The penalty of the recipe, or else the one whose cross-entropy in a cross-validation is lowest.
+    /// Chooses between kinds of features of the same images, how they are scaled, and the penalty unless the recipe has
+    /// one: the combination whose cross-entropy in a cross-validation is lowest, of equal ones the first.
     ///
     /// # Errors
     ///
     /// As for [`fit`](Self::fit).
-    pub(in crate::vision) fn choose_l2(&self, features: &Features) -> Result<f64, TaskError> {
-        if self.l2 > 0.0 {
-            return Ok(self.l2);
+    pub(in crate::vision) fn choose(&self, kinds: &[Features]) -> Result<Choice, TaskError> {
+        let fixed = self.l2 > 0.0;
+        let penalties = if fixed { &[self.l2][..] } else { &L2 };
+        let mut choice = Choice {
+            kind: 0,
+            scaling: Scaling::Root,
+            l2: if fixed { self.l2 } else { DEFAULT_L2 },
+            losses: Vec::new(),
+        };
+        // Too few images of a class, or too many copies of one.
+        let Some(parts) = kinds.first().and_then(|kind| self.parts(kind)) else {
+            return Ok(choice);
+        };
+        let mut lowest = f64::INFINITY;
+        for (kind, features) in kinds.iter().enumerate() {
+            let mut of_kind = f64::INFINITY;
+            for scaling in [Scaling::Root, Scaling::None] {
+                let losses = self.losses(features, scaling, &parts, penalties);
+                let losses = losses.map_err(TaskError::user)?;
+                for (&l2, loss) in penalties.iter().zip(losses) {
+                    if loss < lowest {
+                        lowest = loss;
+                        (choice.kind, choice.scaling, choice.l2) = (kind, scaling, l2);
+                    }
+                    of_kind = of_kind.min(loss);
+                }
+            }
+            choice.losses.push(of_kind);
         }
+        Ok(choice)
+    }
+
+    /// The mean cross-entropy of held-out images for each penalty.
+    fn losses(
+        &self,
+        features: &Features,
+        scaling: Scaling,
+        parts: &[(Vec<usize>, Vec<usize>)],
+        penalties: &[f64],
+    ) -> Result<Vec<f64>, BaselineError> {
+        let mut losses = vec![0.0; penalties.len()];
+        for (train, valid) in parts {
+            let rows = Scaled::new(features, train, scaling);
+            let mut model = None;
+            for (sum, &l2) in losses.iter_mut().zip(penalties) {
+                let fitted = rows.fit(self, l2, model.as_ref())?;
+                let predictions = rows.fold(&fitted).predict(features, valid);
+                let share = valid.len() as f64 / features.len() as f64;
+                *sum += predictions.metrics()["loss"] * share;
+                model = Some(fitted);
+            }
+        }
+        Ok(losses)
+    }
+
+    /// The training and validation images of each fold of the cross-validation, if there are enough.
+    fn parts(&self, features: &Features) -> Option<Vec<(Vec<usize>, Vec<usize>)>> {
         let mut counts = vec![0; self.classes.len()];
         for &label in &features.labels {
             counts[usize::from(label)] += 1;
@@ -80,41 +175,7 @@ impl ProbeOptions<'_> {
             folds.max(2),
             self.seed,
         );
-        // Too few images of a class, or too many copies of one.
-        let Ok(parts) = parts else {
-            return Ok(DEFAULT_L2);
-        };
-        let mut losses = [0.0; L2.len()];
-        for (train, valid) in &parts {
-            let path = self.path(features, train, valid).map_err(TaskError::user)?;
-            losses
-                .iter_mut()
-                .zip(path)
-                .for_each(|(sum, own)| *sum += own);
-        }
-        let pairs = L2.iter().zip(losses);
-        let best = pairs.min_by(|(_, a), (_, b)| a.total_cmp(b));
-        Ok(best.map_or(DEFAULT_L2, |(&l2, _)| l2))
-    }
-
-    /// The summed cross-entropy of held-out images for each penalty.
-    fn path(
-        &self,
-        features: &Features,
-        train: &[usize],
-        valid: &[usize],
-    ) -> Result<[f64; L2.len()], BaselineError> {
-        let rows = Scaled::new(features, train);
-        let mut losses = [0.0; L2.len()];
-        let mut model = None;
-        for (loss, &l2) in losses.iter_mut().zip(&L2) {
-            let fitted = rows.fit(self, l2, model.as_ref())?;
-            let probe = rows.fold(&fitted);
-            let predictions = probe.predict(features, valid);
-            *loss = predictions.metrics()["loss"] * valid.len() as f64;
-            model = Some(fitted);
-        }
-        Ok(losses)
+        parts.ok()
     }
 }
 
@@ -140,12 +201,7 @@ impl Features {
     }
 }
 
-/// Features as the regression sees them: with mean 0, divided by the square root of their standard deviation, and
-/// all by the same number, so that their mean square is 1.
-///
-/// Divided by the standard deviation itself, features that few images have would count as much as those that tell
-/// classes apart; undivided, few features would decide. In cross-validation on training images the square root is
-/// better than the standard deviation on four sets, and better than nothing on two of three (`docs/results.md`).
+/// Features as the regression sees them: with mean 0, scaled so that their mean square is 1.
 struct Scaled {
     mean: Vec<f64>,
     scale: Vec<f64>,
@@ -155,7 +211,7 @@ struct Scaled {
 
 impl Scaled {
     /// Of some images, with their mirrored views if there are any.
-    fn new(features: &Features, places: &[usize]) -> Self {
+    fn new(features: &Features, places: &[usize], scaling: Scaling) -> Self {
         let width = features.width;
         let (mut values, mut labels) = (Vec::new(), Vec::new());
         let views = [&features.plain, &features.flipped];
@@ -165,7 +221,7 @@ impl Scaled {
                 labels.push(usize::from(features.labels[place]));
             }
         }
-        let (mean, scale) = statistics(&values, width);
+        let (mean, scale) = statistics(&values, width, scaling);
         for row in values.chunks_exact_mut(width.max(1)) {
             for (value, (mean, scale)) in row.iter_mut().zip(mean.iter().zip(&scale)) {
                 *value = ((f64::from(*value) - mean) / scale) as f32;
@@ -220,7 +276,7 @@ impl Scaled {
 }
 
 /// Mean and scale of each column; 1 for a column that never changes.
-fn statistics(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
+fn statistics(values: &[f32], width: usize, scaling: Scaling) -> (Vec<f64>, Vec<f64>) {
     let rows = || values.chunks_exact(width.max(1));
     let count = rows().len().max(1) as f64;
     let mut mean = vec![0.0; width];
@@ -241,13 +297,15 @@ fn statistics(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
     let std: Vec<f64> = variance.iter().map(|sum| (sum / count).sqrt()).collect();
     let changes = |std: &f64| *std > 1e-6;
     let changing = std.iter().filter(|std| changes(std)).count().max(1) as f64;
-    let typical = std.iter().filter(|std| changes(std)).sum::<f64>() / changing;
-    let scale = |std: &f64| {
-        if changes(std) {
-            (std * typical).sqrt()
-        } else {
-            1.0
-        }
+    let mean_of = |power: i32| {
+        let powers = std.iter().filter(|std| changes(std));
+        powers.map(|std| std.powi(power)).sum::<f64>() / changing
+    };
+    let (mean_std, root_mean_square) = (mean_of(1), mean_of(2).sqrt());
+    let scale = |std: &f64| match scaling {
+        _ if !changes(std) => 1.0,
+        Scaling::Root => (std * mean_std).sqrt(),
+        Scaling::None => root_mean_square,
     };
     let scale = std.iter().map(scale).collect();
     (mean, scale)
@@ -338,9 +396,9 @@ mod tests {
     fn classes_are_told_apart_whatever_the_scale_of_a_feature() {
         let (classes, features) = (classes(), features(60));
         let options = options(&classes);
-        let l2 = options.choose_l2(&features).unwrap();
+        let l2 = options.choose(&[features.clone()]).unwrap().l2;
         assert!(L2.contains(&l2));
-        let probe = options.fit(&features, l2).unwrap();
+        let probe = options.fit(&features, Scaling::Root, l2).unwrap();
         let metrics = probe.predict_all(&features).metrics();
         assert!(metrics["accuracy"] > 0.99, "{metrics:?}");
     }
@@ -348,7 +406,9 @@ mod tests {
     #[test]
     fn the_layer_computes_the_same_as_the_probe() {
         let (classes, features) = (classes(), features(8));
-        let probe = options(&classes).fit(&features, 3.0).unwrap();
+        let probe = options(&classes)
+            .fit(&features, Scaling::None, 3.0)
+            .unwrap();
         let device = Device::flex();
         let inputs = TensorData::new(features.plain.clone(), [8, 3]);
         let scores = probe
@@ -365,11 +425,49 @@ mod tests {
     #[test]
     fn with_too_few_images_the_penalty_is_the_default() {
         let classes = classes();
-        let l2 = options(&classes).choose_l2(&features(2)).unwrap();
-        assert!((l2 - DEFAULT_L2).abs() < f64::EPSILON);
+        let kinds = [features(2), features(2)];
+        let choice = |options: ProbeOptions<'_>| options.choose(&kinds).unwrap();
+        let expected = Choice {
+            kind: 0,
+            scaling: Scaling::Root,
+            l2: DEFAULT_L2,
+            losses: Vec::new(),
+        };
+        assert_eq!(choice(options(&classes)), expected);
         let mut fixed = options(&classes);
         fixed.l2 = 5.0;
-        assert!((fixed.choose_l2(&features(2)).unwrap() - 5.0).abs() < f64::EPSILON);
+        assert_eq!(
+            choice(fixed),
+            Choice {
+                l2: 5.0,
+                ..expected
+            }
+        );
+    }
+
+    #[test]
+    fn the_features_that_tell_classes_apart_are_chosen() {
+        let (classes, good) = (classes(), features(60));
+        let mut noise = good.clone();
+        // The second feature no longer follows from the class.
+        for at in 0..60 {
+            noise.plain[3 * at + 1] = ((at * 29) % 7) as f32;
+        }
+        for l2 in [0.0, 10.0] {
+            let options = ProbeOptions {
+                l2,
+                ..options(&classes)
+            };
+            for (kinds, expected) in [
+                ([good.clone(), noise.clone()], 0),
+                ([noise.clone(), good.clone()], 1),
+                ([good.clone(), good.clone()], 0),
+            ] {
+                let choice = options.choose(&kinds).unwrap();
+                assert_eq!(choice.kind, expected, "{choice:?}");
+                assert_eq!(choice.losses.len(), 2);
+            }
+        }
     }
 
     #[test]
@@ -385,20 +483,24 @@ mod tests {
             labels: vec![0, 0, 1, 1],
             contents: vec![0, 1, 2, 3],
         };
-        let rows = Scaled::new(&features, &[0, 1, 2, 3]);
+        let rows = Scaled::new(&features, &[0, 1, 2, 3], Scaling::Root);
         let [wide, narrow, constant] = [0, 1, 2].map(|column| rows.values[9 + column]);
         assert!((wide / narrow - 4.0).abs() < 1e-5, "{wide} {narrow}");
         // Of the two that change.
         let mean_square = (wide * wide).midpoint(narrow * narrow);
         assert!((mean_square - 1.0).abs() < 1e-5, "{mean_square}");
         assert!(constant.abs() < 1e-5);
+        let rows = Scaled::new(&features, &[0, 1, 2, 3], Scaling::None);
+        let [wide, narrow, _] = [0, 1, 2].map(|column| rows.values[9 + column]);
+        assert!((wide / narrow - 16.0).abs() < 1e-4, "{wide} {narrow}");
+        assert!(((wide * wide).midpoint(narrow * narrow) - 1.0).abs() < 1e-5);
     }
 
     #[test]
     fn mirrored_views_are_rows_of_their_own() {
         let mut features = features(6);
         features.flipped = features.plain.clone();
-        let rows = Scaled::new(&features, &[0, 3, 5]);
+        let rows = Scaled::new(&features, &[0, 3, 5], Scaling::Root);
         assert_eq!(rows.labels, [0, 1, 1, 0, 1, 1]);
         assert_eq!(rows.values.len(), 18);
         let sum: f32 = rows.values.iter().step_by(3).sum();
