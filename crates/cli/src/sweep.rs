@@ -251,18 +251,15 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
     // weights is in the recipe then, and is not searched.
     let task = A::Task::prepare(A::resolve(&args.own, &train)?)?;
     let recipe = task.recipe().clone();
-    let space = match given {
-        Some((file, text)) => {
-            let space = Space::parse(&text, &recipe);
-            space
-                .with_context(|| format!("`{}`", file.display()))
-                .or_user_error()?
-        }
-        None => {
-            let keys = args.set.iter().filter_map(|set| set.split_once('='));
-            let fixed: Vec<&str> = keys.map(|(key, _)| key.trim()).collect();
-            Space::around(&recipe, recipe.name(), &fixed).or_user_error()?
-        }
+    let space = if let Some((file, text)) = given {
+        let space = Space::parse(&text, &recipe);
+        space
+            .with_context(|| format!("`{}`", file.display()))
+            .or_user_error()?
+    } else {
+        let keys = args.set.iter().filter_map(|set| set.split_once('='));
+        let fixed: Vec<&str> = keys.map(|(key, _)| key.trim()).collect();
+        Space::around(&recipe, recipe.name(), &fixed).or_user_error()?
     };
     let out = args.out.clone().unwrap_or_else(|| {
         Path::new("sweeps")

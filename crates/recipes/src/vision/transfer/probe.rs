@@ -396,7 +396,7 @@ mod tests {
     fn classes_are_told_apart_whatever_the_scale_of_a_feature() {
         let (classes, features) = (classes(), features(60));
         let options = options(&classes);
-        let l2 = options.choose(&[features.clone()]).unwrap().l2;
+        let l2 = options.choose(std::slice::from_ref(&features)).unwrap().l2;
         assert!(L2.contains(&l2));
         let probe = options.fit(&features, Scaling::Root, l2).unwrap();
         let metrics = probe.predict_all(&features).metrics();
