@@ -49,7 +49,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body_bytes as u64,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub max_body: u64,
-    /// Largest image, in pixels after decoding
+    /// Largest image, and sum of the images of a request, in pixels after decoding
     #[arg(long, value_name = "N", default_value_t = Limits::default().pixels,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pixels: u64,

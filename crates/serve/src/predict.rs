@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use tinderbox_datasets::image::oriented_size;
 use tinderbox_predict::{Inputs, Prediction};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -338,6 +339,24 @@ fn decode_json(loaded: &Loaded, value: &Value, limits: &Limits) -> Result<Decode
     Ok(Decoded { inputs, form })
 }
 
+/// Refuses an image, by its header, that has too many pixels together with the `kept` ones of those before it.
+fn check_pixels(name: &str, bytes: &[u8], kept: u64, limits: &Limits) -> Result<(), Problem> {
+    let path = std::path::Path::new(name);
+    let Ok((height, width)) = oriented_size(bytes, path, limits.pixels) else {
+        // The decoder says what is wrong with it, alone.
+        return Ok(());
+    };
+    let sum = kept + (height * width) as u64;
+    if sum <= limits.pixels {
+        return Ok(());
+    }
+    Err(Problem::input(format!(
+        "the images of the request are too large together: {sum} pixels in the sum up to `{name}`, and the \
+         limit of this server is {}; send them in several requests",
+        limits.pixels
+    )))
+}
+
 fn decode_files(
     loaded: &Loaded,
     files: &[(String, Bytes)],
@@ -350,6 +369,10 @@ fn decode_files(
         let inputs = if is_rows && looks_like_json(bytes) {
             decode_now(loaded, &json(bytes)?, limits)?.inputs
         } else {
+            let kept = all.as_ref().map_or(0, Inputs::pixels);
+            if loaded.info.input == InputForm::Image {
+                check_pixels(name, bytes, kept, limits)?;
+            }
             loaded.model.read_file(name, bytes, limits.pixels)?
         };
         let rows = (1..=inputs.len()).map(|row| is_rows.then_some(row));

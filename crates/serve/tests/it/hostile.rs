@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tinderbox_serve::Limits;
 
@@ -175,6 +177,45 @@ fn an_image_that_claims_too_many_pixels_is_refused_by_its_header() {
         response.detail()
     );
     assert!(start.elapsed() < Duration::from_secs(5));
+    assert_alive(&server);
+}
+
+#[test]
+fn the_limit_of_pixels_is_for_all_images_of_a_request() {
+    // One image has 8×8 pixels.
+    let server = start_stored(Limits {
+        pixels: 127,
+        ..Limits::default()
+    });
+    let image = std::fs::read(crate::client::stored("image-classifier.in.png")).unwrap();
+    let form = |count: usize| {
+        let head =
+            b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n";
+        let part = [head.as_slice(), &image, b"\r\n"].concat();
+        let body = [part.repeat(count), b"--x--\r\n".to_vec()].concat();
+        let headers = "Content-Type: multipart/form-data; boundary=x\r\n";
+        server.send("POST", IMAGE, headers, &body)
+    };
+    let tensor = |count: usize| {
+        let data = vec![STANDARD.encode(&image); count];
+        let input = json!({"name": "image", "shape": [count], "datatype": "BYTES", "data": data});
+        let path = "/v2/models/image-classifier/infer";
+        server.post_json(path, &json!({"inputs": [input]}))
+    };
+    let words = "too large together: 128 pixels in the sum up to";
+    assert_eq!(form(1).status, 200);
+    let refused = form(2);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    let detail = refused.detail();
+    assert!(detail.contains(words), "{detail}");
+    assert!(
+        detail.contains("the limit of this server is 127"),
+        "{detail}"
+    );
+    assert_eq!(tensor(1).status, 200);
+    let refused = tensor(2);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(refused.text().contains(words), "{}", refused.text());
     assert_alive(&server);
 }
 
