@@ -2,20 +2,25 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
 use tinderbox_predict::text::Sampling;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
 
 use crate::access::InProgress;
 use crate::body;
-use crate::predict::blocking;
+use crate::model::Loaded;
+use crate::predict::blocking_in;
 use crate::problem::Problem;
 use crate::server::Shared;
 
@@ -81,28 +86,23 @@ pub(crate) async fn generate(
         cached: true,
     };
     let (sender, mut receiver) = mpsc::channel(WAITING);
-    let work = Arc::clone(&shared);
+    let limit = shared.limits.time;
     tokio::spawn(async move {
         let end = sender.clone();
-        let done = blocking(&work, move || {
-            // It ends when the client has gone.
-            let mut sink = |text| sender.blocking_send(Piece::Text(text)).is_ok();
-            let (prompt, tokens) = (&asked.prompt, asked.max_tokens);
-            loaded.model.generate(prompt, tokens, sampling, &mut sink)
-        });
-        let done = match done.await {
-            Ok(done) => done.map_err(Problem::from),
-            Err(problem) => Err(problem),
-        };
-        let _ = end.send(Piece::End(done)).await;
+        let work = move || pieces(&loaded, &asked, sampling, limit, &sender);
+        let done = blocking_in(&shared.generators, limit, work).await;
+        let done = done.unwrap_or_else(Err);
+        let _ = timeout(limit, end.send(Piece::End(done))).await;
+        // All text is on its way. A client that does not read it has no place any more.
+        drop(in_progress);
     });
     // An error of the request comes before any text.
     let first = match receiver.recv().await {
         Some(Piece::End(Err(problem))) => return Err(problem),
         first => first,
     };
-    let state = (first, receiver, in_progress);
-    let events = stream::unfold(state, |(first, mut receiver, in_progress)| async move {
+    let state = (first, receiver);
+    let events = stream::unfold(state, |(first, mut receiver)| async move {
         let piece = match first {
             Some(piece) => piece,
             None => receiver.recv().await?,
@@ -115,7 +115,44 @@ pub(crate) async fn generate(
                 event.data(problem.json().to_string())
             }
         };
-        Some((Ok::<_, Infallible>(event), (None, receiver, in_progress)))
+        Some((Ok::<_, Infallible>(event), (None, receiver)))
     });
     Ok(Sse::new(events).into_response())
+}
+
+/// Generates text and sends it, until the client has gone or the time is over.
+fn pieces(
+    loaded: &Loaded,
+    asked: &Generate,
+    sampling: Sampling,
+    limit: Duration,
+    sender: &mpsc::Sender<Piece>,
+) -> Result<(), Problem> {
+    let (runtime, start) = (Handle::current(), Instant::now());
+    let mut is_late = false;
+    let mut sink = |text: String| {
+        let left = limit.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            is_late = true;
+            return false;
+        }
+        // A client that reads slowly does not keep the thread for longer.
+        let send = timeout(left, sender.send(Piece::Text(text)));
+        let sent = runtime.block_on(send);
+        is_late = sent.is_err();
+        matches!(sent, Ok(Ok(())))
+    };
+    let model = &loaded.model;
+    model.generate(&asked.prompt, asked.max_tokens, sampling, &mut sink)?;
+    if !is_late {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        format!(
+            "the text was not finished within {} s, the time limit of this server; ask for fewer tokens, or \
+             raise `--timeout`",
+            limit.as_secs_f64()
+        ),
+    ))
 }

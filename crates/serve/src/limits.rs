@@ -15,7 +15,8 @@ pub struct Limits {
     pub tokens: usize,
     /// Most requests in progress or waiting; more are refused with status 503.
     pub queue: usize,
-    /// Most time for a request, and between two parts of a stream.
+    /// Most time for a request, for a generated text, for the next line of a stream, and until a client takes
+    /// the next part of its answer.
     pub time: Duration,
     /// Most inputs of a batch.
     pub batch: usize,

@@ -1,6 +1,7 @@
 //! `POST /v1/predict`: inputs of one request to predictions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tinderbox_datasets::image::oriented_size;
 use tinderbox_predict::{Inputs, Prediction};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -258,7 +260,16 @@ pub(crate) async fn blocking<T: Send + 'static>(
     shared: &Shared,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let permit = timeout(shared.limits.time, shared.cores.clone().acquire_owned()).await;
+    blocking_in(&shared.cores, shared.limits.time, work).await
+}
+
+/// The same with other places than those of decoding, for which it waits `limit` at most.
+pub(crate) async fn blocking_in<T: Send + 'static>(
+    places: &Arc<Semaphore>,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let permit = timeout(limit, Arc::clone(places).acquire_owned()).await;
     let Ok(Ok(permit)) = permit else {
         return Err(Problem::late());
     };

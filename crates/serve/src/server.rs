@@ -106,6 +106,9 @@ pub(crate) struct Shared {
     pub(crate) in_progress: Arc<Semaphore>,
     /// Threads that may decode inputs.
     pub(crate) cores: Arc<Semaphore>,
+    /// Threads that may generate text, which takes long and must not keep others from decoding.
+    #[cfg(feature = "text")]
+    pub(crate) generators: Arc<Semaphore>,
     /// Called with what happens, once the server runs.
     listener: OnceLock<EventListener>,
 }
@@ -190,6 +193,8 @@ impl Server {
             ready: AtomicBool::new(false),
             in_progress: Arc::new(Semaphore::new(settings.limits.queue)),
             cores: Arc::new(Semaphore::new(cores)),
+            #[cfg(feature = "text")]
+            generators: Arc::new(Semaphore::new(cores)),
             limits: settings.limits.clone(),
             listener: OnceLock::new(),
         };

@@ -1,15 +1,74 @@
 //! Text over HTTP is the text of the model.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
+use std::thread::{available_parallelism, sleep};
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use serde_json::{Value, json};
-use tinderbox_predict::ModelFiles;
 use tinderbox_predict::text::{HeadKind, Sampling, TextModelConfig, TextPredictor, TextSizes};
-use tinderbox_serve::{Limits, Loaded, ModelSource};
+use tinderbox_predict::{Inputs, ModelFiles, PredictError, Prediction};
+use tinderbox_serve::{AnswerForm, InputForm, Limits, Loaded, ModelInfo, ModelSource, Served};
 
-use crate::client::{settings, start};
+use crate::client::{settings, source, start, stored};
+
+/// A model that takes long for each token.
+struct Slow;
+
+impl Served for Slow {
+    fn read_file(&self, _: &str, _: &[u8], _: u64) -> Result<Inputs, PredictError> {
+        Err(PredictError::input("it generates text"))
+    }
+
+    fn read_values(&self, _: &[Value]) -> Result<Inputs, PredictError> {
+        Err(PredictError::input("it generates text"))
+    }
+
+    fn answer(&self, _: &Inputs) -> Result<Vec<Prediction>, PredictError> {
+        Err(PredictError::input("it generates text"))
+    }
+
+    fn generate(
+        &self,
+        _: &str,
+        tokens: usize,
+        _: Sampling,
+        sink: &mut dyn FnMut(String) -> bool,
+    ) -> Result<(), PredictError> {
+        for _ in 0..tokens {
+            sleep(Duration::from_millis(20));
+            if !sink("a".to_owned()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The slow model, as the server loads it.
+fn slow() -> ModelSource {
+    let load = || -> Result<Loaded, String> {
+        Ok(Loaded {
+            model: Arc::new(Slow),
+            info: ModelInfo {
+                kind: "text-model".to_owned(),
+                recipe: "slow".to_owned(),
+                classes: Vec::new(),
+                threshold: None,
+                weights_sha256: String::new(),
+                versions: json!({}),
+                input: InputForm::Prompt,
+                answer: AnswerForm::Text,
+            },
+        })
+    };
+    ModelSource {
+        name: "slow".to_owned(),
+        load: Arc::new(load),
+    }
+}
 
 /// An untrained language model of bytes.
 fn files() -> ModelFiles {
@@ -105,4 +164,46 @@ fn text_arrives_in_pieces_and_is_that_of_the_model() {
     }
     let refused = server.post_json("/v1/predict", &json!("a"));
     assert!(refused.detail().contains("`POST /v1/generate`"));
+}
+
+#[test]
+fn long_texts_are_ended_and_keep_nobody_from_predicting() {
+    let limits = Limits {
+        time: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    let images = source("image-classifier", stored("image-classifier"));
+    let server = start(settings(limits), vec![slow(), images]);
+    let body = json!({"prompt": "a", "max_tokens": 10_000}).to_string();
+    let length = body.len();
+    let request = format!(
+        "POST /v1/generate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    // One for each core, all of which have begun.
+    let begin = |_| {
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut streams: Vec<_> = (0..cores).map(begin).collect();
+    for stream in &mut streams {
+        let mut head = [0_u8; 9];
+        stream.read_exact(&mut head).unwrap();
+        assert_eq!(head, *b"HTTP/1.1 ");
+    }
+    let image = std::fs::read(stored("image-classifier.in.png")).unwrap();
+    let start = Instant::now();
+    let path = "/v1/models/image-classifier/predict";
+    assert_eq!(server.send("POST", path, "", &image).status, 200);
+    assert!(start.elapsed() < Duration::from_millis(1_500));
+    for mut stream in streams {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("200"), "{text}");
+        assert!(text.contains("event: error"), "{text}");
+        assert!(text.contains("within 3 s"), "{text}");
+        assert!(text.contains("raise `--timeout`"), "{text}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
