@@ -1,6 +1,6 @@
 //! Streams of JSON lines: an answer for each line, in memory that does not grow.
 
-use std::convert::Infallible;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use futures_util::stream;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 use tinderbox_predict::{Inputs, Prediction, error_chain};
-use tokio::time::{sleep, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::access::InProgress;
 use crate::body;
@@ -72,12 +73,45 @@ pub(crate) fn respond(
         row: 0,
         _in_progress: parts.extensions.get::<InProgress>().cloned(),
     };
-    let parts = stream::unfold(lines, |mut lines| async move {
-        let part = lines.next().await?;
-        Some((Ok::<_, Infallible>(part), lines))
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(send_answers(lines, sender));
+    let parts = stream::unfold(receiver, |mut receiver| async move {
+        match receiver.recv().await {
+            Some(Part::Lines(part)) => Some((Ok(part), receiver)),
+            Some(Part::End) => None,
+            // The connection breaks off, so that nobody takes this for the whole answer.
+            None => {
+                let error = io::Error::new(ErrorKind::TimedOut, "the answer was not read in time");
+                Some((Err(error), receiver))
+            }
+        }
     });
     let content_type = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((content_type, Body::from_stream(parts)).into_response())
+}
+
+/// A part of the answer.
+enum Part {
+    Lines(Bytes),
+    End,
+}
+
+/// Sends the answers until the client has gone, or does not take the next part in time. Then its place in
+/// the queue is free, which it would not be if only the connection asked for more.
+async fn send_answers(mut lines: Lines, sender: mpsc::Sender<Part>) {
+    let limit = lines.shared.limits.time;
+    loop {
+        let part = tokio::select! {
+            part = lines.next() => part,
+            () = sender.closed() => return,
+        };
+        let is_end = part.is_none();
+        let part = part.map_or(Part::End, Part::Lines);
+        let sent = timeout(limit, sender.send(part)).await;
+        if is_end || !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+    }
 }
 
 /// A stream that is being answered.
@@ -96,21 +130,24 @@ struct Lines {
 impl Lines {
     /// The answers to the next lines; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
+        // Empty lines and parts of a line do not give a client more time.
+        let (start, limit) = (Instant::now(), self.shared.limits.time);
         loop {
             let lines = self.take_lines();
             if !lines.is_empty() {
                 return Some(self.answer(lines).await);
             }
             let body = self.body.as_mut()?;
-            match timeout(self.shared.limits.time, body.frame()).await {
-                Ok(Some(Ok(frame))) => {
+            let left = limit.saturating_sub(start.elapsed());
+            match timeout(left, body.frame()).await {
+                Ok(Some(Ok(frame))) if start.elapsed() < limit => {
                     if let Ok(data) = frame.into_data() {
                         self.pending.extend_from_slice(&data);
                     }
                 }
                 Ok(None) => self.body = None,
                 Ok(Some(Err(error))) => return Some(self.stop(&body::broken(&error))),
-                Err(_) => return Some(self.stop(&body::slow())),
+                Ok(Some(Ok(_))) | Err(_) => return Some(self.stop(&body::slow())),
             }
             let is_open = !self.pending.contains(&b'\n');
             if is_open && self.pending.len() > self.shared.limits.body_bytes {

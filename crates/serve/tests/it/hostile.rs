@@ -1,6 +1,8 @@
 //! Requests that must not do harm: one clear error each, and the server goes on.
 
 use std::io::Write as _;
+use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -278,6 +280,70 @@ fn a_body_that_does_not_arrive_is_not_waited_for() {
     assert_eq!(response.status, 408);
     assert!(response.detail().contains("did not arrive in time"));
     assert_alive(&server);
+}
+
+/// The start of a stream of JSON lines.
+fn begin_stream(server: &Running) -> TcpStream {
+    let mut stream = server.connect();
+    let head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+                Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_stream_of_empty_lines_is_ended() {
+    let server = start_stored(Limits {
+        time: Duration::from_millis(500),
+        ..Limits::default()
+    });
+    let stream = begin_stream(&server);
+    let mut writer = stream.try_clone().unwrap();
+    let start = Instant::now();
+    let writer = thread::spawn(move || {
+        while start.elapsed() < Duration::from_secs(10) && writer.write_all(b"1\r\n\n\r\n").is_ok()
+        {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let response = read(stream);
+    assert!(start.elapsed() < Duration::from_secs(8));
+    let text = response.text();
+    assert!(text.contains("the body did not arrive in time"), "{text}");
+    writer.join().unwrap();
+    assert_alive(&server);
+}
+
+#[test]
+fn a_stream_whose_answers_are_not_read_loses_its_place() {
+    let server = start_stored(Limits {
+        queue: 1,
+        time: Duration::from_secs(2),
+        ..Limits::default()
+    });
+    let mut stream = begin_stream(&server);
+    let limit = Some(Duration::from_millis(200));
+    stream.set_write_timeout(limit).unwrap();
+    // Their answers have more than 50 MB, which the system does not hold back.
+    let lines = "x\n".repeat(50_000);
+    let chunk = format!("{:x}\r\n{lines}\r\n", lines.len());
+    for _ in 0..20 {
+        if stream.write_all(chunk.as_bytes()).is_err() {
+            break;
+        }
+    }
+    let start = Instant::now();
+    let wait_while = |is_busy: bool| {
+        let mut status = server.post_json("/v1/predict", &json!({})).status;
+        while (status == 503) == is_busy && start.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(10));
+            status = server.post_json("/v1/predict", &json!({})).status;
+        }
+        status
+    };
+    assert_eq!(wait_while(false), 503);
+    assert_eq!(wait_while(true), 422);
+    drop(stream);
 }
 
 #[test]
