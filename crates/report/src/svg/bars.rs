@@ -9,12 +9,12 @@ use tinderbox_datasets::escape::escape_markup;
 
 /// Height of a bar with its gap, and the widths of names, bars and notes.
 const ROW: usize = 24;
-const NAMES: usize = 216;
+const NAMES: usize = 232;
 const BARS: usize = 190;
 const NOTES: usize = 124;
 
-/// Characters of the longest name.
-const NAME_LENGTH: usize = 30;
+/// Characters of the longest name, of up to 8.6 units each in a wide typeface with some capitals.
+const NAME_LENGTH: usize = 26;
 
 /// Colors of a separate file, which has no style sheet.
 const STYLE: &str = "<style>text{fill:#1b1f24;font:13px sans-serif}.note{fill:#555}.s0{fill:#2563eb}\
@@ -101,6 +101,16 @@ mod tests {
         let forbidden =
             |letter: char| letter.is_control() && letter != '\n' || letter == '\u{ffff}';
         assert!(!text.contains(forbidden), "{text}");
+    }
+
+    #[test]
+    fn a_long_name_fits_its_column() {
+        let mut all = two();
+        all[0].name = "W".repeat(60);
+        let text = bars("title", &all);
+        assert!(text.contains("W…"), "{text}");
+        let letters = text.matches(['W', '…']).count();
+        assert!(letters as f64 * 8.6 <= (NAMES - 8) as f64, "{text}");
     }
 
     #[test]
