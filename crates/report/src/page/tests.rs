@@ -188,6 +188,8 @@ fn runs_side_by_side_have_their_curves_and_what_differs() {
     assert!(page.contains("2 other runs overlap"));
     assert!(page.contains("<td>seed</td><td>0</td><td>1</td><td>2</td>"));
     assert!(page.contains("<h2>Over seeds</h2>"));
+    // The card is as narrow as a chart.
+    assert!(page.contains("<th>mean</th><th>std</th>"), "{page}");
     assert!(page.contains("digits, seeds 0, 1, 2"), "{page}");
     assert!(!page.contains("<td>name</td>"), "a key that is equal");
     // One chart of each metric with a line for each run.
