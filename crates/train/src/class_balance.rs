@@ -13,11 +13,21 @@ const FEW_TESTED: usize = 30;
 ///
 /// `weighted` says whether the recipe weights the classes already.
 pub fn class_warnings(splits: &[SplitOverview], item: Noun, weighted: bool) -> Vec<String> {
+    warnings(splits, item, "F1 and not at accuracy", weighted)
+}
+
+/// The same where the classes are those of boxes in images.
+pub fn box_warnings(splits: &[SplitOverview], weighted: bool) -> Vec<String> {
+    let scores = "the average precision of each class";
+    warnings(splits, Noun("box", "boxes"), scores, weighted)
+}
+
+fn warnings(splits: &[SplitOverview], item: Noun, scores: &str, weighted: bool) -> Vec<String> {
     let classes = |name: &str| {
         let split = splits.iter().find(|split| split.name == name);
         split.map_or(&[][..], |split| &split.classes)
     };
-    let imbalanced = imbalance(classes("train"), item, weighted);
+    let imbalanced = imbalance(classes("train"), item, scores, weighted);
     imbalanced
         .into_iter()
         .chain(few_tested(classes("test"), item))
@@ -28,7 +38,12 @@ fn most(classes: &[(String, usize)]) -> usize {
     classes.iter().map(|(_, count)| *count).max().unwrap_or(0)
 }
 
-fn imbalance(classes: &[(String, usize)], item: Noun, weighted: bool) -> Option<String> {
+fn imbalance(
+    classes: &[(String, usize)],
+    item: Noun,
+    scores: &str,
+    weighted: bool,
+) -> Option<String> {
     let (class, count) = classes.iter().min_by_key(|(_, count)| *count)?;
     if most(classes) < IMBALANCE * (*count).max(1) {
         return None;
@@ -40,8 +55,7 @@ fn imbalance(classes: &[(String, usize)], item: Noun, weighted: bool) -> Option<
         "; `--set loss.class_weights=balanced` weights the classes equally"
     };
     Some(format!(
-        "the classes are imbalanced: `{class}` has {} of {} training {} ({:.2}%), so look at F1 and \
-         not at accuracy{advice}",
+        "the classes are imbalanced: `{class}` has {} of {} training {} ({:.2}%), so look at {scores}{advice}",
         thousands(*count),
         thousands(all),
         item.1,
@@ -66,7 +80,7 @@ fn few_tested(classes: &[(String, usize)], item: Noun) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn warnings(train: [usize; 2], test: [usize; 2], weighted: bool) -> Vec<String> {
+    fn splits(train: [usize; 2], test: [usize; 2]) -> [SplitOverview; 2] {
         let split = |name: &str, counts: [usize; 2]| SplitOverview {
             name: name.to_owned(),
             classes: ["no", "yes"]
@@ -76,13 +90,29 @@ mod tests {
                 .collect(),
             ..SplitOverview::default()
         };
-        let splits = [split("train", train), split("test", test)];
-        class_warnings(&splits, Noun("row", "rows"), weighted)
+        [split("train", train), split("test", test)]
+    }
+
+    fn of_rows(train: [usize; 2], test: [usize; 2], weighted: bool) -> Vec<String> {
+        class_warnings(&splits(train, test), Noun("row", "rows"), weighted)
+    }
+
+    #[test]
+    fn rare_classes_of_boxes_are_counted_in_boxes() {
+        let found = box_warnings(&splits([1_600, 8], [400, 2]), false).join("\n");
+        for words in [
+            "`yes` has 8 of 1,608 training boxes",
+            "average precision of each class; `--set",
+            "only 2 test boxes are `yes`",
+        ] {
+            assert!(found.contains(words), "`{words}` is not in: {found}");
+        }
+        assert!(!found.contains("accuracy"), "{found}");
     }
 
     #[test]
     fn rare_classes_are_warned_of_in_training_and_test() {
-        let warn = |train, test| warnings(train, test, false).join("\n");
+        let warn = |train, test| of_rows(train, test, false).join("\n");
         assert_eq!(warn([500, 400], [50, 40]), "");
         assert_eq!(warn([500, 50], [50, 5]), "");
         let both = warn([16_000, 80], [4_000, 20]);
@@ -95,7 +125,7 @@ mod tests {
             assert!(both.contains(words), "`{words}` is not in: {both}");
         }
         assert!(warn([16_000, 400], [4_000, 100]).contains("class_weights"));
-        let weighted = warnings([16_000, 400], [4_000, 100], true);
+        let weighted = of_rows([16_000, 400], [4_000, 100], true);
         assert!(weighted.len() == 1 && !weighted[0].contains("class_weights"));
         assert!(warn([500, 400], [50, 0]).contains("only 0 test rows"));
     }

@@ -66,7 +66,7 @@ mod weights;
 
 pub use budget::parse as parse_duration;
 pub use checkpoint::CheckpointError;
-pub use class_balance::class_warnings;
+pub use class_balance::{box_warnings, class_warnings};
 pub use config::{
     ConfigError, MetricsOptions, MonitorMode, TrainConfig, TrainingOptions, check_budget,
     check_name, check_range, check_share,

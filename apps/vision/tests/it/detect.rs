@@ -166,6 +166,28 @@ fn a_detector_is_trained_evaluated_and_draws_boxes() {
 }
 
 #[test]
+fn a_rare_class_is_warned_of() {
+    let place = photos(40);
+    // Dark squares are on the first photo only.
+    for at in 1..40 {
+        let file = format!("set/{at:02}.txt");
+        let text = fs::read_to_string(place.path(&file)).unwrap();
+        place.write(&file, text.lines().next().unwrap());
+    }
+    let epochs = TRAIN.len() - 2;
+    let short = ["--epochs", "1", "--out", "run", "--quiet"];
+    let ran = place.run(&[&TRAIN[..epochs], &short].concat());
+    let stderr = &ran.ok().stderr;
+    for words in [
+        "the classes are imbalanced: `dark` has ",
+        " training boxes (",
+        "loss.class_weights=balanced",
+    ] {
+        assert!(stderr.contains(words), "`{words}` is not in: {stderr}");
+    }
+}
+
+#[test]
 fn published_weights_find_objects_and_start_a_training() {
     let place = photos(12);
     let config = YoloxConfig::of_size("nano", 3, 3).unwrap();

@@ -21,6 +21,7 @@ use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{Detector, DetectorSpec, Normalize, PublishedDetector};
+use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::format::thousands;
 use tinderbox_train::memory::check_memory;
 use tinderbox_train::splits::SplitList;
@@ -28,7 +29,7 @@ use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
     SplitOverview,
 };
-use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
+use tinderbox_train::{Options, Report, Split, Task, TaskError, box_warnings, run};
 
 pub(super) use builtin::BUILTIN;
 pub use builtin::FINE_TUNING;
@@ -129,7 +130,19 @@ impl Task for ObjectDetection {
 
     fn overview(&self) -> Overview {
         let splits = self.splits.splits.named().into_iter();
-        let splits = splits.zip(&self.splits.sources);
+        let splits: Vec<SplitOverview> = splits
+            .zip(&self.splits.sources)
+            .map(|((name, rows), source)| SplitOverview {
+                name: name.to_owned(),
+                count: rows.len(),
+                source: source.clone(),
+                classes: self.class_counts(rows),
+            })
+            .collect();
+        let weighted = self.recipe.loss.class_weights != ClassWeights::None
+            || self.recipe.train.balanced_sampling;
+        let mut warnings = box_warnings(&splits, weighted);
+        warnings.extend(self.few_steps());
         let boxes: usize = self.data.counts(&self.all_rows()).iter().sum();
         Overview {
             summary: format!(
@@ -141,18 +154,11 @@ impl Task for ObjectDetection {
                 self.data.format().name(),
                 self.recipe.data.size
             ),
-            splits: splits
-                .map(|((name, rows), source)| SplitOverview {
-                    name: name.to_owned(),
-                    count: rows.len(),
-                    source: source.clone(),
-                    classes: self.class_counts(rows),
-                })
-                .collect(),
+            splits,
             duplicates: self.splits.duplicates,
             test_duplicates: self.splits.test_duplicates,
             notes: self.notes(),
-            warnings: self.few_steps().into_iter().collect(),
+            warnings,
             layers: self.layers.clone(),
             ..Overview::default()
         }
