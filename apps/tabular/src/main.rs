@@ -92,12 +92,14 @@ impl App for TabularApp {
         device: &Device,
         quiet: bool,
     ) -> Result<(), Failure> {
-        if quiet {
-            return Ok(());
-        }
         let mut counter = progress::counter("columns ranked");
-        let features = task.rank_features(&report.run, device, &mut counter)?;
-        sections::add(report, &features)
+        let mut count = |done: usize, total: usize| {
+            if !quiet {
+                counter(done, total);
+            }
+        };
+        let features = task.rank_features(&report.run, device, &mut count)?;
+        sections::add(report, &features, quiet)
     }
 
     fn run(command: Command) -> Result<(), Failure> {

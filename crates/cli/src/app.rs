@@ -121,7 +121,7 @@ pub trait App: Sized + 'static {
         Ok(None)
     }
 
-    /// Prints what only this app shows after training.
+    /// Adds what only this app finds after training to the run, and prints it unless `quiet`.
     ///
     /// # Errors
     ///

@@ -78,14 +78,17 @@ pub fn text(section: &Section) -> String {
     }
 }
 
-/// Prints more sections of a finished run, and stores them with the others.
+/// Stores more sections of a finished run with the others, and prints them unless `quiet`.
 ///
 /// # Errors
 ///
 /// If nothing can be printed or stored.
-pub fn add(report: &Report, more: &[Section]) -> Result<(), Failure> {
+pub fn add(report: &Report, more: &[Section], quiet: bool) -> Result<(), Failure> {
     let all = [&of(report), more].concat();
     Section::save_all(&all, report.run.path())?;
+    if quiet {
+        return Ok(());
+    }
     let mut out = Output::Stdout;
     more.iter()
         .try_for_each(|section| out.line(&shortened(section)))

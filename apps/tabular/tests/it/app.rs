@@ -104,7 +104,16 @@ fn mistakes_are_answered_like_those_in_other_apps() {
 
 #[test]
 fn a_run_leaves_what_the_contract_says() {
-    let place = trained(&[]);
+    let place = place();
+    let ran = place.run(&train_args(&["--out", "run", "--quiet"]));
+    // It is not printed, but in the report.
+    assert!(
+        !ran.ok().stdout.contains("Most important"),
+        "{}",
+        ran.stdout
+    );
+    let sections = fs::read_to_string(place.path("run/sections.json")).unwrap();
+    assert!(sections.contains("Permutation importance"), "{sections}");
     for file in [
         "recipe.toml",
         "metrics.jsonl",
