@@ -47,21 +47,33 @@ const KINDS: [(&str, &str, &str); 7] = [
 ///
 /// If there is none, or the model is one of another app.
 pub fn model_dir(run: &Path, app: &str) -> Result<PathBuf, Failure> {
-    let name = run.display();
-    let Located { dir, finished } = find(run).ok_or_else(|| Failure::user(missing(run, app)))?;
-    if let Some((_, owner, commands)) = kind(&dir)
+    let Located { dir, finished } = find_for(run, app)?;
+    if !finished {
+        note(&format!(
+            "warning: the run in `{}` is not finished: using its best weights so far",
+            run.display()
+        ));
+    }
+    Ok(dir)
+}
+
+/// The same without a warning, for those who have been warned.
+pub(crate) fn model_dir_again(run: &Path, app: &str) -> Result<PathBuf, Failure> {
+    find_for(run, app).map(|located| located.dir)
+}
+
+/// The model of a run, if it is one of the app.
+fn find_for(run: &Path, app: &str) -> Result<Located, Failure> {
+    let located = find(run).ok_or_else(|| Failure::user(missing(run, app)))?;
+    if let Some((_, owner, commands)) = kind(&located.dir)
         && owner != app
     {
+        let name = run.display();
         return Err(Failure::user(format!(
             "`{name}` is a `{owner}` run: use {commands}"
         )));
     }
-    if !finished {
-        note(&format!(
-            "warning: the run in `{name}` is not finished: using its best weights so far"
-        ));
-    }
-    Ok(dir)
+    Ok(located)
 }
 
 /// The same without a word, if there is one.

@@ -12,6 +12,7 @@ use tinderbox_serve::{Event, Limits, Loaded, ModelSource, ServeError, Server, Se
 
 use crate::app::App;
 use crate::args::DeviceArgs;
+use crate::model_dir::model_dir_again;
 use crate::{Failure, interrupt, model_dir, note, open_device};
 
 /// The variable with the token, which other users of the machine cannot see.
@@ -168,7 +169,7 @@ fn source<A: App>(run: &str, device: &Device) -> Result<ModelSource, Failure> {
     let (device, app) = (device.clone(), A::NAME);
     let load = move || -> Result<Loaded, String> {
         // A run that is trained again may have got another model folder.
-        let dir = model_dir(&path, app).map_err(|failure| failure.message())?;
+        let dir = model_dir_again(&path, app).map_err(|failure| failure.message())?;
         A::served(&dir, &device).map_err(|failure| failure.message())
     };
     Ok(ModelSource {

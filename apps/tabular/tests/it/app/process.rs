@@ -2,7 +2,7 @@
 //! may be written.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -168,6 +168,18 @@ fn an_interrupted_run_says_how_to_resume_it_and_can_be_used_before() {
             ran.stderr
         );
     }
+    // The model is located twice, and its run is warned of once.
+    let mut command = place.command(&["serve", "--run", "run", "--port", "0"]);
+    let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let lines = lines.map(Result::unwrap);
+    let before: Vec<String> = lines
+        .take_while(|line| !line.starts_with("ready"))
+        .collect();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let text = before.join("\n");
+    assert_eq!(text.matches("is not finished").count(), 1, "{text}");
 }
 
 #[test]
