@@ -1,8 +1,12 @@
 // Tries the models of the server. Every text from models and files is set as text, never as markup.
 const at = (id) => document.getElementById(id);
-const make = (tag, properties = {}, ...children) => {
+// Characters that would act instead of being shown, such as those that reverse a text, as their codes; /docs does the same.
+const acting = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const shown = (text) => String(text).replace(acting, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+const make = (tag, { textContent = '', ...properties } = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
+  if (textContent) element.textContent = shown(textContent);
+  element.append(...children.map((child) => (typeof child === 'string' ? shown(child) : child)));
   return element;
 };
 let models = [];
@@ -16,7 +20,7 @@ const problem = async (response) => {
   try { return JSON.parse(text).detail || text; } catch { return text || response.statusText; }
 };
 
-const fail = (text) => { at('error').textContent = text; };
+const fail = (text) => { at('error').textContent = shown(text); };
 
 async function start() {
   fail('');
@@ -47,7 +51,8 @@ function show() {
   at('result').replaceChildren();
   const count = model.classes.length;
   const classes = count ? `, ${count} ${count === 1 ? 'class' : 'classes'}` : '';
-  at('about').textContent = `${model.name}: ${model.kind.replaceAll('-', ' ')} from the recipe ${model.recipe}${classes}`;
+  const kind = model.kind.replaceAll('-', ' ');
+  at('about').textContent = shown(`${model.name}: ${kind} from the recipe ${model.recipe}${classes}`);
   const forms = { image: imageForm, row: rowForm, text: textForm, prompt: promptForm, observation: observationForm };
   at('input').replaceChildren(forms[model.input.type](model));
 }
@@ -172,6 +177,7 @@ function render(answer, milliseconds, note, image) {
   }
   if (note) parts.push(make('p', { className: 'muted', textContent: `Note: ${note}` }));
   if (image) parts.push(photo(answer, image));
+  if (answer.objects) parts.push(list(answer.objects));
   parts.push(make('p', { className: 'muted', textContent: `${milliseconds.toFixed(1)} ms` }));
   const raw = JSON.stringify(answer, null, 1);
   const short = raw.length > 20000 ? `${raw.slice(0, 20000)}…` : raw;
@@ -186,6 +192,15 @@ function bars(shares) {
     make('td', {}, make('progress', { max: 1, value })),
     make('td', { textContent: `${(100 * value).toFixed(1)}%` })));
   return make('table', { className: 'bars' }, make('tbody', {}, ...rows));
+}
+
+// What is drawn on the image, in words.
+function list(objects) {
+  if (!objects.length) return make('p', { textContent: 'No object found.' });
+  const row = (tag, cells) => make('tr', {}, ...cells.map((text) => make(tag, { textContent: text })));
+  const rows = objects.map(({ label, score, box }) => row('td', [label, score.toFixed(2), box.map((side) => side.toFixed(0)).join(', ')]));
+  const head = row('th', ['class', 'score', 'left, top, right, bottom']);
+  return make('div', { className: 'wide' }, make('table', {}, head, ...rows));
 }
 
 const svg = (tag, attributes) => {
@@ -205,7 +220,7 @@ function photo(answer, image) {
   for (const { label, score, box: [left, top, right, bottom] } of answer.objects || []) {
     overlay.append(svg('rect', { x: left, y: top, width: right - left, height: bottom - top, fill: 'none', stroke: '#e8590c', 'stroke-width': 1.5 * unit }));
     const name = svg('text', { x: left, y: Math.max(top - 2 * unit, 9 * unit), fill: '#e8590c', 'font-size': 10 * unit });
-    name.textContent = `${label} ${score.toFixed(2)}`;
+    name.textContent = shown(`${label} ${score.toFixed(2)}`);
     overlay.append(name);
   }
   for (const face of answer.faces || []) {
@@ -240,7 +255,7 @@ async function generate(model, prompt) {
       const data = event.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n');
       const content = JSON.parse(data || '{}');
       if (content.detail) fail(content.detail);
-      out.append(content.text || '');
+      out.append(shown(content.text || ''));
     }
   }
 }
