@@ -6,7 +6,7 @@ const MISSING = "(missing)";
 // Lists of more values than this are suggestions to a text field.
 const MAX_OPTIONS = 200;
 
-/** Fills `place` with a field for each column, with its usual value. */
+/** Fills `place` with a field for each column, with a value to begin with. */
 export function fill(place, columns) {
   place.replaceChildren(...columns.map((column, index) => {
     const label = element("label", column.name);

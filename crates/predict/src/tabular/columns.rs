@@ -16,7 +16,8 @@ pub struct InputColumn {
     pub kind: Kind,
     /// The cells that the model knows, if it knows all that matter: frequent categories, or the words of a boolean.
     pub values: Vec<String>,
-    /// A usual cell, as it is written in the training file: the median of numbers and dates, or the first of `values`.
+    /// A cell to begin with, as it is written in the training file: the median of numbers and dates, the most
+    /// frequent category, or the false word of a boolean, as a model does not store how frequent its words are.
     pub typical: String,
     /// How the training file writes it.
     #[serde(skip)]
