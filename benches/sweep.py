@@ -30,7 +30,7 @@ optimizer.weight_decay = { min = 1e-5, max = 1.0, log = true }
 model.dropout = { min = 0.0, max = 0.9 }
 """
 TABLE = NETWORK + """
-model.d_block = { min = 8, max = 128, log = true }
+model.d_block = { choices = [8, 32, 128] }
 train.batch_size = { choices = [64, 256, 1024] }
 """
 POOR = ["optimizer.learning_rate=0.000001", "model.dropout=0.9"]
@@ -38,7 +38,7 @@ POOR = ["optimizer.learning_rate=0.000001", "model.dropout=0.9"]
 # Name: program, data, poor start, search space, metric (None: steps to solve), trainings of each trial. One validation
 # split of these tables is too small to tell good settings apart.
 RECIPES = {
-    "churn": ("tabular", "telco-churn", [*POOR, "model.d_block=8"], TABLE, "auroc", ["--folds", 5]),
+    "churn": ("tabular", "telco-churn", [*POOR, "model.d_block=8"], TABLE, "auroc", ["--folds", 3]),
     "german-credit": ("tabular", "german-credit", [*POOR, "model.d_block=8"], TABLE, "auroc", ["--folds", 5]),
     "digits": ("vision", None, POOR, NETWORK + "train.batch_size = { choices = [32, 128, 512] }\n", "accuracy", []),
     "sms-spam": ("text", "sms-spam", POOR, NETWORK + "train.batch_size = { choices = [16, 64, 256] }\n", "f1_positive", []),
