@@ -63,6 +63,8 @@ fn an_agent_trains_for_a_given_time() {
     assert!(steps > 1_000 && steps < 1_000_000_000, "{steps}");
     let short = dir.run(&train("dqn", "other", &["--budget", "soon"]));
     short.failed(2, &["`train.budget` must be a time such as 90s"]);
+    let weights = dir.run(&train("dqn", "weights", &["--tensorboard=histograms"]));
+    weights.failed(2, &["`metrics.histograms` must be false", "agents"]);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use tinderbox_train::task::{
     PredictionListener, Training,
 };
 use tinderbox_train::{
-    MonitorMode, Options, Report, Section, Stage, Task, TaskError, TaskRecipe as _, Timings, run,
+    ConfigError, MonitorMode, Options, Report, Section, Stage, Task, TaskError, TaskRecipe as _,
+    Timings, run,
 };
 
 use crate::env::ClassicControl;
@@ -66,6 +67,10 @@ impl Task for ReinforcementLearning {
     fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
         let env = recipe.make_env()?;
         recipe.validate(&env.spec())?;
+        if recipe.metrics.histograms {
+            let expected = "false: event files of agents have no weights";
+            return Err(ConfigError::new("metrics.histograms", true, expected).into());
+        }
         Ok(Self {
             recipe,
             env,
