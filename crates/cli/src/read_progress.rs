@@ -13,6 +13,9 @@ use tinderbox_train::format::thousands;
 /// Time between two lines where there is no terminal.
 const EVERY: Duration = Duration::from_secs(30);
 
+/// Time after which a rate says something.
+const SETTLED: Duration = Duration::from_millis(500);
+
 /// A bar on a terminal, else a line every 30 s; both on stderr.
 #[derive(Debug)]
 pub struct ReadProgress {
@@ -33,7 +36,7 @@ impl ReadProgress {
             let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
             bar.set_draw_target(ProgressDrawTarget::stderr());
             let template = if total.is_some() {
-                "{msg} {wide_bar} {percent}% {prefix}, {eta} left"
+                "{msg} {wide_bar} {percent}% {prefix}"
             } else {
                 "{msg} {spinner} {elapsed} {prefix}"
             };
@@ -58,23 +61,30 @@ impl ReadProgress {
         match &self.bar {
             Some(bar) => {
                 bar.set_position(position);
-                bar.set_prefix(rate(items, taken));
+                if taken >= SETTLED {
+                    bar.set_prefix(self.speed(position, items, taken));
+                }
             }
             None if self.last.elapsed() >= EVERY => {
                 self.last = Instant::now();
-                let left = self
-                    .total
-                    .and_then(|total| time_left(position, total, taken));
-                let left = left.map_or(String::new(), |left| format!(", {left} left"));
-                let rate = rate(items, taken);
                 note(&format!(
-                    "{}: {} done, {rate}{left}",
+                    "{}: {} done, {}",
                     self.name,
-                    thousands(items)
+                    thousands(items),
+                    self.speed(position, items, taken)
                 ));
             }
             None => {}
         }
+    }
+
+    /// Items per second, and the time left if that is known.
+    fn speed(&self, position: u64, items: usize, taken: Duration) -> String {
+        let left = self
+            .total
+            .and_then(|total| time_left(position, total, taken));
+        let left = left.map_or(String::new(), |left| format!(", {left} left"));
+        format!("{}{left}", rate(items, taken))
     }
 }
 
