@@ -56,6 +56,7 @@ const PATHS: [(&str, &str); 18] = [
     ("GET /v2", "Name and version of the server"),
     ("GET /v2/models/{name}/ready", "As /health/ready"),
     ("GET /ping", "As /health/ready, for MLflow"),
+    ("GET /version", "Version of the server, for MLflow"),
 ];
 
 fn own(media: &'static str, text: impl IntoResponse) -> Response {

@@ -22,6 +22,11 @@ const KEYS: [&str; 4] = [
     "inputs",
 ];
 
+/// `GET /version`, which clients of `MLflow` ask for.
+pub(crate) async fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// `POST /invocations`
 pub(crate) async fn invocations(
     State(shared): State<Arc<Shared>>,

@@ -44,6 +44,7 @@ pub(crate) fn router(shared: &Arc<Shared>, origins: &[String]) -> Result<Router,
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/ping", get(protocol::health))
+        .route("/version", get(mlflow::version))
         .route("/v2", get(protocol::server))
         .route("/v2/health/live", get(health::live))
         .route("/v2/health/ready", get(protocol::health));

@@ -68,6 +68,7 @@ fn models_and_documents_are_listed() {
         "/v2/health/live",
         "/v2/health/ready",
         "/ping",
+        "/version",
         "/v2",
     ] {
         assert_eq!(server.get(path).status, 200, "{path}");
