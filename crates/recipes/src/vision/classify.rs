@@ -41,7 +41,6 @@ use tinderbox_train::memory::check_memory;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-    SplitOverview,
 };
 use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
 
@@ -141,16 +140,7 @@ impl Task for ImageClassification {
     fn overview(&self) -> Overview {
         let [height, width, channels] = self.data.shape();
         let classes = self.data.classes.len();
-        let splits = self.splits.splits.named().into_iter();
-        let splits: Vec<SplitOverview> = splits
-            .zip(&self.splits.sources)
-            .map(|((name, rows), source)| SplitOverview {
-                name: name.to_owned(),
-                count: rows.len(),
-                source: source.clone(),
-                classes: self.data.class_counts(rows),
-            })
-            .collect();
+        let splits = self.splits.overview(|rows| self.data.class_counts(rows));
         let weighted = self.recipe.loss.class_weights != ClassWeights::None;
         Overview {
             summary: format!("images of {height}x{width}x{channels}, {classes} classes"),

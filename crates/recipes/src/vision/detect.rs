@@ -27,7 +27,6 @@ use tinderbox_train::memory::check_memory;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-    SplitOverview,
 };
 use tinderbox_train::{Options, Report, Split, Task, TaskError, box_warnings, run};
 
@@ -129,16 +128,7 @@ impl Task for ObjectDetection {
     }
 
     fn overview(&self) -> Overview {
-        let splits = self.splits.splits.named().into_iter();
-        let splits: Vec<SplitOverview> = splits
-            .zip(&self.splits.sources)
-            .map(|((name, rows), source)| SplitOverview {
-                name: name.to_owned(),
-                count: rows.len(),
-                source: source.clone(),
-                classes: self.class_counts(rows),
-            })
-            .collect();
+        let splits = self.splits.overview(|rows| self.class_counts(rows));
         let weighted = self.recipe.loss.class_weights != ClassWeights::None
             || self.recipe.train.balanced_sampling;
         let mut warnings = box_warnings(&splits, weighted);

@@ -30,7 +30,6 @@ use tinderbox_train::memory::check_memory;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-    SplitOverview,
 };
 use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
 
@@ -130,8 +129,6 @@ impl Task for Landmarks {
     }
 
     fn overview(&self) -> Overview {
-        let splits = self.splits.splits.named().into_iter();
-        let splits = splits.zip(&self.splits.sources);
         Overview {
             summary: format!(
                 "{} points on {} faces ({}), in crops of {} pixels",
@@ -140,14 +137,7 @@ impl Task for Landmarks {
                 self.data.format,
                 self.recipe.data.size
             ),
-            splits: splits
-                .map(|((name, rows), source)| SplitOverview {
-                    name: name.to_owned(),
-                    count: rows.len(),
-                    source: source.clone(),
-                    classes: Vec::new(),
-                })
-                .collect(),
+            splits: self.splits.overview(|_| Vec::new()),
             duplicates: self.splits.duplicates,
             test_duplicates: self.splits.test_duplicates,
             notes: self.notes(),

@@ -27,7 +27,6 @@ use tinderbox_train::memory::check_memory;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-    SplitOverview,
 };
 use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
 
@@ -122,8 +121,6 @@ impl Task for ImageSegmentation {
 
     fn overview(&self) -> Overview {
         let [height, width, channels] = self.recipe.shape();
-        let splits = self.splits.splits.named().into_iter();
-        let splits = splits.zip(&self.splits.sources);
         let shares = self.recipe.data.classes.iter().zip(&self.areas);
         let shares = shares.map(|(name, share)| format!("{name} {:.1}%", 100.0 * share));
         Overview {
@@ -131,14 +128,7 @@ impl Task for ImageSegmentation {
                 "images of {height}x{width}x{channels} with masks, area by class: {}",
                 shares.collect::<Vec<_>>().join(", ")
             ),
-            splits: splits
-                .map(|((name, rows), source)| SplitOverview {
-                    name: name.to_owned(),
-                    count: rows.len(),
-                    source: source.clone(),
-                    classes: Vec::new(),
-                })
-                .collect(),
+            splits: self.splits.overview(|_| Vec::new()),
             duplicates: self.splits.duplicates,
             test_duplicates: self.splits.test_duplicates,
             notes: self.notes(),

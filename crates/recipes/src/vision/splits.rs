@@ -4,6 +4,7 @@ use tinderbox_datasets::{
     count_duplicates, count_overlap, stratified_folds_by_content, stratified_indices_by_content,
 };
 use tinderbox_train::splits::SplitList;
+use tinderbox_train::task::SplitOverview;
 use tinderbox_train::{Split, Splits};
 
 use super::data::{DataError, ImageData, NamedSplit};
@@ -59,6 +60,23 @@ impl<'a> SplitSource<'a> {
 }
 
 impl ImageSplits {
+    /// The splits for people; `classes` counts the items of each class among some images.
+    pub(super) fn overview(
+        &self,
+        classes: impl Fn(&[usize]) -> Vec<(String, usize)>,
+    ) -> Vec<SplitOverview> {
+        let splits = self.splits.named().into_iter();
+        splits
+            .zip(&self.sources)
+            .map(|((name, rows), source)| SplitOverview {
+                name: name.to_owned(),
+                count: rows.len(),
+                source: source.clone(),
+                classes: classes(rows),
+            })
+            .collect()
+    }
+
     /// Puts the test split out of reach, as [`Splits::hide_test`].
     pub fn hide_test(&mut self) {
         self.splits.hide_test(&mut self.folds);
