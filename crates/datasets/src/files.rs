@@ -60,7 +60,7 @@ pub struct WalkError {
 fn advice(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::NotADirectory => {
-            ", which is no folder; unpack an archive, and name its folder"
+            ", which is not a folder; unpack an archive first, and name the folder"
         }
         _ => "",
     }
