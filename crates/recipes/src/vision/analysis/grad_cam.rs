@@ -2,7 +2,8 @@
 //!
 //! Reference: Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, *Grad-CAM: visual explanations from deep
 //! networks via gradient-based localization*, 2017, <https://arxiv.org/abs/1610.02391>.
-//! Differs from it: the maps of an ensemble are each scaled to a maximum of 1 and averaged.
+//! Differs from it: the maps of an ensemble, and those of the mirror image where predictions average it, are each scaled
+//! to a maximum of 1 and averaged.
 
 use burn::module::Module as _;
 use burn::tensor::Tensor;
@@ -38,6 +39,14 @@ impl Attribution {
         let lower = value(bottom, left) * (1.0 - across) + value(bottom, right) * across;
         upper * (1.0 - down) + lower * down
     }
+
+    /// The map of the mirror image.
+    fn mirrored(mut self) -> Self {
+        self.values
+            .chunks_exact_mut(self.width)
+            .for_each(<[f32]>::reverse);
+        self
+    }
 }
 
 /// Computes how much each part of an image of the network's input size speaks for a class.
@@ -54,24 +63,31 @@ pub fn grad_cam(
         .spec()
         .normalize
         .batch(std::slice::from_ref(image), model.device());
-    let models = &model.ensemble().models;
-    let mut sum: Option<Attribution> = None;
-    for network in models {
-        let own = of_network(network, input.clone(), class)?;
-        match &mut sum {
-            None => sum = Some(own),
-            Some(sum) => sum
-                .values
-                .iter_mut()
-                .zip(own.values)
-                .for_each(|(sum, own)| *sum += own),
+    let ensemble = model.ensemble();
+    let mut maps = Vec::new();
+    for network in &ensemble.models {
+        maps.push(of_network(network, input.clone(), class)?);
+        if ensemble.average_flip {
+            let flipped = of_network(network, input.clone().flip([3]), class)?;
+            maps.push(flipped.mirrored());
         }
     }
-    let mut map = sum.ok_or_else(|| TaskError::user("the model has no network"))?;
-    map.values
-        .iter_mut()
-        .for_each(|value| *value /= models.len() as f32);
-    Ok(map)
+    mean(maps).ok_or_else(|| TaskError::user("the model has no network"))
+}
+
+/// The mean of maps of one size; none without maps.
+fn mean(maps: Vec<Attribution>) -> Option<Attribution> {
+    let count = maps.len() as f32;
+    let sum = maps.into_iter().reduce(|mut sum, own| {
+        for (sum, own) in sum.values.iter_mut().zip(own.values) {
+            *sum += own;
+        }
+        sum
+    });
+    sum.map(|mut sum| {
+        sum.values.iter_mut().for_each(|value| *value /= count);
+        sum
+    })
 }
 
 fn of_network(
@@ -115,10 +131,14 @@ fn of_network(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use burn::tensor::{Device, Distribution};
-    use tinderbox_predict::vision::ImageModelConfig;
+    use tinderbox_datasets::image::DecodeOptions;
+    use tinderbox_predict::ModelFiles;
+    use tinderbox_predict::calibration::Temperature;
+    use tinderbox_predict::vision::{ImageClassifierSpec, ImageModelConfig, Normalize};
     use tinderbox_train::overlay::assign;
     use tinderbox_train::{Options, Task as _};
 
@@ -170,6 +190,72 @@ mod tests {
             }
         }
         assert!(with_heat > 0);
+    }
+
+    /// A model of two untrained networks for images of 32×32 pixels.
+    fn untrained(average_flip: bool, weights: &[Vec<u8>]) -> ImageClassifier {
+        let spec = ImageClassifierSpec {
+            kind: ImageClassifier::KIND.to_owned(),
+            recipe: "photos".to_owned(),
+            members: weights.len(),
+            model: ImageModelConfig::of_kind("resnet").unwrap(),
+            labels: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+            input: DecodeOptions::new(32, 32, 3),
+            normalize: Normalize {
+                mean: vec![0.5; 3],
+                std: vec![0.25; 3],
+            },
+            temperature: Temperature::default(),
+            average_flip,
+            training: serde_json::Value::Null,
+        };
+        let mut json = serde_json::to_value(&spec).unwrap();
+        json["format"] = 2.into();
+        let names = ["weights.safetensors", "weights-1.safetensors"];
+        let mut files: BTreeMap<String, Vec<u8>> = names
+            .iter()
+            .zip(weights)
+            .map(|(name, bytes)| ((*name).to_owned(), bytes.clone()))
+            .collect();
+        files.insert("model.json".to_owned(), json.to_string().into_bytes());
+        ImageClassifier::load(&ModelFiles::from_memory(files), &Device::flex()).unwrap()
+    }
+
+    #[test]
+    fn the_heat_of_the_mirror_image_is_averaged_where_its_prediction_is() {
+        let device = Device::flex();
+        let config = ImageModelConfig::of_kind("resnet").unwrap();
+        let weights = [(); 2].map(|()| {
+            let network = config.init([32, 32, 3], 4, &device).unwrap();
+            network.to_bytes().unwrap()
+        });
+        let [plain, flipping] = [false, true].map(|flip| untrained(flip, &weights));
+        let image = Image {
+            height: 32,
+            width: 32,
+            channels: 3,
+            pixels: patch(0, 3, 20).into_raw(),
+        };
+        let mut mirror = image.clone();
+        for row in mirror.pixels.chunks_exact_mut(32 * 3) {
+            let pixels: Vec<u8> = row.chunks_exact(3).rev().flatten().copied().collect();
+            row.copy_from_slice(&pixels);
+        }
+        let mut apart = 0.0_f32;
+        for class in 0..4 {
+            let heat = |model: &ImageClassifier, image: &Image| {
+                grad_cam(model, image, class).unwrap().values
+            };
+            let width = grad_cam(&plain, &image, class).unwrap().width;
+            let [own, mut other] = [&image, &mirror].map(|image| heat(&plain, image));
+            other.chunks_exact_mut(width).for_each(<[f32]>::reverse);
+            let averaged = heat(&flipping, &image);
+            for ((averaged, own), other) in averaged.iter().zip(&own).zip(&other) {
+                assert!((averaged - (own + other) / 2.0).abs() < 1e-4);
+                apart = apart.max((averaged - own).abs());
+            }
+        }
+        assert!(apart > 1e-3, "the two images have the same heat");
     }
 
     /// A gray image with a patch of the color of its class.
