@@ -77,6 +77,11 @@ impl App for TabularApp {
         options.keep_baselines = args.own.keep_baselines;
     }
 
+    fn best_flags(flags: &TrainFlags) -> Vec<String> {
+        let keep = flags.keep_baselines.then(|| "--keep-baselines".to_owned());
+        keep.into_iter().collect()
+    }
+
     fn load(dir: &Path, flags: &ModelFlags, device: &Device) -> Result<TabularPredictor, Failure> {
         let model = TabularPredictor::load(dir, device)?;
         match flags.model {

@@ -68,6 +68,13 @@ pub trait App: Sized + 'static {
         let _ = (args, task, options);
     }
 
+    /// The flags among these that the training of the best trial of a sweep has too, as words of a command line: those
+    /// that are not part of its recipe.
+    fn best_flags(flags: &Self::TrainFlags) -> Vec<String> {
+        let _ = flags;
+        Vec::new()
+    }
+
     /// Reads the model that the flags choose from its folder.
     ///
     /// # Errors

@@ -80,7 +80,7 @@ pub struct SweepArgs<F: Args> {
     #[arg(long, value_name = "DIR", conflicts_with_all = NEW)]
     pub join: Option<PathBuf>,
     /// Show the leaderboard of the sweep in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = NEW, conflicts_with_all = ["join", "budget", "workers"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = NEW, conflicts_with_all = ["join", "budget", "workers", "device", "quiet"])]
     pub show: Option<PathBuf>,
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
@@ -215,8 +215,9 @@ pub(crate) fn run<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(), Failure
         None => begin::<A>(args)?,
     };
     set_sweep(sweep.path());
-    let helpers = Helpers::start(&sweep, args)?;
     let worker = Worker::<A>::new(&sweep, recipe, args, started)?;
+    // After the checks: otherwise each of them would print the same error.
+    let helpers = Helpers::start(&sweep, args)?;
     worker.work()?;
     helpers.wait();
     if args.worker {
@@ -276,8 +277,11 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
         pruner: args.pruner.into(),
         device: args.device.to_string(),
         baselines: !args.no_baseline,
+        flags: A::best_flags(&args.own),
     };
-    let sweep = SweepDir::create(&out, settings, &document(&recipe)?, &space).map_err(of_folder)?;
+    let data = task.split_list();
+    let sweep = SweepDir::create(&out, settings, &document(&recipe)?, &space, data);
+    let sweep = sweep.map_err(of_folder)?;
     if !args.quiet {
         crate::train::describe::<A::Task>(recipe.name(), &task.overview());
         note(&format!(

@@ -4,6 +4,7 @@
 //! sweep.toml      what is searched and how: written once
 //! recipe.toml     the recipe that every trial starts from
 //! space.toml      the search space
+//! splits.json     the items of the data with the split of each
 //! journal.jsonl   the finished trials, one on each line
 //! trials/0000/    a trial: trial.toml with its values, its runs, and result.json when it is finished
 //! best/           the run of the best trial, the only one that is tested
@@ -23,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tinderbox_datasets::atomic_file::write_atomic;
 use tinderbox_predict::FileError;
 use tinderbox_train::MonitorMode;
+use tinderbox_train::splits::{Changes, SplitList, SplitsError};
 use toml::Table;
 
 use crate::results::{Finished, Outcome, ranked};
@@ -70,6 +72,9 @@ pub struct Settings {
     pub device: String,
     /// Whether the best trial is compared with classical methods.
     pub baselines: bool,
+    /// Flags of `train` for the best trial, besides what is in its recipe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
 }
 
 /// Why the folder of a search cannot be used.
@@ -122,6 +127,19 @@ pub enum SweepError {
         /// The line, from 1.
         line: usize,
     },
+    /// The data is not that of the search.
+    #[error(
+        "the data is not what the sweep in `{}` began with: {changes}; restore it, or begin a new sweep", path.display()
+    )]
+    OtherData {
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        changes: Changes,
+    },
+    /// The list of the items cannot be used.
+    #[error(transparent)]
+    Splits(SplitsError),
     /// The file system refused.
     #[error(transparent)]
     Io(#[from] FileError),
@@ -142,7 +160,11 @@ impl SweepError {
 
     /// Whether the user can do something about it.
     pub fn is_user(&self) -> bool {
-        !matches!(self, Self::Io(_))
+        match self {
+            Self::Io(_) => false,
+            Self::Splits(error) => error.is_input(),
+            _ => true,
+        }
     }
 }
 
@@ -193,7 +215,8 @@ struct TrialFile {
 }
 
 impl SweepDir {
-    /// Begins a search in a new folder. `recipe` is the document of the recipe.
+    /// Begins a search in a new folder. `recipe` is the document of the recipe, and `data` lists the items of its data,
+    /// if there is any.
     ///
     /// # Errors
     ///
@@ -203,6 +226,7 @@ impl SweepDir {
         settings: Settings,
         recipe: &str,
         space: &Space,
+        data: Option<&SplitList>,
     ) -> Result<Self, SweepError> {
         let entries = fs::read_dir(path).into_iter().flatten();
         if entries.count() > 0 {
@@ -213,6 +237,9 @@ impl SweepDir {
         write(&path.join(RECIPE_FILE), recipe)?;
         let space = space.text();
         write(&path.join(SPACE_FILE), &space)?;
+        if let Some(data) = data {
+            data.save(path).map_err(SweepError::Splits)?;
+        }
         let text = toml::to_string(&settings)
             .map_err(|error| SweepError::damaged(&path.join(SETTINGS_FILE), error.to_string()))?;
         // Last: a folder with it is complete.
@@ -265,6 +292,21 @@ impl SweepDir {
             settings,
             recipe: read(&path.join(RECIPE_FILE))?,
             space: read(&path.join(SPACE_FILE))?,
+        })
+    }
+
+    /// Checks that a process that joins has the data that the search began with.
+    ///
+    /// # Errors
+    ///
+    /// If it differs, with what does, or the list of the items cannot be read.
+    pub fn check_data(&self, data: &SplitList) -> Result<(), SweepError> {
+        data.check(&self.path).map_err(|error| match error {
+            SplitsError::DataChanged { changes } => SweepError::OtherData {
+                path: self.path.clone(),
+                changes,
+            },
+            other => SweepError::Splits(other),
         })
     }
 

@@ -470,6 +470,10 @@ impl<T: ItemTask> Task for Items<T> {
         }
     }
 
+    fn split_list(&self) -> Option<&SplitList> {
+        Some(&self.splits)
+    }
+
     fn without_test(mut self) -> Self {
         let [_, valid, test] = &mut self.rows;
         test.clone_from(valid);

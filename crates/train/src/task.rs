@@ -90,6 +90,11 @@ pub trait Task: Sized {
     /// What was read, how it is split, and what looks wrong.
     fn overview(&self) -> Overview;
 
+    /// The items of the data with the split of each, to recognize the data again; `None` where there is no data.
+    fn split_list(&self) -> Option<&SplitList> {
+        None
+    }
+
     /// The same task with the test split out of reach: what would be tested is the validation split instead.
     ///
     /// For trainings that are compared with each other before one of them is tested. Their reports have nothing to

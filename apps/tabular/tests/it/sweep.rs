@@ -190,6 +190,68 @@ fn a_trial_that_is_better_than_the_tested_one_is_not_called_the_best_run() {
 }
 
 #[test]
+fn a_process_with_other_data_does_not_join() {
+    let place = place();
+    place
+        .run(&sweep_args(&["--out", "sweep", "--trials", "1", "--quiet"]))
+        .ok();
+    let right = fs::read_to_string(place.path("customers.csv")).unwrap();
+    let row = "c1,37,63.5,family,yes,No\n";
+    assert!(right.contains(row));
+    let without = right.replacen(row, "", 1);
+    for (data, words) in [
+        (
+            right.replacen("c1,37,63.5", "c1,37,64.5", 1),
+            "1 item missing, 1 item new",
+        ),
+        (without.clone(), "1 item missing; restore it"),
+        (format!("{without}{row}"), "its items are in another order"),
+        (
+            right.replacen(row, "c1,37,63.5,family,yes,Yes\n", 1),
+            "1 item with another label",
+        ),
+    ] {
+        place.write("customers.csv", data);
+        for workers in ["1", "3"] {
+            let ran = place.run(&["sweep", "--join", "sweep", "--workers", workers]);
+            let start = "the data is not what the sweep in `sweep` began with: ";
+            ran.failed(2, &[start, words]);
+        }
+    }
+    fs::remove_file(place.path("customers.csv")).unwrap();
+    let join = ["sweep", "--join", "sweep", "--quiet"];
+    place.run(&join).failed(2, &["customers.csv"]);
+    place.write("customers.csv", right);
+    place.run(&join).ok();
+}
+
+#[test]
+fn baselines_are_kept_with_the_best_run_whichever_process_trains_it() {
+    let place = place();
+    let both = sweep_args(&["--keep-baselines"]);
+    place
+        .run(&both)
+        .failed(2, &["--no-baseline", "--keep-baselines"]);
+    let train = train_args(&["--keep-baselines"]);
+    let args = ["sweep", "--out", "sweep", "--trials", "1", "--quiet"];
+    place.run(&[&args[..], &train[1..]].concat()).ok();
+    let is_kept = |run: &str| {
+        let model = place.path("sweep").join(run).join("model");
+        assert!(model.join("model.json").is_file(), "{run}");
+        model.join("baselines.json").is_file()
+    };
+    assert!(is_kept("best"));
+    let seed = fs::read_dir(place.path("sweep/trials/0000")).unwrap();
+    let seed = seed
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir());
+    assert!(!is_kept(seed.unwrap().to_str().unwrap()));
+    fs::remove_dir_all(place.path("sweep/best")).unwrap();
+    place.run(&["sweep", "--join", "sweep", "--quiet"]).ok();
+    assert!(is_kept("best"));
+}
+
+#[test]
 fn folders_of_other_sweeps_are_refused() {
     let place = place();
     place
@@ -200,6 +262,10 @@ fn folders_of_other_sweeps_are_refused() {
             let ran = place.run(&[&["sweep", flag, "absent"][..], &more].concat());
             ran.failed(2, &["cannot be used with", flag, more[0]]);
         }
+    }
+    for more in [&["--device", "cpu"][..], &["--quiet"]] {
+        let ran = place.run(&[&["sweep", "--show", "absent"][..], more].concat());
+        ran.failed(2, &["cannot be used with", "--show", more[0]]);
     }
     // Begun, and nothing done: no time for a trial.
     place.write("space.toml", "model.dropout = { min = 0, max = 0.5 }\n");

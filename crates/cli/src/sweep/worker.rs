@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, FromArgMatches as _};
 use tinderbox_backend::{DeviceSpec, Opened};
 use tinderbox_sweep::{Finished, NextTrial, Outcome, Search, Space, SweepDir, Trial, apply};
 use tinderbox_train::metrics::Spread;
@@ -25,9 +25,7 @@ use super::{SweepArgs, board, counted, of_folder};
 use crate::app::{App, RecipeOf, TrainCommand};
 use crate::metric_names::MetricNames;
 use crate::train::Place;
-use crate::{
-    Failure, OrUserError as _, RunArgs, TrainArgs, interrupter, note, open_device, summary,
-};
+use crate::{Failure, OrUserError as _, interrupter, note, open_device, summary};
 
 /// How often a process that has nothing to do looks whether another one has ended.
 const POLL: Duration = Duration::from_millis(250);
@@ -75,8 +73,11 @@ impl<'a, A: App> Worker<'a, A> {
         }
         let space = Space::parse(sweep.space(), &recipe).or_user_error()?;
         if args.join.is_some() {
-            // On another machine the data may be elsewhere; that is no fault of a trial.
-            A::Task::prepare(recipe.clone())?;
+            // On another machine the data may be elsewhere, or another copy; that is no fault of a trial.
+            let task = A::Task::prepare(recipe.clone())?;
+            if let Some(data) = task.split_list() {
+                sweep.check_data(data).map_err(of_folder)?;
+            }
         }
         Ok(Self {
             sweep,
@@ -346,6 +347,15 @@ impl<'a, A: App> Worker<'a, A> {
         }
     }
 
+    /// The flags of `train` that the sweep began with for its best trial.
+    fn best_flags(&self) -> Result<TrainCommand<A::TrainFlags>, Failure> {
+        let command = clap::Command::new(A::NAME).no_binary_name(true);
+        let command = TrainCommand::<A::TrainFlags>::augment_args(command);
+        let matches = command.try_get_matches_from(&self.sweep.settings().flags);
+        let args = matches.and_then(|matches| TrainCommand::from_arg_matches(&matches));
+        args.context("the flags in `sweep.toml`").or_user_error()
+    }
+
     /// Trains the best recipe again in `best/` and tests it. If another process is doing so, or has done so, prints that or
     /// the leaderboard.
     pub(super) fn test_best(&self) -> Result<(), Failure> {
@@ -378,17 +388,9 @@ impl<'a, A: App> Worker<'a, A> {
             fs::remove_dir_all(&dir)?;
             resume = false;
         }
-        let args = TrainCommand {
-            train: TrainArgs {
-                run: RunArgs {
-                    quiet: self.quiet,
-                    ..RunArgs::default()
-                },
-                no_baseline: !self.sweep.settings().baselines,
-                ..TrainArgs::default()
-            },
-            own: A::TrainFlags::default(),
-        };
+        let mut args: TrainCommand<A::TrainFlags> = self.best_flags()?;
+        args.train.run.quiet = self.quiet;
+        args.train.no_baseline = !self.sweep.settings().baselines;
         let search = Search {
             mode,
             ..self.search.clone()

@@ -121,6 +121,10 @@ impl Task for Tabular {
         }
     }
 
+    fn split_list(&self) -> Option<&SplitList> {
+        Some(&self.list)
+    }
+
     fn without_test(mut self) -> Self {
         self.splits.hide_test(&mut self.folds);
         self.has_test = false;

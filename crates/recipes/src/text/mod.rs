@@ -173,6 +173,10 @@ impl Task for TextModeling {
         }
     }
 
+    fn split_list(&self) -> Option<&SplitList> {
+        Some(&self.list)
+    }
+
     fn without_test(mut self) -> Self {
         match &mut self.corpus {
             Corpus::Labeled(texts) => texts.splits.hide_test(&mut texts.folds),

@@ -154,6 +154,10 @@ impl Task for ObjectDetection {
         }
     }
 
+    fn split_list(&self) -> Option<&SplitList> {
+        Some(&self.list)
+    }
+
     fn without_test(mut self) -> Self {
         self.splits.hide_test();
         self

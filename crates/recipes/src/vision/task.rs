@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
+use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
@@ -143,6 +144,10 @@ impl Task for VisionTask {
 
     fn overview(&self) -> Overview {
         of_any!(&self.task, task => task.overview())
+    }
+
+    fn split_list(&self) -> Option<&SplitList> {
+        of_any!(&self.task, task => task.split_list())
     }
 
     fn without_test(self) -> Self {

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use tempfile::TempDir;
+use tinderbox_train::splits::Item;
 
 use super::*;
 use crate::space::tests::recipe;
@@ -24,7 +25,14 @@ fn settings() -> Settings {
         pruner: Pruner::None,
         device: "cpu".to_owned(),
         baselines: false,
+        flags: Vec::new(),
     }
+}
+
+fn data(items: &[u64]) -> SplitList {
+    let items: Vec<Item> = items.iter().map(|&item| Item::new(item, "a")).collect();
+    let rows: Vec<usize> = (0..items.len()).collect();
+    SplitList::new(items, [&rows[..1], &rows[1..], &[]])
 }
 
 fn fixture() -> Fixture {
@@ -35,6 +43,7 @@ fn fixture() -> Fixture {
         settings(),
         "name = \"test\"\n",
         &space,
+        Some(&data(&[1, 2, 3])),
     )
     .unwrap();
     let search = Search {
@@ -210,7 +219,7 @@ fn folders_of_others_are_refused() {
             "contains no sweep",
         ),
         (
-            SweepDir::create(path, settings(), "", &fixture.search.space),
+            SweepDir::create(path, settings(), "", &fixture.search.space, None),
             "is not empty; choose another `--out`",
         ),
     ] {
@@ -227,6 +236,27 @@ fn folders_of_others_are_refused() {
     file.write_all(b"more = 1\n").unwrap();
     let error = open("app", "1").unwrap_err().to_string();
     assert!(error.contains("sweep.toml"), "{error}");
+}
+
+#[test]
+fn other_data_is_refused_with_what_differs() {
+    let fixture = fixture();
+    let sweep = &fixture.sweep;
+    sweep.check_data(&data(&[1, 2, 3])).unwrap();
+    let changes = [
+        (&[1, 2][..], "1 item missing"),
+        (&[1, 2, 3, 4], "1 item new"),
+        (&[2, 1, 3], "its items are in another order"),
+    ];
+    for (items, words) in changes {
+        let error = sweep.check_data(&data(items)).unwrap_err();
+        assert!(error.is_user(), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    fs::write(sweep.path().join("splits.json"), "{}").unwrap();
+    let error = sweep.check_data(&data(&[1, 2, 3])).unwrap_err();
+    assert!(error.is_user(), "{error}");
+    assert!(error.to_string().contains("splits.json"), "{error}");
 }
 
 #[test]
