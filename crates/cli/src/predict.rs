@@ -144,8 +144,45 @@ impl<'a, A: App> Job<'a, A> {
         for input in inputs {
             predict_input(self, input, &mut writer)?;
         }
+        if writer.lacks_columns() {
+            self.begin_table(inputs, &mut writer)?;
+        }
         writer.out.finish()?;
         Ok(writer.written)
+    }
+
+    /// Begins a table without rows, whose columns are those of a prediction for another part of the inputs.
+    fn begin_table(&self, inputs: &[PathBuf], writer: &mut Writer<'_>) -> Result<(), Failure> {
+        let whole = InputOptions {
+            range: None,
+            ..self.options.clone()
+        };
+        // Without parts, all of them have been tried.
+        let others = inputs.iter().filter(|_| self.options.range.is_some());
+        let (mut begun, mut is_empty) = (None, self.options.range.is_some());
+        for input in others {
+            A::Task::predict(&self.model, input, &whole, &mut |batch, _| {
+                is_empty = false;
+                match batch.as_deref() {
+                    Ok([(item, prediction), ..]) => {
+                        begun = Some(writer.begin(item, prediction));
+                        ControlFlow::Break(())
+                    }
+                    // The part that it belongs to reports an error.
+                    Ok([]) | Err(_) => ControlFlow::Continue(()),
+                }
+            })?;
+            if let Some(begun) = begun {
+                return begun.map(|_| ());
+            }
+        }
+        let Noun(one, many) = A::Task::ITEM;
+        Err(Failure::user(match inputs {
+            [input] if is_empty => format!("`{}` contains no {many}", input.display()),
+            _ => format!(
+                "no {one} could be predicted, and Parquet without any has no columns; use `--csv` or `--json`"
+            ),
+        }))
     }
 }
 
@@ -319,6 +356,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Whether nothing has determined the columns of a table yet, which must have some.
+    fn lacks_columns(&self) -> bool {
+        matches!(self.out, Sink::Parquet(_, None))
+    }
+
     fn batch(&mut self, batch: &[(InputItem, Prediction)]) -> Result<(), Failure> {
         match &mut self.out {
             Sink::Text(out) => batch
@@ -477,7 +519,53 @@ fn json_line(item: &InputItem, prediction: &Prediction) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+    use tinderbox_datasets::table::written_columns;
+
     use super::*;
+
+    #[test]
+    fn a_table_without_rows_has_its_columns_or_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("part.parquet");
+        let command = PredictArgs::augment_args(clap::Command::new("predict"));
+        let words = ["predict", "--run", "run", "many.csv"];
+        let args = PredictArgs::from_arg_matches(&command.get_matches_from(words)).unwrap();
+        let columns = ["label", "no", "yes"].map(str::to_owned);
+        let mut writer = Writer {
+            args: &args,
+            out: Sink::new(Format::Parquet, Some(&path)).unwrap(),
+            columns: columns.to_vec(),
+            copied: None,
+            written: Written::default(),
+        };
+        assert!(writer.lacks_columns());
+        let item = InputItem {
+            name: "many.csv".to_owned(),
+            row: Some(1),
+            columns: vec![("id".to_owned(), "c0".to_owned())],
+            ..InputItem::default()
+        };
+        let prediction = Prediction::Class {
+            label: "no".to_owned(),
+            probabilities: vec![("no".to_owned(), 0.75), ("yes".to_owned(), 0.25)],
+        };
+        if let Err(failure) = writer.begin(&item, &prediction) {
+            // A build without Parquet.
+            assert!(matches!(failure, Failure::UserError(_)));
+            assert!(failure.message().contains("the feature `parquet`"));
+            drop(writer);
+            assert!(!path.exists());
+            return;
+        }
+        assert!(!writer.lacks_columns());
+        writer.out.finish().unwrap();
+        let (names, kinds): (Vec<String>, Vec<CellKind>) =
+            written_columns(&path).unwrap().into_iter().unzip();
+        assert_eq!(names.join(","), "input,row,id,label,no,yes");
+        let [text, number] = [CellKind::Text, CellKind::Number];
+        assert_eq!(kinds, [text, CellKind::Whole, text, text, number, number]);
+    }
 
     #[test]
     fn every_column_of_the_output_has_a_name_of_its_own() {

@@ -300,7 +300,9 @@ pub(crate) fn merge(dir: &Path, out: Option<&Path>) -> Result<(), Failure> {
             .iter()
             .map(move |manifest| &manifest.inputs[input])
     };
-    let parts = (0..count).flat_map(of_input).filter(|part| part.rows > 0);
+    // Text without rows has no names of columns, either; a table has.
+    let has_columns = |part: &&Part| part.rows > 0 || output == Format::Parquet;
+    let parts = (0..count).flat_map(of_input).filter(has_columns);
     let parts: Vec<(PathBuf, &Part)> = parts.map(|part| (dir.join(&part.file), part)).collect();
     let rows: usize = parts.iter().map(|(_, part)| part.rows).sum();
     if output == Format::Parquet {

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tinderbox_cli::testing::Place;
+use tinderbox_datasets::table::{CellKind, TableWriter, written_columns};
 
 /// A run, and a file of so many rows, some over several lines.
 fn place(rows: usize) -> Place {
@@ -119,6 +120,98 @@ fn merged_parts_are_the_bytes_of_one_prediction() {
         "{}",
         printed.stderr
     );
+}
+
+/// A CSV file without quotes as Parquet, with text in all columns but the numbers.
+fn write_parquet(csv: &str, path: &Path) {
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    let kind = |name: &str| match name {
+        "months" => CellKind::Whole,
+        "fee" => CellKind::Number,
+        _ => CellKind::Text,
+    };
+    let columns: Vec<(String, CellKind)> = head
+        .iter()
+        .map(|name| ((*name).to_owned(), kind(name)))
+        .collect();
+    let mut table = TableWriter::new(fs::File::create(path).unwrap(), &columns).unwrap();
+    lines.for_each(|row| table.row(&row).unwrap());
+    table.finish().unwrap();
+}
+
+#[test]
+fn parts_without_rows_are_whole_files() {
+    let place = place(0);
+    let rows = many(4).replace("\"two\nlines, \"\"quoted\"\"\n\"", "-");
+    place.write("many.csv", &rows);
+    write_parquet(&rows, &place.path("many.parquet"));
+    let cases = [
+        ("many.csv", "csv"),
+        ("many.csv", "parquet"),
+        ("many.parquet", "csv"),
+        ("many.parquet", "parquet"),
+    ];
+    for (at, (input, end)) in cases.into_iter().enumerate() {
+        let flags: &[&str] = match end {
+            "parquet" => &["--parquet", "--id", "id"],
+            _ => &["--id", "id"],
+        };
+        let whole = format!("whole-{at}.{end}");
+        let args = ["--out", &whole, input];
+        place.run(&[&PREDICT[..], &args, flags].concat()).ok();
+        // More parts than rows, and than groups of rows.
+        let (dir, merged) = (format!("parts-{at}"), format!("merged-{at}.{end}"));
+        let mut empty = 0;
+        for number in 1..=6 {
+            let part = format!("{number}/6");
+            let own = ["--shard", &part, "--out", &dir, input];
+            place.run(&[&PREDICT[..], &own, flags].concat()).ok();
+            let file = format!("{dir}/part-{number:05}-of-00006-1.{end}");
+            if end == "parquet" {
+                let [part, whole] = [&file, &whole].map(|name| written_columns(&place.path(name)));
+                assert_eq!(part.unwrap(), whole.unwrap(), "{file}");
+            }
+            let manifest = place.path(&format!("{dir}/part-{number:05}-of-00006.json"));
+            empty += usize::from(
+                fs::read_to_string(manifest)
+                    .unwrap()
+                    .contains("\"rows\": 0"),
+            );
+        }
+        assert!(empty >= 2, "{input}: {empty}");
+        merge(&place, &dir, &merged).ok();
+        let [whole, merged] = [&whole, &merged].map(|name| fs::read(place.path(name)).unwrap());
+        assert!(whole == merged, "{input}, {end}");
+    }
+}
+
+#[test]
+fn a_table_has_columns_or_is_not_written() {
+    let place = place(0);
+    let parquet = ["--parquet", "--skip-errors"];
+    let is_left = || {
+        let parts = fs::read_dir(place.path("out")).into_iter().flatten();
+        parts.count() > 0 || place.path("all.parquet").exists()
+    };
+    for (content, words) in [
+        ("id,months,fee,plan,note\n", "contains no rows"),
+        (
+            "id,months,fee,plan,note\nc1,many,2,basic,-\n",
+            "no row could be predicted",
+        ),
+    ] {
+        place.write("many.csv", content);
+        shard(&place, "1/2", "out", &parquet).failed(2, &[words]);
+        let all = [
+            &PREDICT[..],
+            &["--out", "all.parquet", "many.csv"],
+            &parquet,
+        ]
+        .concat();
+        place.run(&all).failed(2, &[words]);
+        assert!(!is_left(), "{content}");
+    }
 }
 
 #[test]
