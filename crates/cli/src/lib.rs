@@ -61,6 +61,8 @@ pub mod read_progress;
 pub mod recipe;
 pub mod report;
 pub mod run_report;
+#[cfg(any(feature = "mpi", test))]
+mod scratch;
 pub mod sections;
 pub mod serve;
 mod shards;

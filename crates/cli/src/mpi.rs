@@ -38,9 +38,19 @@ pub(crate) fn is_alone(command: &str, advice: &str) -> Result<bool, Failure> {
     }
 }
 
+/// Whether this is one of several processes, and not the first, which alone prints what all have in common.
+pub(crate) fn is_other_rank() -> bool {
+    launched().is_some_and(|[_, rank]| rank > 0)
+}
+
 #[cfg(not(feature = "mpi"))]
 mod launch {
-    use super::{Failure, Path, Ranks, RunArgs, launched};
+    use super::{Failure, Path, Ranks, RunArgs, is_other_rank, launched};
+
+    /// Whether this process prints why it cannot train: of several the first does.
+    pub(crate) fn reports(_message: &str) -> bool {
+        !is_other_rank()
+    }
 
     /// Trains on this process.
     ///
@@ -66,7 +76,7 @@ mod launch {
 #[cfg(feature = "mpi")]
 mod launch {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::process;
+    use std::{env, process};
 
     use tinderbox_mpi::Session;
     use tinderbox_train::ErrorKind;
@@ -75,9 +85,23 @@ mod launch {
     use super::{Failure, Path, Ranks, RunArgs};
     use crate::note;
     use crate::output::silence;
+    use crate::scratch::{self, Scratch};
 
     /// Exit code of a program that panics.
     const PANICKED: u8 = 101;
+
+    /// Whether this process prints why it cannot train, which the other ranks end with too: the first does, whichever
+    /// of them it is.
+    pub(crate) fn reports(message: &str) -> bool {
+        let Some(session) = Session::start() else {
+            return true;
+        };
+        let ranks = session.ranks();
+        // What the first rank ends with is its own error, or this one.
+        let _ = ranks.agree(Some((ErrorKind::User, message.to_owned())));
+        session.finish();
+        ranks.is_first()
+    }
 
     /// Trains on all processes that `mpirun` or `srun` has started. Only the first returns; the others end
     /// the program here.
@@ -116,13 +140,15 @@ mod launch {
         train: impl FnOnce(RunArgs, &Ranks, Option<&Path>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut run = run.clone();
+        let temporary = env::temp_dir();
+        scratch::remove_abandoned(&temporary);
         if ranks.is_first() {
             return train(run, ranks, None);
         }
         silence();
         run.quiet = true;
         run.tensorboard = None;
-        let scratch = tempfile::tempdir()?;
+        let scratch = Scratch::in_dir(&temporary)?;
         train(run, ranks, Some(&scratch.path().join("run")))
     }
 
@@ -154,4 +180,4 @@ mod launch {
     }
 }
 
-pub(crate) use launch::on_ranks;
+pub(crate) use launch::{on_ranks, reports};

@@ -10,6 +10,7 @@ use clap::{ArgMatches, Command, Error};
 use tinderbox_train::overlay::{nearest, suggest};
 
 use crate::failure::shown;
+use crate::mpi;
 
 /// Flags in use elsewhere, and the ones that mean the same here, the best one first.
 const FLAGS: &[(&[&str], &[&str])] = &[
@@ -144,23 +145,39 @@ pub fn parse<T: clap::Parser>(keys: &[String]) -> Result<T, ExitCode> {
 ///
 /// # Errors
 ///
-/// The exit code: 2 after a message on what is wrong, 0 after help or the version.
+/// The exit code: 2 after a message on what is wrong, 0 after help or the version. Of several ranks of a training, the
+/// first one alone prints and has that code.
 pub fn parse_command(command: Command, keys: &[String]) -> Result<ArgMatches, ExitCode> {
     let args: Vec<OsString> = std::env::args_os().collect();
     let mut app = command.clone();
     app.build();
     command.try_get_matches_from(&args).map_err(|error| {
         let message = advice(&error, &args, &app, keys);
-        if message.is_none() && !error.to_string().contains(is_odd) {
+        let is_plain = message.is_none() && !error.to_string().contains(is_odd);
+        let text = message.unwrap_or_else(|| error.to_string());
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        if !prints(&error, text, &args, &app) {
+            return ExitCode::SUCCESS;
+        }
+        if is_plain {
             // If stderr is gone, there is nobody left to tell.
             let _ = error.print();
         } else {
-            let text = message.unwrap_or_else(|| error.to_string());
-            let text = text.strip_prefix("error: ").unwrap_or(&text);
-            let _ = writeln!(io::stderr(), "error: {}", shown(text.trim_end()));
+            let _ = writeln!(io::stderr(), "error: {}", shown(text));
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
+}
+
+/// Whether this process prints help or the error `text`, which all ranks of a training may have or one of them.
+fn prints(error: &Error, text: &str, args: &[OsString], app: &Command) -> bool {
+    if !error.use_stderr() {
+        return !mpi::is_other_rank();
+    }
+    let command = args.get(1).and_then(|name| app.find_subcommand(name));
+    let trains = command.is_none_or(|command| command.get_name() == "train");
+    // Without the advice to ask for help.
+    !trains || mpi::reports(text.split("\n\n").next().unwrap_or(text))
 }
 
 fn is_odd(letter: char) -> bool {

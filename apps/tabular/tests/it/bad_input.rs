@@ -475,3 +475,28 @@ fn names_from_data_act_neither_on_a_terminal_nor_in_a_spreadsheet() {
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert!([FORMULA, COLOR].contains(&line["label"].as_str().unwrap()));
 }
+
+/// As a launcher starts it; with the feature `mpi` only a launcher can, and `.ci/mpi` does.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn of_several_ranks_the_first_reports_a_wrong_flag() {
+    let place = place();
+    let ran = |rank: &str, args: &[&str]| {
+        let mut command = place.command(args);
+        command.env("OMPI_COMM_WORLD_SIZE", "2");
+        command.env("OMPI_COMM_WORLD_RANK", rank);
+        tinderbox_cli::testing::Ran::from(command.output().unwrap())
+    };
+    for (args, word) in [
+        (&["train", "--epoks", "3"][..], "--epoks"),
+        (&["trian"], "trian"),
+    ] {
+        ran("0", args).failed(2, &[word]);
+        let other = ran("1", args).ok().stderr.clone();
+        assert_eq!(other, "");
+    }
+    assert!(ran("0", &["train", "--help"]).ok().stdout.contains("Usage"));
+    assert_eq!(ran("1", &["train", "--help"]).ok().stdout, "");
+    // A command that knows of no other ranks.
+    ran("1", &["eval", "--rnu", "run"]).failed(2, &["--rnu"]);
+}
