@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use time::OffsetDateTime;
 use tinderbox_train::overlay::{
-    Patchable, annotated, assign, keys, nearest, overlay, recipe_table, reference,
+    Patchable, annotated, assign, keys, nearest, overlay, recipe_table, reference, reread,
 };
 use tinderbox_train::run_dir::{RECIPE_FILE, RunDir};
 use toml::{Table, Value};
@@ -68,6 +68,8 @@ impl<T: Patchable> Catalogue<T> {
         match (&args.resume, &args.recipe) {
             (Some(dir), None) => {
                 let text = RunDir::recipe(dir).or_user_error()?;
+                // What the run lacks, as it is older, is not what the built-in recipe has today.
+                let text = reread::<T>(&text).unwrap_or(text);
                 self.load(&text, &dir.join(RECIPE_FILE))
             }
             (_, recipe) => self.resolve(recipe.as_deref(), &[]),

@@ -85,6 +85,27 @@ pub fn document(recipe: &impl Serialize) -> Result<String, toml::ser::Error> {
     ))
 }
 
+/// Reads the text of a stored recipe and writes it as this version does; `None` if it cannot be read.
+pub type Reread = fn(&str) -> Option<String>;
+
+/// [`Reread`] for a kind of recipes: keys that are newer than the text have the default that serde gives them, which is
+/// what the program did before. A text with a key that this version does not have cannot be read.
+pub fn reread<R: Serialize + DeserializeOwned>(stored: &str) -> Option<String> {
+    let mut table: Table = stored.parse().ok()?;
+    let format = table.remove("format");
+    let stored = keys(&table);
+    let recipe: R = Value::Table(table).try_into().ok()?;
+    let known = keys(&Table::try_from(&recipe).ok()?);
+    if stored.iter().any(|key| !known.contains(key)) {
+        return None;
+    }
+    let text = toml::to_string(&recipe).ok()?;
+    Some(match format {
+        Some(format) => format!("format = {format}\n{text}"),
+        None => text,
+    })
+}
+
 /// A recipe that can be patched.
 pub trait Patchable: Serialize + DeserializeOwned {
     /// The table that stands at `path` when its `kind` is the given one, for each section that
@@ -398,6 +419,25 @@ mod tests {
         assert_eq!(error, "`metrics.report` must be `true` or `false` (got 0)");
         let page = annotated(&base).unwrap();
         assert!(page.contains("\nreport = true"), "{page}");
+    }
+
+    #[test]
+    fn a_stored_recipe_gets_the_defaults_of_newer_keys() {
+        #[derive(Serialize, Deserialize)]
+        struct Newer {
+            epochs: u32,
+            #[serde(default)]
+            flip: bool,
+        }
+        for format in ["", "format = 1\n"] {
+            let stored = format!("{format}epochs = 3\n");
+            let full = format!("{stored}flip = false\n");
+            assert_eq!(reread::<Newer>(&stored).unwrap(), full);
+            assert_eq!(reread::<Newer>(&full).unwrap(), full);
+        }
+        assert_eq!(reread::<Newer>("flip = true\n"), None);
+        assert_eq!(reread::<Newer>("epochs = 3\nfloat = true\n"), None);
+        assert_eq!(reread::<Newer>("epochs = [\n"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::train::LearnerModel;
 use serde::Serialize;
 
-use crate::overlay::document;
+use crate::overlay::{document, reread};
 use crate::run_dir::{BEST_DIR, RunDir, RunError};
 use crate::run_options::{Job, Options};
 use crate::splits::SplitList;
@@ -23,20 +23,21 @@ use crate::{FitError, Metrics, TaskError, TrainError, Trained, tensorboard};
 /// # Errors
 ///
 /// If the directory cannot be used, or `train` fails.
-pub fn in_run_dir<T>(
-    recipe: &impl TaskRecipe,
+pub fn in_run_dir<R: TaskRecipe, T>(
+    recipe: &R,
     splits: Option<&SplitList>,
     mut options: Options,
     train: impl FnOnce(&RunDir, &mut Options) -> Result<T, TaskError>,
 ) -> Result<T, TaskError> {
     let text = document(recipe)?;
+    options.reread = reread::<R>;
     if options.resume {
-        RunDir::check_recipe(&options.dir, &text)?;
+        RunDir::check_recipe(&options.dir, &text, options.reread)?;
         if let Some(splits) = splits {
             splits.check(&options.dir)?;
         }
     }
-    let run = RunDir::open(&options.dir, options.resume, &text)?;
+    let run = RunDir::open(&options.dir, options.resume, &text, options.reread)?;
     if let Some(splits) = splits {
         splits.save(run.path())?;
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tinderbox_datasets::atomic_file::write_atomic;
 use tinderbox_predict::FileError;
 
+use crate::overlay::Reread;
 use crate::task::SplitOverview;
 use crate::{Metrics, MonitorMode, Timings};
 
@@ -151,9 +152,9 @@ impl RunDir {
     /// # Errors
     ///
     /// As for [`create`](Self::create) and [`resume`](Self::resume).
-    pub fn open(path: &Path, resume: bool, recipe: &str) -> Result<Self, RunError> {
+    pub fn open(path: &Path, resume: bool, recipe: &str, reread: Reread) -> Result<Self, RunError> {
         if resume {
-            Self::resume(path, recipe)
+            Self::resume(path, recipe, reread)
         } else {
             Self::create(path, recipe)
         }
@@ -183,16 +184,16 @@ impl RunDir {
 
     /// Resumes the run in `path` with the same recipe, or with one that only trains longer or records
     /// more: then the recipe of the run is replaced, and a finished run that trains longer is no longer
-    /// finished.
+    /// finished. The stored one is read with `reread`.
     ///
     /// # Errors
     ///
     /// If there is none, it is finished, its recipe is another, or another process writes to it.
-    pub fn resume(path: &Path, recipe: &str) -> Result<Self, RunError> {
+    pub fn resume(path: &Path, recipe: &str, reread: Reread) -> Result<Self, RunError> {
         Self::recipe(path)?;
         let run = Self::lock(path)?;
         let stored = Self::recipe(path)?;
-        let change = changes::compare(path, &stored, recipe)?;
+        let change = changes::compare(path, &stored, recipe, reread)?;
         let summary = path.join(SUMMARY_FILE);
         if change != Change::Longer && summary.exists() {
             return Err(RunError::Done {
@@ -218,8 +219,8 @@ impl RunDir {
     /// # Errors
     ///
     /// If there is no run, or its recipe is another.
-    pub fn check_recipe(path: &Path, recipe: &str) -> Result<(), RunError> {
-        changes::compare(path, &Self::recipe(path)?, recipe)?;
+    pub fn check_recipe(path: &Path, recipe: &str, reread: Reread) -> Result<(), RunError> {
+        changes::compare(path, &Self::recipe(path)?, recipe, reread)?;
         Ok(())
     }
 
@@ -463,6 +464,10 @@ pub fn peak_rss_bytes() -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn resume(path: &Path, recipe: &str) -> Result<RunDir, RunError> {
+        RunDir::resume(path, recipe, |_| None)
+    }
+
     #[test]
     fn a_directory_with_anything_in_it_is_not_overwritten() {
         let dir = tempfile::tempdir().unwrap();
@@ -473,24 +478,21 @@ mod tests {
             Err(RunError::Unfinished(_))
         ));
         assert_eq!(RunDir::recipe(&path).unwrap(), "name = 1");
-        drop(RunDir::resume(&path, "name = 1").unwrap());
+        drop(resume(&path, "name = 1").unwrap());
         fs::write(path.join(SUMMARY_FILE), "{}").unwrap();
         assert!(matches!(
             RunDir::create(&path, ""),
             Err(RunError::Finished(_))
         ));
         assert!(matches!(
-            RunDir::resume(&path, "name = 1"),
+            resume(&path, "name = 1"),
             Err(RunError::Done { .. })
         ));
         assert!(matches!(
             RunDir::create(dir.path(), ""),
             Err(RunError::Occupied(_))
         ));
-        assert!(matches!(
-            RunDir::resume(dir.path(), ""),
-            Err(RunError::NoRun(_))
-        ));
+        assert!(matches!(resume(dir.path(), ""), Err(RunError::NoRun(_))));
     }
 
     #[test]
@@ -498,10 +500,7 @@ mod tests {
         for leftover in [".lock", ".tinderbox-a1b2c3.tmp", "recipe.toml.tmp"] {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join(leftover), "").unwrap();
-            assert!(matches!(
-                RunDir::resume(dir.path(), ""),
-                Err(RunError::NoRun(_))
-            ));
+            assert!(matches!(resume(dir.path(), ""), Err(RunError::NoRun(_))));
             drop(RunDir::create(dir.path(), "a = 1").unwrap());
             let names = fs::read_dir(dir.path()).unwrap();
             assert_eq!(names.count(), 2, "{leftover} and no more than the recipe");
@@ -546,14 +545,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run");
         let first = RunDir::create(&path, "a = 1").unwrap();
-        let error = RunDir::resume(&path, "a = 1").unwrap_err().to_string();
+        let error = resume(&path, "a = 1").unwrap_err().to_string();
         let id = std::process::id();
         assert!(error.contains(&format!("(process id {id})")), "{error}");
         let clone = first.clone();
         drop(first);
-        assert!(RunDir::resume(&path, "a = 1").is_err(), "a clone holds it");
+        assert!(resume(&path, "a = 1").is_err(), "a clone holds it");
         drop(clone);
-        drop(RunDir::resume(&path, "a = 1").unwrap());
+        drop(resume(&path, "a = 1").unwrap());
     }
 
     #[test]
@@ -563,7 +562,7 @@ mod tests {
         let run = RunDir::create(&path, "[train]\nepochs = 1\n").unwrap();
         run.finish(&"done").unwrap();
         drop(run);
-        drop(RunDir::resume(&path, "[train]\nepochs = 2\n").unwrap());
+        drop(resume(&path, "[train]\nepochs = 2\n").unwrap());
         assert!(!path.join(SUMMARY_FILE).exists());
         assert_eq!(RunDir::recipe(&path).unwrap(), "[train]\nepochs = 2\n");
     }
@@ -590,7 +589,7 @@ mod tests {
         fs::write(path.join("folds/1/checkpoint/step-000000001.ckpt"), "").unwrap();
         run.discard_untrained();
         assert!(path.join(RECIPE_FILE).exists());
-        RunDir::resume(&path, "").unwrap().discard_untrained();
+        resume(&path, "").unwrap().discard_untrained();
         assert!(path.join(RECIPE_FILE).exists());
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Interrupter, LearnerModel};
 
+use crate::overlay::Reread;
 use crate::run_dir::RunError;
 use crate::{
     BestListener, CheckpointError, ParameterStats, Ranks, Silent, TrainConfig, Trainer,
@@ -94,6 +95,7 @@ impl<M: LearnerModel> Job<M> {
         };
         trainer
             .identity(identity)
+            .reread(options.reread)
             .resume(options.resume)
             .renderer((options.renderer)(&self.stage))
             .interrupter(options.interrupter.clone())
@@ -133,6 +135,8 @@ pub struct Options {
     pub on_note: fn(&str),
     /// Called once with the weights and gradients of the first step of the run.
     pub on_first_step: Option<Box<FirstStepListener>>,
+    /// Reads the recipe in a checkpoint of an older version; set by [`in_run_dir`](crate::run::in_run_dir).
+    pub reread: Reread,
     /// Time that the trainings so far left of their shares of a time budget, in s.
     pub unused_s: Rc<Cell<f64>>,
 }
@@ -151,6 +155,7 @@ impl Options {
             on_damage: |error| tracing::warn!("{error}"),
             on_note: |text| tracing::info!("{text}"),
             on_first_step: None,
+            reread: |_| None,
             unused_s: Rc::default(),
         }
     }

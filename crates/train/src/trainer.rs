@@ -31,6 +31,7 @@ use crate::budget::Plan;
 use crate::checkpoint::{CheckpointContents, CheckpointError, Store};
 use crate::config::{ConfigError, TrainConfig, TrainingOptions};
 use crate::log::{Metrics, MetricsFile, Pace};
+use crate::overlay::Reread;
 use crate::param_groups::ParamGroups;
 use crate::ranks::Ranks;
 use crate::run_dir::write_length;
@@ -107,6 +108,7 @@ pub struct Trainer<M: LearnerModel> {
     config: TrainConfig,
     dir: Option<PathBuf>,
     identity: String,
+    reread: Reread,
     resume: bool,
     renderer: Box<dyn MetricsRenderer>,
     interrupter: Interrupter,
@@ -126,6 +128,7 @@ impl<M: LearnerModel> Trainer<M> {
             config,
             dir: None,
             identity: String::new(),
+            reread: |_| None,
             resume: false,
             renderer: Box::new(Silent),
             interrupter: Interrupter::new(),
@@ -151,6 +154,13 @@ impl<M: LearnerModel> Trainer<M> {
     #[must_use]
     pub fn identity(mut self, identity: impl Into<String>) -> Self {
         self.identity = identity.into();
+        self
+    }
+
+    /// Reads the recipe that the identity in a checkpoint begins with, if an older version wrote it.
+    #[must_use]
+    pub fn reread(mut self, reread: Reread) -> Self {
+        self.reread = reread;
         self
     }
 
@@ -338,7 +348,7 @@ impl<M: LearnerModel> Trainer<M> {
         let checkpoint = self.of_first(self.latest(store.as_ref())?, &identity)?;
         let state = checkpoint.as_ref().map(State::of).transpose()?;
         if let Some(state) = &state {
-            state.check_identity(&identity)?;
+            state.check_identity(&identity, self.reread)?;
         }
         let train = self.dealt(train, state.as_ref());
         self.check_batch_norm(&model)?;

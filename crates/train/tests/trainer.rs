@@ -478,6 +478,30 @@ fn a_checkpoint_of_another_recipe_is_refused_and_the_difference_named() {
 }
 
 #[test]
+fn a_checkpoint_without_a_newer_key_is_resumed_at_its_default() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |identity: &str| {
+        Trainer::new(config())
+            .in_dir(dir.path())
+            .identity(identity)
+            .reread(|recipe| {
+                let is_old = !recipe.contains("newer");
+                is_old.then(|| format!("{recipe}newer = false\n"))
+            })
+            .resume(true)
+    };
+    fit(run("a = 1\n\ndata 7\nfold 1")).unwrap();
+    let message = train_error(fit(run("a = 1\nnewer = true\n\ndata 7\nfold 1"))).to_string();
+    assert!(
+        message.contains("`newer = false` where this run has `newer = true`"),
+        "{message}"
+    );
+    let error = train_error(fit(run("a = 1\nnewer = false\n\ndata 8\nfold 1")));
+    assert!(matches!(error, TrainError::DataChanged), "{error}");
+    fit(run("a = 1\nnewer = false\n\ndata 7\nfold 1")).unwrap();
+}
+
+#[test]
 fn an_unknown_metric_to_monitor_is_an_error_that_lists_the_known_ones() {
     let mut config = config();
     config.train.monitor = "accurracy".to_owned();

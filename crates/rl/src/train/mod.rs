@@ -12,6 +12,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use tinderbox_train::checkpoint::{CheckpointContents, Store};
 use tinderbox_train::format::thousands;
+use tinderbox_train::overlay::reread;
 use tinderbox_train::run_dir::{BEST_DIR, write_length};
 use tinderbox_train::{
     CHECKPOINT_DIR, CheckpointError, METRICS_FILE, MetricLines, Ranks, Saving, Schedule, TaskError,
@@ -514,6 +515,8 @@ impl<E: Environment> Run<E> {
     fn restore(&mut self, mut checkpoint: CheckpointContents) -> Result<(), TaskError> {
         let stored = checkpoint.state.get("identity");
         let stored = stored.and_then(|text| text.as_str()).unwrap_or_default();
+        // One of an older version lacks keys that are newer.
+        let stored = reread::<Recipe>(stored).unwrap_or_else(|| stored.to_owned());
         if stored != self.identity {
             let mut lines = self.identity.lines().zip(stored.lines());
             return Err(match lines.find(|(ours, theirs)| ours != theirs) {

@@ -5,12 +5,10 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::RunError;
+use crate::overlay::Reread;
 
 /// Keys of `train` that only determine when training ends.
 const LENGTH: [&str; 3] = ["epochs", "patience", "total_timesteps"];
-
-/// Words for what every recipe did before their key was new.
-const AS_BEFORE: [(&str, &str); 1] = [("crop", "center")];
 
 /// The section of what is recorded besides `metrics.jsonl`.
 const METRICS: &str = "metrics";
@@ -27,10 +25,17 @@ pub(super) enum Change {
 }
 
 /// Compares the recipe of the run in `path` with the one to resume it with.
-pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, RunError> {
+pub(super) fn compare(
+    path: &Path,
+    stored: &str,
+    given: &str,
+    reread: Reread,
+) -> Result<Change, RunError> {
     if stored == given {
         return Ok(Change::None);
     }
+    // It may lack keys that are newer.
+    let stored = reread(stored).unwrap_or_else(|| stored.to_owned());
     let tables = (stored.parse::<Table>(), given.parse::<Table>());
     if let (Ok(old), Ok(new)) = &tables {
         let [found, expected] =
@@ -46,8 +51,7 @@ pub(super) fn compare(path: &Path, stored: &str, given: &str) -> Result<Change, 
     if let (Ok(old), Ok(new)) = tables
         && records_as_much(&old, &new)
     {
-        let [mut old, new] = [without_metrics(old), without_metrics(new)];
-        add_new_keys(&mut old, &new);
+        let [old, new] = [without_metrics(old), without_metrics(new)];
         if old == new {
             return Ok(Change::Records);
         }
@@ -93,24 +97,6 @@ pub(super) fn advice(recipe: &str) -> String {
         );
     }
     String::new()
-}
-
-/// Adds the keys that are newer than a recipe, where they change nothing.
-fn add_new_keys(old: &mut Table, new: &Table) {
-    for (key, value) in new {
-        let as_before = match value {
-            Value::Boolean(is_on) => !is_on,
-            Value::String(word) => AS_BEFORE.contains(&(key, word)),
-            _ => false,
-        };
-        match (old.get_mut(key), value) {
-            (Some(Value::Table(old)), Value::Table(new)) => add_new_keys(old, new),
-            (None, value) if as_before => {
-                old.insert(key.clone(), value.clone());
-            }
-            _ => {}
-        }
-    }
 }
 
 fn longer(path: &Path, old: &Table, new: &Table) -> Result<Change, RunError> {
@@ -180,7 +166,17 @@ mod tests {
 
     #[test]
     fn a_run_can_be_resumed_for_longer_and_in_no_other_way() {
-        let change = |given: &str| compare(Path::new("run"), &recipe(10, 3, 1), given);
+        let compare = |stored: &str, given: &str| {
+            // A key that the program has had since.
+            let reread: Reread = |text| {
+                let is_old = !text.contains("newer");
+                is_old.then(|| format!("{text}newer = false\n"))
+            };
+            super::compare(Path::new("run"), stored, given, reread)
+        };
+        let with_newer = |text: String, value: bool| format!("{text}newer = {value}\n");
+        let recipe = |epochs, patience, seed| with_newer(recipe(epochs, patience, seed), false);
+        let change = |given: &str| compare(&recipe(10, 3, 1), given);
         assert_eq!(change(&recipe(10, 3, 1)).unwrap(), Change::None);
         for longer in [recipe(20, 3, 1), recipe(10, 5, 1), recipe(10, 0, 1)] {
             assert_eq!(change(&longer).unwrap(), Change::Longer, "{longer}");
@@ -198,17 +194,19 @@ mod tests {
             |epochs: u32| format!("{}[metrics]\ntensorboard = true\n", recipe(epochs, 3, 1));
         assert_eq!(change(&events(10)).unwrap(), Change::Records);
         assert_eq!(change(&events(20)).unwrap(), Change::Longer);
-        // A key that the program has had since.
-        let flag = |value: bool| format!("{}newer = {value}\n", recipe(10, 3, 1));
-        assert_eq!(change(&flag(false)).unwrap(), Change::Records);
-        assert!(change(&flag(true)).is_err());
-        let crop = |word: &str| format!("{}crop = \"{word}\"\n", recipe(10, 3, 1));
-        assert_eq!(change(&crop("center")).unwrap(), Change::Records);
-        assert!(change(&crop("auto")).is_err());
-        let fewer = compare(Path::new("run"), &events(10), &recipe(10, 3, 1));
+        let old = |given: &str| compare(&self::recipe(10, 3, 1), given);
+        assert_eq!(old(&recipe(10, 3, 1)).unwrap(), Change::Records);
+        assert_eq!(old(&recipe(20, 3, 1)).unwrap(), Change::Longer);
+        let on = with_newer(self::recipe(10, 3, 1), true);
+        let error = old(&on).unwrap_err().to_string();
+        assert!(
+            error.contains("it has `newer = false`, not `newer = true`"),
+            "{error}"
+        );
+        let fewer = compare(&events(10), &recipe(10, 3, 1));
         assert!(matches!(fewer, Err(RunError::OtherRecipe { .. })));
         let budget = |epochs: u32| format!("{}budget = \"20m\"\n", recipe(epochs, 3, 1));
-        let change = compare(Path::new("run"), &budget(10), &budget(20));
+        let change = compare(&budget(10), &budget(20));
         let error = change.unwrap_err().to_string();
         assert!(error.contains("`epochs = 10`"), "{error}");
         assert!(advice(&recipe(10, 3, 1)).contains("`--epochs 20`"));

@@ -6,6 +6,7 @@ use super::error::TrainError;
 use crate::checkpoint::CheckpointContents;
 use crate::config::TrainConfig;
 use crate::log::{LogState, Metrics};
+use crate::overlay::Reread;
 use crate::schedule::PlateauState;
 
 /// Where the time of a run went, in s.
@@ -118,14 +119,22 @@ impl State {
             .map_err(|error| TrainError::Foreign(error.to_string()))
     }
 
-    /// Refuses the state of another run than that of `identity`.
-    pub(crate) fn check_identity(&self, identity: &str) -> Result<(), TrainError> {
+    /// Refuses the state of another run than that of `identity`, which begins with a recipe.
+    pub(crate) fn check_identity(&self, identity: &str, reread: Reread) -> Result<(), TrainError> {
         if self.identity == identity {
+            return Ok(());
+        }
+        // The recipe of an older version lacks keys that are newer.
+        let data = format!("\n{DATA}");
+        let parts = self.identity.rsplit_once(&data);
+        let read = parts.and_then(|(recipe, rest)| Some(reread(recipe)? + &data + rest));
+        let stored = read.as_ref().unwrap_or(&self.identity);
+        if stored == identity {
             return Ok(());
         }
         let differs = identity
             .lines()
-            .zip(self.identity.lines())
+            .zip(stored.lines())
             .find(|(ours, theirs)| ours != theirs);
         if differs.is_some_and(|(ours, _)| ours.starts_with(DATA)) {
             return Err(TrainError::DataChanged);
