@@ -71,6 +71,15 @@ def prediction(scores, config):
     return [(mean.log() / temperature).softmax(axis)]
 
 
+def shifted(images, by, normalize):
+    black = -torch.tensor(normalize["mean"]) / torch.tensor(normalize["std"])
+    black = black[:, None, None]
+    padded = torch.nn.functional.pad(images - black, [by] * 4) + black
+    height, width = images.shape[2:]
+    corners = [(top, left) for top in (0, 2 * by) for left in (0, 2 * by)]
+    return [padded[:, :, top : top + height, left : left + width] for top, left in corners]
+
+
 def in_torch(file, case):
     spec = importlib.util.spec_from_file_location(file.stem.replace("-", "_"), file)
     module = importlib.util.module_from_spec(spec)
@@ -81,8 +90,10 @@ def in_torch(file, case):
         return None
     if len(inputs) == 1:
         images = [*inputs.values()]
+        if shift := config.get("average_shift"):
+            images += shifted(images[0], shift, config["normalize"])
         if config.get("average_flip"):
-            images.append(images[0].flip(3))
+            images += [image.flip(3) for image in images]
         scores = [network(x) for network in networks for x in images]
     else:
         scores = [network(**inputs) for network in networks]

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use tinderbox_models::Template;
-use tinderbox_predict::vision::{ImageClassifier, ImageModelConfig};
+use tinderbox_predict::vision::{
+    ImageClassifier, ImageClassifierSpec, ImageModelConfig, Normalize,
+};
 
 use super::{PIXELS, cnn, flip, image_input, inverted_residual, resnet};
 use crate::error::ExportError;
@@ -19,10 +21,7 @@ pub(crate) fn export(model: &ImageClassifier) -> Result<Vec<u8>, ExportError> {
     let axes = [Axis::Size(height), Axis::Size(width)];
     let x = image_input(&mut graph, &spec.normalize, axes);
     let networks = &model.ensemble().models;
-    let mut inputs = vec![x];
-    if spec.average_flip {
-        inputs.push(flip(&mut graph, &inputs[0], &[3]));
-    }
+    let inputs = versions(&mut graph, spec, x);
     let mut outputs = Vec::with_capacity(networks.len() * inputs.len());
     for (member, network) in networks.iter().enumerate() {
         let prefix = member_prefix(member, networks.len());
@@ -51,6 +50,35 @@ pub(crate) fn export(model: &ImageClassifier) -> Result<Vec<u8>, ExportError> {
         "{PIXELS}Images must have {height}x{width} pixels; `input` in the metadata says how `predict` resizes them."
     );
     graph.finish(&spec.recipe, &doc)
+}
+
+/// The versions of the images whose probabilities are averaged.
+fn versions(graph: &mut Graph, spec: &ImageClassifierSpec, x: Value) -> Vec<Value> {
+    let mut versions = vec![x];
+    if spec.average_shift > 0 {
+        let Normalize { mean, std } = &spec.normalize;
+        let lift: Vec<f32> = mean.iter().zip(std).map(|(mean, std)| mean / std).collect();
+        let lift = graph.floats(&[1, lift.len(), 1, 1], &lift);
+        // Black is 0 here.
+        let lifted = graph.add(&versions[0], &lift);
+        let by = spec.average_shift as i64;
+        let border = graph.list(&[0, 0, by, by, 0, 0, by, by]);
+        let padded = graph.op("Pad", &[&lifted, &border]);
+        let padded = graph.sub(&padded, &lift);
+        let axes = graph.list(&[2, 3]);
+        for [top, left] in spec.views().corners() {
+            let ends = [top + spec.input.height, left + spec.input.width];
+            let starts = graph.list(&[top, left].map(|start| start as i64));
+            let ends = graph.list(&ends.map(|end| end as i64));
+            versions.push(graph.op("Slice", &[&padded, &starts, &ends, &axes]));
+        }
+    }
+    if spec.average_flip {
+        for version in 0..versions.len() {
+            versions.push(flip(graph, &versions[version], &[3]));
+        }
+    }
+    versions
 }
 
 /// The name of a network in a recipe.

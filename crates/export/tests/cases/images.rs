@@ -27,6 +27,10 @@ pub fn cases() -> Vec<Case> {
             "cnn-average-flip",
             json!({"kind": "cnn", "block_channels": [5, 6], "convs_per_block": 2, "early_pooling": true, "d_hidden": 0}),
         ),
+        classifier(
+            "cnn-average-flip-shift",
+            json!({"kind": "cnn", "block_channels": [5, 6], "convs_per_block": 1, "d_hidden": 0}),
+        ),
         ensemble(),
         classifier(
             "resnet",
@@ -242,7 +246,8 @@ fn classifier(
         "input": DecodeOptions::new(height, width, channels),
         "normalize": {"mean": vec![0.4; channels], "std": vec![0.3; channels]},
         "temperature": temperature,
-        "average_flip": name.ends_with("-flip"),
+        "average_flip": name.contains("-flip"),
+        "average_shift": usize::from(name.ends_with("-shift")),
     });
     let (model, exported) = load(&mut spec, &weights);
     let Model::Image(classifier) = &model else {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tinderbox_datasets::image::{DecodeOptions, Image, decode_bytes};
 
-use super::{ImageEnsemble, ImageModel, ImageModelConfig, Normalize, PublishedModel};
+use super::{ImageEnsemble, ImageModel, ImageModelConfig, Normalize, PublishedModel, Views};
 use crate::calibration::Temperature;
 use crate::decision::{check_threshold, decide};
 use crate::model_dir::ModelError;
@@ -38,6 +38,9 @@ pub struct ImageClassifierSpec {
     /// Whether the probabilities of an image and of its mirror image are averaged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub average_flip: bool,
+    /// Pixels that four more versions of an image are shifted by, whose probabilities are averaged too; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub average_shift: usize,
     /// Where the training data is and how it was split, for a later evaluation.
     pub training: Value,
 }
@@ -46,6 +49,11 @@ impl ImageClassifierSpec {
     /// `[height, width, channels]` of the images that the network takes.
     pub fn shape(&self) -> [usize; 3] {
         [self.input.height, self.input.width, self.input.channels]
+    }
+
+    /// The versions of an image whose probabilities are averaged.
+    pub fn views(&self) -> Views {
+        Views::new(self.average_flip, self.average_shift, &self.normalize)
     }
 
     fn check(&self, files: &ModelFiles) -> Result<(), ModelError> {
@@ -58,8 +66,19 @@ impl ImageClassifierSpec {
         if [mean.len(), std.len()] != [self.input.channels; 2] {
             return Err(files.refuse("`normalize` does not fit `input.channels`"));
         }
+        if self.average_shift > 0 && self.average_shift >= self.input.height.min(self.input.width) {
+            return Err(files.refuse("`average_shift` must be less than the sides of `input`"));
+        }
         Ok(())
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 /// A trained image classifier.
@@ -94,7 +113,7 @@ impl ImageClassifier {
             ensemble: ImageEnsemble {
                 models,
                 temperature: spec.temperature,
-                average_flip: spec.average_flip,
+                views: spec.views(),
             },
             spec,
             device: device.clone().inner(),
@@ -114,6 +133,7 @@ impl ImageClassifier {
             normalize: from.normalize.clone(),
             temperature: Temperature::default(),
             average_flip: false,
+            average_shift: 0,
             training: Value::Null,
         };
         Self {
@@ -235,6 +255,7 @@ mod tests {
             },
             temperature: Temperature::try_from(temperature).unwrap(),
             average_flip: false,
+            average_shift: 0,
             training: Value::Null,
         };
         let mut json = serde_json::to_value(&spec).unwrap();
@@ -306,7 +327,7 @@ mod tests {
         };
         let plain = predict(&model, &images);
         assert!(apart(&plain, &predict(&model, &mirrored)) > 1e-4);
-        model.ensemble.average_flip = true;
+        model.ensemble.views.flip = true;
         let averaged = predict(&model, &images);
         assert!(apart(&averaged, &predict(&model, &mirrored)) < 1e-6);
         assert!(apart(&averaged, &plain) > 1e-4);

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
-use super::ImageModel;
+use super::{ImageModel, Views};
 use crate::calibration::Temperature;
 use crate::{Classify as _, PredictError, ensemble};
 
@@ -20,8 +20,8 @@ pub struct ImageEnsemble {
     pub models: Vec<ImageModel>,
     /// By which their log-probabilities are divided.
     pub temperature: Temperature,
-    /// Whether the probabilities of the mirrored image are averaged too.
-    pub average_flip: bool,
+    /// The versions of an image whose probabilities are averaged.
+    pub views: Views,
 }
 
 impl ImageEnsemble {
@@ -30,7 +30,7 @@ impl ImageEnsemble {
         Self {
             models,
             temperature: Temperature::default(),
-            average_flip: false,
+            views: Views::default(),
         }
     }
 
@@ -52,10 +52,7 @@ impl ImageEnsemble {
     /// If the device fails.
     pub fn probabilities(&self, images: &Tensor<4>) -> Result<Vec<f32>, PredictError> {
         let mut classes = 1;
-        let mut inputs = vec![images.clone()];
-        if self.average_flip {
-            inputs.push(images.clone().flip([3]));
-        }
+        let inputs = self.views.of(images);
         let pairs = self.models.iter().flat_map(|model| {
             let inputs = inputs.iter();
             inputs.map(move |input| (model, input.clone()))

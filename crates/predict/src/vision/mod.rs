@@ -14,6 +14,7 @@ pub mod published;
 mod segment_net;
 mod segmenter;
 mod tiles;
+mod views;
 
 pub use classifier::{ImageClassifier, ImageClassifierSpec};
 pub use coco_results::{CocoResult, write_coco_results};
@@ -35,3 +36,4 @@ pub use segmenter::{
     InputScale, SegmentationEnsemble, SegmentationInput, Segmenter, SegmenterSpec,
 };
 pub use tiles::{Tile, Tiles};
+pub use views::Views;

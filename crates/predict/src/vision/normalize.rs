@@ -39,6 +39,12 @@ impl Normalize {
         values
     }
 
+    /// The value of black in each channel.
+    pub(super) fn black(&self) -> Vec<f32> {
+        let channels = self.mean.iter().zip(&self.std);
+        channels.map(|(mean, std)| -mean / std).collect()
+    }
+
     /// Images of one shape on a device, `[batch, channels, height, width]`.
     pub fn batch(&self, images: &[Image], device: &Device) -> Tensor<4> {
         let (height, width) = images

@@ -115,6 +115,7 @@ impl Task for ImageClassification {
         for part in splits.folds.iter().chain([&splits.splits]) {
             recipe.check_batch(recipe.train.batch_size.min(part.train.len()))?;
         }
+        recipe.check_shift(data.shape())?;
         let layers = recipe.model.layers(data.shape(), data.classes.len())?;
         let list = splits.list(&data);
         let normalize = match &pretrained {
@@ -231,6 +232,7 @@ impl ImageClassification {
             input: self.data.decode.clone(),
             normalize: normalize.clone(),
             average_flip: self.recipe.average_flip,
+            average_shift: self.recipe.average_shift,
             temperature: tinderbox_predict::calibration::Temperature::default(),
             training: serde_json::to_value(training).map_err(TaskError::internal)?,
         })

@@ -67,7 +67,7 @@ pub fn grad_cam(
     let mut maps = Vec::new();
     for network in &ensemble.models {
         maps.push(of_network(network, input.clone(), class)?);
-        if ensemble.average_flip {
+        if ensemble.views.flip {
             let flipped = of_network(network, input.clone().flip([3]), class)?;
             maps.push(flipped.mirrored());
         }
@@ -207,6 +207,7 @@ mod tests {
             },
             temperature: Temperature::default(),
             average_flip,
+            average_shift: 0,
             training: serde_json::Value::Null,
         };
         let mut json = serde_json::to_value(&spec).unwrap();

@@ -9,6 +9,14 @@ pub(in crate::vision) const FLIP_DOCS: &[KeyDoc] = &[KeyDoc::new(
     "true or false; true needs the 68 points of iBUG for landmarks",
 )];
 
+/// The key of predictions for shifted images.
+pub(in crate::vision) const SHIFT_DOCS: &[KeyDoc] = &[KeyDoc::new(
+    "average_shift",
+    "Average the predictions for an image and for four copies shifted by this many pixels along both axes, filled with \
+     black; takes five times as long; 0: none",
+    "0 to 16, less than the sides of the image",
+)];
+
 /// The keys of the images.
 pub(in crate::vision) const DATA_DOCS: &[KeyDoc] = &[
     KeyDoc::new("data", "Images", ""),

@@ -156,7 +156,7 @@ impl ImageClassification {
         })?;
         let models = members.models.iter().map(|model| model.net.clone());
         let ensemble = ImageEnsemble {
-            average_flip: self.recipe.average_flip,
+            views: self.recipe.views(&normalize),
             ..ImageEnsemble::new(models.collect())
         };
         let mut fitted = Fitted {
@@ -402,10 +402,11 @@ mod tests {
     fn a_recipe_without_newer_keys_is_read_as_it_was_meant() {
         let newer = [
             "average_flip = false\n",
+            "average_shift = 0\n",
             "early_pooling = false\n",
             "crop = \"center\"\n",
         ];
-        for (name, keys) in [("digits", &newer[..2]), ("transfer", &newer[2..])] {
+        for (name, keys) in [("digits", &newer[..3]), ("transfer", &newer[3..])] {
             let mut recipe = Recipe::builtin(name).unwrap();
             recipe.average_flip = false;
             if let Some(transfer) = &mut recipe.transfer {

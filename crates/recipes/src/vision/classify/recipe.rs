@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::Augment;
-use tinderbox_predict::vision::ImageModelConfig;
+use tinderbox_predict::vision::{ImageModelConfig, Normalize, Views};
 use tinderbox_train::classify::Loss;
 use tinderbox_train::docs::{
     LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
@@ -14,7 +14,7 @@ use tinderbox_train::{
 };
 use toml::Table;
 
-use super::docs::{DATA_DOCS, DOCS, FLIP_DOCS};
+use super::docs::{DATA_DOCS, DOCS, FLIP_DOCS, SHIFT_DOCS};
 use crate::vision::transfer::TRANSFER_DOCS;
 use crate::vision::{Data, Transfer};
 
@@ -32,6 +32,9 @@ pub struct Recipe {
     /// Whether the probabilities of an image and of its mirror image are averaged.
     #[serde(default)]
     pub average_flip: bool,
+    /// Pixels that four more versions of an image are shifted by, whose probabilities are averaged too; 0 for none.
+    #[serde(default)]
+    pub average_shift: usize,
     /// Published weights to start from; none for a network from scratch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,
@@ -94,6 +97,7 @@ impl Patchable for Recipe {
         &[
             RECIPE_DOCS,
             FLIP_DOCS,
+            SHIFT_DOCS,
             TRANSFER_DOCS,
             DATA_DOCS,
             SPLIT_DOCS,
@@ -126,6 +130,7 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_name(&self.name)?;
         check_range("ensemble", self.ensemble as f64, 1.0..=100.0)?;
+        check_range("average_shift", self.average_shift as f64, 0.0..=16.0)?;
         self.transfer.as_ref().map_or(Ok(()), Transfer::validate)?;
         self.data.validate()?;
         self.split.validate()?;
@@ -137,6 +142,25 @@ impl Recipe {
         self.train_config().validate()?;
         self.train.check_monitor(&["loss", "accuracy"])?;
         self.check_batch(self.train.batch_size)
+    }
+
+    /// The versions of an image whose probabilities are averaged.
+    pub(super) fn views(&self, normalize: &Normalize) -> Views {
+        Views::new(self.average_flip, self.average_shift, normalize)
+    }
+
+    /// Checks that a shifted image still shows a part of the image.
+    ///
+    /// # Errors
+    ///
+    /// If `average_shift` is as large as a side of the images.
+    pub(super) fn check_shift(&self, [height, width, _]: [usize; 3]) -> Result<(), ConfigError> {
+        let (shift, side) = (self.average_shift, height.min(width));
+        if shift < side || shift == 0 {
+            return Ok(());
+        }
+        let expected = format!("less than {side}, the shorter side of the images");
+        Err(ConfigError::new("average_shift", shift, expected))
     }
 
     /// Checks that a batch has as many images as the network needs.

@@ -62,7 +62,7 @@ impl ImageClassification {
             training.metrics((AccuracyMetric::new(),))
         })?;
         let ensemble = ImageEnsemble {
-            average_flip: self.recipe.average_flip,
+            views: self.recipe.views(normalize),
             ..ImageEnsemble::new(vec![trained.model.net])
         };
         let predictions = predict_all(&ensemble, &of(&splits.test, &device.clone().inner())?)?;

@@ -141,9 +141,18 @@ impl ImageClassification {
         device: &Device,
         options: &mut Options,
     ) -> Result<HeadFit, TaskError> {
-        if self.recipe.average_flip {
+        let Recipe {
+            average_flip,
+            average_shift,
+            ..
+        } = self.recipe;
+        let averages = [
+            ("average_flip", average_flip),
+            ("average_shift", average_shift > 0),
+        ];
+        if let Some((key, _)) = averages.into_iter().find(|(_, is_on)| *is_on) {
             // The validation split is predicted from features of images as they are.
-            let reason = "`average_flip` needs `transfer.mode` to be `staged` or `full`";
+            let reason = format!("`{key}` needs `transfer.mode` to be `staged` or `full`");
             return Err(TaskError::user(reason));
         }
         let log = DirectFit::start(&job.dir)?;
