@@ -9,7 +9,13 @@ use burn::train::renderer::{MetricState, MetricsRenderer};
 
 use crate::train::Progress;
 
-const METRICS: [&str; 4] = ["return_mean", "return_std", "loss", "epsilon"];
+const METRICS: [&str; 5] = [
+    "return_mean",
+    "return_std",
+    "loss",
+    "epsilon",
+    "learning_rate",
+];
 
 /// Hands the progress of a training to a renderer: an epoch is the time between two evaluations, and
 /// its items are environment steps.
@@ -45,6 +51,8 @@ impl RendererFeed {
             self.train("return_mean", Some(progress.return_mean));
             self.train("loss", Some(progress.loss));
             self.train("epsilon", progress.epsilon);
+            let rate = NumericEntry::Value(progress.learning_rate);
+            self.renderer.update_train(entry("learning_rate", rate));
         }
     }
 
@@ -86,9 +94,13 @@ fn id(name: &str) -> MetricId {
 }
 
 pub(crate) fn state(name: &str, value: f64) -> MetricState {
-    let text = format!("{value:.4}");
+    entry(name, NumericEntry::Final(value))
+}
+
+fn entry(name: &str, value: NumericEntry) -> MetricState {
+    let text = format!("{:.4}", value.current());
     let entry = MetricEntry::new(id(name), SerializedEntry::new(text.clone(), text));
-    MetricState::Numeric(entry, Some(NumericEntry::Final(value)))
+    MetricState::Numeric(entry, Some(value))
 }
 
 /// The name and the value of a metric that [`RendererFeed`] has handed over.

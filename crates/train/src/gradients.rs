@@ -156,6 +156,14 @@ mod tests {
     }
 
     #[test]
+    fn the_norm_is_read_back_before_clipping() {
+        let (layer, grads) = layer_and_grads(2.0);
+        let norm = global_norm(&layer, &grads).unwrap();
+        assert!((norm - 10.0).abs() < 1e-5, "{norm}");
+        assert_eq!(global_norm(&layer, &GradientsParams::new()), None);
+    }
+
+    #[test]
     fn a_small_gradient_is_left_alone() {
         let (layer, grads) = layer_and_grads(1.0);
         let clipped = clip_global_norm(&layer, grads, 6.0);

@@ -24,7 +24,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_models::rl::{Noise, QNetwork, QNetworkConfig};
-use tinderbox_train::gradients::clip_global_norm;
+use tinderbox_train::gradients::{clip_global_norm, global_norm};
 use tinderbox_train::{Optimizer, Ranks, TrainError, blend, init_seeded, sum_gradients};
 
 pub use config::DqnConfig;
@@ -49,6 +49,9 @@ pub struct Dqn {
     ranks: Ranks,
     /// Updates done.
     pub(crate) updates: u64,
+    /// L2 norm of the gradient of the first update since this was taken, before clipping: to read it back after
+    /// each update would cost more than it tells.
+    pub(crate) gradient_norm: Option<f64>,
 }
 
 impl Dqn {
@@ -80,6 +83,7 @@ impl Dqn {
             device,
             ranks: Ranks::default(),
             updates: 0,
+            gradient_norm: None,
         }
     }
 
@@ -184,6 +188,9 @@ impl Dqn {
             grads
         };
         let mut grads = sum_gradients(&self.ranks, &self.online, grads, share, &mut also)?;
+        if self.gradient_norm.is_none() {
+            self.gradient_norm = global_norm(&self.online, &grads);
+        }
         if self.train.clip_norm > 0.0 {
             grads = clip_global_norm(&self.online, grads, self.train.clip_norm);
         }

@@ -16,7 +16,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::rl::{ActorCritic, ActorCriticConfig};
-use tinderbox_train::gradients::clip_global_norm;
+use tinderbox_train::gradients::{clip_global_norm, global_norm};
 use tinderbox_train::{
     ConfigError, Optimizer, Ranks, TaskError, TrainError, check_range, init_seeded, sum_gradients,
 };
@@ -118,6 +118,9 @@ pub struct Ppo {
     ranks: Ranks,
     /// Updates done.
     pub(crate) updates: u64,
+    /// L2 norm of the gradient of the first update since this was taken, before clipping: to read it back after
+    /// each update would cost more than it tells.
+    pub(crate) gradient_norm: Option<f64>,
 }
 
 /// Everything that was recorded between two rounds of updates.
@@ -159,6 +162,7 @@ impl Ppo {
             device,
             ranks: Ranks::default(),
             updates: 0,
+            gradient_norm: None,
         }
     }
 
@@ -381,6 +385,9 @@ impl Ppo {
     ) -> Result<f32, TrainError> {
         let mut also = [loss * share as f32];
         let mut grads = sum_gradients(&self.ranks, &self.online, grads, share, &mut also)?;
+        if self.gradient_norm.is_none() {
+            self.gradient_norm = global_norm(&self.online, &grads);
+        }
         if self.train.clip_norm > 0.0 {
             grads = clip_global_norm(&self.online, grads, self.train.clip_norm);
         }

@@ -83,6 +83,9 @@ pub(super) struct State {
     pub(super) recent: VecDeque<f64>,
     pub(super) loss_sum: f64,
     pub(super) losses: u64,
+    /// Norm of the gradient that the next point of the curve has, if it was measured already.
+    #[serde(default)]
+    pub(super) gradient_norm: Option<f64>,
 }
 
 impl State {
@@ -133,4 +136,25 @@ pub(super) fn take(
 ) -> Result<Vec<u8>, TaskError> {
     let missing = || foreign(format!("`{name}` is missing"));
     blobs.remove(name).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_from_before_there_were_gradient_norms_is_read() {
+        let state = State {
+            steps: 7,
+            gradient_norm: Some(0.5),
+            ..State::default()
+        };
+        let bytes = to_bytes(&state).unwrap();
+        let kept: State = from_bytes(&bytes).unwrap();
+        assert_eq!(kept.gradient_norm, Some(0.5));
+        let mut stored: BTreeMap<String, ciborium::Value> = from_bytes(&bytes).unwrap();
+        assert!(stored.remove("gradient_norm").is_some());
+        let old: State = from_bytes(&to_bytes(&stored).unwrap()).unwrap();
+        assert_eq!((old.steps, old.gradient_norm), (7, None));
+    }
 }

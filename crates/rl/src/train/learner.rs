@@ -128,6 +128,14 @@ impl Learner {
         }
     }
 
+    /// The norm of the gradient of the first update since it was taken.
+    pub(super) fn gradient_norm_mut(&mut self) -> &mut Option<f64> {
+        match self {
+            Self::Dqn(learner) => &mut learner.agent.gradient_norm,
+            Self::Ppo(learner) => &mut learner.agent.gradient_norm,
+        }
+    }
+
     pub(super) fn epsilon(&self, steps: u64) -> Option<f64> {
         match self {
             Self::Dqn(learner) => Some(learner.agent.config.epsilon(steps)),

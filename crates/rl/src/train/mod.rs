@@ -91,6 +91,8 @@ pub struct Progress {
     pub return_mean: f64,
     /// Mean loss since the last point of the curve; NaN without an update.
     pub loss: f64,
+    /// Learning rate of the latest updates.
+    pub learning_rate: f64,
     /// Probability of a random action, for an agent that has one.
     pub epsilon: Option<f64>,
     /// Environment steps per second since the last point.
@@ -169,6 +171,7 @@ fn train_on_rank<E: Environment>(
             total: run.config.total_timesteps as u64,
             rate: run.rate(),
         };
+        run.learning_rate = run.base_learning_rate * clock.rate;
         let round = run.learner.round(&mut run.envs, clock)?;
         run.state.add(&round, run.envs.len());
         let after = run.state.steps;
@@ -223,6 +226,9 @@ fn stored_totals(checkpoint: &CheckpointContents) -> Result<Option<Totals>, Task
 struct Run<E: Environment> {
     config: TrainingOptions,
     schedule: Schedule,
+    base_learning_rate: f64,
+    /// That of the latest round.
+    learning_rate: f64,
     identity: String,
     spec: EnvSpec,
     learner: Learner,
@@ -297,6 +303,8 @@ impl<E: Environment> Run<E> {
             half: (0, 0.0),
             config,
             schedule: recipe.schedule.clone(),
+            base_learning_rate: recipe.optimizer.learning_rate(),
+            learning_rate: 0.0,
             identity,
             spec,
             store,
@@ -418,6 +426,7 @@ impl<E: Environment> Run<E> {
             updates: self.learner.updates(),
             return_mean: self.state.recent_mean(),
             loss: self.state.loss(),
+            learning_rate: self.learning_rate,
             epsilon: self.learner.epsilon(self.state.steps),
             steps_per_s: (self.state.steps - self.mark.0) as f64
                 / self.mark.1.elapsed().as_secs_f64().max(1e-9),
@@ -432,6 +441,10 @@ impl<E: Environment> Run<E> {
         self.write("train", "loss", progress.loss)?;
         if let Some(epsilon) = progress.epsilon {
             self.write("train", "epsilon", epsilon)?;
+        }
+        self.write("train", "learning_rate", progress.learning_rate)?;
+        if let Some(norm) = self.learner.gradient_norm_mut().take() {
+            self.write("train", "gradient_norm", norm)?;
         }
         self.lines.flush().map_err(TrainError::Metrics)?;
         self.state.clear_loss();
@@ -498,6 +511,7 @@ impl<E: Environment> Run<E> {
         self.state.metrics_bytes = self.lines.sync().map_err(TrainError::Metrics)?;
         let state = State {
             wall_s: self.wall_s(),
+            gradient_norm: *self.learner.gradient_norm_mut(),
             ..self.state.clone()
         };
         let mut blobs = self.learner.save()?;
@@ -530,6 +544,7 @@ impl<E: Environment> Run<E> {
         let totals = self.state.totals;
         self.state = from_bytes(&take(blobs, "state")?)?;
         self.state.totals = totals;
+        *self.learner.gradient_norm_mut() = self.state.gradient_norm;
         if self.state.planned > 0 {
             self.config.total_timesteps = self.state.planned as usize;
         }
