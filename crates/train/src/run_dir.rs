@@ -424,7 +424,7 @@ pub struct DataOverview {
 }
 
 /// Metrics without those that are null, which stands for a value that is not finite.
-fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metrics, D::Error> {
+pub(crate) fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metrics, D::Error> {
     let all = std::collections::BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
     let finite = all
         .into_iter()
@@ -438,7 +438,7 @@ fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metrics, D::Erro
 pub struct Baseline {
     /// Which method.
     pub method: String,
-    /// Training items it was fitted on.
+    /// Training items it was fitted on; 0 for a method that is not fitted.
     pub samples: usize,
     /// Time to fit it and to predict, in s.
     pub wall_s: f64,

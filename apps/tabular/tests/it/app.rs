@@ -102,6 +102,20 @@ fn mistakes_are_answered_like_those_in_other_apps() {
     });
 }
 
+/// A validation metric of each epoch, and that of the best one.
+fn validations(place: &Place, name: &str) -> (Vec<f64>, f64) {
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let text = fs::read_to_string(place.path("run/metrics.jsonl")).unwrap();
+    let lines = text.lines().map(json);
+    let of_epoch = lines.filter(|line| line["split"] == "valid" && line["name"] == name);
+    let values: Vec<f64> = of_epoch
+        .map(|line| line["value"].as_f64().unwrap())
+        .collect();
+    assert_eq!(values.len() as u64, summary["epochs"].as_u64().unwrap());
+    let best = values[summary["best_epoch"].as_u64().unwrap() as usize - 1];
+    (values, best)
+}
+
 #[test]
 fn a_run_leaves_what_the_contract_says() {
     let place = place();
@@ -129,6 +143,11 @@ fn a_run_leaves_what_the_contract_says() {
         summary["test"]["auroc"].as_f64().unwrap() > 0.6,
         "{summary}"
     );
+    let (auroc, best) = validations(&place, "auroc");
+    assert!(auroc.iter().all(|value| (0.0..=1.0).contains(value)));
+    // The temperature of several members may swap a few rows.
+    let valid = summary["valid"]["auroc"].as_f64().unwrap();
+    assert!((best - valid).abs() < 0.02, "{best} is not {valid}");
     let methods = summary["baselines"].as_array().unwrap();
     let names: Vec<&Value> = methods.iter().map(|method| &method["method"]).collect();
     assert_eq!(names, ["logistic regression", "boosted trees"]);
@@ -601,6 +620,9 @@ fn numbers_are_predicted_in_their_own_unit() {
         assert!(summary["test"][metric].is_f64(), "{metric}");
     }
     assert_eq!(summary["baselines"][0]["method"], "ridge regression");
+    let (_, best) = validations(&place, "rmse");
+    let valid = summary["valid"]["rmse"].as_f64().unwrap();
+    assert!((best / valid - 1.0).abs() < 1e-5, "{best} is not {valid}");
     place.write("new.csv", "months,plan,online,leaves\n3,basic,yes,Yes\n");
     let ran = place.run(&["predict", "--run", "run", "--json", "new.csv"]);
     let value = json(&ran.ok().stdout)["value"].as_f64().unwrap();

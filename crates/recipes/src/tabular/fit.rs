@@ -20,6 +20,7 @@ use tinderbox_train::{BestListener, Splits, TaskError, Trained, init_seeded};
 
 use super::dataset::EncodedDataset;
 use super::error::{DataError, table_error};
+use super::headline::HeadlineMetric;
 use super::predictor::Training;
 use super::recipe::of_recipe;
 use super::targets::fit_scale;
@@ -74,7 +75,8 @@ impl Tabular {
             }
             let net = self.untrained(&sizes, &datasets[0], member, device)?;
             let model = TabularModel::new(net, objective.clone());
-            self.fit_member(model, &datasets, job, device, options)
+            let metric = HeadlineMetric::new(&target, &datasets[1].classes());
+            self.fit_member(model, &datasets, metric, job, device, options)
         })?;
         let models = std::mem::take(&mut members.models);
         let mut ensemble = Ensemble {
@@ -131,6 +133,7 @@ impl Tabular {
         &self,
         model: TabularModel,
         [train, valid]: &[EncodedDataset; 2],
+        metric: Option<HeadlineMetric>,
         job: Job<TabularModel>,
         device: &Device,
         options: &mut Options,
@@ -148,7 +151,10 @@ impl Tabular {
         let eval = Loader::new(valid.shared(), valid.clone(), eval, device)?;
         let identity = run::identity(&self.recipe.identity(), &self.list, &job.stage.name)?;
         let trainer = job.trainer(config, identity, options);
-        Ok(trainer.fit(model, loader, eval, |training| training)?)
+        Ok(trainer.fit(model, loader, eval, |training| match metric {
+            Some(metric) => training.metric_valid_numeric(metric),
+            None => training,
+        })?)
     }
 
     /// The predictions of a trained ensemble for some rows, with their targets.

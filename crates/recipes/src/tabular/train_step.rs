@@ -2,13 +2,15 @@
 
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{ExecutionError, Int, Tensor};
+use burn::train::metric::{Adaptor, ItemLazy, LossInput};
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use tinderbox_predict::tabular::{TabularNet, Target};
 use tinderbox_train::LossOutput;
 use tinderbox_train::classify::weighted;
 
 use super::dataset::{BatchTargets, TableBatch};
+use super::headline::HeadlineInput;
 use super::recipe::Loss;
 use super::targets::Targets;
 
@@ -82,26 +84,75 @@ impl Objective {
     }
 }
 
-/// The validation loss: of the mean prediction of the members, and without weights, so that two
-/// recipes can be compared.
-fn plain_loss(scores: Tensor<3>, targets: BatchTargets) -> Tensor<1> {
-    let [batch, members, outputs] = scores.dims();
-    match targets {
-        BatchTargets::Classes(labels) => {
-            let log = log_softmax(scores, 2);
-            let right: Tensor<3, Int> = labels.reshape([batch, 1, 1]).repeat_dim(1, members);
-            let right = log.gather(2, right).exp().mean_dim(1);
-            right
-                .clamp_min(f32::MIN_POSITIVE)
-                .log()
-                .neg()
-                .reshape([batch])
+/// The output of a validation step, of the mean prediction of the members.
+#[derive(Clone, Debug)]
+pub struct ValidationOutput {
+    /// Loss of each row without weights, so that two recipes can be compared, `[batch]`.
+    loss: Tensor<1>,
+    /// Probability of the second class of two, index of the class of more, or number on the network's scale, `[batch]`.
+    predicted: Tensor<1>,
+    /// Index of the class or number on the network's scale, `[batch]`.
+    actual: Tensor<1>,
+}
+
+impl ValidationOutput {
+    fn new(scores: Tensor<3>, targets: BatchTargets) -> Self {
+        match targets {
+            BatchTargets::Classes(labels) => Self::of_classes(scores, labels),
+            BatchTargets::Numbers(values) => Self::of_numbers(scores, values),
         }
-        BatchTargets::Numbers(values) => {
-            let mean = scores.mean_dim(1).reshape([batch, outputs]);
-            let error = mean - values.reshape([batch, 1]);
-            error.square().reshape([batch])
+    }
+
+    fn of_classes(scores: Tensor<3>, labels: Tensor<1, Int>) -> Self {
+        let [batch, members, classes] = scores.dims();
+        let log = log_softmax(scores, 2);
+        let picked: Tensor<3, Int> = labels.clone().reshape([batch, 1, 1]).repeat_dim(1, members);
+        let right = log.clone().gather(2, picked).exp().mean_dim(1);
+        let loss = right.clamp_min(f32::MIN_POSITIVE).log().neg();
+        let predicted = if classes == 2 {
+            log.narrow(2, 1, 1).exp().mean_dim(1).reshape([batch])
+        } else {
+            let probabilities = log.exp().mean_dim(1);
+            probabilities.argmax(2).float().reshape([batch])
+        };
+        Self {
+            loss: loss.reshape([batch]),
+            predicted,
+            actual: labels.float(),
         }
+    }
+
+    fn of_numbers(scores: Tensor<3>, values: Tensor<1>) -> Self {
+        let [batch, _members, _outputs] = scores.dims();
+        let predicted = scores.mean_dim(1).reshape([batch]);
+        let error = predicted.clone() - values.clone();
+        Self {
+            loss: error.square(),
+            predicted,
+            actual: values,
+        }
+    }
+}
+
+impl Adaptor<LossInput> for ValidationOutput {
+    fn adapt(&self) -> LossInput {
+        LossInput::new(self.loss.clone())
+    }
+}
+
+impl Adaptor<HeadlineInput> for ValidationOutput {
+    fn adapt(&self) -> HeadlineInput {
+        HeadlineInput {
+            predicted: self.predicted.clone(),
+            actual: self.actual.clone(),
+        }
+    }
+}
+
+impl ItemLazy for ValidationOutput {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        self.loss.device().flush()?;
+        Ok(self)
     }
 }
 
@@ -143,11 +194,11 @@ impl TrainStep for TabularModel {
 
 impl InferenceStep for TabularModel {
     type Input = TableBatch;
-    type Output = LossOutput;
+    type Output = ValidationOutput;
 
-    fn step(&self, batch: TableBatch) -> LossOutput {
+    fn step(&self, batch: TableBatch) -> ValidationOutput {
         let scores = self.net.forward(batch.rows);
-        LossOutput::new(plain_loss(scores, batch.targets))
+        ValidationOutput::new(scores, batch.targets)
     }
 }
 
@@ -197,7 +248,28 @@ mod tests {
         let loss = objective(Loss::default(), Vec::new()).forward(scores(&device), labels());
         close(values(loss), &apart);
         let together = members.map(|[a, b]| -f64::midpoint(a, b).ln());
-        close(values(plain_loss(scores(&device), labels())), &together);
+        let output = ValidationOutput::new(scores(&device), labels());
+        close(values(output.loss), &together);
+        let shares = members.map(|[a, b]| f64::midpoint(a, b));
+        close(values(output.predicted), &shares);
+        close(values(output.actual), &[1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_class_and_the_number_of_a_validation_are_those_of_all_members() {
+        let device = Device::flex();
+        // The second member is surer than the first.
+        let scores = Tensor::<3>::from_floats([[[1.0, 0.0, 0.0], [0.0, 0.0, 9.0]]], &device);
+        let labels = BatchTargets::Classes(Tensor::from_ints([1], &device));
+        let output = ValidationOutput::new(scores, labels);
+        close(values(output.predicted), &[2.0]);
+        close(values(output.actual), &[1.0]);
+        let scores = Tensor::<3>::from_floats([[[0.5], [2.5]]], &device);
+        let numbers = BatchTargets::Numbers(Tensor::from_floats([1.0], &device));
+        let output = ValidationOutput::new(scores, numbers);
+        close(values(output.loss), &[0.25]);
+        close(values(output.predicted), &[1.5]);
+        close(values(output.actual), &[1.0]);
     }
 
     #[test]

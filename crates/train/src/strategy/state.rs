@@ -7,6 +7,7 @@ use crate::checkpoint::CheckpointContents;
 use crate::config::TrainConfig;
 use crate::log::{LogState, Metrics};
 use crate::overlay::Reread;
+use crate::run_dir::finite;
 use crate::schedule::PlateauState;
 
 /// Where the time of a run went, in s.
@@ -151,5 +152,26 @@ impl State {
 pub(crate) struct Best {
     pub(crate) epoch: usize,
     pub(crate) value: f64,
+    // JSON has no infinity, which the error of a wild prediction may be.
+    #[serde(deserialize_with = "finite")]
     pub(crate) valid: Metrics,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_that_is_not_finite_does_not_make_a_checkpoint_unreadable() {
+        let valid = [("loss", 0.5), ("rmse", f64::INFINITY)];
+        let valid = valid.map(|(name, value)| (name.to_owned(), value));
+        let best = Best {
+            epoch: 1,
+            value: 0.5,
+            valid: valid.into(),
+        };
+        let stored = serde_json::to_value(&best).unwrap();
+        let best: Best = serde_json::from_value(stored).unwrap();
+        assert_eq!(best.valid, Metrics::from([("loss".to_owned(), 0.5)]));
+    }
 }
