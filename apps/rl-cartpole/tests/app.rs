@@ -84,11 +84,41 @@ fn a_run_leaves_what_the_contract_says_and_can_be_used() {
     assert!(ran.stdout.contains("CartPole-v1: return"), "{}", ran.stdout);
     assert!(ran.stderr.contains("valid  return_mean"), "{}", ran.stderr);
     assert!(ran.stderr.contains("step  400/2000"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("learning_rate 2.30e-3"),
+        "{}",
+        ran.stderr
+    );
     let place = dir.path("run");
     let summary = json(&place.join("summary.json"));
     assert_eq!(summary["app"], "rl-cartpole");
     assert_eq!(summary["steps"], 2000);
     assert!(summary["test"]["return_mean"].as_f64().unwrap() > 5.0);
+    // On the same episodes.
+    let methods = summary["baselines"].as_array().unwrap();
+    for (baseline, name) in methods.iter().zip(["random policy", "heuristic policy"]) {
+        assert_eq!(baseline["method"], name);
+        assert!(baseline["test"]["return_mean"].as_f64().unwrap() > 5.0);
+        assert!(
+            ran.stdout
+                .lines()
+                .any(|line| line.trim_start().starts_with(name)),
+            "{}",
+            ran.stdout
+        );
+    }
+    assert_eq!(methods.len(), 2);
+    assert_eq!(summary["comparison"]["metric"], "return_mean");
+    assert_eq!(summary["comparison"]["method"], "heuristic policy");
+    assert!(
+        ran.stdout.contains("over 5 test episodes"),
+        "{}",
+        ran.stdout
+    );
+    let text = fs::read_to_string(place.join("metrics.jsonl")).unwrap();
+    for name in ["learning_rate", "gradient_norm"] {
+        assert!(text.contains(&format!("\"name\":\"{name}\"")), "{name}");
+    }
     for line in fs::read_to_string(place.join("metrics.jsonl"))
         .unwrap()
         .lines()
@@ -167,8 +197,18 @@ fn actions_are_predicted_for_lines_of_observations() {
 fn the_stored_recipe_repeats_the_run_to_the_bit() {
     let dir = place();
     assert_eq!(dir.run(&train("rainbow", "a", &[])).code, Some(0));
-    let ran = dir.run(&["train", "--recipe", "a/recipe.toml", "--out", "b"]);
+    let ran = dir.run(&[
+        "train",
+        "--recipe",
+        "a/recipe.toml",
+        "--out",
+        "b",
+        "--no-baseline",
+    ]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let baselines = |run: &str| json(&dir.path(run).join("summary.json"))["baselines"].clone();
+    assert_eq!(baselines("a").as_array().unwrap().len(), 2);
+    assert_eq!(baselines("b"), Value::Array(Vec::new()));
     let [a, b] = ["a", "b"].map(|run| result(&dir.path(run)));
     assert!(a == b, "the runs differ");
     assert_eq!(

@@ -30,7 +30,10 @@ pub fn scores(
         row("this model", &summary.test),
     ];
     for baseline in &summary.baselines {
-        let what = format!("{} on {}", baseline.method, count(baseline.samples));
+        let what = match baseline.samples {
+            0 => baseline.method.clone(),
+            samples => format!("{} on {}", baseline.method, count(samples)),
+        };
         rows.push(row(&what, &baseline.test));
     }
     rows
@@ -119,7 +122,25 @@ pub fn times(timings: &Timings, wall_s: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tinderbox_train::run_dir::Baseline;
+
     use super::*;
+
+    #[test]
+    fn a_baseline_that_is_not_fitted_has_no_number_of_items() {
+        let baseline = |method: &str, samples| Baseline {
+            method: method.to_owned(),
+            samples,
+            ..Baseline::default()
+        };
+        let summary = Summary {
+            baselines: vec![baseline("random policy", 0), baseline("ridge", 1_200)],
+            ..Summary::default()
+        };
+        let rows = scores(&summary, &["loss"], F1::Macro, thousands);
+        assert_eq!(rows[2], ["random policy", "-"]);
+        assert_eq!(rows[3], ["ridge on 1,200", "-"]);
+    }
 
     #[test]
     fn a_threshold_is_shown_with_the_digits_that_it_needs() {

@@ -157,7 +157,7 @@ fn headlines(evaluation: &Evaluation) -> &'static [&'static str] {
         Evaluation::Tags { .. } => &["accuracy", "f1", "f1_spans", "loss"],
         Evaluation::Numbers { .. } => &["rmse", "mae", "r2", "median_ape"],
         Evaluation::Tokens { .. } => &["loss", "perplexity", "nats_per_character"],
-        Evaluation::Other { .. } => &[],
+        Evaluation::Means { .. } | Evaluation::Other { .. } => &[],
     }
 }
 
@@ -197,7 +197,9 @@ pub(crate) fn print(
     print_sections(&mut out, &report.sections)?;
     if let Some(comparison) = &report.comparison {
         let items = report.evaluation.len();
-        out.line(&verdict(comparison, f1, items, item.1))?;
+        let headline = summary.headline.as_ref();
+        let noun = headline.map_or(item.1, |headline| headline.noun[1].as_str());
+        out.line(&verdict(comparison, f1, items, noun))?;
     }
     out.line(&speed(report, summary, item))?;
     out.line(&times(&summary.timings, summary.wall_s))?;

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tinderbox_train::Metrics;
+use tinderbox_train::metrics::Evaluation;
+use tinderbox_train::{Metrics, MonitorMode};
 
 use crate::environment::Environment;
 use crate::policy::Actions;
@@ -28,6 +29,15 @@ impl EpisodeReturns {
     /// The metrics `return_mean` and `return_std`.
     pub fn metrics(&self) -> Metrics {
         return_metrics(self.mean(), self.std())
+    }
+
+    /// The same as the predictions of a task are given: the mean return decides.
+    pub fn evaluation(&self) -> Evaluation {
+        Evaluation::Means {
+            values: self.returns.clone(),
+            metrics: self.metrics(),
+            headline: ("return_mean", MonitorMode::Max),
+        }
     }
 
     /// Standard deviation of the returns (with `n`, as `evaluate_policy` of Stable-Baselines3).

@@ -31,6 +31,7 @@
 //! flags, windows, and knowledge of backends (it takes a [`Device`](burn::tensor::Device)).
 
 pub mod ablation;
+mod baseline;
 pub mod burn_traits;
 mod docs;
 pub mod dqn;

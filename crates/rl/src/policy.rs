@@ -87,8 +87,21 @@ impl TestEpisodes {
         policy: &Policy,
         env: &E,
     ) -> Result<EpisodeReturns, VectorEnvError> {
+        self.play(env, |observations| policy.act(observations))
+    }
+
+    /// Plays the episodes in `env` with the actions of a function of the observations, `[rows, values]`.
+    ///
+    /// # Errors
+    ///
+    /// If an action is outside the space, or a reward or an observation is not finite.
+    pub fn play<E: Environment>(
+        self,
+        env: &E,
+        act: impl FnMut(&[f32]) -> Actions,
+    ) -> Result<EpisodeReturns, VectorEnvError> {
         let seed = Purpose::Test.seed(self.seed, 0);
-        evaluate_policy(env, self.episodes, seed, |rows| policy.act(rows))
+        evaluate_policy(env, self.episodes, seed, act)
     }
 }
 

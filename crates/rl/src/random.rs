@@ -27,6 +27,8 @@ pub enum Purpose {
     ActingNoise,
     /// Noise in the weights while learning; the update counts.
     LearningNoise,
+    /// Actions of the random policy that an agent is compared with.
+    RandomPolicy,
 }
 
 impl Purpose {

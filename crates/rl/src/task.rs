@@ -5,17 +5,17 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use tinderbox_predict::ModelFiles;
-use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Objective, Overview,
-    PredictionListener, Training,
+    PredictionListener, Training, compare,
 };
 use tinderbox_train::{
     ConfigError, MonitorMode, Options, Report, Section, Stage, Task, TaskError, TaskRecipe as _,
     Timings, run,
 };
 
+use crate::baseline::baselines;
 use crate::env::ClassicControl;
 use crate::environment::{ActionSpace, Environment as _};
 use crate::evaluation::{EpisodeReturns, return_metrics};
@@ -131,6 +131,7 @@ impl Task for ReinforcementLearning {
         run::in_run_dir(&self.recipe, None, options, |run, options| {
             let mut feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
             let interrupter = options.interrupter.clone();
+            let is_compared = options.baselines && self.has_test;
             let options = train::Options {
                 test: self.has_test,
                 on_note: options.on_note,
@@ -143,7 +144,12 @@ impl Task for ReinforcementLearning {
             };
             let trained = train(&self.recipe, &self.env, device, options)?;
             trained.policy.save(&run.model_dir())?;
-            self.report(run, &trained)
+            let mut report = self.report(run, &trained)?;
+            if let Some(test) = trained.policy.test().filter(|_| is_compared) {
+                report.baselines = baselines(&self.env, test)?;
+                report.comparison = compare(&report.evaluation, &[], &report.baselines);
+            }
+            Ok(report)
         })
     }
 
@@ -167,7 +173,7 @@ impl Task for ReinforcementLearning {
         }
         let returns = test_episodes(model, None, None, None)?;
         Ok(EvalReport {
-            evaluation: evaluation(&returns),
+            evaluation: returns.evaluation(),
             labels: Vec::new(),
             scope: None,
             source: None,
@@ -227,14 +233,6 @@ pub fn test_episodes(
     Ok(test.evaluate(policy, &env)?)
 }
 
-fn evaluation(returns: &EpisodeReturns) -> Evaluation {
-    Evaluation::Other {
-        metrics: returns.metrics(),
-        items: returns.returns.len(),
-        headline: ("return_mean", MonitorMode::Max),
-    }
-}
-
 impl ReinforcementLearning {
     fn report(&self, run: &RunDir, trained: &Trained) -> Result<Report, TaskError> {
         let train_s = trained.wall_s - trained.evaluation_s;
@@ -262,7 +260,7 @@ impl ReinforcementLearning {
             parameters: trained.parameters,
             valid: return_metrics(trained.best.return_mean, trained.best.return_std),
             test: trained.test.metrics(),
-            evaluation: evaluation(&trained.test),
+            evaluation: trained.test.evaluation(),
             labels: Vec::new(),
             folds: Vec::new(),
             baselines: Vec::new(),

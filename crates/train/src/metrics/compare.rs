@@ -25,8 +25,8 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The mean of a number of each row.
-    fn of_mean(values: &[f64]) -> Option<Self> {
+    /// The mean of a number of each row; `None` if there are no rows.
+    pub fn of_mean(values: &[f64]) -> Option<Self> {
         let value = mean(values.iter().copied())?;
         Some(Self {
             value,

@@ -43,6 +43,15 @@ pub enum Evaluation {
         /// Number of characters of these tokens.
         characters: usize,
     },
+    /// A number of each item whose mean decides, such as the return of an episode.
+    Means {
+        /// The numbers.
+        values: Vec<f64>,
+        /// The metrics by their names; the first of `headline` is the mean.
+        metrics: Metrics,
+        /// Name of the metric that decides between two models, and its direction.
+        headline: (&'static str, MonitorMode),
+    },
     /// Metrics that a task computes itself.
     Other {
         /// The metrics by their names; the first of `headline` decides.
@@ -72,6 +81,7 @@ impl Evaluation {
             Self::Tags { lengths, .. } => lengths.len(),
             Self::Numbers { actual, .. } => actual.len(),
             Self::Tokens { tokens, .. } => *tokens,
+            Self::Means { values, .. } => values.len(),
             Self::Other { items, .. } => *items,
         }
     }
@@ -145,7 +155,7 @@ impl Evaluation {
                     ),
                 ])
             }
-            Self::Other { metrics, .. } => metrics.clone(),
+            Self::Means { metrics, .. } | Self::Other { metrics, .. } => metrics.clone(),
         }
     }
 
@@ -157,7 +167,7 @@ impl Evaluation {
             Self::Labels(_) | Self::Tags { .. } => ("f1", MonitorMode::Max),
             Self::Numbers { .. } => ("rmse", MonitorMode::Min),
             Self::Tokens { .. } => ("loss", MonitorMode::Min),
-            Self::Other { headline, .. } => *headline,
+            Self::Means { headline, .. } | Self::Other { headline, .. } => *headline,
         }
     }
 
@@ -172,7 +182,11 @@ impl Evaluation {
             }
             Self::Labels(labels) => labels.f1_estimate(),
             Self::Numbers { predicted, actual } => Estimate::rmse(predicted, actual),
-            Self::Tags { .. } | Self::Tokens { .. } | Self::Other { .. } => None,
+            // One number says nothing about its error.
+            Self::Means { values, .. } if values.len() > 1 => Estimate::of_mean(values),
+            Self::Tags { .. } | Self::Tokens { .. } | Self::Means { .. } | Self::Other { .. } => {
+                None
+            }
         }
     }
 
@@ -185,6 +199,11 @@ impl Evaluation {
         Some(match self {
             Self::Classes(predictions) => share_interval(estimate.value, predictions.len()),
             Self::Binary(_) | Self::Labels(_) => estimate.interval().map(|end| end.clamp(0.0, 1.0)),
+            Self::Means { .. } => {
+                // Equal numbers, such as the returns of a perfect agent, do not tell how much others vary.
+                let [low, high] = estimate.interval();
+                return (low < high).then_some([low, high]);
+            }
             _ => estimate.interval(),
         })
     }
@@ -266,7 +285,10 @@ impl Evaluation {
 pub fn pooled(folds: &[&Evaluation]) -> Option<Metrics> {
     if matches!(
         folds.first()?,
-        Evaluation::Tags { .. } | Evaluation::Tokens { .. } | Evaluation::Other { .. }
+        Evaluation::Tags { .. }
+            | Evaluation::Tokens { .. }
+            | Evaluation::Means { .. }
+            | Evaluation::Other { .. }
     ) {
         return None;
     }
@@ -360,4 +382,42 @@ fn spans<'a>(tags: &[usize], names: &'a [String]) -> Vec<(&'a str, usize, usize)
     }
     spans.extend(open.map(|(kind, from)| (kind, from, tags.len())));
     spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Comparison, Verdict};
+
+    fn returns(values: &[f64]) -> Evaluation {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Evaluation::Means {
+            values: values.to_vec(),
+            metrics: Metrics::from([("return_mean".to_owned(), mean)]),
+            headline: ("return_mean", MonitorMode::Max),
+        }
+    }
+
+    #[test]
+    fn means_are_compared_item_by_item() {
+        let own = returns(&[10.0, 20.0, 30.0, 40.0]);
+        assert_eq!((own.len(), own.headline().0), (4, "return_mean"));
+        // The same items, each a little worse: the differences hardly vary.
+        let other = returns(&[9.0, 18.0, 29.0, 38.0]);
+        let estimates = [&own, &other].map(|one| one.estimate().unwrap());
+        let [own_estimate, other_estimate] = estimates;
+        let found = Comparison::of_rows(
+            "return_mean",
+            MonitorMode::Max,
+            &own_estimate,
+            [("random policy", other_estimate)],
+        )
+        .unwrap();
+        assert_eq!(found.verdict, Verdict::Better);
+        let [low, high] = own.interval().unwrap();
+        assert!(low < 25.0 && high > 25.0 && (low + high - 50.0).abs() < 1e-9);
+        assert_eq!(pooled(&[&own, &other]), None);
+        assert_eq!(returns(&[7.0]).estimate(), None);
+        assert_eq!(returns(&[7.0; 9]).interval(), None);
+    }
 }
