@@ -52,6 +52,11 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>, ExportError> {
         )),
         #[cfg(feature = "text")]
         Model::Text(model) => text::export(model),
+        // Another package of the build may ask for kinds that this one leaves out.
+        model => Err(ExportError::unsupported(
+            format!("a model of kind `{}`", model.kind()),
+            "this program has no writer for it",
+        )),
     }
 }
 

@@ -12,6 +12,8 @@ use crate::{Inputs, ModelFiles, Prediction, tabular};
 
 /// A trained model of any kind: bytes in, structured predictions out.
 ///
+/// The features of the build decide which kinds there are, so a `match` needs an arm for other kinds.
+///
 /// ```no_run
 /// use burn::tensor::Device;
 /// use tinderbox_predict::{Model, ModelFiles};
@@ -27,6 +29,7 @@ use crate::{Inputs, ModelFiles, Prediction, tabular};
 /// # }
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Model {
     /// An image classifier; its inputs are image files.
     Image(Box<ImageClassifier>),

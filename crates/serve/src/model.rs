@@ -185,7 +185,7 @@ impl Loaded {
     pub fn open(files: &ModelFiles, device: &Device) -> Result<Self, PredictError> {
         let model = Model::load(files, device)?;
         let (recipe, classes) = (model.recipe().to_owned(), model.labels().to_vec());
-        let (input, answer) = forms(&model);
+        let (input, answer) = forms(&model)?;
         let mut info = ModelInfo::new(files, recipe, classes, input, answer)?;
         if let Model::Table(model) = &model {
             info.threshold = model.threshold();
@@ -224,8 +224,8 @@ impl ModelInfo {
 }
 
 /// The inputs and answers of a model.
-fn forms(model: &Model) -> (InputForm, AnswerForm) {
-    match model {
+fn forms(model: &Model) -> Result<(InputForm, AnswerForm), PredictError> {
+    Ok(match model {
         Model::Image(_) => (InputForm::Image, AnswerForm::Class),
         Model::Segmenter(_) => (InputForm::Image, AnswerForm::Mask),
         Model::Detector(_) => (InputForm::Image, AnswerForm::Objects),
@@ -234,7 +234,14 @@ fn forms(model: &Model) -> (InputForm, AnswerForm) {
         Model::Table(table) => (row_form(table), AnswerForm::Class),
         #[cfg(feature = "text")]
         Model::Text(model) => text_forms(model),
-    }
+        // Another package of the build may ask for kinds that this one leaves out.
+        model => {
+            let kind = model.kind();
+            return Err(PredictError::input(format!(
+                "this server does not serve models of kind `{kind}`"
+            )));
+        }
+    })
 }
 
 #[cfg(feature = "text")]
