@@ -68,15 +68,6 @@ impl Inputs {
         }
     }
 
-    /// Number of pixels of all images, in the size in which they are kept; 0 for other inputs.
-    pub fn pixels(&self) -> u64 {
-        let Items::Images(images) = &self.items else {
-            return 0;
-        };
-        let pixels = images.iter().map(|image| image.height * image.width);
-        pixels.sum::<usize>() as u64
-    }
-
     /// What was assumed or left out, as sentences.
     pub fn notes(&self) -> &[String] {
         &self.notes

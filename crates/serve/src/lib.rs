@@ -23,6 +23,7 @@
 //! Non-goals: training, TLS and user accounts, which a reverse proxy does better.
 
 mod access;
+mod base64_images;
 mod batcher;
 mod body;
 mod docs;

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
+use crate::base64_images::images;
 use crate::body::{self, Json};
 use crate::model::InputForm;
 use crate::predict::{Content, answer, decode, json as parse, note};
@@ -43,7 +44,12 @@ pub(crate) async fn invocations(
         let Content::Json(body) = parse(&bytes)? else {
             return Err(Problem::malformed("the body is not JSON"));
         };
-        Content::Json(Value::Array(values(body, &loaded.info.input)?))
+        let values = values(body, &loaded.info.input)?;
+        match loaded.info.input {
+            // As MLflow has columns of bytes.
+            InputForm::Image => images(&values)?,
+            _ => Content::Json(Value::Array(values)),
+        }
     };
     let decoded = decode(&shared, &loaded, content).await?;
     let note = note(&decoded.inputs);
@@ -74,7 +80,9 @@ fn values(body: Value, input: &InputForm) -> Result<Vec<Value>, Problem> {
         ("dataframe_split", Value::Object(frame)) => of_split(frame),
         (_, Value::Array(values)) if key != "dataframe_split" => Ok(values),
         // Columns with their values.
-        ("inputs", Value::Object(columns)) if matches!(input, InputForm::Row { .. }) => {
+        ("inputs", Value::Object(columns))
+            if matches!(input, InputForm::Row { .. } | InputForm::Image) =>
+        {
             of_columns(columns)
         }
         _ => Err(Problem::input(format!(
@@ -90,7 +98,16 @@ fn of_split(mut frame: Map<String, Value>) -> Result<Vec<Value>, Problem> {
         )
     };
     let columns = frame.remove("columns").ok_or_else(wrong)?;
-    let columns: Vec<String> = serde_json::from_value(columns).map_err(|_| wrong())?;
+    let Value::Array(columns) = columns else {
+        return Err(wrong());
+    };
+    // A data frame without names numbers its columns.
+    let name = |column: Value| match column {
+        Value::String(name) => Ok(name),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(wrong()),
+    };
+    let columns: Vec<String> = columns.into_iter().map(name).collect::<Result<_, _>>()?;
     let mut seen = BTreeSet::new();
     if let Some(column) = columns.iter().find(|column| !seen.insert(*column)) {
         return Err(Problem::input(format!("the column `{column}` comes twice")));
@@ -152,6 +169,26 @@ mod tests {
             json!({"inputs": {"a": [1, 2], "b": ["x", "y"]}}),
         ] {
             assert_eq!(rows(body.clone()).unwrap(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_mlflow_has_images() {
+        for body in [
+            json!({"dataframe_split": {"columns": ["image"], "data": [["YQ=="], ["Yg=="]]}}),
+            json!({"dataframe_split": {"index": [0, 1], "columns": [0], "data": [["YQ=="], ["Yg=="]]}}),
+            json!({"dataframe_records": [{"image": "YQ=="}, {"image": "Yg=="}]}),
+            json!({"instances": ["YQ==", "Yg=="]}),
+            json!({"instances": [{"b64": "YQ=="}, {"b64": "Yg=="}]}),
+            json!({"inputs": ["YQ==", "Yg=="]}),
+            json!({"inputs": {"image": ["YQ==", "Yg=="]}}),
+        ] {
+            let values = values(body.clone(), &InputForm::Image).unwrap();
+            let Ok(Content::Files(files)) = images(&values) else {
+                panic!("{body}");
+            };
+            let bytes: Vec<&[u8]> = files.iter().map(|(_, bytes)| &bytes[..]).collect();
+            assert_eq!(bytes, [b"a", b"b"], "{body}");
         }
     }
 

@@ -1,16 +1,17 @@
 //! `POST /v1/predict`: inputs of one request to predictions.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
+use axum::extract::{self, FromRequest as _, Multipart, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use tinderbox_datasets::image::oriented_size;
-use tinderbox_predict::{Inputs, Prediction};
+use tinderbox_datasets::image::{ImageError, oriented_size};
+use tinderbox_predict::{Inputs, PredictError, Prediction};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -70,7 +71,7 @@ pub(crate) async fn default_model(
 /// `POST /v1/models/{name}/predict`
 pub(crate) async fn named_model(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    extract::Path(name): extract::Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     respond(&shared, Some(&name), request).await
@@ -255,12 +256,15 @@ pub(crate) async fn decode(
     .await?
 }
 
-/// Runs CPU-bound work on a blocking thread, with at most one job per core.
+/// Runs CPU-bound work on a blocking thread, with at most one job per core. Work that takes too long goes on, and
+/// keeps its core, but nobody waits for it.
 pub(crate) async fn blocking<T: Send + 'static>(
     shared: &Shared,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    blocking_in(&shared.cores, shared.limits.time, work).await
+    let limit = shared.limits.time;
+    let result = timeout(limit, blocking_in(&shared.cores, limit, work)).await;
+    result.unwrap_or_else(|_| Err(Problem::late()))
 }
 
 /// The same with other places than those of decoding, for which it waits `limit` at most.
@@ -304,7 +308,7 @@ fn decode_now(loaded: &Loaded, content: &Content, limits: &Limits) -> Result<Dec
 
 fn check(inputs: &Inputs, limits: &Limits) -> Result<(), Problem> {
     if inputs.is_empty() {
-        return Err(Problem::input("the request has no input"));
+        return Err(no_input());
     }
     check_count(inputs.len(), limits)?;
     if inputs.tokens() > limits.tokens {
@@ -315,6 +319,10 @@ fn check(inputs: &Inputs, limits: &Limits) -> Result<(), Problem> {
         )));
     }
     Ok(())
+}
+
+fn no_input() -> Problem {
+    Problem::input("the request has no input")
 }
 
 fn check_count(count: usize, limits: &Limits) -> Result<(), Problem> {
@@ -350,20 +358,26 @@ fn decode_json(loaded: &Loaded, value: &Value, limits: &Limits) -> Result<Decode
     Ok(Decoded { inputs, form })
 }
 
-/// Refuses an image, by its header, that has too many pixels together with the `kept` ones of those before it.
-fn check_pixels(name: &str, bytes: &[u8], kept: u64, limits: &Limits) -> Result<(), Problem> {
-    let path = std::path::Path::new(name);
-    let Ok((height, width)) = oriented_size(bytes, path, limits.pixels) else {
-        // The decoder says what is wrong with it, alone.
-        return Ok(());
-    };
-    let sum = kept + (height * width) as u64;
+/// Refuses images that are too large together, by their headers: before any of them is decoded.
+fn check_pixels(files: &[(String, Bytes)], limits: &Limits) -> Result<(), Problem> {
+    let mut sum = 0_u64;
+    for (name, bytes) in files {
+        match oriented_size(bytes, Path::new(name), limits.pixels) {
+            Ok((height, width)) => sum = sum.saturating_add((height * width) as u64),
+            Err(error @ ImageError::TooLarge { .. }) => {
+                return Err(PredictError::input(error).into());
+            }
+            // The decoder says what is wrong with it.
+            Err(_) => {}
+        }
+    }
     if sum <= limits.pixels {
         return Ok(());
     }
     Err(Problem::input(format!(
-        "the images of the request are too large together: {sum} pixels in the sum up to `{name}`, and the \
-         limit of this server is {}; send them in several requests",
+        "the {} images of the request are too large together: they have {sum} pixels, and the limit of this \
+         server is {}; send them in several requests",
+        files.len(),
         limits.pixels
     )))
 }
@@ -374,16 +388,15 @@ fn decode_files(
     limits: &Limits,
 ) -> Result<Decoded, Problem> {
     check_count(files.len(), limits)?;
+    if loaded.info.input == InputForm::Image {
+        check_pixels(files, limits)?;
+    }
     let (mut all, mut names) = (None::<Inputs>, Vec::new());
     for (name, bytes) in files {
         let is_rows = matches!(loaded.info.input, InputForm::Row { .. });
         let inputs = if is_rows && looks_like_json(bytes) {
             decode_now(loaded, &json(bytes)?, limits)?.inputs
         } else {
-            let kept = all.as_ref().map_or(0, Inputs::pixels);
-            if loaded.info.input == InputForm::Image {
-                check_pixels(name, bytes, kept, limits)?;
-            }
             loaded.model.read_file(name, bytes, limits.pixels)?
         };
         let rows = (1..=inputs.len()).map(|row| is_rows.then_some(row));
@@ -393,7 +406,7 @@ fn decode_files(
             None => all = Some(inputs),
         }
     }
-    let inputs = all.ok_or_else(|| Problem::malformed("the form has no file"))?;
+    let inputs = all.ok_or_else(no_input)?;
     let form = Form::Named(names);
     Ok(Decoded { inputs, form })
 }

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::table::Kind;
 use tinderbox_predict::{Action, Prediction};
 
+use crate::base64_images::images;
 use crate::body::{self, Json};
 use crate::mlflow::of_columns;
 use crate::model::{AnswerForm, InputForm, Loaded};
@@ -237,19 +235,6 @@ fn content_of(tensors: Vec<InputTensor>, input: &InputForm) -> Result<Content, P
             Ok(Content::Json(Value::Array(values)))
         }
     }
-}
-
-fn images(values: &[Value]) -> Result<Content, Problem> {
-    let files = values.iter().zip(1..).map(|(value, number)| {
-        let text = value.as_str().unwrap_or_default();
-        let bytes = STANDARD.decode(text).map_err(|_| {
-            Problem::input(format!(
-                "image {number} is not the base64 text of an image file"
-            ))
-        })?;
-        Ok((format!("image {number}"), Bytes::from(bytes)))
-    });
-    Ok(Content::Files(files.collect::<Result<_, Problem>>()?))
 }
 
 impl InputTensor {

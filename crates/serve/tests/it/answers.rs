@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Map, Value, json};
 use tinderbox_serve::Limits;
 
-use crate::client::{Running, start_stored, stored};
+use crate::client::{Running, base64_image, settings, source, start, start_stored, stored};
 
 /// What `predict --json` printed for a stored model, without the names of files.
 fn printed(name: &str) -> Vec<Value> {
@@ -42,7 +42,7 @@ fn assert_close(found: &Value, expected: &Value) {
 }
 
 /// The rows of the stored table as JSON objects.
-fn rows() -> Vec<Value> {
+pub(crate) fn rows() -> Vec<Value> {
     let text = fs::read_to_string(stored("table-model.in.csv")).unwrap();
     let mut lines = text.lines().map(|line| line.split(','));
     let names: Vec<&str> = lines.next().unwrap().collect();
@@ -136,6 +136,60 @@ fn images_get_the_predictions_of_the_command_line() {
     assert_eq!(answer[1]["input"], "b.png");
     assert_eq!(answer[0]["probabilities"], answer[1]["probabilities"]);
     assert_close(&answer[0]["probabilities"], &expected["probabilities"]);
+}
+
+#[test]
+fn clients_of_mlflow_send_images_as_base64_text() {
+    let model = source("digits", stored("image-classifier"));
+    let server = start(settings(Limits::default()), vec![model]);
+    let text = base64_image();
+    // As Python's `encodebytes` writes it.
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(76)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    let lines = format!("{}\n", lines.join("\n"));
+    assert!(lines.lines().count() > 1);
+    let file = fs::read(stored("image-classifier.in.png")).unwrap();
+    let alone = server.send("POST", "/v1/predict", "", &file).json();
+    assert_close(&alone, &printed("image-classifier")[0]);
+    for body in [
+        json!({"inputs": [text, lines]}),
+        json!({"instances": [text, {"b64": lines}]}),
+        json!({"inputs": {"image": [text, lines]}}),
+        json!({"dataframe_split": {"columns": ["image"], "data": [[text], [lines]]}}),
+        json!({"dataframe_records": [{"image": text}, {"image": lines}]}),
+    ] {
+        let answer = server.post_json("/invocations", &body);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let predictions = &answer.json()["predictions"];
+        assert_close(predictions, &json!([alone, alone]));
+    }
+    for (body, words) in [
+        (
+            json!({"inputs": [text, "no image"]}),
+            "image 2 is not the base64 text",
+        ),
+        (
+            json!({"inputs": ["aGVsbG8="]}),
+            "`image 1` is not an image in a known format",
+        ),
+        (
+            json!({"inputs": [[[0, 255], [255, 0]]]}),
+            "image 1 is a list of values",
+        ),
+        (
+            json!({"dataframe_split": {"columns": ["a", "b"], "data": [[text, 1]]}}),
+            "image 1 has 2 columns",
+        ),
+        (json!({"inputs": []}), "the request has no input"),
+    ] {
+        let refused = server.post_json("/invocations", &body);
+        assert_eq!(refused.status, 422, "{}", refused.text());
+        let detail = refused.detail();
+        assert!(detail.contains(words), "{words}: {detail}");
+    }
 }
 
 #[cfg(feature = "text")]

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use burn::tensor::Device;
 use serde_json::Value;
 use tinderbox_predict::ModelFiles;
@@ -24,6 +26,11 @@ pub(crate) fn stored(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../predict/tests/models")
         .join(name)
+}
+
+/// The stored image as base64 text.
+pub(crate) fn base64_image() -> String {
+    STANDARD.encode(std::fs::read(stored("image-classifier.in.png")).unwrap())
 }
 
 pub(crate) fn source(name: &str, folder: PathBuf) -> ModelSource {
@@ -71,7 +78,12 @@ pub(crate) fn start_with(
 
 /// A server with the stored models of images, tables and texts, the second being the default.
 pub(crate) fn start_stored(limits: Limits) -> Running {
-    let models = ["table-model", "image-classifier", "text-model"];
+    let models = [
+        "table-model",
+        "image-classifier",
+        #[cfg(feature = "text")]
+        "text-model",
+    ];
     let models = models.map(|name| source(name, stored(name)));
     start(settings(limits), models.to_vec())
 }

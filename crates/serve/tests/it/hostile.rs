@@ -10,13 +10,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tinderbox_serve::Limits;
 
-use crate::client::{Running, read, start_stored};
+use crate::client::{Response, Running, read, settings, source, start, start_stored, stored};
 
 const IMAGE: &str = "/v1/models/image-classifier/predict";
 
+/// A server whose first model reads images.
+fn start_images(limits: Limits) -> Running {
+    let model = source("image-classifier", stored("image-classifier"));
+    start(settings(limits), vec![model])
+}
+
 /// The server still predicts.
 fn assert_alive(server: &Running) {
-    let image = std::fs::read(crate::client::stored("image-classifier.in.png")).unwrap();
+    let image = std::fs::read(stored("image-classifier.in.png")).unwrap();
     assert_eq!(server.send("POST", IMAGE, "", &image).status, 200);
 }
 
@@ -160,16 +166,7 @@ fn a_row_with_missing_and_unknown_columns_is_refused_by_their_names() {
 #[test]
 fn an_image_that_claims_too_many_pixels_is_refused_by_its_header() {
     let server = start_stored(Limits::default());
-    // A PNG of 100,000×100,000 pixels in 300 bytes: the header, and no data.
-    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-    for side in [100_000_u32; 2] {
-        png.extend(side.to_be_bytes());
-    }
-    png.extend([8, 2, 0, 0, 0]);
-    let check = crc(&png[12..]);
-    png.extend(check.to_be_bytes());
-    png.extend(b"\0\0\x01\0IDAT");
-    png.resize(300, 0);
+    let png = without_data(100_000);
     let start = Instant::now();
     let response = server.send("POST", IMAGE, "Content-Type: image/png\r\n", &png);
     assert_eq!(response.status, 422, "{}", response.text());
@@ -185,40 +182,107 @@ fn an_image_that_claims_too_many_pixels_is_refused_by_its_header() {
 #[test]
 fn the_limit_of_pixels_is_for_all_images_of_a_request() {
     // One image has 8×8 pixels.
-    let server = start_stored(Limits {
+    let server = start_images(Limits {
         pixels: 127,
         ..Limits::default()
     });
-    let image = std::fs::read(crate::client::stored("image-classifier.in.png")).unwrap();
-    let form = |count: usize| {
-        let head =
-            b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n";
-        let part = [head.as_slice(), &image, b"\r\n"].concat();
-        let body = [part.repeat(count), b"--x--\r\n".to_vec()].concat();
-        let headers = "Content-Type: multipart/form-data; boundary=x\r\n";
-        server.send("POST", IMAGE, headers, &body)
-    };
-    let tensor = |count: usize| {
-        let data = vec![STANDARD.encode(&image); count];
-        let input = json!({"name": "image", "shape": [count], "datatype": "BYTES", "data": data});
-        let path = "/v2/models/image-classifier/infer";
-        server.post_json(path, &json!({"inputs": [input]}))
-    };
-    let words = "too large together: 128 pixels in the sum up to";
-    assert_eq!(form(1).status, 200);
-    let refused = form(2);
-    assert_eq!(refused.status, 422, "{}", refused.text());
-    let detail = refused.detail();
-    assert!(detail.contains(words), "{detail}");
-    assert!(
-        detail.contains("the limit of this server is 127"),
-        "{detail}"
-    );
-    assert_eq!(tensor(1).status, 200);
-    let refused = tensor(2);
-    assert_eq!(refused.status, 422, "{}", refused.text());
-    assert!(refused.text().contains(words), "{}", refused.text());
+    let image = std::fs::read(stored("image-classifier.in.png")).unwrap();
+    for (path, send) in DOORS {
+        let one = send(&server, &[&image]);
+        assert_eq!(one.status, 200, "{path}: {}", one.text());
+        let refused = send(&server, &[&image, &image]);
+        assert_eq!(refused.status, 422, "{path}: {}", refused.text());
+        let detail = refused.detail();
+        for words in [
+            "the 2 images of the request are too large together: they have 128 pixels",
+            "the limit of this server is 127",
+        ] {
+            assert!(detail.contains(words), "{path}: {detail}");
+        }
+    }
     assert_alive(&server);
+}
+
+#[test]
+fn images_that_are_too_large_together_are_refused_before_one_is_decoded() {
+    let server = start_images(Limits {
+        pixels: 10_000,
+        ..Limits::default()
+    });
+    // Decoding finds that they have no data; the sum of 10,800 pixels is found first.
+    let image = without_data(60);
+    for (path, send) in DOORS {
+        let decoded = send(&server, &[&image, &image]);
+        assert_eq!(decoded.status, 422, "{path}: {}", decoded.text());
+        assert!(
+            decoded.detail().contains("is damaged"),
+            "{path}: {}",
+            decoded.detail()
+        );
+        let refused = send(&server, &[&image, &image, &image]);
+        assert_eq!(refused.status, 422, "{path}: {}", refused.text());
+        let detail = refused.detail();
+        assert!(
+            detail.contains("they have 10800 pixels"),
+            "{path}: {detail}"
+        );
+        // Of a single one that is too large the place does not matter.
+        let refused = send(&server, &[&image, &without_data(101)]);
+        let detail = refused.detail();
+        assert!(
+            detail.contains("is too large: 101 x 101 pixels, more than 10000"),
+            "{path}: {detail}"
+        );
+    }
+    assert_alive(&server);
+}
+
+type SendImages = fn(&Running, &[&[u8]]) -> Response;
+
+/// The paths that take several images.
+const DOORS: [(&str, SendImages); 3] = [
+    (IMAGE, send_form),
+    ("/v2/models/image-classifier/infer", send_tensor),
+    ("/invocations", send_instances),
+];
+
+fn send_form(server: &Running, images: &[&[u8]]) -> Response {
+    let head = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n";
+    let part = |image: &&[u8]| [head.as_slice(), image, b"\r\n"].concat();
+    let parts: Vec<Vec<u8>> = images.iter().map(part).collect();
+    let body = [parts.concat(), b"--x--\r\n".to_vec()].concat();
+    let headers = "Content-Type: multipart/form-data; boundary=x\r\n";
+    server.send("POST", IMAGE, headers, &body)
+}
+
+fn texts(images: &[&[u8]]) -> Vec<String> {
+    images.iter().map(|image| STANDARD.encode(image)).collect()
+}
+
+fn send_tensor(server: &Running, images: &[&[u8]]) -> Response {
+    let input = json!({
+        "name": "image", "shape": [images.len()], "datatype": "BYTES", "data": texts(images),
+    });
+    let path = "/v2/models/image-classifier/infer";
+    server.post_json(path, &json!({"inputs": [input]}))
+}
+
+fn send_instances(server: &Running, images: &[&[u8]]) -> Response {
+    server.post_json("/invocations", &json!({"instances": texts(images)}))
+}
+
+/// A square PNG in 300 bytes: the header, and no data.
+fn without_data(side: u32) -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    for side in [side; 2] {
+        png.extend(side.to_be_bytes());
+    }
+    png.extend([8, 2, 0, 0, 0]);
+    let check = crc(&png[12..]);
+    png.extend(check.to_be_bytes());
+    png.extend(b"\0\0\x01\0IDAT");
+    png.resize(300, 0);
+    png
 }
 
 /// CRC-32 of PNG.

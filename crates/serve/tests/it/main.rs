@@ -12,3 +12,4 @@ mod client;
 mod generate;
 mod hostile;
 mod operation;
+mod slow;
