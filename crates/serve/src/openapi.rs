@@ -1,5 +1,8 @@
 //! `GET /openapi.json`: the document of the paths, with the inputs of each model.
 
+mod answers;
+mod mlflow;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -76,10 +79,11 @@ impl Schemas {
         let schema = json!({
             "type": "object",
             "required": ["type", "title", "status", "detail"],
+            "additionalProperties": false,
             "properties": {
-                "type": {"type": "string"},
+                "type": {"const": "about:blank"},
                 "title": {"type": "string"},
-                "status": {"type": "integer"},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
                 "detail": {"type": "string"},
             },
         });
@@ -111,8 +115,10 @@ fn build(
         ),
         ("/v1/models", "The models", JSON, token),
     ] {
-        let (name, schema) = match media {
-            JSON => ("Object", json!({"type": "object"})),
+        let (name, schema) = match path {
+            "/health/live" => ("Live", answers::flag("live")),
+            "/health/ready" => ("Ready", answers::flag("ready")),
+            "/v1/models" => ("Models", answers::models()),
             _ => ("Text", json!({"type": "string"})),
         };
         let success = schemas.response("Success", media, name, schema);
@@ -137,6 +143,8 @@ fn build(
         paths = paths.path(format!("/v1/models/{name}/predict"), item());
         if at == 0 {
             paths = paths.path("/v1/predict", item());
+            let operation = mlflow::operation(name, info, limits, has_token, &mut schemas);
+            paths = paths.path("/invocations", PathItem::new(HttpMethod::Post, operation));
         }
     }
     let info = InfoBuilder::new()
@@ -175,17 +183,17 @@ fn predict(
         };
         body = body.content(media, schemas.content(&format!("{name}-{suffix}"), schema));
     }
-    let (answer, answers) = (answer_schema(info), format!("{name}-answers"));
     let is_prompt = info.input == InputForm::Prompt;
     let success = if is_prompt {
         let text = "Pieces of text as server-sent events";
         schemas.response(text, "text/event-stream", "Text", json!({"type": "string"}))
     } else {
-        let schema = json!({"oneOf": [answer, {"type": "array", "items": answer}]});
+        let answer = answers::schema(info);
+        let schema = json!({"oneOf": [answer, {"type": "array", "items": answer, "minItems": 1}]});
         let text = "A prediction, or a list with one for each input";
-        schemas.response(text, JSON, &answers, schema)
+        schemas.response(text, JSON, &format!("{name}-answers"), schema)
     };
-    let mut operation = OperationBuilder::new()
+    let operation = OperationBuilder::new()
         .summary(Some(if is_prompt {
             format!("Generate text with `{name}`")
         } else {
@@ -197,6 +205,15 @@ fn predict(
         )))
         .request_body(Some(body.build()))
         .response("200", success);
+    with_failures(operation, has_token, schemas)
+}
+
+/// Completes an operation that predicts.
+fn with_failures(
+    mut operation: OperationBuilder,
+    has_token: bool,
+    schemas: &mut Schemas,
+) -> Operation {
     for (status, text) in FAILURES {
         operation = operation.response(status.to_string(), schemas.failure(text));
     }
@@ -208,8 +225,7 @@ fn predict(
 
 /// The media types that a model takes, with what they hold.
 fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Value)> {
-    let list = |one: &Value| json!({"type": "array", "items": one, "minItems": 1, "maxItems": limits.rows});
-    let with_list = |one: Value| json!({"oneOf": [one, list(&one)]});
+    let with_list = |one: Value| json!({"oneOf": [one, list(&one, limits)]});
     let binary = json!({"type": "string", "format": "binary"});
     match input {
         InputForm::Image => vec![
@@ -224,10 +240,7 @@ fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Val
             vec![(JSON, with_list(row_schema(columns, ignored)))]
         }
         InputForm::Text { pair, tokens } => vec![(JSON, with_list(text_schema(*pair, *tokens)))],
-        InputForm::Observation { size } => {
-            let numbers = json!({"type": "array", "items": {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}, "minItems": size, "maxItems": size});
-            vec![(JSON, with_list(numbers))]
-        }
+        InputForm::Observation { size } => vec![(JSON, with_list(observation_schema(*size)))],
         InputForm::Prompt => vec![(
             JSON,
             json!({
@@ -245,6 +258,16 @@ fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Val
             }),
         )],
     }
+}
+
+/// As many inputs as a request may have.
+fn list(one: &Value, limits: &Limits) -> Value {
+    json!({"type": "array", "items": one, "minItems": 1, "maxItems": limits.rows})
+}
+
+fn observation_schema(size: usize) -> Value {
+    let number = json!({"type": "number", "minimum": -LARGEST, "maximum": LARGEST});
+    json!({"type": "array", "items": number, "minItems": size, "maxItems": size})
 }
 
 fn row_schema(columns: &[InputColumn], ignored: &[String]) -> Value {
@@ -330,52 +353,6 @@ fn text_schema(pair: bool, tokens: bool) -> Value {
         "properties": {"text": text},
     });
     json!({"oneOf": [text, object]})
-}
-
-fn answer_schema(info: &ModelInfo) -> Value {
-    let probabilities: Map<String, Value> = info
-        .classes
-        .iter()
-        .map(|name| {
-            (
-                name.clone(),
-                json!({"type": "number", "minimum": 0, "maximum": 1}),
-            )
-        })
-        .collect();
-    let probabilities = json!({"type": "object", "properties": probabilities});
-    let (key, schema) = match info.answer {
-        AnswerForm::Class => ("label", json!({"type": "string", "enum": info.classes})),
-        AnswerForm::Labels => (
-            "labels",
-            json!({"type": "array", "items": {"type": "string"}}),
-        ),
-        AnswerForm::Tags => (
-            "tags",
-            json!({"type": "array", "items": {"type": "array", "items": {"type": "string"}}}),
-        ),
-        AnswerForm::Number => ("value", json!({"type": "number"})),
-        AnswerForm::Action => ("action", json!({"type": "integer"})),
-        AnswerForm::ActionVector => (
-            "action",
-            json!({"type": "array", "items": {"type": "number"}}),
-        ),
-        AnswerForm::Mask => ("areas", probabilities.clone()),
-        AnswerForm::Objects => (
-            "objects",
-            json!({"type": "array", "items": {"type": "object"}}),
-        ),
-        AnswerForm::Landmarks => (
-            "faces",
-            json!({"type": "array", "items": {"type": "object"}}),
-        ),
-        AnswerForm::Text => ("text", json!({"type": "string"})),
-    };
-    let mut properties = Map::from_iter([(key.to_owned(), schema)]);
-    if matches!(info.answer, AnswerForm::Class | AnswerForm::Labels) {
-        properties.insert("probabilities".to_owned(), probabilities);
-    }
-    json!({"type": "object", "required": [key], "properties": properties})
 }
 
 #[cfg(test)]

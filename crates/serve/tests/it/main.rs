@@ -12,4 +12,5 @@ mod client;
 mod generate;
 mod hostile;
 mod operation;
+mod schema;
 mod slow;
