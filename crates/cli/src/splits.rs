@@ -61,32 +61,24 @@ fn add_classes(line: &mut String, classes: &[(String, usize)]) {
     }
 }
 
-/// A line about duplicates, if there are any.
-pub fn duplicates_note(duplicates: usize, items: usize, noun: Noun) -> Option<String> {
+/// A line about duplicates, if there are any; `kept` says whether those of an item are in one split.
+pub fn duplicates_note(duplicates: usize, items: usize, noun: Noun, kept: bool) -> Option<String> {
     let verb = if duplicates == 1 {
         "is a duplicate"
     } else {
         "are duplicates"
     };
+    let kept = if kept {
+        "; duplicates stay in one split"
+    } else {
+        ""
+    };
     (duplicates > 0).then(|| {
         format!(
-            "{} of {} {verb} of another {}; duplicates stay in one split",
+            "{} of {} {verb} of another {}{kept}",
             thousands(duplicates),
             count(noun, items),
             noun.0
-        )
-    })
-}
-
-/// A warning about test items that were trained on, for splits that were given and not made here.
-pub fn shared_note(shared: usize, test: usize, noun: Noun) -> Option<String> {
-    (shared > 0).then(|| {
-        format!(
-            "warning: {} of {} in the test split also {} in the training split: the test score is \
-             too good",
-            thousands(shared),
-            count(noun, test),
-            if shared == 1 { "occurs" } else { "occur" }
         )
     })
 }
@@ -182,24 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_and_shared_items_are_counted() {
-        let line = duplicates_note(12, 70, ROW).unwrap();
+    fn duplicates_are_counted() {
+        let line = duplicates_note(12, 70, ROW, true).unwrap();
         assert_eq!(
             line,
             "12 of 70 rows are duplicates of another row; duplicates stay in one split"
         );
-        let line = duplicates_note(1, 70, IMAGE).unwrap();
-        assert_eq!(
-            line,
-            "1 of 70 images is a duplicate of another image; duplicates stay in one split"
-        );
-        assert_eq!(duplicates_note(0, 70, ROW), None);
-        let shared = shared_note(3, 40, TEXT).unwrap();
-        assert!(
-            shared.contains("3 of 40 texts in the test split also occur"),
-            "{shared}"
-        );
-        assert_eq!(shared_note(0, 40, TEXT), None);
+        // Where the splits were given, they need not.
+        let line = duplicates_note(1, 70, IMAGE, false).unwrap();
+        assert_eq!(line, "1 of 70 images is a duplicate of another image");
+        assert_eq!(duplicates_note(0, 70, ROW, true), None);
     }
 
     #[test]

@@ -86,7 +86,9 @@ fn data(overview: &Overview, report: &Report) -> Option<DataOverview> {
         summary: overview.summary.clone(),
         splits: overview.splits.clone(),
         duplicates: overview.duplicates,
-        test_duplicates: overview.test_duplicates,
+        test_duplicates: overview.shared.test,
+        valid_duplicates: overview.shared.valid,
+        test_similar: overview.shared.test_similar,
         hash: list.map(|list| list.digest()),
     })
 }

@@ -13,7 +13,7 @@ use tinderbox_train::{Ranks, Report, Task, TaskRecipe as _, result_warnings};
 use crate::app::{App, RecipeOf, TrainCommand};
 use crate::recipe::run_dir;
 use crate::report::layer_rows;
-use crate::splits::{duplicates_note, shared_note, split_lines};
+use crate::splits::{duplicates_note, split_lines};
 use crate::{Failure, mpi, note, open_device, progress, run_report, sections, summary, table};
 use tinderbox_train::format::thousands;
 
@@ -142,13 +142,12 @@ pub(crate) fn describe<T: Task>(recipe: &str, overview: &Overview) {
         note(&split_lines(&overview.splits, T::ITEM).join("\n"));
     }
     let items = overview.splits.iter().map(|split| split.count).sum();
-    let test = overview.splits.iter().find(|split| split.name == "test");
-    let test = test.map_or(0, |split| split.count);
-    let duplicates = duplicates_note(overview.duplicates, items, T::ITEM);
-    let shared = shared_note(overview.test_duplicates, test, T::ITEM);
+    let (duplicates, shared) = (overview.duplicates, overview.shared);
+    let duplicates = duplicates_note(duplicates, items, T::ITEM, shared.is_empty());
+    let shared = shared.warnings(T::ITEM).into_iter();
     duplicates
         .into_iter()
-        .chain(shared)
+        .chain(shared.map(|warning| format!("warning: {warning}")))
         .chain(overview.notes.iter().cloned())
         .for_each(|line| note(&line));
     for section in &overview.sections {

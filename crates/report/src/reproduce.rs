@@ -110,7 +110,13 @@ pub(crate) fn facts(run: &Run) -> Vec<[String; 2]> {
         }
         if data.duplicates > 0 {
             let count = thousands(data.duplicates);
-            put("duplicates", format!("{count}, each kept in one split"));
+            // Of splits that were given, some may be in two.
+            let duplicates = if data.shared().is_empty() {
+                format!("{count}, each kept in one split")
+            } else {
+                count
+            };
+            put("duplicates", duplicates);
         }
     }
     facts

@@ -1,8 +1,11 @@
 //! What to be careful about, as the run stored it.
 
-use tinderbox_train::format::thousands;
+use tinderbox_train::task::Noun;
 
 use crate::Run;
+
+/// Whatever was split.
+const ITEM: Noun = Noun("item", "items");
 
 /// The warnings of a run, and what it lacks.
 pub(crate) fn warnings(run: &Run) -> Vec<String> {
@@ -13,16 +16,8 @@ pub(crate) fn warnings(run: &Run) -> Vec<String> {
                 all.push(warning.clone());
             }
         }
-        if let Some(data) = &summary.data
-            && data.test_duplicates > 0
-        {
-            let count = data.test_duplicates;
-            all.push(format!(
-                "{} {} of the test split also {} in the training split: the test score is too good",
-                thousands(count),
-                if count == 1 { "item" } else { "items" },
-                if count == 1 { "occurs" } else { "occur" }
-            ));
+        if let Some(data) = &summary.data {
+            all.extend(data.shared().warnings(ITEM));
         }
     }
     all.extend(missing(run));

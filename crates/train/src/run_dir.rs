@@ -15,7 +15,7 @@ use tinderbox_predict::FileError;
 
 use crate::overlay::Reread;
 use crate::task::SplitOverview;
-use crate::{Metrics, MonitorMode, Timings};
+use crate::{Metrics, MonitorMode, SharedItems, Timings};
 
 use changes::Change;
 use lock::{Lock, LockError};
@@ -417,10 +417,25 @@ pub struct DataOverview {
     pub splits: Vec<SplitOverview>,
     /// Items that are copies of another one.
     pub duplicates: usize,
-    /// Test items that also occur in the training split.
+    /// Test items that also occur in the training or validation split.
     pub test_duplicates: usize,
+    /// Validation items that also occur in the training split.
+    pub valid_duplicates: usize,
+    /// Further test items that occur there but for case, spaces and punctuation.
+    pub test_similar: usize,
     /// Hash of all items with their labels.
     pub hash: Option<String>,
+}
+
+impl DataOverview {
+    /// The items that are in more than one split.
+    pub fn shared(&self) -> SharedItems {
+        SharedItems {
+            test: self.test_duplicates,
+            valid: self.valid_duplicates,
+            test_similar: self.test_similar,
+        }
+    }
 }
 
 /// Metrics without those that are null, which stands for a value that is not finite.

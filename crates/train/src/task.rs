@@ -29,7 +29,9 @@ use crate::overlay::Patchable;
 use crate::run_dir::{Baseline, RunDir};
 use crate::section::Section;
 use crate::splits::{Scope, SplitList};
-use crate::{Metrics, MetricsOptions, MonitorMode, Options, TaskError, Timings, Trained};
+use crate::{
+    Metrics, MetricsOptions, MonitorMode, Options, SharedItems, TaskError, Timings, Trained,
+};
 
 /// Everything that determines a result: data, preprocessing, model, loss, optimizer, schedule, seed.
 pub trait TaskRecipe: Patchable + Clone {
@@ -214,8 +216,8 @@ pub struct Overview {
     pub splits: Vec<SplitOverview>,
     /// Items that are copies of another one; they stay in one split.
     pub duplicates: usize,
-    /// Test items that also occur in the training split, where the data comes with splits.
-    pub test_duplicates: usize,
+    /// Items of the test and validation split that the model is trained on, where the data comes with splits.
+    pub shared: SharedItems,
     /// What was assumed or skipped while reading.
     pub notes: Vec<String>,
     /// Faults of the data that a user should see even with `--quiet`.

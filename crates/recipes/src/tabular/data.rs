@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use tinderbox_datasets::table::{Column, ReadReport, Table};
 use tinderbox_datasets::{count_duplicates, count_overlap};
 use tinderbox_predict::tabular::{InputError, Target, check_range};
-use tinderbox_train::Splits;
 use tinderbox_train::splits::Item;
+use tinderbox_train::{SharedItems, Splits};
 
 use super::analysis::Area;
 use super::error::DataError;
@@ -69,15 +69,17 @@ impl TableDataset {
         }
     }
 
-    /// Number of test rows that also occur in the training or validation split, where the splits are
-    /// given or made by a column.
-    pub fn test_duplicates(&self, splits: &Splits) -> usize {
-        let hashes = |rows: &[usize]| rows.iter().map(|&row| self.hashes[row]).collect();
-        let (test, rest): (Vec<u64>, [Vec<u64>; 2]) = (
-            hashes(&splits.test),
-            [hashes(&splits.train), hashes(&splits.valid)],
-        );
-        count_overlap(test, rest.into_iter().flatten())
+    /// Rows that are in more than one split, where the splits are given or made by a column.
+    pub fn shared(&self, splits: &Splits) -> SharedItems {
+        let hashes =
+            |rows: &[usize]| -> Vec<u64> { rows.iter().map(|&row| self.hashes[row]).collect() };
+        let (train, valid) = (hashes(&splits.train), hashes(&splits.valid));
+        let known = train.iter().chain(&valid).copied();
+        SharedItems {
+            test: count_overlap(hashes(&splits.test), known),
+            valid: count_overlap(valid.iter().copied(), train.iter().copied()),
+            test_similar: 0,
+        }
     }
 }
 

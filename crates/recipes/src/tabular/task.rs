@@ -113,7 +113,7 @@ impl Task for Tabular {
             summary: self.description(),
             splits: self.split_overviews(),
             duplicates: self.dataset.duplicates(&self.recipe.split),
-            test_duplicates: self.dataset.test_duplicates(&self.splits),
+            shared: self.dataset.shared(&self.splits),
             notes: dropped.chain(notes).chain(warnings).collect(),
             warnings: lost_rows,
             sections: self.column_kinds().into_iter().collect(),

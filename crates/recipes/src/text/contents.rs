@@ -16,6 +16,23 @@ pub(super) fn content(input: &TextInput) -> u64 {
     hasher.finish()
 }
 
+/// The same without case, spaces and punctuation; as it is, where nothing else is in it.
+pub(super) fn loose_content(input: &TextInput) -> u64 {
+    let mut hasher = ContentHasher::default();
+    let mut is_empty = true;
+    for text in input.texts() {
+        let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+        let letters: String = letters.flat_map(char::to_lowercase).collect();
+        is_empty &= letters.is_empty();
+        hasher.bytes(letters.as_bytes());
+    }
+    if is_empty {
+        content(input)
+    } else {
+        hasher.finish()
+    }
+}
+
 /// The texts of a run with their splits; of plain text, each split as one item.
 pub(super) fn split_list(corpus: &Corpus) -> SplitList {
     match corpus {
@@ -57,6 +74,23 @@ pub(super) fn items(texts: &LabeledTexts) -> Vec<Item> {
 mod tests {
     use super::*;
     use tinderbox_train::Splits;
+
+    #[test]
+    fn case_spaces_and_punctuation_do_not_count_for_similar_texts() {
+        let one = |text: &str| loose_content(&TextInput::Single(text.to_owned()));
+        assert_eq!(one("Call me, NOW!"), one("call  me now"));
+        assert_eq!(one("Größe: 7"), one("GRÖßE 7"));
+        assert_ne!(one("order 123"), one("order 124"));
+        assert_ne!(one(":-)"), one(":-("));
+        let pair = |a: &str, b: &str| loose_content(&TextInput::Pair(a.to_owned(), b.to_owned()));
+        assert_eq!(pair("A b", "c."), pair("a b", "C"));
+        assert_ne!(pair("ab", "c"), pair("a", "bc"));
+        let words = |words: &[&str]| {
+            let words = words.iter().map(|&word| word.to_owned());
+            loose_content(&TextInput::Words(words.collect()))
+        };
+        assert_eq!(words(&["A", "b"]), words(&["a", "B"]));
+    }
 
     #[test]
     fn a_text_is_identified_by_its_content_and_its_label_by_its_name() {

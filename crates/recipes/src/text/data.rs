@@ -13,9 +13,9 @@ use tinderbox_datasets::{
     stratified_indices_by_content,
 };
 use tinderbox_predict::text::{TextInput, TextTask};
-use tinderbox_train::{Split, Splits};
+use tinderbox_train::{SharedItems, Split, Splits};
 
-use super::contents::content;
+use super::contents::{content, loose_content};
 use super::error::DataError;
 use super::own::{Set, read_set};
 use super::source::Data;
@@ -59,14 +59,22 @@ impl LabeledTexts {
         count_duplicates(&contents)
     }
 
-    /// Number of texts of the test split that also occur in the training or validation split, where the
-    /// data comes with splits.
-    pub fn test_duplicates(&self) -> usize {
-        let contents = |rows: &[usize]| -> Vec<u64> {
-            rows.iter().map(|&row| content(&self.inputs[row])).collect()
+    /// Texts that are in more than one split: as they are, where the data comes with splits, and with other case,
+    /// spaces or punctuation.
+    pub fn shared(&self) -> SharedItems {
+        let of = |rows: &[usize], hash: fn(&TextInput) -> u64| -> Vec<u64> {
+            rows.iter().map(|&row| hash(&self.inputs[row])).collect()
         };
         let Splits { train, valid, test } = &self.splits;
-        count_overlap(contents(test), [contents(train), contents(valid)].concat())
+        let known = |hash: fn(&TextInput) -> u64| [of(train, hash), of(valid, hash)].concat();
+        let copies = count_overlap(of(test, content), known(content));
+        // A copy is similar to its original.
+        let similar = count_overlap(of(test, loose_content), known(loose_content));
+        SharedItems {
+            test: copies,
+            valid: count_overlap(of(valid, content), of(train, content)),
+            test_similar: similar.saturating_sub(copies),
+        }
     }
 }
 
@@ -515,4 +523,46 @@ fn evidence(nda: &Nda, line: usize) -> Vec<bool> {
     };
     let all = is_evidence(Answer::Entailment).chain(is_evidence(Answer::Contradiction));
     all.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_in_two_splits_are_counted() {
+        let texts = [
+            "Hello you",
+            "a",
+            "b",
+            "c",
+            "a",
+            "hello, you!",
+            "A!",
+            "b",
+            "d",
+        ];
+        let texts = LabeledTexts {
+            inputs: texts
+                .map(|text| TextInput::Single(text.to_owned()))
+                .to_vec(),
+            targets: Targets::Classes(vec![0; 9]),
+            labels: vec!["x".to_owned()],
+            splits: Splits {
+                train: vec![0, 1, 2],
+                valid: vec![3, 4],
+                test: vec![5, 6, 7, 8],
+            },
+            folds: Vec::new(),
+            agreements: Vec::new(),
+            located: None,
+            report: TextReport::default(),
+        };
+        let expected = SharedItems {
+            test: 1,
+            valid: 1,
+            test_similar: 2,
+        };
+        assert_eq!(texts.shared(), expected);
+    }
 }

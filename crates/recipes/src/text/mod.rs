@@ -265,7 +265,7 @@ impl TextModeling {
         Overview {
             summary: format!("{} {noun}; {tokenizer}", texts.labels.len()),
             duplicates: texts.duplicates(),
-            test_duplicates: texts.test_duplicates(),
+            shared: texts.shared(),
             warnings: class_warnings(&splits, Self::ITEM, weighted),
             splits,
             ..Overview::default()

@@ -146,7 +146,7 @@ impl Task for ImageClassification {
         Overview {
             summary: format!("images of {height}x{width}x{channels}, {classes} classes"),
             duplicates: self.splits.duplicates,
-            test_duplicates: self.splits.test_duplicates,
+            shared: self.splits.shared,
             notes: [self.data.all_notes(), self.notes.clone()].concat(),
             warnings: class_warnings(&splits, Self::ITEM, weighted),
             splits,

@@ -146,7 +146,7 @@ impl Task for ObjectDetection {
             ),
             splits,
             duplicates: self.splits.duplicates,
-            test_duplicates: self.splits.test_duplicates,
+            shared: self.splits.shared,
             notes: self.notes(),
             warnings,
             layers: self.layers.clone(),

@@ -4,7 +4,7 @@ use tinderbox_datasets::image::ImageGroups;
 use tinderbox_datasets::{
     count_duplicates, grouped_folds, grouped_indices, split_indices_by_content,
 };
-use tinderbox_train::{Split, Splits};
+use tinderbox_train::{SharedItems, Split, Splits};
 
 use super::data::DataError;
 use super::splits::ImageSplits;
@@ -45,7 +45,7 @@ impl ImageSplits {
             has_test: true,
             folds: folds.collect::<Result<_, DataError>>()?,
             duplicates: count_duplicates(contents),
-            test_duplicates: 0,
+            shared: SharedItems::default(),
             splits,
             sources,
         })

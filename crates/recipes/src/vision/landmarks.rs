@@ -139,7 +139,7 @@ impl Task for Landmarks {
             ),
             splits: self.splits.overview(|_| Vec::new()),
             duplicates: self.splits.duplicates,
-            test_duplicates: self.splits.test_duplicates,
+            shared: self.splits.shared,
             notes: self.notes(),
             layers: self.layers.clone(),
             ..Overview::default()

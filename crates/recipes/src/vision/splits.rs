@@ -5,7 +5,7 @@ use tinderbox_datasets::{
 };
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::SplitOverview;
-use tinderbox_train::{Split, Splits};
+use tinderbox_train::{SharedItems, Split, Splits};
 
 use super::data::{DataError, ImageData, NamedSplit};
 
@@ -20,9 +20,8 @@ pub struct ImageSplits {
     pub sources: [String; 3],
     /// Images that are a copy of another one, among those that are split here.
     pub duplicates: usize,
-    /// Test images that also occur in the training or validation split, where the data has splits of
-    /// its own.
-    pub test_duplicates: usize,
+    /// Images that are in more than one split, where the data has splits of its own.
+    pub shared: SharedItems,
     /// Whether the test split is within reach.
     pub has_test: bool,
 }
@@ -149,10 +148,15 @@ impl ImageSplits {
         };
         let contents = |rows: &[usize]| data.contents_of(rows);
         let known = [contents(&splits.train), contents(&splits.valid)].concat();
+        let shared = SharedItems {
+            test: count_overlap(contents(&splits.test), known),
+            valid: count_overlap(contents(&splits.valid), contents(&splits.train)),
+            test_similar: 0,
+        };
         Ok(Self {
             folds: folds(data, &rest, valid.as_ref(), split)?,
             duplicates: count_duplicates(&contents(&rest)),
-            test_duplicates: count_overlap(contents(&splits.test), known),
+            shared,
             splits,
             sources: [source, valid_source, test_source],
             has_test: true,
@@ -266,5 +270,33 @@ mod tests {
         assert_ne!(images.folds[0].valid, images.folds[1].valid);
         let without = ImageSplits::new(&data, &Split::default()).unwrap();
         assert_eq!(without.splits, images.splits);
+    }
+
+    #[test]
+    fn images_in_two_splits_of_the_data_are_counted() {
+        let named = |range, source: &str| {
+            let source = source.to_owned();
+            Some(NamedSplit { range, source })
+        };
+        let source = SplitSource {
+            labels: &[0; 9],
+            contents: &[1, 2, 3, 4, 5, 1, 6, 2, 5],
+            classes: &["a".to_owned()],
+            named: &[named(0..4, "a/"), named(4..6, "b/"), named(6..9, "c/")],
+        };
+        let images = ImageSplits::of(&source, &Split::default()).unwrap();
+        let SharedItems { test, valid, .. } = images.shared;
+        // 2 of the training split, 5 of the validation split; and 1 of the training split.
+        assert_eq!((test, valid), (2, 1));
+        let own = SplitSource {
+            named: &[None, None, None],
+            contents: &[1, 2, 3, 4, 5, 6, 7, 2, 5],
+            ..source
+        };
+        let images = ImageSplits::of(&own, &Split::default()).unwrap();
+        assert_eq!(
+            (images.shared, images.duplicates),
+            (SharedItems::default(), 2)
+        );
     }
 }

@@ -21,7 +21,8 @@ fn write_run(dir: &Path, text: &str, seed: u64) {
             "metric": "accuracy", "mode": "max", "items": 120, "noun": ["image", "images"], "interval": [0.87, 0.96],
         },
         "data": {
-            "summary": text, "duplicates": 2, "test_duplicates": 1, "hash": "00ff",
+            "summary": text, "duplicates": 2, "test_duplicates": 1, "valid_duplicates": 3,
+            "test_similar": 4, "hash": "00ff",
             "splits": [{"name": "train", "count": 300, "source": text, "classes": [[text, 200], ["b", 100]]}],
         },
         "warnings": [text],
@@ -154,7 +155,9 @@ fn a_page_says_what_the_run_reached_and_fetches_nothing() {
         "After epoch 2 the validation loss rose from",
         "vision train --recipe recipe.toml --device cpu",
         "00ff",
-        "1 item of the test split also occurs",
+        "1 item of the test split also occurs in the training split",
+        "3 items of the validation split also occur in the training split",
+        "4 items of the test split also occur in the training split with other case",
         "prefers-color-scheme:dark",
         "Resolved recipe",
     ] {
