@@ -6,7 +6,7 @@
 //! | for | method |
 //! |---|---|
 //! | images | [`logistic_regression`], multinomial, on dense pixels, by `linfa` |
-//! | features of a network | [`SoftmaxConfig`], multinomial, whose weights can be read; [`DualRidge`], many targets on few wide rows |
+//! | features of a network, or of the windows of an image | [`SoftmaxConfig`], multinomial, whose weights can be read; [`DualRidge`], many targets on few wide rows |
 //! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardized numbers ([`Standardizer`]) and one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
 //! | texts | [`TfidfConfig`], whose sparse rows [`LogisticConfig`] takes |
 //!

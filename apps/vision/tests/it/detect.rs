@@ -84,6 +84,11 @@ fn json(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
+/// The result of the run.
+fn summary(place: &Place) -> Value {
+    serde_json::from_slice(&fs::read(place.path("run/summary.json")).unwrap()).unwrap()
+}
+
 #[test]
 fn a_detector_is_trained_evaluated_and_draws_boxes() {
     let place = photos(20);
@@ -97,6 +102,17 @@ fn a_detector_is_trained_evaluated_and_draws_boxes() {
         ran.stderr.contains("images are only 80 steps"),
         "{}",
         ran.stderr
+    );
+    let baseline = &summary(&place)["baselines"][0];
+    assert_eq!(baseline["method"], "HOG with logistic regression");
+    for metric in ["map50", "map", "ap50_bright", "ap50_dark"] {
+        let value = baseline["test"][metric].as_f64().unwrap();
+        assert!(value > 0.1, "{metric}: {baseline}");
+    }
+    assert!(
+        ran.stdout.contains("HOG with logistic regression on "),
+        "{}",
+        ran.stdout
     );
     let eval = json(place.run(&["eval", "--run", "run", "--json"]).ok());
     let map = eval["test"]["map50"].as_f64().unwrap();
@@ -166,7 +182,7 @@ fn a_detector_is_trained_evaluated_and_draws_boxes() {
 }
 
 #[test]
-fn a_rare_class_is_warned_of() {
+fn a_rare_class_is_warned_of_and_the_baseline_is_skipped() {
     let place = photos(40);
     // Dark squares are on the first photo only.
     for at in 1..40 {
@@ -175,8 +191,9 @@ fn a_rare_class_is_warned_of() {
         place.write(&file, text.lines().next().unwrap());
     }
     let epochs = TRAIN.len() - 2;
-    let short = ["--epochs", "1", "--out", "run", "--quiet"];
+    let short = ["--epochs", "1", "--out", "run", "--quiet", "--no-baseline"];
     let ran = place.run(&[&TRAIN[..epochs], &short].concat());
+    assert_eq!(summary(&place)["baselines"], Value::Array(Vec::new()));
     let stderr = &ran.ok().stderr;
     for words in [
         "the classes are imbalanced: `dark` has ",
@@ -213,6 +230,7 @@ fn published_weights_find_objects_and_start_a_training() {
     args.extend([
         "--epochs",
         "1",
+        "--no-baseline",
         "--set",
         "data.size=64",
         "--batch-size",

@@ -147,7 +147,7 @@ fn segmentation_is_repeated_and_resumed_to_the_byte() {
 #[test]
 fn detection_is_repeated_and_resumed_to_the_byte() {
     let args = &detect::TRAIN[..detect::TRAIN.len() - 2];
-    let args = [args, &["--epochs=5"]].concat();
+    let args = [args, &["--epochs=5", "--no-baseline"]].concat();
     check_repeats(&detect::photos(16), &args, &[2, 9]);
 }
 

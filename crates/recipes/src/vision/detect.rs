@@ -1,5 +1,7 @@
 //! Object detection, from a recipe to a model folder and back: boxes with classes and scores.
 
+#[cfg(feature = "baseline")]
+mod baseline;
 mod batch;
 mod builtin;
 mod data;
@@ -45,6 +47,9 @@ use super::inputs::NO_COLUMNS;
 use super::splits::ImageSplits;
 
 /// Object detection: a recipe with its images and boxes.
+///
+/// With the feature `baseline` the network is compared with histograms of oriented gradients (HOG) in sliding
+/// windows of logistic regression, by the same metrics on the same images.
 pub struct ObjectDetection {
     recipe: DetectionRecipe,
     data: BoxedImages,

@@ -2,6 +2,14 @@
 //!
 //! [`ImageClassification`] is one; its [`Recipe`], splits and inputs use the same images as every
 //! other. [`VisionTask`] is all of them as one, for a program: its [`VisionRecipe`] names the task.
+//!
+//! A trained network is compared with classical methods on the same splits, unless they are skipped:
+//!
+//! | task | method |
+//! |---|---|
+//! | classification | logistic regression on the pixels; the network from scratch, if it starts from published weights |
+//! | object detection | histograms of oriented gradients (HOG) in sliding windows, with logistic regression |
+//! | landmarks | the mean shape; ridge regression on the pixels |
 
 pub mod analysis;
 mod batch;

@@ -160,6 +160,12 @@ impl Images {
         truth.collect()
     }
 
+    /// Height and width of an image.
+    #[cfg(feature = "baseline")]
+    pub(super) fn size(&self, index: usize) -> [usize; 2] {
+        self.folder.size(index)
+    }
+
     /// The file of an image.
     pub(super) fn path(&self, index: usize) -> PathBuf {
         self.folder.path(index).to_owned()

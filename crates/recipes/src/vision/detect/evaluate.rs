@@ -16,7 +16,7 @@ use crate::vision::eval_rows::{EvalRows, set_path};
 const BATCH: usize = 16;
 
 /// Lowest score of a detection that counts for average precision.
-const LEAST_SCORE: f32 = 0.001;
+pub(super) const LEAST_SCORE: f32 = 0.001;
 
 /// Lowest score of an object until the validation split has chosen another one.
 pub(super) const THRESHOLD: f32 = 0.3;
@@ -37,10 +37,23 @@ pub(super) struct Evaluator<'a> {
 impl Evaluator<'_> {
     /// Finds the objects in photos at their own size and compares with their boxes.
     pub(super) fn rows(&self, rows: &[usize]) -> Result<Evaluated, TaskError> {
-        let mut scores = DetectionScores::new(self.data.classes().len());
+        Evaluated::new(self.data, rows, |images| {
+            Ok(self.network.detect(images, LEAST_SCORE)?)
+        })
+    }
+}
+
+impl Evaluated {
+    /// Compares what `detect` finds in photos at their own size with their boxes.
+    pub(super) fn new(
+        data: &BoxedImages,
+        rows: &[usize],
+        detect: impl Fn(&[Image]) -> Result<Vec<Vec<Detection>>, TaskError>,
+    ) -> Result<Self, TaskError> {
+        let mut scores = DetectionScores::new(data.classes().len());
         let mut photos = Vec::with_capacity(rows.len());
         for rows in rows.chunks(BATCH) {
-            let samples = parallel_map(rows, |&row| self.data.images.full(row));
+            let samples = parallel_map(rows, |&row| data.images.full(row));
             let samples: Vec<BoxedImage> = samples
                 .into_iter()
                 .collect::<Result<_, _>>()
@@ -49,17 +62,15 @@ impl Evaluator<'_> {
                 .into_iter()
                 .map(|sample| (sample.image, sample.target))
                 .unzip();
-            let found = self.network.detect(&images, LEAST_SCORE)?;
+            let found = detect(&images)?;
             for ((&row, truth), found) in rows.iter().zip(truths).zip(found) {
                 scores.add(&found, &truth);
                 photos.push((row, found));
             }
         }
-        Ok(Evaluated { scores, photos })
+        Ok(Self { scores, photos })
     }
-}
 
-impl Evaluated {
     /// The lowest score of an object with the best F1 on these photos.
     pub(super) fn threshold(&self) -> f32 {
         let best = self.scores.best_threshold();

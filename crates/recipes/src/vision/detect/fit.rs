@@ -11,7 +11,7 @@ use tinderbox_train::run::{
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
-use tinderbox_train::task::FoldReport;
+use tinderbox_train::task::{BaselineReport, FoldReport, compare};
 use tinderbox_train::{
     MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
 };
@@ -53,7 +53,7 @@ impl ObjectDetection {
             Ok(FoldReport {
                 test: evaluation.metrics(),
                 evaluation,
-                baselines: Vec::new(),
+                baselines: self.baselines(splits, options, &mut Vec::new()),
             })
         })?;
         let splits = &self.splits.splits;
@@ -74,6 +74,8 @@ impl ObjectDetection {
         report.valid = valid.evaluation(labels, threshold).metrics();
         report.labels.clone_from(labels);
         report.folds = folds;
+        report.baselines = self.baselines(splits, options, &mut report.warnings);
+        report.comparison = compare(&report.evaluation, &report.folds, &report.baselines);
         let ranked = test.ranked(&self.data, threshold);
         report.sections = vec![self.worst(&ranked, threshold)];
         report
@@ -83,6 +85,34 @@ impl ObjectDetection {
         self.draw_result(&mut gallery, &report, &test, &ranked, threshold);
         gallery.report(&mut report);
         Ok(report)
+    }
+
+    /// A classical method on the same split, if it is wanted.
+    ///
+    /// If it fails, it is left out with a warning: the network is trained already.
+    #[cfg(feature = "baseline")]
+    fn baselines(
+        &self,
+        splits: &Splits,
+        options: &Options,
+        warnings: &mut Vec<String>,
+    ) -> Vec<BaselineReport> {
+        if !options.baselines {
+            return Vec::new();
+        }
+        match self.hog_baseline(splits) {
+            Ok(baseline) => vec![baseline],
+            Err(error) => {
+                warnings.push(format!("no baseline: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    #[cfg(not(feature = "baseline"))]
+    #[expect(clippy::unused_self, reason = "as with baselines")]
+    fn baselines(&self, _: &Splits, _: &Options, _: &mut Vec<String>) -> Vec<BaselineReport> {
+        Vec::new()
     }
 
     /// The test photos with the lowest F1.
