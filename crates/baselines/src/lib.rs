@@ -7,6 +7,7 @@
 //! |---|---|
 //! | images | [`logistic_regression`], multinomial, on dense pixels, by `linfa` |
 //! | features of a network, or of the windows of an image | [`SoftmaxConfig`], multinomial, whose weights can be read; [`DualRidge`], many targets on few wide rows |
+//! | pixels of images | [`BoostingConfig`], gradient-boosted trees, on the responses of filters |
 //! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardized numbers ([`Standardizer`]) and one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
 //! | texts | [`TfidfConfig`], whose sparse rows [`LogisticConfig`] takes |
 //!

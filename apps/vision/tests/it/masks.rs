@@ -42,12 +42,13 @@ pub(crate) fn pairs(count: u32) -> Result<Place, image::ImageError> {
     Ok(place)
 }
 
-pub(crate) const TRAIN: [&str; 23] = [
+pub(crate) const TRAIN: [&str; 24] = [
     "train",
     "--recipe",
     "cutout",
     "--data",
     "pairs",
+    "--no-baseline",
     "--set",
     "model.kind=unet",
     "--set",
@@ -113,6 +114,38 @@ fn a_model_of_masks_is_trained_evaluated_and_cuts_photos_out() {
     place.run(&white).ok();
     let white = image::open(place.path("white/01.png")).unwrap();
     assert_eq!(white.color().channel_count(), 3);
+}
+
+#[test]
+fn pixel_classification_is_compared_with_unless_it_is_skipped() {
+    let place = pairs(20).unwrap();
+    let summary = || -> serde_json::Value {
+        let summary = fs::read(place.path("run/summary.json")).unwrap();
+        serde_json::from_slice(&summary).unwrap()
+    };
+    place.run(&TRAIN).ok();
+    assert_eq!(summary()["baselines"], serde_json::json!([]));
+    assert!(summary().get("comparison").is_none());
+
+    fs::remove_dir_all(place.path("run")).unwrap();
+    let compared = TRAIN.iter().filter(|flag| **flag != "--no-baseline");
+    let ran = place.run(&compared.copied().collect::<Vec<_>>());
+    let stdout = &ran.ok().stdout;
+    assert!(stdout.contains("pixel classification on 1"), "{stdout}");
+    let summary = summary();
+    let baseline = &summary["baselines"][0];
+    assert_eq!(baseline["method"], "pixel classification");
+    let names = |metrics: &serde_json::Value| -> Vec<String> {
+        metrics.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(&baseline["test"]), names(&summary["test"]));
+    assert!(names(&baseline["test"]).contains(&"boundary_f".to_owned()));
+    // The objects are brighter than all else.
+    assert!(baseline["test"]["iou"].as_f64().unwrap() > 0.9, "{summary}");
+    let comparison = &summary["comparison"];
+    assert_eq!(comparison["metric"], "iou");
+    assert_eq!(comparison["baseline"], baseline["test"]["iou"]);
+    assert_eq!(comparison["model"], summary["test"]["iou"]);
 }
 
 #[test]
@@ -210,10 +243,11 @@ fn photos_with_masks_choose_the_recipe_and_say_so() {
 }
 
 /// A network with a backbone, on images of 32 pixels.
-const SMALL: [&str; 11] = [
+const SMALL: [&str; 12] = [
     "train",
     "--data",
     "pairs",
+    "--no-baseline",
     "--set",
     "data.size=32",
     "--epochs",

@@ -1,10 +1,17 @@
 //! Segmentation of images, from a recipe to a model folder and back: a class for every pixel.
+//!
+//! With the feature `baseline` a network is compared with pixel classification: boosted trees on the responses of
+//! filters.
 
+#[cfg(feature = "baseline")]
+mod baseline;
 mod batch;
 mod builtin;
 mod data;
 mod docs;
 mod evaluate;
+#[cfg(feature = "baseline")]
+mod filters;
 mod fit;
 mod images;
 mod inferred;

@@ -34,6 +34,43 @@ impl Estimate {
         })
     }
 
+    /// The mean of ratios of sums over the rows, such as the intersection over union of several classes.
+    ///
+    /// Each ratio is the numerator and the denominator of every row. One whose denominators are all 0 is left
+    /// out; `None` if none remains.
+    ///
+    /// # Panics
+    ///
+    /// If a ratio has another number of rows than the first.
+    pub fn of_ratios(ratios: impl IntoIterator<Item = Vec<[f64; 2]>>) -> Option<Self> {
+        let mut influence = Vec::new();
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (at, parts) in ratios.into_iter().enumerate() {
+            if at == 0 {
+                influence.resize(parts.len(), 0.0);
+            }
+            assert_eq!(parts.len(), influence.len(), "ratios of the same rows");
+            let sums = parts.iter();
+            let [over, under] =
+                sums.fold([0.0; 2], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
+            if under == 0.0 {
+                continue;
+            }
+            let ratio = over / under;
+            (sum, count) = (sum + ratio, count + 1.0);
+            for (influence, [own, all]) in influence.iter_mut().zip(&parts) {
+                *influence += parts.len() as f64 * (own - ratio * all) / under;
+            }
+        }
+        for row in &mut influence {
+            *row /= count;
+        }
+        (count > 0.0).then(|| Self {
+            value: sum / count,
+            influence,
+        })
+    }
+
     /// Root mean squared error.
     ///
     /// # Panics
@@ -142,35 +179,17 @@ impl Labels {
     /// Macro F1: the mean over the labels that occur or are predicted.
     pub fn f1_estimate(&self) -> Option<Estimate> {
         let rows = self.truth.len() / self.labels.max(1);
-        let mut influence = vec![0.0; rows];
-        let (mut sum, mut count) = (0.0, 0.0);
-        for label in 0..self.labels {
-            // Twice the hits, and predicted plus actual: F1 is the ratio of their sums.
+        // Twice the hits, and predicted plus actual: F1 is the ratio of their sums.
+        let of_label = |label: usize| {
             let parts = |row: usize| {
                 let at = row * self.labels + label;
                 let predicted = f64::from(u8::from(self.probabilities[at] >= 0.5));
                 let actual = f64::from(u8::from(self.truth[at]));
                 [2.0 * predicted * actual, predicted + actual]
             };
-            let sums = (0..rows).map(parts);
-            let [hits, all] = sums.fold([0.0; 2], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
-            if all == 0.0 {
-                continue;
-            }
-            let f1 = hits / all;
-            (sum, count) = (sum + f1, count + 1.0);
-            for (row, influence) in influence.iter_mut().enumerate() {
-                let [hits, own] = parts(row);
-                *influence += rows as f64 * (hits - f1 * own) / all;
-            }
-        }
-        for row in &mut influence {
-            *row /= count;
-        }
-        (count > 0.0).then(|| Estimate {
-            value: sum / count,
-            influence,
-        })
+            (0..rows).map(parts).collect()
+        };
+        Estimate::of_ratios((0..self.labels).map(of_label))
     }
 }
 
@@ -465,5 +484,22 @@ mod tests {
         let found = labels.f1_estimate().unwrap();
         assert!((found.value - labels.metrics()["f1"]).abs() < 1e-12);
         assert!(found.influence.iter().sum::<f64>().abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_ratio_of_sums_has_the_error_of_a_ratio_estimate() {
+        // Cochran, Sampling techniques, 1977: the residuals are 1 - 2/3 · 2, 3 - 2/3 · 4 and 0 - 2/3 · 0.
+        let rows = vec![[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]];
+        let empty = vec![[0.0; 2]; 3];
+        let found = Estimate::of_ratios([rows.clone(), empty.clone()]).unwrap();
+        assert!((found.value - 4.0 / 6.0).abs() < 1e-12);
+        let expected = [-1.0 / 6.0, 1.0 / 6.0, 0.0];
+        for (found, expected) in found.influence.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+        let two = Estimate::of_ratios([rows, vec![[1.0, 1.0]; 3]]).unwrap();
+        assert!((two.value - 5.0 / 6.0).abs() < 1e-12);
+        assert_eq!(Estimate::of_ratios([empty]), None);
+        assert_eq!(Estimate::of_ratios([]), None);
     }
 }

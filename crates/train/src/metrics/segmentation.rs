@@ -112,6 +112,13 @@ impl SegmentationScores {
         self.of_classes(|hits, actual, predicted| hits / (actual + predicted - hits))
     }
 
+    /// Pixels of the intersection and of the union of each class; the ratio of their sums over images is its
+    /// [`iou`](Self::iou).
+    pub fn intersections_and_unions(&self) -> Vec<[f64; 2]> {
+        let parts = self.of_classes(|hits, actual, predicted| [hits, actual + predicted - hits]);
+        parts.into_iter().map(Option::unwrap_or_default).collect()
+    }
+
     /// Dice coefficient of each class, which is F1; `None` where it neither occurs nor is predicted.
     pub fn dice(&self) -> Vec<Option<f64>> {
         self.of_classes(|hits, actual, predicted| 2.0 * hits / (actual + predicted))
@@ -163,7 +170,7 @@ impl SegmentationScores {
         self.counts[actual * self.classes + predicted]
     }
 
-    fn of_classes(&self, score: impl Fn(f64, f64, f64) -> f64) -> Vec<Option<f64>> {
+    fn of_classes<T>(&self, score: impl Fn(f64, f64, f64) -> T) -> Vec<Option<T>> {
         let all = || 0..self.classes;
         let of_class = |class| {
             let actual: u64 = all().map(|other| self.count(class, other)).sum();

@@ -1,9 +1,9 @@
 //! Evaluation of a segmentation model, at the size of the photos.
 
-use tinderbox_datasets::image::Mask;
+use tinderbox_datasets::image::{Image, Mask};
 use tinderbox_datasets::parallel_map;
-use tinderbox_predict::vision::{SegmentationEnsemble, Segmented, Segmenter};
-use tinderbox_train::metrics::{Evaluation, MembraneScores, SegmentationScores};
+use tinderbox_predict::vision::{Probabilities, SegmentationEnsemble, Segmented, Segmenter};
+use tinderbox_train::metrics::{Estimate, Evaluation, MembraneScores, SegmentationScores};
 use tinderbox_train::task::{EvalReport, EvalRequest};
 use tinderbox_train::{Metrics, MonitorMode, TaskError};
 
@@ -20,11 +20,25 @@ pub(super) struct Evaluated {
     pub(super) evaluation: Evaluation,
     /// Row and intersection over union of each photo, the worst first.
     pub(super) photos: Vec<(usize, f64)>,
+    /// The metric that models are compared by, with the influence of each photo.
+    pub(super) estimate: Option<Estimate>,
+}
+
+/// Finds the classes of the pixels of photos.
+pub(super) trait PixelModel {
+    /// The probabilities of the classes at the resolution of the network.
+    fn probabilities(&self, images: &[Image]) -> Result<Vec<Probabilities>, TaskError>;
+}
+
+impl PixelModel for SegmentationEnsemble {
+    fn probabilities(&self, images: &[Image]) -> Result<Vec<Probabilities>, TaskError> {
+        Ok(self.probabilities(images)?)
+    }
 }
 
 /// How photos are segmented and compared.
 pub(super) struct Evaluator<'a> {
-    pub(super) ensemble: &'a SegmentationEnsemble,
+    pub(super) model: &'a dyn PixelModel,
     pub(super) data: &'a MaskedImages,
     pub(super) labels: &'a [String],
     pub(super) refine: bool,
@@ -42,6 +56,9 @@ impl Evaluator<'_> {
     pub(super) fn rows(&self, rows: &[usize]) -> Result<Evaluated, TaskError> {
         let mut total = self.scores();
         let (mut photos, mut sum) = (Vec::new(), 0.0);
+        // Of two classes the foreground counts, of more their mean.
+        let first = usize::from(self.labels.len() == 2);
+        let mut ratios = vec![Vec::new(); self.labels.len() - first];
         for rows in rows.chunks(BATCH) {
             let samples = parallel_map(rows, |&row| self.data.pairs.full(row));
             let samples: Vec<_> = samples
@@ -49,7 +66,7 @@ impl Evaluator<'_> {
                 .collect::<Result<_, _>>()
                 .map_err(TaskError::user)?;
             let images: Vec<_> = samples.iter().map(|sample| sample.image.clone()).collect();
-            let found = self.ensemble.probabilities(&images)?;
+            let found = self.model.probabilities(&images)?;
             let segmented = parallel_map(samples.iter().zip(found), |(sample, found)| {
                 found.segment(&sample.image, self.refine)
             });
@@ -59,6 +76,10 @@ impl Evaluator<'_> {
                 let iou = foreground_mean(&own.pixels.iou());
                 sum += iou;
                 photos.push((row, iou));
+                let parts = own.pixels.intersections_and_unions().into_iter();
+                for (ratio, parts) in ratios.iter_mut().zip(parts.skip(first)) {
+                    ratio.push(parts);
+                }
                 total.add(&segmented, &sample.target);
             }
         }
@@ -77,6 +98,7 @@ impl Evaluator<'_> {
                 headline: (headline, MonitorMode::Max),
             },
             photos,
+            estimate: Estimate::of_ratios(ratios),
         })
     }
 
@@ -159,7 +181,7 @@ pub(super) fn evaluate(
     )?;
     let labels = model.labels();
     let evaluator = Evaluator {
-        ensemble: model.ensemble(),
+        model: model.ensemble(),
         data: &data,
         labels,
         refine: training.refine,

@@ -5,19 +5,20 @@ use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_predict::vision::{InputScale, Normalize, SegmentationEnsemble, SegmentationModel};
+use tinderbox_train::metrics::Comparison;
 use tinderbox_train::run::{
     Members, Part, cross_validate, identity, seconds_per_item, train_members,
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::segment::{IouMetric, PixelClassifier, SegmentationLoss};
-use tinderbox_train::task::FoldReport;
+use tinderbox_train::task::{BaselineReport, FoldReport, compare};
 use tinderbox_train::{
     MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
 };
 
 use super::batch::MaskCollate;
-use super::evaluate::{Evaluated, Evaluator};
+use super::evaluate::{Evaluated, Evaluator, PixelModel};
 use super::{ImageSegmentation, normalize, weights};
 use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
@@ -46,11 +47,15 @@ impl ImageSegmentation {
     ) -> Result<Report, TaskError> {
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
             let fitted = self.fit(part, splits, device, options)?;
-            let evaluation = self.evaluate_rows(&fitted, &splits.test)?.evaluation;
+            let evaluation = self
+                .evaluator(&fitted.ensemble)
+                .rows(&splits.test)?
+                .evaluation;
+            let baselines = self.baselines(splits, options, &mut Vec::new());
             Ok(FoldReport {
                 test: evaluation.metrics(),
                 evaluation,
-                baselines: Vec::new(),
+                baselines: baselines.into_iter().map(|(report, _)| report).collect(),
             })
         })?;
         let splits = &self.splits.splits;
@@ -58,11 +63,15 @@ impl ImageSegmentation {
         self.draw_training(&mut gallery);
         let fitted = self.fit(&Part::main(run), splits, device, options)?;
         self.save(run, &fitted)?;
-        let valid = self.evaluate_rows(&fitted, &splits.valid)?.evaluation;
-        let test = self.evaluate_rows(&fitted, &splits.test)?;
+        let evaluator = self.evaluator(&fitted.ensemble);
+        let valid = evaluator.rows(&splits.valid)?.evaluation;
+        let test = evaluator.rows(&splits.test)?;
         if self.splits.has_test {
             fitted.members.log_test(&test.evaluation.metrics())?;
         }
+        let mut warnings = Vec::new();
+        let baselines = self.baselines(splits, options, &mut warnings);
+        let comparison = comparison(&test, &folds, &baselines);
         let models = &fitted.ensemble.models;
         let mut report = Report::new(run, fitted.members.training.clone(), test.evaluation);
         report.parameters = models.iter().map(trainable_parameters).sum();
@@ -70,6 +79,9 @@ impl ImageSegmentation {
         report.valid = valid.metrics();
         report.labels.clone_from(&self.recipe.data.classes);
         report.folds = folds;
+        report.baselines = baselines.into_iter().map(|(report, _)| report).collect();
+        report.comparison = comparison;
+        report.warnings = warnings;
         report.sections = vec![self.worst(&test.photos)];
         self.draw_result(&mut gallery, &report, &fitted.ensemble, &test.photos);
         gallery.report(&mut report);
@@ -173,15 +185,47 @@ impl ImageSegmentation {
         })?)
     }
 
-    fn evaluate_rows(&self, fitted: &Fitted, rows: &[usize]) -> Result<Evaluated, TaskError> {
-        let evaluator = Evaluator {
-            ensemble: &fitted.ensemble,
+    /// Compares a network or a baseline with the masks.
+    pub(super) fn evaluator<'a>(&'a self, model: &'a dyn PixelModel) -> Evaluator<'a> {
+        Evaluator {
+            model,
             data: &self.data,
             labels: &self.recipe.data.classes,
             refine: self.recipe.refine,
             separate_objects: self.recipe.separate_objects,
-        };
-        evaluator.rows(rows)
+        }
+    }
+
+    /// The classical method on the same split, if it is wanted.
+    ///
+    /// If it fails, it is left out with a warning: the network is trained already.
+    #[cfg(feature = "baseline")]
+    fn baselines(
+        &self,
+        splits: &Splits,
+        options: &Options,
+        warnings: &mut Vec<String>,
+    ) -> Vec<(BaselineReport, Evaluated)> {
+        if !options.baselines {
+            return Vec::new();
+        }
+        match self.pixel_classification(splits) {
+            Ok(baseline) => vec![baseline],
+            Err(error) => {
+                warnings.push(format!("no baseline: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    #[cfg(not(feature = "baseline"))]
+    fn baselines(
+        &self,
+        _: &Splits,
+        _: &Options,
+        _: &mut Vec<String>,
+    ) -> Vec<(BaselineReport, Evaluated)> {
+        Vec::new()
     }
 
     /// The time to decode and segment one photo alone, in s.
@@ -230,4 +274,21 @@ impl ImageSegmentation {
         recipe.metrics = MetricsOptions::default();
         identity(&recipe, &self.list, stage)
     }
+}
+
+/// The network and the best baseline over the folds, or else over the test photos.
+fn comparison(
+    test: &Evaluated,
+    folds: &[FoldReport],
+    baselines: &[(BaselineReport, Evaluated)],
+) -> Option<Comparison> {
+    if !folds.is_empty() {
+        return compare(&test.evaluation, folds, &[]);
+    }
+    let (name, mode) = test.evaluation.headline();
+    let baselines = baselines.iter().filter_map(|(baseline, evaluated)| {
+        let estimate = evaluated.estimate.clone()?;
+        Some((baseline.result.method.as_str(), estimate))
+    });
+    Comparison::of_rows(name, mode, test.estimate.as_ref()?, baselines)
 }

@@ -135,4 +135,5 @@ fn what_does_not_occur_has_no_score() {
     scores.add(&Mask::new(2, 2, vec![0, 0, 1, 0]).unwrap(), &empty);
     assert_eq!(scores.iou(), [Some(1.0), None]);
     assert_eq!(scores.boundary_f(), [None, None]);
+    assert_eq!(scores.intersections_and_unions(), [[3.0, 3.0], [0.0; 2]]);
 }
