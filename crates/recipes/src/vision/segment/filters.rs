@@ -58,13 +58,13 @@ fn at_scale(channels: &[Plane], sigma: f32) -> Vec<Plane> {
         let [x, y] = gradient(near);
         [(x * x + y * y).sqrt(), x * x, x * y, y * y]
     });
-    let hessian = neighborhoods(&gray, |near| {
+    let curvatures = neighborhoods(&gray, |near| {
         let [xx, xy, yy] = hessian(near);
         let [larger, smaller] = eigenvalues(xx, xy, yy);
         [xx + yy, larger, smaller]
     });
     planes.push(magnitude);
-    planes.extend(hessian);
+    planes.extend(curvatures);
     let tensor = [xx, xy, yy].map(|plane| gaussian(&plane, INTEGRATION * sigma));
     planes.extend(tensor_eigenvalues(&tensor));
     planes
