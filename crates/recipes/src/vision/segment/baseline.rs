@@ -17,7 +17,7 @@ use tinderbox_train::{Splits, TaskError};
 
 use super::ImageSegmentation;
 use super::data::MaskedImages;
-use super::evaluate::{Evaluated, Evaluator, PixelModel};
+use super::evaluate::{Evaluated, PixelModel};
 use super::filters::{Plane, reach, responses};
 
 /// Most pixels that the trees are fitted to, about equally many of each image.
