@@ -67,6 +67,36 @@ pub enum BaselineError {
         /// Number of texts.
         texts: usize,
     },
+    /// No feature of a word is frequent enough.
+    #[error(
+        "no feature occurs in at least {min_words} of the {words} words: \
+        lower `min_words`, or check that the sentences are not empty"
+    )]
+    NoFeatures {
+        /// Words that must have a feature.
+        min_words: usize,
+        /// Number of words.
+        words: usize,
+    },
+    /// There are too few tokens for a language model.
+    #[error(
+        "an n-gram model needs at least 2 training tokens and 1 validation token, and there are {train} \
+        and {valid}"
+    )]
+    NoTokens {
+        /// Training tokens.
+        train: usize,
+        /// Validation tokens that are predicted.
+        valid: usize,
+    },
+    /// A token is not in the vocabulary.
+    #[error("token {token} is not in the vocabulary of {vocab_size} tokens, counted from 0")]
+    Token {
+        /// The token.
+        token: u32,
+        /// Number of tokens of the vocabulary.
+        vocab_size: usize,
+    },
     /// A setting is out of its range.
     #[error("`{name}` must lie in {range}, is {value}")]
     Setting {

@@ -10,6 +10,8 @@
 //! | pixels of images | [`BoostingConfig`], gradient-boosted trees, on the responses of filters |
 //! | tables | [`LogisticConfig`] and [`RidgeConfig`] on standardized numbers ([`Standardizer`]) and one-hot categories ([`SparseRows`]); [`BoostingConfig`], gradient-boosted trees |
 //! | texts | [`TfidfConfig`], whose sparse rows [`LogisticConfig`] takes |
+//! | words with tags | [`WordWindowConfig`], whose sparse rows [`LogisticConfig`] takes |
+//! | plain text | [`NgramConfig`], modified Kneser-Ney smoothing over tokens |
 //!
 //! Settings and their defaults are those of scikit-learn, so that scores are comparable.
 //!
@@ -31,21 +33,25 @@ mod dual_ridge;
 mod error;
 mod lbfgs;
 mod logistic;
+mod ngram;
 mod ridge;
 mod softmax;
 mod sparse;
 mod table;
 mod tfidf;
 mod trees;
+mod word_window;
 
 #[cfg(feature = "dense")]
 pub use dense::{MAX_VALUES, Rows, logistic_regression};
 pub use dual_ridge::{DualFit, DualRidge};
 pub use error::BaselineError;
 pub use logistic::{Logistic, LogisticConfig};
+pub use ngram::{Ngram, NgramConfig};
 pub use ridge::{Ridge, RidgeConfig};
 pub use softmax::{DenseRows, Softmax, SoftmaxConfig};
 pub use sparse::SparseRows;
 pub use table::{Standardizer, Table};
 pub use tfidf::{Terms, Tfidf, TfidfConfig};
 pub use trees::{BoostedTrees, BoostingConfig};
+pub use word_window::{WordWindow, WordWindowConfig};
