@@ -13,6 +13,7 @@ use crate::app::{App, EvalCommand, RecipeOf, load};
 use crate::model_dir::{model_dir, recipe_file};
 use crate::report::{class_rows, confusion_rows, metric_rows, shown_threshold};
 use crate::splits;
+use crate::summary::counted;
 use crate::{EvalArgs, Failure, Output, note, open_device, table};
 use tinderbox_train::format::thousands;
 
@@ -57,7 +58,11 @@ fn tell_scope<A: App>(report: &EvalReport, args: &EvalArgs) {
     for line in &report.notes {
         note(line);
     }
-    let (split, item) = (&args.split, A::Task::ITEM);
+    let split = &args.split;
+    let item = match report.scope {
+        Some(Scope::Whole { .. }) => counted(&report.evaluation, A::Task::ITEM),
+        _ => A::Task::ITEM,
+    };
     match (&report.scope, &report.source) {
         (Some(Scope::Whole { .. }), Some(source)) => note(&format!(
             "this is not the data that the model was trained on: evaluating its {split} split ({source})"
@@ -92,10 +97,7 @@ fn print<A: App>(report: &EvalReport, args: &EvalArgs) -> Result<(), Failure> {
         format!("{} split", args.split)
     };
     let items = evaluation.len();
-    let noun = match evaluation {
-        Evaluation::Tokens { .. } => "tokens",
-        _ => A::Task::ITEM.of(items),
-    };
+    let noun = counted(evaluation, A::Task::ITEM).of(items);
     out.line(&format!("{of}, {} {noun}", thousands(items)))?;
     out.line(&table(&metric_rows(&metrics, F1::of(evaluation))))?;
     if let (Some(threshold), [_, positive]) = (evaluation.threshold(), report.labels.as_slice()) {

@@ -23,6 +23,7 @@ pub fn print(
     }
     out.line(&overview.summary)?;
     if !overview.splits.is_empty() {
+        let item = overview.item.unwrap_or(item);
         out.line(&split_lines(&overview.splits, item).join("\n"))?;
     }
     for section in &overview.sections {

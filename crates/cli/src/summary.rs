@@ -60,12 +60,17 @@ pub(crate) fn of<A: App>(
     }
 }
 
-fn headline(evaluation: &Evaluation, item: Noun) -> Headline {
-    let (metric, mode) = evaluation.headline();
-    let item = match evaluation {
+/// The word for what an evaluation counts: that of the task, or tokens.
+pub(crate) fn counted(evaluation: &Evaluation, item: Noun) -> Noun {
+    match evaluation {
         Evaluation::Tokens { .. } => Noun("token", "tokens"),
         _ => item,
-    };
+    }
+}
+
+fn headline(evaluation: &Evaluation, item: Noun) -> Headline {
+    let (metric, mode) = evaluation.headline();
+    let item = counted(evaluation, item);
     Headline {
         metric: metric.to_owned(),
         mode,
@@ -85,6 +90,9 @@ fn data(overview: &Overview, report: &Report) -> Option<DataOverview> {
     Some(DataOverview {
         summary: overview.summary.clone(),
         splits: overview.splits.clone(),
+        noun: overview
+            .item
+            .map(|item| [item.0, item.1].map(str::to_owned)),
         duplicates: overview.duplicates,
         test_duplicates: overview.shared.test,
         valid_duplicates: overview.shared.valid,

@@ -88,7 +88,8 @@ pub(crate) fn train<A: App>(
     if !ranks.is_first() {
         return Ok(());
     }
-    let warnings = result_warnings(&report, &overview, A::Task::ITEM);
+    let item = summary::counted(&report.evaluation, A::Task::ITEM);
+    let warnings = result_warnings(&report, &overview, item);
     report.warnings.extend(warnings);
     add(&mut report);
     let summary = summary::of::<A>(task.recipe(), device, &overview, &report);
@@ -138,13 +139,14 @@ fn parameters_on(device: &Opened, overview: &Overview) -> String {
 /// Prints what was read and how it is split.
 pub(crate) fn describe<T: Task>(recipe: &str, overview: &Overview) {
     note(&format!("recipe {recipe}: {}", overview.summary));
+    let item = overview.item.unwrap_or(T::ITEM);
     if !overview.splits.is_empty() {
-        note(&split_lines(&overview.splits, T::ITEM).join("\n"));
+        note(&split_lines(&overview.splits, item).join("\n"));
     }
     let items = overview.splits.iter().map(|split| split.count).sum();
     let (duplicates, shared) = (overview.duplicates, overview.shared);
-    let duplicates = duplicates_note(duplicates, items, T::ITEM, shared.is_empty());
-    let shared = shared.warnings(T::ITEM).into_iter();
+    let duplicates = duplicates_note(duplicates, items, item, shared.is_empty());
+    let shared = shared.warnings(item).into_iter();
     duplicates
         .into_iter()
         .chain(shared.map(|warning| format!("warning: {warning}")))

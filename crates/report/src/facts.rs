@@ -254,10 +254,9 @@ pub(crate) fn split_rows(summary: &Summary) -> Vec<Vec<String>> {
     let Some(data) = summary.data.as_ref().filter(|data| !data.splits.is_empty()) else {
         return Vec::new();
     };
-    let noun = summary
-        .headline
-        .as_ref()
-        .map_or("items", |headline| &headline.noun[1]);
+    let headline = summary.headline.as_ref().map(|headline| &headline.noun);
+    let noun = data.noun.as_ref().or(headline);
+    let noun = noun.map_or("items", |noun| &noun[1]);
     let mut names: Vec<&String> = Vec::new();
     for (name, _) in data.splits.iter().flat_map(|split| &split.classes) {
         if !names.contains(&name) {

@@ -1,6 +1,7 @@
 //! What to be careful about in any result: a small test split, a gap between splits, calibration.
 
 use crate::format::number;
+use crate::metrics::Evaluation;
 use crate::task::{Noun, Overview, Report};
 use crate::{Metrics, MonitorMode};
 
@@ -40,7 +41,9 @@ fn few_items(report: &Report, metric: &str, item: Noun) -> Option<String> {
         ),
         None => String::new(),
     };
-    let advice = if report.folds.is_empty() {
+    // Plain text has no folds.
+    let can_fold = !matches!(report.evaluation, Evaluation::Tokens { .. });
+    let advice = if report.folds.is_empty() && can_fold {
         " (`--folds 5`)"
     } else {
         ""

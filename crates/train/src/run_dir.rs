@@ -415,6 +415,9 @@ pub struct DataOverview {
     pub summary: String,
     /// Its splits.
     pub splits: Vec<SplitOverview>,
+    /// What their sizes count, singular and plural, where it is not what the headline metric counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noun: Option<[String; 2]>,
     /// Items that are copies of another one.
     pub duplicates: usize,
     /// Test items that also occur in the training or validation split.

@@ -214,6 +214,8 @@ pub struct Overview {
     pub summary: String,
     /// Size, source and class counts of each split.
     pub splits: Vec<SplitOverview>,
+    /// The word for what their sizes count, where it is not that of the task.
+    pub item: Option<Noun>,
     /// Items that are copies of another one; they stay in one split.
     pub duplicates: usize,
     /// Items of the test and validation split that the model is trained on, where the data comes with splits.
@@ -388,11 +390,14 @@ pub fn compare(
 ) -> Option<Comparison> {
     let (name, mode) = evaluation.headline();
     if folds.is_empty() {
+        let Some(estimate) = evaluation.estimate() else {
+            return compare_values(evaluation, baselines);
+        };
         let baselines = baselines.iter().filter_map(|baseline| {
             let estimate = baseline.evaluation.estimate()?;
             Some((baseline.result.method.as_str(), estimate))
         });
-        return Comparison::of_rows(name, mode, &evaluation.estimate()?, baselines);
+        return Comparison::of_rows(name, mode, &estimate, baselines);
     }
     let mut methods = by_method(folds).into_iter().map(|method| {
         let values = method.metrics.iter().filter_map(|fold| fold.get(name));
@@ -400,6 +405,24 @@ pub fn compare(
     });
     let (_, own) = methods.next()?;
     Comparison::of_folds(name, mode, &own, methods)
+}
+
+/// The same on one test split, for metrics whose confidence interval is not known.
+fn compare_values(evaluation: &Evaluation, baselines: &[BaselineReport]) -> Option<Comparison> {
+    let (name, mode) = evaluation.headline();
+    let model = *evaluation.metrics().get(name)?;
+    let values = baselines.iter().filter_map(|baseline| {
+        let value = baseline.evaluation.metrics().get(name).copied()?;
+        Some((baseline.result.method.as_str(), value))
+    });
+    let (method, best) = values.reduce(|best, next| {
+        if mode.improves(next.1, best.1) {
+            next
+        } else {
+            best
+        }
+    })?;
+    Some(Comparison::of_values(name, mode, model, method, best))
 }
 
 /// The name of the trained model among the methods of a report.
@@ -518,4 +541,33 @@ pub struct InputReport {
     pub notes: Vec<String>,
     /// Inputs whose files an earlier call has written, and that were not predicted again.
     pub already_done: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Verdict;
+
+    #[test]
+    fn metrics_without_an_interval_are_compared_with_the_best_baseline_by_value() {
+        let of = |nats: f64| Evaluation::Tokens {
+            nats,
+            tokens: 10,
+            characters: 10,
+        };
+        let baseline = |method: &str, nats: f64| BaselineReport {
+            result: Baseline {
+                method: method.to_owned(),
+                ..Baseline::default()
+            },
+            evaluation: of(nats),
+        };
+        let baselines = [baseline("a", 30.0), baseline("b", 25.0)];
+        let found = compare(&of(20.0), &[], &baselines).unwrap();
+        assert_eq!((&*found.metric, &*found.method), ("loss", "b"));
+        assert_eq!((found.verdict, found.half_width), (Verdict::Better, None));
+        let found = compare(&of(28.0), &[], &baselines).unwrap();
+        assert_eq!(found.verdict, Verdict::Worse);
+        assert_eq!(compare(&of(20.0), &[], &[]), None);
+    }
 }

@@ -118,6 +118,7 @@ impl Task for Tabular {
             warnings: lost_rows,
             sections: self.column_kinds().into_iter().collect(),
             layers: self.layers.clone(),
+            ..Overview::default()
         }
     }
 

@@ -153,16 +153,7 @@ impl Task for TextModeling {
         );
         let overview = match &self.corpus {
             Corpus::Labeled(texts) => self.labeled_overview(texts, &tokenizer),
-            Corpus::Plain(text) => {
-                let [train, valid, test] = [&text.train, &text.valid, &text.test]
-                    .map(|part| thousands(part.chars().count()));
-                Overview {
-                    summary: format!(
-                        "{train} train, {valid} valid, {test} test characters; {tokenizer}"
-                    ),
-                    ..Overview::default()
-                }
-            }
+            Corpus::Plain(text) => plain_overview(text, &tokenizer),
         };
         let mut warnings = self.corpus.report().messages();
         warnings.extend(overview.warnings);
@@ -315,6 +306,26 @@ impl TextModeling {
             temperature: tinderbox_predict::calibration::Temperature::default(),
             training: serde_json::to_value(training).map_err(TaskError::internal)?,
         })
+    }
+}
+
+/// Plain text with the characters of its splits.
+fn plain_overview(text: &PlainText, tokenizer: &str) -> Overview {
+    let splits = [
+        ("train", &text.train),
+        ("valid", &text.valid),
+        ("test", &text.test),
+    ];
+    let splits = splits.map(|(name, part)| SplitOverview {
+        name: name.to_owned(),
+        count: part.chars().count(),
+        ..SplitOverview::default()
+    });
+    Overview {
+        summary: format!("plain text; {tokenizer}"),
+        splits: splits.to_vec(),
+        item: Some(Noun("character", "characters")),
+        ..Overview::default()
     }
 }
 

@@ -150,8 +150,8 @@ impl Task for ImageClassification {
             notes: [self.data.all_notes(), self.notes.clone()].concat(),
             warnings: class_warnings(&splits, Self::ITEM, weighted),
             splits,
-            sections: Vec::new(),
             layers: self.layers.clone(),
+            ..Overview::default()
         }
     }
 

@@ -171,8 +171,7 @@ impl Evaluation {
         }
     }
 
-    /// The value of [`headline`](Self::headline) with its standard error; `None` for tasks without a
-    /// baseline.
+    /// The value of [`headline`](Self::headline) with its standard error; `None` where it is not known.
     pub fn estimate(&self) -> Option<Estimate> {
         match self {
             Self::Classes(predictions) => predictions.accuracy_estimate(),
