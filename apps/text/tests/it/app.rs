@@ -369,6 +369,22 @@ fn a_language_model_generates_the_same_with_and_without_its_cache() {
         "optimizer.learning_rate=0.01",
     ];
     place.run(&[&args[..], &small].concat()).ok();
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let baseline = &summary["baselines"][0];
+    let method = baseline["method"].as_str().unwrap();
+    assert!(method.starts_with("Kneser-Ney "), "{summary}");
+    for metric in ["loss", "perplexity", "nats_per_character"] {
+        let [own, theirs] = [&summary["test"], &baseline["test"]].map(|test| &test[metric]);
+        assert!(own.is_f64() && theirs.is_f64(), "{metric} {summary}");
+    }
+    assert_eq!(summary["comparison"]["method"], method);
+    // 60 lines of 43 characters, in three splits that a hash identifies.
+    let data = &summary["data"];
+    assert_eq!(data["hash"].as_str().unwrap().len(), 16, "{data}");
+    assert_eq!(data["noun"][1], "characters");
+    let splits = data["splits"].as_array().unwrap();
+    let counts = splits.iter().filter_map(|split| split["count"].as_u64());
+    assert_eq!((splits.len(), counts.sum::<u64>()), (3, 60 * 43));
     let write = |more: &[&str]| {
         let args = [
             "generate", "--run", "run", "--prompt", "hey did", "--tokens", "24",
@@ -388,6 +404,47 @@ fn a_language_model_generates_the_same_with_and_without_its_cache() {
     ];
     let ran = place.run(&args);
     assert!(ran.ok().stdout.trim().len() > 60, "{}", ran.stdout);
+}
+
+#[test]
+fn tags_are_compared_with_a_linear_model_of_the_same_words() {
+    let place = place();
+    let sentence = |at: usize| {
+        let name = ["Anna", "Bert", "Carl", "Dora"][at % 4];
+        let town = ["Rome", "Oslo", "Bonn"][at % 3];
+        format!("{name} B-PER\nlives O\nin O\n{town} B-LOC\n\n")
+    };
+    place.write("names.conll", (0..80).map(sentence).collect::<String>());
+    let args = [
+        "train",
+        "--recipe",
+        "tags",
+        "--data",
+        "names.conll",
+        "--out",
+        "run",
+        "--quiet",
+        "--set",
+        "model.d_model=16",
+        "--set",
+        "model.n_layers=1",
+        "--epochs",
+        "1",
+    ];
+    place.run(&args).ok();
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let baseline = &summary["baselines"][0];
+    assert_eq!(baseline["method"], "word windows + logistic regression");
+    assert_eq!(baseline["test"]["f1_spans"], 1.0, "{summary}");
+    let names = |test: &Value| {
+        test.as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&baseline["test"]), names(&summary["test"]));
+    assert_eq!(summary["comparison"]["metric"], "f1");
 }
 
 #[test]

@@ -1,8 +1,12 @@
-//! TF-IDF with logistic regression on the same texts, to compare with.
+//! Classical methods on the same texts, to compare with.
+
+mod plain;
+mod tags;
 
 use std::time::Instant;
 
 use tinderbox_baselines::{LogisticConfig, TfidfConfig};
+use tinderbox_predict::text::TextSizes;
 use tinderbox_train::metrics::{Evaluation, Labels, Predictions};
 use tinderbox_train::run_dir::Baseline;
 use tinderbox_train::task::BaselineReport;
@@ -10,39 +14,67 @@ use tinderbox_train::{FitError, Splits, TaskError};
 
 use super::analysis::ContractNliReport;
 use super::data::{Corpus, LabeledTexts, Targets};
+use super::fit::Encoded;
 
 /// Weight decay: most texts are short, and TF-IDF has unit length.
 const L2: f64 = 0.1;
 
-/// TF-IDF with logistic regression on the same texts; tags and plain text have no baseline.
+/// The classical method for these texts: TF-IDF with logistic regression for classes and labels, logistic
+/// regression on windows of words for tags, n-grams for plain text.
+///
+/// `tokens` are those of the network, so that all methods are measured on the same words or tokens. What a
+/// method leaves out is added to `warnings`.
 pub(super) fn baselines(
     corpus: &Corpus,
+    tokens: &Encoded,
     splits: &Splits,
+    sizes: TextSizes,
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<BaselineReport>, TaskError> {
-    let Corpus::Labeled(texts) = corpus else {
-        return Ok(Vec::new());
+    let report = match (corpus, tokens) {
+        (Corpus::Plain(text), Encoded::Plain { train, valid, test }) => {
+            plain::ngrams([train, valid, test], &text.test, sizes, warnings)
+        }
+        (Corpus::Labeled(texts), Encoded::Labeled(tokens)) => match &texts.targets {
+            Targets::Tags(tags) => tags::windows(texts, tags, tokens, splits, warnings),
+            Targets::Classes(_) | Targets::Labels(_) => tfidf(texts, splits),
+        },
+        _ => Err(FitError::NotRun.into()),
     };
-    if matches!(texts.targets, Targets::Tags(_)) {
-        return Ok(Vec::new());
+    Ok(vec![report?])
+}
+
+/// The result of a method that was begun at `started`.
+fn report(
+    method: String,
+    samples: usize,
+    started: Instant,
+    evaluation: Evaluation,
+) -> BaselineReport {
+    BaselineReport {
+        result: Baseline {
+            method,
+            samples,
+            wall_s: started.elapsed().as_secs_f64(),
+            threshold: None,
+            test: evaluation.metrics(),
+        },
+        evaluation,
     }
+}
+
+fn tfidf(texts: &LabeledTexts, splits: &Splits) -> Result<BaselineReport, TaskError> {
     let started = Instant::now();
     // A method without early stopping needs no validation texts.
     let fitted = [&splits.train[..], &splits.valid].concat();
     let [evaluation, valid] = linear(texts, &fitted, [&splits.test, &splits.valid])?;
-    let mut test = evaluation.metrics();
-    if let Some(report) = ContractNliReport::new(texts, &evaluation, &valid) {
-        test.extend(report.metrics());
+    let nli = ContractNliReport::new(texts, &evaluation, &valid);
+    let method = "TF-IDF + logistic regression".to_owned();
+    let mut report = report(method, fitted.len(), started, evaluation);
+    if let Some(nli) = nli {
+        report.result.test.extend(nli.metrics());
     }
-    Ok(vec![BaselineReport {
-        result: Baseline {
-            method: "TF-IDF + logistic regression".to_owned(),
-            samples: fitted.len(),
-            wall_s: started.elapsed().as_secs_f64(),
-            threshold: None,
-            test,
-        },
-        evaluation,
-    }])
+    Ok(report)
 }
 
 fn linear(

@@ -224,7 +224,12 @@ impl Windows {
     /// # Errors
     ///
     /// If there are too few tokens for one.
-    pub(crate) fn new(tokens: Vec<u32>, width: usize, random: bool) -> Result<Self, DataError> {
+    pub(crate) fn new(
+        tokens: impl Into<Arc<Vec<u32>>>,
+        width: usize,
+        random: bool,
+    ) -> Result<Self, DataError> {
+        let tokens = tokens.into();
         if tokens.len() <= width {
             return Err(DataError::TooShort {
                 tokens: tokens.len(),
@@ -232,7 +237,7 @@ impl Windows {
             });
         }
         Ok(Self {
-            tokens: Arc::new(tokens),
+            tokens,
             width,
             random,
         })
@@ -327,7 +332,7 @@ mod tests {
 
     #[test]
     fn the_targets_of_windows_are_the_next_tokens() {
-        let windows = Windows::new((0..100).collect(), 9, true).unwrap();
+        let windows = Windows::new((0..100).collect::<Vec<u32>>(), 9, true).unwrap();
         assert_eq!(windows.len(), 11);
         let batch = windows.collate(vec![0, 3], &context(vec![0, 3]), &Device::flex());
         let batch = batch.unwrap();

@@ -97,7 +97,7 @@ pub(super) fn evaluate_language_model(
     width: usize,
     device: &Device,
 ) -> Result<Evaluation, TaskError> {
-    let width = width.min(tokens.len().saturating_sub(1)).max(1);
+    let width = window_width(tokens.len(), width);
     let windows = Windows::new(tokens.to_vec(), width, false)?;
     let batch = (MAX_BATCH_TOKENS / width).max(1);
     let (mut nats, mut count) = (0.0, 0);
@@ -118,12 +118,27 @@ pub(super) fn evaluate_language_model(
         nats += negative_log_likelihood(ensemble, &batch.inputs, &targets)?;
         count += chunk.len() * width;
     }
-    let share = count as f64 / (tokens.len() - 1).max(1) as f64;
-    Ok(Evaluation::Tokens {
+    Ok(plain_evaluation(nats, count, tokens.len(), characters))
+}
+
+/// Number of tokens of a window of a text that may be shorter than the context of the network.
+pub(super) fn window_width(tokens: usize, max_len: usize) -> usize {
+    max_len.min(tokens.saturating_sub(1)).max(1)
+}
+
+/// The likelihood of the `predicted` tokens of a text that has so many `tokens` and `characters`, in `nats`.
+pub(super) fn plain_evaluation(
+    nats: f64,
+    predicted: usize,
+    tokens: usize,
+    characters: usize,
+) -> Evaluation {
+    let share = predicted as f64 / tokens.saturating_sub(1).max(1) as f64;
+    Evaluation::Tokens {
         nats,
-        tokens: count,
+        tokens: predicted,
         characters: (characters as f64 * share).round() as usize,
-    })
+    }
 }
 
 /// Of the mean probability of all networks, as in their predictions, in nats.

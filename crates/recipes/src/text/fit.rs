@@ -53,9 +53,19 @@ struct Fitted {
 }
 
 /// All texts as tokens.
-enum Encoded {
+pub(super) enum Encoded {
+    /// The tokens of each text.
     Labeled(Arc<Vec<Tokens>>),
-    Plain { valid: Vec<u32>, test: Vec<u32> },
+    /// Those of the splits of plain text.
+    Plain {
+        #[cfg_attr(
+            not(feature = "baseline"),
+            expect(dead_code, reason = "only a baseline reads them")
+        )]
+        train: Arc<Vec<u32>>,
+        valid: Arc<Vec<u32>>,
+        test: Vec<u32>,
+    },
 }
 
 /// The training and validation split of a training.
@@ -75,8 +85,9 @@ impl TextModeling {
             Corpus::Labeled(texts) => &texts.folds[..],
             Corpus::Plain(_) => &[],
         };
+        let mut warnings = Vec::new();
         let folds = cross_validate(run, folds, |part, splits| {
-            self.fold(part, splits, device, options)
+            self.fold(part, splits, device, options, &mut warnings)
         })?;
         let splits = self.corpus.splits();
         let main = Part::main(run);
@@ -95,12 +106,15 @@ impl TextModeling {
         if self.has_test {
             fitted.members.log_test(&test)?;
         }
-        let baselines = self.baselines(&splits, options)?;
+        let baselines = self.baselines(&fitted, &splits, options, &mut warnings);
+        // Those of the folds are often the same.
+        warnings.dedup();
         let comparison = match &nli {
             Some(nli) => nli.compare(&baselines),
             None => compare(&evaluation, &folds, &baselines),
         };
         let (truncation, tokens) = self.lengths(&fitted, &splits.train);
+        warnings.extend(self.truncation_warning(truncation));
         let timings = &fitted.members.training.timings;
         let train_s = (timings.compute_s + timings.data_s).max(1e-9);
         let tokens_per_s = tokens * fitted.members.training.samples as f64 / train_s;
@@ -133,7 +147,7 @@ impl TextModeling {
             folds,
             baselines,
             details,
-            warnings: self.truncation_warning(truncation),
+            warnings,
         })
     }
 
@@ -143,6 +157,7 @@ impl TextModeling {
         splits: &Splits,
         device: &Device,
         options: &mut Options,
+        warnings: &mut Vec<String>,
     ) -> Result<FoldReport, TaskError> {
         let tokenizer = self.train_tokenizer(&splits.train)?;
         let fitted = self.fit(part, &tokenizer, splits, device, options)?;
@@ -150,7 +165,7 @@ impl TextModeling {
         Ok(FoldReport {
             test: evaluation.metrics(),
             evaluation,
-            baselines: self.baselines(splits, options)?,
+            baselines: self.baselines(&fitted, splits, options, warnings),
         })
     }
 
@@ -224,10 +239,13 @@ impl TextModeling {
             Corpus::Plain(text) => {
                 let encode = |text: &str| tokenizer.encode_plain(text).map_err(PredictError::from);
                 let (train, valid) = (encode(&text.train)?, encode(&text.valid)?);
+                let (train, valid) = (Arc::new(train), Arc::new(valid));
                 let test = encode(&text.test)?;
-                let train = Windows::new(train, width, true)?;
-                let feed = Feed::Plain(train, Windows::new(valid.clone(), width, false)?);
-                Ok((Encoded::Plain { valid, test }, feed))
+                let windows = |tokens: &Arc<Vec<u32>>, random: bool| {
+                    Windows::new(Arc::clone(tokens), width, random)
+                };
+                let feed = Feed::Plain(windows(&train, true)?, windows(&valid, false)?);
+                Ok((Encoded::Plain { train, valid, test }, feed))
             }
         }
     }
@@ -282,10 +300,10 @@ impl TextModeling {
             (Corpus::Labeled(texts), Encoded::Labeled(tokens)) => {
                 evaluate_texts(ensemble, tokens, texts, rows, device)
             }
-            (Corpus::Plain(text), Encoded::Plain { valid, test }) => {
+            (Corpus::Plain(text), Encoded::Plain { valid, test, .. }) => {
                 let (tokens, text) = match name {
-                    "valid" => (valid, &text.valid),
-                    _ => (test, &text.test),
+                    "valid" => (&valid[..], &text.valid),
+                    _ => (&test[..], &text.test),
                 };
                 let width = self.recipe.tokenizer.max_len;
                 let characters = text.chars().count();
@@ -342,21 +360,38 @@ impl TextModeling {
     }
 
     /// Classical methods on the same splits, if requested.
+    ///
+    /// A method that fails is left out with a warning: the network is trained already.
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,
+        fitted: &Fitted,
         splits: &Splits,
         options: &Options,
-    ) -> Result<Vec<BaselineReport>, TaskError> {
+        warnings: &mut Vec<String>,
+    ) -> Vec<BaselineReport> {
         if !options.baselines {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        super::baseline::baselines(&self.corpus, splits)
+        let sizes = self.sizes(&fitted.tokenizer);
+        let tokens = &fitted.tokens;
+        super::baseline::baselines(&self.corpus, tokens, splits, sizes, warnings).unwrap_or_else(
+            |error| {
+                warnings.push(format!("no baseline: {error}"));
+                Vec::new()
+            },
+        )
     }
 
     #[cfg(not(feature = "baseline"))]
-    fn baselines(&self, _: &Splits, _: &Options) -> Result<Vec<BaselineReport>, TaskError> {
-        Ok(Vec::new())
+    fn baselines(
+        &self,
+        _: &Fitted,
+        _: &Splits,
+        _: &Options,
+        _: &mut Vec<String>,
+    ) -> Vec<BaselineReport> {
+        Vec::new()
     }
 
     fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TaskError> {
