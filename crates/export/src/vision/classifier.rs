@@ -61,15 +61,15 @@ fn versions(graph: &mut Graph, spec: &ImageClassifierSpec, x: Value) -> Vec<Valu
         let lift = graph.floats(&[1, lift.len(), 1, 1], &lift);
         // Black is 0 here.
         let lifted = graph.add(&versions[0], &lift);
-        let by = spec.average_shift as i64;
+        let by = spec.average_shift.cast_signed() as i64;
         let border = graph.list(&[0, 0, by, by, 0, 0, by, by]);
         let padded = graph.op("Pad", &[&lifted, &border]);
         let padded = graph.sub(&padded, &lift);
         let axes = graph.list(&[2, 3]);
         for [top, left] in spec.views().corners() {
             let ends = [top + spec.input.height, left + spec.input.width];
-            let starts = graph.list(&[top, left].map(|start| start as i64));
-            let ends = graph.list(&ends.map(|end| end as i64));
+            let starts = graph.list(&[top, left].map(|start| start.cast_signed() as i64));
+            let ends = graph.list(&ends.map(|end| end.cast_signed() as i64));
             versions.push(graph.op("Slice", &[&padded, &starts, &ends, &axes]));
         }
     }

@@ -25,7 +25,7 @@ pub(super) struct Evaluated {
 }
 
 /// Finds the classes of the pixels of photos.
-pub(super) trait PixelModel {
+pub(super) trait PixelModel: Sync {
     /// The probabilities of the classes at the resolution of the network.
     fn probabilities(&self, images: &[Image]) -> Result<Vec<Probabilities>, TaskError>;
 }
