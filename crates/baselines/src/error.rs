@@ -67,7 +67,7 @@ pub enum BaselineError {
         /// Number of texts.
         texts: usize,
     },
-    /// No feature of a word is frequent enough.
+    /// No word-window feature is frequent enough.
     #[error(
         "no feature occurs in at least {min_words} of the {words} words: \
         lower `min_words`, or check that the sentences are not empty"
@@ -80,8 +80,7 @@ pub enum BaselineError {
     },
     /// There are too few tokens for a language model.
     #[error(
-        "an n-gram model needs at least 2 training tokens and 1 validation token, and there are {train} \
-        and {valid}"
+        "an n-gram model needs at least 2 training tokens and 1 validation token (got {train} and {valid})"
     )]
     NoTokens {
         /// Training tokens.
@@ -90,7 +89,7 @@ pub enum BaselineError {
         valid: usize,
     },
     /// A token is not in the vocabulary.
-    #[error("token {token} is not in the vocabulary of {vocab_size} tokens, counted from 0")]
+    #[error("token id {token} must be below the vocabulary size {vocab_size}")]
     Token {
         /// The token.
         token: u32,

@@ -21,10 +21,9 @@ const FALLBACK: [f64; 3] = [0.5, 1.0, 1.5];
 
 /// How an [`Ngram`] model is fitted.
 ///
-/// The probability of a token after a history is interpolated over all orders: that of the n-grams counts
-/// occurrences, those of shorter ones count in how many contexts they occur, and the shortest of all is
-/// the same for every token of the vocabulary. Discounts are estimated per order, for the counts 1, 2, and
-/// 3 or more.
+/// The probability of a token after a history is interpolated over all orders. The highest order uses counts,
+/// lower orders use continuation counts (distinct preceding tokens), and the base is uniform. Discounts are
+/// estimated per order, for the counts 1, 2, and 3 or more.
 ///
 /// Reference: Chen and Goodman, *An empirical study of smoothing techniques for language modeling*, 1999,
 /// <https://doi.org/10.1006/csla.1999.0128>.
