@@ -1,5 +1,4 @@
-//! What an agent is compared with, on the episodes of its test: a random policy, and a controller that a person writes
-//! in a line.
+//! Baseline policies on the test episodes of an agent: random and heuristic.
 
 use std::time::Instant;
 

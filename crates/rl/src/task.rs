@@ -146,7 +146,14 @@ impl Task for ReinforcementLearning {
             trained.policy.save(&run.model_dir())?;
             let mut report = self.report(run, &trained)?;
             if let Some(test) = trained.policy.test().filter(|_| is_compared) {
-                report.baselines = baselines(&self.env, test)?;
+                match baselines(&self.env, test) {
+                    Ok(found) => report.baselines = found,
+                    // The agent is trained already.
+                    Err(error) => {
+                        let warning = format!("cannot evaluate the baseline: {error}");
+                        report.warnings.push(warning);
+                    }
+                }
                 report.comparison = compare(&report.evaluation, &[], &report.baselines);
             }
             Ok(report)
