@@ -209,7 +209,7 @@ pub struct TrainArgs {
     /// Show a dashboard in the terminal
     #[arg(long, conflicts_with = "quiet")]
     pub tui: bool,
-    /// Skip the classical baseline on the same split
+    /// Skip the baseline comparison
     #[arg(long)]
     pub no_baseline: bool,
 }

@@ -85,7 +85,7 @@ pub struct SweepArgs<F: Args> {
     /// Device to compute on
     #[arg(long, value_name = "DEV", default_value_t, help = DEVICE_HELP)]
     pub device: DeviceSpec,
-    /// Skip the classical baseline of the best trial
+    /// Skip the baseline comparison of the best trial
     #[arg(long)]
     pub no_baseline: bool,
     /// Print the result only
