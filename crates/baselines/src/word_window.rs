@@ -48,6 +48,7 @@ impl Default for WordWindowConfig {
 #[derive(Clone, Debug)]
 pub struct WordWindow {
     columns: HashMap<String, u32>,
+    frequent: usize,
 }
 
 impl WordWindowConfig {
@@ -93,10 +94,12 @@ impl WordWindowConfig {
         }
         // A map's order is random.
         kept.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let frequent = kept.len();
         kept.truncate(self.max_features);
         let kept = kept.into_iter().map(|(feature, _)| feature);
         Ok(WordWindow {
             columns: kept.zip(0..).collect(),
+            frequent,
         })
     }
 }
@@ -105,6 +108,11 @@ impl WordWindow {
     /// Number of features: the width of the rows.
     pub fn width(&self) -> usize {
         self.columns.len()
+    }
+
+    /// Number of features that enough training words have: more than the width if the setting limits it.
+    pub fn frequent(&self) -> usize {
+        self.frequent
     }
 
     /// Makes a row of each word, sentence after sentence. Features that the training words lack are passed
@@ -226,8 +234,11 @@ mod tests {
             max_features: 3,
             ..ALL
         };
-        assert_eq!(few.fit(&sentences).unwrap().width(), 3);
-        assert!(ALL.fit(&sentences).unwrap().width() > 9);
+        let all = ALL.fit(&sentences).unwrap();
+        let few = few.fit(&sentences).unwrap();
+        assert_eq!((few.width(), few.frequent()), (3, all.width()));
+        assert!(all.width() > 9);
+        assert_eq!(all.frequent(), all.width());
         let unknown = window.transform(&[["x!y?z", "#"]]);
         assert_eq!((unknown.len(), unknown.width()), (2, window.width()));
     }

@@ -20,15 +20,16 @@ use super::fit::Encoded;
 const L2: f64 = 0.1;
 
 /// The classical method for these texts: TF-IDF with logistic regression for classes and labels, logistic
-/// regression on windows of words for tags, n-grams for plain text.
+/// regression on word-window features for tags, n-grams for plain text.
 ///
-/// `tokens` are those of the network, so that all methods are measured on the same words or tokens. What a
-/// method leaves out is added to `warnings`.
+/// `tokens` are those of the network, so that all methods are measured on the same words or tokens. Of too
+/// many texts, `seed` chooses. What a method leaves out is added to `warnings`.
 pub(super) fn baselines(
     corpus: &Corpus,
     tokens: &Encoded,
     splits: &Splits,
     sizes: TextSizes,
+    seed: u64,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<BaselineReport>, TaskError> {
     let report = match (corpus, tokens) {
@@ -36,7 +37,7 @@ pub(super) fn baselines(
             plain::ngrams([train, valid, test], &text.test, sizes, warnings)
         }
         (Corpus::Labeled(texts), Encoded::Labeled(tokens)) => match &texts.targets {
-            Targets::Tags(tags) => tags::windows(texts, tags, tokens, splits, warnings),
+            Targets::Tags(tags) => tags::windows(texts, tags, tokens, splits, seed, warnings),
             Targets::Classes(_) | Targets::Labels(_) => tfidf(texts, splits),
         },
         _ => Err(FitError::NotRun.into()),

@@ -107,8 +107,6 @@ impl TextModeling {
             fitted.members.log_test(&test)?;
         }
         let baselines = self.baselines(&fitted, &splits, options, &mut warnings);
-        // Those of the folds are often the same.
-        warnings.dedup();
         let comparison = match &nli {
             Some(nli) => nli.compare(&baselines),
             None => compare(&evaluation, &folds, &baselines),
@@ -162,10 +160,16 @@ impl TextModeling {
         let tokenizer = self.train_tokenizer(&splits.train)?;
         let fitted = self.fit(part, &tokenizer, splits, device, options)?;
         let evaluation = self.evaluate_split(&fitted, "test", &splits.test, device)?;
+        let mut own = Vec::new();
+        let baselines = self.baselines(&fitted, splits, options, &mut own);
+        warnings.extend(
+            own.iter()
+                .map(|warning| format!("{}: {warning}", part.name)),
+        );
         Ok(FoldReport {
             test: evaluation.metrics(),
             evaluation,
-            baselines: self.baselines(&fitted, splits, options, warnings),
+            baselines,
         })
     }
 
@@ -373,14 +377,18 @@ impl TextModeling {
         if !options.baselines {
             return Vec::new();
         }
-        let sizes = self.sizes(&fitted.tokenizer);
-        let tokens = &fitted.tokens;
-        super::baseline::baselines(&self.corpus, tokens, splits, sizes, warnings).unwrap_or_else(
-            |error| {
-                warnings.push(format!("no baseline: {error}"));
-                Vec::new()
-            },
-        )
+        let found = super::baseline::baselines(
+            &self.corpus,
+            &fitted.tokens,
+            splits,
+            self.sizes(&fitted.tokenizer),
+            self.recipe.train.seed,
+            warnings,
+        );
+        found.unwrap_or_else(|error| {
+            warnings.push(format!("cannot fit the baseline: {error}"));
+            Vec::new()
+        })
     }
 
     #[cfg(not(feature = "baseline"))]

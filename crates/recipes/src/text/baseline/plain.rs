@@ -39,7 +39,7 @@ pub(super) fn ngrams(
     }
     if model.tried() < config.max_order.min(model.tokens()) {
         warnings.push(format!(
-            "the n-gram baseline has at most {} tokens: there are too many longer n-grams",
+            "the n-gram baseline is limited to order {}: longer n-grams exceed its memory limit",
             model.tried()
         ));
     }
