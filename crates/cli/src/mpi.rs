@@ -90,8 +90,7 @@ mod launch {
     /// Exit code of a program that panics.
     const PANICKED: u8 = 101;
 
-    /// Whether this process prints why it cannot train, which the other ranks end with too: the first does, whichever
-    /// of them it is.
+    /// Shares an error in the command line with all ranks; true on the first rank, which prints it.
     pub(crate) fn reports(message: &str) -> bool {
         let Some(session) = Session::start() else {
             return true;

@@ -163,24 +163,29 @@ impl<'a, A: App> Job<'a, A> {
         for input in others {
             A::Task::predict(&self.model, input, &whole, &mut |batch, _| {
                 is_empty = false;
-                match batch.as_deref() {
+                begun = match batch.as_deref() {
                     Ok([(item, prediction), ..]) => {
-                        begun = Some(writer.begin(item, prediction));
-                        ControlFlow::Break(())
+                        Some(writer.begin(item, prediction).map(|_| ()))
                     }
-                    // The part that it belongs to reports an error.
-                    Ok([]) | Err(_) => ControlFlow::Continue(()),
+                    // The part that a wrong row belongs to reports it.
+                    Ok([]) => None,
+                    Err(error) if error.is_user() => None,
+                    Err(_) => batch.err().map(|error| Err(error.into())),
+                };
+                match begun {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
                 }
             })?;
             if let Some(begun) = begun {
-                return begun.map(|_| ());
+                return begun;
             }
         }
         let Noun(one, many) = A::Task::ITEM;
         Err(Failure::user(match inputs {
             [input] if is_empty => format!("`{}` contains no {many}", input.display()),
             _ => format!(
-                "no {one} could be predicted, and Parquet without any has no columns; use `--csv` or `--json`"
+                "no {one} could be predicted, so the columns of the Parquet file are unknown; use `--csv` or `--json`"
             ),
         }))
     }
@@ -550,14 +555,16 @@ mod tests {
             label: "no".to_owned(),
             probabilities: vec![("no".to_owned(), 0.75), ("yes".to_owned(), 0.25)],
         };
-        if let Err(failure) = writer.begin(&item, &prediction) {
-            // A build without Parquet.
+        let begun = writer.begin(&item, &prediction);
+        if !cfg!(feature = "parquet") {
+            let failure = begun.unwrap_err();
             assert!(matches!(failure, Failure::UserError(_)));
             assert!(failure.message().contains("the feature `parquet`"));
             drop(writer);
             assert!(!path.exists());
             return;
         }
+        begun.unwrap();
         assert!(!writer.lacks_columns());
         writer.out.finish().unwrap();
         let (names, kinds): (Vec<String>, Vec<CellKind>) =

@@ -68,8 +68,6 @@ impl<T: Patchable> Catalogue<T> {
         match (&args.resume, &args.recipe) {
             (Some(dir), None) => {
                 let text = RunDir::recipe(dir).or_user_error()?;
-                // What the run lacks, as it is older, is not what the built-in recipe has today.
-                let text = reread::<T>(&text).unwrap_or(text);
                 self.load(&text, &dir.join(RECIPE_FILE))
             }
             (_, recipe) => self.resolve(recipe.as_deref(), &[]),
@@ -164,7 +162,11 @@ impl<T: Patchable> Catalogue<T> {
     /// If it is not what this version writes.
     pub fn load(&self, text: &str, path: &Path) -> Result<T, Failure> {
         let default = self.names.first().map_or("", |(name, _)| name);
-        self.parse(text, default).with_context_of(path)
+        // What a whole recipe lacks, as it is older, is not what the built-in one has today. One that only names
+        // the keys it changes cannot be read alone.
+        let whole = reread::<T>(text);
+        self.parse(whole.as_deref().unwrap_or(text), default)
+            .with_context_of(path)
     }
 
     fn parse(&self, text: &str, default: &str) -> anyhow::Result<T> {

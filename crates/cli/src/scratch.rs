@@ -1,7 +1,7 @@
 //! Folders for what a rank writes and nobody reads, as only the first one has a run directory.
 //!
 //! A rank that is killed leaves its folder, and the next training on ranks of this machine removes it. A folder in use is
-//! locked; the system takes the lock off when the process ends.
+//! locked; the system releases the lock when the process ends.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

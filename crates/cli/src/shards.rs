@@ -300,8 +300,11 @@ pub(crate) fn merge(dir: &Path, out: Option<&Path>) -> Result<(), Failure> {
             .iter()
             .map(move |manifest| &manifest.inputs[input])
     };
-    // Text without rows has no names of columns, either; a table has.
-    let has_columns = |part: &&Part| part.rows > 0 || output == Format::Parquet;
+    // A part without rows has no header as CSV, and its columns as Parquet, unless an older version wrote it.
+    let has_columns = |part: &&Part| {
+        let is_table = || fs::metadata(dir.join(&part.file)).is_ok_and(|file| file.len() > 0);
+        part.rows > 0 || (output == Format::Parquet && is_table())
+    };
     let parts = (0..count).flat_map(of_input).filter(has_columns);
     let parts: Vec<(PathBuf, &Part)> = parts.map(|part| (dir.join(&part.file), part)).collect();
     let rows: usize = parts.iter().map(|(_, part)| part.rows).sum();

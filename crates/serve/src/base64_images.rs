@@ -41,16 +41,8 @@ fn decode(value: &Value) -> Result<Bytes, String> {
         return Err(wrong());
     }
     // Python's `encodebytes`, which clients of MLflow use, breaks lines.
-    let is_broken = text.bytes().any(|byte| byte.is_ascii_whitespace());
-    let bytes = if is_broken {
-        let text: Vec<u8> = text
-            .bytes()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .collect();
-        STANDARD.decode(text)
-    } else {
-        STANDARD.decode(text)
-    };
+    let characters = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let bytes = STANDARD.decode(characters.collect::<Vec<u8>>());
     Ok(Bytes::from(bytes.map_err(|_| wrong())?))
 }
 

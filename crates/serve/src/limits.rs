@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Most bytes of a body, and of a line of a stream.
     pub body_bytes: usize,
-    /// Most pixels of the images of a request together, known from their headers before any is decoded.
+    /// Most pixels of the images of a request together, read from their headers before decoding.
     pub pixels: u64,
     /// Most rows, texts or images of a request that is not a stream.
     pub rows: usize,

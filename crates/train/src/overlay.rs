@@ -89,7 +89,8 @@ pub fn document(recipe: &impl Serialize) -> Result<String, toml::ser::Error> {
 pub type Reread = fn(&str) -> Option<String>;
 
 /// [`Reread`] for a kind of recipes: keys that are newer than the text have the default that serde gives them, which is
-/// what the program did before. A text with a key that this version does not have cannot be read.
+/// what the program did before: a new key of a recipe needs such a default, or runs of older versions cannot be resumed.
+/// A text with a key that this version does not have cannot be read.
 pub fn reread<R: Serialize + DeserializeOwned>(stored: &str) -> Option<String> {
     let mut table: Table = stored.parse().ok()?;
     let format = table.remove("format");

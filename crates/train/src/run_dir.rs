@@ -424,7 +424,7 @@ pub struct DataOverview {
     pub test_duplicates: usize,
     /// Validation items that also occur in the training split.
     pub valid_duplicates: usize,
-    /// Further test items that occur there but for case, spaces and punctuation.
+    /// Other test items that match one there except for case, spacing and punctuation.
     pub test_similar: usize,
     /// Hash of all items with their labels.
     pub hash: Option<String>,

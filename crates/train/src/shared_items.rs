@@ -1,16 +1,16 @@
-//! Items of a split that are also in the training split, so that its score measures memory.
+//! Items of a split that the model was chosen by or trained on too, so that its score measures memory.
 
 use crate::format::thousands;
 use crate::task::Noun;
 
-/// How many items of a split the model was trained on, where the splits were given and not made here.
+/// How many items are in two splits, where the splits were given and not made here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharedItems {
     /// Test items that also occur in the training or validation split.
     pub test: usize,
     /// Validation items that also occur in the training split.
     pub valid: usize,
-    /// Further test items that do but for case, spaces and punctuation.
+    /// Other test items that match one there except for case, spacing and punctuation.
     pub test_similar: usize,
 }
 
@@ -30,7 +30,7 @@ impl SharedItems {
             test_similar,
         } = self;
         let test_warning = format!(
-            "{} of the test split also {} in the training split: the test score is too good",
+            "{} of the test split also {} in the training or validation split: the test score is too good",
             items(test),
             occur(test)
         );
@@ -41,10 +41,14 @@ impl SharedItems {
             occur(valid)
         );
         let similar_warning = format!(
-            "{} of the test split also {} in the training split with other case, spaces or punctuation: the \
-             test score may be too good",
+            "{} of the test split {} from one of the training or validation split only in case, spacing or \
+             punctuation: the test score may be too good",
             items(test_similar),
-            occur(test_similar)
+            if test_similar == 1 {
+                "differs"
+            } else {
+                "differ"
+            }
         );
         [
             (test, test_warning),
@@ -75,7 +79,7 @@ mod tests {
         let warnings = some.warnings(TEXTS);
         assert_eq!(
             warnings[0],
-            "1,200 texts of the test split also occur in the training split: the test score is too good"
+            "1,200 texts of the test split also occur in the training or validation split: the test score is too good"
         );
         assert!(warnings[1].starts_with("1 text of the validation split also occurs"));
         assert_eq!(warnings.len(), 2);

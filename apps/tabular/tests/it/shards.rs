@@ -195,7 +195,7 @@ fn a_table_has_columns_or_is_not_written() {
         parts.count() > 0 || place.path("all.parquet").exists()
     };
     for (content, words) in [
-        ("id,months,fee,plan,note\n", "contains no rows"),
+        ("id,months,fee,plan,note\n", "but no rows"),
         (
             "id,months,fee,plan,note\nc1,many,2,basic,-\n",
             "no row could be predicted",

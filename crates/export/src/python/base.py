@@ -3,9 +3,9 @@
     networks, config = load()
     scores = networks[0](INPUTS)
 
-Networks that predict together are averaged after softmax; if config["average_flip"] is true, so are the images and
-images.flip(3), and with config["average_shift"] also four copies shifted by as many pixels along both axes, filled with
-black. `config` is the `model.json` of the run.
+Networks that predict together are averaged after softmax; if config.get("average_flip") is true, so are the images and
+images.flip(3); with config.get("average_shift") so are four copies shifted by as many pixels along both axes, filled with
+black, and their mirror images. `config` is the `model.json` of the run.
 """
 
 import json

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 use tinderbox_models::Template;
-use tinderbox_predict::vision::{
-    ImageClassifier, ImageClassifierSpec, ImageModelConfig, Normalize,
-};
+use tinderbox_predict::vision::{ImageClassifier, ImageClassifierSpec, ImageModelConfig};
 
 use super::{PIXELS, cnn, flip, image_input, inverted_residual, resnet};
 use crate::error::ExportError;
@@ -56,15 +54,13 @@ pub(crate) fn export(model: &ImageClassifier) -> Result<Vec<u8>, ExportError> {
 fn versions(graph: &mut Graph, spec: &ImageClassifierSpec, x: Value) -> Vec<Value> {
     let mut versions = vec![x];
     if spec.average_shift > 0 {
-        let Normalize { mean, std } = &spec.normalize;
-        let lift: Vec<f32> = mean.iter().zip(std).map(|(mean, std)| mean / std).collect();
-        let lift = graph.floats(&[1, lift.len(), 1, 1], &lift);
-        // Black is 0 here.
-        let lifted = graph.add(&versions[0], &lift);
+        let black = spec.normalize.black();
+        let black = graph.floats(&[1, black.len(), 1, 1], &black);
+        let lifted = graph.sub(&versions[0], &black);
         let by = spec.average_shift.cast_signed() as i64;
         let border = graph.list(&[0, 0, by, by, 0, 0, by, by]);
         let padded = graph.op("Pad", &[&lifted, &border]);
-        let padded = graph.sub(&padded, &lift);
+        let padded = graph.add(&padded, &black);
         let axes = graph.list(&[2, 3]);
         for [top, left] in spec.views().corners() {
             let ends = [top + spec.input.height, left + spec.input.width];

@@ -327,7 +327,7 @@ mod tests {
         };
         let plain = predict(&model, &images);
         assert!(apart(&plain, &predict(&model, &mirrored)) > 1e-4);
-        model.ensemble.views.flip = true;
+        model.ensemble.views = Views::new(true, 0, &model.spec.normalize);
         let averaged = predict(&model, &images);
         assert!(apart(&averaged, &predict(&model, &mirrored)) < 1e-6);
         assert!(apart(&averaged, &plain) > 1e-4);

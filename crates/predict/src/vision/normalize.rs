@@ -40,7 +40,7 @@ impl Normalize {
     }
 
     /// The value of black in each channel.
-    pub(super) fn black(&self) -> Vec<f32> {
+    pub fn black(&self) -> Vec<f32> {
         let channels = self.mean.iter().zip(&self.std);
         channels.map(|(mean, std)| -mean / std).collect()
     }

@@ -12,9 +12,9 @@ use super::Normalize;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Views {
     /// Whether each version is mirrored too.
-    pub flip: bool,
+    flip: bool,
     /// Pixels that four more versions are shifted by along both axes; 0 for none.
-    pub shift: usize,
+    shift: usize,
     /// The value of black in each channel.
     black: Vec<f32>,
 }
@@ -27,6 +27,11 @@ impl Views {
             shift,
             black: normalize.black(),
         }
+    }
+
+    /// Whether each version is mirrored too.
+    pub fn flip(&self) -> bool {
+        self.flip
     }
 
     /// All versions, the images themselves first.

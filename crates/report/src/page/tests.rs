@@ -155,9 +155,9 @@ fn a_page_says_what_the_run_reached_and_fetches_nothing() {
         "After epoch 2 the validation loss rose from",
         "vision train --recipe recipe.toml --device cpu",
         "00ff",
-        "1 item of the test split also occurs in the training split",
+        "1 item of the test split also occurs in the training or validation split",
         "3 items of the validation split also occur in the training split",
-        "4 items of the test split also occur in the training split with other case",
+        "4 items of the test split differ from one of the training or validation split only in case",
         "prefers-color-scheme:dark",
         "Resolved recipe",
     ] {

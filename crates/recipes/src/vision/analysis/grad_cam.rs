@@ -3,7 +3,7 @@
 //! Reference: Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, *Grad-CAM: visual explanations from deep
 //! networks via gradient-based localization*, 2017, <https://arxiv.org/abs/1610.02391>.
 //! Differs from it: the maps of an ensemble, and those of the mirror image where predictions average it, are each scaled
-//! to a maximum of 1 and averaged.
+//! to a maximum of 1 and averaged. Those of shifted copies are left out: they differ by less than a cell of the map.
 
 use burn::module::Module as _;
 use burn::tensor::Tensor;
@@ -67,7 +67,7 @@ pub fn grad_cam(
     let mut maps = Vec::new();
     for network in &ensemble.models {
         maps.push(of_network(network, input.clone(), class)?);
-        if ensemble.views.flip {
+        if ensemble.views.flip() {
             let flipped = of_network(network, input.clone().flip([3]), class)?;
             maps.push(flipped.mirrored());
         }
