@@ -56,7 +56,11 @@ pub fn mirror_pad(image: &Image, before: usize, [height, width]: [usize; 2]) -> 
 
 /// The position in `0..side` that the one at `at - before` is a mirror image of, without repeating the
 /// outermost.
-fn reflect(at: usize, before: usize, side: usize) -> usize {
+///
+/// # Panics
+///
+/// If `side` is 0.
+pub fn reflect(at: usize, before: usize, side: usize) -> usize {
     let period = 2 * (side - 1);
     if period == 0 {
         return 0;

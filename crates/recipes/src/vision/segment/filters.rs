@@ -15,6 +15,7 @@
 //! | structure tensor of the same | both eigenvalues |
 
 use tinderbox_datasets::parallel_map;
+use tinderbox_predict::vision::reflect;
 
 /// Standard deviations of the Gaussians, in pixels.
 const SIGMAS: [f32; 4] = [1.0, 2.0, 4.0, 8.0];
@@ -39,7 +40,7 @@ pub(super) fn reach() -> usize {
 
 /// The channels of an image, then the responses to them at each scale.
 ///
-/// The image goes on as its mirror image. The result does not depend on the number of threads.
+/// Borders are padded by reflection. The result does not depend on the number of threads.
 pub(super) fn responses(channels: Vec<Plane>) -> Vec<Plane> {
     let scales = parallel_map(&SIGMAS, |&sigma| at_scale(&channels, sigma));
     channels
@@ -119,7 +120,7 @@ fn gaussian(plane: &Plane, sigma: f32) -> Plane {
         .zip(rows.chunks_exact_mut(width))
     {
         for (at, value) in line.iter_mut().enumerate() {
-            *value = from[mirror(at, radius, width)];
+            *value = from[reflect(at, radius, width)];
         }
         for (distance, &weight) in weights.iter().enumerate() {
             let [before, after] = [radius - distance, radius + distance];
@@ -130,8 +131,8 @@ fn gaussian(plane: &Plane, sigma: f32) -> Plane {
     for (row, to) in values.chunks_exact_mut(width).enumerate() {
         for (distance, &weight) in weights.iter().enumerate() {
             let near = [
-                mirror(row, distance, height),
-                mirror(row + distance, 0, height),
+                reflect(row, distance, height),
+                reflect(row + distance, 0, height),
             ];
             let near = near.map(|row| &rows[row * width..][..width]);
             add(to, near, weight, distance);
@@ -152,24 +153,13 @@ fn add(to: &mut [f32], [before, after]: [&[f32]; 2], weight: f32, distance: usiz
     }
 }
 
-/// The position in `0..side` that the one at `at - before` is a mirror image of, without repeating the
-/// outermost.
-fn mirror(at: usize, before: usize, side: usize) -> usize {
-    let period = 2 * (side - 1);
-    if period == 0 {
-        return 0;
-    }
-    let at = (at + period * before.div_ceil(period) - before) % period;
-    at.min(period - at)
-}
-
 /// Maps the three by three pixels around each pixel, row after row, to values of the pixel.
 fn neighborhoods<const N: usize>(
     plane: &Plane,
     of: impl Fn([[f32; 3]; 3]) -> [f32; N],
 ) -> [Plane; N] {
     let &Plane { height, width, .. } = plane;
-    let near = |at: usize, side: usize| [mirror(at, 1, side), at, mirror(at + 1, 0, side)];
+    let near = |at: usize, side: usize| [reflect(at, 1, side), at, reflect(at + 1, 0, side)];
     let columns: Vec<[usize; 3]> = (0..width).map(|column| near(column, width)).collect();
     let mut planes = [(); N].map(|()| Plane {
         height,
