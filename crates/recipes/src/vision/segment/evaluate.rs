@@ -57,7 +57,10 @@ impl Evaluator<'_> {
         let mut total = self.scores();
         let (mut photos, mut sum) = (Vec::new(), 0.0);
         // Of two classes the foreground counts, of more their mean.
-        let first = usize::from(self.labels.len() == 2);
+        let (first, headline) = match self.labels.len() {
+            2 => (1, "iou"),
+            _ => (0, "mean_iou"),
+        };
         let mut ratios = vec![Vec::new(); self.labels.len() - first];
         for rows in rows.chunks(BATCH) {
             let samples = parallel_map(rows, |&row| self.data.pairs.full(row));
@@ -86,11 +89,6 @@ impl Evaluator<'_> {
         photos.sort_by(|a, b| a.1.total_cmp(&b.1));
         let mut metrics = total.metrics(self.labels);
         metrics.insert("iou_of_images".to_owned(), sum / photos.len().max(1) as f64);
-        let headline = if self.labels.len() == 2 {
-            "iou"
-        } else {
-            "mean_iou"
-        };
         Ok(Evaluated {
             evaluation: Evaluation::Other {
                 metrics,
