@@ -13,7 +13,8 @@
 //! | words with tags | [`WordWindowConfig`], whose sparse rows [`LogisticConfig`] takes |
 //! | plain text | [`NgramConfig`], modified Kneser-Ney smoothing over tokens |
 //!
-//! Settings and their defaults are those of scikit-learn, so that scores are comparable.
+//! Settings and their defaults are those of scikit-learn, where scikit-learn has the method, so that scores
+//! are comparable.
 //!
 //! ```
 //! use tinderbox_baselines::{LogisticConfig, TfidfConfig};

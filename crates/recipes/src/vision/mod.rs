@@ -10,6 +10,7 @@
 //! | classification | logistic regression on the pixels; the network from scratch, if it starts from published weights |
 //! | object detection | histograms of oriented gradients (HOG) in sliding windows, with logistic regression |
 //! | landmarks | the mean shape; ridge regression on the pixels |
+//! | segmentation | pixel classification: boosted trees on filter responses |
 
 pub mod analysis;
 mod batch;
