@@ -20,6 +20,8 @@
 //! Non-goals: flags, progress (it takes any burn-train renderer), and backends (it takes a
 //! [`Device`](burn::tensor::Device)).
 
+#[cfg(feature = "baseline")]
+mod baseline;
 pub mod tabular;
 #[cfg(feature = "text")]
 pub mod text;

@@ -21,6 +21,8 @@ use tinderbox_train::{
 
 use super::evaluate::{eval_loader, predict_all};
 use super::{ImageClassification, normalize};
+#[cfg(feature = "baseline")]
+use crate::baseline::baseline;
 use crate::vision::batch::ImageCollate;
 use crate::vision::data::{DataError, ImageData};
 use crate::vision::keep_best::keep_best;
@@ -304,8 +306,6 @@ impl ImageClassification {
     }
 
     /// Classical methods on the same split, if they are wanted.
-    ///
-    /// A method that fails is left out with a warning: the network is trained already.
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,
@@ -313,18 +313,12 @@ impl ImageClassification {
         options: &Options,
         warnings: &mut Vec<String>,
     ) -> Vec<BaselineReport> {
-        if !options.baselines {
-            return Vec::new();
-        }
         // At the size of published weights, pixels are too many for a regression.
         let most = self.pretrained.as_ref().map_or(usize::MAX, |_| PIXELS_SIDE);
-        match super::baseline::logistic_regression(&self.data, splits, most) {
-            Ok(baseline) => vec![baseline],
-            Err(error) => {
-                warnings.push(format!("no baseline: {error}"));
-                Vec::new()
-            }
-        }
+        let fitted = baseline(options.baselines, warnings, || {
+            super::baseline::logistic_regression(&self.data, splits, most)
+        });
+        fitted.into_iter().collect()
     }
 
     /// The network of published weights from scratch, if baselines are wanted.
