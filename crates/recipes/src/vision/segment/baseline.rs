@@ -3,6 +3,7 @@
 //! The classical method of the field, see [`filters`](super::filters). Differs from its programs: pixels of
 //! all training images in place of strokes of a brush, and boosted trees in place of a random forest.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use tinderbox_datasets::image::{IGNORE, Image, ImageSample, Mask, resize_image};
 use tinderbox_datasets::parallel_map;
 use tinderbox_datasets::random::{Stream, below, permutation, stream};
 use tinderbox_predict::vision::{InputScale, Probabilities, SegmentationInput, scaled_size};
+use tinderbox_train::format::thousands;
 use tinderbox_train::run_dir::Baseline;
 use tinderbox_train::task::BaselineReport;
 use tinderbox_train::{Splits, TaskError};
@@ -53,6 +55,7 @@ impl ImageSegmentation {
     pub(super) fn pixel_classification(
         &self,
         splits: &Splits,
+        warnings: &mut Vec<String>,
     ) -> Result<(BaselineReport, Evaluated), TaskError> {
         let started = Instant::now();
         let fitter = Fitter {
@@ -62,7 +65,17 @@ impl ImageSegmentation {
             seed: self.recipe.train.seed,
         };
         let images = fitter.images(&splits.train);
-        let model = fitter.fit(&images)?;
+        let (chosen, all) = (images.len(), splits.train.len());
+        if chosen < all {
+            let [chosen, all] = [chosen, all].map(thousands);
+            warnings.push(format!(
+                "the baseline is fitted on {chosen} of {all} images, to limit its time"
+            ));
+        }
+        let (table, labels) = fitter.pixels(&images)?;
+        let areas = self.areas_of(&splits.train)?;
+        warnings.extend(unseen(&self.recipe.data.classes, &areas, &labels));
+        let model = fitter.fit(&table, &labels)?;
         let evaluated = self.evaluator(&model).rows(&splits.test)?;
         let report = BaselineReport {
             result: Baseline {
@@ -76,6 +89,31 @@ impl ImageSegmentation {
         };
         Ok((report, evaluated))
     }
+
+    /// The share of the area of each class in the masks of some training images.
+    fn areas_of(&self, train: &[usize]) -> Result<Vec<f64>, TaskError> {
+        if train == self.splits.splits.train {
+            return Ok(self.areas.clone());
+        }
+        self.data.areas(train)
+    }
+}
+
+/// A warning for each class that is in the training masks, but not among the pixels' labels.
+fn unseen(names: &[String], areas: &[f64], labels: &[usize]) -> Vec<String> {
+    let mut seen = vec![false; names.len()];
+    for &label in labels {
+        seen[label] = true;
+    }
+    let classes = names.iter().zip(areas).zip(seen);
+    let unseen = classes.filter(|((_, area), seen)| **area > 0.0 && !seen);
+    let warning = |name: &String| {
+        format!(
+            "the class `{name}` is in the training masks, but in none of the pixels that the baseline is fitted \
+             to: it never predicts the class"
+        )
+    };
+    unseen.map(|((name, _), _)| warning(name)).collect()
 }
 
 /// What trees are fitted to.
@@ -97,8 +135,8 @@ impl Fitter<'_> {
         chosen.map(|at| train[at]).collect()
     }
 
-    /// Fits the trees to some pixels of images.
-    fn fit(&self, images: &[usize]) -> Result<PixelTrees, TaskError> {
+    /// The features and the classes of some pixels of images.
+    fn pixels(&self, images: &[usize]) -> Result<(Table, Vec<usize>), TaskError> {
         let of_image = MOST_PIXELS / images.len().max(1);
         let (mut values, mut labels) = (Vec::new(), Vec::new());
         for rows in images.chunks(BATCH) {
@@ -114,7 +152,12 @@ impl Fitter<'_> {
         }
         let columns = values.len() / labels.len().max(1);
         let table = Table::new(values, columns).map_err(TaskError::internal)?;
-        let trees = boosting(self.classes).fit_classes(&table, &labels, self.classes);
+        Ok((table, labels))
+    }
+
+    /// Fits the trees to pixels.
+    fn fit(&self, table: &Table, labels: &[usize]) -> Result<PixelTrees, TaskError> {
+        let trees = boosting(self.classes).fit_classes(table, labels, self.classes);
         Ok(PixelTrees {
             trees: trees.map_err(TaskError::internal)?,
             input: self.input.clone(),
@@ -154,41 +197,58 @@ fn working_size(image: &Image, input: &SegmentationInput) -> [usize; 2] {
     }
 }
 
-/// At most `most` pixels of a known class, in reading order: one at random of each of equally long runs.
+/// At most `most` pixels of a known class, in reading order: half of them spread over all, and half evenly over the
+/// classes of the mask, so that a class of small area is among them.
+///
+/// The second half changes the prior: to the trees, which take no weights, classes of small area are more frequent
+/// than they are.
 fn choose(mask: &Mask, most: usize, rng: &mut Stream) -> Vec<usize> {
-    let known = || {
-        let pixels = mask.classes.iter().enumerate();
-        pixels
-            .filter(|(_, class)| **class != IGNORE)
-            .map(|(at, _)| at)
-    };
-    let count = known().count();
-    let runs = most.min(count);
-    let mut picked = (0..runs).map(|run| {
-        let [start, end] = [run, run + 1].map(|run| run * count / runs);
-        start + below(rng, end - start)
-    });
-    let mut next = picked.next();
-    let mut chosen = Vec::with_capacity(runs);
-    for (rank, at) in known().enumerate() {
-        if next == Some(rank) {
-            chosen.push(at);
-            next = picked.next();
+    let mut known = Vec::new();
+    let mut of_classes: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+    for (at, &class) in mask.classes.iter().enumerate() {
+        if class != IGNORE {
+            known.push(at);
+            of_classes.entry(class).or_default().push(at);
         }
     }
+    if known.len() <= most {
+        return known;
+    }
+    let mut chosen = spread(&known, most / 2, rng);
+    let (rest, classes) = (most - most / 2, of_classes.len());
+    for (nth, pixels) in of_classes.values().enumerate() {
+        let [start, end] = [nth, nth + 1].map(|nth| nth * rest / classes);
+        chosen.extend(spread(pixels, end - start, rng));
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
     chosen
+}
+
+/// At most `most` of some pixels: one at random of each of equally long runs.
+fn spread(pixels: &[usize], most: usize, rng: &mut Stream) -> Vec<usize> {
+    let runs = most.min(pixels.len());
+    let pick = |run: usize| {
+        let [start, end] = [run, run + 1].map(|run| run * pixels.len() / runs);
+        pixels[start + below(rng, end - start)]
+    };
+    (0..runs).map(pick).collect()
 }
 
 /// Adds the features of some pixels, which are in reading order, to `values`.
 fn add_pixels(image: &Image, scale: InputScale, pixels: &[usize], values: &mut Vec<f64>) {
     let mut rows: Vec<Vec<f64>> = vec![Vec::new(); pixels.len()];
+    let place = |&at: &usize| [at / image.width, at % image.width];
     for tile in tiles(image) {
+        let inside = pixels.iter().map(place).zip(&mut rows);
+        let inside = inside.filter(|([y, x], _)| tile.rows.contains(y) && tile.columns.contains(x));
+        let inside: Vec<([usize; 2], &mut Vec<f64>)> = inside.collect();
+        if inside.is_empty() {
+            continue;
+        }
         let features = tile.features(image, scale);
-        for (&at, row) in pixels.iter().zip(&mut rows) {
-            let (y, x) = (at / image.width, at % image.width);
-            if tile.rows.contains(&y) && tile.columns.contains(&x) {
-                features.add([y, x], row);
-            }
+        for (pixel, row) in inside {
+            features.add(pixel, row);
         }
     }
     values.extend(rows.into_iter().flatten());
@@ -202,7 +262,9 @@ struct PixelTrees {
 
 impl PixelModel for PixelTrees {
     fn probabilities(&self, images: &[Image]) -> Result<Vec<Probabilities>, TaskError> {
-        images.iter().map(|image| self.classify(image)).collect()
+        // Besides the result, each image has one tile in memory, and there are only a few images at a time.
+        let found = parallel_map(images, |image| self.classify(image));
+        found.into_iter().collect()
     }
 }
 
@@ -285,7 +347,7 @@ impl Tile {
                 values: values.map(|&value| f32::from(value) / 255.0).collect(),
             }
         };
-        // Photos are taken with their subject in mind; a field of cells has no middle.
+        // Position is informative in photos, but not in microscopy images.
         let sides = [image.height, image.width].map(|side| side as f64);
         Features {
             top: rows.start,
@@ -333,7 +395,13 @@ impl Features {
 
 #[cfg(test)]
 mod tests {
+    use image::{GrayImage, Luma};
+    use tinderbox_datasets::image::MaskValues;
+    use tinderbox_train::Task as _;
+
+    use super::super::SegmentationRecipe;
     use super::*;
+    use crate::baseline::baseline;
 
     fn mask(height: usize, width: usize, of: impl Fn(usize, usize) -> u16) -> Mask {
         let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
@@ -381,15 +449,95 @@ mod tests {
     fn pixels_are_spread_and_of_known_classes() {
         let mask = mask(10, 10, |y, _| if y < 4 { IGNORE } else { 1 });
         let chosen = choose(&mask, 6, &mut stream(3, &[]));
-        assert_eq!(chosen.len(), 6);
-        for (run, at) in chosen.iter().enumerate() {
-            assert!((40 + run * 10..50 + run * 10).contains(at), "{chosen:?}");
+        assert!(chosen.is_sorted_by(|a, b| a < b), "{chosen:?}");
+        // Both halves have one of each third.
+        for third in 0..3 {
+            let range = 40 + third * 20..60 + third * 20;
+            let found = chosen.iter().filter(|at| range.contains(*at)).count();
+            assert!((1..=2).contains(&found), "{chosen:?}");
         }
         assert_eq!(chosen, choose(&mask, 6, &mut stream(3, &[])));
         assert_ne!(chosen, choose(&mask, 6, &mut stream(4, &[])));
         let all: Vec<usize> = (40..100).collect();
         assert_eq!(choose(&mask, 1000, &mut stream(3, &[])), all);
         assert!(choose(&mask, 0, &mut stream(3, &[])).is_empty());
+    }
+
+    #[test]
+    fn a_class_of_small_area_is_among_the_pixels() {
+        let small = mask(100, 100, |y, x| match (y, x) {
+            (70, 31) => 2,
+            _ => u16::from(y < 10),
+        });
+        let chosen = choose(&small, 90, &mut stream(5, &[]));
+        assert!(chosen.is_sorted_by(|a, b| a < b), "{chosen:?}");
+        assert!(chosen.contains(&7_031), "{chosen:?}");
+        let is_of = |at: usize, class: u16| small.classes[at] == class;
+        let count = |class| chosen.iter().filter(|at| is_of(**at, class)).count();
+        let counts = [0, 1, 2].map(count);
+        // 39 to 41 and 4 or 5 by position, and 15 of each class, some of them twice.
+        assert!((39..=56).contains(&counts[0]), "{counts:?}");
+        assert!((15..=20).contains(&counts[1]), "{counts:?}");
+        assert_eq!(counts[2], 1);
+        // More classes than pixels.
+        let many = mask(1, 40, |_, x| x as u16);
+        let chosen = choose(&many, 10, &mut stream(5, &[]));
+        assert!((5..=10).contains(&chosen.len()), "{chosen:?}");
+    }
+
+    #[test]
+    fn a_class_without_pixels_is_a_warning() {
+        let names = ["sky", "sea", "ship", "none"].map(str::to_owned);
+        let warnings = unseen(&names, &[0.5, 0.4, 0.1, 0.0], &[0, 1, 1]);
+        assert_eq!(warnings.len(), 1);
+        assert!(
+            warnings[0].starts_with("the class `ship` is in the training masks, but"),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn masks_with_nothing_to_tell_apart_are_a_warning() {
+        let dir = tempfile::tempdir().unwrap();
+        let [photos, masks] = ["images", "masks"].map(|name| dir.path().join(name));
+        std::fs::create_dir_all(&photos).unwrap();
+        std::fs::create_dir_all(&masks).unwrap();
+        for at in 0..20_u32 {
+            let name = format!("{at:02}.png");
+            let light = |x: u32, y: u32| Luma([((37 * at + 11 * x + 29 * y) % 251) as u8]);
+            let photo = GrayImage::from_fn(8, 8, light);
+            photo.save(photos.join(&name)).unwrap();
+            // Every other one is not labeled at all.
+            let class = if at % 2 == 0 { 255 } else { 1 };
+            let mask = GrayImage::from_pixel(8, 8, Luma([class]));
+            mask.save(masks.join(&name)).unwrap();
+        }
+        let mut recipe = SegmentationRecipe::builtin("membrane").unwrap();
+        recipe.data.path = dir.path().display().to_string();
+        recipe.data.values = MaskValues::Classes;
+        let task = ImageSegmentation::prepare(recipe).unwrap();
+        let warnings = |present: &[u16], images: usize| {
+            let has = |row: &usize| task.data.pairs.full(*row).unwrap().target.present() == present;
+            let rows: Vec<usize> = (0..20).filter(has).collect();
+            let splits = Splits {
+                train: rows.iter().copied().cycle().take(images).collect(),
+                ..task.splits.splits.clone()
+            };
+            let (mut warnings, mut failure) = (Vec::new(), Vec::new());
+            let fitted = baseline(true, &mut failure, || {
+                task.pixel_classification(&splits, &mut warnings)
+            });
+            assert!(fitted.is_none());
+            warnings.extend(failure);
+            warnings
+        };
+        let none =
+            "cannot fit the baseline: the baseline needs rows to learn from, and there are none";
+        assert_eq!(warnings(&[], 10), [none]);
+        let few = "the baseline is fitted on 200 of 1,300 images, to limit its time";
+        let single = "cannot fit the baseline: the training rows have a single class, 1: a classifier needs at \
+                      least two";
+        assert_eq!(warnings(&[1], 1_300), [few, single]);
     }
 
     #[test]

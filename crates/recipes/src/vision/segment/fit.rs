@@ -20,6 +20,8 @@ use tinderbox_train::{
 use super::batch::MaskCollate;
 use super::evaluate::{Evaluated, Evaluator, PixelModel};
 use super::{ImageSegmentation, normalize, weights};
+#[cfg(feature = "baseline")]
+use crate::baseline::baseline;
 use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
 
@@ -45,13 +47,17 @@ impl ImageSegmentation {
         device: &Device,
         options: &mut Options,
     ) -> Result<Report, TaskError> {
+        let (mut fold, mut warnings) = (0, Vec::new());
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
+            fold += 1;
             let fitted = self.fit(part, splits, device, options)?;
             let evaluation = self
                 .evaluator(&fitted.ensemble)
                 .rows(&splits.test)?
                 .evaluation;
-            let baselines = self.baselines(splits, options, &mut Vec::new());
+            let mut own = Vec::new();
+            let baselines = self.baselines(splits, options, &mut own);
+            warnings.extend(own.iter().map(|warning| format!("fold {fold}: {warning}")));
             Ok(FoldReport {
                 test: evaluation.metrics(),
                 evaluation,
@@ -69,7 +75,6 @@ impl ImageSegmentation {
         if self.splits.has_test {
             fitted.members.log_test(&test.evaluation.metrics())?;
         }
-        let mut warnings = Vec::new();
         let baselines = self.baselines(splits, options, &mut warnings);
         let comparison = comparison(&test, &folds, &baselines);
         let models = &fitted.ensemble.models;
@@ -197,8 +202,6 @@ impl ImageSegmentation {
     }
 
     /// The classical method on the same split, if it is wanted.
-    ///
-    /// If it fails, it is left out with a warning: the network is trained already.
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,
@@ -206,16 +209,12 @@ impl ImageSegmentation {
         options: &Options,
         warnings: &mut Vec<String>,
     ) -> Vec<(BaselineReport, Evaluated)> {
-        if !options.baselines {
-            return Vec::new();
-        }
-        match self.pixel_classification(splits) {
-            Ok(baseline) => vec![baseline],
-            Err(error) => {
-                warnings.push(format!("no baseline: {error}"));
-                Vec::new()
-            }
-        }
+        let mut own = Vec::new();
+        let fitted = baseline(options.baselines, warnings, || {
+            self.pixel_classification(splits, &mut own)
+        });
+        warnings.extend(own);
+        fitted.into_iter().collect()
     }
 
     #[cfg(not(feature = "baseline"))]
