@@ -197,10 +197,10 @@ fn working_size(image: &Image, input: &SegmentationInput) -> [usize; 2] {
     }
 }
 
-/// At most `most` pixels of a known class, in reading order: half of them spread over all, and half evenly over the
+/// At most `most` pixels of a known class, in reading order: nine of ten spread over all, and one of ten evenly over the
 /// classes of the mask, so that a class of small area is among them.
 ///
-/// The second half changes the prior: to the trees, which take no weights, classes of small area are more frequent
+/// It is no more than one of ten because the trees take no weights: to them, classes of small area are more frequent
 /// than they are.
 fn choose(mask: &Mask, most: usize, rng: &mut Stream) -> Vec<usize> {
     let mut known = Vec::new();
@@ -214,8 +214,8 @@ fn choose(mask: &Mask, most: usize, rng: &mut Stream) -> Vec<usize> {
     if known.len() <= most {
         return known;
     }
-    let mut chosen = spread(&known, most / 2, rng);
-    let (rest, classes) = (most - most / 2, of_classes.len());
+    let (rest, classes) = (most.div_ceil(10), of_classes.len());
+    let mut chosen = spread(&known, most - rest, rng);
     for (nth, pixels) in of_classes.values().enumerate() {
         let [start, end] = [nth, nth + 1].map(|nth| nth * rest / classes);
         chosen.extend(spread(pixels, end - start, rng));
