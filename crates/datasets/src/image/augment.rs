@@ -53,6 +53,13 @@ pub use mix::{Mix, MixKind};
 pub use mosaic::{Mosaic, augment_boxes};
 pub use window::CropWindow;
 
+impl Image {
+    /// Mirrors the image left and right.
+    pub fn mirror(&mut self) {
+        grid::mirror(&mut self.pixels, self.width, self.channels);
+    }
+}
+
 /// Data augmentation: the random changes of an image and their strength. The default makes none.
 ///
 /// ```

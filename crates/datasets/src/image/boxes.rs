@@ -64,6 +64,18 @@ impl BoundingBox {
         }
     }
 
+    /// The box in an image that is larger by this factor.
+    #[must_use]
+    pub fn scale(&self, factor: f32) -> Self {
+        Self {
+            x_min: self.x_min * factor,
+            y_min: self.y_min * factor,
+            x_max: self.x_max * factor,
+            y_max: self.y_max * factor,
+            class: self.class,
+        }
+    }
+
     /// Intersection over union with another box, whatever the classes; 0 if both are empty.
     pub fn iou(&self, other: &Self) -> f32 {
         let both = self.intersection(other);
@@ -110,6 +122,22 @@ mod tests {
             ..outer
         };
         assert!(outside.clip(5, 10).area().abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_scaled_box_has_scaled_edges() {
+        let bounds = |x_min: f32, x_max: f32, y_max: f32| BoundingBox {
+            x_min,
+            y_min: 1.0,
+            x_max,
+            y_max,
+            class: 3,
+        };
+        let expected = BoundingBox {
+            y_min: 2.0,
+            ..bounds(-4.0, 6.0, 18.0)
+        };
+        assert_eq!(bounds(-2.0, 3.0, 9.0).scale(2.0), expected);
     }
 
     #[test]

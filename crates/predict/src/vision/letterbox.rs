@@ -43,7 +43,10 @@ pub fn letterbox(image: &Image, size: usize, [height, width]: [usize; 2]) -> (Im
     let nearest = |at: usize, start: usize, side: usize| at.saturating_sub(start).min(side - 1);
     let rows = (0..height).map(|row| nearest(row, placement.top, inner_height));
     let columns = (0..width).map(|column| nearest(column, placement.left, inner_width));
-    (pick(&inner, rows, &columns.collect::<Vec<_>>()), placement)
+    (
+        pick_pixels(&inner, rows, &columns.collect::<Vec<_>>()),
+        placement,
+    )
 }
 
 /// Continues an image by mirroring it at its border: `before` rows and columns before it, and as many
@@ -51,7 +54,7 @@ pub fn letterbox(image: &Image, size: usize, [height, width]: [usize; 2]) -> (Im
 pub fn mirror_pad(image: &Image, before: usize, [height, width]: [usize; 2]) -> Image {
     let rows = (0..height).map(|row| reflect(row, before, image.height));
     let columns = (0..width).map(|column| reflect(column, before, image.width));
-    pick(image, rows, &columns.collect::<Vec<_>>())
+    pick_pixels(image, rows, &columns.collect::<Vec<_>>())
 }
 
 /// The position in `0..side` that the one at `at - before` is a mirror image of, without repeating the
@@ -69,8 +72,12 @@ pub fn reflect(at: usize, before: usize, side: usize) -> usize {
     at.min(period - at)
 }
 
-/// The pixels at some rows and columns.
-pub(crate) fn pick(
+/// The pixels of an image at some rows and columns, as an image.
+///
+/// # Panics
+///
+/// If a row or column is outside of the image.
+pub fn pick_pixels(
     image: &Image,
     rows: impl ExactSizeIterator<Item = usize>,
     columns: &[usize],

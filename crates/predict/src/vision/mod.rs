@@ -26,7 +26,7 @@ pub use ensemble::ImageEnsemble;
 pub use landmarks::{
     CropFrame, LandmarkInput, LandmarkModel, LandmarkModelConfig, Landmarker, LandmarkerSpec,
 };
-pub use letterbox::{Placement, letterbox, mirror_pad, reflect, scaled_size};
+pub use letterbox::{Placement, letterbox, mirror_pad, pick_pixels, reflect, scaled_size};
 pub use net::{ImageModel, ImageModelConfig};
 pub use normalize::Normalize;
 pub use probabilities::{Probabilities, Segmented};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tinderbox_datasets::image::{Image, MAX_PIXELS, MAX_SIDE, decode_full};
 
-use super::letterbox::{letterbox, mirror_pad, pick, scaled_size};
+use super::letterbox::{letterbox, mirror_pad, pick_pixels, scaled_size};
 use super::{Normalize, Probabilities, SegmentationModel, SegmentationModelConfig, Tiles};
 use crate::model_dir::ModelError;
 use crate::{ModelFiles, PredictError, Prediction, Segment, ensemble};
@@ -242,7 +242,7 @@ impl SegmentationEnsemble {
         for batch in tiles.chunks((BATCH_PIXELS / (tile * tile)).max(1)) {
             let inputs = batch.iter().map(|tile| {
                 let columns: Vec<usize> = tile.columns().collect();
-                pick(&padded, tile.rows(), &columns)
+                pick_pixels(&padded, tile.rows(), &columns)
             });
             let outputs = self.run(&inputs.collect::<Vec<_>>())?;
             for (tile, output) in batch.iter().zip(outputs) {

@@ -2,7 +2,6 @@ use std::time::Instant;
 
 use rand_xoshiro::rand_core::Rng as _;
 
-use super::grid::mirror;
 use super::*;
 use crate::image::{BoundingBox, Keypoint, Mask};
 use crate::random::stream;
@@ -35,7 +34,7 @@ fn all_on() -> Augment {
 }
 
 fn flip(image: &mut Image) {
-    mirror(&mut image.pixels, image.width, image.channels);
+    image.mirror();
 }
 
 fn pad_and_cut(image: &Image, crop: usize, rng: &mut Stream) -> Image {

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use time::PrimitiveDateTime;
 use tinderbox_datasets::image::{
-    BoundingBox, Detection, Image, ImageFile, MAX_PIXELS, decode_full, exif_time, file_name_time,
-    resize_image,
+    Detection, Image, ImageFile, MAX_PIXELS, decode_full, exif_time, file_name_time, resize_image,
 };
 use tinderbox_datasets::parallel_map;
 use tinderbox_train::TaskError;
@@ -220,7 +219,7 @@ fn photo(one: &Dated, image: &Image, found: Found) -> Photo {
     let found = match found {
         Found::Objects(objects) => {
             let objects = objects.into_iter().map(|one| Detection {
-                bounds: scaled(&one.bounds, scale),
+                bounds: one.bounds.scale(scale),
                 ..one
             });
             Found::Objects(objects.collect())
@@ -246,15 +245,5 @@ fn photo(one: &Dated, image: &Image, found: Found) -> Photo {
             image.clone()
         },
         found,
-    }
-}
-
-fn scaled(bounds: &BoundingBox, scale: f32) -> BoundingBox {
-    BoundingBox {
-        x_min: bounds.x_min * scale,
-        y_min: bounds.y_min * scale,
-        x_max: bounds.x_max * scale,
-        y_max: bounds.y_max * scale,
-        class: bounds.class,
     }
 }
