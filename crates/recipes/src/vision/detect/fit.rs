@@ -45,15 +45,21 @@ impl ObjectDetection {
         options: &mut Options,
     ) -> Result<Report, TaskError> {
         let labels = &self.recipe.data.classes;
+        let (mut fold, mut fold_warnings) = (0, Vec::new());
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
             let fitted = self.fit(part, splits, device, options)?;
             let valid = self.evaluate_rows(&fitted, &splits.valid)?;
             let test = self.evaluate_rows(&fitted, &splits.test)?;
             let evaluation = test.evaluation(labels, valid.threshold());
+            let mut warnings = Vec::new();
+            let baselines = self.baselines(splits, options, &mut warnings);
+            fold += 1;
+            let warnings = warnings.iter();
+            fold_warnings.extend(warnings.map(|warning| format!("fold {fold}: {warning}")));
             Ok(FoldReport {
                 test: evaluation.metrics(),
                 evaluation,
-                baselines: self.baselines(splits, options, &mut Vec::new()),
+                baselines,
             })
         })?;
         let splits = &self.splits.splits;
@@ -74,6 +80,7 @@ impl ObjectDetection {
         report.valid = valid.evaluation(labels, threshold).metrics();
         report.labels.clone_from(labels);
         report.folds = folds;
+        report.warnings.extend(fold_warnings);
         report.baselines = self.baselines(splits, options, &mut report.warnings);
         report.comparison = compare(&report.evaluation, &report.folds, &report.baselines);
         let ranked = test.ranked(&self.data, threshold);
@@ -100,10 +107,10 @@ impl ObjectDetection {
         if !options.baselines {
             return Vec::new();
         }
-        match self.hog_baseline(splits) {
+        match self.hog_baseline(splits, warnings) {
             Ok(baseline) => vec![baseline],
             Err(error) => {
-                warnings.push(format!("no baseline: {error}"));
+                warnings.push(format!("cannot fit the baseline: {error}"));
                 Vec::new()
             }
         }

@@ -9,12 +9,16 @@ use tinderbox_datasets::random::{Stream, permutation, stream, symmetric, uniform
 use tinderbox_train::TaskError;
 use tinderbox_train::metrics::TrueBox;
 
+use super::error::HogError;
 use super::search::{reduced, search};
 use super::template::{LEVELS_PER_OCTAVE, Template, WindowModel};
 use crate::vision::detect::data::{BoxedImage, BoxedImages, learned};
 
 /// Most windows that a class is learned from.
 const MAX_WINDOWS: usize = 4_000;
+
+/// Fewest windows that a class is learned from, if it has them.
+const MIN_WINDOWS: usize = 16;
 
 /// Most values of the windows of all classes: 128 MB.
 const MAX_VALUES: usize = 32_000_000;
@@ -23,10 +27,10 @@ const MAX_VALUES: usize = 32_000_000;
 const MAX_VERSIONS: usize = 4;
 
 /// Most images that windows of the background are taken from.
-const MAX_BACKGROUNDS: usize = 100;
+pub(super) const MAX_BACKGROUNDS: usize = 100;
 
 /// Intersection over union from which a window is not one of the background.
-const BACKGROUND_OVERLAP: f32 = 0.3;
+pub(super) const BACKGROUND_OVERLAP: f32 = 0.3;
 
 /// Most windows of the background of a class in an image, random ones and hard ones each.
 const MAX_PER_IMAGE: usize = 20;
@@ -37,8 +41,12 @@ const DRAWS: usize = 20;
 /// Least score of a hard negative.
 const HARD_SCORE: f32 = 0.01;
 
-/// Strength of the penalty on the squared weights: on blood cells 20 and 200 are alike, and 1 is worse.
-const L2: f64 = 20.0;
+/// Classes that a warning names.
+const MAX_NAMED: usize = 5;
+
+/// Strengths of the penalty on the squared weights. The one with the best mAP50 on the validation images is taken;
+/// without them it is the first, which is in the middle. Hard negatives are found with the first, too.
+pub(super) const PENALTIES: &[f64] = &[10.0, 1.0, 100.0];
 
 /// Steps of L-BFGS.
 const ITERATIONS: usize = 60;
@@ -49,7 +57,7 @@ const TOLERANCE: f64 = 1e-4;
 /// The word of the random streams.
 const STREAM: u64 = 0x0068_6f67;
 
-/// What random numbers are for.
+/// Use of a random stream.
 #[derive(Clone, Copy)]
 enum Purpose {
     Objects,
@@ -86,7 +94,8 @@ struct Examples {
 
 /// The fitted windows.
 pub(super) struct FittedWindows {
-    pub(super) models: Vec<WindowModel>,
+    /// Those of each penalty.
+    pub(super) models: Vec<Vec<WindowModel>>,
     /// Number of images that windows were taken from.
     pub(super) images: usize,
 }
@@ -100,14 +109,19 @@ pub(super) struct WindowFitter<'a> {
     pub(super) side: usize,
     /// Whether objects are learned as in a mirror, too.
     pub(super) flip: bool,
+    /// Strengths of the penalty: at least one.
+    pub(super) penalties: &'a [f64],
 }
 
 impl WindowFitter<'_> {
-    /// Fits a window to each class that has objects and a background.
-    pub(super) fn fit(&self) -> Result<FittedWindows, TaskError> {
+    /// Fits a window to each class that has objects and a background, and warns of the others.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such class, there are too many of them, or an image cannot be loaded.
+    pub(super) fn fit(&self, warnings: &mut Vec<String>) -> Result<FittedWindows, TaskError> {
         let templates = self.templates();
-        let values: usize = templates.iter().map(Template::width).sum();
-        let windows = MAX_WINDOWS.min(MAX_VALUES / values.max(1)).max(8);
+        let windows = windows_of(&templates).map_err(TaskError::user)?;
         let mut examples: Vec<Examples> = templates.iter().map(|_| Examples::default()).collect();
 
         let versions = self.versions(&templates, windows / 4);
@@ -121,19 +135,43 @@ impl WindowFitter<'_> {
         };
         self.add(&objects, &templates, 1, choose, &mut examples)?;
 
-        let background = self.background();
-        let count = (windows * 3 / 8).div_ceil(background.len().max(1));
-        let count = count.min(MAX_PER_IMAGE);
+        // As many random ones as hard ones.
+        let most = windows * 3 / 8;
+        let background = self.background(most);
+        let count = (most / background.len().max(1)).min(MAX_PER_IMAGE);
         let choose = |row: usize, image: &BoxedImage| self.random(row, image, &templates, count);
         self.add(&background, &templates, 0, choose, &mut examples)?;
-        let models = fit_models(&templates, &examples)?;
+        let models = fit_models(&templates, &examples, self.penalties[0])?;
 
         let choose = |_: usize, image: &BoxedImage| self.hard(image, &models, &templates, count);
         self.add(&background, &templates, 0, choose, &mut examples)?;
+        warnings.extend(self.left_out(&models));
         let images: BTreeSet<usize> = objects.into_iter().chain(background).collect();
+        let penalties = self.penalties.iter();
+        let models = penalties.map(|&penalty| fit_models(&templates, &examples, penalty));
         Ok(FittedWindows {
-            models: fit_models(&templates, &examples)?,
+            models: models.collect::<Result<_, _>>()?,
             images: images.len(),
+        })
+    }
+
+    /// A warning of the classes without a window, if there are some.
+    fn left_out(&self, models: &[WindowModel]) -> Option<String> {
+        let classes = self.data.classes().iter().enumerate();
+        let left_out = classes.filter(|(class, _)| {
+            let mut fitted = models.iter().map(|model| model.template.class);
+            fitted.all(|fitted| usize::from(fitted) != *class)
+        });
+        let names: Vec<String> = left_out.map(|(_, name)| format!("`{name}`")).collect();
+        let named = names[..names.len().min(MAX_NAMED)].join(", ");
+        let more = match names.len().saturating_sub(MAX_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!names.is_empty()).then(|| {
+            format!(
+                "the baseline leaves out {named}{more}: a class needs both objects and background to learn from"
+            )
         })
     }
 
@@ -177,9 +215,9 @@ impl WindowFitter<'_> {
         for (template, objects) in objects.iter().enumerate() {
             let mut random = self.stream(Purpose::Objects, &[template]);
             let order = permutation(objects.len(), &mut random);
-            let count = (most / objects.len().max(1)).clamp(1, MAX_VERSIONS);
-            for at in order.into_iter().take(most) {
+            for (number, at) in order.into_iter().take(most).enumerate() {
                 let (row, object) = objects[at];
+                let count = versions_of(number, objects.len(), most);
                 let all = (0..count).map(|number| Version {
                     template,
                     object,
@@ -215,10 +253,10 @@ impl WindowFitter<'_> {
         }
     }
 
-    /// The images that windows of the background are taken from.
-    fn background(&self) -> Vec<usize> {
+    /// The images that at most `most` windows of the background are taken from.
+    fn background(&self, most: usize) -> Vec<usize> {
         let order = permutation(self.train.len(), &mut self.stream(Purpose::Images, &[]));
-        let rows = order.into_iter().take(MAX_BACKGROUNDS);
+        let rows = order.into_iter().take(MAX_BACKGROUNDS.min(most));
         rows.map(|at| self.train[at]).collect()
     }
 
@@ -301,7 +339,7 @@ impl WindowFitter<'_> {
         let sample = self.data.images.full(row)?;
         let (image, scale) = reduced(&sample.image, self.side);
         let target = sample.target.into_iter().map(|one| TrueBox {
-            bounds: scaled(&one.bounds, scale),
+            bounds: one.bounds.scale(scale),
             ..one
         });
         Ok(ImageSample {
@@ -316,15 +354,23 @@ fn template_of(templates: &[Template], class: u16) -> Option<usize> {
     templates.iter().position(|one| one.class == class)
 }
 
-/// The box in an image of another size.
-pub(super) fn scaled(bounds: &BoundingBox, scale: f32) -> BoundingBox {
-    BoundingBox {
-        x_min: bounds.x_min * scale,
-        y_min: bounds.y_min * scale,
-        x_max: bounds.x_max * scale,
-        y_max: bounds.y_max * scale,
-        class: bounds.class,
+/// Most windows of a class.
+fn windows_of(templates: &[Template]) -> Result<usize, HogError> {
+    if templates.is_empty() {
+        return Err(HogError::NoClass);
     }
+    let values: usize = templates.iter().map(Template::width).sum();
+    let windows = MAX_WINDOWS.min(MAX_VALUES / values);
+    if windows < MIN_WINDOWS {
+        return Err(HogError::TooMany);
+    }
+    Ok(windows)
+}
+
+/// Windows around object `number` of `objects`, which together have about `most`.
+fn versions_of(number: usize, objects: usize, most: usize) -> usize {
+    let more = usize::from(number < most % objects);
+    (most / objects + more).clamp(1, MAX_VERSIONS)
 }
 
 /// An object shifted by up to half a cell, and up to half a level larger or smaller.
@@ -347,9 +393,11 @@ fn next_to(object: &BoundingBox, template: &Template, random: &mut Stream) -> Bo
     }
 }
 
-/// An object of a size of its class anywhere in an image.
+/// A window anywhere in an image, of a size of its class or down to half of the smallest one: parts of large objects
+/// are background.
 fn random_object(template: &Template, image: &Image, random: &mut Stream) -> BoundingBox {
-    let [small, large] = template.sizes.map(f64::ln);
+    let [small, large] = template.sizes;
+    let [small, large] = [0.5 * small, large].map(f64::ln);
     let size = (small + f64::from(uniform(random)) * (large - small)).exp();
     let longer = image.height.max(image.width) as f64;
     let [height, width] = template.object(size * longer).map(|side| side as f32);
@@ -382,9 +430,10 @@ fn is_background(window: &BoundingBox, truth: &[TrueBox]) -> bool {
 fn fit_models(
     templates: &[Template],
     examples: &[Examples],
+    penalty: f64,
 ) -> Result<Vec<WindowModel>, TaskError> {
     let config = SoftmaxConfig {
-        l2: L2,
+        l2: penalty,
         iterations: ITERATIONS,
         tolerance: TOLERANCE,
         ..SoftmaxConfig::default()
@@ -409,6 +458,9 @@ fn fit_models(
                 .collect(),
             bias: (fitted.intercepts[1] - fitted.intercepts[0]) as f32,
         });
+    }
+    if models.is_empty() {
+        return Err(TaskError::user(HogError::NoClass));
     }
     Ok(models)
 }
@@ -447,6 +499,30 @@ mod tests {
     }
 
     #[test]
+    fn the_values_of_all_windows_are_bounded() {
+        let template = Template::new(0, &[[0.3, 0.3]], 80).unwrap();
+        let windows = |classes: usize| windows_of(&vec![template.clone(); classes]);
+        assert_eq!(windows(3), Ok(MAX_WINDOWS));
+        let many = windows(1_000).unwrap();
+        assert!((MIN_WINDOWS..MAX_WINDOWS).contains(&many), "{many}");
+        assert!(many * 1_000 * template.width() <= MAX_VALUES);
+        assert_eq!(windows(100_000), Err(HogError::TooMany));
+        assert_eq!(windows(0), Err(HogError::NoClass));
+    }
+
+    #[test]
+    fn all_windows_around_objects_are_used() {
+        let versions = |objects: usize, most: usize| {
+            let numbers = 0..objects;
+            let counts = numbers.map(|number| versions_of(number, objects, most));
+            counts.collect::<Vec<usize>>()
+        };
+        assert_eq!(versions(4, 6), [2, 2, 1, 1]);
+        assert_eq!(versions(3, 3), [1, 1, 1]);
+        assert_eq!(versions(2, 100), [MAX_VERSIONS; 2]);
+    }
+
+    #[test]
     fn windows_next_to_an_object_are_within_half_a_cell_and_half_a_level() {
         let template = Template::new(0, &[[0.3, 0.3]], 80).unwrap();
         let object = bounds(30.0, 24.0, 0);
@@ -463,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn random_objects_have_the_sizes_of_the_class_and_lie_in_the_image() {
+    fn random_objects_have_half_to_all_of_the_sizes_of_the_class_and_lie_in_the_image() {
         let template = Template::new(2, &[[0.2, 0.1], [0.4, 0.2]], 640).unwrap();
         let image = Image {
             height: 60,
@@ -476,12 +552,12 @@ mod tests {
         let objects: Vec<BoundingBox> = objects.collect();
         for object in &objects {
             let size = object.area().sqrt() / 100.0;
-            assert!((0.141..0.284).contains(&size), "{size}");
+            assert!((0.07..0.284).contains(&size), "{size}");
             assert!(object.x_min >= 0.0 && object.x_max <= 100.01);
             assert!(object.y_min >= 0.0 && object.y_max <= 60.01);
             assert_eq!(object.class, 2);
         }
-        assert!(objects.iter().any(|object| object.area().sqrt() < 18.0));
+        assert!(objects.iter().any(|object| object.area().sqrt() < 10.0));
         assert!(objects.iter().any(|object| object.area().sqrt() > 24.0));
     }
 }

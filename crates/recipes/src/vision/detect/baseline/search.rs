@@ -5,18 +5,22 @@ use std::borrow::Cow;
 use tinderbox_datasets::image::{BoundingBox, Detection, Image};
 use tinderbox_predict::vision::{non_maximum_suppression, scale_image};
 
+use super::fit::BACKGROUND_OVERLAP;
 use super::hog::{CELL, HogMap, hog};
 use super::template::{LEVELS_PER_OCTAVE, MARGIN, WindowModel, crop};
 
 /// Cells around an image, so that there are windows of objects at its border.
 const BORDER: usize = 2;
 
-/// Windows of a class with the highest scores, which are compared with each other.
-const MAX_CANDIDATES: usize = 500;
+/// Most windows of a class that are compared with each other, those with the highest scores.
+const MAX_CANDIDATES: usize = 5_000;
 
-/// Intersection over union from which two windows of a class are of one object: windows at neighboring cells and
-/// levels overlap more than the boxes of a network, which are drawn to the object.
-const MAX_OVERLAP: f32 = 0.35;
+/// Most objects of a class in an image, as in the evaluation of COCO.
+const MAX_OBJECTS: usize = 100;
+
+/// Intersection over union from which two windows of a class are of one object: from there on windows are not learned
+/// as background, so the neighbors of the best window have high scores, too.
+const MAX_OVERLAP: f32 = BACKGROUND_OVERLAP;
 
 /// A level of an image pyramid.
 struct Level {
@@ -93,8 +97,11 @@ pub(super) fn search(
         }
     }
     let kept = found.into_iter().map(best);
-    kept.flat_map(|found| non_maximum_suppression(found, MAX_OVERLAP))
-        .collect()
+    let kept = kept.flat_map(|found| {
+        let kept = non_maximum_suppression(found, MAX_OVERLAP);
+        kept.into_iter().take(MAX_OBJECTS)
+    });
+    kept.collect()
 }
 
 /// Adds the windows of a class with at least this score.
@@ -174,6 +181,40 @@ mod tests {
             found[0].bounds.iou(&bounds(20.0, 12.0, 12.0)) > 0.75,
             "{found:?}"
         );
+    }
+
+    /// A window that has the same score everywhere.
+    fn indifferent() -> WindowModel {
+        let template = Template::new(0, &[[0.1, 0.1], [0.8, 0.8]], 320).unwrap();
+        WindowModel {
+            weights: vec![0.0; template.width()],
+            bias: 0.0,
+            template,
+        }
+    }
+
+    #[test]
+    fn objects_of_a_class_are_bounded_and_apart() {
+        let found = search(&square(320, [40, 40], 80), &[indifferent()], 320, 0.1);
+        assert_eq!(found.len(), MAX_OBJECTS);
+        for (at, one) in found.iter().enumerate() {
+            let mut others = found[at + 1..].iter();
+            assert!(others.all(|other| one.bounds.iou(&other.bounds) <= MAX_OVERLAP));
+        }
+    }
+
+    #[test]
+    fn images_that_are_smaller_than_the_window_are_searched() {
+        for [height, width] in [[1, 1], [1, 200], [200, 1], [3, 5]] {
+            let image = Image {
+                height,
+                width,
+                channels: 1,
+                pixels: vec![90; height * width],
+            };
+            let found = search(&image, &[indifferent()], 16, 0.1);
+            assert!(found.len() <= MAX_OBJECTS, "{height}x{width}");
+        }
     }
 
     #[test]

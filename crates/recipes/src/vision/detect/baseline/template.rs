@@ -1,8 +1,9 @@
-//! The window of a class: how large it is, what is in it, and what it is worth.
+//! Detection window of a class: size, features and linear classifier.
 
 use std::ops::RangeInclusive;
 
 use tinderbox_datasets::image::{BoundingBox, Image, resize_image};
+use tinderbox_predict::vision::pick_pixels;
 
 use super::hog::{CELL, FEATURES, HogMap, hog};
 
@@ -106,7 +107,7 @@ impl Template {
         let [height, width] = self.cells.map(|cells| (cells + 2 * AROUND) * CELL);
         let mut part = resize_image(&part, height, width);
         if mirrored {
-            mirror(&mut part);
+            part.mirror();
         }
         let inner = AROUND - MARGIN;
         self.strips(&hog(&part), [inner, inner]).concat()
@@ -130,34 +131,9 @@ pub(super) fn crop(image: &Image, [top, left]: [f32; 2], [height, width]: [usize
     let inside = |start: f32, at: usize, end: usize| {
         (start + at as f32).clamp(0.0, (end - 1) as f32) as usize
     };
-    let columns: Vec<usize> = (0..width)
-        .map(|x| inside(left, x, image.width) * image.channels)
-        .collect();
-    let mut pixels = Vec::with_capacity(height * width * image.channels);
-    for y in 0..height {
-        let row = inside(top, y, image.height) * image.width * image.channels;
-        for column in &columns {
-            pixels.extend_from_slice(&image.pixels[row + column..][..image.channels]);
-        }
-    }
-    Image {
-        height,
-        width,
-        channels: image.channels,
-        pixels,
-    }
-}
-
-fn mirror(image: &mut Image) {
-    let channels = image.channels;
-    for row in image.pixels.chunks_exact_mut(image.width * channels) {
-        for x in 0..image.width / 2 {
-            let other = image.width - 1 - x;
-            for channel in 0..channels {
-                row.swap(x * channels + channel, other * channels + channel);
-            }
-        }
-    }
+    let rows = (0..height).map(|y| inside(top, y, image.height));
+    let columns: Vec<usize> = (0..width).map(|x| inside(left, x, image.width)).collect();
+    pick_pixels(image, rows, &columns)
 }
 
 /// A window with its linear classifier.
@@ -268,8 +244,20 @@ mod tests {
         assert_eq!((scores.len(), across), (36, 6));
         let expected = features.iter().map(|value| value * value).sum::<f32>() - 1.0;
         assert!((scores[3 * 6 + 2] - expected).abs() < 1e-3);
-        // A ramp to the right becomes one to the left.
+        // The same as the window of the mirrored object in the mirrored image.
         let mirrored = model.template.features(&image, &bounds, true);
+        let rows = image.pixels.chunks(80);
+        let other = Image {
+            pixels: rows.flat_map(|row| row.iter().rev().copied()).collect(),
+            ..image.clone()
+        };
+        let other_bounds = BoundingBox {
+            x_min: 80.0 - bounds.x_max,
+            x_max: 80.0 - bounds.x_min,
+            ..bounds
+        };
+        let expected = model.template.features(&other, &other_bounds, false);
+        assert_eq!(mirrored, expected);
         assert!(mirrored != features);
     }
 
