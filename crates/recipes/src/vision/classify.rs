@@ -45,7 +45,7 @@ use tinderbox_train::task::{
 use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
 
 pub(super) use builtin::BUILTIN;
-pub(super) use docs::{DATA_DOCS, DOCS, FLIP_DOCS};
+pub(super) use docs::{DATA_DOCS, DOCS, FLIP_DOCS, SHIFT_DOCS};
 pub use inferred::InferredRecipe;
 pub use recipe::Recipe;
 

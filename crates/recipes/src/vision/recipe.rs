@@ -207,6 +207,7 @@ impl Patchable for VisionRecipe {
         &[
             RECIPE_DOCS,
             classify::FLIP_DOCS,
+            classify::SHIFT_DOCS,
             TRANSFER_DOCS,
             classify::DATA_DOCS,
             SPLIT_DOCS,

@@ -93,7 +93,7 @@ fn cutout(name: &str) -> SegmentationRecipe {
 }
 
 fn membrane(name: &str) -> SegmentationRecipe {
-    let model = UNetConfig::new(0, 0).with_depth(3).with_base_channels(16);
+    let model = UNetConfig::new(0, 0).with_depth(4).with_base_channels(24);
     let model = SegmentationModelConfig::Unet(Template(model));
     let mut recipe = base(name, masked(1, 256, InputScale::Original), model);
     recipe.refine = false;
@@ -110,9 +110,9 @@ fn membrane(name: &str) -> SegmentationRecipe {
         contrast: 0.2,
         ..Augment::default()
     };
-    recipe.loss.boundary = 5.0;
+    recipe.loss.boundary = 1.0;
     *recipe.optimizer.learning_rate_mut() = 2e-3;
-    recipe.train.epochs = 150;
+    recipe.train.epochs = 200;
     recipe.train.batch_size = 4;
     recipe.train.ema_decay = 0.99;
     recipe
