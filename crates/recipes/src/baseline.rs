@@ -2,24 +2,27 @@
 
 use tinderbox_train::TaskError;
 
-/// Fits a classical method, if it is wanted.
+/// Fits a classical method, if it is wanted, on a part of a run: a fold with its name, or all of it with none.
 ///
-/// If it fails, it is left out with a warning: the network is trained already.
+/// If it fails, it is left out with a warning: the network is trained already. Warnings begin with the name.
 pub(crate) fn baseline<T>(
     wanted: bool,
+    part: &str,
     warnings: &mut Vec<String>,
-    fit: impl FnOnce() -> Result<T, TaskError>,
+    fit: impl FnOnce(&mut Vec<String>) -> Result<T, TaskError>,
 ) -> Option<T> {
     if !wanted {
         return None;
     }
-    match fit() {
-        Ok(baseline) => Some(baseline),
-        Err(error) => {
-            warnings.push(format!("cannot fit the baseline: {error}"));
-            None
-        }
-    }
+    let mut own = Vec::new();
+    let fitted = fit(&mut own);
+    let failure = fitted.as_ref().err();
+    own.extend(failure.map(|error| format!("cannot fit the baseline: {error}")));
+    warnings.extend(own.into_iter().map(|warning| match part {
+        "" => warning,
+        part => format!("{part}: {warning}"),
+    }));
+    fitted.ok()
 }
 
 #[cfg(test)]
@@ -29,12 +32,29 @@ mod tests {
     #[test]
     fn a_baseline_that_fails_is_a_warning() {
         let mut warnings = Vec::new();
-        let fitted = baseline(true, &mut warnings, || Ok(3));
+        let fitted = baseline(true, "", &mut warnings, |_| Ok(3));
         assert_eq!((fitted, warnings.len()), (Some(3), 0));
-        let fail = || Err::<u8, _>(TaskError::user("there are no rows"));
-        assert_eq!(baseline(false, &mut warnings, fail), None);
+        let fail = |_: &mut Vec<String>| Err::<u8, _>(TaskError::user("there are no rows"));
+        assert_eq!(baseline(false, "", &mut warnings, fail), None);
         assert!(warnings.is_empty());
-        assert_eq!(baseline(true, &mut warnings, fail), None);
+        assert_eq!(baseline(true, "", &mut warnings, fail), None);
         assert_eq!(warnings, ["cannot fit the baseline: there are no rows"]);
+    }
+
+    #[test]
+    fn warnings_of_a_fold_name_it() {
+        let mut warnings = Vec::new();
+        let fitted = baseline(true, "fold 2 of 5", &mut warnings, |own| {
+            own.push("only 3 of 4 rows are used".to_owned());
+            Err::<(), _>(TaskError::user("there are no rows"))
+        });
+        assert!(fitted.is_none());
+        assert_eq!(
+            warnings,
+            [
+                "fold 2 of 5: only 3 of 4 rows are used",
+                "fold 2 of 5: cannot fit the baseline: there are no rows"
+            ]
+        );
     }
 }

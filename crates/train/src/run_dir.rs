@@ -431,7 +431,7 @@ pub struct DataOverview {
 }
 
 impl DataOverview {
-    /// The items that are in more than one split.
+    /// The items shared between splits.
     pub fn shared(&self) -> SharedItems {
         SharedItems {
             test: self.test_duplicates,

@@ -69,7 +69,7 @@ impl TableDataset {
         }
     }
 
-    /// Rows that are in more than one split, where the splits are given or made by a column.
+    /// Rows shared between splits, if the data set or a column defines them.
     pub fn shared(&self, splits: &Splits) -> SharedItems {
         let hashes =
             |rows: &[usize]| -> Vec<u64> { rows.iter().map(|&row| self.hashes[row]).collect() };

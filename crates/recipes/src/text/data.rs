@@ -59,8 +59,8 @@ impl LabeledTexts {
         count_duplicates(&contents)
     }
 
-    /// Texts that are in more than one split: as they are, where the data comes with splits, and with other case,
-    /// spaces or punctuation.
+    /// Texts shared between splits: exact copies, if the data set defines its splits, and texts that differ only in case,
+    /// spacing or punctuation.
     pub fn shared(&self) -> SharedItems {
         let of = |rows: &[usize], hash: fn(&TextInput) -> u64| -> Vec<u64> {
             rows.iter().map(|&row| hash(&self.inputs[row])).collect()

@@ -34,6 +34,8 @@ use super::data::Corpus;
 use super::evaluate::{calibrate, evaluate_language_model, evaluate_texts};
 use super::train_step::TrainableTextModel;
 use super::truncation::sentence;
+#[cfg(feature = "baseline")]
+use crate::baseline::baseline;
 
 /// Most texts of a validation batch while training.
 const EVAL_BATCH: usize = 64;
@@ -106,7 +108,7 @@ impl TextModeling {
         if self.has_test {
             fitted.members.log_test(&test)?;
         }
-        let baselines = self.baselines(&fitted, &splits, options, &mut warnings);
+        let baselines = self.baselines(&fitted, &main.name, &splits, options, &mut warnings);
         let comparison = match &nli {
             Some(nli) => nli.compare(&baselines),
             None => compare(&evaluation, &folds, &baselines),
@@ -160,12 +162,7 @@ impl TextModeling {
         let tokenizer = self.train_tokenizer(&splits.train)?;
         let fitted = self.fit(part, &tokenizer, splits, device, options)?;
         let evaluation = self.evaluate_split(&fitted, "test", &splits.test, device)?;
-        let mut own = Vec::new();
-        let baselines = self.baselines(&fitted, splits, options, &mut own);
-        warnings.extend(
-            own.iter()
-                .map(|warning| format!("{}: {warning}", part.name)),
-        );
+        let baselines = self.baselines(&fitted, &part.name, splits, options, warnings);
         Ok(FoldReport {
             test: evaluation.metrics(),
             evaluation,
@@ -364,37 +361,33 @@ impl TextModeling {
     }
 
     /// Classical methods on the same splits, if requested.
-    ///
-    /// A method that fails is left out with a warning: the network is trained already.
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,
         fitted: &Fitted,
+        part: &str,
         splits: &Splits,
         options: &Options,
         warnings: &mut Vec<String>,
     ) -> Vec<BaselineReport> {
-        if !options.baselines {
-            return Vec::new();
-        }
-        let found = super::baseline::baselines(
-            &self.corpus,
-            &fitted.tokens,
-            splits,
-            self.sizes(&fitted.tokenizer),
-            self.recipe.train.seed,
-            warnings,
-        );
-        found.unwrap_or_else(|error| {
-            warnings.push(format!("cannot fit the baseline: {error}"));
-            Vec::new()
-        })
+        let found = baseline(options.baselines, part, warnings, |warnings| {
+            super::baseline::baselines(
+                &self.corpus,
+                &fitted.tokens,
+                splits,
+                self.sizes(&fitted.tokenizer),
+                self.recipe.train.seed,
+                warnings,
+            )
+        });
+        found.unwrap_or_default()
     }
 
     #[cfg(not(feature = "baseline"))]
     fn baselines(
         &self,
         _: &Fitted,
+        _: &str,
         _: &Splits,
         _: &Options,
         _: &mut Vec<String>,

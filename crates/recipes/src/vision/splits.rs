@@ -20,7 +20,7 @@ pub struct ImageSplits {
     pub sources: [String; 3],
     /// Images that are a copy of another one, among those that are split here.
     pub duplicates: usize,
-    /// Images that are in more than one split, where the data has splits of its own.
+    /// Images shared between splits, if the data set defines its splits.
     pub shared: SharedItems,
     /// Whether the test split is within reach.
     pub has_test: bool,

@@ -391,7 +391,7 @@ fn a_stream_whose_answers_are_not_read_loses_its_place() {
     // Their answers have more than 50 MB, which the system does not hold back.
     let lines = "x\n".repeat(50_000);
     let chunk = format!("{:x}\r\n{lines}\r\n", lines.len());
-    // In a thread of its own: on a busy machine the place could be lost before the last line is written.
+    // Another thread writes: a busy server can end the stream before the last line is sent.
     let writer = thread::spawn(move || {
         for _ in 0..20 {
             if stream.write_all(chunk.as_bytes()).is_err() {

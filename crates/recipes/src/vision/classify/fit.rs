@@ -62,8 +62,9 @@ impl ImageClassification {
     ) -> Result<Report, TaskError> {
         let mut gallery = Gallery::new(run.path());
         self.draw_training(&mut gallery);
+        let mut warnings = Vec::new();
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
-            self.fold(part, splits, device, options)
+            self.fold(part, splits, device, options, &mut warnings)
         })?;
         let splits = &self.splits.splits;
         let fitted = self.fit(&Part::main(run), splits, device, options)?;
@@ -74,8 +75,8 @@ impl ImageClassification {
         if self.splits.has_test {
             fitted.members.log_test(&test)?;
         }
-        let mut warnings = fitted.warnings.clone();
-        let mut baselines = self.baselines(splits, options, &mut warnings);
+        warnings.extend(fitted.warnings.iter().cloned());
+        let mut baselines = self.baselines("", splits, options, &mut warnings);
         baselines.extend(self.scratch(splits, device, options, &mut warnings));
         let mut report = Report {
             run: run.clone(),
@@ -111,13 +112,14 @@ impl ImageClassification {
         splits: &Splits,
         device: &Device,
         options: &mut Options,
+        warnings: &mut Vec<String>,
     ) -> Result<FoldReport, TaskError> {
         let fitted = self.fit(part, splits, device, options)?;
         let evaluation = self.evaluate_rows(&fitted, &splits.test, device)?;
         Ok(FoldReport {
             test: evaluation.metrics(),
             evaluation,
-            baselines: self.baselines(splits, options, &mut Vec::new()),
+            baselines: self.baselines(&part.name, splits, options, warnings),
         })
     }
 
@@ -309,13 +311,14 @@ impl ImageClassification {
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,
+        part: &str,
         splits: &Splits,
         options: &Options,
         warnings: &mut Vec<String>,
     ) -> Vec<BaselineReport> {
         // At the size of published weights, pixels are too many for a regression.
         let most = self.pretrained.as_ref().map_or(usize::MAX, |_| PIXELS_SIDE);
-        let fitted = baseline(options.baselines, warnings, || {
+        let fitted = baseline(options.baselines, part, warnings, |_| {
             super::baseline::logistic_regression(&self.data, splits, most)
         });
         fitted.into_iter().collect()
@@ -336,7 +339,7 @@ impl ImageClassification {
         match self.scratch_baseline(splits, device, options) {
             Ok(baseline) => Some(baseline),
             Err(error) => {
-                warnings.push(format!("no baseline from scratch: {error}"));
+                warnings.push(format!("cannot train the baseline from scratch: {error}"));
                 None
             }
         }
@@ -354,7 +357,13 @@ impl ImageClassification {
     }
 
     #[cfg(not(feature = "baseline"))]
-    fn baselines(&self, _: &Splits, _: &Options, _: &mut Vec<String>) -> Vec<BaselineReport> {
+    fn baselines(
+        &self,
+        _: &str,
+        _: &Splits,
+        _: &Options,
+        _: &mut Vec<String>,
+    ) -> Vec<BaselineReport> {
         Vec::new()
     }
 

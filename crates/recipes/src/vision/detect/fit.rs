@@ -19,6 +19,8 @@ use tinderbox_train::{
 use super::batch::BoxCollate;
 use super::evaluate::{Evaluated, Evaluator, THRESHOLD};
 use super::{ObjectDetection, doubts, normalize};
+#[cfg(feature = "baseline")]
+use crate::baseline::baseline;
 use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
 
@@ -45,17 +47,13 @@ impl ObjectDetection {
         options: &mut Options,
     ) -> Result<Report, TaskError> {
         let labels = &self.recipe.data.classes;
-        let (mut fold, mut fold_warnings) = (0, Vec::new());
+        let mut warnings = Vec::new();
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
             let fitted = self.fit(part, splits, device, options)?;
             let valid = self.evaluate_rows(&fitted, &splits.valid)?;
             let test = self.evaluate_rows(&fitted, &splits.test)?;
             let evaluation = test.evaluation(labels, valid.threshold());
-            let mut warnings = Vec::new();
-            let baselines = self.baselines(splits, options, &mut warnings);
-            fold += 1;
-            let warnings = warnings.iter();
-            fold_warnings.extend(warnings.map(|warning| format!("fold {fold}: {warning}")));
+            let baselines = self.baselines(&part.name, splits, options, &mut warnings);
             Ok(FoldReport {
                 test: evaluation.metrics(),
                 evaluation,
@@ -80,8 +78,8 @@ impl ObjectDetection {
         report.valid = valid.evaluation(labels, threshold).metrics();
         report.labels.clone_from(labels);
         report.folds = folds;
-        report.warnings.extend(fold_warnings);
-        report.baselines = self.baselines(splits, options, &mut report.warnings);
+        report.warnings.extend(warnings);
+        report.baselines = self.baselines("", splits, options, &mut report.warnings);
         report.comparison = compare(&report.evaluation, &report.folds, &report.baselines);
         let ranked = test.ranked(&self.data, threshold);
         report.sections = vec![self.worst(&ranked, threshold)];
@@ -95,30 +93,29 @@ impl ObjectDetection {
     }
 
     /// A classical method on the same split, if it is wanted.
-    ///
-    /// If it fails, it is left out with a warning: the network is trained already.
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,
+        part: &str,
         splits: &Splits,
         options: &Options,
         warnings: &mut Vec<String>,
     ) -> Vec<BaselineReport> {
-        if !options.baselines {
-            return Vec::new();
-        }
-        match self.hog_baseline(splits, warnings) {
-            Ok(baseline) => vec![baseline],
-            Err(error) => {
-                warnings.push(format!("cannot fit the baseline: {error}"));
-                Vec::new()
-            }
-        }
+        let fitted = baseline(options.baselines, part, warnings, |warnings| {
+            self.hog_baseline(splits, warnings)
+        });
+        fitted.into_iter().collect()
     }
 
     #[cfg(not(feature = "baseline"))]
     #[expect(clippy::unused_self, reason = "as with baselines")]
-    fn baselines(&self, _: &Splits, _: &Options, _: &mut Vec<String>) -> Vec<BaselineReport> {
+    fn baselines(
+        &self,
+        _: &str,
+        _: &Splits,
+        _: &Options,
+        _: &mut Vec<String>,
+    ) -> Vec<BaselineReport> {
         Vec::new()
     }
 

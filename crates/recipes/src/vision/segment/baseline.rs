@@ -523,12 +523,11 @@ mod tests {
                 train: rows.iter().copied().cycle().take(images).collect(),
                 ..task.splits.splits.clone()
             };
-            let (mut warnings, mut failure) = (Vec::new(), Vec::new());
-            let fitted = baseline(true, &mut failure, || {
-                task.pixel_classification(&splits, &mut warnings)
+            let mut warnings = Vec::new();
+            let fitted = baseline(true, "", &mut warnings, |warnings| {
+                task.pixel_classification(&splits, warnings)
             });
             assert!(fitted.is_none());
-            warnings.extend(failure);
             warnings
         };
         let none =

@@ -47,17 +47,14 @@ impl ImageSegmentation {
         device: &Device,
         options: &mut Options,
     ) -> Result<Report, TaskError> {
-        let (mut fold, mut warnings) = (0, Vec::new());
+        let mut warnings = Vec::new();
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
-            fold += 1;
             let fitted = self.fit(part, splits, device, options)?;
             let evaluation = self
                 .evaluator(&fitted.ensemble)
                 .rows(&splits.test)?
                 .evaluation;
-            let mut own = Vec::new();
-            let baselines = self.baselines(splits, options, &mut own);
-            warnings.extend(own.iter().map(|warning| format!("fold {fold}: {warning}")));
+            let baselines = self.baselines(&part.name, splits, options, &mut warnings);
             Ok(FoldReport {
                 test: evaluation.metrics(),
                 evaluation,
@@ -75,7 +72,7 @@ impl ImageSegmentation {
         if self.splits.has_test {
             fitted.members.log_test(&test.evaluation.metrics())?;
         }
-        let baselines = self.baselines(splits, options, &mut warnings);
+        let baselines = self.baselines("", splits, options, &mut warnings);
         let comparison = comparison(&test, &folds, &baselines);
         let models = &fitted.ensemble.models;
         let mut report = Report::new(run, fitted.members.training.clone(), test.evaluation);
@@ -205,21 +202,21 @@ impl ImageSegmentation {
     #[cfg(feature = "baseline")]
     fn baselines(
         &self,
+        part: &str,
         splits: &Splits,
         options: &Options,
         warnings: &mut Vec<String>,
     ) -> Vec<(BaselineReport, Evaluated)> {
-        let mut own = Vec::new();
-        let fitted = baseline(options.baselines, warnings, || {
-            self.pixel_classification(splits, &mut own)
+        let fitted = baseline(options.baselines, part, warnings, |warnings| {
+            self.pixel_classification(splits, warnings)
         });
-        warnings.extend(own);
         fitted.into_iter().collect()
     }
 
     #[cfg(not(feature = "baseline"))]
     fn baselines(
         &self,
+        _: &str,
         _: &Splits,
         _: &Options,
         _: &mut Vec<String>,
