@@ -6,6 +6,7 @@
 //! | `flip` | mirrors left and right | Krizhevsky et al., 2012, <https://doi.org/10.1145/3065386> |
 //! | `vertical_flip`, `quarter_turns` | mirrors top and bottom, turns by 90 degrees | for images without an up, such as tissue |
 //! | `elastic` | smooth random shifts of pixels | Simard et al., 2003, see above |
+//! | `unwarped` | leaves some images without the changes above that interpolate | |
 //! | `brightness`, `contrast`, `saturation`, `hue` | changes colors | `ColorJitter` of torchvision |
 //! | `crop` | pads with black, crops at a random position | He et al., 2016, <https://arxiv.org/abs/1512.03385> |
 //! | `erase` | fills a random box with noise | Zhong et al., *Random Erasing*, 2017, <https://arxiv.org/abs/1708.04896> |
@@ -95,6 +96,9 @@ pub struct Augment {
     /// Root mean square of the smooth shifts of an elastic deformation, as a fraction of the shorter side,
     /// in `[0, 0.2]`.
     pub elastic: f32,
+    /// Probability, in `[0, 1]`, that an image is left sharp, without shift, rotation, scale, shear and elastic
+    /// deformation: they interpolate, which blurs an image a little, and images to predict are not blurred.
+    pub unwarped: f32,
     /// Largest change of brightness, as a fraction, in `[0, 1]`.
     pub brightness: f32,
     /// Largest change of contrast, as a fraction, in `[0, 1]`.
@@ -158,6 +162,7 @@ impl Augment {
             ("vertical_flip", self.vertical_flip, 1.0, "from 0 to 1"),
             ("quarter_turns", self.quarter_turns, 1.0, "from 0 to 1"),
             ("elastic", self.elastic, 0.2, "from 0 to 0.2"),
+            ("unwarped", self.unwarped, 1.0, "from 0 to 1"),
             ("brightness", self.brightness, 1.0, "from 0 to 1"),
             ("contrast", self.contrast, 1.0, "from 0 to 1"),
             ("saturation", self.saturation, 1.0, "from 0 to 1"),
@@ -197,7 +202,8 @@ impl Augment {
     /// depends on nothing else.
     pub fn sample(&self, shape: [usize; 3], rng: &mut Stream) -> AugmentParams {
         let [height, width, _] = shape;
-        let warp = self.sample_warp(height, width, rng);
+        let unwarped = self.unwarped > 0.0 && uniform(rng) < self.unwarped;
+        let warp = self.sample_warp(height, width, rng).filter(|_| !unwarped);
         let flip = self.flip > 0.0 && uniform(rng) < self.flip;
         let mut shift = || {
             if self.crop == 0 {
@@ -207,7 +213,8 @@ impl Augment {
         };
         let (down, right) = (shift(), shift());
         let elastic = (self.elastic > 0.0 && height > 0 && width > 0)
-            .then(|| Elastic::sample(self.elastic, height, width, rng));
+            .then(|| Elastic::sample(self.elastic, height, width, rng))
+            .filter(|_| !unwarped);
         let vertical_flip = self.vertical_flip > 0.0 && uniform(rng) < self.vertical_flip;
         let turns = self.sample_turns(height == width, rng);
         let erase = if self.erase > 0.0 && uniform(rng) < self.erase {

@@ -6,6 +6,7 @@
 //! is as smooth and much cheaper, and they are scaled to a root mean square that is given as a fraction of
 //! the image.
 
+use super::warp::Warp;
 use crate::image::{Image, Mask};
 use crate::random::{Stream, symmetric};
 
@@ -74,19 +75,29 @@ impl Elastic {
         })
     }
 
-    /// Calls `each` with the source of every pixel, row by row.
-    fn sources(&self, height: usize, width: usize, mut each: impl FnMut(f64, f64)) {
+    /// Calls `each` with the source of every pixel of the deformed and then warped image, row by row. Both
+    /// changes are made at once: an image that is interpolated twice is blurred twice.
+    fn sources(
+        &self,
+        [height, width]: [usize; 2],
+        warp: Option<&Warp>,
+        mut each: impl FnMut(f64, f64),
+    ) {
         for row in 0..height {
             for column in 0..width {
-                let (y, x) = (row as f64, column as f64);
+                let at = [column as f64, row as f64];
+                let [x, y] = match warp {
+                    Some(warp) => warp.source(at, height, width),
+                    None => at,
+                };
                 let [right, down] = self.shift(y, x);
                 each(y + down, x + right);
             }
         }
     }
 
-    /// The deformed image: bilinear interpolation, `fill` outside of the source.
-    pub(super) fn apply_image(&self, image: &Image, fill: u8) -> Image {
+    /// The deformed and then warped image: bilinear interpolation, `fill` outside of the source.
+    pub(super) fn apply_image(&self, image: &Image, warp: Option<&Warp>, fill: u8) -> Image {
         let (height, width, channels) = (image.height, image.width, image.channels);
         let get = |row: f64, column: f64, channel: usize| {
             let inside =
@@ -99,7 +110,7 @@ impl Elastic {
             }
         };
         let mut pixels = Vec::with_capacity(image.pixels.len());
-        self.sources(height, width, |y, x| {
+        self.sources([height, width], warp, |y, x| {
             let (top, left) = (y.floor(), x.floor());
             let (below, beyond) = (y - top, x - left);
             for channel in 0..channels {
@@ -117,11 +128,11 @@ impl Elastic {
         }
     }
 
-    /// The deformed mask: the class of the nearest pixel, `fill` outside of the source.
-    pub(super) fn apply_mask(&self, mask: &Mask, fill: u16) -> Mask {
+    /// The deformed and then warped mask: the class of the nearest pixel, `fill` outside of the source.
+    pub(super) fn apply_mask(&self, mask: &Mask, warp: Option<&Warp>, fill: u16) -> Mask {
         let (height, width) = (mask.height, mask.width);
         let mut classes = Vec::with_capacity(mask.classes.len());
-        self.sources(height, width, |y, x| {
+        self.sources([height, width], warp, |y, x| {
             let (row, column) = ((y + 0.5).floor(), (x + 0.5).floor());
             let inside =
                 row >= 0.0 && column >= 0.0 && row < height as f64 && column < width as f64;
@@ -181,4 +192,41 @@ fn smooth_noise([rows, columns]: [usize; 2], rng: &mut Stream) -> Vec<f64> {
         smooth.extend((0..columns).map(column));
     }
     smooth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warp_and_a_deformation_interpolate_once() {
+        let half = Warp {
+            right: 0.5,
+            down: 0.0,
+            angle: 0.0,
+            scale: 1.0,
+            shear: 0.0,
+        };
+        // Half a pixel back.
+        let elastic = Elastic {
+            spacing: 4.0,
+            size: [2, 2],
+            shifts: vec![[0.5, 0.0]; 4],
+        };
+        let stripes = Image {
+            height: 2,
+            width: 4,
+            channels: 1,
+            pixels: vec![0, 200, 0, 200, 10, 20, 30, 40],
+        };
+        assert_eq!(elastic.apply_image(&stripes, Some(&half), 7), stripes);
+        let blurred = elastic.apply_image(&stripes, None, 7);
+        assert_eq!(blurred.pixels[..3], [100, 100, 100]);
+        let mask = Mask {
+            height: 2,
+            width: 4,
+            classes: vec![0, 1, 0, 1, 2, 3, 2, 3],
+        };
+        assert_eq!(elastic.apply_mask(&mask, Some(&half), 9), mask);
+    }
 }

@@ -68,13 +68,10 @@ impl Geometry {
     /// The transformed image, `fill` where nothing was.
     pub(super) fn apply_image_on(&self, image: Image, fill: u8) -> Image {
         self.check_size(image.height, image.width);
-        let image = match &self.elastic {
-            Some(elastic) => elastic.apply_image(&image, fill),
-            None => image,
-        };
-        let mut image = match &self.warp {
-            Some(warp) => warp.apply_image(&image, fill),
-            None => image,
+        let mut image = match (&self.elastic, &self.warp) {
+            (Some(elastic), warp) => elastic.apply_image(&image, warp.as_ref(), fill),
+            (None, Some(warp)) => warp.apply_image(&image, fill),
+            (None, None) => image,
         };
         self.apply_grid(&mut image.pixels, image.channels);
         if let Some(shift) = self.shift(image.channels) {
@@ -90,13 +87,10 @@ impl Geometry {
     /// If the mask is not of the size that the geometry was sampled for.
     pub fn apply_mask(&self, mask: Mask, fill: u16) -> Mask {
         self.check_size(mask.height, mask.width);
-        let mask = match &self.elastic {
-            Some(elastic) => elastic.apply_mask(&mask, fill),
-            None => mask,
-        };
-        let mut mask = match &self.warp {
-            Some(warp) => warp.apply_mask(&mask, fill),
-            None => mask,
+        let mut mask = match (&self.elastic, &self.warp) {
+            (Some(elastic), warp) => elastic.apply_mask(&mask, warp.as_ref(), fill),
+            (None, Some(warp)) => warp.apply_mask(&mask, fill),
+            (None, None) => mask,
         };
         self.apply_grid(&mut mask.classes, 1);
         if let Some(shift) = self.shift(1) {

@@ -148,6 +148,32 @@ fn an_elastic_deformation_moves_image_and_mask_alike() {
 }
 
 #[test]
+fn a_share_of_the_images_is_not_warped() {
+    let augment = Augment {
+        rotate: 20.0,
+        elastic: 0.02,
+        flip: 0.5,
+        unwarped: 0.25,
+        ..Augment::default()
+    };
+    assert_eq!(augment.validate(), Ok(()));
+    let drawn: Vec<Geometry> = (0..400)
+        .map(|index| {
+            augment
+                .sample([32, 32, 1], &mut stream(6, &[index]))
+                .geometry
+        })
+        .collect();
+    let sharp = drawn.iter().filter(|geometry| geometry.warp.is_none());
+    let sharp: Vec<&Geometry> = sharp.collect();
+    assert!((80..120).contains(&sharp.len()), "{}", sharp.len());
+    assert!(sharp.iter().all(|geometry| geometry.elastic.is_none()));
+    assert!(sharp.iter().any(|geometry| geometry.flip));
+    let warped = drawn.iter().filter(|geometry| geometry.elastic.is_some());
+    assert_eq!(warped.count() + sharp.len(), drawn.len());
+}
+
+#[test]
 fn what_comes_from_outside_is_ignored() {
     let (image, mask) = pair(8, 8);
     let augment = Augment {

@@ -103,20 +103,33 @@ impl Warp {
         ]
     }
 
+    /// Where the pixel in this column and row of an image of this size comes from, as a column and a row.
+    pub(super) fn source(&self, [x, y]: [f64; 2], height: usize, width: usize) -> [f64; 2] {
+        let [[xx, xy], [yx, yy]] = self.inverse();
+        let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+        let (x, y) = (x - middle_x - self.right, y - middle_y - self.down);
+        [xx * x + xy * y + middle_x, yx * x + yy * y + middle_y]
+    }
+
+    /// The inverse of rotate * scale * shear.
+    fn inverse(&self) -> [[f64; 2]; 2] {
+        let (sin, cos) = self.angle.sin_cos();
+        [
+            [
+                (cos + self.shear * sin) / self.scale,
+                (sin - self.shear * cos) / self.scale,
+            ],
+            [-sin / self.scale, cos / self.scale],
+        ]
+    }
+
     /// Where the result's pixels come from; `half` is added for rounding.
     fn source_grid(&self, height: usize, width: usize, half: i64) -> SourceGrid {
-        let (sin, cos) = self.angle.sin_cos();
-        // The inverse of rotate * scale * shear.
-        let (xx, xy) = (
-            (cos + self.shear * sin) / self.scale,
-            (sin - self.shear * cos) / self.scale,
-        );
-        let (yx, yy) = (-sin / self.scale, cos / self.scale);
-        let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
-        let (left, top) = (-middle_x - self.right, -middle_y - self.down);
+        let [[xx, xy], [yx, yy]] = self.inverse();
+        let [x, y] = self.source([0.0; 2], height, width);
         SourceGrid {
-            x: fixed(xx * left + xy * top + middle_x) + half,
-            y: fixed(yx * left + yy * top + middle_y) + half,
+            x: fixed(x) + half,
+            y: fixed(y) + half,
             column: (fixed(xx), fixed(yx)),
             row: (fixed(xy), fixed(yy)),
         }

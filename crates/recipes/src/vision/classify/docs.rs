@@ -119,6 +119,11 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
         "0 to 0.2",
     ),
     KeyDoc::new(
+        "augment.unwarped",
+        "Probability of no shift, rotation, scale, shear and elastic deformation, which blur an image a little",
+        "0 to 1",
+    ),
+    KeyDoc::new(
         "augment.brightness",
         "Largest change of brightness, as a fraction",
         "0 to 1",

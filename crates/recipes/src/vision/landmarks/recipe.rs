@@ -184,6 +184,7 @@ impl LandmarkRecipe {
             ("augment.vertical_flip", augment.vertical_flip),
             ("augment.quarter_turns", augment.quarter_turns),
             ("augment.elastic", augment.elastic),
+            ("augment.unwarped", augment.unwarped),
             ("augment.crop", augment.crop as f32),
             ("augment.mixup", augment.mixup),
             ("augment.cutmix", augment.cutmix),
