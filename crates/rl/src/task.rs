@@ -5,14 +5,15 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use tinderbox_predict::ModelFiles;
+use tinderbox_train::run::RunContext;
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Objective, Overview,
     PredictionListener, Training, compare,
 };
 use tinderbox_train::{
-    ConfigError, MonitorMode, Options, Report, Section, Stage, Task, TaskError, TaskRecipe as _,
-    Timings, run,
+    ConfigError, MonitorMode, Report, Section, Stage, Task, TaskError, TaskRecipe as _, Timings,
+    run,
 };
 
 use crate::baseline::baselines;
@@ -127,37 +128,40 @@ impl Task for ReinforcementLearning {
         })
     }
 
-    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
-        run::in_run_dir(&self.recipe, None, options, |run, options| {
-            let mut feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
-            let interrupter = options.interrupter.clone();
-            let is_compared = options.baselines && self.has_test;
-            let options = train::Options {
-                test: self.has_test,
-                on_note: options.on_note,
-                ranks: options.ranks.clone(),
-                dir: Some(run.path().to_owned()),
-                resume: options.resume,
-                should_stop: Box::new(move || interrupter.should_stop()),
-                observer: Box::new(move |progress| feed.show(progress)),
-                on_damage: Box::new(options.on_damage),
-            };
-            let trained = train(&self.recipe, &self.env, device, options)?;
-            trained.policy.save(&run.model_dir())?;
-            let mut report = self.report(run, &trained)?;
-            if let Some(test) = trained.policy.test().filter(|_| is_compared) {
-                match baselines(&self.env, test) {
-                    Ok(found) => report.baselines = found,
-                    // The agent is trained already.
-                    Err(error) => {
-                        let warning = format!("cannot evaluate the baseline: {error}");
-                        report.warnings.push(warning);
-                    }
+    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        let RunContext {
+            run,
+            device,
+            options,
+        } = context;
+        let mut feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
+        let interrupter = options.interrupter.clone();
+        let is_compared = options.baselines && self.has_test;
+        let options = train::Options {
+            test: self.has_test,
+            on_note: options.on_note,
+            ranks: options.ranks.clone(),
+            dir: Some(run.path().to_owned()),
+            resume: options.resume,
+            should_stop: Box::new(move || interrupter.should_stop()),
+            observer: Box::new(move |progress| feed.show(progress)),
+            on_damage: Box::new(options.on_damage),
+        };
+        let trained = train(&self.recipe, &self.env, device, options)?;
+        trained.policy.save(&run.model_dir())?;
+        let mut report = self.report(run, &trained)?;
+        if let Some(test) = trained.policy.test().filter(|_| is_compared) {
+            match baselines(&self.env, test) {
+                Ok(found) => report.baselines = found,
+                // The agent is trained already.
+                Err(error) => {
+                    let warning = format!("cannot evaluate the baseline: {error}");
+                    report.warnings.push(warning);
                 }
-                report.comparison = compare(&report.evaluation, &[], &report.baselines);
             }
-            Ok(report)
-        })
+            report.comparison = compare(&report.evaluation, &[], &report.baselines);
+        }
+        Ok(report)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<Policy, TaskError> {

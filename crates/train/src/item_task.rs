@@ -27,14 +27,13 @@ use crate::config::{
 use crate::docs::{METRICS_DOCS, OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::metrics::Evaluation;
 use crate::overlay::{KeyDoc, Patchable};
-use crate::run::{Part, in_run_dir, train_members};
-use crate::run_dir::RunDir;
+use crate::run::{Part, RunContext, train_members};
 use crate::splits::{Item, Scope, SplitList};
 use crate::task::{
     EvalReport, EvalRequest, InputItem, InputOptions, InputReport, Noun, Overview, Position,
     PredictionListener, Report, SplitOverview, Task, TaskRecipe,
 };
-use crate::{LossOutput, Optimizer, Options, Schedule, TaskError, init_seeded};
+use crate::{LossOutput, Optimizer, Schedule, TaskError, init_seeded};
 
 /// Items in a batch where no gradient is needed.
 const EVAL_BATCH: usize = 256;
@@ -358,55 +357,6 @@ impl<T: ItemTask> Items<T> {
         recipe.metrics = MetricsOptions::default();
         crate::run::identity(&recipe, &self.splits, "")
     }
-
-    fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
-        let config = self.recipe.train_config();
-        let TrainingOptions {
-            batch_size,
-            seed,
-            workers,
-            ..
-        } = config.train;
-        let members = train_members(&Part::main(run), 1, |job, _| {
-            let on = device.clone().autodiff();
-            let init = || T::init(&self.recipe.model, &on).map_err(|error| error.within("model"));
-            let model = WithLoss::<T::Net, T> {
-                net: init_seeded(seed, &on, init)?,
-                task: PhantomData,
-            };
-            let batches = || Batches::<T>(PhantomData);
-            let of_train = LoaderConfig::train(batch_size, seed).with_workers(workers);
-            let train = Loader::new(self.dataset(0), batches(), of_train, device)?;
-            let of_valid = LoaderConfig::eval(EVAL_BATCH).with_workers(workers);
-            let valid = Loader::new(self.dataset(1), batches(), of_valid, device)?;
-            let trainer = job.trainer(config.clone(), self.identity()?, options);
-            Ok(trainer.fit(model, train, valid, |training| training)?)
-        })?;
-        let Some(WithLoss { net, .. }) = members.models.first() else {
-            return Err(crate::FitError::NotRun.into());
-        };
-        let spec = Spec {
-            kind: T::KIND.to_owned(),
-            recipe: self.recipe.name.clone(),
-            model: self.recipe.model.clone(),
-        };
-        model_dir::save(&run.model_dir(), &model_dir::to_bytes(net)?, &spec)?;
-        let inner = device.clone().inner();
-        let [valid, test] = [1, 2].map(|split| evaluate::<T>(net, &self.take(split), &inner));
-        let (valid, test) = (valid?, test?);
-        if self.has_test {
-            members.log_test(&test.metrics())?;
-        }
-        let mut report = Report::new(run, members.training, test);
-        report.parameters = net.num_params();
-        report.valid = valid.metrics();
-        Ok(report)
-    }
 }
 
 fn predict<T: ItemTask>(
@@ -481,10 +431,53 @@ impl<T: ItemTask> Task for Items<T> {
         self
     }
 
-    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
-        in_run_dir(&self.recipe, Some(&self.splits), options, |run, options| {
-            self.train_in(run, device, options)
-        })
+    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        let RunContext {
+            run,
+            device,
+            options,
+        } = context;
+        let config = self.recipe.train_config();
+        let TrainingOptions {
+            batch_size,
+            seed,
+            workers,
+            ..
+        } = config.train;
+        let members = train_members(&Part::main(run), 1, |job, _| {
+            let on = device.clone().autodiff();
+            let init = || T::init(&self.recipe.model, &on).map_err(|error| error.within("model"));
+            let model = WithLoss::<T::Net, T> {
+                net: init_seeded(seed, &on, init)?,
+                task: PhantomData,
+            };
+            let batches = || Batches::<T>(PhantomData);
+            let of_train = LoaderConfig::train(batch_size, seed).with_workers(workers);
+            let train = Loader::new(self.dataset(0), batches(), of_train, device)?;
+            let of_valid = LoaderConfig::eval(EVAL_BATCH).with_workers(workers);
+            let valid = Loader::new(self.dataset(1), batches(), of_valid, device)?;
+            let trainer = job.trainer(config.clone(), self.identity()?, options);
+            Ok(trainer.fit(model, train, valid, |training| training)?)
+        })?;
+        let Some(WithLoss { net, .. }) = members.models.first() else {
+            return Err(crate::FitError::NotRun.into());
+        };
+        let spec = Spec {
+            kind: T::KIND.to_owned(),
+            recipe: self.recipe.name.clone(),
+            model: self.recipe.model.clone(),
+        };
+        model_dir::save(&run.model_dir(), &model_dir::to_bytes(net)?, &spec)?;
+        let inner = device.clone().inner();
+        let [valid, test] = [1, 2].map(|split| evaluate::<T>(net, &self.take(split), &inner));
+        let (valid, test) = (valid?, test?);
+        if self.has_test {
+            members.log_test(&test.metrics())?;
+        }
+        let mut report = Report::new(run, members.training, test);
+        report.parameters = net.num_params();
+        report.valid = valid.metrics();
+        Ok(report)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<Self::Model, TaskError> {

@@ -26,6 +26,7 @@ use tinderbox_predict::Prediction;
 
 use crate::metrics::{Comparison, Evaluation};
 use crate::overlay::Patchable;
+use crate::run::{RunContext, in_run_dir};
 use crate::run_dir::{Baseline, RunDir};
 use crate::section::Section;
 use crate::splits::{Scope, SplitList};
@@ -111,14 +112,29 @@ pub trait Task: Sized {
         Objective::of(report)
     }
 
-    /// Trains, evaluates on the test split and writes `model/`.
+    /// Creates or resumes the run directory of the options and calls [`train_in`](Self::train_in) with it.
     ///
     /// The caller writes `summary.json`, which marks the run as finished.
     ///
     /// # Errors
     ///
+    /// If the directory cannot be used, or `train_in` fails.
+    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
+        in_run_dir(self.recipe(), self.split_list(), options, |run, options| {
+            self.train_in(RunContext {
+                run,
+                device,
+                options,
+            })
+        })
+    }
+
+    /// Trains in a run directory, evaluates on the test split and writes `model/`.
+    ///
+    /// # Errors
+    ///
     /// If training fails or is interrupted, or a file cannot be written.
-    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError>;
+    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError>;
 
     /// Reads a model folder.
     ///

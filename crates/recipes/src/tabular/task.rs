@@ -10,7 +10,7 @@ use tinderbox_predict::tabular::{Encoded, KIND, Target};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
 use tinderbox_train::format::thousands;
 use tinderbox_train::metrics::Evaluation;
-use tinderbox_train::run::{self, Part};
+use tinderbox_train::run::{self, Part, RunContext};
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
@@ -132,70 +132,12 @@ impl Task for Tabular {
         self
     }
 
-    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
-        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
-            self.train_in(run, device, options)
-        })
-    }
-
-    fn load(dir: &Path, device: &Device) -> Result<TabularPredictor, TaskError> {
-        TabularPredictor::load(dir, device)
-    }
-
-    fn with_threshold(
-        model: TabularPredictor,
-        threshold: f64,
-    ) -> Result<TabularPredictor, TaskError> {
-        model.with_threshold(threshold)
-    }
-
-    fn evaluate(
-        model: &TabularPredictor,
-        request: &EvalRequest<'_, Recipe>,
-    ) -> Result<EvalReport, TaskError> {
-        evaluate(model, request)
-    }
-
-    fn predict(
-        model: &TabularPredictor,
-        path: &Path,
-        options: &InputOptions<()>,
-        each: &mut PredictionListener<'_>,
-    ) -> Result<InputReport, TaskError> {
-        predict_file(model, path, options, each)
-    }
-
-    fn range(
-        model: &TabularPredictor,
-        path: &Path,
-        (): &(),
-        shard: Shard,
-    ) -> Result<InputRange, TaskError> {
-        range(model, path, shard)
-    }
-
-    fn columns(model: &TabularPredictor) -> Vec<String> {
-        model.networks().columns()
-    }
-}
-
-impl Tabular {
-    /// The rows.
-    pub fn dataset(&self) -> &TableDataset {
-        &self.dataset
-    }
-
-    /// The rows of each split.
-    pub fn splits(&self) -> &Splits {
-        &self.splits
-    }
-
-    fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
+    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        let RunContext {
+            run,
+            device,
+            options,
+        } = context;
         let folds = run::cross_validate(run, &self.folds, |part, splits| {
             self.fold(part, splits, device, options)
         })?;
@@ -261,6 +203,58 @@ impl Tabular {
             appendix,
             details: findings.details,
         })
+    }
+
+    fn load(dir: &Path, device: &Device) -> Result<TabularPredictor, TaskError> {
+        TabularPredictor::load(dir, device)
+    }
+
+    fn with_threshold(
+        model: TabularPredictor,
+        threshold: f64,
+    ) -> Result<TabularPredictor, TaskError> {
+        model.with_threshold(threshold)
+    }
+
+    fn evaluate(
+        model: &TabularPredictor,
+        request: &EvalRequest<'_, Recipe>,
+    ) -> Result<EvalReport, TaskError> {
+        evaluate(model, request)
+    }
+
+    fn predict(
+        model: &TabularPredictor,
+        path: &Path,
+        options: &InputOptions<()>,
+        each: &mut PredictionListener<'_>,
+    ) -> Result<InputReport, TaskError> {
+        predict_file(model, path, options, each)
+    }
+
+    fn range(
+        model: &TabularPredictor,
+        path: &Path,
+        (): &(),
+        shard: Shard,
+    ) -> Result<InputRange, TaskError> {
+        range(model, path, shard)
+    }
+
+    fn columns(model: &TabularPredictor) -> Vec<String> {
+        model.networks().columns()
+    }
+}
+
+impl Tabular {
+    /// The rows.
+    pub fn dataset(&self) -> &TableDataset {
+        &self.dataset
+    }
+
+    /// The rows of each split.
+    pub fn splits(&self) -> &Splits {
+        &self.splits
     }
 
     fn fold(

@@ -17,7 +17,7 @@ use tinderbox_predict::text::{
 };
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run::{
-    Members, Part, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
@@ -77,12 +77,13 @@ enum Feed {
 }
 
 impl TextModeling {
-    pub(super) fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
+    /// Trains the folds and the final networks, and reports them.
+    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        let RunContext {
+            run,
+            device,
+            options,
+        } = context;
         let folds = match &self.corpus {
             Corpus::Labeled(texts) => &texts.folds[..],
             Corpus::Plain(_) => &[],

@@ -48,12 +48,13 @@ use tinderbox_predict::text::{
 use tinderbox_predict::{ModelFiles, PredictError};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
 use tinderbox_train::format::thousands;
+use tinderbox_train::run::RunContext;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
     SplitOverview,
 };
-use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
+use tinderbox_train::{Report, Split, Task, TaskError, class_warnings};
 
 pub use batch::{BatchTargets, EncodedDataset, TextBatch, Windows};
 pub use builtin::BUILTIN;
@@ -177,10 +178,8 @@ impl Task for TextModeling {
         self
     }
 
-    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
-        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
-            self.train_in(run, device, options)
-        })
+    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        self.train_parts(context)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<TextPredictor, TaskError> {

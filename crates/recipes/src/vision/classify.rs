@@ -38,11 +38,12 @@ use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{ImageClassifier, ImageClassifierSpec, Normalize, PublishedModel};
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::memory::check_memory;
+use tinderbox_train::run::RunContext;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings, run};
+use tinderbox_train::{Report, Split, Task, TaskError, class_warnings};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::{DATA_DOCS, DOCS, FLIP_DOCS, SHIFT_DOCS};
@@ -164,10 +165,8 @@ impl Task for ImageClassification {
         self
     }
 
-    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
-        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
-            self.train_in(run, device, options)
-        })
+    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        self.train_parts(context)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<ImageClassifier, TaskError> {

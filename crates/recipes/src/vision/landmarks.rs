@@ -27,11 +27,12 @@ use tinderbox_predict::vision::{
 };
 use tinderbox_train::format::thousands;
 use tinderbox_train::memory::check_memory;
+use tinderbox_train::run::RunContext;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Options, Report, Split, Task, TaskError, run};
+use tinderbox_train::{Report, Split, Task, TaskError};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
@@ -155,10 +156,8 @@ impl Task for Landmarks {
         self
     }
 
-    fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
-        run::in_run_dir(&self.recipe, Some(&self.list), options, |run, options| {
-            self.train_in(run, device, options)
-        })
+    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        self.train_parts(context)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<Landmarker, TaskError> {

@@ -10,7 +10,7 @@ use tinderbox_predict::vision::{ImageClassifierSpec, ImageEnsemble, ImageModel, 
 use tinderbox_train::classify::{ClassWeights, Classifier};
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run::{
-    Members, Part, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
@@ -54,12 +54,13 @@ struct Fitted {
 }
 
 impl ImageClassification {
-    pub(super) fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
+    /// Trains the folds and the final networks, and reports them.
+    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        let RunContext {
+            run,
+            device,
+            options,
+        } = context;
         let mut gallery = Gallery::new(run.path());
         self.draw_training(&mut gallery);
         let mut warnings = Vec::new();

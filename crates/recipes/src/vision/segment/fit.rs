@@ -7,7 +7,7 @@ use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_predict::vision::{InputScale, Normalize, SegmentationEnsemble, SegmentationModel};
 use tinderbox_train::metrics::Comparison;
 use tinderbox_train::run::{
-    Members, Part, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
@@ -41,12 +41,13 @@ struct Fitted {
 }
 
 impl ImageSegmentation {
-    pub(super) fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
+    /// Trains the folds and the final networks, and reports them.
+    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
+        let RunContext {
+            run,
+            device,
+            options,
+        } = context;
         let mut warnings = Vec::new();
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
             let fitted = self.fit(part, splits, device, options)?;
