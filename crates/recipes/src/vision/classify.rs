@@ -52,7 +52,7 @@ pub use recipe::Recipe;
 
 use super::batch::measure;
 use super::data::{DataError, ImageData, open, open_decoded};
-use super::inputs::{NO_COLUMNS, range};
+use super::inputs::range;
 use super::source::Data;
 use super::splits::ImageSplits;
 
@@ -193,10 +193,7 @@ impl Task for ImageClassification {
         options: &InputOptions<()>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
-        if options.all_columns || !options.columns.is_empty() {
-            return Err(TaskError::user(NO_COLUMNS));
-        }
-        inputs::predict(model, path, options.range.as_ref(), each)
+        inputs::predict(model, path, options, each)
     }
 
     fn range(

@@ -44,7 +44,6 @@ use data::BoxedImages;
 use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
-use super::inputs::NO_COLUMNS;
 use super::splits::ImageSplits;
 
 /// Object detection: a recipe with its images and boxes.
@@ -194,9 +193,6 @@ impl Task for ObjectDetection {
         options: &InputOptions<PhotoOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
-        if options.all_columns || !options.columns.is_empty() {
-            return Err(TaskError::user(NO_COLUMNS));
-        }
         inputs::predict(model, path, options, each)
     }
 

@@ -9,13 +9,9 @@ use tinderbox_datasets::image::{ImageFile, find_images, is_archive};
 use tinderbox_datasets::{FileHash, InputRange, Shard};
 use tinderbox_train::TaskError;
 use tinderbox_train::format::thousands;
-use tinderbox_train::task::Position;
+use tinderbox_train::task::{InputOptions, Position};
 
 use super::data::DataError;
-
-/// Why flags about columns are refused.
-pub(super) const NO_COLUMNS: &str =
-    "`--id` and `--keep` do not apply to images, which have no columns";
 
 /// Most bytes of an image that is read from stdin, 1 GiB.
 const MAX_STDIN: u64 = 1 << 30;
@@ -116,13 +112,18 @@ pub(super) fn range(path: &Path, shard: Shard) -> Result<InputRange, TaskError> 
     ))
 }
 
-/// The images of a path, or those of a part of them.
-pub(super) fn find_part(
+/// The images of a path that `predict` reads: all, or a part of them.
+pub(super) fn find_inputs<T>(
     path: &Path,
-    range: Option<&InputRange>,
+    options: &InputOptions<T>,
 ) -> Result<(Vec<Source>, SkippedFiles), TaskError> {
+    if options.all_columns || !options.columns.is_empty() {
+        return Err(TaskError::user(
+            "`--id` and `--keep` do not apply to images, which have no columns",
+        ));
+    }
     let (mut sources, mut skipped) = find(path)?;
-    if let Some(range) = range {
+    if let Some(range) = &options.range {
         if sources.len() as u64 != range.total {
             return Err(TaskError::user(format!(
                 "`{}` has changed while it was read: it has other images now",

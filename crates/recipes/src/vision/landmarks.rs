@@ -47,7 +47,6 @@ use data::Faces;
 use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
-use super::inputs::NO_COLUMNS;
 use super::splits::ImageSplits;
 
 /// Landmarks: a recipe with its images and points.
@@ -177,9 +176,6 @@ impl Task for Landmarks {
         options: &InputOptions<PhotoOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
-        if options.all_columns || !options.columns.is_empty() {
-            return Err(TaskError::user(NO_COLUMNS));
-        }
         inputs::predict(model, path, options, each)
     }
 

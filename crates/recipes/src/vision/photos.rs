@@ -15,10 +15,12 @@ use tinderbox_datasets::{InputRange, Shard, parallel_map};
 use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::TaskError;
 use tinderbox_train::format::thousands;
-use tinderbox_train::task::{InputItem, InputReport, Position, Predicted, PredictionListener};
+use tinderbox_train::task::{
+    InputItem, InputOptions, InputReport, Position, Predicted, PredictionListener,
+};
 
 use super::Background;
-use super::inputs::{Source, find_part, numbered, position, range};
+use super::inputs::{Source, find_inputs, numbered, position, range};
 
 /// How `predict` treats photos and writes images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,31 +81,23 @@ pub(super) trait PhotoModel: Sync {
     fn draw(&self, photo: &Image, result: &Self::Result) -> io::Result<Vec<u8>>;
 }
 
-/// Where images are written to.
-pub(super) struct Outputs<'a> {
-    /// The folder; none to write no images.
-    pub(super) dir: Option<&'a Path>,
-    /// Whether images that are there already are made again.
-    pub(super) overwrite: bool,
-    /// The part of the photos to predict; none for all.
-    pub(super) range: Option<&'a InputRange>,
-}
-
-/// Predicts the photos of a file, folder or archive, or of stdin, and writes an image for each.
+/// Predicts the photos of a file, folder or archive, or of stdin, and writes an image for each where the options
+/// name a folder.
 pub(super) fn predict<M: PhotoModel>(
     model: &M,
     path: &Path,
-    outputs: &Outputs<'_>,
+    options: &InputOptions<PhotoOptions>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
-    let (sources, skipped_files) = find_part(path, outputs.range)?;
+    let (sources, skipped_files) = find_inputs(path, options)?;
     let total = sources.len();
-    let mut works = plan(&sources, path, outputs.dir)?;
+    let mut works = plan(&sources, path, options.out.as_deref())?;
     let mut notes = Vec::new();
     if !skipped_files.is_empty() {
         notes.push(skipped_files.to_string());
     }
-    if !outputs.overwrite {
+    // A file of all results must have those of images that are drawn already.
+    if !options.own.overwrite && options.own.coco.is_none() {
         works.retain(|work| !is_done(work));
     }
     let done = total - works.len();

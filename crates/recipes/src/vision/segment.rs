@@ -49,7 +49,6 @@ use data::MaskedImages;
 use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
-use super::inputs::NO_COLUMNS;
 use super::splits::ImageSplits;
 
 /// Segmentation: a recipe with its images and masks.
@@ -175,9 +174,6 @@ impl Task for ImageSegmentation {
         options: &InputOptions<PhotoOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
-        if options.all_columns || !options.columns.is_empty() {
-            return Err(TaskError::user(NO_COLUMNS));
-        }
         inputs::predict(model, path, options, each)
     }
 

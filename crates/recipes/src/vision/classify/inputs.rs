@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tinderbox_datasets::image::Image;
-use tinderbox_datasets::{InputRange, parallel_map};
+use tinderbox_datasets::parallel_map;
 use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_train::TaskError;
-use tinderbox_train::task::{InputItem, InputReport, Position, PredictionListener};
+use tinderbox_train::task::{InputItem, InputOptions, InputReport, Position, PredictionListener};
 
-use crate::vision::inputs::{Source, find_part, numbered, position};
+use crate::vision::inputs::{Source, find_inputs, numbered, position};
 
 /// Images that are decoded at a time.
 const BATCH: usize = 64;
@@ -18,10 +18,10 @@ const BATCH: usize = 64;
 pub(super) fn predict(
     model: &ImageClassifier,
     path: &Path,
-    range: Option<&InputRange>,
+    options: &InputOptions<()>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
-    let (sources, skipped_files) = find_part(path, range)?;
+    let (sources, skipped_files) = find_inputs(path, options)?;
     let total = sources.len();
     'inputs: for (batch, chunk) in sources.chunks(BATCH).enumerate() {
         let mut pending = Pending::default();

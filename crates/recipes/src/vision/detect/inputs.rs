@@ -11,7 +11,7 @@ use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::TaskError;
 use tinderbox_train::task::{InputItem, InputOptions, InputReport, Predicted, PredictionListener};
 
-use crate::vision::photos::{self, Outputs, PhotoModel};
+use crate::vision::photos::{self, PhotoModel};
 use crate::vision::pictures::{LabeledBox, draw_boxes};
 use crate::vision::{Background, PhotoOptions};
 
@@ -28,12 +28,6 @@ pub(super) fn predict(
             "`--background` and `--no-refine` are for models of segmentation, and `--detector` for landmarks",
         ));
     }
-    let outputs = Outputs {
-        dir: options.out.as_deref(),
-        // A file of all results must have those of images that are drawn already.
-        overwrite: own.overwrite || own.coco.is_some(),
-        range: options.range.as_ref(),
-    };
     let results = RefCell::new(Vec::new());
     let mut listener = |predicted: Predicted, position| {
         if let (Some(_), Ok(predicted)) = (&own.coco, &predicted) {
@@ -42,7 +36,7 @@ pub(super) fn predict(
         }
         each(predicted, position)
     };
-    let report = photos::predict(model, path, &outputs, &mut listener)?;
+    let report = photos::predict(model, path, options, &mut listener)?;
     if let Some(file) = &own.coco {
         let results = results.into_inner().into_iter().flatten();
         let written = write_atomic(file, |out| write_coco_results(out, results));

@@ -10,7 +10,7 @@ use tinderbox_predict::{ModelFiles, PredictError, Prediction};
 use tinderbox_train::TaskError;
 use tinderbox_train::task::{InputOptions, InputReport, PredictionListener};
 
-use crate::vision::photos::{self, Outputs, PhotoModel};
+use crate::vision::photos::{self, PhotoModel};
 use crate::vision::pictures::{color, draw_landmarks};
 use crate::vision::{Background, PhotoOptions};
 
@@ -34,14 +34,9 @@ pub(super) fn predict(
     let detector = detector
         .map(|run| open_detector(run, model.device()))
         .transpose()?;
-    let outputs = Outputs {
-        dir: options.out.as_deref(),
-        overwrite: own.overwrite,
-        range: options.range.as_ref(),
-    };
     let has_detector = detector.is_some();
     let finder = FaceFinder { model, detector };
-    let mut report = photos::predict(&finder, path, &outputs, each)?;
+    let mut report = photos::predict(&finder, path, options, each)?;
     if !has_detector {
         report.notes.push(
             "one face is searched near the middle of each image; `--detector RUN` finds faces with a run of object \

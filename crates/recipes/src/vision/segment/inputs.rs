@@ -12,7 +12,7 @@ use tinderbox_train::task::{InputOptions, InputReport, PredictionListener};
 use super::TrainingData;
 use super::output::{Background, encode};
 use crate::vision::PhotoOptions;
-use crate::vision::photos::{self, Outputs, PhotoModel};
+use crate::vision::photos::{self, PhotoModel};
 
 /// A model with what is put behind the objects.
 struct Cutter<'a> {
@@ -40,12 +40,7 @@ pub(super) fn predict(
         background: &options.own.background,
         refine: training.refine && !options.own.no_refine,
     };
-    let outputs = Outputs {
-        dir: options.out.as_deref(),
-        overwrite: options.own.overwrite,
-        range: options.range.as_ref(),
-    };
-    photos::predict(&cutter, path, &outputs, each)
+    photos::predict(&cutter, path, options, each)
 }
 
 impl PhotoModel for Cutter<'_> {
