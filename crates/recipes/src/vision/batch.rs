@@ -8,6 +8,8 @@ use tinderbox_datasets::loader::{BatchContext, Collate};
 use tinderbox_predict::vision::Normalize;
 use tinderbox_train::classify::{LabeledBatch, Mixed};
 
+use super::data::DataError;
+
 /// Most images that the statistics of a training split are taken from.
 const MAX_MEASURED: usize = 10_000;
 
@@ -20,13 +22,13 @@ const MAX_MEASURED: usize = 10_000;
 pub fn measure<T>(
     images: &dyn Dataset<ImageSample<T>>,
     channels: usize,
-) -> Result<Normalize, DatasetError> {
+) -> Result<Normalize, DataError> {
     let every = images.len().div_ceil(MAX_MEASURED).max(1);
     // Whole numbers add up to the same sum in any order.
     let mut sums = vec![(0_u64, 0_u64); channels];
     let mut pixels = 0_u64;
     for index in (0..images.len()).step_by(every) {
-        let Image { pixels: values, .. } = images.get(index)?.image;
+        let Image { pixels: values, .. } = images.get(index).map_err(DataError::Image)?.image;
         pixels += (values.len() / channels) as u64;
         for pixel in values.chunks_exact(channels) {
             for (sum, &value) in sums.iter_mut().zip(pixel) {

@@ -51,7 +51,7 @@ pub use inferred::InferredRecipe;
 pub use recipe::Recipe;
 
 use super::batch::measure;
-use super::data::{DataError, ImageData, open, open_decoded};
+use super::data::{ImageData, open, open_decoded};
 use super::inputs::range;
 use super::source::Data;
 use super::splits::ImageSplits;
@@ -121,7 +121,7 @@ impl Task for ImageClassification {
         let list = splits.list(&data);
         let normalize = match &pretrained {
             Some(weights) => weights.normalize.clone(),
-            None => normalize(&data, &splits.splits.train)?,
+            None => measure(&*data.select(splits.splits.train.clone())?, data.shape()[2])?,
         };
         Ok(Self {
             recipe,
@@ -233,10 +233,4 @@ impl ImageClassification {
             training: serde_json::to_value(training).map_err(TaskError::internal)?,
         })
     }
-}
-
-fn normalize(data: &ImageData, rows: &[usize]) -> Result<Normalize, TaskError> {
-    let [_, _, channels] = data.shape();
-    let images = data.select(rows.to_vec())?;
-    Ok(measure(&images, channels).map_err(DataError::Image)?)
 }

@@ -116,7 +116,10 @@ impl Task for ObjectDetection {
             .layers(recipe.shape(), recipe.data.classes.len())?;
         let train = &splits.splits;
         let list = SplitList::new(data.items(), [&train.train, &train.valid, &train.test]);
-        let normalize = normalize(&recipe, &data, &train.train, weights.as_ref())?;
+        let normalize = match &weights {
+            Some(weights) => weights.normalize(),
+            None => measure(&*data.select(&train.train)?, recipe.data.channels)?,
+        };
         Ok(Self {
             recipe,
             data,
@@ -283,17 +286,4 @@ impl ObjectDetection {
             training: serde_json::to_value(training).map_err(TaskError::internal)?,
         })
     }
-}
-
-fn normalize(
-    recipe: &DetectionRecipe,
-    data: &BoxedImages,
-    rows: &[usize],
-    weights: Option<&PublishedDetector>,
-) -> Result<Normalize, TaskError> {
-    if let Some(weights) = weights {
-        return Ok(weights.normalize());
-    }
-    let images = data.select(rows)?;
-    Ok(measure(&*images, recipe.data.channels).map_err(DataError::Image)?)
 }

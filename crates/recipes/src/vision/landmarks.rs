@@ -46,7 +46,6 @@ use data::Faces;
 
 use super::PhotoOptions;
 use super::batch::measure;
-use super::data::DataError;
 use super::splits::ImageSplits;
 
 /// Landmarks: a recipe with its images and points.
@@ -111,7 +110,10 @@ impl Task for Landmarks {
         let layers = recipe.model.layers(sizes)?;
         let train = &splits.splits;
         let list = SplitList::new(data.items(), [&train.train, &train.valid, &train.test]);
-        let normalize = normalize(&recipe, &data, &train.train, weights.as_ref())?;
+        let normalize = match &weights {
+            Some(weights) => weights.normalize.clone(),
+            None => measure(&*data.select(&train.train)?, recipe.data.channels)?,
+        };
         Ok(Self {
             recipe,
             data,
@@ -267,17 +269,4 @@ fn collate(recipe: &LandmarkRecipe, normalize: Normalize) -> FaceCollate {
         margin: recipe.data.margin as f32,
         augment: Some(recipe.augment.clone()),
     }
-}
-
-fn normalize(
-    recipe: &LandmarkRecipe,
-    data: &Faces,
-    rows: &[usize],
-    weights: Option<&PublishedModel>,
-) -> Result<Normalize, TaskError> {
-    if let Some(weights) = weights {
-        return Ok(weights.normalize.clone());
-    }
-    let images = data.select(rows)?;
-    Ok(measure(&*images, recipe.data.channels).map_err(DataError::Image)?)
 }

@@ -22,16 +22,17 @@ mod detect;
 mod eval_rows;
 mod group_splits;
 mod inputs;
-mod keep_best;
 mod landmarks;
 mod photos;
 pub mod pictures;
 mod recipe;
+mod saving;
 mod segment;
 mod source;
 mod splits;
 mod task;
 mod transfer;
+mod worst;
 
 pub use batch::{ImageCollate, measure};
 pub use classify::{ImageClassification, InferredRecipe, Recipe};

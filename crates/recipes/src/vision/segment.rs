@@ -108,7 +108,10 @@ impl Task for ImageSegmentation {
         let layers = recipe.layers()?;
         let train = &splits.splits;
         let list = SplitList::new(data.items(), [&train.train, &train.valid, &train.test]);
-        let normalize = normalize(&recipe, &data, &train.train, weights.as_ref())?;
+        let normalize = match &weights {
+            Some(weights) => weights.normalize.clone(),
+            None => measure(&*data.select(&train.train)?, recipe.data.channels)?,
+        };
         let areas = data.areas(&train.train)?;
         Ok(Self {
             recipe,
@@ -248,17 +251,4 @@ impl ImageSegmentation {
             training: serde_json::to_value(training).map_err(TaskError::internal)?,
         })
     }
-}
-
-fn normalize(
-    recipe: &SegmentationRecipe,
-    data: &MaskedImages,
-    rows: &[usize],
-    weights: Option<&PublishedModel>,
-) -> Result<Normalize, TaskError> {
-    if let Some(weights) = weights {
-        return Ok(weights.normalize.clone());
-    }
-    let images = data.select(rows)?;
-    Ok(measure(&*images, recipe.data.channels).map_err(DataError::Image)?)
 }

@@ -82,6 +82,12 @@ impl ImageSplits {
         self.has_test = false;
     }
 
+    /// The first images of the test split, at most so many, to measure the time of one.
+    pub(super) fn timed(&self, most: usize) -> &[usize] {
+        let test = &self.splits.test;
+        &test[..test.len().min(most)]
+    }
+
     /// Splits images: copies of an image stay in one split, and every class is split in proportion.
     ///
     /// A test and a validation split of the data are kept. The folds divide the images of its training

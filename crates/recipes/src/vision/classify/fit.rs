@@ -5,7 +5,6 @@ use burn::train::metric::AccuracyMetric;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::trainable_parameters;
 use tinderbox_predict::calibration::Temperature;
-use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_predict::vision::{ImageClassifierSpec, ImageEnsemble, ImageModel, Normalize};
 use tinderbox_train::classify::{ClassWeights, Classifier};
 use tinderbox_train::metrics::Evaluation;
@@ -19,14 +18,14 @@ use tinderbox_train::{
     MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
 };
 
+use super::ImageClassification;
 use super::evaluate::{eval_loader, predict_all};
-use super::{ImageClassification, normalize};
 #[cfg(feature = "baseline")]
 use crate::baseline::baseline;
-use crate::vision::batch::ImageCollate;
+use crate::vision::batch::{ImageCollate, measure};
 use crate::vision::data::{DataError, ImageData};
-use crate::vision::keep_best::keep_best;
 use crate::vision::pictures::Gallery;
+use crate::vision::saving::{keep_best, save};
 
 /// Most images that are predicted alone to measure the time.
 const TIMED_IMAGES: usize = 50;
@@ -135,7 +134,8 @@ impl ImageClassification {
         let normalize = if part.is_main() || self.pretrained.is_some() {
             self.normalize.clone()
         } else {
-            normalize(&self.data, &splits.train)?
+            let train = self.data.select(splits.train.clone())?;
+            measure(&*train, self.data.shape()[2])?
         };
         let spec = self.spec(&normalize)?;
         let (mut held_out, mut data) = (None, None);
@@ -149,13 +149,8 @@ impl ImageClassification {
                 details = fit.details;
                 return Ok(fit.trained);
             }
-            job.on_best = part.best_dir().map(|dir| {
-                keep_best(
-                    dir,
-                    member,
-                    spec.clone(),
-                    |model: &Classifier<ImageModel>| model.net.to_bytes(),
-                )
+            job.on_best = keep_best(part, member, &spec, |model: &Classifier<ImageModel>| {
+                model.net.to_bytes()
             });
             self.fit_member(job, member, splits, &normalize, device, options)
         })?;
@@ -291,16 +286,8 @@ impl ImageClassification {
     /// The time to decode, normalize and classify one image alone, in s.
     fn seconds_per_image(&self, fitted: &Fitted, device: &Device) -> Result<f64, TaskError> {
         let device = device.clone().inner();
-        let rows: Vec<usize> = self
-            .splits
-            .splits
-            .test
-            .iter()
-            .copied()
-            .take(TIMED_IMAGES)
-            .collect();
         let images = &self.data_of(fitted).images;
-        seconds_per_item(&rows, |&row| {
+        seconds_per_item(self.splits.timed(TIMED_IMAGES), |&row| {
             let item = images.get(row).map_err(DataError::Image)?;
             let batch = fitted.normalize.batch(&[item.image], &device);
             fitted.ensemble.probabilities(&batch)?;
@@ -374,11 +361,8 @@ impl ImageClassification {
             input: self.data_of(fitted).decode.clone(),
             ..self.spec(&fitted.normalize)?
         };
-        let weights = fitted.ensemble.models.iter().map(ImageModel::to_bytes);
-        let weights: Vec<Vec<u8>> = weights
-            .collect::<Result<_, _>>()
-            .map_err(ModelError::from)?;
-        Ok(model_dir::save_all(&run.model_dir(), &weights, &spec)?)
+        let models = fitted.ensemble.models.iter();
+        save(run, models.map(ImageModel::to_bytes), &spec)
     }
 
     fn identity(&self, stage: &str) -> Result<String, TaskError> {

@@ -3,26 +3,24 @@
 use burn::tensor::Device;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::trainable_parameters;
-use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_predict::vision::{DetectionModel, DetectionNetwork, Normalize};
 use tinderbox_train::detect::{MapMetric, ObjectDetector};
 use tinderbox_train::run::{
     Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
 };
-use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
-use tinderbox_train::{
-    MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
-};
+use tinderbox_train::{MetricsOptions, Options, Report, Splits, TaskError, Trained, init_seeded};
 
 use super::batch::BoxCollate;
 use super::evaluate::{Evaluated, Evaluator, THRESHOLD};
-use super::{ObjectDetection, doubts, normalize};
+use super::{ObjectDetection, doubts};
 #[cfg(feature = "baseline")]
 use crate::baseline::baseline;
-use crate::vision::keep_best::keep_best;
+use crate::vision::batch::measure;
 use crate::vision::pictures::Gallery;
+use crate::vision::saving::{keep_best, save};
+use crate::vision::worst::worst;
 
 /// Most photos that are predicted alone to measure the time.
 const TIMED_IMAGES: usize = 10;
@@ -30,13 +28,13 @@ const TIMED_IMAGES: usize = 10;
 /// Photos of a validation batch.
 const EVAL_BATCH: usize = 16;
 
-/// Photos that are named as the worst.
-const WORST: usize = 10;
+/// A network with its loss.
+type Network = ObjectDetector<DetectionModel>;
 
 /// The trained network of a part of a run.
 struct Fitted {
     network: DetectionNetwork,
-    members: Members<ObjectDetector<DetectionModel>>,
+    members: Members<Network>,
 }
 
 impl ObjectDetection {
@@ -67,7 +65,8 @@ impl ObjectDetection {
         let fitted = self.fit(&Part::main(run), splits, device, options)?;
         let valid = self.evaluate_rows(&fitted, &splits.valid)?;
         let threshold = valid.threshold();
-        self.save(run, &fitted, threshold)?;
+        let spec = self.spec(&fitted.network.normalize, threshold)?;
+        save(run, [fitted.network.model.to_bytes()], &spec)?;
         let test = self.evaluate_rows(&fitted, &splits.test)?;
         let evaluation = test.evaluation(labels, threshold);
         if self.splits.has_test {
@@ -83,7 +82,10 @@ impl ObjectDetection {
         report.baselines = self.baselines("", splits, options, &mut report.warnings);
         report.comparison = compare(&report.evaluation, &report.folds, &report.baselines);
         let ranked = test.ranked(&self.data, threshold);
-        report.sections = vec![self.worst(&ranked, threshold)];
+        let column = format!("f1 at a score of {threshold:.2}");
+        let photos = ranked.iter();
+        let photos = photos.map(|&(row, f1)| (self.data.images.path(row), f1));
+        report.sections = vec![worst(["worst test images", &column], photos)];
         report
             .sections
             .extend(doubts::section(&self.data, [&valid, &test]));
@@ -120,19 +122,6 @@ impl ObjectDetection {
         Vec::new()
     }
 
-    /// The test photos with the lowest F1.
-    fn worst(&self, photos: &[(usize, f64)], threshold: f32) -> Section {
-        let head = vec![
-            "worst test images".to_owned(),
-            format!("f1 at a score of {threshold:.2}"),
-        ];
-        let rows = photos.iter().take(WORST).map(|&(row, f1)| {
-            let path = self.data.images.path(row);
-            vec![path.display().to_string(), format!("{f1:.4}")]
-        });
-        Section::table("", std::iter::once(head).chain(rows).collect())
-    }
-
     /// Trains the network of a part of the run.
     fn fit(
         &self,
@@ -141,26 +130,15 @@ impl ObjectDetection {
         device: &Device,
         options: &mut Options,
     ) -> Result<Fitted, TaskError> {
-        let normalize = if part.is_main() {
+        let normalize = if part.is_main() || self.weights.is_some() {
             self.normalize.clone()
         } else {
-            normalize(
-                &self.recipe,
-                &self.data,
-                &splits.train,
-                self.weights.as_ref(),
-            )?
+            let train = self.data.select(&splits.train)?;
+            measure(&*train, self.recipe.data.channels)?
         };
         let spec = self.spec(&normalize, THRESHOLD)?;
         let members = train_members(part, 1, |mut job, member| {
-            job.on_best = part.best_dir().map(|dir| {
-                keep_best(
-                    dir,
-                    member,
-                    spec.clone(),
-                    |model: &ObjectDetector<DetectionModel>| model.net.to_bytes(),
-                )
-            });
+            job.on_best = keep_best(part, member, &spec, |model: &Network| model.net.to_bytes());
             self.fit_member(job, splits, &normalize, device, options)
         })?;
         let model = members.models.first().map(|model| model.net.clone());
@@ -178,12 +156,12 @@ impl ObjectDetection {
 
     fn fit_member(
         &self,
-        job: Job<ObjectDetector<DetectionModel>>,
+        job: Job<Network>,
         splits: &Splits,
         normalize: &Normalize,
         device: &Device,
         options: &mut Options,
-    ) -> Result<Trained<ObjectDetector<DetectionModel>>, TaskError> {
+    ) -> Result<Trained<Network>, TaskError> {
         let config = self.recipe.train_config();
         let classes = self.recipe.data.classes.len();
         let on = device.clone().autodiff();
@@ -232,9 +210,7 @@ impl ObjectDetection {
 
     /// The time to decode and search one photo alone, in s.
     fn seconds_per_image(&self, fitted: &Fitted, threshold: f32) -> Result<f64, TaskError> {
-        let rows = self.splits.splits.test.iter().copied();
-        let rows: Vec<usize> = rows.take(TIMED_IMAGES).collect();
-        seconds_per_item(&rows, |&row| {
+        seconds_per_item(self.splits.timed(TIMED_IMAGES), |&row| {
             let photo = [self.data.images.full(row).map_err(TaskError::user)?.image];
             fitted.network.detect(&photo, threshold)?;
             Ok(())
@@ -248,12 +224,6 @@ impl ObjectDetection {
             size: self.recipe.data.size,
             augment: Some((self.recipe.augment.clone(), self.recipe.mosaic.clone())),
         }
-    }
-
-    fn save(&self, run: &RunDir, fitted: &Fitted, threshold: f32) -> Result<(), TaskError> {
-        let spec = self.spec(&fitted.network.normalize, threshold)?;
-        let weights = fitted.network.model.to_bytes().map_err(ModelError::from)?;
-        Ok(model_dir::save_all(&run.model_dir(), &[weights], &spec)?)
     }
 
     fn identity(&self, stage: &str) -> Result<String, TaskError> {

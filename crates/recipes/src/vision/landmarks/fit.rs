@@ -6,7 +6,6 @@ use burn::tensor::Device;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_datasets::random::{permutation, stream};
 use tinderbox_models::trainable_parameters;
-use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_predict::vision::{LandmarkModel, LandmarkModelConfig, Landmarker, Normalize};
 use tinderbox_train::landmarks::{LandmarkRegressor, NmeMetric};
 use tinderbox_train::run::{
@@ -15,26 +14,24 @@ use tinderbox_train::run::{
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{FoldReport, compare};
 use tinderbox_train::{
-    DirectFit, MetricsOptions, Options, Report, Section, Splits, TaskError, Timings, Trained,
-    init_seeded,
+    DirectFit, MetricsOptions, Options, Report, Splits, TaskError, Timings, Trained, init_seeded,
 };
 
+use super::Landmarks;
 use super::cascade::{CascadeFitter, MAX_CROPS};
 use super::evaluate::Evaluated;
 use super::shapes::modes_of;
 use super::weights::fill;
-use super::{Landmarks, normalize};
-use crate::vision::keep_best::keep_best;
+use crate::vision::batch::measure;
 use crate::vision::pictures::Gallery;
+use crate::vision::saving::{keep_best, save};
+use crate::vision::worst::worst;
 
 /// Most photos that are predicted alone to measure the time.
 const TIMED_FACES: usize = 20;
 
 /// Faces of a validation batch.
 const EVAL_BATCH: usize = 32;
-
-/// Faces that are named as the worst.
-const WORST: usize = 10;
 
 /// The trained network of a part of a run.
 struct Fitted {
@@ -81,8 +78,8 @@ impl Landmarks {
         let mut gallery = Gallery::new(run.path());
         self.draw_training(&mut gallery);
         let fitted = self.fit(&Part::main(run), splits, device, options)?;
-        let weights = fitted.model.model().to_bytes().map_err(ModelError::from)?;
-        model_dir::save_all(&run.model_dir(), &[weights], fitted.model.spec())?;
+        let weights = fitted.model.model().to_bytes();
+        save(run, [weights], fitted.model.spec())?;
         let test = Evaluated::with_whole(&fitted.model, &self.data, &splits.test)?;
         let evaluation = test.evaluation();
         if self.splits.has_test {
@@ -96,20 +93,12 @@ impl Landmarks {
         report.baselines = baselines;
         report.comparison = compare(&report.evaluation, &report.folds, &report.baselines);
         let ranked = test.ranked();
-        report.sections = vec![self.worst(&ranked)];
+        let faces = ranked.faces.iter();
+        let faces = faces.map(|(row, _, error)| (self.data.images.face(*row).path.clone(), *error));
+        report.sections = vec![worst(["worst test faces", "nme"], faces)];
         self.draw_result(&mut gallery, &report, &ranked);
         gallery.report(&mut report);
         Ok(report)
-    }
-
-    /// The test faces with the largest error.
-    fn worst(&self, ranked: &Evaluated) -> Section {
-        let head = vec!["worst test faces".to_owned(), "nme".to_owned()];
-        let rows = ranked.faces.iter().take(WORST).map(|(row, _, error)| {
-            let path = self.data.images.face(*row).path.display();
-            vec![path.to_string(), format!("{error:.4}")]
-        });
-        Section::table("", std::iter::once(head).chain(rows).collect())
     }
 
     /// Trains the network of a part of the run.
@@ -123,7 +112,8 @@ impl Landmarks {
         let normalize = if part.is_main() || self.weights.is_some() {
             self.normalize.clone()
         } else {
-            normalize(&self.recipe, &self.data, &splits.train, None)?
+            let train = self.data.select(&splits.train)?;
+            measure(&*train, self.recipe.data.channels)?
         };
         let spec = self.spec(&normalize)?;
         let mut held_out = None;
@@ -133,10 +123,8 @@ impl Landmarks {
                 held_out = Some(valid);
                 return Ok(trained);
             }
-            job.on_best = part.best_dir().map(|dir| {
-                keep_best(dir, member, spec.clone(), |model: &LandmarkRegressor| {
-                    model.net.to_bytes()
-                })
+            job.on_best = keep_best(part, member, &spec, |model: &LandmarkRegressor| {
+                model.net.to_bytes()
             });
             self.fit_steps(job, splits, &normalize, device, options)
         })?;
@@ -280,9 +268,7 @@ impl Landmarks {
 
     /// The time to crop one face and find its points, in s.
     fn seconds_per_face(&self, model: &Landmarker) -> Result<f64, TaskError> {
-        let rows = self.splits.splits.test.iter().copied();
-        let rows: Vec<usize> = rows.take(TIMED_FACES).collect();
-        seconds_per_item(&rows, |&row| {
+        seconds_per_item(self.splits.timed(TIMED_FACES), |&row| {
             Evaluated::rows(model, &self.data, &[row])?;
             Ok(())
         })

@@ -3,27 +3,25 @@
 use burn::tensor::Device;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_models::trainable_parameters;
-use tinderbox_predict::model_dir::{self, ModelError};
 use tinderbox_predict::vision::{InputScale, Normalize, SegmentationEnsemble, SegmentationModel};
 use tinderbox_train::metrics::Comparison;
 use tinderbox_train::run::{
     Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
 };
-use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::segment::{IouMetric, PixelClassifier, SegmentationLoss};
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
-use tinderbox_train::{
-    MetricsOptions, Options, Report, Section, Splits, TaskError, Trained, init_seeded,
-};
+use tinderbox_train::{MetricsOptions, Options, Report, Splits, TaskError, Trained, init_seeded};
 
 use super::batch::MaskCollate;
 use super::evaluate::{Evaluated, Evaluator, PixelModel};
-use super::{ImageSegmentation, normalize, weights};
+use super::{ImageSegmentation, weights};
 #[cfg(feature = "baseline")]
 use crate::baseline::baseline;
-use crate::vision::keep_best::keep_best;
+use crate::vision::batch::measure;
 use crate::vision::pictures::Gallery;
+use crate::vision::saving::{keep_best, save};
+use crate::vision::worst::worst;
 
 /// Most photos that are predicted alone to measure the time.
 const TIMED_IMAGES: usize = 10;
@@ -31,13 +29,13 @@ const TIMED_IMAGES: usize = 10;
 /// Photos of a validation batch, where all are of one size.
 const EVAL_BATCH: usize = 8;
 
-/// Photos that are named as the worst.
-const WORST: usize = 10;
+/// A network with its loss.
+type Network = PixelClassifier<SegmentationModel>;
 
 /// The trained networks of a part of a run.
 struct Fitted {
     ensemble: SegmentationEnsemble,
-    members: Members<PixelClassifier<SegmentationModel>>,
+    members: Members<Network>,
 }
 
 impl ImageSegmentation {
@@ -66,7 +64,9 @@ impl ImageSegmentation {
         let mut gallery = Gallery::new(run.path());
         self.draw_training(&mut gallery);
         let fitted = self.fit(&Part::main(run), splits, device, options)?;
-        self.save(run, &fitted)?;
+        let models = &fitted.ensemble.models;
+        let spec = self.spec(&fitted.ensemble.normalize)?;
+        save(run, models.iter().map(SegmentationModel::to_bytes), &spec)?;
         let evaluator = self.evaluator(&fitted.ensemble);
         let valid = evaluator.rows(&splits.valid)?.evaluation;
         let test = evaluator.rows(&splits.test)?;
@@ -75,7 +75,6 @@ impl ImageSegmentation {
         }
         let baselines = self.baselines("", splits, options, &mut warnings);
         let comparison = comparison(&test, &folds, &baselines);
-        let models = &fitted.ensemble.models;
         let mut report = Report::new(run, fitted.members.training.clone(), test.evaluation);
         report.parameters = models.iter().map(trainable_parameters).sum();
         report.seconds_per_item = self.seconds_per_image(&fitted)?;
@@ -85,20 +84,12 @@ impl ImageSegmentation {
         report.baselines = baselines.into_iter().map(|(report, _)| report).collect();
         report.comparison = comparison;
         report.warnings = warnings;
-        report.sections = vec![self.worst(&test.photos)];
+        let photos = test.photos.iter();
+        let photos = photos.map(|&(row, iou)| (self.data.pairs.path(row), iou));
+        report.sections = vec![worst(["worst test images", "iou"], photos)];
         self.draw_result(&mut gallery, &report, &fitted.ensemble, &test.photos);
         gallery.report(&mut report);
         Ok(report)
-    }
-
-    /// The test photos with the lowest intersection over union.
-    fn worst(&self, photos: &[(usize, f64)]) -> Section {
-        let head = ["worst test images", "iou"].map(str::to_owned).to_vec();
-        let rows = photos.iter().take(WORST).map(|&(row, iou)| {
-            let path = self.data.pairs.path(row);
-            vec![path.display().to_string(), format!("{iou:.4}")]
-        });
-        Section::table("", std::iter::once(head).chain(rows).collect())
     }
 
     /// Trains the networks of a part of the run.
@@ -109,26 +100,15 @@ impl ImageSegmentation {
         device: &Device,
         options: &mut Options,
     ) -> Result<Fitted, TaskError> {
-        let normalize = if part.is_main() {
+        let normalize = if part.is_main() || self.weights.is_some() {
             self.normalize.clone()
         } else {
-            normalize(
-                &self.recipe,
-                &self.data,
-                &splits.train,
-                self.weights.as_ref(),
-            )?
+            let train = self.data.select(&splits.train)?;
+            measure(&*train, self.recipe.data.channels)?
         };
         let spec = self.spec(&normalize)?;
         let members = train_members(part, self.recipe.ensemble, |mut job, member| {
-            job.on_best = part.best_dir().map(|dir| {
-                keep_best(
-                    dir,
-                    member,
-                    spec.clone(),
-                    |model: &PixelClassifier<SegmentationModel>| model.net.to_bytes(),
-                )
-            });
+            job.on_best = keep_best(part, member, &spec, |model: &Network| model.net.to_bytes());
             self.fit_member(job, member, splits, &normalize, device, options)
         })?;
         let models = members.models.iter().map(|model| model.net.clone());
@@ -146,13 +126,13 @@ impl ImageSegmentation {
 
     fn fit_member(
         &self,
-        job: Job<PixelClassifier<SegmentationModel>>,
+        job: Job<Network>,
         member: usize,
         splits: &Splits,
         normalize: &Normalize,
         device: &Device,
         options: &mut Options,
-    ) -> Result<Trained<PixelClassifier<SegmentationModel>>, TaskError> {
+    ) -> Result<Trained<Network>, TaskError> {
         let mut config = self.recipe.train_config();
         config.train.seed += member as u64;
         let (channels, classes) = (self.recipe.data.channels, self.recipe.data.classes.len());
@@ -227,9 +207,7 @@ impl ImageSegmentation {
 
     /// The time to decode and segment one photo alone, in s.
     fn seconds_per_image(&self, fitted: &Fitted) -> Result<f64, TaskError> {
-        let rows = self.splits.splits.test.iter().copied();
-        let rows: Vec<usize> = rows.take(TIMED_IMAGES).collect();
-        seconds_per_item(&rows, |&row| {
+        seconds_per_item(self.splits.timed(TIMED_IMAGES), |&row| {
             let photo = [self.data.pairs.full(row).map_err(TaskError::user)?.image];
             let found = fitted.ensemble.probabilities(&photo)?;
             found[0].segment(&photo[0], self.recipe.refine);
@@ -247,16 +225,6 @@ impl ImageSegmentation {
             multiple: self.recipe.model.min_multiple(),
             loss: self.recipe.loss.clone(),
         }
-    }
-
-    fn save(&self, run: &RunDir, fitted: &Fitted) -> Result<(), TaskError> {
-        let spec = self.spec(&fitted.ensemble.normalize)?;
-        let weights = fitted.ensemble.models.iter();
-        let weights = weights.map(SegmentationModel::to_bytes);
-        let weights: Vec<Vec<u8>> = weights
-            .collect::<Result<_, _>>()
-            .map_err(ModelError::from)?;
-        Ok(model_dir::save_all(&run.model_dir(), &weights, &spec)?)
     }
 
     fn identity(&self, stage: &str) -> Result<String, TaskError> {
