@@ -31,7 +31,6 @@ mod transfer;
 use std::path::Path;
 
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
@@ -43,7 +42,7 @@ use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Report, Split, Task, TaskError, class_warnings};
+use tinderbox_train::{Report, Task, TaskError, class_warnings};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::{DATA_DOCS, DOCS, FLIP_DOCS, SHIFT_DOCS};
@@ -52,8 +51,8 @@ pub use recipe::Recipe;
 
 use super::batch::measure;
 use super::data::{ImageData, open, open_decoded};
+use super::eval_rows::TrainingData;
 use super::inputs::range;
-use super::source::Data;
 use super::splits::ImageSplits;
 
 /// Image classification: a recipe with its images.
@@ -68,15 +67,6 @@ pub struct ImageClassification {
     /// Lines on these for the user.
     notes: Vec<String>,
     layers: Vec<LayerSummary>,
-}
-
-/// Where the training data is and how it was split, as `model.json` holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct TrainingData {
-    data: Data,
-    split: Split,
-    /// Hash of the images, to recognize them.
-    digest: String,
 }
 
 impl Task for ImageClassification {

@@ -18,7 +18,6 @@ mod weights;
 use std::path::Path;
 
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
@@ -44,6 +43,7 @@ use data::BoxedImages;
 use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
+use super::eval_rows::TrainingData;
 use super::splits::ImageSplits;
 
 /// Object detection: a recipe with its images and boxes.
@@ -66,15 +66,6 @@ const FEW_STEPS: usize = 400;
 
 /// Steps after which it has, from published weights: those of BCCD with the settings of `--weights`.
 const GOOD_STEPS: usize = 600;
-
-/// Where the training data is and how it was split, as `model.json` holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct TrainingData {
-    data: BoxData,
-    split: Split,
-    /// Hash of the images, to recognize them.
-    digest: String,
-}
 
 /// The splits of images with boxes, which have no class to be split by.
 fn splits_of(data: &BoxedImages, split: &Split) -> Result<ImageSplits, DataError> {

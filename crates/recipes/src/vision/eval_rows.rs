@@ -1,11 +1,35 @@
 //! Which items of a data set an evaluation is about.
 
-use tinderbox_train::TaskError;
+use serde::{Deserialize, Serialize};
 use tinderbox_train::splits::{Item, Scope, digest};
 use tinderbox_train::task::EvalRequest;
+use tinderbox_train::{Split, TaskError};
 
 use super::data::{DataError, NamedSplit, named_split};
 use super::splits::ImageSplits;
+
+/// Where the training data is and how it was split, as `model.json` holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct TrainingData<D> {
+    pub(super) data: D,
+    pub(super) split: Split,
+    /// Hash of the images, to recognize them.
+    pub(super) digest: String,
+}
+
+impl<D: Clone> TrainingData<D> {
+    /// The same with the data and the split of the recipe of the run, which knows all paths, if it is at hand.
+    pub(super) fn of_recipe(self, recipe: Option<(&D, &Split)>) -> Self {
+        match recipe {
+            Some((data, split)) => Self {
+                data: data.clone(),
+                split: split.clone(),
+                digest: self.digest,
+            },
+            None => self,
+        }
+    }
+}
 
 /// The items to evaluate.
 pub(super) struct EvalRows {

@@ -18,7 +18,6 @@ mod weights;
 use std::path::Path;
 
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 use tinderbox_datasets::{InputRange, Shard, flip_order};
 use tinderbox_models::LayerSummary;
 use tinderbox_predict::ModelFiles;
@@ -32,7 +31,7 @@ use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Report, Split, Task, TaskError};
+use tinderbox_train::{Report, Task, TaskError};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
@@ -46,6 +45,7 @@ use data::Faces;
 
 use super::PhotoOptions;
 use super::batch::measure;
+use super::eval_rows::TrainingData;
 use super::splits::ImageSplits;
 
 /// Landmarks: a recipe with its images and points.
@@ -60,15 +60,6 @@ pub struct Landmarks {
     weights: Option<PublishedModel>,
     /// Features that were computed already.
     cache: Cache,
-}
-
-/// Where the training data is and how it was split, as `model.json` holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct TrainingData {
-    data: LandmarkData,
-    split: Split,
-    /// Hash of the images, to recognize them.
-    digest: String,
 }
 
 impl Task for Landmarks {

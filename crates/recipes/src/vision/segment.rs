@@ -49,6 +49,7 @@ use data::MaskedImages;
 use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
+use super::eval_rows::TrainingData;
 use super::splits::ImageSplits;
 
 /// Segmentation: a recipe with its images and masks.
@@ -65,13 +66,11 @@ pub struct ImageSegmentation {
     weights: Option<PublishedModel>,
 }
 
-/// Where the training data is and how it was split, as `model.json` holds it.
+/// The training data and how masks are compared, as `model.json` holds it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct TrainingData {
-    data: MaskedData,
-    split: Split,
-    /// Hash of the images, to recognize them.
-    digest: String,
+struct MaskTraining {
+    #[serde(flatten)]
+    images: TrainingData<MaskedData>,
     /// Whether edges are brought to those of the photo.
     refine: bool,
     /// Whether the foreground is objects that the background separates.
@@ -232,10 +231,12 @@ impl ImageSegmentation {
 
     /// The content of `model.json`.
     fn spec(&self, normalize: &Normalize) -> Result<SegmenterSpec, TaskError> {
-        let training = TrainingData {
-            data: self.recipe.data.portable(),
-            split: self.recipe.split.clone(),
-            digest: self.list.digest(),
+        let training = MaskTraining {
+            images: TrainingData {
+                data: self.recipe.data.portable(),
+                split: self.recipe.split.clone(),
+                digest: self.list.digest(),
+            },
             refine: self.recipe.refine,
             separate_objects: self.recipe.separate_objects,
         };

@@ -15,10 +15,10 @@ use tinderbox_train::classify::LabeledBatch;
 use tinderbox_train::metrics::{Evaluation, Predictions};
 use tinderbox_train::task::{EvalReport, EvalRequest};
 
-use super::{Recipe, TrainingData};
+use super::Recipe;
 use crate::vision::batch::ImageCollate;
 use crate::vision::data::{DataError, ImageData, open, open_other};
-use crate::vision::eval_rows::EvalRows;
+use crate::vision::eval_rows::{EvalRows, TrainingData};
 use crate::vision::source::Data;
 use crate::vision::splits::ImageSplits;
 
@@ -68,19 +68,17 @@ pub(super) fn evaluate(
     model: &ImageClassifier,
     request: &EvalRequest<'_, Recipe>,
 ) -> Result<EvalReport, TaskError> {
-    let training: TrainingData =
+    let training: TrainingData<Data> =
         serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
-    let source = request.recipe.map_or(&training.data, |recipe| &recipe.data);
-    let data = open_for(model, source, request.data)?;
-    let split = request
-        .recipe
-        .map_or(&training.split, |recipe| &recipe.split);
+    let recipe = request.recipe.map(|recipe| (&recipe.data, &recipe.split));
+    let training = training.of_recipe(recipe);
+    let data = open_for(model, &training.data, request.data)?;
     let chosen = EvalRows::choose(
         request,
         &data.items(),
         &data.named,
         &training.digest,
-        || ImageSplits::new(&data, split),
+        || ImageSplits::new(&data, &training.split),
     )?;
     let images = data.select(chosen.rows)?;
     let loader = eval_loader(&images, &model.spec().normalize, 1, model.device())?;

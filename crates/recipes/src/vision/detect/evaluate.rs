@@ -8,9 +8,9 @@ use tinderbox_train::task::{EvalReport, EvalRequest};
 use tinderbox_train::{MonitorMode, TaskError};
 
 use super::data::{BoxedImage, BoxedImages};
-use super::recipe::DetectionRecipe;
-use super::{TrainingData, splits_of};
-use crate::vision::eval_rows::{EvalRows, set_path};
+use super::recipe::{BoxData, DetectionRecipe};
+use super::splits_of;
+use crate::vision::eval_rows::{EvalRows, TrainingData, set_path};
 
 /// Photos that are in memory at a time.
 const BATCH: usize = 16;
@@ -113,26 +113,22 @@ pub(super) fn evaluate(
     model: &Detector,
     request: &EvalRequest<'_, DetectionRecipe>,
 ) -> Result<EvalReport, TaskError> {
-    let training: TrainingData =
+    let training: TrainingData<BoxData> =
         serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
-    let mut source = request
-        .recipe
-        .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
-    if set_path(request, &mut source.path)? {
+    let recipe = request.recipe.map(|recipe| (&recipe.data, &recipe.split));
+    let mut training = training.of_recipe(recipe);
+    if set_path(request, &mut training.data.path)? {
         // Groups matter only where the training data is split.
-        source.group_by = GroupBy::Image;
+        training.data.group_by = GroupBy::Image;
     }
-    model.labels().clone_into(&mut source.classes);
-    let data = BoxedImages::open(&source)?;
-    let split = request
-        .recipe
-        .map_or(&training.split, |recipe| &recipe.split);
+    model.labels().clone_into(&mut training.data.classes);
+    let data = BoxedImages::open(&training.data)?;
     let chosen = EvalRows::choose(
         request,
         &data.items(),
         &data.named,
         &training.digest,
-        || splits_of(&data, split),
+        || splits_of(&data, &training.split),
     )?;
     let labels = model.labels();
     let evaluator = Evaluator {

@@ -7,10 +7,9 @@ use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::task::{EvalReport, EvalRequest};
 use tinderbox_train::{Metrics, MonitorMode, TaskError};
 
-use super::TrainingData;
 use super::data::{Face, Faces, normalized_error};
-use super::recipe::LandmarkRecipe;
-use crate::vision::eval_rows::{EvalRows, set_path};
+use super::recipe::{LandmarkData, LandmarkRecipe};
+use crate::vision::eval_rows::{EvalRows, TrainingData, set_path};
 
 /// Faces that are in memory at a time.
 const BATCH: usize = 32;
@@ -112,27 +111,23 @@ pub(super) fn evaluate(
     model: &Landmarker,
     request: &EvalRequest<'_, LandmarkRecipe>,
 ) -> Result<EvalReport, TaskError> {
-    let training: TrainingData =
+    let training: TrainingData<LandmarkData> =
         serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
-    let mut source = request
-        .recipe
-        .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
-    if set_path(request, &mut source.path)? {
+    let recipe = request.recipe.map(|recipe| (&recipe.data, &recipe.split));
+    let mut training = training.of_recipe(recipe);
+    if set_path(request, &mut training.data.path)? {
         // Groups matter only where the training data is split.
-        source.group_by = GroupBy::Image;
-        source.extra.clear();
+        training.data.group_by = GroupBy::Image;
+        training.data.extra.clear();
     }
-    source.points = model.spec().input.points;
-    let data = Faces::open(&source)?;
-    let split = request
-        .recipe
-        .map_or(&training.split, |recipe| &recipe.split);
+    training.data.points = model.spec().input.points;
+    let data = Faces::open(&training.data)?;
     let chosen = EvalRows::choose(
         request,
         &data.items(),
         &data.named,
         &training.digest,
-        || data.splits(split, source.group_by),
+        || data.splits(&training.split, training.data.group_by),
     )?;
     let evaluated = Evaluated::with_whole(model, &data, &chosen.rows)?;
     Ok(EvalReport {

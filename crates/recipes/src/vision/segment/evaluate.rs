@@ -9,7 +9,7 @@ use tinderbox_train::{Metrics, MonitorMode, TaskError};
 
 use super::data::MaskedImages;
 use super::recipe::SegmentationRecipe;
-use super::{TrainingData, splits_of};
+use super::{MaskTraining, splits_of};
 use crate::vision::eval_rows::{EvalRows, set_path};
 
 /// Photos that are in memory at a time.
@@ -160,23 +160,15 @@ pub(super) fn evaluate(
     model: &Segmenter,
     request: &EvalRequest<'_, SegmentationRecipe>,
 ) -> Result<EvalReport, TaskError> {
-    let training: TrainingData =
+    let training: MaskTraining =
         serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
-    let mut source = request
-        .recipe
-        .map_or_else(|| training.data.clone(), |recipe| recipe.data.clone());
-    set_path(request, &mut source.path)?;
-    let data = MaskedImages::open(&source)?;
-    let split = request
-        .recipe
-        .map_or(&training.split, |recipe| &recipe.split);
-    let chosen = EvalRows::choose(
-        request,
-        &data.items(),
-        &data.named,
-        &training.digest,
-        || splits_of(&data, split),
-    )?;
+    let recipe = request.recipe.map(|recipe| (&recipe.data, &recipe.split));
+    let mut images = training.images.of_recipe(recipe);
+    set_path(request, &mut images.data.path)?;
+    let data = MaskedImages::open(&images.data)?;
+    let chosen = EvalRows::choose(request, &data.items(), &data.named, &images.digest, || {
+        splits_of(&data, &images.split)
+    })?;
     let labels = model.labels();
     let evaluator = Evaluator {
         model: model.ensemble(),

@@ -9,7 +9,7 @@ use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::TaskError;
 use tinderbox_train::task::{InputOptions, InputReport, PredictionListener};
 
-use super::TrainingData;
+use super::MaskTraining;
 use super::output::{Background, encode};
 use crate::vision::PhotoOptions;
 use crate::vision::photos::{self, PhotoModel};
@@ -33,7 +33,7 @@ pub(super) fn predict(
             "`--coco` is for models of object detection, and `--detector` for landmarks",
         ));
     }
-    let training: TrainingData =
+    let training: MaskTraining =
         serde_json::from_value(model.spec().training.clone()).map_err(TaskError::user)?;
     let cutter = Cutter {
         model,
