@@ -253,3 +253,30 @@ impl ImageSegmentation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_training_data_is_flat_in_model_json() {
+        let SegmentationRecipe { data, split, .. } = SegmentationRecipe::builtin("cutout").unwrap();
+        let digest = "1f".to_owned();
+        let training = MaskTraining {
+            images: TrainingData {
+                data: data.clone(),
+                split,
+                digest,
+            },
+            refine: true,
+            separate_objects: false,
+        };
+        let json = serde_json::to_value(training).unwrap();
+        for key in ["data", "split", "digest", "refine", "separate_objects"] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        let read: MaskTraining = serde_json::from_value(json).unwrap();
+        assert_eq!(read.images.data, data);
+        assert_eq!(read.images.digest, "1f");
+    }
+}
