@@ -2,7 +2,7 @@
 //! ensemble and the folds of a cross-validation, identify its checkpoints, measure its speed.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use burn::train::LearnerModel;
@@ -182,20 +182,33 @@ pub fn identity(
     Ok(format!("{recipe}\ndata {}\n{part}", splits.digest()))
 }
 
-/// Mean time that `predict` takes for one item alone, in s; 0 without items.
+/// Mean time that `predict` takes for one item alone, in s; 0 without items. After two seconds no other item is begun.
 ///
 /// # Errors
 ///
 /// If `predict` fails.
 pub fn seconds_per_item<T, E>(
     items: &[T],
+    predict: impl FnMut(&T) -> Result<(), E>,
+) -> Result<f64, E> {
+    seconds_within(Duration::from_secs(2), items, predict)
+}
+
+fn seconds_within<T, E>(
+    limit: Duration,
+    items: &[T],
     mut predict: impl FnMut(&T) -> Result<(), E>,
 ) -> Result<f64, E> {
     let started = Instant::now();
+    let mut done = 0_u32;
     for item in items {
         predict(item)?;
+        done += 1;
+        if started.elapsed() > limit {
+            break;
+        }
     }
-    Ok(started.elapsed().as_secs_f64() / items.len().max(1) as f64)
+    Ok(started.elapsed().as_secs_f64() / f64::from(done.max(1)))
 }
 
 /// Creates a folder with its parents.
@@ -205,4 +218,30 @@ pub fn seconds_per_item<T, E>(
 /// If it cannot be created.
 pub fn create_dir(path: &Path) -> Result<(), RunError> {
     std::fs::create_dir_all(path).map_err(RunError::io("create the folder", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_items_are_not_all_timed() {
+        let mut seen = Vec::new();
+        let pause = |item: &u32| -> Result<(), TaskError> {
+            seen.push(*item);
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        };
+        let seconds = seconds_within(Duration::from_millis(1), &[1, 2, 3], pause).unwrap();
+        assert_eq!(seen, [1]);
+        assert!(seconds >= 0.002, "{seconds}");
+        let none: [u32; 0] = [];
+        let fail = |_: &u32| -> Result<(), TaskError> { unreachable!() };
+        assert_eq!(
+            seconds_within(Duration::ZERO, &none, fail)
+                .unwrap()
+                .to_bits(),
+            0
+        );
+    }
 }
