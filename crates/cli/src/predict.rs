@@ -13,6 +13,7 @@ use tinderbox_train::task::{InputItem, InputOptions, Noun, Position};
 use tinderbox_train::{Task, TaskError};
 
 use crate::app::{App, ModelOf, PredictCommand, load};
+use crate::escape::escape_cell;
 use crate::output::{csv_text, shorten};
 use crate::shards;
 use crate::skipped::Skipped;
@@ -458,13 +459,14 @@ fn kinds(rows: bool, copied: usize, prediction: &Prediction) -> impl Iterator<It
         .chain(std::iter::repeat(rest))
 }
 
-/// A line for a person: the prediction of a text before the text, else the input before it.
+/// A line for a person: the prediction of a text before the text, else the input before it. It is one line also where a
+/// name has line breaks.
 fn text_line(item: &InputItem, prediction: &Prediction) -> String {
     let mut columns = String::new();
     for (name, cell) in &item.columns {
         columns.extend(["  ", name, "=", cell]);
     }
-    match (item.row, item.is_text) {
+    let line = match (item.row, item.is_text) {
         (Some(row), _) => format!("{}:{row}{columns}  {}", item.name, prediction.text()),
         (None, true) => {
             let words: Vec<&str> = item.name.split_whitespace().collect();
@@ -472,7 +474,8 @@ fn text_line(item: &InputItem, prediction: &Prediction) -> String {
             format!("{}  {text}{columns}", prediction.text())
         }
         (None, false) => format!("{}{columns}  {}", item.name, prediction.text()),
-    }
+    };
+    escape_cell(&line).into_owned()
 }
 
 /// The columns of the CSV output, all of them different.
@@ -572,6 +575,23 @@ mod tests {
         assert_eq!(names.join(","), "input,row,id,label,no,yes");
         let [text, number] = [CellKind::Text, CellKind::Number];
         assert_eq!(kinds, [text, CellKind::Whole, text, text, number, number]);
+    }
+
+    #[test]
+    fn a_prediction_is_one_line_whatever_the_names_are() {
+        let item = InputItem {
+            name: "a\nb.jpg".to_owned(),
+            columns: vec![("id".to_owned(), "1\r\n2".to_owned())],
+            ..InputItem::default()
+        };
+        let prediction = Prediction::Class {
+            label: "no\n".to_owned(),
+            probabilities: vec![("no\n".to_owned(), 0.75), ("yes".to_owned(), 0.25)],
+        };
+        assert_eq!(
+            text_line(&item, &prediction),
+            "a\\nb.jpg  id=1\\r\\n2  no\\n  75.0%"
+        );
     }
 
     #[test]
