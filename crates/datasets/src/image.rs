@@ -40,7 +40,7 @@ pub use fit::fit_image;
 #[cfg(feature = "loader")]
 pub use folder::{
     FolderError, FolderOptions, FolderReport, FolderSplits, ImageFile, ImageFolder, SplitReport,
-    dark_16_bit_note, find_images, inspect, is_archive,
+    dark_16_bit_note, find_images, has_image_extension, inspect, is_archive,
 };
 pub use groups::{GroupBy, GroupError, ImageGroups, groups_of};
 pub use idx::{IdxError, count_classes, is_idx_folder, open_idx_folder, read_idx};

@@ -43,7 +43,7 @@ use splits::{Part, Parts, find_parts};
 
 pub use error::FolderError;
 pub use inspect::{FolderReport, SplitReport, dark_16_bit_note, inspect};
-pub use listing::ImageFile;
+pub use listing::{ImageFile, has_image_extension};
 
 /// Most damaged images that are named one by one.
 const MAX_NAMED: usize = 10;

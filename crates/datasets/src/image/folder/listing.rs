@@ -245,6 +245,13 @@ fn is_table(key: &str) -> bool {
     extension.is_some_and(|end| TABLES.iter().any(|table| end.eq_ignore_ascii_case(table)))
 }
 
+/// Whether the name is that of an image, also in a format that is not read.
+pub fn has_image_extension(path: &Path) -> bool {
+    let is_known = |end: &str| EXTENSIONS.contains(&end) || UNSUPPORTED.contains(&end);
+    path.extension()
+        .is_some_and(|end| is_known(&end.to_string_lossy().to_lowercase()))
+}
+
 /// Why a file is not used; none for an image.
 pub(super) fn reason(file: &ImageFile) -> Result<Option<String>, FolderError> {
     let extension = Path::new(&file.key).extension();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::atomic_file::write_atomic;
 use tinderbox_datasets::files::is_same_file;
-use tinderbox_datasets::image::{ImageFile, find_images, is_archive};
+use tinderbox_datasets::image::{ImageFile, find_images, has_image_extension, is_archive};
 use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_train::TaskError;
 
@@ -87,9 +87,9 @@ impl OutputNames {
             .extension()
             .is_some_and(|end| end.eq_ignore_ascii_case("png"));
         if !is_png || out.is_dir() {
-            if out.exists() && !out.is_dir() {
+            if !out.is_dir() && (out.exists() || has_image_extension(out)) {
                 let message = format!(
-                    "`--out {}` is a file that does not end in `.png`; name a PNG file or a folder",
+                    "`--out {}` names a file that does not end in `.png`; name a PNG file or a folder",
                     out.display()
                 );
                 return Err(TaskError::user(message));
@@ -200,6 +200,18 @@ mod tests {
         assert!(OutputNames::new(Some(&file), 2).is_err());
         fs::write(dir.path().join("text"), "").unwrap();
         assert!(OutputNames::new(Some(&dir.path().join("text")), 1).is_err());
+        // No folder gets the name of an image.
+        for (name, is_refused) in [
+            ("h.jpg", true),
+            ("h.TIFF", true),
+            ("v1.2", false),
+            ("h.maps", false),
+        ] {
+            let names = OutputNames::new(Some(&dir.path().join(name)), 1);
+            assert_eq!(names.is_err(), is_refused, "{name}");
+        }
+        fs::create_dir(dir.path().join("there.jpg")).unwrap();
+        assert!(OutputNames::new(Some(&dir.path().join("there.jpg")), 1).is_ok());
         assert_eq!(
             OutputNames::new(None, 2).unwrap().next(Path::new("x.jpg")),
             None
