@@ -14,8 +14,8 @@ use tinderbox_cli::recipe::{Catalogue, overridden};
 use tinderbox_cli::{App, Failure, TrainArgs, note};
 use tinderbox_predict::vision::{PublishedDetector, is_detector};
 use tinderbox_recipes::vision::{
-    BUILTIN, Background, PhotoOptions, VisionModel, VisionRecipe, VisionTask, find_published,
-    open_weights,
+    BUILTIN, Background, CocoFile, PhotoOptions, VisionModel, VisionRecipe, VisionTask,
+    find_published, open_weights,
 };
 use tinderbox_train::{Options, Report, TaskError};
 
@@ -43,7 +43,7 @@ struct InputFlags {
     /// Leave the edges of masks as the network gives them
     #[arg(long)]
     no_refine: bool,
-    /// Write all detections to a file, in the results format of COCO
+    /// Write the detections of all inputs to a file, in the results format of COCO
     #[arg(long, value_name = "FILE")]
     coco: Option<PathBuf>,
     /// Find faces with a run of object detection, for landmarks
@@ -109,7 +109,7 @@ impl App for Vision {
             background: background.transpose()?.unwrap_or_default(),
             no_refine: flags.no_refine,
             overwrite: flags.overwrite,
-            coco: flags.coco.clone(),
+            coco: flags.coco.as_deref().map(CocoFile::create).transpose()?,
             detector: flags.detector.clone(),
         })
     }

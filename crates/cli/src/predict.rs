@@ -135,6 +135,7 @@ impl<'a, A: App> Job<'a, A> {
         out: Option<&Path>,
         inputs: &[PathBuf],
     ) -> Result<Written, Failure> {
+        A::Task::check_inputs(&self.model, inputs, &self.options)?;
         let mut writer = Writer {
             args: self.args,
             out: Sink::new(format, out)?,
@@ -148,6 +149,7 @@ impl<'a, A: App> Job<'a, A> {
         if writer.lacks_columns() {
             self.begin_table(inputs, &mut writer)?;
         }
+        A::Task::finish_inputs(&self.model, &self.options)?;
         writer.out.finish()?;
         Ok(writer.written)
     }

@@ -165,6 +165,20 @@ pub trait Task: Sized {
         request: &EvalRequest<'_, Self::Recipe>,
     ) -> Result<EvalReport, TaskError>;
 
+    /// Checks all inputs of a call before the first one is predicted, where one may get in the way of another.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be predicted together.
+    fn check_inputs(
+        model: &Self::Model,
+        inputs: &[PathBuf],
+        options: &InputOptions<Self::InputOptions>,
+    ) -> Result<(), TaskError> {
+        let _ = (model, inputs, options);
+        Ok(())
+    }
+
     /// Reads the inputs in a file, folder or archive (`-` for stdin) and gives the predictions in
     /// batches, in the order of the inputs, to `each`.
     ///
@@ -179,6 +193,19 @@ pub trait Task: Sized {
         options: &InputOptions<Self::InputOptions>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError>;
+
+    /// Writes what the options want of all inputs of a call together, once the last one is predicted.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    fn finish_inputs(
+        model: &Self::Model,
+        options: &InputOptions<Self::InputOptions>,
+    ) -> Result<(), TaskError> {
+        let _ = (model, options);
+        Ok(())
+    }
 
     /// The part of an input that a shard is, for [`InputOptions::range`]. Predictions for the parts are those for the
     /// whole, to the bit.

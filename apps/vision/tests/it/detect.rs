@@ -179,6 +179,42 @@ fn a_detector_is_trained_evaluated_and_draws_boxes() {
         "{}",
         strict.stdout
     );
+    predicts_several_inputs(&place);
+}
+
+/// The detections of several inputs are in one file, and an image of one does not take the place of another.
+fn predicts_several_inputs(place: &Place) {
+    for (folder, photo) in [("a", "00"), ("b", "01")] {
+        fs::create_dir(place.path(folder)).unwrap();
+        let photo = place.path(&format!("set/{photo}.png"));
+        fs::copy(photo, place.path(folder).join("x.png")).unwrap();
+    }
+    let predict = |more: &[&str]| {
+        let both = ["predict", "--run", "run", "--json", "a/x.png", "b/x.png"];
+        place.run(&[&both[..], more].concat())
+    };
+    let ran = predict(&["--threshold", "0.01", "--coco", "both.json"]);
+    let found = fs::read(place.path("both.json")).unwrap();
+    let found: Vec<Value> = serde_json::from_slice(&found).unwrap();
+    for (line, number) in ran.ok().stdout.lines().zip(1_u64..) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let is_own = |one: &&Value| one["image_id"] == number && one["file_name"] == line["input"];
+        let objects = line["objects"].as_array().unwrap().len();
+        assert!(objects > 0, "{line}");
+        assert_eq!(found.iter().filter(is_own).count(), objects, "{line}");
+    }
+    predict(&["--out", "clash"]).failed(
+        2,
+        &["`a/x.png` and `b/x.png` would both be written to `clash/x.png`"],
+    );
+    assert!(!place.path("clash").exists());
+    let ran = predict(&["--coco", "no/both.json"]);
+    ran.failed(2, &["cannot write `no/both.json`"]);
+    assert_eq!(ran.stdout, "", "nothing is predicted in vain");
+    assert!(!ran.stderr.contains(".tmp"), "{}", ran.stderr);
+    let one = ["predict", "--run", "run", "a/x.png", "--out", "x.png"];
+    place.run(&one).failed(2, &["`--out x.png`", "folder"]);
+    assert!(!place.path("x.png").exists());
 }
 
 #[test]

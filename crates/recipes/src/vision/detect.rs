@@ -4,6 +4,7 @@
 mod baseline;
 mod batch;
 mod builtin;
+mod coco;
 mod data;
 mod docs;
 mod doubts;
@@ -15,7 +16,7 @@ mod inputs;
 mod recipe;
 mod weights;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use tinderbox_datasets::{InputRange, Shard};
@@ -34,6 +35,7 @@ use tinderbox_train::{Report, Split, Task, TaskError, box_warnings};
 
 pub(super) use builtin::BUILTIN;
 pub use builtin::FINE_TUNING;
+pub use coco::CocoFile;
 pub(super) use docs::DOCS;
 pub use inferred::InferredDetection;
 pub use recipe::{BoxData, DetectionRecipe, DetectionTag};
@@ -44,6 +46,7 @@ use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
 use super::eval_rows::TrainingData;
+use super::photos::check_outputs;
 use super::splits::ImageSplits;
 
 /// Object detection: a recipe with its images and boxes.
@@ -181,6 +184,14 @@ impl Task for ObjectDetection {
         evaluate::evaluate(model, request)
     }
 
+    fn check_inputs(
+        _model: &Detector,
+        inputs: &[PathBuf],
+        options: &InputOptions<PhotoOptions>,
+    ) -> Result<(), TaskError> {
+        check_outputs(inputs, options)
+    }
+
     fn predict(
         model: &Detector,
         path: &Path,
@@ -188,6 +199,16 @@ impl Task for ObjectDetection {
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         inputs::predict(model, path, options, each)
+    }
+
+    fn finish_inputs(
+        _model: &Detector,
+        options: &InputOptions<PhotoOptions>,
+    ) -> Result<(), TaskError> {
+        match &options.own.coco {
+            Some(file) => file.finish(),
+            None => Ok(()),
+        }
     }
 
     fn range(

@@ -15,7 +15,7 @@ mod recipe;
 mod shapes;
 mod weights;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use tinderbox_datasets::{InputRange, Shard, flip_order};
@@ -46,6 +46,7 @@ use data::Faces;
 use super::PhotoOptions;
 use super::batch::measure;
 use super::eval_rows::TrainingData;
+use super::photos::check_outputs;
 use super::splits::ImageSplits;
 
 /// Landmarks: a recipe with its images and points.
@@ -161,6 +162,14 @@ impl Task for Landmarks {
         request: &EvalRequest<'_, LandmarkRecipe>,
     ) -> Result<EvalReport, TaskError> {
         evaluate::evaluate(model, request)
+    }
+
+    fn check_inputs(
+        _model: &Landmarker,
+        inputs: &[PathBuf],
+        options: &InputOptions<PhotoOptions>,
+    ) -> Result<(), TaskError> {
+        check_outputs(inputs, options)
     }
 
     fn predict(

@@ -38,7 +38,8 @@ pub use batch::{ImageCollate, measure};
 pub use classify::{ImageClassification, InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
 pub use detect::{
-    BoxData, DetectionRecipe, DetectionTag, FINE_TUNING, InferredDetection, ObjectDetection,
+    BoxData, CocoFile, DetectionRecipe, DetectionTag, FINE_TUNING, InferredDetection,
+    ObjectDetection,
 };
 pub use landmarks::{
     CascadeFit, InferredLandmarks, LandmarkData, LandmarkRecipe, LandmarkTag, Landmarks,

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use tinderbox_datasets::atomic_file::AtomicFile;
 use tinderbox_datasets::files::is_same_file;
-use tinderbox_datasets::image::Image;
+use tinderbox_datasets::image::{Image, has_image_extension};
 use tinderbox_datasets::{InputRange, Shard, parallel_map};
 use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::TaskError;
@@ -19,8 +19,8 @@ use tinderbox_train::task::{
     InputItem, InputOptions, InputReport, Position, Predicted, PredictionListener,
 };
 
-use super::Background;
-use super::inputs::{Source, find_inputs, numbered, position, range};
+use super::inputs::{Source, find, find_inputs, numbered, position, range};
+use super::{Background, CocoFile};
 
 /// How `predict` treats photos and writes images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub struct PhotoOptions {
     pub no_refine: bool,
     /// Whether images that are there already are made again.
     pub overwrite: bool,
-    /// The file for all detections in the results format of COCO, for object detection.
-    pub coco: Option<PathBuf>,
+    /// The file for the detections of all inputs, for object detection.
+    pub coco: Option<CocoFile>,
     /// The run of object detection that finds the faces, for landmarks.
     pub detector: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ pub(super) fn predict<M: PhotoModel>(
 ) -> Result<InputReport, TaskError> {
     let (sources, skipped_files) = find_inputs(path, options)?;
     let total = sources.len();
-    let mut works = plan(&sources, path, options.out.as_deref())?;
+    let mut works = plan(&sources, path, options.out.as_deref(), &mut Outputs::new())?;
     let mut notes = Vec::new();
     if !skipped_files.is_empty() {
         notes.push(skipped_files.to_string());
@@ -245,31 +245,66 @@ fn tell(
     Ok(ControlFlow::Continue(()))
 }
 
-/// The output file of each photo: below the folder `out` as the photo is below the input.
+/// The photo of each output file.
+type Outputs = BTreeMap<PathBuf, PathBuf>;
+
+/// Checks the folder for the images of all inputs before the first of them is predicted.
+///
+/// # Errors
+///
+/// If its name is that of an image, or photos of several inputs would be written to one file.
+pub(super) fn check_outputs(
+    inputs: &[PathBuf],
+    options: &InputOptions<PhotoOptions>,
+) -> Result<(), TaskError> {
+    let Some(out) = options.out.as_deref() else {
+        return Ok(());
+    };
+    if has_image_extension(out) && !out.is_dir() {
+        return Err(TaskError::user(format!(
+            "`--out {}` is the name of an image, and must be that of a folder: this model writes one image for each \
+             input",
+            out.display()
+        )));
+    }
+    if let [_] = inputs {
+        // The photos of one input are checked when it is predicted.
+        return Ok(());
+    }
+    let mut outputs = Outputs::new();
+    for input in inputs {
+        let (sources, _) = find(input)?;
+        plan(&sources, input, Some(out), &mut outputs)?;
+    }
+    Ok(())
+}
+
+/// The output file of each photo: below the folder `out` as the photo is below the input. They are added to `outputs`.
 fn plan<'a>(
     sources: &'a [Source],
     input: &Path,
     out: Option<&Path>,
+    outputs: &mut Outputs,
 ) -> Result<Vec<Work<'a>>, TaskError> {
-    let mut outputs = BTreeMap::new();
     let mut works = Vec::with_capacity(sources.len());
     for (source, number) in sources.iter().zip(1..) {
+        let photo = source.path();
         let output = out.map(|out| out.join(below(source, input)).with_extension("png"));
-        if let Some(path) = output
-            .as_deref()
-            .filter(|path| is_same_file(path, source.path()))
-        {
+        if let Some(path) = output.as_deref().filter(|path| is_same_file(path, photo)) {
             return Err(TaskError::user(format!(
                 "`--out` would overwrite the input `{}`; name another folder",
                 path.display()
             )));
         }
         if let Some(path) = &output
-            && let Some(other) = outputs.insert(path.clone(), source.name())
+            && let Some(other) = outputs.insert(path.clone(), photo.to_owned())
+            // A photo that is named twice has the same image.
+            && !is_same_file(&other, photo)
         {
             return Err(TaskError::user(format!(
-                "`{other}` and `{}` would both be written to `{}`: rename one",
-                source.name(),
+                "`{}` and `{}` would both be written to `{}`: rename one, or predict each into a folder of its own",
+                other.display(),
+                photo.display(),
                 path.display()
             )));
         }
@@ -316,4 +351,60 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
     file.commit_unsynced()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(inputs: &[PathBuf], out: &Path) -> Result<(), String> {
+        let options = InputOptions {
+            out: Some(out.to_owned()),
+            ..InputOptions::default()
+        };
+        check_outputs(inputs, &options).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn photos_of_several_inputs_do_not_take_the_place_of_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for folder in ["a", "b"] {
+            fs::create_dir(path(folder)).unwrap();
+            fs::write(path(folder).join("x.jpg"), "").unwrap();
+        }
+        fs::write(path("b/y.jpg"), "").unwrap();
+        let out = path("out");
+        for inputs in [
+            &["a/x.jpg", "b/x.jpg"][..],
+            &["a", "b"],
+            &["a", "b/y.jpg", "b/x.jpg"],
+        ] {
+            let inputs: Vec<PathBuf> = inputs.iter().map(|name| path(name)).collect();
+            let message = check(&inputs, &out).unwrap_err();
+            let words = format!("would both be written to `{}`", out.join("x.png").display());
+            assert!(message.contains(&words), "{message}");
+        }
+        for inputs in [&["a/x.jpg", "b/y.jpg"][..], &["b", "b/x.jpg"], &["b"]] {
+            let inputs: Vec<PathBuf> = inputs.iter().map(|name| path(name)).collect();
+            assert_eq!(check(&inputs, &out), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_folder_does_not_have_the_name_of_an_image() {
+        let dir = tempfile::tempdir().unwrap();
+        let inputs = [PathBuf::from("x.jpg")];
+        for name in ["out.png", "out.JPG", "out.tiff"] {
+            let out = dir.path().join(name);
+            let message = check(&inputs, &out).unwrap_err();
+            assert!(message.contains("must be that of a folder"), "{message}");
+            // One that is there already is used.
+            fs::create_dir(&out).unwrap();
+            assert_eq!(check(&inputs, &out), Ok(()));
+        }
+        for name in ["out", "v1.2", "out.d"] {
+            assert_eq!(check(&inputs, &dir.path().join(name)), Ok(()));
+        }
+    }
 }

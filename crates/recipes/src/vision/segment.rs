@@ -20,7 +20,7 @@ mod output;
 mod recipe;
 mod weights;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,7 @@ use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
 use super::eval_rows::TrainingData;
+use super::photos::check_outputs;
 use super::splits::ImageSplits;
 
 /// Segmentation: a recipe with its images and masks.
@@ -168,6 +169,14 @@ impl Task for ImageSegmentation {
         request: &EvalRequest<'_, SegmentationRecipe>,
     ) -> Result<EvalReport, TaskError> {
         evaluate::evaluate(model, request)
+    }
+
+    fn check_inputs(
+        _model: &Segmenter,
+        inputs: &[PathBuf],
+        options: &InputOptions<PhotoOptions>,
+    ) -> Result<(), TaskError> {
+        check_outputs(inputs, options)
     }
 
     fn predict(

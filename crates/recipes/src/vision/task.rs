@@ -1,6 +1,6 @@
 //! All tasks on images as one task, for a program that serves all of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use tinderbox_datasets::{InputRange, Shard};
@@ -236,6 +236,22 @@ impl Task for VisionTask {
         }
     }
 
+    fn check_inputs(
+        model: &VisionModel,
+        inputs: &[PathBuf],
+        options: &InputOptions<PhotoOptions>,
+    ) -> Result<(), TaskError> {
+        match model {
+            // It writes no images.
+            VisionModel::Classifier(_) => Ok(()),
+            VisionModel::Segmenter(model) => {
+                ImageSegmentation::check_inputs(model, inputs, options)
+            }
+            VisionModel::Detector(model) => ObjectDetection::check_inputs(model, inputs, options),
+            VisionModel::Landmarker(model) => Landmarks::check_inputs(model, inputs, options),
+        }
+    }
+
     fn predict(
         model: &VisionModel,
         path: &Path,
@@ -262,6 +278,19 @@ impl Task for VisionTask {
             VisionModel::Segmenter(model) => ImageSegmentation::predict(model, path, options, each),
             VisionModel::Detector(model) => ObjectDetection::predict(model, path, options, each),
             VisionModel::Landmarker(model) => Landmarks::predict(model, path, options, each),
+        }
+    }
+
+    fn finish_inputs(
+        model: &VisionModel,
+        options: &InputOptions<PhotoOptions>,
+    ) -> Result<(), TaskError> {
+        match model {
+            // Its predictions are all that it writes.
+            VisionModel::Classifier(_) => Ok(()),
+            VisionModel::Segmenter(model) => ImageSegmentation::finish_inputs(model, options),
+            VisionModel::Detector(model) => ObjectDetection::finish_inputs(model, options),
+            VisionModel::Landmarker(model) => Landmarks::finish_inputs(model, options),
         }
     }
 

@@ -1,15 +1,13 @@
 //! Photos to search, and the images that are drawn of them.
 
-use std::cell::RefCell;
 use std::io;
 use std::path::Path;
 
-use tinderbox_datasets::atomic_file::write_atomic;
-use tinderbox_datasets::image::{BoundingBox, Detection, Image};
-use tinderbox_predict::vision::{CocoResult, Detector, write_coco_results};
+use tinderbox_datasets::image::{Detection, Image};
+use tinderbox_predict::vision::Detector;
 use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::TaskError;
-use tinderbox_train::task::{InputItem, InputOptions, InputReport, Predicted, PredictionListener};
+use tinderbox_train::task::{InputOptions, InputReport, Predicted, PredictionListener};
 
 use crate::vision::photos::{self, PhotoModel};
 use crate::vision::pictures::{LabeledBox, draw_boxes};
@@ -28,55 +26,13 @@ pub(super) fn predict(
             "`--background` and `--no-refine` are for models of segmentation, and `--detector` for landmarks",
         ));
     }
-    let results = RefCell::new(Vec::new());
     let mut listener = |predicted: Predicted, position| {
-        if let (Some(_), Ok(predicted)) = (&own.coco, &predicted) {
-            let mut results = results.borrow_mut();
-            collect(predicted, model.labels(), &mut results);
+        if let (Some(file), Ok(predicted)) = (&own.coco, &predicted) {
+            file.add(predicted, model.labels());
         }
         each(predicted, position)
     };
-    let report = photos::predict(model, path, options, &mut listener)?;
-    if let Some(file) = &own.coco {
-        let results = results.into_inner().into_iter().flatten();
-        let written = write_atomic(file, |out| write_coco_results(out, results));
-        written.map_err(|error| {
-            TaskError::user(format!("cannot write `{}`: {error}", file.display()))
-        })?;
-    }
-    Ok(report)
-}
-
-/// Adds the detections of a photo, under its number from 1.
-fn collect(
-    predicted: &[(InputItem, Prediction)],
-    labels: &[String],
-    results: &mut Vec<Vec<CocoResult>>,
-) {
-    for (item, prediction) in predicted {
-        let Prediction::Objects { objects, .. } = prediction else {
-            continue;
-        };
-        let image = (results.len() as u64 + 1, item.name.as_str());
-        let objects = objects.iter().map(|object| {
-            let class = labels.iter().position(|label| *label == object.label);
-            let class = class.unwrap_or_default();
-            let [x_min, y_min, x_max, y_max] = object.bounds;
-            let bounds = BoundingBox {
-                x_min,
-                y_min,
-                x_max,
-                y_max,
-                class: class as u16,
-            };
-            let one = Detection {
-                bounds,
-                score: object.score,
-            };
-            CocoResult::new(&one, image, labels, class as u64 + 1)
-        });
-        results.push(objects.collect());
-    }
+    photos::predict(model, path, options, &mut listener)
 }
 
 impl PhotoModel for Detector {
