@@ -140,6 +140,9 @@ pub(crate) struct Explain {
     /// Write the photo with its heat: a PNG file for one photo, a folder for several
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
+    /// Skip photos that cannot be read, and count them
+    #[arg(long)]
+    skip_errors: bool,
     /// Photos, folders or archives of photos
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
@@ -151,6 +154,7 @@ impl Explain {
         let options = ExplainOptions {
             class: self.class,
             out: self.out,
+            skip_errors: self.skip_errors,
         };
         let explained = analysis::explain(&model, &self.inputs, &options)?;
         sections::print(&explained, self.model.json)
@@ -341,6 +345,9 @@ pub(crate) struct Track {
     /// Leave the points as the network finds them, without the One Euro filter
     #[arg(long)]
     no_smooth: bool,
+    /// Skip frames that cannot be read, and count them
+    #[arg(long)]
+    skip_errors: bool,
     /// Folder or archive of frames in the order of their names, or a GIF
     #[arg(value_name = "INPUT")]
     input: PathBuf,
@@ -354,6 +361,7 @@ impl Track {
             out: self.out,
             fps: self.fps,
             smooth: !self.no_smooth,
+            skip_errors: self.skip_errors,
         };
         let tracked = analysis::track(&model, &self.input, &options)?;
         sections::print(&tracked, self.model.json)

@@ -82,6 +82,21 @@ fn an_image_that_cannot_be_read_is_refused_or_skipped() {
         2,
         &["no heat map: none of the images can be read; the first: "],
     );
+    let explain = |more: &[&str]| {
+        let explain = ["explain", "--run", "run", "slides", "--json"];
+        place.run(&[&explain[..], more].concat())
+    };
+    let words = [
+        "input 2 of 3: ",
+        "b.png",
+        "use `--skip-errors` to skip such images",
+    ];
+    explain(&[]).failed(2, &words);
+    let ran = explain(&["--skip-errors"]);
+    assert_eq!(lines(ran.ok()).unwrap().len(), 2);
+    for words in ["warning: skipped `slides/b.png`:", "skipped 1 of 3 images"] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
 }
 
 #[test]

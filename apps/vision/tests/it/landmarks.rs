@@ -141,6 +141,21 @@ fn track(place: &Place) {
         "{}",
         ran.stderr
     );
+    place.write("set/face_03.png", "text");
+    let broken = ["track", "--run", "run", "--json", "set"];
+    let words = [
+        "input 4 of 30: ",
+        "face_03.png",
+        "use `--skip-errors` to skip such frames",
+    ];
+    place.run(&broken).failed(2, &words);
+    let ran = place.run(&[&broken[..], &["--skip-errors"]].concat());
+    assert_eq!(ran.ok().stdout.lines().count(), 29, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("skipped 1 of 30 frames"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -7,10 +7,12 @@ use tinderbox_datasets::image::{Image, ImageFile, decode_full};
 use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_predict::{PredictError, Prediction};
 use tinderbox_train::section::Analysis;
-use tinderbox_train::{Section, TaskError};
+use tinderbox_train::{Section, Task as _, TaskError};
 
 use super::grad_cam::{Attribution, grad_cam};
 use super::outputs::{OutputNames, class_of, files, write};
+use super::skipped::Skipped;
+use crate::vision::VisionTask;
 use crate::vision::pictures::color::{BLACK, WHITE};
 use crate::vision::pictures::{Align, Canvas, LINE_HEIGHT, drawable_names, width};
 
@@ -24,6 +26,8 @@ pub struct ExplainOptions {
     pub class: Option<String>,
     /// A `.png` file for one photo, or a folder for any number.
     pub out: Option<PathBuf>,
+    /// Whether images that cannot be read are left out, with a note for each.
+    pub skip_errors: bool,
 }
 
 /// Shows which parts of photos speak for a class; see [`grad_cam`].
@@ -45,8 +49,16 @@ pub fn explain(
     let (files, mut notes) = files(inputs)?;
     let mut names = OutputNames::of(options.out.as_deref(), &files, "")?;
     let mut analysis = Analysis::default();
-    for file in &files {
-        let explained = Explained::new(model, file, class)?;
+    let mut skipped = Skipped::new(options.skip_errors, VisionTask::ITEM, files.len());
+    for (number, file) in (1..).zip(&files) {
+        let photo = match Photo::read(model, file) {
+            Ok(photo) => photo,
+            Err(error) => {
+                skipped.add(error, &file.path().display().to_string(), number)?;
+                continue;
+            }
+        };
+        let explained = Explained::new(model, file, photo, class)?;
         let out = names.next(file.path());
         if let Some(out) = &out {
             write(&explained.picture(model), out)?;
@@ -54,6 +66,7 @@ pub fn explain(
         analysis.sections.push(explained.section(out.as_deref()));
         analysis.lines.push(explained.line(out.as_deref()));
     }
+    notes.extend(skipped.finish("explanation")?);
     notes.extend(
         drawable_names(model.labels())
             .1
@@ -61,6 +74,37 @@ pub fn explain(
     );
     analysis.notes = notes;
     Ok(analysis)
+}
+
+/// A photo as it is shown, and as the network sees it.
+struct Photo {
+    shown: Image,
+    input: Image,
+    /// The part of what is shown that the network sees: first row and column, height and width.
+    region: [f64; 4],
+}
+
+impl Photo {
+    fn read(model: &ImageClassifier, file: &ImageFile) -> Result<Self, TaskError> {
+        let bytes = file.bytes().map_err(TaskError::user)?;
+        let spec = &model.spec().input;
+        let input = model.decode(&bytes, file.path())?;
+        let photo =
+            decode_full(&bytes, file.path(), 3, spec.max_pixels).map_err(PredictError::input)?;
+        let (shown, region) = match spec.source_region([photo.height, photo.width]) {
+            Some(region) => (photo, region),
+            // Cut to its ink: the input itself is shown.
+            None => (
+                input.clone(),
+                [0.0, 0.0, input.height as f64, input.width as f64],
+            ),
+        };
+        Ok(Self {
+            shown,
+            input,
+            region,
+        })
+    }
 }
 
 /// A photo with what speaks for a class.
@@ -79,22 +123,15 @@ impl Explained {
     fn new(
         model: &ImageClassifier,
         file: &ImageFile,
+        photo: Photo,
         class: Option<usize>,
     ) -> Result<Self, TaskError> {
-        let bytes = file.bytes().map_err(TaskError::user)?;
-        let input = &model.spec().input;
-        let image = model.decode(&bytes, file.path())?;
-        let photo =
-            decode_full(&bytes, file.path(), 3, input.max_pixels).map_err(PredictError::input)?;
-        let (photo, region) = match input.source_region([photo.height, photo.width]) {
-            Some(region) => (photo, region),
-            // Cut to its ink: the input itself is shown.
-            None => (
-                image.clone(),
-                [0.0, 0.0, image.height as f64, image.width as f64],
-            ),
-        };
-        let prediction = model.predict(std::slice::from_ref(&image))?;
+        let Photo {
+            shown,
+            input,
+            region,
+        } = photo;
+        let prediction = model.predict(std::slice::from_ref(&input))?;
         let Some(Prediction::Class {
             label,
             probabilities,
@@ -106,8 +143,8 @@ impl Explained {
         let class = class.or(predicted).unwrap_or_default();
         Ok(Self {
             name: file.path().to_string_lossy().into_owned(),
-            map: grad_cam(model, &image, class)?,
-            photo,
+            map: grad_cam(model, &input, class)?,
+            photo: shown,
             region,
             class: probabilities[class].0.clone(),
             probability: probabilities[class].1,

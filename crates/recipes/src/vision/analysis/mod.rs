@@ -8,6 +8,7 @@ mod inspect_boxes;
 mod inspect_masks;
 mod outputs;
 mod progress;
+mod skipped;
 mod track;
 
 pub use explain::{ExplainOptions, explain};

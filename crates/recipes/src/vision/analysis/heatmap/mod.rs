@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::image::{ImageFile, LargeImage, is_archive};
 use tinderbox_predict::decision::DEFAULT_THRESHOLD;
-use tinderbox_predict::error_chain;
 use tinderbox_predict::vision::ImageClassifier;
-use tinderbox_train::TaskError;
-use tinderbox_train::format::thousands;
 use tinderbox_train::section::Analysis;
+use tinderbox_train::{Task as _, TaskError};
 
 use self::map::{CellGrid, HeatMap, Scan};
 use self::mapped::{Mapped, OVERLAY, overlay_path};
 use self::mask_metrics::{LesionMask, TotalMetrics};
 use self::regions::regions;
 use super::outputs::{OutputNames, class_of, files, write};
+use super::skipped::Skipped;
+use crate::vision::VisionTask;
 
 /// How the heat maps of images are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,8 +81,8 @@ pub fn heatmap(
     let masks = masks(options.mask.as_deref(), &files)?;
     let mut analysis = Analysis::default();
     let mut totals = TotalMetrics::default();
-    let mut skipped = Vec::new();
-    for (file, mask) in files.iter().zip(&masks) {
+    let mut skipped = Skipped::new(options.skip_errors, VisionTask::ITEM, files.len());
+    for (number, (file, mask)) in (1..).zip(files.iter().zip(&masks)) {
         let job = Job {
             model,
             scan: &scan,
@@ -92,13 +92,10 @@ pub fn heatmap(
         let name = file.path().display().to_string();
         let result = match job.run(file.path(), &mut |done, total| progress(&name, done, total)) {
             Ok(result) => result,
-            Err(error) if options.skip_errors && error.is_user() => {
-                let reason = error_chain(&error);
-                notes.push(format!("warning: skipped `{name}`: {reason}"));
-                skipped.push(reason);
+            Err(error) => {
+                skipped.add(error, &name, number)?;
                 continue;
             }
-            Err(error) => return Err(with_hint(error, files.len())),
         };
         notes.extend(result.notes.iter().map(|note| format!("{name}: {note}")));
         let out = names.next(file.path());
@@ -114,28 +111,11 @@ pub fn heatmap(
             totals.add(metrics);
         }
     }
-    if let (Some(first), true) = (skipped.first(), skipped.len() == files.len()) {
-        return Err(TaskError::user(format!(
-            "no heat map: none of the images can be read; the first: {first}"
-        )));
-    }
-    if !skipped.is_empty() {
-        let (count, all) = (thousands(skipped.len()), thousands(files.len()));
-        notes.push(format!("warning: skipped {count} of {all} images"));
-    }
+    notes.extend(skipped.finish("heat map")?);
     analysis.sections.extend(totals.sections());
     analysis.lines.extend(totals.json());
     analysis.notes = notes;
     Ok(analysis)
-}
-
-/// An error of one of several images, with how to get the maps of the others.
-fn with_hint(error: TaskError, images: usize) -> TaskError {
-    if images == 1 || !error.is_user() {
-        return error;
-    }
-    let reason = error_chain(&error);
-    TaskError::user(format!("{reason}; use `--skip-errors` to skip such images"))
 }
 
 /// How to slide, with what was assumed.

@@ -59,17 +59,14 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// Reads some frames.
-    pub(super) fn read(&self, range: Range<usize>) -> Result<Vec<Image>, TaskError> {
+    /// Reads some frames, each of which may be broken.
+    pub(super) fn read(&self, range: Range<usize>) -> Vec<Result<Image, TaskError>> {
         match self {
-            Self::Gif { frames, .. } => Ok(frames[range].to_vec()),
-            Self::Files { model, files } => {
-                let read = parallel_map(&files[range], |file| {
-                    let bytes = file.read()?;
-                    Ok(model.decode(&bytes, file.path())?)
-                });
-                read.into_iter().collect()
-            }
+            Self::Gif { frames, .. } => frames[range].iter().cloned().map(Ok).collect(),
+            Self::Files { model, files } => parallel_map(&files[range], |file| {
+                let bytes = file.read()?;
+                Ok(model.decode(&bytes, file.path())?)
+            }),
         }
     }
 }

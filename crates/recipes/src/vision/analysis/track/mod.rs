@@ -18,13 +18,17 @@ use tinderbox_predict::PredictError;
 use tinderbox_predict::vision::{CropFrame, Detector, Landmarker};
 use tinderbox_train::TaskError;
 use tinderbox_train::section::{Analysis, Section};
+use tinderbox_train::task::Noun;
 
 use self::frames::Frames;
 use self::gif::GifWriter;
 use self::smooth::OneEuro;
+use super::skipped::Skipped;
 use crate::vision::landmarks::open_detector;
 use crate::vision::pictures::color::GREEN;
 use crate::vision::pictures::{Canvas, draw_landmarks};
+
+const FRAME: Noun = Noun("frame", "frames");
 
 /// Frames that are in memory at a time, in each of two steps.
 const BATCH: usize = 8;
@@ -50,6 +54,8 @@ pub struct TrackOptions {
     pub fps: f64,
     /// Whether the points are smoothed.
     pub smooth: bool,
+    /// Whether frames that cannot be read are passed over, with a note for each.
+    pub skip_errors: bool,
 }
 
 /// The points of a face, in pixels.
@@ -102,34 +108,40 @@ pub fn track(
         .map(|path| GifWriter::new(path, options.fps));
     let mut writer = writer.transpose()?;
     let (mut lines, mut jitter) = (Vec::new(), Jitter::default());
-    let mut names = 0..frames.len();
-    let mut batch = frames.read(0..BATCH.min(frames.len()))?;
-    while !batch.is_empty() {
-        let next = names.start + batch.len();
-        let range = next..(next + BATCH).min(frames.len());
-        let (tracked, read) = rayon::join(
+    let mut skipped = Skipped::new(options.skip_errors, FRAME, frames.len());
+    let (mut start, mut next) = (0, 0);
+    let mut read = frames.read(0..BATCH.min(frames.len()));
+    while !read.is_empty() {
+        let end = start + read.len();
+        let batch = readable(read, start, &frames, &mut skipped)?;
+        let (tracked, following) = rayon::join(
             || {
                 batch
                     .iter()
-                    .map(|frame| tracker.next(frame, options.smooth))
+                    .map(|(_, frame)| tracker.next(frame, options.smooth))
                     .collect::<Result<Vec<_>, _>>()
             },
-            || frames.read(range),
+            || frames.read(end..(end + BATCH).min(frames.len())),
         );
         let tracked = tracked?;
-        for (at, tracked) in tracked.iter().enumerate() {
-            let name = frames.name(names.start + at);
-            lines.push(line(&name, names.start + at, &batch[at], tracked.as_ref()));
+        for ((at, frame), tracked) in batch.iter().zip(&tracked) {
+            if *at != next {
+                // Frames before and after a broken one do not follow each other.
+                jitter.add(None);
+            }
+            next = at + 1;
+            lines.push(line(&frames.name(*at), *at, frame, tracked.as_ref()));
             jitter.add(tracked.as_ref());
         }
         if let Some(writer) = &mut writer {
             let pairs = batch.iter().zip(&tracked);
-            writer.add(parallel_map(pairs, |(frame, tracked)| {
+            writer.add(parallel_map(pairs, |((_, frame), tracked)| {
                 draw(frame, tracked.as_ref())
             }))?;
         }
-        (names.start, batch) = (next, read?);
+        (start, read) = (end, following);
     }
+    notes.extend(skipped.finish("track")?);
     if let (Some(writer), Some(path)) = (writer, &options.out) {
         writer.finish()?;
         write_lines(&path.with_extension("jsonl"), &lines)?;
@@ -152,6 +164,23 @@ pub fn track(
         lines,
         notes,
     })
+}
+
+/// The frames that can be read, with their places from 0; `start` is that of the first.
+fn readable(
+    read: Vec<Result<Image, TaskError>>,
+    start: usize,
+    frames: &Frames<'_>,
+    skipped: &mut Skipped,
+) -> Result<Vec<(usize, Image)>, TaskError> {
+    let mut readable = Vec::with_capacity(read.len());
+    for (at, frame) in (start..).zip(read) {
+        match frame {
+            Ok(frame) => readable.push((at, frame)),
+            Err(error) => skipped.add(error, &frames.name(at), at + 1)?,
+        }
+    }
+    Ok(readable)
 }
 
 /// Follows one face.
