@@ -255,7 +255,8 @@ pub(crate) struct Progress {
     /// Lowest score of a detection [default: that of the run]
     #[arg(long, value_name = "T", requires = "run")]
     threshold: Option<f64>,
-    /// CSV file with the columns date, item and count or share; items are classes of the run and `height`
+    /// CSV file with the columns date, item and count or share; items are classes of the run and `height`. The plan is
+    /// linear between the dates of an item, keeps its last value after them, and does not exist before them
     #[arg(long, value_name = "FILE.csv")]
     plan: Option<PathBuf>,
     /// Write a web page with photos, charts and the deviation in days

@@ -15,7 +15,8 @@ pub(super) struct Row {
     pub(super) item: String,
     pub(super) unit: Unit,
     pub(super) date: Date,
-    pub(super) planned: f64,
+    /// None before the first date of the plan.
+    pub(super) planned: Option<f64>,
     pub(super) actual: Option<f64>,
     /// Whether the true value may be larger.
     pub(super) is_bound: bool,
@@ -139,6 +140,12 @@ pub(super) fn value_text(value: f64, unit: Unit) -> String {
 }
 
 impl Row {
+    /// The planned value, for people.
+    pub(super) fn planned_text(&self) -> String {
+        let text = |value| value_text(value, self.unit);
+        self.planned.map_or_else(|| "–".to_owned(), text)
+    }
+
     /// The measured value, for people.
     pub(super) fn actual_text(&self) -> String {
         let bound = if self.is_bound { "≥ " } else { "" };
@@ -205,6 +212,9 @@ impl Bound {
 
 #[cfg(test)]
 mod tests {
+    use time::Duration;
+
+    use super::super::items::Value;
     use super::*;
 
     fn row(deviation: Option<Deviation>, is_bound: bool) -> Row {
@@ -212,11 +222,38 @@ mod tests {
             item: "slab".to_owned(),
             unit: Unit::Count,
             date: Date::MIN,
-            planned: 3.0,
+            planned: Some(3.0),
             actual: Some(2.0),
             is_bound,
             deviation,
         }
+    }
+
+    #[test]
+    fn a_date_before_the_plan_has_a_measured_value_and_no_planned_one() {
+        let dates = [Date::MIN, Date::MIN.saturating_add(Duration::days(60))];
+        let value = |date| Value {
+            date,
+            value: Some(3.0),
+            is_bound: false,
+        };
+        let item = Item {
+            name: "slab".to_owned(),
+            unit: Unit::Count,
+            values: dates.map(value).to_vec(),
+        };
+        let plan = ItemPlan {
+            name: "slab".to_owned(),
+            unit: Unit::Count,
+            line: 2,
+            points: vec![(f64::from(dates[1].to_julian_day()), 3.0)],
+        };
+        let rows = rows(&[plan], &[item], Path::new("plan.csv")).unwrap();
+        let texts = rows
+            .iter()
+            .map(|row| [row.planned_text(), row.actual_text(), row.days_text()]);
+        let wanted = [["–", "3", "outside the plan"], ["3", "3", "on plan"]];
+        assert_eq!(texts.collect::<Vec<_>>(), wanted);
     }
 
     #[test]

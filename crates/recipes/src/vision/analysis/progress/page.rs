@@ -10,7 +10,7 @@ use super::Progress;
 use super::chart::svg;
 use super::draw::data_uri;
 use super::items::{Item, Value, dates};
-use super::outcome::{Row, value_text};
+use super::outcome::Row;
 use super::plan::Unit;
 use super::report::file_name;
 use super::series::Found;
@@ -71,7 +71,8 @@ impl Progress<'_> {
         }
         page.push_str(
             "</div>\n<h2>Deviation in days</h2>\n<p class=\"soft\">The date when the plan reaches the actual value, \
-             minus the date of the photos.</p>\n<div class=\"scroll\"><table>\n<thead><tr><th>Item</th><th>Date</th>\
+             minus the date of the photos. The plan is linear between its dates and keeps its last value after \
+             them; before them there is none.</p>\n<div class=\"scroll\"><table>\n<thead><tr><th>Item</th><th>Date</th>\
              <th>Planned</th><th>Actual</th><th>Days</th></tr></thead>\n<tbody>\n",
         );
         for row in &self.rows {
@@ -83,7 +84,7 @@ impl Progress<'_> {
             let cells = [
                 escape(&row.item),
                 row.date.to_string(),
-                value_text(row.planned, row.unit),
+                row.planned_text(),
                 Row::actual_text(row),
             ];
             let cells: Vec<String> = cells

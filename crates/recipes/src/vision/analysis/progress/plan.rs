@@ -39,7 +39,7 @@ pub enum Deviation {
     Days(f64),
     /// More than the whole plan: ahead by at least this, or behind if negative.
     AtLeast(f64),
-    /// The plan never has such a value, and its end or start says nothing about days.
+    /// The plan never has such a value, and its end or start says nothing about days; or there is no plan yet.
     Outside,
 }
 
@@ -54,23 +54,25 @@ impl ItemPlan {
         &self.points
     }
 
-    /// The value at a time in Julian days, linear between the dates of the plan, constant before and after.
-    pub fn value(&self, day: f64) -> f64 {
+    /// The value at a time in Julian days: linear between the dates of the plan, the last one after them. None before
+    /// the first date, when there is no plan.
+    pub fn value(&self, day: f64) -> Option<f64> {
         let after = self.points.partition_point(|&(at, _)| at <= day);
-        let (Some(&(start, from)), Some(&(end, to))) = (
-            after.checked_sub(1).and_then(|at| self.points.get(at)),
-            self.points.get(after),
-        ) else {
-            return self.points[after.min(self.points.len() - 1)].1;
+        let &(start, from) = self.points.get(after.checked_sub(1)?)?;
+        let Some(&(end, to)) = self.points.get(after) else {
+            return Some(from);
         };
-        from + (to - from) * (day - start) / (end - start)
+        Some(from + (to - from) * (day - start) / (end - start))
     }
 
     /// The day at which the plan has `value`, minus `day`; of several such days the nearest counts.
     pub fn deviation(&self, day: f64, value: f64) -> Deviation {
         let [start, end] = self.range();
         let (first, last) = (self.points[0].1, self.points[self.points.len() - 1].1);
-        let before = (same(value, first) && day < start).then_some(day);
+        if same(value, first) && day < start {
+            // The plan begins with it, and nothing says for how long it held before.
+            return Deviation::Outside;
+        }
         let after = (same(value, last) && day > end).then_some(day);
         let single = (self.points.len() == 1 && same(value, first)).then_some(day);
         let reached = self.points.windows(2).filter_map(|pair| {
@@ -82,7 +84,7 @@ impl ItemPlan {
             let inside = (-1e-9..=1.0 + 1e-9).contains(&share);
             inside.then_some(from + share.clamp(0.0, 1.0) * (to - from))
         });
-        let all = reached.chain(before).chain(after).chain(single);
+        let all = reached.chain(after).chain(single);
         let nearest = all.min_by(|a, b| (a - day).abs().total_cmp(&(b - day).abs()));
         if let Some(reached) = nearest {
             return Deviation::Days(reached - day);
@@ -136,15 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_is_linear_between_its_dates_and_constant_around_them() {
+    fn the_plan_is_linear_between_its_dates_and_constant_after_them() {
         let slab = plan(&[(1.0, 0.0), (11.0, 10.0)]);
-        for (day, value) in [(4.0, 3.0), (35.0, 10.0), (-20.0, 0.0)] {
-            assert!(same(slab.value(day), value), "{day}");
+        for (day, value) in [(1.0, 0.0), (4.0, 3.0), (11.0, 10.0), (35.0, 10.0)] {
+            assert!(same(slab.value(day).unwrap(), value), "{day}");
         }
         for (day, value, deviation) in [
             (4.0, 5.0, Deviation::Days(2.0)),
             (9.0, 5.0, Deviation::Days(-3.0)),
-            (-9.0, 0.0, Deviation::Days(0.0)),
+            (1.0, 0.0, Deviation::Days(0.0)),
             (31.0, 10.0, Deviation::Days(0.0)),
             (21.0, 5.0, Deviation::Days(-15.0)),
             (9.0, 11.0, Deviation::AtLeast(2.0)),
@@ -152,6 +154,20 @@ mod tests {
         ] {
             assert_eq!(slab.deviation(day, value), deviation, "{day}");
         }
+    }
+
+    #[test]
+    fn there_is_no_plan_before_its_first_date() {
+        for points in [&[(1.0, 3.0), (11.0, 10.0)][..], &[(1.0, 3.0)]] {
+            let slab = plan(points);
+            assert_eq!((slab.value(0.0), slab.value(-20.0)), (None, None));
+            assert_eq!(slab.deviation(-20.0, 3.0), Deviation::Outside);
+            assert_eq!(slab.deviation(-20.0, 2.0), Deviation::Outside);
+            assert_eq!(slab.deviation(1.0, 3.0), Deviation::Days(0.0));
+        }
+        // It reaches 10 in 31 days.
+        let slab = plan(&[(1.0, 3.0), (11.0, 10.0)]);
+        assert_eq!(slab.deviation(-20.0, 10.0), Deviation::Days(31.0));
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub enum PlanError {
 
 /// Reads a plan: a CSV file with the columns `date` (year-month-day), `item`, and `count` or `share`.
 ///
+/// The plan of an item is linear between two dates, keeps its value after the last one, and does not exist before the
+/// first one.
+///
 /// Cells are separated by commas, semicolons or tabs, as the header shows; other columns are ignored.
 ///
 /// # Errors

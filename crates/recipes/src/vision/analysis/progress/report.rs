@@ -95,7 +95,7 @@ impl Progress<'_> {
             vec![
                 short(&row.item, 20),
                 row.date.to_string(),
-                value_text(row.planned, row.unit),
+                row.planned_text(),
                 row.actual_text(),
                 row.days_text(),
             ]
