@@ -10,7 +10,7 @@ use super::matching::{Levels, matches};
 use super::transform::{Pair, Transform, distance};
 
 /// Corners that must agree, and their least share of all that were found again.
-const LEAST_AGREEING: usize = 16;
+pub(super) const LEAST_AGREEING: usize = 16;
 const LEAST_SHARE: f64 = 0.15;
 
 /// Samples that are tried for a similarity (2 corners) and a homography (4 corners).
@@ -39,11 +39,25 @@ pub(super) struct NotAligned {
     pub(super) agreeing: usize,
     /// Corners that were found again.
     pub(super) matched: usize,
+    /// Corners of the photo.
+    pub(super) corners: usize,
+    pub(super) reason: Reason,
+}
+
+/// What an alignment lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The photo has too few corners.
+    FewCorners,
+    /// Too few of them agree on a motion.
+    NoAgreement,
+    /// Those that agree lie in one part of the photo, which says nothing about the rest.
+    OnePart,
 }
 
 /// The motion from a photo to the reference; the same result for the same photos.
 pub(super) fn align(photo: &Levels<'_>, reference: &Levels<'_>) -> Result<Alignment, NotAligned> {
-    let pairs = matches(photo, reference);
+    let (pairs, corners) = matches(photo, reference);
     let size = photo.size().map(|side| side as f64);
     let side = size[0].max(size[1]);
     let consensus = Consensus {
@@ -63,10 +77,19 @@ pub(super) fn align(photo: &Levels<'_>, reference: &Levels<'_>) -> Result<Alignm
     };
     let (agree, matched) = (agreeing.len(), pairs.len());
     let share = agree as f64 / matched.max(1) as f64;
-    if agree < LEAST_AGREEING || share < LEAST_SHARE || !is_spread(&agreeing, size) {
+    let reason = if corners < LEAST_AGREEING {
+        Some(Reason::FewCorners)
+    } else if agree < LEAST_AGREEING || share < LEAST_SHARE {
+        Some(Reason::NoAgreement)
+    } else {
+        (!is_spread(&agreeing, size)).then_some(Reason::OnePart)
+    };
+    if let Some(reason) = reason {
         return Err(NotAligned {
             agreeing: agree,
             matched,
+            corners,
+            reason,
         });
     }
     let mut errors: Vec<f64> = agreeing
@@ -215,12 +238,31 @@ mod tests {
             scene([0.0, 0.0], 0.0, false),
             scene([2_000.0, 900.0], 0.0, false),
         );
-        assert!(align(&Levels::of(&other), &Levels::of(&before)).is_err());
+        let other = align(&Levels::of(&other), &Levels::of(&before)).unwrap_err();
+        assert_eq!(other.reason, Reason::NoAgreement);
         let blank = Plane {
             values: vec![90.0; before.values.len()],
             ..before
         };
-        let none = align(&Levels::of(&blank), &Levels::of(&before));
-        assert_eq!(none.unwrap_err().matched, 0);
+        let none = align(&Levels::of(&blank), &Levels::of(&before)).unwrap_err();
+        assert_eq!((none.corners, none.reason), (0, Reason::FewCorners));
+    }
+
+    #[test]
+    fn corners_in_one_part_of_the_photo_do_not_align_it() {
+        let mut part = scene([0.0, 0.0], 0.0, false);
+        let width = part.width;
+        for (at, value) in part.values.iter_mut().enumerate() {
+            let (x, y) = (at % width, at / width);
+            if !(110..150).contains(&x) || !(40..140).contains(&y) {
+                *value = 90.0;
+            }
+        }
+        let not = align(&Levels::of(&part), &Levels::of(&part)).unwrap_err();
+        assert_eq!(
+            (not.agreeing, not.reason),
+            (not.matched, Reason::OnePart),
+            "{not:?}"
+        );
     }
 }

@@ -83,11 +83,13 @@ fn overlap_correlation(from: &Plane, to: &Plane, [right, down]: [isize; 2]) -> f
     (ab - a * b / count) / spread.max(1e-6).sqrt()
 }
 
-/// The corners of a photo that are found in the reference.
-pub(super) fn matches(photo: &Levels<'_>, reference: &Levels<'_>) -> Vec<Pair> {
+/// The corners of a photo that are found in the reference, and how many corners the photo has.
+pub(super) fn matches(photo: &Levels<'_>, reference: &Levels<'_>) -> (Vec<Pair>, usize) {
     let shift = rough_shift(photo, reference);
     let reach = (photo.half.longest() as f64 * 0.06).round().max(6.0) as isize;
-    let found = corners(&photo.half).into_iter().filter_map(|corner| {
+    let corners = corners(&photo.half);
+    let count = corners.len();
+    let found = corners.into_iter().filter_map(|corner| {
         let patch = photo.half.patch(corner, RADIUS)?;
         let guess = [0, 1].map(|axis| corner[axis] as f64 + shift[axis] / 2.0);
         let guess = guess.map(|at| at.round() as isize);
@@ -98,7 +100,7 @@ pub(super) fn matches(photo: &Levels<'_>, reference: &Levels<'_>) -> Vec<Pair> {
         let place = between_pixels(reference.full, &patch, place)?;
         Some([fine.map(|at| at as f64), place])
     });
-    found.collect()
+    (found.collect(), count)
 }
 
 /// The best corner in each cell of a grid: where the brightness changes in both directions (Shi and Tomasi 1994).

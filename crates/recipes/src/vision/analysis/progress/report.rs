@@ -4,6 +4,7 @@ use tinderbox_train::Section;
 use tinderbox_train::section::Analysis;
 
 use super::Progress;
+use super::align::{LEAST_AGREEING, NotAligned, Reason};
 use super::items::{Item, dates};
 use super::outcome::value_text;
 use super::plan::Unit;
@@ -63,7 +64,7 @@ impl Progress<'_> {
                 });
                 format!("residual {residual:.1} px{via}")
             }
-            Placed::Not(not) => format!("no: {} of {} corners agree", not.agreeing, not.matched),
+            Placed::Not(not) => not_text(*not),
         }
     }
 
@@ -107,15 +108,13 @@ impl Progress<'_> {
     pub(super) fn findings(&self) -> Vec<String> {
         let mut findings = Vec::new();
         let total = self.photos.len();
-        let not = self.views.placed.iter();
-        let not = not
-            .filter(|placed| matches!(placed, Placed::Not(_)))
-            .count();
-        if not > 0 {
-            findings.push(format!(
-                "{not} of {total} photos could not be aligned: another view, or too little that stayed the same. They \
-                 are counted, but change and height leave them out."
-            ));
+        let reasons = self.views.placed.iter().filter_map(|placed| match placed {
+            Placed::Not(not) => Some(not.reason),
+            _ => None,
+        });
+        let reasons: Vec<Reason> = reasons.collect();
+        if !reasons.is_empty() {
+            findings.push(not_aligned(&reasons, total));
         }
         let compared = self.views.changes.iter().flatten();
         if compared.clone().any(|change| change.map.share().is_some()) {
@@ -167,6 +166,44 @@ impl Progress<'_> {
             ),
         }
     }
+}
+
+/// Why a photo was not aligned, in a few words.
+fn not_text(not: NotAligned) -> String {
+    match not.reason {
+        Reason::FewCorners => match not.corners {
+            0 => "no: no corner was found".to_owned(),
+            1 => "no: only 1 corner was found".to_owned(),
+            found => format!("no: only {found} corners were found"),
+        },
+        Reason::NoAgreement => format!("no: {} of {} corners agree", not.agreeing, not.matched),
+        Reason::OnePart => format!("no: {} corners in one part", not.agreeing),
+    }
+}
+
+/// How many photos were not aligned, and why.
+fn not_aligned(reasons: &[Reason], total: usize) -> String {
+    let few = format!(
+        "a small or smooth photo with too few corners (at least {LEAST_AGREEING} are needed)"
+    );
+    let all = [
+        (
+            Reason::NoAgreement,
+            "another view, or too little that stayed the same",
+        ),
+        (Reason::FewCorners, few.as_str()),
+        (
+            Reason::OnePart,
+            "corners that agree in one part of the photo only",
+        ),
+    ];
+    let present = all.iter().filter(|(reason, _)| reasons.contains(reason));
+    let texts: Vec<&str> = present.map(|&(_, text)| text).collect();
+    format!(
+        "{} of {total} photos could not be aligned: {}. They are counted, but change and height leave them out.",
+        reasons.len(),
+        texts.join("; ")
+    )
 }
 
 /// A table with a column for each item and a row for each date.
@@ -239,6 +276,27 @@ fn wrapped(paragraphs: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_photo_that_is_not_aligned_says_what_it_lacks() {
+        for (reason, agreeing, text) in [
+            (Reason::NoAgreement, 12, "no: 12 of 80 corners agree"),
+            (Reason::FewCorners, 0, "no: only 9 corners were found"),
+            (Reason::OnePart, 20, "no: 20 corners in one part"),
+        ] {
+            let not = NotAligned {
+                agreeing,
+                matched: 80,
+                corners: 9,
+                reason,
+            };
+            assert_eq!(not_text(not), text);
+        }
+        let text = not_aligned(&[Reason::OnePart, Reason::OnePart], 3);
+        assert!(text.starts_with("2 of 3 photos"), "{text}");
+        assert!(text.contains("one part of the photo"), "{text}");
+        assert!(!text.contains("another view"), "{text}");
+    }
 
     #[test]
     fn paragraphs_fit_a_terminal() {
