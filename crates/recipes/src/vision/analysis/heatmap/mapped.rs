@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tinderbox_train::Section;
 use tinderbox_train::format::thousands;
+use tinderbox_train::task::Noun;
 
 use super::map::HeatMap;
 use super::mask_metrics::{LesionMask, MaskMetrics};
@@ -35,6 +36,17 @@ pub(super) fn overlay_path(heat: &Path) -> PathBuf {
     with_suffix(heat, OVERLAY)
 }
 
+/// How many patches of which side there are, and how many of them are white, for people.
+fn patches(count: usize, side: usize, white: usize) -> String {
+    let noun = Noun("patch", "patches").of(count);
+    let text = format!("{} {noun} of {side}x{side}", thousands(count));
+    if white == 0 {
+        return text;
+    }
+    let noun = Noun("white one", "white ones").of(white);
+    format!("{text} ({} {noun} skipped)", thousands(white))
+}
+
 impl Mapped {
     fn mean(&self) -> f64 {
         let sum: f64 = self.map.values.iter().map(|&value| f64::from(value)).sum();
@@ -56,17 +68,12 @@ impl Mapped {
     pub(super) fn sections(&self, name: &str, out: Option<&Path>) -> Vec<Section> {
         let [height, width] = self.size;
         let map = &self.map;
-        let mut line = format!(
-            "{name}: {width} x {height} pixels, {} patches of {}x{}",
-            thousands(map.patches),
-            self.patch,
-            self.patch
-        );
-        if map.white > 0 {
-            line = format!("{line} ({} white ones skipped)", thousands(map.white));
-        }
+        let patches = patches(map.patches, self.patch, map.white);
         let mean = 100.0 * self.mean();
-        line = format!("{line}; mean probability of {} {mean:.1}%", self.class);
+        let line = format!(
+            "{name}: {width} x {height} pixels, {patches}; mean probability of {} {mean:.1}%",
+            self.class
+        );
         let mut sections = vec![Section::text(line), self.region_section()];
         sections.extend(
             self.metrics
@@ -137,5 +144,21 @@ impl Mapped {
             "out": out,
             "overlay": out.map(overlay_path),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_patch_is_said_in_the_singular() {
+        assert_eq!(patches(1, 16, 0), "1 patch of 16x16");
+        assert_eq!(
+            patches(2, 16, 1),
+            "2 patches of 16x16 (1 white one skipped)"
+        );
+        let many = patches(1_200, 8, 2);
+        assert_eq!(many, "1,200 patches of 8x8 (2 white ones skipped)");
     }
 }
