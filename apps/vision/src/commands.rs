@@ -340,7 +340,7 @@ pub(crate) struct Track {
     /// Write the frames with the points: a GIF, and the points as JSON lines next to it
     #[arg(long, value_name = "FILE.gif")]
     out: Option<PathBuf>,
-    /// Frames per second, for the filter and the GIF
+    /// Frames per second, for the filter and the GIF, which has at most 50
     #[arg(long, value_name = "N", default_value_t = 25.0)]
     fps: f64,
     /// Leave the points as the network finds them, without the One Euro filter
@@ -349,13 +349,16 @@ pub(crate) struct Track {
     /// Skip frames that cannot be read, and count them
     #[arg(long)]
     skip_errors: bool,
-    /// Folder or archive of frames in the order of their names, or a GIF
+    /// Folder or archive of frames in the order of the numbers in their names, or a GIF
     #[arg(value_name = "INPUT")]
     input: PathBuf,
 }
 
 impl Track {
     fn run(self) -> Result<(), Failure> {
+        if let Some(out) = &self.out {
+            check_extension(out, &["gif"])?;
+        }
         let model = self.model.load::<Vision>()?.into_landmarker()?;
         let options = TrackOptions {
             detector: self.detector,

@@ -115,6 +115,17 @@ fn points_are_learned_evaluated_drawn_and_tracked() {
     track(&place);
 }
 
+#[test]
+fn points_are_written_to_a_gif_only() {
+    let place = Place::new();
+    for out in ["faces.mp4", "faces"] {
+        let ran = place.run(&["track", "--run", "run", "frames", "--out", out]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("must end in `.gif`"), "{}", ran.stderr);
+        assert!(!place.path(out).exists());
+    }
+}
+
 /// Tracks the images as frames, and then the GIF of them.
 fn track(place: &Place) {
     fs::remove_file(place.path("set/points.csv")).unwrap();

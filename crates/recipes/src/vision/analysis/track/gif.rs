@@ -17,6 +17,16 @@ const LEVELS: [u16; 3] = [6, 7, 6];
 /// Thresholds of ordered dithering (Bayer, 1973), 4x4.
 const BAYER: [[u16; 4]; 4] = [[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]];
 
+/// Most frames per second: a GIF counts hundredths of a second, and programs slow down what is below two of them.
+const MAX_FPS: f64 = 50.0;
+
+/// A note on frames that follow each other too fast for a GIF.
+pub(super) fn fps_note(fps: f64) -> Option<String> {
+    (fps > MAX_FPS).then(|| {
+        format!("a GIF has at most {MAX_FPS} frames per second: it plays slower than `--fps {fps}`")
+    })
+}
+
 /// Writes frames of one size to a file that appears only when it is complete.
 pub(super) struct GifWriter {
     path: PathBuf,
@@ -33,8 +43,7 @@ impl GifWriter {
             partial: path.with_extension("gif.part"),
             encoder: None,
             size: None,
-            // A GIF counts hundredths of a second, and programs slow down what is below two of them.
-            delay: Delay::from_numer_denom_ms(((1_000.0 / fps).round() as u32).max(20), 1),
+            delay: Delay::from_numer_denom_ms((1_000.0 / fps.min(MAX_FPS)).round() as u32, 1),
         };
         let file = File::create(&writer.partial).map_err(|error| writer.failed(&error))?;
         let mut encoder = GifEncoder::new_with_speed(BufWriter::new(file), 30);
@@ -122,6 +131,16 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn more_frames_than_a_gif_can_have_are_said() {
+        assert_eq!((fps_note(50.0), fps_note(0.1)), (None, None));
+        let note = fps_note(60.0).unwrap();
+        assert!(
+            note.contains("at most 50") && note.contains("`--fps 60`"),
+            "{note}"
+        );
+    }
 
     #[test]
     fn the_palette_fits_a_gif_and_keeps_black_and_white() {

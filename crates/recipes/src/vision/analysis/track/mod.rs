@@ -21,7 +21,7 @@ use tinderbox_train::section::{Analysis, Section};
 use tinderbox_train::task::Noun;
 
 use self::frames::Frames;
-use self::gif::GifWriter;
+use self::gif::{GifWriter, fps_note};
 use self::smooth::OneEuro;
 use super::skipped::Skipped;
 use crate::vision::landmarks::open_detector;
@@ -107,6 +107,7 @@ pub fn track(
         .as_deref()
         .map(|path| GifWriter::new(path, options.fps));
     let mut writer = writer.transpose()?;
+    notes.extend(options.out.as_ref().and_then(|_| fps_note(options.fps)));
     let (mut lines, mut jitter) = (Vec::new(), Jitter::default());
     let mut skipped = Skipped::new(options.skip_errors, FRAME, frames.len());
     let (mut start, mut next) = (0, 0);
