@@ -234,6 +234,7 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
             set: args.set.clone(),
             folds: args.folds,
             seed: args.seed,
+            quiet: args.quiet,
             ..RunArgs::default()
         },
         data: args.data.clone(),

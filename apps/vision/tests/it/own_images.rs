@@ -178,6 +178,19 @@ fn the_data_chooses_the_recipe_and_a_folder_is_predicted() {
 }
 
 #[test]
+fn a_quiet_sweep_says_nothing_of_the_recipe_that_the_data_chooses() {
+    let place = Place::new();
+    // It ends before anything is trained, and after the recipe is chosen.
+    let args = ["sweep", "--data", "data", "--set", "nonsense=1"];
+    for (more, is_said) in [(&[][..], true), (&["--quiet"], false)] {
+        let ran = place.run(&[&args[..], more].concat());
+        ran.failed(2, &["unknown key `nonsense`"]);
+        let said = ran.stderr.contains("is IDX files: recipe `mnist`");
+        assert_eq!(said, is_said, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn eval_is_on_the_stored_items_or_on_all_of_other_data() {
     let place = Place::new();
     put_photos(&place, "photos", 20);
