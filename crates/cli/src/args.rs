@@ -22,7 +22,8 @@ use crate::{
 };
 
 /// Help of `--device`.
-pub const DEVICE_HELP: &str = "Device: auto, cpu, cuda[:N], wgpu[:N], libtorch or ndarray";
+pub const DEVICE_HELP: &str =
+    "Device: auto, cpu, cuda[:N], wgpu[:N] or another name that `devices` lists";
 
 /// Help of `--run`.
 pub const RUN_HELP: &str = "Run directory, or a model folder";
@@ -510,6 +511,16 @@ pub struct RecipesArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_of_a_device_names_devices_and_where_all_are() {
+        let (named, rest) = DEVICE_HELP.split_once(" or ").unwrap();
+        assert!(rest.contains("`devices`"), "{rest}");
+        let names = named.trim_start_matches("Device: ").replace("[:N]", ":1");
+        for name in names.split(", ") {
+            assert!(name.parse::<DeviceSpec>().is_ok(), "{name}");
+        }
+    }
 
     #[test]
     fn shortcuts_are_values_of_toml() {
