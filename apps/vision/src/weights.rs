@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tinderbox_cli::escape::shell_word;
 use tinderbox_cli::recipe::overridden;
 use tinderbox_cli::{App as _, DownloadProgress, Failure, RunArgs, note};
 use tinderbox_recipes::vision::{
@@ -100,7 +101,7 @@ fn without_weights(data: &Path, error: &TransferError) -> String {
         "training from scratch, without published weights: {error}\n\
          with few images they help most: `vision train --weights {DEFAULT_WEIGHTS} --data {}`, or name a \
          folder with `--weights`",
-        data.display()
+        shell_word(data)
     )
 }
 

@@ -315,7 +315,7 @@ fn dispatch<A: App>(cli: Cli<A>) -> Result<(), Failure> {
         None => crate::train::run::<A>(&TrainCommand::default()),
         Some(Command::Train(args)) => crate::train::run::<A>(&args),
         Some(Command::Eval(args)) => A::eval(&args),
-        Some(Command::Report(args)) => crate::run_report::run(&args),
+        Some(Command::Report(args)) => crate::run_report::run(&args, A::NAME),
         Some(Command::Predict(args)) => crate::predict::run::<A>(&args),
         Some(Command::Export(args)) => crate::export::run::<A>(&args),
         Some(Command::Serve(args)) => crate::serve::run::<A>(&args),

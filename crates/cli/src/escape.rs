@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use tinderbox_datasets::escape::acts_on_a_terminal;
+pub use tinderbox_datasets::escape::shell_word;
 
 /// Shows control characters and marks that reorder text; line breaks stay, as they are our own.
 pub fn escape(text: &str) -> Cow<'_, str> {

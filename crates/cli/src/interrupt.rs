@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
 use tinderbox_datasets::atomic_file::remove_unfinished;
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_train::run_dir::RECIPE_FILE;
 use tinderbox_train::saves_when_interrupted;
 
@@ -91,7 +92,7 @@ pub(crate) fn resume_command() -> Option<String> {
     let UnderWay { dir, command } = run.as_ref()?;
     // Both begin with it.
     let exists = dir.join(RECIPE_FILE).is_file();
-    exists.then(|| format!("{app} {command} {}", quoted(&dir.to_string_lossy())))
+    exists.then(|| format!("{app} {command} {}", shell_word(dir)))
 }
 
 /// Claims the end of the program for the calling thread, which may then report it; any other
@@ -167,35 +168,4 @@ fn exit() -> ! {
     remove_unfinished();
     note(&report("interrupted"));
     process::exit(EXIT_CODE.into())
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+=:,@%".contains(letter);
-    if !path.is_empty() && path.chars().all(plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_quoted_where_a_shell_needs_it() {
-        for (path, shell) in [
-            (
-                "runs/mnist/20260102T030405Z-42",
-                "runs/mnist/20260102T030405Z-42",
-            ),
-            ("my runs/a", "'my runs/a'"),
-            ("it's", r"'it'\''s'"),
-            ("größe", "größe"),
-            ("a;b", "'a;b'"),
-        ] {
-            assert_eq!(quoted(path), shell);
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_predict::model_dir::{Located, SPEC_FILE, locate};
 use tinderbox_train::run_dir::{MODEL_DIR, RECIPE_FILE};
 
@@ -129,8 +130,9 @@ fn missing(run: &Path, app: &str) -> String {
     }
     if run.join(RECIPE_FILE).is_file() {
         return format!(
-            "the run in `{name}` has no trained model yet: resume it with `{app} train --resume {name}` \
-             for at least one epoch"
+            "the run in `{name}` has no trained model yet: resume it with `{app} train --resume {}` for at least one \
+             epoch",
+            shell_word(run)
         );
     }
     let hint = latest(run).map_or_else(String::new, |found| {
@@ -183,8 +185,10 @@ mod tests {
         model(&at("agent"), r#"{"kind": "agent"}"#);
         model(&at("old-agent"), r#"{"environment": "CartPole-v1"}"#);
         fs::create_dir(at("empty")).unwrap();
-        fs::create_dir(at("unfinished")).unwrap();
-        fs::write(at("unfinished/recipe.toml"), "").unwrap();
+        for name in ["unfinished", "un finished"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("recipe.toml"), "").unwrap();
+        }
         for (given, app, words) in [
             (
                 "runs/20260101",
@@ -208,6 +212,7 @@ mod tests {
             ("empty", "text", "it has no `model` folder"),
             ("runs", "text", "20260102`?"),
             ("unfinished", "text", "resume it with `text train --resume"),
+            ("un finished", "text", "un finished'` for at least"),
         ] {
             let Err(Failure::UserError(error)) = model_dir(&at(given), app) else {
                 unreachable!("{given} is no model of {app}");

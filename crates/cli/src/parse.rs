@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command, Error};
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_train::overlay::{nearest, suggest};
 
 use crate::failure::shown;
@@ -221,7 +222,8 @@ fn unknown_argument(word: &str, app: &str, command: &Command, keys: &[String]) -
     };
     let Some(flag) = word.strip_prefix('-') else {
         return takes("--data").then(|| {
-            format!("unexpected argument `{word}`: did you mean `{app} {name} --data {word}`?")
+            let path = shell_word(word);
+            format!("unexpected argument `{word}`: did you mean `{app} {name} --data {path}`?")
         });
     };
     let flag = flag.trim_start_matches('-').split('=').next()?;
@@ -275,8 +277,9 @@ fn unknown_command(word: &str, app: &Command) -> Option<String> {
         .get_arguments()
         .any(|arg| arg.get_long() == Some("data"));
     if takes_data && (Path::new(word).exists() || word.contains(['/', '.'])) {
+        let path = shell_word(word);
         return Some(format!(
-            "`{word}` is not a command: did you mean `{name} train --data {word}`?"
+            "`{word}` is not a command: did you mean `{name} train --data {path}`?"
         ));
     }
     None

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_datasets::files::is_same_file;
 use tinderbox_report::{CARD_FILE, CARD_START, REPORT_FILE, ReportError, Run, card, html, page};
 
@@ -24,13 +25,13 @@ pub struct ReportArgs {
 }
 
 /// Writes the report of finished runs and prints where it is.
-pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &ReportArgs, app: &str) -> Result<(), Failure> {
     if let Some(out) = &args.out {
         check_extension(out, &["html", "htm"])?;
     }
     let runs: Vec<Run> = distinct(&args.run)
         .into_iter()
-        .map(read)
+        .map(|dir| Run::read(dir).map_err(|error| not_reported(error, app)))
         .collect::<Result<_, _>>()?;
     let files = match (&args.out, runs.as_slice()) {
         (Some(out), _) => vec![write_page(out, &page(&runs))?],
@@ -45,7 +46,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
 /// Writes the report of a run that has just finished. One that cannot be written is a warning: the model is
 /// trained already.
 pub(crate) fn after_training(dir: &Path, quiet: bool) {
-    match read(dir).and_then(|run| of_run(&run)) {
+    match Run::read(dir)
+        .map_err(of_report)
+        .and_then(|run| of_run(&run))
+    {
         Ok(files) if !quiet => {
             if let Some(file) = files.first() {
                 note(&format!("report {}", file.display()));
@@ -72,11 +76,20 @@ fn distinct(dirs: &[PathBuf]) -> Vec<&Path> {
     distinct
 }
 
-fn read(dir: &Path) -> Result<Run, Failure> {
-    Run::read(dir).map_err(|error| {
-        let input = ReportError::is_input(&error);
-        Failure::of(error, false, input)
-    })
+/// The error of a run that cannot be reported, with the command that ends it if that is missing.
+fn not_reported(error: ReportError, app: &str) -> Failure {
+    if let ReportError::Unfinished(dir) = &error {
+        let dir = shell_word(dir);
+        return Failure::user(format!(
+            "{error}; resume it with `{app} train --resume {dir}`"
+        ));
+    }
+    of_report(error)
+}
+
+fn of_report(error: ReportError) -> Failure {
+    let input = ReportError::is_input(&error);
+    Failure::of(error, false, input)
 }
 
 /// Writes page and card of a run into its directory.
@@ -142,10 +155,11 @@ mod tests {
     }
 
     fn command(runs: &[&Path], out: Option<&Path>) -> Result<(), Failure> {
-        run(&ReportArgs {
+        let args = ReportArgs {
             run: runs.iter().map(|run| run.to_path_buf()).collect(),
             out: out.map(Path::to_path_buf),
-        })
+        };
+        run(&args, "vision")
     }
 
     #[test]
@@ -219,6 +233,17 @@ mod tests {
             assert!(matches!(failure, Failure::UserError(_)), "{failure:?}");
             assert!(!out.exists());
         }
+    }
+
+    #[test]
+    fn an_unfinished_run_comes_with_the_command_that_resumes_it() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("run copy");
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("recipe.toml"), "").unwrap();
+        let message = command(&[dir.as_path()], None).unwrap_err().message();
+        let wanted = format!("`vision train --resume '{}'`", dir.display());
+        assert!(message.contains(&wanted), "{message}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_datasets::table::{TableWriter, written_columns};
 use tinderbox_datasets::{FileHash, InputRange, Shard, hash_folder};
 use tinderbox_train::Task;
@@ -433,7 +434,7 @@ fn manifests(dir: &Path) -> Result<Vec<Manifest>, Failure> {
         return Err(Failure::user(format!(
             "`{}` has no finished part: make the parts with `predict --shard I/N --out {}`",
             dir.display(),
-            dir.display()
+            shell_word(dir)
         )));
     }
     manifests.sort_by_key(|manifest| (manifest.parts, manifest.part));

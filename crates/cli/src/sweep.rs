@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use tinderbox_backend::DeviceSpec;
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_sweep::{Pruner, Range, Sampler, Settings, Space, SweepDir, SweepError};
 use tinderbox_train::overlay::document;
 use tinderbox_train::{Task as _, TaskRecipe, parse_duration};
@@ -293,8 +294,9 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
         note(&table(&rows(&space)));
         let dir = out.display();
         note(&format!(
-            "writing to {dir}; another process or machine joins with `{} sweep --join {dir}`",
-            A::NAME
+            "writing to {dir}; another process or machine joins with `{} sweep --join {}`",
+            A::NAME,
+            shell_word(&out)
         ));
     }
     Ok((sweep, recipe))

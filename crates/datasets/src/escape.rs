@@ -1,6 +1,7 @@
-//! Text from data on its way into a page: no character of it may act there.
+//! Text from data on its way into a page or a command: no character of it may act there.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Whether a character acts on a terminal or a page: control characters, separators of lines and paragraphs,
 /// the byte order mark, and the marks that embed, override or isolate a direction of writing
@@ -98,9 +99,37 @@ pub fn escape_yaml(text: &str) -> String {
     shown
 }
 
+/// A path or a word as a shell takes it, for the commands in messages: in single quotes where it needs them.
+pub fn shell_word<P: AsRef<Path> + ?Sized>(path: &P) -> String {
+    let word = path.as_ref().to_string_lossy();
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+=:,@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_needs_it() {
+        for (path, shell) in [
+            (
+                "runs/mnist/20260102T030405Z-42",
+                "runs/mnist/20260102T030405Z-42",
+            ),
+            ("my runs/a", "'my runs/a'"),
+            ("it's", r"'it'\''s'"),
+            ("größe", "größe"),
+            ("a;b", "'a;b'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(path), shell);
+        }
+    }
 
     #[test]
     fn a_page_holds_no_markup_and_no_forbidden_character() {

@@ -19,8 +19,8 @@ pub enum ReportError {
     NoRun(PathBuf),
     /// The run has no result yet.
     #[error(
-        "the run in `{}` is not finished: it has no `summary.json`; resume it with `train --resume {}`",
-        .0.display(), .0.display()
+        "the run in `{}` is not finished: it has no `summary.json`",
+        .0.display()
     )]
     Unfinished(PathBuf),
     /// A file of the run is not what `train` writes.

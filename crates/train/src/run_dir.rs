@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_predict::FileError;
 
 use crate::overlay::Reread;
@@ -39,7 +40,7 @@ pub enum RunError {
     /// An unfinished run is there.
     #[error(
         "`{}` contains an unfinished run; resume it with `--resume {}` or choose another `--out`",
-        .0.display(), .0.display()
+        .0.display(), shell_word(.0)
     )]
     Unfinished(PathBuf),
     /// Something else is there.
@@ -495,6 +496,8 @@ mod tests {
             RunDir::create(&path, ""),
             Err(RunError::Unfinished(_))
         ));
+        let error = RunError::Unfinished(PathBuf::from("my run")).to_string();
+        assert!(error.contains("`--resume 'my run'`"), "{error}");
         assert_eq!(RunDir::recipe(&path).unwrap(), "name = 1");
         drop(resume(&path, "name = 1").unwrap());
         fs::write(path.join(SUMMARY_FILE), "{}").unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_sweep::{Finished, Outcome, Search, Space, SweepDir, Tally, parallel_coordinates};
 use tinderbox_train::run_dir::{RECIPE_FILE, SUMMARY_FILE};
 use tinderbox_train::section::{Bar, Section};
@@ -62,7 +63,7 @@ pub(super) fn show<A: App>(sweep: &SweepDir) -> Result<(), Failure> {
                 tested.number + 1,
                 best.display(),
                 settings.app,
-                recipe.display()
+                shell_word(&recipe)
             ));
             out.line(&format!("best recipe so far {}", recipe.display()))
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::{Args, FromArgMatches as _};
 use tinderbox_backend::{DeviceSpec, Opened};
+use tinderbox_datasets::escape::shell_word;
 use tinderbox_sweep::{Finished, NextTrial, Outcome, Search, Space, SweepDir, Trial, apply};
 use tinderbox_train::metrics::Spread;
 use tinderbox_train::overlay::{assign, document, recipe_table};
@@ -441,7 +442,11 @@ pub(super) fn none_complete(sweep: &SweepDir, finished: &[Finished]) -> Failure 
         count => format!(" ({count} ended early or failed)"),
     };
     let advice = if finished.len() < settings.trials {
-        format!("run `{} sweep --join {dir}` to train trials", settings.app)
+        format!(
+            "run `{} sweep --join {}` to train trials",
+            settings.app,
+            shell_word(sweep.path())
+        )
     } else {
         "none is left to train: begin a new sweep with another `--space`".to_owned()
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::detection::DetectionError;
+use crate::escape::shell_word;
 use crate::image::ImageError;
 
 /// Errors of opening a [`DetectionFolder`](super::DetectionFolder).
@@ -32,7 +33,7 @@ pub enum DetectionFolderError {
         "`{place}`: {detail}{}; list all with `vision inspect --data {}`, and correct them or use `--set \
          data.bad_boxes=clip` (clips boxes to their image and leaves out other bad ones) or \
          `data.bad_boxes=drop` (leaves out all bad boxes)",
-        more(*count, "problem"), path.display()
+        more(*count, "problem"), shell_word(path)
     )]
     BadBox {
         /// Where it is: the file with its line, or with the number of the annotation.
