@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_datasets::{content_hash, split_indices};
+use tinderbox_models::trainable_parameters;
 use tinderbox_predict::{ModelFiles, Prediction, model_dir};
 use toml::Table;
 
@@ -475,7 +476,7 @@ impl<T: ItemTask> Task for Items<T> {
             members.log_test(&test.metrics())?;
         }
         let mut report = Report::new(run, members.training, test);
-        report.parameters = net.num_params();
+        report.parameters = trainable_parameters(net);
         report.valid = valid.metrics();
         Ok(report)
     }

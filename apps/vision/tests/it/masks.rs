@@ -11,6 +11,7 @@ use burn::tensor::Device;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use tinderbox_cli::testing::Ran;
 use tinderbox_models::vision::EfficientNetLiteConfig;
+use tinderbox_train::format::thousands;
 
 use crate::common::Place;
 use crate::transfer::random_weights;
@@ -270,6 +271,12 @@ fn the_default_weights_are_used_where_they_can_be_had() {
         assert!(stderr.contains(words), "{stderr}");
     }
     assert!(recipe(&place).contains("\nweights = \"\""));
+    // Those of the layers: the encoder's own head is not counted.
+    let summary = fs::read_to_string(place.path("run/summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    let parameters = summary["parameters"].as_u64().unwrap() as usize;
+    let line = format!("{} parameters on ", thousands(parameters));
+    assert!(stderr.contains(&line), "no `{line}` in {stderr}");
 
     let config = EfficientNetLiteConfig::lite0(3, 3);
     let shapes = config.timm_names();

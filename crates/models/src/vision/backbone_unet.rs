@@ -28,7 +28,7 @@ use super::unet::{CONVS, DoubleConv, DoubleConvConfig, add_bias, check_sides, de
 use super::{EfficientNetLite, EfficientNetLiteConfig, ResNet, ResNetConfig};
 use crate::config::{ConfigError, check_list, check_parameters, check_size};
 use crate::layers::init::XAVIER;
-use crate::summary::{LayerSummary, linear_parameters};
+use crate::summary::{LayerSummary, linear_parameters, trainable_parameters};
 use crate::template::data_sized;
 
 /// The number of pixels that the height and width of an image must be multiples of: every backbone
@@ -345,6 +345,16 @@ impl BackboneUNet {
         MIN_MULTIPLE
     }
 
+    /// Number of trainable parameters that the logits depend on: without the head of the classifier, which is in the
+    /// weights and takes no part.
+    pub fn used_parameters(&self) -> usize {
+        let head = match &self.backbone {
+            Backbone::EfficientNetLite(net) => net.head_parameters(),
+            Backbone::ResNet(net) => net.head_parameters(),
+        };
+        trainable_parameters(self) - head
+    }
+
     /// The same with another encoder, as one with pretrained weights.
     #[must_use]
     pub fn map_backbone(mut self, map: impl FnOnce(Backbone) -> Backbone) -> Self {
@@ -455,6 +465,18 @@ mod tests {
             + 2;
         assert_eq!(total_parameters(&own), expected);
         assert_eq!(layers.last().unwrap().output_shape, [2, 64, 64]);
+    }
+
+    #[test]
+    fn only_parameters_that_the_logits_depend_on_are_counted() {
+        let device = Device::flex();
+        for backbone in [BackboneKind::EfficientnetLite0, BackboneKind::Resnet18] {
+            let config = small().with_backbone(backbone);
+            let model = config.init(&device);
+            let used = model.used_parameters();
+            assert_eq!(used, total_parameters(&config.layers([32, 32])));
+            assert!(used < trainable_parameters(&model));
+        }
     }
 
     #[test]

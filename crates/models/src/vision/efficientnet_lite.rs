@@ -38,7 +38,7 @@ use crate::layers::inverted_residual::{
     InvertedResidual, InvertedResidualConfig, describe_conv, describe_stages, init_conv,
     init_stages, pointwise, round_channels, run_stages, shrink, stage_channels, stage_strides,
 };
-use crate::summary::{LayerSummary, linear_parameters};
+use crate::summary::{LayerSummary, linear_parameters, trainable_parameters};
 use crate::template::data_sized;
 
 /// Channels of the stem.
@@ -359,6 +359,11 @@ impl EfficientNetLite {
         stages
     }
 
+    /// Number of parameters behind the stages.
+    pub(super) fn head_parameters(&self) -> usize {
+        trainable_parameters(&self.head) + trainable_parameters(&self.output)
+    }
+
     /// The stem and the first stages alone.
     pub fn into_encoder(mut self, stages: usize) -> EfficientNetLiteEncoder {
         self.stages.truncate(stages);
@@ -416,7 +421,7 @@ impl EfficientNetLiteEncoder {
 mod tests {
     use super::*;
     use crate::config::MAX_SIZE;
-    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::summary::total_parameters;
     use crate::testing::{
         assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, normal, values,
     };

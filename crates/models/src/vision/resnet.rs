@@ -30,7 +30,7 @@ use crate::config::{
 use crate::layers::conv_norm::{ConvNorm, ConvNormConfig};
 use crate::layers::dense::drop_out;
 use crate::layers::init::{HE_FAN_OUT, linear};
-use crate::summary::{LayerSummary, linear_parameters};
+use crate::summary::{LayerSummary, linear_parameters, trainable_parameters};
 use crate::template::data_sized;
 
 /// Maximum number of stages: each halves the feature map.
@@ -468,6 +468,11 @@ impl ResNet {
         stages
     }
 
+    /// Number of parameters behind the stages.
+    pub(super) fn head_parameters(&self) -> usize {
+        trainable_parameters(&self.output)
+    }
+
     /// Number of output channels of every stage.
     pub fn stage_channels(&self) -> Vec<usize> {
         let channels = |stage: &Vec<Residual>| {
@@ -521,7 +526,7 @@ impl Residual {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::{total_parameters, trainable_parameters};
+    use crate::summary::total_parameters;
     use crate::testing::{
         assert_close, assert_every_parameter_gets_a_gradient, assert_round_trips, naive_conv3x3,
         normal, values,

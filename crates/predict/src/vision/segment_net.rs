@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_models::vision::{BackboneUNet, BackboneUNetConfig, UNet, UNetConfig};
-use tinderbox_models::{ConfigError, LayerSummary, Template};
+use tinderbox_models::{ConfigError, LayerSummary, Template, trainable_parameters};
 
 use crate::Segment;
 use crate::model_dir::{self, WeightsError};
@@ -107,6 +107,14 @@ pub enum SegmentationModel {
 }
 
 impl SegmentationModel {
+    /// Number of trainable parameters that the scores depend on.
+    pub fn used_parameters(&self) -> usize {
+        match self {
+            Self::Unet(net) => trainable_parameters(net),
+            Self::BackboneUnet(net) => net.used_parameters(),
+        }
+    }
+
     /// Weights as [`model_dir::to_bytes`] writes them: of the variant itself, so that their names
     /// are those of the network.
     ///

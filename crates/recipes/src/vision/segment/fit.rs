@@ -2,7 +2,6 @@
 
 use burn::tensor::Device;
 use tinderbox_datasets::loader::{Loader, LoaderConfig};
-use tinderbox_models::trainable_parameters;
 use tinderbox_predict::vision::{InputScale, Normalize, SegmentationEnsemble, SegmentationModel};
 use tinderbox_train::metrics::Comparison;
 use tinderbox_train::run::{
@@ -76,7 +75,7 @@ impl ImageSegmentation {
         let baselines = self.baselines("", splits, options, &mut warnings);
         let comparison = comparison(&test, &folds, &baselines);
         let mut report = Report::new(run, fitted.members.training.clone(), test.evaluation);
-        report.parameters = models.iter().map(trainable_parameters).sum();
+        report.parameters = models.iter().map(SegmentationModel::used_parameters).sum();
         report.seconds_per_item = self.seconds_per_image(&fitted)?;
         report.valid = valid.metrics();
         report.labels.clone_from(&self.recipe.data.classes);
