@@ -20,6 +20,9 @@ const LEFTOVERS: [&str; 5] = [
     "$recycle.bin",
 ];
 
+/// Why a link to what is not there is skipped.
+const BROKEN_LINK: &str = "missing (broken link)";
+
 /// Whether a file or folder of this name is hidden or a leftover of an operating system, and so never
 /// part of a data set: `.DS_Store`, `__MACOSX`, `Thumbs.db`, `desktop.ini`, `.git`.
 pub fn is_hidden(name: &str) -> bool {
@@ -96,8 +99,20 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>, WalkError> {
 ///
 /// If a folder cannot be listed.
 pub fn walk(dir: &Path) -> Result<Vec<PathBuf>, WalkError> {
+    walk_counting(dir, &mut SkippedFiles::default())
+}
+
+/// The files of [`walk`]; links to what is not there are counted among those that are skipped.
+///
+/// # Errors
+///
+/// If a folder cannot be listed.
+pub fn walk_counting(
+    dir: &Path,
+    skipped_files: &mut SkippedFiles,
+) -> Result<Vec<PathBuf>, WalkError> {
     let mut files = Vec::new();
-    walk_into(dir, &mut HashSet::new(), &mut files, 0)?;
+    walk_into(dir, &mut HashSet::new(), &mut files, skipped_files, 0)?;
     files.sort_unstable();
     Ok(files)
 }
@@ -106,6 +121,7 @@ fn walk_into(
     dir: &Path,
     parents: &mut HashSet<PathBuf>,
     files: &mut Vec<PathBuf>,
+    skipped_files: &mut SkippedFiles,
     depth: usize,
 ) -> Result<(), WalkError> {
     let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
@@ -114,9 +130,11 @@ fn walk_into(
     }
     for path in list(dir)? {
         if path.is_dir() {
-            walk_into(&path, parents, files, depth + 1)?;
+            walk_into(&path, parents, files, skipped_files, depth + 1)?;
         } else if path.is_file() {
             files.push(path);
+        } else if path.is_symlink() && !path.exists() {
+            skipped_files.add(BROKEN_LINK);
         }
     }
     parents.remove(&real);
@@ -431,6 +449,13 @@ mod tests {
             // A link back into its own folder would never end.
             std::os::unix::fs::symlink(dir.path().join("b"), dir.path().join("b/loop")).unwrap();
             assert_eq!(names(), expected);
+            // What a link names may be gone.
+            std::os::unix::fs::symlink("gone.png", dir.path().join("b/link.png")).unwrap();
+            assert_eq!(names(), expected);
+            let mut skipped_files = SkippedFiles::default();
+            walk_counting(dir.path(), &mut skipped_files).unwrap();
+            let expected = "1 file skipped: 1 missing (broken link)";
+            assert_eq!(skipped_files.to_string(), expected);
         }
         assert!(walk(&dir.path().join("missing")).is_err());
     }

@@ -9,7 +9,7 @@ use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 use super::lists::listed_split;
 use super::{DetectionError, LabelFormat, MAX_LABEL_BYTES};
-use crate::files::{file_name, walk};
+use crate::files::{SkippedFiles, file_name, walk_counting};
 
 /// Extensions of image files.
 pub(super) const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
@@ -32,6 +32,7 @@ pub(super) struct Files {
     pub(super) lists: Vec<(&'static str, PathBuf)>,
     /// Number of images in folders of masks.
     masks: usize,
+    skipped_files: SkippedFiles,
 }
 
 /// The image of a label file.
@@ -53,9 +54,10 @@ impl Files {
             names: Vec::new(),
             lists: Vec::new(),
             masks: 0,
+            skipped_files: SkippedFiles::default(),
         };
         let mut texts = Vec::new();
-        for path in walk(dir)? {
+        for path in walk_counting(dir, &mut files.skipped_files)? {
             let extension = path.extension().unwrap_or_default().to_string_lossy();
             match extension.to_lowercase().as_str() {
                 "xml" if is_voc(&path) => files.xml.push(path),
@@ -150,8 +152,10 @@ impl Files {
 
     /// What was left out.
     pub(super) fn notes(&self) -> Vec<String> {
-        let note = format!("{} images in folders of masks are left out", self.masks);
-        (self.masks > 0).then_some(note).into_iter().collect()
+        let masks = format!("{} images in folders of masks are left out", self.masks);
+        let masks = (self.masks > 0).then_some(masks);
+        let skipped = (!self.skipped_files.is_empty()).then(|| self.skipped_files.to_string());
+        masks.into_iter().chain(skipped).collect()
     }
 }
 

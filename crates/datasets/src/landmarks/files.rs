@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{LandmarkError, LandmarkFormat, RawFace, csv, dlib, pts};
-use crate::files::{SplitName, file_name, walk};
+use crate::files::{SkippedFiles, SplitName, file_name, walk_counting};
 
 /// Extensions of image files.
 const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
@@ -29,6 +29,7 @@ pub(super) struct Files {
     /// The images by their names, and by their names without extension.
     images: HashMap<String, Vec<PathBuf>>,
     labels: Vec<(LandmarkFormat, PathBuf)>,
+    pub(super) skipped_files: SkippedFiles,
 }
 
 impl Files {
@@ -36,8 +37,9 @@ impl Files {
         let mut files = Self {
             images: HashMap::new(),
             labels: Vec::new(),
+            skipped_files: SkippedFiles::default(),
         };
-        for path in walk(dir)? {
+        for path in walk_counting(dir, &mut files.skipped_files)? {
             let name = file_name(&path);
             let extension = path.extension().unwrap_or_default().to_string_lossy();
             match extension.to_lowercase().as_str() {

@@ -135,13 +135,11 @@ impl LandmarkFolder {
             let path = dir.to_owned();
             return Err(LandmarkError::Empty { path, dropped });
         }
-        Ok(Self::arrange(
-            format,
-            options.channels,
-            points,
-            read,
-            &problems,
-        ))
+        let mut folder = Self::arrange(format, options.channels, points, read, &problems);
+        if !files.skipped_files.is_empty() {
+            folder.notes.push(files.skipped_files.to_string());
+        }
+        Ok(folder)
     }
 
     /// Brings faces into the order of their splits.

@@ -55,6 +55,15 @@ fn tables_are_read_with_their_splits_and_lines() {
     assert_eq!(set.image(0).unwrap().channels, 3);
 }
 
+#[cfg(unix)]
+#[test]
+fn broken_links_are_counted() {
+    let dir = folder(&[("labels.csv", "a.png,1,2,3,4\n"), ("a.png", "")]);
+    std::os::unix::fs::symlink("gone.png", dir.path().join("b.png")).unwrap();
+    let set = open(&dir, BadPoints::Refuse).unwrap();
+    assert_eq!(set.notes(), ["1 file skipped: 1 missing (broken link)"]);
+}
+
 #[test]
 fn points_of_ibug_and_dlib_are_in_the_order_of_their_numbers() {
     let dir = folder(&[

@@ -9,7 +9,7 @@ use super::TextOptions;
 use super::error::{Location, TextError};
 use super::rows::{Labels, TextReport, TextRow, TextSink, gather};
 use super::set::TextSet;
-use crate::files::{WalkError, walk};
+use crate::files::{WalkError, walk_counting};
 use crate::table::Encoding;
 
 /// Extensions of text files, in any case; files without an extension are read as well.
@@ -80,7 +80,7 @@ pub(super) fn each_in_folder(
         documents: true,
         ..TextReport::default()
     };
-    for path in walk(folder).map_err(walk_error)? {
+    for path in walk_counting(folder, &mut report.skipped_files).map_err(walk_error)? {
         let inside = path.strip_prefix(folder).unwrap_or(&path);
         let class = (inside.iter().count() > 1)
             .then(|| inside.iter().next())
@@ -184,7 +184,7 @@ pub(super) fn text_files(
     folder: &Path,
     report: &mut TextReport,
 ) -> Result<Vec<PathBuf>, TextError> {
-    let mut files = walk(folder).map_err(walk_error)?;
+    let mut files = walk_counting(folder, &mut report.skipped_files).map_err(walk_error)?;
     files.retain(|path| {
         let kept = is_text(path);
         if !kept {

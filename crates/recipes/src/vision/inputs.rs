@@ -152,8 +152,13 @@ pub(super) fn find(path: &Path) -> Result<(Vec<Source>, SkippedFiles), TaskError
     }
     let (files, skipped_files) = find_images(path).map_err(DataError::Folder)?;
     if files.is_empty() {
+        let skipped = if skipped_files.is_empty() {
+            String::new()
+        } else {
+            format!(" ({skipped_files})")
+        };
         return Err(TaskError::user(format!(
-            "`{}` has no image",
+            "`{}` has no image{skipped}",
             path.display()
         )));
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::FolderError;
 use super::packed::is_packed;
 use crate::archive::{self, ArchiveError, Limits};
-use crate::files::{SkippedFiles, file_name, walk};
+use crate::files::{SkippedFiles, file_name, walk_counting};
 use crate::image::{ImageError, format_name, read_file};
 
 /// Extensions of image files that are read, in lower case. The content decides; the extension only says
@@ -125,7 +125,7 @@ impl Listing {
     /// The images in a folder and its sub-folders; those of its archives if there are no others.
     pub(in crate::image) fn of_folder(dir: &Path) -> Result<Self, FolderError> {
         let (mut listing, mut packed) = (Self::default(), Vec::new());
-        for path in walk(dir)? {
+        for path in walk_counting(dir, &mut listing.skipped_files)? {
             let key = key_of(path.strip_prefix(dir).unwrap_or(&path));
             let file = ImageFile::on_disk(key, path);
             if is_packed(&file.key) {

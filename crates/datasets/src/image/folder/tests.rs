@@ -562,3 +562,17 @@ fn archives_with_files_of_one_name_are_refused() {
     let error = open(folder.path(), false).unwrap_err().to_string();
     assert!(error.contains("a.tar:cat/10.png` and"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn broken_links_are_counted() {
+    let dir = new_pets();
+    std::os::unix::fs::symlink("gone.png", dir.path().join("cat/link.png")).unwrap();
+    let expected = "1 file skipped: 1 missing (broken link)";
+    let (images, skipped_files) = find_images(dir.path()).unwrap();
+    assert_eq!((images.len(), &*skipped_files.to_string()), (4, expected));
+    let splits = ImageFolder::open_splits(dir.path(), &options(false), None).unwrap();
+    assert_eq!(splits.skipped_files.to_string(), expected);
+    let report = inspect(dir.path()).unwrap();
+    assert_eq!(report.skipped_files.to_string(), expected);
+}
