@@ -94,6 +94,27 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
     })
 }
 
+/// The class and the numbers of a line. The error says which part is wrong.
+fn parts(line: &str) -> Result<(usize, Vec<f64>), String> {
+    let is_separated = line.split_whitespace().count() >= 5 && !line.contains(", ");
+    if line.contains(',') && !is_separated {
+        return Err("numbers must be separated by spaces, not by commas".to_owned());
+    }
+    let mut parts = line.split_whitespace();
+    let first = parts.next().unwrap_or_default();
+    let class = first
+        .parse::<usize>()
+        .ok()
+        .filter(|class| *class < MAX_CLASSES);
+    let class = class.ok_or_else(|| format!("`{first}` is not a class number (0 to 9,999)"))?;
+    let number = |part: &str| {
+        let number = part.parse::<f64>().ok();
+        let number = number.filter(|number| number.is_finite());
+        number.ok_or_else(|| format!("`{part}` is not a number"))
+    };
+    Ok((class, parts.map(number).collect::<Result<Vec<_>, _>>()?))
+}
+
 /// A line: class, then center and size, or the corners of a polygon; all relative to the image.
 fn object(
     line: &str,
@@ -101,16 +122,9 @@ fn object(
     place: String,
     polygons: &mut usize,
 ) -> Result<Annotation, Problem> {
-    let mut parts = line.split_whitespace();
-    let class = parts.next().and_then(|part| part.parse::<usize>().ok());
-    let class = class.filter(|class| *class < MAX_CLASSES);
-    let numbers: Result<Vec<f64>, _> = parts.map(str::parse::<f64>).collect();
-    let numbers = numbers
-        .ok()
-        .filter(|numbers| numbers.iter().all(|number| number.is_finite()));
-    let (Some(class), Some(numbers)) = (class, numbers) else {
-        let detail = format!("expected a class number below {MAX_CLASSES} and numbers");
-        return Err(Problem::new(ProblemKind::BrokenLabel, place, detail));
+    let (class, numbers) = match parts(line) {
+        Ok(parts) => parts,
+        Err(detail) => return Err(Problem::new(ProblemKind::BrokenLabel, place, detail)),
     };
     let bounds = match &numbers[..] {
         &[x, y, w, h] => [x - w / 2.0, y - h / 2.0, x + w / 2.0, y + h / 2.0],
@@ -205,5 +219,34 @@ fn text_of(yaml: &Yaml) -> String {
         Yaml::Integer(number) => number.to_string(),
         Yaml::Boolean(value) => value.to_string(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_of_a_line_that_is_wrong_is_named() {
+        assert_eq!(parts("9999 0.5 1e-1"), Ok((9999, vec![0.5, 0.1])));
+        for (line, expected) in [
+            (
+                "0.0 0.5 0.5 1 1",
+                "`0.0` is not a class number (0 to 9,999)",
+            ),
+            ("-1 0.5 0.5 1 1", "`-1` is not a class number (0 to 9,999)"),
+            (
+                "10000 0.5 0.5 1 1",
+                "`10000` is not a class number (0 to 9,999)",
+            ),
+            ("0 nan 0.5 1 1", "`nan` is not a number"),
+            ("0 0,5 x 1 1", "`0,5` is not a number"),
+            (
+                "0, 0.5, 0.5, 1, 1",
+                "numbers must be separated by spaces, not by commas",
+            ),
+        ] {
+            assert_eq!(parts(line), Err(expected.to_owned()), "{line}");
+        }
     }
 }

@@ -150,7 +150,7 @@ fn a_number_that_is_not_finite_is_refused_or_dropped() {
     ]);
     let error = refused(&dir);
     assert!(
-        error.starts_with("`a.txt:2`: expected a class number"),
+        error.starts_with("`a.txt:2`: `nan` is not a number"),
         "{error}"
     );
     let (boxes, notes) = usable(&dir, BadBoxes::Drop);
