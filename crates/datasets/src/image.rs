@@ -48,6 +48,8 @@ pub use ink::InkRule;
 pub use keypoint::Keypoint;
 #[cfg(feature = "loader")]
 pub use large::{LargeImage, LargeImageError, Rows};
+#[cfg(feature = "loader")]
+pub(crate) use mask::unpack_runs;
 pub use mask::{IGNORE, Mask, MaskError, MaskFileError, MaskValues, RawMask, RawSource, read_mask};
 pub use options::{DecodeOptions, Fit, Interpolation, MAX_PIXELS, MAX_SIDE, Polarity};
 pub use sample::{ImageSample, LabeledImage};

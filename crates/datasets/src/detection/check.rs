@@ -36,6 +36,12 @@ pub enum ProblemKind {
     MissingSize,
     /// Lists of several splits have the image.
     SeveralSplits,
+    /// Categories with one name, which are one class.
+    SameName,
+    /// An id that occurred before.
+    SameId,
+    /// A label file without a list of objects.
+    NoAnnotations,
 }
 
 impl ProblemKind {
@@ -55,6 +61,9 @@ impl ProblemKind {
             Self::OtherImage => "image name mismatches",
             Self::MissingSize => "labels without an image size",
             Self::SeveralSplits => "images in several splits",
+            Self::SameName => "categories of the same name",
+            Self::SameId => "ids that occur again",
+            Self::NoAnnotations => "label files without annotations",
         }
     }
 }
@@ -81,11 +90,11 @@ impl Problem {
     }
 }
 
-/// Adds the problems of the boxes, and of images without labels.
-pub(super) fn check(set: &mut DetectionSet) {
+/// Adds the problems of the boxes, and of images without labels where all labels could be read.
+pub(super) fn check(set: &mut DetectionSet, is_complete: bool) {
     let mut found = Vec::new();
     for image in &set.images {
-        if !image.is_labeled {
+        if !image.is_labeled && is_complete {
             let place = image.path.display().to_string();
             found.push(Problem::new(
                 ProblemKind::MissingLabels,

@@ -1,12 +1,15 @@
 //! COCO: a JSON file per split.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::files::{Files, Found, read_text};
 use super::lists::split_of_words;
+use super::outline::around;
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
@@ -14,24 +17,31 @@ use super::{
 #[derive(Deserialize)]
 struct Json {
     images: Vec<JsonImage>,
-    #[serde(default)]
-    annotations: Vec<JsonAnnotation>,
+    annotations: Option<Vec<Entry>>,
     categories: Vec<Category>,
 }
 
 #[derive(Deserialize)]
 struct JsonImage {
-    id: i64,
+    id: Id,
     file_name: String,
     width: Option<usize>,
     height: Option<usize>,
 }
 
+/// An annotation that may be damaged.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Good(JsonAnnotation),
+    Other(Value),
+}
+
 #[derive(Deserialize)]
 struct JsonAnnotation {
-    id: Option<i64>,
-    image_id: i64,
-    category_id: i64,
+    id: Option<Id>,
+    image_id: Id,
+    category_id: Id,
     bbox: Vec<f64>,
     #[serde(default)]
     iscrowd: u8,
@@ -39,11 +49,74 @@ struct JsonAnnotation {
 
 #[derive(Deserialize)]
 struct Category {
-    id: i64,
+    id: Id,
     name: String,
 }
 
-pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
+/// A number, or a text that is none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "JsonId")]
+enum Id {
+    Number(i64),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "an id is neither a number nor a text")]
+enum JsonId {
+    Number(i64),
+    Text(String),
+}
+
+impl From<JsonId> for Id {
+    fn from(id: JsonId) -> Self {
+        match id {
+            JsonId::Number(number) => Self::Number(number),
+            JsonId::Text(text) => match text.parse::<i64>() {
+                Ok(number) if number.to_string() == text => Self::Number(number),
+                _ => Self::Text(text),
+            },
+        }
+    }
+}
+
+impl Display for Id {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(out, "{number}"),
+            Self::Text(text) => out.write_str(text),
+        }
+    }
+}
+
+impl Entry {
+    fn id(&self) -> Option<Id> {
+        match self {
+            Self::Good(annotation) => annotation.id.clone(),
+            Self::Other(value) => Id::deserialize(value.get("id")?).ok(),
+        }
+    }
+
+    /// The annotation, and whether its box is the one around its outline because it has none itself. The error says
+    /// what is wrong.
+    fn read(self) -> Result<(JsonAnnotation, bool), String> {
+        let mut value = match self {
+            Self::Good(annotation) => return Ok((annotation, false)),
+            Self::Other(value) => value,
+        };
+        let has_box = value.get("bbox").is_some_and(|bounds| !bounds.is_null());
+        let outline = value.get("segmentation").filter(|_| !has_box);
+        let bounds = outline.and_then(around);
+        if let (Some(bounds), Some(fields)) = (bounds, value.as_object_mut()) {
+            fields.insert("bbox".to_owned(), Value::from(bounds.to_vec()));
+        }
+        let annotation = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        Ok((annotation, bounds.is_some()))
+    }
+}
+
+/// Reads all files, and says whether each of them could be read and lists objects.
+pub(super) fn read(files: &Files) -> Result<(DetectionSet, bool), DetectionError> {
     let mut problems = Vec::new();
     let images = files.annotated(&mut problems);
     let mut reader = Reader {
@@ -51,6 +124,8 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
         images,
         classes: Vec::new(),
         problems,
+        outlines: 0,
+        is_complete: true,
     };
     for path in &files.json {
         let text = read_text(path)?;
@@ -58,17 +133,27 @@ pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {
             Ok(json) => reader.add(path, json),
             Err(error) => {
                 let place = format!("{}:{}", path.display(), error.line());
+                reader.is_complete = false;
                 reader.problem(ProblemKind::BrokenLabel, place, error.to_string());
             }
         }
     }
-    Ok(DetectionSet {
+    let mut notes = files.notes();
+    notes.extend(match reader.outlines {
+        0 => None,
+        1 => Some("1 object has no `bbox`: the box around its outline is used".to_owned()),
+        count => Some(format!(
+            "{count} objects have no `bbox`: the boxes around their outlines are used"
+        )),
+    });
+    let set = DetectionSet {
         format: LabelFormat::Coco,
         classes: reader.classes,
         images: reader.images.into_values().collect(),
         problems: reader.problems,
-        notes: files.notes(),
-    })
+        notes,
+    };
+    Ok((set, reader.is_complete))
 }
 
 /// What was read of the files so far.
@@ -77,34 +162,81 @@ struct Reader<'a> {
     images: BTreeMap<PathBuf, AnnotatedImage>,
     classes: Vec<String>,
     problems: Vec<Problem>,
+    /// Objects that have an outline and no box.
+    outlines: usize,
+    /// Whether every file could be read and lists objects.
+    is_complete: bool,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, kind: ProblemKind, place: String, detail: String) {
+    fn problem(&mut self, kind: ProblemKind, place: String, detail: impl Into<String>) {
         self.problems.push(Problem::new(kind, place, detail));
     }
 
     /// Adds a file.
     fn add(&mut self, path: &Path, json: Json) {
-        let classes: HashMap<i64, usize> = json
-            .categories
-            .into_iter()
-            .map(|category| (category.id, self.class(category.name)))
-            .collect();
-        let images: HashMap<i64, Option<PathBuf>> = json
-            .images
-            .into_iter()
-            .map(|image| (image.id, self.add_image(path, &image)))
-            .collect();
-        for (at, annotation) in json.annotations.into_iter().enumerate() {
-            let place = match annotation.id {
+        let Some(annotations) = json.annotations else {
+            let detail = "this COCO file has no `annotations`";
+            self.is_complete = false;
+            self.problem(
+                ProblemKind::NoAnnotations,
+                path.display().to_string(),
+                detail,
+            );
+            return;
+        };
+        let classes = self.add_categories(path, json.categories);
+        let mut images: HashMap<Id, Option<PathBuf>> = HashMap::new();
+        for image in json.images {
+            let file = self.add_image(path, &image);
+            let place = format!("{}, image {}", path.display(), image.id);
+            if images.insert(image.id, file).is_some() {
+                let detail = "another image has this id: its boxes are taken as those of the last";
+                self.problem(ProblemKind::SameId, place, detail);
+            }
+        }
+        let mut ids = HashSet::new();
+        for (at, entry) in annotations.into_iter().enumerate() {
+            let id = entry.id();
+            let place = match &id {
                 Some(id) => format!("{}, annotation {id}", path.display()),
                 None => format!("{}, annotation number {}", path.display(), at + 1),
             };
-            if let Err((kind, detail)) = self.add_box(&annotation, &classes, &images, &place) {
+            if id.is_some_and(|id| !ids.insert(id)) {
+                let detail = "another annotation has this id: both are used";
+                self.problem(ProblemKind::SameId, place.clone(), detail);
+            }
+            let added = entry
+                .read()
+                .map_err(|detail| (ProblemKind::BrokenLabel, detail))
+                .and_then(|(annotation, is_outline)| {
+                    self.outlines += usize::from(is_outline);
+                    self.add_box(&annotation, &classes, &images, &place)
+                });
+            if let Err((kind, detail)) = added {
                 self.problem(kind, place, detail);
             }
         }
+    }
+
+    /// The class of each category.
+    fn add_categories(&mut self, path: &Path, categories: Vec<Category>) -> HashMap<Id, usize> {
+        let mut classes = HashMap::new();
+        let mut first: HashMap<String, Id> = HashMap::new();
+        for Category { id, name } in categories {
+            let place = format!("{}, category {id}", path.display());
+            let other = first.entry(name.clone()).or_insert_with(|| id.clone());
+            if *other != id {
+                let detail = format!("`{name}` is category {other}, too: both are one class");
+                self.problem(ProblemKind::SameName, place.clone(), detail);
+            }
+            let class = self.class(name);
+            if classes.insert(id, class).is_some() {
+                let detail = "another category has this id: the last one is used";
+                self.problem(ProblemKind::SameId, place, detail);
+            }
+        }
+        classes
     }
 
     /// The number of a class.
@@ -149,21 +281,21 @@ impl Reader<'_> {
     fn add_box(
         &mut self,
         annotation: &JsonAnnotation,
-        classes: &HashMap<i64, usize>,
-        images: &HashMap<i64, Option<PathBuf>>,
+        classes: &HashMap<Id, usize>,
+        images: &HashMap<Id, Option<PathBuf>>,
         place: &str,
     ) -> Result<(), (ProblemKind, String)> {
-        let missing = |what: &str, id: i64| format!("{what} {id} is not in the file");
+        let missing = |what: &str, id: &Id| format!("{what} {id} is not in the file");
         let image = images.get(&annotation.image_id).ok_or_else(|| {
             (
                 ProblemKind::MissingImage,
-                missing("image", annotation.image_id),
+                missing("image", &annotation.image_id),
             )
         })?;
         let &class = classes.get(&annotation.category_id).ok_or_else(|| {
             (
                 ProblemKind::UnknownClass,
-                missing("category", annotation.category_id),
+                missing("category", &annotation.category_id),
             )
         })?;
         let &[x, y, width, height] = &annotation.bbox[..] else {

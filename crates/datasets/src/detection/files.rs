@@ -244,7 +244,9 @@ fn is_coco(path: &Path) -> bool {
     let is_cut = start.len() as u64 == COCO_START;
     let start = String::from_utf8_lossy(&start);
     let has = |part: &str| start.contains(&format!("\"{part}\""));
-    read.is_ok() && has("images") && (has("annotations") || is_cut)
+    // One without annotations is told from other programs by the names of its images.
+    let has_parts = has("annotations") || is_cut || (has("categories") && has("file_name"));
+    read.is_ok() && has("images") && has_parts
 }
 
 #[cfg(test)]

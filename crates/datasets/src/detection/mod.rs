@@ -17,6 +17,7 @@ mod files;
 mod folder;
 mod images;
 mod lists;
+mod outline;
 #[cfg(test)]
 mod tests;
 mod voc;
@@ -204,10 +205,10 @@ pub enum DetectionError {
 pub fn read(dir: &Path) -> Result<DetectionSet, DetectionError> {
     let files = Files::list(dir)?;
     let format = files.format(dir)?;
-    let mut set = match format {
-        LabelFormat::Voc => voc::read(&files)?,
+    let (mut set, is_complete) = match format {
+        LabelFormat::Voc => (voc::read(&files)?, true),
         LabelFormat::Coco => coco::read(&files)?,
-        LabelFormat::Yolo => yolo::read(&files)?,
+        LabelFormat::Yolo => (yolo::read(&files)?, true),
     };
     if set.images.is_empty() {
         return Err(DetectionError::NoImages {
@@ -215,7 +216,7 @@ pub fn read(dir: &Path) -> Result<DetectionSet, DetectionError> {
         });
     }
     set.images.sort_by(|a, b| a.path.cmp(&b.path));
-    check::check(&mut set);
+    check::check(&mut set, is_complete);
     Ok(set)
 }
 

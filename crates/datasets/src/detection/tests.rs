@@ -141,6 +141,93 @@ fn coco_is_read_by_ids() {
 }
 
 #[test]
+fn ids_of_coco_are_numbers_or_texts_and_one_bad_annotation_is_one_problem() {
+    let json = r#"{"images": [{"id": "7", "file_name": "a.png"}, {"id": "x", "file_name": "b.png"}],
+        "categories": [{"id": "0", "name": "dog"}],
+        "annotations": [{"id": "1", "image_id": 7, "category_id": 0, "bbox": [1, 2, 10, 20]},
+        {"id": 2, "image_id": "x", "category_id": "0", "segmentation": [[5, 6, 15, 6, 15, 26]]},
+        {"id": "c", "image_id": "x", "category_id": "0"},
+        {"image_id": null, "category_id": "0", "bbox": [1, 2, 10, 20]}]}"#;
+    let dir = folder(&[("a.png", ""), ("b.png", ""), ("labels.json", json)]);
+    let set = read(dir.path()).unwrap();
+    let bounds = set.images.iter().map(|image| {
+        assert_eq!(image.objects.len(), 1);
+        image.objects[0].bounds
+    });
+    let bounds: Vec<[f64; 4]> = bounds.collect();
+    assert_eq!(bounds, [[1.0, 2.0, 11.0, 22.0], [5.0, 6.0, 15.0, 26.0]]);
+    assert!(set.notes[0].starts_with("1 object has no `bbox`"));
+    let expected = [
+        (ProblemKind::BrokenLabel, "labels.json, annotation c"),
+        (ProblemKind::BrokenLabel, "labels.json, annotation number 4"),
+    ];
+    assert_eq!(
+        problems(&set, &dir),
+        expected.map(|(kind, place)| (kind, place.to_owned()))
+    );
+    assert_eq!(set.problems[0].detail, "missing field `bbox`");
+}
+
+#[test]
+fn names_and_ids_that_occur_again_are_problems_of_coco() {
+    let json = r#"{"images": [{"id": 7, "file_name": "a.png"}],
+        "categories": [{"id": 1, "name": "a"}, {"id": 9, "name": "a"}],
+        "annotations": [{"id": 5, "image_id": 7, "category_id": 1, "bbox": [1, 2, 10, 20]},
+        {"id": 5, "image_id": 7, "category_id": 9, "bbox": [3, 2, 10, 20]}]}"#;
+    let dir = folder(&[("a.png", ""), ("labels.json", json)]);
+    let set = read(dir.path()).unwrap();
+    assert_eq!((set.classes.len(), set.images[0].objects.len()), (1, 2));
+    let expected = [
+        (ProblemKind::SameName, "labels.json, category 9"),
+        (ProblemKind::SameId, "labels.json, annotation 5"),
+    ];
+    assert_eq!(
+        problems(&set, &dir),
+        expected.map(|(kind, place)| (kind, place.to_owned()))
+    );
+    assert!(set.problems[0].detail.contains("`a` is category 1"));
+    // They are no reason to refuse the data.
+    let options = DetectionOptions::default();
+    let notes = DetectionFolder::open(dir.path(), &options).unwrap();
+    let notes = notes.notes().join("\n");
+    assert!(
+        notes.contains("category 9`: `a` is category 1") && notes.contains("annotation 5`"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn images_of_a_damaged_file_or_one_without_annotations_are_not_without_labels() {
+    let images =
+        r#"{"categories": [{"id": 1, "name": "a"}], "images": [{"id": 7, "file_name": "a.png"}]"#;
+    let damaged = format!(r#"{images}, "annotations": [{{"id": 1,"#);
+    let dir = folder(&[("a.png", ""), ("labels.json", &damaged)]);
+    let kinds =
+        |set: DetectionSet| -> Vec<_> { set.problems.iter().map(|problem| problem.kind).collect() };
+    assert_eq!(kinds(read(dir.path()).unwrap()), [ProblemKind::BrokenLabel]);
+    let dir = folder(&[("a.png", ""), ("labels.json", &format!("{images}}}"))]);
+    let set = read(dir.path()).unwrap();
+    assert_eq!((set.format, set.images.len()), (LabelFormat::Coco, 1));
+    assert_eq!(kinds(set), [ProblemKind::NoAnnotations]);
+    let error = DetectionFolder::open(dir.path(), &DetectionOptions::default()).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("labels.json`: this COCO file has no `annotations`"),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn broken_links_are_counted() {
+    let dir = folder(&[("a.png", ""), ("a.txt", "0 0.5 0.5 0.1 0.1")]);
+    std::os::unix::fs::symlink("gone.png", dir.path().join("b.png")).unwrap();
+    let set = read(dir.path()).unwrap();
+    let expected = "1 file skipped: 1 missing (broken link)".to_owned();
+    assert!(set.notes.contains(&expected), "{:?}", set.notes);
+}
+
+#[test]
 fn yolo_is_read_with_names_of_any_kind_and_polygons() {
     let dir = folder(&[
         ("images/val/a.png", ""),

@@ -10,7 +10,9 @@ mod tests;
 use thiserror::Error;
 
 #[cfg(feature = "loader")]
-pub(super) use outline::{Region, unpack_runs};
+pub(super) use outline::Region;
+#[cfg(feature = "loader")]
+pub(crate) use outline::unpack_runs;
 pub use read::{MaskFileError, MaskValues, RawMask, RawSource, read_mask};
 #[cfg(feature = "loader")]
 pub(super) use region::fit_region;

@@ -92,6 +92,13 @@ pub(super) fn clean(
             path: path.to_owned(),
         });
     }
+    if images.is_empty()
+        && let Some((_, first)) = counts.noted.get(&ProblemKind::NoAnnotations)
+    {
+        return Err(DetectionFolderError::NoAnnotations {
+            detail: first.clone(),
+        });
+    }
     for Problem { kind, place, .. } in bad {
         counts.bad.entry(kind).or_insert((0, place)).0 += 1;
     }
@@ -135,6 +142,10 @@ impl Cleaner<'_> {
                 | ProblemKind::OtherSize
                 | ProblemKind::OtherImage => self.bad.push(problem),
                 ProblemKind::SeveralSplits => count(&mut self.counts.several_splits, problem.place),
+                ProblemKind::SameName | ProblemKind::SameId | ProblemKind::NoAnnotations => {
+                    let first = format!("`{}`: {}", problem.place, problem.detail);
+                    count(self.counts.noted.entry(problem.kind).or_default(), first);
+                }
                 ProblemKind::BrokenImage
                 | ProblemKind::EmptyBox
                 | ProblemKind::OutsideImage

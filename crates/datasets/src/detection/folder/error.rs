@@ -45,6 +45,12 @@ pub enum DetectionFolderError {
         /// The data set.
         path: PathBuf,
     },
+    /// No label file lists objects.
+    #[error("{detail}; there are no boxes to learn from")]
+    NoAnnotations {
+        /// What is wrong with the first file.
+        detail: String,
+    },
     /// There is no box to use.
     #[error(
         "`{}` has no boxes: none of {images} images has an object{}",

@@ -16,6 +16,8 @@ pub(super) struct Counts {
     pub(super) notes: Vec<String>,
     /// Bad boxes and label files that are left out: how many of a kind, and where the first is.
     pub(super) bad: BTreeMap<ProblemKind, (usize, String)>,
+    /// What only looks wrong: how often, and the first place with what is there.
+    pub(super) noted: BTreeMap<ProblemKind, (usize, String)>,
     /// Boxes clipped to their image.
     pub(super) clipped: usize,
     /// Boxes of a single point, with the place of the first.
@@ -184,10 +186,17 @@ pub(super) fn notes(
              test (the first: `{first}`)"
         ),
     );
+    notes.extend(noted(&counts));
     notes.extend(decoded.turned());
     notes.extend(splits);
     notes.extend(untrained(folder));
     [counts.notes, notes].concat()
+}
+
+/// What only looks wrong.
+fn noted(counts: &Counts) -> impl Iterator<Item = String> {
+    let noted = counts.noted.iter();
+    noted.map(|(kind, (count, first))| format!("{}: {count} (the first: {first})", kind.name()))
 }
 
 /// Images, boxes, and boxes per class.

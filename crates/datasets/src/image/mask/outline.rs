@@ -98,7 +98,7 @@ impl Region {
 
 /// The run lengths of a compressed string: 5 bits per character, each number from the third on as the
 /// difference to the one before the last.
-pub(in crate::image) fn unpack_runs(text: &str) -> Result<Vec<u64>, String> {
+pub(crate) fn unpack_runs(text: &str) -> Result<Vec<u64>, String> {
     let bad = || "a damaged string of run lengths".to_owned();
     let mut runs: Vec<u64> = Vec::new();
     let (mut value, mut bits) = (0_i64, 0);

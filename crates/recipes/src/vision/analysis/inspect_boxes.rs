@@ -131,11 +131,13 @@ pub fn convert(
                 | ProblemKind::UnknownClass
                 | ProblemKind::MissingImage
                 | ProblemKind::SecondLabels
+                | ProblemKind::NoAnnotations
         );
-        let what = if lost {
-            "left out"
-        } else {
-            "written as they are"
+        let what = match kind {
+            _ if lost => "left out",
+            ProblemKind::SameName => "written as one class",
+            ProblemKind::SameId => "written with new ids",
+            _ => "written as they are",
         };
         let first = found[0];
         format!(
