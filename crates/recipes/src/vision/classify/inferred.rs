@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use tinderbox_datasets::detection::label_format;
-use tinderbox_datasets::image::{count_classes, is_idx_folder};
+use tinderbox_datasets::image::{FolderError, count_classes, is_idx_folder};
 use tinderbox_train::TaskError;
 
 use super::Recipe;
 use super::builtin::{image_folder, mnist, transfer};
-use crate::vision::Data;
+use crate::vision::{Data, DataError};
 
 /// Number of classes of the recipe for IDX files.
 const DIGITS: usize = 10;
@@ -28,9 +28,13 @@ impl InferredRecipe {
     ///
     /// # Errors
     ///
-    /// If the labels of IDX files cannot be read, or the images have boxes around objects, which are no classes of
-    /// images.
+    /// If there is nothing at the path, the labels of IDX files cannot be read, or the images have boxes around
+    /// objects, which are no classes of images.
     pub fn of(data: &Path) -> Result<Self, TaskError> {
+        if !data.exists() {
+            let dir = data.to_owned();
+            return Err(DataError::from(FolderError::Missing { dir }).into());
+        }
         if let Some(format) = label_format(data) {
             return Err(TaskError::user(format!(
                 "`{}` has boxes around objects ({}), which are no classes of images: use the recipe `detect`, or \
@@ -92,5 +96,17 @@ impl InferredRecipe {
             self.format,
             self.recipe.name
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_without_a_file_has_no_recipe() {
+        let error = InferredRecipe::of(Path::new("nowhere")).err().unwrap();
+        let error = error.to_string();
+        assert!(error.starts_with("there is no folder `nowhere`"), "{error}");
     }
 }
