@@ -37,7 +37,10 @@ pub enum SplitError {
         fraction: f64,
     },
     /// There are too few rows for two parts.
-    #[error("holding out {fraction} of {rows} rows leaves one split empty")]
+    #[error(
+        "holding out {fraction} of {rows} {} leaves one split empty",
+        if *rows == 1 { "row" } else { "rows" }
+    )]
     Empty {
         /// Number of rows to split.
         rows: usize,

@@ -39,7 +39,18 @@ pub enum DataError {
     Download(#[from] DownloadError),
     /// A split that cannot be made.
     #[error("cannot split the images")]
-    Split(#[from] SplitError),
+    Split(#[source] SplitError),
+    /// Images that are too few for two splits.
+    #[error(
+        "cannot split the images: holding out {fraction} of {images} {} leaves one split empty",
+        if *images == 1 { "image" } else { "images" }
+    )]
+    TooFew {
+        /// Number of images.
+        images: usize,
+        /// The fraction to hold out.
+        fraction: f64,
+    },
     /// An image that cannot be loaded.
     #[error("cannot load an image")]
     Image(#[source] DatasetError),
@@ -73,6 +84,18 @@ pub enum DataError {
     /// A split that the data does not have.
     #[error("no image of the {0} split is left in the data")]
     Empty(String),
+}
+
+impl From<SplitError> for DataError {
+    fn from(error: SplitError) -> Self {
+        match error {
+            SplitError::Empty { rows, fraction } => Self::TooFew {
+                images: rows,
+                fraction,
+            },
+            error => Self::Split(error),
+        }
+    }
 }
 
 impl From<DataError> for TaskError {

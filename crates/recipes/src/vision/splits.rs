@@ -279,6 +279,23 @@ mod tests {
     }
 
     #[test]
+    fn too_few_images_are_counted_as_images() {
+        let source = SplitSource {
+            labels: &[0],
+            contents: &[1],
+            classes: &["a".to_owned()],
+            named: &[None, None, None],
+        };
+        let error = ImageSplits::of(&source, &Split::default()).err().unwrap();
+        let error = error.to_string();
+        assert!(
+            error.starts_with("cannot split the images: holding out")
+                && error.contains(" of 1 image leaves"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn images_in_two_splits_of_the_data_are_counted() {
         let named = |range, source: &str| {
             let source = source.to_owned();
