@@ -46,7 +46,8 @@ impl Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Inspect {
-    /// Folder, archive, table of paths or IDX files; or a folder of images with boxes (VOC, COCO, YOLO)
+    /// Folder, archive, table of paths or IDX files; or a folder of images with boxes (VOC, COCO, YOLO), masks or
+    /// landmarks
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// Print one JSON object

@@ -172,7 +172,11 @@ fn of_masks(
     data: &Path,
     run: &RunArgs,
 ) -> Result<Option<VisionRecipe>, Failure> {
-    let Some(mut inferred) = InferredSegmentation::of(data) else {
+    let (inferred, passed_over) = InferredSegmentation::of(data);
+    if let Some(line) = passed_over.filter(|_| !run.quiet) {
+        note(&line);
+    }
+    let Some(mut inferred) = inferred else {
         return Ok(None);
     };
     if let Some(weights) = weights {

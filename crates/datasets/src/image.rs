@@ -56,7 +56,8 @@ pub use sample::{ImageSample, LabeledImage};
 pub use scale::resize_image;
 #[cfg(feature = "loader")]
 pub use segmentation::{
-    MaskLayout, SegmentationError, SegmentationFolder, SegmentationOptions, SegmentationSplits,
+    MaskLayout, MaskSearch, SegmentationError, SegmentationFolder, SegmentationOptions,
+    SegmentationSplits,
 };
 pub use set::{ImageSet, ImageSetError};
 pub use taken::{exif_time, file_name_time};

@@ -32,7 +32,7 @@ use super::{
 use crate::files::SkippedFiles;
 use coco::Objects;
 
-pub use detect::MaskLayout;
+pub use detect::{MaskLayout, MaskSearch};
 pub use error::SegmentationError;
 
 /// Options for opening a [`SegmentationFolder`].

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::coco::Coco;
-use super::layout::{Role, last, place, without_suffix};
+use super::layout::{Place, Role, last, place, without_suffix};
 use super::open::annotations;
+use crate::detection::label_format;
 use crate::image::folder::Listing;
 use crate::image::{ImageFile, is_archive, read_file};
 
@@ -18,14 +19,47 @@ pub enum MaskLayout {
     Coco,
 }
 
+/// What [`MaskLayout::search`] finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MaskSearch {
+    /// The layout of the photos with masks that the data consists of.
+    pub layout: Option<MaskLayout>,
+    /// A line about photos with masks that are there, if most images are outside of their folders, with a class
+    /// or boxes.
+    pub passed_over: Option<String>,
+}
+
 impl MaskLayout {
     /// The layout of a folder or an archive; none if it does not have masks, or could as well be images with
     /// a class. Only names and annotations are read.
     ///
     /// Masks must belong to photos by their names: most of those in a folder of masks that is next to one
     /// of photos, or those of most photos. The photos of annotations must lie in one folder, or in one for
-    /// each split, since several folders may be classes.
+    /// each split, since several folders may be classes. If most images are outside of the folders of photos
+    /// and masks, and in class folders or with boxes, these count.
     pub fn of(path: &Path) -> Option<Self> {
+        Self::search(path).layout
+    }
+
+    /// The layout [of](Self::of) a folder or an archive, and masks that are there but do not count.
+    pub fn search(path: &Path) -> MaskSearch {
+        let Some(listing) = Self::listing(path) else {
+            return MaskSearch::default();
+        };
+        let (layout, passed_over) = if has_mask_files(&listing.files) {
+            let passed_over = passed_over(path, &listing.files);
+            (passed_over.is_none().then_some(Self::Files), passed_over)
+        } else {
+            let has_outlines = path.is_dir() && has_outlines(path, &listing.files);
+            (has_outlines.then_some(Self::Coco), None)
+        };
+        MaskSearch {
+            layout,
+            passed_over,
+        }
+    }
+
+    fn listing(path: &Path) -> Option<Listing> {
         let listing = if path.is_dir() {
             Listing::of_folder(path)
         } else if path.is_file() && is_archive(path) {
@@ -33,14 +67,7 @@ impl MaskLayout {
         } else {
             return None;
         };
-        let listing = listing.ok()?;
-        if has_mask_files(&listing.files) {
-            Some(Self::Files)
-        } else if path.is_dir() && has_outlines(path, &listing.files) {
-            Some(Self::Coco)
-        } else {
-            None
-        }
+        listing.ok()
     }
 }
 
@@ -64,6 +91,67 @@ fn has_mask_files(files: &[ImageFile]) -> bool {
         } else {
             photos.len()
         }
+}
+
+/// A line about photos in a folder next to their masks, if most images are elsewhere, with a class or boxes.
+fn passed_over(path: &Path, files: &[ImageFile]) -> Option<String> {
+    let places: Vec<Place> = files.iter().map(place).collect();
+    let outside = places.iter().filter(|place| place.role.is_none()).count();
+    let is_photo = |place: &Place| place.role == Some(Role::Photo);
+    let first = places.iter().position(is_photo)?;
+    if 2 * outside <= places.len() {
+        return None;
+    }
+    let others = if has_classes(&places) {
+        "in class folders"
+    } else if label_format(path).is_some() {
+        "outside of their folders, and there are labels of boxes"
+    } else {
+        return None;
+    };
+    let count = places.iter().filter(|place| is_photo(place)).count();
+    let photos = match count {
+        1 => "1 photo with a mask".to_owned(),
+        count => format!("{count} photos with masks"),
+    };
+    Some(format!(
+        "`{}` also has {photos} (`{}`), but most images are {others}: these are used; `train --recipe cutout` takes \
+         the photos with masks",
+        path.display(),
+        files[first].key()
+    ))
+}
+
+/// Whether the images outside of the folders of photos and masks are in several folders, which may be classes: next
+/// to a folder around those of photos and masks, or in splits if these are in none.
+fn has_classes(places: &[Place]) -> bool {
+    let mut ids: Vec<&str> = places.iter().map(|place| place.id.as_str()).collect();
+    // Folders around all of the data do not count.
+    while let Some((first, _)) = ids.first().copied().and_then(|id| id.split_once('/')) {
+        let rest = ids.iter().copied().map(|id| {
+            let (top, rest) = id.split_once('/')?;
+            (top == first).then_some(rest)
+        });
+        let Some(rest) = rest.collect::<Option<Vec<&str>>>() else {
+            break;
+        };
+        ids = rest;
+    }
+    let top = |id: &str| id.split_once('/').map(|(top, _)| top.to_owned());
+    let (mut pairs, mut others) = (HashSet::new(), HashSet::new());
+    for (id, place) in ids.into_iter().zip(places) {
+        let tops = if place.role.is_some() {
+            &mut pairs
+        } else {
+            &mut others
+        };
+        tops.insert(top(id));
+    }
+    let is_apart = !pairs.contains(&None) && pairs.is_disjoint(&others);
+    let only_others_have_splits = places
+        .iter()
+        .all(|place| place.split.is_some() == place.role.is_none());
+    others.iter().flatten().count() > 1 && (is_apart || only_others_have_splits)
 }
 
 fn has_outlines(path: &Path, files: &[ImageFile]) -> bool {
@@ -129,6 +217,52 @@ mod tests {
         assert_eq!(layout(&["masks/1.png"]), None);
         assert_eq!(layout(&[]), None);
         assert_eq!(MaskLayout::of(Path::new("nowhere")), None);
+    }
+
+    #[test]
+    fn class_folders_with_most_images_count_more_than_a_few_masks() {
+        let search = |files: &[&str]| {
+            let dir = tempfile::tempdir().unwrap();
+            for file in files {
+                let path = dir.path().join(file);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                let is_label = file.ends_with(".txt");
+                std::fs::write(path, if is_label { "0 0.5 0.5 1 1" } else { "" }).unwrap();
+            }
+            MaskLayout::search(dir.path())
+        };
+        let pair = ["region/images/1.jpg", "region/masks/1.jpg"];
+        let classes = ["train/a/2.jpg", "train/b/3.jpg", "test/a/4.jpg"];
+        let found = search(&[&pair[..], &classes].concat());
+        assert_eq!(found.layout, None);
+        let line = found.passed_over.unwrap();
+        assert!(
+            line.contains("1 photo with a mask (`region/images/1.jpg`)")
+                && line.contains("in class folders"),
+            "{line}"
+        );
+        // Also within another folder, without splits, and with boxes.
+        let wrapped = [&pair[..], &classes].concat();
+        let wrapped: Vec<String> = wrapped.iter().map(|file| format!("set/{file}")).collect();
+        let wrapped: Vec<&str> = wrapped.iter().map(String::as_str).collect();
+        assert_eq!(search(&wrapped).layout, None);
+        let flat = ["a/2.jpg", "b/3.jpg", "b/4.jpg"];
+        assert_eq!(search(&[&pair[..], &flat].concat()).layout, None);
+        let boxes = ["2.jpg", "3.jpg", "4.jpg", "2.txt"];
+        let found = search(&[&pair[..], &boxes].concat());
+        assert_eq!(found.layout, None);
+        assert!(found.passed_over.unwrap().contains("labels of boxes"));
+        // Folders of other images next to those of photos and masks are no classes.
+        let files = Some(MaskLayout::Files);
+        let other = ["more/a/2.jpg", "more/b/3.jpg", "more/c/4.jpg"];
+        assert_eq!(search(&[&pair[..], &other].concat()).layout, files);
+        let pair = ["images/1.jpg", "masks/1.png"];
+        let other = ["drawn/2.jpg", "drawn/3.jpg", "results/4.jpg"];
+        assert_eq!(search(&[&pair[..], &other].concat()).layout, files);
+        let found = search(&[&pair[..], &classes].concat());
+        assert_eq!(found.layout, None);
+        let few = search(&[&pair[..], &classes[..2]].concat());
+        assert_eq!((few.layout, few.passed_over), (files, None));
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(super) enum Role {
 /// What the name of a file says.
 #[derive(Debug)]
 pub(super) struct Place {
-    split: Option<SplitName>,
+    pub(super) split: Option<SplitName>,
     pub(super) role: Option<Role>,
     /// Folders without those of the split and the role, and the name without extension.
     pub(super) id: String,

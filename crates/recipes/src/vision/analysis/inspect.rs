@@ -7,14 +7,15 @@ use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_duplicates;
 use tinderbox_datasets::detection::{self, DetectionError};
 use tinderbox_datasets::image::{
-    FolderReport, MaskLayout, SplitReport, dark_16_bit_note, inspect as inspect_folder,
+    FolderReport, MaskLayout, MaskSearch, SplitReport, dark_16_bit_note, inspect as inspect_folder,
     is_idx_folder,
 };
+use tinderbox_datasets::landmarks::landmark_format;
 use tinderbox_train::format::thousands;
 use tinderbox_train::task::{Overview, SplitOverview};
 use tinderbox_train::{Section, TaskError, TaskRecipe as _};
 
-use super::{inspect_boxes, inspect_masks};
+use super::{inspect_boxes, inspect_landmarks, inspect_masks};
 use crate::vision::classify::InferredRecipe;
 use crate::vision::data::{DataError, open};
 
@@ -35,8 +36,8 @@ pub struct Inspection {
     pub details: Map<String, Value>,
 }
 
-/// Inspects a folder, an archive, a table of paths, IDX files, photos with masks, or images with boxes in Pascal
-/// VOC, COCO or YOLO.
+/// Inspects a folder, an archive, a table of paths, IDX files, photos with masks, images with landmarks, or images
+/// with boxes in Pascal VOC, COCO or YOLO.
 ///
 /// # Errors
 ///
@@ -49,14 +50,22 @@ pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
             Err(error) => return Err(TaskError::user(error)),
         }
     }
-    if MaskLayout::of(data).is_some() {
+    let MaskSearch {
+        layout,
+        passed_over,
+    } = MaskLayout::search(data);
+    if layout.is_some() {
         return inspect_masks::inspect(data);
     }
-    let report = if is_idx_folder(data) {
+    if landmark_format(data).is_some() {
+        return inspect_landmarks::inspect(data);
+    }
+    let mut report = if is_idx_folder(data) {
         idx_report(data)?
     } else {
         inspect_folder(data).map_err(DataError::Folder)?
     };
+    report.notes.extend(passed_over);
     let warnings = warnings(&report);
     let details = details(data, &report, &warnings);
     Ok(Inspection {
@@ -137,7 +146,7 @@ fn overview(data: &Path, report: &FolderReport, warnings: Vec<String>) -> Overvi
         notes.push(report.skipped_files.to_string());
     }
     Overview {
-        summary: format!("{}: {} images", data.display(), thousands(total)),
+        summary: format!("{}: {}", data.display(), count(total, "image", "images")),
         splits: splits.collect(),
         notes,
         warnings,
@@ -343,10 +352,45 @@ fn warnings(report: &FolderReport) -> Vec<String> {
     warnings
 }
 
-fn count(count: usize, one: &str, many: &str) -> String {
+pub(super) fn count(count: usize, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         thousands(count),
         if count == 1 { one } else { many }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use image::RgbImage;
+
+    use super::*;
+
+    #[test]
+    fn class_folders_count_more_than_a_pair_of_photo_and_mask() {
+        let dir = tempfile::tempdir().unwrap();
+        for (at, name) in [
+            "region/images/1.png",
+            "region/masks/1.png",
+            "train/a/2.png",
+            "train/b/3.png",
+            "test/a/4.png",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let color = image::Rgb([50 * at as u8; 3]);
+            RgbImage::from_pixel(4, 4, color).save(path).unwrap();
+        }
+        let overview = inspect(dir.path()).unwrap().overview;
+        assert!(overview.summary.ends_with(": 3 images"));
+        let notes = overview.notes.join("\n");
+        assert!(
+            notes.contains("1 photo with a mask (`region/images/1.png`)")
+                && notes.contains("in `region/`, which is not a split"),
+            "{notes}"
+        );
+    }
 }

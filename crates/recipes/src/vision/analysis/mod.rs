@@ -5,6 +5,7 @@ mod grad_cam;
 mod heatmap;
 mod inspect;
 mod inspect_boxes;
+mod inspect_landmarks;
 mod inspect_masks;
 mod outputs;
 mod progress;

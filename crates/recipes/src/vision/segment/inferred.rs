@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tinderbox_datasets::image::MaskLayout;
+use tinderbox_datasets::image::{MaskLayout, MaskSearch};
 use tinderbox_train::TaskError;
 
 use super::data::MaskedImages;
@@ -22,11 +22,18 @@ pub struct InferredSegmentation {
 }
 
 impl InferredSegmentation {
-    /// The recipe for a folder or an archive; none if it does not have masks.
-    pub fn of(data: &Path) -> Option<Self> {
-        let layout = MaskLayout::of(data)?;
-        let recipe = SegmentationRecipe::builtin(RECIPE)?;
-        Some(Self { recipe, layout })
+    /// The recipe for a folder or an archive, none if it does not have masks; and a line about masks that are
+    /// there, though most images are something else.
+    pub fn of(data: &Path) -> (Option<Self>, Option<String>) {
+        let MaskSearch {
+            layout,
+            passed_over,
+        } = MaskLayout::search(data);
+        let inferred = layout.and_then(|layout| {
+            let recipe = SegmentationRecipe::builtin(RECIPE)?;
+            Some(Self { recipe, layout })
+        });
+        (inferred, passed_over)
     }
 
     /// Takes the classes from the masks or annotations.
