@@ -32,7 +32,7 @@ pub(super) struct Files {
     pub(super) lists: Vec<(&'static str, PathBuf)>,
     /// Number of images in folders of masks.
     masks: usize,
-    skipped_files: SkippedFiles,
+    left_out: SkippedFiles,
 }
 
 /// The image of a label file.
@@ -54,10 +54,10 @@ impl Files {
             names: Vec::new(),
             lists: Vec::new(),
             masks: 0,
-            skipped_files: SkippedFiles::default(),
+            left_out: SkippedFiles::default(),
         };
         let mut texts = Vec::new();
-        for path in walk_counting(dir, &mut files.skipped_files)? {
+        for path in walk_counting(dir, &mut files.left_out)? {
             let extension = path.extension().unwrap_or_default().to_string_lossy();
             match extension.to_lowercase().as_str() {
                 "xml" if is_voc(&path) => files.xml.push(path),
@@ -154,7 +154,7 @@ impl Files {
     pub(super) fn notes(&self) -> Vec<String> {
         let masks = format!("{} images in folders of masks are left out", self.masks);
         let masks = (self.masks > 0).then_some(masks);
-        let skipped = (!self.skipped_files.is_empty()).then(|| self.skipped_files.to_string());
+        let skipped = (!self.left_out.is_empty()).then(|| self.left_out.to_string());
         masks.into_iter().chain(skipped).collect()
     }
 }

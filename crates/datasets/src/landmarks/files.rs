@@ -29,7 +29,7 @@ pub(super) struct Files {
     /// The images by their names, and by their names without extension.
     images: HashMap<String, Vec<PathBuf>>,
     labels: Vec<(LandmarkFormat, PathBuf)>,
-    pub(super) skipped_files: SkippedFiles,
+    pub(super) left_out: SkippedFiles,
 }
 
 impl Files {
@@ -37,9 +37,9 @@ impl Files {
         let mut files = Self {
             images: HashMap::new(),
             labels: Vec::new(),
-            skipped_files: SkippedFiles::default(),
+            left_out: SkippedFiles::default(),
         };
-        for path in walk_counting(dir, &mut files.skipped_files)? {
+        for path in walk_counting(dir, &mut files.left_out)? {
             let name = file_name(&path);
             let extension = path.extension().unwrap_or_default().to_string_lossy();
             match extension.to_lowercase().as_str() {

@@ -136,8 +136,8 @@ impl LandmarkFolder {
             return Err(LandmarkError::Empty { path, dropped });
         }
         let mut folder = Self::arrange(format, options.channels, points, read, &problems);
-        if !files.skipped_files.is_empty() {
-            folder.notes.push(files.skipped_files.to_string());
+        if !files.left_out.is_empty() {
+            folder.notes.push(files.left_out.to_string());
         }
         Ok(folder)
     }

@@ -226,7 +226,7 @@ mod tests {
             for file in files {
                 let path = dir.path().join(file);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                let is_label = file.ends_with(".txt");
+                let is_label = path.extension().is_some_and(|extension| extension == "txt");
                 std::fs::write(path, if is_label { "0 0.5 0.5 1 1" } else { "" }).unwrap();
             }
             MaskLayout::search(dir.path())
