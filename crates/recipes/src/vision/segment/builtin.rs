@@ -106,11 +106,13 @@ fn membrane(name: &str) -> SegmentationRecipe {
         flip: 0.5,
         quarter_turns: 1.0,
         elastic: 0.015,
+        // Images to predict are sharp.
+        unwarped: 0.5,
         brightness: 0.1,
         contrast: 0.2,
         ..Augment::default()
     };
-    recipe.loss.boundary = 1.0;
+    recipe.loss.boundary = 0.5;
     *recipe.optimizer.learning_rate_mut() = 2e-3;
     recipe.train.epochs = 200;
     recipe.train.batch_size = 4;
