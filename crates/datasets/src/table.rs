@@ -32,7 +32,7 @@
 //! | other numbers | numeric; an infinite one is an error |
 //! | dates in one order of their parts; where day and month can be swapped in every cell, the order in which the rows ascend, else day before month, with a note | date |
 //! | two opposite words: yes and no, y and n, true and false, t and f, on and off | boolean |
-//! | numbers with a decimal comma, groups of digits, a percent or currency sign, negative in parentheses or with a trailing minus, if they read in one way only; in a file with commas between cells, a quoted `1,234` is 1234, with a note | numeric |
+//! | numbers with a decimal comma, groups of digits, a currency sign, a percent sign in all cells but zeros, negative in parentheses or with a trailing minus, if they read in one way only; in a file with commas between cells, a quoted `1,234` is 1234, with a note | numeric |
 //! | words, five and more to a cell, more than half of the cells different | text |
 //! | words, 95 % and more of them different in 20 rows or more, or all under a name such as `id` | identifier |
 //! | other words, and whole numbers filled up with zeros such as `007` | categorical |

@@ -6,7 +6,8 @@ use super::column::{Cells, Column, Levels, Numbers, Words};
 use super::date::DateOrder;
 use super::error::TableError;
 use super::number::{
-    DecimalMark, NegativeForm, NumberStyle, Styled, find_style, may_be_codes, unsupported,
+    DecimalMark, NegativeForm, NumberStyle, Styled, find_style, may_be_codes, percent_mix,
+    unsupported,
 };
 use super::options::ReadNote;
 use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
@@ -253,6 +254,25 @@ fn infer_words(name: &str, words: Words, context: &Context<'_>) -> Inferred {
     let column = || name.to_owned();
     let digits = levels.get(0).bytes().any(|byte| byte.is_ascii_digit());
     let style = find_style(levels, context.decimal).filter(|_| digits);
+    if let Some(
+        Styled::Sure(percent)
+        | Styled::Ambiguous {
+            grouped: percent, ..
+        },
+    ) = &style
+        && let Some([signed, cells]) = percent_mix(&words, percent)
+    {
+        let note = ReadNote::MixedPercent {
+            column: column(),
+            sign: percent.affix.clone(),
+            signed,
+            cells,
+        };
+        return (
+            words_column(name, word_kind(name, &words), words),
+            Some(note),
+        );
+    }
     let (style, note) = match style {
         Some(Styled::Sure(style)) if !padded(levels, &style) && !may_be_codes(levels, &style) => {
             let example = negative_example(levels, &style);

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::column::{Cells, Column, Words};
 use super::error::shorten;
 use super::infer::words_per_cell;
-use super::number::{NumberStyle, Styled, find_style};
+use super::number::{NumberStyle, Styled, find_style, percent_mix};
 use super::schema::Kind;
 use super::{Table, TableError};
 use crate::parallel::parallel_map;
@@ -456,6 +456,8 @@ fn numbers_as_words(words: &Words) -> Option<String> {
     }
     match find_style(words.levels(), None)? {
         Styled::Sure(style) if style == NumberStyle::default() => None,
+        // The reader has said that they are not one quantity.
+        Styled::Sure(style) if percent_mix(words, &style).is_some() => None,
         _ => Some(first.to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::column::Levels;
+use super::column::{Levels, Words};
 use super::currency::{Affix, affix, around};
 
 /// What a cell is when it is read as a plain number.
@@ -311,6 +311,25 @@ fn same<'a>(a: &NumberStyle, b: &NumberStyle, mut words: impl Iterator<Item = &'
     words.all(|word| a.parse(word) == b.parse(word))
 }
 
+/// How many cells have the percent sign of `style`, and how many cells there are, if some have it and
+/// others do not: `5%` and `0.05` may be one number, and would be read as two. A zero is the same in both.
+pub(crate) fn percent_mix(words: &Words, style: &NumberStyle) -> Option<[usize; 2]> {
+    if !matches!(style.affix.as_str(), "%" | "‰") {
+        return None;
+    }
+    let (mut signed, mut bare, mut zeros) = (0, 0, 0);
+    for (word, rows) in words.levels().iter().zip(words.counts()) {
+        if word.contains(&style.affix) {
+            signed += rows;
+        } else if style.parse(word) == Some(0.0) {
+            zeros += rows;
+        } else {
+            bare += rows;
+        }
+    }
+    (signed > 0 && bare > 0).then_some([signed, signed + bare + zeros])
+}
+
 /// How the negative numbers among `levels` are written, if they are numbers.
 fn negative_form(levels: &Levels) -> NegativeForm {
     let after = |word: &str| {
@@ -415,7 +434,6 @@ fn form_of(word: &str) -> Option<String> {
 mod tests {
     use super::DecimalMark::{Comma, Point};
     use super::*;
-    use crate::table::column::Words;
 
     #[test]
     fn plain_numbers_are_the_nearest_doubles() {
@@ -593,6 +611,23 @@ mod tests {
                 panic!("{cells:?}");
             };
             assert_eq!(may_be_codes(levels.levels(), &style), codes, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn a_percent_sign_in_some_cells_only_is_noticed() {
+        for (cells, mixed) in [
+            (&["5%", "0.05", "5%"][..], Some([2, 3])),
+            (&["5%", "0", "7 %"], None),
+            (&["5%", "0", "0.5"], Some([1, 3])),
+            (&["0.5", "3‰"], Some([1, 2])),
+            (&["USD 1,200.50", "5.00"], None),
+        ] {
+            let cells = words(cells);
+            let Some(Styled::Sure(style)) = find_style(cells.levels(), None) else {
+                panic!("no style");
+            };
+            assert_eq!(percent_mix(&cells, &style), mixed, "{style:?}");
         }
     }
 

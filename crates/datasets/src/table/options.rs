@@ -250,6 +250,17 @@ pub enum ReadNote {
         /// One of the cells.
         example: String,
     },
+    /// Some cells have a percent sign and others do not, so the cells are kept as words.
+    MixedPercent {
+        /// The column.
+        column: String,
+        /// The sign.
+        sign: String,
+        /// How many cells have it.
+        signed: usize,
+        /// How many cells there are.
+        cells: usize,
+    },
     /// The column holds lists or maps, which are no cells; it was left out.
     Nested {
         /// The column.
@@ -274,6 +285,15 @@ pub enum ReadNote {
         column: String,
         /// The order it was read in.
         order: DateOrder,
+    },
+    /// All cells have a point before three digits, which was taken as the decimal point.
+    AmbiguousPoints {
+        /// The column.
+        column: String,
+        /// One of the cells.
+        example: String,
+        /// The value read.
+        value: f64,
     },
     /// The comma may stand before decimals or between groups, so the cells are kept as words.
     AmbiguousNumbers {
@@ -334,17 +354,19 @@ impl fmt::Display for ReadNote {
                 f,
                 "in column `{column}`, `{example}` is read as {value}: its {} is taken as the thousands \
                  separator",
-                if example.contains(',') {
-                    "comma"
-                } else {
-                    "point"
-                }
+                mark_name(example)
             ),
             Self::UnsupportedNumbers { column, example } => write!(
                 f,
                 "most cells of column `{column}` are numbers in a form that is not supported, such \
                  as `{example}`, so it is read as text; write plain numbers to use it as numeric"
             ),
+            Self::MixedPercent {
+                column,
+                sign,
+                signed,
+                cells,
+            } => f.write_str(&mixed_percent(column, sign, *signed, *cells)),
             Self::MostlyNumbers {
                 column,
                 kind,
@@ -354,10 +376,7 @@ impl fmt::Display for ReadNote {
             } => write!(
                 f,
                 "column `{column}` is {kind}: {} not a number, such as `{example}` in line {line}",
-                match words {
-                    1 => "1 cell is".to_owned(),
-                    words => format!("{words} cells are"),
-                }
+                cells_are(*words)
             ),
             Self::AmbiguousDates { column, order } => write!(
                 f,
@@ -365,12 +384,50 @@ impl fmt::Display for ReadNote {
                  the day and which is the month",
                 order.example()
             ),
+            Self::AmbiguousPoints {
+                column,
+                example,
+                value,
+            } => write!(
+                f,
+                "in column `{column}`, `{example}` is read as {value}: its point may be a decimal point \
+                 or a thousands separator"
+            ),
             Self::AmbiguousNumbers { column, example } => write!(
                 f,
                 "column `{column}` is read as text: the comma of `{example}` may be a decimal \
                  comma or a thousands separator"
             ),
         }
+    }
+}
+
+fn mixed_percent(column: &str, sign: &str, signed: usize, cells: usize) -> String {
+    let (name, share) = match sign {
+        "%" => ("percent", "0.05"),
+        _ => ("per mille", "0.005"),
+    };
+    format!(
+        "{} of {} of `{column}` {} a {name} sign: `5{sign}` and `{share}` may be the same number, so the \
+         column is read as text; write all cells in one way to use it as numeric",
+        grouped(signed as u64),
+        counted(cells as u64, "cell"),
+        if signed == 1 { "has" } else { "have" }
+    )
+}
+
+fn mark_name(example: &str) -> &'static str {
+    if example.contains(',') {
+        "comma"
+    } else {
+        "point"
+    }
+}
+
+fn cells_are(words: usize) -> String {
+    match words {
+        1 => "1 cell is".to_owned(),
+        words => format!("{words} cells are"),
     }
 }
 

@@ -162,7 +162,8 @@ fn is_grouped(cell: &[u8]) -> bool {
     (1..=3).contains(&whole.len()) && whole[0] != b'0' && all(whole) && all(decimals)
 }
 
-/// Reads the columns that are [`unsure`] anew if another has decimal commas.
+/// Reads the columns that are [`unsure`] anew if another has decimal commas; where no other has decimals
+/// at all, they are noted.
 fn with_points_between_thousands(
     typed: Vec<(Inferred, Option<RawColumn>)>,
     context: &Context<'_>,
@@ -170,27 +171,54 @@ fn with_points_between_thousands(
     let commas = typed
         .iter()
         .any(|((column, _), _)| column.schema.number.decimal == DecimalMark::Comma);
+    let points = typed
+        .iter()
+        .any(|((column, _), raw)| raw.is_none() && has_decimal_points(column));
     let context = Context {
         decimal: Some(DecimalMark::Comma),
         ..*context
     };
     let again = |((column, note), raw): (Inferred, Option<RawColumn>)| {
         let plain = column.kind() == Kind::Numeric && column.schema.number.is_plain();
-        let Some(raw) = raw.filter(|_| commas && plain) else {
+        let Some(raw) = raw.filter(|_| plain && (commas || !points)) else {
             return Ok((column, note));
         };
-        let (column, _) = infer(column.name(), &raw, &context)?;
+        let column = if commas {
+            infer(column.name(), &raw, &context)?.0
+        } else {
+            column
+        };
         let row = (0..column.len())
             .find(|&row| !column.is_missing(row))
             .unwrap_or(0);
-        let note = ReadNote::Thousands {
-            column: column.name().to_owned(),
-            example: cell_at(&raw, row),
-            value: column.number(row),
+        let (name, example) = (column.name().to_owned(), cell_at(&raw, row));
+        let value = column.number(row);
+        let note = if commas {
+            ReadNote::Thousands {
+                column: name,
+                example,
+                value,
+            }
+        } else {
+            ReadNote::AmbiguousPoints {
+                column: name,
+                example,
+                value,
+            }
         };
         Ok((column, Some(note)))
     };
     typed.into_iter().map(again).collect()
+}
+
+/// Whether a column has plain numbers that are not whole.
+fn has_decimal_points(column: &Column) -> bool {
+    let plain = column.kind() == Kind::Numeric && column.schema.number.is_plain();
+    let broken = |x: f64| x.is_finite() && x.fract() != 0.0;
+    plain
+        && column
+            .numbers()
+            .is_some_and(|numbers| numbers.iter().any(broken))
 }
 
 /// The first word of a column that marks a missing cell.

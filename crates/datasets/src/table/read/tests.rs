@@ -334,7 +334,60 @@ fn points_before_three_digits_are_no_decimals_beside_decimal_commas() {
         ["in column `a`, `1.000` is read as 1000: its point is taken as the thousands separator"]
     );
     let alone = csv.replace(",5;", ".5;");
-    assert_eq!(read(&alone).0.columns()[0].number(1), 2.007);
+    let (table, report) = read(&alone);
+    assert_eq!(table.columns()[0].number(1), 2.007);
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+}
+
+#[test]
+fn points_before_three_digits_alone_are_decimals_with_a_note() {
+    let csv = file("a;b", 30, |at| format!("{}.{:03};{at}", at + 1, at * 7));
+    let (table, report) = read(&csv);
+    assert_eq!(table.columns()[0].number(1), 2.007);
+    let notes: Vec<String> = report.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "in column `a`, `1.000` is read as 1: its point may be a decimal point or a thousands \
+             separator"
+        ]
+    );
+    for decimal in [DecimalMark::Point, DecimalMark::Comma] {
+        let options = ReadOptions {
+            decimal: Some(decimal),
+            ..ReadOptions::default()
+        };
+        let (_, report) = open(&csv, &options).unwrap();
+        assert!(report.notes.is_empty(), "{:?}", report.notes);
+    }
+}
+
+#[test]
+fn a_percent_sign_in_some_cells_makes_words_and_a_note() {
+    let csv = file("rate,m", 40, |at| {
+        let rate = at * 37 % 90 + 1;
+        if at % 2 == 0 {
+            format!("{rate}.0%,{at}.5")
+        } else {
+            format!("0.{rate:02},{at}.5")
+        }
+    });
+    let (table, report) = read(&csv);
+    assert!(table.columns()[0].words().is_some());
+    assert_eq!(
+        report.notes[0].to_string(),
+        "20 of 40 cells of `rate` have a percent sign: `5%` and `0.05` may be the same number, so the \
+         column is read as text; write all cells in one way to use it as numeric"
+    );
+    let findings = crate::table::inspect(&table, None).unwrap().findings;
+    let numbers = |finding: &crate::table::Finding| {
+        matches!(finding, crate::table::Finding::NumbersAsWords { .. })
+    };
+    assert!(!findings.iter().any(numbers), "{findings:?}");
+    // The zero of a percentage needs no sign.
+    let (table, report) = read("rate,m\n5%,1\n0,2\n7%,5\n");
+    assert_eq!(table.columns()[0].kind(), Kind::Numeric);
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
 }
 
 #[test]

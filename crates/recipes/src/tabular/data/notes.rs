@@ -16,6 +16,7 @@ pub fn describe_note(note: &ReadNote) -> String {
     let advice = match note {
         ReadNote::Nested { .. }
         | ReadNote::NegativeNumbers { .. }
+        | ReadNote::MixedPercent { .. }
         | ReadNote::UnsupportedNumbers { .. } => return note.to_string(),
         ReadNote::Named {
             column,
@@ -41,6 +42,9 @@ pub fn describe_note(note: &ReadNote) -> String {
             "to decide it, set `data.format.date_order` to `day-month-year` or `month-day-year`"
                 .to_owned()
         }
+        ReadNote::AmbiguousPoints { .. } => "if it is a thousands separator, \
+                                             `--set data.format.decimal=,`"
+            .to_owned(),
         ReadNote::AmbiguousNumbers { .. } => "set `data.format.decimal` to `.` or `,`".to_owned(),
     };
     format!("{note}; {advice}")
@@ -79,6 +83,7 @@ mod tests {
             rows(|at| format!("{},{:03}", at + 1, at * 7))
                 .replace("\",", "\";")
                 .replace("x,y", "x;y"),
+            "x;y\n1.234;5\n2.345;7\n9.876;8\n".to_owned(),
         ];
         for file in files {
             let (_, report) = read_csv(file.as_bytes(), "t", &ReadOptions::default()).unwrap();
