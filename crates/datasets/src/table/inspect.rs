@@ -40,6 +40,9 @@ const IMBALANCE: usize = 20;
 /// Rows below which a class is hard to learn.
 const RARE_CLASS: usize = 20;
 
+/// Rare classes that are named.
+const NAMED_CLASSES: usize = 5;
+
 /// Distinct whole numbers up to which a numeric target is taken as classes.
 const MOST_CLASSES: usize = 20;
 
@@ -149,7 +152,7 @@ pub fn inspect(table: &Table, target: Option<&str>) -> Result<Inspection, TableE
     });
     let mut findings = Vec::new();
     let shown = target.map(|at| show_target(table, at, &sorted[at], &columns[at], &mut findings));
-    findings.extend(duplicate_rows(table));
+    findings.extend(duplicate_rows(table, target));
     for (at, column) in table.columns().iter().enumerate() {
         findings.extend(column_findings(column, &columns[at]).filter(|_| target != Some(at)));
     }
@@ -379,12 +382,7 @@ fn show_target(
         Cells::Numbers(_) => sorted.counts(target),
     };
     by_count(&mut counts);
-    for (class, rows) in counts.iter().filter(|(_, rows)| *rows < RARE_CLASS) {
-        findings.push(Finding::RareClass {
-            class: class.clone(),
-            rows: *rows,
-        });
-    }
+    findings.extend(rare_classes(&counts));
     if let (Some((_, most)), Some((class, rows))) = (counts.first(), counts.last())
         && *most >= IMBALANCE * rows
     {
@@ -395,6 +393,25 @@ fn show_target(
         });
     }
     TargetInspection::Classes { column, counts }
+}
+
+/// The classes with few rows: each of a few, else their number with examples.
+fn rare_classes(counts: &[(String, usize)]) -> Vec<Finding> {
+    let rare = counts.iter().filter(|(_, rows)| *rows < RARE_CLASS);
+    let rare: Vec<&(String, usize)> = rare.collect();
+    if rare.len() > NAMED_CLASSES {
+        let examples = rare.iter().take(NAMED_CLASSES);
+        return vec![Finding::RareClasses {
+            classes: rare.len(),
+            fewer_than: RARE_CLASS,
+            examples: examples.map(|(class, _)| class.clone()).collect(),
+        }];
+    }
+    let finding = |(class, rows): &(String, usize)| Finding::RareClass {
+        class: class.clone(),
+        rows: *rows,
+    };
+    rare.into_iter().map(finding).collect()
 }
 
 fn column_findings(
@@ -462,13 +479,15 @@ fn numbers_as_words(words: &Words) -> Option<String> {
     }
 }
 
-/// Rows that repeat an earlier one, identifiers aside.
-fn duplicate_rows(table: &Table) -> Option<Finding> {
-    let columns: Vec<&Column> = table
-        .columns()
-        .iter()
-        .filter(|column| column.kind() != Kind::Identifier)
-        .collect();
+/// Rows that repeat an earlier one, identifiers aside; with a target, rows with the same features, as a
+/// training counts them.
+fn duplicate_rows(table: &Table, target: Option<usize>) -> Option<Finding> {
+    let compared = |(at, column): &(usize, &Column)| match target {
+        Some(target) => *at != target && !matches!(column.kind(), Kind::Identifier | Kind::Text),
+        None => column.kind() != Kind::Identifier,
+    };
+    let columns = table.columns().iter().enumerate().filter(compared);
+    let columns: Vec<&Column> = columns.map(|(_, column)| column).collect();
     let mut hashes = vec![0_u64; if columns.is_empty() { 0 } else { table.rows() }];
     for column in &columns {
         for (row, hash) in hashes.iter_mut().enumerate() {
@@ -486,7 +505,8 @@ fn duplicate_rows(table: &Table) -> Option<Finding> {
         .windows(2)
         .filter(|pair| equal(pair[0], pair[1]))
         .count();
-    (rows > 0).then_some(Finding::DuplicateRows { rows })
+    let of = table.rows();
+    (rows > 0).then_some(Finding::DuplicateRows { rows, of })
 }
 
 /// Equal for equal cells of one column.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::error::shorten;
 use crate::table::options::grouped;
 
 /// How the strength of a column was measured.
@@ -54,6 +55,15 @@ pub enum Finding {
         /// Its rows.
         rows: usize,
     },
+    /// More classes than can be named have few rows.
+    RareClasses {
+        /// How many do.
+        classes: usize,
+        /// Each has fewer rows than this.
+        fewer_than: usize,
+        /// Some of them.
+        examples: Vec<String>,
+    },
     /// A class has few rows compared with the largest one.
     Imbalance {
         /// The rarest class.
@@ -72,10 +82,12 @@ pub enum Finding {
         /// Share of the target's variance that they explain; of its logarithm's for a product.
         r2: f64,
     },
-    /// Rows repeat an earlier one, identifiers aside.
+    /// Rows repeat an earlier one, identifiers aside; if there is a target, in what is used as a feature.
     DuplicateRows {
         /// How many do.
         rows: usize,
+        /// All rows.
+        of: usize,
     },
     /// All cells are missing.
     Empty {
@@ -154,6 +166,16 @@ impl fmt::Display for Finding {
             Self::RareClass { class, rows } => {
                 write!(f, "class `{class}` has only {}", count(*rows))
             }
+            Self::RareClasses {
+                classes,
+                fewer_than,
+                examples,
+            } => write!(
+                f,
+                "{} classes have fewer than {fewer_than} rows, such as {}",
+                grouped(*classes as u64),
+                names(examples)
+            ),
             Self::Imbalance { class, rows, of } => write!(
                 f,
                 "class `{class}` has {} of {of} ({:.2}%): accuracy says little about it, and a 20% \
@@ -167,7 +189,6 @@ impl fmt::Display for Finding {
                 product,
                 r2,
             } => {
-                let names: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
                 let how = if *product {
                     "product or ratio"
                 } else {
@@ -176,16 +197,15 @@ impl fmt::Display for Finding {
                 write!(
                     f,
                     "the target is a {how} of {} (R² {r2:.4}): check for leakage",
-                    names.join(", ")
+                    names(columns)
                 )
             }
-            Self::DuplicateRows { rows } => write!(
+            Self::DuplicateRows { rows, of } => write!(
                 f,
-                "{}: duplicates may end up in different splits",
-                match rows {
-                    1 => "1 duplicate row".to_owned(),
-                    rows => format!("{} duplicate rows", grouped(*rows as u64)),
-                }
+                "{} of {} {} of another row; duplicates stay in one split",
+                grouped(*rows as u64),
+                count(*of),
+                are_duplicates(*rows)
             ),
             Self::Empty { column } => write!(f, "`{column}` is empty"),
             Self::Constant { column, value } => write!(f, "`{column}` is `{value}` in every row"),
@@ -232,6 +252,23 @@ impl fmt::Display for Finding {
             ),
         }
     }
+}
+
+fn are_duplicates(rows: usize) -> &'static str {
+    if rows == 1 {
+        "is a duplicate"
+    } else {
+        "are duplicates"
+    }
+}
+
+/// Names in backticks.
+fn names(names: &[String]) -> String {
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", shorten(name)))
+        .collect();
+    quoted.join(", ")
 }
 
 /// `1 row`, `2 rows`.

@@ -72,7 +72,7 @@ fn empty_constant_and_duplicate_columns_and_rows_are_found() {
     assert_eq!(
         findings,
         [
-            Finding::DuplicateRows { rows: 1 },
+            Finding::DuplicateRows { rows: 1, of: 3 },
             Finding::Empty { column: name("b") },
             Finding::Constant {
                 column: name("c"),
@@ -95,13 +95,49 @@ fn an_identifier_does_not_hide_a_duplicate_row() {
     let table = made("id,x", 30, |row| format!("{row},{}", row % 29));
     let findings = inspect(&table, None).unwrap().findings;
     assert!(
-        findings.contains(&Finding::DuplicateRows { rows: 1 }),
+        findings.contains(&Finding::DuplicateRows { rows: 1, of: 30 }),
         "{findings:?}"
     );
     assert!(findings.contains(&Finding::Identifier {
         column: "id".to_owned()
     }));
 }
+
+#[test]
+fn duplicates_are_counted_as_in_a_training() {
+    // The last row has the features of the one before it and another target.
+    let table = table("a,b,y\n1,x,no\n2,y,yes\n1,x,no\n3,z,no\n3,z,yes\n");
+    let text = |target| {
+        let findings = inspect(&table, target).unwrap().findings;
+        let of_rows = |finding: &&Finding| matches!(finding, Finding::DuplicateRows { .. });
+        findings.iter().find(of_rows).map(ToString::to_string)
+    };
+    assert_eq!(
+        text(Some("y")).as_deref(),
+        Some("2 of 5 rows are duplicates of another row; duplicates stay in one split")
+    );
+    assert_eq!(
+        text(None).as_deref(),
+        Some("1 of 5 rows is a duplicate of another row; duplicates stay in one split")
+    );
+}
+
+#[test]
+fn many_rare_classes_are_one_finding() {
+    let table = made("x,y", 120, |row| format!("{row}.5,{}", CLASSES[row % 8]));
+    let findings = inspect(&table, Some("y")).unwrap().findings;
+    let rare: Vec<String> = findings
+        .iter()
+        .map(ToString::to_string)
+        .filter(|text| text.contains("class"))
+        .collect();
+    assert_eq!(
+        rare,
+        ["8 classes have fewer than 20 rows, such as `a`, `b`, `c`, `d`, `e`"]
+    );
+}
+
+const CLASSES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
 #[test]
 fn holes_levels_and_numbers_in_words_are_named() {

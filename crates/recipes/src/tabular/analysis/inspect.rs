@@ -78,10 +78,10 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspected, TaskErro
 
 fn overview(inspection: &Inspection, report: &ReadReport) -> Overview {
     let summary = format!(
-        "{}: {} rows, {} columns",
+        "{}: {}, {}",
         inspection.name,
-        thousands(inspection.rows),
-        thousands(inspection.columns.len())
+        counted(inspection.rows, "row", "s"),
+        counted(inspection.columns.len(), "column", "s")
     );
     let target = inspection.target.as_ref();
     let target = target.map(|target| of_target(target, inspection));
@@ -97,6 +97,12 @@ fn overview(inspection: &Inspection, report: &ReadReport) -> Overview {
         warnings: lost_rows.into_iter().chain(findings).collect(),
         ..Overview::default()
     }
+}
+
+/// `1 row`, `2 rows`, `1,000 rows`.
+fn counted(count: usize, noun: &str, plural: &str) -> String {
+    let plural = if count == 1 { "" } else { plural };
+    format!("{} {noun}{plural}", thousands(count))
 }
 
 /// The notes of the reader: those of lost rows, and the others.
@@ -119,6 +125,14 @@ fn advice(finding: &Finding, report: &ReadReport) -> String {
             "; `{word}` marks a missing cell: to read it as a class, leave it out of \
              `data.format.missing`"
         ),
+        (Finding::RareClasses { examples, .. }, _)
+            if examples
+                .iter()
+                .all(|class| class.contains(|c: char| c.is_ascii_digit())) =>
+        {
+            "; if it is a number, write it as a plain number and set `data.task=regression`"
+                .to_owned()
+        }
         _ => String::new(),
     }
 }
@@ -174,10 +188,8 @@ fn of_target(target: &TargetInspection, inspection: &Inspection) -> Section {
             } else {
                 ""
             };
-            let title = format!(
-                "target `{column}`: {} classes{key}",
-                thousands(counts.len())
-            );
+            let classes = counted(counts.len(), "class", "es");
+            let title = format!("target `{column}`: {classes}{key}");
             Section::table(title, rows.collect())
         }
         TargetInspection::Numbers { column, quantiles } => {
@@ -264,6 +276,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn one_row_and_one_class_are_singular_and_many_classes_of_numbers_have_advice() {
+        let shown = |csv: &str| {
+            let (table, report) = read_csv(csv.as_bytes(), "t", &ReadOptions::default()).unwrap();
+            overview(&inspect_table(&table, Some("y")).unwrap(), &report)
+        };
+        let one = shown("x,y\n1.5,a\n");
+        assert_eq!(one.summary, "t: 1 row, 2 columns");
+        assert_eq!(one.sections[1].title, "target `y`: 1 class");
+        let many = (0..40).fold("x;y\n".to_owned(), |text, at| {
+            text + &format!("{at}.5;{},{:03}\n", at + 1, at * 7)
+        });
+        let warnings = shown(&many).warnings;
+        let rare = warnings.iter().filter(|text| text.contains("classes"));
+        let rare: Vec<&String> = rare.collect();
+        let [rare] = rare[..] else {
+            panic!("{warnings:?}");
+        };
+        assert!(
+            rare.starts_with("40 classes have fewer than 20 rows"),
+            "{rare}"
+        );
+        assert!(rare.ends_with("set `data.task=regression`"), "{rare}");
+    }
+
     /// A cell of any kind and size.
     fn cell() -> impl Strategy<Value = String> {
         prop_oneof![
@@ -302,7 +339,8 @@ mod tests {
             for target in [None, Some("same"), Some("mixed"), Some("size"), Some("whole"), Some("day")] {
                 let inspection = inspect_table(&table, target).unwrap();
                 let overview = overview(&inspection, &report);
-                prop_assert_eq!(&overview.summary, &format!("t.csv: {rows} rows, 5 columns"));
+                let s = if rows == 1 { "" } else { "s" };
+                prop_assert_eq!(&overview.summary, &format!("t.csv: {rows} row{s}, 5 columns"));
                 let Body::Table { rows: table } = &overview.sections[0].body else {
                     panic!("{overview:?}");
                 };
