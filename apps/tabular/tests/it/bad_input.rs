@@ -156,7 +156,11 @@ fn infinities_are_named_by_line_and_column() {
             format!("{at}.5")
         }
     });
-    refused(text, &Y, &["line 4", "`more`", "data.format.missing"]);
+    refused(
+        text,
+        &Y,
+        &["line 4", "`more`", "--set 'data.format.missing=[\"inf\"]'"],
+    );
 }
 
 #[test]
@@ -333,6 +337,18 @@ fn what_is_wrong_is_named_with_the_key_that_helps() {
         "--set 'data.format.missing=[\"?\",\"N/A\"",
     ];
     refused(regions, &more, &words);
+    // Among numbers the mark is no class.
+    let folder = place();
+    let prices = rows(|at| {
+        if at == 7 {
+            "?".to_owned()
+        } else {
+            format!("{at}.5")
+        }
+    });
+    let result = train(&folder, prices, &more);
+    result.failed(2, &["1 row, first in line 9", "`?` marks a missing cell"]);
+    assert!(!result.stderr.contains("as a class"), "{}", result.stderr);
     // A file without a header.
     let headless = rows(|at| at.to_string()).replacen("x,more,y\n", "", 1);
     let words = [

@@ -64,7 +64,7 @@ fn plain_numbers(
         return Err(context.bad_cell(&schema.name, row, &cell, schema.expected()));
     }
     match scan.first_infinite {
-        Some(row) => Err(context.infinite(&schema.name, row, &cell_at(raw, row))),
+        Some(row) => Err(context.infinite(&schema.name, row, &cell_at(raw, row), false)),
         None => Ok(number_column(schema, scan.values)),
     }
 }

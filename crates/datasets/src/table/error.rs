@@ -225,8 +225,8 @@ pub enum TableError {
     },
     /// An infinite number.
     #[error(
-        "`{file}` line {line}, column `{column}`: `{cell}` is infinite or larger than 1.8e308; correct \
-         it, or add it to the missing markers"
+        "`{file}` {} {line}, column `{column}`: `{cell}` is infinite{}",
+        if *typed { "row" } else { "line" }, finite(*typed)
     )]
     Infinite {
         /// The file.
@@ -237,6 +237,9 @@ pub enum TableError {
         column: String,
         /// The cell.
         cell: String,
+        /// Whether the file holds numbers rather than their text, as Parquet does: then no word can mark
+        /// the cell as missing.
+        typed: bool,
     },
     /// A column cannot be of the kind asked for.
     #[error("column `{column}` of `{file}` cannot be {kind}: {reason}")]
@@ -395,6 +398,15 @@ fn spanned(lines: u64) -> String {
         return String::new();
     }
     format!("; a quoted cell spans {lines} lines: check for a stray quote")
+}
+
+/// What to do about an infinite cell.
+fn finite(typed: bool) -> &'static str {
+    if typed {
+        "; correct it, or store it as null"
+    } else {
+        " or larger than 1.8e308; correct it, or add it to the missing markers"
+    }
 }
 
 fn suggest(nearest: Option<&String>) -> String {

@@ -98,7 +98,7 @@ fn numbers(
     context: &Context<'_>,
 ) -> Result<Column, TableError> {
     if let Some(row) = scan.first_infinite {
-        return Err(context.infinite(name, row, &cell_at(raw, row)));
+        return Err(context.infinite(name, row, &cell_at(raw, row), false));
     }
     let (kind, plain) = (number_kind(name, &scan.values), scan.plain_integers);
     let compact = kind == Kind::Numeric && plain && may_be_compact(&scan.values);

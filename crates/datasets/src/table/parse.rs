@@ -38,12 +38,14 @@ impl Context<'_> {
         }
     }
 
-    pub(crate) fn infinite(&self, column: &str, row: usize, cell: &str) -> TableError {
+    /// That a cell is infinite; `typed` says that the file holds numbers and not their text.
+    pub(crate) fn infinite(&self, column: &str, row: usize, cell: &str, typed: bool) -> TableError {
         TableError::Infinite {
             file: self.file.to_owned(),
             line: self.lines.line(row),
             column: column.to_owned(),
             cell: shorten(cell),
+            typed,
         }
     }
 

@@ -180,7 +180,7 @@ fn check_finite(name: &str, gathered: &Gathered, context: &Context<'_>) -> Resul
         return Ok(());
     };
     match values.iter().position(|x| x.is_infinite()) {
-        Some(row) => Err(context.infinite(name, row, &values[row].to_string())),
+        Some(row) => Err(context.infinite(name, row, &values[row].to_string(), true)),
         None => Ok(()),
     }
 }

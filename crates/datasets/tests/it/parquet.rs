@@ -297,6 +297,9 @@ fn damaged_files_and_infinities_are_errors() {
         matches!(error, TableError::Infinite { line: 2, .. }),
         "{error}"
     );
+    let message = error.to_string();
+    let advice = "row 2, column `x`: `inf` is infinite; correct it, or store it as null";
+    assert!(message.ends_with(advice), "{message}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl From<TableError> for InputError {
             | TableError::OpenQuote { .. }
             | TableError::StrayQuote { .. }
             | TableError::TooManyColumns { .. }
-            | TableError::Infinite { .. } => Self::Format(error),
+            | TableError::Infinite { typed: false, .. } => Self::Format(error),
             TableError::NoColumn {
                 header: false,
                 ref columns,

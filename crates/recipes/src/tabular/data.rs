@@ -8,7 +8,7 @@ mod split;
 
 use std::path::PathBuf;
 
-use tinderbox_datasets::table::{Column, ReadReport, Table};
+use tinderbox_datasets::table::{Column, Kind, ReadReport, Table};
 use tinderbox_datasets::{count_duplicates, count_overlap};
 use tinderbox_predict::tabular::{InputError, Target, check_range};
 use tinderbox_train::splits::Item;
@@ -107,7 +107,9 @@ pub fn open(data: &Data, split: &Split) -> Result<TableDataset, DataError> {
         .as_ref()
         .and_then(|report| report.target_marker.clone());
     let read = read_split_targets(&table, split_rows, data);
-    let (target, targets) = read.map_err(|error| error.with_marker(marker, data))?;
+    let numbers = |column: &Column| column.kind() == Kind::Numeric;
+    let numbers = table.column(&data.target).is_ok_and(numbers);
+    let (target, targets) = read.map_err(|error| error.with_marker(marker, numbers, data))?;
     for name in data
         .drop
         .iter()
@@ -149,11 +151,12 @@ fn read_split_targets(
     data: &Data,
 ) -> Result<(Target, Targets), DataError> {
     let column = table.column(&data.target)?;
+    let in_lines = |error: DataError| error.in_lines(|row| table.line(row));
     if split_rows == table.rows() {
-        return read_targets(column, data);
+        return read_targets(column, data).map_err(in_lines);
     }
     let rows = |range: std::ops::Range<usize>| column.take(&range.collect::<Vec<_>>());
-    let (target, targets) = read_targets(&rows(0..split_rows), data)?;
+    let (target, targets) = read_targets(&rows(0..split_rows), data).map_err(in_lines)?;
     let more = rows(split_rows..table.rows());
     let more = read_known_targets(&target, &more, |row| table.line(split_rows + row));
     let more = more.map_err(|error| match &data.source {

@@ -16,7 +16,10 @@ pub enum DataError {
     #[error(transparent)]
     Table(TableError),
     /// The format of the file was inferred wrongly; a key of the recipe sets it.
-    #[error("{error}; set `{key}`, for example with `--set {key}=…`")]
+    #[error(
+        "{error}; set `{key}`, for example with `--set {}`",
+        assignment(error, key)
+    )]
     Format {
         /// What is wrong with the file.
         error: TableError,
@@ -68,8 +71,9 @@ pub enum DataError {
     NoTarget(Vec<String>),
     /// Rows without a target.
     #[error(
-        "the target `{column}` is missing in {count} rows, first in row {first}{}; remove these rows \
+        "the target `{column}` is missing in {count} row{}, first in line {first}{}; remove these rows \
          from the file{}",
+        if *count == 1 { "" } else { "s" },
         marked(marker.as_ref()), as_text.as_ref().map_or("", String::as_str)
     )]
     MissingTarget {
@@ -77,8 +81,8 @@ pub enum DataError {
         column: String,
         /// Rows without it.
         count: usize,
-        /// The first of them, from 1.
-        first: usize,
+        /// The line of the first of them, from 1; of Parquet and of bundled data, the row.
+        first: u64,
         /// The word that marks a missing cell there; none where the cell is empty.
         marker: Option<String>,
         /// How to read that word as a class.
@@ -236,8 +240,17 @@ impl From<TableError> for DataError {
 }
 
 impl DataError {
-    /// Adds the word that marks a missing target, and the key that makes a class of it.
-    pub(super) fn with_marker(mut self, word: Option<String>, data: &Data) -> Self {
+    /// Puts the line of the file in place of the row of a table.
+    pub(super) fn in_lines(mut self, line: impl Fn(usize) -> u64) -> Self {
+        if let Self::MissingTarget { first, .. } = &mut self {
+            *first = line((*first as usize).saturating_sub(1));
+        }
+        self
+    }
+
+    /// Adds the word that marks a missing target, and, unless the other cells are `numbers`, the key that
+    /// makes a class of it.
+    pub(super) fn with_marker(mut self, word: Option<String>, numbers: bool, data: &Data) -> Self {
         if let (
             Self::MissingTarget {
                 marker, as_text, ..
@@ -248,10 +261,12 @@ impl DataError {
             let others = data.format.missing.iter();
             let others = others.filter(|other| !other.eq_ignore_ascii_case(&word));
             let others: Vec<String> = others.map(|other| format!("\"{other}\"")).collect();
-            *as_text = Some(format!(
-                ", or read `{word}` as a class with `--set 'data.format.missing=[{}]'`",
-                others.join(",")
-            ));
+            *as_text = (!numbers).then(|| {
+                format!(
+                    ", or read `{word}` as a class with `--set 'data.format.missing=[{}]'`",
+                    others.join(",")
+                )
+            });
             *marker = Some(word);
         }
         self
@@ -269,10 +284,18 @@ fn key(error: &TableError) -> Option<&'static str> {
             header: false,
             ..
         } if columns.first().is_some_and(|name| name == "column_1") => "data.format.header",
-        TableError::Infinite { .. } => "data.format.missing",
+        TableError::Infinite { typed: false, .. } => "data.format.missing",
         TableError::Memory { .. } => "data.sample",
         _ => return None,
     })
+}
+
+/// An assignment of `key` that helps against `error`.
+fn assignment(error: &TableError, key: &str) -> String {
+    match error {
+        TableError::Infinite { cell, .. } => format!("'{key}=[\"{cell}\"]'"),
+        _ => format!("{key}=…"),
+    }
 }
 
 /// The first of many names.

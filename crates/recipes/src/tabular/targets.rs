@@ -101,7 +101,7 @@ pub(super) fn headline(target: &Target) -> (&'static str, MonitorMode) {
 ///
 /// If a row has none, all have the same, or it does not fit the recipe.
 pub(crate) fn read_targets(column: &Column, data: &Data) -> Result<(Target, Targets), DataError> {
-    check_present(column)?;
+    check_present(column, |row| row as u64 + 1)?;
     let classes = match data.task {
         TaskType::Classification => true,
         TaskType::Regression => false,
@@ -189,7 +189,7 @@ pub(crate) fn read_known_targets(
     column: &Column,
     line: impl Fn(usize) -> u64,
 ) -> Result<Targets, DataError> {
-    check_present(column)?;
+    check_present(column, &line)?;
     let rows = 0..column.len();
     match target {
         Target::Number { .. } if column.numbers().is_some() => Ok(Targets::Numbers(
@@ -213,7 +213,7 @@ pub(crate) fn read_known_targets(
     }
 }
 
-fn check_present(column: &Column) -> Result<(), DataError> {
+fn check_present(column: &Column, line: impl Fn(usize) -> u64) -> Result<(), DataError> {
     let missing = column.missing();
     if missing == 0 {
         return Ok(());
@@ -222,7 +222,7 @@ fn check_present(column: &Column) -> Result<(), DataError> {
     Err(DataError::MissingTarget {
         column: column.name().to_owned(),
         count: missing,
-        first: first.unwrap_or(0) + 1,
+        first: line(first.unwrap_or(0)),
         marker: None,
         as_text: None,
     })
