@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tinderbox_datasets::table::TableError;
 use tinderbox_datasets::text::TextError;
 use tinderbox_models::text::PretrainedError;
 
@@ -79,8 +80,20 @@ impl From<PretrainedError> for PredictError {
 }
 
 impl From<TextError> for PredictError {
+    /// Prediction has no option for the encoding: a file in another one is to be converted.
     fn from(error: TextError) -> Self {
-        Self::input(error)
+        match error {
+            TextError::Table(TableError::Encoding {
+                file,
+                line,
+                byte,
+                encoding,
+            }) => Self::input(format!(
+                "`{file}` line {line}: byte {byte:#04x} is not {encoding}; convert the file to {encoding}, \
+                 e.g. with `iconv -f windows-1252 -t {encoding}`"
+            )),
+            error => Self::input(error),
+        }
     }
 }
 

@@ -239,8 +239,40 @@ impl NamedTexts {
         }
         all.messages = report?.messages();
         if all.texts.is_empty() {
-            return unsupported(format!("`{name}` is empty: there is no text in it"));
+            let skipped = match all.messages.as_slice() {
+                [] => String::new(),
+                messages => format!(": {}", messages.join("; ")),
+            };
+            return unsupported(format!("`{name}` contains no text{skipped}"));
         }
         Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_texts_says_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "text\nhello there\n").unwrap();
+        let error = NamedTexts::read(folder.path()).unwrap_err().to_string();
+        let end = "contains no text: 1 file skipped: 1 not a text file (.csv)";
+        assert!(error.ends_with(end), "{error}");
+    }
+
+    #[test]
+    fn a_file_in_another_encoding_is_to_be_converted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, b"text,label\ncaf\xe9 noir,a\nplain words,b\n").unwrap();
+        let error = NamedTexts::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("is not UTF-8; convert the file to UTF-8"),
+            "{error}"
+        );
+        assert!(!error.contains("set the encoding"), "{error}");
     }
 }

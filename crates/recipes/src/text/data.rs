@@ -1,5 +1,6 @@
 //! The texts of a recipe with their targets and splits.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tinderbox_datasets::download;
@@ -8,8 +9,8 @@ use tinderbox_datasets::text::{
     SplitPaths, TextOptions, TextReport, TextSet, find_split_paths, read_corpus_with_report,
 };
 use tinderbox_datasets::{
-    Fold, count_duplicates, count_overlap, folds_by_content, grouped_folds, grouped_indices,
-    split_indices, split_indices_by_content, stratified_folds_by_content,
+    Fold, SplitError, count_duplicates, count_overlap, folds_by_content, grouped_folds,
+    grouped_indices, split_indices, split_indices_by_content, stratified_folds_by_content,
     stratified_indices_by_content,
 };
 use tinderbox_predict::text::{TextInput, TextTask};
@@ -386,11 +387,32 @@ impl Set {
     ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
         let contents = self.contents_of(rest);
         let (kept, out) = match self.labels_of(rest) {
-            Some(labels) => stratified_indices_by_content(&labels, &contents, share, seed)?,
+            Some(labels) => stratified_indices_by_content(&labels, &contents, share, seed)
+                .map_err(|error| self.cannot_split(error, &labels))?,
             None => split_indices_by_content(&contents, share, seed)?,
         };
         let rows = |of: Vec<usize>| of.into_iter().map(|at| rest[at]).collect();
         Ok((rows(kept), rows(out)))
+    }
+
+    /// The cause of a split without texts: too many classes for so few texts, or too few texts.
+    fn cannot_split(&self, error: SplitError, labels: &[u16]) -> DataError {
+        let used: BTreeSet<u16> = labels.iter().copied().collect();
+        let example = labels
+            .first()
+            .and_then(|&label| self.labels.get(usize::from(label)));
+        match (error, example) {
+            (SplitError::Empty { .. }, Some(example))
+                if used.len() > 2 && used.len() * 2 > labels.len() =>
+            {
+                DataError::TooManyClassesToSplit {
+                    classes: used.len(),
+                    texts: labels.len(),
+                    example: example.clone(),
+                }
+            }
+            (error, _) => error.into(),
+        }
     }
 
     fn folds(&self, rest: &[usize], split: &Split) -> Result<Vec<Fold>, DataError> {
@@ -528,6 +550,24 @@ fn evidence(nda: &Nda, line: usize) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_class_for_each_text_is_named_where_a_split_would_be_empty() {
+        let set = Set {
+            inputs: (0..40)
+                .map(|at| TextInput::Single(format!("text {at}")))
+                .collect(),
+            targets: Targets::Classes((0..40).collect()),
+            labels: (0..40).map(|at| format!("label {at}")).collect(),
+            report: TextReport::default(),
+        };
+        let error = in_splits(set, None, None, &Split::default());
+        let error = error.err().map(|error| error.to_string());
+        assert!(
+            error.is_some_and(|error| error.starts_with("40 classes in 40 texts, such as `label 0`")),
+            "no such error"
+        );
+    }
 
     #[test]
     fn texts_in_two_splits_are_counted() {

@@ -29,6 +29,19 @@ pub enum DataError {
     /// The texts cannot be split.
     #[error("cannot split the texts")]
     Split(#[from] SplitError),
+    /// Nearly every text is a class of its own.
+    #[error(
+        "{classes} classes in {texts} texts, such as `{example}`: too few texts of each to split; check that \
+         the labels are classes"
+    )]
+    TooManyClassesToSplit {
+        /// Classes.
+        classes: usize,
+        /// Texts.
+        texts: usize,
+        /// One of the classes.
+        example: String,
+    },
     /// No file was named.
     #[error("the recipe needs texts: name a file or a folder with `--data PATH` or `data.path`")]
     NoPath,
