@@ -24,6 +24,17 @@ pub fn tick(value: f64) -> String {
     }
 }
 
+/// As [`tick`], with the digits that tell it from ticks that are `step` away.
+pub fn tick_of(value: f64, step: f64) -> String {
+    let size = value.abs();
+    if !(1e-3..1e4).contains(&size) || !(f64::MIN_POSITIVE..1e-4).contains(&step) {
+        return tick(value);
+    }
+    let decimals = (-step.log10() - 1e-9).ceil().clamp(4.0, 12.0) as usize;
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A size in bytes, as in `412 MB`.
 pub fn bytes(size: u64) -> String {
     match size as f64 {
@@ -61,6 +72,15 @@ mod tests {
             (-2.5, "-2.5"),
         ] {
             assert_eq!(tick(value), text);
+        }
+        for (value, step, text) in [
+            (0.001_65, 5e-5, "0.00165"),
+            (0.001_7, 5e-5, "0.0017"),
+            (0.91, 1e-5, "0.91"),
+            (2_000.0, 500.0, "2000"),
+            (0.4, 0.2, "0.4"),
+        ] {
+            assert_eq!(tick_of(value, step), text);
         }
         assert_eq!(seconds(200.0), "3 min 20 s");
         assert_eq!(bytes(412_345_678), "412 MB");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text;
-use crate::number::tick;
+use crate::number::{tick, tick_of};
 
 /// Width and height of a chart, in units of its text of 12.
 pub const SIZE: [f64; 2] = [420.0, 260.0];
@@ -182,7 +182,7 @@ fn ticks([low, high]: [f64; 2], most: usize) -> Vec<Tick> {
     (0..=count)
         .map(|at| Tick {
             value: value(at),
-            text: tick((value(at) / step).round() * step),
+            text: tick_of((value(at) / step).round() * step, step),
         })
         .collect()
 }
@@ -228,6 +228,11 @@ mod tests {
         assert_eq!(texts(&axes.y_ticks), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         let whole = Axes::new([1.0, 4.0], [0.0, 1.0], Scale::Linear).whole();
         assert_eq!(texts(&whole.x_ticks), ["1", "2", "3", "4"]);
+        let near = Axes::new([0.0, 1.0], [0.001_52, 0.001_69], Scale::Linear);
+        assert_eq!(
+            texts(&near.y_ticks),
+            ["0.0015", "0.00155", "0.0016", "0.00165", "0.0017"]
+        );
         let log = Axes::new([0.0, 1.0], [0.003, 2.0], Scale::Log);
         assert_eq!(
             texts(&log.y_ticks),
