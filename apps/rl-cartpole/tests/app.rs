@@ -268,7 +268,7 @@ fn killed_and_resumed_equals_never_killed() {
 #[test]
 fn bad_input_is_one_clear_error_and_code_2() {
     let dir = place();
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 12] = [
         (
             &["train", "--env", "CartPole-v2"],
             "did you mean `CartPole-v1`",
@@ -278,6 +278,7 @@ fn bad_input_is_one_clear_error_and_code_2() {
             "there is no environment",
         ),
         (&["train", "--recipe", "dqnn"], "did you mean `dqn`"),
+        (&["ablation", "nope"], "there are dqn, plain, double"),
         (&["train", "--set", "agent.doubel=true"], "double"),
         (
             &["train", "--set", "agent.buffer_size=10"],

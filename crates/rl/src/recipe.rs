@@ -225,13 +225,16 @@ impl Recipe {
         let recipe = Self::tuned(name, environment);
         recipe.ok_or_else(|| {
             let known = BUILTIN.iter().map(|(name, _)| *name);
-            let hint = match nearest(name, known) {
+            let hint = match nearest(name, known.clone()) {
                 Some(near) if near != name => format!(" (did you mean `{near}`?)"),
                 _ => String::new(),
             };
+            let fits = known.filter(|name| Self::tuned(name, environment).is_some());
+            let fits: Vec<&str> = fits.collect();
             TaskError::user(format!(
-                "there is no built-in recipe `{name}` for {environment}{hint}; in a recipe file, set \
-                 `environment` instead of `--env`"
+                "there is no built-in recipe `{name}` for {environment}{hint}; there are {}; in a recipe \
+                 file, set `environment` instead of `--env`",
+                fits.join(", ")
             ))
         })
     }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Cursor, Read};
 
 use csv::{ByteRecord, Reader};
-use encoding_rs::UTF_8;
+use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
 
 use super::decode::{Fault, MAX_ROW, Passed, Spaces, TextReader, count};
 use super::error::{HeaderLine, TableError};
@@ -298,6 +298,9 @@ impl<'a> Rows<'a> {
             return Err(refuse("it is packed; unpack it first"));
         }
         let encoding = self.encoding.0;
+        if encoding == UTF_16LE || encoding == UTF_16BE {
+            return Err(refuse("it is UTF-16; save it as UTF-8 first"));
+        }
         if encoding != UTF_8 && !encoding.is_single_byte() {
             return Err(refuse(
                 "its letters take several bytes; save it as UTF-8 first",

@@ -440,7 +440,7 @@ pub fn nearest_name<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Opt
     let lower = name.to_lowercase();
     names
         .map(|other| (strsim::jaro_winkler(&lower, &other.to_lowercase()), other))
-        .filter(|(likeness, _)| *likeness > 0.7)
+        .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, other)| other.to_owned())
 }
@@ -457,6 +457,7 @@ mod tests {
             Some("SalePrice")
         );
         assert_eq!(nearest_name("xyz", names.into_iter()), None);
+        assert_eq!(nearest_name("nope", ["income"].into_iter()), None);
     }
 
     #[test]

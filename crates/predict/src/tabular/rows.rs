@@ -27,6 +27,16 @@ pub enum RowError {
         /// An unknown column of the row with a name like that of the first.
         similar: Option<String>,
     },
+    /// A number that a network cannot hold.
+    #[error("{}column `{column}`: {value} is too large, the limit is {:.1e}", place(*row), f32::MAX)]
+    TooLarge {
+        /// The row.
+        row: Option<usize>,
+        /// The column.
+        column: String,
+        /// The number.
+        value: String,
+    },
     /// A value that the column cannot have.
     #[error("{}column `{column}`: `{value}` is not {expected}", place(*row))]
     Value {
@@ -121,11 +131,10 @@ impl Predictor {
         })?;
         self.check_range(&table).map_err(|(row, error)| {
             PredictError::input(match error {
-                super::InputError::TooLarge { column, value, .. } => RowError::Value {
+                super::InputError::TooLarge { column, value, .. } => RowError::TooLarge {
                     row: number_of(row),
                     column,
                     value: format!("{value:e}"),
-                    expected: format!("a number up to {:.1e}", f32::MAX),
                 },
                 error => return PredictError::input(error),
             })
