@@ -259,7 +259,7 @@ pub struct PredictArgs {
     #[arg(long)]
     pub raw: bool,
     /// Write to a file instead of the terminal; models that make images write them to this folder. The name of a file
-    /// decides between CSV (.csv) and Parquet (.parquet)
+    /// says its format: CSV (.csv), JSON lines (.jsonl, .ndjson, .json) or Parquet (.parquet)
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
     /// Decision threshold of two classes [default: the model's]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tinderbox_backend::DeviceSpec;
 use tinderbox_datasets::files::is_same_file;
 use tinderbox_datasets::table::{CellKind, TableWriter};
 use tinderbox_predict::{Prediction, error_chain};
@@ -31,37 +32,71 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    fn of(args: &PredictArgs) -> Self {
-        let extension = args.out.as_deref().and_then(Path::extension);
-        let ends_as = |known: &str| extension.is_some_and(|end| end.eq_ignore_ascii_case(known));
-        if args.json {
-            Self::Json
-        } else if args.parquet || !args.csv && ends_as("parquet") {
-            Self::Parquet
-        } else if args.csv || ends_as("csv") {
-            Self::Csv
-        } else {
-            Self::Text
+    /// The format that a flag or the name of the file says; text by default.
+    fn of(args: &PredictArgs) -> Result<Self, Failure> {
+        let chosen = Self::of_flags(args);
+        let Some(out) = &args.out else {
+            return Ok(chosen.unwrap_or(Self::Text));
+        };
+        let extension = out.extension().unwrap_or_default();
+        let ends_as = |known: &&str| extension.eq_ignore_ascii_case(known);
+        if let Some(packed) = ["gz", "zst"].into_iter().find(ends_as) {
+            return Err(Failure::user(format!(
+                "cannot write `{}`: predictions are not compressed; leave out `.{packed}`",
+                out.display()
+            )));
+        }
+        let mut known = [Self::Json, Self::Csv, Self::Parquet].into_iter();
+        let named = known.find(|format| format.extensions().iter().any(ends_as));
+        match (chosen, named) {
+            (Some(chosen), Some(named)) if chosen != named => Err(Failure::user(format!(
+                "`--{}` does not fit `--out {}`: name a file that ends in `.{}`, or leave out the flag",
+                chosen.flag(),
+                out.display(),
+                chosen.extension()
+            ))),
+            _ => Ok(chosen.or(named).unwrap_or(Self::Text)),
+        }
+    }
+
+    /// The format that a flag chooses.
+    fn of_flags(args: &PredictArgs) -> Option<Self> {
+        match (args.json, args.csv, args.parquet) {
+            (true, ..) => Some(Self::Json),
+            (_, true, _) => Some(Self::Csv),
+            (.., true) => Some(Self::Parquet),
+            _ => None,
         }
     }
 
     /// The format of the files of a part, for which `--out` names a folder: CSV by default.
     pub(crate) fn of_part(args: &PredictArgs) -> Self {
-        match (args.json, args.parquet) {
-            (true, _) => Self::Json,
-            (_, true) => Self::Parquet,
-            _ => Self::Csv,
+        Self::of_flags(args).unwrap_or(Self::Csv)
+    }
+
+    /// The flag that chooses it, without dashes.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// All ends of names of files that mean it, the usual one first.
+    pub(crate) fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Text => &["txt"],
+            Self::Json => &["jsonl", "ndjson", "json"],
+            Self::Csv => &["csv"],
+            Self::Parquet => &["parquet"],
         }
     }
 
     /// The end of the name of a file.
     pub(crate) fn extension(self) -> &'static str {
-        match self {
-            Self::Text => "txt",
-            Self::Json => "jsonl",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-        }
+        self.extensions()[0]
     }
 }
 
@@ -79,11 +114,12 @@ pub(crate) fn run<A: App>(
     let mut job = Job::<A>::open(args)?;
     job.options.out = output_folder::<A>(&job.model, common)?;
     check_output(common)?;
-    let out = match job.options.out {
-        Some(_) => None,
-        None => common.out.as_deref(),
+    let (format, out) = match job.options.out {
+        // A folder, whose name says nothing of what is printed.
+        Some(_) => (Format::of_flags(common).unwrap_or(Format::Text), None),
+        None => (Format::of(common)?, common.out.as_deref()),
     };
-    job.predict(Format::of(common), out, &common.inputs)?;
+    job.predict(format, out, &common.inputs)?;
     Ok(())
 }
 
@@ -92,6 +128,8 @@ pub(crate) struct Job<'a, A: App> {
     args: &'a PredictArgs,
     pub(crate) model: ModelOf<A>,
     pub(crate) options: InputOptions<<A::Task as Task>::InputOptions>,
+    /// The device that is used; never `auto`.
+    pub(crate) device: DeviceSpec,
 }
 
 /// What was written.
@@ -109,10 +147,11 @@ impl<'a, A: App> Job<'a, A> {
         args: &'a PredictCommand<A::ModelFlags, A::InputFlags>,
     ) -> Result<Self, Failure> {
         let common = &args.predict;
-        let device = open_device(common.device, A::NAME)?.device;
+        let opened = open_device(common.device, A::NAME)?;
         Ok(Self {
             args: common,
-            model: model::<A>(args, &device)?,
+            device: opened.spec,
+            model: model::<A>(args, &opened.device)?,
             options: InputOptions {
                 columns: common.id.clone(),
                 all_columns: common.keep,
@@ -225,10 +264,15 @@ fn model<A: App>(
 
 /// Refuses to write the results over an input.
 fn check_output(args: &PredictArgs) -> Result<(), Failure> {
-    let Some(out) = &args.out else {
-        return Ok(());
-    };
-    if out.is_file() && args.inputs.iter().any(|input| is_same_file(out, input)) {
+    match &args.out {
+        Some(out) => check_not_input(out, &args.inputs),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a file for the results that is one of the inputs.
+pub(crate) fn check_not_input(out: &Path, inputs: &[PathBuf]) -> Result<(), Failure> {
+    if out.is_file() && inputs.iter().any(|input| is_same_file(out, input)) {
         return Err(Failure::user(format!(
             "`--out {}` is an input; name another file",
             out.display()
@@ -538,9 +582,7 @@ mod tests {
     fn a_table_without_rows_has_its_columns_or_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("part.parquet");
-        let command = PredictArgs::augment_args(clap::Command::new("predict"));
-        let words = ["predict", "--run", "run", "many.csv"];
-        let args = PredictArgs::from_arg_matches(&command.get_matches_from(words)).unwrap();
+        let args = flags(&[]);
         let columns = ["label", "no", "yes"].map(str::to_owned);
         let mut writer = Writer {
             args: &args,
@@ -577,6 +619,47 @@ mod tests {
         assert_eq!(names.join(","), "input,row,id,label,no,yes");
         let [text, number] = [CellKind::Text, CellKind::Number];
         assert_eq!(kinds, [text, CellKind::Whole, text, text, number, number]);
+    }
+
+    /// What these flags are for one input.
+    fn flags(words: &[&str]) -> PredictArgs {
+        let command = PredictArgs::augment_args(clap::Command::new("predict"));
+        let words = [&["predict", "--run", "run", "a.csv"][..], words].concat();
+        PredictArgs::from_arg_matches(&command.get_matches_from(words)).unwrap()
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_what_is_in_it() {
+        for (words, format) in [
+            (&[][..], Format::Text),
+            (&["--csv"], Format::Csv),
+            (&["--out", "p.json"], Format::Json),
+            (&["--out", "p.jsonl"], Format::Json),
+            (&["--out", "p.NDJSON"], Format::Json),
+            (&["--out", "p.csv"], Format::Csv),
+            (&["--out", "p.parquet"], Format::Parquet),
+            (&["--out", "p.txt"], Format::Text),
+            (&["--out", "p"], Format::Text),
+            (&["--out", "-", "--json"], Format::Json),
+            (&["--out", "p.txt", "--csv"], Format::Csv),
+            (&["--out", "p.json", "--json"], Format::Json),
+        ] {
+            assert_eq!(Format::of(&flags(words)).unwrap(), format, "{words:?}");
+        }
+        for (words, told) in [
+            (
+                ["--out", "q.parquet", "--csv"],
+                "`--csv` does not fit `--out q.parquet`: name a file that ends in `.csv`",
+            ),
+            (["--out", "p.csv", "--json"], "ends in `.jsonl`"),
+            (["--out", "p.json", "--parquet"], "`--parquet` does not fit"),
+            (["--out", "p.csv.gz", "--csv"], "leave out `.gz`"),
+            (["--out", "p.jsonl.zst", "--json"], "leave out `.zst`"),
+        ] {
+            let failure = Format::of(&flags(&words)).unwrap_err();
+            assert!(matches!(failure, Failure::UserError(_)));
+            assert!(failure.message().contains(told), "{}", failure.message());
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use tinderbox_backend::DeviceSpec;
 use tinderbox_datasets::escape::shell_word;
+use tinderbox_datasets::files::is_same_file;
 use tinderbox_datasets::table::{TableWriter, written_columns};
 use tinderbox_datasets::{FileHash, InputRange, Shard, hash_folder};
 use tinderbox_train::Task;
@@ -54,6 +56,7 @@ struct Settings {
     output: Format,
     /// The flags that choose the model and say how inputs are read.
     flags: String,
+    /// The device that was used, which `auto` may have chosen.
     device: String,
 }
 
@@ -107,7 +110,7 @@ pub(crate) fn run<A: App>(
     fs::create_dir_all(dir)
         .with_context(|| format!("cannot create the folder `{}`", dir.display()))
         .or_user_error()?;
-    let settings = settings::<A>(args, run)?;
+    let settings = settings::<A>(args, run, job.device)?;
     let name = part_name(shard.number(), shard.count());
     let manifest = dir.join(format!("{name}.json"));
     if is_finished(&manifest, &settings, &inputs)? {
@@ -159,6 +162,7 @@ pub(crate) fn run<A: App>(
 fn settings<A: App>(
     args: &PredictCommand<A::ModelFlags, A::InputFlags>,
     run: &Path,
+    device: DeviceSpec,
 ) -> Result<Settings, Failure> {
     let common = &args.predict;
     // It has been loaded already, with its warnings.
@@ -180,7 +184,7 @@ fn settings<A: App>(
         model: hash_folder(&model).with_context(|| format!("cannot read `{}`", model.display()))?,
         output: Format::of_part(common),
         flags: flags.join(", "),
-        device: common.device.device.to_string(),
+        device: device.to_string(),
     })
 }
 
@@ -293,7 +297,8 @@ pub(crate) fn merge(dir: &Path, out: Option<&Path>) -> Result<(), Failure> {
     check(dir, &manifests)?;
     let output = manifests[0].settings.output;
     if let Some(out) = out {
-        check_extension(out, &[output.extension()])?;
+        check_extension(out, output.extensions())?;
+        check_merged(out, dir, &manifests)?;
     }
     let count = manifests[0].inputs.len();
     let of_input = |input: usize| {
@@ -332,9 +337,37 @@ pub(crate) fn merge(dir: &Path, out: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Text without its names of columns, but for the first part.
+/// Refuses to write the merged file over what was predicted, or over one of the parts.
+fn check_merged(out: &Path, dir: &Path, manifests: &[Manifest]) -> Result<(), Failure> {
+    let parts = || manifests.iter().flat_map(|manifest| &manifest.inputs);
+    let inputs: Vec<PathBuf> = parts().map(|part| PathBuf::from(&part.input)).collect();
+    predict::check_not_input(out, &inputs)?;
+    let of_manifest = |one: &Manifest| dir.join(format!("{}.json", part_name(one.part, one.parts)));
+    let mut files = parts()
+        .map(|part| dir.join(&part.file))
+        .chain(manifests.iter().map(of_manifest));
+    if files.any(|file| is_same_file(out, &file)) {
+        return Err(Failure::user(format!(
+            "`--out {}` is a file of the parts; name another file",
+            out.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Lines of all parts, as a file or printed.
 fn merge_lines(parts: &[(PathBuf, &Part)], out: Option<&Path>) -> Result<(), Failure> {
     let mut out = Output::new(out)?;
+    if matches!(out, Output::Stdout) {
+        // What is printed cannot be taken back, so all parts are checked first.
+        join_lines(parts, &mut io::sink())?;
+    }
+    join_lines(parts, &mut out)?;
+    out.finish()
+}
+
+/// Text without its names of columns, but for the first part.
+fn join_lines(parts: &[(PathBuf, &Part)], out: &mut impl io::Write) -> Result<(), Failure> {
     let mut names: Option<Vec<u8>> = None;
     for (path, part) in parts {
         let mut file = open(path)?;
@@ -363,7 +396,7 @@ fn merge_lines(parts: &[(PathBuf, &Part)], out: Option<&Path>) -> Result<(), Fai
             return Err(changed(path));
         }
     }
-    out.finish()
+    Ok(())
 }
 
 fn merge_tables(parts: &[(PathBuf, &Part)], out: Option<&Path>) -> Result<(), Failure> {

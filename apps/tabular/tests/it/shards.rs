@@ -282,6 +282,9 @@ fn parts_that_do_not_belong_together_are_refused() {
     merge(&place, "run", "merged.csv").failed(2, &["no finished part"]);
 
     shard(&place, "1/2", "out", &[]).ok();
+    // The device that was used, so that naming it makes no difference.
+    let manifest = fs::read_to_string(place.path("out/part-00001-of-00002.json")).unwrap();
+    assert!(!manifest.contains("\"auto\""), "{manifest}");
     shard(&place, "1/2", "out", &["--threshold", "0.2"]).failed(2, &["the flags differ"]);
     shard(&place, "1/2", "out", &["--json"]).failed(2, &["the output format differs"]);
     shard(&place, "2/2", "out", &["--threshold", "0.2"]).ok();
@@ -303,11 +306,21 @@ fn parts_that_do_not_belong_together_are_refused() {
     // A part that was changed is noticed, and made again.
     shard(&place, "1/1", "changed", &[]).ok();
     merge(&place, "changed", "merged.parquet").failed(2, &["`.csv`"]);
-    let part = place.path("changed/part-00001-of-00001-1.csv");
+    let name = "changed/part-00001-of-00001-1.csv";
+    let part = place.path(name);
     let right = fs::read(&part).unwrap();
+    // What was predicted and the parts are not written over.
+    let input = fs::read(place.path("many.csv")).unwrap();
+    merge(&place, "changed", "many.csv").failed(2, &["`--out many.csv` is an input"]);
+    merge(&place, "changed", name).failed(2, &["is a file of the parts; name another file"]);
+    assert!(fs::read(place.path("many.csv")).unwrap() == input);
+    assert!(fs::read(&part).unwrap() == right);
     fs::write(&part, [&right[..right.len() - 2], b"9\n"].concat()).unwrap();
     merge(&place, "changed", "merged.csv").failed(2, &["is not as it was written"]);
     assert!(!place.path("merged.csv").exists());
+    let printed = place.run(&["predict", "--merge", "changed"]);
+    printed.failed(2, &["is not as it was written"]);
+    assert_eq!(printed.stdout, "");
     let again = shard(&place, "1/1", "changed", &[]);
     assert!(
         again.ok().stderr.contains("damaged and is made again"),
