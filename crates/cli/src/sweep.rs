@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use tinderbox_backend::DeviceSpec;
 use tinderbox_datasets::escape::shell_word;
+use tinderbox_predict::error_chain;
 use tinderbox_sweep::{Pruner, Range, Sampler, Settings, Space, SweepDir, SweepError};
 use tinderbox_train::overlay::document;
 use tinderbox_train::{Task as _, TaskRecipe, parse_duration};
@@ -255,7 +256,11 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
     let task = A::Task::prepare(A::resolve(&args.own, &train)?)?;
     let recipe = task.recipe().clone();
     let space = if let Some((file, text)) = given {
-        let space = Space::parse(&text, &recipe);
+        let valid = |recipe: &RecipeOf<A>| {
+            A::Task::check_recipe(recipe).map_err(|error| error_chain(&error))
+        };
+        let space = Space::parse(&text, &recipe)
+            .and_then(|space| space.check(&recipe, valid).map(|()| space));
         space
             .with_context(|| format!("`{}`", file.display()))
             .or_user_error()?

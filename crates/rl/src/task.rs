@@ -65,6 +65,10 @@ impl Task for ReinforcementLearning {
     const ITEM: Noun = Noun("observation", "observations");
     const TEST_ITEM: Noun = Noun("episode", "episodes");
 
+    fn check_recipe(recipe: &Recipe) -> Result<(), TaskError> {
+        Ok(recipe.validate(&recipe.make_env()?.spec())?)
+    }
+
     fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
         let env = recipe.make_env()?;
         recipe.validate(&env.spec())?;

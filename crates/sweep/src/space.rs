@@ -87,6 +87,14 @@ pub enum SpaceError {
         /// Why the recipe refuses it.
         source: OverlayError,
     },
+    /// A value that the recipe cannot have, for what the number is.
+    #[error("`{key}` in the search space: {reason}")]
+    Value {
+        /// The key.
+        key: String,
+        /// Why the recipe refuses it.
+        reason: String,
+    },
     /// Conditions that wait for each other.
     #[error("the conditions of {keys} in the search space depend on each other")]
     Circular {
@@ -105,6 +113,42 @@ const EXAMPLE: &str = "optimizer.learning_rate = { min = 1e-4, max = 1e-2, log =
 
 /// Words of the table of a parameter.
 const WORDS: [&str; 5] = ["min", "max", "log", "choices", "when"];
+
+/// Keys that say which items there are and what is predicted, besides those of `split` and `data.format`: their trials
+/// would not be judged on the same items.
+const ITEM_KEYS: [&str; 22] = [
+    "data.background",
+    "data.bad_boxes",
+    "data.bad_points",
+    "data.download",
+    "data.first",
+    "data.group_by",
+    "data.kind",
+    "data.label",
+    "data.names",
+    "data.path",
+    "data.points",
+    "data.positive",
+    "data.sample",
+    "data.second",
+    "data.seed",
+    "data.skip_broken",
+    "data.skip_empty",
+    "data.target",
+    "data.task",
+    "data.test",
+    "data.text",
+    "data.values",
+];
+
+/// Whether a key says which items there are, what is predicted of them, or in which split they are.
+fn is_of_items(key: &str) -> bool {
+    ["split.", "data.format."]
+        .iter()
+        .any(|section| key.starts_with(section))
+        || key == "environment"
+        || ITEM_KEYS.contains(&key)
+}
 
 impl Space {
     /// Reads a space of the keys of a recipe.
@@ -173,6 +217,63 @@ impl Space {
         })
     }
 
+    /// Checks that a recipe can have both ends of each range and each choice: as it is, or with a value of one other
+    /// key of the space. `valid` says why a recipe cannot be trained.
+    ///
+    /// # Errors
+    ///
+    /// If there is a value with which no recipe is valid.
+    pub fn check<T: Patchable + Clone>(
+        &self,
+        recipe: &T,
+        valid: impl Fn(&T) -> Result<(), String>,
+    ) -> Result<(), SpaceError> {
+        let fits = |base: &T, values: &Values| {
+            let recipe = apply(base.clone(), values).map_err(|error| error.to_string())?;
+            valid(&recipe)
+        };
+        for Parameter { key, range, when } in &self.parameters {
+            let bases = bases(when, recipe).map_err(|source| SpaceError::Recipe {
+                key: key.clone(),
+                source,
+            });
+            let (base, others) = bases?;
+            for value in range.ends() {
+                let one = Values::from([(key.clone(), value)]);
+                let Err(reason) = fits(&base, &one) else {
+                    continue;
+                };
+                let pairs = self.pairs(&one);
+                let is_possible = std::iter::once(&base).chain(&others).any(|base| {
+                    let mut all = std::iter::once(&one).chain(&pairs);
+                    all.any(|values| fits(base, values).is_ok())
+                });
+                if !is_possible {
+                    let key = key.clone();
+                    return Err(SpaceError::Value { key, reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A value with each end and choice of each other parameter.
+    fn pairs(&self, one: &Values) -> Vec<Values> {
+        let others = self
+            .parameters
+            .iter()
+            .filter(|other| !one.contains_key(&other.key));
+        let pairs = others.flat_map(|other| {
+            let ends = other.range.ends().into_iter();
+            ends.map(move |value| {
+                let mut pair = one.clone();
+                pair.insert(other.key.clone(), value);
+                pair
+            })
+        });
+        pairs.collect()
+    }
+
     /// The parameters, those that others depend on first.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -213,6 +314,17 @@ impl Space {
 fn ends_text([min, max]: &[Value; 2], log: bool) -> String {
     let log = if log { ", log = true" } else { "" };
     format!("min = {min}, max = {max}{log}")
+}
+
+impl Range {
+    /// Both ends, or all choices.
+    fn ends(&self) -> Vec<Value> {
+        match self {
+            Self::Float { min, max, .. } => vec![Value::Float(*min), Value::Float(*max)],
+            Self::Int { min, max, .. } => vec![Value::Integer(*min), Value::Integer(*max)],
+            Self::Choices(values) => values.clone(),
+        }
+    }
 }
 
 impl Parameter {
@@ -285,6 +397,13 @@ fn parameter<T: Patchable + Clone>(found: Found, recipe: &T) -> Result<Parameter
             "has no effect, because the sweep sets it; to train each trial with several seeds, use `--seeds N`".to_owned(),
         ));
     }
+    if is_of_items(&key) {
+        return Err(refuse(
+            "says which items there are or how they are split, and trials on different items cannot be compared; \
+             fix it with `--set`"
+                .to_owned(),
+        ));
+    }
     if let Some(word) = table.keys().find(|word| !WORDS.contains(&word.as_str())) {
         return Err(refuse(format!(
             "has `{word}`; known are min, max, log, choices and when"
@@ -332,12 +451,7 @@ fn parameter<T: Patchable + Clone>(found: Found, recipe: &T) -> Result<Parameter
             ));
         }
     };
-    let candidates = match &range {
-        Range::Float { min, max, .. } => vec![Value::Float(*min), Value::Float(*max)],
-        Range::Int { min, max, .. } => vec![Value::Integer(*min), Value::Integer(*max)],
-        Range::Choices(values) => values.clone(),
-    };
-    for value in candidates {
+    for value in range.ends() {
         let one = Values::from([(key.clone(), value)]);
         for base in std::iter::once(&base).chain(&others) {
             apply(base.clone(), &one).map_err(refused)?;

@@ -388,6 +388,10 @@ impl<T: ItemTask> Task for Items<T> {
     const KIND: &'static str = T::KIND;
     const ITEM: Noun = T::ITEM;
 
+    fn check_recipe(recipe: &Self::Recipe) -> Result<(), TaskError> {
+        Ok(recipe.validate()?)
+    }
+
     fn prepare(recipe: Self::Recipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let items = T::read(&recipe.data.path, &recipe.model)?;

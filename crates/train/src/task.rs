@@ -80,6 +80,16 @@ pub trait Task: Sized {
         Ok(())
     }
 
+    /// Checks a recipe as far as that is possible without its data.
+    ///
+    /// # Errors
+    ///
+    /// If it is invalid.
+    fn check_recipe(recipe: &Self::Recipe) -> Result<(), TaskError> {
+        let _ = recipe;
+        Ok(())
+    }
+
     /// Reads the data of a recipe and checks everything that can be checked before training.
     ///
     /// # Errors

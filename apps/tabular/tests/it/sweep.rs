@@ -133,10 +133,17 @@ fn what_cannot_be_searched_is_refused_before_anything_is_written() {
     place.write("unknown.toml", "train.epocs = { min = 1, max = 3 }\n");
     place.write("empty.toml", "model.dropout = { min = 0.5, max = 0.5 }\n");
     place.write("wrong.toml", "model.dropout = { choices = [\"a\"] }\n");
+    place.write("high.toml", "model.dropout = { min = 0.1, max = 7.0 }\n");
+    place.write("split.toml", "split.seed = { choices = [0, 1] }\n");
     for (space, words) in [
         ("unknown.toml", "did you mean `train.epochs`"),
         ("empty.toml", "min 0.5 is not below max 0.5"),
         ("wrong.toml", "`model.dropout` must be a number"),
+        (
+            "high.toml",
+            "`model.dropout` must be at least 0 and below 1",
+        ),
+        ("split.toml", "trials on different items cannot be compared"),
         ("absent.toml", "cannot read the search space `absent.toml`"),
     ] {
         let ran = place.run(&sweep_args(&["--out", "sweep", "--space", space]));

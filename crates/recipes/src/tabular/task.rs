@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use tinderbox_datasets::table::{Kind, find_leaks};
 use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
-use tinderbox_predict::tabular::{Encoded, KIND, Target};
+use tinderbox_predict::tabular::{Encoded, KIND, Sizes, Target};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
 use tinderbox_train::format::thousands;
 use tinderbox_train::metrics::Evaluation;
@@ -53,6 +53,19 @@ impl Task for Tabular {
 
     const KIND: &'static str = KIND;
     const ITEM: Noun = Noun("row", "rows");
+
+    fn check_recipe(recipe: &Recipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        // The network for the smallest table.
+        let sizes = Sizes {
+            n_numeric: 1,
+            cardinalities: Vec::new(),
+            d_output: 1,
+        };
+        let layers = recipe.model.layers(&sizes, &recipe.features);
+        layers.map_err(of_recipe)?;
+        Ok(())
+    }
 
     fn prepare(mut recipe: Recipe) -> Result<Self, TaskError> {
         recipe.validate()?;

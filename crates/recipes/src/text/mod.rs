@@ -98,6 +98,10 @@ impl Task for TextModeling {
     const KIND: &'static str = TextPredictor::KIND;
     const ITEM: Noun = Noun("text", "texts");
 
+    fn check_recipe(recipe: &Recipe) -> Result<(), TaskError> {
+        Ok(recipe.validate()?)
+    }
+
     fn prepare(recipe: Recipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let corpus = open(&recipe.data, &recipe.split)?;

@@ -93,6 +93,16 @@ impl Task for ImageClassification {
         Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
     }
 
+    fn check_recipe(recipe: &Recipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        // Published weights bring their network.
+        if recipe.transfer.is_none() {
+            let shape = recipe.data.shape().unwrap_or([64, 64, 3]);
+            recipe.model.layers(shape, 2)?;
+        }
+        Ok(())
+    }
+
     fn prepare(mut recipe: Recipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let pretrained = transfer::open(&mut recipe)?;

@@ -96,6 +96,13 @@ impl Task for ObjectDetection {
         Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
     }
 
+    fn check_recipe(recipe: &DetectionRecipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        let classes = recipe.data.classes.len().max(1);
+        recipe.model.layers(recipe.shape(), classes)?;
+        Ok(())
+    }
+
     fn prepare(mut recipe: DetectionRecipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let weights = weights::open(&mut recipe)?;

@@ -84,6 +84,14 @@ impl Task for Landmarks {
         Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
     }
 
+    fn check_recipe(recipe: &LandmarkRecipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        let data = &recipe.data;
+        let sizes = [data.size, data.channels, data.points.max(1)];
+        recipe.model.layers(sizes)?;
+        Ok(())
+    }
+
     fn prepare(mut recipe: LandmarkRecipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let weights = weights::open(&mut recipe)?;

@@ -100,6 +100,12 @@ impl Task for ImageSegmentation {
         Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
     }
 
+    fn check_recipe(recipe: &SegmentationRecipe) -> Result<(), TaskError> {
+        recipe.validate()?;
+        recipe.layers()?;
+        Ok(())
+    }
+
     fn prepare(mut recipe: SegmentationRecipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let weights = weights::open(&mut recipe)?;

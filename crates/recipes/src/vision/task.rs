@@ -120,6 +120,15 @@ impl Task for VisionTask {
         }
     }
 
+    fn check_recipe(recipe: &VisionRecipe) -> Result<(), TaskError> {
+        match recipe {
+            VisionRecipe::Classification(recipe) => ImageClassification::check_recipe(recipe),
+            VisionRecipe::Segmentation(recipe) => ImageSegmentation::check_recipe(recipe),
+            VisionRecipe::Detection(recipe) => ObjectDetection::check_recipe(recipe),
+            VisionRecipe::Landmarks(recipe) => Landmarks::check_recipe(recipe),
+        }
+    }
+
     fn prepare(recipe: VisionRecipe) -> Result<Self, TaskError> {
         let task = match recipe {
             VisionRecipe::Classification(recipe) => {

@@ -141,6 +141,21 @@ fn a_space_that_does_not_fit_is_refused() {
             "`train.seed` in the search space has no effect, because the sweep sets it; to train each trial with several \
              seeds, use `--seeds N`",
         ),
+        (
+            "split.seed = { choices = [0, 1] }",
+            "`split.seed` in the search space says which items there are or how they are split, and trials on \
+             different items cannot be compared; fix it with `--set`",
+        ),
+        (
+            "data.target = { choices = [\"a\", \"b\"] }",
+            "cannot be compared",
+        ),
+        (
+            "data.format.header = { choices = [\"yes\", \"no\"] }",
+            "cannot be compared",
+        ),
+        // It is looked for in the recipe, as other keys of the data may be searched.
+        ("data.size = { choices = [32, 64] }", "unknown key `data"),
         ("model.layers = { min = 1, max = 4 }", "`model.layers`"),
         ("model.kind = { choices = [\"huge\"] }", "`model.kind`"),
         (
@@ -165,6 +180,39 @@ fn a_space_that_does_not_fit_is_refused() {
         train.epochs = { min = 1, max = 3, when = { \"train.batch_size\" = 8 } }\n\
         train.batch_size = { choices = [8, 16], when = { \"train.epochs\" = 2 } }\n";
     assert!(refusal(circular).contains("depend on each other"));
+}
+
+#[test]
+fn values_that_no_trial_can_have_are_refused() {
+    let valid = |recipe: &Recipe| {
+        let (Model::Small { dropout } | Model::Large { dropout, .. }) = &recipe.model;
+        if !(0.0..1.0).contains(dropout) {
+            return Err(format!("`model.dropout` is {dropout}"));
+        }
+        if recipe.train.batch_size > 16 * recipe.train.epochs {
+            return Err("`train.batch_size` is too large".to_owned());
+        }
+        Ok(())
+    };
+    let mut recipe = recipe();
+    (recipe.train.batch_size, recipe.train.epochs) = (16, 1);
+    let check = |text: &str| {
+        let space = Space::parse(text, &recipe).unwrap();
+        space
+            .check(&recipe, valid)
+            .map_err(|error| error.to_string())
+    };
+    let refused = check("model.dropout = { min = 0.1, max = 7.0 }");
+    assert_eq!(
+        refused.unwrap_err(),
+        "`model.dropout` in the search space: `model.dropout` is 7"
+    );
+    assert_eq!(check("model.dropout = { min = 0.1, max = 0.7 }"), Ok(()));
+    let sizes = "train.batch_size = { choices = [16, 32] }\n";
+    assert!(check(sizes).unwrap_err().contains("is too large"));
+    // Another key of the space makes the value possible.
+    let epochs = "train.epochs = { min = 1, max = 2 }\n";
+    assert_eq!(check(&format!("{sizes}{epochs}")), Ok(()));
 }
 
 #[test]
