@@ -289,10 +289,16 @@ fn speed(report: &Report, summary: &Summary, item: Noun) -> String {
     } else {
         String::new()
     };
+    // Agents are trained in steps, and each of their epochs is one evaluation.
+    let round = if own("steps_per_s").is_some() {
+        "evaluation"
+    } else {
+        "epoch"
+    };
     let best = match summary.epochs {
         // What is fitted at once has no epochs.
         0 | 1 => String::new(),
-        epochs => format!("best epoch {} of {epochs}, ", summary.best_epoch),
+        epochs => format!("best {round} {} of {epochs}, ", summary.best_epoch),
     };
     format!(
         "{best}{} {unit}/s, {} parameters{alone}",

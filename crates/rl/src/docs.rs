@@ -135,7 +135,7 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("train", "Training loop", ""),
     KeyDoc::new(
         "train.total_timesteps",
-        "Largest number of environment steps, over all environments",
+        "Largest number of environment steps, over all environments; PPO rounds it up to whole rollouts",
         "1 or more",
     ),
     KeyDoc::new(

@@ -68,7 +68,8 @@ impl Agent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingOptions {
-    /// Largest number of environment steps, over all environments.
+    /// Largest number of environment steps, over all environments; proximal policy optimization rounds it up to whole
+    /// rollouts.
     pub total_timesteps: usize,
     /// Time that training may take, such as `20m` or `1h30m`, of which the number of steps follows on this machine;
     /// empty for none.
@@ -146,6 +147,17 @@ impl TrainingOptions {
             return Err(ConfigError::new("train.seed", self.seed, expected));
         }
         Ok(())
+    }
+}
+
+/// An error of the configuration of a network, with the key of the agent.
+pub(crate) fn of_agent(error: ConfigError) -> ConfigError {
+    match error.key.strip_prefix("hidden") {
+        Some(rest) => {
+            let key = format!("agent.net_arch{rest}");
+            ConfigError { key, ..error }
+        }
+        None => error.within("agent"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use tinderbox_predict::ModelFiles;
+use tinderbox_train::format::thousands;
 use tinderbox_train::run::RunContext;
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::task::{
@@ -98,7 +99,7 @@ impl Task for ReinforcementLearning {
                 "{}, observations of {} values, {actions}, at most {} steps",
                 spec.name,
                 spec.observation_space.len(),
-                self.recipe.train.total_timesteps
+                thousands(self.recipe.train.total_timesteps)
             ),
             layers: self.recipe.agent.layers(&spec),
             ..Overview::default()
@@ -306,7 +307,8 @@ impl ReinforcementLearning {
         let solved = match trained.solved {
             Some(solved) => format!(
                 "solved after {} steps, {:.2} s",
-                solved.steps, solved.wall_s
+                thousands(solved.steps as usize),
+                solved.wall_s
             ),
             None => "not solved".to_owned(),
         };
@@ -315,9 +317,9 @@ impl ReinforcementLearning {
             self.recipe.environment,
             trained.test,
             trained.test.returns.len(),
-            trained.steps,
-            trained.episodes,
-            trained.updates,
+            thousands(trained.steps as usize),
+            thousands(trained.episodes as usize),
+            thousands(trained.updates as usize),
         ))]
     }
 

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use tinderbox_train::{ConfigError, check_range};
 
-use crate::recipe::check_count;
+use crate::recipe::{check_count, of_agent};
 
 /// Hyperparameters of a DQN agent, besides its optimizer and batch size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,7 +124,7 @@ impl DqnConfig {
         check_range("agent.tau", self.tau, 1e-6..=1.0)?;
         self.network(d_input, n_actions)
             .validate()
-            .map_err(|error| ConfigError::new("agent", error, "a network that can be built"))
+            .map_err(of_agent)
     }
 
     /// Probability of a random action after `steps` environment steps.

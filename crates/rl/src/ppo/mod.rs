@@ -25,7 +25,7 @@ use crate::dqn::{read, rows};
 use crate::environment::{BoxSpace, Environment};
 use crate::policy::Actions;
 use crate::random::{Purpose, below, normal, uniform};
-use crate::recipe::{TrainingOptions, check_count};
+use crate::recipe::{TrainingOptions, check_count, of_agent};
 use crate::vector_env::{VectorEnv, VectorEnvError};
 use loss::{
     ActionBatch, Coefficients, Minibatch, PolicyOutputs, RolloutRow, advantages, clipped,
@@ -86,9 +86,7 @@ impl PpoConfig {
         check_range("agent.clip_range", self.clip_range, 1e-6..=1e3)?;
         check_range("agent.ent_coef", self.ent_coef, 0.0..=1e3)?;
         check_range("agent.vf_coef", self.vf_coef, 0.0..=1e3)?;
-        network
-            .validate()
-            .map_err(|error| ConfigError::new("agent", error, "a network that can be built"))
+        network.validate().map_err(of_agent)
     }
 }
 
