@@ -259,6 +259,10 @@ fn flags_and_keys_that_make_no_sense_name_what_would() {
         (["--folds", "1"], ["split.folds", "2"]),
         (["--recipe", "chrun"], ["chrun", "churn"]),
         (["--set", "data.drop=[\"xx\"]"], ["`xx`", "`x`"]),
+        (
+            ["--set", "data.drop=[\"y\"]"],
+            ["`y` is the target", "`data.drop`"],
+        ),
         (["--device", "gpu"], ["gpu", "cpu"]),
     ] {
         place.run(&[&base[..], &more].concat()).failed(2, &words);

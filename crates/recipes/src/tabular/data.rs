@@ -103,6 +103,9 @@ pub fn open(data: &Data, split: &Split) -> Result<TableDataset, DataError> {
             .map(|column| column.name().to_owned());
         return Err(DataError::NoTarget(names.collect()));
     }
+    if data.drop.contains(&data.target) {
+        return Err(DataError::DroppedTarget(data.target.clone()));
+    }
     let marker = report
         .as_ref()
         .and_then(|report| report.target_marker.clone());

@@ -69,6 +69,11 @@ pub enum DataError {
         .0.join(", ")
     )]
     NoTarget(Vec<String>),
+    /// A target that is ignored.
+    #[error(
+        "`{0}` is the target and is listed in `data.drop`; remove it there, or name another target"
+    )]
+    DroppedTarget(String),
     /// Rows without a target.
     #[error(
         "the target `{column}` is missing in {count} row{}, first in line {first}{}; remove these rows \
