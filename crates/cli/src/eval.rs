@@ -10,7 +10,7 @@ use tinderbox_train::splits::{Scope, SplitList};
 use tinderbox_train::task::{EvalReport, EvalRequest};
 
 use crate::app::{App, EvalCommand, RecipeOf, load};
-use crate::model_dir::{model_dir, recipe_file};
+use crate::model_dir::{model_dir_again, recipe_file};
 use crate::report::{class_rows, confusion_rows, metric_rows, shown_threshold};
 use crate::splits;
 use crate::summary::counted;
@@ -45,7 +45,7 @@ pub(crate) fn run<A: App>(args: &EvalCommand<A::ModelFlags, A::EvalFlags>) -> Re
 /// The recipe of the run that knows where the training data is, and which items are in which split; a
 /// model folder on its own may know neither.
 fn training_data<A: App>(run: &Path) -> Result<(Option<RecipeOf<A>>, Option<SplitList>), Failure> {
-    let dir = model_dir(run, A::NAME)?;
+    let dir = model_dir_again(run, A::NAME)?;
     let Some(file) = recipe_file(&dir) else {
         return Ok((None, None));
     };

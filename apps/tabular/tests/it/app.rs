@@ -477,6 +477,7 @@ fn one_threshold_decides_everything_and_can_be_overridden() {
         let args = ["eval", "--run", "run"];
         let ran = place.run(&[&args[..], &flags].concat());
         assert_eq!(ran.code, Some(2), "{flags:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("invalid recipe"), "{}", ran.stderr);
     }
     fs::remove_file(place.path("run/model/baselines.json")).unwrap();
     let ran = place.run(&[

@@ -71,7 +71,9 @@ impl TabularPredictor {
     /// If the model does not have two classes, or the threshold is no probability.
     pub fn with_threshold(mut self, threshold: f64) -> Result<Self, TaskError> {
         let classes = self.networks.target().labels().len();
-        self.threshold = Some(check_threshold(threshold, classes)?);
+        // A flag, and no key of a recipe.
+        let threshold = check_threshold(threshold, classes).map_err(TaskError::user)?;
+        self.threshold = Some(threshold);
         Ok(self)
     }
 
