@@ -273,7 +273,7 @@ fn killed_and_resumed_equals_never_killed() {
 #[test]
 fn bad_input_is_one_clear_error_and_code_2() {
     let dir = place();
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
         (
             &["train", "--env", "CartPole-v2"],
             "did you mean `CartPole-v1`",
