@@ -30,8 +30,9 @@ pub(crate) fn open(dir: &Path, device: &Device) -> Result<Loaded, Failure> {
         ActionSpace::Continuous(_) => AnswerForm::ActionVector,
     };
     let info = ModelInfo::new(&files, environment, Vec::new(), input, answer);
+    let info = info.map_err(|error| Failure::of(error, false, true))?;
     Ok(Loaded {
-        info: info.map_err(|error| Failure::of(error, false, true))?,
+        info: Arc::new(info),
         model: Arc::new(ServedPolicy(policy)),
     })
 }

@@ -95,8 +95,8 @@ impl Served for Model {
 pub struct Loaded {
     /// The model.
     pub model: Arc<dyn Served>,
-    /// Its description.
-    pub info: ModelInfo,
+    /// Its description, shared: every request takes it.
+    pub info: Arc<ModelInfo>,
 }
 
 /// The description of a model.
@@ -191,7 +191,7 @@ impl Loaded {
             info.threshold = model.threshold();
         }
         Ok(Self {
-            info,
+            info: Arc::new(info),
             model: Arc::new(model),
         })
     }

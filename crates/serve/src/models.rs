@@ -14,7 +14,7 @@ use crate::server::Shared;
 
 fn describe(entry: &Entry) -> Value {
     let mut object = Map::from_iter([("name".to_owned(), Value::from(entry.name()))]);
-    if let Value::Object(info) = json!(entry.loaded().info) {
+    if let Value::Object(info) = json!(*entry.loaded().info) {
         object.extend(info);
     }
     Value::Object(object)

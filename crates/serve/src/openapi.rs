@@ -45,7 +45,12 @@ pub(crate) async fn document(State(shared): State<Arc<Shared>>) -> Result<Json, 
     let models: Vec<(String, ModelInfo)> = shared
         .models
         .entries()
-        .map(|entry| (entry.name().to_owned(), entry.loaded().info))
+        .map(|entry| {
+            (
+                entry.name().to_owned(),
+                ModelInfo::clone(&entry.loaded().info),
+            )
+        })
         .collect();
     let document = build(&models, &shared.limits, shared.token.is_some());
     document.map(Json).map_err(|error| {

@@ -52,7 +52,7 @@ fn slow() -> ModelSource {
     let load = || -> Result<Loaded, String> {
         Ok(Loaded {
             model: Arc::new(Slow),
-            info: ModelInfo {
+            info: Arc::new(ModelInfo {
                 kind: "text-model".to_owned(),
                 recipe: "slow".to_owned(),
                 classes: Vec::new(),
@@ -61,7 +61,7 @@ fn slow() -> ModelSource {
                 versions: json!({}),
                 input: InputForm::Prompt,
                 answer: AnswerForm::Text,
-            },
+            }),
         })
     };
     ModelSource {

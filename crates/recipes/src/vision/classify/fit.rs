@@ -334,6 +334,7 @@ impl ImageClassification {
     }
 
     #[cfg(not(feature = "baseline"))]
+    #[expect(clippy::unused_self, reason = "as with baselines")]
     fn scratch(
         &self,
         _: &Splits,
@@ -345,6 +346,7 @@ impl ImageClassification {
     }
 
     #[cfg(not(feature = "baseline"))]
+    #[expect(clippy::unused_self, reason = "as with baselines")]
     fn baselines(
         &self,
         _: &str,

@@ -194,6 +194,7 @@ impl ImageSegmentation {
     }
 
     #[cfg(not(feature = "baseline"))]
+    #[expect(clippy::unused_self, reason = "as with baselines")]
     fn baselines(
         &self,
         _: &str,
