@@ -12,9 +12,9 @@ use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::escape::shell_word;
 use burn::train::Interrupter;
 use tinderbox_datasets::atomic_file::remove_unfinished;
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_train::run_dir::RECIPE_FILE;
 use tinderbox_train::saves_when_interrupted;
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::escape::shell_word;
 use serde_json::Value;
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_predict::model_dir::{Located, SPEC_FILE, locate};
 use tinderbox_train::run_dir::{MODEL_DIR, RECIPE_FILE};
 

@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::escape::shell_word;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command, Error};
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_train::overlay::{nearest, suggest};
 
 use crate::failure::shown;

@@ -120,7 +120,7 @@ pub(crate) fn run<A: App>(
         None => (Format::of(common)?, common.out.as_deref()),
     };
     job.predict(format, out, &common.inputs)?;
-    Ok(())
+    job.finish()
 }
 
 /// A model and the way to read its inputs.
@@ -168,6 +168,11 @@ impl<'a, A: App> Job<'a, A> {
         self.predict(format, Some(file), &[input.to_owned()])
     }
 
+    /// Writes what is of all inputs of the call together, once all are predicted.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        Ok(A::Task::finish_inputs(&self.model, &self.options)?)
+    }
+
     fn predict(
         &self,
         format: Format,
@@ -188,7 +193,6 @@ impl<'a, A: App> Job<'a, A> {
         if writer.lacks_columns() {
             self.begin_table(inputs, &mut writer)?;
         }
-        A::Task::finish_inputs(&self.model, &self.options)?;
         writer.out.finish()?;
         Ok(writer.written)
     }

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::escape::shell_word;
 use clap::Args;
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_datasets::files::is_same_file;
 use tinderbox_report::{CARD_FILE, CARD_START, REPORT_FILE, ReportError, Run, card, html, page};
 

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::escape::shell_word;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tinderbox_backend::DeviceSpec;
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_datasets::files::is_same_file;
 use tinderbox_datasets::table::{TableWriter, written_columns};
 use tinderbox_datasets::{FileHash, InputRange, Shard, hash_folder};
@@ -137,6 +137,7 @@ pub(crate) fn run<A: App>(
             header: written.header,
         });
     }
+    job.finish()?;
     let rows: usize = parts.iter().map(|part| part.rows).sum();
     let mut out = Output::new(Some(&manifest))?;
     let content = Manifest {
@@ -209,11 +210,11 @@ fn is_finished(
             .iter()
             .zip(inputs)
             .all(|(part, (input, range))| part.is_of(&input.display().to_string(), range));
-    if found.settings != *settings || !same_inputs {
+    let inputs_differ = (!same_inputs).then_some("the input differs");
+    if let Some(difference) = difference(&found.settings, settings).or(inputs_differ) {
         return Err(Failure::user(format!(
-            "`{}` is of another call: {}; choose another folder with `--out`, or remove the parts in this one",
+            "`{}` is of another call: {difference}; choose another folder with `--out`, or remove the parts in this one",
             manifest.display(),
-            difference(&found.settings, settings).unwrap_or("the input differs"),
         )));
     }
     let dir = manifest.parent().unwrap_or(Path::new(""));
@@ -230,13 +231,18 @@ fn is_finished(
     Ok(true)
 }
 
+/// Whether two parts were made on one kind of device. Parts of older versions say `auto` for what it chose.
+fn same_device(a: &str, b: &str) -> bool {
+    a == b || [a, b].contains(&"auto")
+}
+
 /// In what two settings differ.
 fn difference(a: &Settings, b: &Settings) -> Option<&'static str> {
     if a.app != b.app || a.model != b.model {
         Some("the model differs")
     } else if a.output != b.output {
         Some("the output format differs")
-    } else if a.device != b.device {
+    } else if !same_device(&a.device, &b.device) {
         Some("the device differs")
     } else if a.flags != b.flags {
         Some("the flags differ")

@@ -13,10 +13,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use crate::escape::shell_word;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use tinderbox_backend::DeviceSpec;
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_predict::error_chain;
 use tinderbox_sweep::{Pruner, Range, Sampler, Settings, Space, SweepDir, SweepError};
 use tinderbox_train::overlay::document;
@@ -257,7 +257,11 @@ fn begin<A: App>(args: &SweepArgs<A::TrainFlags>) -> Result<(SweepDir, RecipeOf<
     let recipe = task.recipe().clone();
     let space = if let Some((file, text)) = given {
         let valid = |recipe: &RecipeOf<A>| {
-            A::Task::check_recipe(recipe).map_err(|error| error_chain(&error))
+            A::Task::check_recipe(recipe).map_err(|error| {
+                let reason = error_chain(&error);
+                let about_the_key = reason.strip_prefix("invalid recipe: ");
+                about_the_key.unwrap_or(&reason).to_owned()
+            })
         };
         let space = Space::parse(&text, &recipe)
             .and_then(|space| space.check(&recipe, valid).map(|()| space));

@@ -87,7 +87,7 @@ pub enum SpaceError {
         /// Why the recipe refuses it.
         source: OverlayError,
     },
-    /// A value that the recipe cannot have, for what the number is.
+    /// A value of the right type that no recipe can have.
     #[error("`{key}` in the search space: {reason}")]
     Value {
         /// The key.
@@ -116,10 +116,11 @@ const WORDS: [&str; 5] = ["min", "max", "log", "choices", "when"];
 
 /// Keys that say which items there are and what is predicted, besides those of `split` and `data.format`: their trials
 /// would not be judged on the same items.
-const ITEM_KEYS: [&str; 22] = [
+const ITEM_KEYS: [&str; 23] = [
     "data.background",
     "data.bad_boxes",
     "data.bad_points",
+    "data.classes",
     "data.download",
     "data.first",
     "data.group_by",
@@ -217,12 +218,12 @@ impl Space {
         })
     }
 
-    /// Checks that a recipe can have both ends of each range and each choice: as it is, or with a value of one other
-    /// key of the space. `valid` says why a recipe cannot be trained.
+    /// Checks a new space: no key says which items there are, and a recipe can have both ends of each range and each
+    /// choice: as it is, or with a value of one other key of the space. `valid` says why a recipe cannot be trained.
     ///
     /// # Errors
     ///
-    /// If there is a value with which no recipe is valid.
+    /// Names a key that cannot be searched, or a value with which no recipe is valid.
     pub fn check<T: Patchable + Clone>(
         &self,
         recipe: &T,
@@ -233,6 +234,14 @@ impl Space {
             valid(&recipe)
         };
         for Parameter { key, range, when } in &self.parameters {
+            if is_of_items(key) {
+                return Err(SpaceError::Range {
+                    key: key.clone(),
+                    problem: "says which items there are or how they are split, and trials on different items cannot \
+                              be compared; fix it with `--set`"
+                        .to_owned(),
+                });
+            }
             let bases = bases(when, recipe).map_err(|source| SpaceError::Recipe {
                 key: key.clone(),
                 source,
@@ -395,13 +404,6 @@ fn parameter<T: Patchable + Clone>(found: Found, recipe: &T) -> Result<Parameter
     if key == "train.seed" {
         return Err(refuse(
             "has no effect, because the sweep sets it; to train each trial with several seeds, use `--seeds N`".to_owned(),
-        ));
-    }
-    if is_of_items(&key) {
-        return Err(refuse(
-            "says which items there are or how they are split, and trials on different items cannot be compared; \
-             fix it with `--set`"
-                .to_owned(),
         ));
     }
     if let Some(word) = table.keys().find(|word| !WORDS.contains(&word.as_str())) {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::escape::shell_word;
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_sweep::{Finished, Outcome, Search, Space, SweepDir, Tally, parallel_coordinates};
 use tinderbox_train::run_dir::{RECIPE_FILE, SUMMARY_FILE};
 use tinderbox_train::section::{Bar, Section};

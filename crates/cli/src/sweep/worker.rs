@@ -6,10 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::escape::shell_word;
 use anyhow::Context as _;
 use clap::{Args, FromArgMatches as _};
 use tinderbox_backend::{DeviceSpec, Opened};
-use tinderbox_datasets::escape::shell_word;
 use tinderbox_sweep::{Finished, NextTrial, Outcome, Search, Space, SweepDir, Trial, apply};
 use tinderbox_train::metrics::Spread;
 use tinderbox_train::overlay::{assign, document, recipe_table};

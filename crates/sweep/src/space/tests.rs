@@ -141,19 +141,6 @@ fn a_space_that_does_not_fit_is_refused() {
             "`train.seed` in the search space has no effect, because the sweep sets it; to train each trial with several \
              seeds, use `--seeds N`",
         ),
-        (
-            "split.seed = { choices = [0, 1] }",
-            "`split.seed` in the search space says which items there are or how they are split, and trials on \
-             different items cannot be compared; fix it with `--set`",
-        ),
-        (
-            "data.target = { choices = [\"a\", \"b\"] }",
-            "cannot be compared",
-        ),
-        (
-            "data.format.header = { choices = [\"yes\", \"no\"] }",
-            "cannot be compared",
-        ),
         // It is looked for in the recipe, as other keys of the data may be searched.
         ("data.size = { choices = [32, 64] }", "unknown key `data"),
         ("model.layers = { min = 1, max = 4 }", "`model.layers`"),
@@ -213,6 +200,22 @@ fn values_that_no_trial_can_have_are_refused() {
     // Another key of the space makes the value possible.
     let epochs = "train.epochs = { min = 1, max = 2 }\n";
     assert_eq!(check(&format!("{sizes}{epochs}")), Ok(()));
+}
+
+#[test]
+fn a_new_space_has_no_keys_of_the_items() {
+    let mut space = Space::parse("train.epochs = { min = 1, max = 2 }", &recipe()).unwrap();
+    assert_eq!(space.check(&recipe(), |_| Ok(())), Ok(()));
+    for key in ["split.seed", "data.target", "data.format.header"] {
+        key.clone_into(&mut space.parameters[0].key);
+        let error = space.check(&recipe(), |_| Ok(())).unwrap_err();
+        let expected = format!(
+            "`{key}` in the search space says which items there are or how they are split, and trials on different \
+             items cannot be compared; fix it with `--set`"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+    assert!(!is_of_items("data.size") && !is_of_items("data.drop"));
 }
 
 #[test]
