@@ -159,7 +159,11 @@ fn infinities_are_named_by_line_and_column() {
     refused(
         text,
         &Y,
-        &["line 4", "`more`", "--set 'data.format.missing=[\"inf\"]'"],
+        &[
+            "line 4",
+            "`more`",
+            "--set 'data.format.missing=[\"?\",\"NA\",\"N/A\",\"#N/A\",\"<NA>\",\"NaN\",\"null\",\"inf\"]'",
+        ],
     );
 }
 

@@ -191,7 +191,7 @@ impl Reader<'_> {
             let file = self.add_image(path, &image);
             let place = format!("{}, image {}", path.display(), image.id);
             if images.insert(image.id, file).is_some() {
-                let detail = "another image has this id: its boxes are taken as those of the last";
+                let detail = "another image has this id: boxes with this id go to the last one";
                 self.problem(ProblemKind::SameId, place, detail);
             }
         }
@@ -227,7 +227,8 @@ impl Reader<'_> {
             let place = format!("{}, category {id}", path.display());
             let other = first.entry(name.clone()).or_insert_with(|| id.clone());
             if *other != id {
-                let detail = format!("`{name}` is category {other}, too: both are one class");
+                let detail =
+                    format!("`{name}` is also the name of category {other}: both are one class");
                 self.problem(ProblemKind::SameName, place.clone(), detail);
             }
             let class = self.class(name);

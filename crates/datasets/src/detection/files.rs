@@ -73,6 +73,10 @@ impl Files {
             }
         }
         files.sort_texts(texts);
+        // Next to other labels, a list of images in the form of COCO is not one of boxes.
+        if !files.json.is_empty() && files.has_xml_or_yolo() {
+            files.json.retain(|path| has_annotations(path));
+        }
         // Next to the boxes, COCO has files of captions and of key points of the same images.
         let is_objects = |path: &PathBuf| file_name(path).starts_with("instances");
         if files.json.iter().any(is_objects) {
@@ -101,6 +105,11 @@ impl Files {
             folder(path).is_some_and(|folder| folders.contains(&folder)) && is_yolo(path)
         };
         self.txt.extend(others.into_iter().filter(is_label));
+    }
+
+    /// Whether there are labels of Pascal VOC or YOLO.
+    fn has_xml_or_yolo(&self) -> bool {
+        !self.xml.is_empty() || self.txt.iter().any(|path| is_yolo(path))
     }
 
     /// The one format of the labels.
@@ -237,16 +246,47 @@ fn is_voc(path: &Path) -> bool {
     read.is_ok() && String::from_utf8_lossy(&start).contains("<annotation")
 }
 
-/// Whether a JSON file has the parts of one of COCO. In a large one the annotations may come late.
+/// Whether a JSON file has the parts of one of COCO.
 fn is_coco(path: &Path) -> bool {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(COCO_START).read_to_end(&mut start));
-    let is_cut = start.len() as u64 == COCO_START;
-    let start = String::from_utf8_lossy(&start);
-    let has = |part: &str| start.contains(&format!("\"{part}\""));
-    // One without annotations is told from other programs by the names of its images.
-    let has_parts = has("annotations") || is_cut || (has("categories") && has("file_name"));
-    read.is_ok() && has("images") && has_parts
+    JsonStart::read(path).is_some_and(|start| {
+        // One without annotations is told from other programs by the names of its images.
+        let has_names = || start.has("categories") && start.has("file_name");
+        start.has("images") && (start.has_annotations() || has_names())
+    })
+}
+
+/// Whether a JSON file of COCO has annotations, and not only images and categories.
+pub(super) fn has_annotations(path: &Path) -> bool {
+    JsonStart::read(path).is_some_and(|start| start.has_annotations())
+}
+
+/// The start of a JSON file.
+struct JsonStart {
+    text: String,
+    /// Whether the file goes on.
+    is_cut: bool,
+}
+
+impl JsonStart {
+    fn read(path: &Path) -> Option<Self> {
+        let mut start = Vec::new();
+        let file = File::open(path).ok()?;
+        file.take(COCO_START).read_to_end(&mut start).ok()?;
+        Some(Self {
+            text: String::from_utf8_lossy(&start).into_owned(),
+            is_cut: start.len() as u64 == COCO_START,
+        })
+    }
+
+    /// Whether a part is named.
+    fn has(&self, part: &str) -> bool {
+        self.text.contains(&format!("\"{part}\""))
+    }
+
+    /// Whether there are annotations. In a large file they may come late.
+    fn has_annotations(&self) -> bool {
+        self.is_cut || self.has("annotations")
+    }
 }
 
 #[cfg(test)]

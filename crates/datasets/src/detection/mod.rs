@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use self::check::{Problem, ProblemKind};
-use self::files::Files;
+use self::files::{Files, has_annotations};
 pub use self::folder::{
     BadBoxes, DetectionFolder, DetectionFolderError, DetectionOptions, DetectionSplit,
     LabeledObject,
@@ -220,8 +220,11 @@ pub fn read(dir: &Path) -> Result<DetectionSet, DetectionError> {
     Ok(set)
 }
 
-/// The format of the labels in a folder; none if it has no labels of boxes, or two formats.
+/// The format of the labels in a folder; none if it has no labels of boxes, or two formats, or only COCO files
+/// without annotations.
 pub fn label_format(dir: &Path) -> Option<LabelFormat> {
-    let files = Files::list(dir).ok().filter(|_| dir.is_dir());
-    files.and_then(|files| files.format(dir).ok())
+    let files = Files::list(dir).ok().filter(|_| dir.is_dir())?;
+    let format = files.format(dir).ok()?;
+    let has_boxes = || files.json.iter().any(|path| has_annotations(path));
+    (format != LabelFormat::Coco || has_boxes()).then_some(format)
 }

@@ -185,13 +185,15 @@ fn names_and_ids_that_occur_again_are_problems_of_coco() {
         problems(&set, &dir),
         expected.map(|(kind, place)| (kind, place.to_owned()))
     );
-    assert!(set.problems[0].detail.contains("`a` is category 1"));
+    let detail = "`a` is also the name of category 1: both are one class";
+    assert_eq!(set.problems[0].detail, detail);
     // They are no reason to refuse the data.
     let options = DetectionOptions::default();
     let notes = DetectionFolder::open(dir.path(), &options).unwrap();
     let notes = notes.notes().join("\n");
     assert!(
-        notes.contains("category 9`: `a` is category 1") && notes.contains("annotation 5`"),
+        notes.contains("category 9`: `a` is also the name of category 1")
+            && notes.contains("annotation 5`"),
         "{notes}"
     );
 }
@@ -215,6 +217,26 @@ fn images_of_a_damaged_file_or_one_without_annotations_are_not_without_labels() 
         error.contains("labels.json`: this COCO file has no `annotations`"),
         "{error}"
     );
+}
+
+#[test]
+fn a_coco_file_without_annotations_does_not_count_next_to_classes_or_other_labels() {
+    let list =
+        r#"{"images": [{"id": 7, "file_name": "a.png"}], "categories": [{"id": 1, "name": "a"}]}"#;
+    let classes = folder(&[("cat/a.png", ""), ("dog/b.png", ""), ("info.json", list)]);
+    assert_eq!(label_format(classes.path()), None);
+    for (name, labels, format) in [
+        (
+            "a.xml",
+            voc("a.png", [100, 80], &[]).as_str(),
+            LabelFormat::Voc,
+        ),
+        ("a.txt", "0 0.5 0.5 0.1 0.1", LabelFormat::Yolo),
+    ] {
+        let dir = folder(&[("a.png", ""), (name, labels), ("info.json", list)]);
+        assert_eq!(label_format(dir.path()), Some(format));
+        assert_eq!(read(dir.path()).unwrap().format, format);
+    }
 }
 
 #[cfg(unix)]

@@ -405,7 +405,7 @@ fn finite(typed: bool) -> &'static str {
     if typed {
         "; correct it, or store it as null"
     } else {
-        " or larger than 1.8e308; correct it, or add it to the missing markers"
+        " or larger than 1.8e308; correct it, or mark it as missing"
     }
 }
 

@@ -409,7 +409,7 @@ fn mixed_percent(column: &str, sign: &str, signed: usize, cells: usize) -> Strin
     };
     format!(
         "{} of {} of `{column}` {} a {name} sign: `5{sign}` and `{share}` may be the same number, so the \
-         column is read as text; write all cells in one way to use it as numeric",
+         column is read as text; write all cells in one way",
         grouped(signed as u64),
         counted(cells as u64, "cell"),
         if signed == 1 { "has" } else { "have" }

@@ -241,7 +241,7 @@ impl NamedTexts {
         if all.texts.is_empty() {
             let skipped = match all.messages.as_slice() {
                 [] => String::new(),
-                messages => format!(": {}", messages.join("; ")),
+                messages => format!(" ({})", messages.join("; ")),
             };
             return unsupported(format!("`{name}` contains no text{skipped}"));
         }
@@ -259,7 +259,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "text\nhello there\n").unwrap();
         let error = NamedTexts::read(folder.path()).unwrap_err().to_string();
-        let end = "contains no text: 1 file skipped: 1 not a text file (.csv)";
+        let end = "contains no text (1 file skipped: 1 not a text file (.csv))";
         assert!(error.ends_with(end), "{error}");
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tinderbox_datasets::SplitError;
-use tinderbox_datasets::table::{Kind, TableError};
+use tinderbox_datasets::table::{Kind, TableError, default_missing};
 use tinderbox_predict::tabular::InputError;
 use tinderbox_train::{ConfigError, TaskError};
 
@@ -265,12 +265,9 @@ impl DataError {
         {
             let others = data.format.missing.iter();
             let others = others.filter(|other| !other.eq_ignore_ascii_case(&word));
-            let others: Vec<String> = others.map(|other| format!("\"{other}\"")).collect();
+            let others = list_of(others);
             *as_text = (!numbers).then(|| {
-                format!(
-                    ", or read `{word}` as a class with `--set 'data.format.missing=[{}]'`",
-                    others.join(",")
-                )
+                format!(", or read `{word}` as a class with `--set 'data.format.missing={others}'`")
             });
             *marker = Some(word);
         }
@@ -298,9 +295,18 @@ fn key(error: &TableError) -> Option<&'static str> {
 /// An assignment of `key` that helps against `error`.
 fn assignment(error: &TableError, key: &str) -> String {
     match error {
-        TableError::Infinite { cell, .. } => format!("'{key}=[\"{cell}\"]'"),
+        TableError::Infinite { cell, .. } => {
+            let markers = default_missing();
+            format!("'{key}={}'", list_of(markers.iter().chain([cell])))
+        }
         _ => format!("{key}=…"),
     }
+}
+
+/// Words as the list of a recipe key.
+fn list_of<'a>(words: impl Iterator<Item = &'a String>) -> String {
+    let words: Vec<String> = words.map(|word| format!("\"{word}\"")).collect();
+    format!("[{}]", words.join(","))
 }
 
 /// The first of many names.

@@ -31,8 +31,8 @@ pub enum DataError {
     Split(#[from] SplitError),
     /// Nearly every text is a class of its own.
     #[error(
-        "{classes} classes in {texts} texts, such as `{example}`: too few texts of each to split; check that \
-         the labels are classes"
+        "{classes} classes in {texts} texts, such as `{example}`: too few texts of each class to split; check \
+         that the labels are classes"
     )]
     TooManyClassesToSplit {
         /// Classes.

@@ -262,8 +262,7 @@ pub(super) fn check_outputs(
     };
     if has_image_extension(out) && !out.is_dir() {
         return Err(TaskError::user(format!(
-            "`--out {}` is the name of an image, and must be that of a folder: this model writes one image for each \
-             input",
+            "`--out {}` has the name of an image, but must be a folder: this model writes one image for each input",
             out.display()
         )));
     }
@@ -398,7 +397,7 @@ mod tests {
         for name in ["out.png", "out.JPG", "out.tiff"] {
             let out = dir.path().join(name);
             let message = check(&inputs, &out).unwrap_err();
-            assert!(message.contains("must be that of a folder"), "{message}");
+            assert!(message.contains("but must be a folder"), "{message}");
             // One that is there already is used.
             fs::create_dir(&out).unwrap();
             assert_eq!(check(&inputs, &out), Ok(()));

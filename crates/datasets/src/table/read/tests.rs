@@ -377,7 +377,7 @@ fn a_percent_sign_in_some_cells_makes_words_and_a_note() {
     assert_eq!(
         report.notes[0].to_string(),
         "20 of 40 cells of `rate` have a percent sign: `5%` and `0.05` may be the same number, so the \
-         column is read as text; write all cells in one way to use it as numeric"
+         column is read as text; write all cells in one way"
     );
     let findings = crate::table::inspect(&table, None).unwrap().findings;
     let numbers = |finding: &crate::table::Finding| {

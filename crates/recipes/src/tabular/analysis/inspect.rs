@@ -9,7 +9,7 @@ use tinderbox_datasets::table::{
 };
 use tinderbox_train::format::thousands;
 use tinderbox_train::overlay::assign;
-use tinderbox_train::task::Overview;
+use tinderbox_train::task::{Noun, Overview};
 use tinderbox_train::{Section, TaskError};
 
 use crate::tabular::Recipe;
@@ -77,11 +77,14 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspected, TaskErro
 }
 
 fn overview(inspection: &Inspection, report: &ReadReport) -> Overview {
+    let (rows, columns_read) = (inspection.rows, inspection.columns.len());
     let summary = format!(
-        "{}: {}, {}",
+        "{}: {} {}, {} {}",
         inspection.name,
-        counted(inspection.rows, "row", "s"),
-        counted(inspection.columns.len(), "column", "s")
+        thousands(rows),
+        Noun("row", "rows").of(rows),
+        thousands(columns_read),
+        Noun("column", "columns").of(columns_read)
     );
     let target = inspection.target.as_ref();
     let target = target.map(|target| of_target(target, inspection));
@@ -97,12 +100,6 @@ fn overview(inspection: &Inspection, report: &ReadReport) -> Overview {
         warnings: lost_rows.into_iter().chain(findings).collect(),
         ..Overview::default()
     }
-}
-
-/// `1 row`, `2 rows`, `1,000 rows`.
-fn counted(count: usize, noun: &str, plural: &str) -> String {
-    let plural = if count == 1 { "" } else { plural };
-    format!("{} {noun}{plural}", thousands(count))
 }
 
 /// The notes of the reader: those of lost rows, and the others.
@@ -130,7 +127,7 @@ fn advice(finding: &Finding, report: &ReadReport) -> String {
                 .iter()
                 .all(|class| class.contains(|c: char| c.is_ascii_digit())) =>
         {
-            "; if it is a number, write it as a plain number and set `data.task=regression`"
+            "; if the target is a quantity, write it as plain numbers and set `data.task=regression`"
                 .to_owned()
         }
         _ => String::new(),
@@ -188,8 +185,12 @@ fn of_target(target: &TargetInspection, inspection: &Inspection) -> Section {
             } else {
                 ""
             };
-            let classes = counted(counts.len(), "class", "es");
-            let title = format!("target `{column}`: {classes}{key}");
+            let classes = counts.len();
+            let title = format!(
+                "target `{column}`: {} {}{key}",
+                thousands(classes),
+                Noun("class", "classes").of(classes)
+            );
             Section::table(title, rows.collect())
         }
         TargetInspection::Numbers { column, quantiles } => {

@@ -16,7 +16,6 @@ pub fn describe_note(note: &ReadNote) -> String {
     let advice = match note {
         ReadNote::Nested { .. }
         | ReadNote::NegativeNumbers { .. }
-        | ReadNote::MixedPercent { .. }
         | ReadNote::UnsupportedNumbers { .. } => return note.to_string(),
         ReadNote::Named {
             column,
@@ -27,6 +26,9 @@ pub fn describe_note(note: &ReadNote) -> String {
         }
         ReadNote::StrayQuote { .. } => {
             "if quotes are ordinary characters here, `--set data.format.quoting=false`".to_owned()
+        }
+        ReadNote::MixedPercent { column, .. } => {
+            format!("to read them as they are, `{}`", numeric(column))
         }
         ReadNote::LongIntegers { column, .. } => {
             format!("to read them as numbers anyway, `{}`", numeric(column))
@@ -42,7 +44,7 @@ pub fn describe_note(note: &ReadNote) -> String {
             "to decide it, set `data.format.date_order` to `day-month-year` or `month-day-year`"
                 .to_owned()
         }
-        ReadNote::AmbiguousPoints { .. } => "if it is a thousands separator, \
+        ReadNote::AmbiguousPoints { .. } => "if it is a thousands separator, use \
                                              `--set data.format.decimal=,`"
             .to_owned(),
         ReadNote::AmbiguousNumbers { .. } => "set `data.format.decimal` to `.` or `,`".to_owned(),
@@ -77,6 +79,14 @@ mod tests {
                     "many".to_owned()
                 } else {
                     at.to_string()
+                }
+            }),
+            rows(|at| {
+                let rate = at * 37 % 90 + 1;
+                if at % 2 == 0 {
+                    format!("{rate}.0%")
+                } else {
+                    format!("0.{rate:02}")
                 }
             }),
             rows(|at| format!("{0:02}/{0:02}/2024", at % 12 + 1)),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_duplicates;
-use tinderbox_datasets::detection::{self, DetectionError};
+use tinderbox_datasets::detection::{self, DetectionError, DetectionSet};
 use tinderbox_datasets::image::{
     FolderReport, MaskLayout, MaskSearch, SplitReport, dark_16_bit_note, inspect as inspect_folder,
     is_idx_folder,
@@ -43,8 +43,10 @@ pub struct Inspection {
 ///
 /// If the data cannot be read.
 pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
+    let mut without_boxes = None;
     if data.is_dir() {
         match detection::read(data) {
+            Ok(set) if is_unannotated(data, &set) => without_boxes = Some(set),
             Ok(set) => return Ok(inspect_boxes::inspect(data, set)),
             Err(DetectionError::NoLabels { .. }) => {}
             Err(error) => return Err(TaskError::user(error)),
@@ -60,11 +62,17 @@ pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
     if landmark_format(data).is_some() {
         return inspect_landmarks::inspect(data);
     }
-    let mut report = if is_idx_folder(data) {
-        idx_report(data)?
+    let report = if is_idx_folder(data) {
+        idx_report(data)
     } else {
-        inspect_folder(data).map_err(DataError::Folder)?
+        inspect_folder(data).map_err(|error| DataError::Folder(error).into())
     };
+    if let Some(set) = without_boxes
+        && !report.as_ref().is_ok_and(has_classes)
+    {
+        return Ok(inspect_boxes::inspect(data, set));
+    }
+    let mut report = report?;
     report.notes.extend(passed_over);
     let warnings = warnings(&report);
     let details = details(data, &report, &warnings);
@@ -72,6 +80,17 @@ pub fn inspect(data: &Path) -> Result<Inspection, TaskError> {
         overview: overview(data, &report, warnings),
         details,
     })
+}
+
+/// Whether the labels are COCO files without annotations, which may also describe the images of class folders.
+fn is_unannotated(data: &Path, set: &DetectionSet) -> bool {
+    let has_boxes = set.images.iter().any(|image| !image.objects.is_empty());
+    !has_boxes && detection::label_format(data).is_none()
+}
+
+fn has_classes(report: &FolderReport) -> bool {
+    let first = report.splits.first();
+    first.is_some_and(|split| split.classes.len() > 1)
 }
 
 /// IDX files in the form of a folder: all images are of one size and none can be damaged.
@@ -365,6 +384,36 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
+
+    #[test]
+    fn a_coco_file_without_annotations_is_named_unless_there_are_class_folders() {
+        let list = r#"{"images": [{"id": 7, "file_name": "1.png"}], "categories": [{"id": 1, "name": "a"}]}"#;
+        let inspected = |names: [&str; 2]| {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("info.json"), list).unwrap();
+            for (at, name) in names.into_iter().enumerate() {
+                let path = dir.path().join(name);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                let color = image::Rgb([50 * at as u8; 3]);
+                RgbImage::from_pixel(4, 4, color).save(path).unwrap();
+            }
+            (inspect(dir.path()).unwrap(), dir)
+        };
+        let (classes, dir) = inspected(["cat/1.png", "dog/2.png"]);
+        assert_eq!(
+            classes.details["splits"][0]["classes"],
+            json!({"cat": 1, "dog": 1})
+        );
+        let inferred = InferredRecipe::of(dir.path()).unwrap();
+        assert_eq!(inferred.recipe.name, "image-folder");
+        for names in [["1.png", "2.png"], ["images/1.png", "images/2.png"]] {
+            let (boxes, _dir) = inspected(names);
+            let summary = &boxes.overview.summary;
+            assert!(summary.ends_with("COCO JSON"), "{summary}");
+            let warnings = boxes.overview.warnings.join("\n");
+            assert!(warnings.contains("without annotations"), "{warnings}");
+        }
+    }
 
     #[test]
     fn class_folders_count_more_than_a_pair_of_photo_and_mask() {

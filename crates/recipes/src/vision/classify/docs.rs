@@ -120,7 +120,8 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "augment.unwarped",
-        "Probability of no shift, rotation, scale, shear and elastic deformation, which blur an image a little",
+        "Probability that an image is not shifted, rotated, scaled, sheared or bent, since each of these blurs it a \
+         little",
         "0 to 1",
     ),
     KeyDoc::new(
