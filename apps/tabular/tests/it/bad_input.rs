@@ -71,7 +71,7 @@ fn a_target_of_one_value_or_with_holes_is_refused() {
     let one = rows(60, |at| at.to_string()).replace("low", "high");
     refused(one, &Y, &["`y`", "`high`"]);
     let holes = rows(60, |at| at.to_string()).replace("low", "");
-    refused(holes, &Y, &["`y`", "missing", "row 1"]);
+    refused(holes, &Y, &["`y`", "missing", "line 2"]);
 }
 
 #[test]
