@@ -165,9 +165,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("no/found.json");
         let error = CocoFile::create(&path).unwrap_err();
+        assert!(error.is_user());
         let message = error.to_string();
-        let start = format!("cannot write `{}`", path.display());
+        let start = format!("cannot write `{}`: ", path.display());
         assert!(message.starts_with(&start), "{message}");
-        assert!(!message.contains(".tmp"), "{message}");
+        assert!(!message.contains(".tinderbox-"), "{message}");
     }
 }
