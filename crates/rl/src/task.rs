@@ -6,15 +6,14 @@ use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use tinderbox_predict::ModelFiles;
 use tinderbox_train::format::thousands;
-use tinderbox_train::run::RunContext;
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Objective, Overview,
     PredictionListener, Training, compare,
 };
 use tinderbox_train::{
-    ConfigError, MonitorMode, Report, Section, Stage, Task, TaskError, TaskRecipe as _, Timings,
-    run,
+    ConfigError, MonitorMode, Options, Report, Section, Stage, Task, TaskError, TaskRecipe as _,
+    Timings, run,
 };
 
 use crate::baseline::baselines;
@@ -133,12 +132,12 @@ impl Task for ReinforcementLearning {
         })
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let mut feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
         let interrupter = options.interrupter.clone();
         let is_compared = options.baselines && self.has_test;

@@ -28,13 +28,14 @@ use crate::config::{
 use crate::docs::{METRICS_DOCS, OPTIMIZER_DOCS, TRAIN_DOCS};
 use crate::metrics::Evaluation;
 use crate::overlay::{KeyDoc, Patchable};
-use crate::run::{Part, RunContext, train_members};
+use crate::run::{Part, train_members};
+use crate::run_dir::RunDir;
 use crate::splits::{Item, Scope, SplitList};
 use crate::task::{
     EvalReport, EvalRequest, InputItem, InputOptions, InputReport, Noun, Overview, Position,
     PredictionListener, Report, SplitOverview, Task, TaskRecipe,
 };
-use crate::{LossOutput, Optimizer, Schedule, TaskError, init_seeded};
+use crate::{LossOutput, Optimizer, Options, Schedule, TaskError, init_seeded};
 
 /// Items in a batch where no gradient is needed.
 const EVAL_BATCH: usize = 256;
@@ -436,12 +437,12 @@ impl<T: ItemTask> Task for Items<T> {
         self
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let config = self.recipe.train_config();
         let TrainingOptions {
             batch_size,

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
 use burn::train::LearnerModel;
 use serde::Serialize;
 
@@ -50,16 +49,6 @@ pub fn in_run_dir<R: TaskRecipe, T>(
         run.discard_untrained();
     }
     result
-}
-
-/// Where and how [`Task::train_in`](crate::Task::train_in) trains.
-pub struct RunContext<'a> {
-    /// The run directory.
-    pub run: &'a RunDir,
-    /// The device of the networks.
-    pub device: &'a Device,
-    /// How the run is watched.
-    pub options: &'a mut Options,
 }
 
 /// One part of a run that is trained on its own: the final training, a fold, a held-out group.

@@ -26,7 +26,7 @@ use tinderbox_predict::Prediction;
 
 use crate::metrics::{Comparison, Evaluation};
 use crate::overlay::Patchable;
-use crate::run::{RunContext, in_run_dir};
+use crate::run::in_run_dir;
 use crate::run_dir::{Baseline, RunDir};
 use crate::section::Section;
 use crate::splits::{Scope, SplitList};
@@ -131,11 +131,7 @@ pub trait Task: Sized {
     /// If the directory cannot be used, or `train_in` fails.
     fn train(&self, device: &Device, options: Options) -> Result<Report, TaskError> {
         in_run_dir(self.recipe(), self.split_list(), options, |run, options| {
-            self.train_in(RunContext {
-                run,
-                device,
-                options,
-            })
+            self.train_in(run, device, options)
         })
     }
 
@@ -144,7 +140,12 @@ pub trait Task: Sized {
     /// # Errors
     ///
     /// If training fails or is interrupted, or a file cannot be written.
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError>;
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError>;
 
     /// Reads a model folder.
     ///
@@ -175,7 +176,7 @@ pub trait Task: Sized {
         request: &EvalRequest<'_, Self::Recipe>,
     ) -> Result<EvalReport, TaskError>;
 
-    /// Checks all inputs of a call before the first one is predicted, where one may get in the way of another.
+    /// Checks all inputs of a call before the first prediction, as when two would be written to one file.
     ///
     /// # Errors
     ///
@@ -204,7 +205,7 @@ pub trait Task: Sized {
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError>;
 
-    /// Writes what the options want of all inputs of a call together, once the last one is predicted.
+    /// Called after the last prediction of a call, to write files that hold the results of all inputs.
     ///
     /// # Errors
     ///

@@ -205,7 +205,10 @@ fn predicts_several_inputs(place: &Place) {
     assert!(!place.path("clash").exists());
     let ran = predict(&["--coco", "no/both.json"]);
     ran.failed(2, &["cannot write `no/both.json`"]);
-    assert_eq!(ran.stdout, "", "nothing is predicted in vain");
+    assert_eq!(
+        ran.stdout, "",
+        "nothing is predicted before the file is open"
+    );
     assert!(!ran.stderr.contains(".tinderbox-"), "{}", ran.stderr);
     let one = ["predict", "--run", "run", "a/x.png", "--out", "x.png"];
     place.run(&one).failed(2, &["`--out x.png`", "folder"]);

@@ -263,7 +263,7 @@ pub(super) fn has_annotations(path: &Path) -> bool {
 /// The start of a JSON file.
 struct JsonStart {
     text: String,
-    /// Whether the file goes on.
+    /// Whether only the start of the file was read.
     is_cut: bool,
 }
 

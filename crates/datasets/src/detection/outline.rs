@@ -52,7 +52,7 @@ fn with([left, top, right, bottom]: [f64; 4], [x, y]: [f64; 2]) -> [f64; 4] {
     [left.min(x), top.min(y), right.max(x), bottom.max(y)]
 }
 
-/// The edges of runs down the columns, outside and inside by turns.
+/// The edges of runs down the columns: the first is outside, the second inside, and so on.
 fn around_runs([height, width]: [u64; 2], runs: &[u64]) -> Option<[f64; 4]> {
     let pixels = height.checked_mul(width).filter(|pixels| *pixels > 0)?;
     let mut edges = NOTHING;

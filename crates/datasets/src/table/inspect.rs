@@ -473,7 +473,7 @@ fn numbers_as_words(words: &Words) -> Option<String> {
     }
     match find_style(words.levels(), None)? {
         Styled::Sure(style) if style == NumberStyle::default() => None,
-        // The reader has said that they are not one quantity.
+        // They stay words, and a note of the reader names the reason.
         Styled::Sure(style) if percent_mix(words, &style).is_some() => None,
         _ => Some(first.to_owned()),
     }

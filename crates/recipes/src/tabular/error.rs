@@ -38,7 +38,7 @@ pub enum DataError {
     /// The rows cannot be split.
     #[error(transparent)]
     Split(#[from] SplitError),
-    /// Nearly every row is a class of its own.
+    /// Nearly every row has a different class.
     #[error(
         "the target has {classes} classes in {rows} rows, such as `{example}`: too few rows of each to \
          split; if it is a number, write it as a plain number and set `data.task=regression`"
@@ -69,7 +69,7 @@ pub enum DataError {
         .0.join(", ")
     )]
     NoTarget(Vec<String>),
-    /// A target that is ignored.
+    /// The target is in `data.drop`.
     #[error(
         "`{0}` is the target and is listed in `data.drop`; remove it there, or name another target"
     )]

@@ -10,7 +10,7 @@ use tinderbox_predict::tabular::{Encoded, KIND, Sizes, Target};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
 use tinderbox_train::format::thousands;
 use tinderbox_train::metrics::Evaluation;
-use tinderbox_train::run::{self, Part, RunContext};
+use tinderbox_train::run::{self, Part};
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
@@ -145,12 +145,12 @@ impl Task for Tabular {
         self
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let folds = run::cross_validate(run, &self.folds, |part, splits| {
             self.fold(part, splits, device, options)
         })?;

@@ -29,7 +29,7 @@ pub enum DataError {
     /// The texts cannot be split.
     #[error("cannot split the texts")]
     Split(#[from] SplitError),
-    /// Nearly every text is a class of its own.
+    /// Nearly every text has a different class.
     #[error(
         "{classes} classes in {texts} texts, such as `{example}`: too few texts of each class to split; check \
          that the labels are classes"

@@ -17,7 +17,7 @@ use tinderbox_predict::text::{
 };
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run::{
-    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
@@ -78,12 +78,12 @@ enum Feed {
 
 impl TextModeling {
     /// Trains the folds and the final networks, and reports them.
-    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    pub(super) fn train_parts(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let folds = match &self.corpus {
             Corpus::Labeled(texts) => &texts.folds[..],
             Corpus::Plain(_) => &[],

@@ -48,13 +48,13 @@ use tinderbox_predict::text::{
 use tinderbox_predict::{ModelFiles, PredictError};
 use tinderbox_train::classify::{ClassWeights, check_by_class};
 use tinderbox_train::format::thousands;
-use tinderbox_train::run::RunContext;
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
     SplitOverview,
 };
-use tinderbox_train::{Report, Split, Task, TaskError, class_warnings};
+use tinderbox_train::{Options, Report, Split, Task, TaskError, class_warnings};
 
 pub use batch::{BatchTargets, EncodedDataset, TextBatch, Windows};
 pub use builtin::BUILTIN;
@@ -182,8 +182,13 @@ impl Task for TextModeling {
         self
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        self.train_parts(context)
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        self.train_parts(run, device, options)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<TextPredictor, TaskError> {

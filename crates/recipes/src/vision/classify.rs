@@ -37,12 +37,12 @@ use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{ImageClassifier, ImageClassifierSpec, Normalize, PublishedModel};
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::memory::check_memory;
-use tinderbox_train::run::RunContext;
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Report, Task, TaskError, class_warnings};
+use tinderbox_train::{Options, Report, Task, TaskError, class_warnings};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::{DATA_DOCS, DOCS, FLIP_DOCS, SHIFT_DOCS};
@@ -165,8 +165,13 @@ impl Task for ImageClassification {
         self
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        self.train_parts(context)
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        self.train_parts(run, device, options)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<ImageClassifier, TaskError> {

@@ -26,12 +26,12 @@ use tinderbox_predict::vision::{Detector, DetectorSpec, Normalize, PublishedDete
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::format::thousands;
 use tinderbox_train::memory::check_memory;
-use tinderbox_train::run::RunContext;
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Report, Split, Task, TaskError, box_warnings};
+use tinderbox_train::{Options, Report, Split, Task, TaskError, box_warnings};
 
 pub(super) use builtin::BUILTIN;
 pub use builtin::FINE_TUNING;
@@ -172,8 +172,13 @@ impl Task for ObjectDetection {
         self
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        self.train_parts(context)
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        self.train_parts(run, device, options)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<Detector, TaskError> {

@@ -26,12 +26,12 @@ use tinderbox_predict::vision::{
 };
 use tinderbox_train::format::thousands;
 use tinderbox_train::memory::check_memory;
-use tinderbox_train::run::RunContext;
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Report, Task, TaskError};
+use tinderbox_train::{Options, Report, Task, TaskError};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
@@ -157,8 +157,13 @@ impl Task for Landmarks {
         self
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        self.train_parts(context)
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        self.train_parts(run, device, options)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<Landmarker, TaskError> {

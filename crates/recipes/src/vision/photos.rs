@@ -301,7 +301,7 @@ fn plan<'a>(
             && !is_same_file(&other, photo)
         {
             return Err(TaskError::user(format!(
-                "`{}` and `{}` would both be written to `{}`: rename one, or predict each into a folder of its own",
+                "`{}` and `{}` would both be written to `{}`: rename one, or predict them into two folders",
                 other.display(),
                 photo.display(),
                 path.display()

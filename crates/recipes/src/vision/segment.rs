@@ -31,12 +31,12 @@ use tinderbox_predict::vision::{
     Normalize, PublishedModel, SegmentationModelConfig, Segmenter, SegmenterSpec,
 };
 use tinderbox_train::memory::check_memory;
-use tinderbox_train::run::RunContext;
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Report, Split, Task, TaskError};
+use tinderbox_train::{Options, Report, Split, Task, TaskError};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
@@ -162,8 +162,13 @@ impl Task for ImageSegmentation {
         self
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        self.train_parts(context)
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        self.train_parts(run, device, options)
     }
 
     fn load(dir: &Path, device: &Device) -> Result<Segmenter, TaskError> {

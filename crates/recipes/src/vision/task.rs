@@ -6,12 +6,12 @@ use burn::tensor::Device;
 use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
-use tinderbox_train::run::RunContext;
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
 };
-use tinderbox_train::{Report, Task, TaskError};
+use tinderbox_train::{Options, Report, Task, TaskError};
 
 use super::recipe::VisionRecipe;
 use super::{ImageClassification, ImageSegmentation, Landmarks, ObjectDetection, PhotoOptions};
@@ -170,8 +170,13 @@ impl Task for VisionTask {
         Self { task, ..self }
     }
 
-    fn train_in(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        of_any!(&self.task, task => task.train_in(context))
+    fn train_in(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
+        of_any!(&self.task, task => task.train_in(run, device, options))
     }
 
     fn load(dir: &Path, device: &Device) -> Result<VisionModel, TaskError> {

@@ -19,7 +19,7 @@ use super::inspect::{Inspection, count, sizes};
 /// If no face can be used.
 pub(super) fn inspect(data: &Path) -> Result<Inspection, TaskError> {
     let (folder, mut warnings) = match open(data, BadPoints::Refuse) {
-        // What `train` says of bad faces is a warning here.
+        // Bad faces stop `train`; here they are a warning.
         Err(error @ LandmarkError::BadFace { .. }) => {
             let folder = open(data, BadPoints::Clip).map_err(TaskError::user)?;
             (folder, vec![error.to_string()])

@@ -9,7 +9,7 @@ use tinderbox_predict::vision::{ImageClassifierSpec, ImageEnsemble, ImageModel, 
 use tinderbox_train::classify::{ClassWeights, Classifier};
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::run::{
-    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
 };
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
@@ -54,12 +54,12 @@ struct Fitted {
 
 impl ImageClassification {
     /// Trains the folds and the final networks, and reports them.
-    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    pub(super) fn train_parts(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let mut gallery = Gallery::new(run.path());
         self.draw_training(&mut gallery);
         let mut warnings = Vec::new();

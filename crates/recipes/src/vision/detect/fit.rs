@@ -6,8 +6,9 @@ use tinderbox_models::trainable_parameters;
 use tinderbox_predict::vision::{DetectionModel, DetectionNetwork, Normalize};
 use tinderbox_train::detect::{MapMetric, ObjectDetector};
 use tinderbox_train::run::{
-    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
 };
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
 use tinderbox_train::{MetricsOptions, Options, Report, Splits, TaskError, Trained, init_seeded};
@@ -39,12 +40,12 @@ struct Fitted {
 
 impl ObjectDetection {
     /// Trains the folds and the final networks, and reports them.
-    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    pub(super) fn train_parts(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let labels = &self.recipe.data.classes;
         let mut warnings = Vec::new();
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {

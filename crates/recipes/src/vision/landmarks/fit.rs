@@ -9,8 +9,9 @@ use tinderbox_models::trainable_parameters;
 use tinderbox_predict::vision::{LandmarkModel, LandmarkModelConfig, Landmarker, Normalize};
 use tinderbox_train::landmarks::{LandmarkRegressor, NmeMetric};
 use tinderbox_train::run::{
-    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
 };
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::task::{FoldReport, compare};
 use tinderbox_train::{
@@ -42,12 +43,12 @@ struct Fitted {
 
 impl Landmarks {
     /// Trains the folds and the final networks, and reports them.
-    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    pub(super) fn train_parts(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let is_compared = options.baselines;
         let baselines = |splits: &Splits| {
             if !is_compared {

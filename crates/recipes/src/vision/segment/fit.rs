@@ -5,8 +5,9 @@ use tinderbox_datasets::loader::{Loader, LoaderConfig};
 use tinderbox_predict::vision::{InputScale, Normalize, SegmentationEnsemble, SegmentationModel};
 use tinderbox_train::metrics::Comparison;
 use tinderbox_train::run::{
-    Members, Part, RunContext, cross_validate, identity, seconds_per_item, train_members,
+    Members, Part, cross_validate, identity, seconds_per_item, train_members,
 };
+use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::run_options::Job;
 use tinderbox_train::segment::{IouMetric, PixelClassifier, SegmentationLoss};
 use tinderbox_train::task::{BaselineReport, FoldReport, compare};
@@ -39,12 +40,12 @@ struct Fitted {
 
 impl ImageSegmentation {
     /// Trains the folds and the final networks, and reports them.
-    pub(super) fn train_parts(&self, context: RunContext<'_>) -> Result<Report, TaskError> {
-        let RunContext {
-            run,
-            device,
-            options,
-        } = context;
+    pub(super) fn train_parts(
+        &self,
+        run: &RunDir,
+        device: &Device,
+        options: &mut Options,
+    ) -> Result<Report, TaskError> {
         let mut warnings = Vec::new();
         let folds = cross_validate(run, &self.splits.folds, |part, splits| {
             let fitted = self.fit(part, splits, device, options)?;
