@@ -2,11 +2,12 @@
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
+use tinderbox_datasets::image::AugmentError;
 use tinderbox_train::docs::{
     LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
 };
 use tinderbox_train::overlay::{KeyDoc, Patchable};
-use tinderbox_train::{MetricsOptions, TaskRecipe};
+use tinderbox_train::{ConfigError, MetricsOptions, TaskRecipe};
 use toml::{Table, Value};
 
 use super::classify::{self, Recipe};
@@ -223,10 +224,26 @@ impl Patchable for VisionRecipe {
     }
 }
 
+/// The error of a key of a section that changes images, with its name in the recipe.
+pub(super) fn of_section(section: &str, error: &AugmentError) -> ConfigError {
+    let key = format!("{section}.{}", error.key);
+    ConfigError::new(key, error.value, error.range)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use tinderbox_train::overlay::{assign, document, overlay};
+
+    #[test]
+    fn an_augmentation_out_of_range_is_named_as_in_the_recipe() {
+        let mut recipe = SegmentationRecipe::builtin("membrane").unwrap();
+        recipe.augment.unwarped = 2.0;
+        assert_eq!(
+            recipe.validate().unwrap_err().to_string(),
+            "`augment.unwarped` must be from 0 to 1 (got 2)"
+        );
+    }
 
     #[test]
     fn a_recipe_of_classification_has_the_same_bytes_with_and_without_its_task() {

@@ -15,6 +15,7 @@ use tinderbox_train::{
 use toml::Table;
 
 use super::docs::{DATA_DOCS, DOCS, FLIP_DOCS, SHIFT_DOCS};
+use crate::vision::recipe::of_section;
 use crate::vision::transfer::TRANSFER_DOCS;
 use crate::vision::{Data, Transfer};
 
@@ -134,10 +135,9 @@ impl Recipe {
         self.transfer.as_ref().map_or(Ok(()), Transfer::validate)?;
         self.data.validate()?;
         self.split.validate()?;
-        self.augment.validate().map_err(|error| {
-            let key = format!("augment.{}", error.key);
-            ConfigError::new(key, error.value, format!("in {}", error.range))
-        })?;
+        self.augment
+            .validate()
+            .map_err(|error| of_section("augment", &error))?;
         self.loss.validate()?;
         self.train_config().validate()?;
         self.train.check_monitor(&["loss", "accuracy"])?;

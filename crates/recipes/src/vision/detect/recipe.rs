@@ -16,6 +16,7 @@ use tinderbox_train::{
 use toml::Table;
 
 use super::docs::DOCS;
+use crate::vision::recipe::of_section;
 
 /// The number of pixels that the side of an input is a multiple of.
 const MULTIPLE: usize = STRIDES[STRIDES.len() - 1];
@@ -201,10 +202,7 @@ impl DetectionRecipe {
             ("augment", self.augment.validate()),
             ("mosaic", self.mosaic.validate()),
         ] {
-            checked.map_err(|error| {
-                let key = format!("{section}.{}", error.key);
-                ConfigError::new(key, error.value, error.range)
-            })?;
+            checked.map_err(|error| of_section(section, &error))?;
         }
         for (key, value) in [
             ("augment.mixup", self.augment.mixup),

@@ -16,6 +16,7 @@ use toml::Table;
 
 use super::docs::DOCS;
 use crate::vision::classify::FLIP_DOCS;
+use crate::vision::recipe::of_section;
 
 /// The value of the key `task` in a recipe of landmarks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,10 +175,9 @@ impl LandmarkRecipe {
         check_name(&self.name)?;
         self.data.validate()?;
         self.split.validate()?;
-        self.augment.validate().map_err(|error| {
-            let key = format!("augment.{}", error.key);
-            ConfigError::new(key, error.value, error.range)
-        })?;
+        self.augment
+            .validate()
+            .map_err(|error| of_section("augment", &error))?;
         let augment = &self.augment;
         for (key, value) in [
             ("augment.shear", augment.shear),

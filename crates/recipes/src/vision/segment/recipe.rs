@@ -14,6 +14,7 @@ use tinderbox_train::{
 use toml::Table;
 
 use super::docs::DOCS;
+use crate::vision::recipe::of_section;
 
 /// The value of the key `task` in a recipe of segmentation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,10 +178,9 @@ impl SegmentationRecipe {
         check_range("ensemble", self.ensemble as f64, 1.0..=100.0)?;
         self.data.validate(self.model.min_multiple())?;
         self.split.validate()?;
-        self.augment.validate().map_err(|error| {
-            let key = format!("augment.{}", error.key);
-            ConfigError::new(key, error.value, format!("in {}", error.range))
-        })?;
+        self.augment
+            .validate()
+            .map_err(|error| of_section("augment", &error))?;
         for (key, value) in [
             ("augment.mixup", self.augment.mixup),
             ("augment.cutmix", self.augment.cutmix),
