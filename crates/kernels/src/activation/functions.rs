@@ -2,7 +2,7 @@
 //!
 //! NaN propagates. Derivatives at the kinks are those of PyTorch.
 
-use crate::flex::simd_math::sigmoid;
+use crate::flex::simd_math::{sigmoid, silu};
 
 /// An element-wise function with its gradient.
 pub(crate) trait Function: Copy + Send + Sync {
@@ -66,7 +66,7 @@ pub(crate) struct Silu;
 impl Function for Silu {
     #[inline(always)]
     fn value(self, x: f32) -> f32 {
-        x * sigmoid(x)
+        silu(x)
     }
 
     #[inline(always)]

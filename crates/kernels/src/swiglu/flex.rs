@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::flex::autodiff::{Inputs, Operation, apply};
 use crate::flex::parallel::{is_worth_threads, run_tasks};
-use crate::flex::simd_math::{sigmoid, vectorized};
+use crate::flex::simd_math::{sigmoid, silu, vectorized};
 use crate::flex::tensors::{contiguous, tensor};
 
 /// Cost of an element, in multiply-adds.
@@ -31,7 +31,7 @@ fn forward_rows(output: &mut [f32], input: &[f32], half: usize) {
             for (output, input) in rows {
                 let (gates, values) = input.split_at(half);
                 for ((output, gate), value) in output.iter_mut().zip(gates).zip(values) {
-                    *output = *gate * sigmoid(*gate) * *value;
+                    *output = silu(*gate) * *value;
                 }
             }
         },

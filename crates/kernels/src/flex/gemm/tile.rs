@@ -97,8 +97,11 @@ pub(crate) fn add_packed<S: Simd, const ROWS: usize, const N: usize>(
     // Unrolled, so that fewer addresses are computed.
     let (blocks, rest) = lines.as_chunks::<UNROLLED>();
     let whole = blocks.len();
-    let lhs_blocks: [&[[f32; UNROLLED]]; ROWS] =
-        lhs_rows.map(|row| &row.as_chunks::<UNROLLED>().0[..whole]);
+    // No `map`: the compiler does not inline its closure.
+    let mut lhs_blocks: [&[[f32; UNROLLED]]; ROWS] = [&[]; ROWS];
+    for (lhs_blocks, row) in lhs_blocks.iter_mut().zip(lhs_rows) {
+        *lhs_blocks = &row.as_chunks::<UNROLLED>().0[..whole];
+    }
     let mut total = *sums;
     for (index, block) in blocks.iter().enumerate() {
         for step in 0..UNROLLED {
