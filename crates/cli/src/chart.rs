@@ -12,7 +12,7 @@ const WIDTH: usize = 40;
 const NAME_WIDTH: usize = 34;
 
 /// One line for each bar; those below zero are drawn with another character.
-pub fn lines(bars: &[Bar]) -> String {
+pub(crate) fn lines(bars: &[Bar]) -> String {
     let longest = bars
         .iter()
         .map(|bar| bar.value.abs())

@@ -23,7 +23,7 @@ struct Opened {
 /// # Errors
 ///
 /// If a device fails, or one that was compiled in is not on this machine.
-pub fn doctor() -> Result<(), Failure> {
+pub(crate) fn doctor() -> Result<(), Failure> {
     let (opened, mut failed) = open_all();
     let mut rows = Vec::new();
     for found in &opened {
@@ -55,7 +55,7 @@ pub fn doctor() -> Result<(), Failure> {
 /// # Errors
 ///
 /// As for [`doctor`].
-pub fn parity() -> Result<(), Failure> {
+pub(crate) fn parity() -> Result<(), Failure> {
     let (opened, mut failed) = open_all();
     let mut columns: Vec<Vec<Check>> = Vec::new();
     for (index, found) in opened.iter().enumerate() {

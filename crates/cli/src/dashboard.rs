@@ -26,7 +26,7 @@ use ratatui::crossterm::terminal::{LeaveAlternateScreen, disable_raw_mode, is_ra
 const START: Duration = Duration::from_secs(1);
 
 /// The dashboard of one training.
-pub struct Dashboard {
+pub(crate) struct Dashboard {
     /// None after it has panicked.
     inner: Option<TuiMetricsRendererWrapper>,
     /// What its keys pull, which it also resets.
@@ -37,7 +37,7 @@ pub struct Dashboard {
 
 impl Dashboard {
     /// Takes the terminal over; its keys pull `interrupter`.
-    pub fn new(interrupter: Interrupter) -> Self {
+    pub(crate) fn new(interrupter: Interrupter) -> Self {
         let keys = Interrupter::new();
         let inner = TuiMetricsRendererWrapper::new(keys.clone(), None);
         let started = Instant::now();

@@ -14,7 +14,7 @@ use crate::{Failure, Output};
 const NAMED: usize = 8;
 
 /// The text, and the parts with the largest weights, without colors.
-pub fn plain(parts: &[(String, f64)]) -> String {
+pub(crate) fn plain(parts: &[(String, f64)]) -> String {
     let text: String = parts.iter().map(|(part, _)| escape(part)).collect();
     let mut order: Vec<&(String, f64)> =
         parts.iter().filter(|(_, weight)| *weight != 0.0).collect();
@@ -33,7 +33,7 @@ fn strengths(parts: &[(String, f64)]) -> Vec<f64> {
 }
 
 /// Parts for the prediction in green, parts against it in red, on a terminal with colors.
-pub fn colored(parts: &[(String, f64)]) -> String {
+pub(crate) fn colored(parts: &[(String, f64)]) -> String {
     let mut line = String::new();
     for ((part, _), strength) in parts.iter().zip(strengths(parts)) {
         let level = (strength.abs() * 4.0).round() as usize;
@@ -61,14 +61,14 @@ const LEGEND: &str = "Green words support the prediction, red words oppose it; t
 /// # Errors
 ///
 /// If the file cannot be written.
-pub fn write(path: &Path, sections: &[Section]) -> Result<(), Failure> {
+pub(crate) fn write(path: &Path, sections: &[Section]) -> Result<(), Failure> {
     let mut page = Output::new(Some(path))?;
     page.write_all(html(sections).as_bytes())?;
     page.finish()
 }
 
 /// A web page of all sections that have highlights.
-pub fn html(sections: &[Section]) -> String {
+pub(crate) fn html(sections: &[Section]) -> String {
     let mut page =
         format!("<h1>Explanation</h1>\n<p class=\"soft\">{LEGEND}</p>\n<div class=\"stack\">\n");
     for section in sections {

@@ -21,7 +21,7 @@ use tinderbox_train::saves_when_interrupted;
 use crate::{dashboard, note};
 
 /// Exit code of a program that was interrupted.
-pub const EXIT_CODE: u8 = 130;
+pub(crate) const EXIT_CODE: u8 = 130;
 
 /// How often a training is asked whether it has saved its state.
 const POLL: Duration = Duration::from_millis(20);
@@ -58,7 +58,7 @@ struct UnderWay {
 /// # Errors
 ///
 /// If the system does not let signals be handled, or they are already.
-pub fn install(app: &'static str) -> Result<(), ctrlc::Error> {
+pub(crate) fn install(app: &'static str) -> Result<(), ctrlc::Error> {
     let _ = APP.set(app);
     ctrlc::set_handler(on_signal)
 }

@@ -35,41 +35,41 @@
 
 pub mod app;
 pub mod args;
-pub mod chart;
+mod chart;
 #[cfg(feature = "parity")]
-pub mod check;
-pub mod dashboard;
-pub mod device;
-pub mod download_progress;
+mod check;
+mod dashboard;
+mod device;
+mod download_progress;
 mod epoch_line;
 pub mod escape;
 mod eval;
 pub mod explain;
 pub mod export;
-pub mod failure;
-pub mod highlights;
+mod failure;
+mod highlights;
 pub mod inspect;
-pub mod interrupt;
+mod interrupt;
 mod metric_names;
-pub mod model_dir;
+mod model_dir;
 mod mpi;
 pub mod output;
-pub mod parse;
+mod parse;
 mod predict;
 pub mod progress;
-pub mod read_progress;
+mod read_progress;
 pub mod recipe;
-pub mod report;
-pub mod run_report;
+mod report;
+mod run_report;
 #[cfg(any(feature = "mpi", test))]
 mod scratch;
 pub mod sections;
-pub mod serve;
+mod serve;
 mod shards;
-pub mod skipped;
+mod skipped;
 pub mod splits;
 mod summary;
-pub mod sweep;
+mod sweep;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod threads;

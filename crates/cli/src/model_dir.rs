@@ -84,7 +84,7 @@ pub(crate) fn locate_model(run: &Path) -> Option<PathBuf> {
 
 /// The recipe of the run that a model folder is part of, if it is part of one: it knows where the
 /// training data is.
-pub fn recipe_file(model: &Path) -> Option<PathBuf> {
+pub(crate) fn recipe_file(model: &Path) -> Option<PathBuf> {
     // Of a relative folder such as `.` the parent is not in its name.
     let model = fs::canonicalize(model).ok()?;
     // The best so far is in the folder of checkpoints.

@@ -10,7 +10,7 @@ use tinderbox_train::{Metrics, Timings};
 /// Rows for a table: names of metrics, and their values for this model and the classical methods.
 ///
 /// `f1` says which F1 it is.
-pub fn scores(
+pub(crate) fn scores(
     summary: &Summary,
     names: &[&str],
     f1: F1,
@@ -40,7 +40,7 @@ pub fn scores(
 }
 
 /// The layers of a network as rows of a table.
-pub fn layer_rows(layers: &[LayerSummary]) -> Vec<Vec<String>> {
+pub(crate) fn layer_rows(layers: &[LayerSummary]) -> Vec<Vec<String>> {
     let head = ["layer", "what", "output", "parameters"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(layers.iter().map(|layer| {
@@ -56,7 +56,7 @@ pub fn layer_rows(layers: &[LayerSummary]) -> Vec<Vec<String>> {
 }
 
 /// A confusion matrix as rows of a table: true classes down, predicted ones across.
-pub fn confusion_rows(
+pub(crate) fn confusion_rows(
     classes: &[String],
     predicted: &[String],
     confusion: &[Vec<usize>],
@@ -70,7 +70,7 @@ pub fn confusion_rows(
 }
 
 /// Precision, recall and F1 of each class as rows of a table.
-pub fn class_rows(labels: &[String], scores: &[ClassScores]) -> Vec<Vec<String>> {
+pub(crate) fn class_rows(labels: &[String], scores: &[ClassScores]) -> Vec<Vec<String>> {
     let head = ["class", "precision", "recall", "f1", "support"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let value = |value: f64| format!("{value:.4}");
@@ -87,20 +87,20 @@ pub fn class_rows(labels: &[String], scores: &[ClassScores]) -> Vec<Vec<String>>
 }
 
 /// A threshold in two digits, or more if it is near 0 or 1.
-pub fn shown_threshold(threshold: f64) -> String {
+pub(crate) fn shown_threshold(threshold: f64) -> String {
     let margin = threshold.min(1.0 - threshold).max(1e-9);
     let digits = (-margin.log10()).ceil().clamp(0.0, 8.0) as usize + 1;
     format!("{threshold:.digits$}")
 }
 
 /// Metrics as rows of a table; `f1` says which F1 it is.
-pub fn metric_rows(metrics: &Metrics, f1: F1) -> Vec<Vec<String>> {
+pub(crate) fn metric_rows(metrics: &Metrics, f1: F1) -> Vec<Vec<String>> {
     let row = |(name, value): (&String, &f64)| vec![f1.label(name), format!("{value:.4}")];
     metrics.iter().map(row).collect()
 }
 
 /// Where the time of a run went.
-pub fn times(timings: &Timings, wall_s: f64) -> String {
+pub(crate) fn times(timings: &Timings, wall_s: f64) -> String {
     let share = |seconds: f64| 100.0 * seconds / wall_s.max(f64::MIN_POSITIVE);
     let Timings {
         data_s,

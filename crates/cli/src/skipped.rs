@@ -7,14 +7,14 @@ use crate::splits::count;
 
 /// Items that could not be read: how many, and why the first one could not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
+pub(crate) struct Skipped {
     count: usize,
     first: String,
 }
 
 impl Skipped {
     /// Counts an item.
-    pub fn add(&mut self, error: &impl ToString) {
+    pub(crate) fn add(&mut self, error: &impl ToString) {
         if self.count == 0 {
             self.first = error.to_string();
         }
@@ -22,12 +22,12 @@ impl Skipped {
     }
 
     /// How many there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
     /// Warns of them, if there are any; `source` names the file that they are from, if it is one.
-    pub fn report(&self, items: Noun, source: Option<&str>) {
+    pub(crate) fn report(&self, items: Noun, source: Option<&str>) {
         if let Some(warning) = self.warning(items, source) {
             note(&warning);
         }
