@@ -106,8 +106,26 @@ pub struct Progress {
     /// Steps of a training that has no epochs.
     total_steps: Option<usize>,
     started: Instant,
+    /// Time that the last epoch took.
+    epoch_time: Option<Duration>,
     split: SplitProgress,
     last_line: Instant,
+}
+
+/// The epochs after the current one, which are part of the time left.
+#[derive(Clone, Copy)]
+struct Rest {
+    epochs: usize,
+    /// Time for each of them, as far as an epoch, or the training part of one, was seen.
+    epoch_time: Option<Duration>,
+}
+
+impl Rest {
+    /// Time to the end of the training, from what the split has taken and has left.
+    fn left(self, elapsed: Duration, split_left: Duration) -> Duration {
+        let epoch_time = self.epoch_time.unwrap_or(elapsed + split_left);
+        split_left + epoch_time.mul_f64(self.epochs as f64)
+    }
 }
 
 /// How far a split of an epoch is.
@@ -149,8 +167,20 @@ impl Progress {
             epochs: 1,
             total_steps: None,
             started: Instant::now(),
+            epoch_time: None,
             split: SplitProgress::new(true, 0),
             last_line: Instant::now(),
+        }
+    }
+
+    /// What follows the current split.
+    fn rest(&self) -> Rest {
+        // At its first validation, an epoch is known but for that.
+        let seen = (!self.split.is_train)
+            .then(|| self.split.started.saturating_duration_since(self.started));
+        Rest {
+            epochs: self.epochs.saturating_sub(self.epoch),
+            epoch_time: self.epoch_time.or(seen),
         }
     }
 
@@ -177,7 +207,7 @@ impl Progress {
         }
     }
 
-    /// A line within a long epoch, as in `epoch 1/10, 45%, loss 1.9200, 2 min left`.
+    /// A line within a long epoch, as in `epoch 1/10, 45%, loss 1.9200, 32 min left`: the time left of all epochs.
     fn split_line(&self, elapsed: Duration) -> String {
         let split = &self.split;
         let mut parts = vec![self.position(self.epoch)];
@@ -190,7 +220,8 @@ impl Progress {
         {
             parts.push(format!("loss {loss:.4}"));
         }
-        parts.push(format!("{} left", rounded(split.left(elapsed))));
+        let left = self.rest().left(elapsed, split.left(elapsed));
+        parts.push(format!("{} left", rounded(left)));
         parts.join(", ")
     }
 
@@ -212,6 +243,7 @@ impl TrainingProgressLogger for Progress {
         self.total_steps = steps.filter(|_| epochs == 0);
         self.epochs = epochs;
         self.epoch = first;
+        self.epoch_time = None;
         self.started = Instant::now();
     }
 
@@ -222,6 +254,7 @@ impl TrainingProgressLogger for Progress {
         note(&self.epoch_line(epoch));
         self.last_line = Instant::now();
         self.epoch = epoch + 1;
+        self.epoch_time = Some(self.started.elapsed());
         self.started = Instant::now();
         self.running.clear();
     }
@@ -236,10 +269,11 @@ impl TrainingProgressLogger for Progress {
         }
         let bar = ProgressBar::with_draw_target(Some(items as u64), ProgressDrawTarget::stderr());
         let template = if room() < MARGIN {
-            "{prefix} {percent}%  {eta} left"
+            "{prefix} {percent}%  {rest} left"
         } else {
-            "{prefix} {bar:12} {pos}/{len}  {rate}  {eta} left  {msg}"
+            "{prefix} {bar:12} {pos}/{len}  {rate}  {rest} left  {msg}"
         };
+        let rest = self.rest();
         bar.set_style(
             ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -247,6 +281,13 @@ impl TrainingProgressLogger for Progress {
                 .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
                     let _ = write!(out, "{:.0}/s", state.per_sec());
                 })
+                .with_key(
+                    "rest",
+                    move |state: &ProgressState, out: &mut dyn fmt::Write| {
+                        let left = rest.left(state.elapsed(), state.eta());
+                        let _ = out.write_str(&rounded(left));
+                    },
+                )
                 .progress_chars("=> "),
         );
         bar.set_prefix(match self.total_steps {
@@ -343,11 +384,16 @@ mod tests {
         progress.running.insert("loss".to_owned(), 1.92);
         progress.update_split(90);
         let line = progress.split_line(Duration::from_secs(90));
-        assert_eq!(line, "epoch  1/10, 45%, loss 1.9200, 2 min left");
+        // 200 s for each of ten epochs, of which 90 s are over.
+        assert_eq!(line, "epoch  1/10, 45%, loss 1.9200, 32 min left");
+        progress.epoch_time = Some(Duration::from_secs(100));
+        let line = progress.split_line(Duration::from_secs(90));
+        assert_eq!(line, "epoch  1/10, 45%, loss 1.9200, 17 min left");
+        progress.epoch = 10;
         progress.start_split("valid", 40);
         progress.update_split(10);
         let line = progress.split_line(Duration::from_secs(3));
-        assert_eq!(line, "epoch  1/10, validation, 25%, 9 s left");
+        assert_eq!(line, "epoch 10/10, validation, 25%, 9 s left");
     }
 
     #[test]
