@@ -1,5 +1,7 @@
 //! Images: decoding, folders, IDX files, image sets in memory and augmentation.
 
+#[cfg(feature = "loader")]
+mod animated;
 mod augment;
 mod boxes;
 mod complete;
@@ -25,6 +27,8 @@ mod segmentation;
 mod set;
 mod taken;
 
+#[cfg(feature = "loader")]
+pub use animated::{animated_note, warn_if_animated};
 pub use augment::{
     Augment, AugmentError, AugmentParams, CropWindow, Geometry, Mix, MixKind, Mosaic,
     TransformedBoxes, augment_boxes,

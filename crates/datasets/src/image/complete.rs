@@ -10,7 +10,10 @@ pub(super) fn check_complete(format: ImageFormat, bytes: &[u8]) -> Result<(), &'
     let (whole, missing) = match format {
         ImageFormat::Jpeg => (jpeg(bytes), "it ends without the end marker of a JPEG"),
         ImageFormat::Png => (png(bytes), "it ends without the IEND chunk of a PNG"),
-        ImageFormat::Gif => (gif(bytes), "it ends without the trailer of a GIF"),
+        ImageFormat::Gif => (
+            gif_frames(bytes).map(|_| ()),
+            "it ends without the trailer of a GIF",
+        ),
         ImageFormat::WebP => (riff(bytes), "it is shorter than its WebP header says"),
         _ => (Some(()), ""),
     };
@@ -56,7 +59,9 @@ fn riff(bytes: &[u8]) -> Option<()> {
     bytes.get(..length.checked_add(7)?).map(|_| ())
 }
 
-fn gif(bytes: &[u8]) -> Option<()> {
+/// The frames of a GIF; none if it is cut.
+pub(super) fn gif_frames(bytes: &[u8]) -> Option<usize> {
+    let mut frames = 0;
     let colors = |flags: u8| {
         if flags & 0x80 == 0 {
             0
@@ -68,11 +73,14 @@ fn gif(bytes: &[u8]) -> Option<()> {
     loop {
         let block = *bytes.get(at)?;
         at += match block {
-            0x3B => return Some(()),
+            0x3B => return Some(frames),
             // An extension: its kind, then sub-blocks.
             0x21 => 2,
             // A frame: place, size and flags, maybe colors, the first code's size, then sub-blocks.
-            0x2C => 11 + colors(*bytes.get(at + 9)?),
+            0x2C => {
+                frames += 1;
+                11 + colors(*bytes.get(at + 9)?)
+            }
             _ => return None,
         };
         loop {

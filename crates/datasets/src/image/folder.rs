@@ -33,8 +33,11 @@ use tracing::warn;
 use crate::archive;
 use crate::content::content_hash;
 use crate::files::{SkippedFiles, SplitName};
+use crate::image::animated::is_animated;
 use crate::image::decode::decode_picture;
-use crate::image::{DecodeOptions, Image, ImageError, LabeledImage, check_bytes, decode_bytes};
+use crate::image::{
+    DecodeOptions, Image, ImageError, LabeledImage, animated_note, check_bytes, decode_bytes,
+};
 use crate::parallel::parallel_map;
 use error::quoted;
 use inspect::is_dark_16_bit;
@@ -70,6 +73,7 @@ pub struct ImageFolder {
     contents: Vec<u64>,
     skipped: usize,
     dark_16_bit: usize,
+    animated: usize,
 }
 
 /// A data set with the splits that its folders or its table name.
@@ -153,6 +157,8 @@ impl ImageFolder {
         let parts = [Some(&train), valid.as_ref(), test.as_ref()];
         let dark = parts.into_iter().flatten().map(|part| part.dark_16_bit);
         notes.extend(dark_16_bit_note(dark.sum()));
+        let animated = parts.into_iter().flatten().map(|part| part.animated);
+        notes.extend(animated_note(animated.sum()));
         Ok(FolderSplits {
             train,
             valid,
@@ -203,6 +209,7 @@ impl ImageFolder {
             contents: Vec::new(),
             skipped: 0,
             dark_16_bit: 0,
+            animated: 0,
         };
         folder.fill(path, part.items, options)?;
         for _ in 0..folder.skipped {
@@ -232,6 +239,7 @@ impl ImageFolder {
                     self.labels.push(label as u16);
                     self.contents.push(checked.content);
                     self.dark_16_bit += usize::from(checked.is_dark_16_bit);
+                    self.animated += usize::from(checked.is_animated);
                 }
                 Err(error) => {
                     lost[label] += 1;
@@ -350,6 +358,7 @@ struct Checked {
     content: u64,
     /// False if the pixels were not decoded.
     is_dark_16_bit: bool,
+    is_animated: bool,
 }
 
 fn check_file(
@@ -367,6 +376,7 @@ fn check_file(
     Ok(Checked {
         content: content_hash(&bytes),
         is_dark_16_bit,
+        is_animated: is_animated(&bytes),
     })
 }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use tinderbox_datasets::files::SkippedFiles;
-use tinderbox_datasets::image::{ImageFile, find_images, is_archive};
+use tinderbox_datasets::image::{ImageFile, find_images, is_archive, warn_if_animated};
 use tinderbox_datasets::{FileHash, InputRange, Shard};
 use tinderbox_train::TaskError;
 use tinderbox_train::format::thousands;
@@ -57,7 +57,9 @@ impl Source {
             read.map_err(|error| TaskError::from(error).context("cannot read stdin"))?;
             return Ok(Cow::Owned(bytes));
         };
-        file.bytes().map_err(TaskError::user)
+        let bytes = file.bytes().map_err(TaskError::user)?;
+        warn_if_animated(&bytes, file.path());
+        Ok(bytes)
     }
 }
 

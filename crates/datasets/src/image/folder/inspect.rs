@@ -11,6 +11,7 @@ use super::splits::{Part, find_parts};
 use super::{FolderError, with_cause};
 use crate::content::content_hash;
 use crate::files::{SkippedFiles, SplitName};
+use crate::image::animated::is_animated;
 use crate::image::decode::decode_picture;
 use crate::image::{ImageError, MAX_PIXELS, check_bytes, fit, format_name};
 use crate::parallel::parallel_map;
@@ -64,6 +65,8 @@ pub struct FolderReport {
     pub conflicting_labels: usize,
     /// Images that store 16 bits per value, none of which needs more than 12: they are read as nearly black.
     pub dark_16_bit: usize,
+    /// Animations, of which the first frame is read.
+    pub animated: usize,
     /// Files that are not used.
     pub skipped_files: SkippedFiles,
     /// Further notes for the user.
@@ -77,6 +80,7 @@ struct Facts {
     content: u64,
     thumbnail: Thumbnail,
     is_dark_16_bit: bool,
+    is_animated: bool,
 }
 
 /// A good image with its place.
@@ -101,6 +105,7 @@ fn facts(file: &ImageFile) -> Result<Facts, ImageError> {
         content: content_hash(&bytes),
         thumbnail: Thumbnail::new(&small),
         is_dark_16_bit,
+        is_animated: is_animated(&bytes),
     })
 }
 
@@ -239,6 +244,7 @@ impl FolderReport {
                     *self.formats.entry(facts.format.to_owned()).or_default() += 1;
                     *self.sizes.entry(facts.size).or_default() += 1;
                     self.dark_16_bit += usize::from(facts.is_dark_16_bit);
+                    self.animated += usize::from(facts.is_animated);
                     good.push(Good {
                         split,
                         key: file.key.clone(),

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use tinderbox_datasets::count_duplicates;
 use tinderbox_datasets::detection::{self, DetectionError, DetectionSet};
 use tinderbox_datasets::image::{
-    FolderReport, MaskLayout, MaskSearch, SplitReport, dark_16_bit_note, inspect as inspect_folder,
-    is_idx_folder,
+    FolderReport, MaskLayout, MaskSearch, SplitReport, animated_note, dark_16_bit_note,
+    inspect as inspect_folder, is_idx_folder,
 };
 use tinderbox_datasets::landmarks::landmark_format;
 use tinderbox_train::format::thousands;
@@ -203,6 +203,7 @@ fn details(data: &Path, report: &FolderReport, warnings: &[String]) -> Map<Strin
         "near_pairs": report.near_pairs,
         "conflicting_labels": report.conflicting_labels,
         "dark_16_bit": report.dark_16_bit,
+        "animated": report.animated,
         "skipped_files": report.skipped_files.counts(),
         "warnings": warnings,
     });
@@ -342,6 +343,7 @@ fn warnings(report: &FolderReport) -> Vec<String> {
         ));
     }
     warnings.extend(dark_16_bit_note(report.dark_16_bit));
+    warnings.extend(animated_note(report.animated));
     if report.conflicting_labels > 0 {
         warnings.push(format!(
             "{} in several classes",
