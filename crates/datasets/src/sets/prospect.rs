@@ -92,14 +92,6 @@ impl LabeledMaps {
             skipped_files: names(&["Idw_xx", "Idw_yy"]),
         }
     }
-
-    /// The same on the fine grid of the rocks: about 123,000 cells of 1 km².
-    pub fn lithium_fine() -> Self {
-        Self {
-            grid: "Granite".to_owned(),
-            ..Self::lithium()
-        }
-    }
 }
 
 /// A known place.

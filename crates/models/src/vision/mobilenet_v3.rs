@@ -320,13 +320,6 @@ impl MobileNetV3 {
         project(&self.output, drop_out(&self.dropout, features))
     }
 
-    /// The same network with another classifier of its features.
-    #[must_use]
-    pub fn with_classifier(mut self, output: Linear) -> Self {
-        self.output = output;
-        self
-    }
-
     /// Computes the last feature map, from which [`classify_map`](Self::classify_map) computes the logits.
     ///
     /// # Shapes

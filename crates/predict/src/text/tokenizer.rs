@@ -239,11 +239,6 @@ impl TextTokenizer {
         }
     }
 
-    /// Whether tokens are bytes.
-    pub fn is_bytes(&self) -> bool {
-        self.hub.is_none()
-    }
-
     /// The token of unknown words; bytes and some pretrained tokenizers have none.
     pub fn unknown(&self) -> Option<u32> {
         let hub = self.hub.as_ref()?;

@@ -120,30 +120,6 @@ impl Ranking {
         (total.positives > 0.0).then(|| self.pairs().map(part).sum::<f64>() / total.positives)
     }
 
-    /// The threshold of the largest F1, the highest of equals, and that F1. `None` without
-    /// positives.
-    ///
-    /// The threshold lies half-way to the next lower score. Choose it on validation rows, and
-    /// measure [`f1`](super::f1) at it on test rows.
-    pub fn best_f1(&self) -> Option<(f64, f64)> {
-        let total = self.total();
-        let mut best = None;
-        for (at, step) in self.steps.iter().enumerate().skip(1) {
-            let f1 = 2.0 * step.positives / (step.rows + total.positives);
-            if f1 > best.map_or(0.0, |(_, f1)| f1) {
-                let next = self.steps.get(at + 1).map_or(step.score, |next| next.score);
-                let middle = f64::midpoint(step.score, next);
-                let threshold = if middle.is_finite() {
-                    middle
-                } else {
-                    step.score
-                };
-                best = Some((threshold, f1));
-            }
-        }
-        best
-    }
-
     /// What it takes to find `recall` of the positives, in `(0, 1]`. `None` without positives.
     pub fn workload(&self, recall: f64) -> Option<Workload> {
         let total = self.total();
@@ -357,12 +333,11 @@ mod tests {
             assert_eq!(ranking.auroc(), None);
             assert_eq!(ranking.roc(), [[0.0; 2]; 0]);
             assert_eq!(ranking.average_precision(), precision);
-            assert_eq!(ranking.best_f1().map(|best| best.1), precision);
             assert_eq!(ranking.capture(1.0), precision);
         }
         let none = Ranking::new(&[], &[]);
         assert_eq!((none.auroc(), none.average_precision()), (None, None));
-        assert_eq!((none.best_f1(), none.workload(0.8)), (None, None));
+        assert_eq!(none.workload(0.8), None);
         assert_eq!((none.capture(0.1), none.lift(0.1)), (None, None));
         assert_eq!(none.precision_recall().len(), 0);
     }
@@ -371,14 +346,6 @@ mod tests {
     fn a_score_that_is_no_number_ranks_last() {
         let ranking = Ranking::new(&[f64::NAN, -5.0], &[true, false]);
         assert_eq!(ranking.auroc(), Some(0.0));
-    }
-
-    /// Expected: the largest of scikit-learn 1.9.1's `precision_recall_curve`.
-    #[test]
-    fn the_best_f1_lies_between_two_scores() {
-        let (threshold, f1) = Ranking::new(&SCORES, &LABELS).best_f1().unwrap();
-        close(Some(f1), 0.714_285_714_285_714_3);
-        close(Some(threshold), f64::midpoint(0.35, 0.2));
     }
 
     #[test]
