@@ -5,12 +5,12 @@
 //!
 //! ```no_run
 //! use burn::tensor::Device;
-//! use tinderbox_recipes::vision::{ImageClassification, Recipe};
+//! use tinderbox_recipes::vision::{VisionRecipe, VisionTask};
 //! use tinderbox_train::{Options, Task as _};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let recipe = Recipe::builtin("digits").expect("it is built in");
-//! let task = ImageClassification::prepare(recipe)?;
+//! let recipe = VisionRecipe::builtin("digits").expect("it is built in");
+//! let task = VisionTask::prepare(recipe)?;
 //! let report = task.train(&Device::flex(), Options::new("runs/mine"))?;
 //! println!("{:.4}", report.test["accuracy"]);
 //! # Ok(())

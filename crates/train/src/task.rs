@@ -161,9 +161,7 @@ pub trait Task: Sized {
     /// If the model does not have two classes, or the threshold is no probability.
     fn with_threshold(model: Self::Model, threshold: f64) -> Result<Self::Model, TaskError> {
         let _ = (model, threshold);
-        Err(TaskError::user(
-            "`--threshold` does not apply to this model, which does not decide between two classes",
-        ))
+        Err(no_threshold())
     }
 
     /// Evaluates a model on a split of the data it was trained on, or on other data.
@@ -248,6 +246,13 @@ pub trait Task: Sized {
         let _ = model;
         vec!["value".to_owned()]
     }
+}
+
+/// The error of a model without a decision threshold.
+pub fn no_threshold() -> TaskError {
+    TaskError::user(
+        "`--threshold` does not apply to this model, which does not decide between two classes",
+    )
 }
 
 /// The word for one item, singular and plural, as in `row` and `rows`.

@@ -16,48 +16,39 @@ mod inputs;
 mod recipe;
 mod weights;
 
-use std::path::{Path, PathBuf};
-
-use burn::tensor::Device;
-use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
-use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{Detector, DetectorSpec, Normalize, PublishedDetector};
 use tinderbox_train::classify::ClassWeights;
 use tinderbox_train::format::thousands;
-use tinderbox_train::memory::check_memory;
-use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
-use tinderbox_train::task::{
-    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-};
-use tinderbox_train::{Options, Report, Split, Task, TaskError, box_warnings};
+use tinderbox_train::task::{Noun, Overview};
+use tinderbox_train::{Split, TaskError, box_warnings};
 
 pub(super) use builtin::BUILTIN;
 pub use builtin::FINE_TUNING;
 pub use coco::CocoFile;
 pub(super) use docs::DOCS;
+pub(super) use evaluate::evaluate;
 pub use inferred::InferredDetection;
+pub(super) use inputs::predict;
 pub use recipe::{BoxData, DetectionRecipe, DetectionTag};
 
 use data::BoxedImages;
 
-use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
 use super::eval_rows::TrainingData;
-use super::photos::check_outputs;
 use super::splits::ImageSplits;
 
 /// Object detection: a recipe with its images and boxes.
 ///
 /// With the feature `baseline` the network is compared with histograms of oriented gradients (HOG) in sliding
 /// windows of logistic regression, by the same metrics on the same images.
-pub struct ObjectDetection {
-    recipe: DetectionRecipe,
+pub(super) struct ObjectDetection {
+    pub(super) recipe: DetectionRecipe,
     data: BoxedImages,
-    splits: ImageSplits,
-    list: SplitList,
+    pub(super) splits: ImageSplits,
+    pub(super) list: SplitList,
     normalize: Normalize,
     layers: Vec<LayerSummary>,
     /// Published weights of the network.
@@ -78,32 +69,9 @@ fn splits_of(data: &BoxedImages, split: &Split) -> Result<ImageSplits, DataError
     ImageSplits::without_classes(&data.contents, &data.named, split)
 }
 
-impl Task for ObjectDetection {
-    type Recipe = DetectionRecipe;
-    type Model = Detector;
-    type InputOptions = PhotoOptions;
-
-    const KIND: &'static str = Detector::KIND;
-    const ITEM: Noun = Noun("image", "images");
-
-    fn check_memory(recipe: &DetectionRecipe) -> Result<(), TaskError> {
-        recipe.validate()?;
-        let [height, width, channels] = recipe.shape();
-        let classes = recipe.data.classes.len().max(1);
-        let layers = recipe.model.layers(recipe.shape(), classes)?;
-        let input = height * width * channels;
-        let keys = "`data.size`, `train.batch_size` or `model`";
-        Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
-    }
-
-    fn check_recipe(recipe: &DetectionRecipe) -> Result<(), TaskError> {
-        recipe.validate()?;
-        let classes = recipe.data.classes.len().max(1);
-        recipe.model.layers(recipe.shape(), classes)?;
-        Ok(())
-    }
-
-    fn prepare(mut recipe: DetectionRecipe) -> Result<Self, TaskError> {
+impl ObjectDetection {
+    /// Reads the images of a recipe and checks everything that can be checked before training.
+    pub(super) fn prepare(mut recipe: DetectionRecipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let weights = weights::open(&mut recipe)?;
         // The weights may have changed the network.
@@ -132,11 +100,8 @@ impl Task for ObjectDetection {
         })
     }
 
-    fn recipe(&self) -> &DetectionRecipe {
-        &self.recipe
-    }
-
-    fn overview(&self) -> Overview {
+    /// What was read, how it is split, and what looks wrong.
+    pub(super) fn overview(&self) -> Overview {
         let splits = self.splits.overview(|rows| self.class_counts(rows));
         let weighted = self.recipe.loss.class_weights != ClassWeights::None
             || self.recipe.train.balanced_sampling;
@@ -163,92 +128,6 @@ impl Task for ObjectDetection {
         }
     }
 
-    fn split_list(&self) -> Option<&SplitList> {
-        Some(&self.list)
-    }
-
-    fn without_test(mut self) -> Self {
-        self.splits.hide_test();
-        self
-    }
-
-    fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
-        self.train_parts(run, device, options)
-    }
-
-    fn load(dir: &Path, device: &Device) -> Result<Detector, TaskError> {
-        Ok(Detector::load(&ModelFiles::open(dir), device)?)
-    }
-
-    fn with_threshold(model: Detector, threshold: f64) -> Result<Detector, TaskError> {
-        Ok(model.with_threshold(threshold as f32))
-    }
-
-    fn evaluate(
-        model: &Detector,
-        request: &EvalRequest<'_, DetectionRecipe>,
-    ) -> Result<EvalReport, TaskError> {
-        evaluate::evaluate(model, request)
-    }
-
-    fn check_inputs(
-        _model: &Detector,
-        inputs: &[PathBuf],
-        options: &InputOptions<PhotoOptions>,
-    ) -> Result<(), TaskError> {
-        check_outputs(inputs, options)
-    }
-
-    fn predict(
-        model: &Detector,
-        path: &Path,
-        options: &InputOptions<PhotoOptions>,
-        each: &mut PredictionListener<'_>,
-    ) -> Result<InputReport, TaskError> {
-        inputs::predict(model, path, options, each)
-    }
-
-    fn finish_inputs(
-        _model: &Detector,
-        options: &InputOptions<PhotoOptions>,
-    ) -> Result<(), TaskError> {
-        match &options.own.coco {
-            Some(file) => file.finish(),
-            None => Ok(()),
-        }
-    }
-
-    fn range(
-        _: &Detector,
-        path: &Path,
-        options: &PhotoOptions,
-        shard: Shard,
-    ) -> Result<InputRange, TaskError> {
-        options.range(path, shard)
-    }
-
-    fn writes_files(_model: &Detector) -> bool {
-        true
-    }
-
-    fn columns(_model: &Detector) -> Vec<String> {
-        ["height", "width", "objects"].map(str::to_owned).to_vec()
-    }
-}
-
-impl DetectionRecipe {
-    /// `[height, width, channels]` of a training image.
-    fn shape(&self) -> [usize; 3] {
-        [self.data.size, self.data.size, self.data.channels]
-    }
-}
-
-impl ObjectDetection {
     fn all_rows(&self) -> Vec<usize> {
         (0..self.data.contents.len()).collect()
     }

@@ -15,46 +15,37 @@ mod recipe;
 mod shapes;
 mod weights;
 
-use std::path::{Path, PathBuf};
-
-use burn::tensor::Device;
-use tinderbox_datasets::{InputRange, Shard, flip_order};
+use tinderbox_datasets::flip_order;
 use tinderbox_models::LayerSummary;
-use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{
     LandmarkInput, LandmarkModelConfig, Landmarker, LandmarkerSpec, Normalize, PublishedModel,
 };
+use tinderbox_train::TaskError;
 use tinderbox_train::format::thousands;
-use tinderbox_train::memory::check_memory;
-use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
-use tinderbox_train::task::{
-    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-};
-use tinderbox_train::{Options, Report, Task, TaskError};
+use tinderbox_train::task::Overview;
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
+pub(super) use evaluate::evaluate;
 pub use inferred::InferredLandmarks;
-pub(super) use inputs::open_detector;
+pub(super) use inputs::{open_detector, predict};
 pub use recipe::{CascadeFit, LandmarkData, LandmarkRecipe, LandmarkTag};
 
 use batch::FaceCollate;
 use cascade::{Cache, MAX_CROPS};
 use data::Faces;
 
-use super::PhotoOptions;
 use super::batch::measure;
 use super::eval_rows::TrainingData;
-use super::photos::check_outputs;
 use super::splits::ImageSplits;
 
 /// Landmarks: a recipe with its images and points.
-pub struct Landmarks {
-    recipe: LandmarkRecipe,
+pub(super) struct Landmarks {
+    pub(super) recipe: LandmarkRecipe,
     data: Faces,
-    splits: ImageSplits,
-    list: SplitList,
+    pub(super) splits: ImageSplits,
+    pub(super) list: SplitList,
     normalize: Normalize,
     layers: Vec<LayerSummary>,
     /// Published weights whose features a cascade reads.
@@ -63,36 +54,9 @@ pub struct Landmarks {
     cache: Cache,
 }
 
-impl Task for Landmarks {
-    type Recipe = LandmarkRecipe;
-    type Model = Landmarker;
-    type InputOptions = PhotoOptions;
-
-    const KIND: &'static str = Landmarker::KIND;
-    const ITEM: Noun = Noun("face", "faces");
-
-    fn check_memory(recipe: &LandmarkRecipe) -> Result<(), TaskError> {
-        recipe.validate()?;
-        let sizes = [
-            recipe.data.size,
-            recipe.data.channels,
-            recipe.data.points.max(1),
-        ];
-        let layers = recipe.model.layers(sizes)?;
-        let input = recipe.data.size * recipe.data.size * recipe.data.channels;
-        let keys = "`data.size`, `train.batch_size` or `model`";
-        Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
-    }
-
-    fn check_recipe(recipe: &LandmarkRecipe) -> Result<(), TaskError> {
-        recipe.validate()?;
-        let data = &recipe.data;
-        let sizes = [data.size, data.channels, data.points.max(1)];
-        recipe.model.layers(sizes)?;
-        Ok(())
-    }
-
-    fn prepare(mut recipe: LandmarkRecipe) -> Result<Self, TaskError> {
+impl Landmarks {
+    /// Reads the images of a recipe and checks everything that can be checked before training.
+    pub(super) fn prepare(mut recipe: LandmarkRecipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let weights = weights::open(&mut recipe)?;
         let data = Faces::open(&recipe.data)?;
@@ -106,8 +70,7 @@ impl Task for Landmarks {
             )));
         }
         let splits = data.splits(&recipe.split, recipe.data.group_by)?;
-        let sizes = [recipe.data.size, recipe.data.channels, recipe.data.points];
-        let layers = recipe.model.layers(sizes)?;
+        let layers = recipe.layers()?;
         let train = &splits.splits;
         let list = SplitList::new(data.items(), [&train.train, &train.valid, &train.test]);
         let normalize = match &weights {
@@ -126,11 +89,8 @@ impl Task for Landmarks {
         })
     }
 
-    fn recipe(&self) -> &LandmarkRecipe {
-        &self.recipe
-    }
-
-    fn overview(&self) -> Overview {
+    /// What was read, how it is split, and what looks wrong.
+    pub(super) fn overview(&self) -> Overview {
         Overview {
             summary: format!(
                 "{} points on {} faces ({}), in crops of {} pixels",
@@ -148,71 +108,6 @@ impl Task for Landmarks {
         }
     }
 
-    fn split_list(&self) -> Option<&SplitList> {
-        Some(&self.list)
-    }
-
-    fn without_test(mut self) -> Self {
-        self.splits.hide_test();
-        self
-    }
-
-    fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
-        self.train_parts(run, device, options)
-    }
-
-    fn load(dir: &Path, device: &Device) -> Result<Landmarker, TaskError> {
-        Ok(Landmarker::load(&ModelFiles::open(dir), device)?)
-    }
-
-    fn evaluate(
-        model: &Landmarker,
-        request: &EvalRequest<'_, LandmarkRecipe>,
-    ) -> Result<EvalReport, TaskError> {
-        evaluate::evaluate(model, request)
-    }
-
-    fn check_inputs(
-        _model: &Landmarker,
-        inputs: &[PathBuf],
-        options: &InputOptions<PhotoOptions>,
-    ) -> Result<(), TaskError> {
-        check_outputs(inputs, options)
-    }
-
-    fn predict(
-        model: &Landmarker,
-        path: &Path,
-        options: &InputOptions<PhotoOptions>,
-        each: &mut PredictionListener<'_>,
-    ) -> Result<InputReport, TaskError> {
-        inputs::predict(model, path, options, each)
-    }
-
-    fn range(
-        _: &Landmarker,
-        path: &Path,
-        options: &PhotoOptions,
-        shard: Shard,
-    ) -> Result<InputRange, TaskError> {
-        options.range(path, shard)
-    }
-
-    fn writes_files(_model: &Landmarker) -> bool {
-        true
-    }
-
-    fn columns(_model: &Landmarker) -> Vec<String> {
-        ["height", "width", "points"].map(str::to_owned).to_vec()
-    }
-}
-
-impl Landmarks {
     /// `[size, channels, points]` of the network.
     fn sizes(&self) -> [usize; 3] {
         [

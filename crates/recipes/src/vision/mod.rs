@@ -1,7 +1,6 @@
 //! Tasks on images.
 //!
-//! [`ImageClassification`] is one; its [`Recipe`], splits and inputs use the same images as every
-//! other. [`VisionTask`] is all of them as one, for a program: its [`VisionRecipe`] names the task.
+//! [`VisionTask`] is all of them: its [`VisionRecipe`] names the one that it does.
 //!
 //! A trained network is compared with classical methods on the same splits, unless they are skipped:
 //!
@@ -35,20 +34,16 @@ mod transfer;
 mod worst;
 
 pub use batch::{ImageCollate, measure};
-pub use classify::{ImageClassification, InferredRecipe, Recipe};
+pub use classify::{InferredRecipe, Recipe};
 pub use data::{DataError, ImageData, NamedSplit, open, open_other};
 pub use detect::{
     BoxData, CocoFile, DetectionRecipe, DetectionTag, FINE_TUNING, InferredDetection,
-    ObjectDetection,
 };
-pub use landmarks::{
-    CascadeFit, InferredLandmarks, LandmarkData, LandmarkRecipe, LandmarkTag, Landmarks,
-};
+pub use landmarks::{CascadeFit, InferredLandmarks, LandmarkData, LandmarkRecipe, LandmarkTag};
 pub use photos::PhotoOptions;
 pub use recipe::{BUILTIN, VisionRecipe};
 pub use segment::{
-    Background, ImageSegmentation, InferredSegmentation, MaskedData, SegmentationRecipe,
-    SegmentationTag,
+    Background, InferredSegmentation, MaskedData, SegmentationRecipe, SegmentationTag,
 };
 pub use source::{Data, Preprocess};
 pub use splits::ImageSplits;

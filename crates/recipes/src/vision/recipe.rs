@@ -3,6 +3,7 @@
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use tinderbox_datasets::image::AugmentError;
+use tinderbox_models::LayerSummary;
 use tinderbox_train::docs::{
     LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
 };
@@ -74,6 +75,31 @@ impl VisionRecipe {
             Self::Landmarks(recipe) => recipe.weights.as_str(),
         };
         (!weights.is_empty()).then_some(weights)
+    }
+
+    /// Checks every number that can be checked without the data.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        of_any!(self, recipe => recipe.validate())
+    }
+
+    /// `[height, width, channels]` of the input of the network, where the recipe sets it.
+    pub(super) fn shape(&self) -> Option<[usize; 3]> {
+        match self {
+            Self::Classification(recipe) => recipe.shape(),
+            Self::Segmentation(recipe) => Some(recipe.shape()),
+            Self::Detection(recipe) => Some(recipe.shape()),
+            Self::Landmarks(recipe) => Some(recipe.shape()),
+        }
+    }
+
+    /// The layers of the network, as far as they are known without the data.
+    pub(super) fn layers(&self) -> Result<Vec<LayerSummary>, ConfigError> {
+        of_any!(self, recipe => recipe.layers())
+    }
+
+    /// The number of items in a training batch.
+    pub(super) fn batch_size(&self) -> usize {
+        of_any!(self, recipe => recipe.train.batch_size)
     }
 
     /// The recipe, if it is one of segmentation.

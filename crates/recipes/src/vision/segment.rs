@@ -20,45 +20,36 @@ mod output;
 mod recipe;
 mod weights;
 
-use std::path::{Path, PathBuf};
-
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_models::LayerSummary;
-use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{
     Normalize, PublishedModel, SegmentationModelConfig, Segmenter, SegmenterSpec,
 };
-use tinderbox_train::memory::check_memory;
-use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
-use tinderbox_train::task::{
-    EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
-};
-use tinderbox_train::{Options, Report, Split, Task, TaskError};
+use tinderbox_train::task::Overview;
+use tinderbox_train::{Split, TaskError};
 
 pub(super) use builtin::BUILTIN;
 pub(super) use docs::DOCS;
+pub(super) use evaluate::evaluate;
 pub use inferred::InferredSegmentation;
+pub(super) use inputs::predict;
 pub use output::Background;
 pub use recipe::{MaskedData, SegmentationRecipe, SegmentationTag};
 
 use data::MaskedImages;
 
-use super::PhotoOptions;
 use super::batch::measure;
 use super::data::DataError;
 use super::eval_rows::TrainingData;
-use super::photos::check_outputs;
 use super::splits::ImageSplits;
 
 /// Segmentation: a recipe with its images and masks.
-pub struct ImageSegmentation {
-    recipe: SegmentationRecipe,
+pub(super) struct ImageSegmentation {
+    pub(super) recipe: SegmentationRecipe,
     data: MaskedImages,
-    splits: ImageSplits,
-    list: SplitList,
+    pub(super) splits: ImageSplits,
+    pub(super) list: SplitList,
     normalize: Normalize,
     layers: Vec<LayerSummary>,
     /// Share of the area of each class, in the training images.
@@ -83,30 +74,9 @@ fn splits_of(data: &MaskedImages, split: &Split) -> Result<ImageSplits, DataErro
     ImageSplits::without_classes(&data.contents, &data.named, split)
 }
 
-impl Task for ImageSegmentation {
-    type Recipe = SegmentationRecipe;
-    type Model = Segmenter;
-    type InputOptions = PhotoOptions;
-
-    const KIND: &'static str = Segmenter::KIND;
-    const ITEM: Noun = Noun("image", "images");
-
-    fn check_memory(recipe: &SegmentationRecipe) -> Result<(), TaskError> {
-        recipe.validate()?;
-        let layers = recipe.layers()?;
-        let [height, width, channels] = recipe.shape();
-        let input = height * width * channels;
-        let keys = "`data.size`, `train.batch_size` or `model`";
-        Ok(check_memory(&layers, input, recipe.train.batch_size, keys)?)
-    }
-
-    fn check_recipe(recipe: &SegmentationRecipe) -> Result<(), TaskError> {
-        recipe.validate()?;
-        recipe.layers()?;
-        Ok(())
-    }
-
-    fn prepare(mut recipe: SegmentationRecipe) -> Result<Self, TaskError> {
+impl ImageSegmentation {
+    /// Reads the images of a recipe and checks everything that can be checked before training.
+    pub(super) fn prepare(mut recipe: SegmentationRecipe) -> Result<Self, TaskError> {
         recipe.validate()?;
         let weights = weights::open(&mut recipe)?;
         let data = MaskedImages::open(&recipe.data)?;
@@ -131,11 +101,8 @@ impl Task for ImageSegmentation {
         })
     }
 
-    fn recipe(&self) -> &SegmentationRecipe {
-        &self.recipe
-    }
-
-    fn overview(&self) -> Overview {
+    /// What was read, how it is split, and what looks wrong.
+    pub(super) fn overview(&self) -> Overview {
         let [height, width, channels] = self.recipe.shape();
         let shares = self.recipe.data.classes.iter().zip(&self.areas);
         let shares = shares.map(|(name, share)| format!("{name} {:.1}%", 100.0 * share));
@@ -153,83 +120,6 @@ impl Task for ImageSegmentation {
         }
     }
 
-    fn split_list(&self) -> Option<&SplitList> {
-        Some(&self.list)
-    }
-
-    fn without_test(mut self) -> Self {
-        self.splits.hide_test();
-        self
-    }
-
-    fn train_in(
-        &self,
-        run: &RunDir,
-        device: &Device,
-        options: &mut Options,
-    ) -> Result<Report, TaskError> {
-        self.train_parts(run, device, options)
-    }
-
-    fn load(dir: &Path, device: &Device) -> Result<Segmenter, TaskError> {
-        Ok(Segmenter::load(&ModelFiles::open(dir), device)?)
-    }
-
-    fn evaluate(
-        model: &Segmenter,
-        request: &EvalRequest<'_, SegmentationRecipe>,
-    ) -> Result<EvalReport, TaskError> {
-        evaluate::evaluate(model, request)
-    }
-
-    fn check_inputs(
-        _model: &Segmenter,
-        inputs: &[PathBuf],
-        options: &InputOptions<PhotoOptions>,
-    ) -> Result<(), TaskError> {
-        check_outputs(inputs, options)
-    }
-
-    fn predict(
-        model: &Segmenter,
-        path: &Path,
-        options: &InputOptions<PhotoOptions>,
-        each: &mut PredictionListener<'_>,
-    ) -> Result<InputReport, TaskError> {
-        inputs::predict(model, path, options, each)
-    }
-
-    fn range(
-        _: &Segmenter,
-        path: &Path,
-        options: &PhotoOptions,
-        shard: Shard,
-    ) -> Result<InputRange, TaskError> {
-        options.range(path, shard)
-    }
-
-    fn writes_files(_model: &Segmenter) -> bool {
-        true
-    }
-
-    fn columns(model: &Segmenter) -> Vec<String> {
-        let sides = ["height", "width"].map(str::to_owned).into_iter();
-        sides.chain(model.labels().iter().cloned()).collect()
-    }
-}
-
-impl SegmentationRecipe {
-    /// `[height, width, channels]` of a training image.
-    fn shape(&self) -> [usize; 3] {
-        [self.data.size, self.data.size, self.data.channels]
-    }
-
-    fn layers(&self) -> Result<Vec<LayerSummary>, TaskError> {
-        Ok(self.model.layers(self.shape(), self.data.classes.len())?)
-    }
-}
-
-impl ImageSegmentation {
     /// Notes on the data and on where the weights are from.
     fn notes(&self) -> Vec<String> {
         let mut notes = self.data.notes.clone();

@@ -6,15 +6,21 @@ use burn::tensor::Device;
 use tinderbox_datasets::{InputRange, Shard};
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::vision::{Detector, ImageClassifier, Landmarker, Segmenter};
+use tinderbox_train::memory::check_memory;
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::splits::SplitList;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Overview, PredictionListener,
+    no_threshold,
 };
 use tinderbox_train::{Options, Report, Task, TaskError};
 
+use super::classify::{self, ImageClassification};
+use super::detect::{self, ObjectDetection};
+use super::landmarks::{self, Landmarks};
+use super::photos::{PhotoOptions, check_outputs};
 use super::recipe::VisionRecipe;
-use super::{ImageClassification, ImageSegmentation, Landmarks, ObjectDetection, PhotoOptions};
+use super::segment::{self, ImageSegmentation};
 
 /// Any task on images: its recipe names it.
 pub struct VisionTask {
@@ -54,16 +60,6 @@ macro_rules! of_any {
     };
 }
 
-impl VisionTask {
-    /// The task, if it is classification.
-    pub fn classification(&self) -> Option<&ImageClassification> {
-        match &self.task {
-            AnyTask::Classification(task) => Some(task),
-            _ => None,
-        }
-    }
-}
-
 impl VisionModel {
     /// The model, if it is an image classifier.
     ///
@@ -78,9 +74,7 @@ impl VisionModel {
             Self::Landmarker(_) => Err(other_kind("landmarks")),
         }
     }
-}
 
-impl VisionModel {
     /// The model of landmarks.
     ///
     /// # Errors
@@ -108,25 +102,29 @@ impl Task for VisionTask {
     type InputOptions = PhotoOptions;
 
     /// That of the default task; [`load`](Task::load) reads every kind.
-    const KIND: &'static str = ImageClassification::KIND;
-    const ITEM: Noun = ImageClassification::ITEM;
+    const KIND: &'static str = ImageClassifier::KIND;
+    const ITEM: Noun = Noun("image", "images");
 
     fn check_memory(recipe: &VisionRecipe) -> Result<(), TaskError> {
-        match recipe {
-            VisionRecipe::Classification(recipe) => ImageClassification::check_memory(recipe),
-            VisionRecipe::Segmentation(recipe) => ImageSegmentation::check_memory(recipe),
-            VisionRecipe::Detection(recipe) => ObjectDetection::check_memory(recipe),
-            VisionRecipe::Landmarks(recipe) => Landmarks::check_memory(recipe),
-        }
+        recipe.validate()?;
+        let Some(shape) = recipe.shape() else {
+            return Ok(());
+        };
+        let layers = recipe.layers()?;
+        let input = shape.into_iter().fold(1, usize::saturating_mul);
+        let keys = match recipe {
+            VisionRecipe::Classification(_) => {
+                "`data.height`, `data.width`, `train.batch_size` or `model`"
+            }
+            _ => "`data.size`, `train.batch_size` or `model`",
+        };
+        Ok(check_memory(&layers, input, recipe.batch_size(), keys)?)
     }
 
     fn check_recipe(recipe: &VisionRecipe) -> Result<(), TaskError> {
-        match recipe {
-            VisionRecipe::Classification(recipe) => ImageClassification::check_recipe(recipe),
-            VisionRecipe::Segmentation(recipe) => ImageSegmentation::check_recipe(recipe),
-            VisionRecipe::Detection(recipe) => ObjectDetection::check_recipe(recipe),
-            VisionRecipe::Landmarks(recipe) => Landmarks::check_recipe(recipe),
-        }
+        recipe.validate()?;
+        recipe.layers()?;
+        Ok(())
     }
 
     fn prepare(recipe: VisionRecipe) -> Result<Self, TaskError> {
@@ -144,7 +142,7 @@ impl Task for VisionTask {
                 AnyTask::Landmarks(Box::new(Landmarks::prepare(recipe)?))
             }
         };
-        let recipe = of_any!(&task, task => task.recipe().clone().into());
+        let recipe = of_any!(&task, task => task.recipe.clone().into());
         Ok(Self { recipe, task })
     }
 
@@ -157,17 +155,12 @@ impl Task for VisionTask {
     }
 
     fn split_list(&self) -> Option<&SplitList> {
-        of_any!(&self.task, task => task.split_list())
+        of_any!(&self.task, task => Some(&task.list))
     }
 
-    fn without_test(self) -> Self {
-        let task = match self.task {
-            AnyTask::Classification(task) => AnyTask::Classification(Box::new(task.without_test())),
-            AnyTask::Segmentation(task) => AnyTask::Segmentation(Box::new(task.without_test())),
-            AnyTask::Detection(task) => AnyTask::Detection(Box::new(task.without_test())),
-            AnyTask::Landmarks(task) => AnyTask::Landmarks(Box::new(task.without_test())),
-        };
-        Self { task, ..self }
+    fn without_test(mut self) -> Self {
+        of_any!(&mut self.task, task => task.splits.hide_test());
+        self
     }
 
     fn train_in(
@@ -181,48 +174,33 @@ impl Task for VisionTask {
 
     fn load(dir: &Path, device: &Device) -> Result<VisionModel, TaskError> {
         let files = ModelFiles::open(dir);
-        match files.kind()?.as_str() {
+        Ok(match files.kind()?.as_str() {
             ImageClassifier::KIND => {
-                let model = ImageClassification::load(dir, device)?;
-                Ok(VisionModel::Classifier(Box::new(model)))
+                VisionModel::Classifier(Box::new(ImageClassifier::load(&files, device)?))
             }
-            Segmenter::KIND => {
-                let model = ImageSegmentation::load(dir, device)?;
-                Ok(VisionModel::Segmenter(Box::new(model)))
-            }
-            Detector::KIND => {
-                let model = ObjectDetection::load(dir, device)?;
-                Ok(VisionModel::Detector(Box::new(model)))
-            }
+            Segmenter::KIND => VisionModel::Segmenter(Box::new(Segmenter::load(&files, device)?)),
+            Detector::KIND => VisionModel::Detector(Box::new(Detector::load(&files, device)?)),
             Landmarker::KIND => {
-                let model = Landmarks::load(dir, device)?;
-                Ok(VisionModel::Landmarker(Box::new(model)))
+                VisionModel::Landmarker(Box::new(Landmarker::load(&files, device)?))
             }
             kind => {
                 let reason = format!("it contains a `{kind}`, which is no model of images");
-                Err(files.refuse(reason).into())
+                return Err(files.refuse(reason).into());
             }
-        }
+        })
     }
 
     fn with_threshold(model: VisionModel, threshold: f64) -> Result<VisionModel, TaskError> {
         match model {
             VisionModel::Classifier(model) => {
-                let model = ImageClassification::with_threshold(*model, threshold)?;
+                let model = model.with_threshold(threshold)?;
                 Ok(VisionModel::Classifier(Box::new(model)))
             }
-            VisionModel::Segmenter(model) => {
-                let model = ImageSegmentation::with_threshold(*model, threshold)?;
-                Ok(VisionModel::Segmenter(Box::new(model)))
-            }
             VisionModel::Detector(model) => {
-                let model = ObjectDetection::with_threshold(*model, threshold)?;
+                let model = model.with_threshold(threshold as f32);
                 Ok(VisionModel::Detector(Box::new(model)))
             }
-            VisionModel::Landmarker(model) => {
-                let model = Landmarks::with_threshold(*model, threshold)?;
-                Ok(VisionModel::Landmarker(Box::new(model)))
-            }
+            VisionModel::Segmenter(_) | VisionModel::Landmarker(_) => Err(no_threshold()),
         }
     }
 
@@ -233,19 +211,19 @@ impl Task for VisionTask {
         match model {
             VisionModel::Classifier(model) => {
                 let request = of_task(request, VisionRecipe::classification);
-                ImageClassification::evaluate(model, &request)
+                classify::evaluate(model, &request)
             }
             VisionModel::Segmenter(model) => {
                 let request = of_task(request, VisionRecipe::segmentation);
-                ImageSegmentation::evaluate(model, &request)
+                segment::evaluate(model, &request)
             }
             VisionModel::Detector(model) => {
                 let request = of_task(request, VisionRecipe::detection);
-                ObjectDetection::evaluate(model, &request)
+                detect::evaluate(model, &request)
             }
             VisionModel::Landmarker(model) => {
                 let request = of_task(request, VisionRecipe::landmarks);
-                Landmarks::evaluate(model, &request)
+                landmarks::evaluate(model, &request)
             }
         }
     }
@@ -255,15 +233,10 @@ impl Task for VisionTask {
         inputs: &[PathBuf],
         options: &InputOptions<PhotoOptions>,
     ) -> Result<(), TaskError> {
-        match model {
-            // It writes no images.
-            VisionModel::Classifier(_) => Ok(()),
-            VisionModel::Segmenter(model) => {
-                ImageSegmentation::check_inputs(model, inputs, options)
-            }
-            VisionModel::Detector(model) => ObjectDetection::check_inputs(model, inputs, options),
-            VisionModel::Landmarker(model) => Landmarks::check_inputs(model, inputs, options),
+        if Self::writes_files(model) {
+            check_outputs(inputs, options)?;
         }
+        Ok(())
     }
 
     fn predict(
@@ -273,25 +246,10 @@ impl Task for VisionTask {
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
         match model {
-            VisionModel::Classifier(model) => {
-                if options.own != PhotoOptions::default() {
-                    return Err(TaskError::user(
-                        "`--background`, `--no-refine`, `--overwrite`, `--coco` and `--detector` are for models of \
-                         segmentation, object detection or landmarks",
-                    ));
-                }
-                let options = InputOptions {
-                    columns: options.columns.clone(),
-                    all_columns: options.all_columns,
-                    out: options.out.clone(),
-                    range: options.range.clone(),
-                    own: (),
-                };
-                ImageClassification::predict(model, path, &options, each)
-            }
-            VisionModel::Segmenter(model) => ImageSegmentation::predict(model, path, options, each),
-            VisionModel::Detector(model) => ObjectDetection::predict(model, path, options, each),
-            VisionModel::Landmarker(model) => Landmarks::predict(model, path, options, each),
+            VisionModel::Classifier(model) => classify::predict(model, path, options, each),
+            VisionModel::Segmenter(model) => segment::predict(model, path, options, each),
+            VisionModel::Detector(model) => detect::predict(model, path, options, each),
+            VisionModel::Landmarker(model) => landmarks::predict(model, path, options, each),
         }
     }
 
@@ -299,12 +257,9 @@ impl Task for VisionTask {
         model: &VisionModel,
         options: &InputOptions<PhotoOptions>,
     ) -> Result<(), TaskError> {
-        match model {
-            // Its predictions are all that it writes.
-            VisionModel::Classifier(_) => Ok(()),
-            VisionModel::Segmenter(model) => ImageSegmentation::finish_inputs(model, options),
-            VisionModel::Detector(model) => ObjectDetection::finish_inputs(model, options),
-            VisionModel::Landmarker(model) => Landmarks::finish_inputs(model, options),
+        match (model, &options.own.coco) {
+            (VisionModel::Detector(_), Some(file)) => file.finish(),
+            _ => Ok(()),
         }
     }
 
@@ -318,21 +273,19 @@ impl Task for VisionTask {
     }
 
     fn writes_files(model: &VisionModel) -> bool {
-        match model {
-            VisionModel::Classifier(model) => ImageClassification::writes_files(model),
-            VisionModel::Segmenter(model) => ImageSegmentation::writes_files(model),
-            VisionModel::Detector(model) => ObjectDetection::writes_files(model),
-            VisionModel::Landmarker(model) => Landmarks::writes_files(model),
-        }
+        // The predictions of a classifier are all that it writes.
+        !matches!(model, VisionModel::Classifier(_))
     }
 
     fn columns(model: &VisionModel) -> Vec<String> {
-        match model {
-            VisionModel::Classifier(model) => ImageClassification::columns(model),
-            VisionModel::Segmenter(model) => ImageSegmentation::columns(model),
-            VisionModel::Detector(model) => ObjectDetection::columns(model),
-            VisionModel::Landmarker(model) => Landmarks::columns(model),
-        }
+        let (names, labels): (&[&str], &[String]) = match model {
+            VisionModel::Classifier(model) => (&["label"], model.labels()),
+            VisionModel::Segmenter(model) => (&["height", "width"], model.labels()),
+            VisionModel::Detector(_) => (&["height", "width", "objects"], &[]),
+            VisionModel::Landmarker(_) => (&["height", "width", "points"], &[]),
+        };
+        let names = names.iter().map(|&name| name.to_owned());
+        names.chain(labels.iter().cloned()).collect()
     }
 }
 

@@ -143,7 +143,7 @@ mod tests {
     use tinderbox_train::{Options, Task as _};
 
     use super::*;
-    use crate::vision::{ImageClassification, Recipe};
+    use crate::vision::{Recipe, VisionTask};
 
     #[test]
     fn values_between_the_centers_are_interpolated() {
@@ -302,11 +302,12 @@ mod tests {
             "train.batch_size=8".into(),
         ];
         let recipe = assign(Recipe::builtin("image-folder").unwrap(), &changes).unwrap();
-        let task = ImageClassification::prepare(recipe).unwrap();
+        let task = VisionTask::prepare(recipe.into()).unwrap();
         let run = dir.path().join("run");
         let report = task.train(&Device::flex(), Options::new(&run)).unwrap();
         assert!(report.test["accuracy"] > 0.9, "{:?}", report.test);
-        let model = ImageClassification::load(&run.join("model"), &Device::flex()).unwrap();
+        let model = VisionTask::load(&run.join("model"), &Device::flex()).unwrap();
+        let model = model.into_classifier().unwrap();
         for (class, top, left) in [(0, 2, 20), (1, 18, 4), (0, 20, 19), (1, 1, 1)] {
             let pixels = patch(class, top, left).into_raw();
             let image = Image {

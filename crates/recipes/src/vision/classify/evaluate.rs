@@ -64,7 +64,7 @@ pub(super) fn predict_all(
 /// Evaluates a stored split of the data that the model was trained on, or all images of other data.
 ///
 /// Of other data with a split of this name, only the split is evaluated.
-pub(super) fn evaluate(
+pub(in crate::vision) fn evaluate(
     model: &ImageClassifier,
     request: &EvalRequest<'_, Recipe>,
 ) -> Result<EvalReport, TaskError> {

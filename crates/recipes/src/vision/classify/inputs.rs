@@ -9,18 +9,25 @@ use tinderbox_predict::vision::ImageClassifier;
 use tinderbox_train::TaskError;
 use tinderbox_train::task::{InputItem, InputOptions, InputReport, Position, PredictionListener};
 
+use crate::vision::PhotoOptions;
 use crate::vision::inputs::{Source, find_inputs, numbered, position};
 
 /// Images that are decoded at a time.
 const BATCH: usize = 64;
 
 /// Classifies the images of a file, folder or archive, or of stdin, in batches.
-pub(super) fn predict(
+pub(in crate::vision) fn predict(
     model: &ImageClassifier,
     path: &Path,
-    options: &InputOptions<()>,
+    options: &InputOptions<PhotoOptions>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
+    if options.own != PhotoOptions::default() {
+        return Err(TaskError::user(
+            "`--background`, `--no-refine`, `--overwrite`, `--coco` and `--detector` are for models of \
+             segmentation, object detection or landmarks",
+        ));
+    }
     let (sources, skipped_files) = find_inputs(path, options)?;
     let total = sources.len();
     'inputs: for (batch, chunk) in sources.chunks(BATCH).enumerate() {

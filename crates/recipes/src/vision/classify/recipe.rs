@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::Augment;
+use tinderbox_models::LayerSummary;
 use tinderbox_predict::vision::{ImageModelConfig, Normalize, Views};
 use tinderbox_train::classify::Loss;
 use tinderbox_train::docs::{
@@ -142,6 +143,27 @@ impl Recipe {
         self.train_config().validate()?;
         self.train.check_monitor(&["loss", "accuracy"])?;
         self.check_batch(self.train.batch_size)
+    }
+
+    /// `[height, width, channels]` of the input, where the recipe sets it.
+    ///
+    /// Arrays and published weights bring theirs.
+    pub(in crate::vision) fn shape(&self) -> Option<[usize; 3]> {
+        self.data.shape().filter(|_| self.transfer.is_none())
+    }
+
+    /// The layers of the network for two classes, as far as they are known without the data.
+    ///
+    /// # Errors
+    ///
+    /// Names the key of the network that is out of range.
+    pub(in crate::vision) fn layers(&self) -> Result<Vec<LayerSummary>, ConfigError> {
+        // Published weights bring their network.
+        if self.transfer.is_some() {
+            return Ok(Vec::new());
+        }
+        let shape = self.data.shape().unwrap_or([64, 64, 3]);
+        self.model.layers(shape, 2)
     }
 
     /// The versions of an image whose probabilities are averaged.

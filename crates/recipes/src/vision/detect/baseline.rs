@@ -130,7 +130,6 @@ mod tests {
     use std::fs;
 
     use image::{Rgb, RgbImage};
-    use tinderbox_train::Task;
 
     use super::*;
     use crate::vision::DetectionRecipe;

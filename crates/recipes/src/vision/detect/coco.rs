@@ -81,7 +81,7 @@ impl CocoFile {
     }
 
     /// Writes the file.
-    pub(super) fn finish(&self) -> Result<(), TaskError> {
+    pub(in crate::vision) fn finish(&self) -> Result<(), TaskError> {
         let Some(Content {
             mut file, results, ..
         }) = self.content().take()

@@ -109,7 +109,7 @@ impl Evaluated {
 }
 
 /// Evaluates a stored split of the data that the model was trained on, or all photos of other data.
-pub(super) fn evaluate(
+pub(in crate::vision) fn evaluate(
     model: &Detector,
     request: &EvalRequest<'_, DetectionRecipe>,
 ) -> Result<EvalReport, TaskError> {

@@ -14,7 +14,7 @@ use crate::vision::pictures::{LabeledBox, draw_boxes};
 use crate::vision::{Background, PhotoOptions};
 
 /// Finds the objects in the photos of a file, folder or archive, or of stdin.
-pub(super) fn predict(
+pub(in crate::vision) fn predict(
     model: &Detector,
     path: &Path,
     options: &InputOptions<PhotoOptions>,

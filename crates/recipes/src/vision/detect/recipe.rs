@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::detection::{BadBoxes, DetectionOptions};
 use tinderbox_datasets::image::{Augment, GroupBy, MAX_SIDE, Mosaic};
+use tinderbox_models::LayerSummary;
 use tinderbox_models::vision::STRIDES;
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::vision::{DetectionInput, DetectionModelConfig};
@@ -186,6 +187,21 @@ impl DetectionRecipe {
         }
         let expected = format!("left out: only `model.kind={kind}` has it");
         Err(ConfigError::new(key, "another number", expected))
+    }
+
+    /// `[height, width, channels]` of a training image.
+    pub(in crate::vision) fn shape(&self) -> [usize; 3] {
+        [self.data.size, self.data.size, self.data.channels]
+    }
+
+    /// The layers of the network; for one class before the data is read.
+    ///
+    /// # Errors
+    ///
+    /// Names the key of the network that is out of range.
+    pub(in crate::vision) fn layers(&self) -> Result<Vec<LayerSummary>, ConfigError> {
+        self.model
+            .layers(self.shape(), self.data.classes.len().max(1))
     }
 
     /// Checks every number that can be checked without the data.

@@ -107,7 +107,7 @@ impl Evaluated {
 }
 
 /// Evaluates a stored split of the data that the model was trained on, or all faces of other data.
-pub(super) fn evaluate(
+pub(in crate::vision) fn evaluate(
     model: &Landmarker,
     request: &EvalRequest<'_, LandmarkRecipe>,
 ) -> Result<EvalReport, TaskError> {

@@ -18,7 +18,7 @@ use crate::vision::{Background, PhotoOptions};
 type Points = Vec<[f32; 2]>;
 
 /// Finds the points of the faces in the photos of a file, folder or archive, or of stdin.
-pub(super) fn predict(
+pub(in crate::vision) fn predict(
     model: &Landmarker,
     path: &Path,
     options: &InputOptions<PhotoOptions>,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::{Augment, GroupBy, MAX_SIDE};
 use tinderbox_datasets::landmarks::BadPoints;
+use tinderbox_models::LayerSummary;
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::vision::LandmarkModelConfig;
 use tinderbox_train::docs::METRICS_DOCS;
@@ -164,6 +165,22 @@ impl LandmarkRecipe {
             trainings: self.split.folds + 1,
             ..TrainConfig::default()
         }
+    }
+
+    /// `[height, width, channels]` of a training crop.
+    pub(in crate::vision) fn shape(&self) -> [usize; 3] {
+        [self.data.size, self.data.size, self.data.channels]
+    }
+
+    /// The layers of the network; for one point before the data is read.
+    ///
+    /// # Errors
+    ///
+    /// Names the key of the network that is out of range.
+    pub(in crate::vision) fn layers(&self) -> Result<Vec<LayerSummary>, ConfigError> {
+        let data = &self.data;
+        self.model
+            .layers([data.size, data.channels, data.points.max(1)])
     }
 
     /// Checks every number that can be checked without the data.

@@ -397,7 +397,6 @@ impl Features {
 mod tests {
     use image::{GrayImage, Luma};
     use tinderbox_datasets::image::MaskValues;
-    use tinderbox_train::Task as _;
 
     use super::super::SegmentationRecipe;
     use super::*;

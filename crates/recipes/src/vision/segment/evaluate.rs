@@ -156,7 +156,7 @@ fn foreground_mean(of_classes: &[Option<f64>]) -> f64 {
 }
 
 /// Evaluates a stored split of the data that the model was trained on, or all photos of other data.
-pub(super) fn evaluate(
+pub(in crate::vision) fn evaluate(
     model: &Segmenter,
     request: &EvalRequest<'_, SegmentationRecipe>,
 ) -> Result<EvalReport, TaskError> {

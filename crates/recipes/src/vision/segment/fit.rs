@@ -40,7 +40,7 @@ struct Fitted {
 
 impl ImageSegmentation {
     /// Trains the folds and the final networks, and reports them.
-    pub(super) fn train_parts(
+    pub(in crate::vision) fn train_in(
         &self,
         run: &RunDir,
         device: &Device,

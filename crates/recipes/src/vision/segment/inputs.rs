@@ -22,7 +22,7 @@ struct Cutter<'a> {
 }
 
 /// Segments the photos of a file, folder or archive, or of stdin.
-pub(super) fn predict(
+pub(in crate::vision) fn predict(
     model: &Segmenter,
     path: &Path,
     options: &InputOptions<PhotoOptions>,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::image::{Augment, MAX_SIDE, MaskValues};
+use tinderbox_models::LayerSummary;
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::vision::{InputScale, SegmentationInput, SegmentationModelConfig};
 use tinderbox_train::docs::METRICS_DOCS;
@@ -166,6 +167,20 @@ impl SegmentationRecipe {
             trainings: (self.split.folds + 1) * self.ensemble,
             ..TrainConfig::default()
         }
+    }
+
+    /// `[height, width, channels]` of a training image.
+    pub(in crate::vision) fn shape(&self) -> [usize; 3] {
+        [self.data.size, self.data.size, self.data.channels]
+    }
+
+    /// The layers of the network.
+    ///
+    /// # Errors
+    ///
+    /// Names the key of the network that is out of range.
+    pub(in crate::vision) fn layers(&self) -> Result<Vec<LayerSummary>, ConfigError> {
+        self.model.layers(self.shape(), self.data.classes.len())
     }
 
     /// Checks every number that can be checked without the data.
