@@ -211,14 +211,23 @@ pub enum SplitName {
 }
 
 impl SplitName {
-    /// The split that a folder or file stem of this name holds, in any case: `Train`, `val`, `testing`.
+    /// The split that a folder or file stem of this name holds, in any case and with any number at its end:
+    /// `Train`, `val`, `testing`, `train2014`.
     pub fn parse(name: &str) -> Option<Self> {
-        Some(match name.trim().to_lowercase().as_str() {
+        let name = name.trim().to_lowercase();
+        let word = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        Some(match word {
             "train" | "training" => Self::Train,
             "valid" | "val" | "validation" | "dev" | "development" => Self::Valid,
             "test" | "testing" => Self::Test,
             _ => return None,
         })
+    }
+
+    /// The split of the first word in a name that is that of a split, as in `instances_val2017.json`.
+    pub fn of_words(name: &str) -> Option<Self> {
+        let mut words = name.split(|letter: char| !letter.is_alphanumeric());
+        words.find_map(Self::parse)
     }
 
     /// The name of the split in metrics and flags.
@@ -359,16 +368,32 @@ mod tests {
     fn the_usual_names_of_splits_are_known_in_any_case() {
         use SplitName::{Test, Train, Valid};
         for (split, names) in [
-            (Train, vec!["train", "Train", "TRAINING"]),
-            (Valid, vec!["valid", "val", "Validation", "dev", "VAL"]),
-            (Test, vec!["test", "Testing", "TEST"]),
+            (Train, vec!["train", "Train", "TRAINING", "train2014"]),
+            (Valid, vec!["valid", "val", "Validation", "dev", "VAL2017"]),
+            (Test, vec!["test", "Testing", "TEST", " test2015 "]),
         ] {
             for name in names {
                 assert_eq!(SplitName::parse(name), Some(split), "{name}");
             }
         }
-        for name in ["trains", "cat", "tests", ""] {
+        for name in [
+            "trains",
+            "cat",
+            "tests",
+            "",
+            "2014",
+            "2014train",
+            "train2014a",
+        ] {
             assert_eq!(SplitName::parse(name), None, "{name}");
+        }
+        for (name, split) in [
+            ("instances_val2014.json", Some(Valid)),
+            ("cells-dev", Some(Valid)),
+            ("trained_val.txt", Some(Valid)),
+            ("instances.json", None),
+        ] {
+            assert_eq!(SplitName::of_words(name), split, "{name}");
         }
     }
 

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::files::{Files, Found, read_text};
-use super::lists::split_of_words;
+use super::files::{Files, Found, read_text, stem};
 use super::outline::around;
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
+use crate::files::SplitName;
 
 #[derive(Deserialize)]
 struct Json {
@@ -265,9 +265,9 @@ impl Reader<'_> {
             return None;
         }
         if found.split.is_empty()
-            && let Some(split) = split_of_words(path)
+            && let Some(split) = SplitName::of_words(&stem(path))
         {
-            found.split = split;
+            found.split = split.as_str();
             let below = path.strip_prefix(&self.files.dir).unwrap_or(path);
             found.split_source = format!("`{}`", below.display());
         }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::files::{Files, stem};
-use super::lists::{SplitLists, split_of_name};
+use super::lists::SplitLists;
 use super::{AnnotatedImage, Problem, ProblemKind};
+use crate::files::{SplitName, file_name};
 use crate::image::{ImageError, MAX_PIXELS, check_bytes, oriented_size, read_file};
 use crate::parallel::parallel_map;
 
@@ -64,8 +65,8 @@ impl Files {
         let below = path.strip_prefix(&self.dir).unwrap_or(path);
         let mut folders = below.ancestors().skip(1);
         folders.find_map(|folder| {
-            let name = folder.file_name()?.to_string_lossy();
-            Some((split_of_name(&name)?, format!("`{}/`", folder.display())))
+            let split = SplitName::parse(&file_name(folder))?;
+            Some((split.as_str(), format!("`{}/`", folder.display())))
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::files::{IMAGES, read_text, stem};
-use crate::files::file_name;
+use crate::files::{SplitName, file_name};
 
 /// The lines of all lists, by the names of the images in lower case, without extension.
 pub(super) struct SplitLists {
@@ -85,7 +85,7 @@ fn names_image(text: &str) -> bool {
 /// The split that a text file lists: one of the lists of Pascal VOC, of which `trainval` is the sum of two, or
 /// a file named after a split with the paths of images, as Darknet has.
 pub(super) fn listed_split(path: &Path) -> Option<&'static str> {
-    let split = split_of_name(&stem(path))?;
+    let split = SplitName::parse(&stem(path))?;
     let is_voc = path
         .parent()
         .is_some_and(|parent| parent.ends_with("ImageSets/Main"));
@@ -94,24 +94,7 @@ pub(super) fn listed_split(path: &Path) -> Option<&'static str> {
         let mut lines = text.lines().map(str::trim);
         lines.find(|line| !line.is_empty()).is_some_and(names_image)
     };
-    (is_voc || has_paths()).then_some(split)
-}
-
-/// The split that a folder or list is named after.
-pub(super) fn split_of_name(name: &str) -> Option<&'static str> {
-    match name.to_lowercase().as_str() {
-        "train" | "training" | "train2017" => Some("train"),
-        "val" | "valid" | "validation" | "val2017" => Some("valid"),
-        "test" | "testing" | "test2017" => Some("test"),
-        _ => None,
-    }
-}
-
-/// The split that a word of a file's name says, as in `instances_val2017.json`.
-pub(super) fn split_of_words(path: &Path) -> Option<&'static str> {
-    let name = stem(path);
-    let mut words = name.split(|letter: char| !letter.is_alphanumeric());
-    words.find_map(split_of_name)
+    (is_voc || has_paths()).then_some(split.as_str())
 }
 
 #[cfg(test)]

@@ -122,8 +122,7 @@ impl Files {
 /// The split that a word of the name of the label file says, or a folder of the image below `dir`.
 pub(super) fn split_of(dir: &Path, label: &Path, image: &Path) -> Option<(SplitName, String)> {
     let stem = label.file_stem().unwrap_or_default().to_string_lossy();
-    let mut words = stem.split(|letter: char| !letter.is_alphanumeric());
-    if let Some(split) = words.find_map(SplitName::parse) {
+    if let Some(split) = SplitName::of_words(&stem) {
         return Some((split, format!("`{}`", label.display())));
     }
     let below = image.strip_prefix(dir).unwrap_or(image);

@@ -126,7 +126,7 @@ pub(super) fn place(file: &ImageFile) -> Place {
     let mut kept = Vec::new();
     for folder in folders.split('/').rev().filter(|folder| !folder.is_empty()) {
         let lower = folder.to_lowercase();
-        let split = split_of(&lower);
+        let split = SplitName::parse(folder);
         if place.role.is_none() && PHOTOS.contains(&lower.as_str()) {
             place.role = Some(Role::Photo);
         } else if place.role.is_none() && MASKS.contains(&lower.as_str()) {
@@ -145,11 +145,6 @@ pub(super) fn place(file: &ImageFile) -> Place {
     kept.push(stem);
     place.id = kept.join("/");
     place
-}
-
-/// The split that a folder is named after, as in `train2017`.
-pub(super) fn split_of(name: &str) -> Option<SplitName> {
-    SplitName::parse(name.trim_end_matches(|letter: char| letter.is_ascii_digit()))
 }
 
 pub(super) fn without_suffix(stem: &str) -> Option<&str> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::check::{MaskFacts, check_classes, class_names, decide};
 use super::coco::Coco;
-use super::layout::{Paired, pair, split_of};
+use super::layout::{Paired, pair};
 use super::{
     Pair, SegmentationError, SegmentationFolder, SegmentationOptions, SegmentationSplits, Target,
 };
@@ -184,7 +184,7 @@ fn draw(
             let same_split = |file: &ImageFile| {
                 file.key()
                     .split('/')
-                    .any(|part| split_of(part) == split && split.is_some())
+                    .any(|part| SplitName::parse(part) == split && split.is_some())
             };
             let photo = named
                 .clone()
@@ -232,9 +232,7 @@ fn draw(
 
 /// The split that the name or a folder of annotations says, as in `instances_val2017.json`.
 fn split_of_json(path: &Path) -> Option<SplitName> {
-    let text = path.to_string_lossy().to_lowercase();
-    let mut words = text.split(|letter: char| !letter.is_alphanumeric());
-    words.find_map(split_of)
+    SplitName::of_words(&path.to_string_lossy())
 }
 
 /// The split of every pair: training where there is no training split.

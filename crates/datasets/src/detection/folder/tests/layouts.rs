@@ -55,14 +55,28 @@ fn the_names_of_coco_files_are_the_splits_and_captions_are_not_read() {
     let dir = folder(&[
         ("images/a.png", ""),
         ("images/b.png", ""),
-        ("annotations/instances_train2017.json", &b),
-        ("annotations/instances_val2017.json", &a),
-        ("annotations/captions_val2017.json", captions),
+        ("annotations/instances_train2014.json", &b),
+        ("annotations/instances_val2014.json", &a),
+        ("annotations/captions_val2014.json", captions),
     ]);
     let opened = open(&dir, BadBoxes::Refuse).unwrap();
     assert!(opened.path(0).ends_with("b.png"));
     let valid = opened.splits()[1].clone().unwrap();
-    assert_eq!(valid.source, "`annotations/instances_val2017.json`");
+    assert_eq!(valid.source, "`annotations/instances_val2014.json`");
+}
+
+#[test]
+fn folders_of_splits_may_have_a_year_and_any_of_the_usual_names() {
+    let dir = folder(&[
+        ("train2014/a.png", ""),
+        ("train2014/a.txt", GOOD),
+        ("dev/images/b.png", ""),
+        ("dev/labels/b.txt", GOOD),
+    ]);
+    let opened = open(&dir, BadBoxes::Refuse).unwrap();
+    let sources = opened.splits().clone().map(|split| Some(split?.source));
+    let expected = [Some("`train2014/`"), Some("`dev/`"), None];
+    assert_eq!(sources, expected.map(|source| source.map(str::to_owned)));
 }
 
 #[test]
