@@ -1,11 +1,19 @@
 //! Files and folders as people keep them: leftovers of operating systems, sub-folders, and folders
 //! that are named after a split.
 
+#[cfg(feature = "loader")]
+mod text;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+#[cfg(feature = "loader")]
+pub use self::text::ReadTextError;
+#[cfg(feature = "loader")]
+pub(crate) use self::text::read_text;
 
 /// Deepest nesting of folders that is followed.
 const MAX_DEPTH: usize = 32;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::files::{Files, Found, read_text, stem};
+use super::files::{Files, Found, stem};
 use super::outline::around;
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
-use crate::files::SplitName;
+use crate::files::{SplitName, read_text};
 
 #[derive(Deserialize)]
 struct Json {

@@ -5,11 +5,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-
 use super::lists::listed_split;
-use super::{DetectionError, LabelFormat, MAX_LABEL_BYTES};
-use crate::files::{SkippedFiles, file_name, walk_counting};
+use super::{DetectionError, LabelFormat};
+use crate::files::{SkippedFiles, file_name, read_text, walk_counting};
 
 /// Extensions of image files.
 pub(super) const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
@@ -184,30 +182,6 @@ pub(super) fn size_mismatch(labeled: [usize; 2], actual: [usize; 2]) -> String {
     )
 }
 
-/// Reads a label file as text.
-pub(super) fn read_text(path: &Path) -> Result<String, DetectionError> {
-    let read = |source| DetectionError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(read)?;
-    file.take(MAX_LABEL_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(read)?;
-    Ok(text_of(&bytes))
-}
-
-/// UTF-8, or what its byte order mark says, or else Windows-1252, of which Latin-1 is a part.
-fn text_of(bytes: &[u8]) -> String {
-    let (encoding, start) = Encoding::for_bom(bytes).unwrap_or_else(|| {
-        let is_utf8 = std::str::from_utf8(bytes).is_ok();
-        (if is_utf8 { UTF_8 } else { WINDOWS_1252 }, 0)
-    });
-    let (text, _) = encoding.decode_without_bom_handling(&bytes[start..]);
-    text.into_owned()
-}
-
 /// Whether a file lies in a folder of masks below `dir`.
 fn in_masks(dir: &Path, path: &Path) -> bool {
     let below = path.strip_prefix(dir).unwrap_or(path);
@@ -286,22 +260,5 @@ impl JsonStart {
     /// Whether there are annotations. In a large file they may come late.
     fn has_annotations(&self) -> bool {
         self.is_cut || self.has("annotations")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_of_other_encodings_is_read() {
-        for bytes in [
-            &b"Stra\xc3\x9fe"[..],
-            b"\xef\xbb\xbfStra\xc3\x9fe",
-            b"Stra\xdfe",
-            b"\xff\xfeS\0t\0r\0a\0\xdf\0e\0",
-        ] {
-            assert_eq!(text_of(bytes), "Straße");
-        }
     }
 }

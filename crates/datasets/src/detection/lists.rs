@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::files::{IMAGES, read_text, stem};
-use crate::files::{SplitName, file_name};
+use super::files::{IMAGES, stem};
+use crate::files::{SplitName, file_name, read_text};
 
 /// The lines of all lists, by the names of the images in lower case, without extension.
 pub(super) struct SplitLists {

@@ -35,10 +35,7 @@ pub use self::folder::{
     LabeledObject,
 };
 pub use self::write::{WriteError, write};
-use crate::files::WalkError;
-
-/// Most bytes of a label file, 256 MiB.
-const MAX_LABEL_BYTES: u64 = 256 << 20;
+use crate::files::{ReadTextError, WalkError};
 
 /// A format of labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,13 +185,8 @@ pub enum DetectionError {
         second: (LabelFormat, PathBuf),
     },
     /// A label file cannot be read.
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Text(#[from] ReadTextError),
 }
 
 /// Reads the images of a folder with the boxes around their objects.

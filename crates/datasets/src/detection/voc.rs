@@ -4,10 +4,11 @@ use std::path::Path;
 
 use roxmltree::{Document, Node};
 
-use super::files::{Files, Found, read_text, stem};
+use super::files::{Files, Found, stem};
 use super::{
     AnnotatedImage, Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind,
 };
+use crate::files::read_text;
 use crate::xml;
 
 pub(super) fn read(files: &Files) -> Result<DetectionSet, DetectionError> {

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::files::{Files, Found, read_text, stem};
+use super::files::{Files, Found, stem};
 use super::{Annotation, DetectionError, DetectionSet, LabelFormat, Problem, ProblemKind};
+use crate::files::read_text;
 
 /// Most classes.
 const MAX_CLASSES: usize = 10_000;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use roxmltree::{Document, Node};
 
-use super::files::read_text;
 use super::{LandmarkError, RawFace};
+use crate::files::read_text;
 use crate::xml;
 
 /// Whether a text is an XML file of dlib.

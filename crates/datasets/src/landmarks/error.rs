@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::files::WalkError;
+use crate::files::{ReadTextError, WalkError};
 use crate::image::ImageError;
 
 /// Errors of opening a [`LandmarkFolder`](super::LandmarkFolder).
@@ -18,6 +18,9 @@ pub enum LandmarkError {
     #[error(transparent)]
     Image(#[from] ImageError),
     /// A label file cannot be read.
+    #[error(transparent)]
+    Text(#[from] ReadTextError),
+    /// A table cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
         /// The file.

@@ -15,15 +15,6 @@ pub(super) fn is_image_name(name: &str) -> bool {
     IMAGES.contains(&extension.to_string_lossy().to_lowercase().as_str())
 }
 
-/// Reads a label file as text; what is no UTF-8 is replaced.
-pub(super) fn read_text(path: &Path) -> Result<String, LandmarkError> {
-    let bytes = std::fs::read(path).map_err(|source| LandmarkError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// The files below a folder.
 pub(super) struct Files {
     /// The images by their names, and by their names without extension.

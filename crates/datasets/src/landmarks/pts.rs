@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::files::read_text;
 use super::{LandmarkError, RawFace};
+use crate::files::read_text;
 
 /// Reads the face of a file.
 pub(super) fn read(path: &Path) -> Result<RawFace, LandmarkError> {

@@ -90,6 +90,17 @@ fn points_of_ibug_and_dlib_are_in_the_order_of_their_numbers() {
 }
 
 #[test]
+fn names_of_images_in_other_encodings_are_read() {
+    let xml = "<dataset><images><image file='größe.png'><box><part name='1' x='1' y='7'/></box>\
+               </image></images></dataset>";
+    let dir = folder(&[("größe.png", "")]);
+    let latin: Vec<u8> = xml.chars().map(|letter| letter as u8).collect();
+    fs::write(dir.path().join("a.xml"), latin).unwrap();
+    let set = open(&dir, BadPoints::Refuse).unwrap();
+    assert!(set.faces()[0].path.ends_with("größe.png"));
+}
+
+#[test]
 fn bad_faces_are_refused_with_file_and_line() {
     for (row, words) in [
         (
