@@ -28,6 +28,12 @@ const LEFTOVERS: [&str; 5] = [
     "$recycle.bin",
 ];
 
+/// Extensions of image files that are read, in lower case.
+#[cfg(feature = "loader")]
+pub(crate) const IMAGE_EXTENSIONS: [&str; 10] = [
+    "jpg", "jpeg", "jfif", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff",
+];
+
 /// Why a link to what is not there is skipped.
 const BROKEN_LINK: &str = "missing (broken link)";
 
@@ -40,6 +46,13 @@ pub fn is_hidden(name: &str) -> bool {
 /// Whether any part of a relative path [is hidden](is_hidden).
 pub fn has_hidden_part(path: &Path) -> bool {
     path.iter().any(|part| is_hidden(&part.to_string_lossy()))
+}
+
+/// Whether a name has the extension of an image that is read.
+#[cfg(feature = "loader")]
+pub(crate) fn is_image_name(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    IMAGE_EXTENSIONS.contains(&extension.to_string_lossy().to_lowercase().as_str())
 }
 
 /// The last part of a path as text.

@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::lists::listed_split;
 use super::{DetectionError, LabelFormat};
-use crate::files::{SkippedFiles, file_name, read_text, walk_counting};
-
-/// Extensions of image files.
-pub(super) const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+use crate::files::{IMAGE_EXTENSIONS, SkippedFiles, file_name, read_text, walk_counting};
 
 /// Bytes at the start of a JSON file in which one of COCO names a part.
 const COCO_START: u64 = 1 << 20;
@@ -63,8 +60,10 @@ impl Files {
                 "yaml" | "yml" | "names" => files.names.push(path),
                 "txt" if is_names_file(&path) => files.names.push(path),
                 "txt" => texts.push(path),
-                image if IMAGES.contains(&image) && in_masks(dir, &path) => files.masks += 1,
-                image if IMAGES.contains(&image) => {
+                image if IMAGE_EXTENSIONS.contains(&image) && in_masks(dir, &path) => {
+                    files.masks += 1;
+                }
+                image if IMAGE_EXTENSIONS.contains(&image) => {
                     files.images.entry(stem(&path)).or_default().push(path);
                 }
                 _ => {}

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::files::{IMAGES, stem};
-use crate::files::{SplitName, file_name, read_text};
+use super::files::stem;
+use crate::files::{SplitName, file_name, is_image_name, read_text};
 
 /// The lines of all lists, by the names of the images in lower case, without extension.
 pub(super) struct SplitLists {
@@ -29,7 +29,7 @@ impl SplitLists {
             let below = path.strip_prefix(dir).unwrap_or(path);
             for name in text.lines().filter_map(listed_name) {
                 let image = PathBuf::from(name.replace('\\', "/"));
-                let key = if names_image(name) {
+                let key = if is_image_name(name) {
                     stem(&image)
                 } else {
                     file_name(&image).to_lowercase()
@@ -70,16 +70,11 @@ impl SplitLists {
 /// The image in a line of a list: a path that may have spaces, or the first word.
 fn listed_name(line: &str) -> Option<&str> {
     let line = line.trim();
-    if names_image(line) {
+    if is_image_name(line) {
         Some(line)
     } else {
         line.split_whitespace().next()
     }
-}
-
-fn names_image(text: &str) -> bool {
-    let extension = text.rsplit_once('.').map(|(_, end)| end.to_lowercase());
-    extension.is_some_and(|end| IMAGES.contains(&end.as_str()))
 }
 
 /// The split that a text file lists: one of the lists of Pascal VOC, of which `trainval` is the sum of two, or
@@ -92,7 +87,9 @@ pub(super) fn listed_split(path: &Path) -> Option<&'static str> {
     let has_paths = || {
         let text = read_text(path).unwrap_or_default();
         let mut lines = text.lines().map(str::trim);
-        lines.find(|line| !line.is_empty()).is_some_and(names_image)
+        lines
+            .find(|line| !line.is_empty())
+            .is_some_and(is_image_name)
     };
     (is_voc || has_paths()).then_some(split.as_str())
 }

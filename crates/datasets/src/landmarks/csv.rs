@@ -5,8 +5,8 @@ use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-use super::files::is_image_name;
 use super::{LandmarkError, RawFace};
+use crate::files::is_image_name;
 
 /// Reads the faces of a table. The first row is a header if its first cell names no image.
 pub(super) fn read(path: &Path) -> Result<Vec<RawFace>, LandmarkError> {

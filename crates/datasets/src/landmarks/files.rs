@@ -4,16 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{LandmarkError, LandmarkFormat, RawFace, csv, dlib, pts};
-use crate::files::{SkippedFiles, SplitName, file_name, walk_counting};
-
-/// Extensions of image files.
-const IMAGES: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
-
-/// Whether a name has the extension of an image.
-pub(super) fn is_image_name(name: &str) -> bool {
-    let extension = Path::new(name).extension().unwrap_or_default();
-    IMAGES.contains(&extension.to_string_lossy().to_lowercase().as_str())
-}
+use crate::files::{SkippedFiles, SplitName, file_name, is_image_name, walk_counting};
 
 /// The files below a folder.
 pub(super) struct Files {

@@ -73,6 +73,9 @@ fn folders_of_splits_may_have_a_year_and_any_of_the_usual_names() {
         ("dev/images/b.png", ""),
         ("dev/labels/b.txt", GOOD),
     ]);
+    // The content of an image decides on its format, so any extension of one will do.
+    let image = dir.path().join("train2014/a.png");
+    std::fs::rename(&image, image.with_extension("jfif")).unwrap();
     let opened = open(&dir, BadBoxes::Refuse).unwrap();
     let sources = opened.splits().clone().map(|split| Some(split?.source));
     let expected = [Some("`train2014/`"), Some("`dev/`"), None];
