@@ -187,6 +187,16 @@ pub enum DetectionError {
     /// A label file cannot be read.
     #[error(transparent)]
     Text(#[from] ReadTextError),
+    /// A YAML file that may name the classes cannot be parsed.
+    #[error("`{}:{line}`: not valid YAML: {reason}", path.display())]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// Reads the images of a folder with the boxes around their objects.

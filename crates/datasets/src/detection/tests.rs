@@ -258,7 +258,7 @@ fn yolo_is_read_with_names_of_any_kind_and_polygons() {
             "0 0.5 0.5 0.2 0.5\n2 0.1 0.1 0.3 0.1 0.3 0.2\n\n5 0.5 0.5 0.1 0.1\n1 0.5 0.5\n99999999999 0.5 0.5 0.1 0.1\n0 nan 0.5 0.1 0.1\n",
         ),
         ("labels/val/b.txt", ""),
-        ("data.yaml", "nc: 3\nnames:\n  0: dog\n  2: cat\n"),
+        ("data.yaml", "nc: 3\nnames:\n  0: dog\n  \"2\": cat\n"),
     ]);
     let set = read(dir.path()).unwrap();
     assert_eq!(
@@ -287,6 +287,20 @@ fn yolo_is_read_with_names_of_any_kind_and_polygons() {
         problems(&set, &dir),
         expected.map(|(kind, place)| (kind, place.to_owned()))
     );
+}
+
+#[test]
+fn names_in_a_damaged_file_are_an_error_with_its_line() {
+    let files = [("a.png", ""), ("a.txt", "1 0.5 0.5 0.1 0.1")];
+    let damaged = ("data.yaml", "nc: 2\nnames: *gone\n");
+    let dir = folder(&[files[0], files[1], damaged]);
+    let error = read(dir.path()).unwrap_err();
+    assert!(matches!(error, DetectionError::Yaml { line: 2, .. }));
+    let error = error.to_string();
+    assert!(error.contains("data.yaml:2`: not valid YAML: "), "{error}");
+    // Not so where there are none.
+    let other = ("compose.yaml", "{{ template }} *gone");
+    assert!(read(folder(&[files[0], files[1], other]).path()).is_ok());
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn object(
 fn names(files: &Files) -> Result<(Vec<String>, Vec<String>), DetectionError> {
     let mut found: Vec<(&PathBuf, Vec<String>)> = Vec::new();
     for path in &files.names {
-        let names = names_of(path, &read_text(path)?);
+        let names = names_of(path, &read_text(path)?)?;
         if !names.is_empty() {
             found.push((path, names));
         }
@@ -184,22 +184,27 @@ fn names(files: &Files) -> Result<(Vec<String>, Vec<String>), DetectionError> {
 }
 
 /// The names in a YAML file under `names`, or of each line of another file.
-fn names_of(path: &Path, text: &str) -> Vec<String> {
+fn names_of(path: &Path, text: &str) -> Result<Vec<String>, DetectionError> {
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     if !["yaml", "yml"].contains(&extension.to_lowercase().as_str()) {
         let lines = text.lines().map(str::trim);
-        return lines
-            .filter(|line| !line.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let lines = lines.filter(|line| !line.is_empty());
+        return Ok(lines.map(str::to_owned).collect());
     }
-    let documents = YamlLoader::load_from_str(text).unwrap_or_default();
-    match documents.first().map(|document| &document["names"]) {
+    // A file of another program need not even be YAML.
+    if !text.contains("names") {
+        return Ok(Vec::new());
+    }
+    let documents = YamlLoader::load_from_str(text).map_err(|error| DetectionError::Yaml {
+        path: path.to_owned(),
+        line: error.marker().line(),
+        reason: error.info().to_owned(),
+    })?;
+    Ok(match documents.first().map(|document| &document["names"]) {
         Some(Yaml::Array(names)) => names.iter().map(text_of).collect(),
         Some(Yaml::Hash(names)) => {
             let pairs = names.iter();
-            let pairs =
-                pairs.filter_map(|(key, name)| Some((usize::try_from(key.as_i64()?).ok()?, name)));
+            let pairs = pairs.filter_map(|(key, name)| Some((number_of(key)?, name)));
             let mut list = Vec::new();
             for (class, name) in pairs.filter(|(class, _)| *class < MAX_CLASSES) {
                 // A number that is left out keeps its place.
@@ -211,6 +216,15 @@ fn names_of(path: &Path, text: &str) -> Vec<String> {
             list
         }
         _ => Vec::new(),
+    })
+}
+
+/// A number, which may be in quotes.
+fn number_of(key: &Yaml) -> Option<usize> {
+    match key {
+        Yaml::Integer(number) => usize::try_from(*number).ok(),
+        Yaml::String(text) => text.trim().parse().ok(),
+        _ => None,
     }
 }
 
