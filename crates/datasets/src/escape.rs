@@ -15,7 +15,7 @@ pub fn acts_on_a_terminal(letter: char) -> bool {
 }
 
 /// Whether XML 1.0 cannot hold the character, even as a reference.
-fn is_outside_xml(letter: char) -> bool {
+pub(crate) fn is_outside_xml(letter: char) -> bool {
     matches!(letter, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 

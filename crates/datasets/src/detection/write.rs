@@ -11,6 +11,8 @@ use thiserror::Error;
 
 use super::{AnnotatedImage, DetectionSet, LabelFormat};
 use crate::atomic_file::write_dir_atomic;
+use crate::escape::is_outside_xml;
+use crate::files::file_name;
 
 /// Digits after the point of pixels.
 const DIGITS: usize = 6;
@@ -23,6 +25,19 @@ pub enum WriteError {
     Exists {
         /// The folder.
         path: PathBuf,
+    },
+    /// XML cannot hold a name, not even as a reference.
+    #[error(
+        "the {what} `{name}` has the character U+{:04X}, which XML cannot hold; rename it, or write another format",
+        u32::from(*character)
+    )]
+    OutsideXml {
+        /// What is named: a class or an image.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The character.
+        character: char,
     },
     /// The folder cannot be written.
     #[error("cannot write `{}`", path.display())]
@@ -41,7 +56,7 @@ pub enum WriteError {
 ///
 /// # Errors
 ///
-/// If the folder exists, or a file cannot be read or written.
+/// If the folder exists, a file cannot be read or written, or the format is XML and cannot hold a name.
 pub fn write(
     set: &DetectionSet,
     format: LabelFormat,
@@ -51,6 +66,9 @@ pub fn write(
         return Err(WriteError::Exists {
             path: dir.to_owned(),
         });
+    }
+    if format == LabelFormat::Voc {
+        check_names(set)?;
     }
     let mut notes = Vec::new();
     let written = write_dir_atomic(dir, |new| {
@@ -71,6 +89,25 @@ pub fn write(
         source,
     })?;
     Ok(notes)
+}
+
+/// Refuses names that XML cannot hold, of the images with labels and of the classes of their objects.
+fn check_names(set: &DetectionSet) -> Result<(), WriteError> {
+    let check = |what, name: &str| match name.chars().find(|letter| is_outside_xml(*letter)) {
+        None => Ok(()),
+        Some(character) => Err(WriteError::OutsideXml {
+            what,
+            name: name.to_owned(),
+            character,
+        }),
+    };
+    for image in set.images.iter().filter(|image| image.is_labeled) {
+        check("image", &file_name(&image.path))?;
+        for object in &image.objects {
+            check("class", &set.classes[object.class])?;
+        }
+    }
+    Ok(())
 }
 
 /// A name for each image without its extension, each once.
@@ -383,6 +420,18 @@ mod tests {
         ));
         let left = fs::read_dir(dir.path()).unwrap().count();
         assert_eq!(left, 5);
+        // XML has no place for some characters; the other formats have.
+        from.classes[1] = "red\u{1}cell".to_owned();
+        let none = dir.path().join("none");
+        let error = write(&from, LabelFormat::Voc, &none).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the class `red\u{1}cell` has the character U+0001, which XML cannot hold; rename it, or write another \
+             format"
+        );
+        assert!(!none.exists());
+        write(&from, LabelFormat::Coco, &none).unwrap();
+        assert_eq!(read(&none).unwrap().classes[1], from.classes[1]);
     }
 
     #[test]
