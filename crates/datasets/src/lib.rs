@@ -79,6 +79,7 @@ pub mod image;
 pub mod landmarks;
 #[cfg(feature = "loader")]
 pub mod loader;
+pub mod memory;
 pub mod panics;
 mod parallel;
 pub mod random;

@@ -53,7 +53,7 @@
 //!
 //! Cells are gathered as they stand in the file, which takes as much as the file, and then typed
 //! column by column. A number takes 1, 4 or 8 bytes, whichever holds all of the column exactly; a
-//! word takes 4 bytes and is held once. What needs more than half of the memory that is free is
+//! word takes 4 bytes and is held once. What needs more than half of the available memory is
 //! refused with the size; [`ReadOptions::sample`] reads a part.
 
 #![expect(

@@ -1,7 +1,6 @@
 //! Whether a network fits in memory, estimated before anything is allocated.
 
-use std::fs;
-
+use tinderbox_datasets::memory::available_memory;
 use tinderbox_models::LayerSummary;
 
 /// Bytes of an `f32`.
@@ -122,34 +121,6 @@ fn check_against(
     })
 }
 
-/// Memory that this process can still get, in bytes: of the machine, or of its control group if that has
-/// less. None where the system does not tell.
-pub fn available_memory() -> Option<u64> {
-    let machine = fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| of_meminfo(&text));
-    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let group = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
-    let groups = [
-        group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        group(
-            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-            "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-        ),
-    ];
-    groups.into_iter().chain([machine]).flatten().min()
-}
-
-/// What the kernel says is available, and what it could swap out.
-fn of_meminfo(text: &str) -> Option<u64> {
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-    };
-    let kibibytes = field("MemAvailable:")? + field("SwapFree:").unwrap_or(0);
-    Some(kibibytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,12 +155,5 @@ mod tests {
              for 1000 parameters), and 8.0 GB are available: reduce `data.height`"
         );
         assert_eq!(check(400_000_000_000), Ok(()));
-    }
-
-    #[test]
-    fn available_memory_is_read_in_kibibytes() {
-        let text = "MemTotal:  16 kB\nMemAvailable:    5 kB\nSwapFree:        2 kB\n";
-        assert_eq!(of_meminfo(text), Some(7 * 1024));
-        assert_eq!(of_meminfo("MemTotal: 16 kB\n"), None);
     }
 }
