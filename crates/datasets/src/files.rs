@@ -232,12 +232,14 @@ pub enum SplitName {
 }
 
 impl SplitName {
-    /// The split that a folder or file stem of this name holds, in any case and with any number at its end:
+    /// The split that a folder or file stem of this name holds, in any case and with a year at its end:
     /// `Train`, `val`, `testing`, `train2014`.
     pub fn parse(name: &str) -> Option<Self> {
         let name = name.trim().to_lowercase();
         let word = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        Some(match word {
+        // Folders `dev1` and `dev2` may be classes.
+        let has_year = name.len() - word.len() == 4;
+        Some(match if has_year { word } else { name.as_str() } {
             "train" | "training" => Self::Train,
             "valid" | "val" | "validation" | "dev" | "development" => Self::Valid,
             "test" | "testing" => Self::Test,

@@ -91,7 +91,7 @@ fn points_of_ibug_and_dlib_are_in_the_order_of_their_numbers() {
 
 #[test]
 fn names_of_images_in_other_encodings_are_read() {
-    let xml = "<dataset><images><image file='größe.png'><box><part name='1' x='1' y='7'/></box>\
+    let xml = "<dataset><images><image file='größe.png'><box><part name='1' x='1' y='7'/><part name='2' x='5' y='3'/></box>\
                </image></images></dataset>";
     let dir = folder(&[("größe.png", "")]);
     let latin: Vec<u8> = xml.chars().map(|letter| letter as u8).collect();
