@@ -52,7 +52,7 @@ pub use archive::read_tar;
 pub(crate) use archive::rows_in_tar;
 pub use corpus::{MAX_CORPUS_BYTES, read_corpus, read_corpus_with_report};
 #[cfg(feature = "sets")]
-pub(crate) use delimited::{cells, open as open_delimited, position};
+pub(crate) use delimited::{cells, open as open_delimited, position, read_with_or_without_header};
 pub use delimited::{read_columns, read_delimited};
 pub use documents::read_folder;
 #[cfg(feature = "sets")]

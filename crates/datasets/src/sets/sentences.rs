@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::text::{TextError, TextOptions, TextSet, open, read_delimited};
+use crate::text::{TextError, TextOptions, TextSet, open, read_with_or_without_header};
 
 /// Reads the 5,574 messages of the SMS Spam Collection: `ham` and `spam`.
 ///
 /// `path` is the file `SMSSpamCollection` or the folder that it lies in. Many messages stand in it
-/// twice; they are kept, as its authors count them.
+/// twice; they are kept, as its authors count them. Another file may name its columns `text` and
+/// `label` in a header.
 ///
 /// Reference: Almeida, Gómez Hidalgo and Yamakami, *Contributions to the study of SMS spam filtering:
 /// new collection and results*, 2011, <https://doi.org/10.1145/2034691.2034742>.
@@ -49,7 +50,7 @@ fn read(path: &Path, text: &str, label: &str, classes: [&str; 2]) -> Result<Text
         header: Some(false),
         ..TextOptions::default()
     };
-    read_delimited(open(path)?, &path.display().to_string(), &options)
+    read_with_or_without_header(open(path)?, &path.display().to_string(), &options)
 }
 
 #[cfg(test)]
@@ -70,6 +71,22 @@ mod tests {
         );
         assert_eq!(set.texts(), ["Ok \"lar", "Win, now", "Ok"]);
         assert_eq!(set.labels(), [0, 1, 0]);
+    }
+
+    #[test]
+    fn messages_of_another_file_may_have_a_header() {
+        for (name, table) in [
+            ("a.csv", "text,label\n\"hello, you\",ham\nwin,spam\n"),
+            ("b.tsv", "Label\tText\r\nham\thello, you\r\nspam\twin\r\n"),
+        ] {
+            let dir = folder(&[(name, table)]);
+            let set = sms_spam(&dir.path().join(name)).unwrap();
+            assert_eq!(set.texts(), ["hello, you", "win"]);
+            assert_eq!(set.labels(), [0, 1]);
+        }
+        // Words of a message are no header.
+        let dir = folder(&[("SMSSpamCollection", "ham\ttext label\nspam\twin\n")]);
+        assert_eq!(sms_spam(dir.path()).unwrap().texts().len(), 2);
     }
 
     #[test]

@@ -35,6 +35,53 @@ pub fn read_delimited(
     TextSet::of_rows(name, rows, options)
 }
 
+/// Reads labeled texts from a table without a header, or by the names of the columns if the first line
+/// is the header `text` and `label`.
+///
+/// # Errors
+///
+/// As [`read_texts`](super::read_texts).
+#[cfg(feature = "sets")]
+pub(crate) fn read_with_or_without_header(
+    reader: impl Read,
+    name: &str,
+    numbered: &TextOptions,
+) -> Result<TextSet, TextError> {
+    let opened = Opened::new(reader, name)?;
+    let named = TextOptions {
+        classes: numbered.classes.clone(),
+        header: Some(true),
+        ..TextOptions::default()
+    };
+    let options = if has_header(&opened.head, &named) {
+        &named
+    } else {
+        numbered
+    };
+    let wanted = RowOptions {
+        labels: Labels::One,
+        pair: false,
+        cells: false,
+        plain: PlainText::Table,
+    };
+    let (rows, _) = gather(|sink| each_opened(opened, wanted, options, sink), options)?;
+    TextSet::of_rows(name, rows, options)
+}
+
+/// Whether the first line has the names of the text and of the label in cells of their own.
+#[cfg(feature = "sets")]
+fn has_header(head: &[u8], options: &TextOptions) -> bool {
+    let line = head.split(|&byte| byte == b'\n').next();
+    let line = std::str::from_utf8(line.unwrap_or_default()).unwrap_or_default();
+    let line = line.trim_start_matches('\u{FEFF}').trim().to_lowercase();
+    [',', '\t', ';', '|'].iter().any(|&delimiter| {
+        let cells = line.split(delimiter);
+        let cells: Vec<&str> = cells.map(|cell| cell.trim().trim_matches('"')).collect();
+        let has = |name: &String| cells.contains(&name.as_str());
+        options.text.iter().chain([&options.label]).all(has)
+    })
+}
+
 /// Reads columns of text by name, a list of cells for each: pairs of sentences, several labels, or
 /// texts without one.
 ///
