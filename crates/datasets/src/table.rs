@@ -100,7 +100,7 @@ pub(crate) use csv::{Gathered, gather_with};
 pub(crate) use quotes::Stray;
 pub(crate) use rows::RowStream;
 pub(crate) use sniff::Hints;
-pub(crate) use source::Source;
+pub(crate) use source::{Source, refuse_others};
 
 pub use cells::CellValues;
 pub use column::{Cells, Column, Levels, Numbers, Words};

@@ -100,8 +100,8 @@ pub(crate) fn unpack_error(file: &str, packed: bool, source: io::Error) -> Table
     }
 }
 
-/// Tells files that people often take for CSV.
-fn refuse_others(start: &[u8], file: &str) -> Result<(), TableError> {
+/// Tells files that people often take for CSV or plain text.
+pub(crate) fn refuse_others(start: &[u8], file: &str) -> Result<(), TableError> {
     let what = match start {
         [b'P', b'K', 3, 4, ..] => {
             "a zip archive or an Excel workbook; unpack it, or save it as CSV"

@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 use super::TextOptions;
 use super::error::{Location, TextError};
 use super::rows::{TextReport, TextRow, TextSink};
+use super::source::{binary, is_utf16, utf16};
 use crate::table::Encoding;
 
 /// Hands every line to `sink`. An empty line is an error of that line, so that answers stay in step with
@@ -44,6 +45,13 @@ pub(super) fn each_plain_line(
         }
         if number == 1 && line.starts_with(b"\xEF\xBB\xBF") {
             line.drain(..3);
+        }
+        if number == 1 && is_utf16(&line) {
+            return Err(utf16(name));
+        }
+        // The first bytes were checked before.
+        if options.encoding.is_none() && line.contains(&0) {
+            return Err(binary(name));
         }
         let (text, encoding, damaged) = encoding.decode(&line);
         let row = if damaged || text.contains('\0') {

@@ -9,7 +9,7 @@ use super::documents::{each_in_folder, whole};
 use super::error::{Location, TextError};
 use super::json::each_json_row;
 use super::lines::each_plain_line;
-use super::source::{Opened, TextFormat};
+use super::source::{Opened, TextFormat, binary, is_binary};
 use crate::files::SkippedFiles;
 
 /// A row as it was found, without white space around its cells.
@@ -56,9 +56,10 @@ pub enum PlainText {
     /// As a table.
     Table,
     /// As a table if its name ends in `.csv` or `.tsv`, or if its first line holds the name of a text
-    /// column; otherwise each line is a text.
+    /// column, or if nearly every line is one of [`TextOptions::classes`], a tab and a text as in
+    /// [`TextOptions::headerless`]; otherwise each line is a text.
     TableOrLines,
-    /// As a table in the same cases; otherwise the file is one text.
+    /// As a table by its name or its first line; otherwise the file is one text.
     TableOrWhole,
     /// The file is one text, whatever its format.
     Whole,
@@ -73,6 +74,9 @@ pub struct TextReport {
     pub documents: bool,
     /// Whether every line is a text.
     pub lines: bool,
+    /// Whether plain text was read as a table without a header, because its lines are a class, a tab and
+    /// a text.
+    pub labeled_lines: bool,
     /// Files that were not read.
     pub skipped_files: SkippedFiles,
     /// Empty texts that were skipped.
@@ -89,6 +93,7 @@ impl TextReport {
         }
         self.documents |= other.documents;
         self.lines |= other.lines;
+        self.labeled_lines |= other.labeled_lines;
         self.skipped_files.merge(&other.skipped_files);
         self.empty += other.empty;
         self.warnings.extend(other.warnings);
@@ -140,11 +145,23 @@ pub(super) fn each_opened(
         PlainText::Whole => TextFormat::Plain,
         _ => opened.format,
     };
+    let is_table = opened.is_table || names_a_column(&opened.head, options);
+    let is_plain = match rows.plain {
+        PlainText::Table => false,
+        PlainText::TableOrLines | PlainText::TableOrWhole => !is_table,
+        PlainText::Whole => true,
+    };
+    // Tables report the line of a NUL character.
+    let is_text = is_plain && format != TextFormat::Tar && options.encoding.is_none();
+    if is_text && is_binary(&opened.head) {
+        return Err(binary(&opened.name));
+    }
     if matches!(format, TextFormat::JsonLines | TextFormat::JsonArray) {
         return each_json_row(opened, rows, options, sink);
     }
-    let is_table = opened.is_table || names_a_column(&opened.head, options);
-    let Opened { name, reader, .. } = opened;
+    let Opened {
+        name, reader, head, ..
+    } = opened;
     if format == TextFormat::Tar {
         #[cfg(feature = "archive")]
         return super::archive::each_in_tar(reader, &name, rows.labels, options, sink);
@@ -155,6 +172,18 @@ pub(super) fn each_opened(
         PlainText::Table => each_delimited(reader, &name, rows, options, sink),
         PlainText::TableOrLines | PlainText::TableOrWhole if is_table => {
             each_delimited(reader, &name, rows, options, sink)
+        }
+        PlainText::TableOrLines if are_labeled(&head, options) => {
+            let tabs = TextOptions {
+                delimiter: Some('\t'),
+                header: Some(false),
+                ..options.clone()
+            };
+            let report = each_delimited(reader, &name, rows, &tabs, sink)?;
+            Ok(TextReport {
+                labeled_lines: true,
+                ..report
+            })
         }
         PlainText::TableOrLines => each_plain_line(reader, &name, options, sink),
         PlainText::TableOrWhole | PlainText::Whole => Ok(whole(reader, &name, options, sink)),
@@ -174,6 +203,37 @@ fn names_a_column(head: &[u8], options: &TextOptions) -> bool {
         let cells = |line: &str| line.split(delimiter).count();
         first.split(delimiter).any(is_name) && cells(second) >= cells(first)
     })
+}
+
+/// Whether nearly every line is a known class and the texts, with tabs between them, as in a table
+/// without a header.
+fn are_labeled(head: &[u8], options: &TextOptions) -> bool {
+    let Some(classes) = &options.classes else {
+        return false;
+    };
+    if options.headerless.is_empty() {
+        return false;
+    }
+    let is_text = |at: usize| {
+        let name = format!("column_{}", at + 1);
+        options.headerless.contains(&name)
+    };
+    let is_labeled = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
+        let has_class =
+            |(at, cell): (usize, &&str)| !is_text(at) && classes.iter().any(|class| class == cell);
+        cells.len() > options.headerless.len() && cells.iter().enumerate().any(has_class)
+    };
+    // The last line may be cut off.
+    let whole = head.iter().rposition(|&byte| byte == b'\n');
+    let lines = head[..whole.unwrap_or(head.len())].split(|&byte| byte == b'\n');
+    let (mut all, mut labeled) = (0, 0);
+    for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
+        all += 1;
+        labeled += usize::from(is_labeled(line));
+    }
+    all > 0 && (all - labeled) * 20 <= all
 }
 
 /// All rows of a file; the first error of one ends the reading, but for empty texts that are to be
@@ -306,6 +366,44 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn lines_of_a_class_and_a_text_are_a_table() {
+        let options = TextOptions {
+            headerless: vec!["column_2".to_owned()],
+            classes: Some(["ham", "spam"].map(str::to_owned).to_vec()),
+            ..TextOptions::default()
+        };
+        let labeled = |text: &str| are_labeled(text.as_bytes(), &options);
+        assert!(labeled("ham\tOk \"lar\r\nspam\tWin\r\n\n"));
+        assert!(labeled("ham\tOk"));
+        assert!(!labeled("ham and eggs\nham\tOk\n"));
+        assert!(!labeled("Ok\tham\nWin\tspam\n"));
+        assert!(!labeled("eggs\tOk\n"));
+        assert!(!labeled(""));
+        // Of a model that was trained on a table with a header.
+        assert!(!are_labeled(
+            b"ham\tOk\n",
+            &TextOptions {
+                headerless: Vec::new(),
+                ..options.clone()
+            }
+        ));
+        let opened = Opened::new(&b"ham\tOk, \"lar\nspam\tWin\n"[..], "a.txt").unwrap();
+        let rows = RowOptions {
+            labels: Labels::None,
+            pair: false,
+            cells: false,
+            plain: PlainText::TableOrLines,
+        };
+        let mut texts = Vec::new();
+        let report = each_opened(opened, rows, &options, &mut |row| {
+            texts.push(row.unwrap().text());
+            ControlFlow::Continue(())
+        });
+        assert_eq!(texts, ["Ok, \"lar", "Win"]);
+        assert!(report.unwrap().labeled_lines);
     }
 
     #[test]

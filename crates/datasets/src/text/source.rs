@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::documents::{open, read_error};
 use super::ends;
 use super::error::TextError;
-use crate::table::TableError;
+use crate::table::{TableError, refuse_others};
 
 /// Bytes asked of the system at once.
 const BUFFER: usize = 1 << 17;
@@ -73,6 +73,7 @@ impl<'a> Opened<'a> {
                 what: "a Parquet file; save it as CSV or as JSON lines",
             }));
         }
+        refuse_others(start, name)?;
         let packed = start.starts_with(&[0x1F, 0x8B]);
         let mut reader: Box<dyn BufRead + 'a> = if packed {
             Box::new(BufReader::with_capacity(
@@ -94,6 +95,32 @@ impl<'a> Opened<'a> {
             head,
         })
     }
+}
+
+/// An error for a file that is not text, named `name`.
+pub(super) fn binary(name: &str) -> TextError {
+    TextError::Table(TableError::Foreign {
+        file: name.to_owned(),
+        what: "a binary file: it contains NUL bytes, so it is not text",
+    })
+}
+
+/// Whether these first bytes are not those of a text: NUL bytes are in UTF-16 alone.
+pub(super) fn is_binary(head: &[u8]) -> bool {
+    head.contains(&0) && !is_utf16(head)
+}
+
+/// Whether a text starts with the byte order mark of UTF-16.
+pub(super) fn is_utf16(start: &[u8]) -> bool {
+    start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF")
+}
+
+/// An error for a file in UTF-16, named `name`, whose lines cannot be told apart by a byte.
+pub(super) fn utf16(name: &str) -> TextError {
+    TextError::Table(TableError::Foreign {
+        file: name.to_owned(),
+        what: "in UTF-16; convert it to UTF-8, e.g. with `iconv -f UTF-16 -t UTF-8`",
+    })
 }
 
 /// Recognizes a format by the first bytes of a file, and by its name where they leave it open.
@@ -170,7 +197,19 @@ mod tests {
 
     #[test]
     fn a_table_of_another_program_is_named() {
-        let error = Opened::new(&b"PAR1..."[..], "a.parquet").err().unwrap();
-        assert!(error.to_string().contains("a Parquet file"), "{error}");
+        for (bytes, words) in [
+            (&b"PAR1..."[..], "a Parquet file"),
+            (b"PK\x03\x04...", "a zip archive or an Excel workbook"),
+        ] {
+            let error = Opened::new(bytes, "a").err().unwrap().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn bytes_with_nul_are_binary_unless_they_are_utf_16() {
+        assert!(is_binary(b"\x7FELF\x02\0"));
+        assert!(!is_binary(b"\xFF\xFEa\0"));
+        assert!(!is_binary("café".as_bytes()));
     }
 }

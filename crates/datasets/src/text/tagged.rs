@@ -11,7 +11,7 @@ use super::json::{Object, each_object};
 use super::lines::each_plain_line;
 use super::rows::TextReport;
 use super::set::numbers;
-use super::source::{Opened, TextFormat};
+use super::source::{Opened, TextFormat, binary, is_binary};
 
 /// A sentence: words, and a tag for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,12 @@ pub fn for_each_sentence(
             }
         }
         _ => {
-            let Opened { name, reader, .. } = opened;
+            let Opened {
+                name, reader, head, ..
+            } = opened;
+            if options.encoding.is_none() && is_binary(&head) {
+                return Err(binary(&name));
+            }
             return each_plain_line(reader, &name, options, &mut |row| {
                 sink(row.map(|row| {
                     let words = row.texts.iter().flat_map(|text| text.split_whitespace());

@@ -494,6 +494,43 @@ fn unlabeled(path: &Path, plain: PlainText) -> (Vec<String>, Vec<String>, TextRe
 }
 
 #[test]
+fn a_file_that_is_not_text_is_refused_as_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = [&b"a line\n".repeat(20_000)[..], b"\0\n"].concat();
+    let files: [(&str, &[u8]); 5] = [
+        ("base.zip", b"PK\x03\x04\n\x08\nabc\n"),
+        ("program", b"\x7FELF\n\0\nabc\n"),
+        ("bin.txt", b"one\ntwo\0\n"),
+        ("late.txt", &long),
+        ("wide.txt", b"\xFF\xFEa\0\n\0"),
+    ];
+    write(dir.path(), &files);
+    let rows = RowOptions {
+        labels: Labels::None,
+        pair: false,
+        cells: false,
+        plain: PlainText::TableOrLines,
+    };
+    for (name, words) in [
+        (
+            "base.zip",
+            "is a zip archive or an Excel workbook; unpack it",
+        ),
+        ("program", "is a binary file"),
+        ("bin.txt", "is a binary file"),
+        ("late.txt", "is a binary file"),
+        ("wide.txt", "is in UTF-16; convert it to UTF-8"),
+    ] {
+        let path = dir.path().join(name);
+        let read = for_each_text(&path, rows, &TextOptions::default(), &mut |_| {
+            ControlFlow::Continue(())
+        });
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(words), "{name}: {error}");
+    }
+}
+
+#[test]
 fn texts_without_labels_come_from_every_kind_of_file() {
     let dir = tempfile::tempdir().unwrap();
     let files: [(&str, &[u8]); 9] = [

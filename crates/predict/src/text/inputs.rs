@@ -58,7 +58,11 @@ impl TextPredictor {
         options: &ReadOptions,
         sink: &mut ReadTextSink<'_>,
     ) -> Result<TextReport, PredictError> {
-        let reader = self.text_options(options)?;
+        let mut reader = self.text_options(options)?;
+        if options.whole.is_none() {
+            // By them, a file of classes and texts is recognized.
+            reader.classes = Some(self.labels().to_vec());
+        }
         if self.task() == TextTask::TokenClassification && options.whole != Some(true) {
             return self.for_each_sentence(path, &reader, sink);
         }

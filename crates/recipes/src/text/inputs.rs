@@ -299,6 +299,12 @@ fn notes(report: &TextReport, input: &Path, by_default: bool, done: usize) -> Ve
             "`{name}`: read one text per line; use `--whole` to read the file as one text"
         ));
     }
+    if by_default && report.labeled_lines {
+        notes.push(format!(
+            "`{name}`: read as a table of classes and texts, as in training; use `--lines` to read each line as \
+             a text"
+        ));
+    }
     if by_default && report.documents && done == 1 && input.is_file() {
         notes.push(format!(
             "`{name}`: read as one text, as in training; use `--lines` to read one text per line"
