@@ -50,7 +50,12 @@ pub(crate) fn of<A: App>(
         test: report.test.clone(),
         headline: Some(headline(&report.evaluation, A::Task::TEST_ITEM)),
         data: data(overview, report),
-        warnings: [&overview.warnings[..], &report.warnings[..]].concat(),
+        warnings: [
+            shared_warnings::<A::Task>(overview),
+            overview.warnings.clone(),
+            report.warnings.clone(),
+        ]
+        .concat(),
         baselines: report
             .baselines
             .iter()
@@ -58,6 +63,12 @@ pub(crate) fn of<A: App>(
             .collect(),
         details: details(report),
     }
+}
+
+/// Warnings about items that are in two splits.
+pub(crate) fn shared_warnings<T: Task>(overview: &Overview) -> Vec<String> {
+    let item = overview.item.unwrap_or(T::ITEM);
+    overview.shared.warnings(item)
 }
 
 /// The word for what an evaluation counts: that of the task, or tokens.

@@ -78,7 +78,9 @@ pub(crate) fn train<A: App>(
         ));
     }
     // Faults of the data are worth a line even where no other is wanted.
-    for warning in &overview.warnings {
+    let shared = summary::shared_warnings::<A::Task>(&overview);
+    let shared = shared.iter().filter(|_| common.quiet);
+    for warning in shared.chain(&overview.warnings) {
         note(&format!("warning: {warning}"));
     }
     let mut options = progress::watch(&args.train, dir, resume);
@@ -144,9 +146,9 @@ pub(crate) fn describe<T: Task>(recipe: &str, overview: &Overview) {
         note(&split_lines(&overview.splits, item).join("\n"));
     }
     let items = overview.splits.iter().map(|split| split.count).sum();
-    let (duplicates, shared) = (overview.duplicates, overview.shared);
-    let duplicates = duplicates_note(duplicates, items, item, shared.is_empty());
-    let shared = shared.warnings(item).into_iter();
+    let is_apart = overview.shared.is_empty();
+    let duplicates = duplicates_note(overview.duplicates, items, item, is_apart);
+    let shared = summary::shared_warnings::<T>(overview).into_iter();
     duplicates
         .into_iter()
         .chain(shared.map(|warning| format!("warning: {warning}")))

@@ -17,11 +17,20 @@ pub(crate) fn warnings(run: &Run) -> Vec<String> {
             }
         }
         if let Some(data) = &summary.data {
-            all.extend(data.shared().warnings(ITEM));
+            // Older runs stored the counts alone.
+            let mut shared = data.shared().warnings(ITEM);
+            shared.retain(|warning| !is_known(&all, warning));
+            all.extend(shared);
         }
     }
     all.extend(missing(run));
     all
+}
+
+/// Whether a warning is among those that are known, with another word for the items.
+fn is_known(all: &[String], warning: &str) -> bool {
+    let (_, end) = warning.split_once(" of the ").unwrap_or(("", warning));
+    all.iter().any(|known| known.ends_with(end))
 }
 
 /// What this page cannot show.
@@ -54,4 +63,23 @@ fn missing(run: &Run) -> Vec<String> {
         }
     }
     missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_about_shared_items_is_told_once() {
+        let shared = |noun| {
+            let shared = tinderbox_train::SharedItems {
+                test: 3,
+                ..tinderbox_train::SharedItems::default()
+            };
+            shared.warnings(noun)
+        };
+        let stored = shared(Noun("text", "texts"));
+        assert!(is_known(&stored, &shared(ITEM)[0]));
+        assert!(!is_known(&["careful".to_owned()], &shared(ITEM)[0]));
+    }
 }

@@ -802,6 +802,23 @@ fn split_folders_are_used_as_such_and_inspected() {
 }
 
 #[test]
+fn copies_across_given_splits_are_warned_of_with_quiet_and_recorded() {
+    let place = place();
+    let films = films();
+    fs::create_dir_all(place.path("split")).unwrap();
+    place.write("split/train.csv", &films);
+    let test: Vec<&str> = films.lines().take(4).collect();
+    place.write("split/test.csv", test.join("\n"));
+    let args = ["train", "--data", "split", "--out", "run"];
+    let ran = place.run(&[&args[..], &SMALL, &["--set", "train.epochs=1"]].concat());
+    let warning = "3 texts of the test split also occur in the training or validation split";
+    assert!(ran.ok().stderr.contains(warning), "{}", ran.stderr);
+    let summary = json(&fs::read_to_string(place.path("run/summary.json")).unwrap());
+    let first = summary["warnings"][0].as_str().unwrap();
+    assert!(first.starts_with(warning), "{first}");
+}
+
+#[test]
 fn eval_is_on_the_stored_split_or_on_all_of_other_data_and_copies_stay_together() {
     let place = place();
     // Every film occurs four times; the words are independent of the label.
