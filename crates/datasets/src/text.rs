@@ -101,7 +101,8 @@ pub struct TextOptions {
     pub quoting: Option<bool>,
     /// The encoding; UTF-8 unless a byte order mark says otherwise.
     pub encoding: Option<Encoding>,
-    /// Whether rows with an empty text are skipped and counted; otherwise the first one is an error.
+    /// Whether rows with an empty text or without their label are skipped and counted; otherwise the first
+    /// one is an error.
     pub skip_empty: bool,
     /// Most bytes of one text.
     pub max_bytes: usize,

@@ -86,6 +86,23 @@ fn an_empty_text_is_named_by_line() {
 }
 
 #[test]
+fn a_missing_label_is_named_by_line_and_counted_by_inspect() {
+    let text = rows(60).replacen(",day", ",", 1);
+    assert_ne!(text, rows(60));
+    refused(
+        "my.csv",
+        &text,
+        &[],
+        &["the label is empty; add the label", "data.skip_empty=true"],
+    );
+    let place = place();
+    place.write("my.csv", text);
+    let ran = place.run(&["inspect", "--data", "my.csv"]);
+    let warning = "warning: 1 text has no label: `train` stops there; to skip it";
+    assert!(ran.ok().stdout.contains(warning), "{}", ran.stdout);
+}
+
+#[test]
 fn one_column_cannot_be_both_the_text_and_the_label() {
     let more = ["--text", "text", "--label", "text"];
     refused("my.csv", rows(60), &more, &["data.label", "another column"]);

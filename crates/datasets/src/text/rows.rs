@@ -81,6 +81,8 @@ pub struct TextReport {
     pub skipped_files: SkippedFiles,
     /// Empty texts that were skipped.
     pub empty: usize,
+    /// Texts that were skipped because their label is empty.
+    pub unlabeled: usize,
     /// What the user should check.
     pub warnings: Vec<String>,
 }
@@ -96,6 +98,7 @@ impl TextReport {
         self.labeled_lines |= other.labeled_lines;
         self.skipped_files.merge(&other.skipped_files);
         self.empty += other.empty;
+        self.unlabeled += other.unlabeled;
         self.warnings.extend(other.warnings);
     }
 
@@ -109,6 +112,11 @@ impl TextReport {
             0 => {}
             1 => messages.push("1 empty text skipped".to_owned()),
             empty => messages.push(format!("{empty} empty texts skipped")),
+        }
+        match self.unlabeled {
+            0 => {}
+            1 => messages.push("1 text without a label skipped".to_owned()),
+            unlabeled => messages.push(format!("{unlabeled} texts without a label skipped")),
         }
         messages
     }
@@ -277,7 +285,14 @@ pub(super) fn read_rows(
         cells: false,
         plain: PlainText::Table,
     };
-    let (rows, report) = gather(|sink| for_each_text(path, wanted, options, sink), options)?;
+    let (mut rows, mut report) =
+        gather(|sink| for_each_text(path, wanted, options, sink), options)?;
+    // A text may have no label where it may have several.
+    if options.skip_empty && labels == Labels::One {
+        let before = rows.len();
+        rows.retain(|row| !row.lacks_label());
+        report.unlabeled = before - rows.len();
+    }
     if rows.is_empty() {
         let file = path.display().to_string();
         return Err(TextError::Empty { file });
@@ -330,6 +345,11 @@ impl TextRow {
             cells: Vec::new(),
             location,
         })
+    }
+
+    /// Whether the one label of the row is empty or missing.
+    pub(super) fn lacks_label(&self) -> bool {
+        self.labels.first().is_none_or(String::is_empty)
     }
 
     /// The texts joined by a space.
@@ -429,16 +449,21 @@ mod tests {
     fn what_was_dropped_is_counted() {
         let mut report = TextReport {
             empty: 1,
+            unlabeled: 2,
             ..TextReport::default()
         };
-        assert_eq!(report.messages(), ["1 empty text skipped"]);
+        assert_eq!(
+            report.messages(),
+            ["1 empty text skipped", "2 texts without a label skipped"]
+        );
         report.skipped_files.add("not text (.pdf)");
         report.merge(report.clone());
         assert_eq!(
             report.messages(),
             [
                 "2 files skipped: 2 not text (.pdf)",
-                "2 empty texts skipped"
+                "2 empty texts skipped",
+                "4 texts without a label skipped"
             ]
         );
     }

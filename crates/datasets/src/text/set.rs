@@ -148,8 +148,7 @@ impl TextSet {
 
 /// Refuses a row without a label.
 pub(super) fn check_labeled(rows: &[TextRow]) -> Result<(), TextError> {
-    let is_empty = |row: &&TextRow| row.labels.first().is_none_or(String::is_empty);
-    match rows.iter().find(is_empty) {
+    match rows.iter().find(|row| row.lacks_label()) {
         Some(row) => Err(TextError::EmptyLabel {
             location: row.location.clone(),
         }),

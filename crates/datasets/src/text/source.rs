@@ -199,7 +199,7 @@ mod tests {
     fn a_table_of_another_program_is_named() {
         for (bytes, words) in [
             (&b"PAR1..."[..], "a Parquet file"),
-            (b"PK\x03\x04...", "a zip archive or an Excel workbook"),
+            (&b"PK\x03\x04..."[..], "a zip archive or an Excel workbook"),
         ] {
             let error = Opened::new(bytes, "a").err().unwrap().to_string();
             assert!(error.contains(words), "{error}");

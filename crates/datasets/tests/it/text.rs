@@ -494,6 +494,21 @@ fn unlabeled(path: &Path, plain: PlainText) -> (Vec<String>, Vec<String>, TextRe
 }
 
 #[test]
+fn rows_without_a_label_are_skipped_and_counted_where_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let table: &[u8] = b"text,label\none,a\ntwo,\n,b\nthree,b\n";
+    write(dir.path(), &[("t.csv", table)]);
+    let path = dir.path().join("t.csv");
+    let options = TextOptions {
+        skip_empty: true,
+        ..TextOptions::default()
+    };
+    let (set, report) = read_texts_with_report(&path, &options).unwrap();
+    assert_eq!(set.texts(), ["one", "three"]);
+    assert_eq!((report.empty, report.unlabeled), (1, 1));
+}
+
+#[test]
 fn a_file_that_is_not_text_is_refused_as_a_whole() {
     let dir = tempfile::tempdir().unwrap();
     let long = [&b"a line\n".repeat(20_000)[..], b"\0\n"].concat();

@@ -156,7 +156,12 @@ impl Corpus {
 ///
 /// If no file is named, it cannot be used, or it is too small to be split.
 pub fn open(data: &Data, split: &Split) -> Result<Corpus, DataError> {
-    open_known(data, split, None)
+    let corpus = open_known(data, split, None);
+    match data {
+        Data::Texts { .. } | Data::Pairs { .. } | Data::MultiLabel { .. } => corpus,
+        // Without the keys for the format of a file.
+        _ => corpus.map_err(DataError::without_keys),
+    }
 }
 
 /// As [`open`], for a trained model with its labels: a file may lack some, and may have no others.

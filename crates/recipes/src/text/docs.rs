@@ -44,7 +44,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.skip_empty",
-        "Skip rows with an empty text and count them, instead of stopping",
+        "Skip rows with an empty text or label and count them, instead of stopping",
         "true or false",
     ),
     KeyDoc::new(

@@ -12,12 +12,12 @@ pub enum DataError {
     /// A file of texts.
     #[error(transparent)]
     Text(TextError),
-    /// A file of texts, with a key of the recipe that may help.
-    #[error("{error}; {advice}")]
+    /// A file of texts, with a key of the recipe or a change of the file that may help.
+    #[error("{}; {advice}", without_hint(error))]
     Keyed {
         /// The error.
         error: TextError,
-        /// The key and its value.
+        /// The key and its value, or the change.
         advice: &'static str,
     },
     /// A key of `data`.
@@ -111,26 +111,97 @@ impl From<TextError> for DataError {
     /// With a key of the recipe that may help, if there is one.
     fn from(error: TextError) -> Self {
         match advice(&error) {
-            Some(advice) => Self::Keyed { error, advice },
+            Some((advice, _)) => Self::Keyed { error, advice },
             None => Self::Text(error),
         }
     }
 }
 
-fn advice(error: &TextError) -> Option<&'static str> {
+impl DataError {
+    /// The same where no key can be set: the advice is to change the file.
+    pub(super) fn without_keys(self) -> Self {
+        match self {
+            Self::Keyed { error, advice: key } => {
+                let advice = advice(&error).map_or(key, |(_, change)| change);
+                Self::Keyed { error, advice }
+            }
+            other => other,
+        }
+    }
+}
+
+/// A key of the recipe that may help, and a change of the file that may help without it.
+fn advice(error: &TextError) -> Option<(&'static str, &'static str)> {
     Some(match error {
-        TextError::EmptyText { .. } => "to skip such rows, use `--set data.skip_empty=true`",
-        TextError::Encoding { .. }
-        | TextError::Table(TableError::Encoding { .. } | TableError::Nul { .. }) => {
-            "to read another encoding, use e.g. `--set data.format.encoding=windows-1252`"
-        }
-        TextError::Table(TableError::OpenQuote { .. }) => {
-            "if quotes are part of the texts, use `--set data.format.quoting=no`"
-        }
-        TextError::Table(TableError::Ragged { .. }) => {
+        TextError::EmptyText { .. } => (
+            "to skip such rows, use `--set data.skip_empty=true`",
+            "remove such rows",
+        ),
+        TextError::EmptyLabel { .. } => (
+            "add the label, or skip such rows with `--set data.skip_empty=true`",
+            "add the label, or remove such rows",
+        ),
+        TextError::Encoding { .. } | TextError::Table(TableError::Encoding { .. }) => (
+            "to read another encoding, use e.g. `--set data.format.encoding=windows-1252`",
+            "convert the file to UTF-8, e.g. with `iconv -f windows-1252 -t UTF-8`",
+        ),
+        TextError::Table(TableError::Nul { .. }) => (
+            "to read UTF-16, use `--set data.format.encoding=utf-16le`",
+            "convert UTF-16 to UTF-8, e.g. with `iconv -f UTF-16LE -t UTF-8`",
+        ),
+        TextError::Table(TableError::OpenQuote { .. }) => (
+            "if quotes are part of the texts, use `--set data.format.quoting=no`",
+            "close the quotes, or double those that are part of a text",
+        ),
+        TextError::Table(TableError::Ragged { .. }) => (
             "if quotes enclose cells that span lines or contain delimiters, use `--set \
-             data.format.quoting=yes`"
-        }
+             data.format.quoting=yes`",
+            "enclose cells that span lines or contain delimiters in double quotes",
+        ),
         _ => return None,
     })
+}
+
+/// An error without its own advice on the encoding, which names no key.
+fn without_hint(error: &TextError) -> String {
+    match error {
+        TextError::Table(TableError::Encoding {
+            file,
+            line,
+            byte,
+            encoding,
+        }) => format!("`{file}` line {line}: byte {byte:#04x} is not {encoding}"),
+        TextError::Table(TableError::Nul { file, line }) => format!(
+            "`{file}` line {line} contains a NUL character: the file is not text, is damaged, or is UTF-16 \
+             without a byte order mark"
+        ),
+        error => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_given_once_and_can_be_followed() {
+        let error = || {
+            DataError::from(TextError::Table(TableError::Encoding {
+                file: "a.csv".to_owned(),
+                line: 2,
+                byte: 0xE9,
+                encoding: "UTF-8".to_owned(),
+            }))
+        };
+        assert_eq!(
+            error().to_string(),
+            "`a.csv` line 2: byte 0xe9 is not UTF-8; to read another encoding, use e.g. `--set \
+             data.format.encoding=windows-1252`"
+        );
+        let plain = error().without_keys().to_string();
+        assert!(!plain.contains("--set"), "{plain}");
+        assert!(plain.contains("; convert the file to UTF-8"), "{plain}");
+        let other = DataError::NoPath.without_keys().to_string();
+        assert_eq!(other, DataError::NoPath.to_string());
+    }
 }

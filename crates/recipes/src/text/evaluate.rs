@@ -207,7 +207,8 @@ fn evaluate_labeled(
     data: &Data,
 ) -> Result<EvalReport, TaskError> {
     let (split, is_other) = (request.split, request.data.is_some());
-    let texts = open_labeled(model, request, training, data)?;
+    let texts = open_labeled(model, request, training, data);
+    let texts = texts.map_err(DataError::without_keys)?;
     let scope = match request.splits {
         Some(list) => Some(list.choose(&items(&texts), split, is_other)),
         None => is_other.then_some(Scope::Whole { trained_on: 0 }),
@@ -290,7 +291,7 @@ fn evaluate_plain(
     data: &Data,
 ) -> Result<EvalReport, TaskError> {
     let split = request.split;
-    let corpus = open_known(data, &training.split, None)?;
+    let corpus = open_known(data, &training.split, None).map_err(DataError::without_keys)?;
     let current = split_list(&corpus);
     let Corpus::Plain(text) = corpus else {
         return Err(DataError::NoSplit(split.to_owned()).into());

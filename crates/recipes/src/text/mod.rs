@@ -261,11 +261,15 @@ impl TextModeling {
             })
             .collect();
         let weighted = self.recipe.loss.class_weights != ClassWeights::None;
+        let mut warnings = class_warnings(&splits, Self::ITEM, weighted);
+        warnings.extend(analysis::alike_classes(
+            texts.labels.iter().map(String::as_str),
+        ));
         Overview {
             summary: format!("{} {noun}; {tokenizer}", texts.labels.len()),
             duplicates: texts.duplicates(),
             shared: texts.shared(),
-            warnings: class_warnings(&splits, Self::ITEM, weighted),
+            warnings,
             splits,
             ..Overview::default()
         }

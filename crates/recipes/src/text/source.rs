@@ -57,7 +57,7 @@ pub enum Data {
         text: Vec<String>,
         /// Column or key of the label.
         label: String,
-        /// Whether rows with an empty text are skipped and counted.
+        /// Whether rows with an empty text or label are skipped and counted.
         #[serde(default)]
         skip_empty: bool,
         /// Format of the file.
@@ -74,7 +74,7 @@ pub enum Data {
         second: String,
         /// Column or key of the label.
         label: String,
-        /// Whether rows with an empty text are skipped and counted.
+        /// Whether rows with an empty text or label are skipped and counted.
         #[serde(default)]
         skip_empty: bool,
         /// Format of the file.
@@ -89,7 +89,7 @@ pub enum Data {
         text: String,
         /// Column or key of the labels.
         label: String,
-        /// Whether rows with an empty text are skipped and counted.
+        /// Whether rows with an empty text or label are skipped and counted.
         #[serde(default)]
         skip_empty: bool,
         /// Format of the file.
@@ -310,7 +310,7 @@ impl Data {
         )
     }
 
-    /// Skips rows with an empty text, where there is such a key.
+    /// Skips rows with an empty text or label, where there is such a key.
     pub fn set_skip_empty(&mut self) {
         if let Self::Texts { skip_empty, .. }
         | Self::Pairs { skip_empty, .. }

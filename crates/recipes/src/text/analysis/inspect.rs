@@ -1,17 +1,18 @@
 //! Statistics of a data set of texts.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tinderbox_datasets::text::SplitPaths;
+use tinderbox_datasets::text::{SplitPaths, TextReport};
 use tinderbox_predict::text::TextInput;
 use tinderbox_train::format::thousands;
-use tinderbox_train::task::{Overview, SplitOverview};
+use tinderbox_train::task::{Noun, Overview, SplitOverview};
 use tinderbox_train::{Section, Splits, TaskError};
 
 use crate::text::Recipe;
-use crate::text::data::{Corpus, LabeledTexts, Targets, open};
+use crate::text::data::{Corpus, LabeledTexts, PlainText, Targets, open};
 
 /// Most classes that are listed; of more, the largest and the smallest.
 const CLASSES: usize = 40;
@@ -36,6 +37,8 @@ pub struct Inspection {
     pub shared: usize,
     /// Number of empty texts that were skipped.
     pub empty: usize,
+    /// Number of texts without a label that were skipped.
+    pub unlabeled: usize,
     /// Problems that the reader found.
     pub warnings: Vec<String>,
 }
@@ -47,8 +50,11 @@ pub struct SplitInspection {
     pub name: &'static str,
     /// Its file or folder.
     pub source: String,
-    /// Number of texts.
+    /// Number of texts; one of plain text, which is not split into texts.
     pub texts: usize,
+    /// Number of characters of plain text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub characters: Option<usize>,
     /// Number of texts, or of words for tags, of each class, label or tag.
     pub classes: Vec<(String, usize)>,
 }
@@ -92,22 +98,77 @@ pub fn inspect(recipe: &Recipe) -> Result<Inspection, TaskError> {
     recipe.data.options()?;
     let mut data = recipe.data.clone();
     data.set_skip_empty();
-    Ok(Inspection::of(&open(&data, &recipe.split)?))
+    let corpus = open(&data, &recipe.split)?;
+    let mut inspection = Inspection::of(&corpus);
+    if data != recipe.data {
+        // A training with this recipe does not skip them.
+        let read = TextReport {
+            empty: 0,
+            unlabeled: 0,
+            ..corpus.report().clone()
+        };
+        inspection.warnings = read.messages();
+        let stops = stops(&inspection);
+        inspection.warnings.extend(stops);
+    }
+    if let Corpus::Plain(text) = &corpus {
+        inspection.warnings.extend(too_short(text, recipe));
+    }
+    Ok(inspection)
+}
+
+/// Rows at which a training stops.
+fn stops(inspection: &Inspection) -> Vec<String> {
+    let warning = |count: usize, one: &str, many: &str| {
+        let (what, them) = if count == 1 {
+            (one, "it")
+        } else {
+            (many, "them")
+        };
+        let count_of = thousands(count);
+        (count > 0).then(|| {
+            format!(
+                "{count_of} {what}: `train` stops there; to skip {them}, use `--set data.skip_empty=true`"
+            )
+        })
+    };
+    let empty = warning(inspection.empty, "text is empty", "texts are empty");
+    let unlabeled = warning(
+        inspection.unlabeled,
+        "text has no label",
+        "texts have no label",
+    );
+    empty.into_iter().chain(unlabeled).collect()
+}
+
+/// A warning about plain text that is too short to train on. Tokens are bytes, or there are fewer.
+fn too_short(text: &PlainText, recipe: &Recipe) -> Option<String> {
+    let max_len = recipe.tokenizer.max_len;
+    let parts = [("training", &text.train), ("validation", &text.valid)];
+    let (name, part) = parts.into_iter().find(|(_, part)| part.len() <= max_len)?;
+    let bytes = part.len();
+    Some(format!(
+        "the {name} split has {} {}, too few for windows of {} tokens: `train` stops there; lower \
+         `tokenizer.max_len` or provide more text",
+        thousands(bytes),
+        if bytes == 1 { "byte" } else { "bytes" },
+        thousands(max_len)
+    ))
 }
 
 impl Inspection {
-    /// Statistics of texts; plain text counts line by line.
+    /// Statistics of texts; the lengths of plain text are those of its lines.
     pub fn of(corpus: &Corpus) -> Self {
         let report = corpus.report();
         let mut inspection = match corpus {
             Corpus::Labeled(texts) => of_labeled(texts),
             Corpus::Plain(text) => {
                 let parts = [&text.train, &text.valid, &text.test];
-                let lines = |text: &str| text.lines().count();
                 let split = |(name, part): (&'static str, &&String)| SplitInspection {
                     name,
                     source: String::new(),
-                    texts: lines(part),
+                    texts: usize::from(!part.is_empty()),
+                    characters: Some(part.chars().count()),
                     classes: Vec::new(),
                 };
                 let all: Vec<&str> = parts.iter().flat_map(|part| part.lines()).collect();
@@ -118,6 +179,7 @@ impl Inspection {
             }
         };
         inspection.empty = report.empty;
+        inspection.unlabeled = report.unlabeled;
         inspection.warnings = report.messages();
         inspection
     }
@@ -132,10 +194,17 @@ impl Inspection {
 
     /// The statistics for people; `name` is that of the data.
     pub fn overview(&self, name: &str) -> Overview {
-        let texts = self.splits.iter().map(|split| split.texts).sum();
+        let count = |split: &SplitInspection| split.characters.unwrap_or(split.texts);
+        let is_plain = self.splits.iter().any(|split| split.characters.is_some());
+        let item = if is_plain {
+            Noun("character", "characters")
+        } else {
+            Noun("text", "texts")
+        };
+        let items: usize = self.splits.iter().map(count).sum();
         let splits = self.splits.iter().map(|split| SplitOverview {
             name: split.name.to_owned(),
-            count: split.texts,
+            count: count(split),
             source: split.source.clone(),
             classes: Vec::new(),
         });
@@ -144,18 +213,20 @@ impl Inspection {
         if classes.len() > 1 {
             sections.push(Section::table("", classes));
         }
-        sections.push(Section::table("", self.length_rows()));
+        let of = if is_plain { "line length" } else { "length" };
+        sections.push(Section::table("", self.length_rows(of)));
         Overview {
-            summary: format!("{name}: {} texts", thousands(texts)),
+            summary: format!("{name}: {} {}", thousands(items), item.of(items)),
             splits: splits.collect(),
-            warnings: self.problems(texts),
+            item: Some(item),
+            warnings: self.problems(items),
             sections,
             ..Overview::default()
         }
     }
 
-    fn length_rows(&self) -> Vec<Vec<String>> {
-        let head = ["length", "min", "median", "95%", "max"];
+    fn length_rows(&self, of: &str) -> Vec<Vec<String>> {
+        let head = [of, "min", "median", "95%", "max"];
         let row = |name: &str, length: &Quantiles| {
             let Quantiles {
                 min,
@@ -178,27 +249,47 @@ impl Inspection {
         let mut warnings = self.warnings.clone();
         if self.copies > 0 {
             warnings.push(format!(
-                "{} of {} texts are copies of another text",
+                "{} of {} {} of another text",
                 thousands(self.copies),
-                thousands(texts)
+                items(texts),
+                if self.copies == 1 {
+                    "is a copy"
+                } else {
+                    "are copies"
+                },
             ));
         }
         if self.contradictory > 0 {
+            let (texts, occur) = if self.contradictory == 1 {
+                ("text", "occurs")
+            } else {
+                ("different texts", "occur")
+            };
             warnings.push(format!(
-                "{} different texts occur with more than one label",
+                "{} {texts} {occur} with more than one label",
                 thousands(self.contradictory)
             ));
         }
         if self.shared > 0 {
             warnings.push(format!(
-                "{} texts of the test split also occur in the training split: the test score will be too \
-                 good",
-                thousands(self.shared)
+                "{} of the test split also {} in the training split: the test score will be too good",
+                items(self.shared),
+                if self.shared == 1 { "occurs" } else { "occur" }
             ));
         }
+        warnings.extend(self.splits.first().and_then(|train| {
+            let names = train.classes.iter().map(|(name, _)| name.as_str());
+            alike_classes(names)
+        }));
         warnings.extend(self.splits.first().and_then(few));
         warnings
     }
+}
+
+/// A number of texts, as in `1 text`.
+fn items(count: usize) -> String {
+    let noun = if count == 1 { "text" } else { "texts" };
+    format!("{} {noun}", thousands(count))
 }
 
 /// A warning about classes with few training texts.
@@ -216,6 +307,31 @@ fn few(train: &SplitInspection) -> Option<String> {
     (!few.is_empty()).then(|| format!("few training texts of {shown}{more}"))
 }
 
+/// A warning about classes whose names differ only in case or white space.
+pub(in crate::text) fn alike_classes<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut first: HashMap<String, &str> = HashMap::new();
+    let mut pairs = Vec::new();
+    for name in names {
+        let words: Vec<String> = name.split_whitespace().map(str::to_lowercase).collect();
+        match first.entry(words.join(" ")) {
+            Entry::Occupied(known) => pairs.push((*known.get(), name)),
+            Entry::Vacant(free) => {
+                free.insert(name);
+            }
+        }
+    }
+    let (one, other) = *pairs.first()?;
+    let more = match pairs.len() - 1 {
+        0 => String::new(),
+        1 => ", and so does 1 more pair".to_owned(),
+        more => format!(", and so do {} more pairs", thousands(more)),
+    };
+    Some(format!(
+        "the classes `{one}` and `{other}` differ only in case or spaces{more}: if they are the same class, \
+         give them one name"
+    ))
+}
+
 /// A row for each class, the largest first.
 fn class_rows(splits: &[SplitInspection]) -> Vec<Vec<String>> {
     let head = std::iter::once("class").chain(splits.iter().map(|split| split.name));
@@ -226,11 +342,13 @@ fn class_rows(splits: &[SplitInspection]) -> Vec<Vec<String>> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(total(at)));
     for (rank, &at) in order.iter().enumerate() {
-        if order.len() > CLASSES && rank == CLASSES - 1 {
+        // A line for one hidden class would save none.
+        let is_long = order.len() > CLASSES + 1;
+        if is_long && rank == CLASSES - 1 {
             let hidden = format!("... {} more", thousands(order.len() - CLASSES));
             rows.push(vec![hidden]);
         }
-        if order.len() > CLASSES && (CLASSES - 1..order.len() - 1).contains(&rank) {
+        if is_long && (CLASSES - 1..order.len() - 1).contains(&rank) {
             continue;
         }
         let counts = splits.iter().map(|split| thousands(count(split, at)));
@@ -253,6 +371,7 @@ fn of_texts(texts: &[impl AsRef<str>]) -> Inspection {
         contradictory: 0,
         shared: 0,
         empty: 0,
+        unlabeled: 0,
         warnings: Vec::new(),
     }
 }
@@ -284,6 +403,7 @@ fn of_labeled(data: &LabeledTexts) -> Inspection {
                 name,
                 source,
                 texts: part.len(),
+                characters: None,
                 classes: counts(data, part),
             })
             .collect(),
@@ -344,6 +464,7 @@ mod tests {
             name,
             source: String::new(),
             texts: 0,
+            characters: None,
             classes: (0..50).map(|at| (format!("c{at}"), 2_000 + at)).collect(),
         };
         let rows = class_rows(&[split("train"), split("test")]);
@@ -374,7 +495,7 @@ mod tests {
             folds: Vec::new(),
             agreements: Vec::new(),
             located: None,
-            report: tinderbox_datasets::text::TextReport::default(),
+            report: TextReport::default(),
         };
         let found = Inspection::of(&Corpus::Labeled(data));
         assert_eq!((found.copies, found.contradictory, found.shared), (2, 1, 1));
@@ -393,5 +514,66 @@ mod tests {
             found.splits[2].classes,
             [("x".to_owned(), 0), ("y".to_owned(), 2)]
         );
+    }
+
+    #[test]
+    fn one_more_class_than_fits_is_shown() {
+        let train = SplitInspection {
+            name: "train",
+            source: String::new(),
+            texts: 0,
+            characters: None,
+            classes: (0..=CLASSES).map(|at| (format!("c{at}"), at)).collect(),
+        };
+        assert_eq!(class_rows(&[train]).len(), CLASSES + 2);
+    }
+
+    #[test]
+    fn classes_that_differ_only_in_case_are_warned_of() {
+        let warning = |names: &[&str]| alike_classes(names.iter().copied());
+        assert_eq!(warning(&["a", "b"]), None);
+        let expected = "the classes `Login` and `login` differ only in case or spaces: if";
+        assert!(
+            warning(&["Login", "a", "login"])
+                .unwrap()
+                .starts_with(expected)
+        );
+        let two = warning(&["Login", "login", "a b", "a  b"]).unwrap();
+        assert!(two.contains("spaces, and so does 1 more pair:"), "{two}");
+    }
+
+    #[test]
+    fn plain_text_is_counted_in_characters_and_may_be_too_short() {
+        let text = PlainText {
+            train: "é\nb\n".to_owned(),
+            valid: "c\n".to_owned(),
+            test: String::new(),
+            report: TextReport::default(),
+        };
+        let found = Inspection::of(&Corpus::Plain(text.clone()));
+        let overview = found.overview("a.txt");
+        assert_eq!(overview.summary, "a.txt: 6 characters");
+        assert_eq!(overview.splits[0].count, 4);
+        let mut recipe = Recipe::builtin("language-model").unwrap();
+        recipe.tokenizer.max_len = 4;
+        let warning = too_short(&text, &recipe).unwrap();
+        let expected = "the validation split has 2 bytes, too few for windows of 4 tokens";
+        assert!(warning.starts_with(expected), "{warning}");
+        recipe.tokenizer.max_len = 1;
+        assert_eq!(too_short(&text, &recipe), None);
+    }
+
+    #[test]
+    fn rows_that_stop_a_training_are_told() {
+        let none: [&str; 0] = [];
+        let mut found = of_texts(&none);
+        assert!(stops(&found).is_empty());
+        (found.empty, found.unlabeled) = (6, 1);
+        let told = stops(&found);
+        let [empty, unlabeled] = &told[..] else {
+            panic!("two warnings");
+        };
+        assert!(empty.starts_with("6 texts are empty: `train` stops there; to skip them"));
+        assert!(unlabeled.starts_with("1 text has no label: `train` stops there; to skip it"));
     }
 }

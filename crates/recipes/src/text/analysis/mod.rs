@@ -13,7 +13,7 @@ pub use contract_nli::{ContractNliReport, Thresholds, VERDICTS};
 pub use explain::{Explanation, explain};
 pub use generate::generate;
 pub use inspect::{Inspection, Quantiles, SplitInspection, inspect};
-pub(super) use inspect::{counts, sources};
+pub(super) use inspect::{alike_classes, counts, sources};
 pub(super) use mistakes::mistakes;
 pub(super) use samples::samples;
 pub use similar::similar;
