@@ -196,7 +196,18 @@ fn advice(error: &Error, args: &[OsString], app: &Command, keys: &[String]) -> O
             let word = context(ContextKind::InvalidArg)?;
             let command = args.get(1)?.to_str()?;
             let command = app.find_subcommand(command).unwrap_or(app);
+            if let Some(flag) = flag_before(word, args, command) {
+                return Some(negative(word, flag));
+            }
             unknown_argument(word, app.get_name(), command, keys)
+        }
+        ErrorKind::ValueValidation => {
+            let (flag, value) = (
+                context(ContextKind::InvalidArg)?,
+                context(ContextKind::InvalidValue)?,
+            );
+            let flag = flag.split(' ').next().unwrap_or(flag);
+            is_negative(value).then(|| negative(value, flag))
         }
         ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand)?;
@@ -204,6 +215,29 @@ fn advice(error: &Error, args: &[OsString], app: &Command, keys: &[String]) -> O
         }
         _ => None,
     }
+}
+
+/// Whether a word is a number below zero, and no flag.
+fn is_negative(word: &str) -> bool {
+    word.starts_with('-') && word.parse::<f64>().is_ok_and(|number| number < 0.0)
+}
+
+/// The flag of `command` that the number `word` below zero was meant for.
+fn flag_before<'a>(word: &str, args: &'a [OsString], command: &Command) -> Option<&'a str> {
+    if !is_negative(word) {
+        return None;
+    }
+    let at = args.iter().position(|arg| arg == word)?;
+    let flag = args[..at].last()?.to_str()?;
+    let name = flag.strip_prefix("--")?;
+    let takes_value =
+        |arg: &clap::Arg| arg.get_long() == Some(name) && arg.get_action().takes_values();
+    command.get_arguments().any(takes_value).then_some(flag)
+}
+
+/// No flag takes a number below zero.
+fn negative(value: &str, flag: &str) -> String {
+    format!("`{flag}` must not be negative (got {value})")
 }
 
 fn unknown_argument(word: &str, app: &str, command: &Command, keys: &[String]) -> Option<String> {
@@ -359,6 +393,10 @@ mod tests {
             assert!(message.contains(words), "{line}: {message}");
         }
         assert_eq!(message("app train --epochs many"), None);
+        for line in ["app train --epochs -1", "app train --epochs=-1"] {
+            let expected = "`--epochs` must not be negative (got -1)";
+            assert_eq!(message(line).as_deref(), Some(expected), "{line}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command `predict` of every app: reads inputs in batches and prints as it goes.
 
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -46,8 +47,17 @@ impl Format {
                 out.display()
             )));
         }
-        let mut known = [Self::Json, Self::Csv, Self::Parquet].into_iter();
+        let mut known = [Self::Text, Self::Json, Self::Csv, Self::Parquet].into_iter();
         let named = known.find(|format| format.extensions().iter().any(ends_as));
+        // A flag says what is in a file that ends in `.txt`, or as no format does.
+        let special = fs::metadata(out).is_ok_and(|file| !file.is_file() && !file.is_dir());
+        if chosen.is_none() && named.is_none() && !extension.is_empty() && !special {
+            return Err(Failure::user(format!(
+                "cannot write `{}`: the file name must end in `.txt`, `.csv`, `.parquet`, `.jsonl`, `.ndjson` or `.json`",
+                out.display()
+            )));
+        }
+        let named = named.filter(|format| *format != Self::Text);
         match (chosen, named) {
             (Some(chosen), Some(named)) if chosen != named => Err(Failure::user(format!(
                 "`--{}` does not fit `--out {}`: name a file that ends in `.{}`, or leave out the flag",
@@ -664,6 +674,13 @@ mod tests {
             assert!(matches!(failure, Failure::UserError(_)));
             assert!(failure.message().contains(told), "{}", failure.message());
         }
+        let failure = Format::of(&flags(&["--out", "p.xlsx"])).unwrap_err();
+        let told = "cannot write `p.xlsx`: the file name must end in `.txt`, `.csv`";
+        assert!(failure.message().contains(told), "{}", failure.message());
+        assert_eq!(
+            Format::of(&flags(&["--out", "p.log", "--csv"])).unwrap(),
+            Format::Csv
+        );
     }
 
     #[test]

@@ -87,14 +87,16 @@ pub fn duplicates_note(duplicates: usize, items: usize, noun: Noun, kept: bool) 
 pub fn scope_notes(scope: &Scope, split: &str, items: usize, noun: Noun) -> Vec<String> {
     match scope {
         Scope::Whole { trained_on } => {
+            let all = if items == 1 { "" } else { "all " };
             let mut notes = vec![format!(
-                "this is not the data that the model was trained on: evaluating all {}",
+                "this is not the data that the model was trained on: evaluating {all}{}",
                 count(noun, items)
             )];
             if *trained_on > 0 {
                 notes.push(format!(
-                    "warning: {} of them also occur in the training split: the score is too good",
-                    thousands(*trained_on)
+                    "warning: {} of them also {} in the training split: the score is too good",
+                    thousands(*trained_on),
+                    if *trained_on == 1 { "occurs" } else { "occur" }
                 ));
             }
             notes
@@ -193,6 +195,9 @@ mod tests {
         assert_eq!(whole.len(), 1);
         assert!(whole[0].ends_with("evaluating all 300 rows"), "{whole:?}");
         assert!(notes(&Scope::Whole { trained_on: 7 })[1].contains("7 of them also occur"));
+        assert!(notes(&Scope::Whole { trained_on: 1 })[1].contains("1 of them also occurs"));
+        let one = scope_notes(&Scope::Whole { trained_on: 0 }, "test", 1, ROW);
+        assert!(one[0].ends_with("evaluating 1 row"), "{one:?}");
         let stored = |missing, new, relabeled| {
             let changes = Changes {
                 missing,

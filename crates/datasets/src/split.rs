@@ -59,7 +59,8 @@ pub enum SplitError {
     },
     /// A class has fewer rows than there are folds.
     #[error(
-        "class `{class}` has {rows} rows, fewer than {folds} folds; use fewer folds or drop the class"
+        "class `{class}` has {rows} {}, fewer than {folds} folds; use fewer folds or drop the class",
+        if *rows == 1 { "row" } else { "rows" }
     )]
     SmallClass {
         /// The class.

@@ -69,10 +69,17 @@ fn few_tested(classes: &[(String, usize)], item: Noun) -> Option<String> {
         .iter()
         .filter(|(_, count)| *count < FEW_TESTED && most >= IMBALANCE * *count);
     let (class, count) = few.min_by_key(|(_, count)| *count)?;
+    if *count == 0 {
+        return Some(format!(
+            "no test {} is `{class}`: its recall cannot be measured",
+            item.0
+        ));
+    }
     Some(format!(
-        "only {count} test {} are `{class}`: its recall is uncertain by about {:.0} points",
-        item.1,
-        100.0 / (*count.max(&1) as f64).sqrt()
+        "only {count} test {} {} `{class}`: its recall is uncertain by about {:.0} points",
+        item.of(*count),
+        if *count == 1 { "is" } else { "are" },
+        100.0 / (*count as f64).sqrt()
     ))
 }
 
@@ -111,6 +118,17 @@ mod tests {
     }
 
     #[test]
+    fn one_test_row_and_none_are_told_apart() {
+        let warn = |test| of_rows([500, 400], test, false).join("\n");
+        let one = "only 1 test row is `yes`: its recall is uncertain by about 100 points";
+        assert_eq!(warn([50, 1]), one);
+        assert_eq!(
+            warn([50, 0]),
+            "no test row is `yes`: its recall cannot be measured"
+        );
+    }
+
+    #[test]
     fn rare_classes_are_warned_of_in_training_and_test() {
         let warn = |train, test| of_rows(train, test, false).join("\n");
         assert_eq!(warn([500, 400], [50, 40]), "");
@@ -127,6 +145,6 @@ mod tests {
         assert!(warn([16_000, 400], [4_000, 100]).contains("class_weights"));
         let weighted = of_rows([16_000, 400], [4_000, 100], true);
         assert!(weighted.len() == 1 && !weighted[0].contains("class_weights"));
-        assert!(warn([500, 400], [50, 0]).contains("only 0 test rows"));
+        assert!(warn([500, 400], [50, 0]).contains("no test row is `yes`"));
     }
 }

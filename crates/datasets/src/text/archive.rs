@@ -159,7 +159,7 @@ fn with_classes(
     let labeled = rows.map(|((path, row), parts)| {
         if parts.len() < depth + 2 {
             let file = format!("{name}:{}", path.display());
-            return Err(TextError::NoClass { file });
+            return Err(TextError::NoClass { file, hint: "" });
         }
         row.map(|row| TextRow {
             labels: vec![parts[depth].clone()],

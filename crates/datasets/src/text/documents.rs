@@ -96,6 +96,7 @@ pub(super) fn each_in_folder(
             }
             None if labels != Labels::None => Err(TextError::NoClass {
                 file: path.display().to_string(),
+                hint: "; if it holds all texts with their labels, name the file itself",
             }),
             class => {
                 let class = class.map(|class| class.to_string_lossy().into_owned());

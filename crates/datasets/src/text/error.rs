@@ -74,6 +74,16 @@ pub enum TextError {
         /// The file or folder.
         file: String,
     },
+    /// A folder has files, and none is read.
+    #[error(
+        "`{folder}` contains no texts ({skipped}); if one file holds them, name the file itself"
+    )]
+    NoTexts {
+        /// The folder.
+        folder: String,
+        /// The files that were not read.
+        skipped: String,
+    },
     /// A text is empty.
     #[error("{location}: the text is empty")]
     EmptyText {
@@ -189,10 +199,12 @@ pub enum TextError {
         classes: Vec<String>,
     },
     /// A text file lies next to the folders of the classes.
-    #[error("`{file}` is not in a class folder")]
+    #[error("`{file}` is not in a class folder{hint}")]
     NoClass {
         /// The file.
         file: String,
+        /// What to do about it, or nothing.
+        hint: &'static str,
     },
     /// Two entries of a folder are named after one split.
     #[error(transparent)]

@@ -295,7 +295,14 @@ pub(super) fn read_rows(
     }
     if rows.is_empty() {
         let file = path.display().to_string();
-        return Err(TextError::Empty { file });
+        return Err(if path.is_dir() && !report.skipped_files.is_empty() {
+            TextError::NoTexts {
+                folder: file,
+                skipped: report.skipped_files.to_string(),
+            }
+        } else {
+            TextError::Empty { file }
+        });
     }
     Ok((rows, report))
 }

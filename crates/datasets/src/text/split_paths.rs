@@ -8,7 +8,7 @@ use super::error::TextError;
 use crate::files::{file_name, find_splits, list};
 
 /// Endings of files that hold many texts.
-const FILES: [&str; 10] = [
+const FILES: [&str; 13] = [
     ".csv",
     ".tsv",
     ".jsonl",
@@ -19,6 +19,9 @@ const FILES: [&str; 10] = [
     ".jsonl.gz",
     ".conll",
     ".iob2",
+    ".tar",
+    ".tar.gz",
+    ".tgz",
 ];
 
 /// The files or folders of the splits.
@@ -49,7 +52,7 @@ impl SplitPaths {
 }
 
 /// Finds the split folders of a folder such as `train/`, `validation/` and `test/`, or its split files
-/// such as `train.csv` and `test.csv`, or its only table. Anything else is the data itself.
+/// such as `train.csv` and `test.csv`, or its only table or archive. Anything else is the data itself.
 ///
 /// # Errors
 ///
@@ -155,6 +158,10 @@ mod tests {
             (
                 &["My texts.csv", ".DS_Store"],
                 [Some("My texts.csv"), None, None],
+            ),
+            (
+                &["texts.tar.gz", "readme.md"],
+                [Some("texts.tar.gz"), None, None],
             ),
             (&["a.txt", "b.txt"], [Some("itself"), None, None]),
             (&["neg/", "pos/", "index.csv"], [Some("itself"), None, None]),

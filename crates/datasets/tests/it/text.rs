@@ -295,7 +295,10 @@ fn a_text_in_no_folder_has_no_class() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[("a/1.txt", b"x"), ("b.txt", b"y")]);
     let text = message(read_texts(dir.path(), &TextOptions::default()));
-    assert!(text.ends_with("b.txt` is not in a class folder"), "{text}");
+    assert!(
+        text.contains("b.txt` is not in a class folder; if"),
+        "{text}"
+    );
     let archive = packed(&[("b.txt", b"y")]);
     let read = read_tar(archive.as_slice(), "t.tar", &TextOptions::default());
     assert_eq!(message(read), "`t.tar:b.txt` is not in a class folder");
@@ -506,6 +509,24 @@ fn rows_without_a_label_are_skipped_and_counted_where_asked_for() {
     let (set, report) = read_texts_with_report(&path, &options).unwrap();
     assert_eq!(set.texts(), ["one", "three"]);
     assert_eq!((report.empty, report.unlabeled), (1, 1));
+}
+
+#[test]
+fn a_folder_of_one_file_is_to_be_named_by_it() {
+    for (name, words) in [
+        (
+            "texts.xlsx",
+            "contains no texts (1 file skipped: 1 not a text file (.xlsx))",
+        ),
+        ("SMSSpamCollection", "is not in a class folder"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[(name, b"ham\tone\n")]);
+        let error = read_texts(dir.path(), &TextOptions::default()).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(words), "{error}");
+        assert!(error.ends_with("name the file itself"), "{error}");
+    }
 }
 
 #[test]

@@ -113,6 +113,6 @@ impl Embedder {
 fn no_embeddings(kind: &str) -> PredictError {
     PredictError::input(Unsupported(format!(
         "a model of kind `{kind}` has no text embeddings; train one of kind `bag`, `encoder` or \
-         `bert`, or name pretrained weights with `--weights DIR`"
+         `bert`, or name a folder of pretrained weights in place of the run"
     )))
 }

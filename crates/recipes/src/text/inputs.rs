@@ -6,7 +6,9 @@ use std::path::Path;
 use tinderbox_datasets::text::{Location, TextError, TextReport};
 use tinderbox_datasets::{FileHash, InputRange, Shard};
 use tinderbox_predict::PredictError;
-use tinderbox_predict::text::{ReadOptions, ReadText, ReadTextSink, TextInput, TextPredictor};
+use tinderbox_predict::text::{
+    ReadOptions, ReadText, ReadTextSink, TextInput, TextPredictor, TextTask,
+};
 use tinderbox_train::TaskError;
 use tinderbox_train::task::{InputItem, InputOptions, InputReport, Position, PredictionListener};
 
@@ -23,6 +25,9 @@ const FILES: [&str; 21] = [
     "csv", "tsv", "txt", "text", "md", "json", "jsonl", "ndjson", "gz", "tgz", "tar", "zip",
     "conll", "iob2", "parquet", "xlsx", "xls", "pdf", "docx", "html", "eml",
 ];
+
+/// Ends of names of files whose texts are rows and not lines.
+const ROWS: [&str; 5] = [".csv", ".tsv", ".json", ".jsonl", ".ndjson"];
 
 /// How texts are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,6 +139,12 @@ pub(super) fn predict(
     options: &InputOptions<TextInputOptions>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
+    if model.task() == TextTask::LanguageModeling {
+        // Not an error of one text, which could be skipped.
+        return Err(TaskError::user(
+            "this model is a language model and does not classify texts; use `generate`",
+        ));
+    }
     let read = ReadOptions {
         text: options.own.text.clone(),
         whole: options.own.whole,
@@ -225,7 +236,10 @@ impl Batch<'_, '_> {
             return Ok(ControlFlow::Break(()));
         }
         let position = self.position();
-        Ok((self.each)(Err(with_whole_advice(error)), position))
+        Ok((self.each)(
+            Err(with_whole_advice(error, self.input)),
+            position,
+        ))
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, TaskError> {
@@ -272,13 +286,18 @@ impl Batch<'_, '_> {
     }
 }
 
-/// An empty line, with the flag that reads a file as one text.
-fn with_whole_advice(error: PredictError) -> TaskError {
-    let is_empty = matches!(
-        &error,
-        PredictError::Input(source)
-            if matches!(source.downcast_ref(), Some(TextError::EmptyText { .. }))
-    );
+/// An empty line of a plain text file, with the flag that reads the file as one text.
+fn with_whole_advice(error: PredictError, input: &Path) -> TaskError {
+    let name = input.to_string_lossy().to_lowercase();
+    let is_rows = ROWS
+        .iter()
+        .any(|end| name.trim_end_matches(".gz").ends_with(end));
+    let is_empty = !is_rows
+        && matches!(
+            &error,
+            PredictError::Input(source)
+                if matches!(source.downcast_ref(), Some(TextError::EmptyText { .. }))
+        );
     if is_empty {
         return TaskError::user(format!(
             "{error}; use `--whole` to read a plain text file as one text"
@@ -311,4 +330,25 @@ fn notes(report: &TextReport, input: &Path, by_default: bool, done: usize) -> Ve
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_text_of_a_table_is_not_to_be_read_whole() {
+        let told = |name: &str| {
+            let location = Location::Line {
+                file: name.to_owned(),
+                line: 3,
+            };
+            let error = PredictError::from(TextError::EmptyText { location });
+            with_whole_advice(error, Path::new(name)).to_string()
+        };
+        assert!(told("a.txt").contains("use `--whole`"));
+        for name in ["a.csv", "a.TSV.gz", "a.jsonl"] {
+            assert!(!told(name).contains("--whole"), "{name}");
+        }
+    }
 }

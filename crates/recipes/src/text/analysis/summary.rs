@@ -28,9 +28,10 @@ pub fn summarize(
     let count = count.unwrap_or(all.div_ceil(5).clamp(1, MAX_SENTENCES));
     let picked = model.summarize(&text, count)?;
     let lines: Vec<String> = picked.iter().map(line).collect();
+    let noun = if all == 1 { "sentence" } else { "sentences" };
     let mut sections = vec![
         Section::text(lines.join("\n")),
-        Section::text(format!("{} of {all} sentences", picked.len())),
+        Section::text(format!("{} of {all} {noun}", picked.len())),
     ];
     let mut scores = None;
     if let Some(reference) = reference {
