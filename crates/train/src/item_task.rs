@@ -44,7 +44,7 @@ const EVAL_BATCH: usize = 256;
 pub trait ItemTask: Clone + Debug + Send + Sync + 'static {
     /// The configuration of the network, which stands under `model` in a recipe.
     type Config: Clone + Serialize + DeserializeOwned;
-    /// An input with its target.
+    /// An input with its target, which JSON can hold: that tells it from other items.
     type Item: Clone + Serialize + Send + Sync + 'static;
     /// Items as tensors.
     type Batch: Send + 'static;
@@ -314,11 +314,18 @@ impl<T: ItemTask> Batcher<T::Item, T::Batch> for Batches<T> {
     }
 }
 
-/// What identifies each item.
-fn contents<I: Serialize>(items: &[I]) -> Vec<Item> {
-    let content = |item: &I| serde_json::to_vec(item).unwrap_or_default();
-    let items = items.iter().map(|item| content_hash(&content(item)));
-    items.map(|content| Item::new(content, b"")).collect()
+/// What identifies each item: its JSON.
+fn contents<I: Serialize>(items: &[I]) -> Result<Vec<Item>, TaskError> {
+    let content = |(at, item): (usize, &I)| {
+        let json = serde_json::to_vec(item).map_err(|error| {
+            let number = at + 1;
+            TaskError::internal(format!(
+                "item {number} cannot be told from others, as JSON cannot hold it: {error}"
+            ))
+        })?;
+        Ok(Item::new(content_hash(&json), b""))
+    };
+    items.iter().enumerate().map(content).collect()
 }
 
 /// Positions of the items of each split.
@@ -399,7 +406,7 @@ impl<T: ItemTask> Task for Items<T> {
         let rows = split(items.len(), &recipe.split)?;
         let [train, valid, test] = &rows;
         Ok(Self {
-            splits: SplitList::new(contents(&items), [train, valid, test]),
+            splits: SplitList::new(contents(&items)?, [train, valid, test]),
             rows,
             samples: items,
             has_test: true,
@@ -512,9 +519,10 @@ impl<T: ItemTask> Task for Items<T> {
         };
         let items = T::read(path, &model.config)?;
         let scope = request.splits.map(|list| {
-            let current = contents(&items);
-            list.choose(&current, request.split, request.data.is_some())
+            let current = contents(&items)?;
+            Ok::<_, TaskError>(list.choose(&current, request.split, request.data.is_some()))
         });
+        let scope = scope.transpose()?;
         let rows = match &scope {
             Some(Scope::Stored { rows, .. }) => rows.clone(),
             _ => (0..items.len()).collect(),
@@ -561,5 +569,23 @@ impl<T: ItemTask> Task for Items<T> {
             }
         }
         Ok(InputReport::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn items_are_told_apart_by_their_json_or_refused() {
+        let items = contents(&["a", "b", "a"]).unwrap();
+        assert_eq!(items[0], items[2]);
+        assert_ne!(items[0], items[1]);
+        // The keys of an object are texts.
+        let odd = [BTreeMap::new(), BTreeMap::from([((1, 2), 3)])];
+        let error = contents(&odd).unwrap_err().to_string();
+        assert!(error.starts_with("item 2 cannot be told"), "{error}");
     }
 }
