@@ -11,13 +11,14 @@ mod http;
 mod hub;
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::format::hex_digits;
 
 pub use hub::{
     HUB_FILES, HubError, HubProgress, fetch_weights, find_weights, hub_folder, is_hub_name,
@@ -52,6 +53,20 @@ pub struct PublicFile {
     /// Its SHA-256, in lower-case hexadecimal digits.
     pub sha256: &'static str,
 }
+
+/// Names of the classes of Fashion-MNIST; a label is a position in this list.
+pub const FASHION_MNIST_CLASSES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
 
 /// All sets that can be fetched.
 pub static PUBLIC_SETS: [PublicSet; 4] = [
@@ -91,18 +106,7 @@ pub static PUBLIC_SETS: [PublicSet; 4] = [
         name: "fashion-mnist",
         citation: "Xiao, Rasul and Vollgraf, Fashion-MNIST, 2017, \
                    <https://arxiv.org/abs/1708.07747>, MIT",
-        class_names: &[
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ],
+        class_names: &FASHION_MNIST_CLASSES,
         mirrors: &[
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -378,14 +382,7 @@ fn hash_file(path: &Path, hasher: &mut Sha256) -> std::io::Result<()> {
 }
 
 fn hex(hasher: Sha256) -> String {
-    hasher
-        .finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex_digits(&hasher.finalize())
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@
 //! | [`raster`] | `GeoTIFF` maps |
 //! | [`archive`] | ZIP and tar |
 //!
-//! [`escape`] shows text from data in pages, Markdown, YAML and terminals, where none of it may act.
+//! [`escape`] shows text from data in pages, Markdown, YAML and terminals, where none of it may act, and
+//! [`mod@format`] writes counts, hashes and the beginnings of texts.
 //!
 //! A reader checks its input and reports the file and, where there is one, the line and column of an
 //! error. Data sets implement Burn's [`Dataset`](burn::data::dataset::Dataset); [`loader`] batches
@@ -74,6 +75,7 @@ pub mod download;
 pub mod escape;
 pub mod files;
 mod flip;
+pub mod format;
 pub mod image;
 #[cfg(feature = "loader")]
 pub mod landmarks;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tinderbox_datasets::format::hex_digits;
 
 use crate::model_dir::{FORMAT, ModelError, SPEC_FILE, WeightsError, weights_file};
 
@@ -181,14 +182,6 @@ impl ModelFiles {
     fn parse<S: DeserializeOwned>(&self, document: Value) -> Result<S, ModelError> {
         serde_json::from_value(document).map_err(|error| self.refuse(error))
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex_digits(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
 }
 
 #[cfg(test)]

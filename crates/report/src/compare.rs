@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use tinderbox_datasets::format::shorten;
 use tinderbox_train::metrics::spread;
 use tinderbox_train::{Metrics, MonitorMode};
 
@@ -257,7 +258,7 @@ fn add_recipes(page: &mut String, runs: &[Run], names: &[String]) {
     for key in all {
         let cells = recipes.iter().map(|recipe| {
             let value = recipe.get(key);
-            value.map_or("-".to_owned(), |value| crate::svg::shorten(value, 60))
+            value.map_or("-".to_owned(), |value| shorten(value, 60))
         });
         rows.push(std::iter::once(key.clone()).chain(cells).collect());
     }

@@ -14,7 +14,6 @@
 //! trial. The system takes locks off when a process ends, so a trial without a result and without a lock has lost its
 //! process, and the next one resumes it.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -22,6 +21,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_datasets::format::hex_digits;
 use tinderbox_predict::FileError;
 use tinderbox_train::MonitorMode;
 use tinderbox_train::splits::{Changes, SplitList, SplitsError};
@@ -343,11 +343,7 @@ impl SweepDir {
     /// What tells the trials of this search from those of others.
     fn mark(&self) -> String {
         let digest = Sha256::digest([&self.recipe, "\n", &self.space].concat());
-        digest[..8].iter().fold(String::new(), |mut text, byte| {
-            // Writing into a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex_digits(&digest[..8])
     }
 
     /// The finished trials in the order of their numbers.

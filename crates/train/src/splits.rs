@@ -10,13 +10,13 @@
 //! items count.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_datasets::format::hex_digits;
 use tinderbox_datasets::{ContentHasher, content_hash, count_overlap};
 use tinderbox_predict::FileError;
 
@@ -201,10 +201,12 @@ impl SplitList {
         let path = run.join(SPLITS_FILE);
         let io = || FileError::new("write", &path);
         let items = self.items.iter();
+        let contents = items.clone().flat_map(|item| item.content.to_be_bytes());
+        let targets = items.flat_map(|item| item.target.to_be_bytes());
         let document = Document {
             format: FORMAT,
-            items: hex(items.clone().map(|item| item.content), 16),
-            targets: hex(items.map(|item| item.target.into()), 8),
+            items: hex_digits(&contents.collect::<Vec<_>>()),
+            targets: hex_digits(&targets.collect::<Vec<_>>()),
             splits: self
                 .splits
                 .iter()
@@ -399,15 +401,6 @@ fn parse(text: &str) -> Result<SplitList, String> {
 
 /// What an item is found by: its content, with its label or without.
 type Key = (u64, Option<u32>);
-
-/// Numbers as hexadecimal text of `digits` each.
-fn hex(numbers: impl Iterator<Item = u64>, digits: usize) -> String {
-    numbers.fold(String::new(), |mut text, number| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{number:0digits$x}");
-        text
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::schema::Kind;
+use crate::format::thousands;
 
 /// Errors of reading or using a table.
 #[derive(Debug, Error)]
@@ -116,7 +117,7 @@ pub enum TableError {
     #[error(
         "`{file}` line {line} has more than {} cells, the most columns that a table may have; check \
          the delimiter",
-        crate::table::options::grouped(*most as u64)
+        thousands(*most)
     )]
     TooManyColumns {
         /// The file.
@@ -423,16 +424,7 @@ fn gigabytes(bytes: u64) -> String {
 
 /// A cell for a message: its first letters, on one line.
 pub(crate) fn shorten(cell: &str) -> String {
-    const LETTERS: usize = 40;
-    let mut short: String = cell
-        .chars()
-        .take(LETTERS)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if cell.chars().nth(LETTERS).is_some() {
-        short.push('…');
-    }
-    short
+    crate::format::shorten(cell, 41)
 }
 
 /// The name that looks most like `name`, if one looks like it at all.

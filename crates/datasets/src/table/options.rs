@@ -10,6 +10,7 @@ use super::date::DateOrder;
 use super::error::TableError;
 use super::number::DecimalMark;
 use super::schema::{Kind, Overrides, default_missing};
+use crate::format::thousands;
 
 /// How the bytes of a file become letters.
 ///
@@ -410,7 +411,7 @@ fn mixed_percent(column: &str, sign: &str, signed: usize, cells: usize) -> Strin
     format!(
         "{} of {} of `{column}` {} a {name} sign: `5{sign}` and `{share}` may be the same number, so the \
          column is read as text; write all cells in one way",
-        grouped(signed as u64),
+        thousands(signed),
         counted(cells as u64, "cell"),
         if signed == 1 { "has" } else { "have" }
     )
@@ -435,22 +436,9 @@ fn cells_are(words: usize) -> String {
 fn counted(count: u64, what: &str) -> String {
     format!(
         "{} {what}{}",
-        grouped(count),
+        thousands(count as usize),
         if count == 1 { "" } else { "s" }
     )
-}
-
-/// A count with commas between thousands, as in `1,292`.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::files::SplitFoldersError;
+use crate::format::shorten;
 use crate::table::TableError;
 
 /// The location of a text, for messages.
@@ -273,14 +274,9 @@ pub enum TextError {
 impl TextError {
     /// A thing that is not what was expected; of a long one the start is shown.
     pub(crate) fn malformed(location: Location, found: &str, expected: &'static str) -> Self {
-        const SHOWN: usize = 60;
-        let mut shown: String = found.chars().take(SHOWN).collect();
-        if shown.len() < found.len() {
-            shown.push('…');
-        }
         Self::Malformed {
             location,
-            found: shown,
+            found: shorten(found, 61),
             expected,
         }
     }

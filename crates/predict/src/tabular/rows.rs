@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
+use tinderbox_datasets::format::shorten;
 use tinderbox_datasets::table::{CellValues, ColumnSchema, Kind, Table, TableError, nearest_name};
 
 use super::predictor::Predictor;
@@ -232,15 +233,10 @@ fn texts<'a>(
 }
 
 fn wrong(column: &ColumnSchema, row: Option<usize>, value: &Value) -> RowError {
-    let text = value.to_string();
-    let mut short: String = text.chars().take(40).collect();
-    if text.len() > short.len() {
-        short.push('…');
-    }
     RowError::Value {
         row,
         column: column.name.clone(),
-        value: short,
+        value: shorten(&value.to_string(), 41),
         expected: match (column.kind, &column.words) {
             (Kind::Boolean, Some(words)) => {
                 format!(

@@ -517,12 +517,9 @@ fn is_repeated(rest: &[u8]) -> bool {
     }
 }
 
+/// A piece of the file for a message.
 fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(60).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
+    tinderbox_datasets::format::shorten(text, 61)
 }
 
 #[cfg(test)]

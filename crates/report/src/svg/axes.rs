@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use tinderbox_datasets::escape::escape_markup;
+use tinderbox_datasets::format::shorten;
+
 use super::text;
 use crate::number::{tick, tick_of};
 
@@ -135,7 +138,7 @@ impl Axes {
             text(svg, [x, bottom + 17.0], anchor, &tick.text);
         }
         if !self.names[0].is_empty() {
-            let name = super::shorten(&self.names[0], 52);
+            let name = shorten(&self.names[0], 52);
             text(
                 svg,
                 [f64::midpoint(left, right), bottom + 36.0],
@@ -144,8 +147,7 @@ impl Axes {
             );
         }
         if !self.names[1].is_empty() {
-            let name =
-                tinderbox_datasets::escape::escape_markup(&super::shorten(&self.names[1], 30));
+            let name = escape_markup(&shorten(&self.names[1], 30));
             let y = f64::midpoint(FRAME[1], bottom);
             let _ = writeln!(
                 svg,

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use tinderbox_train::section::Bar;
-
-use super::shorten;
 use tinderbox_datasets::escape::escape_markup;
+use tinderbox_datasets::format::shorten;
+use tinderbox_train::section::Bar;
 
 /// Height of a bar with its gap, and the widths of names, bars and notes.
 const ROW: usize = 24;

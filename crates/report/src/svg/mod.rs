@@ -39,12 +39,3 @@ fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, text: &str) {
         escape_markup(text)
     );
 }
-
-/// A name of at most so many characters.
-pub(crate) fn shorten(name: &str, most: usize) -> String {
-    if name.chars().count() <= most {
-        return name.to_owned();
-    }
-    let short: String = name.chars().take(most - 1).collect();
-    format!("{short}…")
-}

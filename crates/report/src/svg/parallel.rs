@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use tinderbox_datasets::escape::escape_markup;
+use tinderbox_datasets::format::shorten;
 use tinderbox_train::section::Axis;
 
-use super::{shorten, text};
+use super::text;
 use crate::number::tick;
 
 /// Width of an axis with its space, and height of the chart.

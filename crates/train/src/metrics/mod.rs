@@ -41,7 +41,7 @@ pub use evaluation::{Evaluation, pooled};
 pub use froc::Froc;
 pub use labels::Labels;
 pub use ranking::{Approval, Ranking, Workload, approval, thin};
-pub use regression::regression_metrics;
+pub use regression::{median, regression_metrics};
 pub use segmentation::{MembraneScore, MembraneScores, SegmentationScores};
 pub use spread::{Spread, bootstrap, spread};
 pub use text::{Rouge, perplexity, rouge};

@@ -47,8 +47,16 @@ pub fn regression_metrics(predicted: &[f64], actual: &[f64]) -> Metrics {
     ])
 }
 
-/// The middle value, or the mean of the two in the middle.
-fn median(values: &mut [f64]) -> Option<f64> {
+/// Sorts the values, and gives the one in the middle or the mean of the two there; none of nothing.
+///
+/// ```
+/// use tinderbox_train::metrics::median;
+///
+/// assert_eq!(median(&mut [4.0, 1.0, 2.0]), Some(2.0));
+/// assert_eq!(median(&mut [4.0, 1.0]), Some(2.5));
+/// assert_eq!(median(&mut []), None);
+/// ```
+pub fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
     Some(if values.len() % 2 == 1 {

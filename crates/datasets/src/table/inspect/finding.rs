@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::thousands;
 use crate::table::error::shorten;
-use crate::table::options::grouped;
 
 /// How the strength of a column was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +173,7 @@ impl fmt::Display for Finding {
             } => write!(
                 f,
                 "{} classes have fewer than {fewer_than} rows, such as {}",
-                grouped(*classes as u64),
+                thousands(*classes),
                 names(examples)
             ),
             Self::Imbalance { class, rows, of } => write!(
@@ -203,7 +203,7 @@ impl fmt::Display for Finding {
             Self::DuplicateRows { rows, of } => write!(
                 f,
                 "{} of {} {} of another row; duplicates stay in one split",
-                grouped(*rows as u64),
+                thousands(*rows),
                 count(*of),
                 are_duplicates(*rows)
             ),
@@ -233,7 +233,7 @@ impl fmt::Display for Finding {
             } => write!(
                 f,
                 "`{column}` has {} categories, about {} each",
-                grouped(*levels as u64),
+                thousands(*levels),
                 count(*rows)
             ),
             Self::NumbersAsWords { column, example } => write!(
@@ -273,6 +273,6 @@ fn names(names: &[String]) -> String {
 
 /// `1 row`, `2 rows`.
 fn count(rows: usize) -> String {
-    let digits = grouped(rows as u64);
+    let digits = thousands(rows);
     format!("{digits} row{}", if rows == 1 { "" } else { "s" })
 }

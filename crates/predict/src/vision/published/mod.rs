@@ -17,6 +17,7 @@ use std::path::Path;
 use burn::nn::LinearConfig;
 use burn::tensor::Device;
 use sha2::{Digest as _, Sha256};
+use tinderbox_datasets::format::hex_digits;
 use tinderbox_datasets::image::DecodeOptions;
 use tinderbox_models::pretrained::SafeTensorsFile;
 
@@ -26,7 +27,6 @@ pub use error::PublishedError;
 use self::architecture::Architecture;
 use self::config::PublishedConfig;
 use super::{ImageClassifier, ImageModel, ImageModelConfig, Normalize};
-use crate::model_files::hex_digits;
 
 /// Names of the 1,000 classes of `ImageNet` (Russakovsky et al., 2015, <https://arxiv.org/abs/1409.0575>), in
 /// the order of their `WordNet` numbers.

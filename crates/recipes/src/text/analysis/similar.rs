@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use serde_json::json;
+use tinderbox_datasets::format::shorten;
 use tinderbox_predict::ModelFiles;
 use tinderbox_predict::model_dir::SPEC_FILE;
 use tinderbox_predict::text::{Embedder, NamedTexts, TextPredictor};
@@ -43,7 +44,7 @@ pub fn similar(
     };
     for found in embedder.rank(query, &texts.texts)?.into_iter().take(top) {
         let (name, similarity) = (&texts.names[found.index], found.similarity);
-        let text = shorten(&texts.texts[found.index]);
+        let text = beginning(&texts.texts[found.index]);
         let line = json!({ "input": name, "similarity": similarity });
         analysis.lines.push(line);
         let text = format!("{similarity:.3}  {name}  {text}");
@@ -52,10 +53,8 @@ pub fn similar(
     Ok(analysis)
 }
 
-fn shorten(text: &str) -> String {
+/// The beginning of a text, on one line.
+fn beginning(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= SHOWN {
-        return line;
-    }
-    line.chars().take(SHOWN - 1).chain(['…']).collect()
+    shorten(&line, SHOWN)
 }

@@ -1,5 +1,6 @@
 //! The recipes that come with the crate.
 
+use tinderbox_datasets::download::FASHION_MNIST_CLASSES;
 use tinderbox_datasets::image::Augment;
 use tinderbox_models::layers::MlpConfig;
 use tinderbox_models::vision::{CnnConfig, ResNetConfig, Stem};
@@ -67,19 +68,6 @@ const RECIPES: [Builtin; 9] = [
         "microscope images of stained tissue: a published network is trained as a whole (`--weights`)",
         tissue,
     ),
-];
-
-const CLOTHES: [&str; 10] = [
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
 ];
 
 impl Recipe {
@@ -160,7 +148,7 @@ pub(super) fn mnist(name: &str) -> Recipe {
 }
 
 fn fashion_mnist(name: &str) -> Recipe {
-    let mut data = Data::idx("fashion-mnist", &CLOTHES);
+    let mut data = Data::idx("fashion-mnist", &FASHION_MNIST_CLASSES);
     if let Data::Idx { preprocess, .. } = &mut data {
         // Clothes have shades, which a cut along the ink would flatten.
         preprocess.match_ink = false;

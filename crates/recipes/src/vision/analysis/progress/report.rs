@@ -1,5 +1,6 @@
 //! What was derived as tables for a terminal and as data.
 
+use tinderbox_datasets::format::shorten;
 use tinderbox_train::Section;
 use tinderbox_train::section::Analysis;
 
@@ -81,7 +82,7 @@ impl Progress<'_> {
             let change = self.change_text(at).unwrap_or_else(|| "–".to_owned());
             rows.push(vec![
                 photo.time.date().to_string(),
-                short(file_name(&photo.name), NAME),
+                shorten(file_name(&photo.name), NAME),
                 self.placed_text(at),
                 change,
             ]);
@@ -94,7 +95,7 @@ impl Progress<'_> {
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(self.rows.iter().map(|row| {
             vec![
-                short(&row.item, 20),
+                shorten(&row.item, 20),
                 row.date.to_string(),
                 row.planned_text(),
                 row.actual_text(),
@@ -208,7 +209,7 @@ fn not_aligned(reasons: &[Reason], total: usize) -> String {
 
 /// A table with a column for each item and a row for each date.
 fn item_section(items: &[Item]) -> Section {
-    let names = items.iter().map(|item| short(&item.name, 14));
+    let names = items.iter().map(|item| shorten(&item.name, 14));
     let mut rows = vec![
         std::iter::once("date".to_owned())
             .chain(names)
@@ -240,15 +241,6 @@ fn item_section(items: &[Item]) -> Section {
 /// The last part of a path.
 pub(super) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
-}
-
-/// A text of at most `letters` letters.
-fn short(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(letters - 1).collect();
-    head + "…"
 }
 
 /// Paragraphs of lines of at most 80 letters.
@@ -303,7 +295,6 @@ mod tests {
         let text = wrapped(&["many words ".repeat(40), "few".to_owned()]);
         assert!(text.lines().all(|line| line.chars().count() <= 80));
         assert!(text.ends_with("\nfew"));
-        assert_eq!(short("a long name.jpg", 6), "a lon…");
         assert_eq!(file_name("a/b\\c.jpg"), "c.jpg");
     }
 }

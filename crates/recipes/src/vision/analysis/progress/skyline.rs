@@ -1,6 +1,7 @@
 //! The upper edge of what stands before the sky, and how far it rises.
 
 use tinderbox_datasets::image::Image;
+use tinderbox_train::metrics;
 
 use super::plane::Plane;
 use super::transform::Transform;
@@ -199,15 +200,7 @@ pub(super) fn level(edges: &[Option<Edge>], part: Part) -> Option<Edge> {
 
 /// The median; none of nothing.
 pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    Some(if values.len() % 2 == 1 {
-        upper
-    } else {
-        0.5 * (values[middle - 1] + upper)
-    })
+    metrics::median(&mut values.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
