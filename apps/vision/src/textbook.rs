@@ -1,14 +1,13 @@
 //! A textbook view of training: input, forward, loss, backward, update.
 
-use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
 use tinderbox_cli::{note, table};
+use tinderbox_predict::error_chain;
 use tinderbox_predict::vision::ImageModelConfig;
 use tinderbox_recipes::vision::VisionTask;
 use tinderbox_train::run_options::FirstStepListener;
-use tinderbox_train::{METRICS_FILE, Task as _};
+use tinderbox_train::{METRICS_FILE, MetricLinesError, Task as _, read_metrics};
 
 const INTRODUCTION: &str = "\
 each step: the input (a batch of images) goes forward through the layers above to one score per
@@ -47,7 +46,14 @@ pub(crate) fn listener() -> Box<FirstStepListener> {
 
 /// Draws the training loss of every epoch.
 pub(crate) fn loss_curve(run: &Path) {
-    let losses = losses(&run.join(METRICS_FILE));
+    let losses = match losses(&run.join(METRICS_FILE)) {
+        Ok(losses) => losses,
+        // Only a picture.
+        Err(error) => {
+            note(&format!("no curve of the loss: {}", error_chain(&error)));
+            return;
+        }
+    };
     let highest = losses.iter().fold(f64::MIN_POSITIVE, |a, &b| a.max(b));
     note("training loss, epoch by epoch");
     for (epoch, loss) in losses.iter().enumerate() {
@@ -56,14 +62,8 @@ pub(crate) fn loss_curve(run: &Path) {
     }
 }
 
-fn losses(file: &Path) -> Vec<f64> {
-    // Only a picture: a file that cannot be read leaves it empty.
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let lines = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let of_epochs = lines.filter(|line| line["split"] == "train" && line["name"] == "epoch_loss");
-    of_epochs
-        .filter_map(|line| line["value"].as_f64())
-        .collect()
+fn losses(file: &Path) -> Result<Vec<f64>, MetricLinesError> {
+    let lines = read_metrics(file)?.into_iter();
+    let of_epochs = lines.filter(|line| line.split == "train" && line.name == "epoch_loss");
+    Ok(of_epochs.filter_map(|line| line.value).collect())
 }

@@ -48,6 +48,15 @@ pub fn hex_digits(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// What is wrong with a JSON text, without the place in it.
+pub fn json_reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +91,11 @@ mod tests {
     fn bytes_have_two_digits_each() {
         assert_eq!(hex_digits(&[]), "");
         assert_eq!(hex_digits(&[0, 1, 0xab, 0xff]), "0001abff");
+    }
+
+    #[test]
+    fn a_reason_has_no_place() {
+        let error = serde_json::from_str::<[u8; 1]>("[1, 2").unwrap_err();
+        assert_eq!(json_reason(&error), "trailing characters");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tinderbox_predict::FileError;
+use tinderbox_train::MetricLinesError;
 use tinderbox_train::run_dir::RunError;
 
 /// Why a run cannot be reported.
@@ -42,6 +43,19 @@ pub enum ReportError {
     /// The sections cannot be read.
     #[error(transparent)]
     Sections(#[from] RunError),
+}
+
+impl From<MetricLinesError> for ReportError {
+    fn from(error: MetricLinesError) -> Self {
+        match error {
+            MetricLinesError::File(error) => Self::Io(error),
+            MetricLinesError::Damaged { path, line, reason } => Self::Damaged {
+                path,
+                line: Some(line),
+                reason,
+            },
+        }
+    }
 }
 
 impl ReportError {

@@ -33,7 +33,6 @@ mod error;
 mod facts;
 pub mod html;
 pub mod images;
-mod metric_lines;
 mod model;
 pub mod number;
 mod page;

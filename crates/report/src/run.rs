@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
+use tinderbox_datasets::format::json_reason;
 use tinderbox_predict::FileError;
 use tinderbox_predict::model_dir::SPEC_FILE;
-use tinderbox_train::METRICS_FILE;
 use tinderbox_train::run_dir::{MODEL_DIR, RECIPE_FILE, SUMMARY_FILE, Summary};
 use tinderbox_train::section::{SECTIONS_FILE, Section};
+use tinderbox_train::{METRICS_FILE, MetricLine, read_metrics};
 
 use crate::ReportError;
-use crate::metric_lines::{self, MetricLine, line_after, reason};
 
 /// A finished run, or a model folder without its run.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Run {
         Ok(Self {
             name: name(&dir),
             recipe: recipe(&dir.join(RECIPE_FILE))?,
-            metrics: metric_lines::read(&dir.join(METRICS_FILE))?,
+            metrics: metrics(&dir.join(METRICS_FILE))?,
             model: json(&model_dir.join(SPEC_FILE))?.unwrap_or(Value::Null),
             summary,
             sections,
@@ -143,6 +143,19 @@ fn recipe(path: &Path) -> Result<Option<String>, ReportError> {
     }
 }
 
+/// The number of the line, from 1, that follows some text.
+fn line_after(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').count()
+}
+
+/// The lines of the metrics; `None` if there is no such file.
+fn metrics(path: &Path) -> Result<Option<Vec<MetricLine>>, ReportError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(Some(read_metrics(path)?))
+}
+
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, ReportError> {
     let Some(text) = text(path)? else {
         return Ok(None);
@@ -152,7 +165,7 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Report
         .map_err(|error| ReportError::Damaged {
             path: path.to_owned(),
             line: Some(error.line()).filter(|line| *line > 0),
-            reason: reason(&error),
+            reason: json_reason(&error),
         })
 }
 

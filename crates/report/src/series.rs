@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tinderbox_train::MetricLine;
 use tinderbox_train::metrics::thin;
 
 use crate::Run;
-use crate::metric_lines::MetricLine;
 
 /// Most points of a line.
 const MAX_POINTS: usize = 240;
@@ -143,13 +143,14 @@ pub(crate) fn overfitting(training: &Training) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn line(step: u64, split: &str, name: &str, value: f64) -> MetricLine {
+    fn line(step: usize, split: &str, name: &str, value: f64) -> MetricLine {
         MetricLine {
             step,
             epoch: 1,
             split: split.to_owned(),
             name: name.to_owned(),
             value: Some(value),
+            wall_s: 0.0,
         }
     }
 

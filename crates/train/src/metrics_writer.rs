@@ -4,8 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use serde::Serialize;
-
+use crate::MetricLine;
 use crate::tensorboard::LineEvents;
 
 /// `metrics.jsonl`, cut to what a checkpoint knows before it grows again.
@@ -16,16 +15,6 @@ pub struct MetricLines {
     bytes: u64,
     /// Event files that follow it.
     events: Option<LineEvents>,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    step: usize,
-    epoch: usize,
-    split: &'a str,
-    name: &'a str,
-    value: Option<f64>,
-    wall_s: f64,
 }
 
 impl MetricLines {
@@ -63,11 +52,11 @@ impl MetricLines {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let line = Line {
+        let line = MetricLine {
             step,
             epoch,
-            split,
-            name,
+            split: split.to_owned(),
+            name: name.to_owned(),
             // JSON has no NaN: such a value is written as null.
             value: value.is_finite().then_some(value),
             wall_s: (wall_s * 1e3).round() / 1e3,

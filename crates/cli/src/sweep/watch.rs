@@ -1,6 +1,5 @@
 //! Watches the training of a trial: stops it when it is behind, and says that it is alive.
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,9 +8,8 @@ use burn::train::Interrupter;
 use burn::train::logger::TrainingProgressLogger;
 use burn::train::metric::MetricDefinition;
 use burn::train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
-use serde::Deserialize;
 use tinderbox_sweep::{Search, SweepDir};
-use tinderbox_train::{METRICS_FILE, MonitorMode};
+use tinderbox_train::{METRICS_FILE, MetricLinesError, MonitorMode, read_running_metrics};
 
 use crate::metric_names::MetricNames;
 use crate::note;
@@ -125,22 +123,48 @@ impl MetricsRenderer for Watch {
     }
 }
 
-/// A line of `metrics.jsonl`.
-#[derive(Deserialize)]
-struct Line {
-    split: String,
-    name: String,
-    value: f64,
+/// What a trial had reported before its process ended, maybe in the middle of a line.
+///
+/// # Errors
+///
+/// If the metrics of the training cannot be read; there may be none.
+pub(super) fn earlier(training: &Path, metric: &str) -> Result<Vec<(u64, f64)>, MetricLinesError> {
+    let path = training.join(METRICS_FILE);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let lines = read_running_metrics(&path)?.into_iter();
+    let own = lines.filter(|line| line.split == "valid" && line.name == metric);
+    let finite = own.filter_map(|line| line.value);
+    Ok((1..).zip(finite).collect())
 }
 
-/// What a trial had reported before its process ended.
-pub(super) fn earlier(training: &Path, metric: &str) -> Vec<(u64, f64)> {
-    let text = fs::read_to_string(training.join(METRICS_FILE)).unwrap_or_default();
-    let lines = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    let own = lines.filter(|line| line.split == "valid" && line.name == metric);
-    own.zip(1..)
-        .map(|(line, step)| (step, line.value))
-        .collect()
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_trial_reported_what_stands_in_its_whole_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(earlier(dir.path(), "loss").unwrap(), []);
+        let line = |split: &str, name: &str, value: &str| {
+            format!(r#"{{"step":1,"epoch":1,"split":"{split}","name":"{name}","value":{value}}}"#)
+        };
+        let lines = [
+            line("train", "loss", "0.1"),
+            line("valid", "loss", "0.5"),
+            line("valid", "loss", "null"),
+            line("valid", "accuracy", "0.9"),
+            line("valid", "loss", "0.25"),
+            r#"{"step":1,"epo"#.to_owned(),
+        ];
+        let path = dir.path().join(METRICS_FILE);
+        fs::write(&path, lines.join("\n")).unwrap();
+        assert_eq!(earlier(dir.path(), "loss").unwrap(), [(1, 0.5), (2, 0.25)]);
+        fs::write(&path, "?\n").unwrap();
+        let error = earlier(dir.path(), "loss").unwrap_err().to_string();
+        assert!(error.contains("line 1 is damaged"), "{error}");
+    }
 }

@@ -253,25 +253,26 @@ impl<'a, A: App> Worker<'a, A> {
         }
         let monitor = self.monitor();
         let interrupter = interrupter();
-        let mut watch = (index == 0).then(|| {
+        if index == 0 {
             let first = if self.folds() > 0 {
                 dir.join("folds").join("1")
             } else {
                 dir.clone()
             };
-            locked(reports).values = earlier(&first, &monitor.metric);
-            Watch {
-                number: trial.number,
-                monitor,
-                search: self.search.clone(),
-                sweep: self.sweep.clone(),
-                reports: reports.clone(),
-                interrupter: interrupter.clone(),
-                quiet: self.quiet,
-                names: MetricNames::default(),
-                latest: None,
-                told: Instant::now(),
-            }
+            let values = earlier(&first, &monitor.metric);
+            locked(reports).values = values.context("cannot resume a trial")?;
+        }
+        let mut watch = (index == 0).then(|| Watch {
+            number: trial.number,
+            monitor,
+            search: self.search.clone(),
+            sweep: self.sweep.clone(),
+            reports: reports.clone(),
+            interrupter: interrupter.clone(),
+            quiet: self.quiet,
+            names: MetricNames::default(),
+            latest: None,
+            told: Instant::now(),
         });
         let options = Options {
             resume,

@@ -16,6 +16,7 @@ use super::decode::{Passed, TextReader};
 use super::error::TableError;
 use super::options::{ReadNote, ReadOptions};
 use super::source::Source;
+use crate::format::json_reason;
 
 /// Rows between two looks at the memory used.
 const ROWS_PER_CHECK: usize = 1024;
@@ -188,15 +189,8 @@ impl Rows {
             line,
             reason,
         };
-        serde_json::from_slice::<IgnoredAny>(object).map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason
-                .split(" at line ")
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            wrong(line + error.line() as u64 - 1, reason)
-        })?;
+        serde_json::from_slice::<IgnoredAny>(object)
+            .map_err(|error| wrong(line + error.line() as u64 - 1, json_reason(&error)))?;
         let mut cells: Vec<Option<Vec<u8>>> = vec![None; self.names.len()];
         for (key, value) in fields(object) {
             let at = self.column(key, line)?;

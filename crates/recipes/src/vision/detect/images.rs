@@ -44,7 +44,7 @@ impl ObjectDetection {
         threshold: f32,
     ) {
         let labels = &self.recipe.data.classes;
-        gallery.add("learning-curves.png", || -> io::Result<Canvas> {
+        gallery.add("learning-curves.png", || {
             learning_curves(report.run.path(), "map50", report.training.best_epoch)
         });
         gallery.add("precision-recall.png", || -> io::Result<Canvas> {

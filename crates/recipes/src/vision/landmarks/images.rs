@@ -1,7 +1,5 @@
 //! The images of a run: what the network was trained on, and where it is right and wrong.
 
-use std::io;
-
 use burn::data::dataset::Dataset as _;
 use tinderbox_datasets::loader::BatchContext;
 use tinderbox_train::{Report, TaskError};
@@ -33,7 +31,7 @@ impl Landmarks {
     /// Draws the result; `ranked` are the faces of the test split, the worst first.
     pub(super) fn draw_result(&self, gallery: &mut Gallery, report: &Report, ranked: &Evaluated) {
         if report.training.steps > 0 {
-            gallery.add("learning-curves.png", || -> io::Result<Canvas> {
+            gallery.add("learning-curves.png", || {
                 learning_curves(report.run.path(), "nme", report.training.best_epoch)
             });
         }

@@ -1,12 +1,9 @@
 //! Learning curves, from the metrics of a run.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 
-use serde::Deserialize;
-use tinderbox_train::METRICS_FILE;
+use tinderbox_train::{METRICS_FILE, MetricLine, MetricLinesError, read_metrics};
 
 use super::{Canvas, Line, Plot};
 
@@ -16,21 +13,17 @@ const MAX_PLOTS: usize = 2;
 /// Size of a plot, in pixels.
 const SIZE: [usize; 2] = [640, 420];
 
-#[derive(Deserialize)]
-struct Logged {
-    epoch: usize,
-    split: String,
-    name: String,
-    value: Option<f64>,
-}
-
 /// Draws the loss and the metric `metric` of every epoch, of the training and the validation split, with
 /// the epoch that the weights are from.
 ///
 /// # Errors
 ///
 /// If the metrics of the run cannot be read.
-pub fn learning_curves(run: &Path, metric: &str, best_epoch: usize) -> io::Result<Canvas> {
+pub fn learning_curves(
+    run: &Path,
+    metric: &str,
+    best_epoch: usize,
+) -> Result<Canvas, MetricLinesError> {
     let curves = read(&run.join(METRICS_FILE))?;
     let plots = ["loss", metric].into_iter().filter_map(|name| {
         let lines = ["train", "valid"].into_iter().filter_map(|split| {
@@ -65,15 +58,16 @@ pub fn learning_curves(run: &Path, metric: &str, best_epoch: usize) -> io::Resul
 type Curves = BTreeMap<(String, String), BTreeMap<usize, f64>>;
 
 /// The values of every epoch, by split and name.
-fn read(path: &Path) -> io::Result<Curves> {
+fn read(path: &Path) -> Result<Curves, MetricLinesError> {
     let mut curves = Curves::new();
-    for line in BufReader::new(File::open(path)?).lines() {
-        let Logged {
+    for line in read_metrics(path)? {
+        let MetricLine {
             epoch,
             split,
             name,
             value,
-        } = serde_json::from_str(&line?)?;
+            ..
+        } = line;
         let name = match split.as_str() {
             "train" => name.strip_prefix("epoch_").map(str::to_owned),
             _ => Some(name),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tinderbox_datasets::atomic_file::write_atomic;
+use tinderbox_predict::error_chain;
 use tinderbox_train::task::Report;
 
 use super::Canvas;
@@ -43,7 +44,10 @@ impl Gallery {
             .and_then(|canvas| self.write(name, &canvas));
         match written {
             Ok(()) => self.names.push(name),
-            Err(error) => self.warnings.push(format!("no image `{name}`: {error}")),
+            Err(error) => {
+                let reason = error_chain(&*error);
+                self.warnings.push(format!("no image `{name}`: {reason}"));
+            }
         }
     }
 

@@ -1,7 +1,5 @@
 //! The images of a run: what the network was trained on, and where it is right and wrong.
 
-use std::io;
-
 use tinderbox_datasets::image::{IGNORE, Image, ImageSample, Mask};
 use tinderbox_datasets::loader::BatchContext;
 use tinderbox_predict::vision::SegmentationEnsemble;
@@ -37,7 +35,7 @@ impl ImageSegmentation {
         ensemble: &SegmentationEnsemble,
         photos: &[(usize, f64)],
     ) {
-        gallery.add("learning-curves.png", || -> io::Result<Canvas> {
+        gallery.add("learning-curves.png", || {
             learning_curves(report.run.path(), "iou", report.training.best_epoch)
         });
         gallery.add("worst-masks.png", || {
