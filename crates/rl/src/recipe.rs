@@ -9,8 +9,8 @@ use tinderbox_models::rl::ActorCriticConfig;
 use tinderbox_train::docs::{METRICS_DOCS, OPTIMIZER_DOCS};
 use tinderbox_train::overlay::{KeyDoc, Patchable, nearest};
 use tinderbox_train::{
-    ConfigError, MetricsOptions, Optimizer, Schedule, TaskError, TaskRecipe, TrainConfig,
-    check_budget, check_name, check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, TaskError, TrainConfig, check_budget,
+    check_name, check_range,
 };
 use toml::Table;
 
@@ -175,23 +175,7 @@ pub(crate) fn check_count(
     Err(ConfigError::new(key, value, expected))
 }
 
-impl TaskRecipe for Recipe {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn seed(&self) -> u64 {
-        self.train.seed
-    }
-
-    fn metrics(&self) -> MetricsOptions {
-        self.metrics
-    }
-
-    fn data_path(&mut self) -> Option<&mut String> {
-        None
-    }
-}
+tinderbox_train::task_recipe!(Recipe, self => None);
 
 impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {

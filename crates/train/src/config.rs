@@ -282,6 +282,22 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
+    /// What a recipe says of its training, for a run of so many trainings.
+    pub fn of(
+        train: &TrainingOptions,
+        optimizer: &Optimizer,
+        schedule: &Schedule,
+        trainings: usize,
+    ) -> Self {
+        Self {
+            train: train.clone(),
+            optimizer: optimizer.clone(),
+            schedule: schedule.clone(),
+            trainings,
+            unused_s: 0.0,
+        }
+    }
+
     /// The sections `optimizer` and `schedule` of a kind, for [`Patchable::variant`].
     ///
     /// [`Patchable::variant`]: crate::overlay::Patchable::variant
@@ -331,6 +347,26 @@ mod tests {
         let mut config = TrainConfig::default();
         change(&mut config);
         config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_recipe_of_the_defaults_has_the_default_training() {
+        let TrainConfig {
+            train,
+            optimizer,
+            schedule,
+            ..
+        } = TrainConfig::default();
+        let config = TrainConfig::of(&train, &optimizer, &schedule, 6);
+        assert_eq!(config.trainings, 6);
+        let trainings = TrainConfig::default().trainings;
+        assert_eq!(
+            TrainConfig {
+                trainings,
+                ..config
+            },
+            TrainConfig::default()
+        );
     }
 
     #[test]

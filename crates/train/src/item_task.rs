@@ -206,13 +206,7 @@ impl<C> ItemRecipe<C> {
     }
 
     fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            train: self.train.clone(),
-            optimizer: self.optimizer.clone(),
-            schedule: self.schedule.clone(),
-            trainings: 1,
-            ..TrainConfig::default()
-        }
+        TrainConfig::of(&self.train, &self.optimizer, &self.schedule, 1)
     }
 
     fn validate(&self) -> Result<(), ConfigError> {

@@ -51,6 +51,35 @@ pub trait TaskRecipe: Patchable + Clone {
     }
 }
 
+/// Implements [`TaskRecipe`] for a recipe with the fields `name`, `train.seed` and `metrics`; after `self` comes
+/// [`TaskRecipe::data_path`].
+///
+/// ```ignore
+/// tinderbox_train::task_recipe!(Recipe, self => Some(&mut self.data.path));
+/// ```
+#[macro_export]
+macro_rules! task_recipe {
+    ($recipe:ty, $self:ident => $data_path:expr) => {
+        impl $crate::TaskRecipe for $recipe {
+            fn name(&self) -> &str {
+                &self.name
+            }
+
+            fn seed(&self) -> u64 {
+                self.train.seed
+            }
+
+            fn metrics(&self) -> $crate::MetricsOptions {
+                self.metrics
+            }
+
+            fn data_path(&mut $self) -> Option<&mut String> {
+                $data_path
+            }
+        }
+    };
+}
+
 /// A kind of problem: its data, networks, losses and metrics.
 ///
 /// A value is a recipe whose data has been read and checked; see the [module](self) for the steps.
@@ -604,8 +633,44 @@ pub struct InputReport {
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
+
     use super::*;
+    use crate::TrainingOptions;
     use crate::metrics::Verdict;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Recipe {
+        name: String,
+        path: String,
+        train: TrainingOptions,
+        metrics: MetricsOptions,
+    }
+
+    impl Patchable for Recipe {}
+
+    task_recipe!(Recipe, self => Some(&mut self.path));
+
+    #[test]
+    fn a_recipe_says_what_its_fields_hold() {
+        let train = TrainingOptions {
+            seed: 7,
+            ..TrainingOptions::default()
+        };
+        let metrics = MetricsOptions {
+            report: false,
+            ..MetricsOptions::default()
+        };
+        let mut recipe = Recipe {
+            name: "a".to_owned(),
+            path: "b.csv".to_owned(),
+            train,
+            metrics,
+        };
+        assert_eq!((recipe.name(), recipe.seed()), ("a", 7));
+        assert_eq!(TaskRecipe::metrics(&recipe), metrics);
+        assert_eq!(recipe.data_path().unwrap(), "b.csv");
+    }
 
     #[test]
     fn metrics_without_an_interval_are_compared_with_the_best_baseline_by_value() {

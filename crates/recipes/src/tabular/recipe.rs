@@ -9,8 +9,8 @@ use tinderbox_train::docs::{LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::split::check_folds;
 use tinderbox_train::{
-    ConfigError, MetricsOptions, Optimizer, Schedule, TaskRecipe, TrainConfig, TrainingOptions,
-    check_name, check_range, check_share,
+    ConfigError, MetricsOptions, Optimizer, Schedule, TrainConfig, TrainingOptions, check_name,
+    check_range, check_share,
 };
 use toml::Table as TomlTable;
 
@@ -310,34 +310,13 @@ fn categorical_embedding_of_kind(kind: &str) -> Option<CategoricalEmbedding> {
     })
 }
 
-impl TaskRecipe for Recipe {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn seed(&self) -> u64 {
-        self.train.seed
-    }
-
-    fn metrics(&self) -> MetricsOptions {
-        self.metrics
-    }
-
-    fn data_path(&mut self) -> Option<&mut String> {
-        self.data.source.path_mut()
-    }
-}
+tinderbox_train::task_recipe!(Recipe, self => self.data.source.path_mut());
 
 impl Recipe {
     /// The part that does not concern tables.
     pub fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            train: self.train.clone(),
-            optimizer: self.optimizer.clone(),
-            schedule: self.schedule.clone(),
-            trainings: (self.split.folds + 1) * self.ensemble,
-            ..TrainConfig::default()
-        }
+        let trainings = (self.split.folds + 1) * self.ensemble;
+        TrainConfig::of(&self.train, &self.optimizer, &self.schedule, trainings)
     }
 
     /// Checks every number that can be checked without the data.

@@ -10,8 +10,8 @@ use tinderbox_train::docs::{
 };
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
-    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
-    TrainingOptions, check_name, check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TrainConfig, TrainingOptions,
+    check_name, check_range,
 };
 use toml::Table;
 
@@ -61,23 +61,7 @@ pub struct Recipe {
     pub metrics: MetricsOptions,
 }
 
-impl TaskRecipe for Recipe {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn seed(&self) -> u64 {
-        self.train.seed
-    }
-
-    fn metrics(&self) -> MetricsOptions {
-        self.metrics
-    }
-
-    fn data_path(&mut self) -> Option<&mut String> {
-        self.data.path_mut()
-    }
-}
+tinderbox_train::task_recipe!(Recipe, self => self.data.path_mut());
 
 impl Patchable for Recipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
@@ -115,13 +99,8 @@ impl Patchable for Recipe {
 impl Recipe {
     /// The settings of the training loop.
     pub fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            train: self.train.clone(),
-            optimizer: self.optimizer.clone(),
-            schedule: self.schedule.clone(),
-            trainings: (self.split.folds + 1) * self.ensemble,
-            ..TrainConfig::default()
-        }
+        let trainings = (self.split.folds + 1) * self.ensemble;
+        TrainConfig::of(&self.train, &self.optimizer, &self.schedule, trainings)
     }
 
     /// Checks every number that can be checked without the data.

@@ -11,8 +11,8 @@ use tinderbox_train::detect::DetectionLoss;
 use tinderbox_train::docs::METRICS_DOCS;
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
-    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
-    TrainingOptions, check_name, check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TrainConfig, TrainingOptions,
+    check_name, check_range,
 };
 use toml::Table;
 
@@ -117,23 +117,7 @@ pub struct DetectionRecipe {
     pub metrics: MetricsOptions,
 }
 
-impl TaskRecipe for DetectionRecipe {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn seed(&self) -> u64 {
-        self.train.seed
-    }
-
-    fn metrics(&self) -> MetricsOptions {
-        self.metrics
-    }
-
-    fn data_path(&mut self) -> Option<&mut String> {
-        Some(&mut self.data.path)
-    }
-}
+tinderbox_train::task_recipe!(DetectionRecipe, self => Some(&mut self.data.path));
 
 impl Patchable for DetectionRecipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
@@ -151,13 +135,8 @@ impl Patchable for DetectionRecipe {
 impl DetectionRecipe {
     /// The settings of the training loop.
     pub fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            train: self.train.clone(),
-            optimizer: self.optimizer.clone(),
-            schedule: self.schedule.clone(),
-            trainings: self.split.folds + 1,
-            ..TrainConfig::default()
-        }
+        let trainings = self.split.folds + 1;
+        TrainConfig::of(&self.train, &self.optimizer, &self.schedule, trainings)
     }
 
     /// The input of the network.

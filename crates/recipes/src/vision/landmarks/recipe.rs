@@ -10,8 +10,8 @@ use tinderbox_train::docs::METRICS_DOCS;
 use tinderbox_train::landmarks::WingLoss;
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
-    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
-    TrainingOptions, check_name, check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TrainConfig, TrainingOptions,
+    check_name, check_range,
 };
 use toml::Table;
 
@@ -124,23 +124,7 @@ pub struct LandmarkRecipe {
     pub metrics: MetricsOptions,
 }
 
-impl TaskRecipe for LandmarkRecipe {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn seed(&self) -> u64 {
-        self.train.seed
-    }
-
-    fn metrics(&self) -> MetricsOptions {
-        self.metrics
-    }
-
-    fn data_path(&mut self) -> Option<&mut String> {
-        Some(&mut self.data.path)
-    }
-}
+tinderbox_train::task_recipe!(LandmarkRecipe, self => Some(&mut self.data.path));
 
 impl Patchable for LandmarkRecipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
@@ -158,13 +142,8 @@ impl Patchable for LandmarkRecipe {
 impl LandmarkRecipe {
     /// The settings of the training loop.
     pub fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            train: self.train.clone(),
-            optimizer: self.optimizer.clone(),
-            schedule: self.schedule.clone(),
-            trainings: self.split.folds + 1,
-            ..TrainConfig::default()
-        }
+        let trainings = self.split.folds + 1;
+        TrainConfig::of(&self.train, &self.optimizer, &self.schedule, trainings)
     }
 
     /// `[height, width, channels]` of a training crop.

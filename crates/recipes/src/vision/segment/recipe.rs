@@ -9,8 +9,8 @@ use tinderbox_train::docs::METRICS_DOCS;
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::segment::SegmentationLoss;
 use tinderbox_train::{
-    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TaskRecipe, TrainConfig,
-    TrainingOptions, check_name, check_range,
+    ConfigError, MetricsOptions, Optimizer, Schedule, Split, TrainConfig, TrainingOptions,
+    check_name, check_range,
 };
 use toml::Table;
 
@@ -126,23 +126,7 @@ pub struct SegmentationRecipe {
     pub metrics: MetricsOptions,
 }
 
-impl TaskRecipe for SegmentationRecipe {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn seed(&self) -> u64 {
-        self.train.seed
-    }
-
-    fn metrics(&self) -> MetricsOptions {
-        self.metrics
-    }
-
-    fn data_path(&mut self) -> Option<&mut String> {
-        Some(&mut self.data.path)
-    }
-}
+tinderbox_train::task_recipe!(SegmentationRecipe, self => Some(&mut self.data.path));
 
 impl Patchable for SegmentationRecipe {
     fn variant(path: &str, kind: &str) -> Option<Table> {
@@ -160,13 +144,8 @@ impl Patchable for SegmentationRecipe {
 impl SegmentationRecipe {
     /// The settings of the training loop.
     pub fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            train: self.train.clone(),
-            optimizer: self.optimizer.clone(),
-            schedule: self.schedule.clone(),
-            trainings: (self.split.folds + 1) * self.ensemble,
-            ..TrainConfig::default()
-        }
+        let trainings = (self.split.folds + 1) * self.ensemble;
+        TrainConfig::of(&self.train, &self.optimizer, &self.schedule, trainings)
     }
 
     /// `[height, width, channels]` of a training image.
