@@ -30,7 +30,7 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "agent.n_atoms",
-        "Atoms of the return distribution (C51); 1 learns the mean alone",
+        "Atoms of the return distribution (C51); 1 learns only the mean",
         "1 or more",
     ),
     KeyDoc::new(
@@ -106,7 +106,7 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "agent.exploration_steps",
-        "Environment steps over which it falls linearly",
+        "Environment steps over which this probability decreases linearly",
         "0 or more",
     ),
     KeyDoc::new(
@@ -140,13 +140,13 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "train.budget",
-        "Time for training, which fits the number of steps to the machine, at most train.total_timesteps; empty for none",
+        "Time for training, which sets the number of steps, at most train.total_timesteps; empty for none",
         "a time such as 90s, 20m or 1h30m, or empty",
     )
     .optional(),
     KeyDoc::new(
         "train.num_envs",
-        "Environments that are stepped together",
+        "Number of parallel environments",
         "1 to 65,536",
     ),
     KeyDoc::new(
@@ -177,7 +177,7 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "train.evals_to_stop",
-        "Consecutive evaluations that must reach it",
+        "Consecutive evaluations that must reach train.reward_threshold",
         "1 to 1,048,576",
     ),
     KeyDoc::new(

@@ -23,15 +23,15 @@ pub const RECIPE_DOCS: &[KeyDoc] = &[
 
 /// The keys of the `split` section.
 pub const SPLIT_DOCS: &[KeyDoc] = &[
-    KeyDoc::new("split", "Splits of data that comes without splits", ""),
+    KeyDoc::new("split", "Splits, for data without predefined ones", ""),
     KeyDoc::new(
         "split.test_fraction",
-        "Share held out for the test",
+        "Fraction held out for the test",
         "above 0 and below 1",
     ),
     KeyDoc::new(
         "split.valid_fraction",
-        "Share of the rest held out for validation",
+        "Fraction of the rest held out for validation",
         "above 0 and below 1",
     ),
     KeyDoc::new(
@@ -59,7 +59,7 @@ pub const OPTIMIZER_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "optimizer.weight_decay",
-        "Weight decay; biases and normalization layers are left out by adamw",
+        "Weight decay; adamw excludes biases and normalization layers",
         "0 to 1,000",
     ),
     KeyDoc::new(
@@ -74,7 +74,7 @@ pub const OPTIMIZER_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "optimizer.epsilon",
-        "Added to the denominator",
+        "Constant added to the denominator for stability",
         "1e-15 to 1",
     ),
     KeyDoc::new(
@@ -85,16 +85,16 @@ pub const OPTIMIZER_DOCS: &[KeyDoc] = &[
     KeyDoc::new("schedule.kind", "Shape of the schedule", ""),
     KeyDoc::new(
         "schedule.warmup",
-        "Share of the steps spent on linear warm-up",
+        "Fraction of the steps spent on linear warm-up",
         "at least 0 and below 1",
     ),
-    KeyDoc::new("schedule.floor", "Last factor", "0 to 1"),
+    KeyDoc::new("schedule.floor", "Final factor", "0 to 1"),
     KeyDoc::new(
         "schedule.rise",
-        "Share of the steps on the way up",
+        "Fraction of the steps that increase the learning rate",
         "above 0 and below 1",
     ),
-    KeyDoc::new("schedule.start", "First factor", "0 to 1"),
+    KeyDoc::new("schedule.start", "Initial factor", "0 to 1"),
     KeyDoc::new(
         "schedule.factor",
         "Factor applied each time the monitored metric has stopped improving",
@@ -112,26 +112,27 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     KeyDoc::new("train", "Training loop", ""),
     KeyDoc::new(
         "train.epochs",
-        "Passes over the training data; with train.budget, the most",
+        "Passes over the training data; the maximum if train.budget is set",
         "1 to 1,000,000",
     ),
     KeyDoc::new(
         "train.budget",
-        "Time for training, which fits the number of epochs to the machine, at most train.epochs; folds and \
-         networks of an ensemble share it; empty for none",
+        "Time for training, which sets the number of epochs, at most train.epochs; shared by the folds and the \
+         networks of an ensemble; empty for none",
         "a time such as 90s, 20m or 1h30m, or empty",
     )
     .optional(),
     KeyDoc::new("train.batch_size", "Items per batch", "1 to 65,536"),
     KeyDoc::new(
         "train.sync_batch_norm",
-        "Normalize batches over the items of all ranks instead of each rank's own, in a training on several processes",
+        "Compute batch normalization over the items of all ranks when training on several processes",
         "true or false",
     )
     .optional_flag(false),
     KeyDoc::new(
         "train.balanced_sampling",
-        "Draw training items so that all classes are equally frequent; an image with boxes counts as its rarest class",
+        "Sample training items so that all classes are equally frequent; an image with boxes counts as its rarest \
+         class",
         "true or false",
     ),
     KeyDoc::new(
@@ -161,7 +162,7 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "train.monitor_mode",
-        "Whether the monitored metric should be low or high",
+        "Direction of the monitored metric",
         "",
     ),
     KeyDoc::new(
@@ -190,7 +191,7 @@ pub const TRAIN_DOCS: &[KeyDoc] = &[
 pub const METRICS_DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "metrics",
-        "Records besides metrics.jsonl, which change no result",
+        "Additional outputs, without effect on the result",
         "",
     ),
     KeyDoc::new(
@@ -201,7 +202,7 @@ pub const METRICS_DOCS: &[KeyDoc] = &[
     .optional_flag(false),
     KeyDoc::new(
         "metrics.histograms",
-        "Write histograms of the weights of each epoch to them, which implies metrics.tensorboard",
+        "Also write histograms of the weights after each epoch; implies metrics.tensorboard",
         "true or false",
     )
     .optional_flag(false),

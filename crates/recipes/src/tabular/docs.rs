@@ -55,7 +55,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.format",
-        "File format; what is empty, auto or 0 is inferred from the file",
+        "File format; empty and auto values are inferred from the file",
         "",
     ),
     KeyDoc::new(
@@ -70,7 +70,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.format.header",
-        "Whether the first line holds the column names",
+        "The first line has the column names",
         "",
     ),
     KeyDoc::new(
@@ -100,7 +100,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.format.memory",
-        "Largest memory for reading the file, in GB; 0 for half of what is free",
+        "Largest memory for reading the file, in GB; 0 for half of the free memory",
         "0 or more",
     ),
     KeyDoc::new("data.kind", "Kind of data", ""),
@@ -120,7 +120,11 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "0 or more",
     ),
     KeyDoc::new("split", "Splits", ""),
-    KeyDoc::new("split.by", "Rule that keeps rows together", ""),
+    KeyDoc::new(
+        "split.by",
+        "Splitting strategy; group, time and place keep related rows together",
+        "",
+    ),
     KeyDoc::new(
         "split.column",
         "Column of groups or times; for place the two coordinate columns, e.g. lon,lat",
@@ -133,12 +137,12 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "split.test_fraction",
-        "Share held out for the test where the data has no test rows",
+        "Fraction held out for the test if the data has no test rows",
         "above 0 and below 1",
     ),
     KeyDoc::new(
         "split.valid_fraction",
-        "Share of the rest held out for validation",
+        "Fraction of the rest held out for validation",
         "above 0 and below 1",
     ),
     KeyDoc::new("split.seed", "Random seed of the splits", "0 or more"),
@@ -192,12 +196,12 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "features.numeric_embedding.n_frequencies",
-        "Frequencies per column",
+        "Number of frequencies per column",
         "1 to 65,536",
     ),
     KeyDoc::new(
         "features.numeric_embedding.sigma",
-        "Initial spread of the frequencies; worth tuning between 0.01 and 10",
+        "Initial standard deviation of the frequencies; worth tuning between 0.01 and 10",
         "above 0",
     ),
     KeyDoc::new(
@@ -253,7 +257,11 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Dropout probability of the residual branch",
         "at least 0 and below 1",
     ),
-    KeyDoc::new("model.variant", "Weights that the members do not share", ""),
+    KeyDoc::new(
+        "model.variant",
+        "Variant of the weights that the members do not share",
+        "",
+    ),
     KeyDoc::new(
         "model.n_members",
         "Number of networks that share most of their weights",

@@ -64,7 +64,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.format.header",
-        "Whether the first line has the column names",
+        "The first line has the column names",
         "",
     ),
     KeyDoc::new(
@@ -73,7 +73,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "e.g. utf-8, windows-1252, utf-16le, or empty",
     ),
     KeyDoc::new("tokenizer", "Tokenizer", ""),
-    KeyDoc::new("tokenizer.kind", "Kind of tokens", ""),
+    KeyDoc::new("tokenizer.kind", "Kind of tokenizer", ""),
     KeyDoc::new(
         "tokenizer.vocab_size",
         "Largest size of the vocabulary",
@@ -81,7 +81,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "tokenizer.min_frequency",
-        "Number of occurrences that a token needs to get into the vocabulary",
+        "Minimum number of occurrences of a token in the vocabulary",
         "1 to 1,000,000",
     ),
     KeyDoc::new(
@@ -99,10 +99,10 @@ pub(super) const DOCS: &[KeyDoc] = &[
         "Count each token once per text; only for model.kind = bag with model.max_ngram = 1",
         "true or false",
     ),
-    KeyDoc::new("augment", "Random changes of training texts", ""),
+    KeyDoc::new("augment", "Augmentation of training texts", ""),
     KeyDoc::new(
         "augment.token_dropout",
-        "Probability of leaving a token out",
+        "Probability of dropping a token",
         "at least 0 and below 1",
     ),
     KeyDoc::new(
@@ -122,10 +122,14 @@ pub(super) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("model.positions", "Position encoding", ""),
     KeyDoc::new(
         "model(encoder).pooling",
-        "How token states become one vector",
+        "Pooling of the token states into one vector",
         "",
     ),
-    KeyDoc::new("model(recurrent).pooling", "Which states are read", ""),
+    KeyDoc::new(
+        "model(recurrent).pooling",
+        "Pooling of the hidden states into one vector",
+        "",
+    ),
     KeyDoc::new(
         "model.d_embedding",
         "Width of the token embeddings",
@@ -133,12 +137,12 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "model.max_ngram",
-        "Longest phrase, in tokens, with an embedding of its own; 1 for none",
+        "Length of the longest n-grams with an embedding, in tokens; 1 for single tokens only",
         "1 or more",
     ),
     KeyDoc::new(
         "model.n_buckets",
-        "Number of embeddings that all phrases share",
+        "Number of hash buckets for the embeddings of n-grams",
         "1 or more",
     ),
     KeyDoc::new(

@@ -109,9 +109,9 @@ pub(super) const TRANSFER_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "transfer.mode",
-        "What is trained: frozen, the last layer (augment, optimizer, schedule, train.epochs and \
-         train.budget are not used); staged, that layer, then everything, lower layers more slowly; full, everything; auto \
-         chooses by the number of training images: staged from 1,000, full from 20,000",
+        "Trained layers: frozen, the last one (augment, optimizer, schedule, train.epochs and train.budget are not \
+         used); staged, the last one, then all, lower ones more slowly; full, all; auto chooses by the number of \
+         training images: staged from 1,000, full from 20,000",
         "",
     ),
     KeyDoc::new(
@@ -121,18 +121,19 @@ pub(super) const TRANSFER_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "transfer.crop",
-        "Part of an image that the network sees (frozen): center, as the weights are published for; whole, what that is \
-         cut out of at the same scale, as 256 pixels of the shorter side for 224; auto chooses by cross-validation",
+        "Part of an image that the network sees (frozen): center, the crop that the weights were published for; \
+         whole, the whole shorter side at the same scale, e.g. 256 pixels for a crop of 224; auto chooses by \
+         cross-validation",
         "",
     ),
     KeyDoc::new(
         "transfer.l2",
-        "L2 penalty of the last layer on scaled features, 1/C of scikit-learn (frozen and staged)",
+        "L2 penalty of the last layer on scaled features, 1/C in scikit-learn (frozen and staged)",
         "0 to 1e9; 0: chosen by cross-validation",
     ),
     KeyDoc::new(
         "transfer.layer_decay",
-        "Factor on the learning rate from a stage to the one below it (staged)",
+        "Factor of the learning rate from each stage to the one below (staged)",
         "above 0, at most 1",
     ),
 ];

@@ -277,7 +277,7 @@ pub fn reference<T: Patchable>(recipes: &[T]) -> Result<String, OverlayError> {
             });
         });
     }
-    Ok(page::<T>(&tables, &rows))
+    Ok(page::<T>(&rows))
 }
 
 struct Row {
@@ -301,7 +301,7 @@ impl Row {
     }
 }
 
-fn page<T: Patchable>(tables: &[Table], rows: &[Row]) -> String {
+fn page<T: Patchable>(rows: &[Row]) -> String {
     let mut text = String::new();
     let mut order: Vec<&str> = Vec::new();
     for doc in T::docs().iter().copied().flatten() {
@@ -319,8 +319,9 @@ fn page<T: Patchable>(tables: &[Table], rows: &[Row]) -> String {
         } else {
             format!("`[{section}]`: {title}")
         };
-        let all = tables.iter().map(|table| kinds::<T>(table, section));
-        let all: BTreeSet<String> = all.flatten().collect();
+        // Kinds without a table of their own have the keys of the others.
+        let all = rows.iter().filter(|row| row.section == section);
+        let all: BTreeSet<String> = all.flat_map(|row| row.kinds.clone()).collect();
         let _ = writeln!(
             text,
             "\n### {name}\n\n| key | meaning | values | e.g. |\n|---|---|---|---|"

@@ -23,12 +23,12 @@ pub(in crate::vision) const DATA_DOCS: &[KeyDoc] = &[
     KeyDoc::new("data.kind", "Format of the images", ""),
     KeyDoc::new(
         "data.path",
-        "Folder, archive or table of the images",
+        "Folder or archive of images, or CSV of their paths",
         "path; empty: downloaded or named with --data",
     ),
     KeyDoc::new(
         "data.download",
-        "Public data set to download when data.path is empty",
+        "Public dataset to download when data.path is empty",
         "mnist, fashion-mnist, or empty",
     ),
     KeyDoc::new(
@@ -47,7 +47,11 @@ pub(in crate::vision) const DATA_DOCS: &[KeyDoc] = &[
         "0 or more",
     ),
     KeyDoc::new("data.channels", "1 for grayscale, 3 for color", "1 or 3"),
-    KeyDoc::new("data.fit", "How images of another shape are fitted", ""),
+    KeyDoc::new(
+        "data.fit",
+        "Resizing of images with another aspect ratio",
+        "",
+    ),
     KeyDoc::new(
         "data.skip_broken",
         "Leave out damaged images and count them, instead of stopping",
@@ -60,24 +64,24 @@ pub(in crate::vision) const DATA_DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.preprocess.fit",
-        "How files of another shape are resized",
+        "Resizing of files with another aspect ratio",
         "",
     ),
     KeyDoc::new(
         "data.preprocess.match_background",
-        "Invert files whose background is not that of the training images",
+        "Invert files whose background differs from that of the training images",
         "true or false",
     ),
     KeyDoc::new(
         "data.preprocess.match_ink",
-        "Crop files to their ink and center it where the training images are so",
+        "Crop files to their ink and center it if the training images are cropped and centered",
         "true or false",
     ),
 ];
 
 /// The keys that only an image classifier has.
 pub(in crate::vision) const DOCS: &[KeyDoc] = &[
-    KeyDoc::new("augment", "Random changes of training images", ""),
+    KeyDoc::new("augment", "Augmentation of training images", ""),
     KeyDoc::new(
         "augment.shift",
         "Largest shift along each axis, as a fraction of that side",
@@ -105,12 +109,12 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "augment.vertical_flip",
-        "Probability of a vertical flip; for images without an up",
+        "Probability of a vertical flip; for images of any orientation",
         "0 to 1",
     ),
     KeyDoc::new(
         "augment.quarter_turns",
-        "Probability of a turn by a random multiple of 90 degrees; for images without an up",
+        "Probability of a rotation by a random multiple of 90 degrees; for images of any orientation",
         "0 to 1",
     ),
     KeyDoc::new(
@@ -120,8 +124,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "augment.unwarped",
-        "Probability that an image is not shifted, rotated, scaled, sheared or bent, since each of these blurs it a \
-         little",
+        "Probability that an image is not shifted, rotated, scaled, sheared or deformed, which blurs it a little",
         "0 to 1",
     ),
     KeyDoc::new(
@@ -136,12 +139,12 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "augment.saturation",
-        "Largest change of saturation, as a fraction; of color images",
+        "Largest change of saturation, as a fraction; color images only",
         "0 to 1",
     ),
     KeyDoc::new(
         "augment.hue",
-        "Largest turn of the color wheel, as a fraction of it; of color images",
+        "Largest rotation of the hue, as a fraction of the color wheel; color images only",
         "0 to 0.5",
     ),
     KeyDoc::new(
@@ -199,17 +202,17 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "model.width_multiplier",
-        "Factor of the channels of every stage",
+        "Multiplier for the channels of every stage",
         "0.0625 to 16",
     ),
     KeyDoc::new(
         "model.depth_multiplier",
-        "Factor of the blocks of every stage but the first and last",
+        "Multiplier for the blocks of every stage except the first and last",
         "0.0625 to 16",
     ),
     KeyDoc::new(
         "model.padding",
-        "Where convolutions of stride 2 add zeros; same is TensorFlow's",
+        "Zero padding of convolutions with stride 2; same is that of TensorFlow",
         "",
     ),
     KeyDoc::new(

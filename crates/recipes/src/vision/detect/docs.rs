@@ -6,22 +6,26 @@ use tinderbox_train::overlay::KeyDoc;
 pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "max_overlap",
-        "Intersection over union from which two boxes of a class are of one object",
+        "IoU threshold of non-maximum suppression, within a class",
         "0 to 1",
     ),
     KeyDoc::new(
         "data.bad_boxes",
-        "What is done with boxes outside of their image, empty ones and the like: refuse the data, clip them to \
-         the image, or drop them; they are counted",
+        "Handling of invalid boxes, such as empty ones or those outside the image: refuse the data, clip them to the \
+         image, or drop them; they are counted",
         "refuse, clip or drop",
     ),
     KeyDoc::new(
         "data.group_by",
-        "Images that stay in one split: each on its own, or those of a folder, of a name but for its last number, \
-         or of a day by EXIF or file name; not with splits of the data itself",
+        "Groups of images that stay in one split: single images, folders, file names without their last number, or \
+         days by EXIF or file name; not for data with predefined splits",
         "image, folder, name or day",
     ),
-    KeyDoc::new("mosaic", "Four training images as one", ""),
+    KeyDoc::new(
+        "mosaic",
+        "Mosaic augmentation: four training images in one",
+        "",
+    ),
     KeyDoc::new(
         "mosaic.probability",
         "Probability of joining a training image with three others",
@@ -29,7 +33,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "mosaic.scale",
-        "Smallest and largest size of each of the four images, where 1 fits the input",
+        "Range of the scale of each of the four images; 1 fits the input",
         "two ascending numbers from 0.05 to 4",
     ),
     KeyDoc::new(
@@ -45,37 +49,28 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("model.head_convs", "Convolutions of each head", "0 to 16"),
     KeyDoc::new(
         "model.bins",
-        "Bins of the distance to an edge, each as long as the stride",
+        "Bins of the distance to an edge, one stride each",
         "2 to 64",
     ),
     KeyDoc::new(
-        "model.depth_multiplier",
-        "Factor of the number of blocks",
-        "0 to 4",
-    ),
-    KeyDoc::new(
         "model.depthwise",
-        "3x3 convolutions are depthwise, followed by one of single pixels",
+        "Depthwise separable 3x3 convolutions",
         "true or false",
     ),
-    KeyDoc::new(
-        "loss.boxes",
-        "Weight of the loss of the boxes",
-        "0 to 1,000",
-    ),
+    KeyDoc::new("loss.boxes", "Weight of the box loss", "0 to 1,000"),
     KeyDoc::new(
         "loss.classes",
-        "Weight of the loss of the classes",
+        "Weight of the classification loss",
         "0 to 1,000",
     ),
     KeyDoc::new(
         "loss.objectness",
-        "Weight of the loss of the objectness, of yolox",
+        "Weight of the objectness loss (yolox)",
         "0 to 1,000",
     ),
     KeyDoc::new(
         "loss.distribution",
-        "Weight of the distribution focal loss, of fast-detector",
+        "Weight of the distribution focal loss (fast-detector)",
         "0 to 1,000",
     ),
 ];

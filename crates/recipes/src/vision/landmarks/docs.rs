@@ -6,69 +6,69 @@ use tinderbox_train::overlay::KeyDoc;
 pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "data.extra",
-        "Folders of more faces, which are only trained on, in every fold",
+        "Folders of additional faces, used for training only, in every fold",
         "list of folders",
     ),
     KeyDoc::new(
         "data.points",
-        "Number of points of a face; 0 for that of the data",
+        "Number of points per face; 0 for that of the data",
         "0 or more",
     ),
     KeyDoc::new(
         "data.margin",
-        "Share of the longer side of the box around the points that the crop is larger by, on each side",
+        "Margin of the crop on each side, as a fraction of the longer side of the box around the points",
         "0 to 2",
     ),
     KeyDoc::new(
         "data.bad_points",
-        "What is done with faces whose points cannot be used as they are: refuse the data, move points outside of \
-         the image to its edge, or drop the faces; they are counted",
+        "Handling of faces with invalid points: refuse the data, clip points to the image, or drop the faces; they \
+         are counted",
         "refuse, clip or drop",
     ),
-    KeyDoc::new(
-        "model.modes",
-        "Modes of a shape, of landmark-cnn",
-        "1 to 65,536",
-    ),
+    KeyDoc::new("model.modes", "Modes of the shape model", "1 to 65,536"),
     KeyDoc::new(
         "model.stages",
-        "Stages of the backbone that are computed, of landmark-cascade",
+        "Number of backbone stages to compute",
         "1 to 7",
     ),
     KeyDoc::new(
         "model.levels",
-        "Last of these stages whose features are read at the points",
+        "Number of these stages, from the last, whose features are sampled at the points",
         "1 to `model.stages`",
     ),
-    KeyDoc::new("model.steps", "Steps after the first one", "0 to 16"),
+    KeyDoc::new(
+        "model.steps",
+        "Cascade steps after the first one",
+        "0 to 16",
+    ),
     KeyDoc::new(
         "cascade",
-        "How landmark-cascade is fitted (with --weights); optimizer, schedule, loss and train.epochs are not used then",
+        "Fitting of landmark-cascade (with --weights), which does not use optimizer, schedule, loss and train.epochs",
         "",
     ),
     KeyDoc::new(
         "cascade.versions",
-        "Crops of each training face: the plain one, and changed ones; fewer where more than 6,000 crops would result",
+        "Crops of each training face, the original and augmented ones; fewer if there would be more than 6,000 in all",
         "1 to 1,000",
     ),
     KeyDoc::new(
         "cascade.coarse_l2",
-        "Penalty of the first step, in mean squares of a row of features",
+        "L2 penalty of the first step, relative to the mean squared norm of the features",
         "1e-6 to 1e9",
     ),
     KeyDoc::new(
         "cascade.l2",
-        "Penalty of the other steps, in the same unit",
+        "L2 penalty of the other steps, in the same unit",
         "1e-6 to 1e9",
     ),
     KeyDoc::new(
         "loss.width",
-        "Where the wing loss becomes linear, in halves of the side of a crop",
+        "Width of the nonlinear part of the wing loss, in half sides of a crop",
         "0.0001 to 10",
     ),
     KeyDoc::new(
         "loss.curvature",
-        "How little the wing loss is curved near 0, in the same unit",
+        "Epsilon of the wing loss, which limits its curvature near 0, in the same unit",
         "0.0001 to 10",
     ),
 ];

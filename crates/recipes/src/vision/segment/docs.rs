@@ -6,7 +6,7 @@ use tinderbox_train::overlay::KeyDoc;
 pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "task",
-        "Task of the recipe; a recipe without it is one of classification",
+        "Task of the recipe; without this key, classification",
         "segmentation",
     ),
     KeyDoc::new(
@@ -16,17 +16,17 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "refine",
-        "Bring the edges of masks to those of the photo by a guided filter",
+        "Align the edges of masks with those of the photo by a guided filter",
         "true or false",
     ),
     KeyDoc::new(
         "test_time_augmentation",
-        "Predict the mean over the eight turned and mirrored copies of a photo; takes eight times as long",
+        "Average the predictions for the eight rotated and mirrored copies of a photo; takes eight times as long",
         "true or false",
     ),
     KeyDoc::new(
         "separate_objects",
-        "The foreground is objects that the background separates: also measure V-Rand and V-Info",
+        "Also measure V-Rand and V-Info, for a foreground of objects separated by background",
         "true or false",
     ),
     KeyDoc::new(
@@ -36,7 +36,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.scale",
-        "Scale images to the size, or crop them at their own scale",
+        "Scale images to data.size, or crop them at their original scale",
         "fit or original",
     ),
     KeyDoc::new(
@@ -49,11 +49,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
         "Number of times the feature map is halved",
         "1 to 8",
     ),
-    KeyDoc::new(
-        "model.backbone",
-        "Classifier whose stages are the encoder",
-        "",
-    ),
+    KeyDoc::new("model.backbone", "Classifier used as the encoder", ""),
     KeyDoc::new(
         "model.decoder_channels",
         "Channels of each step of the decoder, which doubles the resolution; 5 reach that of the image",
@@ -69,7 +65,7 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("loss.focal_gamma", "Exponent of the focal loss", "0 to 10"),
     KeyDoc::new(
         "loss.boundary",
-        "Extra weight of background pixels between two near objects; 0 for none",
+        "Extra weight of background pixels between adjacent objects; 0 for none",
         "0 to 1,000",
     ),
     KeyDoc::new(
