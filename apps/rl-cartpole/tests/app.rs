@@ -195,6 +195,8 @@ fn actions_are_predicted_for_lines_of_observations() {
     let short = ["predict", "--run", "run", "short.txt"];
     dir.run(&short)
         .failed(2, &["line 1 has 3 values", "CartPole-v1 have 4"]);
+    let keep = ["predict", "--run", "run", "--keep", "seen.csv"];
+    dir.run(&keep).failed(2, &["do not apply to observations"]);
 }
 
 #[test]

@@ -199,9 +199,14 @@ impl Task for ReinforcementLearning {
     fn predict(
         model: &Policy,
         path: &Path,
-        _: &InputOptions<()>,
+        options: &InputOptions<()>,
         each: &mut PredictionListener<'_>,
     ) -> Result<InputReport, TaskError> {
+        if options.all_columns || !options.columns.is_empty() {
+            return Err(TaskError::user(
+                "`--id` and `--keep` do not apply to observations",
+            ));
+        }
         observations::predict(model, path, each)?;
         Ok(InputReport::default())
     }
