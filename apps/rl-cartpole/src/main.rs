@@ -94,7 +94,7 @@ struct Ablation {
     set: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Print the table only
+    /// Print only the table
     #[arg(long)]
     quiet: bool,
 }

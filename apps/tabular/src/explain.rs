@@ -10,7 +10,7 @@ use tinderbox_recipes::tabular::analysis::{self, ExplainRequest};
 pub(crate) struct Args {
     #[command(flatten)]
     common: ExplainChartArgs,
-    /// CSV or Parquet file; must have the target column unless `--row` is given
+    /// CSV, JSON or Parquet file; must have the target column unless `--row` is given
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// Explain the prediction for one row; the first is 1

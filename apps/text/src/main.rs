@@ -87,9 +87,9 @@ struct Similar {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Show statistics and problems of a data set
+    /// Show statistics and problems of a dataset
     Inspect(InspectArgs<Columns>),
-    /// Show which words decided a prediction
+    /// Show word attributions for a prediction
     Explain(ExplainArgs<InputFlags>),
     /// Generate text from a prompt
     Generate(GenerateArgs),

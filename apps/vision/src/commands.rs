@@ -17,11 +17,11 @@ use crate::Vision;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show statistics and problems of a data set
+    /// Show statistics and problems of a dataset
     Inspect(Inspect),
     /// Convert boxes between Pascal VOC, COCO and YOLO labels, or draw boxes around landmarks
     Convert(Convert),
-    /// Show which part of a photo speaks for a class (Grad-CAM)
+    /// Show which parts of a photo support a class (Grad-CAM)
     Explain(Explain),
     /// Make a heat map of a class over images of any size, with a classifier of patches
     Heatmap(Heatmap),
@@ -92,7 +92,7 @@ enum LabelsIn {
     Coco,
     /// YOLO, a text file per image
     Yolo,
-    /// Points on faces, for a detector of faces: a box around the points of each
+    /// Points on faces: a box around those of each face, to train a face detector
     Landmarks,
 }
 
@@ -138,7 +138,7 @@ pub(crate) struct Explain {
     /// Class to explain [default: the predicted one]
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// Write the photo with its heat: a PNG file for one photo, a folder for several
+    /// Write the photo with its heat map: a PNG file for one photo, a folder for several
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
     /// Skip photos that cannot be read, and count them
@@ -169,13 +169,13 @@ pub(crate) struct Heatmap {
     /// Class to map [default: the second of two]
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// Write the map, and next to it the image with the map: a PNG file for one image, a folder for several
+    /// Write the map, and next to it the image overlaid with the map: a PNG file for one image, a folder for several
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
     /// Pixels along a side of a patch [default: the input of the network]
     #[arg(long, value_name = "PIXELS")]
     patch: Option<usize>,
-    /// Share of a side that neighboring patches overlap by
+    /// Overlap of neighboring patches, as a fraction of a side
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     overlap: f64,
     /// Lowest probability of a region [default: 0.5]
@@ -230,11 +230,11 @@ impl Heatmap {
 /// How the photos of one date make one count, on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DailyCount {
-    /// The most that one photo shows
+    /// Maximum over the photos
     Max,
-    /// The mean of the photos
+    /// Mean of the photos
     Mean,
-    /// The sum over the photos, for views that do not overlap
+    /// Sum over the photos, for views that do not overlap
     Sum,
 }
 
@@ -257,17 +257,17 @@ pub(crate) struct Progress {
     #[arg(long, value_name = "T", requires = "run")]
     threshold: Option<f64>,
     /// CSV file with the columns date, item and count or share; items are classes of the run and `height`. The plan is
-    /// linear between the dates of an item, keeps its last value after them, and does not exist before them
+    /// linear between the dates of an item, keeps its last value after them, and has no value before them
     #[arg(long, value_name = "FILE.csv")]
     plan: Option<PathBuf>,
     /// Write a web page with photos, charts and the deviation in days
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
-    /// Part of the width of the first photo whose height is derived, as in 0.1-0.4; may be repeated
-    /// [default: parts that rise]
+    /// Range of the width of the first photo in which height is measured, e.g. 0.1-0.4; may be repeated
+    /// [default: ranges that rise]
     #[arg(long, value_name = "FROM-TO", value_parser = column_range)]
     columns: Vec<[f64; 2]>,
-    /// Count of a date with several photos
+    /// Aggregation of the counts of several photos of a date
     #[arg(long, value_enum, default_value_t = DailyCount::Max)]
     daily: DailyCount,
     /// Print one JSON object
@@ -335,7 +335,7 @@ impl Progress {
 pub(crate) struct Track {
     #[command(flatten)]
     model: ModelArgs,
-    /// Find the face with a run of object detection [default: search the whole frame]
+    /// Object-detection run that finds the face [default: search the whole frame]
     #[arg(long, value_name = "RUN")]
     detector: Option<PathBuf>,
     /// Write the frames with the points: a GIF, and the points as JSON lines next to it
@@ -344,7 +344,7 @@ pub(crate) struct Track {
     /// Frames per second, for the filter and the GIF, which has at most 50
     #[arg(long, value_name = "N", default_value_t = 25.0)]
     fps: f64,
-    /// Leave the points as the network finds them, without the One Euro filter
+    /// Do not smooth the points with the One Euro filter
     #[arg(long)]
     no_smooth: bool,
     /// Skip frames that cannot be read, and count them

@@ -34,22 +34,22 @@ struct TrainFlags {
 
 #[derive(Args, Clone, Debug)]
 struct InputFlags {
-    /// Published weights to predict with instead of a run: a folder or a name, as for `train`
+    /// Published weights to use instead of a run: a folder or a name, as for `train`
     #[arg(long, value_name = "DIR|NAME", conflicts_with = "run")]
     weights: Option<String>,
-    /// Put `white` or an image file behind what is cut out [default: transparent]
+    /// Background of cutouts: `white` or an image file [default: transparent]
     #[arg(long, value_name = "white|FILE")]
     background: Option<PathBuf>,
-    /// Leave the edges of masks as the network gives them
+    /// Do not refine the edges of masks
     #[arg(long)]
     no_refine: bool,
-    /// Write the detections of all inputs to a file, in the results format of COCO
+    /// Write the detections of all inputs to a file in COCO's results format
     #[arg(long, value_name = "FILE")]
     coco: Option<PathBuf>,
-    /// Find faces with a run of object detection, for landmarks
+    /// Object-detection run that finds the faces, for landmarks
     #[arg(long, value_name = "RUN")]
     detector: Option<PathBuf>,
-    /// Make images again that are in the output folder already
+    /// Overwrite images that are already in the output folder
     #[arg(long)]
     overwrite: bool,
 }

@@ -54,7 +54,7 @@ pub struct RunArgs {
     /// Passes over the training data
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
-    /// Time for training, such as 20m or 1h30m: as many epochs as fit
+    /// Time for training, e.g. 20m or 1h30m; sets the number of epochs
     #[arg(long, value_name = "TIME")]
     pub budget: Option<String>,
     /// Items per batch
@@ -100,7 +100,7 @@ pub struct RunArgs {
     /// Skip report.html and the model card, also when the run is resumed
     #[arg(long)]
     pub no_report: bool,
-    /// Print the result only
+    /// Print only the result
     #[arg(long)]
     pub quiet: bool,
 }
@@ -254,12 +254,11 @@ pub struct PredictArgs {
     /// Write Parquet
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     pub parquet: bool,
-    /// Leave CSV cells unchanged; by default `'` is put before cells that a spreadsheet would run as a
-    /// formula
+    /// Leave CSV cells unchanged; by default `'` is put before cells that a spreadsheet would run as a formula
     #[arg(long)]
     pub raw: bool,
-    /// Write to a file instead of the terminal; models that make images write them to this folder. The name of a file
-    /// says its format: CSV (.csv), JSON lines (.jsonl, .ndjson, .json) or Parquet (.parquet)
+    /// Write to a file instead of the terminal; models that make images write them to this folder. The extension of a
+    /// file sets its format: CSV (.csv), JSON lines (.jsonl, .ndjson, .json) or Parquet (.parquet)
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
     /// Decision threshold of two classes [default: the model's]
@@ -277,8 +276,8 @@ pub struct PredictArgs {
     /// Device to compute on.
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Predict part I of N into a file in the folder `--out`, for N processes or machines; parts that are there
-    /// already are skipped
+    /// Predict part I of N into a file in the folder `--out`, for N processes or machines; finished parts
+    /// are skipped
     #[arg(long, value_name = "I/N", requires = "run", requires = "out")]
     pub shard: Option<Shard>,
     /// Merge the parts in a folder into one file, or print them
@@ -356,7 +355,7 @@ pub struct InspectArgs<F: Args> {
     /// File or folder with the data
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Recipe that would be trained on the data
+    /// Recipe to read the data with
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub recipe: Option<String>,
     /// The flags of the app.

@@ -21,52 +21,52 @@ const TOKEN_VARIABLE: &str = "TINDERBOX_TOKEN";
 /// What `serve` takes.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Runs or model folders; the paths of a model have its name, by default that of its recipe
+    /// Run directories or model folders; NAME is the model's name in URLs [default: that of its recipe]
     #[arg(long, value_name = "[NAME=]DIR", required = true, num_args = 1..)]
     pub run: Vec<String>,
     /// The device.
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Address to listen on; 0.0.0.0 for all of this machine
+    /// Address to listen on; 0.0.0.0 for all interfaces
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub host: IpAddr,
     /// Port to listen on; 0 for a free one
     #[arg(long, value_name = "N", default_value_t = 8000)]
     pub port: u16,
-    /// Token that requests must have as `Authorization: Bearer TOKEN` [default: the variable `TINDERBOX_TOKEN`]
+    /// Token that requests must send as `Authorization: Bearer TOKEN` [default: the environment variable `TINDERBOX_TOKEN`]
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
     /// Origins whose web pages may send requests, e.g. `https://example.com`
     #[arg(long, value_name = "ORIGIN", num_args = 1..)]
     pub cors: Vec<String>,
-    /// Largest number of inputs in a batch
+    /// Maximum number of inputs in a batch
     #[arg(long, value_name = "N", default_value_t = Limits::default().batch as u32,
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_batch: u32,
-    /// Milliseconds that a batch waits to be full; 0 takes what has arrived
+    /// Milliseconds to wait for a batch to fill; 0 for no wait
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=60_000))]
     pub max_wait_ms: u64,
-    /// Largest body, and line of a stream, in bytes
+    /// Maximum size of a body, or of a line of a stream, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body_bytes as u64,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub max_body: u64,
-    /// Largest image, and sum of the images of a request, in pixels after decoding
+    /// Maximum number of pixels of all images in a request
     #[arg(long, value_name = "N", default_value_t = Limits::default().pixels,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pixels: u64,
-    /// Most rows, texts or images in a request that is not a stream
+    /// Maximum number of rows, texts or images in a request that is not a stream
     #[arg(long, value_name = "N", default_value_t = Limits::default().rows as u32,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rows: u32,
-    /// Most tokens of the texts in a request, and of a generated text
+    /// Maximum number of tokens of the texts in a request, or of a generated text
     #[arg(long, value_name = "N", default_value_t = Limits::default().tokens as u32,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: u32,
-    /// Most requests in progress; more get status 503
+    /// Maximum number of requests in progress; further ones get status 503
     #[arg(long, value_name = "N", default_value_t = Limits::default().queue as u32,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_queue: u32,
-    /// Seconds that a request may take; more get status 504
+    /// Seconds for receiving a body (then status 408), decoding it and predicting (then 504)
     #[arg(long, value_name = "S", default_value_t = Limits::default().time.as_secs(),
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,

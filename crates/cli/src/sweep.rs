@@ -50,7 +50,7 @@ pub struct SweepArgs<F: Args> {
     /// Number of trials
     #[arg(long, value_name = "N", default_value_t = TRIALS, value_parser = count)]
     pub trials: usize,
-    /// Begin no trial after this time, such as 20m or 1h30m
+    /// Start no new trial after this time, e.g. 20m or 1h30m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub budget: Option<Duration>,
     /// Processes on this machine, which share its cores
@@ -59,13 +59,13 @@ pub struct SweepArgs<F: Args> {
     /// Cross-validation folds in each trial; 0 for none
     #[arg(long, value_name = "K")]
     pub folds: Option<usize>,
-    /// Trainings of each trial, with different seeds
+    /// Number of seeds per trial
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = count)]
     pub seeds: usize,
-    /// How values are chosen
+    /// Sampler of values
     #[arg(long, value_enum, value_name = "NAME", default_value_t = SamplerArg::Tpe)]
     pub sampler: SamplerArg,
-    /// Which trials stop early
+    /// Pruner, which stops trials early
     #[arg(long, value_enum, value_name = "NAME", default_value_t = PrunerArg::Hyperband)]
     pub pruner: PrunerArg,
     /// Random seed of the search and of its trials
@@ -90,7 +90,7 @@ pub struct SweepArgs<F: Args> {
     /// Skip the baseline comparison of the best trial
     #[arg(long)]
     pub no_baseline: bool,
-    /// Print the result only
+    /// Print only the result
     #[arg(long)]
     pub quiet: bool,
     /// Train trials only: another process prints and tests the best one
@@ -133,18 +133,18 @@ pub(crate) fn with_conflicts<A: App>(command: clap::Command) -> clap::Command {
 /// How values are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SamplerArg {
-    /// Near the values of good trials: the tree-structured Parzen estimator
+    /// Tree-structured Parzen estimator: values near those of good trials
     Tpe,
-    /// At random
+    /// Random values
     Random,
 }
 
 /// Which trials stop early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrunerArg {
-    /// Those that are behind after a few epochs
+    /// Stop trials that are behind after a few epochs
     Hyperband,
-    /// None
+    /// Stop no trial
     None,
 }
 

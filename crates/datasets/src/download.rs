@@ -27,7 +27,7 @@ pub use hub::{
 /// Environment variable that names the cache folder.
 pub const CACHE_VARIABLE: &str = "TINDERBOX_CACHE";
 
-/// A public data set, in a folder for [`open_idx_folder`](crate::image::open_idx_folder) or
+/// A public dataset, in a folder for [`open_idx_folder`](crate::image::open_idx_folder) or
 /// [`ag_news`](crate::sets::ag_news).
 #[derive(Debug)]
 pub struct PublicSet {
@@ -198,11 +198,11 @@ pub struct Attempt {
     pub reason: String,
 }
 
-/// Errors of fetching a public data set.
+/// Errors of fetching a public dataset.
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// No set has this name.
-    #[error("unknown public data set `{name}`; available: {}", known())]
+    #[error("unknown public dataset `{name}`; available: {}", known())]
     UnknownName {
         /// The name.
         name: String,

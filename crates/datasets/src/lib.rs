@@ -45,7 +45,7 @@
 //! |---|---|
 //! | `archive` | [`archive`], and archives of texts |
 //! | `atomic-file` | [`atomic_file`] |
-//! | `download` | downloads of public data sets over HTTPS |
+//! | `download` | downloads of public datasets over HTTPS |
 //! | `loader` | [`loader`], image folders, and Burn's `Dataset` for every data set |
 //! | `parquet` | tables from Parquet files |
 //! | `rayon` | work on all cores |

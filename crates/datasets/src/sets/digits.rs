@@ -39,7 +39,7 @@ pub enum DigitsError {
         line: usize,
     },
     /// Pixels and labels do not fit together.
-    #[error("the built-in digits are not a valid data set")]
+    #[error("the built-in digits are not a valid dataset")]
     Set(#[from] ImageSetError),
 }
 

@@ -16,7 +16,7 @@ pub const BUILTIN: [(&str, &str); 16] = [
     ),
     (
         "file",
-        "your own CSV or Parquet file: `--data FILE --target COLUMN`",
+        "your own CSV, JSON or Parquet file: `--data FILE --target COLUMN`",
     ),
     ("churn", "customer churn of a telephone company"),
     (

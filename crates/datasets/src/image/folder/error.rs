@@ -1,4 +1,4 @@
-//! Errors of opening a data set of image files.
+//! Errors of opening a dataset of image files.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::archive::ArchiveError;
 use crate::files::{SkippedFiles, SplitFoldersError, WalkError};
 use crate::image::ImageError;
 
-/// Errors of opening a data set of images.
+/// Errors of opening a dataset of images.
 #[derive(Debug, Error)]
 pub enum FolderError {
     /// There is nothing at the path.
@@ -58,7 +58,7 @@ pub enum FolderError {
     /// The data is laid out in two ways.
     #[error("`{}` mixes two layouts: {first} and {second}; {advice}", path.display())]
     Mixed {
-        /// The data set.
+        /// The dataset.
         path: PathBuf,
         /// One layout.
         first: String,
@@ -69,7 +69,7 @@ pub enum FolderError {
     },
     /// Archives in a folder have files of the same name.
     #[error(
-        "`{}` and `{}` have the same place in the data set; unpack the archives into folders of their own",
+        "`{}` and `{}` have the same place in the dataset; unpack the archives into folders of their own",
         first.display(), second.display()
     )]
     SameName {
@@ -87,7 +87,7 @@ pub enum FolderError {
         dir.display(), skipped_hint(skipped_files)
     )]
     Classes {
-        /// The data set.
+        /// The dataset.
         dir: PathBuf,
         /// Number of classes found.
         found: usize,
@@ -103,7 +103,7 @@ pub enum FolderError {
     /// All images of a class are damaged.
     #[error("all {skipped} images of the class `{class}` in `{}` are damaged", dir.display())]
     BrokenClass {
-        /// The data set.
+        /// The dataset.
         dir: PathBuf,
         /// The class.
         class: String,
@@ -133,7 +133,7 @@ pub enum FolderError {
         quoted(classes)
     )]
     UnknownClasses {
-        /// The data set or its split.
+        /// The dataset or its split.
         part: String,
         /// The classes that are not known.
         unknown: Vec<String>,

@@ -98,7 +98,7 @@ fn by_folders(path: &Path, mut listing: Listing) -> Result<Parts, FolderError> {
     let mut sources = Vec::new();
     let splits = find_splits(&listing.top_folders())?;
     let Some(splits) = splits else {
-        let train = part("the data set".to_owned(), listing.files, &mut skipped_files);
+        let train = part("the dataset".to_owned(), listing.files, &mut skipped_files);
         return Ok(Parts {
             train,
             valid: None,

@@ -27,7 +27,7 @@ pub enum IdxError {
     },
     /// The folder holds several EMNIST splits.
     #[error(
-        "`{}` contains several data sets ({}); move each into its own folder",
+        "`{}` contains several datasets ({}); move each into its own folder",
         dir.display(), names.join(", ")
     )]
     SeveralSets {
@@ -174,7 +174,7 @@ pub enum IdxError {
         test: [u32; 2],
     },
     /// Images and labels do not make a set.
-    #[error("`{}` is not a valid data set", path.display())]
+    #[error("`{}` is not a valid dataset", path.display())]
     Set {
         /// The file of images.
         path: PathBuf,
