@@ -194,7 +194,7 @@ impl Patchable for Recipe {
 /// Names of the built-in recipes with a line on each.
 pub const BUILTIN: [(&str, &str); 10] = [
     ("dqn", "DQN with 10-step returns; the default"),
-    ("plain", "DQN of 2015, the base of the next seven"),
+    ("plain", "DQN of 2015, which the next seven extend"),
     ("double", "double DQN"),
     ("dueling", "DQN with a dueling network"),
     ("per", "DQN with prioritized experience replay"),

@@ -32,7 +32,7 @@ pub const BUILTIN: [(&str, &str); 16] = [
     ("mobile-fraud", "mobile-payment fraud"),
     (
         "money-laundering",
-        "money-laundering accounts, by their transactions",
+        "money-laundering accounts, from their transactions",
     ),
     ("malware", "malicious programs by their headers"),
     (

@@ -24,7 +24,7 @@ pub const BUILTIN: [(&str, &str); 14] = [
     ("contracts", "types of contract clauses"),
     (
         "contract-nli",
-        "verdicts of agreements on 17 hypotheses, with the lines of evidence",
+        "entailment of 17 hypotheses by contracts, with the lines of evidence",
     ),
     ("shakespeare", "byte-level language model of Shakespeare"),
     ("texts", "your own texts with a class each"),

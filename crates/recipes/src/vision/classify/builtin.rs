@@ -29,7 +29,7 @@ type Builtin = (&'static str, &'static str, fn(&str) -> Recipe);
 const RECIPES: [Builtin; 9] = [
     (
         "digits",
-        "8x8 digits that ship with the app, a small CNN; the default without `--data`",
+        "bundled 8x8 digits, small CNN; the default without `--data`",
         digits,
     ),
     ("mnist", "28x28 handwritten digits, CNN", mnist),
@@ -40,7 +40,7 @@ const RECIPES: [Builtin; 9] = [
     ),
     (
         "mlp-digits",
-        "the textbook feed-forward net, shown step by step",
+        "multilayer perceptron on the bundled digits, shown step by step",
         mlp_digits,
     ),
     (
@@ -50,7 +50,7 @@ const RECIPES: [Builtin; 9] = [
     ),
     (
         "cifar10-gpu",
-        "the same with ResNet-18 and 100 epochs: made for a GPU, not measured",
+        "32x32 color photos with ResNet-18 and 100 epochs: for a GPU, not measured",
         cifar10_gpu,
     ),
     (
@@ -60,12 +60,12 @@ const RECIPES: [Builtin; 9] = [
     ),
     (
         "transfer",
-        "your own images, few of them: a published network learns your classes (`--weights`)",
+        "your own images, even few: transfer learning from published weights (`--weights`)",
         transfer,
     ),
     (
         "tissue",
-        "microscope images of stained tissue: a published network is trained as a whole (`--weights`)",
+        "microscope images of stained tissue: fine-tuning of published weights (`--weights`)",
         tissue,
     ),
 ];

@@ -13,8 +13,8 @@ use super::recipe::{BoxData, DetectionRecipe, DetectionTag};
 /// Names of the built-in recipes with a line on each.
 pub(in crate::vision) const BUILTIN: [(&str, &str); 1] = [(
     "detect",
-    "objects in photos with labels as Pascal VOC, COCO or YOLO: a small network that a CPU trains in minutes, \
-     or YOLOX with --weights",
+    "objects in photos, with Pascal VOC, COCO or YOLO labels: a small network that a CPU trains in \
+     minutes, or YOLOX with --weights",
 )];
 
 /// What the recipe changes for a network with published weights: it has less to learn, and more to lose.

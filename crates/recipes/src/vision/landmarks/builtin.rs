@@ -13,8 +13,8 @@ use super::recipe::{CascadeFit, LandmarkData, LandmarkRecipe, LandmarkTag};
 /// Names of the built-in recipes with a line on each.
 pub(in crate::vision) const BUILTIN: [(&str, &str); 1] = [(
     "landmarks",
-    "points on faces, from CSV, PTS files or XML of dlib: a small network, or a cascade on published features with \
-     --weights",
+    "landmarks on faces, from CSV, PTS files or dlib XML: a small network, or a cascade on published \
+     features with --weights",
 )];
 
 impl LandmarkRecipe {

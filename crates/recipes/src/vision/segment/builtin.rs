@@ -17,7 +17,7 @@ pub(in crate::vision) const BUILTIN: [(&str, &str); 2] = [
     ),
     (
         "membrane",
-        "cells in gray microscope images of any size: U-Net on crops, weights between near cells",
+        "cells in gray microscope images of any size: U-Net on crops, extra loss weight between adjacent cells",
     ),
 ];
 
