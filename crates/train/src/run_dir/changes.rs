@@ -64,8 +64,14 @@ pub(super) fn compare(
         .lines()
         .zip(given.lines())
         .find(|(ours, theirs)| ours != theirs);
+    let key = |line: &str| line.split(" = ").next().map(str::to_owned);
+    let lacks = |recipe: &str, line: &str| !recipe.lines().any(|own| key(own) == key(line));
     let difference = match differs {
-        Some((stored, given)) => format!("it has `{stored}`, not `{given}`"),
+        Some((_, theirs)) if lacks(&stored, theirs) => format!("it has no `{theirs}`"),
+        Some((ours, _)) if lacks(given, ours) => {
+            format!("it has `{ours}`, which the given recipe lacks")
+        }
+        Some((ours, theirs)) => format!("it has `{ours}`, not `{theirs}`"),
         None => "one has more keys than the other".to_owned(),
     };
     Err(RunError::OtherRecipe {
@@ -186,6 +192,10 @@ mod tests {
             (recipe(20, 2, 1), "`train.patience` can only be raised"),
             (recipe(20, 3, 2), "it has `epochs = 10`, not `epochs = 20`"),
             (recipe(10, 3, 2), "it has `seed = 1`, not `seed = 2`"),
+            (
+                recipe(10, 3, 1).replace("seed", "budget = \"20m\"\nseed"),
+                "it has no `budget = \"20m\"`",
+            ),
         ] {
             let error = change(&given).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
