@@ -13,8 +13,8 @@ pub(super) fn is_animated(bytes: &[u8]) -> bool {
         [b'G', b'I', b'F', ..] => gif_frames(bytes).is_some_and(|frames| frames > 1),
         // The chunk `acTL` precedes the pixels.
         [0x89, b'P', b'N', b'G', ..] => {
-            let header = &bytes[..find(bytes, b"IDAT").unwrap_or(0)];
-            find(header, b"acTL").is_some()
+            let header = &bytes[..find(bytes, *b"IDAT").unwrap_or(0)];
+            find(header, *b"acTL").is_some()
         }
         // The second bit of the flags of the extended format.
         [b'R', b'I', b'F', b'F', ..] => {
@@ -47,7 +47,7 @@ pub fn animated_note(count: usize) -> Option<String> {
 }
 
 /// Where a chunk's name is.
-fn find(bytes: &[u8], name: &[u8; 4]) -> Option<usize> {
+fn find(bytes: &[u8], name: [u8; 4]) -> Option<usize> {
     bytes.windows(4).position(|window| window == name)
 }
 
