@@ -7,10 +7,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::store::{
-    BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter, SafetensorsStore,
+    ApplyError, BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter, SafetensorsStore,
 };
+use burn::tensor::Tensor;
 use serde::Serialize;
 use tinderbox_datasets::atomic_file::{AtomicFile, write_atomic, write_dir_atomic};
 
@@ -295,20 +296,71 @@ pub fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>, WeightsError> {
 ///
 /// If they are damaged or do not fit the model.
 pub fn from_bytes<M: Module>(bytes: Vec<u8>, mut model: M) -> Result<M, WeightsError> {
-    let mut store =
-        SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
+    // The store would refuse with a list of all tensors: one is enough.
+    let mut store = SafetensorsStore::from_bytes(Some(bytes))
+        .with_from_adapter(PyTorchToBurnAdapter)
+        .validate(false)
+        .allow_partial(true);
     let result = model
         .load_from(&mut store)
         .map_err(|error| WeightsError(error.to_string()))?;
+    if let Some(error) = result.errors.first() {
+        return Err(WeightsError(misfit(error)));
+    }
     match result.missing.first() {
         Some((missing, _)) => Err(WeightsError(format!("it has no `{missing}`"))),
         None => Ok(model),
     }
 }
 
+/// What does not fit, in words.
+fn misfit(error: &ApplyError) -> String {
+    match error {
+        ApplyError::ShapeMismatch {
+            path,
+            expected,
+            found,
+        } => format!(
+            "it is not of the network in `{SPEC_FILE}`: `{path}` has the shape {:?}, not {:?}",
+            found.as_slice(),
+            expected.as_slice()
+        ),
+        error => error.to_string(),
+    }
+}
+
+/// The model, if all of its weights are numbers.
+///
+/// For models whose outputs hide it, such as the best of several actions.
+///
+/// # Errors
+///
+/// If a weight is NaN or infinite.
+pub fn with_finite_weights<M: Module>(model: M) -> Result<M, WeightsError> {
+    let mut finite = Finite(true);
+    model.visit(&mut finite);
+    if finite.0 {
+        return Ok(model);
+    }
+    let reason = "it has weights that are NaN or infinite; train the model again";
+    Err(WeightsError(reason.to_owned()))
+}
+
+struct Finite(bool);
+
+impl ModuleVisitor for Finite {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let values = param.val().into_data().iter::<f32>().all(f32::is_finite);
+        self.0 = self.0 && values;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use burn::nn::LinearConfig;
+    use burn::tensor::Device;
 
     use super::*;
 
@@ -354,6 +406,35 @@ mod tests {
         let error = save(&path, b"", &spec).unwrap_err().to_string();
         assert!(error.contains("`mean` is not a finite number"), "{error}");
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn weights_that_do_not_fit_are_refused_in_one_sentence() {
+        let device = Device::flex();
+        let linear = |d_output| LinearConfig::new(2, d_output).init(&device);
+        let bytes = to_bytes(&linear(3)).unwrap();
+        assert!(from_bytes(bytes.clone(), linear(3)).is_ok());
+        let error = from_bytes(bytes, linear(4)).unwrap_err();
+        let reason = error.reason();
+        assert!(reason.starts_with("it is not of the network in `model.json`: `"));
+        assert!(
+            reason.ends_with(", 4]") || reason.ends_with("[4]"),
+            "{reason}"
+        );
+        assert!(reason.len() < 120, "{reason}");
+    }
+
+    #[test]
+    fn weights_that_are_not_numbers_are_refused() {
+        let device = Device::flex();
+        let linear = LinearConfig::new(2, 3).init(&device);
+        assert!(with_finite_weights(linear.clone()).is_ok());
+        for value in [f32::NAN, f32::INFINITY] {
+            let mut linear = linear.clone();
+            linear.weight = linear.weight.clone().map(|weight| weight.full_like(value));
+            let error = with_finite_weights(linear).unwrap_err();
+            assert!(error.reason().contains("NaN or infinite"), "{error}");
+        }
     }
 
     #[test]

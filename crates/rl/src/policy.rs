@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use burn::module::Module as _;
+use burn::module::Module;
 use burn::store::RecordError;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_models::rl::{ActorCritic, ActorCriticConfig, QNetwork, QNetworkConfig};
 use tinderbox_predict::ModelFiles;
-use tinderbox_predict::model_dir::{self, ModelError};
+use tinderbox_predict::model_dir::{self, ModelError, WeightsError};
 use tinderbox_train::{weights_from_bytes, weights_to_bytes};
 
 use crate::dqn::loss::argmax;
@@ -350,15 +350,20 @@ impl Policy {
         let net = match &spec.network {
             Network::QNetwork(config) => {
                 let net = config.init(&device);
-                Net::Q(files.weights(0, |bytes| model_dir::from_bytes(bytes, net))?)
+                Net::Q(files.weights(0, |bytes| filled(bytes, net))?)
             }
             Network::ActorCritic(config) => {
                 let net = config.init(&device);
-                Net::Actor(files.weights(0, |bytes| model_dir::from_bytes(bytes, net))?)
+                Net::Actor(files.weights(0, |bytes| filled(bytes, net))?)
             }
         };
         Ok(Self { spec, net, device })
     }
+}
+
+/// A network with the weights of a file. The largest of values that are not numbers would still be an action.
+fn filled<M: Module>(bytes: Vec<u8>, net: M) -> Result<M, WeightsError> {
+    model_dir::from_bytes(bytes, net).and_then(model_dir::with_finite_weights)
 }
 
 #[cfg(test)]
@@ -385,6 +390,19 @@ mod tests {
         policy.check(&env.spec()).unwrap();
         let falling = [0.0, 0.0, 0.1, 0.5, 0.0, 0.0, -0.1, -0.5];
         assert_eq!(policy.act(&falling), Actions::Discrete(vec![1, 0]));
+    }
+
+    #[test]
+    fn weights_that_are_not_numbers_are_refused() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let mut files = fixture();
+            let weights = files.get_mut("weights.safetensors").unwrap();
+            let at = weights.len() - 4;
+            weights[at..].copy_from_slice(&value.to_le_bytes());
+            let files = ModelFiles::from_memory(files);
+            let error = Policy::load(&files, &Device::flex()).unwrap_err();
+            assert!(error.to_string().contains("NaN or infinite"), "{error}");
+        }
     }
 
     #[test]
