@@ -135,19 +135,29 @@ impl Estimate {
         })
     }
 
-    /// The 95% confidence interval of the metric, by the normal distribution.
+    /// The 95% confidence interval of the metric, by Student's t distribution.
     pub fn interval(&self) -> [f64; 2] {
-        let squares: f64 = self.influence.iter().map(|row| row.powi(2)).sum();
-        let half = NORMAL_95 * squares.sqrt() / self.influence.len().max(1) as f64;
+        let half = half_width(self.influence.iter().copied());
         [self.value - half, self.value + half]
     }
 
     /// Half of the 95% confidence interval of the difference to another metric of the same rows.
     pub fn paired_half_width(&self, other: &Self) -> f64 {
         let pairs = self.influence.iter().zip(&other.influence);
-        let squares: f64 = pairs.map(|(own, other)| (own - other).powi(2)).sum();
-        NORMAL_95 * squares.sqrt() / self.influence.len().max(1) as f64
+        half_width(pairs.map(|(own, other)| own - other))
     }
+}
+
+/// Half of the 95% confidence interval of the mean of influences, which are 0 on average; 0 for fewer than two, which
+/// do not tell how much others vary.
+fn half_width(influences: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let rows = influences.len();
+    if rows < 2 {
+        return 0.0;
+    }
+    let freedom = rows - 1;
+    let squares: f64 = influences.map(|influence| influence.powi(2)).sum();
+    student(freedom) * (squares / (freedom as f64 * rows as f64)).sqrt()
 }
 
 /// The 95% confidence interval of a share of `rows` independent rows: Wilson, *Probable inference, the law
@@ -371,9 +381,25 @@ mod tests {
     #[test]
     fn the_interval_of_a_mean_is_the_textbooks() {
         let estimate = Estimate::of_mean(&[1.0, 2.0, 3.0, 4.0]).unwrap();
-        let half = 1.96 * 5.0_f64.sqrt() / 4.0;
+        // Deviation 1.291 of 4 numbers, and 3 degrees of freedom.
+        let half = 3.18 * (5.0_f64 / 3.0).sqrt() / 2.0;
         let [low, high] = estimate.interval();
         assert!((low - (2.5 - half)).abs() < 1e-12 && (high - (2.5 + half)).abs() < 1e-12);
+    }
+
+    /// Expected: the formula of the paired t-test.
+    #[test]
+    fn a_difference_of_few_rows_has_the_width_of_students_t() {
+        let [a, b] = [[10.0, 20.0, 30.0], [9.0, 17.0, 25.0]]
+            .map(|values| Estimate::of_mean(&values).unwrap());
+        // Differences 1, 3, 5: deviation 2, 2 degrees of freedom.
+        let expected = 4.30 * 2.0 / 3.0_f64.sqrt();
+        assert!((a.paired_half_width(&b) - expected).abs() < 1e-12);
+        // Three rows do not tell 3 from 0.
+        assert_eq!(verdict(&a, b), Verdict::Noise);
+        let one = Estimate::of_mean(&[1.0]).unwrap();
+        let [low, high] = one.interval();
+        assert!((high - low).abs() < 1e-12);
     }
 
     #[test]
@@ -409,8 +435,8 @@ mod tests {
     fn an_accuracy_has_the_standard_error_of_a_share() {
         let none = predictions((0..400).map(|_| false));
         let half = predictions((0..400).map(|at| at % 2 == 0));
-        // The standard error of a half of 400 is 0.025.
-        assert!((half.paired_half_width(&none) - 1.96 * 0.025).abs() < 1e-12);
+        // The standard error of a half of 400 is 0.025, and 1.966 the quantile of 399 degrees of freedom.
+        assert!((half.paired_half_width(&none) - 1.966 * 0.025).abs() < 1e-4);
     }
 
     /// Expected: DeLong's variances by their definition, over all pairs.

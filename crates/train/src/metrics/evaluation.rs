@@ -191,8 +191,8 @@ impl Evaluation {
 
     /// The 95% confidence interval of [`headline`](Self::headline); `None` where it is not known.
     ///
-    /// That of an accuracy is [Wilson's](https://doi.org/10.1080/01621459.1927.10502953), all others are of the
-    /// normal distribution.
+    /// That of an accuracy is [Wilson's](https://doi.org/10.1080/01621459.1927.10502953), all others are of
+    /// Student's t distribution.
     pub fn interval(&self) -> Option<[f64; 2]> {
         let estimate = self.estimate()?;
         Some(match self {
