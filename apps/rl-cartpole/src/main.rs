@@ -176,10 +176,7 @@ impl App for CartPole {
         Output::Stdout.line(&if eval.json {
             line.to_string()
         } else {
-            format!(
-                "{}: {test} over {count} greedy episodes",
-                policy.environment()
-            )
+            format!("{}: {}", policy.environment(), test.over_episodes())
         })
     }
 

@@ -2,10 +2,12 @@
 
 use burn::tensor::Device;
 use burn::train::Interrupter;
+use tinderbox_train::format::thousands;
 use tinderbox_train::metrics::Spread;
 use tinderbox_train::overlay::assign;
 use tinderbox_train::{Section, TaskError};
 
+use crate::evaluation::episodes;
 use crate::recipe::{BUILTIN, Recipe};
 use crate::train::{Milestone, Options, Trained, train};
 
@@ -79,7 +81,13 @@ pub fn run(
 fn line(recipe: &Recipe, trained: &Trained) -> String {
     let solved = trained.solved.map_or(String::new(), |solved| {
         let Milestone { steps, wall_s } = solved;
-        format!(", solved after {steps} steps, {wall_s:.2} s")
+        let count = recipe.train.n_eval_episodes;
+        format!(
+            ", solved after {} steps, {wall_s:.2} s, by a validation of {} {}",
+            thousands(steps as usize),
+            thousands(count),
+            episodes(count)
+        )
     });
     let (name, seed) = (&recipe.name, recipe.train.seed);
     format!("{name} seed {seed}: {}{solved}", trained.test)

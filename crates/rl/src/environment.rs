@@ -130,8 +130,8 @@ pub struct EnvSpec {
     pub observation_space: BoxSpace,
     /// The actions.
     pub action_space: ActionSpace,
-    /// The mean return over 100 episodes at which the environment counts as solved, if one is
-    /// agreed on.
+    /// The mean return at which the environment counts as solved, if one is agreed on. It is agreed on over 100
+    /// episodes; a training compares it with the `train.n_eval_episodes` episodes of an evaluation.
     pub reward_threshold: Option<f64>,
 }
 

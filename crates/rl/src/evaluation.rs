@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tinderbox_train::format::thousands;
 use tinderbox_train::metrics::Evaluation;
 use tinderbox_train::{Metrics, MonitorMode};
 
@@ -40,12 +41,27 @@ impl EpisodeReturns {
         }
     }
 
+    /// The mean and the deviation with the number of episodes, as in `return 9.5 ± 0.3 over 100 greedy episodes`.
+    pub fn over_episodes(&self) -> String {
+        let count = self.returns.len();
+        format!(
+            "{self} over {} greedy {}",
+            thousands(count),
+            episodes(count)
+        )
+    }
+
     /// Standard deviation of the returns (with `n`, as `evaluate_policy` of Stable-Baselines3).
     pub fn std(&self) -> f64 {
         let mean = self.mean();
         let squares = self.returns.iter().map(|value| (value - mean).powi(2));
         (squares.sum::<f64>() / self.returns.len().max(1) as f64).sqrt()
     }
+}
+
+/// The noun for a number of episodes.
+pub(crate) fn episodes(count: usize) -> &'static str {
+    if count == 1 { "episode" } else { "episodes" }
 }
 
 /// Mean and standard deviation of returns by their names in `metrics.jsonl` and `summary.json`.
@@ -157,6 +173,16 @@ mod tests {
             returns: vec![1.0, 3.0],
         };
         assert!((varied.mean() - 2.0).abs() < 1e-12 && (varied.std() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_episode_is_an_episode() {
+        for (returns, text) in [
+            (vec![9.5], "return 9.5 ± 0.0 over 1 greedy episode"),
+            (vec![1.0, 3.0], "return 2.0 ± 1.0 over 2 greedy episodes"),
+        ] {
+            assert_eq!(EpisodeReturns { returns }.over_episodes(), text);
+        }
     }
 
     #[test]

@@ -105,6 +105,9 @@ impl TestEpisodes {
     }
 }
 
+/// Largest number of test episodes, as of `train.n_eval_episodes`.
+const MAX_EPISODES: usize = 65_536;
+
 /// Kind of an agent in `model.json`.
 pub const KIND: &str = "agent";
 
@@ -144,14 +147,24 @@ impl Network {
 
 /// A policy and an environment that do not fit each other.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error(
-    "the agent was trained in {trained_in}, whose observations and actions are not those of {given}"
-)]
+#[error("{}", misfit(.trained_in, .given))]
 pub struct PolicyError {
     /// Name of the environment of the training.
     pub trained_in: String,
     /// Name of the other environment.
     pub given: String,
+}
+
+/// Why a policy cannot act in an environment. One name for both means that `model.json` was edited.
+fn misfit(trained_in: &str, given: &str) -> String {
+    if trained_in == given {
+        return format!(
+            "the observations and actions in the agent's `model.json` are not those of its environment, {given}"
+        );
+    }
+    format!(
+        "the agent was trained in {trained_in}, whose observations and actions are not those of {given}"
+    )
 }
 
 /// A trained network that acts.
@@ -347,6 +360,12 @@ impl Policy {
         spec.network
             .validate(spec.observation_space.len(), &spec.action_space)
             .map_err(|reason| files.refuse(reason))?;
+        if let Some(TestEpisodes { episodes, .. }) = spec.test
+            && !(1..=MAX_EPISODES).contains(&episodes)
+        {
+            let reason = format!("`test.episodes` must be 1 to {MAX_EPISODES} (got {episodes})");
+            return Err(files.refuse(reason));
+        }
         let net = match &spec.network {
             Network::QNetwork(config) => {
                 let net = config.init(&device);
@@ -405,13 +424,40 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_network_that_does_not_fit_its_spaces_is_refused() {
+    fn edited(from: &str, to: &str) -> ModelFiles {
         let mut files = fixture();
         let json = String::from_utf8(files["model.json"].clone()).unwrap();
-        let json = json.replace("\"discrete\": 2", "\"discrete\": 3");
+        assert!(json.contains(from));
+        let json = json.replace(from, to);
         files.insert("model.json".to_owned(), json.into_bytes());
-        let files = ModelFiles::from_memory(files);
+        ModelFiles::from_memory(files)
+    }
+
+    #[test]
+    fn a_test_without_episodes_is_refused() {
+        let files = edited("\"episodes\": 2", "\"episodes\": 0");
+        let error = Policy::load(&files, &Device::flex()).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("`test.episodes` must be 1 to 65536 (got 0)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_edited_environment_is_not_compared_with_itself() {
+        let files = edited("CartPole-v1", "MountainCar-v0");
+        let policy = Policy::load(&files, &Device::flex()).unwrap();
+        let env: crate::env::ClassicControl = "MountainCar-v0".parse().unwrap();
+        let error = policy.check(&env.spec()).unwrap_err().to_string();
+        let expected = "the observations and actions in the agent's `model.json` are not those of its environment, \
+                        MountainCar-v0";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn a_network_that_does_not_fit_its_spaces_is_refused() {
+        let files = edited("\"discrete\": 2", "\"discrete\": 3");
         let error = Policy::load(&files, &Device::flex()).unwrap_err();
         assert!(error.to_string().contains("does not fit"), "{error}");
     }

@@ -19,13 +19,13 @@ use tinderbox_train::{
 use crate::baseline::baselines;
 use crate::env::ClassicControl;
 use crate::environment::{ActionSpace, Environment as _};
-use crate::evaluation::{EpisodeReturns, return_metrics};
+use crate::evaluation::{EpisodeReturns, episodes, return_metrics};
 use crate::observations;
 use crate::policy::{KIND, Policy, TestEpisodes};
 use crate::preview;
 use crate::progress::RendererFeed;
 use crate::recipe::Recipe;
-use crate::train::{self, Trained, train};
+use crate::train::{self, Milestone, Trained, train};
 
 /// Observations whose time is measured.
 const TIMED: u64 = 100;
@@ -308,36 +308,115 @@ impl ReinforcementLearning {
     }
 
     fn sections(&self, trained: &Trained) -> Vec<Section> {
-        let solved = match trained.solved {
-            Some(solved) => format!(
-                "solved after {} steps, {:.2} s",
-                thousands(solved.steps as usize),
-                solved.wall_s
-            ),
-            None => "not solved".to_owned(),
-        };
-        vec![Section::text(format!(
-            "{}: {} over {} greedy episodes\n{solved}\n{} steps, {} episodes, {} updates",
-            self.recipe.environment,
-            trained.test,
-            trained.test.returns.len(),
+        let returns = trained.test.over_episodes();
+        let mut lines = vec![format!("{}: {returns}", self.recipe.environment)];
+        if let Some(threshold) = self.env.spec().reward_threshold {
+            lines.extend(self.solved(threshold, trained.solved, trained.test.mean()));
+        }
+        if trained.stopped_early {
+            lines.push(self.early_stop());
+        }
+        lines.push(format!(
+            "{} steps, {} episodes, {} updates",
             thousands(trained.steps as usize),
             thousands(trained.episodes as usize),
             thousands(trained.updates as usize),
-        ))]
+        ));
+        vec![Section::text(lines.join("\n"))]
+    }
+
+    /// Whether the threshold of the environment was reached, and over how many episodes.
+    fn solved(&self, threshold: f64, solved: Option<Milestone>, test_mean: f64) -> Vec<String> {
+        let Some(Milestone { steps, wall_s }) = solved else {
+            let text = format!("not solved: no validation reached the threshold of {threshold}");
+            return vec![text];
+        };
+        let count = self.recipe.train.n_eval_episodes;
+        let mut lines = vec![format!(
+            "solved after {} steps, {wall_s:.2} s: reached the threshold of {threshold} in a validation of {} {}",
+            thousands(steps as usize),
+            thousands(count),
+            episodes(count)
+        )];
+        if test_mean < threshold {
+            lines.push(format!(
+                "the mean return of the test, {test_mean:.1}, is below the threshold of {threshold}"
+            ));
+        }
+        lines
+    }
+
+    /// Why a training ended before its last step.
+    fn early_stop(&self) -> String {
+        let train = &self.recipe.train;
+        let (threshold, count) = (train.reward_threshold, train.evals_to_stop);
+        if count == 1 {
+            return format!(
+                "stopped early: a validation reached `train.reward_threshold`, {threshold}"
+            );
+        }
+        let count = thousands(count);
+        format!(
+            "stopped early: {count} validations in a row reached `train.reward_threshold`, {threshold}"
+        )
     }
 
     fn details(&self, trained: &Trained, train_s: f64) -> Map<String, Value> {
         let steps_per_s = trained.steps as f64 / train_s.max(f64::MIN_POSITIVE);
+        let solved = trained.solved.map(|Milestone { steps, wall_s }| {
+            let episodes = self.recipe.train.n_eval_episodes;
+            json!({ "steps": steps, "wall_s": wall_s, "episodes": episodes })
+        });
         let details = [
             ("environment", json!(self.recipe.environment)),
             ("episodes", json!(trained.episodes)),
             ("updates", json!(trained.updates)),
             ("best_step", json!(trained.best.steps)),
             ("steps_per_s", json!(steps_per_s)),
-            ("solved", json!(trained.solved)),
+            ("solved", json!(solved)),
         ];
         let pairs = details.map(|(name, value)| (name.to_owned(), value));
         pairs.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(change: impl FnOnce(&mut Recipe)) -> ReinforcementLearning {
+        let mut recipe = Recipe::builtin("dqn").unwrap();
+        change(&mut recipe);
+        ReinforcementLearning::prepare(recipe).unwrap()
+    }
+
+    #[test]
+    fn solved_says_over_how_many_episodes() {
+        let task = task(|recipe| recipe.train.n_eval_episodes = 3);
+        let milestone = Milestone {
+            steps: 2_048,
+            wall_s: 1.5,
+        };
+        let solved = "solved after 2,048 steps, 1.50 s: reached the threshold of 475 in a validation of 3 episodes";
+        let lines = task.solved(475.0, Some(milestone), 480.0);
+        assert_eq!(lines, [solved]);
+        let below = "the mean return of the test, 384.9, is below the threshold of 475";
+        let lines = task.solved(475.0, Some(milestone), 384.9);
+        assert_eq!(lines, [solved, below]);
+        let lines = task.solved(475.0, None, 384.9);
+        assert_eq!(
+            lines,
+            ["not solved: no validation reached the threshold of 475"]
+        );
+    }
+
+    #[test]
+    fn an_early_stop_names_the_key() {
+        let text = task(|_| ()).early_stop();
+        let expected =
+            "stopped early: 3 validations in a row reached `train.reward_threshold`, 500";
+        assert_eq!(text, expected);
+        let text = task(|recipe| recipe.train.evals_to_stop = 1).early_stop();
+        assert!(text.contains("a validation reached"), "{text}");
     }
 }

@@ -120,8 +120,10 @@ pub struct Trained {
     pub updates: u64,
     /// Evaluations.
     pub evaluations: u64,
-    /// The first evaluation at which the environment counts as solved.
+    /// The first evaluation whose mean return reached the threshold of the environment.
     pub solved: Option<Milestone>,
+    /// Whether it ended before its last step, because evaluations reached `train.reward_threshold`.
+    pub stopped_early: bool,
     /// Time since the start, in s, interrupted sessions included, without the test.
     pub wall_s: f64,
     /// Time spent on evaluations, in s.
@@ -562,6 +564,7 @@ impl<E: Environment> Run<E> {
 
     fn finish(mut self, env: &E, has_test: bool) -> Result<Trained, TaskError> {
         let wall_s = self.wall_s();
+        let stopped_early = self.state.streak >= self.config.evals_to_stop && !self.is_last();
         let missing = || foreign("it has no best policy");
         let policy = self.best.take().ok_or_else(missing)?;
         let best = self.state.best.ok_or_else(missing)?;
@@ -587,6 +590,7 @@ impl<E: Environment> Run<E> {
             updates: self.learner.updates(),
             evaluations: self.state.evaluations,
             solved: self.state.solved,
+            stopped_early,
             wall_s,
             evaluation_s: self.state.evaluation_s,
         })
