@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use tinderbox_datasets::format::shorten;
 use tinderbox_train::metrics::spread;
+use tinderbox_train::run_dir::Summary;
 use tinderbox_train::{Metrics, MonitorMode};
 
 use crate::facts::{baseline_test, capital, score};
@@ -109,6 +110,21 @@ fn best(runs: &[Run], names: &[String]) -> Option<String> {
     if scores.iter().any(|score| score.metric != first.metric) {
         return Some("The runs have different headline metrics.".to_owned());
     }
+    let environments: Vec<Option<&str>> = runs.iter().map(environment).collect();
+    if environments.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Some(
+            "The runs are of different environments: their returns cannot be compared.".to_owned(),
+        );
+    }
+    let hashes: Vec<Option<&String>> = runs
+        .iter()
+        .map(|run| run.summary.as_ref()?.data.as_ref()?.hash.as_ref())
+        .collect();
+    if hashes.iter().flatten().count() > 1 && hashes.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Some(
+            "The runs are of different data: their scores cannot be compared directly.".to_owned(),
+        );
+    }
     let better = |a: f64, b: f64| match first.mode {
         MonitorMode::Max => a > b,
         MonitorMode::Min => a < b,
@@ -139,14 +155,16 @@ fn best(runs: &[Run], names: &[String]) -> Option<String> {
              between them."
         );
     }
-    let hashes: Vec<Option<&String>> = runs
-        .iter()
-        .map(|run| run.summary.as_ref()?.data.as_ref()?.hash.as_ref())
-        .collect();
-    if hashes.iter().flatten().count() > 1 && hashes.windows(2).any(|pair| pair[0] != pair[1]) {
-        text.push_str(" The runs are of different data: their scores cannot be compared directly.");
-    }
     Some(text)
+}
+
+/// The environment of an agent.
+fn environment(run: &Run) -> Option<&str> {
+    environment_of(run.summary.as_ref()?)
+}
+
+fn environment_of(summary: &Summary) -> Option<&str> {
+    summary.details.get("environment")?.as_str()
 }
 
 fn score_rows(runs: &[Run], names: &[String]) -> Vec<Vec<String>> {
@@ -181,10 +199,15 @@ fn score_rows(runs: &[Run], names: &[String]) -> Vec<Vec<String>> {
         });
         rows.push(std::iter::once(label).chain(cells).collect());
     }
-    let mut facts = |name: &str, cell: &dyn Fn(&tinderbox_train::run_dir::Summary) -> String| {
+    let mut facts = |name: &str, cell: &dyn Fn(&Summary) -> String| {
         let cells = summaries().map(|summary| summary.map_or("-".to_owned(), cell));
         rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
     };
+    if runs.iter().any(|run| environment(run).is_some()) {
+        facts("environment", &|summary| {
+            environment_of(summary).unwrap_or("-").to_owned()
+        });
+    }
     facts("best baseline", &|summary| {
         let comparison = summary.details.get("comparison");
         let value = comparison.and_then(|comparison| {

@@ -200,6 +200,26 @@ fn runs_side_by_side_have_their_curves_and_what_differs() {
 }
 
 #[test]
+fn no_run_is_the_best_of_different_environments_or_data() {
+    let (_place, mut runs) = runs("digits", 2);
+    let set = |run: &mut Run, name: &str| {
+        let details = &mut run.summary.as_mut().unwrap().details;
+        details.insert("environment".to_owned(), name.into());
+    };
+    runs.iter_mut().for_each(|run| set(run, "CartPole-v1"));
+    let same = page(&runs);
+    assert!(same.contains("Best accuracy"), "{same}");
+    assert!(same.contains("<td>environment</td>"), "{same}");
+    set(&mut runs[1], "Acrobot-v1");
+    let text = page(&runs);
+    assert!(
+        text.contains("The runs are of different environments"),
+        "{text}"
+    );
+    assert!(!text.contains("Best accuracy"), "{text}");
+}
+
+#[test]
 fn a_page_without_analyses_says_what_is_missing() {
     let (place, _) = runs("digits", 1);
     let dir = place.path().join("run-0");
