@@ -21,15 +21,15 @@ pub(crate) fn open(dir: &Path, device: &Device) -> Result<Loaded, Failure> {
     let files = ModelFiles::open(dir);
     let policy = Policy::load(&files, device).map_err(|error| Failure::of(error, false, true))?;
     let size = policy.spec().observation_space.len();
-    let (environment, input) = (
-        policy.environment().to_owned(),
-        InputForm::Observation { size },
-    );
-    let answer = match policy.spec().action_space {
+    let input = InputForm::Observation { size };
+    // A model of an older version does not name its recipe.
+    let recipe = policy.spec().recipe.as_deref();
+    let recipe = recipe.unwrap_or(policy.environment()).to_owned();
+    let answer = match &policy.spec().action_space {
         ActionSpace::Discrete(_) => AnswerForm::Action,
-        ActionSpace::Continuous(_) => AnswerForm::ActionVector,
+        ActionSpace::Continuous(space) => AnswerForm::ActionVector(space.len()),
     };
-    let info = ModelInfo::new(&files, environment, Vec::new(), input, answer);
+    let info = ModelInfo::new(&files, recipe, Vec::new(), input, answer);
     let info = info.map_err(|error| Failure::of(error, false, true))?;
     Ok(Loaded {
         info: Arc::new(info),
@@ -77,9 +77,36 @@ impl ServedPolicy {
         };
         let values = value.as_array().filter(|values| values.len() == size);
         let numbers = values.ok_or_else(wrong)?.iter().map(|value| {
-            let number = value.as_f64().filter(|number| number.abs() <= LARGEST);
-            Ok(number.ok_or_else(wrong)? as f32)
+            let value = value.as_f64().ok_or_else(wrong)?;
+            if value.abs() > LARGEST {
+                return Err(PredictError::input(format!(
+                    "observation {number}: {value:e} is too large for a 32-bit number"
+                )));
+            }
+            Ok(value as f32)
         });
         numbers.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tinderbox_backend::DeviceSpec;
+    use tinderbox_cli::open_device;
+
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_too_large_is_named() {
+        let fixture =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/rl/tests/fixtures/agent");
+        let device = open_device(DeviceSpec::Cpu, "rl-cartpole").unwrap().device;
+        let policy = ServedPolicy(Policy::load(&ModelFiles::open(&fixture), &device).unwrap());
+        let error = |values| policy.observation(&values, 1).unwrap_err().to_string();
+        let text = error(json!([1e99, 1, 1, 1]));
+        assert_eq!(text, "observation 1: 1e99 is too large for a 32-bit number");
+        let text = error(json!([1, 1, 1]));
+        assert!(text.contains("a list of 4 numbers"), "{text}");
     }
 }

@@ -186,7 +186,7 @@ fn split_name(run: &str) -> (Option<String>, PathBuf) {
     }
 }
 
-/// Name of the recipe that a model was trained by, or of the environment of an agent.
+/// Name of the recipe that a model was trained by, or of the environment of an agent whose recipe is not known.
 fn recipe_name(dir: &Path) -> Option<String> {
     let spec = ModelFiles::open(dir).read("model.json").ok()?;
     let spec: serde_json::Value = serde_json::from_slice(&spec).ok()?;

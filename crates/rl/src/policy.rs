@@ -54,6 +54,9 @@ impl Actions {
 pub struct PolicySpec {
     /// [`KIND`].
     pub kind: String,
+    /// Name of the recipe of the training; none in a model of an older version, or without a recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// Name of the environment of the training.
     pub environment: String,
     /// The observations.
@@ -209,6 +212,7 @@ impl Policy {
     fn new(spec: &EnvSpec, network: Network, net: Net, device: &Device) -> Self {
         let spec = PolicySpec {
             kind: KIND.to_owned(),
+            recipe: None,
             environment: spec.name.clone(),
             observation_space: spec.observation_space.clone(),
             action_space: spec.action_space.clone(),
@@ -241,6 +245,13 @@ impl Policy {
     #[must_use]
     pub fn with_test(mut self, test: TestEpisodes) -> Self {
         self.spec.test = Some(test);
+        self
+    }
+
+    /// The same policy with the name of the recipe that trained it.
+    #[must_use]
+    pub fn with_recipe(mut self, recipe: &str) -> Self {
+        self.spec.recipe = Some(recipe.to_owned());
         self
     }
 
@@ -431,6 +442,17 @@ mod tests {
         let json = json.replace(from, to);
         files.insert("model.json".to_owned(), json.into_bytes());
         ModelFiles::from_memory(files)
+    }
+
+    #[test]
+    fn the_recipe_is_in_the_model() {
+        let files = ModelFiles::from_memory(fixture());
+        let policy = Policy::load(&files, &Device::flex()).unwrap();
+        assert_eq!(policy.spec().recipe, None);
+        let dir = tempfile::tempdir().unwrap();
+        policy.with_recipe("ppo").save(dir.path()).unwrap();
+        let policy = Policy::load(&ModelFiles::open(dir.path()), &Device::flex()).unwrap();
+        assert_eq!(policy.spec().recipe.as_deref(), Some("ppo"));
     }
 
     #[test]

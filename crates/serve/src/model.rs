@@ -135,8 +135,8 @@ pub enum AnswerForm {
     Number,
     /// `action`, a number.
     Action,
-    /// `action`, a list of numbers.
-    ActionVector,
+    /// `action`, a list of as many numbers.
+    ActionVector(#[serde(skip)] usize),
     /// `height`, `width` and `areas`.
     Mask,
     /// `height`, `width` and `objects`.

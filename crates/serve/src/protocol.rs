@@ -188,8 +188,8 @@ fn outputs_of(loaded: &Loaded) -> Value {
         AnswerForm::Labels => json!([probabilities]),
         AnswerForm::Number => json!([{"name": "value", "datatype": "FP64", "shape": [-1]}]),
         AnswerForm::Action => json!([{"name": "action", "datatype": "INT64", "shape": [-1]}]),
-        AnswerForm::ActionVector => {
-            json!([{"name": "action", "datatype": "FP32", "shape": [-1, -1]}])
+        AnswerForm::ActionVector(width) => {
+            json!([{"name": "action", "datatype": "FP32", "shape": [-1, width]}])
         }
         _ => json!([{"name": "prediction", "datatype": "BYTES", "shape": [-1]}]),
     }
@@ -446,6 +446,12 @@ mod tests {
         ] {
             assert_eq!(is_of(&value, datatype), fits, "{value} {datatype}");
         }
+    }
+
+    #[test]
+    fn the_width_of_an_action_is_no_part_of_its_name() {
+        let form = serde_json::to_value(AnswerForm::ActionVector(1)).unwrap();
+        assert_eq!(form, "action-vector");
     }
 
     #[test]

@@ -226,6 +226,8 @@ fn stored_totals(checkpoint: &CheckpointContents) -> Result<Option<Totals>, Task
 }
 
 struct Run<E: Environment> {
+    /// Name of the recipe.
+    recipe: String,
     config: TrainingOptions,
     schedule: Schedule,
     base_learning_rate: f64,
@@ -289,6 +291,7 @@ impl<E: Environment> Run<E> {
         let envs = VectorEnv::new(env, config.num_envs, seed)?;
         let metrics_path = dir.unwrap_or(Path::new("")).join(METRICS_FILE);
         let mut run = Self {
+            recipe: recipe.name.clone(),
             learner: Learner::new(&recipe, &spec, device, &ranks)?,
             envs: envs.on_ranks(ranks.clone()),
             state: State {
@@ -413,6 +416,12 @@ impl<E: Environment> Run<E> {
         }
     }
 
+    /// The policy of the weights of now.
+    fn policy(&self) -> Policy {
+        let policy = self.learner.policy(&self.spec);
+        policy.with_test(self.test()).with_recipe(&self.recipe)
+    }
+
     fn write(&mut self, split: &str, name: &str, value: f64) -> Result<(), TrainError> {
         let at = [self.state.steps, self.state.episodes].map(|count| count as usize);
         let wall_s = self.wall_s();
@@ -460,7 +469,7 @@ impl<E: Environment> Run<E> {
 
     fn evaluate(&mut self, env: &E) -> Result<Progress, TaskError> {
         let started = Instant::now();
-        let policy = self.learner.policy(&self.spec).with_test(self.test());
+        let policy = self.policy();
         let seed = Purpose::Evaluation.seed(self.config.seed, self.state.evaluations);
         let episodes = self.config.n_eval_episodes;
         let returns = evaluate_policy(env, episodes, seed, |rows| policy.act(rows))?;
@@ -556,8 +565,7 @@ impl<E: Environment> Run<E> {
         self.envs = envs.on_ranks(self.ranks.clone());
         if self.state.best.is_some() {
             let best = take(blobs, "best")?;
-            let policy = self.learner.policy(&self.spec).with_weights(best)?;
-            self.best = Some(policy.with_test(self.test()));
+            self.best = Some(self.policy().with_weights(best)?);
         }
         self.learner.restore(blobs)
     }

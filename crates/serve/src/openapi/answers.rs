@@ -62,7 +62,7 @@ pub(super) fn schema(info: &ModelInfo) -> Value {
         }
         AnswerForm::Number => vec![("value", json!({"type": "number"}))],
         AnswerForm::Action => vec![("action", json!({"type": "integer", "minimum": 0}))],
-        AnswerForm::ActionVector => vec![("action", numbers(1, None))],
+        AnswerForm::ActionVector(width) => vec![("action", numbers(width, Some(width)))],
         AnswerForm::Mask => vec![
             ("height", size()),
             ("width", size()),
