@@ -135,7 +135,7 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     KeyDoc::new("train", "Training loop", ""),
     KeyDoc::new(
         "train.total_timesteps",
-        "Largest number of environment steps, over all environments; PPO rounds it up to whole rollouts",
+        "Largest number of environment steps, over all environments, rounded up to whole steps of all of them (DQN) or whole rollouts (PPO)",
         "1 or more",
     ),
     KeyDoc::new(
@@ -167,7 +167,7 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "train.n_eval_episodes",
-        "Episodes per evaluation",
+        "Episodes per evaluation; thresholds, which are agreed on over 100, are compared with their mean return",
         "1 to 65,536",
     ),
     KeyDoc::new(

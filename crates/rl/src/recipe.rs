@@ -68,8 +68,8 @@ impl Agent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingOptions {
-    /// Largest number of environment steps, over all environments; proximal policy optimization rounds it up to whole
-    /// rollouts.
+    /// Largest number of environment steps, over all environments, rounded up to whole steps of all of them by deep
+    /// Q-learning, and to whole rollouts by proximal policy optimization.
     pub total_timesteps: usize,
     /// Time that training may take, such as `20m` or `1h30m`, of which the number of steps follows on this machine;
     /// empty for none.
