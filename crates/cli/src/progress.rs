@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
@@ -105,6 +106,8 @@ pub struct Progress {
     epochs: usize,
     /// Steps of a training that has no epochs.
     total_steps: Option<usize>,
+    /// Set by the first number of steps of such a training.
+    pace: Arc<OnceLock<Pace>>,
     started: Instant,
     /// Time that the last epoch took.
     epoch_time: Option<Duration>,
@@ -125,6 +128,26 @@ impl Rest {
     fn left(self, elapsed: Duration, split_left: Duration) -> Duration {
         let epoch_time = self.epoch_time.unwrap_or(elapsed + split_left);
         split_left + epoch_time.mul_f64(self.epochs as f64)
+    }
+}
+
+/// The pace of a training that has no epochs: its bars begin anew after each evaluation, and a resumed one not at 0.
+#[derive(Debug)]
+struct Pace {
+    first: usize,
+    since: Instant,
+}
+
+impl Pace {
+    /// Steps per second.
+    fn rate(&self, done: usize, elapsed: Duration) -> f64 {
+        done.saturating_sub(self.first) as f64 / elapsed.as_secs_f64().max(1e-3)
+    }
+
+    /// Time to the end; none before it is known how long a step takes.
+    fn left(&self, done: usize, total: usize, elapsed: Duration) -> Option<Duration> {
+        let steps = done.checked_sub(self.first).filter(|steps| *steps > 0)?;
+        Some(elapsed.mul_f64(total.saturating_sub(done) as f64 / steps as f64))
     }
 }
 
@@ -166,6 +189,7 @@ impl Progress {
             epoch: 1,
             epochs: 1,
             total_steps: None,
+            pace: Arc::default(),
             started: Instant::now(),
             epoch_time: None,
             split: SplitProgress::new(true, 0),
@@ -220,8 +244,11 @@ impl Progress {
         {
             parts.push(format!("loss {loss:.4}"));
         }
-        let left = self.rest().left(elapsed, split.left(elapsed));
-        parts.push(format!("{} left", rounded(left)));
+        let left = match self.pace.get() {
+            Some(pace) => pace.left(split.done, split.items, pace.since.elapsed()),
+            None => Some(self.rest().left(elapsed, split.left(elapsed))),
+        };
+        parts.extend(left.map(|left| format!("{} left", rounded(left))));
         parts.join(", ")
     }
 
@@ -241,6 +268,7 @@ impl Progress {
 impl TrainingProgressLogger for Progress {
     fn start(&mut self, epochs: usize, first: usize, steps: Option<usize>, _: Option<&str>) {
         self.total_steps = steps.filter(|_| epochs == 0);
+        self.pace = Arc::default();
         self.epochs = epochs;
         self.epoch = first;
         self.epoch_time = None;
@@ -274,18 +302,32 @@ impl TrainingProgressLogger for Progress {
             "{prefix} {bar:12} {pos}/{len}  {rate}  {rest} left  {msg}"
         };
         let rest = self.rest();
+        let [pace_of_rate, pace_of_rest] = [Arc::clone(&self.pace), Arc::clone(&self.pace)];
         bar.set_style(
             ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 // indicatif's own has four digits behind the point.
-                .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-                    let _ = write!(out, "{:.0}/s", state.per_sec());
-                })
+                .with_key(
+                    "rate",
+                    move |state: &ProgressState, out: &mut dyn fmt::Write| {
+                        let rate = match pace_of_rate.get() {
+                            Some(pace) => pace.rate(state.pos() as usize, pace.since.elapsed()),
+                            None => state.per_sec(),
+                        };
+                        let _ = write!(out, "{rate:.0}/s");
+                    },
+                )
                 .with_key(
                     "rest",
                     move |state: &ProgressState, out: &mut dyn fmt::Write| {
-                        let left = rest.left(state.elapsed(), state.eta());
-                        let _ = out.write_str(&rounded(left));
+                        let left = match pace_of_rest.get() {
+                            Some(pace) => {
+                                let elapsed = pace.since.elapsed();
+                                pace.left(state.pos() as usize, items, elapsed)
+                            }
+                            None => Some(rest.left(state.elapsed(), state.eta())),
+                        };
+                        let _ = out.write_str(&left.map_or("-".to_owned(), rounded));
                     },
                 )
                 .progress_chars("=> "),
@@ -299,6 +341,12 @@ impl TrainingProgressLogger for Progress {
     }
 
     fn update_split(&mut self, items: usize) {
+        if self.total_steps.is_some() {
+            let _ = self.pace.get_or_init(|| Pace {
+                first: items,
+                since: Instant::now(),
+            });
+        }
         if let Some(bar) = &self.bar {
             bar.set_position(items as u64);
         }
@@ -406,6 +454,23 @@ mod tests {
         let line = progress.epoch_line(1);
         assert!(line.starts_with("step   512/50000  "), "{line}");
         assert!(line.contains("valid  return_mean 21.5000"), "{line}");
+    }
+
+    #[test]
+    fn the_pace_of_steps_is_that_since_the_start_of_the_training() {
+        let mut progress = Progress::new(false);
+        progress.start(0, 1, Some(50_000), None);
+        progress.start_split("train", 50_000);
+        progress.update_split(10_000);
+        // A new bar after an evaluation.
+        progress.start_split("train", 50_000);
+        progress.update_split(12_000);
+        let pace = progress.pace.get().unwrap();
+        assert_eq!(pace.first, 10_000);
+        let second = Duration::from_secs(1);
+        assert!((pace.rate(12_000, second) - 2_000.0).abs() < 1e-9);
+        assert_eq!(pace.left(12_000, 50_000, second), Some(19 * second));
+        assert_eq!(pace.left(10_000, 50_000, second), None);
     }
 
     #[test]

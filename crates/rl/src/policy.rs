@@ -450,8 +450,9 @@ mod tests {
         let policy = Policy::load(&files, &Device::flex()).unwrap();
         assert_eq!(policy.spec().recipe, None);
         let dir = tempfile::tempdir().unwrap();
-        policy.with_recipe("ppo").save(dir.path()).unwrap();
-        let policy = Policy::load(&ModelFiles::open(dir.path()), &Device::flex()).unwrap();
+        let dir = dir.path().join("model");
+        policy.with_recipe("ppo").save(&dir).unwrap();
+        let policy = Policy::load(&ModelFiles::open(&dir), &Device::flex()).unwrap();
         assert_eq!(policy.spec().recipe.as_deref(), Some("ppo"));
     }
 

@@ -1,6 +1,7 @@
 //! The progress of a training as events of a burn-train renderer.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use burn::train::metric::{
     MetricDefinition, MetricEntry, MetricId, NumericAttributes, NumericEntry, SerializedEntry,
@@ -17,12 +18,17 @@ const METRICS: [&str; 5] = [
     "learning_rate",
 ];
 
+/// How often the number of steps is shown between two points of the curve.
+const STEPS_EVERY: Duration = Duration::from_millis(100);
+
 /// Hands the progress of a training to a renderer: an epoch is the time between two evaluations, and
 /// its items are environment steps.
 pub(crate) struct RendererFeed {
     renderer: Box<dyn MetricsRenderer>,
     evaluations: usize,
     is_started: bool,
+    /// When the number of steps was shown.
+    shown: Instant,
 }
 
 impl RendererFeed {
@@ -31,7 +37,21 @@ impl RendererFeed {
             renderer,
             evaluations: 0,
             is_started: false,
+            shown: Instant::now(),
         }
+    }
+
+    /// Shows the number of steps, as often as a person can see it.
+    pub(crate) fn step(&mut self, steps: [u64; 2]) {
+        let [step, total] = steps.map(|steps| steps as usize);
+        if self.is_started && self.shown.elapsed() < STEPS_EVERY {
+            return;
+        }
+        if !self.is_started {
+            self.start(total);
+        }
+        self.shown = Instant::now();
+        self.renderer.update_split(step);
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {

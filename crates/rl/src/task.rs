@@ -1,6 +1,8 @@
 //! Reinforcement learning as a task: the contract of apps, servers and tests.
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
@@ -138,7 +140,9 @@ impl Task for ReinforcementLearning {
         device: &Device,
         options: &mut Options,
     ) -> Result<Report, TaskError> {
-        let mut feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
+        let feed = RendererFeed::new((options.renderer)(&Stage::of("", 0, 1)));
+        let feed = Rc::new(RefCell::new(feed));
+        let steps_feed = Rc::clone(&feed);
         let interrupter = options.interrupter.clone();
         let is_compared = options.baselines && self.has_test;
         let options = train::Options {
@@ -148,7 +152,8 @@ impl Task for ReinforcementLearning {
             dir: Some(run.path().to_owned()),
             resume: options.resume,
             should_stop: Box::new(move || interrupter.should_stop()),
-            observer: Box::new(move |progress| feed.show(progress)),
+            observer: Box::new(move |progress| feed.borrow_mut().show(progress)),
+            on_step: Box::new(move |steps| steps_feed.borrow_mut().step(steps)),
             on_damage: Box::new(options.on_damage),
         };
         let trained = train(&self.recipe, &self.env, device, options)?;

@@ -121,6 +121,14 @@ impl Learner {
         }
     }
 
+    /// Steps of each environment in a round.
+    pub(super) fn rows(&self) -> u64 {
+        match self {
+            Self::Dqn(_) => 1,
+            Self::Ppo(learner) => learner.agent.n_steps() as u64,
+        }
+    }
+
     pub(super) fn updates(&self) -> u64 {
         match self {
             Self::Dqn(learner) => learner.agent.updates,

@@ -49,6 +49,8 @@ pub struct Options {
     pub should_stop: Box<dyn Fn() -> bool>,
     /// Called at each point of the training curve and after each evaluation.
     pub observer: Box<dyn FnMut(&Progress)>,
+    /// Called before the first round and after each one with the environment steps so far and their number at the end.
+    pub on_step: Box<dyn FnMut([u64; 2])>,
     /// Called for each checkpoint that is skipped because it is damaged.
     pub on_damage: Box<dyn Fn(&CheckpointError)>,
     /// Called with what was decided for the user, such as the number of steps of a time budget.
@@ -70,6 +72,7 @@ impl Default for Options {
             resume: false,
             should_stop: Box::new(|| false),
             observer: Box::new(|_| ()),
+            on_step: Box::new(|_| ()),
             on_damage: Box::new(|error| tracing::warn!("{error}")),
             on_note: |text| tracing::info!("{text}"),
             ranks: Ranks::default(),
@@ -81,7 +84,7 @@ impl Default for Options {
 /// The progress of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Environment steps so far, and their largest number.
+    /// Environment steps so far, and their number at the end, which is that of whole rounds.
     pub steps: [u64; 2],
     /// Finished episodes.
     pub episodes: u64,
@@ -166,6 +169,7 @@ fn train_on_rank<E: Environment>(
         // Finds a folder that cannot be written now and not at the end.
         run.save()?;
     }
+    (options.on_step)(run.steps());
     while !run.state.finished {
         let before = run.state.steps;
         let clock = Clock {
@@ -180,6 +184,7 @@ fn train_on_rank<E: Environment>(
         let stop = run.agree((options.should_stop)())?;
         run.plan(&options);
         let crossed = |every: usize| every > 0 && before / every as u64 != after / every as u64;
+        (options.on_step)(run.steps());
         let last = run.is_last();
         if crossed(run.config.log_every) || last {
             let progress = run.log()?;
@@ -405,6 +410,13 @@ impl<E: Environment> Run<E> {
         }
     }
 
+    /// Environment steps so far, and their number at the end: a round is not divided.
+    fn steps(&self) -> [u64; 2] {
+        let round = self.learner.rows() * self.envs.len() as u64;
+        let total = self.config.total_timesteps as u64;
+        [self.state.steps, total.next_multiple_of(round.max(1))]
+    }
+
     fn is_finished(&self) -> bool {
         self.is_last() || self.state.streak >= self.config.evals_to_stop
     }
@@ -432,7 +444,7 @@ impl<E: Environment> Run<E> {
 
     fn progress(&self, evaluation: Option<[f64; 2]>) -> Progress {
         Progress {
-            steps: [self.state.steps, self.config.total_timesteps as u64],
+            steps: self.steps(),
             episodes: self.state.episodes,
             updates: self.learner.updates(),
             return_mean: self.state.recent_mean(),
