@@ -121,6 +121,7 @@ impl Task for ReinforcementLearning {
                 metric: "return_mean".to_owned(),
                 mode: MonitorMode::Max,
                 scores: vec![best],
+                unsolved: 0,
             });
         };
         let solved = report.details.get("solved");
@@ -131,6 +132,7 @@ impl Task for ReinforcementLearning {
             metric: "steps_to_solve".to_owned(),
             mode: MonitorMode::Min,
             scores: vec![steps.unwrap_or(all * (1.0 + missing))],
+            unsolved: usize::from(steps.is_none()),
         })
     }
 

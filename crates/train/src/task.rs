@@ -340,6 +340,10 @@ pub struct Objective {
     pub mode: MonitorMode,
     /// Its values: one, or one for each fold.
     pub scores: Vec<f64>,
+    /// How many of them only rank a training that did not reach the goal that the metric counts the way to, such as the
+    /// steps to solve an environment.
+    #[serde(default)]
+    pub unsolved: usize,
 }
 
 impl Objective {
@@ -358,6 +362,7 @@ impl Objective {
             metric: metric.to_owned(),
             mode,
             scores,
+            unsolved: 0,
         })
     }
 }

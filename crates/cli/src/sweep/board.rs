@@ -226,13 +226,52 @@ fn rows(space: &Space, leaders: &[Finished], metric: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// A score with its standard deviation, if it has one.
+/// A score with its standard deviation, if it has one. That of a trial that solved nothing is no number of its metric.
 fn score(trial: &Finished) -> String {
+    let all = trial.scores.len();
+    match trial.unsolved {
+        0 => number(trial),
+        1.. if trial.unsolved >= all => "not solved".to_owned(),
+        unsolved => format!("{} ({unsolved} of {all} not solved)", number(trial)),
+    }
+}
+
+fn number(trial: &Finished) -> String {
     let digits = if trial.score.abs() >= 1000.0 { 0 } else { 4 };
     let score = format!("{:.digits$}", trial.score);
     if trial.scores.len() > 1 {
         format!("{score} ± {:.digits$}", trial.deviation)
     } else {
         score
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_trial_that_solved_nothing_has_no_number() {
+        let mut trial = Finished {
+            number: 0,
+            values: BTreeMap::new(),
+            outcome: Outcome::Complete,
+            metric: "steps_to_solve".to_owned(),
+            mode: MonitorMode::Min,
+            score: 2_727.0,
+            deviation: 10.0,
+            scores: vec![2_717.0, 2_737.0],
+            unsolved: 0,
+            reports: Vec::new(),
+            seconds: 1.0,
+            reason: String::new(),
+        };
+        assert_eq!(score(&trial), "2727 ± 10");
+        trial.unsolved = 1;
+        assert_eq!(score(&trial), "2727 ± 10 (1 of 2 not solved)");
+        trial.unsolved = 2;
+        assert_eq!(score(&trial), "not solved");
     }
 }

@@ -215,6 +215,7 @@ impl<'a, A: App> Worker<'a, A> {
             score,
             deviation,
             scores,
+            unsolved: objectives.iter().map(|one| one.unsolved).sum(),
             reports: reports.values,
             seconds: started.elapsed().as_secs_f64(),
             reason,

@@ -76,6 +76,7 @@ impl Fixture {
 
     fn finish(&self, trial: Trial, score: f64) {
         let finished = Finished {
+            unsolved: 0,
             number: trial.number,
             values: trial.values.clone(),
             outcome: Outcome::Complete,

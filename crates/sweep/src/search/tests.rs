@@ -21,6 +21,7 @@ fn search(sampler: Sampler, seed: u64) -> Search {
 
 fn finished(number: usize, values: Values, score: f64) -> Finished {
     Finished {
+        unsolved: 0,
         number,
         values,
         outcome: Outcome::Complete,
