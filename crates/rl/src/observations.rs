@@ -1,5 +1,5 @@
 //! Observations in a file or on stdin, one per line: a JSON array, or numbers with commas or spaces
-//! between them. A first line without any number is a header.
+//! between them. A first line without any cell that begins like a number is a header.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -26,12 +26,14 @@ enum ObservationError {
         cell: String,
     },
     #[error(
-        "`{name}` line {line} has {count} values, but observations of {environment} have {expected}"
+        "`{name}` line {line} has {values}, but observations of {environment} have {expected}, with commas or \
+         spaces between them"
     )]
     Width {
         name: String,
         line: u64,
-        count: usize,
+        /// How many it has, in words.
+        values: String,
         expected: usize,
         environment: String,
     },
@@ -100,7 +102,7 @@ fn parse(
         .filter(|cell| !cell.is_empty())
         .collect();
     let values: Vec<Option<f32>> = cells.iter().map(|cell| number_in(cell)).collect();
-    if cells.is_empty() || (number == 1 && values.iter().all(Option::is_none)) {
+    if cells.is_empty() || (number == 1 && is_header(&cells)) {
         return Ok(None);
     }
     let expected = policy.spec().observation_space.len();
@@ -108,7 +110,10 @@ fn parse(
         return Err(TaskError::user(ObservationError::Width {
             name: name.to_owned(),
             line: number,
-            count: values.len(),
+            values: match values.len() {
+                1 => "1 value".to_owned(),
+                count => format!("{count} values"),
+            },
             expected,
             environment: policy.environment().to_owned(),
         }));
@@ -124,6 +129,16 @@ fn parse(
         })
     });
     values.collect::<Result<_, _>>().map(Some)
+}
+
+/// Whether no cell is, or begins like, a number: `1;2;3;4` is an observation that cannot be read, not a header.
+fn is_header(cells: &[&str]) -> bool {
+    let begins = |cell: &str| {
+        let digits = cell.trim_start_matches(['+', '-', '.', '"', '\'']);
+        digits.starts_with(|first: char| first.is_ascii_digit())
+    };
+    let number = |cell: &&str| begins(cell) || cell.parse::<f32>().is_ok();
+    !cells.iter().any(number)
 }
 
 fn number_in(cell: &str) -> Option<f32> {
@@ -172,4 +187,27 @@ fn prediction(action: Action<'_>) -> Prediction {
         Action::Continuous(values) => PredictedAction::Continuous(values.to_vec()),
     };
     Prediction::Action { action }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_line_with_digits_is_no_header() {
+        assert!(is_header(&["cart_position", "x1", "angle"]));
+        for cell in ["1;2;3;4", "-.5x", "nan", "inf", "0.1"] {
+            assert!(!is_header(&["a", cell]), "{cell}");
+        }
+        let error = ObservationError::Width {
+            name: "a.csv".to_owned(),
+            line: 1,
+            values: "1 value".to_owned(),
+            expected: 4,
+            environment: "CartPole-v1".to_owned(),
+        };
+        let expected = "`a.csv` line 1 has 1 value, but observations of CartPole-v1 have 4, with commas or spaces \
+                        between them";
+        assert_eq!(error.to_string(), expected);
+    }
 }
