@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tinderbox_backend::DeviceSpec;
-use tinderbox_cli::app::{EvalCommand, NoFlags, TrainCommand, load, with_data};
+use tinderbox_cli::app::{EvalCommand, NoFlags, TrainCommand, load};
 use tinderbox_cli::args::{DeviceArgs, RUN_HELP};
 use tinderbox_cli::export::failure as export_failure;
 use tinderbox_cli::output::check_extension;
@@ -119,12 +119,27 @@ impl App for CartPole {
     }
 
     fn resolve(flags: &TrainFlags, args: &TrainArgs) -> Result<Recipe, Failure> {
-        let name = args.run.recipe.as_deref().unwrap_or(BUILTIN[0].0);
-        let recipe = match &flags.env {
-            Some(env) => Recipe::for_environment(name, env)?,
-            None => Self::recipes().named(&args.run)?,
+        if args.data.is_some() {
+            return Err(Failure::user(
+                "`--data` does not apply: an agent learns in an environment; choose one with `--env`",
+            ));
+        }
+        let recipe = match (&flags.env, &args.run.recipe) {
+            (Some(env), Some(name)) => Recipe::for_environment(name, env)?,
+            (Some(env), None) => {
+                let default = BUILTIN[0].0;
+                let name = Recipe::fitting(env).next().unwrap_or(default);
+                let recipe = Recipe::for_environment(name, env)?;
+                if name != default && !args.run.quiet {
+                    note(&format!(
+                        "recipe `{name}`: the default, `{default}`, does not support the actions of {env}"
+                    ));
+                }
+                recipe
+            }
+            (None, _) => Self::recipes().named(&args.run)?,
         };
-        with_data(overridden(recipe, &args.run)?, args.data.as_deref())
+        overridden(recipe, &args.run)
     }
 
     fn set_options(

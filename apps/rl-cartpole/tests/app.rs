@@ -275,7 +275,7 @@ fn killed_and_resumed_equals_never_killed() {
 #[test]
 fn bad_input_is_one_clear_error_and_code_2() {
     let dir = place();
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (
             &["train", "--env", "CartPole-v2"],
             "did you mean `CartPole-v1`",
@@ -285,7 +285,15 @@ fn bad_input_is_one_clear_error_and_code_2() {
             "there is no environment",
         ),
         (&["train", "--recipe", "dqnn"], "did you mean `dqn`"),
-        (&["ablation", "nope"], "there are dqn, plain, double"),
+        (&["ablation", "nope"], "known are dqn, plain, double"),
+        (
+            &["train", "--set", "agent.net_arch=[60000,60000,60000]"],
+            "`agent.net_arch` must be layers with at most 2147483648 parameters",
+        ),
+        (
+            &["train", "--data", "a.csv"],
+            "an agent learns in an environment",
+        ),
         (&["train", "--set", "agent.doubel=true"], "double"),
         (
             &["train", "--set", "agent.buffer_size=10"],
@@ -302,7 +310,7 @@ fn bad_input_is_one_clear_error_and_code_2() {
         ),
         (
             &["train", "--recipe", "dqn", "--env", "Pendulum-v1"],
-            "no built-in recipe `dqn` for Pendulum-v1",
+            "no built-in recipe `dqn` for Pendulum-v1; use `ppo`",
         ),
         (
             &["train", "--set", "environment=Pendulum-v1"],

@@ -152,6 +152,12 @@ impl TrainingOptions {
 
 /// An error of the configuration of a network, with the key of the agent.
 pub(crate) fn of_agent(error: ConfigError) -> ConfigError {
+    if error.key == "parameters" {
+        let expected = error.expected.replace("in total", "parameters in total");
+        let expected = format!("layers with {expected}");
+        let value = format!("{} parameters", error.value);
+        return ConfigError::new("agent.net_arch", value, expected);
+    }
     match error.key.strip_prefix("hidden") {
         Some(rest) => {
             let key = format!("agent.net_arch{rest}");
@@ -221,18 +227,26 @@ impl Recipe {
         let recipe = Self::tuned(name, environment);
         recipe.ok_or_else(|| {
             let known = BUILTIN.iter().map(|(name, _)| *name);
-            let hint = match nearest(name, known.clone()) {
+            let hint = match nearest(name, known) {
                 Some(near) if near != name => format!(" (did you mean `{near}`?)"),
                 _ => String::new(),
             };
-            let fits = known.filter(|name| Self::tuned(name, environment).is_some());
-            let fits: Vec<&str> = fits.collect();
+            let fits: Vec<&str> = Self::fitting(environment).collect();
+            let advice = match fits.as_slice() {
+                [one] => format!("use `{one}`"),
+                all => format!("known are {}", all.join(", ")),
+            };
             TaskError::user(format!(
-                "there is no built-in recipe `{name}` for {environment}{hint}; there are {}; in a recipe \
-                 file, set `environment` instead of `--env`",
-                fits.join(", ")
+                "there is no built-in recipe `{name}` for {environment}{hint}; {advice}; in a recipe \
+                 file, set `environment` instead of `--env`"
             ))
         })
+    }
+
+    /// Names of the built-in recipes that support an environment, the default first.
+    pub fn fitting(environment: &str) -> impl Iterator<Item = &'static str> {
+        let names = BUILTIN.iter().map(|(name, _)| *name);
+        names.filter(move |name| Self::tuned(name, environment).is_some())
     }
 
     /// A built-in recipe with hyperparameters tuned for an environment; those of CartPole for an
