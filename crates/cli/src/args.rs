@@ -48,7 +48,7 @@ pub struct RunArgs {
     /// Built-in recipe or TOML file
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub recipe: Option<String>,
-    /// Override a recipe key, e.g. train.epochs=3
+    /// Override a recipe key, e.g. train.seed=3
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Passes over the training data

@@ -41,7 +41,7 @@ pub struct SweepArgs<F: Args> {
     /// File or folder with the data
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
-    /// Override a recipe key, e.g. train.epochs=3
+    /// Override a recipe key, e.g. train.seed=3
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Search space: keys with ranges and choices [default: one that fits the recipe]

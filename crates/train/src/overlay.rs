@@ -25,7 +25,7 @@ pub enum OverlayError {
     #[error("not valid TOML: {0}")]
     Syntax(String),
     /// `--set` without an equals sign.
-    #[error("`{0}` is not of the form `key=value`, as in `train.epochs=3`")]
+    #[error("`{0}` is not of the form `key=value`, as in `train.seed=3`")]
     NotAnAssignment(String),
     /// A key that the recipe does not have.
     #[error("unknown key `{key}`{hint}")]
