@@ -54,3 +54,8 @@ pub mod train;
 pub mod vector_env;
 
 pub use task::{ReinforcementLearning, make_env, test_episodes};
+
+/// The example of the README, which is compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
