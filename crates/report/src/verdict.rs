@@ -61,6 +61,7 @@ pub fn verdict(comparison: &Comparison, f1: F1, rows: usize, items: &str) -> Str
         0 => format!("{} test {items}", thousands(rows)),
         folds => format!("{folds} folds"),
     };
+    let digits = |value: f64| digits(value, model.abs().max(baseline.abs()));
     let difference = digits((model - baseline).abs());
     let sure = match half_width {
         Some(half) => format!(
@@ -87,10 +88,16 @@ pub fn verdict(comparison: &Comparison, f1: F1, rows: usize, items: &str) -> Str
     }
 }
 
-/// Four decimals, none of a large number.
-fn digits(value: f64) -> String {
+/// A number of a sentence whose largest is `largest`: as many decimals for each, four of small ones.
+fn digits(value: f64, largest: f64) -> String {
+    let decimals = match largest {
+        largest if largest >= 1_000.0 => 0,
+        largest if largest >= 100.0 => 1,
+        largest if largest >= 10.0 => 2,
+        _ => 4,
+    };
     if value.abs() < 1_000.0 {
-        format!("{value:.4}")
+        format!("{value:.decimals$}")
     } else {
         number(value)
     }
@@ -137,6 +144,17 @@ mod tests {
             message.contains("rmse 18,457 for ridge regression, 89,394"),
             "{message}"
         );
+        // One style in a sentence.
+        let found = Comparison::of_values(
+            "return_mean",
+            MonitorMode::Max,
+            -1_113.5,
+            "heuristic policy",
+            -131.4788,
+        );
+        let message = verdict(&found, F1::Binary, 100, "episodes");
+        let words = "return_mean -131 for heuristic policy, -1,114 for this model (difference 982,";
+        assert!(message.contains(words), "{message}");
         let found = Comparison::of_values("rmse", MonitorMode::Min, 2.0, "ridge regression", 1.0);
         let message = verdict(&found, F1::Binary, 1_400, "rows");
         assert!(
