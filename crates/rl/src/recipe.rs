@@ -192,6 +192,11 @@ impl Patchable for Recipe {
         }
     }
 
+    /// An agent has no metric of an epoch for a schedule to follow.
+    fn refuses_kind(path: &str, kind: &str) -> bool {
+        (path, kind) == ("schedule", "plateau")
+    }
+
     fn docs() -> &'static [&'static [KeyDoc]] {
         &[DOCS, OPTIMIZER_DOCS, METRICS_DOCS]
     }
@@ -489,4 +494,25 @@ fn base(environment: &str) -> Recipe {
         recipe.train.reward_threshold = 500.0;
     }
     recipe
+}
+
+#[cfg(test)]
+mod tests {
+    use tinderbox_train::overlay::annotated;
+
+    use super::*;
+
+    #[test]
+    fn a_kind_that_is_refused_is_not_listed() {
+        let text = annotated(&Recipe::builtin("dqn").unwrap()).unwrap();
+        let listed = "# Shape of the schedule: constant, linear, cosine, one-cycle\n";
+        assert!(text.contains(listed), "{text}");
+    }
+
+    #[test]
+    fn the_first_recipe_that_fits_is_found() {
+        let first = |environment| Recipe::fitting(environment).next();
+        assert_eq!(first("CartPole-v1"), Some("dqn"));
+        assert_eq!(first("Pendulum-v1"), Some("ppo"));
+    }
 }

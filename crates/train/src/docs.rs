@@ -95,6 +95,10 @@ pub const OPTIMIZER_DOCS: &[KeyDoc] = &[
         "above 0 and below 1",
     ),
     KeyDoc::new("schedule.start", "Initial factor", "0 to 1"),
+];
+
+/// The keys of a schedule that follows the validation metric; they come after [`OPTIMIZER_DOCS`].
+pub const PLATEAU_DOCS: &[KeyDoc] = &[
     KeyDoc::new(
         "schedule.factor",
         "Factor applied each time the monitored metric has stopped improving",

@@ -25,7 +25,7 @@ use toml::Table;
 use crate::config::{
     ConfigError, MetricsOptions, TrainConfig, TrainingOptions, check_name, check_share,
 };
-use crate::docs::{METRICS_DOCS, OPTIMIZER_DOCS, TRAIN_DOCS};
+use crate::docs::{METRICS_DOCS, OPTIMIZER_DOCS, PLATEAU_DOCS, TRAIN_DOCS};
 use crate::metrics::Evaluation;
 use crate::overlay::{KeyDoc, Patchable};
 use crate::run::{Part, train_members};
@@ -224,7 +224,7 @@ impl<C: Serialize + DeserializeOwned> Patchable for ItemRecipe<C> {
     }
 
     fn docs() -> &'static [&'static [KeyDoc]] {
-        &[DOCS, OPTIMIZER_DOCS, TRAIN_DOCS, METRICS_DOCS]
+        &[DOCS, OPTIMIZER_DOCS, PLATEAU_DOCS, TRAIN_DOCS, METRICS_DOCS]
     }
 }
 

@@ -116,6 +116,12 @@ pub trait Patchable: Serialize + DeserializeOwned {
         None
     }
 
+    /// Whether recipes refuse a kind of the section at `path` that their type has, so that no list names it.
+    fn refuses_kind(path: &str, kind: &str) -> bool {
+        let _ = (path, kind);
+        false
+    }
+
     /// The section at `path` that a recipe may have or lack, as one that only names a key of it gets it.
     fn optional(path: &str) -> Option<Table> {
         let _ = path;

@@ -5,7 +5,9 @@ use tinderbox_models::tabular::{CategoricalEmbedding, NumericEmbedding};
 use tinderbox_predict::model_dir::portable;
 use tinderbox_predict::tabular::{Architecture, Features, Format};
 use tinderbox_train::classify::ClassWeights;
-use tinderbox_train::docs::{LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, TRAIN_DOCS};
+use tinderbox_train::docs::{
+    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, PLATEAU_DOCS, RECIPE_DOCS, TRAIN_DOCS,
+};
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::split::check_folds;
 use tinderbox_train::{
@@ -277,6 +279,7 @@ impl Patchable for Recipe {
             DOCS,
             LOSS_DOCS,
             OPTIMIZER_DOCS,
+            PLATEAU_DOCS,
             TRAIN_DOCS,
             METRICS_DOCS,
         ]

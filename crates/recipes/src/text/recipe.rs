@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_predict::text::{TextModelConfig, TokenKind, TokenizerConfig};
 use tinderbox_train::classify::Loss;
 use tinderbox_train::docs::{
-    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
+    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, PLATEAU_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
 };
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
@@ -82,6 +82,7 @@ impl Patchable for Recipe {
             DOCS,
             LOSS_DOCS,
             OPTIMIZER_DOCS,
+            PLATEAU_DOCS,
             TRAIN_DOCS,
             METRICS_DOCS,
         ]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tinderbox_datasets::image::AugmentError;
 use tinderbox_models::LayerSummary;
 use tinderbox_train::docs::{
-    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
+    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, PLATEAU_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
 };
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{ConfigError, MetricsOptions, TaskRecipe};
@@ -244,6 +244,7 @@ impl Patchable for VisionRecipe {
             detect::DOCS,
             landmarks::DOCS,
             OPTIMIZER_DOCS,
+            PLATEAU_DOCS,
             TRAIN_DOCS,
             METRICS_DOCS,
         ]

@@ -95,7 +95,12 @@ pub fn choices<T: Patchable>(base: &Table, key: &str) -> Vec<String> {
         return Vec::new();
     }
     let words = list.split('`').skip(1).step_by(2);
-    words.map(str::to_owned).collect()
+    let section = key.strip_suffix(".kind");
+    let is_refused = |word: &&str| section.is_some_and(|path| T::refuses_kind(path, word));
+    words
+        .filter(|word| !is_refused(word))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The kinds that a section comes in.

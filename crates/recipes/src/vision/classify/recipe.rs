@@ -6,7 +6,7 @@ use tinderbox_models::LayerSummary;
 use tinderbox_predict::vision::{ImageModelConfig, Normalize, Views};
 use tinderbox_train::classify::Loss;
 use tinderbox_train::docs::{
-    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
+    LOSS_DOCS, METRICS_DOCS, OPTIMIZER_DOCS, PLATEAU_DOCS, RECIPE_DOCS, SPLIT_DOCS, TRAIN_DOCS,
 };
 use tinderbox_train::overlay::{KeyDoc, Patchable};
 use tinderbox_train::{
@@ -90,6 +90,7 @@ impl Patchable for Recipe {
             DOCS,
             LOSS_DOCS,
             OPTIMIZER_DOCS,
+            PLATEAU_DOCS,
             TRAIN_DOCS,
             METRICS_DOCS,
         ]
