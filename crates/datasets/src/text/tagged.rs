@@ -429,7 +429,7 @@ mod tests {
         );
         let text = message("Ann\tB-PER\nleft\t\n");
         assert!(
-            text.contains("line 2: `left\t` is not a word and its tag: one"),
+            text.contains("line 2: `left ` is not a word and its tag: one"),
             "{text}"
         );
         let text = message("Ann B-PER\nleft V O\n");

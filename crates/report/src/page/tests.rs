@@ -206,7 +206,9 @@ fn no_run_is_the_best_of_different_environments_or_data() {
         let details = &mut run.summary.as_mut().unwrap().details;
         details.insert("environment".to_owned(), name.into());
     };
-    runs.iter_mut().for_each(|run| set(run, "CartPole-v1"));
+    for run in &mut runs {
+        set(run, "CartPole-v1");
+    }
     let same = page(&runs);
     assert!(same.contains("Best accuracy"), "{same}");
     assert!(same.contains("<td>environment</td>"), "{same}");
