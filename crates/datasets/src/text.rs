@@ -68,7 +68,7 @@ pub use set::{LabeledText, TextSet};
 pub use source::TextFormat;
 pub use split_paths::{SplitPaths, find_split_paths};
 pub use tagged::{
-    SentenceSink, TaggedSentence, TaggedSet, for_each_sentence, read_tagged,
+    SentenceSink, TaggedSentence, TaggedSet, for_each_sentence, is_invisible, read_tagged,
     read_tagged_with_report,
 };
 pub use words::{Word, segments, words};

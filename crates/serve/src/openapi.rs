@@ -348,7 +348,7 @@ fn text_schema(pair: bool, tokens: bool) -> Value {
             "type": "object",
             "required": ["tokens"],
             "additionalProperties": false,
-            "properties": {"tokens": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+            "properties": {"tokens": {"type": "array", "items": text, "minItems": 1}},
         });
     }
     let object = json!({

@@ -487,6 +487,10 @@ fn words_get_tags_pairs_get_classes_and_texts_get_many_labels() {
         ["Oslo", "B-LOC"],
     ];
     assert_eq!(tags, serde_json::to_value(expected).unwrap());
+    place.write("blank.jsonl", "{\"tokens\":[\"Dora\",\"\",\"Oslo\"]}\n");
+    place
+        .run(&["predict", "--run", "tags", "blank.jsonl"])
+        .failed(2, &["line 1: token 2 is empty or invisible"]);
 
     let mut pairs = String::from("first,second,label\n");
     for at in 0..120 {

@@ -91,6 +91,16 @@ pub enum TextError {
         /// Where.
         location: Location,
     },
+    /// A word that nobody can see, which no tag belongs to.
+    #[error(
+        "{location}: token {number} is empty or invisible; remove it, and its tag if it has one"
+    )]
+    InvisibleWord {
+        /// Where.
+        location: Location,
+        /// Which word of the sentence, counted from 1.
+        number: usize,
+    },
     /// A label is empty.
     #[error("{location}: the label is empty")]
     EmptyLabel {

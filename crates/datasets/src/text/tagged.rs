@@ -130,9 +130,15 @@ pub fn for_each_sentence(
                 return Err(binary(&name));
             }
             return each_plain_line(reader, &name, options, &mut |row| {
-                sink(row.map(|row| {
+                sink(row.and_then(|row| {
                     let words = row.texts.iter().flat_map(|text| text.split_whitespace());
-                    (words.map(str::to_owned).collect(), row.location)
+                    let words = words.filter(|word| !is_invisible(word));
+                    let words: Vec<String> = words.map(str::to_owned).collect();
+                    let location = row.location;
+                    if words.is_empty() {
+                        return Err(TextError::EmptyText { location });
+                    }
+                    Ok((words, location))
                 }))
             });
         }
@@ -146,13 +152,33 @@ fn tokens_of(object: &Object) -> Result<(Vec<String>, Location), TextError> {
     let tokens = TOKENS.iter().find_map(|key| object.list(key));
     match tokens {
         Some(tokens) if tokens.is_empty() => Err(TextError::EmptyText { location }),
-        Some(tokens) => Ok((tokens, location)),
+        Some(tokens) => match tokens.iter().position(|word| is_invisible(word)) {
+            Some(at) => Err(TextError::InvisibleWord {
+                location,
+                number: at + 1,
+            }),
+            None => Ok((tokens, location)),
+        },
         None => Err(TextError::Malformed {
             location,
             found: object.keys().join(", "),
             expected: "an object with a list of `tokens`",
         }),
     }
+}
+
+/// Whether nothing of a word can be seen: it has only white space, control characters and characters without
+/// width, of which a tokenizer keeps nothing.
+pub fn is_invisible(word: &str) -> bool {
+    word.chars().all(|sign| {
+        sign.is_whitespace()
+            || sign.is_control()
+            || matches!(
+                sign,
+                '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            )
+    })
 }
 
 /// Whether the first lines hold a word and one of `tags` each.
@@ -195,6 +221,10 @@ fn of_object(object: &Object) -> Result<Sentence, TextError> {
             expected: "an object with a tag for every token",
         });
     }
+    if let Some(at) = tokens.iter().position(|word| is_invisible(word)) {
+        let number = at + 1;
+        return Err(TextError::InvisibleWord { location, number });
+    }
     let words = tokens.into_iter().zip(tags).collect();
     Ok(Sentence { words, location })
 }
@@ -229,6 +259,13 @@ fn sentences(text: &str, file: &str) -> Result<Vec<Sentence>, TextError> {
         let word = word(line, &mut columns);
         let (token, tag) =
             word.map_err(|expected| TextError::malformed(location(), line, expected))?;
+        if is_invisible(token) {
+            let before = sentences.last().filter(|_| open);
+            return Err(TextError::InvisibleWord {
+                location: location(),
+                number: before.map_or(0, |sentence| sentence.words.len()) + 1,
+            });
+        }
         let word = (token.to_owned(), tag.to_owned());
         match sentences.last_mut() {
             Some(sentence) if open => sentence.words.push(word),
@@ -418,6 +455,40 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(text.contains("line 3: unknown class `LOC`"), "{text}");
+    }
+
+    #[test]
+    fn words_that_nobody_sees_are_named() {
+        for text in [
+            "{\"tokens\": [\"Ann\", \"\", \"Rome\"], \"tags\": [\"P\", \"O\", \"L\"]}\n",
+            "{\"tokens\": [\"Ann\", \" \", \"Rome\"], \"tags\": [\"P\", \"O\", \"L\"]}\n",
+            "{\"tokens\": [\"Ann\", \"\\u200b\"], \"tags\": [\"P\", \"O\"]}\n",
+        ] {
+            let error = message(text);
+            assert!(
+                error.contains("line 1: token 2 is empty or invisible"),
+                "{error}"
+            );
+        }
+        let error = message("Ann P\nleft O\n\u{200b} O\n");
+        assert!(
+            error.contains("line 3: token 3 is empty or invisible"),
+            "{error}"
+        );
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        std::fs::write(&path, "{\"tokens\": [\"Ann\", \"\", \"Rome\"]}\n").unwrap();
+        let mut found = Vec::new();
+        for_each_sentence(&path, &[], &TextOptions::default(), &mut |sentence| {
+            found.push(sentence.unwrap_err().to_string());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert!(
+            found[0].contains("line 1: token 2 is empty or invisible"),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -25,6 +25,16 @@ pub enum TokenizerError {
     /// A text that it cannot tokenize.
     #[error("the tokenizer failed: {0}")]
     Failed(#[from] tokenizers::Error),
+    /// A word of which nothing is left, so that its tag would belong to no token.
+    #[error(
+        "the tokenizer keeps nothing of the word {word:?}, number {number} of its sentence; leave it out"
+    )]
+    LostWord {
+        /// The word.
+        word: String,
+        /// Its number, counted from 1.
+        number: usize,
+    },
     /// A panic of the tokenizers crate, which a damaged file can cause.
     #[error("the tokenizer failed, its `tokenizer.json` may be damaged: {0}")]
     Panicked(String),

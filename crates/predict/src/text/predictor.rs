@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use serde_json::Value;
+use tinderbox_datasets::text::is_invisible;
 
 use super::ensemble::TextEnsemble;
 use super::error::unsupported;
@@ -160,8 +161,12 @@ impl TextPredictor {
                 "this model is a language model and does not classify texts; use `generate`",
             ),
             TextTask::TokenClassification => {
-                let words = line.split_whitespace().map(str::to_owned);
-                Ok(TextInput::Words(words.collect()))
+                let words = line.split_whitespace().filter(|word| !is_invisible(word));
+                let words: Vec<String> = words.map(str::to_owned).collect();
+                if words.is_empty() {
+                    return unsupported("the text is empty");
+                }
+                Ok(TextInput::Words(words))
             }
             _ if self.spec.input.pair => match line.split_once('\t') {
                 Some((first, second)) => Ok(TextInput::Pair(first.to_owned(), second.to_owned())),
@@ -217,7 +222,15 @@ impl TextPredictor {
                 let word = |word: &Value| word.as_str().map(str::to_owned);
                 words.iter().map(word).collect::<Option<Vec<String>>>()
             });
-            return match words.flatten() {
+            let words = words.flatten();
+            let hidden = words.iter().flatten().position(|word| is_invisible(word));
+            if let Some(at) = hidden {
+                let number = at + 1;
+                return unsupported(format!(
+                    "token {number} of `tokens` is empty or invisible; leave it out"
+                ));
+            }
+            return match words {
                 Some(words) if !words.is_empty() => Ok(TextInput::Words(words)),
                 _ => unsupported("`tokens` must be a list of one or more strings"),
             };

@@ -289,19 +289,44 @@ impl TextTokenizer {
         let encoded: EncodeInput<'_> = match input {
             TextInput::Single(text) => text.as_str().into(),
             TextInput::Pair(first, second) => (first.as_str(), second.as_str()).into(),
-            TextInput::Words(words) => words.as_slice().into(),
+            TextInput::Words(words) => return self.encode_words(hub, words, max_len),
         };
-        // `encode_fast` does not keep the word of each token.
-        let in_words = matches!(input, TextInput::Words(_));
-        let encoding = catch_panic(|| {
-            if in_words {
-                hub.encode(encoded, true)
-            } else {
-                hub.encode_fast(encoded, true)
-            }
-        });
+        let encoding = catch_panic(|| hub.encode_fast(encoded, true));
         let encoding = encoding.map_err(TokenizerError::Panicked)??;
-        Ok(tokens(&encoding, in_words, max_len))
+        Ok(tokens(&encoding, false, max_len))
+    }
+
+    /// The tokens of words, each of which gets one at least: a word of which the tokenizer keeps nothing,
+    /// such as an accent alone, is an unknown one.
+    fn encode_words(
+        &self,
+        hub: &Tokenizer,
+        words: &[String],
+        max_len: usize,
+    ) -> Result<Tokens, TokenizerError> {
+        let encode = |words: &[String]| {
+            // `encode_fast` does not keep the word of each token.
+            let encoding = catch_panic(|| hub.encode(words, true));
+            Ok::<_, TokenizerError>(encoding.map_err(TokenizerError::Panicked)??)
+        };
+        let mut encoding = encode(words)?;
+        let mut lost = lost_words(&encoding, words.len());
+        let unknown = self.unknown().and_then(|id| hub.id_to_token(id));
+        if let (false, Some(unknown)) = (lost.is_empty(), unknown) {
+            let mut words = words.to_vec();
+            for &at in &lost {
+                words[at].clone_from(&unknown);
+            }
+            encoding = encode(&words)?;
+            lost = lost_words(&encoding, words.len());
+        }
+        match lost.first() {
+            Some(&at) => Err(TokenizerError::LostWord {
+                word: words[at].clone(),
+                number: at + 1,
+            }),
+            None => Ok(tokens(&encoding, true, max_len)),
+        }
     }
 
     /// The tokens of plain text, without special tokens at its ends.
@@ -372,6 +397,17 @@ fn bytes(input: &TextInput, max_len: usize) -> Tokens {
         words,
         truncated,
     }
+}
+
+/// The words without a token, by their positions.
+fn lost_words(encoding: &Encoding, words: usize) -> Vec<usize> {
+    let mut has_token = vec![false; words];
+    for &word in encoding.get_word_ids().iter().flatten() {
+        if let Some(has_token) = has_token.get_mut(word as usize) {
+            *has_token = true;
+        }
+    }
+    (0..words).filter(|&at| !has_token[at]).collect()
 }
 
 /// Truncates a long text, but keeps the special token at its end.

@@ -395,6 +395,26 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_the_tokenizer_drops_loses_no_other_word() {
+        let tokenizer = train_tokenizer(&config(TokenKind::WordPiece), &TEXTS).unwrap();
+        for dropped in ["", "\u{200b}", "\u{1}"] {
+            let words = ["delivering", dropped, "wrong"].map(str::to_owned).to_vec();
+            let tokens = tokenizer
+                .encode(&[TextInput::Words(words)], 64)
+                .unwrap()
+                .remove(0);
+            assert_eq!(tokens.words.len(), 3, "{dropped:?}");
+            let from = &tokens.ids[tokens.words[2]..];
+            assert_eq!(
+                tokenizer.decode(from).unwrap().trim(),
+                "wrong",
+                "{dropped:?}"
+            );
+            assert_eq!(Some(tokens.ids[tokens.words[1]]), tokenizer.unknown());
+        }
+    }
+
+    #[test]
     fn a_file_that_is_not_a_tokenizer_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(TOKENIZER_FILE);
