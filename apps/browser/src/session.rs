@@ -89,7 +89,10 @@ impl Session {
         let found = model
             .ensemble()
             .probabilities(std::slice::from_ref(&photo))?;
-        let mask = found.first().map(|found| found.segment(&photo, true).mask);
+        let refine = model.refines();
+        let mask = found
+            .first()
+            .map(|found| found.segment(&photo, refine).mask);
         let lines = mask.iter().map(|mask| {
             let mut line = Map::from_iter([("input".to_owned(), Value::from(name))]);
             line.extend(model.prediction(mask, None).to_json());

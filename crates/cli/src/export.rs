@@ -67,8 +67,11 @@ pub(crate) fn run<A: App>(args: &ExportArgs) -> Result<(), Failure> {
         ExportFormat::Safetensors => {
             let exported = tinderbox_export::safetensors(&files).map_err(failure)?;
             write(&out, &exported.weights)?;
-            if let Some(code) = exported.loader(&file_name(&out)) {
-                write_code(&out.with_extension("py"), &code)?;
+            match exported.loader(&file_name(&out)) {
+                Some(code) => write_code(&out.with_extension("py"), &code)?,
+                None => note(
+                    "no Python code: there is none for this architecture, so only the weights are written",
+                ),
             }
         }
     }
@@ -101,9 +104,12 @@ pub(crate) fn onnx(files: &ModelFiles, app: &str) -> Result<Vec<u8>, Failure> {
         .map_err(failure)?;
     let device = open_device(DeviceSpec::Cpu, app)?.device;
     let model = Model::load(files, &device).map_err(ExportError::from);
-    model
-        .and_then(|model| tinderbox_export::onnx(&model))
-        .map_err(failure)
+    let model = model.map_err(failure)?;
+    let file = tinderbox_export::onnx(&model).map_err(failure)?;
+    if let Some(omitted) = tinderbox_export::not_in_graph(&model) {
+        note(omitted);
+    }
+    Ok(file)
 }
 
 /// A failure by what the error says of itself.

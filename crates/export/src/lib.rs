@@ -60,6 +60,17 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>, ExportError> {
     }
 }
 
+/// What `predict` does after the graph of this model, which ONNX has no operators for, as a sentence.
+pub fn not_in_graph(model: &Model) -> Option<&'static str> {
+    match model {
+        Model::Segmenter(model) if model.refines() => Some(
+            "the graph gives the probabilities of pixels; `predict` also refines the edges of masks by the photo \
+             (`refine` in the recipe), which is not in the file",
+        ),
+        _ => None,
+    }
+}
+
 /// Checks that there is a writer for a kind of model, as in `image-classifier`.
 ///
 /// # Errors

@@ -217,7 +217,8 @@ impl Model {
                     let found = model
                         .ensemble()
                         .probabilities(std::slice::from_ref(photo))?;
-                    let masks = found.iter().map(|found| found.segment(photo, true).mask);
+                    let refine = model.refines();
+                    let masks = found.iter().map(|found| found.segment(photo, refine).mask);
                     Ok(masks.map(|mask| model.prediction(&mask, None)).collect())
                 });
                 let predictions: Vec<Vec<Prediction>> =

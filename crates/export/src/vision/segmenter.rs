@@ -56,9 +56,15 @@ pub(crate) fn export(model: &Segmenter) -> Result<Vec<u8>, ExportError> {
     describe_labels(&mut graph, &spec.labels);
     graph.describe("input", json!(spec.input).to_string());
     graph.describe("multiple", multiple.to_string());
+    graph.describe("refine", model.refines().to_string());
+    let refined = if model.refines() {
+        " `predict` also refines the edges of masks by the photo, which is not part of the graph."
+    } else {
+        ""
+    };
     let doc = format!(
         "{PIXELS}Height and width must be multiples of {multiple}; `input` in the metadata says how `predict` scales \
-         images or cuts them into tiles."
+         images or cuts them into tiles.{refined}"
     );
     graph.finish(&spec.recipe, &doc)
 }

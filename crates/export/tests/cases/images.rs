@@ -109,6 +109,26 @@ pub fn ensemble() -> Case {
     classifier("cnn-ensemble", &model, [8, 8, 1], 3, 1.7)
 }
 
+/// A model that segments, of a recipe that refines edges or does not, and its ONNX file.
+pub fn refined(refine: bool) -> (Model, Vec<u8>) {
+    let config = json!({"kind": "unet", "depth": 1, "base_channels": 3});
+    let config: SegmentationModelConfig = serde_json::from_value(config).unwrap();
+    let net = config.init(3, 2, &Device::flex()).unwrap();
+    let mut spec = json!({
+        "kind": "image-segmenter",
+        "members": 1,
+        "model": config,
+        "labels": ["a", "b"],
+        "input": {"channels": 3, "size": 16, "scale": "fit"},
+        "normalize": {"mean": [0.4, 0.5, 0.6], "std": [0.3, 0.2, 0.1]},
+        "test_time_augmentation": false,
+        "training": {"refine": refine},
+    });
+    let (model, _) = load(&mut spec, &[net.to_bytes().unwrap()]);
+    let onnx = tinderbox_export::onnx(&model).unwrap();
+    (model, onnx)
+}
+
 fn segmenter(name: &str, model: &Value, members: usize, turned: bool) -> Case {
     let config: SegmentationModelConfig = serde_json::from_value(model.clone()).unwrap();
     let net = config.init(3, 3, &Device::flex()).unwrap();

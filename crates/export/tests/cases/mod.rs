@@ -130,7 +130,9 @@ fn randomized(weights: &[u8], seed: u64) -> Vec<u8> {
 fn load(spec: &mut Value, weights: &[Vec<u8>]) -> (Model, Weights) {
     spec["format"] = json!(2);
     spec["recipe"] = json!("test");
-    spec["training"] = Value::Null;
+    if spec.get("training").is_none() {
+        spec["training"] = Value::Null;
+    }
     let mut files = BTreeMap::from([("model.json".to_owned(), spec.to_string().into_bytes())]);
     for (member, weights) in weights.iter().enumerate() {
         let name = if member == 0 {

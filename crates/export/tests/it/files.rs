@@ -20,6 +20,20 @@ fn the_same_model_gives_the_same_file() {
 }
 
 #[test]
+fn the_metadata_of_masks_says_whether_edges_are_refined() {
+    for refine in [true, false] {
+        let (model, onnx) = cases::images::refined(refine);
+        let entry: &[u8] = if refine {
+            b"\x06refine\x12\x04true"
+        } else {
+            b"\x06refine\x12\x05false"
+        };
+        assert!(onnx.windows(entry.len()).any(|part| part == entry));
+        assert_eq!(tinderbox_export::not_in_graph(&model).is_some(), refine);
+    }
+}
+
+#[test]
 fn weights_of_networks_that_predict_together_are_in_one_file() {
     let case = cases::images::ensemble();
     let (weights, _) = case.weights.unwrap();

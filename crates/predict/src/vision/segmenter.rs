@@ -152,6 +152,12 @@ impl Segmenter {
         &self.spec.labels
     }
 
+    /// Whether [`Probabilities::segment`] brings the edges of masks to those of the photo, as the recipe says.
+    pub fn refines(&self) -> bool {
+        let refine = self.spec.training.get("refine");
+        refine.and_then(Value::as_bool).unwrap_or(true)
+    }
+
     /// Decodes an image file at its own size, turned as its EXIF note says; `name` is its name in an
     /// error.
     ///
@@ -433,6 +439,14 @@ mod tests {
             let pairs = all[1].values.iter().zip(&all[3].values);
             assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6));
         }
+    }
+
+    #[test]
+    fn the_recipe_decides_whether_edges_are_refined() {
+        let mut model = load(InputScale::Fit);
+        assert!(model.refines());
+        model.spec.training = serde_json::json!({"refine": false});
+        assert!(!model.refines());
     }
 
     #[test]
