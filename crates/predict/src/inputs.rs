@@ -174,8 +174,12 @@ impl Model {
             Self::Table(model) => {
                 let rows = values.iter().zip(1..).map(|(value, number)| {
                     value.as_object().ok_or_else(|| {
+                        let row = match values.len() {
+                            1 => "the row".to_owned(),
+                            _ => format!("row {number}"),
+                        };
                         PredictError::input(format!(
-                            "row {number} is {}, not an object with the columns as keys",
+                            "{row} is {}, not an object with the columns as keys",
                             kind_of(value)
                         ))
                     })

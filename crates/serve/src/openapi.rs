@@ -314,8 +314,8 @@ fn column_schema(column: &InputColumn) -> Value {
             "enum": [true, false, words.falsity, words.truth, null],
         }),
         (Kind::Boolean, None) => json!({
-            "type": ["boolean", "integer", "null"],
-            "enum": [true, false, 0, 1, null],
+            "type": ["boolean", "integer", "string", "null"],
+            "enum": [true, false, 0, 1, "0", "1", null],
         }),
         (Kind::Date, _) => match schema.date {
             None | Some(DateOrder::YearMonthDay) => {

@@ -107,7 +107,7 @@ pub(super) fn encode(graph: &mut Graph, encoder: &Encoder) -> Rows {
             Coding::Categories { categories, .. } => {
                 codes.add(category_code(graph, &column, categories), [first_code]);
             }
-            Coding::Boolean {} => codes.add(boolean_code(graph, &column), [first_code]),
+            Coding::Boolean { .. } => codes.add(boolean_code(graph, &column), [first_code]),
         }
     }
     for group in scaled {
@@ -138,7 +138,7 @@ fn input(graph: &mut Graph, name: &str, coding: &Coding) -> Value {
             Element::Text,
             "text without surrounding spaces; empty where it is missing",
         ),
-        Coding::Boolean {} => (
+        Coding::Boolean { .. } => (
             Element::Double,
             "1 for yes, 0 for no; NaN where it is missing",
         ),

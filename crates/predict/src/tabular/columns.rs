@@ -16,8 +16,8 @@ pub struct InputColumn {
     pub kind: Kind,
     /// The cells that the model knows, if it knows all that matter: frequent categories, or the words of a boolean.
     pub values: Vec<String>,
-    /// A cell to begin with, as it is written in the training file: the median of numbers and dates, the most
-    /// frequent category, or the false word of a boolean, as a model does not store how frequent its words are.
+    /// A cell to begin with, as it is written in the training file: the median of numbers and dates, or the most
+    /// frequent category or word of a boolean; the false one if the model is too old to know it.
     pub typical: String,
     /// How the training file writes it.
     #[serde(skip)]
@@ -72,15 +72,15 @@ fn kind(coding: &Coding) -> Kind {
         Coding::Number { .. } => Kind::Numeric,
         Coding::Date { .. } => Kind::Date,
         Coding::Categories { .. } => Kind::Categorical,
-        Coding::Boolean {} => Kind::Boolean,
+        Coding::Boolean { .. } => Kind::Boolean,
     }
 }
 
 fn values(coding: &Coding, column: &ColumnSchema) -> Vec<String> {
     match (coding, &column.words) {
         (Coding::Categories { categories, .. }, _) => categories.clone(),
-        (Coding::Boolean {}, Some(words)) => vec![words.falsity.clone(), words.truth.clone()],
-        (Coding::Boolean {}, None) => vec!["0".to_owned(), "1".to_owned()],
+        (Coding::Boolean { .. }, Some(words)) => vec![words.falsity.clone(), words.truth.clone()],
+        (Coding::Boolean { .. }, None) => vec!["0".to_owned(), "1".to_owned()],
         (Coding::Number { .. } | Coding::Date { .. }, _) => Vec::new(),
     }
 }
@@ -95,7 +95,8 @@ fn typical(coding: &Coding, column: &ColumnSchema, values: &[String]) -> String 
             Column::date("", vec![*fill]).text(0).into_owned()
         }
         (Coding::Date { .. }, Some(order)) => order.example().to_owned(),
-        (Coding::Categories { .. } | Coding::Boolean {}, _) => {
+        (Coding::Boolean { usually: true }, _) => values.last().cloned().unwrap_or_default(),
+        (Coding::Categories { .. } | Coding::Boolean { .. }, _) => {
             values.first().cloned().unwrap_or_default()
         }
     }
@@ -142,14 +143,14 @@ mod tests {
         };
         let size = column("size", Kind::Numeric, &[], "3");
         let word = column("word", Kind::Categorical, &["a", "b"], "a");
-        let new = column("new", Kind::Boolean, &["0", "1"], "0");
+        let new = column("new", Kind::Boolean, &["0", "1"], "1");
         let json: Vec<Value> = input_columns(&encoder, &schema)
             .iter()
             .map(InputColumn::typical_json)
             .collect();
         assert_eq!(
             json,
-            [Value::from(3.0), Value::from("a"), Value::from(false)]
+            [Value::from(3.0), Value::from("a"), Value::from(true)]
         );
         let expected = [size.clone(), word.clone(), new];
         assert_eq!(found(&schema), expected);
@@ -157,8 +158,25 @@ mod tests {
             falsity: "old".to_owned(),
             truth: "new".to_owned(),
         });
-        let new = column("new", Kind::Boolean, &["old", "new"], "old");
+        let new = column("new", Kind::Boolean, &["old", "new"], "new");
         assert_eq!(found(&schema), [size, word, new]);
+    }
+
+    #[test]
+    fn the_usual_word_of_a_boolean_is_stored_where_it_is_the_true_one() {
+        let (encoder, schema) = fit(vec![
+            Column::boolean("yes", vec![1.0, 0.0, 1.0, f64::NAN]),
+            Column::boolean("no", vec![1.0, 0.0, 0.0, f64::NAN]),
+        ]);
+        let json = serde_json::to_value(&encoder).unwrap();
+        assert_eq!(
+            json[0]["coding"],
+            serde_json::json!({"kind": "boolean", "usually": true})
+        );
+        assert_eq!(json[1]["coding"], serde_json::json!({"kind": "boolean"}));
+        let read: Encoder = serde_json::from_value(json).unwrap();
+        let usual = input_columns(&read, &schema).into_iter();
+        assert!(usual.map(|column| column.typical).eq(["1", "0"]));
     }
 
     #[test]

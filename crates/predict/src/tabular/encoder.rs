@@ -67,7 +67,11 @@ pub enum Coding {
         rare: Vec<u32>,
     },
     /// Yes and no.
-    Boolean {},
+    Boolean {
+        /// Whether most training rows have yes; older models do not say so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        usually: bool,
+    },
 }
 
 /// An encoded column.
@@ -174,7 +178,7 @@ impl Encoder {
                 Coding::Categories { categories, rare } => {
                     apply::unseen_of(column, categories, rare, table)
                 }
-                Coding::Number { .. } | Coding::Date { .. } | Coding::Boolean {} => None,
+                Coding::Number { .. } | Coding::Date { .. } | Coding::Boolean { .. } => None,
             })
         });
         let unseen: Vec<_> = unseen.collect::<Result<_, TableError>>()?;
@@ -239,7 +243,7 @@ impl Coding {
             Self::Date { season, time, .. } => {
                 1 + 2 * usize::from(*season) + 2 * usize::from(*time)
             }
-            Self::Categories { .. } | Self::Boolean {} => 0,
+            Self::Categories { .. } | Self::Boolean { .. } => 0,
         }
     }
 
@@ -253,7 +257,7 @@ impl Coding {
                 let cycles = season.into_iter().chain(time).flatten();
                 std::iter::once(cell).chain(cycles).collect()
             }
-            Self::Categories { .. } | Self::Boolean {} => Vec::new(),
+            Self::Categories { .. } | Self::Boolean { .. } => Vec::new(),
         }
     }
 }
@@ -274,6 +278,6 @@ fn cardinalities(coding: &Coding) -> Vec<usize> {
         ]
         .concat(),
         Coding::Categories { categories, .. } => vec![categories.len() + FIRST],
-        Coding::Boolean {} => vec![3],
+        Coding::Boolean { .. } => vec![3],
     }
 }

@@ -195,7 +195,7 @@ fn numeric(column: &ColumnSchema, value: &Value) -> Option<f64> {
     }
 }
 
-/// 0 or 1: of `true` and `false`, the two words of the training file, or the two numbers.
+/// 0 or 1: of `true` and `false`, the two words of the training file, or its two numbers, also in quotes.
 fn boolean(column: &ColumnSchema, value: &Value) -> Option<f64> {
     match (value, &column.words) {
         (Value::Bool(value), _) => Some(f64::from(u8::from(*value))),
@@ -209,6 +209,11 @@ fn boolean(column: &ColumnSchema, value: &Value) -> Option<f64> {
                 .into_iter()
                 .find(|known| number.total_cmp(known).is_eq())
         }
+        (Value::String(text), None) => match text.trim() {
+            "0" => Some(0.0),
+            "1" => Some(1.0),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -249,5 +254,25 @@ fn wrong(column: &ColumnSchema, row: Option<usize>, value: &Value) -> RowError {
             (Kind::Date, _) => "a date in quotes or null".to_owned(),
             _ => "text, a number or null".to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boolean_takes_the_words_of_the_training_file() {
+        let column = ColumnSchema::new("senior", Kind::Boolean);
+        for (value, expected) in [
+            (Value::from("1"), Some(1.0)),
+            (Value::from(" 0 "), Some(0.0)),
+            (Value::from(1), Some(1.0)),
+            (Value::from(false), Some(0.0)),
+            (Value::from("2"), None),
+            (Value::from("yes"), None),
+        ] {
+            assert_eq!(boolean(&column, &value), expected, "{value}");
+        }
     }
 }

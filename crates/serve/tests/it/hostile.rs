@@ -41,7 +41,7 @@ fn bodies_that_cannot_be_read_are_refused_with_the_reason() {
             json,
             "7",
             422,
-            "row 1 is a number, not an object",
+            "the row is a number, not an object",
         ),
         ("/v1/predict", json, "[]", 422, "no input"),
         (

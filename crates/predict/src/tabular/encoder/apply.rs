@@ -72,7 +72,7 @@ pub(super) fn encode_column(
                 code(row, 0, codes(row));
             }
         }
-        Coding::Boolean {} => {
+        Coding::Boolean { .. } => {
             for row in 0..rows {
                 let cell = column.number(row);
                 let value = if cell.is_nan() {

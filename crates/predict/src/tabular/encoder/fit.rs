@@ -11,7 +11,12 @@ use crate::tabular::scale::Scale;
 
 pub(super) fn fit_column(column: &Column, rows: &[usize], features: &Features) -> Coding {
     match column.kind() {
-        Kind::Boolean => Coding::Boolean {},
+        Kind::Boolean => {
+            let cells = || rows.iter().map(|&row| column.number(row));
+            let yes = cells().filter(|&cell| cell > 0.5).count();
+            let no = cells().filter(|&cell| cell <= 0.5).count();
+            Coding::Boolean { usually: yes > no }
+        }
         Kind::Numeric => {
             let (fill, scale, missing) = fit_numbers(column, rows, features);
             Coding::Number {
