@@ -97,13 +97,16 @@ pub(crate) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
          <body><main><h1>Paths and models</h1><p><a href=\"/\">Try the models</a> or read \
          <a href=\"/openapi.json\">/openapi.json</a>.</p>",
     );
+    let several = shared.models.generators().len() > 1;
     for (at, entry) in shared.models.entries().enumerate() {
         let path = if at == 0 {
             format!("{host}/v1/predict")
         } else {
             format!("{host}/v1/models/{}/predict", entry.name())
         };
-        write_model(&mut html, entry.name(), &entry.loaded().info, &path);
+        let model = several.then(|| entry.name());
+        let info = &entry.loaded().info;
+        write_model(&mut html, entry.name(), info, &example(info, &path, model));
     }
     html.push_str("<h2>Paths</h2><div class=\"wide\"><table>");
     for (path, text) in PATHS {
@@ -117,7 +120,7 @@ pub(crate) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
     own("text/html; charset=utf-8", html)
 }
 
-fn write_model(html: &mut String, name: &str, info: &ModelInfo, path: &str) {
+fn write_model(html: &mut String, name: &str, info: &ModelInfo, example: &str) {
     let _ = write!(
         html,
         "<h2>{}</h2><p>{} from the recipe <code>{}</code>, weights <code>{}</code></p>",
@@ -146,7 +149,7 @@ fn write_model(html: &mut String, name: &str, info: &ModelInfo, path: &str) {
             escape(positive)
         );
     }
-    let _ = write!(html, "<pre>{}</pre>", escape(&example(info, path)));
+    let _ = write!(html, "<pre>{}</pre>", escape(example));
     let InputForm::Row { columns, ignored } = &info.input else {
         return;
     };
@@ -178,8 +181,8 @@ fn write_model(html: &mut String, name: &str, info: &ModelInfo, path: &str) {
     }
 }
 
-/// A command that predicts.
-fn example(info: &ModelInfo, path: &str) -> String {
+/// A command that predicts; `model` is the name of the model if a request for text needs it.
+fn example(info: &ModelInfo, path: &str, model: Option<&str>) -> String {
     let json = |body: Value| {
         // A quote would end the text of the shell.
         let body = body.to_string().replace('\'', "'\\''");
@@ -198,7 +201,11 @@ fn example(info: &ModelInfo, path: &str) -> String {
         InputForm::Text { .. } => json("a text".into()),
         InputForm::Observation { size } => json(vec![0.0; *size].into()),
         InputForm::Prompt => {
-            let body = serde_json::json!({"prompt": "Once", "max_tokens": 100});
+            let mut body = serde_json::json!({"prompt": "Once", "max_tokens": 100});
+            if let Some(model) = model {
+                body["model"] = model.into();
+            }
+            let body = body.to_string().replace('\'', "'\\''");
             let host = path.split('/').next().unwrap_or_default();
             format!("curl -N -d '{body}' {host}/v1/generate")
         }

@@ -10,8 +10,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tinderbox_predict::text::Sampling;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -20,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use crate::access::InProgress;
 use crate::body;
 use crate::model::Loaded;
-use crate::predict::blocking_in;
+use crate::predict::{Content, blocking_in, json as parse_json};
 use crate::problem::Problem;
 use crate::server::Shared;
 
@@ -28,27 +27,88 @@ use crate::server::Shared;
 const WAITING: usize = 64;
 
 /// What a client asks for; the defaults are those of the command `generate`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct Generate {
     prompt: String,
-    #[serde(default = "default_tokens")]
     max_tokens: usize,
-    #[serde(default = "default_temperature")]
     temperature: f64,
-    #[serde(default)]
     top_k: usize,
-    #[serde(default)]
     seed: u64,
     model: Option<String>,
 }
 
-fn default_tokens() -> usize {
-    200
+/// The keys of a request.
+const KEYS: [&str; 6] = [
+    "prompt",
+    "max_tokens",
+    "temperature",
+    "top_k",
+    "seed",
+    "model",
+];
+
+/// Number of tokens if a client does not say it.
+const TOKENS: u64 = 200;
+
+impl Generate {
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let Content::Json(Value::Object(body)) = parse_json(bytes)? else {
+            return Err(Problem::input("the body must be an object with `prompt`"));
+        };
+        if let Some(key) = body.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let key: String = key.chars().take(80).collect();
+            let known = KEYS.map(|key| format!("`{key}`")).join(", ");
+            return Err(Problem::input(format!(
+                "unknown key `{key}`; a request to generate text takes {known}"
+            )));
+        }
+        let count = |key: &str, default: u64| match body.get(key).map(whole) {
+            None => Ok(default),
+            Some(Some(count)) => Ok(count),
+            Some(None) => Err(Problem::input(format!(
+                "`{key}` must be a whole number from 0 on"
+            ))),
+        };
+        let size = |key: &str, default: u64| {
+            count(key, default).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+        };
+        let prompt = match body.get("prompt") {
+            Some(Value::String(prompt)) => prompt.clone(),
+            Some(_) => return Err(Problem::input("`prompt` must be text")),
+            None => return Err(Problem::input("the key `prompt` is missing")),
+        };
+        let temperature = match body.get("temperature").map(Value::as_f64) {
+            None => Sampling::default().temperature,
+            Some(Some(number)) if (0.0..=100.0).contains(&number) => number,
+            Some(_) => {
+                return Err(Problem::input(
+                    "`temperature` must be a number, and must be between 0 and 100",
+                ));
+            }
+        };
+        let model = match body.get("model") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) => Some(name.clone()),
+            Some(_) => return Err(Problem::input("`model` must be the name of a model")),
+        };
+        Ok(Self {
+            prompt,
+            max_tokens: size("max_tokens", TOKENS)?,
+            temperature,
+            top_k: size("top_k", 0)?,
+            seed: count("seed", 0)?,
+            model,
+        })
+    }
 }
 
-fn default_temperature() -> f64 {
-    Sampling::default().temperature
+/// A whole number, which may be written with a fraction of zero: JSON Schema makes no difference.
+fn whole(value: &Value) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_u64().or_else(|| {
+        let number = value.as_f64()?;
+        (number.fract() == 0.0 && (0.0..=EXACT).contains(&number)).then_some(number as u64)
+    })
 }
 
 enum Piece {
@@ -64,21 +124,14 @@ pub(crate) async fn generate(
 ) -> Result<Response, Problem> {
     let (parts, content) = request.into_parts();
     let bytes = body::read(content, &parts.headers, &shared.limits).await?;
-    let asked: Generate = serde_json::from_slice(&bytes).map_err(|error| {
-        let text = format!("the body is not a request to generate text: {error}");
-        if error.is_data() {
-            Problem::input(text)
-        } else {
-            Problem::malformed(text)
-        }
-    })?;
+    let asked = Generate::parse(&bytes)?;
     if !(1..=shared.limits.tokens).contains(&asked.max_tokens) {
         return Err(Problem::input(format!(
             "`max_tokens` must be from 1 to {} (got {})",
             shared.limits.tokens, asked.max_tokens
         )));
     }
-    let loaded = shared.models.get(asked.model.as_deref())?.loaded();
+    let loaded = shared.models.generator(asked.model.as_deref())?.loaded();
     let sampling = Sampling {
         temperature: asked.temperature,
         top_k: asked.top_k,
@@ -155,4 +208,31 @@ fn pieces(
             limit.as_secs_f64()
         ),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_refused_in_words_of_the_request() {
+        for (body, words) in [
+            (json!("a"), "the body must be an object with `prompt`"),
+            (json!({"prompt": 1}), "`prompt` must be text"),
+            (
+                json!({"prompt": "a", "seed": 1.5}),
+                "`seed` must be a whole number from 0 on",
+            ),
+            (
+                json!({"prompt": "a", "temperature": "hot"}),
+                "`temperature` must be a number",
+            ),
+        ] {
+            let problem = Generate::parse(body.to_string().as_bytes()).unwrap_err();
+            assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY);
+            assert!(problem.detail.contains(words), "{}", problem.detail);
+        }
+        let asked = Generate::parse(br#"{"prompt": "a", "max_tokens": 5.0}"#).unwrap();
+        assert_eq!(asked.max_tokens, 5);
+    }
 }

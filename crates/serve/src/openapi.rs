@@ -138,10 +138,19 @@ fn build(
         }
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
+    let generators = models
+        .iter()
+        .filter(|(_, info)| info.answer == AnswerForm::Text);
+    let generators: Vec<&str> = generators.map(|(name, _)| name.as_str()).collect();
     for (at, (name, info)) in models.iter().enumerate() {
-        let operation = predict(name, info, limits, has_token, &mut schemas);
+        let is_generator = info.answer == AnswerForm::Text;
+        if is_generator && generators.first() != Some(&name.as_str()) {
+            // One path for all of them.
+            continue;
+        }
+        let operation = predict(name, info, limits, has_token, &generators, &mut schemas);
         let item = || PathItem::new(HttpMethod::Post, operation.clone());
-        if info.answer == AnswerForm::Text {
+        if is_generator {
             paths = paths.path("/v1/generate", item());
             continue;
         }
@@ -177,10 +186,11 @@ fn predict(
     info: &ModelInfo,
     limits: &Limits,
     has_token: bool,
+    generators: &[&str],
     schemas: &mut Schemas,
 ) -> Operation {
     let mut body = RequestBodyBuilder::new().required(Some(Required::True));
-    for (media, schema) in request_schemas(&info.input, limits) {
+    for (media, schema) in request_schemas(&info.input, limits, generators) {
         let suffix = match media {
             JSON => "input",
             "multipart/form-data" => "form",
@@ -200,7 +210,7 @@ fn predict(
     };
     let operation = OperationBuilder::new()
         .summary(Some(if is_prompt {
-            format!("Generate text with `{name}`")
+            format!("Generate text with `{}`", generators.join("` or `"))
         } else {
             format!("Predict with `{name}`")
         }))
@@ -228,8 +238,12 @@ fn with_failures(
     operation.build()
 }
 
-/// The media types that a model takes, with what they hold.
-fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Value)> {
+/// The media types that a model takes, with what they hold; `generators` are the models that generate text.
+fn request_schemas(
+    input: &InputForm,
+    limits: &Limits,
+    generators: &[&str],
+) -> Vec<(&'static str, Value)> {
     let with_list = |one: Value| json!({"oneOf": [one, list(&one, limits)]});
     let binary = json!({"type": "string", "format": "binary"});
     match input {
@@ -250,7 +264,7 @@ fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Val
             JSON,
             json!({
                 "type": "object",
-                "required": ["prompt"],
+                "required": if generators.len() > 1 { vec!["prompt", "model"] } else { vec!["prompt"] },
                 "additionalProperties": false,
                 "properties": {
                     "prompt": {"type": "string", "minLength": 1},
@@ -258,7 +272,7 @@ fn request_schemas(input: &InputForm, limits: &Limits) -> Vec<(&'static str, Val
                     "temperature": {"type": "number", "minimum": 0, "maximum": 100, "default": 0.8},
                     "top_k": {"type": "integer", "minimum": 0, "default": 0},
                     "seed": {"type": "integer", "minimum": 0, "default": 0},
-                    "model": {"type": "string"},
+                    "model": {"type": "string", "enum": generators},
                 },
             }),
         )],
@@ -444,6 +458,21 @@ mod tests {
     }
 
     #[test]
+    fn of_several_models_that_generate_text_a_request_names_one() {
+        let model = |name: &str| (name.to_owned(), info(InputForm::Prompt, AnswerForm::Text));
+        for (models, required) in [
+            (vec![model("a")], json!(["prompt"])),
+            (vec![model("a"), model("b")], json!(["prompt", "model"])),
+        ] {
+            let json = build(&models, &Limits::default(), false).unwrap();
+            let schema = &json["components"]["schemas"]["a-input"];
+            assert_eq!(schema["required"], required);
+            let names: Vec<&String> = models.iter().map(|(name, _)| name).collect();
+            assert_eq!(schema["properties"]["model"]["enum"], json!(names));
+        }
+    }
+
+    #[test]
     fn every_input_and_answer_has_a_schema() {
         for (input, answer, media) in [
             (InputForm::Image, AnswerForm::Mask, "image/png"),
@@ -491,7 +520,7 @@ mod tests {
             let content = &json["paths"][path]["post"]["requestBody"]["content"];
             let name = content[media]["schema"]["$ref"].as_str().unwrap();
             let name = name.rsplit('/').next().unwrap();
-            let expected = request_schemas(&input, &Limits::default());
+            let expected = request_schemas(&input, &Limits::default(), &["m"]);
             let (_, schema) = expected.iter().find(|(own, _)| *own == media).unwrap();
             assert_eq!(&json["components"]["schemas"][name], schema, "{input:?}");
         }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::batcher::{Answer, Batcher};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ModelMetrics};
-use crate::model::Loaded;
+use crate::model::{AnswerForm, Loaded};
 use crate::problem::Problem;
 use crate::server::predict_once;
 
@@ -79,6 +79,29 @@ impl Registry {
         };
         let found = self.entries.get(name).cloned();
         found.ok_or_else(|| Problem::no_model(name, &self.names()))
+    }
+
+    /// The models that generate text, in the order of [`entries`](Self::entries).
+    pub(crate) fn generators(&self) -> Vec<&Arc<Entry>> {
+        let all = self.entries();
+        all.filter(|entry| entry.loaded().info.answer == AnswerForm::Text)
+            .collect()
+    }
+
+    /// The model called `name`, or without a name the one that generates text.
+    #[cfg(feature = "text")]
+    pub(crate) fn generator(&self, name: Option<&str>) -> Result<Arc<Entry>, Problem> {
+        match (name, self.generators().as_slice()) {
+            (None, [only]) => Ok(Arc::clone(only)),
+            (None, several @ [_, _, ..]) => {
+                let names = several.iter().map(|entry| format!("`{}`", entry.name));
+                let names = names.collect::<Vec<_>>().join(", ");
+                Err(Problem::input(format!(
+                    "several models generate text; send the name of one as `model`: {names}"
+                )))
+            }
+            _ => self.get(name),
+        }
     }
 
     pub(crate) fn names(&self) -> Vec<String> {

@@ -147,15 +147,12 @@ fn text_arrives_in_pieces_and_is_that_of_the_model() {
             json!({"prompt": "a", "max_tokens": 0}),
             "`max_tokens` must be from 1",
         ),
-        (
-            json!({"prompt": "a", "tokens": 5}),
-            "unknown field `tokens`",
-        ),
+        (json!({"prompt": "a", "tokens": 5}), "unknown key `tokens`"),
         (
             json!({"prompt": "a", "temperature": -1}),
             "must be between 0 and 100",
         ),
-        (json!({"max_tokens": 5}), "missing field `prompt`"),
+        (json!({"max_tokens": 5}), "the key `prompt` is missing"),
     ] {
         let refused = server.post_json("/v1/generate", &body);
         assert_eq!(refused.status, 422, "{body}");
@@ -164,6 +161,25 @@ fn text_arrives_in_pieces_and_is_that_of_the_model() {
     }
     let refused = server.post_json("/v1/predict", &json!("a"));
     assert!(refused.detail().contains("`POST /v1/generate`"));
+}
+
+#[test]
+fn the_only_model_that_generates_text_needs_no_name() {
+    let images = || source("image-classifier", stored("image-classifier"));
+    let body = json!({"prompt": "a", "max_tokens": 1});
+    let server = start(settings(Limits::default()), vec![images(), slow()]);
+    let answer = server.post_json("/v1/generate", &body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    drop(server);
+    let other = ModelSource {
+        name: "other".to_owned(),
+        ..slow()
+    };
+    let server = start(settings(Limits::default()), vec![images(), slow(), other]);
+    let refused = server.post_json("/v1/generate", &body);
+    assert_eq!(refused.status, 422);
+    assert!(refused.detail().contains("as `model`: `other`, `slow`"));
+    assert!(server.get("/docs").text().contains("&quot;model&quot;:"));
 }
 
 #[test]
