@@ -292,6 +292,14 @@ pub(crate) fn fold_rows(run: &Run) -> Vec<Vec<String>> {
     let Some(folds) = run.detail("folds") else {
         return Vec::new();
     };
+    let summary = run.summary.as_ref();
+    let f1 = summary.map_or(F1::Macro, |summary| F1::of_metrics(&summary.test));
+    let headline = summary.and_then(|summary| summary.headline.as_ref());
+    fold_table(folds, f1, headline.map(|headline| headline.metric.as_str()))
+}
+
+/// The table of folds, with the deciding metric `first` as in the table of scores.
+fn fold_table(folds: &Value, f1: F1, first: Option<&str>) -> Vec<Vec<String>> {
     let methods = folds.get("test").and_then(Value::as_object);
     let methods: Vec<_> = methods.into_iter().flatten().collect();
     let mut names: Vec<&String> = methods
@@ -301,11 +309,12 @@ pub(crate) fn fold_rows(run: &Run) -> Vec<Vec<String>> {
         .collect();
     names.sort();
     names.dedup();
+    names.sort_by_key(|name| Some(name.as_str()) != first);
     let count = folds.get("count").and_then(Value::as_u64).unwrap_or(0);
     let head = format!("mean of {count} folds");
     let mut rows = vec![
         std::iter::once(head)
-            .chain(names.iter().map(|name| (*name).clone()))
+            .chain(names.iter().map(|name| f1.label(name)))
             .collect::<Vec<_>>(),
     ];
     for (method, metrics) in methods {
@@ -320,4 +329,23 @@ pub(crate) fn fold_rows(run: &Run) -> Vec<Vec<String>> {
         rows.push(std::iter::once(method.clone()).chain(cells).collect());
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_have_the_names_and_the_order_of_the_scores() {
+        let metric = serde_json::json!({"mean": 0.5, "std": 0.25});
+        let metrics =
+            serde_json::json!({"accuracy": metric, "auroc": metric, "f1_positive": metric});
+        let folds = serde_json::json!({"count": 3, "test": {"mlp": metrics}});
+        let rows = fold_table(&folds, F1::Binary, Some("auroc"));
+        assert_eq!(
+            rows[0],
+            ["mean of 3 folds", "auroc", "accuracy", "f1 (binary)"]
+        );
+        assert_eq!(rows[1][1], "0.5000 ± 0.2500");
+    }
 }

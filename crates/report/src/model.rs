@@ -58,12 +58,37 @@ pub(crate) fn network(run: &Run) -> Option<&str> {
     network.get("kind")?.as_str()
 }
 
-/// The temperature that calibrates its probabilities, if it has one.
+/// The temperature that calibrates its probabilities, if it has some.
 pub(crate) fn temperature(run: &Run) -> Option<f64> {
+    if labels(run).is_empty() {
+        return None;
+    }
     run.model.get("temperature")?.as_f64()
 }
 
 /// The version of the program that made it, where there is no summary.
 pub(crate) fn version<'a>(run: &'a Run, name: &str) -> Option<&'a str> {
     run.model.get("versions")?.get(name)?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_probabilities_have_a_temperature() {
+        let run = |target: Value| Run {
+            name: "run".to_owned(),
+            dir: std::path::PathBuf::new(),
+            summary: None,
+            recipe: None,
+            sections: None,
+            metrics: None,
+            model: serde_json::json!({"temperature": 1.0, "target": target}),
+        };
+        let number = serde_json::json!({"kind": "number"});
+        assert_eq!(temperature(&run(number)), None);
+        let classes = serde_json::json!({"kind": "classes", "labels": ["no", "yes"]});
+        assert_eq!(temperature(&run(classes)), Some(1.0));
+    }
 }

@@ -192,13 +192,20 @@ fn part(
     }
     let (kept, held) = hold_out(data, rows, fraction, seed)?;
     let percent = (10_000.0 * fraction).round() / 100.0;
+    // The test split is taken first, so the validation split is a part of what it leaves.
+    let whole = train.map_or(data.labels.len(), |train| train.range.len());
+    let of = if rows.len() < whole {
+        "of the rest of"
+    } else {
+        "of"
+    };
     let source = match train {
         // A folder may have a test split under a name that is not recognized.
         Some(train) if train.source.starts_with('`') => {
-            format!("{percent}% of {} (no {name} split found)", train.source)
+            format!("{percent}% {of} {} (no {name} split found)", train.source)
         }
-        Some(train) => format!("{percent}% of {}", train.source),
-        None => format!("{percent}% of the images"),
+        Some(train) => format!("{percent}% {of} {}", train.source),
+        None => format!("{percent}% {of} the images"),
     };
     Ok((kept, held, source))
 }
@@ -321,5 +328,8 @@ mod tests {
             (images.shared, images.duplicates),
             (SharedItems::default(), 2)
         );
+        let [_, valid, test] = &images.sources;
+        assert!(valid.ends_with("% of the rest of the images"), "{valid}");
+        assert!(test.ends_with("% of the images"), "{test}");
     }
 }

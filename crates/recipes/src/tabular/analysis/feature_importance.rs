@@ -7,6 +7,7 @@ use tinderbox_datasets::random::permutation;
 use tinderbox_datasets::table::Table;
 use tinderbox_predict::PredictError;
 use tinderbox_predict::tabular::{Encoded, Predictor};
+use tinderbox_train::format::number;
 use tinderbox_train::metrics::{Evaluation, Spread};
 use tinderbox_train::section::Bar;
 use tinderbox_train::{MonitorMode, Section, TaskError};
@@ -28,7 +29,7 @@ pub struct FeatureImportance {
     pub column: String,
     /// Mean loss in the headline metric when the column's cells are shuffled.
     pub mean: f64,
-    /// Its standard deviation over the repeats.
+    /// Its standard deviation over the repeats; 0 of a single one.
     pub deviation: f64,
 }
 
@@ -141,12 +142,23 @@ impl<'a> Sample<'a> {
     }
 }
 
+impl FeatureImportance {
+    /// The loss for people, with its deviation if there were several permutations.
+    fn text(&self) -> String {
+        if self.deviation > 0.0 {
+            format!("{} ± {}", number(self.mean), number(self.deviation))
+        } else {
+            number(self.mean)
+        }
+    }
+}
+
 /// The importances as bars.
 pub(super) fn importance_section(model: &Predictor, importances: &[FeatureImportance]) -> Section {
     let bar = |importance: &FeatureImportance| Bar {
         name: importance.column.clone(),
         value: importance.mean,
-        note: format!("{:.4} ± {:.4}", importance.mean, importance.deviation),
+        note: importance.text(),
     };
     let (metric, _) = headline(model.target());
     let target = &model.spec().target_column;
@@ -175,6 +187,18 @@ fn score(evaluation: &Evaluation) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_single_permutation_has_no_deviation() {
+        let mut importance = FeatureImportance {
+            column: "rooms".to_owned(),
+            mean: 52_217.4,
+            deviation: 0.0,
+        };
+        assert_eq!(importance.text(), "52,217");
+        importance.deviation = 12.5;
+        assert_eq!(importance.text(), "52,217 ± 12.50");
+    }
 
     #[test]
     fn the_work_fits_the_time_limit() {
