@@ -11,9 +11,9 @@ use tinderbox_predict::layout::RECIPE_FILE;
 use tinderbox_predict::{Model, ModelFiles};
 
 use crate::app::App;
-use crate::model_dir::recipe_file;
+use crate::model_dir::{model_dir_for, recipe_file};
 use crate::output::check_extension;
-use crate::{Failure, Output, model_dir, note, open_device};
+use crate::{Failure, Output, note, open_device};
 
 /// What `export` takes.
 #[derive(Args, Clone, Debug)]
@@ -54,7 +54,7 @@ pub(crate) fn run<A: App>(args: &ExportArgs) -> Result<(), Failure> {
     if let Some(out) = &args.out {
         check_extension(out, &[extension])?;
     }
-    let dir = model_dir(&args.run, A::NAME)?;
+    let dir = model_dir_for(&args.run, A::NAME, "export")?;
     let out = match &args.out {
         Some(out) => out.clone(),
         None => folder(&args.run, &dir)

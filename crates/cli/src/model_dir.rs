@@ -48,7 +48,16 @@ const KINDS: [(&str, &str, &str); 7] = [
 ///
 /// If there is none, or the model is one of another app.
 pub fn model_dir(run: &Path, app: &str) -> Result<PathBuf, Failure> {
-    let Located { dir, finished } = find_for(run, app)?;
+    warned(run, find_for(run, app, None)?)
+}
+
+/// The same for a command that every app has, such as `serve`.
+pub(crate) fn model_dir_for(run: &Path, app: &str, command: &str) -> Result<PathBuf, Failure> {
+    warned(run, find_for(run, app, Some(command))?)
+}
+
+fn warned(run: &Path, located: Located) -> Result<PathBuf, Failure> {
+    let Located { dir, finished } = located;
     if !finished {
         note(&format!(
             "warning: the run in `{}` is not finished: using its best weights so far",
@@ -60,16 +69,20 @@ pub fn model_dir(run: &Path, app: &str) -> Result<PathBuf, Failure> {
 
 /// The same without a warning, for those who have been warned.
 pub(crate) fn model_dir_again(run: &Path, app: &str) -> Result<PathBuf, Failure> {
-    find_for(run, app).map(|located| located.dir)
+    find_for(run, app, None).map(|located| located.dir)
 }
 
-/// The model of a run, if it is one of the app.
-fn find_for(run: &Path, app: &str) -> Result<Located, Failure> {
+/// The model of a run, if it is one of the app; or else the same `command` of the other app is advised.
+fn find_for(run: &Path, app: &str, command: Option<&str>) -> Result<Located, Failure> {
     let located = find(run).ok_or_else(|| Failure::user(missing(run, app)))?;
     if let Some((_, owner, commands)) = kind(&located.dir)
         && owner != app
     {
         let name = run.display();
+        let commands = command.map_or_else(
+            || commands.to_owned(),
+            |command| format!("`{owner} {command}`"),
+        );
         return Err(Failure::user(format!(
             "`{name}` is a `{owner}` run: use {commands}"
         )));
@@ -171,6 +184,17 @@ mod tests {
         ] {
             assert_eq!(model_dir(&at(given), "text").unwrap(), at(found), "{given}");
         }
+    }
+
+    #[test]
+    fn the_same_command_of_the_other_app_is_advised() {
+        let place = tempfile::tempdir().unwrap();
+        model(place.path(), r#"{"kind": "image-classifier"}"#);
+        let Err(Failure::UserError(error)) = model_dir_for(place.path(), "tabular", "serve") else {
+            unreachable!("it is no table model");
+        };
+        let text = error.to_string();
+        assert!(text.ends_with("use `vision serve`"), "{text}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tinderbox_serve::{Event, Limits, Loaded, ModelSource, ServeError, Server, Se
 
 use crate::app::App;
 use crate::args::DeviceArgs;
-use crate::model_dir::model_dir_again;
-use crate::{Failure, interrupt, model_dir, note, open_device};
+use crate::model_dir::{model_dir_again, model_dir_for};
+use crate::{Failure, interrupt, note, open_device};
 
 /// The variable with the token, which other users of the machine cannot see.
 const TOKEN_VARIABLE: &str = "TINDERBOX_TOKEN";
@@ -154,7 +154,7 @@ fn failure(error: ServeError) -> Failure {
 /// The model that `[NAME=]DIR` means.
 fn source<A: App>(run: &str, device: &Device) -> Result<ModelSource, Failure> {
     let (name, path) = split_name(run);
-    let dir = model_dir(&path, A::NAME)?;
+    let dir = model_dir_for(&path, A::NAME, "serve")?;
     let name = match name {
         Some(name) => name,
         None => recipe_name(&dir).unwrap_or_else(|| "model".to_owned()),

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
 use crate::body::Json;
-use crate::problem::Problem;
+use crate::problem::{Name, Problem};
 use crate::registry::Entry;
 use crate::server::Shared;
 
@@ -33,7 +33,7 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Json {
 /// `GET /v1/models/{name}`
 pub(crate) async fn one(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    Name(name): Name,
 ) -> Result<Json, Problem> {
     Ok(Json(describe(&*shared.models.get(Some(&name))?)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{self, FromRequest as _, Multipart, Request, State};
+use axum::extract::{FromRequest as _, Multipart, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::body::{self, Json, without_mark};
 use crate::limits::Limits;
 use crate::model::{InputForm, Loaded};
-use crate::problem::Problem;
+use crate::problem::{Name, Problem};
 use crate::registry::Entry;
 use crate::server::Shared;
 use crate::{ndjson, strict_json};
@@ -71,7 +71,7 @@ pub(crate) async fn default_model(
 /// `POST /v1/models/{name}/predict`
 pub(crate) async fn named_model(
     State(shared): State<Arc<Shared>>,
-    extract::Path(name): extract::Path<String>,
+    Name(name): Name,
     request: Request,
 ) -> Result<Response, Problem> {
     respond(&shared, Some(&name), request).await

@@ -1,5 +1,7 @@
 //! Errors as problem details: RFC 9457, <https://www.rfc-editor.org/rfc/rfc9457>.
 
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -102,6 +104,19 @@ impl IntoResponse for Problem {
             _ => {}
         }
         response
+    }
+}
+
+/// The name of a model in a path.
+pub(crate) struct Name(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(name)| Self(name))
+            .map_err(|_| Problem::malformed("the name of the model in the path is not UTF-8"))
     }
 }
 

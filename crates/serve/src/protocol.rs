@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use crate::body::{self, Json};
 use crate::mlflow::of_columns;
 use crate::model::{AnswerForm, InputForm, Loaded};
 use crate::predict::{Content, answer, decode, note};
-use crate::problem::Problem;
+use crate::problem::{Name, Problem};
 use crate::server::Shared;
 
 /// A problem with the member `error` that the protocol asks for.
@@ -74,7 +74,7 @@ pub(crate) async fn server() -> Json {
 /// `GET /v2/models/{name}`
 pub(crate) async fn model(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    Name(name): Name,
 ) -> Result<Json, ProtocolError> {
     let entry = shared.models.get(Some(&name))?;
     let loaded = entry.loaded();
@@ -89,7 +89,7 @@ pub(crate) async fn model(
 /// `GET /v2/models/{name}/ready`
 pub(crate) async fn ready(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    Name(name): Name,
 ) -> Result<Json, ProtocolError> {
     shared.models.get(Some(&name))?;
     let ready = crate::health::ready(State(shared)).await?;
@@ -99,7 +99,7 @@ pub(crate) async fn ready(
 /// `POST /v2/models/{name}/infer`
 pub(crate) async fn infer(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    Name(name): Name,
     request: Request,
 ) -> Result<Response, ProtocolError> {
     let entry = shared.models.get(Some(&name))?;

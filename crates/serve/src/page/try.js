@@ -105,7 +105,9 @@ function rowForm(model) {
 function field(column) {
   const { kind, values, typical } = column;
   if (values.length && values.length <= 50) {
-    return select(values);
+    const choice = select(values);
+    choice.value = typical;
+    return choice;
   }
   return make('input', { type: 'text', inputMode: kind === 'numeric' ? 'decimal' : 'text', value: typical });
 }
@@ -165,7 +167,9 @@ async function ask(model, body, more, image) {
 
 function render(answer, milliseconds, note, image) {
   const parts = [];
-  const text = answer.label ?? answer.value ?? answer.action ?? (answer.labels && (answer.labels.join(', ') || 'no label'));
+  // As the command line shows it.
+  const value = typeof answer.value === 'number' ? answer.value.toFixed(6) : answer.value;
+  const text = answer.label ?? value ?? answer.action ?? (answer.labels && (answer.labels.join(', ') || 'no label'));
   if (text !== undefined) parts.push(make('p', { className: 'answer', textContent: String(text) }));
   if (answer.tags) parts.push(make('p', { className: 'answer', textContent: answer.tags.map(([word, tag]) => `${word}/${tag}`).join(' ') }));
   const shares = answer.probabilities || answer.areas;

@@ -27,6 +27,16 @@ fn assert_alive(server: &Running) {
 }
 
 #[test]
+fn a_name_that_is_not_utf_8_is_a_problem() {
+    let server = start_stored(Limits::default());
+    for path in ["/v1/models/%ff", "/v2/models/%ff"] {
+        let refused = server.get(path);
+        assert_eq!(refused.status, 400, "{path}");
+        assert!(refused.detail().contains("is not UTF-8"), "{path}");
+    }
+}
+
+#[test]
 fn bodies_that_cannot_be_read_are_refused_with_the_reason() {
     let server = start_stored(Limits {
         rows: 3,
