@@ -48,15 +48,16 @@ const KINDS: [(&str, &str, &str); 7] = [
 ///
 /// If there is none, or the model is one of another app.
 pub fn model_dir(run: &Path, app: &str) -> Result<PathBuf, Failure> {
-    warned(run, find_for(run, app, None)?)
+    Ok(warned(run, find_for(run, app, None)?))
 }
 
 /// The same for a command that every app has, such as `serve`.
 pub(crate) fn model_dir_for(run: &Path, app: &str, command: &str) -> Result<PathBuf, Failure> {
-    warned(run, find_for(run, app, Some(command))?)
+    Ok(warned(run, find_for(run, app, Some(command))?))
 }
 
-fn warned(run: &Path, located: Located) -> Result<PathBuf, Failure> {
+/// The model folder; a warning says that the run is not finished.
+fn warned(run: &Path, located: Located) -> PathBuf {
     let Located { dir, finished } = located;
     if !finished {
         note(&format!(
@@ -64,7 +65,7 @@ fn warned(run: &Path, located: Located) -> Result<PathBuf, Failure> {
             run.display()
         ));
     }
-    Ok(dir)
+    dir
 }
 
 /// The same without a warning, for those who have been warned.

@@ -167,7 +167,7 @@ pub(crate) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "train.n_eval_episodes",
-        "Episodes per evaluation; thresholds, which are agreed on over 100, are compared with their mean return",
+        "Episodes per evaluation, whose mean return is compared with train.reward_threshold",
         "1 to 65,536",
     ),
     KeyDoc::new(
