@@ -277,8 +277,8 @@ fn crop_chosen(inputs: &[(TransferCrop, ImageData)], choice: &Choice) -> Option<
     };
     let [height, width, _] = data.shape();
     Some(Section::text(format!(
-        "the network sees {part} of an image, {height}x{width} pixels (`transfer.crop`): loss {own:.4} in \
-         cross-validation, not {other:.4}"
+        "The network sees {part} of an image, {height}x{width} pixels (`transfer.crop`): the loss in \
+         cross-validation is {own:.4}, and {other:.4} with the other choice."
     )))
 }
 
