@@ -9,6 +9,7 @@ use crate::svg::{
     Axes, COLORS, Line, Mark, Scale, Style, bars, histogram, lines, parallel, points,
 };
 use tinderbox_datasets::escape::escape_markup;
+use tinderbox_datasets::format::thousands;
 
 /// Most rows of a table.
 const MAX_ROWS: usize = 100;
@@ -105,7 +106,11 @@ fn body(title: &str, body: &Body) -> (String, Width) {
             let names = [axes[0].as_str(), axes[1].as_str()];
             let chart = points(title, names, all, *ideal).unwrap_or_default();
             let note = if *total > all.len() {
-                format!("<p class=\"key\">{} of {total} points</p>\n", all.len())
+                format!(
+                    "<p class=\"key\">{} of {} points</p>\n",
+                    thousands(all.len()),
+                    thousands(*total)
+                )
             } else {
                 String::new()
             };

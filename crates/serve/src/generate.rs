@@ -81,9 +81,7 @@ impl Generate {
             None => Sampling::default().temperature,
             Some(Some(number)) if (0.0..=100.0).contains(&number) => number,
             Some(_) => {
-                return Err(Problem::input(
-                    "`temperature` must be a number, and must be between 0 and 100",
-                ));
+                return Err(Problem::input("`temperature` must be between 0 and 100"));
             }
         };
         let model = match body.get("model") {
@@ -225,7 +223,7 @@ mod tests {
             ),
             (
                 json!({"prompt": "a", "temperature": "hot"}),
-                "`temperature` must be a number",
+                "`temperature` must be between 0 and 100",
             ),
         ] {
             let problem = Generate::parse(body.to_string().as_bytes()).unwrap_err();

@@ -49,6 +49,22 @@ struct Infer {
     outputs: Vec<OutputName>,
 }
 
+impl Infer {
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            if error.is_data() {
+                Problem::input(
+                    "the body is not an inference request: it has a list of `inputs`, each with `name`, `shape` (a \
+                     list of whole numbers), `datatype` and `data`, and may have `id`, a text, and a list of \
+                     `outputs`, each with `name`",
+                )
+            } else {
+                Problem::malformed(format!("the body is not JSON: {error}"))
+            }
+        })
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct OutputName {
     name: String,
@@ -106,14 +122,7 @@ pub(crate) async fn infer(
     let loaded = entry.loaded();
     let (parts, content) = request.into_parts();
     let bytes = body::read(content, &parts.headers, &shared.limits).await?;
-    let asked: Infer = serde_json::from_slice(&bytes).map_err(|error| {
-        let text = format!("the body is not an inference request: {error}");
-        if error.is_data() {
-            Problem::input(text)
-        } else {
-            Problem::malformed(text)
-        }
-    })?;
+    let asked = Infer::parse(&bytes)?;
     let content = content_of(asked.inputs, &loaded.info.input)?;
     let decoded = decode(&shared, &loaded, content).await?;
     let note = note(&decoded.inputs);
@@ -452,6 +461,16 @@ mod tests {
     fn the_width_of_an_action_is_no_part_of_its_name() {
         let form = serde_json::to_value(AnswerForm::ActionVector(1)).unwrap();
         assert_eq!(form, "action-vector");
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_without_words_of_the_program() {
+        let body = br#"{"inputs": [{"name": "a", "shape": "b", "datatype": "FP32", "data": []}]}"#;
+        let problem = Infer::parse(body).unwrap_err();
+        assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(!problem.detail.contains("expected"), "{}", problem.detail);
+        let problem = Infer::parse(b"{").unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST);
     }
 
     #[test]

@@ -163,7 +163,8 @@ fn widened([low, high]: [f64; 2]) -> [f64; 2] {
     if high - low > 1e-12 * high.abs().max(low.abs()) {
         return [low, high];
     }
-    let margin = if low == 0.0 { 0.5 } else { low.abs() * 0.05 };
+    // So wide that the texts of the ticks stay short, as those of a constant learning rate.
+    let margin = if low == 0.0 { 0.5 } else { low.abs() * 0.2 };
     [low - margin, high + margin]
 }
 
@@ -235,6 +236,9 @@ mod tests {
             texts(&near.y_ticks),
             ["0.0015", "0.00155", "0.0016", "0.00165", "0.0017"]
         );
+        let constant = Axes::new([0.0, 1.0], [0.001, 0.001], Scale::Linear);
+        let longest = constant.y_ticks.iter().map(|tick| tick.text.len()).max();
+        assert!(longest <= Some(6), "{:?}", constant.y_ticks);
         let log = Axes::new([0.0, 1.0], [0.003, 2.0], Scale::Log);
         assert_eq!(
             texts(&log.y_ticks),
