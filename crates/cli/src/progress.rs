@@ -109,8 +109,8 @@ pub struct Progress {
     /// Set by the first number of steps of such a training.
     pace: Arc<OnceLock<Pace>>,
     started: Instant,
-    /// Time that the last epoch took.
-    epoch_time: Option<Duration>,
+    /// Number of epochs that are over, and the time that they took.
+    past: (u32, Duration),
     split: SplitProgress,
     last_line: Instant,
 }
@@ -191,7 +191,7 @@ impl Progress {
             total_steps: None,
             pace: Arc::default(),
             started: Instant::now(),
-            epoch_time: None,
+            past: (0, Duration::ZERO),
             split: SplitProgress::new(true, 0),
             last_line: Instant::now(),
         }
@@ -204,7 +204,7 @@ impl Progress {
             .then(|| self.split.started.saturating_duration_since(self.started));
         Rest {
             epochs: self.epochs.saturating_sub(self.epoch),
-            epoch_time: self.epoch_time.or(seen),
+            epoch_time: self.past.1.checked_div(self.past.0).or(seen),
         }
     }
 
@@ -271,7 +271,7 @@ impl TrainingProgressLogger for Progress {
         self.pace = Arc::default();
         self.epochs = epochs;
         self.epoch = first;
-        self.epoch_time = None;
+        self.past = (0, Duration::ZERO);
         self.started = Instant::now();
     }
 
@@ -282,20 +282,28 @@ impl TrainingProgressLogger for Progress {
         note(&self.epoch_line(epoch));
         self.last_line = Instant::now();
         self.epoch = epoch + 1;
-        self.epoch_time = Some(self.started.elapsed());
+        self.past.0 += 1;
+        self.past.1 += self.started.elapsed();
         self.started = Instant::now();
         self.running.clear();
     }
 
     fn start_split(&mut self, split: &str, items: usize) {
+        // The steps of a training without epochs go on after an evaluation.
+        let done = match self.total_steps {
+            Some(_) => self.split.done,
+            None => 0,
+        };
         self.split = SplitProgress::new(split == "train", items);
+        self.split.done = done;
         if !self.bars {
             return;
         }
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        let bar = ProgressBar::with_draw_target(Some(items as u64), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(items as u64), ProgressDrawTarget::hidden());
+        bar.set_position(done as u64);
         let template = if room() < MARGIN {
             "{prefix} {percent}%  {rest} left"
         } else {
@@ -325,6 +333,7 @@ impl TrainingProgressLogger for Progress {
                                 let elapsed = pace.since.elapsed();
                                 pace.left(state.pos() as usize, items, elapsed)
                             }
+                            None if state.pos() == 0 => None,
                             None => Some(rest.left(state.elapsed(), state.eta())),
                         };
                         let _ = out.write_str(&left.map_or("-".to_owned(), rounded));
@@ -336,6 +345,7 @@ impl TrainingProgressLogger for Progress {
             Some(_) => "step".to_owned(),
             None => format!("{} {split:<5}", self.position(self.epoch)),
         });
+        bar.set_draw_target(ProgressDrawTarget::stderr());
         bar.enable_steady_tick(Duration::from_millis(200));
         self.bar = Some(bar);
     }
@@ -434,7 +444,7 @@ mod tests {
         let line = progress.split_line(Duration::from_secs(90));
         // 200 s for each of ten epochs, of which 90 s are over.
         assert_eq!(line, "epoch  1/10, 45%, loss 1.9200, 32 min left");
-        progress.epoch_time = Some(Duration::from_secs(100));
+        progress.past = (2, Duration::from_secs(200));
         let line = progress.split_line(Duration::from_secs(90));
         assert_eq!(line, "epoch  1/10, 45%, loss 1.9200, 17 min left");
         progress.epoch = 10;

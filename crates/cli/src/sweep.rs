@@ -19,6 +19,7 @@ use clap::{Args, ValueEnum};
 use tinderbox_backend::DeviceSpec;
 use tinderbox_predict::error_chain;
 use tinderbox_sweep::{Pruner, Range, Sampler, Settings, Space, SweepDir, SweepError};
+use tinderbox_train::format::counted;
 use tinderbox_train::overlay::document;
 use tinderbox_train::{Task as _, TaskRecipe, parse_duration};
 
@@ -345,11 +346,6 @@ fn number(value: f64) -> String {
     } else {
         format!("{value:e}")
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 fn threads_of(workers: usize) -> usize {

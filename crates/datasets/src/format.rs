@@ -17,6 +17,16 @@ pub fn thousands(count: usize) -> String {
     text
 }
 
+/// A count and its noun: `1 line`, `2 lines`, `1,000 lines`.
+///
+/// ```
+/// assert_eq!(tinderbox_datasets::format::counted(1_000, "line"), "1,000 lines");
+/// ```
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(count))
+}
+
 /// A text on one line of at most `most` letters; one that is cut ends in `…`. Control characters become
 /// spaces.
 ///

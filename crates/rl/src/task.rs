@@ -7,7 +7,7 @@ use std::rc::Rc;
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use tinderbox_predict::ModelFiles;
-use tinderbox_train::format::thousands;
+use tinderbox_train::format::{counted, thousands};
 use tinderbox_train::run_dir::RunDir;
 use tinderbox_train::task::{
     EvalReport, EvalRequest, InputOptions, InputReport, Noun, Objective, Overview,
@@ -93,7 +93,9 @@ impl Task for ReinforcementLearning {
         let spec = self.env.spec();
         let actions = match &spec.action_space {
             ActionSpace::Discrete(count) => format!("{count} discrete actions"),
-            ActionSpace::Continuous(space) => format!("actions of {} values", space.len()),
+            ActionSpace::Continuous(space) => {
+                format!("actions of {}", counted(space.len(), "value"))
+            }
         };
         Overview {
             summary: format!(

@@ -1,6 +1,6 @@
 //! Numbers as text for people.
 
-pub use tinderbox_datasets::format::thousands;
+pub use tinderbox_datasets::format::{counted, thousands};
 
 /// A share as a percentage, as in `95.8%`.
 pub fn percent(share: f64) -> String {

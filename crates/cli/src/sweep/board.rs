@@ -145,6 +145,14 @@ fn best_of(finished: &[Finished], mode: MonitorMode) -> Option<&Finished> {
 
 /// What the search has found, before it is tested.
 pub(super) fn winner(best: &Finished, metric: &str, finished: &[Finished]) -> String {
+    if solved_nothing(best) {
+        return format!(
+            "none of {} solved the environment; training trial {}, which came closest on validation data, again to \
+             test it",
+            counted(finished.len(), "trial"),
+            best.number + 1
+        );
+    }
     format!(
         "best of {}: trial {} with {metric} {} on validation data; training it again to test it",
         counted(finished.len(), "trial"),
@@ -163,13 +171,24 @@ pub(super) fn add(
 ) {
     let tally = Tally::of(finished);
     let Some(best) = leaders.first() else { return };
-    report.sections.push(Section::text(format!(
-        "The recipe is the best of {} ({}) by {metric} on validation data: {}. Being chosen, that score is \
+    let chosen = if solved_nothing(best) {
+        format!(
+            "None of {} ({}) solved the environment; the recipe is that of trial {}, which came closest on validation \
+             data. The test split was used for this run only.",
+            counted(tally.total(), "trial"),
+            tally.text(),
+            best.number + 1
+        )
+    } else {
+        format!(
+            "The recipe is the best of {} ({}) by {metric} on validation data: {}. Being chosen, that score is \
          optimistic; the test split was used for this run only.",
-        counted(tally.total(), "trial"),
-        tally.text(),
-        score(best)
-    )));
+            counted(tally.total(), "trial"),
+            tally.text(),
+            score(best)
+        )
+    };
+    report.sections.push(Section::text(chosen));
     let rows = rows(&search.space, leaders, metric);
     report.sections.push(Section::table("Best trials", rows));
     let bars = importance(search, finished);
@@ -231,9 +250,14 @@ fn score(trial: &Finished) -> String {
     let all = trial.scores.len();
     match trial.unsolved {
         0 => number(trial),
-        1.. if trial.unsolved >= all => "not solved".to_owned(),
+        _ if solved_nothing(trial) => "not solved".to_owned(),
         unsolved => format!("{} ({unsolved} of {all} not solved)", number(trial)),
     }
+}
+
+/// Whether there was something to solve, and no training of a trial did.
+fn solved_nothing(trial: &Finished) -> bool {
+    trial.unsolved > 0 && trial.unsolved >= trial.scores.len()
 }
 
 fn number(trial: &Finished) -> String {

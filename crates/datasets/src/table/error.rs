@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::schema::Kind;
-use crate::format::thousands;
+use crate::format::{counted, thousands};
 
 /// Errors of reading or using a table.
 #[derive(Debug, Error)]
@@ -55,7 +55,7 @@ pub enum TableError {
         file: String,
     },
     /// There is a header and nothing else.
-    #[error("`{file}` has a header of {columns} columns, but no rows")]
+    #[error("`{file}` has a header of {}, but no rows", counted(*.columns, "column"))]
     NoRows {
         /// The file.
         file: String,
@@ -201,7 +201,7 @@ pub enum TableError {
         header: bool,
     },
     /// A file without a header has not as many columns as it should.
-    #[error("`{file}` has {found} columns and no header; expected {expected}")]
+    #[error("`{file}` has {} and no header; expected {expected}", counted(*.found, "column"))]
     ColumnCount {
         /// The file.
         file: String,

@@ -10,7 +10,7 @@ use super::date::DateOrder;
 use super::error::TableError;
 use super::number::DecimalMark;
 use super::schema::{Kind, Overrides, default_missing};
-use crate::format::thousands;
+use crate::format::{counted, thousands};
 
 /// How the bytes of a file become letters.
 ///
@@ -320,14 +320,14 @@ impl fmt::Display for ReadNote {
             Self::Titles { lines, header } => write!(
                 f,
                 "line {header} is taken as the header; the {} above it {} skipped",
-                counted(*lines, "line"),
+                counted(*lines as usize, "line"),
                 if *lines == 1 { "is" } else { "are" }
             ),
             Self::StrayQuote { line, lines } => write!(
                 f,
                 "line {line}: a quoted cell spans lines that look like rows, so up to {} may be lost; \
                  remove the stray quote",
-                counted(*lines, "row")
+                counted(*lines as usize, "row")
             ),
             Self::Nested { column } => write!(
                 f,
@@ -412,7 +412,7 @@ fn mixed_percent(column: &str, sign: &str, signed: usize, cells: usize) -> Strin
         "{} of {} of `{column}` {} a {name} sign: `5{sign}` and `{share}` may be the same number, so the \
          column is read as text; write all cells in one way",
         thousands(signed),
-        counted(cells as u64, "cell"),
+        counted(cells, "cell"),
         if signed == 1 { "has" } else { "have" }
     )
 }
@@ -430,15 +430,6 @@ fn cells_are(words: usize) -> String {
         1 => "1 cell is".to_owned(),
         words => format!("{words} cells are"),
     }
-}
-
-/// `1 line`, `2 lines`, `1,000 lines`.
-fn counted(count: u64, what: &str) -> String {
-    format!(
-        "{} {what}{}",
-        thousands(count as usize),
-        if count == 1 { "" } else { "s" }
-    )
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::documents::{open, read_error, text_files};
 use super::error::{Location, TextError};
 use super::rows::TextReport;
+use super::source::{is_utf16, utf16};
 
 /// Most bytes of a corpus that is read whole, 1 GiB.
 pub const MAX_CORPUS_BYTES: u64 = 1 << 30;
@@ -73,6 +74,9 @@ pub(super) fn utf8_of(reader: impl Read, name: &str, limit: u64) -> Result<Strin
 }
 
 fn utf8(mut bytes: Vec<u8>, file: &str) -> Result<String, TextError> {
+    if is_utf16(&bytes) {
+        return Err(utf16(file));
+    }
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         bytes.drain(..3);
     }

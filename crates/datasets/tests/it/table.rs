@@ -643,7 +643,7 @@ fn without_a_header_columns_are_found_by_their_place() {
         (7.0, vec!["y".to_owned()])
     );
     let message = read("3\n").unwrap_err().to_string();
-    assert_eq!(message, "`n.csv` has 1 columns and no header; expected 3");
+    assert_eq!(message, "`n.csv` has 1 column and no header; expected 3");
 }
 
 #[test]

@@ -282,9 +282,13 @@ fn read_own(
     Ok((located, [Some(train), valid, test]))
 }
 
-/// All texts of the user's own files, for a trained model with its labels. The splits are those of the
-/// files; nothing is held out.
+/// All texts of the user's own files, or of a file of messages, for a trained model with its labels. The
+/// splits are those of the files; nothing is held out.
 pub(super) fn open_all(data: &Data, known: &[String]) -> Result<LabeledTexts, DataError> {
+    if let Data::SmsSpam { path } = data {
+        let set = Set::of(&sets::sms_spam(Path::new(path))?);
+        return Ok(set.into_texts(Splits::default(), Vec::new()));
+    }
     let (located, sets) = read_own(data, Some(known.to_vec()))?;
     let mut all: Option<Set> = None;
     let [train, valid, test] = sets.map(|set| {
@@ -572,6 +576,19 @@ mod tests {
             error.is_some_and(|error| error.starts_with("40 classes in 40 texts, such as `label 0`")),
             "no such error"
         );
+    }
+
+    #[test]
+    fn another_file_of_messages_is_evaluated_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("messages.csv");
+        std::fs::write(&path, "text,label\nhello there,ham\nwin cash,spam\n").unwrap();
+        let data = Data::SmsSpam {
+            path: path.display().to_string(),
+        };
+        let texts = open_all(&data, &["ham".to_owned(), "spam".to_owned()]).unwrap();
+        assert_eq!((texts.inputs.len(), texts.labels.len()), (2, 2));
+        assert!(!data.has_official_splits());
     }
 
     #[test]

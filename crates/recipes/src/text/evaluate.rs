@@ -213,7 +213,10 @@ fn evaluate_labeled(
         Some(list) => Some(list.choose(&items(&texts), split, is_other)),
         None => is_other.then_some(Scope::Whole { trained_on: 0 }),
     };
-    let has_splits = texts.located.as_ref().is_none_or(SplitPaths::has_splits);
+    let has_splits = match &texts.located {
+        Some(located) => located.has_splits(),
+        None => data.has_official_splits(),
+    };
     let is_whole = matches!(scope, Some(Scope::Whole { .. }));
     let rows: Vec<usize> = match &scope {
         Some(Scope::Stored { rows, .. }) => rows.clone(),
@@ -251,7 +254,11 @@ fn open_labeled(
     data: &Data,
 ) -> Result<LabeledTexts, DataError> {
     let (labels, is_other) = (model.labels(), request.data.is_some());
-    let texts = if data.is_own() && (request.splits.is_some() || is_other) {
+    let takes_all = match data {
+        Data::SmsSpam { .. } => is_other,
+        _ => data.is_own() && (request.splits.is_some() || is_other),
+    };
+    let texts = if takes_all {
         let mut data = data.clone();
         if let (Data::Texts { test, .. }, true) = (&mut data, is_other) {
             test.clear();

@@ -310,6 +310,17 @@ impl Data {
         )
     }
 
+    /// Whether the authors of the set say which texts are for testing: those of other sets are held out by us.
+    pub(super) fn has_official_splits(&self) -> bool {
+        matches!(
+            self,
+            Self::Requests { .. }
+                | Self::AgNews { .. }
+                | Self::Sst2 { .. }
+                | Self::ContractNli { .. }
+        )
+    }
+
     /// Skips rows with an empty text or label, where there is such a key.
     pub fn set_skip_empty(&mut self) {
         if let Self::Texts { skip_empty, .. }
