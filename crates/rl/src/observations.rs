@@ -19,7 +19,7 @@ const BATCH: usize = 256;
 /// A line that is not an observation.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 enum ObservationError {
-    #[error("`{name}` line {line}: `{cell}` is not a number that 32 bits can hold")]
+    #[error("`{name}` line {line}: `{cell}` is not a finite 32-bit number")]
     NotANumber {
         name: String,
         line: u64,

@@ -66,7 +66,7 @@ impl Generate {
             None => Ok(default),
             Some(Some(count)) => Ok(count),
             Some(None) => Err(Problem::input(format!(
-                "`{key}` must be a whole number from 0 on"
+                "`{key}` must be a whole number, 0 or more"
             ))),
         };
         let size = |key: &str, default: u64| {
@@ -219,7 +219,7 @@ mod tests {
             (json!({"prompt": 1}), "`prompt` must be text"),
             (
                 json!({"prompt": "a", "seed": 1.5}),
-                "`seed` must be a whole number from 0 on",
+                "`seed` must be a whole number, 0 or more",
             ),
             (
                 json!({"prompt": "a", "temperature": "hot"}),
