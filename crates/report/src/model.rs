@@ -58,7 +58,7 @@ pub(crate) fn network(run: &Run) -> Option<&str> {
     network.get("kind")?.as_str()
 }
 
-/// The temperature that calibrates its probabilities, if it has some.
+/// The temperature that calibrates its probabilities; none of a model without probabilities.
 pub(crate) fn temperature(run: &Run) -> Option<f64> {
     if labels(run).is_empty() {
         return None;

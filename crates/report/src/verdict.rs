@@ -88,14 +88,17 @@ pub fn verdict(comparison: &Comparison, f1: F1, rows: usize, items: &str) -> Str
     }
 }
 
-/// A number of a sentence whose largest is `largest`: as many decimals for each, four of small ones.
+/// A number of a sentence whose largest is `largest`: as many decimals for each, but four where none of its digits
+/// would be left, as of a small difference.
 fn digits(value: f64, largest: f64) -> String {
-    let decimals = match largest {
-        largest if largest >= 1_000.0 => 0,
-        largest if largest >= 100.0 => 1,
-        largest if largest >= 10.0 => 2,
-        _ => 4,
+    let (decimals, last) = match largest {
+        largest if largest >= 1_000.0 => (0, 1.0),
+        largest if largest >= 100.0 => (1, 0.1),
+        largest if largest >= 10.0 => (2, 0.01),
+        _ => (4, 0.0),
     };
+    let is_lost = value != 0.0 && value.abs() < last;
+    let decimals = if is_lost { 4 } else { decimals };
     if value.abs() < 1_000.0 {
         format!("{value:.decimals$}")
     } else {
@@ -155,6 +158,16 @@ mod tests {
         let message = verdict(&found, F1::Binary, 100, "episodes");
         let words = "return_mean -131 for heuristic policy, -1,114 for this model (difference 982,";
         assert!(message.contains(words), "{message}");
+        // A small difference is not rounded to 0.
+        let found = Comparison::of_values(
+            "rmse",
+            MonitorMode::Min,
+            2_000.25,
+            "ridge regression",
+            2_000.0,
+        );
+        let message = verdict(&found, F1::Binary, 1_400, "rows");
+        assert!(message.contains("(difference 0.2500,"), "{message}");
         let found = Comparison::of_values("rmse", MonitorMode::Min, 2.0, "ridge regression", 1.0);
         let message = verdict(&found, F1::Binary, 1_400, "rows");
         assert!(

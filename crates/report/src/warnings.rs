@@ -17,7 +17,7 @@ pub(crate) fn warnings(run: &Run) -> Vec<String> {
             }
         }
         if let Some(data) = &summary.data {
-            // Older runs stored the counts alone.
+            // Older runs stored only the counts.
             let mut shared = data.shared().warnings(ITEM);
             shared.retain(|warning| !is_known(&all, warning));
             all.extend(shared);

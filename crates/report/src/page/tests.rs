@@ -219,6 +219,12 @@ fn no_run_is_the_best_of_different_environments_or_data() {
         "{text}"
     );
     assert!(!text.contains("Best accuracy"), "{text}");
+    set(&mut runs[1], "CartPole-v1");
+    let data = runs[1].summary.as_mut().unwrap().data.as_mut().unwrap();
+    data.hash = Some("11ee".to_owned());
+    let text = page(&runs);
+    assert!(text.contains("The runs are of different data"), "{text}");
+    assert!(!text.contains("Best accuracy"), "{text}");
 }
 
 #[test]
