@@ -100,7 +100,7 @@ pub(super) const DOCS: &[KeyDoc] = &[
     ),
     KeyDoc::new(
         "data.format.memory",
-        "Largest memory for reading the file, in GB; 0 for half of the free memory",
+        "Largest memory for reading the file, in GB; 0 for half of the available memory",
         "0 or more",
     ),
     KeyDoc::new("data.kind", "Kind of data", ""),

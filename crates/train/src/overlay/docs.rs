@@ -319,7 +319,7 @@ fn page<T: Patchable>(rows: &[Row]) -> String {
         } else {
             format!("`[{section}]`: {title}")
         };
-        // Kinds without a table of their own have the keys of the others.
+        // A kind that no table shows has the keys of the other kinds.
         let all = rows.iter().filter(|row| row.section == section);
         let all: BTreeSet<String> = all.flat_map(|row| row.kinds.clone()).collect();
         let _ = writeln!(

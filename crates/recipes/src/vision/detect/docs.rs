@@ -53,6 +53,16 @@ pub(in crate::vision) const DOCS: &[KeyDoc] = &[
         "2 to 64",
     ),
     KeyDoc::new(
+        "model(yolox).width_multiplier",
+        "Multiplier for the channels of every stage",
+        "0.125 to 4",
+    ),
+    KeyDoc::new(
+        "model(yolox).depth_multiplier",
+        "Multiplier for the number of blocks of every stage",
+        "0 to 4",
+    ),
+    KeyDoc::new(
         "model.depthwise",
         "Depthwise separable 3x3 convolutions",
         "true or false",
