@@ -24,15 +24,7 @@ pub fn read_delimited(
     name: &str,
     options: &TextOptions,
 ) -> Result<TextSet, TextError> {
-    let wanted = RowOptions {
-        labels: Labels::One,
-        pair: false,
-        cells: false,
-        plain: PlainText::Table,
-    };
-    let opened = Opened::new(reader, name)?;
-    let (rows, _) = gather(|sink| each_opened(opened, wanted, options, sink), options)?;
-    TextSet::of_rows(name, rows, options)
+    labeled(Opened::new(reader, name)?, name, options)
 }
 
 /// Reads labeled texts from a table without a header, or by the names of the columns if the first line
@@ -58,6 +50,11 @@ pub(crate) fn read_with_or_without_header(
     } else {
         numbered
     };
+    labeled(opened, name, options)
+}
+
+/// The labeled texts of a table.
+fn labeled(opened: Opened<'_>, name: &str, options: &TextOptions) -> Result<TextSet, TextError> {
     let wanted = RowOptions {
         labels: Labels::One,
         pair: false,
@@ -68,7 +65,7 @@ pub(crate) fn read_with_or_without_header(
     TextSet::of_rows(name, rows, options)
 }
 
-/// Whether the first line has the names of the text and of the label in cells of their own.
+/// Whether the first line has the names of the text and of the label, each in a cell.
 #[cfg(feature = "sets")]
 fn has_header(head: &[u8], options: &TextOptions) -> bool {
     let line = head.split(|&byte| byte == b'\n').next();
