@@ -289,7 +289,7 @@ impl TrainingProgressLogger for Progress {
     }
 
     fn start_split(&mut self, split: &str, items: usize) {
-        // The steps of a training without epochs go on after an evaluation.
+        // The steps of a training without epochs continue after an evaluation.
         let done = match self.total_steps {
             Some(_) => self.split.done,
             None => 0,

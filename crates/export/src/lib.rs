@@ -64,7 +64,7 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>, ExportError> {
 pub fn not_in_graph(model: &Model) -> Option<&'static str> {
     match model {
         Model::Segmenter(model) if model.refines() => Some(
-            "the graph gives the probabilities of pixels; `predict` also refines the edges of masks by the photo \
+            "the graph gives the probabilities of pixels; `predict` also refines the edges of masks with the photo \
              (`refine` in the recipe), which is not in the file",
         ),
         _ => None,

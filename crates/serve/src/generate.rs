@@ -11,6 +11,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
+use tinderbox_datasets::format::shorten;
 use tinderbox_predict::text::Sampling;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -56,7 +57,7 @@ impl Generate {
             return Err(Problem::input("the body must be an object with `prompt`"));
         };
         if let Some(key) = body.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let key: String = key.chars().take(80).collect();
+            let key = shorten(key, 80);
             let known = KEYS.map(|key| format!("`{key}`")).join(", ");
             return Err(Problem::input(format!(
                 "unknown key `{key}`; a request to generate text takes {known}"

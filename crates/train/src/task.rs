@@ -340,8 +340,8 @@ pub struct Objective {
     pub mode: MonitorMode,
     /// Its values: one, or one for each fold.
     pub scores: Vec<f64>,
-    /// How many of them only rank a training that did not reach the goal that the metric counts the way to, such as the
-    /// steps to solve an environment.
+    /// How many of them are of trainings that did not reach their goal, such as to solve an environment: these scores
+    /// only rank the training.
     #[serde(default)]
     pub unsolved: usize,
 }

@@ -58,7 +58,7 @@ pub(crate) fn export(model: &Segmenter) -> Result<Vec<u8>, ExportError> {
     graph.describe("multiple", multiple.to_string());
     graph.describe("refine", model.refines().to_string());
     let refined = if model.refines() {
-        " `predict` also refines the edges of masks by the photo, which is not part of the graph."
+        " `predict` also refines the edges of masks with the photo, which is not part of the graph."
     } else {
         ""
     };

@@ -69,7 +69,7 @@ pub enum FolderError {
     },
     /// Archives in a folder have files of the same name.
     #[error(
-        "`{}` and `{}` have the same place in the dataset; unpack the archives into folders of their own",
+        "`{}` and `{}` have the same place in the dataset; unpack each archive into a separate folder",
         first.display(), second.display()
     )]
     SameName {
