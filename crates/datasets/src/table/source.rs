@@ -108,7 +108,7 @@ pub(crate) fn refuse_others(start: &[u8], file: &str) -> Result<(), TableError> 
         }
         [0xD0, 0xCF, 0x11, 0xE0, ..] => "an old Excel workbook; save it as CSV",
         [0x28, 0xB5, 0x2F, 0xFD, ..] => "packed with zstd; unpack it first",
-        [b'B', b'Z', b'h', ..] => "packed with bzip2; unpack it first",
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => "packed with bzip2; unpack it first",
         [0xFD, b'7', b'z', b'X', b'Z', ..] => "packed with xz; unpack it first",
         _ => return Ok(()),
     };
@@ -156,6 +156,7 @@ mod tests {
             ));
         }
         assert!(refuse_others(b"PK,name\n", "f").is_ok());
+        assert!(refuse_others(b"BZhang wrote\n", "f").is_ok());
         assert!(refuse_others(b"", "f").is_ok());
     }
 }
