@@ -41,7 +41,7 @@ pub struct Finished {
     pub deviation: f64,
     /// The scores of its folds and seeds.
     pub scores: Vec<f64>,
-    /// How many of them are of trainings that did not reach the goal that the metric counts the way to.
+    /// How many of them are of trainings that did not reach their goal: these scores only rank the training.
     #[serde(default)]
     pub unsolved: usize,
     /// Validation metrics while it was trained, with the epoch of each.
