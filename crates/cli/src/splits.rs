@@ -46,18 +46,27 @@ pub fn split_lines(splits: &[SplitOverview], noun: Noun) -> Vec<String> {
 }
 
 fn add_classes(line: &mut String, classes: &[(String, usize)]) {
-    for (at, (class, count)) in classes.iter().enumerate() {
-        let before = if at == 0 { ": " } else { ", " };
-        let next = format!("{before}{class} {}", thousands(*count));
-        let rest = classes.len() - at;
-        // Room for the words that count the rest, unless this is the last class.
-        let room = if rest == 1 { 0 } else { 18 };
-        if at > 0 && line.chars().count() + next.chars().count() + room > WIDTH {
+    let parts: Vec<String> = classes
+        .iter()
+        .enumerate()
+        .map(|(at, (class, count))| {
+            let before = if at == 0 { ": " } else { ", " };
+            format!("{before}{class} {}", thousands(*count))
+        })
+        .collect();
+    let letters =
+        |parts: &[String]| -> usize { parts.iter().map(|part| part.chars().count()).sum() };
+    for (at, next) in parts.iter().enumerate() {
+        let rest = parts.len() - at;
+        let used = line.chars().count();
+        // Room for the words that count the rest, unless the rest fits.
+        let fits = used + letters(&parts[at..]) <= WIDTH;
+        if at > 0 && !fits && used + next.chars().count() + 18 > WIDTH {
             let noun = if rest == 1 { "class" } else { "classes" };
             line.extend([", ", &thousands(rest), " more ", noun]);
             return;
         }
-        line.push_str(&next);
+        line.push_str(next);
     }
 }
 

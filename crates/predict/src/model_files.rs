@@ -131,7 +131,7 @@ impl ModelFiles {
         let document = self.document()?;
         match document.get("kind").and_then(Value::as_str) {
             Some(found) if found == kind => self.parse(document),
-            Some(found) => Err(self.refuse(format!("it contains a `{found}`, not a `{kind}`"))),
+            Some(found) => Err(self.refuse(format!("its kind is `{found}`, not `{kind}`"))),
             None => Err(self.refuse("it has no `kind`")),
         }
     }
@@ -205,10 +205,7 @@ mod tests {
                 r#"{"format": 3, "kind": "a", "versions": {"tinderbox": "0.2.0"}}"#,
                 "reads format 2; update this program",
             ),
-            (
-                r#"{"format": 2, "kind": "b"}"#,
-                "it contains a `b`, not a `a`",
-            ),
+            (r#"{"format": 2, "kind": "b"}"#, "its kind is `b`, not `a`"),
             (r#"{"format": 2}"#, "it has no `kind`"),
             ("{", "EOF"),
         ] {

@@ -313,6 +313,23 @@ pub enum TableError {
 }
 
 impl TableError {
+    /// The message without advice on settings, for programs that have none for the encoding.
+    pub fn without_advice(&self) -> String {
+        match self {
+            Self::Encoding {
+                file,
+                line,
+                byte,
+                encoding,
+            } => format!("`{file}` line {line}: byte {byte:#04x} is not {encoding}"),
+            Self::Nul { file, line } => format!(
+                "`{file}` line {line} contains a NUL character: the file is not text, is damaged, or is UTF-16 \
+                 without a byte order mark"
+            ),
+            error => error.to_string(),
+        }
+    }
+
     /// Whether it is about one row, so that the rows behind it can still be read.
     pub fn is_row(&self) -> bool {
         matches!(

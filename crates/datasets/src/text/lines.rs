@@ -49,7 +49,7 @@ pub(super) fn each_plain_line(
         if number == 1 && is_utf16(&line) {
             return Err(utf16(name));
         }
-        // The first bytes were checked before.
+        // A NUL byte in a line after those that told the kind of file.
         if options.encoding.is_none() && line.contains(&0) {
             return Err(binary(name));
         }

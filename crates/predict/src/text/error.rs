@@ -93,15 +93,12 @@ impl From<TextError> for PredictError {
     /// Prediction has no option for the encoding: a file in another one is to be converted.
     fn from(error: TextError) -> Self {
         match error {
-            TextError::Table(TableError::Encoding {
-                file,
-                line,
-                byte,
-                encoding,
-            }) => Self::input(format!(
-                "`{file}` line {line}: byte {byte:#04x} is not {encoding}; convert the file to {encoding}, \
-                 e.g. with `iconv -f windows-1252 -t {encoding}`"
-            )),
+            TextError::Table(ref table @ TableError::Encoding { ref encoding, .. }) => {
+                Self::input(format!(
+                    "{}; convert the file to {encoding}, e.g. with `iconv -f windows-1252 -t {encoding}`",
+                    table.without_advice()
+                ))
+            }
             error => Self::input(error),
         }
     }

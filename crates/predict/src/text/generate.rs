@@ -63,7 +63,7 @@ impl TextPredictor {
         sampling: Sampling,
     ) -> Result<Generator<'_>, PredictError> {
         let Some(TextModel::Gpt(model)) = self.ensemble().models.first() else {
-            return unsupported("this model classifies texts and does not generate any");
+            return unsupported("this model does not generate text");
         };
         if !(sampling.temperature >= 0.0 && sampling.temperature <= 100.0) {
             let given = sampling.temperature;

@@ -165,16 +165,7 @@ fn advice(error: &TextError) -> Option<(&'static str, &'static str)> {
 /// An error without its own advice on the encoding, which names no key.
 fn without_hint(error: &TextError) -> String {
     match error {
-        TextError::Table(TableError::Encoding {
-            file,
-            line,
-            byte,
-            encoding,
-        }) => format!("`{file}` line {line}: byte {byte:#04x} is not {encoding}"),
-        TextError::Table(TableError::Nul { file, line }) => format!(
-            "`{file}` line {line} contains a NUL character: the file is not text, is damaged, or is UTF-16 \
-             without a byte order mark"
-        ),
+        TextError::Table(error) => error.without_advice(),
         error => error.to_string(),
     }
 }

@@ -271,14 +271,14 @@ fn crop_chosen(inputs: &[(TransferCrop, ImageData)], choice: &Choice) -> Option<
     };
     let (own, other) = (center.min(whole), center.max(whole));
     let (crop, data) = &inputs[choice.kind];
-    let part = match crop {
-        TransferCrop::Whole => "the whole shorter side",
-        TransferCrop::Auto | TransferCrop::Center => "the center",
+    let (part, rejected) = match crop {
+        TransferCrop::Whole => ("the whole shorter side", "the center"),
+        TransferCrop::Auto | TransferCrop::Center => ("the center", "the whole shorter side"),
     };
     let [height, width, _] = data.shape();
     Some(Section::text(format!(
         "The network sees {part} of an image, {height}x{width} pixels (`transfer.crop`): the loss in \
-         cross-validation is {own:.4}, and {other:.4} with the other choice."
+         cross-validation is {own:.4}, and {other:.4} with {rejected}."
     )))
 }
 
