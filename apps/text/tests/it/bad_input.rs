@@ -251,7 +251,7 @@ fn what_cannot_be_predicted_is_refused() {
         .failed(2, &["nowhere"]);
     place
         .run(&["generate", "--run", "run", "--prompt", "a"])
-        .failed(2, &["classifies"]);
+        .failed(2, &["generate"]);
 }
 
 #[test]
