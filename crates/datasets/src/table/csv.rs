@@ -13,6 +13,7 @@ use super::preamble::Preamble;
 use super::quotes::{QuoteCheck, Stray};
 use super::ranges::Form;
 use super::raw::{Lines, Markers, RawColumn};
+use super::schema::Schema;
 use super::sniff::{Dialect, Hints, is_blank};
 use super::source::{MEMORY_PER_BYTE, Source, memory_limit, unpack_error};
 use crate::random::{Stream, below, stream};
@@ -69,14 +70,15 @@ impl Format {
 pub(crate) type Keep<'k> = dyn Fn(&[String], bool) -> Result<Vec<bool>, TableError> + 'k;
 
 /// Reads all rows of `source`: CSV, or JSON where the first characters are those of an object or of an
-/// array of objects.
+/// array of objects. `schema` is that of the columns, if it is known.
 pub(crate) fn gather(
     source: Source<'_>,
     options: &ReadOptions,
+    schema: Option<&Schema>,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
     match open_text(source, options)? {
-        Text::Json { source, head } => gather_json(source, head, options, keep),
+        Text::Json { source, head } => gather_json(source, head, options, schema, keep),
         Text::Csv { rows, header } => rows.gather(header, options, keep),
     }
 }

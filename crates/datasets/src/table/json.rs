@@ -14,7 +14,9 @@ use serde::de::IgnoredAny;
 use super::csv::{Format, Gathered, Keep, MAX_COLUMNS, Sink, text_error};
 use super::decode::{Passed, TextReader};
 use super::error::TableError;
+use super::number::DecimalMark;
 use super::options::{ReadNote, ReadOptions};
+use super::schema::Schema;
 use super::source::Source;
 use crate::format::json_reason;
 
@@ -32,17 +34,18 @@ pub(crate) fn is_json(head: &[u8]) -> bool {
     object(head) || array.is_some_and(object)
 }
 
-/// Reads all objects; `head` is the beginning of the text of `source`.
+/// Reads all objects; `head` is the beginning of the text of `source`, `schema` that of the columns, if it is known.
 pub(crate) fn gather_json(
     source: Source<'_>,
     head: Vec<u8>,
     options: &ReadOptions,
+    schema: Option<&Schema>,
     keep: &Keep<'_>,
 ) -> Result<Gathered, TableError> {
     let Source { file, text, packed } = source;
     let (passed, encoding) = (text.passed(), text.encoding().name());
     let mut objects = Objects::new(BufReader::new(Cursor::new(head).chain(text)));
-    let mut rows = Rows::new(&file);
+    let mut rows = Rows::new(&file, schema);
     let (mut sink, mut count) = (Sink::growing(options), 0);
     let mut object = Vec::new();
     loop {
@@ -113,13 +116,17 @@ pub(crate) struct JsonRows {
 }
 
 impl JsonRows {
-    pub(crate) fn open(source: Source<'static>, head: Vec<u8>) -> Result<Self, TableError> {
+    pub(crate) fn open(
+        source: Source<'static>,
+        head: Vec<u8>,
+        schema: &Schema,
+    ) -> Result<Self, TableError> {
         let Source { file, text, packed } = source;
         let mut own = Self {
             packed,
             passed: text.passed(),
             objects: Objects::new(BufReader::new(Cursor::new(head).chain(text))),
-            rows: Rows::new(&file),
+            rows: Rows::new(&file, Some(schema)),
             object: Vec::new(),
             waiting: VecDeque::new(),
         };
@@ -170,15 +177,25 @@ struct Rows {
     places: HashMap<Vec<u8>, usize>,
     /// Whether a column holds a list or an object in some row.
     nested: Vec<bool>,
+    /// The columns whose texts have decimal commas.
+    commas: Vec<String>,
+    /// Whether a column is one of them.
+    has_commas: Vec<bool>,
 }
 
 impl Rows {
-    fn new(file: &str) -> Self {
+    fn new(file: &str, schema: Option<&Schema>) -> Self {
+        let columns = schema.map_or(&[][..], |schema| &schema.columns);
+        let with_commas = columns
+            .iter()
+            .filter(|column| column.number.decimal == DecimalMark::Comma);
         Self {
             file: file.to_owned(),
             names: Vec::new(),
             places: HashMap::new(),
             nested: Vec::new(),
+            commas: with_commas.map(|column| column.name.clone()).collect(),
+            has_commas: Vec::new(),
         }
     }
 
@@ -204,7 +221,7 @@ impl Rows {
                 });
             }
             self.nested[at] |= matches!(value.first(), Some(b'{' | b'['));
-            cells[at] = Some(self.cell(value, line)?);
+            cells[at] = Some(self.cell(value, line, self.has_commas[at])?);
         }
         Ok(cells.into_iter().map(Option::unwrap_or_default).collect())
     }
@@ -227,6 +244,7 @@ impl Rows {
         let plain = serde_json::to_vec(&name).unwrap_or_default();
         let at = self.places.get(&plain).copied().unwrap_or(at);
         if at == self.names.len() {
+            self.has_commas.push(self.commas.contains(&name));
             self.names.push(name);
             self.nested.push(false);
             self.places.insert(plain, at);
@@ -236,11 +254,22 @@ impl Rows {
     }
 
     /// A value as the cell of a CSV file would have it.
-    fn cell(&self, value: &[u8], line: u64) -> Result<Vec<u8>, TableError> {
+    ///
+    /// A number has a decimal point in JSON, whatever mark the texts of its column have: `1.234` is not 1234.
+    fn cell(&self, value: &[u8], line: u64, has_commas: bool) -> Result<Vec<u8>, TableError> {
         Ok(match value.first() {
             Some(b'"') => self.text(value, line)?.into_bytes(),
             None | Some(b'n' | b'{' | b'[') => Vec::new(),
-            _ => value.to_vec(),
+            _ => value
+                .iter()
+                .map(|&byte| {
+                    if has_commas && byte == b'.' {
+                        b','
+                    } else {
+                        byte
+                    }
+                })
+                .collect(),
         })
     }
 

@@ -94,7 +94,7 @@ fn infer_csv(source: Source<'_>, options: &ReadOptions) -> Result<(Table, ReadRe
         check_overrides(names, header, options, &file)?;
         Ok(vec![true; names.len()])
     };
-    let mut gathered = gather(source, options, &keep)?;
+    let mut gathered = gather(source, options, None, &keep)?;
     let (markers, columns) = (
         Markers::new(&options.missing),
         std::mem::take(&mut gathered.columns),
@@ -249,7 +249,7 @@ fn conform_csv(
             .map(|at| plan.of_column.contains(&Some(at)))
             .collect())
     };
-    let mut gathered = gather(source, &options, &keep)?;
+    let mut gathered = gather(source, &options, Some(schema), &keep)?;
     if let Some(stray) = gathered.stray {
         return Err(TableError::StrayQuote {
             file,

@@ -188,7 +188,7 @@ impl TableReader {
         let (mut rows, header) = match open_text(source, &options)? {
             Text::Csv { rows, header } => (rows, header),
             Text::Json { source, head } => {
-                let rows = JsonRows::open(source, head)?;
+                let rows = JsonRows::open(source, head, schema)?;
                 let names = rows.names();
                 let plan = Plan::new(&names, true, schema, optional, &file)?;
                 let new = Parts {

@@ -8,8 +8,8 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tinderbox_datasets::table::{
-    Column, DateOrder, Encoding, Kind, ReadNote, ReadOptions, ReadReport, Schema, Table,
-    TableError, read, read_csv, read_csv_with, read_with,
+    Column, DateOrder, Encoding, Kind, Passthrough, ReadNote, ReadOptions, ReadReport, Schema,
+    Table, TableError, TableReader, read, read_csv, read_csv_with, read_with,
 };
 
 fn open(csv: impl AsRef<[u8]>) -> Result<(Table, ReadReport), TableError> {
@@ -557,6 +557,41 @@ fn a_schema_reads_columns_in_any_order_and_ignores_others() {
         [1.5, 0.0, 19_755.0]
     );
     assert_eq!(texts(&table, "color"), ["green"]);
+}
+
+#[test]
+fn json_numbers_have_points_where_the_texts_of_a_column_have_commas() {
+    let row = |price: &str| {
+        format!(
+            "{{\"id\": 9, \"when\": \"2.2.2024\", \"price\": {price}, \"color\": \"red\", \"sold\": \"no\", \"note\": \"x\"}}\n"
+        )
+    };
+    for (price, expected) in [
+        ("1.234", 1.234),
+        ("-4656.73", -4656.73),
+        ("2e-1", 0.2),
+        ("7", 7.0),
+        ("\"1,5\"", 1.5),
+    ] {
+        let (table, _) = again(&row(price), &[]).unwrap();
+        assert_eq!(
+            table.column("price").unwrap().number(0),
+            expected,
+            "{price}"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new.jsonl");
+        std::fs::write(&path, row(price)).unwrap();
+        let options = ReadOptions::default();
+        let mut reader =
+            TableReader::open(&path, &schema(), &[], Passthrough::Columns(&[]), &options).unwrap();
+        let chunk = reader.next_chunk(10).unwrap().unwrap();
+        assert_eq!(
+            chunk.table.column("price").unwrap().number(0),
+            expected,
+            "{price}"
+        );
+    }
 }
 
 #[test]
