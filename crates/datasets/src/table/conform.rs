@@ -7,9 +7,9 @@ use super::infer::{
     boolean_column, number_column, opposite_of_only_word, opposites, spread, styled_column,
     words_column,
 };
-use super::number::{DecimalMark, Styled, find_style};
+use super::number::{DecimalMark, Parsed, Styled, find_style, parse_plain};
 use super::parse::{Context, NumberScan, cell_at, dates, find_dates, intern};
-use super::raw::RawColumn;
+use super::raw::{PLAIN_NUMBER, RawColumn};
 use super::schema::{BooleanWords, ColumnSchema, Kind};
 
 /// Makes a column of the kind that the user has decided.
@@ -176,7 +176,15 @@ fn conform_styled(
     context: &Context<'_>,
 ) -> Result<Column, TableError> {
     let words = intern(&schema.name, raw, context)?;
-    level_values(schema, &words, context, |level| schema.number.parse(level))
+    level_values(schema, &words, context, |level| {
+        let Some(plain) = level.strip_prefix(PLAIN_NUMBER) else {
+            return schema.number.parse(level);
+        };
+        match parse_plain(plain.as_bytes()) {
+            Parsed::Finite(value) => Some(value),
+            _ => None,
+        }
+    })
 }
 
 fn conform_boolean(
@@ -219,7 +227,8 @@ fn level_values(
                 .codes()
                 .iter()
                 .position(|&other| other as usize == code);
-            context.bad_cell(&schema.name, row.unwrap_or(0), level, schema.expected())
+            let cell = level.trim_start_matches(PLAIN_NUMBER);
+            context.bad_cell(&schema.name, row.unwrap_or(0), cell, schema.expected())
         })?;
         values.push(value);
     }

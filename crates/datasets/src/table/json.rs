@@ -2,7 +2,7 @@
 //!
 //! Keys are columns, in the order in which they first come; a key that an object lacks, and `null`,
 //! are missing cells. Numbers are taken as they are written, so that no digit is lost, and typed with
-//! the strings as the cells of a CSV file are. Lists and objects are no cells: their columns are left
+//! the strings as the cells of a CSV file are; their mark stays a point where a known schema has decimal commas. Lists and objects are no cells: their columns are left
 //! out, and the report says so.
 
 use std::collections::{HashMap, VecDeque};
@@ -16,6 +16,7 @@ use super::decode::{Passed, TextReader};
 use super::error::TableError;
 use super::number::DecimalMark;
 use super::options::{ReadNote, ReadOptions};
+use super::raw::PLAIN_NUMBER;
 use super::schema::Schema;
 use super::source::Source;
 use crate::format::json_reason;
@@ -179,8 +180,6 @@ struct Rows {
     nested: Vec<bool>,
     /// The columns whose texts have decimal commas.
     commas: Vec<String>,
-    /// Whether a column is one of them.
-    has_commas: Vec<bool>,
 }
 
 impl Rows {
@@ -195,7 +194,6 @@ impl Rows {
             places: HashMap::new(),
             nested: Vec::new(),
             commas: with_commas.map(|column| column.name.clone()).collect(),
-            has_commas: Vec::new(),
         }
     }
 
@@ -221,7 +219,7 @@ impl Rows {
                 });
             }
             self.nested[at] |= matches!(value.first(), Some(b'{' | b'['));
-            cells[at] = Some(self.cell(value, line, self.has_commas[at])?);
+            cells[at] = Some(self.cell(at, value, line)?);
         }
         Ok(cells.into_iter().map(Option::unwrap_or_default).collect())
     }
@@ -244,7 +242,6 @@ impl Rows {
         let plain = serde_json::to_vec(&name).unwrap_or_default();
         let at = self.places.get(&plain).copied().unwrap_or(at);
         if at == self.names.len() {
-            self.has_commas.push(self.commas.contains(&name));
             self.names.push(name);
             self.nested.push(false);
             self.places.insert(plain, at);
@@ -253,23 +250,17 @@ impl Rows {
         Ok(at)
     }
 
-    /// A value as the cell of a CSV file would have it.
+    /// A value of column `at` as the cell of a CSV file would have it.
     ///
-    /// A number has a decimal point in JSON, whatever mark the texts of its column have: `1.234` is not 1234.
-    fn cell(&self, value: &[u8], line: u64, has_commas: bool) -> Result<Vec<u8>, TableError> {
+    /// The point of a JSON number is a decimal point, also where texts of the column have decimal commas.
+    fn cell(&self, at: usize, value: &[u8], line: u64) -> Result<Vec<u8>, TableError> {
         Ok(match value.first() {
             Some(b'"') => self.text(value, line)?.into_bytes(),
             None | Some(b'n' | b'{' | b'[') => Vec::new(),
-            _ => value
-                .iter()
-                .map(|&byte| {
-                    if has_commas && byte == b'.' {
-                        b','
-                    } else {
-                        byte
-                    }
-                })
-                .collect(),
+            _ if value.contains(&b'.') && self.commas.contains(&self.names[at]) => {
+                [&[PLAIN_NUMBER as u8], value].concat()
+            }
+            _ => value.to_vec(),
         })
     }
 

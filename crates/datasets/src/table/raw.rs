@@ -12,6 +12,10 @@ pub(crate) struct RawColumn {
     rows: usize,
 }
 
+/// Begins a cell that is a JSON number with a decimal point, in a column whose texts have decimal commas. Files with this
+/// character are refused, so no text begins with it.
+pub(crate) const PLAIN_NUMBER: char = '\0';
+
 /// A length of one byte that says that eight bytes of length follow.
 const LONG: u8 = u8::MAX;
 

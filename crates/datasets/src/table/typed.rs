@@ -13,7 +13,7 @@ use super::date;
 use super::error::TableError;
 use super::infer::{Inferred, infer, number_column, number_kind};
 use super::parse::Context;
-use super::raw::RawColumn;
+use super::raw::{PLAIN_NUMBER, RawColumn};
 use super::schema::{BooleanWords, ColumnSchema, Kind};
 
 /// One cell.
@@ -97,7 +97,10 @@ impl Gathered {
     /// The text of each cell, as a CSV file would have it.
     pub(crate) fn texts(&self) -> Vec<String> {
         let raw = self.clone().into_raw();
-        let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
+        let text = |cell: &[u8]| {
+            let text = String::from_utf8_lossy(cell);
+            text.trim_start_matches(PLAIN_NUMBER).to_owned()
+        };
         raw.cells().map(text).collect()
     }
 

@@ -583,15 +583,21 @@ fn json_numbers_have_points_where_the_texts_of_a_column_have_commas() {
         let path = dir.path().join("new.jsonl");
         std::fs::write(&path, row(price)).unwrap();
         let options = ReadOptions::default();
-        let mut reader =
-            TableReader::open(&path, &schema(), &[], Passthrough::Columns(&[]), &options).unwrap();
+        let kept = ["price".to_owned()];
+        let kept = Passthrough::Columns(&kept);
+        let mut reader = TableReader::open(&path, &schema(), &[], kept, &options).unwrap();
         let chunk = reader.next_chunk(10).unwrap().unwrap();
         assert_eq!(
             chunk.table.column("price").unwrap().number(0),
             expected,
             "{price}"
         );
+        assert_eq!(chunk.passthrough, [[price.trim_matches('"')]]);
     }
+    assert_eq!(
+        again(&row("1.5e999"), &[]).unwrap_err().to_string(),
+        "`new.csv` line 1, column `price`: `1.5e999` is not a number with a decimal comma"
+    );
 }
 
 #[test]
