@@ -115,6 +115,10 @@ fn a_model_of_masks_is_trained_evaluated_and_cuts_photos_out() {
     place.run(&white).ok();
     let white = image::open(place.path("white/01.png")).unwrap();
     assert_eq!(white.color().channel_count(), 3);
+    for without_effect in [&["--background", "white"][..], &["--overwrite"]] {
+        let args = [&predict[..], without_effect].concat();
+        place.run(&args).failed(2, &[without_effect[0], "--out"]);
+    }
 }
 
 #[test]

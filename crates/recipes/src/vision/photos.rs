@@ -89,6 +89,12 @@ pub(super) fn predict<M: PhotoModel>(
     options: &InputOptions<PhotoOptions>,
     each: &mut PredictionListener<'_>,
 ) -> Result<InputReport, TaskError> {
+    let own = &options.own;
+    if options.out.is_none() && (own.background != Background::Transparent || own.overwrite) {
+        return Err(TaskError::user(
+            "`--background` and `--overwrite` are for the images that `--out` writes; add `--out DIR`",
+        ));
+    }
     let (sources, skipped_files) = find_inputs(path, options)?;
     let total = sources.len();
     let mut works = plan(&sources, path, options.out.as_deref(), &mut Outputs::new())?;
@@ -97,7 +103,7 @@ pub(super) fn predict<M: PhotoModel>(
         notes.push(skipped_files.to_string());
     }
     // A file of all results must have those of images that are drawn already.
-    if !options.own.overwrite && options.own.coco.is_none() {
+    if !own.overwrite && own.coco.is_none() {
         works.retain(|work| !is_done(work));
     }
     let done = total - works.len();
